@@ -1,0 +1,109 @@
+"""The exception tree. Every message says what was wrong, with the value, and the remedy."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlignmentError",
+    "ConflictError",
+    "DatasetError",
+    "DiskFullError",
+    "FormatError",
+    "InputError",
+    "ModelError",
+    "NotFoundError",
+    "RaduError",
+    "RunError",
+    "SchemaError",
+    "StaleIndexError",
+    "StoreError",
+    "StoreLockedError",
+    "TemplateError",
+]
+
+_LONGEST_SHOWN = 120
+
+
+class RaduError(Exception):
+    """Root of everything the core raises on purpose.
+
+    ``what`` says what was wrong, ``value`` is the offending value (shortened when shown) and
+    ``remedy`` what the person can do about it. ``exit_code`` is what the shell returns.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, value: object = None, remedy: str = "") -> None:
+        self.what = what
+        self.value = value
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f": {shorten(self.value)}"
+        stop = "" if self.what.endswith((".", "!", "?")) and not shown else "."
+        return f"{self.what}{shown}{stop} {self.remedy}".rstrip()
+
+
+class InputError(RaduError):
+    """The user's input can't be taken as it is."""
+
+
+class SchemaError(InputError):
+    """A schema contradicts itself or the rules of a module."""
+
+
+class FormatError(InputError):
+    """A file isn't in the format it was read as."""
+
+
+class AlignmentError(InputError):
+    """Given spans or a given template contradict the utterance or the arguments."""
+
+
+class TemplateError(InputError):
+    """A prompt template can't be parsed or rendered."""
+
+
+class NotFoundError(InputError):
+    """A module, exemplar, run or file that was named doesn't exist."""
+
+
+class ModelError(InputError):
+    """A model can't be found, verified or loaded."""
+
+
+class DatasetError(InputError):
+    """A fine-tuning dataset can't be built or doesn't match its manifest."""
+
+
+class StaleIndexError(RaduError):
+    """An index was built from other data than what is there now; it must be rebuilt."""
+
+
+class ConflictError(RaduError):
+    """Somebody else changed the same thing in between."""
+
+
+class StoreError(RaduError):
+    """The database can't be used."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the database."""
+
+
+class DiskFullError(StoreError):
+    """There is no space left where the studio keeps its state."""
+
+
+class RunError(RaduError):
+    """A training run can't be launched, found, stopped or read."""
+
+
+def shorten(value: object, limit: int = _LONGEST_SHOWN) -> str:
+    """``repr`` of a value, cut in the middle so that a message stays readable."""
+    text = repr(value)
+    if len(text) <= limit:
+        return text
+    half = (limit - 3) // 2
+    return f"{text[:half]}…{text[-half:]}"

@@ -1,0 +1,209 @@
+"""Annotated exemplars: an utterance, what it means, and where its values stand.
+
+Offsets are half-open and count Unicode code points of the utterance exactly as stored. A
+*template* is the utterance with each span replaced by ``<slot>``; a literal ``<`` or backslash is
+escaped by a backslash, so that template and spans can be told from each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from radu_core.errors import AlignmentError
+from radu_core.schema import Arguments, Scalar
+
+__all__ = [
+    "AnnotatedExemplar",
+    "Mode",
+    "Outcome",
+    "ResolvedBy",
+    "SlotRef",
+    "Span",
+    "Split",
+    "Template",
+    "check_spans",
+    "escape",
+    "make_template",
+    "match_template",
+    "parse_template",
+]
+
+Mode = Literal["normal", "extended", "negative"]
+Split = Literal["train", "validation", "test"]
+Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid"]
+ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion"]
+
+_TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
+_MAX_MATCHES = 50
+
+
+class Span(BaseModel):
+    """Where a slot's value stands: ``utterance[start:end]``; ``value`` is what it stands for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slot: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    value: Scalar
+
+
+class AnnotatedExemplar(BaseModel):
+    """One labelled utterance. ``function`` None is out of scope; ``implied`` names the slots whose
+    value is meant but not written. ``spans`` None means not known yet, ``()`` that there are none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1, max_length=200)
+    utterance: str = Field(min_length=1, max_length=10_000)
+    function: str | None = None
+    arguments: Arguments = Field(default_factory=dict)
+    spans: tuple[Span, ...] | None = None
+    template: str | None = None
+    implied: tuple[str, ...] = ()
+    mode: Mode = "normal"
+    context: str | None = None
+    split: Split = "train"
+    tags: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    resolved_by: ResolvedBy | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SlotRef:
+    """A slot's place in a template."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """A parsed template: literal text and slots in turn."""
+
+    parts: tuple[str | SlotRef, ...]
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The slots' names in order of appearance."""
+        return tuple(p.name for p in self.parts if isinstance(p, SlotRef))
+
+    def __str__(self) -> str:
+        return "".join(f"<{p.name}>" if isinstance(p, SlotRef) else escape(p) for p in self.parts)
+
+
+def escape(text: str) -> str:
+    """Literal text as it stands in a template."""
+    return text.replace("\\", "\\\\").replace("<", "\\<")
+
+
+def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans in order of appearance; ``AlignmentError`` if one is outside, empty or overlaps."""
+    ordered = tuple(sorted(spans, key=lambda s: (s.start, s.end, s.slot)))
+    end = 0
+    for span in ordered:
+        if span.end > len(utterance) or span.start >= span.end:
+            raise AlignmentError(
+                f"Span of {span.slot!r} [{span.start}, {span.end}) isn't inside the utterance "
+                f"of {len(utterance)} characters",
+                remedy="Offsets are half-open and count Unicode code points.",
+            )
+        if span.start < end:
+            raise AlignmentError(
+                f"Span of {span.slot!r} [{span.start}, {span.end}) overlaps the one before it",
+                remedy="Every character belongs to at most one value.",
+            )
+        end = span.end
+    return ordered
+
+
+def make_template(utterance: str, spans: Iterable[Span]) -> str:
+    """The utterance with each span replaced by ``<slot>``. Spans are checked first."""
+    pieces = []
+    position = 0
+    for span in check_spans(utterance, spans):
+        pieces += [escape(utterance[position : span.start]), f"<{span.slot}>"]
+        position = span.end
+    return "".join([*pieces, escape(utterance[position:])])
+
+
+def parse_template(text: str) -> Template:
+    """Parse a template; ``AlignmentError`` on an unescaped ``<`` or a stray backslash."""
+    parts: list[str | SlotRef] = []
+    literal: list[str] = []
+    position = 0
+    for token in _TOKEN.finditer(text):
+        literal.append(text[position : token.start()])
+        position = token.end()
+        if token["bad"]:
+            raise AlignmentError(
+                f"Template has a stray {token['bad']!r} at character {token.start()}",
+                value=text,
+                remedy="Write a slot as <name>, a literal '<' as '\\<' and a backslash as '\\\\'.",
+            )
+        if token["escaped"]:
+            literal.append(token["escaped"])
+            continue
+        parts += [*_joined(literal), SlotRef(token["slot"])]
+        literal = []
+    literal.append(text[position:])
+    return Template((*parts, *_joined(literal)))
+
+
+def match_template(utterance: str, template: Template) -> list[tuple[tuple[str, int, int], ...]]:
+    """All ways the template fits the utterance, as ``(slot, start, end)`` per slot, in order.
+
+    Slots cover at least one character. At most 50 ways are listed; literal text must match
+    exactly.
+    """
+    return list(_limited(_fits(utterance, template.parts, 0), _MAX_MATCHES))
+
+
+def _fits(
+    utterance: str, parts: Sequence[str | SlotRef], position: int
+) -> Iterator[tuple[tuple[str, int, int], ...]]:
+    if not parts:
+        if position == len(utterance):
+            yield ()
+        return
+    head, rest = parts[0], parts[1:]
+    if isinstance(head, str):
+        if utterance.startswith(head, position):
+            yield from _fits(utterance, rest, position + len(head))
+        return
+    for end in _slot_ends(utterance, rest, position):
+        for tail in _fits(utterance, rest, end):
+            yield ((head.name, position, end), *tail)
+
+
+def _slot_ends(utterance: str, rest: Sequence[str | SlotRef], start: int) -> Iterator[int]:
+    if not rest:
+        if start < len(utterance):
+            yield len(utterance)
+        return
+    following = rest[0]
+    if isinstance(following, SlotRef):
+        yield from range(start + 1, len(utterance))
+        return
+    end = utterance.find(following, start + 1)
+    while end != -1:
+        yield end
+        end = utterance.find(following, end + 1)
+
+
+def _limited(
+    ways: Iterator[tuple[tuple[str, int, int], ...]], limit: int
+) -> Iterator[tuple[tuple[str, int, int], ...]]:
+    for _, way in zip(range(limit), ways, strict=False):
+        yield way
+
+
+def _joined(literal: list[str]) -> list[str]:
+    text = "".join(literal)
+    return [text] if text else []

@@ -1,0 +1,112 @@
+"""Files written whole or not at all, canonical JSON, and hashes that never depend on order."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from radu_core.errors import DiskFullError, NotFoundError, StoreError
+
+__all__ = [
+    "canonical_json",
+    "content_hash",
+    "disk_errors",
+    "file_hash",
+    "open_atomic",
+    "read_json",
+    "write_json",
+    "write_text",
+]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spare spaces: equal values give equal text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value's canonical text, or of a string as UTF-8."""
+    text = value if isinstance(value, str) else canonical_json(value)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write ``path`` into errors with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"No space left while writing {path}",
+                remedy="Free some space or point RADU_HOME at a larger disk, then try again; "
+                "nothing was half-written.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise StoreError(
+                f"Not allowed to write {path}",
+                remedy="Check the directory's permissions or point RADU_HOME elsewhere.",
+            ) from error
+        raise
+
+
+@contextmanager
+def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside ``path``; on success it is synced and renamed onto ``path``.
+
+    On any error the temporary file is removed and ``path`` is as it was before.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        encoding = None if "b" in mode else "utf-8"
+        newline = None if "b" in mode else "\n"
+        try:
+            with os.fdopen(handle, mode, encoding=encoding, newline=newline) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write ``text`` (or its pieces, in order) to ``path``, whole or not at all."""
+    with open_atomic(path) as file:
+        file.writelines([text] if isinstance(text, str) else text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError("No such file", value=str(path), remedy="Check the path.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{path} isn't readable JSON ({error})", remedy="Restore it or build it again."
+        ) from error

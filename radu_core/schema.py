@@ -1,0 +1,397 @@
+"""Functions, slots, types and recognizers of one module, and lint of what a module assumes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import regex
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from radu_core.errors import InputError, SchemaError, shorten
+from radu_core.files import content_hash
+
+__all__ = [
+    "Arguments",
+    "Function",
+    "LintFinding",
+    "ListRecognizer",
+    "PatternRecognizer",
+    "Recognition",
+    "Recognizer",
+    "Scalar",
+    "Schema",
+    "Slot",
+    "SlotType",
+    "Value",
+    "argument_problems",
+    "as_values",
+    "check_module_id",
+    "fits_type",
+    "lint",
+    "parse_schema",
+    "recognize",
+    "require_function",
+]
+
+Scalar = bool | int | float | str
+Value = Scalar | list[Scalar]
+Arguments = dict[str, Value]
+SlotType = Literal["string", "integer", "number", "boolean", "date", "time"]
+
+_MODULE_ID = re.compile(r"[a-z0-9]+_[a-z0-9-]+_[a-z]{2,3}")
+_NAME = re.compile(r"[^\W\d][\w.\-]*")
+_PATTERN_SECONDS = 0.1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Slot(_Model):
+    """A parameter of a function. Filled by its recognizer or by the LLM, never by both."""
+
+    name: str
+    description: str = ""
+    type: SlotType = "string"
+    required: bool = False
+    multi_value: bool = False
+    possible_values: tuple[Scalar, ...] = ()
+    recognizer: str | None = None
+
+
+class Function(_Model):
+    """What the bot can do; also called intent or skill."""
+
+    name: str
+    description: str = ""
+    slots: tuple[Slot, ...] = ()
+
+    def slot(self, name: str) -> Slot | None:
+        """The slot of that name, or None."""
+        return next((slot for slot in self.slots if slot.name == name), None)
+
+
+class ListRecognizer(_Model):
+    """Labels, each with the expressions that stand for it in an utterance."""
+
+    name: str
+    kind: Literal["list"] = "list"
+    labels: dict[str, tuple[str, ...]]
+
+
+class PatternRecognizer(_Model):
+    """A regular expression; a match longer than 0.1 s of work counts as no match."""
+
+    name: str
+    kind: Literal["pattern"] = "pattern"
+    pattern: str
+
+    @cached_property
+    def compiled(self) -> regex.Pattern[str]:
+        """The compiled expression."""
+        return regex.compile(self.pattern)
+
+
+Recognizer = Annotated[ListRecognizer | PatternRecognizer, Field(discriminator="kind")]
+
+
+class Schema(_Model):
+    """One module: functions that exclude each other in meaning, indexed and trained together."""
+
+    module: str
+    description: str = ""
+    functions: tuple[Function, ...]
+    recognizers: tuple[Recognizer, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Schema:
+        check_module_id(self.module)
+        if not self.functions:
+            raise SchemaError(
+                f"Schema of {self.module} has no functions", remedy="Give it at least one."
+            )
+        _unique("function", [f.name for f in self.functions])
+        _unique("recognizer", [r.name for r in self.recognizers])
+        known = {r.name for r in self.recognizers}
+        for function in self.functions:
+            _named("Function", function.name)
+            _unique(f"slot of {function.name}", [s.name for s in function.slots])
+            for slot in function.slots:
+                _check_slot(function, slot, known)
+        for recognizer in self.recognizers:
+            if isinstance(recognizer, PatternRecognizer):
+                _check_pattern(recognizer)
+        return self
+
+    def function(self, name: str) -> Function | None:
+        """The function of that name, or None."""
+        return next((f for f in self.functions if f.name == name), None)
+
+    def recognizer(self, name: str | None) -> ListRecognizer | PatternRecognizer | None:
+        """The recognizer of that name, or None."""
+        return next((r for r in self.recognizers if r.name == name), None)
+
+    @property
+    def language(self) -> str:
+        """The module id's language part, e.g. ``en``."""
+        return self.module.rsplit("_", 1)[1]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the schema's canonical JSON."""
+        return content_hash(self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class LintFinding:
+    """Something in a schema that will cost accuracy. ``where`` is ``function[.slot]``."""
+
+    level: Literal["warning", "note"]
+    where: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """A recognizer's match: half-open code point offsets and the normalised value."""
+
+    start: int
+    end: int
+    value: str
+
+
+def check_module_id(module: str) -> str:
+    """Return ``module`` if it is ``<org>_<bot>_<lang>``; raise ``SchemaError`` otherwise.
+
+    Ids become directory names, so nothing else is let through (``../`` least of all).
+    """
+    if not isinstance(module, str) or not _MODULE_ID.fullmatch(module) or len(module) > 80:
+        raise SchemaError(
+            "Not a module id",
+            value=module,
+            remedy="Use <org>_<bot>_<lang> in lower-case letters and digits, e.g. acme_travel_en.",
+        )
+    return module
+
+
+def parse_schema(data: Any, *, module: str | None = None) -> Schema:
+    """A ``Schema`` from decoded JSON; ``module`` replaces the id in the data.
+
+    Raises ``SchemaError`` naming each field that is wrong, its value and what was expected.
+    """
+    if not isinstance(data, Mapping):
+        raise SchemaError(
+            "A schema must be a JSON object", value=data, remedy='Start from {"functions": [...]}.'
+        )
+    if module is not None:
+        data = {**data, "module": module}
+    try:
+        return Schema.model_validate(data)
+    except ValidationError as error:
+        raise SchemaError(
+            "The schema isn't valid: " + "; ".join(_field_problems(error)),
+            remedy="Correct these fields and load it again.",
+        ) from error
+
+
+def _field_problems(error: ValidationError) -> list[str]:
+    shown = error.errors()[:5]
+    lines = [
+        f"{'.'.join(map(str, e['loc'])) or 'schema'}: {e['msg']} (got {shorten(e['input'], 60)})"
+        for e in shown
+    ]
+    more = error.error_count() - len(shown)
+    return [*lines, f"and {more} more"] if more else lines
+
+
+def as_values(value: Value) -> list[Scalar]:
+    """The value as a list: one element for a scalar."""
+    return list(value) if isinstance(value, list) else [value]
+
+
+def fits_type(value: Scalar, slot: Slot) -> bool:
+    """Whether ``value`` is of the slot's type and among its possible values, if it has any.
+
+    Dates are ISO ``YYYY-MM-DD`` and times ``HH:MM[:SS]``; booleans are never integers here.
+    """
+    if slot.possible_values:
+        return any(type(value) is type(p) and value == p for p in slot.possible_values)
+    if slot.type == "boolean":
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    if slot.type == "integer":
+        return isinstance(value, int)
+    if slot.type == "number":
+        return isinstance(value, int | float) and math.isfinite(value)
+    if not isinstance(value, str):
+        return False
+    return slot.type == "string" or _parses(value, slot.type)
+
+
+def argument_problems(function: Function, arguments: Arguments) -> list[str]:
+    """Everything in ``arguments`` that contradicts ``function``; empty when it all fits."""
+    problems = []
+    for name, value in arguments.items():
+        slot = function.slot(name)
+        if slot is None:
+            names = ", ".join(s.name for s in function.slots) or "no slots"
+            problems.append(f"{function.name} has no slot {name!r} (it has {names})")
+            continue
+        if isinstance(value, list) and not slot.multi_value:
+            problems.append(f"slot {name!r} takes one value, not a list: {shorten(value)}")
+            continue
+        for scalar in as_values(value):
+            if not fits_type(scalar, slot):
+                problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
+    return problems
+
+
+def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list[Recognition]:
+    """All matches in ``text``, left to right, longest first where several start together.
+
+    List expressions match whole words, whatever their case; overlapping matches are dropped.
+    """
+    if isinstance(recognizer, PatternRecognizer):
+        return list(_pattern_matches(recognizer, text))
+    found = [
+        Recognition(m.start(), m.end(), label)
+        for label, expressions in sorted(recognizer.labels.items())
+        for expression in dict.fromkeys((label, *expressions))
+        for m in re.finditer(rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE)
+    ]
+    found.sort(key=lambda r: (r.start, -r.end, r.value))
+    kept: list[Recognition] = []
+    for match in found:
+        if not kept or match.start >= kept[-1].end:
+            kept.append(match)
+    return kept
+
+
+def _pattern_matches(recognizer: PatternRecognizer, text: str) -> Iterator[Recognition]:
+    try:
+        for match in recognizer.compiled.finditer(text, timeout=_PATTERN_SECONDS):
+            if match.end() > match.start():
+                yield Recognition(match.start(), match.end(), match.group())
+    except TimeoutError:
+        return
+
+
+def lint(schema: Schema) -> list[LintFinding]:
+    """What in a schema will cost accuracy, worst first; never raises."""
+    warnings: list[LintFinding] = []
+    described: dict[str, str] = {}
+    for function in schema.functions:
+        text = " ".join(function.description.lower().split())
+        if len(text.split()) < 3:
+            warnings.append(
+                LintFinding(
+                    "warning",
+                    function.name,
+                    "has no description worth retrieving by"
+                    if not text
+                    else f"has a very short description ({function.description!r})",
+                    "Say in a sentence what it does and what it doesn't.",
+                )
+            )
+        elif text in described:
+            warnings.append(
+                LintFinding(
+                    "warning",
+                    function.name,
+                    f"has the same description as {described[text]}",
+                    "Functions of a module must exclude each other; merge them or tell them apart.",
+                )
+            )
+        described.setdefault(text, function.name)
+        warnings += _lint_slots(function)
+    return sorted(warnings, key=lambda f: (f.level != "warning", f.where, f.what))
+
+
+def _lint_slots(function: Function) -> list[LintFinding]:
+    return [
+        LintFinding(
+            "note",
+            f"{function.name}.{slot.name}",
+            "has no description",
+            "The prompt shows the name only; a few words help the model.",
+        )
+        for slot in function.slots
+        if not slot.description.strip()
+    ]
+
+
+def _parses(value: str, kind: str) -> bool:
+    try:
+        if kind == "date":
+            date.fromisoformat(value)
+            return len(value) == 10
+        time.fromisoformat(value)
+        return bool(re.fullmatch(r"\d\d:\d\d(:\d\d)?", value))
+    except ValueError:
+        return False
+
+
+def _expected(slot: Slot) -> str:
+    if slot.possible_values:
+        return "one of " + ", ".join(repr(v) for v in slot.possible_values)
+    forms = {"date": "a date (YYYY-MM-DD)", "time": "a time (HH:MM)", "boolean": "true or false"}
+    return forms.get(slot.type, f"a value of type {slot.type}")
+
+
+def _unique(what: str, names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise SchemaError(f"Two of the same {what}", value=name, remedy="Rename one of them.")
+        seen.add(name)
+
+
+def _named(what: str, name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > 100 or name == "none":
+        raise SchemaError(
+            f"{what} name can't be used",
+            value=name,
+            remedy="Use letters, digits, '_', '-' and '.', starting with a letter; "
+            "'none' means out of scope.",
+        )
+
+
+def _check_slot(function: Function, slot: Slot, recognizers: set[str]) -> None:
+    _named(f"Slot of {function.name}:", slot.name)
+    if slot.recognizer is not None and slot.recognizer not in recognizers:
+        raise SchemaError(
+            f"Slot {function.name}.{slot.name} names an unknown recognizer",
+            value=slot.recognizer,
+            remedy="Add it under 'recognizers' or remove it from the slot.",
+        )
+
+
+def _check_pattern(recognizer: PatternRecognizer) -> None:
+    try:
+        regex.compile(recognizer.pattern)
+    except regex.error as error:
+        raise SchemaError(
+            f"Pattern of recognizer {recognizer.name} doesn't compile ({error})",
+            value=recognizer.pattern,
+            remedy="Correct the regular expression.",
+        ) from error
+
+
+def require_function(schema: Schema, name: str) -> Function:
+    """The function of that name; ``InputError`` with the known names otherwise."""
+    function = schema.function(name)
+    if function is None:
+        raise InputError(
+            f"{schema.module} has no function of that name",
+            value=name,
+            remedy="It has " + ", ".join(f.name for f in schema.functions) + ".",
+        )
+    return function
