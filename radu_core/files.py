@@ -97,7 +97,9 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    write_text(
+        path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    )
 
 
 def read_json(path: Path) -> Any:
@@ -105,8 +107,11 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFoundError("No such file", value=str(path), remedy="Check the path.") from error
+        raise NotFoundError(
+            "No such file", value=str(path), remedy="Check the path."
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StoreError(
-            f"{path} isn't readable JSON ({error})", remedy="Restore it or build it again."
+            f"{path} isn't readable JSON ({error})",
+            remedy="Restore it or build it again.",
         ) from error

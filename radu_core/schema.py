@@ -114,7 +114,8 @@ class Schema(_Model):
         check_module_id(self.module)
         if not self.functions:
             raise SchemaError(
-                f"Schema of {self.module} has no functions", remedy="Give it at least one."
+                f"Schema of {self.module} has no functions",
+                remedy="Give it at least one.",
             )
         _unique("function", [f.name for f in self.functions])
         _unique("recognizer", [r.name for r in self.recognizers])
@@ -172,7 +173,11 @@ def check_module_id(module: str) -> str:
 
     Ids become directory names, so nothing else is let through (``../`` least of all).
     """
-    if not isinstance(module, str) or not _MODULE_ID.fullmatch(module) or len(module) > 80:
+    if (
+        not isinstance(module, str)
+        or not _MODULE_ID.fullmatch(module)
+        or len(module) > 80
+    ):
         raise SchemaError(
             "Not a module id",
             value=module,
@@ -188,7 +193,9 @@ def parse_schema(data: Any, *, module: str | None = None) -> Schema:
     """
     if not isinstance(data, Mapping):
         raise SchemaError(
-            "A schema must be a JSON object", value=data, remedy='Start from {"functions": [...]}.'
+            "A schema must be a JSON object",
+            value=data,
+            remedy='Start from {"functions": [...]}.',
         )
     if module is not None:
         data = {**data, "module": module}
@@ -246,15 +253,21 @@ def argument_problems(function: Function, arguments: Arguments) -> list[str]:
             problems.append(f"{function.name} has no slot {name!r} (it has {names})")
             continue
         if isinstance(value, list) and not slot.multi_value:
-            problems.append(f"slot {name!r} takes one value, not a list: {shorten(value)}")
+            problems.append(
+                f"slot {name!r} takes one value, not a list: {shorten(value)}"
+            )
             continue
         for scalar in as_values(value):
             if not fits_type(scalar, slot):
-                problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
+                problems.append(
+                    f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}"
+                )
     return problems
 
 
-def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list[Recognition]:
+def recognize(
+    recognizer: ListRecognizer | PatternRecognizer, text: str
+) -> list[Recognition]:
     """All matches in ``text``, left to right, longest first where several start together.
 
     List expressions match whole words, whatever their case; overlapping matches are dropped.
@@ -265,7 +278,9 @@ def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list
         Recognition(m.start(), m.end(), label)
         for label, expressions in sorted(recognizer.labels.items())
         for expression in dict.fromkeys((label, *expressions))
-        for m in re.finditer(rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE)
+        for m in re.finditer(
+            rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE
+        )
     ]
     found.sort(key=lambda r: (r.start, -r.end, r.value))
     kept: list[Recognition] = []
@@ -342,7 +357,11 @@ def _parses(value: str, kind: str) -> bool:
 def _expected(slot: Slot) -> str:
     if slot.possible_values:
         return "one of " + ", ".join(repr(v) for v in slot.possible_values)
-    forms = {"date": "a date (YYYY-MM-DD)", "time": "a time (HH:MM)", "boolean": "true or false"}
+    forms = {
+        "date": "a date (YYYY-MM-DD)",
+        "time": "a time (HH:MM)",
+        "boolean": "true or false",
+    }
     return forms.get(slot.type, f"a value of type {slot.type}")
 
 
@@ -350,7 +369,9 @@ def _unique(what: str, names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise SchemaError(f"Two of the same {what}", value=name, remedy="Rename one of them.")
+            raise SchemaError(
+                f"Two of the same {what}", value=name, remedy="Rename one of them."
+            )
         seen.add(name)
 
 

@@ -1,0 +1,17 @@
+"""(utterance, arguments) → spans, or why not, with the candidate readings."""
+
+from radu_core.alignment.align import Alignment, align
+from radu_core.alignment.candidates import Candidate, candidates
+from radu_core.alignment.ranking import ContextModel
+from radu_core.alignment.readings import Placement, Reading, enumerate_readings
+
+__all__ = [
+    "Alignment",
+    "Candidate",
+    "ContextModel",
+    "Placement",
+    "Reading",
+    "align",
+    "candidates",
+    "enumerate_readings",
+]

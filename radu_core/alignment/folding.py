@@ -1,0 +1,99 @@
+"""Case and canonical folding that remembers where every folded character came from."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["Folded", "fold", "is_boundary"]
+
+# Scripts written without spaces: any position between two characters may end a word there.
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
+_SAME = {
+    "’": "'",
+    "‘": "'",
+    "ʼ": "'",
+    "“": '"',
+    "”": '"',
+    "‐": "-",
+    "‑": "-",
+    "–": "-",
+    " ": " ",
+}
+_JOINER = "\u200d"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A folded text; ``origin[i]`` is the original code point that folded character i came from.
+
+    ``origin`` has one entry more than ``text``: the length of the original.
+    """
+
+    text: str
+    origin: tuple[int, ...]
+
+    def find_all(self, needle: str) -> Iterator[tuple[int, int]]:
+        """Half-open ranges in the *original* whose folded text is ``needle``, left to right.
+
+        A match that would begin or end inside the folding of one code point is no match.
+        """
+        at = self.text.find(needle)
+        while needle and at != -1:
+            end = at + len(needle)
+            if self._edge(at) and self._edge(end):
+                yield self.origin[at], self.origin[end]
+            at = self.text.find(needle, at + 1)
+
+    def _edge(self, index: int) -> bool:
+        return index == 0 or self.origin[index] != self.origin[index - 1]
+
+
+def fold(text: str) -> Folded:
+    """Fold case, canonical decomposition, curly quotes and hyphens, one code point at a time."""
+    pieces: list[str] = []
+    origin: list[int] = []
+    for index, character in enumerate(text):
+        piece = _fold_one(character)
+        pieces.append(piece)
+        origin.extend([index] * len(piece))
+    return Folded("".join(pieces), (*origin, len(text)))
+
+
+@lru_cache(maxsize=4096)
+def _fold_one(character: str) -> str:
+    return unicodedata.normalize("NFD", _SAME.get(character, character).casefold())
+
+
+def is_boundary(text: str, position: int) -> bool:
+    """Whether a value may begin or end at ``position``: never inside a word or a grapheme."""
+    if position <= 0 or position >= len(text):
+        return True
+    before, after = text[position - 1], text[position]
+    if _extends(after) or before == _JOINER:
+        return False
+    if not (_is_word(text, position - 1) and after.isalnum()):
+        return True
+    return _unspaced(before) or _unspaced(after)
+
+
+def _is_word(text: str, position: int) -> bool:
+    while position > 0 and _extends(text[position]):
+        position -= 1
+    return text[position].isalnum()
+
+
+@lru_cache(maxsize=4096)
+def _extends(character: str) -> bool:
+    return (
+        character == _JOINER
+        or unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _unspaced(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(_UNSPACED)

