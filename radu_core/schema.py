@@ -173,11 +173,7 @@ def check_module_id(module: str) -> str:
 
     Ids become directory names, so nothing else is let through (``../`` least of all).
     """
-    if (
-        not isinstance(module, str)
-        or not _MODULE_ID.fullmatch(module)
-        or len(module) > 80
-    ):
+    if not isinstance(module, str) or not _MODULE_ID.fullmatch(module) or len(module) > 80:
         raise SchemaError(
             "Not a module id",
             value=module,
@@ -253,21 +249,15 @@ def argument_problems(function: Function, arguments: Arguments) -> list[str]:
             problems.append(f"{function.name} has no slot {name!r} (it has {names})")
             continue
         if isinstance(value, list) and not slot.multi_value:
-            problems.append(
-                f"slot {name!r} takes one value, not a list: {shorten(value)}"
-            )
+            problems.append(f"slot {name!r} takes one value, not a list: {shorten(value)}")
             continue
         for scalar in as_values(value):
             if not fits_type(scalar, slot):
-                problems.append(
-                    f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}"
-                )
+                problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
     return problems
 
 
-def recognize(
-    recognizer: ListRecognizer | PatternRecognizer, text: str
-) -> list[Recognition]:
+def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list[Recognition]:
     """All matches in ``text``, left to right, longest first where several start together.
 
     List expressions match whole words, whatever their case; overlapping matches are dropped.
@@ -278,9 +268,7 @@ def recognize(
         Recognition(m.start(), m.end(), label)
         for label, expressions in sorted(recognizer.labels.items())
         for expression in dict.fromkeys((label, *expressions))
-        for m in re.finditer(
-            rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE
-        )
+        for m in re.finditer(rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE)
     ]
     found.sort(key=lambda r: (r.start, -r.end, r.value))
     kept: list[Recognition] = []
@@ -369,9 +357,7 @@ def _unique(what: str, names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise SchemaError(
-                f"Two of the same {what}", value=name, remedy="Rename one of them."
-            )
+            raise SchemaError(f"Two of the same {what}", value=name, remedy="Rename one of them.")
         seen.add(name)
 
 

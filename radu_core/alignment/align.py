@@ -71,9 +71,7 @@ def align(
 
 def _conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
     if exemplar.function is None:
-        return (
-            "An out-of-scope utterance has no arguments." if exemplar.arguments else ""
-        )
+        return "An out-of-scope utterance has no arguments." if exemplar.arguments else ""
     function = schema.function(exemplar.function)
     if function is None:
         return f"The schema has no function {exemplar.function!r}."
@@ -88,12 +86,8 @@ def _conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
 
 def _without_values(exemplar: AnnotatedExemplar) -> Alignment:
     if exemplar.spans:
-        return Alignment(
-            "invalid", "Out-of-scope and negative exemplars have no spans."
-        )
-    return Alignment(
-        "resolved", "No values to place.", "unique", (), escape(exemplar.utterance)
-    )
+        return Alignment("invalid", "Out-of-scope and negative exemplars have no spans.")
+    return Alignment("resolved", "No values to place.", "unique", (), escape(exemplar.utterance))
 
 
 def _to_place(exemplar: AnnotatedExemplar) -> list[tuple[str, Scalar]]:
@@ -110,13 +104,9 @@ def _given_spans(exemplar: AnnotatedExemplar, spans: Sequence[Span]) -> Alignmen
     wanted = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
     given = Counter((span.slot, repr(span.value)) for span in ordered)
     for slot, value in sorted(given - wanted):
-        return Alignment(
-            "invalid", f"A span says {slot}={value}, but the arguments don't."
-        )
+        return Alignment("invalid", f"A span says {slot}={value}, but the arguments don't.")
     for slot, value in sorted(wanted - given):
-        return Alignment(
-            "invalid", f"The arguments say {slot}={value}, but no span does."
-        )
+        return Alignment("invalid", f"The arguments say {slot}={value}, but no span does.")
     template = make_template(exemplar.utterance, ordered)
     if exemplar.template is not None and exemplar.template != template:
         return Alignment(
@@ -145,9 +135,7 @@ def _given_template(exemplar: AnnotatedExemplar, text: str) -> Alignment:
     readings = verbatim or readings
     if len(readings) == 1:
         spans = readings[0].spans
-        return Alignment(
-            "resolved", "A template was given.", "template", spans, str(template)
-        )
+        return Alignment("resolved", "A template was given.", "template", spans, str(template))
     return Alignment(
         "ambiguous",
         f"The given template fits the utterance in {len(readings)} ways.",
@@ -173,8 +161,7 @@ def _as_reading(
 
 def _verbatim(utterance: str, reading: Reading) -> bool:
     return all(
-        fold(utterance[s.start : s.end]).text == fold(str(s.value)).text
-        for s in reading.spans
+        fold(utterance[s.start : s.end]).text == fold(str(s.value)).text for s in reading.spans
     )
 
 
@@ -190,11 +177,7 @@ def _located(
         Placement(
             slot,
             value,
-            tuple(
-                candidates(
-                    utterance, folded, value, slot=function.slot(slot), schema=schema
-                )
-            ),
+            tuple(candidates(utterance, folded, value, slot=function.slot(slot), schema=schema)),
         )
         for slot, value in _to_place(exemplar)
     ]
@@ -203,15 +186,11 @@ def _located(
     readings = context.rank(found.readings) if context else found.readings
     if missing:
         slots = tuple(dict.fromkeys(p.slot for p in missing))
-        return Alignment(
-            "unlocated", _missing_reason(missing), readings=readings, unlocated=slots
-        )
+        return Alignment("unlocated", _missing_reason(missing), readings=readings, unlocated=slots)
     if not readings:
         crowded = ", ".join(f"{p.slot}={p.value!r}" for p in placements)
         reason = f"The values {crowded} can't all be placed without overlapping."
-        return Alignment(
-            "unlocated", reason, unlocated=tuple(p.slot for p in placements)
-        )
+        return Alignment("unlocated", reason, unlocated=tuple(p.slot for p in placements))
     if len(readings) == 1 and found.complete:
         only = readings[0]
         return Alignment(
@@ -222,9 +201,7 @@ def _located(
             only.template,
             readings,
         )
-    return Alignment(
-        "ambiguous", _ambiguous_reason(placements, found.complete), readings=readings
-    )
+    return Alignment("ambiguous", _ambiguous_reason(placements, found.complete), readings=readings)
 
 
 def _missing_reason(missing: Sequence[Placement]) -> str:

@@ -46,20 +46,12 @@ def candidates(
     places: dict[tuple[int, int], CandidateKind] = {}
     for start, end in folded.find_all(fold(surface).text):
         if is_boundary(utterance, start) and is_boundary(utterance, end):
-            places[start, end] = (
-                "exact" if utterance[start:end] == surface else "folded"
-            )
-    if (
-        surface.isupper()
-        and len(surface) <= _ACRONYM_LENGTH
-        and "exact" in places.values()
-    ):
+            places[start, end] = "exact" if utterance[start:end] == surface else "folded"
+    if surface.isupper() and len(surface) <= _ACRONYM_LENGTH and "exact" in places.values():
         places = {place: kind for place, kind in places.items() if kind == "exact"}
     for start, end in _expressions(utterance, surface, slot, schema):
         places.setdefault((start, end), "expression")
-    return [
-        Candidate(s, e, kind, _SCORES[kind]) for (s, e), kind in sorted(places.items())
-    ]
+    return [Candidate(s, e, kind, _SCORES[kind]) for (s, e), kind in sorted(places.items())]
 
 
 def _expressions(
@@ -68,6 +60,4 @@ def _expressions(
     recognizer = schema.recognizer(slot.recognizer) if slot else None
     if not isinstance(recognizer, ListRecognizer):
         return []
-    return [
-        (m.start, m.end) for m in recognize(recognizer, utterance) if m.value == surface
-    ]
+    return [(m.start, m.end) for m in recognize(recognizer, utterance) if m.value == surface]

@@ -43,15 +43,12 @@ class ContextModel:
         """
         if not readings:
             return ()
-        fits = [
-            self.fit(r.template) + 4 * math.log(max(r.score, 1e-6)) for r in readings
-        ]
+        fits = [self.fit(r.template) + 4 * math.log(max(r.score, 1e-6)) for r in readings]
         top = max(fits)
         weights = [math.exp(f - top) for f in fits]
         total = sum(weights)
         scored = [
-            Reading(r.template, r.spans, w / total)
-            for r, w in zip(readings, weights, strict=True)
+            Reading(r.template, r.spans, w / total) for r, w in zip(readings, weights, strict=True)
         ]
         return tuple(sorted(scored, key=lambda r: (-r.score, r.template)))
 
@@ -72,9 +69,7 @@ def _neighbours(template: str) -> list[tuple[str, str, str]]:
     for index, part in enumerate(parts):
         if not isinstance(part, SlotRef):
             continue
-        found.append(
-            (part.name, "left", _word(parts[index - 1] if index else None, -1))
-        )
+        found.append((part.name, "left", _word(parts[index - 1] if index else None, -1)))
         after = parts[index + 1] if index + 1 < len(parts) else None
         found.append((part.name, "right", _word(after, 0)))
     return found

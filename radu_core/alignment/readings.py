@@ -26,7 +26,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the utterance: a template, its spans, and how well it fits (higher, better)."""
+    """One way to read the utterance: a template, its spans, and its fit (higher is better)."""
 
     template: str
     spans: tuple[Span, ...]
@@ -47,9 +47,7 @@ def enumerate_readings(utterance: str, placements: Sequence[Placement]) -> Readi
     Depth-first over the values with the fewest places first; bounded at 32 readings and 20,000
     steps, so that an adversarial utterance answers at once with ``complete=False``.
     """
-    ordered = sorted(
-        placements, key=lambda p: (len(p.candidates), p.slot, str(p.value))
-    )
+    ordered = sorted(placements, key=lambda p: (len(p.candidates), p.slot, str(p.value)))
     search = _Search(utterance, ordered)
     search.run(0, [])
     ranked = sorted(search.found.values(), key=lambda r: (-r.score, r.template))
@@ -73,9 +71,7 @@ class _Search:
             self._add(chosen)
             return
         for candidate in self.placements[depth].candidates:
-            if all(
-                candidate.end <= c.start or candidate.start >= c.end for c in chosen
-            ):
+            if all(candidate.end <= c.start or candidate.start >= c.end for c in chosen):
                 self.run(depth + 1, [*chosen, candidate])
                 if self.exhausted:
                     return

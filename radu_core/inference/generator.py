@@ -137,6 +137,4 @@ class Generator:
                 eos_token_id=self._end,
                 pad_token_id=self._end,
             )
-        return [
-            str(self._tokenizer.decode(row[width:], skip_special_tokens=True)) for row in out
-        ]
+        return [str(self._tokenizer.decode(row[width:], skip_special_tokens=True)) for row in out]

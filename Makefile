@@ -1,0 +1,68 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+export RADU_HOME ?= workspace
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUTF8 := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev models sample run demo check format test test-fast bench clean browser
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.ready: requirements.txt constraints.txt pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing packages (about two minutes the first time) …"
+	@$(PY) -m pip install --quiet -r requirements.txt -c constraints.txt
+	@$(PY) -m pip install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@$(PY) -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+setup: $(VENV)/.ready  ## Create .venv and install the packages
+setup-dev: $(VENV)/.ready-dev
+
+models: setup  ## Fetch the two default models (once)
+	@$(PY) -m radu_core models fetch
+
+sample: models  ## Load the sample project into the workspace (once)
+	@$(PY) -m radu_core sample
+
+run: sample  ## Set everything up and open the studio
+	@$(PY) -m streamlit run app.py
+
+demo: models  ## The main job headless: import to evaluation, in under ten minutes
+	@$(PY) -m radu_core demo
+
+format: setup-dev  ## Format the code
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+check: setup-dev  ## Format, lint, types, layering, fast tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
+
+browser:
+	@command -v chromium >/dev/null || { \
+	  echo "Chromium is missing: installing it with apt-get."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium \
+	    fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji >/dev/null; }
+
+test: setup-dev models browser  ## Every test
+	$(PY) -m pytest -m "not gpu"
+
+test-fast: setup-dev
+	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
+
+bench: models  ## Every benchmark (see benchmarks/README.md)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+clean:  ## Remove the venv (the workspace stays)
+	rm -rf $(VENV)

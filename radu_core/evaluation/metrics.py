@@ -1,0 +1,198 @@
+"""Metrics of predicted function calls against the labels."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.retrieval import wilson
+from radu_core.schema import Arguments, as_values
+
+__all__ = ["CallError", "FunctionScore", "Metrics", "Prediction", "Share", "measure"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prediction(_Model):
+    """What a system said: ``function`` None is out of scope; ``seconds`` is what it took."""
+
+    function: str | None
+    arguments: Arguments = Field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Share(_Model):
+    """``hits`` of ``total`` with its 95 % Wilson interval; ``share`` is 0 when there is nothing."""
+
+    hits: int
+    total: int
+    share: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, hits: int, total: int) -> Share:
+        """The share and its interval."""
+        low, high = wilson(hits, total)
+        return cls(hits=hits, total=total, share=hits / total if total else 0.0, low=low, high=high)
+
+
+class FunctionScore(_Model):
+    """One function: rows with it as label, recall, and how often it was right when said."""
+
+    function: str
+    rows: int
+    recall: Share
+    precision: Share
+
+
+class CallError(_Model):
+    """One wrong row: the label, what was said, and the first thing that is wrong."""
+
+    exemplar_id: str
+    utterance: str
+    kind: Literal["function", "missed out of scope", "false out of scope", "slots"]
+    expected_function: str | None
+    predicted_function: str | None
+    expected_arguments: Arguments
+    predicted_arguments: Arguments
+
+
+class Metrics(_Model):
+    """All metrics of one system on one set of rows. Times are in seconds per utterance.
+
+    ``function`` counts all rows, out of scope being one of the answers. Slot counts are of
+    (slot, value) pairs, end to end: under a wrong function every slot is wrong.
+    """
+
+    system: str
+    rows: int
+    function: Share
+    per_function: tuple[FunctionScore, ...]
+    out_of_scope_precision: Share
+    out_of_scope_recall: Share
+    slot_precision: float
+    slot_recall: float
+    slot_f1: float
+    slot_pairs: int
+    exact_match: Share
+    seconds_p50: float
+    seconds_p95: float
+
+
+def measure(
+    system: str, rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
+) -> tuple[Metrics, list[CallError]]:
+    """Metrics and errors of ``predictions`` against the labels of ``rows``, one for one.
+
+    Values are compared by type and, for strings, without regard to case and outer white space;
+    the order of a list doesn't count.
+    """
+    right = exact = true = said = labelled = 0
+    errors: list[CallError] = []
+    for row, prediction in zip(rows, predictions, strict=True):
+        same = row.function == prediction.function
+        gold = _pairs(row.arguments) if row.function is not None else Counter()
+        predicted = _pairs(prediction.arguments) if prediction.function is not None else Counter()
+        hits = sum((gold & predicted).values()) if same else 0
+        right += same
+        true += hits
+        said += predicted.total()
+        labelled += gold.total()
+        whole = same and gold == predicted
+        exact += whole
+        if not whole:
+            errors.append(_error(row, prediction))
+    precision = true / said if said else 0.0
+    recall = true / labelled if labelled else 0.0
+    seconds = sorted(p.seconds for p in predictions)
+    metrics = Metrics(
+        system=system,
+        rows=len(rows),
+        function=Share.of(right, len(rows)),
+        per_function=_per_function(rows, predictions),
+        out_of_scope_precision=_precision(None, rows, predictions),
+        out_of_scope_recall=_recall(None, rows, predictions),
+        slot_precision=precision,
+        slot_recall=recall,
+        slot_f1=2 * true / (said + labelled) if said + labelled else 0.0,
+        slot_pairs=labelled,
+        exact_match=Share.of(exact, len(rows)),
+        seconds_p50=_percentile(seconds, 0.50),
+        seconds_p95=_percentile(seconds, 0.95),
+    )
+    return metrics, errors
+
+
+def _pairs(arguments: Arguments) -> Counter[tuple[str, str, str]]:
+    """(slot, type, value) as a multiset; integers and whole floats are the same number."""
+    pairs: Counter[tuple[str, str, str]] = Counter()
+    for slot, value in arguments.items():
+        for scalar in as_values(value):
+            if isinstance(scalar, str):
+                pairs[slot, "text", " ".join(scalar.casefold().split())] += 1
+            elif isinstance(scalar, bool):
+                pairs[slot, "boolean", str(scalar)] += 1
+            else:
+                pairs[slot, "number", repr(float(scalar))] += 1
+    return pairs
+
+
+def _error(row: AnnotatedExemplar, prediction: Prediction) -> CallError:
+    kind: Literal["function", "missed out of scope", "false out of scope", "slots"]
+    if row.function == prediction.function:
+        kind = "slots"
+    elif row.function is None:
+        kind = "missed out of scope"
+    else:
+        kind = "false out of scope" if prediction.function is None else "function"
+    return CallError(
+        exemplar_id=row.id,
+        utterance=row.utterance,
+        kind=kind,
+        expected_function=row.function,
+        predicted_function=prediction.function,
+        expected_arguments=row.arguments,
+        predicted_arguments=prediction.arguments,
+    )
+
+
+def _per_function(
+    rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
+) -> tuple[FunctionScore, ...]:
+    names = {r.function for r in rows} | {p.function for p in predictions}
+    return tuple(
+        FunctionScore(
+            function=name,
+            rows=sum(r.function == name for r in rows),
+            recall=_recall(name, rows, predictions),
+            precision=_precision(name, rows, predictions),
+        )
+        for name in sorted(n for n in names if n is not None)
+    )
+
+
+def _recall(
+    name: str | None, rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
+) -> Share:
+    own = [p for r, p in zip(rows, predictions, strict=True) if r.function == name]
+    return Share.of(sum(p.function == name for p in own), len(own))
+
+
+def _precision(
+    name: str | None, rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
+) -> Share:
+    said = [r for r, p in zip(rows, predictions, strict=True) if p.function == name]
+    return Share.of(sum(r.function == name for r in said), len(said))
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Nearest-rank percentile of ascending values; 0 when there are none."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

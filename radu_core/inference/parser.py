@@ -1,0 +1,267 @@
+"""Utterance → function call: the function by likelihood, the slots as validated JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from radu_core.alignment import ContextModel
+from radu_core.inference.generator import LanguageModel
+from radu_core.inference.recognized import fill_recognized
+from radu_core.progress import Progress, silent
+from radu_core.prompts import (
+    SLOT_POOL,
+    TemplateSet,
+    all_prompt,
+    completion_for_knn,
+    completion_for_rag,
+    knn_prompts,
+    rag_prompt,
+    single_prompt,
+)
+from radu_core.schema import Arguments, Function, Schema, Slot, Value, as_values, fits_type
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
+
+__all__ = ["NONE", "FunctionCall", "Parser", "ParserSettings"]
+
+NONE = "none"
+_SLOT_TOKENS = 96
+
+
+class FunctionCall(BaseModel):
+    """What an utterance means. ``function`` None is out of scope.
+
+    ``scores`` are probabilities over the functions in the prompt and ``none``; ``problems`` lists
+    everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
+    generated for the slots.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    function: str | None
+    arguments: Arguments = Field(default_factory=dict)
+    scores: dict[str, float] = Field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    raw: str = ""
+    seconds: float = 0.0
+
+
+class ParserSettings(BaseModel):
+    """How an utterance is parsed: strategies, and how much is retrieved for each prompt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    function_strategy: Literal["rag", "knn"] = "rag"
+    slot_strategy: Literal["all", "single"] = "all"
+    k_desc: int = Field(default=3, ge=0, le=50)
+    k_exemplar: int = Field(default=4, ge=0, le=50)
+    k_slot_examples: int = Field(default=2, ge=0, le=20)
+
+
+class Parser:
+    """A model with the index, schema and templates it was trained with."""
+
+    def __init__(
+        self,
+        generator: LanguageModel,
+        index: ModuleIndex,
+        schema: Schema,
+        templates: TemplateSet,
+        settings: ParserSettings,
+    ) -> None:
+        self.generator = generator
+        self.index = index
+        self.schema = schema
+        self.templates = templates
+        self.settings = settings
+        self._context = ContextModel(e.template for e in index.exemplars if e.template)
+
+    def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
+        """The call that ``utterance`` stands for; ``context`` is what the bot had asked for."""
+        from radu_core.retrieval import Query
+
+        return self.parse_many([Query(utterance)], contexts=[context])[0]
+
+    def parse_many(
+        self,
+        queries: Sequence[Query],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> list[FunctionCall]:
+        """One call per query, in order. ``seconds`` is each one's share of the time taken.
+
+        A query that is an exemplar of the index never retrieves itself or its duplicates.
+        """
+        begun = time.perf_counter()
+        asked = list(contexts or [None] * len(queries))
+        found = self._retrieve(queries)
+        shared = (time.perf_counter() - begun) / max(1, len(queries))
+        calls: list[FunctionCall] = []
+        for number, (query, hits, context) in enumerate(zip(queries, found, asked, strict=True)):
+            progress("Choosing functions", number, len(queries))
+            start = time.perf_counter()
+            scores = self._function_scores(query.utterance, hits, context)
+            name = max(sorted(scores), key=lambda n: scores[n]) if scores else NONE
+            seconds = shared + time.perf_counter() - start
+            calls.append(
+                FunctionCall(
+                    function=None if name == NONE else name, scores=scores, seconds=seconds
+                )
+            )
+        self._fill_slots(queries, found, asked, calls, progress)
+        return calls
+
+    def _retrieve(self, queries: Sequence[Query]) -> list[Retrieved]:
+        k = max(self.settings.k_exemplar, SLOT_POOL)
+        return self.index.search(queries, k_desc=self.settings.k_desc, k_exemplar=k)
+
+    def _shown(self, hits: Retrieved) -> Retrieved:
+        from dataclasses import replace
+
+        return replace(hits, exemplars=hits.exemplars[: self.settings.k_exemplar])
+
+    def _function_scores(
+        self, utterance: str, hits: Retrieved, context: str | None
+    ) -> dict[str, float]:
+        shown = self._shown(hits)
+        if self.settings.function_strategy == "knn":
+            return self._knn_scores(utterance, shown)
+        names: list[str | None] = [*shown.functions, None]
+        prompt = rag_prompt(self.schema, utterance, shown, self.templates, context=context)
+        likelihoods = self.generator.score(prompt, [completion_for_rag(n) for n in names])
+        return _softmax({n or NONE: s for n, s in zip(names, likelihoods, strict=True)})
+
+    def _knn_scores(self, utterance: str, hits: Retrieved) -> dict[str, float]:
+        """Per function the likeliest yes of its exemplars; ``none`` when every one says no."""
+        best: dict[str, float] = {}
+        exemplars = [h for h in hits.exemplars if h.function is not None]
+        prompts = knn_prompts(utterance, exemplars, self.templates)
+        answers = [completion_for_knn(True), completion_for_knn(False)]
+        for hit, prompt in zip(exemplars, prompts, strict=True):
+            yes, no = self.generator.score(prompt, answers)
+            share = _softmax({"yes": yes, "no": no})["yes"]
+            assert hit.function is not None
+            best[hit.function] = max(best.get(hit.function, 0.0), share)
+        best[NONE] = 1.0 - max(best.values(), default=0.0)
+        total = sum(best.values())
+        return {name: score / total for name, score in best.items()}
+
+    def _fill_slots(
+        self,
+        queries: Sequence[Query],
+        found: Sequence[Retrieved],
+        asked: Sequence[str | None],
+        calls: list[FunctionCall],
+        progress: Progress,
+    ) -> None:
+        """Fill the calls' arguments: recognizers first, then the model for the other slots."""
+        tasks: list[_SlotTask] = []
+        for number, (query, hits, call) in enumerate(zip(queries, found, calls, strict=True)):
+            function = self.schema.function(call.function) if call.function else None
+            if function is None:
+                continue
+            call.arguments.update(
+                fill_recognized(self.schema, function, query.utterance, self._context)
+            )
+            tasks += self._slot_tasks(number, query.utterance, function, hits, asked[number])
+        start = time.perf_counter()
+        answers = self.generator.generate(
+            [t.prompt for t in tasks], max_new_tokens=_SLOT_TOKENS, progress=progress
+        )
+        share = (time.perf_counter() - start) / max(1, len(tasks))
+        for task, answer in zip(tasks, answers, strict=True):
+            call = calls[task.number]
+            values, problems = read_slots(answer, task.function, task.slot)
+            call.arguments.update(values)
+            call.problems = (*call.problems, *problems)
+            call.raw = "\n".join(filter(None, [call.raw, answer.strip()]))
+            call.seconds += share
+
+    def _slot_tasks(
+        self, number: int, utterance: str, function: Function, hits: Retrieved, context: str | None
+    ) -> list[_SlotTask]:
+        open_slots = [s for s in function.slots if s.recognizer is None]
+        if not open_slots:
+            return []
+        same = [h for h in hits.exemplars[:SLOT_POOL] if h.function == function.name]
+        examples: list[ExemplarHit] = same[: self.settings.k_slot_examples]
+        if self.settings.slot_strategy == "all":
+            prompt = all_prompt(utterance, function, examples, self.templates, context=context)
+            return [_SlotTask(number, function, None, prompt)]
+        return [
+            _SlotTask(
+                number,
+                function,
+                slot,
+                single_prompt(utterance, function, slot, examples, self.templates),
+            )
+            for slot in open_slots
+        ]
+
+
+class _SlotTask:
+    def __init__(self, number: int, function: Function, slot: Slot | None, prompt: str) -> None:
+        self.number = number
+        self.function = function
+        self.slot = slot
+        self.prompt = prompt
+
+
+def read_slots(answer: str, function: Function, slot: Slot | None) -> tuple[Arguments, list[str]]:
+    """The arguments in a model's answer, and what was wrong with the rest.
+
+    With ``slot`` the answer is that slot's JSON value or null, without it one JSON object.
+    """
+    try:
+        decoded: Any = json.loads(answer.strip())
+    except (json.JSONDecodeError, RecursionError):
+        return {}, [f"the model's answer isn't JSON: {answer.strip()[:80]!r}"]
+    if slot is not None:
+        decoded = {slot.name: decoded}
+    if not isinstance(decoded, Mapping):
+        return {}, [f"the model's answer isn't a JSON object: {answer.strip()[:80]!r}"]
+    values: Arguments = {}
+    problems: list[str] = []
+    for name, value in decoded.items():
+        target = function.slot(str(name))
+        if value is None:
+            continue
+        if target is None or target.recognizer is not None:
+            problems.append(f"{function.name} has no slot {name!r} for the model to fill")
+            continue
+        checked = _checked(value, target)
+        if checked is None:
+            problems.append(f"{value!r} doesn't fit the slot {name!r}")
+        else:
+            values[target.name] = checked
+    return values, problems
+
+
+def _checked(value: Any, slot: Slot) -> Value | None:
+    """The value if it fits the slot; a list of one is taken as its element, and the reverse."""
+    if isinstance(value, list) and len(value) == 1 and not slot.multi_value:
+        value = value[0]
+    if not isinstance(value, list):
+        value = [value] if slot.multi_value else value
+    scalars = as_values(value)
+    if not scalars or not all(
+        isinstance(s, bool | int | float | str) and fits_type(s, slot) for s in scalars
+    ):
+        return None
+    result: Value = value
+    return result
+
+
+def _softmax(scores: Mapping[str, float]) -> dict[str, float]:
+    top = max(scores.values())
+    weights = {name: math.exp(score - top) for name, score in scores.items()}
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}

@@ -1,0 +1,56 @@
+"""Slots that a recognizer fills: its matches in the utterance, each given to the likeliest slot."""
+
+from __future__ import annotations
+
+from radu_core.alignment import ContextModel
+from radu_core.exemplars import Span, make_template
+from radu_core.schema import Arguments, Function, Recognition, Scalar, Schema, Slot, recognize
+
+__all__ = ["fill_recognized"]
+
+
+def fill_recognized(
+    schema: Schema, function: Function, utterance: str, context: ContextModel
+) -> Arguments:
+    """Arguments of the slots of ``function`` that have a recognizer.
+
+    Slots that share a recognizer (origin and destination are both cities) compete for its
+    matches: the pair of match and slot whose neighbouring words fit best is taken first. A
+    single-value slot takes one match, a match goes to one slot.
+    """
+    pairs = [
+        (slot, match) for slot in function.slots for match in _matches(schema, slot, utterance)
+    ]
+    pairs.sort(key=lambda p: (-_fit(utterance, p[0], p[1], context), p[1].start, p[0].name))
+    taken: list[tuple[Slot, Recognition]] = []
+    for slot, match in pairs:
+        overlaps = any(match.start < m.end and m.start < match.end for _, m in taken)
+        full = not slot.multi_value and any(s.name == slot.name for s, _ in taken)
+        if not overlaps and not full:
+            taken.append((slot, match))
+    taken.sort(key=lambda p: p[1].start)
+    found: Arguments = {}
+    for slot in function.slots:
+        values = [_typed(m.value, slot) for s, m in taken if s.name == slot.name]
+        if values:
+            found[slot.name] = list(dict.fromkeys(values)) if slot.multi_value else values[0]
+    return found
+
+
+def _matches(schema: Schema, slot: Slot, utterance: str) -> list[Recognition]:
+    recognizer = schema.recognizer(slot.recognizer)
+    return [] if recognizer is None else recognize(recognizer, utterance)
+
+
+def _fit(utterance: str, slot: Slot, match: Recognition, context: ContextModel) -> float:
+    span = Span(slot=slot.name, start=match.start, end=match.end, value=match.value)
+    return context.fit(make_template(utterance, [span]))
+
+
+def _typed(value: str, slot: Slot) -> Scalar:
+    try:
+        if slot.type == "integer":
+            return int(value)
+        return float(value) if slot.type == "number" else value
+    except ValueError:
+        return value

@@ -1,0 +1,218 @@
+"""The five strategies. The same functions make training rows and prompts at inference, so that
+what is trained and what is asked can't drift apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from radu_core.prompts.render import Part, TemplateSet
+from radu_core.schema import Arguments, Function, Schema, Slot, Value
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import ExemplarHit, Retrieved
+
+__all__ = [
+    "FUNCTION_STRATEGIES",
+    "SLOT_POOL",
+    "SLOT_STRATEGIES",
+    "STRATEGIES",
+    "all_prompt",
+    "all_variables",
+    "completion_for_all",
+    "completion_for_knn",
+    "completion_for_rag",
+    "completion_for_single",
+    "completion_for_yes_no",
+    "knn_prompts",
+    "knn_variables",
+    "parts_of",
+    "rag_prompt",
+    "rag_variables",
+    "single_prompt",
+    "single_variables",
+    "yes_no_prompt",
+]
+
+FUNCTION_STRATEGIES = ("knn", "rag")
+SLOT_STRATEGIES = ("single", "all")
+STRATEGIES = (*FUNCTION_STRATEGIES, *SLOT_STRATEGIES, "yes_no")
+SLOT_POOL = 20  # exemplars looked through for examples of the same function
+YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
+Variables = dict[str, Any]
+
+
+# Completions begin with a space, because prompts end with "->".
+
+
+def completion_for_rag(function: str | None) -> str:
+    """The function's name, or ``none``."""
+    return f" {function or 'none'}"
+
+
+def completion_for_knn(same: bool) -> str:
+    """``yes`` or ``no``."""
+    return " yes" if same else " no"
+
+
+def completion_for_all(function: Function, arguments: Arguments) -> str:
+    """One JSON object: the arguments the LLM fills, in the schema's order; absent ones left out."""
+    return " " + json.dumps(llm_arguments(function, arguments), ensure_ascii=False)
+
+
+def completion_for_single(value: Value | None) -> str:
+    """The slot's JSON value, ``null`` if absent."""
+    return " " + json.dumps(value, ensure_ascii=False)
+
+
+def completion_for_yes_no(answer: YesNo) -> str:
+    """One of the four answers."""
+    return f" {answer}"
+
+
+def llm_arguments(function: Function, arguments: Mapping[str, Value]) -> Arguments:
+    """The arguments of slots without a recognizer, in the schema's order."""
+    return {
+        s.name: arguments[s.name]
+        for s in function.slots
+        if s.recognizer is None and s.name in arguments
+    }
+
+
+def rag_variables(
+    schema: Schema,
+    utterance: str,
+    retrieved: Retrieved,
+    *,
+    context: str | None = None,
+) -> Variables:
+    """What the ``rag`` template sees: functions and exemplars, the most relevant last."""
+    functions = [schema.function(name) for name in reversed(retrieved.functions)]
+    return {
+        "utterance": utterance,
+        "context": context or "",
+        "functions": [
+            {"name": f.name, "description": f.description} for f in functions if f is not None
+        ],
+        "exemplars": [
+            {"template": h.template, "function": h.function, "utterance": h.utterance}
+            for h in reversed(retrieved.exemplars)
+        ],
+    }
+
+
+def knn_variables(utterance: str, hit: ExemplarHit) -> Variables:
+    """What the ``knn`` template sees: one exemplar beside the utterance."""
+    return {
+        "utterance": utterance,
+        "exemplar": {
+            "template": hit.template,
+            "utterance": hit.utterance,
+            "function": hit.function,
+        },
+    }
+
+
+def all_variables(
+    utterance: str,
+    function: Function,
+    examples: Sequence[ExemplarHit],
+    *,
+    context: str | None = None,
+) -> Variables:
+    """What the ``all`` template sees: the slots the LLM fills, and examples with their JSON."""
+    return {
+        "utterance": utterance,
+        "context": context or "",
+        "function": _function(function),
+        "slots": [_slot(s) for s in function.slots if s.recognizer is None],
+        "examples": [
+            {
+                "utterance": h.utterance,
+                "answer": completion_for_all(function, h.arguments).strip(),
+            }
+            for h in reversed(examples)
+        ],
+    }
+
+
+def single_variables(
+    utterance: str, function: Function, slot: Slot, examples: Sequence[ExemplarHit]
+) -> Variables:
+    """What the ``single`` template sees: one slot, and examples with its value or null."""
+    return {
+        "utterance": utterance,
+        "function": _function(function),
+        "slot": _slot(slot),
+        "examples": [
+            {
+                "utterance": h.utterance,
+                "answer": completion_for_single(h.arguments.get(slot.name)).strip(),
+            }
+            for h in reversed(examples)
+        ],
+    }
+
+
+def rag_prompt(
+    schema: Schema,
+    utterance: str,
+    retrieved: Retrieved,
+    templates: TemplateSet,
+    *,
+    context: str | None = None,
+) -> str:
+    """Descriptions and labelled exemplars in; a function's name or ``none`` is to follow."""
+    return templates.render("rag", **rag_variables(schema, utterance, retrieved, context=context))
+
+
+def knn_prompts(utterance: str, hits: Sequence[ExemplarHit], templates: TemplateSet) -> list[str]:
+    """One question per exemplar: does the utterance mean the same? yes or no is to follow."""
+    return [templates.render("knn", **knn_variables(utterance, hit)) for hit in hits]
+
+
+def all_prompt(
+    utterance: str,
+    function: Function,
+    examples: Sequence[ExemplarHit],
+    templates: TemplateSet,
+    *,
+    context: str | None = None,
+) -> str:
+    """All slots of a function at once; one JSON object is to follow."""
+    return templates.render("all", **all_variables(utterance, function, examples, context=context))
+
+
+def single_prompt(
+    utterance: str,
+    function: Function,
+    slot: Slot,
+    examples: Sequence[ExemplarHit],
+    templates: TemplateSet,
+) -> str:
+    """One slot of a function; its JSON value or null is to follow."""
+    return templates.render("single", **single_variables(utterance, function, slot, examples))
+
+
+def yes_no_prompt(question: str, answer: str, templates: TemplateSet) -> str:
+    """A question the bot asked and the answer; one of four words is to follow."""
+    return templates.render("yes_no", question=question, answer=answer)
+
+
+def parts_of(templates: TemplateSet, template: str, variables: Variables) -> list[Part]:
+    """A prompt's parts by origin, for showing."""
+    return templates.render_parts(template, **variables)
+
+
+def _function(function: Function) -> Variables:
+    return {"name": function.name, "description": function.description}
+
+
+def _slot(slot: Slot) -> Variables:
+    return {
+        "name": slot.name,
+        "description": slot.description,
+        "type": slot.type,
+        "possible_values": list(slot.possible_values),
+    }

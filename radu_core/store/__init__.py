@@ -1,0 +1,21 @@
+"""The embedded store: modules, exemplars, decisions, templates and imports, in one database."""
+
+from radu_core.store.records import (
+    AlignmentRecord,
+    Event,
+    ImportRecord,
+    PutCounts,
+    StoredExemplar,
+    TemplateVersion,
+)
+from radu_core.store.repository import Store
+
+__all__ = [
+    "AlignmentRecord",
+    "Event",
+    "ImportRecord",
+    "PutCounts",
+    "Store",
+    "StoredExemplar",
+    "TemplateVersion",
+]

@@ -1,0 +1,123 @@
+"""Opening a database: SQLite's settings, migrations, and errors with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
+
+from radu_core.errors import DiskFullError, StoreError, StoreLockedError
+
+__all__ = ["make_engine", "migrate", "reading", "writing"]
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def make_engine(url: str, *, busy_seconds: float) -> Engine:
+    """An engine for ``url``; SQLite waits ``busy_seconds`` for another process's lock."""
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"Not a database URL that can be used ({error})",
+            value=url,
+            remedy="Use sqlite:////path/to/file.db or postgresql+psycopg://user@host/name.",
+        ) from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, busy_seconds)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("radu_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one state of the database."""
+    with _explained(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that takes the write lock at once: all of it is stored, or nothing."""
+    with _explained(engine), engine.connect() as connection:
+        writer = connection.execution_options(radu_write=True)
+        with writer.begin():
+            yield writer
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise _translated(engine, error) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"The database refused ({error})", remedy="Try again.") from error
+
+
+def _translated(engine: Engine, error: DatabaseError) -> StoreError:
+    text = str(error.orig)
+    where = engine.url.render_as_string(hide_password=True)
+    if "locked" in text or "LockNotAvailable" in type(error.orig).__name__:
+        return StoreLockedError(
+            f"The database {where} is locked by another process",
+            remedy="Wait until it has finished (an import, a backup), then try again; nothing "
+            "was changed.",
+        )
+    if "is full" in text or "No space left" in text:
+        return DiskFullError(
+            f"There is no space left for the database {where}",
+            remedy="Free some space, then try again; nothing was changed.",
+        )
+    if "unable to open" in text or "readonly" in text:
+        return StoreError(
+            f"The database {where} can't be opened for writing ({text})",
+            remedy="Check the directory and its permissions, or set RADU_HOME.",
+        )
+    if "not a database" in text or "malformed" in text:
+        return StoreError(
+            f"{where} is damaged or isn't a database ({text})",
+            remedy="Restore a backup, or move the file away to begin anew.",
+        )
+    return StoreError(
+        f"The database {where} refused: {text.splitlines()[0] if text else error}",
+        remedy="Check that it runs and can be reached.",
+    )
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest tables; does nothing when it is."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with reading(engine) as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,95 @@
+"""What goes into the store and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from radu_core.exemplars import AnnotatedExemplar, Outcome, ResolvedBy, Span
+
+__all__ = [
+    "AlignmentRecord",
+    "Event",
+    "ImportRecord",
+    "PutCounts",
+    "StoredExemplar",
+    "TemplateVersion",
+]
+
+
+@dataclass(frozen=True)
+class PutCounts:
+    """What an import did: ``kept`` rows had changed, but an annotator has decided since."""
+
+    added: int
+    changed: int
+    unchanged: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class StoredExemplar:
+    """An exemplar with its place in history. ``readings`` are JSON objects, best first.
+
+    ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
+    """
+
+    exemplar: AnnotatedExemplar
+    revision: int
+    readings: tuple[dict[str, Any], ...]
+    flag: str | None
+    updated: datetime
+
+
+@dataclass(frozen=True)
+class AlignmentRecord:
+    """The result of aligning one exemplar at the revision it was read at."""
+
+    id: str
+    expected_revision: int
+    outcome: Outcome
+    resolved_by: ResolvedBy | None
+    reason: str
+    spans: tuple[Span, ...] | None
+    template: str | None
+    implied: tuple[str, ...]
+    readings: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One decision: who, when, what kind, and the exemplar before and after it."""
+
+    id: int
+    exemplar_id: str
+    at: datetime
+    who: str
+    kind: str
+    before: AnnotatedExemplar | None
+    after: AnnotatedExemplar | None
+
+
+@dataclass(frozen=True)
+class TemplateVersion:
+    """One version of a module's own prompt template."""
+
+    name: str
+    version: int
+    text: str
+    at: datetime
+    who: str
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One import: its source, how many rows it had, what was accepted and what was rejected."""
+
+    id: int
+    source: str
+    content_hash: str
+    at: datetime
+    who: str
+    rows: int
+    accepted: int
+    rejections: tuple[dict[str, Any], ...]

@@ -1,0 +1,516 @@
+"""Reading and writing modules, exemplars, decisions, templates and imports."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+
+from radu_core.errors import ConflictError, NotFoundError, StoreError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json, disk_errors
+from radu_core.schema import Schema, check_module_id
+from radu_core.store.engine import make_engine, migrate, reading, writing
+from radu_core.store.records import (
+    AlignmentRecord,
+    Event,
+    ImportRecord,
+    PutCounts,
+    StoredExemplar,
+    TemplateVersion,
+)
+from radu_core.store.tables import events, exemplars, imports, modules, templates
+
+__all__ = ["Store"]
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+class Store:
+    """One database. Safe to share between threads: every call is a transaction of its own.
+
+    Nothing is ever physically deleted; every decision is an event.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = utc_now, busy_seconds: float = 5.0) -> None:
+        self._engine = make_engine(url, busy_seconds=busy_seconds)
+        self._clock = clock
+        migrate(self._engine)
+
+    @classmethod
+    def open(cls, url: str, *, clock: Clock = utc_now, busy_seconds: float = 5.0) -> Store:
+        """Open (and migrate) the database at ``url``, e.g. ``sqlite:////abs/radu.db``.
+
+        Raises ``StoreError`` when it can't be reached, ``StoreLockedError`` when another process
+        holds it for longer than ``busy_seconds``.
+        """
+        return cls(url, clock=clock, busy_seconds=busy_seconds)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Modules
+
+    def modules(self) -> list[str]:
+        """The ids of all modules, sorted."""
+        with reading(self._engine) as connection:
+            return sorted(connection.scalars(select(modules.c.id)))
+
+    def schema(self, module: str) -> Schema:
+        """The schema of ``module``; ``NotFoundError`` names the modules there are."""
+        with reading(self._engine) as connection:
+            text = connection.scalar(select(modules.c.schema).where(modules.c.id == module))
+        if text is None:
+            known = ", ".join(self.modules()) or "none yet"
+            raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
+        return Schema.model_validate_json(text)
+
+    def put_schema(self, schema: Schema, *, who: str) -> bool:
+        """Store a module's schema; returns whether it changed. The old one stays as an event."""
+        check_module_id(schema.module)
+        text = schema.model_dump_json()
+        with writing(self._engine) as connection:
+            query = select(modules.c.schema).where(modules.c.id == schema.module)
+            before = connection.scalar(query)
+            if before == text:
+                return False
+            values = {"schema": text, "schema_hash": schema.hash, "updated": self._clock()}
+            if before is None:
+                connection.execute(insert(modules).values(id=schema.module, **values))
+            else:
+                connection.execute(
+                    update(modules).where(modules.c.id == schema.module).values(**values)
+                )
+            self._event(connection, schema.module, None, who, "schema", before, text)
+        return True
+
+    # Exemplars
+
+    def put_exemplars(
+        self, module: str, items: Iterable[AnnotatedExemplar], *, who: str, source: str
+    ) -> PutCounts:
+        """Store imported exemplars in one transaction, all or nothing.
+
+        A row is compared with what was imported under its id last: the same file again changes
+        nothing, even after annotators decided. A row that did change replaces what is there,
+        unless a person has decided since: then the decision is kept and counted.
+        """
+        counts = dict.fromkeys(("added", "changed", "unchanged", "kept"), 0)
+        self.schema(module)
+        now = self._clock()
+        with writing(self._engine) as connection:
+            known = self._imported(connection, module)
+            new: list[dict[str, Any]] = []
+            changes: list[dict[str, Any]] = []
+            for item in items:
+                text = item.model_dump_json()
+                before = known.get(item.id)
+                if before is None:
+                    counts["added"] += 1
+                    new.append(_row(module, item, text, now))
+                    known[item.id] = (text, 0)
+                elif before[0] == text:
+                    counts["unchanged"] += 1
+                else:
+                    counts["kept" if before[1] else "changed"] += 1
+                    changes.append({**_row(module, item, text, now), "kept": before[1]})
+                    known[item.id] = (text, before[1])
+            if new:
+                connection.execute(insert(exemplars), new)
+            for change in changes:
+                self._replace(connection, change, who)
+        return PutCounts(**counts)
+
+    def _imported(self, connection: Connection, module: str) -> dict[str, tuple[str, int]]:
+        query = select(exemplars.c.id, exemplars.c.imported, exemplars.c.decided)
+        rows = connection.execute(query.where(exemplars.c.module == module))
+        return {row.id: (row.imported or "", row.decided) for row in rows}
+
+    def _replace(self, connection: Connection, change: dict[str, Any], who: str) -> None:
+        module, id_ = change["module"], change["id"]
+        where = (exemplars.c.module == module) & (exemplars.c.id == id_)
+        before = connection.scalar(select(exemplars.c.data).where(where))
+        if change.pop("kept"):
+            values = {"imported": change["imported"]}
+        else:
+            values = {k: v for k, v in change.items() if k not in ("module", "id", "revision")}
+            values["revision"] = exemplars.c.revision + 1
+        connection.execute(update(exemplars).where(where).values(**values))
+        self._event(connection, module, id_, who, "imported", before, change["imported"])
+
+    def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
+        """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
+        self.schema(module)
+        text = exemplar.model_dump_json()
+        with writing(self._engine) as connection:
+            if exemplar.id in self._imported(connection, module):
+                raise ConflictError("That id is taken", value=exemplar.id, remedy="Use another.")
+            row = {**_row(module, exemplar, text, self._clock()), "imported": None, "decided": 1}
+            connection.execute(insert(exemplars), [row])
+            self._event(connection, module, exemplar.id, who, "added", None, text)
+        return self.exemplar(module, exemplar.id)
+
+    def exemplars(
+        self,
+        module: str,
+        *,
+        splits: Sequence[str] | None = None,
+        outcomes: Sequence[str] | None = None,
+        functions: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> list[StoredExemplar]:
+        """The stored exemplars of ``module``, by id; each filter narrows the list."""
+        query = select(exemplars).where(exemplars.c.module == module)
+        for column, wanted in (
+            (exemplars.c.split, splits),
+            (exemplars.c.outcome, outcomes),
+            (exemplars.c.function, functions),
+            (exemplars.c.id, ids),
+        ):
+            if wanted is not None:
+                query = query.where(column.in_(wanted))
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return sorted((_stored(r) for r in rows), key=lambda s: s.exemplar.id)
+
+    def exemplar(self, module: str, id: str) -> StoredExemplar:
+        """One stored exemplar; ``NotFoundError`` if there is none."""
+        found = self.exemplars(module, ids=[id])
+        if not found:
+            raise NotFoundError(
+                f"{module} has no exemplar of that id", value=id, remedy="Check the id."
+            )
+        return found[0]
+
+    def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
+        """Store the results of aligning, in one transaction; returns how many changed something.
+
+        A person's decision is never overwritten: such items, and those whose revision has moved
+        since they were read, stay as they are.
+        """
+        wanted = {r.id: r for r in records}
+        changes = []
+        with writing(self._engine) as connection:
+            query = select(exemplars).where(exemplars.c.module == module)
+            for row in connection.execute(query).mappings():
+                record = wanted.get(row["id"])
+                if record is None or record.expected_revision != row["revision"]:
+                    continue
+                if row["resolved_by"] in ("annotator", "suggestion"):
+                    continue
+                change = _aligned(row, record, self._clock())
+                if change:
+                    changes.append(change)
+            if changes:
+                statement = (
+                    update(exemplars)
+                    .where(exemplars.c.module == module, exemplars.c.id == bindparam("key"))
+                    .values({c: bindparam(f"new_{c}") for c in _ALIGNED})
+                )
+                connection.execute(statement, changes)
+        return len(changes)
+
+    def decide(
+        self,
+        module: str,
+        exemplar: AnnotatedExemplar,
+        *,
+        who: str,
+        kind: str,
+        expected_revision: int,
+    ) -> StoredExemplar:
+        """Store a person's decision about an exemplar, as an event.
+
+        ``ConflictError`` when the exemplar changed since revision ``expected_revision``: then
+        nothing is stored, and the newer version is there to be looked at.
+        """
+        text = exemplar.model_dump_json()
+        with writing(self._engine) as connection:
+            where = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
+            row = connection.execute(select(exemplars).where(where)).mappings().first()
+            if row is None:
+                raise NotFoundError(
+                    f"{module} has no exemplar of that id", value=exemplar.id, remedy="Reload."
+                )
+            if row["revision"] != expected_revision:
+                raise ConflictError(
+                    f"Exemplar {exemplar.id} was changed by somebody else in the meantime",
+                    remedy="Look at the newer version, then decide again; nothing was overwritten.",
+                )
+            columns = _columns(exemplar, text)
+            connection.execute(
+                update(exemplars)
+                .where(where)
+                .values(
+                    **columns,
+                    readings=row["readings"] if exemplar.outcome != "resolved" else "[]",
+                    decided=1,
+                    revision=expected_revision + 1,
+                    updated=self._clock(),
+                )
+            )
+            self._event(connection, module, exemplar.id, who, kind, row["data"], text)
+        return self.exemplar(module, exemplar.id)
+
+    def history(self, module: str, id: str) -> list[Event]:
+        """Every event of one exemplar, oldest first."""
+        query = select(events).where(events.c.module == module, events.c.exemplar == id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(events.c.id)).mappings().all()
+        return [
+            Event(
+                r["id"], r["exemplar"], _aware(r["at"]), r["who"], r["kind"],
+                _exemplar(r["before"]), _exemplar(r["after"]),
+            )
+            for r in rows
+        ]  # fmt: skip
+
+    def restore(
+        self, module: str, id: str, event_id: int, *, who: str, expected_revision: int
+    ) -> StoredExemplar:
+        """Set an exemplar back to how it was before an event."""
+        event = next((e for e in self.history(module, id) if e.id == event_id), None)
+        if event is None or event.before is None:
+            raise NotFoundError(
+                f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
+            )
+        return self.decide(
+            module, event.before, who=who, kind="restored", expected_revision=expected_revision
+        )
+
+    def flag(self, module: str, flags: Mapping[str, str], *, who: str) -> int:
+        """Send exemplars (id → reason) to the annotation queue; returns how many were found."""
+        return self._set_flags(module, flags, who)
+
+    def unflag(self, module: str, ids: Sequence[str], *, who: str) -> int:
+        """Take exemplars off the list of flagged ones."""
+        return self._set_flags(module, dict.fromkeys(ids), who)
+
+    def _set_flags(self, module: str, flags: Mapping[str, str | None], who: str) -> int:
+        done = 0
+        with writing(self._engine) as connection:
+            for id_, reason in sorted(flags.items()):
+                where = (exemplars.c.module == module) & (exemplars.c.id == id_)
+                result = connection.execute(update(exemplars).where(where).values(flag=reason))
+                if result.rowcount:
+                    kind = "flagged" if reason else "unflagged"
+                    self._event(connection, module, id_, who, kind, None, None)
+                    done += 1
+        return done
+
+    def counts(self, module: str) -> dict[tuple[str, str], int]:
+        """(split, outcome or "new") → number of exemplars."""
+        query = select(exemplars.c.split, exemplars.c.outcome, func.count())
+        query = query.where(exemplars.c.module == module)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
+        return {(split, outcome or "new"): count for split, outcome, count in rows}
+
+    # Templates
+
+    def put_template(self, module: str, name: str, text: str, *, who: str) -> int:
+        """Store a new version of a module's own template; returns its number, from 1."""
+        self.schema(module)
+        with writing(self._engine) as connection:
+            where = (templates.c.module == module) & (templates.c.name == name)
+            last = connection.scalar(select(func.max(templates.c.version)).where(where)) or 0
+            connection.execute(
+                insert(templates).values(
+                    module=module, name=name, version=last + 1, text=text, at=self._clock(), who=who
+                )
+            )
+        return int(last) + 1
+
+    def templates(self, module: str) -> dict[str, str]:
+        """The newest version of each template that the module has of its own."""
+        newest: dict[str, str] = {}
+        for version in self._template_versions(module):
+            newest[version.name] = version.text
+        return newest
+
+    def template_versions(self, module: str, name: str) -> list[TemplateVersion]:
+        """All versions of one template, oldest first."""
+        return [v for v in self._template_versions(module) if v.name == name]
+
+    def _template_versions(self, module: str) -> list[TemplateVersion]:
+        query = select(templates).where(templates.c.module == module)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(templates.c.version)).mappings().all()
+        return [
+            TemplateVersion(r["name"], r["version"], r["text"], _aware(r["at"]), r["who"])
+            for r in rows
+        ]
+
+    # Imports
+
+    def record_import(
+        self,
+        module: str,
+        *,
+        source: str,
+        content_hash: str,
+        rows: int,
+        accepted: int,
+        rejections: Sequence[Mapping[str, Any]],
+        who: str,
+    ) -> None:
+        """Remember an import, with every row that was rejected."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(imports).values(
+                    module=module,
+                    source=source,
+                    content_hash=content_hash,
+                    at=self._clock(),
+                    who=who,
+                    rows=rows,
+                    accepted=accepted,
+                    rejections=canonical_json([dict(r) for r in rejections]),
+                )
+            )
+
+    def imports(self, module: str) -> list[ImportRecord]:
+        """All imports into a module, newest first."""
+        query = select(imports).where(imports.c.module == module).order_by(imports.c.id.desc())
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            ImportRecord(
+                r["id"], r["source"], r["content_hash"], _aware(r["at"]), r["who"], r["rows"],
+                r["accepted"], tuple(json.loads(r["rejections"])),
+            )
+            for r in rows
+        ]  # fmt: skip
+
+    def backup(self, path: Path) -> None:
+        """Copy a SQLite database to ``path`` while it is in use; the copy appears when whole."""
+        if self._engine.dialect.name != "sqlite" or not self._engine.url.database:
+            raise StoreError("Only SQLite is backed up from here", remedy="Use pg_dump.")
+        temporary = path.with_name(f".{path.name}.part")
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            source = sqlite3.connect(self._engine.url.database)
+            target = sqlite3.connect(temporary)
+            try:
+                source.backup(target)
+            finally:
+                target.close()
+                source.close()
+            temporary.replace(path)
+
+    def _event(
+        self,
+        connection: Connection,
+        module: str,
+        exemplar: str | None,
+        who: str,
+        kind: str,
+        before: str | None,
+        after: str | None,
+    ) -> None:
+        connection.execute(
+            insert(events).values(
+                module=module,
+                exemplar=exemplar,
+                at=self._clock(),
+                who=who,
+                kind=kind,
+                before=before,
+                after=after,
+            )
+        )
+
+
+_ALIGNED = ("data", "outcome", "resolved_by", "readings", "revision", "updated")
+
+
+def _columns(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:
+    return {
+        "function": exemplar.function,
+        "split": exemplar.split,
+        "outcome": exemplar.outcome,
+        "resolved_by": exemplar.resolved_by,
+        "data": text,
+    }
+
+
+def _row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) -> dict[str, Any]:
+    return {
+        "module": module,
+        "id": exemplar.id,
+        **_columns(exemplar, text),
+        "imported": text,
+        "readings": "[]",
+        "flag": None,
+        "decided": 0,
+        "revision": 1,
+        "updated": now,
+    }
+
+
+def _aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str, Any] | None:
+    exemplar = AnnotatedExemplar.model_validate_json(row["data"])
+    changed = exemplar.model_copy(
+        update={
+            "outcome": record.outcome,
+            "resolved_by": record.resolved_by,
+            "reason": record.reason,
+            "spans": record.spans,
+            "template": record.template,
+            "implied": record.implied,
+        }
+    )
+    text = changed.model_dump_json()
+    readings = canonical_json(list(record.readings))
+    if text == row["data"] and readings == row["readings"]:
+        return None
+    return {
+        "key": record.id,
+        "new_data": text,
+        "new_outcome": record.outcome,
+        "new_resolved_by": record.resolved_by,
+        "new_readings": readings,
+        "new_revision": row["revision"] + 1,
+        "new_updated": now,
+    }
+
+
+def _stored(row: RowMapping) -> StoredExemplar:
+    return StoredExemplar(
+        AnnotatedExemplar.model_validate_json(row["data"]),
+        row["revision"],
+        tuple(json.loads(row["readings"])),
+        row["flag"],
+        _aware(row["updated"]),
+    )
+
+
+def _exemplar(text: str | None) -> AnnotatedExemplar | None:
+    return None if text is None else AnnotatedExemplar.model_validate_json(text)
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

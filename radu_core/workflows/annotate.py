@@ -1,0 +1,244 @@
+"""The Annotate page: what to ask next, and a person's decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radu_core.alignment import align, candidates
+from radu_core.alignment.folding import fold
+from radu_core.errors import AlignmentError, InputError
+from radu_core.exemplars import AnnotatedExemplar, Span, check_spans, make_template
+from radu_core.schema import Arguments, Schema, argument_problems, as_values
+from radu_core.store import StoredExemplar
+from radu_core.workflows.load import DISCARDED, alignment_record, as_labelled
+from radu_core.workflows.workspace import Workspace
+
+__all__ = [
+    "ArgumentState",
+    "Queue",
+    "accept_reading",
+    "argument_states",
+    "correct",
+    "discard",
+    "place",
+    "queue",
+]
+
+_ORDER = {"ambiguous": 0, "unlocated": 1, "invalid": 2}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits for a person, most valuable first, and how far the module is."""
+
+    items: tuple[StoredExemplar, ...]
+    resolved: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ArgumentState:
+    """One value of one slot: how often it occurs in the text, and where."""
+
+    slot: str
+    value: str
+    state: str
+    places: tuple[tuple[int, int], ...]
+
+
+def queue(
+    workspace: Workspace, module: str, *, outcomes: Sequence[str] = (), search: str = ""
+) -> Queue:
+    """Unresolved and flagged exemplars: flagged first, then ambiguous, unlocated, invalid.
+
+    Within those, functions with the fewest resolved exemplars come first. ``search`` narrows it
+    to utterances that contain the text.
+    """
+    items = workspace.store.exemplars(module)
+    resolved = [i for i in items if i.exemplar.outcome == "resolved"]
+    have = Counter(i.exemplar.function for i in resolved)
+    wanted = search.casefold().strip()
+    waiting = [
+        i
+        for i in items
+        if (i.flag or i.exemplar.outcome != "resolved")
+        and DISCARDED not in i.exemplar.tags
+        and (not outcomes or (("flagged" if i.flag else i.exemplar.outcome) in outcomes))
+        and wanted in i.exemplar.utterance.casefold()
+    ]
+    waiting.sort(
+        key=lambda i: (
+            i.flag is None,
+            _ORDER.get(i.exemplar.outcome or "", 3),
+            have[i.exemplar.function],
+            i.exemplar.id,
+        )
+    )
+    return Queue(tuple(waiting), len(resolved), len(items))
+
+
+def argument_states(schema: Schema, exemplar: AnnotatedExemplar) -> list[ArgumentState]:
+    """Each argument's state: placed, implied, found once, found n times, or not in the text."""
+    folded = fold(exemplar.utterance)
+    function = schema.function(exemplar.function) if exemplar.function else None
+    placed = {(s.slot, repr(s.value)): (s.start, s.end) for s in exemplar.spans or ()}
+    states = []
+    for slot, value in exemplar.arguments.items():
+        for scalar in as_values(value):
+            found = candidates(
+                exemplar.utterance,
+                folded,
+                scalar,
+                slot=function.slot(slot) if function else None,
+                schema=schema,
+            )
+            places = tuple((c.start, c.end) for c in found)
+            if slot in exemplar.implied:
+                state = "implied"
+            elif (slot, repr(scalar)) in placed:
+                state, places = "placed", (placed[slot, repr(scalar)],)
+            else:
+                times = {0: "not in the text", 1: "found once"}
+                state = times.get(len(places), f"found {len(places)} times")
+            states.append(ArgumentState(slot, str(scalar), state, places))
+    return states
+
+
+def accept_reading(
+    workspace: Workspace, module: str, item: StoredExemplar, number: int, *, who: str
+) -> StoredExemplar:
+    """Resolve an exemplar by its reading ``number`` (0 is the best one)."""
+    if not 0 <= number < len(item.readings):
+        raise InputError(
+            f"Exemplar {item.exemplar.id} has {len(item.readings)} readings",
+            value=number + 1,
+            remedy="Choose one of them.",
+        )
+    spans = tuple(Span.model_validate(s) for s in item.readings[number]["spans"])
+    return place(workspace, module, item, spans, implied=item.exemplar.implied, who=who)
+
+
+def place(
+    workspace: Workspace,
+    module: str,
+    item: StoredExemplar,
+    spans: Sequence[Span],
+    *,
+    implied: Sequence[str] = (),
+    who: str,
+    kind: str = "placed",
+) -> StoredExemplar:
+    """Resolve an exemplar by the annotator's spans; every other argument must be ``implied``.
+
+    Raises ``AlignmentError`` when a span is wrong or an argument is neither placed nor implied,
+    ``ConflictError`` when somebody else decided in between.
+    """
+    schema = workspace.store.schema(module)
+    exemplar = item.exemplar
+    ordered = check_spans(exemplar.utterance, spans)
+    candidate = exemplar.model_copy(
+        update={
+            "spans": ordered,
+            "template": make_template(exemplar.utterance, ordered),
+            "implied": tuple(dict.fromkeys(implied)),
+        }
+    )
+    result = align(schema, candidate)
+    if result.outcome != "resolved":
+        raise AlignmentError(
+            f"This doesn't resolve the utterance: {result.reason}",
+            remedy="Mark every value, or say that it is implied.",
+        )
+    decided = candidate.model_copy(
+        update={"outcome": "resolved", "resolved_by": "annotator", "reason": "Decided by a person."}
+    )
+    return _decide(workspace, module, decided, item, who=who, kind=kind)
+
+
+def correct(
+    workspace: Workspace,
+    module: str,
+    item: StoredExemplar,
+    *,
+    function: str | None,
+    arguments: Arguments,
+    who: str,
+) -> StoredExemplar:
+    """Correct an exemplar's labels (function None: out of scope) and align it again."""
+    schema = workspace.store.schema(module)
+    known = schema.function(function) if function else None
+    if function and known is None:
+        raise InputError("The schema has no such function", value=function, remedy="Choose one.")
+    problems = argument_problems(known, arguments) if known else []
+    if problems or (function is None and arguments):
+        raise InputError(
+            "; ".join(problems) or "An out-of-scope utterance has no arguments",
+            remedy="Correct the values or the function.",
+        )
+    labelled = item.exemplar.model_copy(
+        update={
+            "function": function,
+            "arguments": arguments,
+            "spans": None,
+            "template": None,
+            "implied": tuple(s for s in item.exemplar.implied if s in arguments),
+            "outcome": None,
+            "resolved_by": None,
+        }
+    )
+    result = align(schema, labelled)
+    resolved = result.outcome == "resolved"
+    decided = labelled.model_copy(
+        update={
+            "spans": result.spans,
+            "template": result.template,
+            "outcome": result.outcome,
+            "resolved_by": "annotator" if resolved else None,
+            "reason": result.reason,
+        }
+    )
+    stored = _decide(workspace, module, decided, item, who=who, kind="corrected")
+    if not resolved:
+        record = alignment_record(stored, align(schema, as_labelled(stored.exemplar)))
+        workspace.store.set_alignments(module, [record], who=who)
+        stored = workspace.store.exemplar(module, stored.exemplar.id)
+    return stored
+
+
+def discard(
+    workspace: Workspace, module: str, item: StoredExemplar, *, reason: str, who: str
+) -> StoredExemplar:
+    """Take an exemplar out of use, with a reason; it stays stored, listed and restorable."""
+    if not reason.strip():
+        raise InputError("A discard needs a reason", remedy="Say why in a few words.")
+    decided = item.exemplar.model_copy(
+        update={
+            "outcome": "invalid",
+            "resolved_by": None,
+            "reason": f"Discarded by {who}: {reason.strip()}",
+            "spans": None,
+            "template": None,
+            "tags": tuple(dict.fromkeys((*item.exemplar.tags, DISCARDED))),
+        }
+    )
+    return _decide(workspace, module, decided, item, who=who, kind="discarded")
+
+
+def _decide(
+    workspace: Workspace,
+    module: str,
+    decided: AnnotatedExemplar,
+    item: StoredExemplar,
+    *,
+    who: str,
+    kind: str,
+) -> StoredExemplar:
+    stored = workspace.store.decide(
+        module, decided, who=who, kind=kind, expected_revision=item.revision
+    )
+    if item.flag:
+        workspace.store.unflag(module, [decided.id], who=who)
+        stored = workspace.store.exemplar(module, decided.id)
+    return stored

@@ -1,0 +1,81 @@
+"""The one directory that holds a studio's state, and what is opened from it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radu_core.files import disk_errors
+from radu_core.models import DEFAULT_EMBEDDER, model_directory
+from radu_core.progress import Progress, silent
+from radu_core.schema import check_module_id
+from radu_core.store import Store
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import SentenceEmbedder
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """``RADU_HOME`` and the database in it (or at ``RADU_DATABASE_URL``). Safe to share by threads.
+
+    Nothing is created before it is needed, except the directory itself.
+    """
+
+    def __init__(self, home: Path, *, database_url: str | None = None) -> None:
+        self.home = home.resolve()
+        with disk_errors(self.home):
+            self.home.mkdir(parents=True, exist_ok=True)
+        self.database_url = database_url or f"sqlite:///{self.home / 'radu.db'}"
+        self._lock = threading.RLock()
+        self._embedders: dict[str, SentenceEmbedder] = {}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workspace:
+        """The workspace that ``RADU_HOME`` names, ``./workspace`` by default."""
+        home = Path(environment.get("RADU_HOME") or "workspace")
+        return cls(home, database_url=environment.get("RADU_DATABASE_URL") or None)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened (and migrated) on first use."""
+        with self._lock:
+            return Store.open(self.database_url)
+
+    @property
+    def models(self) -> Path:
+        """Where models lie."""
+        return self.home / "models"
+
+    @property
+    def runs(self) -> Path:
+        """Where runs lie, one directory each."""
+        return self.home / "runs"
+
+    @property
+    def datasets(self) -> Path:
+        """Where datasets lie: ``<name>/<module>/``."""
+        return self.home / "datasets"
+
+    def index(self, module: str) -> Path:
+        """Where the retrieval index of ``module`` lies."""
+        return self.home / "indexes" / check_module_id(module)
+
+    def embedder(
+        self, name: str = DEFAULT_EMBEDDER, *, progress: Progress = silent
+    ) -> SentenceEmbedder:
+        """The embedder of that name, loaded once per workspace; its model is fetched if missing."""
+        from radu_core.retrieval import SentenceEmbedder
+
+        with self._lock:
+            if name not in self._embedders:
+                directory = model_directory(name, self.models, progress=progress)
+                self._embedders[name] = SentenceEmbedder(
+                    directory, name=name, cache=self.home / "cache" / "embeddings"
+                )
+            return self._embedders[name]
