@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -202,7 +202,7 @@ def _plain(options: RowOptions) -> RowOptions:
 
 
 def _write(
-    files: dict[str, IO[str]], exemplar: AnnotatedExemplar, made: Rows, tally: _Tally
+    files: Mapping[str, IO[str]], exemplar: AnnotatedExemplar, made: Rows, tally: _Tally
 ) -> None:
     for row in made.rows:
         files[exemplar.split].write(_line(_as_json(row)))

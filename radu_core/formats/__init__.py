@@ -1,0 +1,104 @@
+"""Reading and writing labelled utterances and schemas, one file a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radu_core.errors import FormatError, InputError, NotFoundError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.formats import jsonl, openai, sgd, table
+from radu_core.formats.common import Imported, Rejection
+from radu_core.progress import Progress, silent
+from radu_core.schema import Schema
+
+__all__ = ["FORMATS", "FormatInfo", "Imported", "Rejection", "guess_format", "read", "write"]
+
+Reader = Callable[..., Imported]
+Writer = Callable[[Path, Schema, Iterable[AnnotatedExemplar]], int]
+
+
+@dataclass(frozen=True)
+class FormatInfo:
+    """A format: its file endings, and what it carries."""
+
+    name: str
+    endings: tuple[str, ...]
+    help: str
+    reader: Reader
+    writer: Writer | None
+
+
+FORMATS: dict[str, FormatInfo] = {
+    f.name: f
+    for f in (
+        FormatInfo(
+            "jsonl", (".jsonl",), "AnnotatedExemplars, one JSON object a line",
+            jsonl.read, jsonl.write,
+        ),
+        FormatInfo(
+            "csv", (".csv", ".tsv", ".xlsx"), "A table with a column mapping (CSV, TSV, XLSX)",
+            table.read, table.write,
+        ),
+        FormatInfo(
+            "openai", (".json",), "OpenAI tools JSON: functions and slots, no utterances",
+            openai.read, openai.write,
+        ),
+        FormatInfo(
+            "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
+            sgd.read, sgd.write,
+        ),
+    )
+}  # fmt: skip
+
+
+def guess_format(path: Path) -> str:
+    """The format of a file by its name; ``FormatError`` if none fits."""
+    if path.is_dir():
+        return "sgd"
+    for info in FORMATS.values():
+        if path.suffix.lower() in info.endings:
+            return info.name
+    raise FormatError(
+        "Can't tell the format by the file's name",
+        value=path.name,
+        remedy=f"Say which it is: {', '.join(FORMATS)}.",
+    )
+
+
+def read(
+    format: str,
+    path: Path,
+    *,
+    module: str,
+    schema: Schema | None,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Imported:
+    """Read a file or directory. Rows read = accepted + rejected + skipped, each with its reason.
+
+    ``schema`` is the module's, for checking rows; a format that carries a schema may do without.
+    """
+    if not path.exists():
+        raise NotFoundError("No such file", value=str(path), remedy="Check the path.")
+    return _info(format).reader(
+        path, module=module, schema=schema, options=dict(options or {}), progress=progress
+    )
+
+
+def write(
+    format: str, path: Path, *, schema: Schema, exemplars: Iterable[AnnotatedExemplar]
+) -> int:
+    """Write a module's exemplars (or its schema) in a format; returns the rows written."""
+    writer = _info(format).writer
+    if writer is None:
+        raise InputError("That format can't be written", value=format, remedy="Use jsonl.")
+    return writer(path, schema, exemplars)
+
+
+def _info(format: str) -> FormatInfo:
+    if format not in FORMATS:
+        raise InputError("No such format", value=format, remedy=f"Use {', '.join(FORMATS)}.")
+    return FORMATS[format]

@@ -1,0 +1,79 @@
+"""What a run is: dataset, base model, method and settings. LoRA and full differ here only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from radu_core.errors import InputError, NotFoundError, shorten
+
+__all__ = ["TrainConfig"]
+
+_LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
+
+
+class TrainConfig(BaseModel):
+    """All settings of a run. ``dataset`` is ``…/<name>/<module>``; sizes are in rows and tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Path
+    base_model: str
+    method: Literal["lora", "full"] = "lora"
+    epochs: float = Field(default=1.0, gt=0, le=100)
+    max_steps: int | None = Field(default=None, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
+    batch_size: int = Field(default=8, ge=1, le=512)
+    grad_accumulation: int = Field(default=1, ge=1, le=512)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    warmup_share: float = Field(default=0.05, ge=0, le=0.9)
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    max_length: int = Field(default=512, ge=16, le=131_072)
+    skip_overlong: bool = False
+    lora_rank: int = Field(default=16, ge=1, le=512)
+    lora_alpha: int = Field(default=32, ge=1, le=1024)
+    lora_targets: str | tuple[str, ...] = "all-linear"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    eval_every: int = Field(default=25, ge=1)
+    eval_rows: int = Field(default=64, ge=0)
+    save_every: int = Field(default=50, ge=1)
+    seed: int = 0
+    notes: str = ""
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, or the method's default."""
+        return self.learning_rate or _LEARNING_RATE[self.method]
+
+    def to_yaml(self) -> str:
+        """The settings as YAML; ``from_yaml`` reads it back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> TrainConfig:
+        """Settings from YAML; ``InputError`` names every field that is wrong."""
+        try:
+            data = yaml.safe_load(text)
+            return cls.model_validate(data)
+        except yaml.YAMLError as error:
+            raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
+        except ValidationError as error:
+            lines = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (got "
+                f"{shorten(e['input'], 60)})"
+                for e in error.errors()[:5]
+            )
+            raise InputError(
+                f"The config isn't valid: {lines}", remedy="Correct these fields."
+            ) from error
+
+    @classmethod
+    def from_file(cls, path: Path) -> TrainConfig:
+        """Settings from a YAML file."""
+        try:
+            return cls.from_yaml(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise NotFoundError("No such config", value=str(path), remedy="Check it.") from error

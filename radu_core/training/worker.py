@@ -1,0 +1,426 @@
+"""The run's own process: ``python -m radu_core.training.worker RUN_DIRECTORY MODEL_DIRECTORY``.
+
+transformers' Trainer and peft do the work. Ours is the loss on the last positions only, the
+events, and an end that always has a state, a reason and a remedy.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radu_core.dataset import read_manifest
+from radu_core.errors import DiskFullError, RaduError, RunError
+from radu_core.files import write_json, write_text
+from radu_core.training.card import model_card
+from radu_core.training.config import TrainConfig
+from radu_core.training.encoding import (
+    IGNORED,
+    Collator,
+    Encoded,
+    Preflight,
+    load_tokenizer,
+    preflight,
+)
+from radu_core.training.runs import RunDirectory
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["completion_loss", "main", "train"]
+
+_HEARTBEAT_SECONDS = 1.0
+
+
+class RunGoneError(RunError):
+    """The run's directory was deleted while it ran."""
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The run was asked to stop."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do the run; 0 when it finished or was stopped, 1 when it failed, 3 when it was deleted."""
+    run = RunDirectory(Path(arguments[0]))
+    heart = _Heart(run)
+    heart.start()
+    try:
+        train(run, Path(arguments[1]), heart)
+    except _Stopped:
+        run.append("state", state="stopped", reason="Stopped by request; the checkpoint is kept.")
+    except RunGoneError as error:
+        print(error, file=sys.stderr)
+        return 3
+    except BaseException as error:  # whatever it was, the run must say so
+        traceback.print_exc()
+        if not run.exists:
+            print("The run's directory was deleted.", file=sys.stderr)
+            return 3
+        run.append("state", state="failed", reason=_reason(error))
+        return 1
+    return 0
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong and what to do about it, for the page."""
+    text = str(error)
+    if isinstance(error, RaduError):
+        return text
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text:
+        return f"Out of memory ({text[:200]}). Use a smaller batch_size or max_length, or LoRA."
+    if isinstance(error, OSError) and "No space left" in text:
+        return str(DiskFullError("No space left while saving", remedy="Free some and resume."))
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "Its process was told to end."
+    return f"{type(error).__name__}: {text[:300]}. The log has the details."
+
+
+class _Heart(threading.Thread):
+    """Touches ``heartbeat`` every second, and notices a deleted directory or a stop request."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(daemon=True)
+        self._run = run
+        self.gone = False
+        (run.path / "heartbeat").touch()
+
+    def run(self) -> None:
+        """Beat until the process ends."""
+        while not self.gone:
+            try:
+                os.utime(self._run.path / "heartbeat")
+            except FileNotFoundError:
+                self.gone = True
+            time.sleep(_HEARTBEAT_SECONDS)
+
+    def check(self) -> None:
+        """Raise when the run has been deleted or is to stop."""
+        if self.gone or not self._run.exists:
+            raise RunGoneError(
+                f"Run {self._run.id} was deleted while it ran", remedy="Launch anew."
+            )
+        if self.stop_requested:
+            raise _Stopped
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the run to stop."""
+        return (self._run.path / "stop").exists()
+
+
+def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
+    """The whole run: encode, load, train, save."""
+    import torch
+    from transformers import set_seed
+
+    run.append("state", state="loading")
+    config = run.config()
+    set_seed(config.seed)
+    tokenizer = load_tokenizer(model_directory)
+    rows = preflight(config, tokenizer)
+    run.append(
+        "preflight",
+        train_rows=len(rows.train),
+        validation_rows=len(rows.validation),
+        train_tokens=rows.train_tokens,
+        overlong=len(rows.overlong),
+        tokens_hash=rows.tokens_hash,
+    )
+    heart.check()
+    model = _load_model(config, model_directory)
+    heart.check()
+    started = time.time()
+    trainer = _make_trainer(run, config, model, rows, tokenizer, heart)
+    run.append("state", state="running")
+    checkpoint = _last_checkpoint(run)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    heart.check()
+    run.append("state", state="saving")
+    loss = _validation_loss(trainer, rows)
+    _save(run, config, trainer.model, tokenizer)
+    report = {
+        "steps": trainer.state.global_step,
+        "seconds": round(time.time() - started, 1),
+        "train_rows": len(rows.train),
+        "validation_loss": loss,
+        "tokens_hash": rows.tokens_hash,
+        "overlong": [list(item) for item in rows.overlong],
+        "dataset": read_manifest(config.dataset).hash,
+        "torch": torch.__version__,
+    }
+    write_text(run.path / "README.md", model_card(run.id, config, report))
+    write_json(run.path / "report.json", report)
+    run.append("state", state="finished")
+
+
+def _load_model(config: TrainConfig, directory: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(
+        str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    model.config.use_cache = False
+    if config.method == "full":
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    targets = config.lora_targets
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, lora)
+
+
+def completion_loss(
+    model: Callable[..., Any],
+    inputs: dict[str, torch.Tensor],
+    num_items: torch.Tensor | int | None = None,
+) -> tuple[torch.Tensor, Any]:
+    """Cross-entropy on the supervised tokens, with logits for the last positions only.
+
+    Rows are padded on the left, so all completions lie within the last ``keep`` positions; one
+    position before the first supervised one predicts it. The sum is divided by ``num_items``
+    (the supervised tokens of the whole accumulated batch) or by this batch's own. The model is
+    called as a whole, so that autocast and a distributed wrapper see it.
+    """
+    import torch
+
+    labels = inputs["labels"]
+    supervised = (labels != IGNORED).any(dim=0).nonzero()
+    keep = labels.shape[1] - int(supervised[0]) + 1
+    outputs = model(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        position_ids=inputs["position_ids"],
+        logits_to_keep=keep,
+    )
+    logits = outputs.logits[:, :-1].float()
+    wanted = labels[:, -(keep - 1) :]
+    loss = torch.nn.functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]),
+        wanted.reshape(-1),
+        ignore_index=IGNORED,
+        reduction="sum",
+    )
+    count = (wanted != IGNORED).sum() if num_items is None else num_items
+    return loss / count, outputs
+
+
+def _make_trainer(
+    run: RunDirectory,
+    config: TrainConfig,
+    model: Any,
+    rows: Preflight,
+    tokenizer: Any,
+    heart: _Heart,
+) -> Any:
+    from transformers import Trainer, TrainerCallback
+
+    spoken: dict[str, float] = {"tokens": 0.0}
+
+    class CompletionTrainer(Trainer):  # type: ignore[misc]
+        """A Trainer whose loss needs the logits of the completions only."""
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: Any,
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            loss, _ = completion_loss(model, inputs, num_items_in_batch)
+            if model.training:
+                spoken["tokens"] += float(inputs["attention_mask"].sum())
+            return (loss, {"loss": loss}) if return_outputs else loss
+
+    class Reporter(TrainerCallback):  # type: ignore[misc]
+        """Turns what the Trainer says into events, and requests into its controls."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.begun = time.time()
+            self.first_step = state.global_step
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if heart.gone or not run.exists:
+                heart.check()
+            minutes = (time.time() - self.begun) / 60
+            out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
+            if heart.stop_requested:
+                control.should_save = True
+            if heart.stop_requested or out_of_time:
+                control.should_training_stop = True
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            logs = logs or {}
+            if "loss" in logs:
+                if not math.isfinite(logs["loss"]):
+                    raise RunError(
+                        f"The loss became {logs['loss']} at step {state.global_step}",
+                        remedy="Lower the learning rate, or use precision fp32.",
+                    )
+                run.append("step", **self._figures(state, logs))
+            if "eval_loss" in logs:
+                run.append("validation", step=state.global_step, loss=logs["eval_loss"])
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            run.append("checkpoint", step=state.global_step)
+
+        def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
+            import psutil
+
+            elapsed = max(1e-9, time.time() - self.begun)
+            done = state.global_step - self.first_step
+            left = (state.max_steps - state.global_step) * elapsed / max(1, done)
+            if config.max_minutes is not None:
+                left = min(left, max(0.0, config.max_minutes * 60 - elapsed))
+            return {
+                "step": state.global_step,
+                "steps": state.max_steps,
+                "epoch": round(float(state.epoch or 0), 4),
+                "loss": logs["loss"],
+                "learning_rate": logs.get("learning_rate"),
+                "tokens_per_second": round(spoken["tokens"] / elapsed, 1),
+                "eta_seconds": round(left, 1),
+                "memory_gb": round(psutil.Process().memory_info().rss / 1e9, 2),
+            }
+
+    trainer = CompletionTrainer(
+        model=model,
+        args=_arguments(run, config, len(rows.train)),
+        train_dataset=_Rows(rows.train),
+        eval_dataset=_Rows(_evaluated(config, rows)) if _evaluated(config, rows) else None,
+        data_collator=Collator(tokenizer.eos_token_id),
+        callbacks=[Reporter()],
+    )
+    from transformers import PrinterCallback, ProgressCallback
+
+    trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+class _Rows:
+    """A map-style dataset of encoded rows."""
+
+    def __init__(self, rows: tuple[Encoded, ...]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        row = self._rows[index]
+        return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
+
+
+def _evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
+    """Every n-th validation row, at most ``eval_rows``, so that all functions are among them."""
+    step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
+    return rows.validation[::step][: config.eval_rows]
+
+
+def _arguments(run: RunDirectory, config: TrainConfig, rows: int) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    gpu = torch.cuda.is_available()
+    effective = config.batch_size * config.grad_accumulation
+    steps = config.max_steps or max(1, math.ceil(config.epochs * math.ceil(rows / effective)))
+    evaluates = config.eval_rows > 0
+    return TrainingArguments(
+        output_dir=str(run.path / "checkpoints"),
+        use_cpu=not gpu,
+        bf16=_bf16(config),
+        max_steps=steps,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.grad_accumulation,
+        learning_rate=config.rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=int(config.warmup_share * steps),
+        lr_scheduler_type="linear",
+        optim="adamw_torch_fused",
+        train_sampling_strategy="group_by_length",
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=config.eval_every if evaluates else None,
+        prediction_loss_only=True,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        seed=config.seed,
+        disable_tqdm=True,
+    )
+
+
+def _bf16(config: TrainConfig) -> bool:
+    """bf16 autocast where the hardware has it (CPU: avx512_bf16 or AMX), or as asked."""
+    import torch
+
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _last_checkpoint(run: RunDirectory) -> Path | None:
+    from transformers.trainer_utils import get_last_checkpoint
+
+    folder = run.path / "checkpoints"
+    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    return Path(found) if found else None
+
+
+def _validation_loss(trainer: Any, rows: Preflight) -> float | None:
+    return float(trainer.evaluate()["eval_loss"]) if trainer.eval_dataset is not None else None
+
+
+def _save(run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any) -> None:
+    """``adapter/`` as trained and ``model/`` merged, in the base's dtype, each written whole."""
+    base = model.get_base_model() if config.method == "lora" else model
+    if config.method == "lora":
+        _whole(run.path / "adapter", lambda new: model.save_pretrained(new))
+        base = model.merge_and_unload()
+    base.config.use_cache = True
+
+    def write(new: Path) -> None:
+        import torch
+
+        base.to(torch.bfloat16).save_pretrained(new)
+        tokenizer.save_pretrained(new)
+
+    _whole(run.model, write)
+
+
+def _whole(target: Path, write: Callable[[Path], object]) -> None:
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    write(new)
+    shutil.rmtree(target, ignore_errors=True)
+    new.replace(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
