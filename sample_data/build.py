@@ -114,7 +114,9 @@ def build(bot: str) -> tuple[str, str]:
             mode="json",
             include={"id", "utterance", "function", "arguments", "split", "mode", "context"},
         )
-        raw.append({k: v for k, v in row.items() if (k, v) not in (("mode", "normal"), ("context", None))})
+        raw.append(
+            {k: v for k, v in row.items() if (k, v) not in (("mode", "normal"), ("context", None))}
+        )
         gold.append(
             exemplar.model_dump(mode="json", include={"id", "spans", "implied", "template"})
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,9 @@ def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, st
         for field in FIELDS:
             if name == field or name in _ALIASES.get(field, ()):
                 mapping.setdefault(field, column)
-        for prefix in ("arguments.", "slot.", ""):
-            slot = column.strip().removeprefix(prefix)
-            if (prefix and column.strip().startswith(prefix)) or (
-                not prefix and slot in slots and slot not in FIELDS
-            ):
-                mapping.setdefault(f"arguments.{slot}", column)
+        slot = re.sub(r"^(arguments|slot)\.", "", column.strip())
+        if slot != column.strip() or (slot in slots and slot not in FIELDS):
+            mapping.setdefault(f"arguments.{slot}", column)
     return mapping
 
 

@@ -1,0 +1,162 @@
+"""The Evaluate page: a run beside the free baselines, and its errors back to annotation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from radu_core.errors import InputError, NotFoundError
+from radu_core.evaluation import (
+    CallError,
+    EvaluationReport,
+    Metrics,
+    Prediction,
+    fit_baselines,
+    measure,
+)
+from radu_core.exemplars import AnnotatedExemplar, Split
+from radu_core.files import content_hash
+from radu_core.inference import FunctionCall, Generator, Parser
+from radu_core.models import model_directory
+from radu_core.progress import Progress, silent
+from radu_core.training import RunDirectory
+from radu_core.workflows.coverage import query_of
+from radu_core.workflows.train import Serving, open_run, serving
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["evaluate", "parse", "report_path", "reports", "rows_to_measure", "send_errors"]
+
+
+def report_path(run: RunDirectory, split: str) -> Path:
+    """Where the evaluation of a run on a split lies."""
+    return run.path / "evaluation" / f"{split}.json"
+
+
+def reports(run: RunDirectory) -> dict[str, EvaluationReport]:
+    """Split → report, for the splits that have been evaluated."""
+    found = sorted((run.path / "evaluation").glob("*.json"))
+    return {path.stem: EvaluationReport.load(path) for path in found}
+
+
+def rows_to_measure(
+    workspace: Workspace, module: str, split: Split, *, limit: int | None = None
+) -> tuple[list[AnnotatedExemplar], dict[str, int]]:
+    """The labelled rows of a split, and how many are left out by reason.
+
+    Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
+    that is the same every time.
+    """
+    left_out: Counter[str] = Counter()
+    rows = []
+    for item in workspace.store.exemplars(module, splits=[split]):
+        exemplar = item.exemplar
+        if exemplar.outcome == "invalid":
+            left_out["invalid label"] += 1
+        elif exemplar.mode == "negative":
+            left_out["negative exemplar: it says what it isn't"] += 1
+        else:
+            rows.append(exemplar)
+    if limit is not None and len(rows) > limit:
+        left_out["beyond the limit asked for"] += len(rows) - limit
+        rows = sorted(rows, key=lambda e: content_hash(e.id))[:limit]
+    if not rows:
+        raise InputError(
+            f"{module} has no labelled utterances in {split}", remedy="Choose another split."
+        )
+    return sorted(rows, key=lambda e: e.id), dict(sorted(left_out.items()))
+
+
+def evaluate(
+    workspace: Workspace,
+    name: str,
+    *,
+    split: Split = "test",
+    limit: int | None = None,
+    untrained: bool = False,
+    progress: Progress = silent,
+) -> EvaluationReport:
+    """Measure a finished run on a split, beside baselines made from the same labels.
+
+    ``untrained`` measures the base model on the same rows as well. The report is kept in the
+    run's ``evaluation/`` directory.
+    """
+    run = open_run(workspace, name)
+    if not run.model.is_dir():
+        state, _ = run.state()
+        raise NotFoundError(
+            f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
+        )
+    kept = serving(workspace, run)
+    module = kept.schema.module
+    rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
+    train = [e for e in kept.index.exemplars if e.split == "train"]
+    measured_baselines = []
+    for system in fit_baselines(kept.schema, train, kept.index.embedder):
+        progress(f"Baseline: {system.name}", 0, 0)
+        measured_baselines.append(measure(system.name, rows, system.predict(rows))[0])
+    before = None
+    if untrained:
+        base = model_directory(run.config().base_model, workspace.models)
+        before, _ = _measure_model("before training", base, kept, rows, progress)
+    trained, errors = _measure_model("after training", run.model, kept, rows, progress)
+    report = EvaluationReport(
+        module=module,
+        split=split,
+        run=run.id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        rows=len(rows),
+        left_out=left_out,
+        trained=trained,
+        untrained=before,
+        baselines=tuple(measured_baselines),
+        errors=tuple(errors),
+        settings=dict(kept.settings.model_dump()),
+    )
+    report.save(report_path(run, split))
+    return report
+
+
+def _measure_model(
+    label: str,
+    model: Path,
+    kept: Serving,
+    rows: Sequence[AnnotatedExemplar],
+    progress: Progress,
+) -> tuple[Metrics, list[CallError]]:
+    def told(what: str, done: int, total: int) -> None:
+        progress(f"{label}: {what.lower()}", done, total)
+
+    parser = Parser(Generator(model), kept.index, kept.schema, kept.templates, kept.settings)
+    calls = parser.parse_many(
+        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
+    )
+    predictions = [
+        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
+    ]
+    return measure(label, rows, predictions)
+
+
+def parse(
+    workspace: Workspace, name: str, utterance: str, *, context: str | None = None
+) -> FunctionCall:
+    """The function call that a run's model makes of an utterance."""
+    if not utterance.strip():
+        raise InputError("There is no utterance", remedy="Type one.")
+    run = open_run(workspace, name)
+    if not run.model.is_dir():
+        raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
+    kept = serving(workspace, run)
+    parser = Parser(Generator(run.model), kept.index, kept.schema, kept.templates, kept.settings)
+    return parser.parse(utterance, context=context)
+
+
+def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> int:
+    """Flag every wrong row for annotation, with what the model said; returns how many."""
+    flags = {
+        e.exemplar_id: f"Evaluation of {report.run}: {e.kind}; the model said "
+        f"{e.predicted_function or 'none'} {e.predicted_arguments}"
+        for e in report.errors
+    }
+    return workspace.store.flag(report.module, flags, who=who)

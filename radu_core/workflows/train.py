@@ -1,0 +1,241 @@
+"""The Train page: a dataset, a run, and its life."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from radu_core.dataset import DatasetConfig, Manifest, build_dataset, read_manifest
+from radu_core.errors import DatasetError, InputError, NotFoundError
+from radu_core.files import read_json, write_json
+from radu_core.inference import ParserSettings
+from radu_core.models import DEFAULT_EMBEDDER, model_directory
+from radu_core.progress import Progress, silent
+from radu_core.prompts import TemplateSet
+from radu_core.retrieval import ModuleIndex
+from radu_core.schema import Schema
+from radu_core.training import (
+    Preflight,
+    RunDirectory,
+    RunEvent,
+    RunState,
+    TrainConfig,
+    launch,
+    list_runs,
+    preflight,
+    stop,
+)
+from radu_core.training.encoding import load_tokenizer
+from radu_core.workflows.coverage import load_index
+from radu_core.workflows.workspace import Workspace
+
+__all__ = [
+    "DatasetView",
+    "RunView",
+    "Serving",
+    "build",
+    "check",
+    "datasets",
+    "open_run",
+    "resume",
+    "run_view",
+    "runs",
+    "serving",
+    "start",
+    "stop_run",
+]
+
+_DATASET_NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,60}")
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """A dataset on disk."""
+
+    name: str
+    directory: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as a page shows it: its state, its newest figures, and the curves' points."""
+
+    id: str
+    state: RunState
+    reason: str
+    config: TrainConfig
+    latest: dict[str, Any]
+    steps: tuple[RunEvent, ...]
+    validations: tuple[RunEvent, ...]
+    log_tail: str
+
+
+def build(
+    workspace: Workspace,
+    module: str,
+    *,
+    name: str = "default",
+    config: DatasetConfig | None = None,
+    embedder: str = DEFAULT_EMBEDDER,
+    out: Path | None = None,
+    progress: Progress = silent,
+) -> DatasetView:
+    """Build the dataset ``name`` of a module into ``out`` (``RADU_HOME/datasets/<name>``)."""
+    if not _DATASET_NAME.fullmatch(name):
+        raise InputError(
+            "That can't be a dataset's name", value=name, remedy="Use letters, digits, '-' and '_'."
+        )
+    schema = workspace.store.schema(module)
+    exemplars = [item.exemplar for item in workspace.store.exemplars(module)]
+    index = load_index(workspace, module, embedder=embedder, progress=progress)
+    templates = TemplateSet(workspace.store.templates(module))
+    directory = (out or workspace.datasets / name) / module
+    manifest = build_dataset(
+        schema, exemplars, index, templates, config or DatasetConfig(), directory, progress=progress
+    )
+    return DatasetView(name, directory, manifest)
+
+
+def datasets(workspace: Workspace, module: str | None = None) -> list[DatasetView]:
+    """All readable datasets in the workspace (of one module), by name."""
+    found = []
+    for path in sorted(workspace.datasets.glob("*/*/manifest.json")):
+        if module is None or path.parent.name == module:
+            try:
+                manifest = read_manifest(path.parent)
+            except DatasetError:
+                continue
+            found.append(DatasetView(path.parent.parent.name, path.parent, manifest))
+    return found
+
+
+def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
+    """Tokenize every row of a run that is to be; errors say what would go wrong."""
+    directory = model_directory(config.base_model, workspace.models, progress=progress)
+    progress("Tokenizing every row", 0, 0)
+    return preflight(config, load_tokenizer(directory))
+
+
+def start(
+    workspace: Workspace,
+    config: TrainConfig,
+    *,
+    now: datetime | None = None,
+    progress: Progress = silent,
+) -> RunDirectory:
+    """Check a run, create its directory, keep what serving it will need, and launch it."""
+    config = config.model_copy(update={"dataset": config.dataset.resolve()})
+    check(workspace, config, progress=progress)
+    manifest = read_manifest(config.dataset)
+    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
+    _keep_for_serving(workspace, run, manifest)
+    launch(run, model=model_directory(config.base_model, workspace.models))
+    return run
+
+
+def _keep_for_serving(workspace: Workspace, run: RunDirectory, manifest: Manifest) -> None:
+    """Schema, templates, index and settings as they were: a run parses as it was trained."""
+    store = workspace.store
+    index = load_index(workspace, manifest.module, embedder=manifest.embedder)
+    schema = store.schema(manifest.module)
+    templates = TemplateSet(store.templates(manifest.module))
+    if (index.fingerprint, templates.hash, schema.hash) != (
+        manifest.index,
+        manifest.templates_hash,
+        manifest.schema_hash,
+    ):
+        shutil.rmtree(run.path)
+        raise DatasetError(
+            f"{manifest.module} has changed since the dataset was built",
+            remedy="Build the dataset again, then launch.",
+        )
+    folder = run.path / "serving"
+    index.save(folder / "index")
+    write_json(folder / "schema.json", schema.model_dump(mode="json"))
+    write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
+    write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What a run needs to parse, as it was when the run was launched."""
+
+    schema: Schema
+    templates: TemplateSet
+    index: ModuleIndex
+    settings: ParserSettings
+    manifest: Manifest
+
+
+def serving(workspace: Workspace, run: RunDirectory) -> Serving:
+    """The schema, templates, index and settings kept with a run."""
+    folder = run.path / "serving"
+    manifest = Manifest.model_validate(read_json(folder / "manifest.json"))
+    config = manifest.config
+    strategies = config.strategies
+    settings = ParserSettings(
+        function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
+        slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
+        k_desc=config.k_desc,
+        k_exemplar=config.rows.k_exemplar,
+        k_slot_examples=config.rows.k_slot_examples,
+    )
+    return Serving(
+        Schema.model_validate(read_json(folder / "schema.json")),
+        TemplateSet(read_json(folder / "templates.json")),
+        ModuleIndex.load(folder / "index", workspace.embedder(manifest.embedder)),
+        settings,
+        manifest,
+    )
+
+
+def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
+    """All runs (of one module), newest first."""
+    return [r for r in list_runs(workspace.runs) if module in (None, r.config().dataset.name)]
+
+
+def open_run(workspace: Workspace, name: str) -> RunDirectory:
+    """A run by its id, or ``last`` for the newest."""
+    if name == "last":
+        found = list_runs(workspace.runs)
+        if not found:
+            raise NotFoundError("There are no runs yet", remedy="Launch one: radu train.")
+        return found[0]
+    return RunDirectory.open(workspace.runs, name)
+
+
+def run_view(run: RunDirectory) -> RunView:
+    """The run as it is now."""
+    state, reason = run.state()
+    events = run.events()
+    steps = tuple(e for e in events if e.kind == "step")
+    return RunView(
+        run.id,
+        state,
+        reason,
+        run.config(),
+        dict(steps[-1].data) if steps else {},
+        steps,
+        tuple(e for e in events if e.kind == "validation"),
+        run.log_tail(),
+    )
+
+
+def stop_run(workspace: Workspace, name: str) -> RunState:
+    """Stop a run: it finishes its step and saves; within 10 s no process of it is left."""
+    return stop(open_run(workspace, name))
+
+
+def resume(workspace: Workspace, name: str) -> RunDirectory:
+    """Go on with a stopped, failed or lost run from its last checkpoint."""
+    run = open_run(workspace, name)
+    state, _ = run.state()
+    if state not in ("stopped", "failed", "lost"):
+        raise InputError(f"Run {run.id} is {state}", remedy="Only an ended run can be resumed.")
+    launch(run, model=model_directory(run.config().base_model, workspace.models))
+    return run
