@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
 from radu_core.errors import RunError
 from radu_core.evaluation import EvaluationReport
@@ -22,17 +22,19 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = ["DemoResult", "demo", "follow"]
 
+T = TypeVar("T")
 
-@dataclass
+
+@dataclass(frozen=True)
 class DemoResult:
     """What each stage gave, and how long it took (seconds, by stage)."""
 
-    resolve: ResolveReport | None = None
-    gold: GoldCheck | None = None
-    coverage: CoverageReport | None = None
-    run: str = ""
-    report: EvaluationReport | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    resolve: ResolveReport
+    gold: GoldCheck
+    coverage: CoverageReport
+    run: str
+    report: EvaluationReport
+    seconds: dict[str, float]
 
 
 def demo(
@@ -47,24 +49,22 @@ def demo(
 
     ``minutes`` bounds the training, ``limit`` the test utterances that are measured.
     """
-    result = DemoResult()
+    seconds: dict[str, float] = {}
     bot = module.split("_")[1]
     directory = next(p for p in sample_modules() if p.name == bot)
 
-    def timed(stage: str, work: Callable[[], Any]) -> Any:
+    def timed(stage: str, work: Callable[[], T]) -> T:
         begun = time.monotonic()
         made = work()
-        result.seconds[stage] = round(time.monotonic() - begun, 1)
+        seconds[stage] = round(time.monotonic() - begun, 1)
         return made
 
     def _import() -> ResolveReport:
         return load_sample(workspace, only=(bot,), progress=progress)[0]
 
-    result.resolve = timed("import and resolve", _import)
-    result.gold = check_against_gold(workspace, directory)
-    result.coverage = timed(
-        "coverage", lambda: coverage_report(workspace, module, progress=progress)
-    )
+    resolved = timed("import and resolve", _import)
+    gold = check_against_gold(workspace, directory)
+    covered = timed("coverage", lambda: coverage_report(workspace, module, progress=progress))
     view = timed("dataset", lambda: build(workspace, module, name="demo", progress=progress))
     config = TrainConfig(
         dataset=view.directory,
@@ -74,14 +74,13 @@ def demo(
         eval_every=40,
         eval_rows=24,
     )
-    run: RunDirectory = timed("launch", lambda: start(workspace, config, progress=progress))
-    result.run = run.id
+    run = timed("launch", lambda: start(workspace, config, progress=progress))
     timed("training", lambda: follow(run, progress=progress))
-    result.report = timed(
+    report = timed(
         "evaluation",
         lambda: evaluate(workspace, run.id, limit=limit, untrained=True, progress=progress),
     )
-    return result
+    return DemoResult(resolved, gold, covered, run.id, report, seconds)
 
 
 def follow(run: RunDirectory, *, progress: Progress = silent, poll: float = 0.5) -> None:

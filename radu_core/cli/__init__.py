@@ -1,0 +1,19 @@
+"""The shell: ``radu`` and ``python -m radu_core``. The same workflows as the pages.
+
+Every command takes ``--json`` (one object on stdout; progress and messages go to stderr) and
+exits 0, 1 (it ran and the answer is no) or 2 (bad input).
+"""
+
+from __future__ import annotations
+
+from radu_core.cli import data, model, tools
+from radu_core.cli.output import app
+
+__all__ = ["app", "main"]
+
+_COMMANDS = (data, model, tools)  # importing them has registered their commands
+
+
+def main() -> None:
+    """What ``radu`` runs."""
+    app(prog_name="radu")

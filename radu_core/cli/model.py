@@ -1,0 +1,310 @@
+"""Commands from retrieval to evaluation."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from radu_core.evaluation import EvaluationReport
+
+__all__ = ["evaluation_text"]
+
+_runs = typer.Typer(help="List, show, stop and resume training runs.", no_args_is_help=True)
+app.add_typer(_runs, name="runs")
+
+Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
+
+
+@command("index")
+def index(module: Module) -> Answer:
+    """Build the retrieval index of a module from its resolved training exemplars."""
+    from radu_core.workflows import coverage
+
+    with progress_bar() as progress:
+        built = coverage.build_index(workspace(), module, progress=progress)
+    counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
+    return Answer(
+        {"module": module, **counts, "fingerprint": built.fingerprint},
+        [f"{module}: {counts['functions']} functions and {counts['exemplars']} exemplars indexed."],
+    )
+
+
+@command("find-k")
+def find_k(
+    module: Module,
+    target: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage to reach.")] = 0.99,
+    split: Annotated[str, typer.Option(help="Utterances to measure it on.")] = "validation",
+    max_desc: Annotated[int, typer.Option(min=0, max=50, help="Largest k_desc to try.")] = 10,
+    max_exemplar: Annotated[
+        int, typer.Option(min=0, max=100, help="Largest k_exemplar to try.")
+    ] = 20,
+) -> Answer:
+    """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
+    from radu_core.workflows import coverage
+
+    with progress_bar() as progress:
+        found = coverage.coverage_report(
+            workspace(), module, split=_split(split), target=target, max_desc=max_desc,
+            max_exemplar=max_exemplar, progress=progress,
+        )  # fmt: skip
+    choice = found.choice
+    lines: list[Any] = [
+        f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
+        f"({choice.low:.1%} to {choice.high:.1%}) of {found.grid.total} utterances, about "
+        f"{choice.cost:.0f} tokens.",
+        choice.note,
+    ]
+    if found.misses:
+        rows = [(m.id, m.utterance, m.function, ", ".join(m.retrieved)) for m in found.misses]
+        lines.append(table("Missed", ["id", "utterance", "function", "retrieved instead"], rows))
+    data = {
+        "module": module,
+        "split": split,
+        "total": found.grid.total,
+        "choice": choice,
+        "hits": found.grid.hits,
+        "mean_functions": found.grid.mean_functions,
+        "per_function": found.grid.per_function(choice.k_desc, choice.k_exemplar),
+        "misses": found.misses,
+    }
+    return Answer(data, lines, ok=choice.reached)
+
+
+def _split(name: str) -> Any:
+    if name not in ("train", "validation", "test"):
+        raise InputError("No such split", value=name, remedy="Use train, validation or test.")
+    return name
+
+
+@command("prompts")
+def prompts(
+    text: Annotated[str, typer.Argument(help="An utterance, or the id of an exemplar with --id.")],
+    module: Module,
+    strategy: Annotated[str, typer.Option(help="rag, knn, all, single or yes_no.")] = "rag",
+    by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
+    function: Annotated[str | None, typer.Option(help="What the utterance means.")] = None,
+    k_desc: Annotated[int, typer.Option(min=0, max=50)] = 3,
+    k_exemplar: Annotated[int, typer.Option(min=0, max=50)] = 4,
+) -> Answer:
+    """Show the prompts and completions that a strategy makes of an utterance."""
+    from radu_core.workflows import prompts as workflow
+
+    with progress_bar() as progress:
+        shown = workflow.preview(
+            workspace(), module, strategy=strategy, text="" if by_id else text,
+            exemplar_id=text if by_id else None, function=function, k_desc=k_desc,
+            k_exemplar=k_exemplar, progress=progress,
+        )  # fmt: skip
+    lines = []
+    for made in shown.rows:
+        size = f"{made.prompt_tokens} + {made.completion_tokens} tokens"
+        lines += [f"── {made.row.strategy}/{made.row.kind}, {size}", made.row.prompt,
+                  f"   completion:{made.row.completion}"]  # fmt: skip
+    if shown.answer_retrieved is not None:
+        lines.append(f"right function retrieved: {'yes' if shown.answer_retrieved else 'NO'}")
+    lines += [f"note: {note}" for note in shown.notes]
+    return Answer(shown, lines, ok=shown.answer_retrieved is not False)
+
+
+@command("build-dataset")
+def build_dataset(
+    module: Annotated[list[str], typer.Option("--module", "-m", help="A module. Repeatable.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Directory; each module gets its own in it.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Its name in the workspace when no --out is given.")
+    ] = "default",
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="Repeatable. Default: rag and all.")
+    ] = None,
+    k_desc: Annotated[int, typer.Option(min=0, max=50, help="Descriptions retrieved.")] = 3,
+    k_exemplar: Annotated[int, typer.Option(min=0, max=50, help="Exemplars shown.")] = 4,
+    seed: Annotated[int, typer.Option(help="Decides which rows get variants.")] = 0,
+) -> Answer:
+    """Make fine-tuning rows, with negatives, of the resolved exemplars."""
+    from radu_core.dataset import DatasetConfig
+    from radu_core.prompts import RowOptions
+    from radu_core.workflows import train
+
+    config = DatasetConfig(
+        strategies=tuple(strategy or ("rag", "all")),
+        k_desc=k_desc,
+        rows=RowOptions(k_exemplar=k_exemplar, seed=seed),
+    )
+    made: list[dict[str, Any]] = []
+    lines: list[Any] = []
+    space = workspace()
+    for item in module:
+        with progress_bar() as progress:
+            view = train.build(space, item, name=name, config=config, out=out, progress=progress)
+        counts = view.manifest.counts
+        made.append({"module": item, "directory": view.directory, "manifest": view.manifest})
+        rows = [(s, kind, n) for s in counts for kind, n in counts[s].items()]
+        lines.append(table(str(view.directory), ["split", "rows of", "count"], rows))
+        lines += [f"discarded {n}: {why}" for why, n in view.manifest.discards.items()]
+        lines.append(
+            f"{view.manifest.unresolved} unresolved exemplars left out; "
+            f"{view.manifest.suspects} suspected labelling errors (suspects.jsonl)."
+        )
+    return Answer({"datasets": made}, lines)
+
+
+@command("train")
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML: dataset, base_model, method, …")],
+    wait: Annotated[bool, typer.Option(help="Show its progress until it ends.")] = False,
+) -> Answer:
+    """Launch a fine-tuning run in a process of its own. Exit 1: --wait, and it failed."""
+    from radu_core.training import TrainConfig
+    from radu_core.workflows import demo
+    from radu_core.workflows import train as workflow
+
+    space = workspace()
+    with progress_bar() as progress:
+        run = workflow.start(space, TrainConfig.from_file(config), progress=progress)
+        if wait:
+            with suppress(RunError):  # its state and reason are told below
+                demo.follow(run, progress=progress)
+    view = workflow.run_view(run)
+    state = view.state
+    lines = [f"Run {run.id} is {state}. {view.reason}".rstrip()]
+    if not wait:
+        lines.append(f"Watch it: radu runs show {run.id}")
+    return Answer(
+        {"run": run.id, "state": state, "reason": view.reason, "directory": run.path},
+        lines,
+        ok=state not in ("failed", "lost"),
+    )
+
+
+@command("list", group=_runs)
+def runs_list(
+    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
+) -> Answer:
+    """All runs, newest first, with their states."""
+    from radu_core.workflows import train as workflow
+
+    space = workspace()
+    views = [workflow.run_view(r) for r in workflow.runs(space, module)]
+    rows = [(v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", "")) for v in views]
+    data = [{"run": v.id, "state": v.state, "reason": v.reason, **v.latest} for v in views]
+    return Answer({"runs": data}, [table("Runs", ["run", "state", "step", "loss"], rows)])
+
+
+@command("show", group=_runs)
+def runs_show(run: Run) -> Answer:
+    """One run: state, newest figures, settings, the end of its log."""
+    from radu_core.workflows import train as workflow
+
+    view = workflow.run_view(workflow.open_run(workspace(), run))
+    figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
+    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.config.to_yaml()]
+    if view.state in ("failed", "lost"):
+        lines += ["Log:", view.log_tail]
+    data = {
+        "run": view.id, "state": view.state, "reason": view.reason, "latest": view.latest,
+        "config": view.config, "validations": view.validations,
+    }  # fmt: skip
+    return Answer(data, lines)
+
+
+@command("stop", group=_runs)
+def runs_stop(run: Run) -> Answer:
+    """Stop a run: it finishes its step and keeps a checkpoint."""
+    from radu_core.workflows import train as workflow
+
+    state = workflow.stop_run(workspace(), run)
+    return Answer({"run": run, "state": state}, [f"{run} is {state}."])
+
+
+@command("resume", group=_runs)
+def runs_resume(run: Run) -> Answer:
+    """Go on with a stopped, failed or lost run from its last checkpoint."""
+    from radu_core.workflows import train as workflow
+
+    resumed = workflow.resume(workspace(), run)
+    return Answer({"run": resumed.id}, [f"{resumed.id} goes on."])
+
+
+@command("evaluate")
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Measure a fixed sample of this many rows.")
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option(help="Measure the model before training, too.")
+    ] = False,
+    send_errors: Annotated[
+        bool, typer.Option(help="Send what is wrong to the annotation queue.")
+    ] = False,
+) -> Answer:
+    """Measure a finished run beside the free baselines."""
+    from radu_core.workflows import evaluate as workflow
+
+    space = workspace()
+    with progress_bar() as progress:
+        report = workflow.evaluate(
+            space, run, split=_split(split), limit=limit, untrained=untrained, progress=progress
+        )
+    lines = evaluation_text(report)
+    if send_errors:
+        sent = workflow.send_errors(space, report, who=who())
+        lines.append(f"{sent} errors sent to the annotation queue.")
+    return Answer(report, lines)
+
+
+def evaluation_text(report: EvaluationReport) -> list[Any]:
+    """A report as a table, and whether the model beats what one has for nothing."""
+    from radu_core.evaluation import beaten_baselines
+
+    rows = [
+        (
+            m.system,
+            f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
+            f"{m.slot_f1:.1%}",
+            f"{m.exact_match.share:.1%}",
+            f"{m.out_of_scope_precision.share:.1%} / {m.out_of_scope_recall.share:.1%}",
+            f"{1000 * m.seconds_p50:.0f} ms",
+        )
+        for m in report.systems
+    ]
+    columns = ["system", "function accuracy (95 %)", "slot F1", "exact match",
+               "out of scope P / R", "median"]  # fmt: skip
+    title = f"{report.run} on {report.rows} rows of {report.split}"
+    lines: list[Any] = [table(title, columns, rows)]
+    lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
+    better, worse = beaten_baselines(report)
+    lines += [f"beats every baseline: {line}" for line in better]
+    lines += [f"DOESN'T BEAT the baselines: {line}" for line in worse]
+    return lines
+
+
+@command("parse")
+def parse(
+    run: Run,
+    utterance: Annotated[str, typer.Argument(help="What the user said.")],
+    context: Annotated[
+        str | None, typer.Option(help="The function.slot the bot had just asked for.")
+    ] = None,
+) -> Answer:
+    """Turn an utterance into a function call with a run's model. Exit 1: out of scope."""
+    import json
+
+    from radu_core.workflows import evaluate as workflow
+
+    call = workflow.parse(workspace(), run, utterance, context=context)
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    lines = [f"{call.function or 'none'} {arguments if call.function else ''}".rstrip()]
+    lines += [f"note: {note}" for note in call.problems]
+    return Answer(call, lines, ok=call.function is not None)

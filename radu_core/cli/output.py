@@ -1,0 +1,202 @@
+"""What every command shares: the answer as text or JSON, errors as messages, a progress bar."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from radu_core import __version__
+from radu_core.errors import RaduError
+from radu_core.progress import Progress
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["Answer", "Table", "app", "command", "progress_bar", "table", "who", "workspace"]
+
+app = typer.Typer(
+    name="radu",
+    help="From labelled utterances to a small, evaluated function-calling language model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_errors = Console(stderr=True, highlight=False)
+_out = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found: ``data`` for ``--json``, ``text`` (strings and tables) for people.
+
+    ``ok`` False is "it ran, and the answer is no": exit code 1.
+    """
+
+    data: Any
+    text: Sequence[Any] = field(default_factory=tuple)
+    ok: bool = True
+
+
+def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..., None]]:
+    """Register a function that gives an ``Answer`` as the command ``name``, with ``--json``."""
+
+    def register(work: Callable[..., Answer]) -> Callable[..., None]:
+        @functools.wraps(work)
+        def run(*args: Any, json: bool = False, **kwargs: Any) -> None:
+            raise typer.Exit(_answered(lambda: work(*args, **kwargs), as_json=json))
+
+        as_json = inspect.Parameter(
+            "json",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[
+                bool, typer.Option("--json", help="Print one JSON object instead of text.")
+            ],
+        )
+        signature = inspect.signature(work, eval_str=True)
+        parameters = [*signature.parameters.values(), as_json]
+        run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=parameters, return_annotation=None
+        )
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        del run.__wrapped__
+        group.command(name)(run)
+        return run
+
+    return register
+
+
+def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
+    try:
+        answer = work()
+    except RaduError as error:
+        if as_json:
+            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        _errors.print(f"[red]Error:[/red] {_escaped(str(error))}", soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _errors.print("Interrupted.")
+        return 130
+    except BrokenPipeError:  # `radu … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if as_json:
+        print(json.dumps(answer.data, default=_plain, ensure_ascii=False))
+    else:
+        for part in answer.text:
+            _out.print(part, soft_wrap=isinstance(part, str), markup=False)
+    return 0 if answer.ok else 1
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table for people; numbers are right-aligned."""
+    made = Table(title=title, title_justify="left", show_lines=False)
+    for position, column in enumerate(columns):
+        number = bool(rows) and all(isinstance(r[position], int | float) for r in rows)
+        made.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_escaped(str(cell)) for cell in row))
+    return made
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar on stderr where that is a terminal, otherwise a line per step."""
+    if not _errors.is_terminal:
+        yield _lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=_errors, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        stage = ""
+
+        def show(what: str, done: int, total: int) -> None:
+            nonlocal stage
+            begun = what.split(" (")[0]
+            if begun != stage:
+                stage = begun
+                bar.reset(task)
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        yield show
+
+
+def _lines() -> Progress:
+    """For logs: a step's name once, then at most every tenth of it."""
+    told: tuple[str, int] = ("", -1)
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal told
+        step = (what.split(" (")[0], 10 * done // total if total else 0)
+        if step != told:
+            told = step
+            print(f"{what} … {done}/{total}" if total else f"{what} …", file=sys.stderr, flush=True)
+
+    return show
+
+
+def workspace() -> Workspace:
+    """The workspace the environment names."""
+    return Workspace.from_environment()
+
+
+def who() -> str:
+    """Who decides: ``RADU_USER``, or the name of the account."""
+    try:
+        return os.environ.get("RADU_USER") or getpass.getuser()
+    except OSError:
+        return "shell"
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"radu {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """State lives under RADU_HOME (./workspace by default)."""

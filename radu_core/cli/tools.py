@@ -1,0 +1,114 @@
+"""Commands about the workspace itself: models, sample project, demo, backup."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radu_core.cli.model import evaluation_text
+from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+
+__all__: list[str] = []
+
+_models = typer.Typer(help="List and fetch models.", no_args_is_help=True)
+app.add_typer(_models, name="models")
+
+
+@command("list", group=_models)
+def models_list() -> Answer:
+    """The models in the workspace."""
+    from radu_core.models import installed_models
+
+    found = installed_models(workspace().models)
+    rows = [(m["name"], m["source"], m["licence"]) for m in found]
+    return Answer({"models": found}, [table("Models", ["name", "source", "licence"], rows)])
+
+
+@command("fetch", group=_models)
+def models_fetch(
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(help="Known names or a hub's owner/name. Default: both defaults."),
+    ] = None,
+) -> Answer:
+    """Fetch models into the workspace, each checked against its SHA-256; once."""
+    from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
+
+    root = workspace().models
+    found = {}
+    with progress_bar() as progress:
+        for item in name or [DEFAULT_EMBEDDER, DEFAULT_GENERATOR]:
+            found[item] = model_directory(item, root, progress=progress)
+    return Answer({"models": found}, [f"{item}: {path}" for item, path in found.items()])
+
+
+@command("sample")
+def sample() -> Answer:
+    """Load the sample project, three modules, into the workspace; repeating changes nothing."""
+    from radu_core.workflows.sample import load_sample
+
+    with progress_bar() as progress:
+        reports = load_sample(workspace(), progress=progress)
+    rows = [(r.module, r.total, r.outcomes.get("resolved", 0), r.total -
+             r.outcomes.get("resolved", 0)) for r in reports]  # fmt: skip
+    columns = ["module", "exemplars", "resolved", "waiting for a person"]
+    return Answer({"modules": reports}, [table("Sample project", columns, rows)])
+
+
+@command("demo")
+def demo(
+    module: Annotated[
+        str, typer.Option("--module", "-m", help="One of the sample's modules.")
+    ] = "aurora_travel_en",
+    minutes: Annotated[float, typer.Option(min=0.05, help="Longest training, in minutes.")] = 4.0,
+    limit: Annotated[int, typer.Option(min=1, help="Test utterances to measure.")] = 60,
+) -> Answer:
+    """The main job on the sample project: import, resolve, coverage, dataset, LoRA, evaluation."""
+    from radu_core.workflows.demo import demo as run_demo
+
+    with progress_bar() as progress:
+        result = run_demo(
+            workspace(), module=module, minutes=minutes, limit=limit, progress=progress
+        )
+    gold, choice = result.gold, result.coverage.choice
+    lines: list[Any] = [
+        f"{gold.total} labelled utterances: the places of {gold.right} were found, {gold.asked} "
+        f"are asked of a person, {len(gold.wrong)} are wrong beside the gold file.",
+        f"coverage at k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: {choice.share:.1%} "
+        f"({choice.low:.1%} to {choice.high:.1%}).",
+        *evaluation_text(result.report),
+        table("Time", ["stage", "seconds"], [*result.seconds.items()]),
+    ]
+    data = {
+        "module": module, "run": result.run, "gold": gold, "resolve": result.resolve,
+        "coverage": choice, "report": result.report, "seconds": result.seconds,
+    }  # fmt: skip
+    return Answer(data, lines)
+
+
+@command("backup")
+def backup(
+    path: Annotated[Path, typer.Argument(help="The ZIP to write.")],
+) -> Answer:
+    """Write database, datasets and runs to one ZIP."""
+    from radu_core.workflows.backup import backup as work
+
+    with progress_bar() as progress:
+        done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
+    lines = [f"{done.files} files, {done.size / 1e6:.1f} MB written to {done.path}."]
+    return Answer(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
+
+
+@command("restore")
+def restore(
+    path: Annotated[Path, typer.Argument(help="A ZIP that `radu backup` wrote.")],
+) -> Answer:
+    """Unpack a backup into an empty RADU_HOME."""
+    from radu_core.workflows.backup import restore as work
+
+    with progress_bar() as progress:
+        done = work(path, workspace().home, progress=progress)
+    return Answer(done, [f"{done.files} files restored from {done.path}."])
