@@ -28,7 +28,7 @@ from radu_core.schema import Schema, parse_schema
 
 __all__ = ["read", "write"]
 
-_OPTIONS = ("services", "values", "all_turns", "spans", "limit")
+_OPTIONS = ("services", "values", "all_turns", "spans")
 
 
 def read(

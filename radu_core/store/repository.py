@@ -266,7 +266,6 @@ class Store:
                 .where(where)
                 .values(
                     **columns,
-                    readings=row["readings"] if exemplar.outcome != "resolved" else "[]",
                     decided=1,
                     revision=expected_revision + 1,
                     updated=self._clock(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import align, candidates
@@ -22,8 +23,10 @@ __all__ = [
     "argument_states",
     "correct",
     "discard",
+    "marked_spans",
     "place",
     "queue",
+    "undo",
 ]
 
 _ORDER = {"ambiguous": 0, "unlocated": 1, "invalid": 2}
@@ -205,6 +208,48 @@ def correct(
         workspace.store.set_alignments(module, [record], who=who)
         stored = workspace.store.exemplar(module, stored.exemplar.id)
     return stored
+
+
+def marked_spans(item: StoredExemplar, marks: Mapping[tuple[str, int], str]) -> list[Span]:
+    """Spans from what an annotator typed: (slot, number of the value) → words of the utterance.
+
+    Words that occur several times are told apart by a number: ``Boston#2`` is the second one.
+    Raises ``InputError`` when the words aren't there, or when it isn't clear which are meant.
+    """
+    text = item.exemplar.utterance
+    spans = []
+    for (slot, number), typed in marks.items():
+        words, _, which = typed.rpartition("#") if re.search(r"#\d+$", typed) else (typed, "", "")
+        places = [m.start() for m in re.finditer(re.escape(words), text)] if words else []
+        if not places:
+            raise InputError(
+                f"These words for {slot} aren't in the utterance", value=words, remedy="Copy them."
+            )
+        if not which and len(places) > 1:
+            raise InputError(
+                f"These words for {slot} occur {len(places)} times",
+                value=words,
+                remedy=f"Say which: {words}#1 is the first.",
+            )
+        position = int(which or 1) - 1
+        if not 0 <= position < len(places):
+            raise InputError(
+                f"The utterance has {len(places)} of these words", value=typed, remedy="Count them."
+            )
+        value = as_values(item.exemplar.arguments[slot])[number]
+        start = places[position]
+        spans.append(Span(slot=slot, start=start, end=start + len(words), value=value))
+    return spans
+
+
+def undo(workspace: Workspace, module: str, id: str, *, who: str) -> StoredExemplar:
+    """Take the last decision about an exemplar back; the event of it stays in its history."""
+    store = workspace.store
+    changes = [e for e in store.history(module, id) if e.before is not None]
+    if not changes:
+        raise InputError("There is nothing to take back", value=id, remedy="Go on.")
+    now = store.exemplar(module, id)
+    return store.restore(module, id, changes[-1].id, who=who, expected_revision=now.revision)
 
 
 def discard(

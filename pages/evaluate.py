@@ -1,0 +1,45 @@
+"""Evaluate: a run beside what one has for nothing, and its errors back to annotation."""
+
+import streamlit as st
+
+from radu_core.workflows.evaluate import evaluate, reports
+from radu_core.workflows.train import runs
+from studio import evaluate_views as views
+from studio import jobs
+from studio.page import messages, page
+
+with page(
+    "Evaluate",
+    "The model beside free baselines made from the same labels, on the same utterances.",
+) as here:
+    found = [r for r in runs(here.workspace, here.module) if r.model.is_dir()]
+    if not found:
+        st.info("No run of this module has finished yet.")
+        st.page_link("pages/train.py", label="Launch one", icon=":material/model_training:")
+        st.stop()
+    ids = [r.id for r in found]
+    first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
+    id = first.selectbox("Run", ids)
+    split = second.selectbox("Split", ["test", "validation", "train"])
+    limit = third.number_input("At most rows (0: all)", 0, 1_000_000, 0)
+    untrained = st.checkbox("Measure the model before training, too (takes as long again)")
+    key = ("evaluate", id, split)
+    if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
+        jobs.start(
+            key,
+            "Evaluating",
+            lambda progress: evaluate(
+                here.workspace, id, split=split, limit=int(limit) or None, untrained=untrained,
+                progress=progress,
+            ),
+        )  # fmt: skip
+    jobs.show(key)
+    run = next(r for r in found if r.id == id)
+    report = reports(run).get(split)
+    result, errors, ask = st.tabs(["Result", "Errors", "Try it"], key="evaluate tab")
+    with result, messages():
+        views.result(report)
+    with errors, messages():
+        views.errors(here, report)
+    with ask, messages():
+        views.ask(here, id)

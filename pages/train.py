@@ -1,0 +1,21 @@
+"""Train: a dataset, one click, and a run that needs nobody to watch it."""
+
+import streamlit as st
+
+from radu_core.workflows.train import datasets, runs
+from studio import train_forms as forms
+from studio.page import messages, page
+
+with page(
+    "Train",
+    "A run is a process of its own: it goes on when this tab or the studio is closed, and is "
+    "found again here.",
+) as here:
+    build, launch, watch = st.tabs(["1 Dataset", "2 Launch", "3 Runs"], key="train tab")
+    built = datasets(here.workspace, here.module)
+    with build, messages():
+        forms.dataset(here, built)
+    with launch, messages():
+        forms.launch(here, built)
+    with watch, messages():
+        forms.watch(here, runs(here.workspace, here.module))

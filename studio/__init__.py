@@ -1,0 +1,1 @@
+"""What the pages share: the gate, the module's choice, messages, background jobs, renderings."""

@@ -1,0 +1,106 @@
+"""The parts of the Evaluate page."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.evaluation import EvaluationReport, beaten_baselines
+from radu_core.workflows.evaluate import parse, send_errors
+from studio import show
+from studio.page import Page
+
+__all__ = ["ask", "errors", "result"]
+
+_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+
+
+def result(report: EvaluationReport | None) -> None:
+    """All systems side by side, and whether training was worth it."""
+    if report is None:
+        st.info("This run hasn't been measured on this split yet.")
+        return
+    better, worse = beaten_baselines(report)
+    for line in better:
+        st.success(f"Better than every baseline: {line}.", icon=":material/check:")
+    for line in worse:
+        st.error(f"Not better than the baselines: {line}.", icon=":material/close:")
+    frame = pd.DataFrame(
+        [
+            {
+                "system": m.system,
+                "function accuracy": m.function.share,
+                "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
+                "slot F1": m.slot_f1,
+                "exact match": m.exact_match.share,
+                "out-of-scope precision": m.out_of_scope_precision.share,
+                "out-of-scope recall": m.out_of_scope_recall.share,
+                "median ms": round(1000 * m.seconds_p50),
+                "p95 ms": round(1000 * m.seconds_p95),
+            }
+            for m in report.systems
+        ]
+    )
+    shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
+    percent = st.column_config.NumberColumn(format="percent")
+    others = dict.fromkeys(("out-of-scope precision", "out-of-scope recall"), percent)
+    st.dataframe(frame, hide_index=True, column_config={**shares, **others})
+    left_out = "; ".join(f"{n} {why}" for why, n in report.left_out.items())
+    st.caption(
+        f"{report.rows:,} utterances of {report.split}, measured {report.created}."
+        + (f" Left out: {left_out}." if left_out else "")
+    )
+    st.markdown("**Per function** (after training)")
+    functions = [
+        {
+            "function": f.function,
+            "rows": f.rows,
+            "recall": f.recall.share,
+            "precision": f.precision.share,
+        }
+        for f in report.trained.per_function
+    ]
+    st.dataframe(
+        pd.DataFrame(functions),
+        hide_index=True,
+        column_config={"recall": _SHARE, "precision": _SHARE},
+    )
+
+
+def errors(here: Page, report: EvaluationReport | None) -> None:
+    """What is wrong, and a way to the annotators."""
+    if report is None:
+        st.info("This run hasn't been measured on this split yet.")
+        return
+    if not report.errors:
+        st.success("No errors.")
+        return
+    kinds = sorted({e.kind for e in report.errors})
+    chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
+    found = [e for e in report.errors if not chosen or e.kind in chosen]
+    rows = [
+        {
+            "kind": e.kind,
+            "utterance": e.utterance,
+            "label": f"{e.expected_function or 'none'} {show.as_json(e.expected_arguments)}",
+            "model": f"{e.predicted_function or 'none'} {show.as_json(e.predicted_arguments)}",
+            "id": e.exemplar_id,
+        }
+        for e in found
+    ]
+    show.rows(rows, name=f"{report.run}-{report.split}-errors.csv", key="errors", label="errors")
+    if st.button(f"Send {len(found)} errors to annotation", icon=":material/flag:"):
+        part = report.model_copy(update={"errors": tuple(found)})
+        sent = send_errors(here.workspace, part, who=here.who)
+        st.success(f"{sent} utterances wait on the Annotate page.")
+
+
+def ask(here: Page, run: str) -> None:
+    """Type an utterance, see the call."""
+    with st.form("ask"):
+        text = st.text_input("Utterance", placeholder="book me a table for two at eight")
+        pressed = st.form_submit_button("Parse", type="primary")
+    if pressed:
+        with st.spinner("Asking the model …"):
+            call = parse(here.workspace, run, text or "")
+        st.json(call.model_dump(mode="json"), expanded=2)

@@ -1,0 +1,229 @@
+"""The parts of the Load page."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.errors import InputError
+from radu_core.formats import FORMATS, guess_format
+from radu_core.formats import table as table_format
+from radu_core.progress import Progress
+from radu_core.schema import check_module_id
+from radu_core.workflows import load
+from studio import jobs, show
+from studio.page import Page, messages
+
+__all__ = ["export", "imports", "new_module", "outcome", "utterances"]
+
+
+def new_module(here: Page) -> None:
+    """A form that makes a module from a schema file."""
+    st.subheader("New module", anchor=False)
+    with st.form("new module", border=True):
+        name = st.text_input(
+            "Module id", placeholder="acme_travel_en", help="<org>_<bot>_<lang>, lower case."
+        )
+        file = st.file_uploader("Schema (Radu JSON or OpenAI tools JSON)", type=["json"])
+        if st.form_submit_button("Create", icon=":material/add:"):
+            with messages():
+                if file is None:
+                    raise InputError("No schema was chosen", remedy="Choose a JSON file.")
+                check_module_id(name)
+                path = _kept(here, file)
+                schema = load.init_module(here.workspace, name, path, who=here.who)
+                st.session_state["module"] = name
+                st.success(f"{name} has {len(schema.functions)} functions. Now its utterances.")
+
+
+def utterances(here: Page) -> None:
+    """Choose a file, map its columns if it is a table, import it and align it."""
+    st.subheader("Utterances", anchor=False)
+    if not here.module:
+        st.info("Create a module first.")
+        return None
+    st.markdown(f"into **{here.module}**")
+    file = st.file_uploader(
+        "JSONL, CSV, TSV or XLSX", type=["jsonl", "csv", "tsv", "xlsx"], key="utterances file"
+    )
+    typed = st.text_input(
+        "or a path on this computer",
+        placeholder="/data/sgd/train",
+        help="For large files, and for the directory of a Schema-Guided Dialogue dataset.",
+    )
+    path = (
+        _kept(here, file) if file else Path(typed.strip()).expanduser() if typed.strip() else None
+    )
+    if path is None:
+        return _report(here)
+    format = guess_format(path)
+    st.caption(FORMATS[format].help)
+    options = _table_options(here, path) if format == "csv" and path.is_file() else {}
+    keep = st.checkbox("Keep the good rows if others are rejected")
+    if st.button("Import", type="primary", icon=":material/upload:"):
+
+        def work(progress: Progress) -> tuple[load.ImportReport, load.ResolveReport | None]:
+            report = load.import_file(
+                here.workspace, format, path, module=here.module, who=here.who, keep_good=keep,
+                options=options, progress=progress,
+            )  # fmt: skip
+            if not report.stored:
+                return report, None
+            return report, load.resolve(
+                here.workspace, here.module, who=here.who, progress=progress
+            )
+
+        jobs.start(_key(here), f"Importing {path.name}", work)
+    return _report(here)
+
+
+def _key(here: Page) -> tuple[str, str]:
+    return ("import", here.module)
+
+
+def _report(here: Page) -> None:
+    done = jobs.show(_key(here))
+    if done is None:
+        return
+    report, funnel = done
+    rejected = len(report.rejections)
+    skipped = sum(report.skipped.values())
+    text = (
+        f"{report.source}: {report.rows:,} rows = {report.accepted:,} accepted + {rejected:,} "
+        f"rejected + {skipped:,} skipped."
+    )
+    if report.stored:
+        st.success(
+            f"{text} {report.added:,} added, {report.changed:,} changed, {report.unchanged:,} "
+            f"unchanged, {report.kept:,} kept as a person decided."
+        )
+    else:
+        st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
+    for reason, count in report.skipped.items():
+        st.caption(f"skipped {count:,}: {reason}")
+    if rejected:
+        rows = [vars(r) for r in report.rejections]
+        show.rows(rows, name="rejected.csv", key="rejected", label="rejected rows")
+    if funnel is not None:
+        st.info(
+            f"{funnel.outcomes.get('resolved', 0):,} of {funnel.total:,} utterances are resolved.",
+            icon=":material/task_alt:",
+        )
+    st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
+
+
+def _kept(here: Page, file: Any) -> Path:
+    """An uploaded file on disk under its own name, for as long as the session needs it."""
+    folder = st.session_state.setdefault("uploads", tempfile.mkdtemp(prefix="radu-upload-"))
+    path = Path(folder) / Path(file.name).name
+    path.write_bytes(file.getvalue())
+    return path
+
+
+def _table_options(here: Page, path: Path) -> dict[str, Any]:
+    """Which column holds what, guessed and to be corrected."""
+    first = table_format.preview(path, options={})
+    columns = list(first[0]) if first else []
+    schema = here.workspace.store.schema(here.module)
+    guessed = table_format.guess_mapping(columns, schema)
+    st.dataframe(pd.DataFrame(first), hide_index=True)
+    slots = sorted({f"arguments.{s.name}" for f in schema.functions for s in f.slots})
+    fields = ["(not imported)", *table_format.FIELDS, *slots]
+    back = {column: field for field, column in guessed.items()}
+    frame = pd.DataFrame(
+        {"column": columns, "holds": [back.get(c, "(not imported)") for c in columns]}
+    )
+    chosen = st.data_editor(
+        frame,
+        hide_index=True,
+        disabled=["column"],
+        column_config={"holds": st.column_config.SelectboxColumn("holds", options=fields)},
+        key=f"mapping {path.name}",
+    )
+    mapping = {h: c for c, h in zip(chosen["column"], chosen["holds"], strict=True)}
+    mapping.pop("(not imported)", None)
+    return {"mapping": mapping}
+
+
+def outcome(here: Page) -> None:
+    """The funnel of the module, what is missing, and what isn't resolved."""
+    if not here.module:
+        st.info("Nothing is loaded yet.")
+        return
+    store = here.workspace.store
+    funnel = load.report_of(store.schema(here.module), store.exemplars(here.module))
+    columns = st.columns(max(4, len(funnel.outcomes) + 1))
+    columns[0].metric("utterances", f"{funnel.total:,}")
+    for column, (name, count) in zip(columns[1:], funnel.outcomes.items(), strict=False):
+        column.metric(name, f"{count:,}")
+    if st.button("Resolve again", help="After the schema changed. Decisions of people stay."):
+        jobs.start(
+            ("resolve", here.module),
+            "Placing values",
+            lambda p: load.resolve(here.workspace, here.module, who=here.who, progress=p),
+        )
+    if jobs.show(("resolve", here.module)):
+        jobs.forget(("resolve", here.module))
+        st.rerun()
+    if funnel.reasons:
+        st.dataframe(
+            pd.DataFrame(list(funnel.reasons.items()), columns=["why not", "utterances"]),
+            hide_index=True,
+            width="content",
+        )
+    for name, count in funnel.thin_functions.items():
+        st.warning(f"{name} has only {count} resolved training exemplars; 10 are a start.")
+    if funnel.empty_slots:
+        st.warning("No resolved exemplar fills " + ", ".join(funnel.empty_slots) + ".")
+    left = load.unresolved(here.workspace, here.module)
+    if left:
+        name = f"{here.module}-unresolved.csv"
+        show.rows(left, name=name, key="unresolved", label="unresolved utterances")
+        st.page_link("pages/annotate.py", label="Annotate them", icon=":material/edit_note:")
+
+
+def export(here: Page) -> None:
+    """Everything out again, in any format that can be written."""
+    if not here.module:
+        st.info("Nothing is loaded yet.")
+        return
+    endings = {"jsonl": "jsonl", "csv": "csv", "openai": "json"}
+    format = st.radio(
+        "Format", list(endings), format_func=lambda f: f"{f}: {FORMATS[f].help}", key="export as"
+    )
+    ending = endings[format]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{here.module}.{ending}"
+        count = load.export(here.workspace, format, path, module=here.module)
+        data = path.read_bytes()
+    st.download_button(
+        f"Download {here.module}.{ending} ({count:,} rows)",
+        data,
+        file_name=f"{here.module}.{ending}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def imports(here: Page) -> None:
+    """Every import into the module, with the rows it rejected."""
+    found = here.workspace.store.imports(here.module) if here.module else []
+    if not found:
+        st.info("Nothing has been imported yet.")
+        return
+    rows = [
+        {
+            "when": f"{i.at:%Y-%m-%d %H:%M}",
+            "who": i.who,
+            "file": i.source,
+            "rows": i.rows,
+            "accepted": i.accepted,
+            "rejected": len(i.rejections),
+        }
+        for i in found
+    ]
+    show.rows(rows, name="imports.csv", key="imports", label="imports")

@@ -1,0 +1,104 @@
+"""How every page begins: the gate, the workspace, the module chosen, and errors as messages."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+
+from radu_core.errors import RaduError, StoreLockedError
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["Page", "gate", "messages", "page", "workspace"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page works with: ``module`` is empty on pages that need none."""
+
+    workspace: Workspace
+    module: str
+    who: str
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """Show what goes wrong inside as a message; a traceback goes to the log only."""
+    try:
+        yield
+    except RaduError as error:
+        st.error(str(error), icon=":material/error:")
+        if isinstance(error, StoreLockedError):
+            st.button("Try again", icon=":material/refresh:")
+    except Exception as error:
+        _log.exception("a page failed")
+        st.error(
+            f"Something went wrong that shouldn't have ({type(error).__name__}). Your data is as "
+            "it was. Reload the page; the details are in the studio's log.",
+            icon=":material/error:",
+        )
+
+
+def gate() -> str:
+    """Who is at the keyboard. The place of the login: every page calls it before anything else."""
+    default = os.environ.get("RADU_USER") or _account()
+    kept = st.session_state.get("who", default)
+    name = st.sidebar.text_input("Your name", value=kept, help="Stands beside your decisions.")
+    st.session_state["who"] = (name or "").strip() or default
+    return str(st.session_state["who"])
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:
+        return "annotator"
+
+
+@st.cache_resource
+def _workspace(home: str, url: str) -> Workspace:
+    return Workspace.from_environment({"RADU_HOME": home, "RADU_DATABASE_URL": url})
+
+
+def workspace() -> Workspace:
+    """The workspace the environment names, shared by all sessions."""
+    return _workspace(os.environ.get("RADU_HOME", ""), os.environ.get("RADU_DATABASE_URL", ""))
+
+
+@contextmanager
+def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
+    """Begin a page. Where it needs a module and there is none, it says what to do and ends."""
+    with messages():
+        who = gate()
+        space = workspace()
+        modules = space.store.modules()
+        chosen = _choose(modules)
+        st.title(title, anchor=False)
+        st.caption(about)
+        if needs_module and not chosen:
+            st.info(
+                "There is no module yet: a module is a bot's functions and its utterances. "
+                "Load your own, or the sample project.",
+                icon=":material/inbox:",
+            )
+            st.page_link("pages/load.py", label="Load utterances", icon=":material/upload_file:")
+            st.page_link("pages/home.py", label="Load the sample project", icon=":material/home:")
+            st.stop()
+        yield Page(space, chosen, who)
+
+
+def _choose(modules: list[str]) -> str:
+    if not modules:
+        return ""
+    kept = st.session_state.get("module") or st.query_params.get("module")
+    position = modules.index(kept) if kept in modules else 0
+    chosen = st.sidebar.selectbox("Module", modules, index=position)
+    st.session_state["module"] = chosen
+    return str(chosen)

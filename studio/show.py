@@ -1,0 +1,110 @@
+"""Renderings that several pages share. HTML is always made from escaped text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.exemplars import Span
+from radu_core.prompts import PromptRow
+
+__all__ = ["as_json", "highlight", "prompt", "rows", "utterance"]
+
+# Translucent, so that one palette is readable on light and dark ground.
+_COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
+_PART_COLOURS = {
+    "instruction": "#7c6cff",
+    "descriptions": "#3f8fd2",
+    "exemplars": "#d08700",
+    "utterance": "#0b9e97",
+}
+
+
+def colour(name: str, among: Sequence[str]) -> str:
+    """A colour for ``name``, the same wherever it stands ``among`` the same names."""
+    position = among.index(name) if name in among else 0
+    return _COLOURS[position % len(_COLOURS)]
+
+
+def highlight(text: str, spans: Iterable[Span], slots: Sequence[str]) -> str:
+    """The utterance as HTML with its spans marked and labelled."""
+    pieces, position = [], 0
+    for span in spans:
+        shade = colour(span.slot, slots)
+        pieces.append(escape(text[position : span.start]))
+        pieces.append(
+            f'<mark style="background:{shade}33;color:inherit;border-bottom:2px solid {shade};'
+            f'border-radius:3px;padding:0 2px">{escape(text[span.start : span.end])}'
+            f'<small style="opacity:.75;padding-left:4px">{escape(span.slot)}</small></mark>'
+        )
+        position = span.end
+    pieces.append(escape(text[position:]))
+    return "".join(pieces)
+
+
+def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) -> None:
+    """An utterance, large, in its own writing direction, with its spans marked."""
+    body = highlight(text, spans, slots)
+    st.html(
+        '<div dir="auto" style="unicode-bidi:plaintext;font-size:1.3rem;line-height:1.7;'
+        f'overflow-wrap:anywhere">{body}</div>'
+    )
+
+
+def prompt(row: PromptRow) -> None:
+    """A prompt with its parts coloured by origin, and the completion that is learnt."""
+    pieces = [
+        f'<span title="{escape(p.name)}" style="background:{_PART_COLOURS.get(p.name, "#888")}22">'
+        f"{escape(p.text)}</span>"
+        for p in row.parts
+    ]
+    st.html(
+        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:0;'
+        'padding:.75rem;border:1px solid #8884;border-radius:.5rem;font-family:monospace">'
+        f"{''.join(pieces)}"
+        '<span title="completion" style="background:#0b9e9755;font-weight:600">'
+        f"{escape(row.completion)}</span></pre>"
+    )
+
+
+def legend() -> None:
+    """What the colours of a prompt mean."""
+    items = [
+        f'<span style="background:{c}22;border-bottom:2px solid {c};padding:0 .4rem">{name}</span>'
+        for name, c in (*_PART_COLOURS.items(), ("completion", "#0b9e97"))
+    ]
+    st.html(f'<div style="font-size:.85rem;display:flex;gap:.5rem">{"".join(items)}</div>')
+
+
+def rows(
+    data: Sequence[Mapping[str, Any]] | pd.DataFrame, *, name: str, key: str, label: str = "rows"
+) -> None:
+    """A table with a download of all of it as CSV."""
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
+    st.dataframe(frame, hide_index=True, key=f"{key} table")
+    st.download_button(
+        f"Download {len(frame):,} {label} as CSV",
+        frame.to_csv(index=False).encode("utf-8-sig"),
+        file_name=name,
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"{key} download",
+        on_click="ignore",
+    )
+
+
+def _flat(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {k: as_json(v) if isinstance(v, dict | list | tuple) else v for k, v in row.items()}
+        for row in data
+    ]
+
+
+def as_json(value: Any) -> str:
+    """A value as compact JSON that keeps its letters."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,226 @@
+"""The parts of the Train page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from radu_core.dataset import DatasetConfig
+from radu_core.models import DEFAULT_GENERATOR, installed_models
+from radu_core.prompts import STRATEGIES, RowOptions
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.workflows import train
+from radu_core.workflows.train import DatasetView, RunView
+from studio import jobs
+from studio.page import Page, messages
+
+__all__ = ["dataset", "launch", "watch"]
+
+_ENDED = ("finished", "stopped", "failed", "lost")
+_COLOURS = {"finished": "green", "failed": "red", "lost": "red", "stopped": "orange"}
+
+
+def dataset(here: Page, built: Sequence[DatasetView]) -> None:
+    """Build a dataset, and see what is in those that exist."""
+    with st.form("dataset"):
+        name = st.text_input(
+            "Name", "default", help="Building under a name that exists replaces it."
+        )
+        strategies = st.pills("Tasks", STRATEGIES, selection_mode="multi", default=["rag", "all"])
+        left, middle, right = st.columns(3)
+        k_desc = left.number_input("k_desc", 0, 50, 3)
+        k_exemplar = middle.number_input("k_exemplar", 0, 50, 4)
+        seed = right.number_input("Seed", 0, 10_000, 0)
+        pressed = st.form_submit_button("Build", type="primary", icon=":material/dataset:")
+    key = ("dataset", here.module)
+    if pressed:
+        config = DatasetConfig(
+            strategies=tuple(strategies or ()),
+            k_desc=int(k_desc),
+            rows=RowOptions(k_exemplar=int(k_exemplar), seed=int(seed)),
+        )
+        jobs.start(
+            key,
+            "Building the dataset",
+            lambda progress: train.build(
+                here.workspace, here.module, name=name or "", config=config, progress=progress
+            ),
+        )
+    if jobs.show(key):
+        jobs.forget(key)
+        st.rerun()
+    if not built:
+        st.info("No dataset of this module has been built yet.")
+    for view in built:
+        _dataset_card(view)
+
+
+def _dataset_card(view: DatasetView) -> None:
+    manifest = view.manifest
+    rows = ", ".join(f"{manifest.rows(s):,} {s}" for s in ("train", "validation", "test"))
+    with st.expander(f"**{view.name}** · rows: {rows}"):
+        counts = [
+            {"rows of": kind, "split": split, "count": count}
+            for split, kinds in manifest.counts.items()
+            for kind, count in kinds.items()
+        ]
+        frame = pd.DataFrame(counts, columns=["rows of", "split", "count"])
+        st.dataframe(
+            frame.pivot(index="rows of", columns="split", values="count").fillna(0).astype(int)
+        )
+        st.caption(
+            f"{manifest.unresolved:,} unresolved exemplars left out · {manifest.suspects:,} "
+            f"suspected labelling errors not trained on · in {view.directory}"
+        )
+        for reason, count in manifest.discards.items():
+            st.caption(f"{count:,} without a row: {reason}")
+        for name, label in (("discards.jsonl", "discards"), ("suspects.jsonl", "suspects")):
+            data = (view.directory / name).read_bytes()
+            if data:
+                st.download_button(
+                    f"Download {label}", data, file_name=f"{view.name}-{name}",
+                    key=f"{view.directory} {name}", on_click="ignore",
+                )  # fmt: skip
+
+
+def launch(here: Page, built: Sequence[DatasetView]) -> None:
+    """The settings of a run and the button."""
+    if not built:
+        st.info("Build a dataset first.")
+        return
+    known = [m["name"] for m in installed_models(here.workspace.models)]
+    generators = [m for m in known if "MiniLM" not in m] or [DEFAULT_GENERATOR]
+    with st.form("launch"):
+        left, middle, right = st.columns(3)
+        name = left.selectbox("Dataset", [v.name for v in built])
+        model = middle.selectbox(
+            "Base model", generators, accept_new_options=True,
+            help="One that is installed, a hub's owner/name, or a directory.",
+        )  # fmt: skip
+        method = right.segmented_control("Method", ["lora", "full"], default="lora", required=True)
+        epochs = left.number_input("Epochs", 0.1, 100.0, 1.0, 0.5)
+        minutes = middle.number_input("At most minutes (0: no limit)", 0.0, 10_000.0, 30.0)
+        batch = right.number_input("Batch size", 1, 512, 8)
+        with st.expander("More"):
+            a, b, c = st.columns(3)
+            rate = a.text_input("Learning rate", placeholder="1e-3 for LoRA, 5e-5 for full")
+            steps = b.number_input("At most steps (0: no limit)", 0, 10_000_000, 0)
+            length = c.number_input("max_length (tokens)", 16, 131_072, 512)
+            skip = a.checkbox("Leave over-long rows out (they are listed)")
+            rank = b.number_input("LoRA rank", 1, 512, 16)
+            seed = c.number_input("Seed", 0, 10_000, 0)
+        pressed = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:")
+    key = ("launch", here.module)
+    if pressed:
+        directory = next(v.directory for v in built if v.name == name)
+        config = TrainConfig(
+            dataset=directory, base_model=model or "", method=method, epochs=epochs,
+            max_minutes=minutes or None, max_steps=int(steps) or None, batch_size=int(batch),
+            learning_rate=_rate(rate or ""), max_length=int(length), skip_overlong=skip,
+            lora_rank=int(rank), seed=int(seed),
+        )  # fmt: skip
+        jobs.start(
+            key,
+            "Launching",
+            lambda progress: train.start(here.workspace, config, progress=progress),
+        )
+    started = jobs.show(key)
+    if started is not None:
+        st.success(f"Run {started.id} is on its way: see “3 Runs”. You can close this tab.")
+
+
+def _rate(text: str) -> float | None:
+    from radu_core.errors import InputError
+
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(
+            "The learning rate isn't a number", value=text, remedy="e.g. 1e-3"
+        ) from error
+
+
+def watch(here: Page, found: Sequence[RunDirectory]) -> None:
+    """All runs of the module; the chosen one live."""
+    if not found:
+        st.info("No run of this module yet.")
+        return
+    states = {r.id: r.state()[0] for r in found}
+    id = st.selectbox("Run", list(states), format_func=lambda i: f"{i}  ·  {states[i]}")
+    run = next(r for r in found if r.id == id)
+    _live(here, run)
+
+
+@st.fragment(run_every=1.0)
+def _live(here: Page, run: RunDirectory) -> None:
+    with messages():
+        if not run.exists:
+            st.error("This run's directory is gone. Nothing of it can be shown any more.")
+            return
+        view = train.run_view(run)
+        _state(here, run, view)
+        if view.steps:
+            _curve(view)
+        with st.expander("Settings and log"):
+            st.code(view.config.to_yaml(), language="yaml")
+            st.code(view.log_tail or "(the log is empty)", language=None)
+
+
+def _state(here: Page, run: RunDirectory, view: RunView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(view.state, color=_COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
+        st.caption(str(run.path))
+        if view.state not in _ENDED and st.button("Stop", icon=":material/stop:", key="stop run"):
+            with st.spinner("It finishes its step and saves …"):
+                train.stop_run(here.workspace, run.id)
+            st.rerun(scope="app")
+        if view.state in ("stopped", "failed", "lost") and st.button(
+            "Resume", icon=":material/play_arrow:", key="resume run"
+        ):
+            train.resume(here.workspace, run.id)
+            st.rerun(scope="app")
+        if view.state == "finished":
+            st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:")
+    if view.reason:
+        (st.error if view.state in ("failed", "lost") else st.info)(view.reason)
+    latest = view.latest
+    if not latest:
+        if view.state not in _ENDED:
+            st.progress(0.0, text="Loading the model and tokenizing every row …")
+        return
+    done, total = int(latest["step"]), int(latest["steps"])
+    ended = view.state in _ENDED
+    left = "" if ended else f" · {latest['eta_seconds'] / 60:.1f} min left"
+    text = f"step {done} of {total} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
+    st.progress(1.0 if view.state == "finished" else done / total, text=text)
+    columns = st.columns(4)
+    columns[0].metric("loss", f"{latest['loss']:.3f}")
+    best = min((float(e.data["loss"]) for e in view.validations), default=None)
+    columns[1].metric("best validation loss", "–" if best is None else f"{best:.3f}")
+    columns[2].metric("learning rate", f"{latest.get('learning_rate') or 0:.1e}")
+    columns[3].metric("memory", f"{latest.get('memory_gb', 0):.1f} GB")
+
+
+def _curve(view: RunView) -> None:
+    rows = [{"step": e.data["step"], "loss": e.data["loss"], "on": "training"} for e in view.steps]
+    rows += [
+        {"step": e.data["step"], "loss": e.data["loss"], "on": "validation"}
+        for e in view.validations
+    ]
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line(point={"size": 15})
+        .encode(
+            x=alt.X("step:Q"),
+            y=alt.Y("loss:Q", scale=alt.Scale(type="sqrt")),
+            color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
+            tooltip=["on", "step", alt.Tooltip("loss:Q", format=".4f")],
+        )
+        .properties(height=260)
+    )
+    st.altair_chart(chart, alt="Loss by step")
