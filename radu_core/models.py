@@ -28,6 +28,7 @@ __all__ = [
     "KnownModel",
     "installed_models",
     "model_directory",
+    "quiet_loading",
 ]
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
@@ -97,6 +98,13 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
         remedy=f"Use {', '.join(KNOWN_MODELS)}, a directory that holds a model, or a hub's "
         "owner/name.",
     )
+
+
+def quiet_loading() -> None:
+    """Keep transformers' own progress bars off the terminal; ours say where a step is."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def installed_models(root: Path) -> list[dict[str, str]]:
@@ -203,6 +211,7 @@ def _convert_gguf(files: Path, weights: str, new: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    quiet_loading()
     quantized = AutoModelForCausalLM.from_pretrained(
         str(files), gguf_file=weights, dtype=torch.float32
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radu_core.errors import ModelError
+from radu_core.models import quiet_loading
 from radu_core.progress import Progress, silent
 
 __all__ = ["Generator", "LanguageModel"]
@@ -37,6 +38,8 @@ class Generator:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        quiet_loading()
+
         if threads:
             torch.set_num_threads(threads)
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -56,6 +59,7 @@ class Generator:
         self._model: Any = model.to(device).eval()
         self._device = device
         self._end: int = self._tokenizer.eos_token_id
+        self._stops = [self._end, *_newline_tokens(self._tokenizer)]
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -105,7 +109,8 @@ class Generator:
         batch_size: int = 16,
         progress: Progress = silent,
     ) -> list[str]:
-        """Greedy continuation of each prompt up to its end token, in batches of like length."""
+        """Greedy continuation of each prompt to its end token or a new line (completions are one
+        line), in batches of like length."""
         ids = [self._ids(p) for p in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         texts = [""] * len(ids)
@@ -134,7 +139,15 @@ class Generator:
                 attention_mask=mask,
                 do_sample=False,
                 max_new_tokens=max_new_tokens,
-                eos_token_id=self._end,
+                eos_token_id=self._stops,
                 pad_token_id=self._end,
             )
         return [str(self._tokenizer.decode(row[width:], skip_special_tokens=True)) for row in out]
+
+
+def _newline_tokens(tokenizer: Any) -> list[int]:
+    """Tokens that contain a line feed, as byte-level and byte-fallback vocabularies write it."""
+    vocabulary = tokenizer.get_vocab()
+    return sorted(
+        i for token, i in vocabulary.items() if {"\n", "Ċ"} & set(token) or token == "<0x0A>"
+    )

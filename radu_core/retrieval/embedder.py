@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from radu_core.errors import ModelError
 from radu_core.files import disk_errors
+from radu_core.models import quiet_loading
 from radu_core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class SentenceEmbedder:
         with self._lock:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
+
+                quiet_loading()
 
                 try:
                     self._model = SentenceTransformer(str(self._directory), local_files_only=True)

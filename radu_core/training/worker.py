@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from radu_core.dataset import read_manifest
 from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
+from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import (
@@ -165,6 +166,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
 def _load_model(config: TrainConfig, directory: Path) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
+
+    quiet_loading()
 
     model = AutoModelForCausalLM.from_pretrained(
         str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
