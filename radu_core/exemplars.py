@@ -8,8 +8,10 @@ escaped by a backslash, so that template and spans can be told from each other.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -162,46 +164,49 @@ def match_template(utterance: str, template: Template) -> list[tuple[tuple[str, 
     Slots cover at least one character. At most 50 ways are listed; literal text must match
     exactly.
     """
-    return list(_limited(_fits(utterance, template.parts, 0), _MAX_MATCHES))
+    starts = _starts(utterance, template.parts)
+    return list(islice(_ways(template.parts, starts, 0, 0), _MAX_MATCHES))
 
 
-def _fits(
-    utterance: str, parts: Sequence[str | SlotRef], position: int
+def _starts(utterance: str, parts: Sequence[str | SlotRef]) -> list[Sequence[int]]:
+    """Per part, ascending, the positions from which it and all parts after it fit to the end.
+
+    Knowing them first keeps the enumeration from walking into dead ends: it costs
+    O(parts x length) however often the literals occur.
+    """
+    starts: list[Sequence[int]] = [[len(utterance)]]
+    for part in reversed(parts):
+        later = starts[-1]
+        if isinstance(part, SlotRef):
+            starts.append(range(later[-1]) if later else [])
+        else:
+            ends = set(later)
+            starts.append([p for p in _places(utterance, part) if p + len(part) in ends])
+    return starts[::-1]
+
+
+def _places(text: str, literal: str) -> Iterator[int]:
+    at = text.find(literal)
+    while at != -1:
+        yield at
+        at = text.find(literal, at + 1)
+
+
+def _ways(
+    parts: Sequence[str | SlotRef], starts: Sequence[Sequence[int]], number: int, position: int
 ) -> Iterator[tuple[tuple[str, int, int], ...]]:
-    if not parts:
-        if position == len(utterance):
-            yield ()
+    if number == len(parts):
+        yield ()
         return
-    head, rest = parts[0], parts[1:]
-    if isinstance(head, str):
-        if utterance.startswith(head, position):
-            yield from _fits(utterance, rest, position + len(head))
+    part = parts[number]
+    if isinstance(part, str):
+        if position in starts[number]:
+            yield from _ways(parts, starts, number + 1, position + len(part))
         return
-    for end in _slot_ends(utterance, rest, position):
-        for tail in _fits(utterance, rest, end):
-            yield ((head.name, position, end), *tail)
-
-
-def _slot_ends(utterance: str, rest: Sequence[str | SlotRef], start: int) -> Iterator[int]:
-    if not rest:
-        if start < len(utterance):
-            yield len(utterance)
-        return
-    following = rest[0]
-    if isinstance(following, SlotRef):
-        yield from range(start + 1, len(utterance))
-        return
-    end = utterance.find(following, start + 1)
-    while end != -1:
-        yield end
-        end = utterance.find(following, end + 1)
-
-
-def _limited(
-    ways: Iterator[tuple[tuple[str, int, int], ...]], limit: int
-) -> Iterator[tuple[tuple[str, int, int], ...]]:
-    for _, way in zip(range(limit), ways, strict=False):
-        yield way
+    later = starts[number + 1]
+    for end in later[bisect_right(later, position) :]:
+        for tail in _ways(parts, starts, number + 1, end):
+            yield ((part.name, position, end), *tail)
 
 
 def _joined(literal: list[str]) -> list[str]:

@@ -1,0 +1,56 @@
+"""Stand-ins that make fast tests fast. They do the real thing in a cruder way."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radu_core.progress import Progress, silent
+from radu_core.retrieval.embedder import Side
+
+
+class HashEmbedder:
+    """Bags of words, hashed into 64 dimensions; texts that share words are near each other."""
+
+    def __init__(self, name: str = "all-MiniLM-L6-v2") -> None:
+        self.name = name
+        self.embedded: list[str] = []
+
+    def embed(
+        self, texts: Sequence[str], *, side: Side = "symmetric", progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        self.embedded += texts
+        rows = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in re.findall(r"\w+", text.casefold()) or [text]:
+                row[hashlib.sha256(word.encode()).digest()[0] % 64] += 1.0
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(norms, 1e-9), dtype=np.float32)
+
+
+class ScriptedModel:
+    """A language model that prefers the candidates it was told, and says what it was told."""
+
+    def __init__(self, prefer: Sequence[str] = (), say: str = "") -> None:
+        self.prefer = list(prefer)
+        self.say = say
+        self.prompts: list[str] = []
+
+    def score(self, prompt: str, candidates: Sequence[str]) -> list[float]:
+        self.prompts.append(prompt)
+        return [-1.0 if c.strip() in self.prefer else -5.0 - i for i, c in enumerate(candidates)]
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_new_tokens: int = 64,
+        batch_size: int = 16,
+        progress: Progress = silent,
+    ) -> list[str]:
+        self.prompts += prompts
+        return [self.say] * len(prompts)

@@ -1,0 +1,80 @@
+"""The import order of DESIGN, what the core must not import, and how light it is to import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CORE = Path(__file__).resolve().parents[1] / "radu_core"
+ORDER = [
+    "errors", "progress", "files", "schema", "exemplars", "models", "formats", "alignment",
+    "retrieval", "prompts", "dataset", "training", "inference", "evaluation", "store",
+    "workflows", "cli",
+]  # fmt: skip
+STORE_MAY_USE = {"errors", "files", "progress", "schema", "exemplars", "store"}
+
+
+def room(path: Path) -> str:
+    """The name in ORDER that a file belongs to."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """All modules that a file names in an import, wherever it stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files() -> list[Path]:
+    return sorted(p for p in CORE.rglob("*.py") if room(p) not in ("__init__", "__main__"))
+
+
+def test_every_room_is_in_the_order() -> None:
+    assert {room(p) for p in files()} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(CORE)))
+def test_imports_go_upwards_only(path: Path) -> None:
+    own = ORDER.index(room(path))
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "radu_core" and len(parts) > 1:
+            assert ORDER.index(parts[1]) <= own, f"{path} imports {name}"
+            if room(path) == "store":
+                assert parts[1] in STORE_MAY_USE
+
+
+def test_the_core_never_imports_streamlit() -> None:
+    for path in CORE.rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & {"streamlit", "studio", "pages"}, path
+
+
+def test_pages_are_thin() -> None:
+    for path in (CORE.parent / "pages").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
+
+
+@pytest.mark.parametrize("module", ["radu_core", "radu_core.workflows.workspace"])
+def test_importing_is_light(module: str) -> None:
+    code = (
+        f"import sys, time; import {module}; used = time.process_time();"
+        "heavy = {'torch', 'faiss', 'transformers', 'streamlit'} & set(sys.modules);"
+        "print(sorted(heavy), used)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CORE.parent
+    ).stdout
+    heavy, used = out.strip().rsplit(" ", 1)
+    assert heavy == "[]"
+    if module == "radu_core":
+        assert float(used) < 0.5
