@@ -9,7 +9,7 @@ from typing import Any
 
 from radu_core.errors import FormatError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import write_json
+from radu_core.files import write_text
 from radu_core.formats.common import Imported, Rejection, RowError
 from radu_core.progress import Progress
 from radu_core.schema import Function, Schema, Slot, SlotType, parse_schema
@@ -131,5 +131,5 @@ def _property(slot: Slot) -> dict[str, Any]:
 def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:
     """Write the schema as OpenAI tools; returns the number of tools. Utterances aren't written."""
     tools = to_tools(schema)
-    write_json(path, tools)
+    write_text(path, json.dumps(tools, ensure_ascii=False, indent=2) + "\n")  # in slot order
     return len(tools)

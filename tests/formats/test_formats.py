@@ -1,0 +1,297 @@
+"""Importers and exporters: round trips, and bad input with line, field, value and remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from conftest import MODULE, ROWS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radu_core.errors import FormatError, InputError, NotFoundError
+from radu_core.exemplars import AnnotatedExemplar, Span, make_template
+from radu_core.formats import Imported, guess_format, read, write
+from radu_core.formats.common import read_lines
+from radu_core.schema import Schema
+
+Write = Callable[..., Path]
+
+
+def load(path: Path, schema: Schema | None, format: str = "jsonl", **options: Any) -> Imported:
+    return read(format, path, module=MODULE, schema=schema, options=options)
+
+
+def balanced(found: Imported) -> bool:
+    return found.rows == len(found.exemplars) + len(found.rejections) + sum(found.skipped.values())
+
+
+def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> None:
+    found = load(write_jsonl([*ROWS, {"utterance": ""}, {"id": "f00", "utterance": "x"}]), schema)
+    assert (len(found.exemplars), len(found.rejections)) == (len(ROWS), 2)
+    assert balanced(found)
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "value", "words"),
+    [
+        ({"function": "book_flight"}, "utterance", "None", "missing"),
+        ({"utterance": "x", "function": "fly"}, "function", "'fly'", "not in the schema"),
+        ({"utterance": "x", "intent": "y"}, "intent", "'y'", "not a field"),
+        ({"utterance": "x", "function": "book_flight", "arguments": {"seat": "1"}}, "arguments",
+         "{'seat': '1'}", "has no slot 'seat'"),
+        ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": "two"}},
+         "arguments", "{'passengers': 'two'}", "type integer"),
+        ({"utterance": "fly", "function": "book_flight", "arguments": {"origin": "Oslo"},
+          "spans": [{"slot": "origin", "start": 2, "end": 9, "value": "Oslo"}]}, "spans",
+         "[{'slot': 'origin'", "isn't inside"),
+        ({"utterance": "fly", "function": "book_flight", "arguments": {"origin": "Oslo"},
+          "template": "to <origin>"}, "template", "'to <origin>'", "doesn't fit"),
+        ({"utterance": "x", "split": "dev"}, "split", "'dev'", "input should be"),
+        ({"utterance": "x", "arguments": {"a": 1}}, "arguments", "{'a': 1}", "out-of-scope"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_says_where_what_and_what_to_do(
+    schema: Schema, write_jsonl: Write, row: dict[str, Any], field: str, value: str, words: str
+) -> None:
+    found = load(write_jsonl([ROWS[0], row]), schema)
+    (rejection,) = found.rejections
+    assert (rejection.line, rejection.field) == (2, field)
+    assert rejection.value.startswith(value[:20])
+    assert words in rejection.problem
+    assert rejection.remedy
+    assert rejection.source == "rows.jsonl"
+
+
+def test_an_id_that_is_taken_names_the_first_line(schema: Schema, write_jsonl: Write) -> None:
+    (rejection,) = load(write_jsonl([ROWS[0], ROWS[0]]), schema).rejections
+    assert (rejection.field, rejection.problem) == ("id", "the same as in line 1")
+
+
+def test_bytes_that_arent_text_reject_their_own_line_only(schema: Schema, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"utterance": "a"}\n{"utterance": "\xff"}\nnot json\n{"utterance": "b"}\n')
+    found = load(path, schema)
+    assert [e.utterance for e in found.exemplars] == ["a", "b"]
+    assert [(r.line, r.problem) for r in found.rejections] == [
+        (2, "byte 16 isn't UTF-8"), (3, found.rejections[1].problem),
+    ]  # fmt: skip
+    assert balanced(found)
+
+
+def test_a_bom_and_crlf_are_understood(schema: Schema, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"utterance": "a"}\r\n\r\n{"utterance": "b"}\r\n')
+    found = load(path, schema)
+    assert [e.utterance for e in found.exemplars] == ["a", "b"]
+
+
+def test_a_line_of_50_mb_is_rejected_without_being_held(schema: Schema, tmp_path: Path) -> None:
+    import tracemalloc
+
+    path = tmp_path / "rows.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"utterance": "')
+        for _ in range(50):
+            file.write(b"x" * 1_000_000)
+        file.write(b'"}\n{"utterance": "good"}\n')
+    tracemalloc.start()
+    found = load(path, schema)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (rejection,) = found.rejections
+    assert (rejection.line, rejection.problem) == (1, "longer than 1 MB")
+    assert [e.utterance for e in found.exemplars] == ["good"]
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize(("name", "format"), [("a.jsonl", "jsonl"), ("a.csv", "csv")])
+def test_an_empty_file_is_said(schema: Schema, tmp_path: Path, name: str, format: str) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(FormatError, match=r"is empty"):
+        load(tmp_path / name, schema, format)
+
+
+def test_missing_files_and_formats_are_said(schema: Schema, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="No such file"):
+        load(tmp_path / "no.jsonl", schema)
+    with pytest.raises(InputError, match="No such format"):
+        load(tmp_path, schema, "xml")
+    with pytest.raises(FormatError, match="by the file's name"):
+        guess_format(tmp_path / "a.doc")
+
+
+SLOT_VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=30)
+@given(SLOT_VALUES, SLOT_VALUES)
+def test_jsonl_comes_back_with_its_state(before: str, value: str) -> None:
+    import tempfile
+
+    from conftest import SCHEMA
+
+    from radu_core.schema import parse_schema
+
+    text = f"{before} {value}!"
+    start = len(before) + 1
+    span = Span(slot="origin", start=start, end=start + len(value), value=value)
+    row = AnnotatedExemplar(
+        id="1", utterance=text, function="book_flight", arguments={"origin": value}, spans=(span,),
+        template=make_template(text, [span]), outcome="resolved", resolved_by="annotator",
+        reason="Decided by a person.", tags=("a",),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "out.jsonl"
+        write("jsonl", path, schema=parse_schema(SCHEMA), exemplars=[row])
+        assert load(path, parse_schema(SCHEMA)).exemplars == (row,)
+
+
+def test_csv_with_a_mapping(schema: Schema, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "Satz;intent;passengers;city;split\n"
+        "zwei bitte;book_flight;2;;train\n"
+        '"a room; quiet\nplease";book_hotel;;Paris;test\n'
+        "hi;;;;train\nno;book_flight;two;;train\n",
+        encoding="utf-8-sig",
+    )
+    found = load(path, schema, "csv", mapping={"utterance": "Satz"})
+    assert [(e.utterance, e.function, e.arguments, e.split) for e in found.exemplars] == [
+        ("zwei bitte", "book_flight", {"passengers": 2}, "train"),
+        ("a room; quiet\nplease", "book_hotel", {"city": "Paris"}, "test"),
+        ("hi", None, {}, "train"),
+    ]
+    (rejection,) = found.rejections
+    assert (rejection.line, "'two'" in rejection.value) == (6, True)
+
+
+def test_csv_says_which_columns_there_are(schema: Schema, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(FormatError, match="no column holds the utterance"):
+        load(path, schema, "csv")
+    with pytest.raises(FormatError, match="Its columns are a, b"):
+        load(path, schema, "csv", mapping={"utterance": "c"})
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.xlsx"])
+def test_tables_come_back(schema: Schema, tmp_path: Path, write_jsonl: Write, name: str) -> None:
+    rows = load(write_jsonl(ROWS), schema).exemplars
+    assert write("csv", tmp_path / name, schema=schema, exemplars=rows) == len(rows)
+    again = load(tmp_path / name, schema, "csv")
+    assert again.rejections == ()
+    kept = [(e.id, e.utterance, e.function, e.arguments, e.split) for e in rows]
+    assert [(e.id, e.utterance, e.function, e.arguments, e.split) for e in again.exemplars] == kept
+
+
+def test_xlsx_cells_have_types(schema: Schema, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["text", "intent", "passengers", "refundable"])
+    book.active.append(["two please", "book_flight", 2, True])
+    book.save(tmp_path / "t.xlsx")
+    (row,) = load(tmp_path / "t.xlsx", schema, "csv").exemplars
+    assert row.arguments == {"passengers": 2, "refundable": True}
+
+
+def test_a_formula_is_not_exported_as_one(
+    schema: Schema, tmp_path: Path, make_exemplar: Callable[..., AnnotatedExemplar]
+) -> None:
+    row = make_exemplar("=HYPERLINK(1)", None, id="1")
+    write("csv", tmp_path / "t.csv", schema=schema, exemplars=[row])
+    assert load(tmp_path / "t.csv", schema, "csv").exemplars[0].utterance == "=HYPERLINK(1)"
+
+
+def test_openai_tools_become_a_schema_and_come_back(schema: Schema, tmp_path: Path) -> None:
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": "Tell the weather somewhere.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "place": {"type": "string", "description": "where"},
+                    "days": {"type": "integer"},
+                    "units": {"type": "string", "enum": ["C", "F"]},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                },
+                "required": ["place"],
+            },
+        },
+    }
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps([tool]))
+    found = load(path, None, "openai").schema
+    assert found is not None
+    function = found.function("get_weather")
+    assert function is not None
+    assert [(s.name, s.type, s.required, s.multi_value) for s in function.slots] == [
+        ("place", "string", True, False), ("days", "integer", False, False),
+        ("units", "string", False, False), ("tags", "string", False, True),
+    ]  # fmt: skip
+    assert function.slots[2].possible_values == ("C", "F")
+    write("openai", tmp_path / "out.json", schema=found, exemplars=[])
+    again = load(tmp_path / "out.json", None, "openai").schema
+    assert again == found
+
+
+def test_openai_files_that_arent_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "tools.json"
+    path.write_text("[1,")
+    with pytest.raises(FormatError):
+        load(path, None, "openai")
+
+
+def test_sgd_directories(tmp_path: Path) -> None:
+    service = {
+        "service_name": "Fly_1", "description": "Flights",
+        "slots": [{"name": "city", "description": "where to", "is_categorical": False,
+                   "possible_values": []}],
+        "intents": [{"name": "Search", "description": "Find a flight", "required_slots": ["city"],
+                     "optional_slots": {}}],
+    }  # fmt: skip
+
+    def turn(text: str, acts: list[dict[str, Any]], intent: str) -> dict[str, Any]:
+        slots = {a["slot"]: a["values"] for a in acts if a["act"] == "INFORM"}
+        return {
+            "speaker": "USER",
+            "utterance": text,
+            "frames": [
+                {
+                    "service": "Fly_1",
+                    "actions": acts,
+                    "slots": [],
+                    "state": {"active_intent": intent, "slot_values": slots, "requested_slots": []},
+                }
+            ],
+        }
+
+    inform = {"act": "INFORM", "slot": "city", "values": ["Rome"], "canonical_values": ["Rome"]}
+    intent = {"act": "INFORM_INTENT", "slot": "intent", "values": ["Search"],
+              "canonical_values": ["Search"]}  # fmt: skip
+    dialogue = {"dialogue_id": "1_00000", "services": ["Fly_1"], "turns": [
+        turn("a flight to Rome", [intent, inform], "Search"),
+        {"speaker": "SYSTEM", "utterance": "ok", "frames": []},
+        turn("thanks", [{"act": "THANK_YOU", "slot": "", "values": [], "canonical_values": []}],
+             "NONE")]}  # fmt: skip
+    (tmp_path / "schema.json").write_text(json.dumps([service]))
+    (tmp_path / "dialogues_001.json").write_text(json.dumps([dialogue]))
+    found = load(tmp_path, None, "sgd")
+    (row,) = found.exemplars
+    assert (row.utterance, row.function, row.arguments) == (
+        "a flight to Rome", "Search", {"city": "Rome"},
+    )  # fmt: skip
+    assert balanced(found)
+    with pytest.raises(InputError, match="No such service"):
+        load(tmp_path, None, "sgd", services=["Bus_1"])
+
+
+def test_blank_lines_do_not_move_the_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("\n\nx\n")
+    assert list(read_lines(tmp_path / "a")) == [(3, "x")]

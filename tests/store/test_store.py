@@ -1,0 +1,161 @@
+"""The store: transactions, conflicts, re-imports, locks, backups."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MODULE
+
+from radu_core.errors import ConflictError, NotFoundError, StoreError, StoreLockedError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema, parse_schema
+from radu_core.store import AlignmentRecord, Store
+
+Make = Callable[..., AnnotatedExemplar]
+
+
+@pytest.fixture
+def store(tmp_path: Path, schema: Schema) -> Any:
+    with Store.open(f"sqlite:///{tmp_path / 'r.db'}", busy_seconds=0.2) as opened:
+        opened.put_schema(schema, who="test")
+        yield opened
+
+
+def record(id: str, revision: int, outcome: Any = "resolved") -> AlignmentRecord:
+    return AlignmentRecord(
+        id, revision, outcome, "unique" if outcome == "resolved" else None, "why", (), "t", (), ()
+    )
+
+
+def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
+    assert store.put_schema(schema, who="a") is False
+    changed = schema.model_copy(update={"description": "new"})
+    assert store.put_schema(changed, who="a") is True
+    assert store.schema(MODULE).description == "new"
+    with pytest.raises(NotFoundError, match=MODULE):
+        store.schema("no_such_en")
+
+
+def test_importing_again_changes_nothing_and_keeps_decisions(store: Store, make_exemplar: Make):
+    one, two = make_exemplar("fly", id="1"), make_exemplar("go", id="2")
+    counts = store.put_exemplars(MODULE, [one, two], who="a", source="f")
+    assert (counts.added, counts.unchanged) == (2, 0)
+    decided = one.model_copy(update={"outcome": "resolved", "resolved_by": "annotator"})
+    store.decide(MODULE, decided, who="ann", kind="placed", expected_revision=1)
+    counts = store.put_exemplars(MODULE, [one, two], who="a", source="f")
+    assert (counts.added, counts.changed, counts.unchanged) == (0, 0, 2)
+    newer = [
+        one.model_copy(update={"utterance": "flies"}),
+        two.model_copy(update={"utterance": "goes"}),
+    ]
+    counts = store.put_exemplars(MODULE, newer, who="a", source="f")
+    assert (counts.changed, counts.kept) == (1, 1)
+    assert store.exemplar(MODULE, "1").exemplar.utterance == "fly"
+    assert store.exemplar(MODULE, "2").exemplar.utterance == "goes"
+
+
+def test_an_import_is_one_transaction(store: Store, make_exemplar: Make) -> None:
+    def rows():
+        yield make_exemplar("fly", id="1")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.put_exemplars(MODULE, rows(), who="a", source="f")
+    assert store.exemplars(MODULE) == []
+
+
+def test_the_second_of_two_decisions_is_a_conflict(store: Store, make_exemplar: Make) -> None:
+    row = make_exemplar("fly", id="1")
+    store.put_exemplars(MODULE, [row], who="a", source="f")
+    first = row.model_copy(update={"outcome": "invalid", "reason": "first"})
+    store.decide(MODULE, first, who="ann", kind="discarded", expected_revision=1)
+    second = row.model_copy(update={"reason": "second"})
+    with pytest.raises(ConflictError, match="changed by somebody else"):
+        store.decide(MODULE, second, who="bob", kind="placed", expected_revision=1)
+    assert store.exemplar(MODULE, "1").exemplar.reason == "first"
+
+
+def test_alignment_never_overwrites_a_person_or_a_newer_revision(
+    store: Store, make_exemplar: Make
+) -> None:
+    rows = [make_exemplar("fly", id=i) for i in "123"]
+    store.put_exemplars(MODULE, rows, who="a", source="f")
+    mine = rows[0].model_copy(update={"outcome": "resolved", "resolved_by": "annotator"})
+    store.decide(MODULE, mine, who="ann", kind="placed", expected_revision=1)
+    changed = store.set_alignments(
+        MODULE, [record("1", 2), record("2", 7), record("3", 1)], who="r"
+    )
+    assert changed == 1
+    assert [i.exemplar.resolved_by for i in store.exemplars(MODULE)] == [
+        "annotator", None, "unique",
+    ]  # fmt: skip
+    assert store.set_alignments(MODULE, [record("3", 2)], who="r") == 0
+
+
+def test_every_decision_can_be_taken_back(store: Store, make_exemplar: Make) -> None:
+    row = make_exemplar("fly", id="1")
+    store.put_exemplars(MODULE, [row], who="a", source="f")
+    gone = row.model_copy(update={"outcome": "invalid"})
+    store.decide(MODULE, gone, who="ann", kind="discarded", expected_revision=1)
+    event = store.history(MODULE, "1")[-1]
+    assert (event.who, event.kind) == ("ann", "discarded")
+    back = store.restore(MODULE, "1", event.id, who="ann", expected_revision=2)
+    assert back.exemplar == row
+    assert [e.kind for e in store.history(MODULE, "1")] == ["discarded", "restored"]
+
+
+def test_flags_and_counts(store: Store, make_exemplar: Make) -> None:
+    store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
+    assert store.flag(MODULE, {"1": "wrong", "9": "?"}, who="e") == 1
+    assert store.exemplar(MODULE, "1").flag == "wrong"
+    assert store.unflag(MODULE, ["1"], who="e") == 1
+    assert store.exemplar(MODULE, "1").flag is None
+    assert store.counts(MODULE) == {("train", "new"): 1}
+
+
+def test_a_locked_database_is_said_and_nothing_is_lost(
+    store: Store, make_exemplar: Make, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "r.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreLockedError, match="locked by another process"):
+        store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.put_exemplars(MODULE, [make_exemplar("fly")], who="a", source="f").added == 1
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "r.db").write_text("not a database, and long enough to be read as a header ....")
+    with pytest.raises(StoreError):
+        Store.open(f"sqlite:///{tmp_path / 'r.db'}")
+
+
+def test_templates_keep_their_versions(store: Store) -> None:
+    assert store.put_template(MODULE, "rag", "a", who="x") == 1
+    assert store.put_template(MODULE, "rag", "b", who="x") == 2
+    assert store.templates(MODULE) == {"rag": "b"}
+    assert [v.text for v in store.template_versions(MODULE, "rag")] == ["a", "b"]
+
+
+def test_a_backup_is_a_whole_database(store: Store, make_exemplar: Make, tmp_path: Path) -> None:
+    store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
+    store.backup(tmp_path / "copy.db")
+    with Store.open(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        assert copy.exemplar(MODULE, "1").exemplar.utterance == "fly"
+
+
+def test_any_text_comes_back_as_it_went_in(store: Store, make_exemplar: Make) -> None:
+    text = "👩🏽‍🚀 Cafe\u0301 \u202eabc\u202c 東京 \u0000 '; DROP TABLE exemplars; --"
+    store.put_exemplars(MODULE, [make_exemplar(text, id="1")], who="a", source="f")
+    assert store.exemplar(MODULE, "1").exemplar.utterance == text
+
+
+def test_a_second_store_sees_what_the_first_wrote(store: Store, tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'r.db'}") as other:
+        other.put_schema(parse_schema({"module": "x_y_en", "functions": [{"name": "f"}]}), who="b")
+    assert store.modules() == [MODULE, "x_y_en"]
