@@ -59,7 +59,7 @@ def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) 
 def prompt(row: PromptRow) -> None:
     """A prompt with its parts coloured by origin, and the completion that is learnt."""
     pieces = [
-        f'<span title="{escape(p.name)}" style="background:{_PART_COLOURS.get(p.name, "#888")}22">'
+        f'<span title="{p.origin}" style="background:{_PART_COLOURS[p.origin]}22">'
         f"{escape(p.text)}</span>"
         for p in row.parts
     ]

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from radu_core.errors import TemplateError
@@ -34,6 +35,29 @@ class Part:
     text: str
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Plain data only: no methods of texts and lists, and no operator that multiplies a text.
+
+    jinja's own sandbox lets both make a text of any size ("x" * 10**9, "{:999999999}".format).
+    """
+
+    intercepted_binops = frozenset(["*", "**", "%"])
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """``*`` and ``%`` between small numbers only."""
+        for value in (left, right):
+            if not isinstance(value, int | float) or abs(value) > 1e9 or operator == "**":
+                raise SecurityError(f"{operator!r} between {left!r:.40} and {right!r:.40}")
+        return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """jinja would let ``str.format`` through before it asks ``is_safe_attribute``."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Keys of mappings are looked up as items; nothing else has attributes here."""
+        return attr in ("items", "index", "first", "last", "length") and not isinstance(obj, str)
+
+
 def short(text: str) -> str:
     """The first sentence of a description, at most 14 words."""
     sentence = re.split(r"(?<=[.!?;])\s", text.strip(), maxsplit=1)[0].rstrip(".;")
@@ -51,7 +75,7 @@ class TemplateSet:
     def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
         self._sources = {**_shipped(), **(overrides or {})}
         self._compiled: dict[str, Template] = {}
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Sandbox(
             undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=False
         )
         self._environment.filters = {

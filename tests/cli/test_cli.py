@@ -1,0 +1,147 @@
+"""The shell: help for everything, JSON on stdout, exit codes, no tracebacks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import MODULE, ROWS, SCHEMA
+from fakes import HashEmbedder
+from typer.testing import CliRunner
+
+from radu_core.cli import app
+from radu_core.workflows.workspace import Workspace
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+
+def commands() -> dict[str, Any]:
+    root = typer.main.get_command(app)
+    found = {}
+    for name, item in root.commands.items():  # type: ignore[attr-defined]
+        for inner, command in getattr(item, "commands", {"": item}).items():
+            found[f"{name} {inner}".strip()] = command
+    return found
+
+
+@pytest.fixture
+def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("RADU_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
+    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
+    runner = CliRunner()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = runner.invoke(app, list(arguments))
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    (tmp_path / "bad.jsonl").write_text('{"utterance": "x", "function": "nope"}\n')
+    return tmp_path
+
+
+def test_the_commands_of_the_design_are_there() -> None:
+    assert {
+        "init", "import", "resolve", "export", "index", "find-k", "prompts", "build-dataset",
+        "train", "runs list", "runs show", "runs stop", "runs resume", "evaluate", "parse",
+        "models list", "models fetch", "backup", "restore", "demo",
+    } <= set(commands())  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_has_help_and_is_in_the_docs(name: str) -> None:
+    command = commands()[name]
+    assert command.help
+    options = [o for p in command.params for o in p.opts if o.startswith("--")]
+    assert "--json" in options
+    text = DOCS.read_text(encoding="utf-8")
+    section = re.search(rf"^## `radu {re.escape(name)}`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert section, f"docs/cli.md has no section for radu {name}"
+    for option in set(options) - {"--json", "--help"}:
+        assert option in section[1], f"radu {name} {option} isn't in docs/cli.md"
+
+
+def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:
+    assert radu("init", MODULE, "--schema", str(files / "schema.json"))[0] == 0
+    code, out, _ = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE, "--json")
+    assert (code, json.loads(out)["added"]) == (0, len(ROWS))
+    code, out, _ = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE, "--json")
+    assert (json.loads(out)["added"], json.loads(out)["unchanged"]) == (0, len(ROWS))
+    code, out, _ = radu("resolve", "-m", MODULE, "--report", str(files / "open.jsonl"), "--json")
+    assert json.loads(out)["outcomes"] == {"ambiguous": 1, "resolved": 13, "unlocated": 1}
+    assert len((files / "open.jsonl").read_text().splitlines()) == 2
+    code, out, _ = radu("index", "-m", MODULE, "--json")
+    assert json.loads(out)["exemplars"] == 8
+    code, out, _ = radu("find-k", "-m", MODULE, "--json")
+    assert code == 1  # two utterances can't show 99 %
+    assert json.loads(out)["total"] == 2
+    code, out, _ = radu("prompts", "fly me to Oslo", "-m", MODULE, "--json")
+    assert json.loads(out)["rows"][0]["row"]["prompt"].endswith('"fly me to Oslo" ->')
+    code, out, _ = radu("build-dataset", "-m", MODULE, "--out", str(files / "ds"), "--json")
+    assert code == 0
+    assert (files / "ds" / MODULE / "manifest.json").is_file()
+    for format, name in (("jsonl", "o.jsonl"), ("csv", "o.csv"), ("openai", "o.json")):
+        assert radu("export", format, "-m", MODULE, "-o", str(files / name))[0] == 0
+        assert (files / name).stat().st_size > 100
+    assert radu("backup", str(files / "b.zip"), "--json")[0] == 0
+    assert json.loads(radu("runs", "list", "--json")[1]) == {"runs": []}
+
+
+def test_text_is_for_people(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    out = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)[1]
+    assert f"{len(ROWS)} rows = {len(ROWS)} accepted + 0 rejected + 0 skipped." in out
+    assert "resolved" in radu("resolve", "-m", MODULE)[1]
+
+
+def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    code, out, _ = radu("import", "jsonl", str(files / "bad.jsonl"), "-m", MODULE, "--json")
+    assert code == 1
+    found = json.loads(out)
+    assert (found["stored"], found["rejections"][0]["line"]) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("resolve", "-m", "no_such_en"), "No such module"),
+        (("init", "../x_y_en", "--schema", "{schema}"), "Not a module id"),
+        (("init", MODULE, "--schema", "/no/such.json"), "No such file"),
+        (("import", "xml", "{rows}", "-m", MODULE), "No such format"),
+        (("import", "jsonl", "/no/such", "-m", MODULE), "No such file"),
+        (("train", "/no/such.yaml"), "No such config"),
+        (("runs", "show", "nope"), "no such run"),
+        (("parse", "last", "hi"), "no runs yet"),
+        (("models", "fetch", "nope"), "No such model"),
+        (("restore", "/no/such.zip"), "No such file|database already"),
+        (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
+        (("prompts", "x", "-m", MODULE, "--strategy", "x"), "No such strategy"),
+        (("import", "csv", "{rows}", "-m", MODULE, "--map", "utterance"), "name=value"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("as_json", [False, True])
+def test_bad_input_is_a_message_and_exit_2(
+    radu: Any, files: Path, arguments: tuple[str, ...], words: str, as_json: bool
+) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    filled = [a.format(schema=files / "schema.json", rows=files / "rows.jsonl") for a in arguments]
+    code, out, err = radu(*filled, *(["--json"] if as_json else []))
+    assert code == 2
+    assert re.search(words, err.replace("\n", " "))
+    assert "Traceback" not in out + err
+    if as_json:
+        assert re.search(words, json.loads(out)["message"])
+    else:
+        assert out == ""

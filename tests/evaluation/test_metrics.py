@@ -1,0 +1,84 @@
+"""Metrics against hand-computed values; baselines that find what they have seen."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import MODULE
+
+from radu_core.evaluation import EvaluationReport, Prediction, beaten_baselines, measure
+from radu_core.evaluation.baselines import fit_baselines
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.workflows.coverage import load_index, resolved_exemplars
+from radu_core.workflows.workspace import Workspace
+
+
+def row(id: str, function: str | None, **arguments: object) -> AnnotatedExemplar:
+    return AnnotatedExemplar(id=id, utterance=id, function=function, arguments=arguments)
+
+
+ROWS = [
+    row("a", "f", x="Oslo", n=2), row("b", "f", x="Rome"), row("c", "g"), row("d", None),
+    row("e", None), row("h", "g", tags=["p", "q"]),
+]  # fmt: skip
+SAID = [
+    Prediction(function="f", arguments={"x": " oslo ", "n": 2.0}, seconds=1.0),
+    Prediction(function="f", arguments={"x": "Bonn", "n": 1}, seconds=2.0),
+    Prediction(function="f", arguments={"x": "Oslo"}, seconds=3.0),
+    Prediction(function=None, seconds=4.0),
+    Prediction(function="g", seconds=5.0),
+    Prediction(function="g", arguments={"tags": ["q", "p"]}, seconds=6.0),
+]
+
+
+def test_the_numbers_are_the_hand_computed_ones() -> None:
+    metrics, errors = measure("m", ROWS, SAID)
+    assert (metrics.function.hits, metrics.function.total) == (4, 6)
+    assert metrics.exact_match.hits == 3  # a, d, h
+    assert metrics.slot_pairs == 5  # 2 + 1 + 2
+    assert metrics.slot_precision == pytest.approx(4 / 7)  # said 2 + 2 + 1 + 2
+    assert metrics.slot_recall == pytest.approx(4 / 5)
+    assert metrics.slot_f1 == pytest.approx(2 * 4 / (7 + 5))
+    assert metrics.out_of_scope_recall.share == pytest.approx(1 / 2)
+    assert metrics.out_of_scope_precision.share == 1.0
+    by_name = {f.function: f for f in metrics.per_function}
+    assert (by_name["f"].recall.share, by_name["f"].precision.share) == (1.0, pytest.approx(2 / 3))
+    assert (by_name["g"].recall.share, by_name["g"].precision.share) == (0.5, 0.5)
+    assert (metrics.seconds_p50, metrics.seconds_p95) == (3.0, 6.0)
+    assert [(e.exemplar_id, e.kind) for e in errors] == [
+        ("b", "slots"), ("c", "function"), ("e", "missed out of scope"),
+    ]  # fmt: skip
+
+
+def test_true_is_not_one() -> None:
+    rows = [row("a", "f", x=True)]
+    metrics, _ = measure("m", rows, [Prediction(function="f", arguments={"x": 1})])
+    assert metrics.exact_match.hits == 0
+
+
+def test_a_model_that_does_not_beat_the_baselines_is_shown_as_such() -> None:
+    good, _ = measure("good", ROWS[:1], SAID[:1])
+    bad, _ = measure("bad", ROWS[:1], [Prediction(function=None)])
+    report = EvaluationReport(
+        module=MODULE, split="test", run="r", created="", rows=1, left_out={}, trained=bad,
+        baselines=(good,),
+    )  # fmt: skip
+    better, worse = beaten_baselines(report)
+    assert better == []
+    assert worse[0] == "function accuracy 0.0% against 100.0% (good)"
+    swapped = report.model_copy(update={"trained": good, "baselines": (bad,)})
+    assert len(beaten_baselines(swapped)[0]) == 3
+
+
+def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -> None:
+    index = load_index(loaded, MODULE)
+    train = resolved_exemplars(loaded, MODULE, splits=["train"])
+    rows = [
+        AnnotatedExemplar(id="1", utterance="please fly me to Rome", function="book_flight"),
+        AnnotatedExemplar(id="2", utterance="a hotel bed in NYC", function="book_hotel"),
+    ]
+    systems = fit_baselines(loaded.store.schema(MODULE), train, index.embedder)
+    assert len(systems) == 2
+    for system in systems:
+        said = system.predict(rows)
+        assert [p.function for p in said] == ["book_flight", "book_hotel"]
+        assert [p.arguments for p in said] == [{"destination": "Rome"}, {"city": "New York"}]

@@ -1,0 +1,103 @@
+"""Parsing with a scripted model: what is kept of its answer, and what is said of the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MODULE
+from fakes import ScriptedModel
+
+from radu_core.inference import Generator, Parser, ParserSettings
+from radu_core.inference.parser import read_slots
+from radu_core.prompts import TemplateSet
+from radu_core.schema import Schema, require_function
+from radu_core.workflows.coverage import load_index
+from radu_core.workflows.workspace import Workspace
+
+
+def parser(loaded: Workspace, model: ScriptedModel, **settings: object) -> Parser:
+    index = load_index(loaded, MODULE)
+    return Parser(
+        model, index, loaded.store.schema(MODULE), TemplateSet(), ParserSettings(**settings)
+    )
+
+
+def test_rag_and_all(loaded: Workspace) -> None:
+    model = ScriptedModel(["book_flight"], ' {"destination": "Oslo", "passengers": 2}')
+    call = parser(loaded, model).parse("fly two of us to Oslo")
+    assert call.function == "book_flight"
+    assert call.arguments == {"destination": "Oslo", "passengers": 2}
+    assert max(call.scores, key=lambda n: call.scores[n]) == "book_flight"
+    assert sum(call.scores.values()) == pytest.approx(1.0)
+
+
+def test_none_has_no_slots(loaded: Workspace) -> None:
+    model = ScriptedModel(["none"], "{}")
+    call = parser(loaded, model).parse("tell me a joke")
+    assert (call.function, call.arguments) == (None, {})
+    assert len(model.prompts) == 1
+
+
+def test_knn_and_single(loaded: Workspace) -> None:
+    model = ScriptedModel(["yes"], ' "Oslo"')
+    call = parser(loaded, model, function_strategy="knn", slot_strategy="single").parse(
+        "fly home to Oslo please"
+    )
+    assert call.function == "book_flight"
+    assert call.arguments == {"origin": "Oslo", "destination": "Oslo"}
+    assert call.problems == (
+        "'Oslo' doesn't fit the slot 'passengers'", "'Oslo' doesn't fit the slot 'refundable'",
+    )  # fmt: skip
+
+
+def test_recognizers_fill_their_slots_and_the_model_may_not(loaded: Workspace) -> None:
+    model = ScriptedModel(["book_hotel"], ' {"city": "Bonn", "extras": ["pool"]}')
+    call = parser(loaded, model).parse("a hotel with a pool in nyc")
+    assert call.arguments == {"city": "New York", "extras": ["pool"]}
+    assert call.problems == ("book_hotel has no slot 'city' for the model to fill",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "values", "problem"),
+    [
+        ("not json", {}, "isn't JSON"),
+        ("[1]", {}, "isn't a JSON object"),
+        ('{"passengers": "two"}', {}, "doesn't fit"),
+        ('{"seat": 1, "origin": "Oslo"}', {"origin": "Oslo"}, "no slot 'seat'"),
+        ('{"origin": null}', {}, None),
+        ('{"origin": ["Oslo"]}', {"origin": "Oslo"}, None),
+        ('{"origin": {"a": 1}}', {}, "doesn't fit"),
+        ("[" * 100_000, {}, "isn't JSON"),
+    ],
+)
+def test_whatever_the_model_says_is_checked(
+    schema: Schema, answer: str, values: dict[str, object], problem: str | None
+) -> None:
+    found, problems = read_slots(answer, require_function(schema, "book_flight"), None)
+    assert found == values
+    assert (problem is None and not problems) or (problem or "") in problems[0]
+
+
+def test_scores_are_the_summed_log_likelihoods(tiny_model: Path) -> None:
+    """Against one plain forward pass per candidate."""
+    generator = Generator(tiny_model)
+    prompt, candidates = "Which function? ->", [" book_flight", " none", " a"]
+    expected = []
+    for candidate in candidates:
+        start = generator._ids(prompt)
+        ids = [*start, *generator._ids(candidate), generator._end]
+        with torch.inference_mode():
+            logits = generator._model(input_ids=torch.tensor([ids])).logits[0].float()
+        chosen = torch.log_softmax(logits[:-1], -1)[range(len(ids) - 1), ids[1:]]
+        expected.append(float(chosen[len(start) - 1 :].sum()))
+    assert generator.score(prompt, candidates) == pytest.approx(expected, abs=1e-3)
+
+
+def test_batches_do_not_change_what_is_generated(tiny_model: Path) -> None:
+    generator = Generator(tiny_model)
+    prompts = ["fly", "a much longer prompt than the other one ->", "x y"]
+    alone = [generator.generate([p], max_new_tokens=8)[0] for p in prompts]
+    assert generator.generate(prompts, max_new_tokens=8, batch_size=3) == alone
+    assert all("\n" not in text.rstrip("\n") for text in alone)

@@ -1,0 +1,119 @@
+"""Datasets: the same bytes from the same inputs, everything counted, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import MODULE
+
+from radu_core.dataset import DatasetConfig, read_manifest, read_rows
+from radu_core.errors import DatasetError, InputError
+from radu_core.files import file_hash
+from radu_core.prompts import RowOptions
+from radu_core.workflows.load import export
+from radu_core.workflows.train import build, datasets
+from radu_core.workflows.workspace import Workspace
+
+ALL = DatasetConfig(strategies=("rag", "knn", "all", "single"), k_desc=2)
+
+
+def test_the_same_inputs_give_the_same_bytes(loaded: Workspace) -> None:
+    one = build(loaded, MODULE, name="one", config=ALL)
+    two = build(loaded, MODULE, name="two", config=ALL)
+    names = sorted(p.name for p in one.directory.iterdir())
+    assert names == [
+        "discards.jsonl", "manifest.json", "suspects.jsonl", "test.jsonl", "train.jsonl",
+        "validation.jsonl",
+    ]  # fmt: skip
+    for name in names:
+        assert (one.directory / name).read_bytes() == (two.directory / name).read_bytes()
+    assert one.manifest.hash == two.manifest.hash
+
+
+def test_a_different_seed_or_exemplar_is_another_dataset(loaded: Workspace) -> None:
+    one = build(loaded, MODULE, name="one", config=ALL)
+    other = build(
+        loaded, MODULE, name="two", config=ALL.model_copy(update={"rows": RowOptions(seed=1)})
+    )
+    assert one.manifest.hash != other.manifest.hash
+
+
+def test_everything_is_counted(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    manifest = view.manifest
+    for split in ("train", "validation", "test"):
+        assert manifest.rows(split) == len(list(read_rows(view.directory, split)))
+    assert manifest.unresolved == 2  # one ambiguous, one unlocated
+    discards = (view.directory / "discards.jsonl").read_text().splitlines()
+    assert sum(manifest.discards.values()) == len(discards)
+    assert all(json.loads(line)["reason"] for line in discards)
+
+
+def test_no_row_shows_its_own_exemplar_and_test_rows_are_plain(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    for split in ("train", "validation", "test"):
+        for row in read_rows(view.directory, split):
+            assert row["exemplar_id"] not in row["exemplar_ids"]
+            if split != "train":
+                assert row["kind"] not in ("fewer", "zero", "removed")
+
+
+def test_a_dataset_that_was_changed_is_noticed(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    read_manifest(view.directory, verify=True)
+    with (view.directory / "train.jsonl").open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(DatasetError, match=r"train\.jsonl"):
+        read_manifest(view.directory, verify=True)
+
+
+def test_a_build_that_fails_leaves_the_old_dataset(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    before = file_hash(view.directory / "manifest.json")
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("radu_core.dataset.write_json", broken)
+    with pytest.raises(Exception, match="No space left"):
+        build(loaded, MODULE, config=ALL)
+    assert file_hash(view.directory / "manifest.json") == before
+    assert [p.name for p in view.directory.parent.iterdir()] == [MODULE]
+
+
+def test_half_a_dataset_is_not_listed(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    (view.directory / "manifest.json").unlink()
+    assert datasets(loaded, MODULE) == []
+    with pytest.raises(DatasetError, match="no dataset"):
+        read_manifest(view.directory)
+
+
+def test_wrong_names_are_said(loaded: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="dataset's name"):
+        build(loaded, MODULE, name="../x")
+    with pytest.raises(InputError, match="No such strategy"):
+        build(loaded, MODULE, config=DatasetConfig(strategies=("rags",)))
+
+
+def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
+    loaded: Workspace, tmp_path: Path
+) -> None:
+    from fakes import HashEmbedder
+
+    from radu_core.workflows.load import import_file
+
+    export(loaded, "jsonl", tmp_path / "out.jsonl", module=MODULE)
+    other = Workspace(tmp_path / "other")
+    other._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    other.store.put_schema(loaded.store.schema(MODULE), who="t")
+    import_file(other, "jsonl", tmp_path / "out.jsonl", module=MODULE, who="t")
+    assert (
+        build(loaded, MODULE, config=ALL).manifest.hash
+        == build(other, MODULE, config=ALL).manifest.hash
+    )
+    other.store.close()

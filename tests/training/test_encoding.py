@@ -1,0 +1,113 @@
+"""Tokens and loss: supervised on the completion only, nothing truncated, checked by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import MODULE
+
+from radu_core.errors import DatasetError, ModelError
+from radu_core.training import TrainConfig, preflight
+from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
+from radu_core.training.worker import completion_loss
+from radu_core.workflows.train import build
+from radu_core.workflows.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Any:
+    return load_tokenizer(tiny_model)
+
+
+def test_only_the_completion_and_its_end_are_learnt(tokenizer: Any) -> None:
+    row = encode_row(tokenizer, "to Oslo ->", " book_flight")
+    text = tokenizer.decode([i for i in row.labels if i != IGNORED])
+    assert text == " book_flight<|end|>"
+    assert tokenizer.decode(row.input_ids) == "to Oslo -> book_flight<|end|>"
+    assert row.supervised == sum(label != IGNORED for label in row.labels)
+
+
+def test_the_collator_pads_left_and_counts_positions_from_the_first_token() -> None:
+    batch = Collator(0)(
+        [
+            {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7]},
+            {"input_ids": [8, 9], "labels": [IGNORED, 9]},
+        ]
+    )
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 8, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 1, 1]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2], [0, 0, 1]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [IGNORED, IGNORED, 9]]
+
+
+class TableModel:
+    """Logits by hand: at every position token 1 has 2.0, all others 0.0."""
+
+    def __call__(self, *, logits_to_keep: int, input_ids: torch.Tensor, **_: Any) -> Any:
+        logits = torch.zeros(input_ids.shape[0], logits_to_keep, 4)
+        logits[:, :, 1] = 2.0
+        return type("Output", (), {"logits": logits})
+
+
+def test_the_loss_is_the_hand_computed_one() -> None:
+    batch = Collator(0)([{"input_ids": [3, 2, 1, 2], "labels": [IGNORED, IGNORED, 1, 2]}])
+    loss, _ = completion_loss(TableModel(), batch)
+    normaliser = math.log(math.exp(2.0) + 3.0)
+    assert float(loss) == pytest.approx(((normaliser - 2.0) + normaliser) / 2, rel=1e-6)
+    whole, _ = completion_loss(TableModel(), batch, num_items=8)
+    assert float(whole) == pytest.approx((2 * normaliser - 2.0) / 8, rel=1e-6)
+
+
+def test_the_short_loss_equals_the_full_one_on_a_real_model(
+    tiny_model: Path, tokenizer: Any
+) -> None:
+    """transformers' own loss on right-padded rows with all logits is the reference."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(str(tiny_model)).eval()
+    rows = [encode_row(tokenizer, p, c) for p, c in [("fly to Oslo ->", " book"), ("hi", " none")]]
+    batch = Collator(tokenizer.eos_token_id)(
+        [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
+    )
+    loss, _ = completion_loss(model, batch)
+    total = 0.0
+    for row in rows:
+        out = model(input_ids=torch.tensor([row.input_ids]), labels=torch.tensor([row.labels]))
+        total += float(out.loss) * row.supervised
+    assert float(loss) == pytest.approx(total / sum(r.supervised for r in rows), rel=1e-4)
+
+
+def test_the_preview_is_what_the_collator_feeds(
+    loaded: Workspace, tiny_model: Path, tokenizer: Any
+) -> None:
+    from radu_core.dataset import read_rows
+
+    view = build(loaded, MODULE)
+    found = preflight(TrainConfig(dataset=view.directory, base_model=str(tiny_model)), tokenizer)
+    rows = list(read_rows(view.directory, "train"))
+    assert [e.input_ids for e in found.train] == [
+        encode_row(tokenizer, r["prompt"], r["completion"]).input_ids for r in rows
+    ]
+    assert found.train_tokens == sum(len(e.input_ids) for e in found.train)
+
+
+def test_over_long_rows_block_or_are_listed_but_never_cut(
+    loaded: Workspace, tiny_model: Path, tokenizer: Any
+) -> None:
+    view = build(loaded, MODULE)
+    config = TrainConfig(dataset=view.directory, base_model=str(tiny_model), max_length=150)
+    with pytest.raises(DatasetError, match="longer than max_length=150"):
+        preflight(config, tokenizer)
+    found = preflight(config.model_copy(update={"skip_overlong": True}), tokenizer)
+    rows = view.manifest.rows("train") + view.manifest.rows("validation")
+    assert len(found.train) + len(found.validation) + len(found.overlong) == rows
+    assert all(tokens > 150 for _, _, tokens in found.overlong)
+
+
+def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no tokenizer"):
+        load_tokenizer(tmp_path)

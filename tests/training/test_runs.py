@@ -1,0 +1,227 @@
+"""Runs are processes of their own: real ones, on a tiny model."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import MODULE
+
+from radu_core.errors import DatasetError, DiskFullError, InputError, ModelError, RunError
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.launcher import check_disk
+from radu_core.training.runs import FINAL
+from radu_core.workflows import evaluate as evaluation
+from radu_core.workflows import train
+from radu_core.workflows.backup import backup, restore
+from radu_core.workflows.demo import follow
+from radu_core.workflows.home import funnels
+from radu_core.workflows.workspace import Workspace
+
+SECONDS = 120.0
+
+
+def wait(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
+    """Until it holds; fails when it doesn't within ``seconds``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def config(loaded: Workspace, model: Path, **more: object) -> TrainConfig:
+    view = train.build(loaded, MODULE)
+    base = {"max_steps": 4, "batch_size": 4, "eval_every": 2, "save_every": 2, "eval_rows": 4}
+    return TrainConfig(dataset=view.directory, base_model=str(model), **{**base, **more})
+
+
+def steps(run: RunDirectory) -> int:
+    return sum(e.kind == "step" for e in run.events())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_run_finishes_and_its_model_is_served_and_measured(
+    loaded: Workspace, tiny_model: Path, method: str
+) -> None:
+    run = train.start(loaded, config(loaded, tiny_model, method=method))
+    follow(run, poll=0.1)
+    view = train.run_view(run)
+    assert view.state == "finished"
+    assert [e.data["step"] for e in view.steps] == [1, 2, 3, 4]
+    assert [e.data["step"] for e in view.validations][:2] == [2, 4]
+    names = {p.name for p in run.path.iterdir()}
+    assert {"config.yaml", "events.jsonl", "log.txt", "report.json", "README.md", "model"} <= names
+    assert list((run.path / "model").glob("*.safetensors"))
+    assert not list(run.path.rglob("*.bin"))
+    report = evaluation.evaluate(loaded, run.id, split="test", untrained=True)
+    assert report.rows == 3
+    assert [m.system for m in report.systems][-2:] == ["before training", "after training"]
+    assert evaluation.reports(run)["test"] == report
+    call = evaluation.parse(loaded, "last", "fly me to Oslo")
+    assert call.function in (None, "book_flight", "book_hotel")
+    sent = evaluation.send_errors(loaded, report, who="t")
+    flagged = [i.exemplar.id for i in loaded.store.exemplars(MODULE) if i.flag]
+    assert sent == len(flagged) == len(report.errors)
+    assert funnels(loaded)[0].trained > 0
+
+
+@pytest.mark.slow
+def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    """With one batch of all rows the worker's first loss can be computed outside it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from radu_core.training.encoding import Collator, load_tokenizer, preflight
+    from radu_core.training.worker import completion_loss
+
+    wanted = config(
+        loaded, tiny_model, method="full", max_steps=1, batch_size=512, precision="fp32"
+    )
+    run = train.start(loaded, wanted)
+    follow(run, poll=0.1)
+    tokenizer = load_tokenizer(tiny_model)
+    rows = preflight(wanted, tokenizer).train
+    batch = Collator(tokenizer.eos_token_id)(
+        [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
+    )
+    with torch.inference_mode():
+        model = AutoModelForCausalLM.from_pretrained(str(tiny_model))
+        loss, _ = completion_loss(model, batch)
+    assert train.run_view(run).steps[0].data["loss"] == pytest.approx(float(loss), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_stopping_leaves_no_child_and_resuming_goes_on(loaded: Workspace, tiny_model: Path) -> None:
+    run = train.start(loaded, config(loaded, tiny_model, max_steps=100_000))
+    wait(lambda: steps(run) >= 3)
+    pid = run.pid()
+    assert pid is not None
+    children = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    begun = time.monotonic()
+    assert train.stop_run(loaded, run.id) == "stopped"
+    assert time.monotonic() - begun < 10.5
+    assert not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children)
+    done = max(e.data["step"] for e in run.events() if e.kind == "step")
+    train.resume(loaded, run.id)
+    count = steps(run)
+    wait(lambda: steps(run) > count)
+    later = [e.data["step"] for e in run.events() if e.kind == "step"][count]
+    assert later >= done
+    train.stop_run(loaded, run.id)
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_lost_with_a_reason_and_can_be_resumed(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    run = train.start(loaded, config(loaded, tiny_model, max_steps=100_000))
+    wait(lambda: any(e.kind == "checkpoint" for e in run.events()))
+    psutil.Process(run.pid()).kill()
+    wait(lambda: run.state()[0] == "lost")
+    assert "ended without a word" in run.state()[1]
+    train.resume(loaded, run.id)
+    wait(lambda: run.state()[0] == "running")
+    train.stop_run(loaded, run.id)
+
+
+@pytest.mark.slow
+def test_a_run_whose_directory_is_deleted_ends_by_itself(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    run = train.start(loaded, config(loaded, tiny_model, max_steps=100_000))
+    wait(lambda: steps(run) >= 1)
+    process = psutil.Process(run.pid())
+    shutil.rmtree(run.path, ignore_errors=True)
+    shutil.rmtree(run.path, ignore_errors=True)
+    wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 30)
+    with pytest.raises(RunError, match="its directory is gone"):
+        train.open_run(loaded, run.id)
+    assert train.runs(loaded) == []
+
+
+@pytest.mark.slow
+def test_a_failure_says_why(loaded: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_model, broken)
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    run = train.start(loaded, config(loaded, broken))
+    wait(lambda: run.state()[0] in FINAL)
+    state, reason = run.state()
+    assert state == "failed"
+    assert "The log has the details" in reason
+    with pytest.raises(InputError, match="has no model"):
+        evaluation.evaluate(loaded, run.id)
+
+
+def test_a_missing_model_is_said_before_anything_is_created(loaded: Workspace) -> None:
+    with pytest.raises(ModelError, match="No such model"):
+        train.start(loaded, config(loaded, Path("no-such-model")))
+    assert not loaded.runs.exists()
+
+
+def test_a_stale_dataset_is_refused(loaded: Workspace, tiny_model: Path) -> None:
+    wanted = config(loaded, tiny_model)
+    schema = loaded.store.schema(MODULE)
+    loaded.store.put_schema(schema.model_copy(update={"description": "changed"}), who="t")
+    with pytest.raises(DatasetError, match="has changed since"):
+        train.start(loaded, wanted)
+    assert list(loaded.runs.iterdir()) == []
+
+
+def test_a_full_disk_is_said_before_launch(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(DiskFullError, match="A run needs about"):
+        check_disk(tmp_path / "runs", tiny_model)
+
+
+@pytest.mark.parametrize("name", ["../x", "", "nope", "a/b"])
+def test_a_run_that_isnt_one_is_said(loaded: Workspace, name: str) -> None:
+    with pytest.raises(RunError):
+        train.open_run(loaded, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dataset: d\nbase_model: m\nepoch: 3\n", "epoch"),
+        ("dataset: d\nbase_model: m\nbatch_size: 0\n", "batch_size.*got 0"),
+        ("- 1", "isn't valid"),
+        ("a: [", "isn't YAML"),
+    ],
+)
+def test_a_wrong_config_names_its_field(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        TrainConfig.from_yaml(text)
+
+
+def test_a_config_comes_back() -> None:
+    made = TrainConfig(dataset=Path("d"), base_model="m", method="full", notes="é: x")
+    assert TrainConfig.from_yaml(made.to_yaml()) == made
+    assert made.rate == 5e-5
+
+
+def test_a_backup_restores_into_an_empty_home_only(loaded: Workspace, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    train.build(loaded, MODULE)
+    report = backup(loaded, tmp_path / "b.zip", now=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(InputError, match="That file exists"):
+        backup(loaded, tmp_path / "b.zip", now=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(InputError, match="database already"):
+        restore(tmp_path / "b.zip", loaded.home)
+    assert restore(tmp_path / "b.zip", tmp_path / "new").files == report.files
+    again = Workspace(tmp_path / "new")
+    assert again.store.exemplars(MODULE) == loaded.store.exemplars(MODULE)
+    assert [d.manifest for d in train.datasets(again)] == [
+        d.manifest for d in train.datasets(loaded)
+    ]
+    again.store.close()
