@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from radu_core.workflows.annotate import queue, undo
+from radu_core.workflows.annotate import queue
 from studio import annotate_forms as forms
 from studio.page import messages, page
 
@@ -15,7 +15,10 @@ with page(
     skipped = st.session_state.setdefault(f"skipped {here.module}", [])
     items = [i for i in waiting.items if i.exemplar.id not in skipped]
     forms.progress(here, waiting, len(items), skipped)
-    forms.last_decision(here)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if items:
+            forms.skip(items[0], skipped)
+        forms.last_decision(here)
     if not items:
         forms.nothing_left(bool(outcomes or search), skipped)
     else:
@@ -29,11 +32,3 @@ with page(
             forms.marking(here, item, schema)
         with right, messages():
             forms.correction(here, item, schema)
-    with st.container(horizontal=True):
-        if items:
-            forms.skip(items[0], skipped)
-        last = st.session_state.get("decided")
-        if last and st.button("Undo", shortcut="u", icon=":material/undo:"):
-            undo(here.workspace, last["module"], last["id"], who=here.who)
-            st.session_state.pop("decided")
-            st.rerun()

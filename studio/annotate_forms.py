@@ -46,10 +46,15 @@ def progress(here: Page, waiting: annotate.Queue, left: int, skipped: list[str])
 
 
 def last_decision(here: Page) -> None:
-    """What was decided last, so that a slip is seen."""
+    """What was decided last, so that a slip is seen and can be taken back."""
     last = st.session_state.get("decided")
-    if last and last["module"] == here.module:
-        st.caption(f"✓ {last['what']}: “{last['utterance']}”")
+    if not last or last["module"] != here.module:
+        return
+    if st.button("Undo", shortcut="u", icon=":material/undo:"):
+        annotate.undo(here.workspace, last["module"], last["id"], who=here.who)
+        st.session_state.pop("decided")
+        st.rerun()
+    st.caption(f"✓ {last['what']}: “{last['utterance']}”")
 
 
 def nothing_left(filtered: bool, skipped: list[str]) -> None:

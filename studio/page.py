@@ -17,6 +17,9 @@ from radu_core.workflows.workspace import Workspace
 __all__ = ["Page", "gate", "messages", "page", "workspace"]
 
 _log = logging.getLogger(__name__)
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
+</style>"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
         space = workspace()
         modules = space.store.modules()
         chosen = _choose(modules)
-        st.title(title, anchor=False)
+        st.html(_STYLE)
+        st.header(title, anchor=False)
         st.caption(about)
         if needs_module and not chosen:
             st.info(

@@ -57,7 +57,7 @@ def test_a_run_finishes_and_its_model_is_served_and_measured(
     names = {p.name for p in run.path.iterdir()}
     assert {"config.yaml", "events.jsonl", "log.txt", "report.json", "README.md", "model"} <= names
     assert list((run.path / "model").glob("*.safetensors"))
-    assert not list(run.path.rglob("*.bin"))
+    assert not list((run.path / "model").glob("*.bin"))
     report = evaluation.evaluate(loaded, run.id, split="test", untrained=True)
     assert report.rows == 3
     assert [m.system for m in report.systems][-2:] == ["before training", "after training"]

@@ -1,0 +1,112 @@
+"""The main job in a browser: sample → annotate → coverage → prompt → LoRA → evaluation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import make_tiny_model
+from playwright.sync_api import Page, expect
+
+from .conftest import studio
+
+pytestmark = pytest.mark.e2e
+MINUTES = 60_000
+TRAVEL = "aurora_travel_en"
+
+
+def go(page: Page, name: str) -> None:
+    """To another page by its link, as a person goes."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """An option of a select box, typed."""
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    box.fill(option)
+    box.press("Enter")
+
+
+def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny")
+    with studio(home) as address:
+        page.goto(address)
+        page.get_by_role("button", name="Load the sample project").click()
+        heading = page.get_by_role("heading", name=TRAVEL)
+        expect(heading).to_be_visible(timeout=MINUTES)
+        page.get_by_role("button", name="Annotate 61").click()
+
+        expect(page.get_by_text("287 of 348 resolved")).to_be_visible()
+        expect(page.get_by_role("button", name="Accept 1")).to_be_visible()
+        page.keyboard.press("1")
+        expect(page.get_by_text("✓ reading 1")).to_be_visible()
+        expect(page.get_by_text("288 of 348 resolved")).to_be_visible()
+
+        go(page, "Coverage")
+        page.get_by_role("button", name="Measure").click()
+        expect(page.get_by_text("tokens a prompt")).to_be_visible(timeout=2 * MINUTES)
+        expect(page.get_by_text(re.compile("95 % interval: "))).to_be_visible()
+
+        go(page, "Prompts")
+        expect(page.get_by_text("Which function does the user want?")).to_be_visible()
+        expect(page.get_by_text("The right function is in the prompt.")).to_be_visible()
+
+        go(page, "Train")
+        page.get_by_role("button", name="Build").click()
+        expect(page.get_by_text(re.compile(r"default · rows: \d+ train"))).to_be_visible(
+            timeout=MINUTES
+        )
+        page.get_by_role("tab", name="2 Launch").click()
+        choose(page, "Base model", str(model))
+        page.get_by_text("More", exact=True).click()
+        page.get_by_role("spinbutton", name="At most steps").fill("3")
+        page.get_by_role("spinbutton", name="max_length (tokens)").fill("1024")
+        page.get_by_role("button", name="Launch").click()
+        expect(page.get_by_text("is on its way")).to_be_visible(timeout=MINUTES)
+        page.get_by_role("tab", name="3 Runs").click()
+        expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=2 * MINUTES)
+        expect(page.get_by_test_id("stBadge").get_by_text("finished")).to_be_visible(
+            timeout=MINUTES
+        )
+
+        go(page, "Evaluate")
+        page.get_by_role("spinbutton", name="At most rows").fill("6")
+        page.get_by_role("button", name="Evaluate", exact=True).click()
+        expect(page.get_by_text("6 utterances of test, measured")).to_be_visible(
+            timeout=2 * MINUTES
+        )
+        expect(page.get_by_text(re.compile("ot better than the baselines|etter than every"))
+               .first).to_be_visible()  # fmt: skip
+        page.get_by_role("tab", name="Errors").click()
+        page.get_by_role("button", name=re.compile(r"Send \d errors to annotation")).click()
+        expect(page.get_by_text("wait on the Annotate page")).to_be_visible()
+
+        page.goto(address)
+        expect(page.get_by_role("button", name="Look at the errors")).to_be_visible()
+        assert page.get_by_test_id("stException").count() == 0
+
+
+def test_every_page_says_what_to_do_when_there_is_nothing(page: Page, home: Path) -> None:
+    """Deep links on a fresh server: the page runs without app.py, and the gate still stands."""
+    with studio(home) as address:
+        for name in ("annotate", "coverage", "prompts", "train", "evaluate", "schema"):
+            page.goto(f"{address}/{name}")
+            expect(page.get_by_text("There is no module yet")).to_be_visible()
+            expect(page.get_by_label("Your name")).to_have_value("ann")
+        page.goto(f"{address}/load")
+        expect(page.get_by_text("Create a module first.")).to_be_visible()
+        page.get_by_role("textbox", name="Module id").fill("../evil_x_en")
+        page.get_by_role("button", name="Create").click()
+        expect(page.get_by_text("No schema was chosen")).to_be_visible()
+
+
+def test_a_broken_database_is_a_message_not_a_traceback(page: Page, home: Path) -> None:
+    (home / "radu.db").write_text("this is not a database, whatever its name may say " * 20)
+    with studio(home) as address:
+        page.goto(address)
+        expect(page.get_by_test_id("stAlert")).to_be_visible()
+        assert "Traceback" not in page.content()
+        assert page.get_by_test_id("stException").count() == 0
