@@ -150,10 +150,7 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     if not found:
         st.info("No run of this module yet.")
         return
-    states = {r.id: r.state()[0] for r in found}
-    id = st.selectbox("Run", list(states), format_func=lambda i: f"{i}  ·  {states[i]}")
-    run = next(r for r in found if r.id == id)
-    _live(here, run)
+    _live(here, st.selectbox("Run", found, format_func=lambda r: r.id))
 
 
 @st.fragment(run_every=1.0)

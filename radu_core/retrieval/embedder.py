@@ -62,6 +62,8 @@ class SentenceEmbedder:
                 key=lambda item: (len(item[1]), item[0]),
             )
             fresh: dict[str, NDArray[np.float32]] = {}
+            if missing and self._model is None:
+                progress("Loading the embedding model", 0, 0)
             for start in range(0, len(missing), _BATCH):
                 progress("Embedding", start, len(missing))
                 batch = missing[start : start + _BATCH]

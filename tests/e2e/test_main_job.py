@@ -68,7 +68,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         expect(page.get_by_text("is on its way")).to_be_visible(timeout=MINUTES)
         page.get_by_role("tab", name="3 Runs").click()
         expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=2 * MINUTES)
-        expect(page.get_by_test_id("stBadge").get_by_text("finished")).to_be_visible(
+        expect(page.get_by_role("tabpanel", name="3 Runs").get_by_text("finished", exact=True)).to_be_visible(
             timeout=MINUTES
         )
 
