@@ -150,7 +150,8 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     if not found:
         st.info("No run of this module yet.")
         return
-    _live(here, st.selectbox("Run", found, format_func=lambda r: r.id))
+    runs = {run.id: run for run in found}
+    _live(here, runs[st.selectbox("Run", list(runs))])
 
 
 @st.fragment(run_every=1.0)

@@ -84,8 +84,8 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name=re.compile(r"Send \d errors to annotation")).click()
         expect(page.get_by_text("wait on the Annotate page")).to_be_visible()
 
-        page.goto(address)
-        expect(page.get_by_role("button", name="Look at the errors")).to_be_visible()
+        go(page, "Annotate")
+        expect(page.get_by_text(re.compile("the model said"))).to_be_visible()
         assert page.get_by_test_id("stException").count() == 0
 
 
