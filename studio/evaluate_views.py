@@ -33,8 +33,8 @@ def result(report: EvaluationReport | None) -> None:
                 "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
                 "slot F1": m.slot_f1,
                 "exact match": m.exact_match.share,
-                "out-of-scope precision": m.out_of_scope_precision.share,
-                "out-of-scope recall": m.out_of_scope_recall.share,
+                "out-of-scope precision": m.out_of_scope_precision.measured,
+                "out-of-scope recall": m.out_of_scope_recall.measured,
                 "median ms": round(1000 * m.seconds_p50),
                 "p95 ms": round(1000 * m.seconds_p95),
             }
@@ -55,8 +55,8 @@ def result(report: EvaluationReport | None) -> None:
         {
             "function": f.function,
             "rows": f.rows,
-            "recall": f.recall.share,
-            "precision": f.precision.share,
+            "recall": f.recall.measured,
+            "precision": f.precision.measured,
         }
         for f in report.trained.per_function
     ]

@@ -43,6 +43,11 @@ class Share(_Model):
         low, high = wilson(hits, total)
         return cls(hits=hits, total=total, share=hits / total if total else 0.0, low=low, high=high)
 
+    @property
+    def measured(self) -> float | None:
+        """The share, or None when there was nothing to measure it on."""
+        return self.share if self.total else None
+
 
 class FunctionScore(_Model):
     """One function: rows with it as label, recall, and how often it was right when said."""
