@@ -1,0 +1,109 @@
+"""The main job on real input: several Schema-Guided Dialogue services as one module.
+
+``python benchmarks/main_job.py [DIRECTORY] [--minutes 20] [--rows 200]``: DIRECTORY is SGD as
+published (schema.json, dialogues_*.json). By default it is looked for in ``RADU_DATA`` and
+``~/.cache/radu/data``, and ``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there is
+none. Prints every stage's counts and seconds, and the model before and after training beside the
+baselines, on held-back dialogues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from radu_core.cli.model import evaluation_text
+from radu_core.dataset import DatasetConfig
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.prompts import RowOptions
+from radu_core.training import TrainConfig
+from radu_core.workflows.coverage import coverage_report
+from radu_core.workflows.demo import follow
+from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.load import import_file, resolve
+from radu_core.workflows.train import build, start
+from radu_core.workflows.workspace import Workspace
+
+ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "sgd-train-dev.tar.xz"
+SERVICES = ["Flights_1", "Restaurants_1", "Banks_1", "Events_1", "Hotels_1"]
+MODULE = "sgd_mixed_en"
+T = TypeVar("T")
+
+
+def timed(stage: str, work: Callable[[], T]) -> T:
+    begun = time.monotonic()
+    made = work()
+    print(f"{stage}: {time.monotonic() - begun:.1f} s", flush=True)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", nargs="?", type=Path)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--rows", type=int, default=200)
+    options = parser.parse_args()
+    models = Workspace.from_environment().models.resolve()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(os.environ.get("RADU_DATA") or Path.home() / ".cache/radu/data")
+        data = options.directory or folder / "train"
+        if not (data / "schema.json").exists():
+            if not ARCHIVE.exists():
+                print(f"skipped: no SGD in {data}, and {ARCHIVE} doesn't exist")
+                return
+            with tarfile.open(ARCHIVE) as archive:
+                archive.extractall(scratch, filter="data")
+            data = next(p.parent for p in sorted(Path(scratch).rglob("train/schema.json")))
+        home = Path(scratch) / "home"
+        home.mkdir()
+        (home / "models").symlink_to(models)
+        run(Workspace(home), data, minutes=options.minutes, rows=options.rows)
+
+
+def run(workspace: Workspace, data: Path, *, minutes: float, rows: int) -> None:
+    options = {"services": SERVICES}
+    imported = timed(
+        "import",
+        lambda: import_file(
+            workspace, "sgd", data, module=MODULE, who="benchmark", options=options
+        ),
+    )
+    print(f"  {imported.rows} turns: {imported.accepted} accepted, {dict(imported.skipped)}")
+    resolved = timed("resolve", lambda: resolve(workspace, MODULE, who="benchmark"))
+    print(f"  {resolved.outcomes}")
+    covered = timed("coverage", lambda: coverage_report(workspace, MODULE)).choice
+    print(
+        f"  k_desc={covered.k_desc}, k_exemplar={covered.k_exemplar}: {covered.share:.1%} "
+        f"({covered.low:.1%} to {covered.high:.1%}), {covered.cost:.0f} tokens a prompt"
+    )
+    config = DatasetConfig(
+        k_desc=covered.k_desc, rows=RowOptions(k_exemplar=max(3, covered.k_exemplar))
+    )
+    view = timed("dataset", lambda: build(workspace, MODULE, name="main", config=config))
+    print(f"  {view.manifest.counts}")
+    training = TrainConfig(
+        dataset=view.directory, base_model=DEFAULT_GENERATOR, epochs=1, max_minutes=minutes,
+        eval_every=200, eval_rows=48, save_every=500,
+    )  # fmt: skip
+    started = start(workspace, training)
+    timed("training", lambda: follow(started))
+    last = [e for e in started.events() if e.kind == "step"][-1].data
+    print(f"  {last['step']} of {last['steps']} steps, {last['tokens_per_second']:.0f} tokens/s")
+    report = timed(
+        "evaluation",
+        lambda: evaluate(workspace, started.id, limit=rows, untrained=True),
+    )
+    for line in evaluation_text(report):
+        Console(width=120).print(line)
+
+
+if __name__ == "__main__":
+    main()
