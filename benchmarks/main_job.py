@@ -1,9 +1,9 @@
 """The main job on real input: several Schema-Guided Dialogue services as one module.
 
 ``python benchmarks/main_job.py [DIRECTORY] [--minutes 20] [--rows 200]``: DIRECTORY is SGD as
-published (schema.json, dialogues_*.json). By default it is looked for in ``RADU_DATA`` and
-``~/.cache/radu/data``, and ``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there is
-none. Prints every stage's counts and seconds, and the model before and after training beside the
+published (schema.json, dialogues_*.json). By default it is looked for in ``RADU_DATA`` and in
+``~/.cache/radu/data``; else ``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there
+is none. Prints every stage's counts and seconds, and the model before and after training beside the
 baselines, on held-back dialogues.
 """
 

@@ -77,25 +77,32 @@ def workspace() -> Workspace:
 
 @contextmanager
 def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
-    """Begin a page. Where it needs a module and there is none, it says what to do and ends."""
+    """Begin a page. Where it can't begin, or needs a module and there is none, it says so and ends."""
+    begun = None
     with messages():
-        who = gate()
-        space = workspace()
-        modules = space.store.modules()
-        chosen = _choose(modules)
-        st.html(_STYLE)
-        st.header(title, anchor=False)
-        st.caption(about)
-        if needs_module and not chosen:
-            st.info(
-                "There is no module yet: a module is a bot's functions and its utterances. "
-                "Load your own, or the sample project.",
-                icon=":material/inbox:",
-            )
-            st.page_link("pages/load.py", label="Load utterances", icon=":material/upload_file:")
-            st.page_link("pages/home.py", label="Load the sample project", icon=":material/home:")
-            st.stop()
-        yield Page(space, chosen, who)
+        begun = _begin(title, about)
+    if begun is None:
+        st.stop()
+    if needs_module and not begun.module:
+        st.info(
+            "There is no module yet: a module is a bot's functions and its utterances. "
+            "Load your own, or the sample project.",
+            icon=":material/inbox:",
+        )
+        st.page_link("pages/load.py", label="Load utterances", icon=":material/upload_file:")
+        st.page_link("pages/home.py", label="Load the sample project", icon=":material/home:")
+        st.stop()
+    with messages():
+        yield begun
+
+
+def _begin(title: str, about: str) -> Page:
+    st.html(_STYLE)
+    st.header(title, anchor=False)
+    st.caption(about)
+    who = gate()
+    space = workspace()
+    return Page(space, _choose(space.store.modules()), who)
 
 
 def _choose(modules: list[str]) -> str:

@@ -95,7 +95,7 @@ def test_every_page_says_what_to_do_when_there_is_nothing(page: Page, home: Path
         for name in ("annotate", "coverage", "prompts", "train", "evaluate", "schema"):
             page.goto(f"{address}/{name}")
             expect(page.get_by_text("There is no module yet")).to_be_visible()
-            expect(page.get_by_label("Your name")).to_have_value("ann")
+            expect(page.get_by_role("textbox", name="Your name")).to_have_value("ann")
         page.goto(f"{address}/load")
         expect(page.get_by_text("Create a module first.")).to_be_visible()
         page.get_by_role("textbox", name="Module id").fill("../evil_x_en")
