@@ -77,7 +77,7 @@ def workspace() -> Workspace:
 
 @contextmanager
 def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
-    """Begin a page. Where it can't begin, or needs a module and there is none, it says so and ends."""
+    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends."""
     begun = None
     with messages():
         begun = _begin(title, about)

@@ -42,7 +42,7 @@ def demo(
     *,
     module: str = "aurora_travel_en",
     minutes: float = 4.0,
-    limit: int | None = 60,
+    limit: int | None = 40,
     progress: Progress = silent,
 ) -> DemoResult:
     """Import → resolve → coverage → dataset → LoRA → evaluation, on one sample module.
