@@ -36,7 +36,7 @@ from radu_core.training.runs import RunDirectory
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["completion_loss", "main", "train"]
+__all__ = ["completion_loss", "main", "rate_share", "train"]
 
 _HEARTBEAT_SECONDS = 1.0
 
@@ -222,6 +222,16 @@ def completion_loss(
     return loss / count, outputs
 
 
+def rate_share(step: int, *, steps: int, warmup: int, time_share: float = 0.0) -> float:
+    """The share of the learning rate at ``step``: a linear warm-up, then linear decay to 0.
+
+    A run that its time ends before its steps do decays with the time: a model taken at a high rate
+    is worse than one that came to rest. Without a time limit it depends on the step alone.
+    """
+    by_step = step / warmup if step < warmup else (steps - step) / max(1, steps - warmup)
+    return max(0.0, min(by_step, 1.0 - time_share))
+
+
 def _make_trainer(
     run: RunDirectory,
     config: TrainConfig,
@@ -235,7 +245,27 @@ def _make_trainer(
     spoken: dict[str, float] = {"tokens": 0.0}
 
     class CompletionTrainer(Trainer):  # type: ignore[misc]
-        """A Trainer whose loss needs the logits of the completions only."""
+        """A Trainer whose loss needs the logits of the completions only, and whose learning rate
+        comes to its end with the time."""
+
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            from torch.optim.lr_scheduler import LambdaLR
+
+            if self.lr_scheduler is not None:
+                return self.lr_scheduler
+            begun, seconds = time.monotonic(), 60 * (config.max_minutes or math.inf)
+
+            def share(step: int) -> float:
+                return rate_share(
+                    step,
+                    steps=num_training_steps,
+                    warmup=int(config.warmup_share * num_training_steps),
+                    time_share=(time.monotonic() - begun) / seconds,
+                )
+
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
+            self._created_lr_scheduler = True
+            return self.lr_scheduler
 
         def compute_loss(
             self,
@@ -353,8 +383,6 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: int) -> Any:
         gradient_accumulation_steps=config.grad_accumulation,
         learning_rate=config.rate,
         weight_decay=config.weight_decay,
-        warmup_steps=int(config.warmup_share * steps),
-        lr_scheduler_type="linear",
         optim="adamw_torch_fused",
         train_sampling_strategy="group_by_length",
         eval_strategy="steps" if evaluates else "no",

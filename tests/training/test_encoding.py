@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 from conftest import MODULE
+from transformers import get_linear_schedule_with_warmup
 
 from radu_core.errors import DatasetError, ModelError
 from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
-from radu_core.training.worker import completion_loss
+from radu_core.training.worker import completion_loss, rate_share
 from radu_core.workflows.train import build
 from radu_core.workflows.workspace import Workspace
 
@@ -77,7 +78,7 @@ def test_the_short_loss_equals_the_full_one_on_a_real_model(
     total = 0.0
     for row in rows:
         out = model(input_ids=torch.tensor([row.input_ids]), labels=torch.tensor([row.labels]))
-        total += float(out.loss) * row.supervised
+        total += float(out.loss.detach()) * row.supervised
     assert float(loss) == pytest.approx(total / sum(r.supervised for r in rows), rel=1e-4)
 
 
@@ -111,3 +112,23 @@ def test_over_long_rows_block_or_are_listed_but_never_cut(
 def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no tokenizer"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 4])
+def test_without_a_time_limit_the_rate_is_transformers_linear_one(warmup: int) -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=1.0)
+    theirs = get_linear_schedule_with_warmup(optimizer, warmup, 20)
+    for step in range(21):
+        assert rate_share(step, steps=20, warmup=warmup) == pytest.approx(
+            theirs.lr_lambdas[0](step)
+        )
+
+
+def test_a_run_that_its_time_ends_comes_to_rest() -> None:
+    shares = [rate_share(step, steps=150, warmup=8, time_share=step / 23) for step in range(24)]
+    assert max(shares) < 0.8
+    assert shares[4] == pytest.approx(0.5)  # the warm-up is as without the limit
+    assert shares[-1] == 0.0
+    assert shares[8:] == sorted(shares[8:], reverse=True)
+    assert rate_share(24, steps=150, warmup=8, time_share=1.1) == 0.0
