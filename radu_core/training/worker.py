@@ -248,6 +248,8 @@ def _make_trainer(
         """A Trainer whose loss needs the logits of the completions only, and whose learning rate
         comes to its end with the time."""
 
+        lr_scheduler: Any
+
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             from torch.optim.lr_scheduler import LambdaLR
 
