@@ -80,7 +80,10 @@ def start(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Job:
             started.result = work(started.report)
             started.state = "done"
         except _Stopped:
-            started.state, started.message = "stopped", f"{title} was stopped; nothing was changed."
+            started.state = "stopped"
+            started.message = (
+                f"{title} was stopped. Steps it had finished stand; none is half done."
+            )
         except RaduError as error:
             started.state, started.message = "failed", str(error)
         except Exception as error:

@@ -116,12 +116,22 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     key = ("launch", here.module)
     if pressed:
         directory = next(v.directory for v in built if v.name == name)
-        config = TrainConfig(
-            dataset=directory, base_model=model or "", method=method, epochs=epochs,
-            max_minutes=minutes or None, max_steps=int(steps) or None, batch_size=int(batch),
-            learning_rate=_rate(rate or ""), max_length=int(length), skip_overlong=skip,
-            lora_rank=int(rank), seed=int(seed),
-        )  # fmt: skip
+        config = TrainConfig.checked(
+            {
+                "dataset": directory,
+                "base_model": model or "",
+                "method": method,
+                "epochs": epochs,
+                "max_minutes": minutes or None,
+                "max_steps": steps or None,
+                "batch_size": batch,
+                "learning_rate": (rate or "").strip() or None,
+                "max_length": length,
+                "skip_overlong": skip,
+                "lora_rank": rank,
+                "seed": seed,
+            }
+        )
         jobs.start(
             key,
             "Launching",
@@ -130,19 +140,6 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     started = jobs.show(key)
     if started is not None:
         st.success(f"Run {started.id} is on its way: see “3 Runs”. You can close this tab.")
-
-
-def _rate(text: str) -> float | None:
-    from radu_core.errors import InputError
-
-    if not text.strip():
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise InputError(
-            "The learning rate isn't a number", value=text, remedy="e.g. 1e-3"
-        ) from error
 
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:

@@ -63,8 +63,8 @@ def demo(
     module: Annotated[
         str, typer.Option("--module", "-m", help="One of the sample's modules.")
     ] = "aurora_travel_en",
-    minutes: Annotated[float, typer.Option(min=0.05, help="Longest training, in minutes.")] = 4.0,
-    limit: Annotated[int, typer.Option(min=1, help="Test utterances to measure.")] = 40,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Longest training, in minutes.")] = 3.5,
+    limit: Annotated[int, typer.Option(min=1, help="Test utterances to measure.")] = 32,
 ) -> Answer:
     """The main job on the sample project: import, resolve, coverage, dataset, LoRA, evaluation."""
     from radu_core.workflows.demo import demo as run_demo

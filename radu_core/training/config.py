@@ -53,13 +53,10 @@ class TrainConfig(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     @classmethod
-    def from_yaml(cls, text: str) -> TrainConfig:
-        """Settings from YAML; ``InputError`` names every field that is wrong."""
+    def checked(cls, data: object) -> TrainConfig:
+        """Settings from plain data; ``InputError`` names every field that is wrong."""
         try:
-            data = yaml.safe_load(text)
             return cls.model_validate(data)
-        except yaml.YAMLError as error:
-            raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
         except ValidationError as error:
             lines = "; ".join(
                 f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (got "
@@ -69,6 +66,14 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"The config isn't valid: {lines}", remedy="Correct these fields."
             ) from error
+
+    @classmethod
+    def from_yaml(cls, text: str) -> TrainConfig:
+        """Settings from YAML; ``InputError`` says what is wrong."""
+        try:
+            return cls.checked(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
 
     @classmethod
     def from_file(cls, path: Path) -> TrainConfig:

@@ -222,14 +222,15 @@ def completion_loss(
     return loss / count, outputs
 
 
-def rate_share(step: int, *, steps: int, warmup: int, time_share: float = 0.0) -> float:
-    """The share of the learning rate at ``step``: a linear warm-up, then linear decay to 0.
+def rate_share(progress: float, warmup_share: float) -> float:
+    """The share of the learning rate at ``progress`` (0 to 1): linear warm-up, linear decay to 0.
 
-    A run that its time ends before its steps do decays with the time: a model taken at a high rate
-    is worse than one that came to rest. Without a time limit it depends on the step alone.
+    transformers' linear schedule, with the run's progress in place of its steps: a run that its
+    time ends before its steps do has to come to rest as well, or its last step is its wildest.
     """
-    by_step = step / warmup if step < warmup else (steps - step) / max(1, steps - warmup)
-    return max(0.0, min(by_step, 1.0 - time_share))
+    if progress < warmup_share:
+        return progress / warmup_share
+    return max(0.0, (1.0 - progress) / (1.0 - warmup_share))
 
 
 def _make_trainer(
@@ -258,12 +259,8 @@ def _make_trainer(
             begun, seconds = time.monotonic(), 60 * (config.max_minutes or math.inf)
 
             def share(step: int) -> float:
-                return rate_share(
-                    step,
-                    steps=num_training_steps,
-                    warmup=int(config.warmup_share * num_training_steps),
-                    time_share=(time.monotonic() - begun) / seconds,
-                )
+                by_time = (time.monotonic() - begun) / seconds
+                return rate_share(max(step / num_training_steps, by_time), config.warmup_share)
 
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
             self._created_lr_scheduler = True

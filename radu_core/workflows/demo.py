@@ -41,8 +41,8 @@ def demo(
     workspace: Workspace,
     *,
     module: str = "aurora_travel_en",
-    minutes: float = 4.0,
-    limit: int | None = 40,
+    minutes: float = 3.5,
+    limit: int | None = 32,
     progress: Progress = silent,
 ) -> DemoResult:
     """Import → resolve → coverage → dataset → LoRA → evaluation, on one sample module.
@@ -72,7 +72,7 @@ def demo(
         epochs=3,
         max_minutes=minutes,
         eval_every=40,
-        eval_rows=24,
+        eval_rows=16,
     )
     run = timed("launch", lambda: start(workspace, config, progress=progress))
     timed("training", lambda: follow(run, progress=progress))
