@@ -26,7 +26,7 @@ with page(
         )
     report = jobs.show(key)
     if report is not None:
-        charts.stale(here, report)
+        charts.measured_on(report)
         charts.recommendation(report)
         left, right = st.columns([3, 2], gap="medium")
         with left:

@@ -10,11 +10,11 @@ from radu_core.workflows.coverage import CoverageReport
 from studio import show
 from studio.page import Page
 
-__all__ = ["misses", "per_function", "recommendation", "stale", "surface"]
+__all__ = ["measured_on", "misses", "per_function", "recommendation", "surface"]
 
 
-def stale(here: Page, report: CoverageReport) -> None:
-    """Say so when the report was measured on another split than is chosen now."""
+def measured_on(report: CoverageReport) -> None:
+    """What was counted: the page's choices may have moved on since."""
     st.caption(
         f"Measured on {report.grid.total:,} utterances of {report.split}"
         + (
