@@ -93,9 +93,9 @@ def readings(here: Page, item: StoredExemplar, schema: Schema) -> None:
         return
     for number, reading in enumerate(item.readings[:9]):
         spans = [Span.model_validate(s) for s in reading["spans"]]
-        button, text = st.columns([1, 5], vertical_alignment="center")
+        button, text = st.columns([3, 13], vertical_alignment="center")
         if button.button(
-            f"Accept {number + 1}",
+            "Accept",
             key=f"accept {item.exemplar.id} {number}",
             shortcut=str(number + 1),
             type="primary" if number == 0 else "secondary",

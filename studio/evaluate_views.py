@@ -21,10 +21,10 @@ def result(report: EvaluationReport | None) -> None:
         st.info("This run hasn't been measured on this split yet.")
         return
     better, worse = beaten_baselines(report)
-    for line in better:
-        st.success(f"Better than every baseline: {line}.", icon=":material/check:")
-    for line in worse:
-        st.error(f"Not better than the baselines: {line}.", icon=":material/close:")
+    if better:
+        st.success(_points("Better than every baseline", better), icon=":material/check:")
+    if worse:
+        st.error(_points("Not better than the baselines", worse), icon=":material/close:")
     frame = pd.DataFrame(
         [
             {
@@ -33,8 +33,7 @@ def result(report: EvaluationReport | None) -> None:
                 "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
                 "slot F1": m.slot_f1,
                 "exact match": m.exact_match.share,
-                "out-of-scope precision": m.out_of_scope_precision.measured,
-                "out-of-scope recall": m.out_of_scope_recall.measured,
+                "out of scope, P / R": f"{m.out_of_scope_precision} / {m.out_of_scope_recall}",
                 "median ms": round(1000 * m.seconds_p50),
                 "p95 ms": round(1000 * m.seconds_p95),
             }
@@ -42,9 +41,7 @@ def result(report: EvaluationReport | None) -> None:
         ]
     )
     shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
-    percent = st.column_config.NumberColumn(format="percent")
-    others = dict.fromkeys(("out-of-scope precision", "out-of-scope recall"), percent)
-    st.dataframe(frame, hide_index=True, column_config={**shares, **others})
+    st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {why}" for why, n in report.left_out.items())
     st.caption(
         f"{report.rows:,} utterances of {report.split}, measured {report.created}."
@@ -65,6 +62,10 @@ def result(report: EvaluationReport | None) -> None:
         hide_index=True,
         column_config={"recall": _SHARE, "precision": _SHARE},
     )
+
+
+def _points(head: str, lines: list[str]) -> str:
+    return f"{head}:\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

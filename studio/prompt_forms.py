@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.workflows.prompts import Preview, save_template, template_sources
+from studio import show
 from studio.page import Page
 
-__all__ = ["choose", "negatives", "templates", "verdict"]
+__all__ = ["choose", "shown_rows", "templates"]
 
 _ANY = "(as retrieved)"
 _TYPED = "(typed below)"
@@ -49,8 +50,21 @@ def choose(here: Page, strategies: Sequence[str]) -> dict[str, Any] | None:
     return {**common, "text": typed, "function": None if function == _ANY else function}
 
 
-def verdict(shown: Preview) -> None:
-    """Whether the right answer is in the prompt."""
+def shown_rows(shown: Preview) -> None:
+    """Whether the right answer is in the prompt, every row with its size, and the negatives."""
+    _verdict(shown)
+    show.legend()
+    for made in shown.rows:
+        st.caption(
+            f"{made.row.strategy} · {made.row.kind} · prompt {made.prompt_tokens} tokens, "
+            f"completion {made.completion_tokens} (its end token counted)"
+            + (" · negative" if made.row.negative else "")
+        )
+        show.prompt(made.row)
+    _negatives(shown)
+
+
+def _verdict(shown: Preview) -> None:
     if shown.answer_retrieved is True:
         st.success("The right function is in the prompt.", icon=":material/check:")
     elif shown.answer_retrieved is False:
@@ -63,7 +77,7 @@ def verdict(shown: Preview) -> None:
         st.info(f"No row: {note}.")
 
 
-def negatives(shown: Preview) -> None:
+def _negatives(shown: Preview) -> None:
     """The most similar exemplars of other functions."""
     if not shown.negatives:
         return

@@ -17,6 +17,7 @@ __all__ = ["as_json", "highlight", "prompt", "rows", "utterance"]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
+_COMPLETION = "#d14d72"
 _PART_COLOURS = {
     "instruction": "#7c6cff",
     "descriptions": "#3f8fd2",
@@ -67,7 +68,7 @@ def prompt(row: PromptRow) -> None:
         '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:0;'
         'padding:.75rem;border:1px solid #8884;border-radius:.5rem;font-family:monospace">'
         f"{''.join(pieces)}"
-        '<span title="completion" style="background:#0b9e9755;font-weight:600">'
+        f'<span title="completion" style="background:{_COMPLETION}55;font-weight:600">'
         f"{escape(row.completion)}</span></pre>"
     )
 
@@ -76,7 +77,7 @@ def legend() -> None:
     """What the colours of a prompt mean."""
     items = [
         f'<span style="background:{c}22;border-bottom:2px solid {c};padding:0 .4rem">{name}</span>'
-        for name, c in (*_PART_COLOURS.items(), ("completion", "#0b9e97"))
+        for name, c in (*_PART_COLOURS.items(), ("completion", _COMPLETION))
     ]
     st.html(f'<div style="font-size:.85rem;display:flex;gap:.5rem">{"".join(items)}</div>')
 

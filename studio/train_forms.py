@@ -101,6 +101,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
             help="One that is installed, a hub's owner/name, or a directory.",
         )  # fmt: skip
         method = right.segmented_control("Method", ["lora", "full"], default="lora", required=True)
+        left, middle, right = st.columns(3)
         epochs = left.number_input("Epochs", 0.1, 100.0, 1.0, 0.5)
         minutes = middle.number_input("At most minutes (0: no limit)", 0.0, 10_000.0, 30.0)
         batch = right.number_input("Batch size", 1, 512, 8)

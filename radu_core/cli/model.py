@@ -13,7 +13,7 @@ from radu_core.cli.output import Answer, app, command, progress_bar, table, who,
 from radu_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
-    from radu_core.evaluation import EvaluationReport, Share
+    from radu_core.evaluation import EvaluationReport
 
 __all__ = ["evaluation_text"]
 
@@ -274,7 +274,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
             f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
             f"{m.slot_f1:.1%}",
             f"{m.exact_match.share:.1%}",
-            f"{_percent(m.out_of_scope_precision)} / {_percent(m.out_of_scope_recall)}",
+            f"{m.out_of_scope_precision} / {m.out_of_scope_recall}",
             f"{1000 * m.seconds_p50:.0f} ms",
         )
         for m in report.systems
@@ -288,10 +288,6 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     lines += [f"beats every baseline: {line}" for line in better]
     lines += [f"DOESN'T BEAT the baselines: {line}" for line in worse]
     return lines
-
-
-def _percent(share: Share) -> str:
-    return "–" if share.measured is None else f"{share.measured:.1%}"
 
 
 @command("parse")

@@ -48,6 +48,9 @@ class Share(_Model):
         """The share, or None when there was nothing to measure it on."""
         return self.share if self.total else None
 
+    def __str__(self) -> str:
+        return f"{self.share:.1%}" if self.total else "–"
+
 
 class FunctionScore(_Model):
     """One function: rows with it as label, recall, and how often it was right when said."""

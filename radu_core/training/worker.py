@@ -160,7 +160,15 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     }
     write_text(run.path / "README.md", model_card(run.id, config, report))
     write_json(run.path / "report.json", report)
-    run.append("state", state="finished")
+    run.append("state", state="finished", reason=_early_end(config, trainer.state))
+
+
+def _early_end(config: TrainConfig, state: Any) -> str:
+    """Why a run finished before its last step; empty if it didn't."""
+    if state.global_step >= state.max_steps:
+        return ""
+    done = f"step {state.global_step} of {state.max_steps}"
+    return f"Its {config.max_minutes:g} minutes were over at {done}."
 
 
 def _load_model(config: TrainConfig, directory: Path) -> Any:

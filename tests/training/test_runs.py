@@ -71,6 +71,14 @@ def test_a_run_finishes_and_its_model_is_served_and_measured(
 
 
 @pytest.mark.slow
+def test_a_run_whose_time_is_over_finishes_and_says_so(loaded: Workspace, tiny_model: Path) -> None:
+    run = train.start(loaded, config(loaded, tiny_model, max_minutes=1e-6))
+    follow(run, poll=0.1)
+    assert run.state() == ("finished", "Its 1e-06 minutes were over at step 1 of 4.")
+    assert run.model.is_dir()
+
+
+@pytest.mark.slow
 def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
     loaded: Workspace, tiny_model: Path
 ) -> None:
