@@ -37,7 +37,12 @@ def new_module(here: Page) -> None:
                 path = _kept(here, file)
                 schema = load.init_module(here.workspace, name, path, who=here.who)
                 st.session_state["module"] = name
-                st.success(f"{name} has {len(schema.functions)} functions. Now its utterances.")
+                st.session_state["created"] = (
+                    f"{name} has {len(schema.functions)} functions. Now its utterances."
+                )
+                st.rerun()  # the page began without the new module
+    if "created" in st.session_state:
+        st.success(st.session_state.pop("created"))
 
 
 def utterances(here: Page) -> None:

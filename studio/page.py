@@ -13,6 +13,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
+from studio.navigation import navigation
 
 __all__ = ["Page", "gate", "messages", "page", "workspace"]
 
@@ -96,7 +97,19 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
         yield begun
 
 
+def _by_app() -> None:
+    """Have app.py run this page.
+
+    Beside a directory ``pages/`` Streamlit runs the page of a deep link by itself, without our
+    page config and titles, until ``st.navigation`` has been called once in the server's life.
+    """
+    if "navigated" not in st.session_state:
+        navigation()
+        st.rerun()
+
+
 def _begin(title: str, about: str) -> Page:
+    _by_app()
     st.html(_STYLE)
     st.header(title, anchor=False)
     st.caption(about)

@@ -13,6 +13,7 @@ from .conftest import studio
 
 pytestmark = pytest.mark.e2e
 MINUTES = 60_000
+PAGES = ["Home", "Load", "Schema", "Annotate", "Coverage", "Prompts", "Train", "Evaluate"]
 TRAVEL = "aurora_travel_en"
 
 
@@ -89,18 +90,40 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         assert page.get_by_test_id("stException").count() == 0
 
 
-def test_every_page_says_what_to_do_when_there_is_nothing(page: Page, home: Path) -> None:
-    """Deep links on a fresh server: the page runs without app.py, and the gate still stands."""
+def test_every_page_says_what_to_do_when_there_is_nothing(
+    page: Page, home: Path, tmp_path: Path
+) -> None:
+    """Deep links on a fresh server, where Streamlit runs a page without app.py at first.
+
+    Then somebody's own schema and table, with a row that is wrong.
+    """
     with studio(home) as address:
         for name in ("annotate", "coverage", "prompts", "train", "evaluate", "schema"):
             page.goto(f"{address}/{name}")
             expect(page.get_by_text("There is no module yet")).to_be_visible()
             expect(page.get_by_role("textbox", name="Your name")).to_have_value("ann")
+            links = page.get_by_test_id("stSidebarNav").get_by_role("link")
+            expect(links).to_have_text([re.compile(n) for n in PAGES])
         page.goto(f"{address}/load")
         expect(page.get_by_text("Create a module first.")).to_be_visible()
         page.get_by_role("textbox", name="Module id").fill("../evil_x_en")
         page.get_by_role("button", name="Create").click()
         expect(page.get_by_text("No schema was chosen")).to_be_visible()
+        schema = tmp_path / "schema.json"
+        schema.write_text('{"functions": [{"name": "greet", "description": "Say hello"}]}')
+        page.get_by_role("textbox", name="Module id").fill("acme_hello_en")
+        page.get_by_test_id("stFileUploader").locator("input").set_input_files(schema)
+        expect(page.get_by_text("schema.json")).to_be_visible()
+        page.get_by_role("button", name="Create").click()
+        expect(page.get_by_text("acme_hello_en has 1 functions")).to_be_visible()
+        table = tmp_path / "table.csv"
+        table.write_text("utterance,function\nhi,greet\nhello there,greet\nhm,wave\n")
+        page.get_by_test_id("stFileUploader").last.locator("input").set_input_files(table)
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("3 rows = 2 accepted + 1 rejected")).to_be_visible()
+        page.get_by_text("Keep the good rows").click()
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("2 of 2 utterances are resolved")).to_be_visible()
 
 
 def test_a_broken_database_is_a_message_not_a_traceback(page: Page, home: Path) -> None:
