@@ -28,10 +28,11 @@ setup: $(VENV)/.ready  ## Create .venv and install the packages
 setup-dev: $(VENV)/.ready-dev
 
 models: setup  ## Fetch the two default models (once)
-	@$(PY) -m radu_core models fetch
+	@test -d "$(RADU_HOME)/models/all-MiniLM-L6-v2" -a -d "$(RADU_HOME)/models/SmolLM2-135M-Instruct" \
+	  || $(PY) -m radu_core models fetch
 
-sample: models  ## Load the sample project into the workspace (once)
-	@$(PY) -m radu_core sample
+sample: models  ## Load the sample project into a workspace that is new
+	@test -f "$(RADU_HOME)/radu.db" || $(PY) -m radu_core sample
 
 run: sample  ## Set everything up and open the studio
 	@$(PY) -m streamlit run app.py

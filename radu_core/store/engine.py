@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
 
 from radu_core.errors import DiskFullError, StoreError, StoreLockedError
 
-__all__ = ["make_engine", "migrate", "reading", "writing"]
+__all__ = ["make_engine", "migrate", "newest_revision", "reading", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -76,48 +76,67 @@ def _explained(engine: Engine) -> Iterator[None]:
 
 
 def _translated(engine: Engine, error: DatabaseError) -> StoreError:
-    text = str(error.orig)
+    words = str(error.orig)
     where = engine.url.render_as_string(hide_password=True)
-    if "locked" in text or "LockNotAvailable" in type(error.orig).__name__:
+    if "locked" in words or "LockNotAvailable" in type(error.orig).__name__:
         return StoreLockedError(
             f"The database {where} is locked by another process",
             remedy="Wait until it has finished (an import, a backup), then try again; nothing "
             "was changed.",
         )
-    if "is full" in text or "No space left" in text:
+    if "is full" in words or "No space left" in words:
         return DiskFullError(
             f"There is no space left for the database {where}",
             remedy="Free some space, then try again; nothing was changed.",
         )
-    if "unable to open" in text or "readonly" in text:
+    if "unable to open" in words or "readonly" in words:
         return StoreError(
-            f"The database {where} can't be opened for writing ({text})",
+            f"The database {where} can't be opened for writing ({words})",
             remedy="Check the directory and its permissions, or set RADU_HOME.",
         )
-    if "not a database" in text or "malformed" in text:
+    if "not a database" in words or "malformed" in words:
         return StoreError(
-            f"{where} is damaged or isn't a database ({text})",
+            f"{where} is damaged or isn't a database ({words})",
             remedy="Restore a backup, or move the file away to begin anew.",
         )
     return StoreError(
-        f"The database {where} refused: {text.splitlines()[0] if text else error}",
+        f"The database {where} refused: {words.splitlines()[0] if words else error}",
         remedy="Check that it runs and can be reached.",
     )
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the database to the newest tables; does nothing when it is."""
+    """Bring the database to the newest tables; does nothing when it is.
+
+    Alembic takes half a second to import, so it is asked only when there is something to do.
+    """
+    with reading(engine) as connection:
+        found, newest = _revision(connection), newest_revision()
+    if found == newest:
+        return
+    if found is not None and found > newest:
+        raise StoreError(
+            f"The database is of a newer version of the studio ({found}; this one knows {newest})",
+            remedy="Update the studio, or use another RADU_HOME; nothing was changed.",
+        )
     from alembic import command
     from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    head = ScriptDirectory.from_config(config).get_current_head()
-    with reading(engine) as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
-            return
     with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """The revision the newest migration leads to: the number its file's name begins with."""
+    return max(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _revision(connection: Connection) -> str | None:
+    """The revision of a database; None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("select version_num from alembic_version")).scalar()
+    return None if found is None else str(found)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from conftest import MODULE
 
 from radu_core.errors import ConflictError, NotFoundError, StoreError, StoreLockedError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema, parse_schema
-from radu_core.store import AlignmentRecord, Store
+from radu_core.store import AlignmentRecord, Store, engine
 
 Make = Callable[..., AnnotatedExemplar]
 
@@ -29,6 +32,21 @@ def record(id: str, revision: int, outcome: Any = "resolved") -> AlignmentRecord
     return AlignmentRecord(
         id, revision, outcome, "unique" if outcome == "resolved" else None, "why", (), "t", (), ()
     )
+
+
+def test_the_newest_revision_is_alembics_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(engine.__file__).parent / "migrations"))
+    assert engine.newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_a_database_of_a_newer_studio_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    Store.open(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(StoreError, match="newer version"):
+        Store.open(f"sqlite:///{path}")
 
 
 def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
