@@ -1,13 +1,25 @@
-"""What ``streamlit run app.py`` starts: page config and navigation; nothing else."""
+"""The server that ``streamlit run app.py`` starts; ``studio/main.py`` is each session's script."""
 
-from pathlib import Path
+import importlib
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from studio.navigation import navigation
+NEEDED = ("radu_core.workflows.home", "studio.page", "studio.jobs")
 
-ICON = Path(__file__).parent / "assets" / "radu.png"
 
-st.set_page_config(page_title="Radu Studio", page_icon=str(ICON), layout="wide")
-st.session_state["navigated"] = True
-navigation().run()
+def warm() -> None:
+    """Import what the first page needs while the browser still loads its own part."""
+    for name in NEEDED:
+        importlib.import_module(name)
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    threading.Thread(target=warm, name="warm", daemon=True).start()
+    yield
+
+
+app = st.App("studio/main.py", lifespan=lifespan)

@@ -6,6 +6,7 @@ from radu_core.workflows.evaluate import evaluate, reports
 from radu_core.workflows.train import runs
 from studio import evaluate_views as views
 from studio import jobs
+from studio.navigation import link
 from studio.page import messages, page
 
 with page(
@@ -15,7 +16,7 @@ with page(
     found = [r for r in runs(here.workspace, here.module) if r.model.is_dir()]
     if not found:
         st.info("No run of this module has finished yet.")
-        st.page_link("pages/train.py", label="Launch one", icon=":material/model_training:")
+        link("train", "Launch one")
         st.stop()
     ids = [r.id for r in found]
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")

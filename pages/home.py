@@ -5,6 +5,7 @@ import streamlit as st
 from radu_core.workflows.home import ModuleFunnel, funnels
 from radu_core.workflows.sample import load_sample
 from studio import jobs
+from studio.navigation import go_to, link
 from studio.page import page
 
 SAMPLE = ("sample",)
@@ -24,7 +25,7 @@ def show_module(funnel: ModuleFunnel) -> None:
             width="stretch",
         ):
             st.session_state["module"] = funnel.module
-            st.switch_page(f"pages/{funnel.next.page}.py")
+            go_to(funnel.next.page)
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
@@ -51,7 +52,7 @@ with page(
             lambda progress: load_sample(here.workspace, progress=progress),
         )
     if not found:
-        st.page_link("pages/load.py", label="Load your own data", icon=":material/upload_file:")
+        link("load", "Load your own data")
     if jobs.show(SAMPLE):
         jobs.forget(SAMPLE)
         st.rerun()

@@ -12,6 +12,7 @@ from radu_core.schema import Schema
 from radu_core.store import StoredExemplar
 from radu_core.workflows import annotate
 from studio import show
+from studio.navigation import link
 from studio.page import Page, messages
 
 __all__ = [
@@ -68,7 +69,7 @@ def nothing_left(filtered: bool, skipped: list[str]) -> None:
             st.rerun()
     else:
         st.success("Everything is decided.", icon=":material/task_alt:")
-        st.page_link("pages/coverage.py", label="See coverage", icon=":material/grid_on:")
+        link("coverage", "See coverage")
 
 
 def labels(here: Page, item: StoredExemplar) -> None:

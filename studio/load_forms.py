@@ -16,6 +16,7 @@ from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.workflows import load
 from studio import jobs, show
+from studio.navigation import link
 from studio.page import Page, messages
 
 __all__ = ["export", "imports", "new_module", "outcome", "utterances"]
@@ -188,7 +189,7 @@ def outcome(here: Page) -> None:
     if left:
         name = f"{here.module}-unresolved.csv"
         show.rows(left, name=name, key="unresolved", label="unresolved utterances")
-        st.page_link("pages/annotate.py", label="Annotate them", icon=":material/edit_note:")
+        link("annotate", "Annotate them")
 
 
 def export(here: Page) -> None:

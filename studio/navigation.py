@@ -1,4 +1,4 @@
-"""The studio's pages, in the order of the work."""
+"""The studio's pages, in the order of the work, and links between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["navigation"]
+__all__ = ["go_to", "link", "navigation"]
 
 _PAGES = Path(__file__).parents[1] / "pages"
 _ICONS = {
@@ -22,16 +22,25 @@ _ICONS = {
 }
 
 
+def _page(name: str) -> Any:
+    return st.Page(
+        _PAGES / f"{name}.py",
+        title=name.capitalize(),
+        icon=f":material/{_ICONS[name]}:",
+        default=name == "home",
+    )
+
+
 def navigation() -> Any:
     """Declare the pages; returns the one that was asked for, to be run."""
-    return st.navigation(
-        [
-            st.Page(
-                _PAGES / f"{name}.py",
-                title=name.capitalize(),
-                icon=f":material/{icon}:",
-                default=name == "home",
-            )
-            for name, icon in _ICONS.items()
-        ]
-    )
+    return st.navigation([_page(name) for name in _ICONS])
+
+
+def link(name: str, label: str) -> None:
+    """A link to the page ``name``, with its icon."""
+    st.page_link(_page(name), label=label)
+
+
+def go_to(name: str) -> None:
+    """Leave this page for the page ``name``."""
+    st.switch_page(_page(name))

@@ -13,7 +13,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
-from studio.navigation import navigation
+from studio.navigation import link
 
 __all__ = ["Page", "gate", "messages", "page", "workspace"]
 
@@ -90,26 +90,14 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
             "Load your own, or the sample project.",
             icon=":material/inbox:",
         )
-        st.page_link("pages/load.py", label="Load utterances", icon=":material/upload_file:")
-        st.page_link("pages/home.py", label="Load the sample project", icon=":material/home:")
+        link("load", "Load utterances")
+        link("home", "Load the sample project")
         st.stop()
     with messages():
         yield begun
 
 
-def _by_app() -> None:
-    """Have app.py run this page.
-
-    Beside a directory ``pages/`` Streamlit runs the page of a deep link by itself, without our
-    page config and titles, until ``st.navigation`` has been called once in the server's life.
-    """
-    if "navigated" not in st.session_state:
-        navigation()
-        st.rerun()
-
-
 def _begin(title: str, about: str) -> Page:
-    _by_app()
     st.html(_STYLE)
     st.header(title, anchor=False)
     st.caption(about)

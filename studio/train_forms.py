@@ -15,6 +15,7 @@ from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows import train
 from radu_core.workflows.train import DatasetView, RunView
 from studio import jobs
+from studio.navigation import link
 from studio.page import Page, messages
 
 __all__ = ["dataset", "launch", "watch"]
@@ -181,7 +182,7 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
             train.resume(here.workspace, run.id)
             st.rerun(scope="app")
         if view.state == "finished":
-            st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:")
+            link("evaluate", "Evaluate")
     if view.reason:
         (st.error if view.state in ("failed", "lost") else st.info)(view.reason)
     latest = view.latest
