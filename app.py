@@ -7,7 +7,16 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-NEEDED = ("radu_core.workflows.home", "studio.page", "studio.jobs")
+NEEDED = (
+    "radu_core.workflows.home",
+    "radu_core.workflows.sample",
+    "sqlalchemy.dialects.sqlite",
+    "streamlit.material_icon_names",
+    "studio.jobs",
+    "studio.page",
+    "numpy",
+    "PIL.PngImagePlugin",
+)
 
 
 def warm() -> None:
