@@ -6,13 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from radu_core.errors import DiskFullError, NotFoundError, StoreError
+from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError
 
 __all__ = [
     "canonical_json",
@@ -20,10 +21,15 @@ __all__ = [
     "disk_errors",
     "file_hash",
     "open_atomic",
+    "parse_json",
     "read_json",
+    "readable",
     "write_json",
     "write_text",
 ]
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def canonical_json(value: Any) -> str:
@@ -70,9 +76,15 @@ def disk_errors(path: Path) -> Iterator[None]:
 def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path``; on success it is synced and renamed onto ``path``.
 
-    On any error the temporary file is removed and ``path`` is as it was before.
+    On any error the temporary file is removed and ``path`` is as it was before. A device or a pipe
+    (``/dev/stdout``) is written to as it is, and a symbolic link's target is what is replaced.
     """
+    path = path.resolve()
     with disk_errors(path):
+        if path.exists() and not path.is_file():
+            with path.open(mode, encoding=None if "b" in mode else "utf-8") as file:
+                yield file
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         encoding = None if "b" in mode else "utf-8"
@@ -100,13 +112,45 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The JSON value in ``path``."""
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to read ``path`` into errors with a remedy."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        yield
     except FileNotFoundError as error:
         raise NotFoundError("No such file", value=str(path), remedy="Check the path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except IsADirectoryError as error:
+        raise InputError("That is a directory", value=str(path), remedy="Name a file.") from error
+    except OSError as error:
+        raise InputError(
+            f"Can't read {path} ({error.strerror})", remedy="Check the file and its permissions."
+        ) from error
+
+
+def parse_json(text: str) -> Any:
+    """The JSON value of ``text``; ``ValueError`` says in a few words why it isn't one."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in text.strip() else ""
+        raise ValueError(f"{line}column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if _SURROGATE.search(text):
+        try:
+            canonical_json(value).encode("utf-8")
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise ValueError(f"{half} is a surrogate without its pair") from error
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``; a byte order mark is understood."""
+    try:
+        with readable(path):
+            return parse_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise StoreError(
             f"{path} isn't readable JSON ({error})",
             remedy="Restore it or build it again.",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.exemplars import Span
+from radu_core.files import parse_json
 from radu_core.schema import Schema
 from radu_core.store import StoredExemplar
 from radu_core.workflows import annotate
@@ -219,11 +218,9 @@ def correction(here: Page, item: StoredExemplar, schema: Schema) -> None:
 
 def _parsed(text: str) -> dict[str, object]:
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"The arguments aren't JSON (column {error.colno}: {error.msg})", remedy="Correct them."
-        ) from error
+        value = parse_json(text)
+    except ValueError as error:
+        raise InputError(f"The arguments aren't JSON ({error})", remedy="Correct them.") from error
     if not isinstance(value, dict):
         raise InputError("The arguments must be one JSON object", value=text, remedy="Use {…}.")
     return value

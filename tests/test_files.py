@@ -46,3 +46,20 @@ def test_equal_values_have_equal_text_and_hash() -> None:
     assert content_hash("abc") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As root, a rename onto ``/dev/full`` would put a file in the device's place."""
+    link = tmp_path / "link"
+    link.symlink_to("/dev/full")
+    with pytest.raises(DiskFullError):
+        write_text(link, "x")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"

@@ -9,6 +9,7 @@ import typer
 
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
+from radu_core.files import parse_json
 from radu_core.workflows import load, schema
 
 __all__ = ["Module"]
@@ -91,7 +92,6 @@ def _import_text(report: load.ImportReport) -> list[Any]:
 
 
 def _pairs(items: list[str], *, as_json: bool = False) -> dict[str, Any]:
-    import json
 
     found: dict[str, Any] = {}
     for item in items:
@@ -99,8 +99,8 @@ def _pairs(items: list[str], *, as_json: bool = False) -> dict[str, Any]:
         if not sign:
             raise InputError("An option must be name=value", value=item, remedy="Add the '='.")
         try:
-            found[name] = json.loads(value) if as_json else value
-        except json.JSONDecodeError:
+            found[name] = parse_json(value) if as_json else value
+        except ValueError:
             found[name] = value
     return found
 

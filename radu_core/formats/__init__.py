@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radu_core.errors import FormatError, InputError, NotFoundError
+from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import readable
 from radu_core.formats import jsonl, openai, sgd, table
 from radu_core.formats.common import Imported, Rejection
 from radu_core.progress import Progress, silent
@@ -81,11 +82,12 @@ def read(
 
     ``schema`` is the module's, for checking rows; a format that carries a schema may do without.
     """
-    if not path.exists():
-        raise NotFoundError("No such file", value=str(path), remedy="Check the path.")
-    return _info(format).reader(
-        path, module=module, schema=schema, options=dict(options or {}), progress=progress
-    )
+    reader = _info(format).reader
+    with readable(path):
+        path.stat()
+        return reader(
+            path, module=module, schema=schema, options=dict(options or {}), progress=progress
+        )
 
 
 def write(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import write_text
+from radu_core.files import parse_json, write_text
 from radu_core.formats.common import Collected, Imported, RowError, read_lines
 from radu_core.progress import Progress
 from radu_core.schema import Schema
@@ -35,10 +35,9 @@ def read(
 
 def _decode(text: str) -> Mapping[str, Any] | RowError:
     try:
-        row = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"column {error.colno}: {error.msg}" if isinstance(error, ValueError) else "nested"
-        return RowError("line", text, f"isn't JSON ({where})", "One JSON object a line.")
+        row = parse_json(text)
+    except ValueError as error:
+        return RowError("line", text, f"isn't JSON ({error})", "One JSON object a line.")
     if not isinstance(row, dict):
         return RowError("line", text, "isn't a JSON object", "One JSON object a line.")
     return row

@@ -9,7 +9,7 @@ from typing import Any
 
 from radu_core.errors import FormatError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import write_text
+from radu_core.files import parse_json, write_text
 from radu_core.formats.common import Imported, Rejection, RowError
 from radu_core.progress import Progress
 from radu_core.schema import Function, Schema, Slot, SlotType, parse_schema
@@ -35,8 +35,8 @@ def read(
 ) -> Imported:
     """Read a list of tools, ``{"tools": [...]}``, or bare function objects. A row is a tool."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        data = parse_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise FormatError(f"{path.name} isn't JSON ({error})", remedy="Correct it.") from error
     tools = data.get("tools", data.get("functions")) if isinstance(data, dict) else data
     if not isinstance(tools, list) or not tools:

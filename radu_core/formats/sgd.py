@@ -13,7 +13,6 @@ of the dialogue's id.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash, write_json
+from radu_core.files import content_hash, parse_json, write_json
 from radu_core.formats.common import Collected, Imported, RowError
 from radu_core.progress import Progress
 from radu_core.schema import Schema, parse_schema
@@ -72,8 +71,8 @@ def _turn_skips(skipped: Mapping[str, int]) -> dict[str, int]:
 
 def _load(file: Path) -> list[dict[str, Any]]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        data = parse_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise FormatError(f"{file.name} isn't JSON ({error})", remedy="Unpack it again.") from error
     return list(data)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from radu_core.errors import FormatError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import disk_errors, write_text
+from radu_core.files import disk_errors, parse_json, write_text
 from radu_core.formats.common import Collected, Imported, RowError, read_lines
 from radu_core.progress import Progress
 from radu_core.schema import Scalar, Schema, Slot, Value, as_values
@@ -187,8 +187,8 @@ def _exemplar(
             continue
         elif field == "arguments":
             try:
-                arguments.update(json.loads(text))
-            except (json.JSONDecodeError, TypeError, ValueError):
+                arguments.update(parse_json(text))
+            except (TypeError, ValueError):
                 return RowError(column, text, "isn't a JSON object", 'Write {"slot": "value"}.')
         elif not field.startswith("arguments."):
             data[field] = text.strip() if field != "template" else text
@@ -260,11 +260,19 @@ def _cells(row: AnnotatedExemplar, fields: list[str], slots: list[str]) -> list[
 
 def _write_sheet(path: Path, header: list[str], lines: list[list[str]]) -> None:
     from openpyxl import Workbook
+    from openpyxl.utils.exceptions import IllegalCharacterError
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("exemplars")
-    for line in [header, *lines]:
-        sheet.append(line)
+    for number, line in enumerate([header, *lines], start=1):
+        try:
+            sheet.append(line)
+        except IllegalCharacterError as error:
+            raise FormatError(
+                f"A workbook can't hold row {number}: it has a control character",
+                value=line[0],
+                remedy="Write CSV or JSONL instead.",
+            ) from error
     temporary = path.with_name(f".{path.name}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.alignment import ContextModel
+from radu_core.files import parse_json
 from radu_core.inference.generator import LanguageModel
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
@@ -221,8 +221,8 @@ def read_slots(answer: str, function: Function, slot: Slot | None) -> tuple[Argu
     With ``slot`` the answer is that slot's JSON value or null, without it one JSON object.
     """
     try:
-        decoded: Any = json.loads(answer.strip())
-    except (json.JSONDecodeError, RecursionError):
+        decoded: Any = parse_json(answer.strip())
+    except ValueError:
         return {}, [f"the model's answer isn't JSON: {answer.strip()[:80]!r}"]
     if slot is not None:
         decoded = {slot.name: decoded}

@@ -8,7 +8,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from radu_core.errors import InputError, NotFoundError, shorten
+from radu_core.errors import InputError, shorten
+from radu_core.files import readable
 
 __all__ = ["TrainConfig"]
 
@@ -78,7 +79,5 @@ class TrainConfig(BaseModel):
     @classmethod
     def from_file(cls, path: Path) -> TrainConfig:
         """Settings from a YAML file."""
-        try:
-            return cls.from_yaml(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise NotFoundError("No such config", value=str(path), remedy="Check it.") from error
+        with readable(path):
+            return cls.from_yaml(path.read_text(encoding="utf-8", errors="replace"))

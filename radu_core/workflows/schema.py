@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from radu_core.errors import SchemaError
+from radu_core.files import parse_json
 from radu_core.schema import LintFinding, Schema, lint, parse_schema
 from radu_core.workflows.load import ResolveReport, resolve
 from radu_core.workflows.workspace import Workspace
@@ -54,11 +55,10 @@ def view(workspace: Workspace, module: str) -> SchemaView:
 def check_text(text: str, *, module: str) -> Schema:
     """Parse schema JSON that somebody edited; ``SchemaError`` says line and field."""
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise SchemaError(
-            f"Line {error.lineno}, column {error.colno} isn't JSON ({error.msg})",
-            remedy="Correct it; nothing was saved.",
+            f"The schema isn't JSON ({error})", remedy="Correct it; nothing was saved."
         ) from error
     return parse_schema(data, module=module)
 

@@ -121,7 +121,7 @@ def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) ->
         (("init", MODULE, "--schema", "/no/such.json"), "No such file"),
         (("import", "xml", "{rows}", "-m", MODULE), "No such format"),
         (("import", "jsonl", "/no/such", "-m", MODULE), "No such file"),
-        (("train", "/no/such.yaml"), "No such config"),
+        (("train", "/no/such.yaml"), "No such file"),
         (("runs", "show", "nope"), "no such run"),
         (("parse", "last", "hi"), "no runs yet"),
         (("models", "fetch", "nope"), "No such model"),

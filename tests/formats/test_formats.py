@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ from conftest import MODULE, ROWS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radu_core.errors import FormatError, InputError, NotFoundError
+from radu_core.errors import FormatError, InputError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
+from radu_core.files import parse_json, read_json
 from radu_core.formats import Imported, guess_format, read, write
 from radu_core.formats.common import read_lines
 from radu_core.schema import Schema
@@ -295,3 +297,41 @@ def test_sgd_directories(tmp_path: Path) -> None:
 def test_blank_lines_do_not_move_the_numbers(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("\n\nx\n")
     assert list(read_lines(tmp_path / "a")) == [(3, "x")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("9" * 5000, "4300 digits"),
+        ("{", "column 2"),
+        ('{\n"a": }', "line 2"),
+        (r'{"a": ["x \ud800"]}', "ud800 is a surrogate"),
+    ],
+)
+def test_what_isnt_json_is_said_in_a_few_words(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_json(text)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text.replace("\n", " "))
+    with contextlib.suppress(FormatError):
+        imported = read("jsonl", path, module=MODULE, schema=None)
+        assert imported.rejections
+    path.write_text(text)
+    with pytest.raises(StoreError, match=words):
+        read_json(path)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "openai"])
+def test_a_directory_in_place_of_a_file_is_said(format: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a directory"):
+        read(format, tmp_path, module=MODULE, schema=None)
+    with pytest.raises(NotFoundError, match="No such file"):
+        read(format, tmp_path / "nope", module=MODULE, schema=None)
+
+
+def test_a_control_character_in_a_workbook_is_said(schema: Schema, tmp_path: Path) -> None:
+    row = AnnotatedExemplar(id="7", utterance="a\x00b", function=None)
+    with pytest.raises(FormatError, match="control character: '7'"):
+        write("csv", tmp_path / "x.xlsx", schema=schema, exemplars=[row])
+    assert not (tmp_path / "x.xlsx").exists()
