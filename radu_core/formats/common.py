@@ -196,6 +196,9 @@ def _field_error(error: ValidationError, data: Mapping[str, Any]) -> RowError:
         return RowError(name, None, "missing", f"Add {name!r} to the row.")
     if first["type"] == "extra_forbidden":
         return RowError(name, data.get(name), "not a field of an exemplar", "Remove or rename it.")
+    if name.startswith("arguments."):
+        problem = "isn't a text, a number, true, false, or a list of these"
+        return RowError(name, first["input"], problem, "Correct this value.")
     return RowError(name, first["input"], first["msg"].lower(), "Correct this field.")
 
 

@@ -53,6 +53,8 @@ def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> N
          "[{'slot': 'origin'", "isn't inside"),
         ({"utterance": "fly", "function": "book_flight", "arguments": {"origin": "Oslo"},
           "template": "to <origin>"}, "template", "'to <origin>'", "doesn't fit"),
+        ({"utterance": "x", "function": "book_flight", "arguments": {"origin": {"a": 1}}},
+         "arguments.origin", "{'a': 1}", "isn't a text, a number"),
         ({"utterance": "x", "split": "dev"}, "split", "'dev'", "input should be"),
         ({"utterance": "x", "arguments": {"a": 1}}, "arguments", "{'a': 1}", "out-of-scope"),
     ],
