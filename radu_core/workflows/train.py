@@ -236,6 +236,8 @@ def resume(workspace: Workspace, name: str) -> RunDirectory:
     run = open_run(workspace, name)
     state, _ = run.state()
     if state not in ("stopped", "failed", "lost"):
-        raise InputError(f"Run {run.id} is {state}", remedy="Only a stopped, failed or lost run can be resumed.")
+        raise InputError(
+            f"Run {run.id} is {state}", remedy="Only a stopped, failed or lost run can be resumed."
+        )
     launch(run, model=model_directory(run.config().base_model, workspace.models))
     return run
