@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from radu_core.errors import ModelError
+from radu_core.errors import DiskFullError, ModelError, StoreError
 from radu_core.files import disk_errors
 from radu_core.models import quiet_loading
 from radu_core.progress import Progress, silent
@@ -61,19 +62,18 @@ class SentenceEmbedder:
                 {k: t for k, t in zip(keys, texts, strict=True) if k not in known}.items(),
                 key=lambda item: (len(item[1]), item[0]),
             )
-            fresh: dict[str, NDArray[np.float32]] = {}
             if missing and self._model is None:
                 progress("Loading the embedding model", 0, 0)
             for start in range(0, len(missing), _BATCH):
                 progress("Embedding", start, len(missing))
                 batch = missing[start : start + _BATCH]
                 vectors = self._encode([text for _, text in batch], side)
-                fresh.update(zip([k for k, _ in batch], vectors, strict=True))
+                fresh = dict(zip([k for k, _ in batch], vectors, strict=True))
+                if self._cache:
+                    self._cache.put(fresh)  # so that stopping loses one batch at most
+                known.update(fresh)
             if missing:
                 progress("Embedding", len(missing), len(missing))
-            if self._cache and fresh:
-                self._cache.put(fresh)
-        known.update(fresh)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
@@ -123,23 +123,36 @@ class _VectorCache:
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / f"{name.replace('/', '--')}.sqlite"
-        with self._connect() as connection:
+        with self._open() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS vector (key TEXT PRIMARY KEY, data BLOB)"
             )
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=10)
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on the cache, closed at its end."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+                connection.execute("PRAGMA synchronous = OFF")
+                yield connection
+        except sqlite3.Error as error:
+            if "full" in str(error):
+                raise DiskFullError(
+                    f"No space left for the embeddings in {self._path}",
+                    remedy="Free some, then try again; nothing is lost.",
+                ) from error
+            raise StoreError(
+                f"The cache of embeddings {self._path} can't be used ({error})",
+                remedy="Try again; if it stays so, delete that file: it only saves time.",
+            ) from error
 
     def get(self, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         import numpy as np
 
         found: dict[str, NDArray[np.float32]] = {}
         unique = list(dict.fromkeys(keys))
-        with self._connect() as connection:
+        with self._open() as connection:
             for start in range(0, len(unique), 500):
                 some = unique[start : start + 500]
                 marks = ",".join("?" * len(some))
@@ -147,13 +160,11 @@ class _VectorCache:
                     f"SELECT key, data FROM vector WHERE key IN ({marks})", some
                 )
                 found.update((k, np.frombuffer(d, dtype=np.float32)) for k, d in rows)
-        connection.close()
         return found
 
     def put(self, vectors: dict[str, NDArray[np.float32]]) -> None:
-        with self._connect() as connection:
+        with self._open() as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO vector VALUES (?, ?)",
                 [(key, vector.tobytes()) for key, vector in vectors.items()],
             )
-        connection.close()

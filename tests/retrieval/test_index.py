@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 from fakes import HashEmbedder
 
-from radu_core.errors import NotFoundError, StaleIndexError
+from radu_core.errors import NotFoundError, StaleIndexError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.retrieval import ModuleIndex, Query, Retrieved, coverage, find_k, wilson
+from radu_core.retrieval import (
+    ModuleIndex,
+    Query,
+    Retrieved,
+    SentenceEmbedder,
+    coverage,
+    find_k,
+    wilson,
+)
 from radu_core.retrieval.fusion import reciprocal_rank_fusion
 from radu_core.retrieval.lexical import LexicalIndex, words, words_of_template
 from radu_core.schema import Schema
@@ -162,3 +170,32 @@ def test_too_few_utterances_cannot_show_a_high_target(index: ModuleIndex) -> Non
 
 def test_slots_are_no_words() -> None:
     assert words_of_template("Fly to <city>, l’été \\<3") == ["fly", "to", "l'été", "3"]
+
+
+class _Counting(SentenceEmbedder):
+    """A SentenceEmbedder whose model is a fake that fails at its second batch."""
+
+    batches = 0
+
+    def _encode(self, texts: list[str], side: str) -> np.ndarray:
+        self.batches += 1
+        if self.batches == 2:
+            raise KeyboardInterrupt
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+
+def test_embedding_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    texts = [f"text {i}" for i in range(100)]
+    first = _Counting(tmp_path, name="fake", cache=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        first.embed(texts)
+    seen: list[tuple[str, int, int]] = []
+    second = _Counting(tmp_path, name="fake", cache=tmp_path)
+    assert second.embed(texts, progress=lambda *told: seen.append(told)).shape == (100, 2)
+    assert seen[-1] == ("Embedding", 36, 36)
+
+
+def test_a_damaged_cache_is_said(tmp_path: Path) -> None:
+    (tmp_path / "fake.sqlite").write_text("not a database" * 100)
+    with pytest.raises(StoreError, match="delete that file"):
+        SentenceEmbedder(tmp_path, name="fake", cache=tmp_path)
