@@ -30,7 +30,10 @@ def seconds_until_usable(browser: object, script: Path, selector: str) -> float:
         port = found.getsockname()[1]
     begun = time.monotonic()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    silent = subprocess.DEVNULL
+    server = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=silent, stderr=silent
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         while True:
