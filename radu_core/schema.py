@@ -102,10 +102,14 @@ Recognizer = Annotated[ListRecognizer | PatternRecognizer, Field(discriminator="
 
 
 class Schema(_Model):
-    """One module: functions that exclude each other in meaning, indexed and trained together."""
+    """One module: functions that exclude each other in meaning, indexed and trained together.
+
+    ``reference_date`` is the day that relative dates in its utterances ("tomorrow") count from.
+    """
 
     module: str
     description: str = ""
+    reference_date: date | None = None
     functions: tuple[Function, ...]
     recognizers: tuple[Recognizer, ...] = ()
 

@@ -1,17 +1,22 @@
 """(utterance, arguments) → spans, or why not, with the candidate readings."""
 
-from radu_core.alignment.align import Alignment, align
-from radu_core.alignment.candidates import Candidate, candidates
+from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align
+from radu_core.alignment.candidates import Candidate
+from radu_core.alignment.knowledge import Knowledge
+from radu_core.alignment.learning import learn
 from radu_core.alignment.ranking import ContextModel
 from radu_core.alignment.readings import Placement, Reading, enumerate_readings
 
 __all__ = [
+    "Aligner",
     "Alignment",
+    "ArgumentPlaces",
     "Candidate",
     "ContextModel",
+    "Knowledge",
     "Placement",
     "Reading",
     "align",
-    "candidates",
     "enumerate_readings",
+    "learn",
 ]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from radu_core.alignment.candidates import candidates
-from radu_core.alignment.folding import fold
-from radu_core.alignment.ranking import ContextModel
-from radu_core.alignment.readings import Placement, Reading, enumerate_readings
+from radu_core.alignment import reasons
+from radu_core.alignment.candidates import SURE, Candidate, Finder, Found
+from radu_core.alignment.checks import contradiction
+from radu_core.alignment.knowledge import Knowledge
+from radu_core.alignment.language import language
+from radu_core.alignment.ranking import rank
+from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
+from radu_core.alignment.text import Text
 from radu_core.errors import AlignmentError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
@@ -22,17 +27,32 @@ from radu_core.exemplars import (
     match_template,
     parse_template,
 )
-from radu_core.schema import Function, Scalar, Schema, argument_problems, as_values
+from radu_core.schema import Function, Scalar, Schema, argument_problems
 
-__all__ = ["Alignment", "align"]
+__all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align"]
+
+
+@dataclass(frozen=True)
+class ArgumentPlaces:
+    """One value of one slot and what was found of it.
+
+    ``state`` is "placed" (one place), "repeated" (several), "unsure" (only something like it),
+    "missing" or "implied" (a yes/no value whose slot's words aren't in the text).
+    """
+
+    slot: str
+    value: Scalar
+    state: str
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)
 class Alignment:
     """What aligning one exemplar gave. ``spans`` and ``template`` are set when resolved.
 
-    ``readings`` are what an annotator chooses from, best first; ``unlocated`` names the slots
-    with a value that isn't in the text.
+    ``readings`` are what an annotator chooses from, best first; ``unlocated`` names the slots with a
+    value that isn't in the text; ``implied`` those whose yes/no value was taken as implied here.
+    ``complete`` is False when there are more readings than are listed.
     """
 
     outcome: Outcome
@@ -42,37 +62,204 @@ class Alignment:
     template: str | None = None
     readings: tuple[Reading, ...] = ()
     unlocated: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
+    complete: bool = True
+    placements: tuple[Placement, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[ArgumentPlaces, ...]:
+        """Every value that was looked for, with what was found of it."""
+        return tuple(
+            ArgumentPlaces(p.slot, p.value, _state(p), (*p.found.best, *p.found.others))
+            for p in self.placements
+        )
+
+
+class Aligner:
+    """Aligns the exemplars of one module. ``reference`` is the date relative dates count from."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        reference: date | None = None,
+        knowledge: Knowledge | None = None,
+    ) -> None:
+        self.schema = schema
+        self.language = language(schema.language)
+        self.knowledge = knowledge
+        self._functions = {f.name: f for f in schema.functions}
+        self._slots = {f.name: {s.name: s for s in f.slots} for f in schema.functions}
+        self.finder = Finder(schema, self.language, reference or schema.reference_date)
+        if knowledge is not None:
+            self.finder.aliases = knowledge.aliases
+            self.finder.generic = knowledge.generic
+
+    def align(self, exemplar: AnnotatedExemplar) -> Alignment:
+        """Find where the arguments of ``exemplar`` stand in its utterance. Never raises.
+
+        Given spans are checked first, then a given template; otherwise all values are placed
+        jointly, and ranked by the module's knowledge where several readings remain.
+        """
+        function = self._functions.get(exemplar.function or "")
+        conflict = _conflict(exemplar, function)
+        if conflict:
+            return Alignment("invalid", conflict)
+        if function is None or exemplar.mode == "negative":
+            return _without_values(exemplar)
+        try:
+            if exemplar.spans is not None:
+                return self._given_spans(exemplar, exemplar.spans, function)
+            if exemplar.template is not None:
+                return self._given_template(exemplar, exemplar.template, function)
+        except AlignmentError as error:
+            return Alignment("invalid", str(error))
+        return self._located(function, exemplar)
+
+    # What the labeller gave
+
+    def _given_spans(
+        self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
+    ) -> Alignment:
+        ordered = check_spans(exemplar.utterance, spans)
+        wanted = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
+        given = Counter((span.slot, repr(span.value)) for span in ordered)
+        for slot, value in sorted(given - wanted):
+            return Alignment("invalid", f"A span says {slot}={value}, but the arguments don't.")
+        for slot, value in sorted(wanted - given):
+            return Alignment("invalid", f"The arguments say {slot}={value}, but no span does.")
+        template = make_template(exemplar.utterance, ordered)
+        if exemplar.template is not None and exemplar.template != template:
+            return Alignment(
+                "invalid",
+                f"The given template {exemplar.template!r} isn't what the spans give, {template!r}.",
+            )
+        problem = contradiction(
+            self.finder, Text(exemplar.utterance, self.language), ordered, function
+        )
+        if problem:
+            return Alignment("invalid", problem)
+        return Alignment("resolved", "Spans were given.", "spans", ordered, template)
+
+    def _given_template(
+        self, exemplar: AnnotatedExemplar, text: str, function: Function
+    ) -> Alignment:
+        template = parse_template(text)
+        wanted = _to_place(exemplar)
+        if Counter(template.slots) != Counter(slot for slot, _ in wanted):
+            return Alignment(
+                "invalid",
+                f"The given template has the slots {sorted(template.slots)}, the arguments "
+                f"{sorted(slot for slot, _ in wanted)}; mark what isn't written as implied.",
+            )
+        ways = match_template(exemplar.utterance, template)
+        if not ways:
+            return Alignment(
+                "invalid", f"The given template {shorten(text)} doesn't fit the utterance."
+            )
+        prepared = Text(exemplar.utterance, self.language)
+        places = {
+            (slot, repr(value)): {
+                (c.start, c.end)
+                for c in self.finder.find(prepared, value, function, function.slot(slot)).best
+            }
+            for slot, value in wanted
+        }
+        readings = [_as_reading(exemplar.utterance, way, wanted, places) for way in ways]
+        sure = [r for r in readings if r.evidence == 1.0] or readings
+        if len(sure) > 1:
+            return Alignment(
+                "ambiguous",
+                f"The given template fits the utterance in {len(sure)} ways.",
+                readings=tuple(sure),
+            )
+        problem = contradiction(self.finder, prepared, sure[0].spans, function)
+        if problem:
+            return Alignment("invalid", problem)
+        return Alignment(
+            "resolved", "A template was given.", "template", sure[0].spans, str(template)
+        )
+
+    # What has to be found
+
+    def _located(self, function: Function, exemplar: AnnotatedExemplar) -> Alignment:
+        utterance = exemplar.utterance
+        text = Text(utterance, self.language)
+        slots = self._slots[function.name]
+        placements = [
+            Placement(slot, value, self.finder.find(text, value, function, slots[slot]))
+            for slot, value in _to_place(exemplar)
+        ]
+        present = [p for p in placements if p.candidates]
+        absent = [p for p in placements if not p.candidates]
+        missing = [p for p in absent if not _is_boolean(p.value)]
+        found = enumerate_readings(utterance, present)
+        if not found.readings and found.complete and len(present) > 1:
+            present = [self._with_others(text, p, function) for p in present]
+            found = enumerate_readings(utterance, present)
+        readings = found.readings
+        implied = tuple(dict.fromkeys(p.slot for p in absent if _is_boolean(p.value)))
+        if len(readings) == 1 and found.complete and not missing:
+            only = readings[0]
+            if only.evidence >= SURE:
+                reason = "One reading only." if not implied else reasons.resolved(implied)
+                return Alignment(
+                    "resolved", reason, "unique", only.spans, only.template, readings,
+                    implied=implied, placements=tuple(placements),
+                )  # fmt: skip
+        if self.knowledge is not None:
+            readings = rank(readings, self.knowledge.context, complete=found.complete)
+        return self._asked(text, placements, missing, Readings(readings, found.complete), implied)
+
+    def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
+        """The placement with what its value may be written as besides, for when the best clash."""
+        slot = function.slot(placement.slot)
+        others = self.finder.find_otherwise(text, placement.value, slot).best
+        best = placement.found.best
+        more = tuple(c for c in others if all((c.start, c.end) != (b.start, b.end) for b in best))
+        found = Found(best, (*placement.found.others, *more))
+        return Placement(placement.slot, placement.value, found)
+
+    def _asked(
+        self,
+        text: Text,
+        placements: Sequence[Placement],
+        missing: Sequence[Placement],
+        found: Readings,
+        implied: tuple[str, ...],
+    ) -> Alignment:
+        """Why a person has to look, and at what."""
+        present = [p for p in placements if p.candidates]
+        unsure = [p for p in present if max(c.score for c in p.candidates) < SURE]
+        if missing or (unsure and len(found.readings) <= 1):
+            reason = reasons.unlocated(text, missing, unsure)
+            slots = tuple(dict.fromkeys(p.slot for p in (*missing, *unsure)))
+        elif not found.readings:
+            reason = reasons.crowded(present, found.complete)
+            slots = tuple(dict.fromkeys(p.slot for p in present))
+        else:
+            reason = reasons.ambiguous(present, unsure, text, found)
+            slots = ()
+        return Alignment(
+            "unlocated" if slots else "ambiguous", reason, readings=found.readings,
+            unlocated=slots, implied=implied, complete=found.complete, placements=tuple(placements),
+        )  # fmt: skip
 
 
 def align(
-    schema: Schema, exemplar: AnnotatedExemplar, *, context: ContextModel | None = None
+    schema: Schema,
+    exemplar: AnnotatedExemplar,
+    *,
+    reference: date | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Alignment:
-    """Find where the arguments of ``exemplar`` stand in its utterance. Never raises.
-
-    Given spans are checked first, then a given template; otherwise all values are placed jointly.
-    ``context`` ranks the readings where several remain.
-    """
-    conflict = _conflict(schema, exemplar)
-    if conflict:
-        return Alignment("invalid", conflict)
-    if exemplar.function is None or exemplar.mode == "negative":
-        return _without_values(exemplar)
-    try:
-        if exemplar.spans is not None:
-            return _given_spans(exemplar, exemplar.spans)
-        if exemplar.template is not None:
-            return _given_template(exemplar, exemplar.template)
-    except AlignmentError as error:
-        return Alignment("invalid", str(error))
-    function = schema.function(exemplar.function)
-    assert function is not None  # _conflict has seen to it
-    return _located(schema, function, exemplar, context)
+    """Align one exemplar; for many, make one ``Aligner``."""
+    return Aligner(schema, reference=reference, knowledge=knowledge).align(exemplar)
 
 
-def _conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+def _conflict(exemplar: AnnotatedExemplar, function: Function | None) -> str:
     if exemplar.function is None:
         return "An out-of-scope utterance has no arguments." if exemplar.arguments else ""
-    function = schema.function(exemplar.function)
     if function is None:
         return f"The schema has no function {exemplar.function!r}."
     problems = argument_problems(function, exemplar.arguments)
@@ -91,55 +278,18 @@ def _without_values(exemplar: AnnotatedExemplar) -> Alignment:
 
 
 def _to_place(exemplar: AnnotatedExemplar) -> list[tuple[str, Scalar]]:
+    implied = exemplar.implied
     return [
         (slot, scalar)
         for slot, value in exemplar.arguments.items()
-        if slot not in exemplar.implied
-        for scalar in as_values(value)
+        if slot not in implied
+        for scalar in (value if isinstance(value, list) else (value,))
     ]
 
 
-def _given_spans(exemplar: AnnotatedExemplar, spans: Sequence[Span]) -> Alignment:
-    ordered = check_spans(exemplar.utterance, spans)
-    wanted = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
-    given = Counter((span.slot, repr(span.value)) for span in ordered)
-    for slot, value in sorted(given - wanted):
-        return Alignment("invalid", f"A span says {slot}={value}, but the arguments don't.")
-    for slot, value in sorted(wanted - given):
-        return Alignment("invalid", f"The arguments say {slot}={value}, but no span does.")
-    template = make_template(exemplar.utterance, ordered)
-    if exemplar.template is not None and exemplar.template != template:
-        return Alignment(
-            "invalid",
-            f"The given template {exemplar.template!r} isn't what the spans give.",
-        )
-    return Alignment("resolved", "Spans were given.", "spans", ordered, template)
-
-
-def _given_template(exemplar: AnnotatedExemplar, text: str) -> Alignment:
-    template = parse_template(text)
-    wanted = _to_place(exemplar)
-    if Counter(template.slots) != Counter(slot for slot, _ in wanted):
-        return Alignment(
-            "invalid",
-            f"The given template has the slots {sorted(template.slots)}, the arguments "
-            f"{sorted(slot for slot, _ in wanted)}; mark what isn't written as implied.",
-        )
-    ways = match_template(exemplar.utterance, template)
-    if not ways:
-        return Alignment(
-            "invalid", f"The given template {shorten(text)} doesn't fit the utterance."
-        )
-    readings = [_as_reading(exemplar.utterance, way, wanted) for way in ways]
-    verbatim = [r for r in readings if _verbatim(exemplar.utterance, r)]
-    readings = verbatim or readings
-    if len(readings) == 1:
-        spans = readings[0].spans
-        return Alignment("resolved", "A template was given.", "template", spans, str(template))
-    return Alignment(
-        "ambiguous",
-        f"The given template fits the utterance in {len(readings)} ways.",
-        readings=tuple(readings),
+def _is_boolean(value: Scalar) -> bool:
+    return isinstance(value, bool) or (
+        isinstance(value, str) and value.strip().lower() in ("true", "false")
     )
 
 
@@ -147,81 +297,27 @@ def _as_reading(
     utterance: str,
     way: tuple[tuple[str, int, int], ...],
     wanted: Sequence[tuple[str, Scalar]],
+    places: dict[tuple[str, str], set[tuple[int, int]]],
 ) -> Reading:
+    """The spans of one way a template fits; ``evidence`` is 1.0 if each value was found there."""
     left = list(wanted)
     spans = []
+    found = True
     for slot, start, end in way:
         own = [pair for pair in left if pair[0] == slot]
-        surface = fold(utterance[start:end]).text
-        pair = next((p for p in own if fold(str(p[1])).text == surface), own[0])
+        here = [p for p in own if (start, end) in places[p[0], repr(p[1])]]
+        found = found and bool(here)
+        pair = (here or own)[0]
         left.remove(pair)
         spans.append(Span(slot=slot, start=start, end=end, value=pair[1]))
-    return Reading(make_template(utterance, spans), tuple(spans), 1.0)
+    evidence = 1.0 if found else 0.5
+    return Reading(make_template(utterance, spans), tuple(spans), evidence, evidence)
 
 
-def _verbatim(utterance: str, reading: Reading) -> bool:
-    return all(
-        fold(utterance[s.start : s.end]).text == fold(str(s.value)).text for s in reading.spans
-    )
-
-
-def _located(
-    schema: Schema,
-    function: Function,
-    exemplar: AnnotatedExemplar,
-    context: ContextModel | None,
-) -> Alignment:
-    utterance = exemplar.utterance
-    folded = fold(utterance)
-    placements = [
-        Placement(
-            slot,
-            value,
-            tuple(candidates(utterance, folded, value, slot=function.slot(slot), schema=schema)),
-        )
-        for slot, value in _to_place(exemplar)
-    ]
-    missing = [p for p in placements if not p.candidates]
-    found = enumerate_readings(utterance, [p for p in placements if p.candidates])
-    readings = context.rank(found.readings) if context else found.readings
-    if missing:
-        slots = tuple(dict.fromkeys(p.slot for p in missing))
-        return Alignment("unlocated", _missing_reason(missing), readings=readings, unlocated=slots)
-    if not readings:
-        crowded = ", ".join(f"{p.slot}={p.value!r}" for p in placements)
-        reason = f"The values {crowded} can't all be placed without overlapping."
-        return Alignment("unlocated", reason, unlocated=tuple(p.slot for p in placements))
-    if len(readings) == 1 and found.complete:
-        only = readings[0]
-        return Alignment(
-            "resolved",
-            "One reading only.",
-            "unique",
-            only.spans,
-            only.template,
-            readings,
-        )
-    return Alignment("ambiguous", _ambiguous_reason(placements, found.complete), readings=readings)
-
-
-def _missing_reason(missing: Sequence[Placement]) -> str:
-    lines = [
-        f"{p.slot} is {p.value!r}, which is usually implied rather than written"
-        if isinstance(p.value, bool)
-        else f"no {p.value!r} in the text for {p.slot}"
-        for p in missing
-    ]
-    return "; ".join(lines) + "."
-
-
-def _ambiguous_reason(placements: Sequence[Placement], complete: bool) -> str:
-    lines = []
-    for value in dict.fromkeys(str(p.value) for p in placements):
-        same = [p for p in placements if str(p.value) == value]
-        places = len({(c.start, c.end) for p in same for c in p.candidates})
-        if places > 1 or len(same) > 1:
-            times = "twice" if places == 2 else f"{places} times"
-            slots = " and ".join(dict.fromkeys(p.slot for p in same))
-            lines.append(f"{value!r} occurs {times}, for {slots}")
-    reason = "; ".join(lines) or "The values can be placed in more than one way"
-    return reason + ("." if complete else "; there are more readings than are listed.")
+def _state(placement: Placement) -> str:
+    best = placement.candidates
+    if not best:
+        return "implied" if _is_boolean(placement.value) else "missing"
+    if max(c.score for c in best) < SURE:
+        return "unsure"
+    return "placed" if len(best) == 1 else "repeated"

@@ -1,13 +1,13 @@
-"""Case and canonical folding that remembers where every folded character came from."""
+"""Folding that remembers where every folded character came from, and where a value may end."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Folded", "fold", "is_boundary"]
+__all__ = ["Folded", "fold", "grapheme_end", "is_boundary", "squeeze"]
 
 # Scripts written without spaces: any position between two characters may end a word there.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
@@ -20,7 +20,6 @@ _SAME = {
     "‐": "-",
     "‑": "-",
     "–": "-",
-    " ": " ",
 }
 _JOINER = "\u200d"
 
@@ -33,7 +32,7 @@ class Folded:
     """
 
     text: str
-    origin: tuple[int, ...]
+    origin: Sequence[int]
 
     def find_all(self, needle: str) -> Iterator[tuple[int, int]]:
         """Half-open ranges in the *original* whose folded text is ``needle``, left to right.
@@ -44,7 +43,7 @@ class Folded:
         while needle and at != -1:
             end = at + len(needle)
             if self._edge(at) and self._edge(end):
-                yield self.origin[at], self.origin[end]
+                yield self.origin[at], self.origin[end - 1] + 1
             at = self.text.find(needle, at + 1)
 
     def _edge(self, index: int) -> bool:
@@ -53,10 +52,24 @@ class Folded:
 
 def fold(text: str) -> Folded:
     """Fold case, canonical decomposition, curly quotes and hyphens, one code point at a time."""
+    if text.isascii():
+        return Folded(text.lower(), range(len(text) + 1))
+    return _folded(text, _fold_one)
+
+
+def squeeze(text: str) -> Folded:
+    """Letters and digits only, without case, width, accents, punctuation or space; ``&`` is "and".
+
+    "Mad Max: Fury-Road" and "mad max fury road" squeeze to the same text.
+    """
+    return _folded(text, _squeeze_one)
+
+
+def _folded(text: str, one: Callable[[str], str]) -> Folded:
     pieces: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(text):
-        piece = _fold_one(character)
+        piece = one(character)
         pieces.append(piece)
         origin.extend([index] * len(piece))
     return Folded("".join(pieces), (*origin, len(text)))
@@ -64,19 +77,50 @@ def fold(text: str) -> Folded:
 
 @lru_cache(maxsize=4096)
 def _fold_one(character: str) -> str:
+    if character.isspace():
+        return " "
     return unicodedata.normalize("NFD", _SAME.get(character, character).casefold())
 
 
+@lru_cache(maxsize=4096)
+def _squeeze_one(character: str) -> str:
+    if character == "&":
+        return "and"
+    plain = unicodedata.normalize("NFKD", character.casefold())
+    return "".join(c for c in plain if c.isalnum())
+
+
 def is_boundary(text: str, position: int) -> bool:
-    """Whether a value may begin or end at ``position``: never inside a word or a grapheme."""
+    """Whether a value may begin or end at ``position``: never inside a word, number or grapheme."""
     if position <= 0 or position >= len(text):
         return True
     before, after = text[position - 1], text[position]
+    if before.isascii() and after.isascii():
+        if before.isalnum() and after.isalnum():
+            return False
+        return not _inside_number(text, position)
     if _extends(after) or before == _JOINER:
         return False
     if not (_is_word(text, position - 1) and after.isalnum()):
         return True
     return _unspaced(before) or _unspaced(after)
+
+
+def grapheme_end(text: str, position: int) -> int:
+    """``position``, moved behind the combining marks that belong to the character before it."""
+    while 0 < position < len(text) and _extends(text[position]):
+        position += 1
+    return position
+
+
+def _inside_number(text: str, position: int) -> bool:
+    """Whether ``position`` lies beside the mark in 7:30, 4.5 or 1,200."""
+    mark = position if text[position] in ".,:" else position - 1
+    if text[mark] not in ".,:" or not 0 < mark < len(text) - 1:
+        return False
+    if not (text[mark - 1].isdecimal() and text[mark + 1].isdecimal()):
+        return False
+    return text[mark] != "," or text[mark + 1 : mark + 4].isdecimal()
 
 
 def _is_word(text: str, position: int) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from radu_core.alignment.readings import Reading
 from radu_core.exemplars import SlotRef, parse_template
 
-__all__ = ["ContextModel"]
+__all__ = ["ContextModel", "rank"]
 
 _EDGE = "\n"
 _SMOOTHING = 0.5
+_EVIDENCE = 4.0
 
 
 class ContextModel:
@@ -36,22 +38,6 @@ class ContextModel:
         """How well the slots of ``template`` stand where they usually stand (log-odds)."""
         return sum(self._log_odds(*n) for n in _neighbours(template))
 
-    def rank(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-        """The readings best first, with ``score`` their share of the summed likelihood (0–1).
-
-        The scores order readings; they aren't calibrated probabilities.
-        """
-        if not readings:
-            return ()
-        fits = [self.fit(r.template) + 4 * math.log(max(r.score, 1e-6)) for r in readings]
-        top = max(fits)
-        weights = [math.exp(f - top) for f in fits]
-        total = sum(weights)
-        scored = [
-            Reading(r.template, r.spans, w / total) for r, w in zip(readings, weights, strict=True)
-        ]
-        return tuple(sorted(scored, key=lambda r: (-r.score, r.template)))
-
     def _log_odds(self, slot: str, side: str, word: str) -> float:
         words = len(self._words) + 1
         given = (self._beside[slot, side, word] + _SMOOTHING) / (
@@ -61,6 +47,27 @@ class ContextModel:
             sum(n for (s, _), n in self._slots.items() if s) + _SMOOTHING * words
         )
         return math.log(given) - math.log(prior)
+
+
+def rank(
+    readings: Sequence[Reading], context: ContextModel, *, complete: bool
+) -> tuple[Reading, ...]:
+    """The readings best first, each with the calibrated probability that it is the right one."""
+    if not readings:
+        return ()
+    fits = [context.fit(r.template) + _EVIDENCE * math.log(max(r.evidence, 1e-6)) for r in readings]
+    top = max(fits)
+    weights = [math.exp(min(0.0, f - top)) for f in fits]
+    total = sum(weights)
+    scored = [
+        replace(r, confidence=_calibrated(w / total, r.evidence, complete))
+        for r, w in zip(readings, weights, strict=True)
+    ]
+    return tuple(sorted(scored, key=lambda r: (-r.confidence, r.template)))
+
+
+def _calibrated(share: float, evidence: float, complete: bool) -> float:
+    return share * evidence * (1.0 if complete else 0.5)
 
 
 def _neighbours(template: str) -> list[tuple[str, str, str]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from radu_core.alignment.candidates import Candidate
-from radu_core.exemplars import Span, make_template
+from radu_core.alignment.candidates import Candidate, Found
+from radu_core.exemplars import Span, escape
 from radu_core.schema import Scalar
 
-__all__ = ["Placement", "Reading", "Readings", "enumerate_readings"]
+__all__ = ["MOST_READINGS", "Placement", "Reading", "Readings", "enumerate_readings"]
 
-_MAX_READINGS = 32
-_MAX_STEPS = 20_000
+MOST_READINGS = 32
+_MOST_STEPS = 5_000
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,26 @@ class Placement:
 
     slot: str
     value: Scalar
-    candidates: tuple[Candidate, ...]
+    found: Found
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The best places."""
+        return self.found.best
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the utterance: a template, its spans, and its fit (higher is better)."""
+    """One way to read the utterance: a template, its spans, and how likely it is the right one.
+
+    ``evidence`` is the least sure of the candidates it is made of (0–1); ``confidence`` (0–1) is
+    calibrated once a module's knowledge has ranked the readings, and equals ``evidence`` before.
+    """
 
     template: str
     spans: tuple[Span, ...]
-    score: float
+    evidence: float
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -44,48 +56,130 @@ class Readings:
 def enumerate_readings(utterance: str, placements: Sequence[Placement]) -> Readings:
     """Place every value so that no two overlap. Readings with equal templates are one reading.
 
-    Depth-first over the values with the fewest places first; bounded at 32 readings and 20,000
-    steps, so that an adversarial utterance answers at once with ``complete=False``.
+    Depth-first over the values with the fewest places first, equal values of a slot in order of
+    appearance only. Bounded at 32 readings and 5,000 steps, so that an adversarial utterance answers
+    at once with ``complete=False``. Where the best places of all values clash, the others are tried.
     """
-    ordered = sorted(placements, key=lambda p: (len(p.candidates), p.slot, str(p.value)))
-    search = _Search(utterance, ordered)
+    found = _enumerate(utterance, placements, [p.found.best for p in placements])
+    if found.readings or not found.complete or not any(p.found.others for p in placements):
+        return found
+    return _enumerate(
+        utterance, placements, [(*p.found.best, *p.found.others) for p in placements]
+    )
+
+
+def _enumerate(
+    utterance: str, placements: Sequence[Placement], places: Sequence[tuple[Candidate, ...]]
+) -> Readings:
+    if len(placements) == 1:
+        only = placements[0]
+        readings = _one_by_one(utterance, only, places[0][:MOST_READINGS])
+        return Readings(readings, len(places[0]) <= MOST_READINGS)
+    if all(len(p) == 1 for p in places):
+        chosen = [(placement, p[0]) for placement, p in zip(placements, places, strict=True)]
+        clash = _clash([c for _, c in chosen])
+        return Readings(() if clash else (_reading(utterance, chosen),), True)
+    if _too_many_for(places):
+        return Readings((), True)
+    order = sorted(
+        range(len(placements)),
+        key=lambda i: (len(places[i]), placements[i].slot, str(placements[i].value)),
+    )
+    search = _Search(utterance, [placements[i] for i in order], [places[i] for i in order])
     search.run(0, [])
-    ranked = sorted(search.found.values(), key=lambda r: (-r.score, r.template))
-    return Readings(tuple(ranked), not search.exhausted)
+    ranked = sorted(search.found.values(), key=_order)
+    return Readings(tuple(ranked[:MOST_READINGS]), not search.exhausted)
+
+
+def _clash(candidates: Sequence[Candidate]) -> bool:
+    ordered = sorted((c.start, c.end) for c in candidates)
+    return any(a[1] > b[0] for a, b in pairwise(ordered))
+
+
+def _one_by_one(
+    utterance: str, placement: Placement, places: Sequence[Candidate]
+) -> tuple[Reading, ...]:
+    found: dict[str, Reading] = {}
+    for candidate in places:
+        reading = _reading(utterance, [(placement, candidate)])
+        found.setdefault(reading.template, reading)
+    return tuple(sorted(found.values(), key=_order)) if len(found) > 1 else tuple(found.values())
+
+
+def _order(reading: Reading) -> tuple[float, str]:
+    return -reading.evidence, reading.template
+
+
+def _too_many_for(places: Sequence[tuple[Candidate, ...]]) -> bool:
+    """Whether more values want the same places than there are places."""
+    counts = Counter(places)
+    return any(count > len(wanted) for wanted, count in counts.items())
+
+
+def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> Reading:
+    ordered = sorted(chosen, key=lambda c: c[1].start) if len(chosen) > 1 else chosen
+    pieces = []
+    spans = []
+    position = 0
+    evidence = 1.0
+    for placement, candidate in ordered:
+        pieces.append(escape(utterance[position : candidate.start]))
+        pieces.append(f"<{placement.slot}>")
+        position = candidate.end
+        evidence = min(evidence, candidate.score)
+        spans.append(
+            Span(
+                slot=placement.slot,
+                start=candidate.start,
+                end=candidate.end,
+                value=placement.value,
+            )
+        )
+    pieces.append(escape(utterance[position:]))
+    return Reading("".join(pieces), tuple(spans), evidence, evidence)
 
 
 class _Search:
-    def __init__(self, utterance: str, placements: Sequence[Placement]) -> None:
+    def __init__(
+        self,
+        utterance: str,
+        placements: Sequence[Placement],
+        places: Sequence[tuple[Candidate, ...]],
+    ) -> None:
         self.utterance = utterance
         self.placements = placements
+        self.places = places
         self.found: dict[str, Reading] = {}
         self.steps = 0
         self.exhausted = False
 
     def run(self, depth: int, chosen: list[Candidate]) -> None:
         self.steps += 1
-        if self.steps > _MAX_STEPS or len(self.found) > _MAX_READINGS:
+        if self.steps > _MOST_STEPS or len(self.found) > MOST_READINGS:
             self.exhausted = True
             return
         if depth == len(self.placements):
             self._add(chosen)
             return
-        for candidate in self.placements[depth].candidates:
+        after = self._start_after(depth, chosen)
+        for candidate in self.places[depth]:
+            if candidate.start < after:
+                continue
             if all(candidate.end <= c.start or candidate.start >= c.end for c in chosen):
                 self.run(depth + 1, [*chosen, candidate])
                 if self.exhausted:
                     return
 
+    def _start_after(self, depth: int, chosen: Sequence[Candidate]) -> int:
+        """Equal values of a slot are told apart by nothing: take them in order of appearance."""
+        if depth == 0:
+            return 0
+        mine, before = self.placements[depth], self.placements[depth - 1]
+        same = mine.slot == before.slot and repr(mine.value) == repr(before.value)
+        return chosen[-1].end if same else 0
+
     def _add(self, chosen: Sequence[Candidate]) -> None:
-        spans = sorted(
-            (
-                Span(slot=p.slot, start=c.start, end=c.end, value=p.value)
-                for p, c in zip(self.placements, chosen, strict=True)
-            ),
-            key=lambda s: s.start,
-        )
-        template = make_template(self.utterance, spans)
-        score = sum(c.score for c in chosen) / max(1, len(chosen))
-        known = self.found.get(template)
-        if known is None or score > known.score:
-            self.found[template] = Reading(template, tuple(spans), score)
+        reading = _reading(self.utterance, list(zip(self.placements, chosen, strict=True)))
+        known = self.found.get(reading.template)
+        if known is None or reading.evidence > known.evidence:
+            self.found[reading.template] = reading

@@ -1,0 +1,335 @@
+"""Dates as they are said: "3rd of March", "Saturday this week", "the day after tomorrow".
+
+An expression doesn't give a date but restricts it, and is asked whether a given date fits. What
+counts from today needs a reference date; without one it fits any date, and says so. English has a
+grammar of its own here, because dateparser finds "12th of this month" or "Friday next week" only in
+part (docs/decisions/007); for other languages dateparser looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from radu_core.alignment.language import Language
+
+__all__ = ["DateExpression", "find_dates"]
+
+_MONTHS = "january february march april may june july august september october november december"
+_MONTH = {
+    **{name: number for number, name in enumerate(_MONTHS.split(), 1)},
+    **{name[:3]: number for number, name in enumerate(_MONTHS.split(), 1)},
+    "sept": 9,
+}
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_WEEKDAY = {
+    **{name: number for number, name in enumerate(_DAYS.split())},
+    **{name[:3]: number for number, name in enumerate(_DAYS.split())},
+    **{"tues": 1, "thur": 3, "thurs": 3},
+}
+_ORDINAL_WORDS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty-first "
+    "twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth twenty-seventh "
+    "twenty-eighth twenty-ninth thirtieth thirty-first"
+).split()
+_DAY_WORD = {word: number for number, word in enumerate(_ORDINAL_WORDS, 1)}
+_COUNT = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+_HOLIDAYS = {
+    "new year's eve": (12, 31),
+    "new year's day": (1, 1),
+    "valentine's day": (2, 14),
+    "halloween": (10, 31),
+    "christmas eve": (12, 24),
+    "christmas day": (12, 25),
+    "christmas": (12, 25),
+    "boxing day": (12, 26),
+}
+
+
+def _either(words: object) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))  # type: ignore[call-overload]
+
+
+_SHORT_M = [m for m in _MONTH if len(m) <= 4 and m != "may"]
+_M = rf"(?:(?:{_either(_MONTH)})\b(?!\.)|(?:{_either(_SHORT_M)})\b\.?|(?:{_either(_MONTHS.split())})\b)"
+_W = rf"(?:(?:{_either(_DAYS.split())})\b|(?:{_either(w for w in _WEEKDAY if len(w) < 6)})\b\.?)"
+_FULL_DAY = rf"(?:{_either(_DAYS.split())})"
+_ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{_either(w.replace('-', ' ') for w in _ORDINAL_WORDS)}|{_either(_ORDINAL_WORDS)})\b"
+_NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
+_YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
+_PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
+
+_Reading = Callable[[re.Match[str]], "DateExpression"]
+
+
+@dataclass(frozen=True)
+class DateExpression:
+    """A date in a text: what is said of it, each part None if it isn't said.
+
+    ``relative`` is one of "day+N" (N days from the reference), "coming" (with
+    ``weekday``: within seven days), "next" (that, or the one in the week after), "week+N" (a day of
+    the Nth week from the reference's), "month+N", "weekend+N". ``weak`` marks what may be no date at all ("may", "the second").
+    """
+
+    start: int
+    end: int
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    weekday: int | None = None
+    relative: str | None = None
+    weak: bool = False
+    swapped: bool = False  # day and month may change places (3/4)
+
+    def fits(self, value: date, reference: date | None) -> bool | None:
+        """Whether the expression can mean ``value``; None if only a reference date would tell."""
+        if not self._says(value):
+            return False
+        if self.relative is None:
+            return True
+        if reference is None:
+            return None
+        return _relative(self.relative, value, reference)
+
+    def agrees(self, other: DateExpression) -> bool:
+        """Whether both say the same: "March 8th" and "the 8th of March"."""
+        parts = ("year", "month", "day", "weekday", "relative")
+        mine, theirs = ([getattr(e, p) for p in parts] for e in (self, other))
+        same = [a == b for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]
+        return bool(same) and all(same)
+
+    def _says(self, value: date) -> bool:
+        if self.swapped and self.year in (None, value.year):
+            return {self.day, self.month} == {value.day, value.month}
+        return (
+            self.year in (None, value.year)
+            and self.month in (None, value.month)
+            and self.day in (None, value.day)
+            and self.weekday in (None, value.weekday())
+        )
+
+
+def _relative(relative: str, value: date, reference: date) -> bool:
+    ahead = (value - reference).days
+    if relative == "coming":
+        return 0 <= ahead <= 7
+    if relative == "next" and 0 < ahead <= 7:
+        return True
+    kind, _, number = relative.partition("+")
+    offset = int(number or 1)
+    if kind == "day":
+        return value == reference + timedelta(days=offset)
+    if kind == "month":
+        return (value.year - reference.year) * 12 + value.month - reference.month == offset
+    monday = reference - timedelta(days=reference.weekday()) + timedelta(weeks=offset)
+    days = (value - monday).days
+    if kind == "weekend":
+        return 5 <= days <= 6
+    # A week begins on Sunday for some and on Monday for others.
+    return -1 <= days <= 6
+
+
+def find_dates(text: str, language: Language) -> list[DateExpression]:
+    """All dates of ``text``, left to right, the longest where several begin together."""
+    if language.code != "en":
+        return _by_library(text, language.code)
+    found = [e for pattern, read in _GRAMMAR for e in _matches(pattern, read, text)]
+    found.sort(key=lambda e: (e.start, -e.end))
+    kept: list[DateExpression] = []
+    for expression in found:
+        if not kept or expression.start >= kept[-1].end:
+            kept.append(expression)
+        elif expression.end > kept[-1].end and kept[-1].weak:
+            kept[-1] = expression
+    return kept
+
+
+def _matches(pattern: re.Pattern[str], read: _Reading, text: str) -> Iterator[DateExpression]:
+    for match in pattern.finditer(text):
+        yield read(match)
+
+
+def _number(word: str) -> int:
+    digits = re.match(r"\d+", word)
+    return int(digits.group()) if digits else _DAY_WORD[word.lower().replace(" ", "-")]
+
+
+def _weekday(word: str | None) -> int | None:
+    return _WEEKDAY[word.lower().rstrip(".")] if word else None
+
+
+def _calendar(match: re.Match[str]) -> DateExpression:
+    groups = match.groupdict()
+    month = groups.get("month")
+    return DateExpression(
+        match.start(),
+        match.end(),
+        year=int(groups["year"]) if groups.get("year") else None,
+        month=_MONTH[month.lower().rstrip(".")] if month else None,
+        day=_number(groups["day"]) if groups.get("day") else None,
+        weekday=_weekday(groups.get("weekday")),
+    )
+
+
+def _day_only(match: re.Match[str]) -> DateExpression:
+    which = (match["which"] or "").lower()
+    relative = {"this": "month+0", "next": "month+1"}.get(which)
+    weak = match["day"][0].isalpha() and not match["month_word"]
+    return DateExpression(
+        match.start("body") if match["month_word"] else match.start(),
+        match.end(),
+        day=_number(match["day"]),
+        weekday=_weekday(match["weekday"]),
+        relative=relative,
+        weak=weak,
+    )
+
+
+def _week_day(match: re.Match[str]) -> DateExpression:
+    before, after = (match["before"] or "").lower(), (match["after"] or "").lower()
+    relative = "next" if before == "next" else "coming"
+    if after:
+        relative = {"this week": "week+0", "next week": "week+1", "after next": "week+2"}[after]
+    if before in ("last", "past"):
+        relative = "week+-1"
+    return DateExpression(
+        match.start(), match.end(), weekday=_weekday(match["weekday"]), relative=relative
+    )
+
+
+def _from_today(match: re.Match[str]) -> DateExpression:
+    words = " ".join(match.group().lower().split())
+    offset = (
+        2 if "after tomorrow" in words
+        else -2 if "before yesterday" in words
+        else 1 if "tomorrow" in words
+        else -1 if "yesterday" in words
+        else 0
+    )  # fmt: skip
+    return DateExpression(match.start(), match.end(), relative=f"day+{offset}")
+
+
+def _counted(match: re.Match[str]) -> DateExpression:
+    word = match["count"].lower()
+    count = _COUNT[word] if word in _COUNT else int(word)
+    days = count * (7 if match["unit"].lower().startswith("week") else 1)
+    return DateExpression(match.start(), match.end(), relative=f"day+{days}")
+
+
+def _period(match: re.Match[str]) -> DateExpression:
+    kind, number = match["unit"].lower(), 0 if match["which"].lower() == "this" else 1
+    return DateExpression(match.start(), match.end(), relative=f"{kind}+{number}", weak=True)
+
+
+def _numeric(match: re.Match[str]) -> DateExpression:
+    first, second, year = match["a"], match["b"], match["c"]
+    full = int(year) + (2000 if year and len(year) == 2 else 0) if year else None
+    a, b = int(first), int(second)
+    swapped = a <= 12 and b <= 12
+    month, day = (a, b) if a <= 12 else (b, a)
+    return DateExpression(
+        match.start(), match.end(), year=full, month=month, day=day, swapped=swapped,
+        weak=full is None,
+    )  # fmt: skip
+
+
+def _iso(match: re.Match[str]) -> DateExpression:
+    year, month, day = (int(match[i]) for i in (1, 2, 3))
+    return DateExpression(match.start(), match.end(), year=year, month=month, day=day)
+
+
+def _holiday(match: re.Match[str]) -> DateExpression:
+    month, day = _HOLIDAYS[match.group().lower().replace("’", "'")]
+    return DateExpression(match.start(), match.end(), month=month, day=day)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# A bare "the 12th" is a date with its article, "3rd of March" is one without.
+_GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
+    (
+        _compiled(
+            rf"(?<![\d:.,/-])\b{_PREFIX}(?P<day>{_ORD}|{_NUM})(?:\sof\s|\s|-)(?P<month>{_M}){_YEAR}"
+        ),
+        _calendar,
+    ),
+    (
+        _compiled(
+            rf"\b{_PREFIX}(?P<month>{_M})\s(?:the\s)?(?P<day>{_ORD}|{_NUM}(?!\s?(?:am|pm|o)\b)){_YEAR}"
+        ),
+        _calendar,
+    ),
+    (_compiled(rf"\b(?P<month>{_M})\s(?P<year>(?:19|20)\d\d)\b"), _calendar),
+    (
+        _compiled(
+            rf"\b(?:(?P<weekday>{_W}),?\s)?(?:the\s)?(?P<body>(?P<day>{_ORD})"
+            r"(?P<month_word>\sof\s(?P<which>this|next|the|that)\smonth)?)(?!\s(?:of\s)?(?:"
+            + _M
+            + r"))"
+        ),
+        _day_only,
+    ),
+    (
+        _compiled(
+            rf"\b(?:(?P<before>this coming|this|next|coming|upcoming|last|past)\s)?"
+            rf"(?P<weekday>{_FULL_DAY})(?:\s(?P<after>this week|next week|after next))?\b"
+        ),
+        _week_day,
+    ),
+    (
+        _compiled(
+            r"\b(?:(?:later\s|earlier\s)?today|tonight|"
+            r"this (?:morning|afternoon|evening)(?!\s(?:at\s)?\d)|"
+            r"day after tomorrow|tomorrow|day before yesterday|yesterday)\b"
+        ),
+        _from_today,
+    ),
+    (
+        _compiled(
+            rf"\bin (?P<count>\d+|{_either(_COUNT)}) (?P<unit>days?|weeks?)(?:['’]? time)?\b"
+        ),
+        _counted,
+    ),
+    (
+        _compiled(
+            rf"\b(?P<count>\d+|{_either(_COUNT)}) (?P<unit>days?|weeks?) from (?:now|today)\b"
+        ),
+        _counted,
+    ),
+    (_compiled(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
+    (_compiled(r"(?<![\d-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"), _iso),
+    (_compiled(r"(?<![\d/.])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})(?:[/.](?P<c>\d{4}|\d\d))?(?![\d/.])"),
+     _numeric),
+    (_compiled(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _by_library(text: str, code: str) -> list[DateExpression]:
+    """What dateparser finds; it computes from today, so only the full dates are trusted."""
+    from dateparser.search import search_dates
+
+    settings = {"REQUIRE_PARTS": ["day", "month"], "PREFER_DATES_FROM": "future"}
+    try:
+        hits = search_dates(text, languages=[code], settings=settings) or []
+    except ValueError:  # a language it doesn't have
+        return []
+    found, at = [], 0
+    for surface, moment in hits:
+        start = text.find(surface, at)
+        if start < 0:
+            continue
+        at = start + len(surface)
+        said = str(moment.year) in surface
+        found.append(
+            DateExpression(
+                start, at, year=moment.year if said else None, month=moment.month, day=moment.day
+            )
+        )
+    return found

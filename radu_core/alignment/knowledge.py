@@ -1,0 +1,22 @@
+"""What a module's own exemplars teach about placing values in its other exemplars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from radu_core.alignment.candidates import Aliases
+from radu_core.alignment.ranking import ContextModel
+
+__all__ = ["Knowledge"]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """The words around each slot, other names of values, and words that tell no names apart.
+
+    See ``candidates.Finder`` for ``aliases`` and ``generic``. ``learn`` makes one.
+    """
+
+    context: ContextModel = field(default_factory=lambda: ContextModel(()))
+    aliases: Aliases = field(default_factory=dict)
+    generic: dict[str, frozenset[str]] = field(default_factory=dict)

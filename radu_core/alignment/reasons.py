@@ -1,0 +1,81 @@
+"""Why a person is asked, in words that the person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radu_core.alignment.names import nearest_words
+from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
+from radu_core.alignment.text import Text
+
+__all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
+
+
+def resolved(implied: Sequence[str]) -> str:
+    """One reading, and yes/no values that aren't written."""
+    return f"One reading only; {_list(implied)} {'is' if len(implied) == 1 else 'are'} implied."
+
+
+def unlocated(text: Text, missing: Sequence[Placement], unsure: Sequence[Placement]) -> str:
+    """Each value that isn't in the text, with what comes nearest to it."""
+    lines = [f"no {p.value!r} in the text for {p.slot}{_instead(text, p)}" for p in missing]
+    for p in unsure:
+        said = _quoted(text, [(c.start, c.end) for c in p.candidates])
+        lines.append(f"no {p.value!r} in the text for {p.slot}; did you mean {said}?")
+    return _sentence(lines)
+
+
+def crowded(present: Sequence[Placement], complete: bool) -> str:
+    """Values that leave no room for one another."""
+    values = ", ".join(f"{p.slot}={p.value!r}" for p in present)
+    if not complete:
+        return f"There are too many ways to place the values {values}."
+    return f"The values {values} can't all be placed without overlapping."
+
+
+def ambiguous(
+    present: Sequence[Placement], unsure: Sequence[Placement], text: Text, found: Readings
+) -> str:
+    """Which values occur how often, and for which slots."""
+    lines = []
+    for value in dict.fromkeys(str(p.value) for p in present):
+        same = [p for p in present if str(p.value) == value]
+        places = len({(c.start, c.end) for p in same for c in p.candidates})
+        slots = list(dict.fromkeys(p.slot for p in same))
+        if places < 2 and len(same) < 2:
+            continue
+        times = {1: "once", 2: "twice"}.get(places, f"{places} times")
+        if len(slots) > 1:
+            lines.append(f"{value!r} occurs {times} and is the value of {_list(slots)}")
+        elif places > len(same):
+            fit = "both fit" if places == 2 else "all fit"
+            lines.append(f"{value!r} occurs {times}; {fit} {slots[0]}")
+    lines += [
+        f"no {p.value!r} in the text for {p.slot}; did you mean "
+        f"{_quoted(text, [(c.start, c.end) for c in p.candidates])}?"
+        for p in unsure
+    ]
+    if not found.complete:
+        lines.append(f"more than {MOST_READINGS} readings")
+    return _sentence(lines) or "The values can be placed in more than one way."
+
+
+def _instead(text: Text, placement: Placement) -> str:
+    if not isinstance(placement.value, str):
+        return ""
+    near = nearest_words(text, placement.value, most=1)
+    return f"; the nearest is {_quoted(text, [near[0][0]])}" if near else ""
+
+
+def _quoted(text: Text, places: Sequence[tuple[int, int]]) -> str:
+    said = list(dict.fromkeys(text.utterance[s:e] for s, e in places))
+    return " or ".join(map(repr, said[:3]))
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _sentence(lines: Sequence[str]) -> str:
+    text = "; ".join(lines)
+    return text if not text or text.endswith("?") else f"{text}."

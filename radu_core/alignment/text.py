@@ -1,0 +1,123 @@
+"""An utterance prepared once for all the values that are looked for in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from radu_core.alignment.dates import DateExpression, find_dates
+from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze
+from radu_core.alignment.language import Language
+from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
+from radu_core.alignment.times import TimeExpression, find_times
+
+__all__ = ["Place", "Text", "Token", "plain_words"]
+
+Place = tuple[int, int]
+_WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word: its place and itself, squeezed (no case, accents or punctuation)."""
+
+    start: int
+    end: int
+    word: str
+
+
+class Text:
+    """An utterance, and what its numbers, dates, times and durations say, found when asked for."""
+
+    def __init__(self, utterance: str, language: Language) -> None:
+        self.utterance = utterance
+        self.language = language
+
+    @cached_property
+    def folded(self) -> Folded:
+        """Case and canonical folding."""
+        return fold(self.utterance)
+
+    @cached_property
+    def squeezed(self) -> Folded:
+        """Letters and digits only."""
+        return squeeze(self.utterance)
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """The words, left to right; a possessive 's is no part of its word."""
+        found = []
+        for match in _WORD.finditer(self.utterance):
+            start, end = match.span()
+            if match.group()[-2:].lower() in ("'s", "’s") and end - start > 2:
+                end -= 2
+            end = grapheme_end(self.utterance, end)
+            found.append(Token(start, end, squeeze(self.utterance[start:end]).text))
+        return tuple(found)
+
+    @cached_property
+    def quantities(self) -> Sequence[Number]:
+        """Numbers, with their currency."""
+        return find_quantities(self.utterance, self.language)
+
+    @cached_property
+    def dates(self) -> Sequence[DateExpression]:
+        """Dates."""
+        return find_dates(self.utterance, self.language)
+
+    @cached_property
+    def times(self) -> Sequence[TimeExpression]:
+        """Times of day, without those inside a date."""
+        return [
+            t
+            for t in find_times(self.utterance, self.language)
+            if not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
+        ]
+
+    @cached_property
+    def durations(self) -> Sequence[Duration]:
+        """Lengths of time."""
+        return find_durations(self.utterance, self.quantities)
+
+    @cached_property
+    def taken_by_clock(self) -> tuple[Place, ...]:
+        """Where dates and times stand: a number in there is no count of anything."""
+        sure = [d for d in self.dates if not d.weak] + [t for t in self.times if not t.weak]
+        return tuple((e.start, e.end) for e in sure)
+
+    def verbatim(self, surface: str) -> list[Place]:
+        """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""
+        return self._bounded(_find_all(self.utterance, surface))
+
+    def in_any_case(self, surface: str) -> list[Place]:
+        """Where ``surface`` stands but for case, kinds of spaces, quotes and hyphens."""
+        return self._bounded(list(self.folded.find_all(fold(surface).text)))
+
+    def loosely(self, surface: str) -> list[Place]:
+        """Where the letters and digits of ``surface`` stand, whatever stands between them."""
+        needle = squeeze(surface).text
+        if len(needle) < 2:
+            return []
+        ends = ((s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle))
+        return self._bounded(list(ends))
+
+    def _bounded(self, places: list[Place]) -> list[Place]:
+        text = self.utterance
+        return [(s, e) for s, e in places if is_boundary(text, s) and is_boundary(text, e)]
+
+
+def _find_all(text: str, needle: str) -> list[Place]:
+    found = []
+    at = text.find(needle) if needle else -1
+    while at != -1:
+        found.append((at, at + len(needle)))
+        at = text.find(needle, at + 1)
+    return found
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """The words of ``text``, squeezed; "check_in" and "numberOfDays" are several."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-.]", " ", text)
+    return tuple(w for m in _WORD.finditer(spaced) if (w := squeeze(m.group()).text))
