@@ -12,7 +12,7 @@ from radu_core.alignment.candidates import SURE, Candidate, Finder, Found
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
-from radu_core.alignment.ranking import rank
+from radu_core.alignment.ranking import calibrated_guess, guess, rank
 from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
 from radu_core.alignment.text import Text
 from radu_core.errors import AlignmentError, shorten
@@ -208,7 +208,9 @@ class Aligner:
                     implied=implied, placements=tuple(placements),
                 )  # fmt: skip
         if self.knowledge is not None:
-            readings = rank(readings, self.knowledge.context, complete=found.complete)
+            readings = rank(readings, self.knowledge.context, text, complete=found.complete)
+            if missing:
+                readings = self._suggestions(text, missing, readings)
         return self._asked(text, placements, missing, Readings(readings, found.complete), implied)
 
     def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
@@ -219,6 +221,28 @@ class Aligner:
         more = tuple(c for c in others if all((c.start, c.end) != (b.start, b.end) for b in best))
         found = Found(best, (*placement.found.others, *more))
         return Placement(placement.slot, placement.value, found)
+
+    def _suggestions(
+        self, text: Text, missing: Sequence[Placement], readings: Sequence[Reading]
+    ) -> tuple[Reading, ...]:
+        """Readings for when a value isn't written as itself: where the words beside a place are
+        those that stand beside the slot elsewhere. Only for one missing text; otherwise, and where
+        nothing fits, the readings of the values that are there.
+        """
+        assert self.knowledge is not None
+        base = readings[0] if readings else Reading("", (), 1.0, 1.0)
+        if len(missing) != 1 or not isinstance(missing[0].value, str):
+            return tuple(readings)
+        slot, value = missing[0].slot, missing[0].value
+        taken = [(s.start, s.end) for s in base.spans]
+        found = []
+        for (start, end), share in guess(self.knowledge.context, text, slot, value, taken):
+            guessed = Span(slot=slot, start=start, end=end, value=value)
+            spans = tuple(sorted((*base.spans, guessed), key=lambda s: s.start))
+            evidence, confidence = calibrated_guess(share), base.confidence * calibrated_guess(share)
+            template = make_template(text.utterance, spans)
+            found.append(Reading(template, spans, evidence, confidence))
+        return tuple(found) or tuple(readings)
 
     def _asked(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -77,6 +77,15 @@ class Found:
 _NOWHERE = Found(())
 
 
+@dataclass(frozen=True)
+class _SlotWords:
+    """The stems in a slot's name, in its description, and in the names of other slots only."""
+
+    name: frozenset[str]
+    description: frozenset[str]
+    others: frozenset[str]
+
+
 @dataclass
 class Finder:
     """Finds the places of values in the utterances of one module.
@@ -91,9 +100,7 @@ class Finder:
     reference: date | None = None
     aliases: Aliases = field(default_factory=dict)
     generic: dict[str, frozenset[str]] = field(default_factory=dict)
-    _slot_words: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = field(
-        default_factory=dict
-    )
+    _slot_words: dict[tuple[str, str], _SlotWords] = field(default_factory=dict)
 
     def find(self, text: Text, value: Scalar, function: Function, slot: Slot | None) -> Found:
         """All places of ``value`` in ``text``. A value of one type is never found as another."""
@@ -259,7 +266,7 @@ class Finder:
         if form.amount != 1 or self.language.code != "en":
             return _NOWHERE
         articles = [(t.start, t.end) for t in text.tokens if t.word in ("a", "an")]
-        own, _ = self._words_of(function, slot)
+        own = self._words_of(function, slot).name if slot is not None else frozenset()
         counted = [
             p for p in articles if own & set(map(self.language.stem, _words_after(text, p[1])))
         ]
@@ -270,31 +277,38 @@ class Finder:
     def _counted_by_slot(
         self, text: Text, places: list[Candidate], function: Function, slot: Slot | None
     ) -> list[Candidate]:
-        """The places whose noun is in the slot's name: "2 days", not "2 rooms", for ``days``."""
-        if len(places) < 2:
+        """The places whose noun is in the slot's name: "2 days", not "2 rooms", for ``days``; then
+        those whose noun is in no other slot's name; then those whose noun describes the slot.
+        """
+        if len(places) < 2 or slot is None:
             return places
-        own, foreign = self._words_of(function, slot)
+        words = self._words_of(function, slot)
         stem = self.language.stem
-        beside = [_words_beside(text, p.start, p.end) for p in places]
-        named = [p for p, words in zip(places, beside, strict=True) if own & set(map(stem, words))]
+        nouns = [[stem(w) for w in _words_beside(text, p.start, p.end)] for p in places]
+
+        def kept(keep: Callable[[list[str]], object]) -> list[Candidate]:
+            return [p for p, noun in zip(places, nouns, strict=True) if keep(noun)]
+
+        named = kept(lambda noun: words.name & set(noun))
         if named:
             return named
-        left = [
-            p
-            for p, words in zip(places, beside, strict=True)
-            if not foreign & set(map(stem, words[:1]))
-        ]
-        return left or places
+        left = kept(lambda noun: not words.others & set(noun[:1])) or places
+        if len(left) > 1:
+            described = kept(lambda noun: words.description & set(noun))
+            left = [p for p in left if p in described] or left
+        return left
 
-    def _words_of(
-        self, function: Function, slot: Slot | None
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """The stems in a slot's name and description, and those of the function's other slots."""
-        if slot is None:
-            return frozenset(), frozenset()
+    def _words_of(self, function: Function, slot: Slot) -> _SlotWords:
         key = (function.name, slot.name)
         if key not in self._slot_words:
-            self._slot_words[key] = _words_of(function, slot, self.language)
+            name = _stems(slot.name, self.language)
+            description = _stems(slot.description, self.language)
+            others = {
+                w for s in function.slots if s is not slot for w in _stems(s.name, self.language)
+            }
+            self._slot_words[key] = _SlotWords(
+                name, description, frozenset(others) - name - description
+            )
         return self._slot_words[key]
 
     # Dates and times
@@ -374,18 +388,6 @@ def _sequences(text: Text, words: tuple[str, ...]) -> Iterator[Place]:
 
 def _hyphenated(text: Text, left: Token, right: Token) -> bool:
     return text.utterance[left.end : right.start] in ("-", "‐", "‑")
-
-
-def _words_of(
-    function: Function, slot: Slot, language: Language
-) -> tuple[frozenset[str], frozenset[str]]:
-    own = _stems(slot.name, language)
-    if slot.description:
-        own |= _stems(slot.description, language)
-    others = frozenset(
-        stem for s in function.slots if s.name != slot.name for stem in _stems(s.name, language)
-    )
-    return own, others - own
 
 
 def _stems(text: str, language: Language) -> frozenset[str]:

@@ -58,25 +58,25 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
     return sorted((place, score) for place, score in found.items() if score == best)
 
 
-def in_part(
-    text: Text, value: str, generic: frozenset[str]
-) -> list[tuple[Place, float]]:
+def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place, float]]:
     """Where a part of a longer name stands: "Benissimo" for ``Benissimo Restaurant & Bar``, "San
-    Fran" for ``San Francisco``. With each the share of the name's letters that is written.
+    Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris Opera``. With
+    each the share of the name's letters that is written.
 
-    The part must hold the first word that says something, or half of those that do. ``generic`` are
-    the words that don't ("restaurant", "the").
+    The part must hold the first word that says something, or half of those that do, or three of the
+    name's words. ``generic`` are the words that don't tell one name from another.
     """
     words = _words(value)
-    telling = [w for w in words if w not in generic]
-    if len(words) < 2 or not telling:
+    if len(words) < 2:
         return []
+    telling = [w for w in words if w not in generic]
     found: dict[Place, float] = {}
-    for window, run in _runs(text.tokens, words):
+    for window, run in _runs(text, words):
         said = [w for w in run if w in telling]
-        if not said or not (telling[0] in said or 2 * len(said) >= len(telling)):
+        tells = said and (telling[0] in said or 2 * len(said) >= len(telling))
+        if not tells and (len(run) < 3 or len(run) * 2 < len(words)):
             continue
-        if max(map(len, said)) < _SHORTEST_CUT or _goes_on(text, window):
+        if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window):
             continue
         share = sum(len(t.word) for t in window) / sum(map(len, words))
         found[_place(window)] = share if _same_case(text, window, value) else share / 4
@@ -85,20 +85,20 @@ def in_part(
 
 
 def _runs(
-    tokens: Sequence[Token], words: Sequence[str]
+    text: Text, words: Sequence[str]
 ) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:
-    """Maximal runs of tokens that are consecutive words of the name; the last may be cut short."""
+    """Runs of tokens that are words of the name in its order, some left out; words cut short too."""
+    tokens = text.tokens
     for i in range(len(tokens)):
-        for j in range(len(words)):
-            if i and j and _same(tokens[i - 1].word, words[j - 1]):
-                continue
-            n = 0
-            while (
-                i + n < len(tokens) and j + n < len(words) and _same(tokens[i + n].word, words[j + n])
-            ):
-                n += 1
-            if n and not (n == 1 and tokens[i].word != words[j] and j == 0 and len(words) > 1):
-                yield tokens[i : i + n], words[j : j + n]
+        j, n, run = 0, i, []
+        while n < len(tokens):
+            hit = next((k for k in range(j, len(words)) if _same(tokens[n].word, words[k])), None)
+            if hit is None or (run and not _joined(text, tokens[n - 1], tokens[n])):
+                break
+            run.append(words[hit])
+            j, n = hit + 1, n + 1
+        if run and not (len(run) == 1 and tokens[i].word != run[0]):
+            yield tokens[i:n], run
 
 
 def _same(said: str, word: str) -> bool:
@@ -151,9 +151,13 @@ def _windows(text: Text, size: int) -> Iterator[Sequence[Token]]:
     tokens = text.tokens
     for i in range(len(tokens) - size + 1) if size > 0 else ():
         window = tokens[i : i + size]
-        between = (text.utterance[a.end : b.start] for a, b in pairwise(window))
-        if all(gap.strip() in _WITHIN_NAMES for gap in between):
+        if all(_joined(text, a, b) for a, b in pairwise(window)):
             yield window
+
+
+def _joined(text: Text, left: Token, right: Token) -> bool:
+    """Whether two tokens can belong to one name: no comma or full stop between them."""
+    return text.utterance[left.end : right.start].strip() in _WITHIN_NAMES
 
 
 def _place(window: Sequence[Token]) -> Place:

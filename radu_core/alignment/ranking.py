@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from radu_core.alignment.readings import Reading
+from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import SlotRef, parse_template
 
-__all__ = ["ContextModel", "rank"]
+__all__ = ["ContextModel", "calibrated_guess", "guess", "rank"]
 
 _EDGE = "\n"
 _SMOOTHING = 0.5
 _EVIDENCE = 4.0
+_NEGATED = 2.0
+_COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
+_PER_WORD = 0.5  # and what every word of it costs
+_BESIDE = 0.5  # the words and word pairs beside a place say partly the same
+_LONGEST_GUESS = 4  # words
+_SPLIT = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 
 
 class ContextModel:
@@ -28,64 +36,148 @@ class ContextModel:
         self._beside: Counter[tuple[str, str, str]] = Counter()
         self._slots: Counter[tuple[str, str]] = Counter()
         self._words: Counter[tuple[str, str]] = Counter()
+        self.literal: Counter[str] = Counter()  # how often a word stands outside all slots
         for template in templates:
-            for slot, side, word in _neighbours(template):
+            parts = parse_template(template).parts
+            for part in parts:
+                if isinstance(part, str):
+                    self.literal.update(plain_words(part))
+            for slot, side, word in _neighbours(parts):
                 self._beside[slot, side, word] += 1
                 self._slots[slot, side] += 1
                 self._words[side, word] += 1
+        self._sides = sum(self._slots.values())
+        self._different = len(self._words) + 1
 
     def fit(self, template: str) -> float:
         """How well the slots of ``template`` stand where they usually stand (log-odds)."""
-        return sum(self._log_odds(*n) for n in _neighbours(template))
+        return sum(self.log_odds(*n) for n in _neighbours(parse_template(template).parts))
 
-    def _log_odds(self, slot: str, side: str, word: str) -> float:
-        words = len(self._words) + 1
+    def log_odds(self, slot: str, side: str, word: str) -> float:
+        """How much likelier ``word`` stands on that ``side`` of ``slot`` than of any slot."""
         given = (self._beside[slot, side, word] + _SMOOTHING) / (
-            self._slots[slot, side] + _SMOOTHING * words
+            self._slots[slot, side] + _SMOOTHING * self._different
         )
         prior = (self._words[side, word] + _SMOOTHING) / (
-            sum(n for (s, _), n in self._slots.items() if s) + _SMOOTHING * words
+            self._sides + _SMOOTHING * self._different
         )
         return math.log(given) - math.log(prior)
 
+    def likelihood(self, slot: str, side: str, word: str) -> float:
+        """log P(word | slot, side)."""
+        return math.log(
+            (self._beside[slot, side, word] + _SMOOTHING)
+            / (self._slots[slot, side] + _SMOOTHING * self._different)
+        )
+
 
 def rank(
-    readings: Sequence[Reading], context: ContextModel, *, complete: bool
+    readings: Sequence[Reading], context: ContextModel, text: Text, *, complete: bool
 ) -> tuple[Reading, ...]:
     """The readings best first, each with the calibrated probability that it is the right one."""
     if not readings:
         return ()
-    fits = [context.fit(r.template) + _EVIDENCE * math.log(max(r.evidence, 1e-6)) for r in readings]
-    top = max(fits)
-    weights = [math.exp(min(0.0, f - top)) for f in fits]
-    total = sum(weights)
+    fits = [
+        context.fit(r.template)
+        + _EVIDENCE * math.log(max(r.evidence, 1e-6))
+        - _NEGATED * sum(_negated(text, s.start) for s in r.spans)
+        for r in readings
+    ]
     scored = [
-        replace(r, confidence=_calibrated(w / total, r.evidence, complete))
-        for r, w in zip(readings, weights, strict=True)
+        replace(r, confidence=_calibrated(share, r.evidence, complete))
+        for r, share in zip(readings, _shares(fits), strict=True)
     ]
     return tuple(sorted(scored, key=lambda r: (-r.confidence, r.template)))
+
+
+def _negated(text: Text, start: int) -> bool:
+    """Whether one of the three words before a place takes it back: "not today, tomorrow"."""
+    before = [t for t in text.tokens if t.end <= start][-3:]
+    said = [text.utterance[t.start : t.end].lower() for t in before]
+    if before and set(text.utterance[before[0].start : start]) & set(".!?;"):
+        return False
+    return bool(text.language.negations & set(said))
+
+
+def _shares(fits: Sequence[float]) -> list[float]:
+    top = max(fits)
+    weights = [math.exp(f - top) for f in fits]
+    total = sum(weights)
+    return [w / total for w in weights]
 
 
 def _calibrated(share: float, evidence: float, complete: bool) -> float:
     return share * evidence * (1.0 if complete else 0.5)
 
 
-def _neighbours(template: str) -> list[tuple[str, str, str]]:
-    parts = parse_template(template).parts
+def calibrated_guess(share: float) -> float:
+    """How likely a guess is right, from its share of the likelihood."""
+    return share
+
+
+def guess(
+    context: ContextModel,
+    text: Text,
+    slot: str,
+    value: str,
+    taken: Sequence[Place],
+    *,
+    most: int = 3,
+) -> list[tuple[Place, float]]:
+    """Where a value of ``slot`` that isn't written as itself most likely stands, best first.
+
+    Judged by the words beside a place, as those beside the slot elsewhere, and by how rarely the
+    place's own words stand outside slots. With each its share of the likelihood (0–1).
+    """
+    tokens = text.tokens
+    own = set(plain_words(value))
+    found: list[tuple[Place, float]] = []
+    for size in range(1, _LONGEST_GUESS + 1):
+        for i in range(len(tokens) - size + 1):
+            window = tokens[i : i + size]
+            place = (window[0].start, window[-1].end)
+            if any(s < place[1] and place[0] < e for s, e in taken):
+                continue
+            words = [t.word for t in window]
+            if {words[0], words[-1]} & text.language.stop_words:
+                continue
+            beside = _around(text.utterance[: place[0]], text.utterance[place[1] :])
+            score = (
+                sum(_BESIDE * context.likelihood(slot, side, said) for side, said in beside)
+                - _COMMON * sum(math.log1p(context.literal[w]) for w in words if w not in own)
+                - _PER_WORD * sum(w not in own for w in words)
+            )
+            found.append((place, score))
+    if not found:
+        return []
+    shares = _shares([score for _, score in found])
+    ranked = sorted(
+        zip([p for p, _ in found], shares, strict=True), key=lambda g: (-g[1], g[0])
+    )
+    return ranked[:most]
+
+
+def _neighbours(parts: Sequence[str | SlotRef]) -> list[tuple[str, str, str]]:
+    """(slot, side, words): the word and the two words on each side of every slot."""
     found = []
     for index, part in enumerate(parts):
-        if not isinstance(part, SlotRef):
-            continue
-        found.append((part.name, "left", _word(parts[index - 1] if index else None, -1)))
-        after = parts[index + 1] if index + 1 < len(parts) else None
-        found.append((part.name, "right", _word(after, 0)))
+        if isinstance(part, SlotRef):
+            before = parts[index - 1] if index else ""
+            after = parts[index + 1] if index + 1 < len(parts) else ""
+            found += [(part.name, side, words) for side, words in _around(before, after)]
     return found
 
 
-def _word(part: str | SlotRef | None, which: int) -> str:
-    if part is None:
-        return _EDGE
-    if isinstance(part, SlotRef):
-        return f"<{part.name}>"
-    words = part.casefold().split()
-    return words[which] if words else " "
+def _around(before: str | SlotRef, after: str | SlotRef) -> list[tuple[str, str]]:
+    left = _words(before)
+    right = _words(after)
+    return [
+        ("left", left[-1] if left else _EDGE),
+        ("right", right[0] if right else _EDGE),
+        ("left 2", " ".join(left[-2:])),
+        ("right 2", " ".join(right[:2])),
+    ]
+
+
+def _words(part: str | SlotRef) -> list[str]:
+    return [f"<{part.name}>"] if isinstance(part, SlotRef) else _SPLIT.findall(part.casefold())
