@@ -1,28 +1,57 @@
 """Alignment beside the rule everybody uses: a value must occur verbatim, exactly once.
 
-Reads the sample project's gold spans. Prints right / wrong / asked for both, and the utterances
-per second with their ratio, on one core.
+On the sample project's gold spans, and on the user turns of the Schema-Guided Dialogue dataset
+(``sgd_turns``; skipped when it isn't there): values as said and lower-cased on all parts, canonical
+ones on dev. Each service is a module, learnt from its own utterances without their spans.
+
+Judged over the slots that have a gold span:
+*right*: every span equals its gold span; *boundary*: every span overlaps its gold span, edges
+differ; *wrong*: a span overlaps no gold span of its slot; *asked*: not resolved. With the arguments
+that have no span too, what is placed for them can't be judged; *strict* counts as right only what
+places nothing for them.
+
+    python benchmarks/alignment.py           figures, and speed on one core
+    python benchmarks/alignment.py --fit     the constants of ranking.py, fitted on train
+    python benchmarks/alignment.py --kinds   how often a lone place of each kind is right, on train
+    python benchmarks/alignment.py --scale   seconds and memory up to 200,000 utterances
 """
 
 from __future__ import annotations
 
 import json
-import statistics
+import math
+import os
+import sys
 import time
-from collections import Counter
-from collections.abc import Callable
-from itertools import pairwise
+import tracemalloc
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice, pairwise
+from pathlib import Path
 
-from radu_core.alignment import align
+from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts
+
+from radu_core.alignment import Aligner, Alignment, Knowledge, learn, ranking
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema, as_values, parse_schema
 from radu_core.workflows.sample import sample_modules
 
-REPEATS = 5
+Judge = Callable[[Sequence[Span]], str]
 
 
-def verbatim(schema: Schema, exemplar: AnnotatedExemplar) -> str | None:
-    """The reference: the template if every value occurs exactly once as it is, otherwise None."""
+@dataclass(frozen=True)
+class Row:
+    """One exemplar, and how to judge the spans that are found for it."""
+
+    exemplar: AnnotatedExemplar
+    judge: Judge
+    gold: dict[str, tuple[int, int]]
+
+
+def verbatim(exemplar: AnnotatedExemplar) -> list[Span] | None:
+    """The reference: spans if every value occurs exactly once as it is, otherwise None."""
     spans = []
     for slot, value in exemplar.arguments.items():
         for one in as_values(value):
@@ -33,44 +62,314 @@ def verbatim(schema: Schema, exemplar: AnnotatedExemplar) -> str | None:
     spans.sort(key=lambda s: s.start)
     if any(a.end > b.start for a, b in pairwise(spans)):
         return None
-    return make_template(exemplar.utterance, spans)
+    return spans
 
 
-def ours(schema: Schema, exemplar: AnnotatedExemplar) -> str | None:
-    found = align(schema, exemplar)
-    return found.template if found.outcome == "resolved" else None
+def against(gold: dict[str, tuple[int, int]]) -> Judge:
+    """Judges spans by the gold places of their slots."""
+
+    def judge(spans: Sequence[Span]) -> str:
+        found = {s.slot: (s.start, s.end) for s in spans if s.slot in gold}
+        if found == gold:
+            return "right"
+        overlaps = all(
+            slot in found and found[slot][0] < end and start < found[slot][1]
+            for slot, (start, end) in gold.items()
+        )
+        return "boundary" if overlaps else "wrong"
+
+    return judge
 
 
-def main() -> None:
-    rows: list[tuple[Schema, AnnotatedExemplar, str]] = []
+def sample_rows() -> dict[str, tuple[Schema, list[Row]]]:
+    """The sample project's modules with their in-scope utterances."""
+    found = {}
     for path in sample_modules():
         schema = parse_schema(json.loads((path / "schema.json").read_text()))
-        gold = {r["id"]: r for r in map(json.loads, (path / "gold.jsonl").open())}
+        gold = {r["id"]: r["template"] for r in map(json.loads, (path / "gold.jsonl").open())}
+        rows = []
         for line in (path / "utterances.jsonl").open():
             exemplar = AnnotatedExemplar.model_validate(json.loads(line))
             if exemplar.function and exemplar.mode != "negative" and exemplar.id in gold:
-                rows.append((schema, exemplar, gold[exemplar.id]["template"]))
-    print(f"{len(rows)} labelled in-scope utterances of the sample project")
-    seconds = {}
-    systems: dict[str, Callable[[Schema, AnnotatedExemplar], str | None]] = {
-        "verbatim and unique": verbatim,
-        "align": ours,
+                rows.append(Row(exemplar, _by_template(exemplar, gold[exemplar.id]), {}))
+        found[path.name] = (schema, rows)
+    return found
+
+
+def _by_template(exemplar: AnnotatedExemplar, template: str) -> Judge:
+    return lambda spans: (
+        "right" if make_template(exemplar.utterance, spans) == template else "wrong"
+    )
+
+
+def sgd_rows(
+    directory: Path, part: str, values: Values
+) -> dict[str, tuple[Schema, list[Row]]]:
+    """The modules of one part."""
+    return {
+        name: (schema, [_row(turn, values) for turn in turns])
+        for name, (schema, turns) in by_module(directory, part).items()
     }
-    for name, system in systems.items():
-        times = []
-        for _ in range(REPEATS):
-            begun = time.process_time()
-            said = [system(schema, exemplar) for schema, exemplar, _ in rows]
-            times.append(time.process_time() - begun)
-        seconds[name] = statistics.median(times)
-        counts = Counter(
-            "asked" if template is None else "right" if template == gold else "wrong"
-            for template, (_, _, gold) in zip(said, rows, strict=True)
+
+
+def _row(turn: Turn, values: Values) -> Row:
+    return Row(turn.exemplar(values), against(turn.gold), turn.gold)
+
+
+class Tally:
+    """Counts of judgements and the seconds of one core they took."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.strict = 0
+        self.seconds = 0.0
+
+    def add(self, row: Row, spans: Sequence[Span] | None) -> None:
+        said = "asked" if spans is None else row.judge(spans)
+        self.counts[said] += 1
+        placed = {s.slot: (s.start, s.end) for s in spans or ()}
+        self.strict += spans is not None and placed == row.gold
+
+    def line(self, name: str) -> str:
+        n = sum(self.counts.values())
+        shares = ", ".join(
+            f"{k} {self.counts[k] / n:.3%}" for k in ("right", "boundary", "wrong", "asked")
         )
-        shares = ", ".join(f"{k} {counts[k] / len(rows):.1%}" for k in ("right", "wrong", "asked"))
-        print(f"{name:22} {shares}; {len(rows) / seconds[name]:,.0f} utterances/s")
-    ratio = seconds["align"] / seconds["verbatim and unique"]
-    print(f"align takes {ratio:.1f} times the reference's time")
+        return f"  {name:20} {shares}; {n / self.seconds:,.0f} utterances/s"
+
+
+def measure(
+    modules: Iterable[tuple[Schema, list[Row]]], *, reference: date | None
+) -> tuple[Tally, Tally, float]:
+    """(the rule's tally, ours, our seconds of learning)."""
+    rule, ours = Tally(), Tally()
+    learning = 0.0
+    for schema, rows in modules:
+        begun = time.process_time()
+        by_rule = [verbatim(r.exemplar) for r in rows]
+        rule.seconds += time.process_time() - begun
+        begun = time.process_time()
+        knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
+        learning += time.process_time() - begun
+        aligner = Aligner(schema, reference=reference, knowledge=knowledge)
+        begun = time.process_time()
+        found = [aligner.align(r.exemplar) for r in rows]
+        ours.seconds += time.process_time() - begun
+        for row, spans, result in zip(rows, by_rule, found, strict=True):
+            rule.add(row, spans)
+            ours.add(row, result.spans if result.outcome == "resolved" else None)
+    return rule, ours, learning
+
+
+def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> None:
+    """Both systems' figures for one form of the values."""
+    rule, ours, learning = measure(modules, reference=reference)
+    n = sum(ours.counts.values())
+    print(f"{name}: {n:,} utterances")
+    print(rule.line("verbatim and unique"))
+    print(ours.line("align"))
+    print(
+        f"  aligning takes {ours.seconds / rule.seconds:.1f} times the rule's time, learning "
+        f"{learning / rule.seconds:.1f} times; strictly right: rule {rule.strict / n:.2%}, "
+        f"align {ours.strict / n:.2%}"
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The first reading of an exemplar that a person would be asked about."""
+
+    kind: ranking.RankedKind
+    confidence: float
+    judged: str
+
+
+def asked(
+    modules: Iterable[tuple[Schema, list[Row]]], reference: date | None
+) -> Iterator[Asked]:
+    """First readings that place all values, judged over the slots in question."""
+    for schema, rows in modules:
+        knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
+        aligner = Aligner(schema, reference=reference, knowledge=knowledge)
+        for row in rows:
+            result = aligner.align(row.exemplar)
+            if result.outcome == "resolved" or not result.readings:
+                continue
+            if result.readings[0].confidence:
+                found = _asked(row, result)
+                if found is not None:
+                    yield found
+
+
+def _asked(row: Row, result: Alignment) -> Asked | None:
+    best = result.readings[0]
+    open_slots = {a.slot for a in result.arguments if a.state in ("missing", "unsure", "repeated")}
+    gold = {slot: place for slot, place in row.gold.items() if slot in open_slots}
+    if not gold:
+        return None  # only slots without gold are in question
+    states = {a.state for a in result.arguments}
+    kind: ranking.RankedKind = (
+        "guess" if "missing" in states
+        else "ambiguous" if len(result.readings) > 1
+        else "unsure"
+    )  # fmt: skip
+    return Asked(kind, best.confidence, against(gold)(best.spans))
+
+
+def all_asked(directory: Path, part: str) -> list[Asked]:
+    """What a person would be asked with canonical values, with and without a reference date."""
+    found: list[Asked] = []
+    forms: tuple[tuple[Values, date | None], ...] = (
+        ("canonical", REFERENCE), ("canonical", None), ("all", REFERENCE), ("lower", REFERENCE),
+    )  # fmt: skip
+    for values, reference in forms:
+        found += asked(sgd_rows(directory, part, values).values(), reference)
+    return found
+
+
+def calibration_error(found: Sequence[Asked], bins: int = 10) -> float:
+    """Expected calibration error of "every span overlaps its gold span", ten equal bins."""
+    binned: dict[int, list[Asked]] = defaultdict(list)
+    for one in found:
+        binned[min(bins - 1, int(one.confidence * bins))].append(one)
+    return sum(
+        abs(sum(a.confidence for a in group) - sum(a.judged != "wrong" for a in group))
+        for group in binned.values()
+    ) / len(found)
+
+
+def rank_report(directory: Path) -> None:
+    """How good the first reading is where a person is asked, on dev."""
+    for part in ("train", "dev"):
+        found = all_asked(directory, part)
+        if not found:
+            continue
+        right = sum(a.judged == "right" for a in found)
+        placed = sum(a.judged != "wrong" for a in found)
+        print(
+            f"asked, {part}: {len(found):,} first readings; gold {right / len(found):.1%}, gold or "
+            f"boundary {placed / len(found):.1%}; expected calibration error "
+            f"{calibration_error(found):.3f}"
+        )
+        for kind, count in sorted(Counter(a.kind for a in found).items()):
+            own = [a for a in found if a.kind == kind]
+            share = sum(a.judged != "wrong" for a in own) / count
+            print(f"  {kind:10} {count:6,}: gold or boundary {share:.1%}")
+
+
+def fit(directory: Path) -> None:
+    """Print intercept and slope for each kind, fitted on train."""
+    from sklearn.linear_model import LogisticRegression
+
+    identity = dict.fromkeys(ranking._CALIBRATION, (0.0, 1.0))
+    ranking._CALIBRATION.update(identity)
+    found = all_asked(directory, "train")
+    for kind in identity:
+        own = [a for a in found if a.kind == kind]
+        # Two equal readings are equally likely: no intercept there.
+        model = LogisticRegression(C=3, fit_intercept=kind != "ambiguous")
+        model.fit([[_log_odds(a.confidence)] for a in own], [a.judged != "wrong" for a in own])
+        intercept = float(model.intercept_[0]) if kind != "ambiguous" else 0.0
+        print(f'"{kind}": ({intercept:.2f}, {model.coef_[0][0]:.2f}),  # {len(own)} cases')
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, 1e-4), 1 - 1e-4)
+    return math.log(p / (1 - p))
+
+
+def kinds(directory: Path) -> None:
+    """How often the only place of a value is right, by the kind of candidate, on train."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for values in ("canonical", "lower"):
+        for schema, rows in sgd_rows(directory, "train", values).values():
+            knowledge = learn(schema, (r.exemplar for r in rows), reference=REFERENCE)
+            aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
+            for row in rows:
+                for a in aligner.align(row.exemplar).arguments:
+                    if len(a.candidates) == 1 and a.slot in row.gold:
+                        only = a.candidates[0]
+                        span = Span(slot=a.slot, start=only.start, end=only.end, value=a.value)
+                        counts[only.kind][against({a.slot: row.gold[a.slot]})([span])] += 1
+    for kind, found in sorted(counts.items()):
+        n = sum(found.values())
+        print(f"{kind:10} {n:7,}: right {found['right'] / n:.2%}, wrong {found['wrong'] / n:.3%}")
+
+
+def scale(directory: Path | None) -> None:
+    """Seconds and memory with the number of utterances, learning included."""
+    if directory is not None:
+        schema, rows = max(sgd_rows(directory, "train", "canonical").values(), key=lambda m: len(m[1]))
+        reference: date | None = REFERENCE
+    else:
+        schema, rows = max(sample_rows().values(), key=lambda m: len(m[1]))
+        reference = None
+    exemplars = [r.exemplar for r in rows]
+    for size in (25_000, 50_000, 100_000, 200_000):
+        begun = time.process_time()
+        knowledge = learn(schema, _repeated(exemplars, size), reference=reference)
+        learnt = time.process_time() - begun
+        done = _align_all(schema, knowledge, _repeated(exemplars, size), reference)
+        taken = time.process_time() - begun
+        tracemalloc.start()
+        _align_all(schema, knowledge, _repeated(exemplars, 5_000), reference)
+        small = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        _align_all(schema, knowledge, _repeated(exemplars, size // 4), reference)
+        large = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        print(
+            f"{size:8,} utterances: {taken:6.1f} s (learning {learnt:4.1f}), {done / taken:7,.0f}/s; "
+            f"peak of {size // 4:,} beside 5,000: {large / small:.2f}"
+        )
+
+
+def _align_all(
+    schema: Schema, knowledge: Knowledge, exemplars: Iterable[AnnotatedExemplar],
+    reference: date | None,
+) -> int:  # fmt: skip
+    aligner = Aligner(schema, reference=reference, knowledge=knowledge)
+    return sum(1 for e in exemplars if aligner.align(e).reason)
+
+
+def _repeated(exemplars: Sequence[AnnotatedExemplar], size: int) -> Iterator[AnnotatedExemplar]:
+    """``size`` different utterances: each repetition gets a number in front."""
+    endless = (
+        e.model_copy(update={"utterance": f"({round}) {e.utterance}"})
+        for round in range(1 + size // len(exemplars))
+        for e in exemplars
+    )
+    return islice(endless, size)
+
+
+def main() -> None:
+    directory = data_directory()
+    if "--scale" in sys.argv:
+        scale(directory)
+        return
+    if directory is None:
+        print("No Schema-Guided Dialogue data in RADU_DATA or ~/.cache/radu/data: sample only.")
+    elif "--fit" in sys.argv:
+        fit(directory)
+        return
+    elif "--kinds" in sys.argv:
+        kinds(directory)
+        return
+    report("sample project", sample_rows().values(), None)
+    if directory is not None:
+        every = parts(directory)
+        measured = "dev" if "dev" in every else every[0]
+        for name, values in (("as said", "said"), ("lower-cased", "lower")):
+            modules = [m for part in every for m in sgd_rows(directory, part, values).values()]
+            report(f"{name}, {' + '.join(every)}", modules, REFERENCE)
+        for name, values, reference in (
+            ("canonical", "canonical", REFERENCE),
+            ("canonical without a reference date", "canonical", None),
+            ("canonical with arguments that have no span", "all", REFERENCE),
+        ):
+            report(f"{name}, {measured}", sgd_rows(directory, measured, values).values(), reference)
+        rank_report(directory)
+    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

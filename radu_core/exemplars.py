@@ -38,7 +38,7 @@ __all__ = [
 Mode = Literal["normal", "extended", "negative"]
 Split = Literal["train", "validation", "test"]
 Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid"]
-ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion"]
+ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion", "automatic"]
 
 _TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
 _MAX_MATCHES = 50

@@ -113,7 +113,7 @@ def marking(here: Page, item: StoredExemplar, schema: Schema) -> None:
     exemplar = item.exemplar
     if not exemplar.arguments:
         return
-    states = annotate.argument_states(schema, exemplar)
+    states = annotate.argument_states(schema, item)
     missing = [s for s in states if not s.places]
     if missing and len(missing) == len({s.slot for s in missing}):
         names = ", ".join(f"{s.slot} = {s.value}" for s in missing)

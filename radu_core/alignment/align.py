@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from radu_core.alignment import reasons
@@ -12,7 +12,7 @@ from radu_core.alignment.candidates import SURE, Candidate, Finder, Found
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
-from radu_core.alignment.ranking import calibrated_guess, guess, rank
+from radu_core.alignment.ranking import calibrated, guess, rank
 from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
 from radu_core.alignment.text import Text
 from radu_core.errors import AlignmentError, shorten
@@ -65,6 +65,22 @@ class Alignment:
     implied: tuple[str, ...] = ()
     complete: bool = True
     placements: tuple[Placement, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind of reason, where it isn't resolved: what is counted together."""
+        if self.outcome == "invalid":
+            return "the labels contradict the schema or one another"
+        states = {a.state for a in self.arguments}
+        for state, kind in (
+            ("missing", "a value isn't in the text"),
+            ("unsure", "only something like a value is in the text"),
+        ):
+            if state in states:
+                return kind
+        if not self.complete:
+            return "more readings than can be listed"
+        return "a value occurs more than once" if self.readings else "values overlap"
 
     @property
     def arguments(self) -> tuple[ArgumentPlaces, ...]:
@@ -231,18 +247,20 @@ class Aligner:
         """
         assert self.knowledge is not None
         base = readings[0] if readings else Reading("", (), 1.0, 1.0)
+        partial = tuple(replace(r, confidence=0.0) for r in readings)  # a value is left out
         if len(missing) != 1 or not isinstance(missing[0].value, str):
-            return tuple(readings)
+            return partial
         slot, value = missing[0].slot, missing[0].value
         taken = [(s.start, s.end) for s in base.spans]
+        guesses = guess(self.knowledge.context, text, slot, value, taken)
+        confidences = calibrated("guess", [share for _, share in guesses]) if guesses else []
         found = []
-        for (start, end), share in guess(self.knowledge.context, text, slot, value, taken):
-            guessed = Span(slot=slot, start=start, end=end, value=value)
+        for (place, share), confidence in zip(guesses, confidences, strict=True):
+            guessed = Span(slot=slot, start=place[0], end=place[1], value=value)
             spans = tuple(sorted((*base.spans, guessed), key=lambda s: s.start))
-            evidence, confidence = calibrated_guess(share), base.confidence * calibrated_guess(share)
             template = make_template(text.utterance, spans)
-            found.append(Reading(template, spans, evidence, confidence))
-        return tuple(found) or tuple(readings)
+            found.append(Reading(template, spans, share, base.confidence * confidence))
+        return tuple(found) or partial
 
     def _asked(
         self,

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
+from radu_core.alignment.folding import squeeze
 from radu_core.alignment.text import Place, Text, Token, plain_words
 
 __all__ = ["by_initials", "in_part", "inflected", "misspelt", "nearest_words"]
@@ -79,7 +80,8 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
         if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window):
             continue
         share = sum(len(t.word) for t in window) / sum(map(len, words))
-        found[_place(window)] = share if _same_case(text, window, value) else share / 4
+        place = _with_possessive(text, _place(window), value)
+        found[place] = share if _same_case(text, window, value) else share / 4
     best = max(found.values(), default=0.0)
     return sorted((place, share) for place, share in found.items() if share == best)
 
@@ -112,6 +114,14 @@ def _goes_on(text: Text, window: Sequence[Token]) -> bool:
     return follows and text.utterance[window[0].start].isupper()
 
 
+def _with_possessive(text: Text, place: Place, value: str) -> Place:
+    """The place with the 's behind it, where the name is written with one: "Mendoza's"."""
+    longer = text.utterance[place[0] : place[1] + 2]
+    if longer[-2:].lower() in ("'s", "’s") and squeeze(longer).text in squeeze(value).text:
+        return place[0], place[1] + 2
+    return place
+
+
 def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
     """Whether a name's part is written as a name, in an utterance that minds capitals at all."""
     said = text.utterance[window[0].start : window[-1].end]
@@ -119,8 +129,10 @@ def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
     return not (value[0].isupper() and minds and said.islower())
 
 
-def by_initials(text: Text, value: str) -> list[Place]:
-    """Where the initials of a name of several words stand: "SD" for ``San Diego``, "D.C."."""
+def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
+    """Where the initials of a name of several words stand: "SD" for ``San Diego``, "D.C."; with each
+    whether they are capitals. Small letters that are a word of their own ("us") don't count.
+    """
     words = _words(value)
     initials = "".join(w[0] for w in words)
     if len(words) < 2:
@@ -128,8 +140,10 @@ def by_initials(text: Text, value: str) -> list[Place]:
     found = []
     for token in text.tokens:
         said = text.utterance[token.start : token.end]
-        if token.word == initials and (said.isupper() or said.lower() not in text.language.stop_words):
-            found.append((token.start, token.end))
+        if token.word == initials and (
+            said.isupper() or said.lower() not in text.language.stop_words
+        ):
+            found.append(((token.start, token.end), said.isupper()))
     return found
 
 

@@ -11,7 +11,15 @@ from text_to_num import find_numbers
 
 from radu_core.alignment.language import Language
 
-__all__ = ["Duration", "Number", "find_durations", "find_quantities", "iso_seconds", "time_unit"]
+__all__ = [
+    "Duration",
+    "Number",
+    "currency",
+    "find_durations",
+    "find_quantities",
+    "iso_seconds",
+    "time_unit",
+]
 
 _CURRENCIES = {
     "$": "dollar",
@@ -197,6 +205,11 @@ def _with_unit(text: str, number: Number) -> Number:
         return number
     unit = _CURRENCIES[(match[1] or match[2]).lower()]
     return replace(number, whole_end=match.end(), unit=number.unit or unit)
+
+
+def currency(word: str) -> str | None:
+    """The currency that a sign or a word names, or None."""
+    return _CURRENCIES.get(word.lower())
 
 
 def time_unit(word: str) -> int | None:

@@ -7,12 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
+from radu_core.alignment.candidates import SURE
 from radu_core.alignment.readings import Reading
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import SlotRef, parse_template
 
-__all__ = ["ContextModel", "calibrated_guess", "guess", "rank"]
+__all__ = ["ContextModel", "RankedKind", "calibrated", "guess", "rank"]
+
+RankedKind = Literal["guess", "ambiguous", "unsure"]
 
 _EDGE = "\n"
 _SMOOTHING = 0.5
@@ -20,6 +24,13 @@ _EVIDENCE = 4.0
 _NEGATED = 2.0
 _COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
 _PER_WORD = 0.5  # and what every word of it costs
+# Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
+# on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them).
+_CALIBRATION: dict[RankedKind, tuple[float, float]] = {
+    "guess": (1.37, 0.53),
+    "ambiguous": (0.00, 0.85),
+    "unsure": (0.97, 1.55),
+}
 _BESIDE = 0.5  # the words and word pairs beside a place say partly the same
 _LONGEST_GUESS = 4  # words
 _SPLIT = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
@@ -83,11 +94,18 @@ def rank(
         - _NEGATED * sum(_negated(text, s.start) for s in r.spans)
         for r in readings
     ]
-    scored = [
-        replace(r, confidence=_calibrated(share, r.evidence, complete))
-        for r, share in zip(readings, _shares(fits), strict=True)
-    ]
-    return tuple(sorted(scored, key=lambda r: (-r.confidence, r.template)))
+    if len(readings) == 1:
+        only = readings[0]
+        sure = calibrated("unsure", [only.evidence], complete=complete)[0]
+        return (replace(only, confidence=only.evidence if only.evidence >= SURE else sure),)
+    order = sorted(
+        zip(_shares(fits), readings, strict=True), key=lambda pair: (-pair[0], pair[1].template)
+    )
+    confidences = calibrated("ambiguous", [share for share, _ in order], complete=complete)
+    return tuple(
+        replace(reading, confidence=confidence)
+        for (_, reading), confidence in zip(order, confidences, strict=True)
+    )
 
 
 def _negated(text: Text, start: int) -> bool:
@@ -106,13 +124,17 @@ def _shares(fits: Sequence[float]) -> list[float]:
     return [w / total for w in weights]
 
 
-def _calibrated(share: float, evidence: float, complete: bool) -> float:
-    return share * evidence * (1.0 if complete else 0.5)
-
-
-def calibrated_guess(share: float) -> float:
-    """How likely a guess is right, from its share of the likelihood."""
-    return share
+def calibrated(kind: RankedKind, shares: Sequence[float], *, complete: bool = True) -> list[float]:
+    """Probabilities from shares of the likelihood, best first: logistic for the first, the rest of
+    its share among the others. They say that every value stands where the reading has it; its edges
+    may differ by a word. Where the list isn't complete, half of it is what isn't listed.
+    """
+    intercept, slope = _CALIBRATION[kind]
+    best = min(max(shares[0], 1e-4), 1 - 1e-4)
+    first = 1 / (1 + math.exp(-intercept - slope * math.log(best / (1 - best))))
+    others = sum(shares[1:])
+    rest = [(1 - first) * share / max(others, 1 - best) for share in shares[1:]]
+    return [p * (1.0 if complete else 0.5) for p in (first, *rest)]
 
 
 def guess(
@@ -131,11 +153,11 @@ def guess(
     """
     tokens = text.tokens
     own = set(plain_words(value))
-    found: list[tuple[Place, float]] = []
+    found: dict[Place, float] = {}
     for size in range(1, _LONGEST_GUESS + 1):
         for i in range(len(tokens) - size + 1):
             window = tokens[i : i + size]
-            place = (window[0].start, window[-1].end)
+            place = text.whole(i, i + size - 1)
             if any(s < place[1] and place[0] < e for s, e in taken):
                 continue
             words = [t.word for t in window]
@@ -147,23 +169,23 @@ def guess(
                 - _COMMON * sum(math.log1p(context.literal[w]) for w in words if w not in own)
                 - _PER_WORD * sum(w not in own for w in words)
             )
-            found.append((place, score))
+            found[place] = max(score, found.get(place, score))
     if not found:
         return []
-    shares = _shares([score for _, score in found])
-    ranked = sorted(
-        zip([p for p, _ in found], shares, strict=True), key=lambda g: (-g[1], g[0])
-    )
+    ranked = sorted(zip(found, _shares(list(found.values())), strict=True), key=lambda g: (-g[1], g[0]))
     return ranked[:most]
 
 
 def _neighbours(parts: Sequence[str | SlotRef]) -> list[tuple[str, str, str]]:
-    """(slot, side, words): the word and the two words on each side of every slot."""
+    """(slot, side, words): the word and the two words on each side of every slot. Where nothing but
+    space lies between two slots, each is the other's neighbour.
+    """
+    told = [p for p in parts if isinstance(p, SlotRef) or p.strip()]
     found = []
-    for index, part in enumerate(parts):
+    for index, part in enumerate(told):
         if isinstance(part, SlotRef):
-            before = parts[index - 1] if index else ""
-            after = parts[index + 1] if index + 1 < len(parts) else ""
+            before = told[index - 1] if index else ""
+            after = told[index + 1] if index + 1 < len(told) else ""
             found += [(part.name, side, words) for side, words in _around(before, after)]
     return found
 

@@ -51,9 +51,7 @@ class Text:
         found = []
         for match in _WORD.finditer(self.utterance):
             start, end = match.span()
-            if match.group()[-2:].lower() in ("'s", "’s") and end - start > 2:
-                end -= 2
-            end = grapheme_end(self.utterance, end)
+            end = grapheme_end(self.utterance, end - _possessive(match.group()))
             found.append(Token(start, end, squeeze(self.utterance[start:end]).text))
         return tuple(found)
 
@@ -87,6 +85,33 @@ class Text:
         sure = [d for d in self.dates if not d.weak] + [t for t in self.times if not t.weak]
         return tuple((e.start, e.end) for e in sure)
 
+    def units(self, name: str) -> list[Place]:
+        """Where the sign or word of a currency stands beside a number: the "$" of "$46"."""
+        found = []
+        for number in self.quantities:
+            if number.unit != name:
+                continue
+            start, end = (
+                (number.whole_start, number.start)
+                if number.whole_start < number.start
+                else (number.end, number.whole_end)
+            )
+            said = self.utterance[start:end]
+            found.append((start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip())))
+        return found
+
+    def whole(self, first: int, last: int) -> Place:
+        """The place of tokens ``first`` to ``last``; words joined by a hyphen are taken whole."""
+        tokens = self.tokens
+        while first and self._hyphenated(tokens[first - 1], tokens[first]):
+            first -= 1
+        while last + 1 < len(tokens) and self._hyphenated(tokens[last], tokens[last + 1]):
+            last += 1
+        return tokens[first].start, tokens[last].end
+
+    def _hyphenated(self, left: Token, right: Token) -> bool:
+        return self.utterance[left.end : right.start] in ("-", "‐", "‑")
+
     def verbatim(self, surface: str) -> list[Place]:
         """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""
         return self._bounded(_find_all(self.utterance, surface))
@@ -119,5 +144,11 @@ def _find_all(text: str, needle: str) -> list[Place]:
 
 def plain_words(text: str) -> tuple[str, ...]:
     """The words of ``text``, squeezed; "check_in" and "numberOfDays" are several."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-.]", " ", text)
-    return tuple(w for m in _WORD.finditer(spaced) if (w := squeeze(m.group()).text))
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-]", " ", text)
+    words = (m.group() for m in _WORD.finditer(spaced))
+    return tuple(w for word in words if (w := squeeze(word[: len(word) - _possessive(word)]).text))
+
+
+def _possessive(word: str) -> int:
+    """The length of a possessive 's at the end of ``word``."""
+    return 2 if len(word) > 2 and word[-2:].lower() in ("'s", "’s") else 0

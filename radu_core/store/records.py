@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +33,9 @@ class PutCounts:
 class StoredExemplar:
     """An exemplar with its place in history. ``readings`` are JSON objects, best first.
 
-    ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
+    ``details`` is what alignment found: ``arguments`` (each value's state and places), ``implied``
+    (slots taken as implied by rule), ``kind`` of reason, ``complete``; empty where it had nothing to
+    say. ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
     """
 
     exemplar: AnnotatedExemplar
@@ -40,6 +43,7 @@ class StoredExemplar:
     readings: tuple[dict[str, Any], ...]
     flag: str | None
     updated: datetime
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class AlignmentRecord:
     template: str | None
     implied: tuple[str, ...]
     readings: tuple[dict[str, Any], ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

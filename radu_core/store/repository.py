@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ from radu_core.store.tables import events, exemplars, imports, modules, template
 __all__ = ["Store"]
 
 Clock = Callable[[], datetime]
+_MOST_IDS = 5_000  # more than these aren't listed in one query
 
 
 def utc_now() -> datetime:
@@ -106,6 +107,21 @@ class Store:
                 )
             self._event(connection, schema.module, None, who, "schema", before, text)
         return True
+
+    def settings(self, module: str) -> dict[str, Any]:
+        """What is set for ``module`` besides its schema; empty by default."""
+        self.schema(module)
+        with reading(self._engine) as connection:
+            text = connection.scalar(select(modules.c.settings).where(modules.c.id == module))
+        return dict(json.loads(text or "{}"))
+
+    def put_settings(self, module: str, settings: Mapping[str, Any], *, who: str) -> None:
+        """Replace a module's settings; the old ones stay as an event."""
+        before = self.settings(module)
+        text = canonical_json(dict(settings))
+        with writing(self._engine) as connection:
+            connection.execute(update(modules).where(modules.c.id == module).values(settings=text))
+            self._event(connection, module, None, who, "settings", canonical_json(before), text)
 
     # Exemplars
 
@@ -196,6 +212,20 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((_stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
+    def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
+        """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
+        between is seen or not, as it comes.
+        """
+        last = ""
+        while True:
+            query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id > last)
+            with reading(self._engine) as connection:
+                rows = connection.execute(query.order_by(exemplars.c.id).limit(size)).mappings().all()
+            if not rows:
+                return
+            last = rows[-1]["id"]
+            yield [_stored(r) for r in rows]
+
     def exemplar(self, module: str, id: str) -> StoredExemplar:
         """One stored exemplar; ``NotFoundError`` if there is none."""
         found = self.exemplars(module, ids=[id])
@@ -215,6 +245,8 @@ class Store:
         changes = []
         with writing(self._engine) as connection:
             query = select(exemplars).where(exemplars.c.module == module)
+            if len(wanted) <= _MOST_IDS:
+                query = query.where(exemplars.c.id.in_(list(wanted)))
             for row in connection.execute(query).mappings():
                 record = wanted.get(row["id"])
                 if record is None or record.expected_revision != row["revision"]:
@@ -443,7 +475,7 @@ class Store:
         )
 
 
-_ALIGNED = ("data", "outcome", "resolved_by", "readings", "revision", "updated")
+_ALIGNED = ("data", "outcome", "resolved_by", "readings", "details", "revision", "updated")
 
 
 def _columns(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:
@@ -463,6 +495,7 @@ def _row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) -> 
         **_columns(exemplar, text),
         "imported": text,
         "readings": "[]",
+        "details": None,
         "flag": None,
         "decided": 0,
         "revision": 1,
@@ -484,7 +517,8 @@ def _aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[st
     )
     text = changed.model_dump_json()
     readings = canonical_json(list(record.readings))
-    if text == row["data"] and readings == row["readings"]:
+    details = canonical_json(dict(record.details))
+    if (text, readings, details) == (row["data"], row["readings"], row["details"] or "{}"):
         return None
     return {
         "key": record.id,
@@ -492,6 +526,7 @@ def _aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[st
         "new_outcome": record.outcome,
         "new_resolved_by": record.resolved_by,
         "new_readings": readings,
+        "new_details": details,
         "new_revision": row["revision"] + 1,
         "new_updated": now,
     }
@@ -504,6 +539,7 @@ def _stored(row: RowMapping) -> StoredExemplar:
         tuple(json.loads(row["readings"])),
         row["flag"],
         _aware(row["updated"]),
+        json.loads(row["details"] or "{}"),
     )
 
 

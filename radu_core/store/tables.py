@@ -24,6 +24,7 @@ modules = Table(
     Column("id", String(80), primary_key=True),
     Column("schema", Text, nullable=False),
     Column("schema_hash", String(64), nullable=False),
+    Column("settings", Text),  # JSON
     Column("updated", DateTime(timezone=True), nullable=False),
 )
 
@@ -39,6 +40,7 @@ exemplars = Table(
     Column("data", Text, nullable=False),  # the exemplar as it is now
     Column("imported", Text),  # and as it was imported last
     Column("readings", Text, nullable=False),
+    Column("details", Text),  # what alignment found of each value; JSON
     Column("flag", Text),
     Column("decided", Integer, nullable=False),  # 1 once a person has decided
     Column("revision", Integer, nullable=False),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from radu_core.alignment import align, candidates
-from radu_core.alignment.folding import fold
+from radu_core.alignment import Aligner, align
 from radu_core.errors import AlignmentError, InputError
 from radu_core.exemplars import AnnotatedExemplar, Span, check_spans, make_template
 from radu_core.schema import Arguments, Schema, argument_problems, as_values
 from radu_core.store import StoredExemplar
-from radu_core.workflows.load import DISCARDED, alignment_record, as_labelled
+from radu_core.workflows.load import DISCARDED, alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -82,30 +81,34 @@ def queue(
     return Queue(tuple(waiting), len(resolved), len(items))
 
 
-def argument_states(schema: Schema, exemplar: AnnotatedExemplar) -> list[ArgumentState]:
-    """Each argument's state: placed, implied, found once, found n times, or not in the text."""
-    folded = fold(exemplar.utterance)
-    function = schema.function(exemplar.function) if exemplar.function else None
+def argument_states(schema: Schema, item: StoredExemplar) -> list[ArgumentState]:
+    """Each argument's state: placed, implied, found once, found n times, or not in the text.
+
+    What alignment stored of an open exemplar is taken as it is; a decided one is looked at anew.
+    """
+    exemplar = item.exemplar
+    found = item.details.get("arguments")
+    if found is None:
+        bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
+        found = [
+            {"slot": a.slot, "value": a.value, "places": [asdict(c) for c in a.candidates]}
+            for a in align(schema, bare).arguments
+        ]
+    places = {(a["slot"], repr(a["value"])): a["places"] for a in found}
     placed = {(s.slot, repr(s.value)): (s.start, s.end) for s in exemplar.spans or ()}
+    implied = {*exemplar.implied, *item.details.get("implied", ())}
     states = []
     for slot, value in exemplar.arguments.items():
         for scalar in as_values(value):
-            found = candidates(
-                exemplar.utterance,
-                folded,
-                scalar,
-                slot=function.slot(slot) if function else None,
-                schema=schema,
-            )
-            places = tuple((c.start, c.end) for c in found)
-            if slot in exemplar.implied:
+            key = (slot, repr(scalar))
+            where = tuple((p["start"], p["end"]) for p in places.get(key, ()))
+            times = {0: "not in the text", 1: "found once"}
+            state = times.get(len(where), f"found {len(where)} times")
+            if slot in implied:
                 state = "implied"
-            elif (slot, repr(scalar)) in placed:
-                state, places = "placed", (placed[slot, repr(scalar)],)
-            else:
-                times = {0: "not in the text", 1: "found once"}
-                state = times.get(len(places), f"found {len(places)} times")
-            states.append(ArgumentState(slot, str(scalar), state, places))
+            elif key in placed:
+                state, where = "placed", (placed[key],)
+            states.append(ArgumentState(slot, str(scalar), state, where))
     return states
 
 
@@ -120,7 +123,8 @@ def accept_reading(
             remedy="Choose one of them.",
         )
     spans = tuple(Span.model_validate(s) for s in item.readings[number]["spans"])
-    return place(workspace, module, item, spans, implied=item.exemplar.implied, who=who)
+    implied = (*item.exemplar.implied, *item.details.get("implied", ()))
+    return place(workspace, module, item, spans, implied=implied, who=who)
 
 
 def place(
@@ -191,12 +195,14 @@ def correct(
             "resolved_by": None,
         }
     )
-    result = align(schema, labelled)
+    knowledge = module_knowledge(workspace, module)
+    result = Aligner(schema, knowledge=knowledge).align(labelled)
     resolved = result.outcome == "resolved"
     decided = labelled.model_copy(
         update={
             "spans": result.spans,
             "template": result.template,
+            "implied": (*labelled.implied, *(result.implied if resolved else ())),
             "outcome": result.outcome,
             "resolved_by": "annotator" if resolved else None,
             "reason": result.reason,
@@ -204,7 +210,7 @@ def correct(
     )
     stored = _decide(workspace, module, decided, item, who=who, kind="corrected")
     if not resolved:
-        record = alignment_record(stored, align(schema, as_labelled(stored.exemplar)))
+        record = alignment_record(stored, result)
         workspace.store.set_alignments(module, [record], who=who)
         stored = workspace.store.exemplar(module, stored.exemplar.id)
     return stored

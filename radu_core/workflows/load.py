@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from radu_core.alignment import Alignment, ContextModel, align
+from radu_core.alignment import Aligner, Alignment, Knowledge, Reading, learn
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, file_hash, read_json
@@ -20,17 +20,26 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "DISCARDED",
+    "ENOUGH",
+    "Cost",
     "ImportReport",
     "ResolveReport",
+    "acceptance",
+    "accepted",
+    "alignment_record",
+    "as_labelled",
     "export",
     "import_file",
     "init_module",
+    "module_knowledge",
+    "report_of",
     "resolve",
+    "set_acceptance",
     "unresolved",
 ]
 
 DISCARDED = "discarded"
-_PROGRESS_EVERY = 500
+ENOUGH = 10  # resolved training exemplars that a function should have
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,18 @@ class ImportReport:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What one kind of reason costs: how many exemplars, the functions that would have enough with
+    them, and the slots (as ``function.slot``) that only they fill.
+    """
+
+    reason: str
+    exemplars: int
+    functions: tuple[str, ...]
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ResolveReport:
     """The alignment funnel of a module: outcomes, why, and what it costs.
 
@@ -67,6 +88,7 @@ class ResolveReport:
     outcomes: Mapping[str, int]
     resolved_by: Mapping[str, int]
     reasons: Mapping[str, int]
+    costs: tuple[Cost, ...]
     thin_functions: Mapping[str, int]
     empty_slots: tuple[str, ...]
     changed: int
@@ -157,31 +179,88 @@ def _record(
 def resolve(
     workspace: Workspace, module: str, *, who: str, progress: Progress = silent
 ) -> ResolveReport:
-    """Align every exemplar of ``module`` that no annotator has decided, and report the funnel.
+    """Align every exemplar of ``module`` that no person has decided, and report the funnel.
 
-    Two passes: what is resolved by itself first, then the rest is ranked by what was learnt.
+    First a sample teaches what the module knows (words around slots, other names of values), then
+    all are aligned, a thousand at a time. Where the module accepts automatically
+    (``set_acceptance``), readings that are likely enough resolve; turning it off and resolving again
+    takes all of those back.
     """
     store = workspace.store
     schema = store.schema(module)
-    items = store.exemplars(module)
-    open_items = [i for i in items if _is_open(i.exemplar)]
-    first: dict[str, Alignment] = {}
-    for number, item in enumerate(open_items):
-        if number % _PROGRESS_EVERY == 0:
-            progress("Placing values", number, len(open_items))
-        first[item.exemplar.id] = align(schema, as_labelled(item.exemplar))
-    context = ContextModel(
-        a.template for a in first.values() if a.outcome == "resolved" and a.template
+    threshold = acceptance(workspace, module)
+    total = sum(store.counts(module).values())
+    knowledge = module_knowledge(workspace, module, progress=progress)
+    aligner = Aligner(schema, knowledge=knowledge)
+    funnel = _Funnel(schema)
+    done = changed = 0
+    for batch in store.batches(module):
+        progress("Placing values", done, total)
+        records = [
+            alignment_record(i, accepted(aligner.align(as_labelled(i)), threshold))
+            for i in batch
+            if _is_open(i.exemplar)
+        ]
+        changed += store.set_alignments(module, records, who=who)
+        done += len(batch)
+    for batch in store.batches(module):
+        funnel.add(batch)
+    progress("Placing values", total, total)
+    return funnel.report(changed=changed)
+
+
+def module_knowledge(
+    workspace: Workspace, module: str, *, progress: Progress = silent
+) -> Knowledge:
+    """What the module's exemplars teach alignment, as they are labelled and decided now."""
+    store = workspace.store
+    progress("Learning from the module", 0, 0)
+    labelled = (as_labelled(i) for batch in store.batches(module) for i in batch)
+    return learn(store.schema(module), (e for e in labelled if DISCARDED not in e.tags))
+
+
+def acceptance(workspace: Workspace, module: str) -> float | None:
+    """The confidence from which ``module`` accepts readings automatically; None: never."""
+    found = workspace.store.settings(module).get("accept_from")
+    return None if found is None else float(found)
+
+
+def set_acceptance(
+    workspace: Workspace, module: str, threshold: float | None, *, who: str
+) -> None:
+    """Opt in to accepting readings from a confidence of ``threshold`` on, or out of it with None.
+
+    Takes effect, both ways, when the module is resolved next.
+    """
+    if threshold is not None and not 0.5 <= threshold <= 1:
+        raise InputError(
+            "A confidence to accept from must lie between 0.5 and 1",
+            value=threshold,
+            remedy="0.95 accepts what is right in 19 of 20 cases or more.",
+        )
+    settings = workspace.store.settings(module)
+    settings.pop("accept_from", None)
+    if threshold is not None:
+        settings["accept_from"] = threshold
+    workspace.store.put_settings(module, settings, who=who)
+
+
+def accepted(result: Alignment, threshold: float | None) -> Alignment:
+    """The alignment, resolved by its first reading if that is likely enough and places all."""
+    if threshold is None or result.outcome not in ("ambiguous", "unlocated"):
+        return result
+    best = result.readings[0] if result.readings else None
+    wanted = sum(a.state != "implied" for a in result.arguments)
+    if best is None or best.confidence < threshold or len(best.spans) != wanted:
+        return result
+    return replace(
+        result,
+        outcome="resolved",
+        resolved_by="automatic",
+        reason=f"Accepted automatically: {best.confidence:.0%} likely. {result.reason}",
+        spans=best.spans,
+        template=best.template,
     )
-    records = []
-    for item in open_items:
-        result = first[item.exemplar.id]
-        if len(result.readings) > 1:
-            result = align(schema, as_labelled(item.exemplar), context=context)
-        records.append(alignment_record(item, result))
-    changed = store.set_alignments(module, records, who=who)
-    progress("Placing values", len(open_items), len(open_items))
-    return report_of(schema, store.exemplars(module), changed=changed)
 
 
 def _is_open(exemplar: AnnotatedExemplar) -> bool:
@@ -190,10 +269,13 @@ def _is_open(exemplar: AnnotatedExemplar) -> bool:
     return not decided and DISCARDED not in exemplar.tags
 
 
-def as_labelled(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
+def as_labelled(item: StoredExemplar) -> AnnotatedExemplar:
     """The exemplar without what an earlier alignment derived; what the labeller gave stays."""
-    if exemplar.resolved_by == "unique":
-        return exemplar.model_copy(update={"spans": None, "template": None})
+    exemplar = item.exemplar
+    if exemplar.resolved_by in ("unique", "automatic"):
+        by_rule = item.details.get("implied", ())
+        implied = tuple(s for s in exemplar.implied if s not in by_rule)
+        return exemplar.model_copy(update={"spans": None, "template": None, "implied": implied})
     if exemplar.resolved_by == "template":
         return exemplar.model_copy(update={"spans": None})
     return exemplar
@@ -201,63 +283,141 @@ def as_labelled(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
 
 def alignment_record(item: StoredExemplar, result: Alignment) -> AlignmentRecord:
     """The store's record of one alignment. Given spans or templates that clash stay as given."""
+    labelled = as_labelled(item)
     keep = result.outcome != "resolved"
+    implied = labelled.implied if keep else (*labelled.implied, *result.implied)
     return AlignmentRecord(
         id=item.exemplar.id,
         expected_revision=item.revision,
         outcome=result.outcome,
         resolved_by=result.resolved_by,
         reason=result.reason,
-        spans=as_labelled(item.exemplar).spans if keep else result.spans,
-        template=as_labelled(item.exemplar).template if keep else result.template,
-        implied=item.exemplar.implied,
-        readings=tuple(
-            {
-                "template": r.template,
-                "score": round(r.score, 4),
-                "spans": [s.model_dump(mode="json") for s in r.spans],
-            }
-            for r in result.readings
-        ),
+        spans=labelled.spans if keep else result.spans,
+        template=labelled.template if keep else result.template,
+        implied=implied,
+        readings=tuple(_reading_json(r) for r in result.readings) if _is_asked(result) else (),
+        details=_details(result),
     )
 
 
-def report_of(schema: Schema, items: list[StoredExemplar], *, changed: int = 0) -> ResolveReport:
+def _is_asked(result: Alignment) -> bool:
+    return result.resolved_by in (None, "automatic")
+
+
+def _reading_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "template": reading.template,
+        "confidence": round(reading.confidence, 4),
+        "spans": [s.model_dump(mode="json") for s in reading.spans],
+    }
+
+
+def _details(result: Alignment) -> dict[str, Any]:
+    """What the Annotate page shows of each value, so that it needs to compute nothing."""
+    details: dict[str, Any] = {"implied": list(result.implied)} if result.implied else {}
+    if not _is_asked(result):
+        return details
+    details["kind"] = result.kind
+    details["complete"] = result.complete
+    details["arguments"] = [
+        {
+            "slot": a.slot,
+            "value": a.value,
+            "state": a.state,
+            "places": [
+                {"start": c.start, "end": c.end, "kind": c.kind, "score": round(c.score, 4)}
+                for c in a.candidates
+            ],
+        }
+        for a in result.arguments
+    ]
+    return details
+
+
+def report_of(schema: Schema, items: Iterable[StoredExemplar], *, changed: int = 0) -> ResolveReport:
     """The funnel of stored exemplars."""
-    exemplars = [i.exemplar for i in items]
-    resolved = [e for e in exemplars if e.outcome == "resolved"]
-    train = Counter(e.function for e in resolved if e.split == "train" and e.mode == "normal")
-    filled = {(e.function, s.slot) for e in resolved for s in e.spans or ()}
-    return ResolveReport(
-        module=schema.module,
-        total=len(items),
-        outcomes=dict(sorted(Counter(e.outcome or "new" for e in exemplars).items())),
-        resolved_by=dict(sorted(Counter(str(e.resolved_by) for e in resolved).items())),
-        reasons=dict(
-            Counter(_kind_of_reason(e) for e in exemplars if e.outcome != "resolved").most_common()
-        ),
-        thin_functions={f.name: train[f.name] for f in schema.functions if train[f.name] < 10},
-        empty_slots=tuple(
-            f"{f.name}.{s.name}"
-            for f in schema.functions
-            for s in f.slots
-            if (f.name, s.name) not in filled
-        ),
-        changed=changed,
-    )
+    funnel = _Funnel(schema)
+    funnel.add(items)
+    return funnel.report(changed=changed)
 
 
-def _kind_of_reason(exemplar: AnnotatedExemplar) -> str:
-    reason = exemplar.reason
-    for words, kind in (
-        ("usually implied", "a yes/no value that is implied"),
-        ("occurs", "a value occurs more than once"),
-        ("in the text", "a value isn't in the text"),
-        ("overlapping", "values overlap"),
-    ):
-        if words in reason:
-            return kind
-    return reason or "not aligned yet"
+class _Funnel:
+    """Counts exemplars as they come, so that memory stays flat."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._outcomes: Counter[str] = Counter()
+        self._resolved_by: Counter[str] = Counter()
+        self._train: Counter[str | None] = Counter()
+        self._filled: set[tuple[str | None, str]] = set()
+        self._classes: dict[str, _Class] = {}
+
+    def add(self, items: Iterable[StoredExemplar]) -> None:
+        """Count ``items``."""
+        for item in items:
+            exemplar = item.exemplar
+            self._outcomes[exemplar.outcome or "new"] += 1
+            trains = exemplar.split == "train" and exemplar.mode == "normal"
+            if exemplar.outcome == "resolved":
+                self._resolved_by[str(exemplar.resolved_by)] += 1
+                self._train[exemplar.function] += trains
+                self._filled |= {(exemplar.function, s.slot) for s in exemplar.spans or ()}
+                continue
+            lost = self._classes.setdefault(_kind_of_reason(item), _Class())
+            lost.exemplars += 1
+            lost.train[exemplar.function] += trains
+            lost.slots |= {
+                (exemplar.function, s) for s in exemplar.arguments if s not in exemplar.implied
+            }
+
+    def report(self, *, changed: int) -> ResolveReport:
+        """The funnel so far."""
+        functions = self._schema.functions
+        thin = {f.name: self._train[f.name] for f in functions if self._train[f.name] < ENOUGH}
+        empty = [
+            (f.name, s.name) for f in functions for s in f.slots
+            if (f.name, s.name) not in self._filled
+        ]  # fmt: skip
+        ordered = sorted(self._classes.items(), key=lambda c: (-c[1].exemplars, c[0]))
+        return ResolveReport(
+            module=self._schema.module,
+            total=sum(self._outcomes.values()),
+            outcomes=dict(sorted(self._outcomes.items())),
+            resolved_by=dict(sorted(self._resolved_by.items())),
+            reasons={kind: lost.exemplars for kind, lost in ordered},
+            costs=tuple(
+                Cost(
+                    kind,
+                    lost.exemplars,
+                    tuple(
+                        name for name, have in thin.items()
+                        if lost.train[name] and have + lost.train[name] >= ENOUGH
+                    ),
+                    tuple(f"{f}.{s}" for f, s in empty if (f, s) in lost.slots),
+                )
+                for kind, lost in ordered
+            ),
+            thin_functions=thin,
+            empty_slots=tuple(f"{f}.{s}" for f, s in empty),
+            changed=changed,
+        )  # fmt: skip
+
+
+@dataclass
+class _Class:
+    """What isn't resolved for one kind of reason."""
+
+    exemplars: int = 0
+    train: Counter[str | None] = field(default_factory=Counter)
+    slots: set[tuple[str | None, str]] = field(default_factory=set)
+
+
+def _kind_of_reason(item: StoredExemplar) -> str:
+    exemplar = item.exemplar
+    if DISCARDED in exemplar.tags:
+        return "discarded by a person"
+    kind = item.details.get("kind")
+    return str(kind) if kind else exemplar.reason or "not aligned yet"
 
 
 def unresolved(workspace: Workspace, module: str) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ def test_unclear_words_are_said(loaded: Workspace, words: str, message: str) -> 
 
 def test_implied_values_resolve(loaded: Workspace) -> None:
     seen = item(loaded, "u00")
-    states = annotate.argument_states(loaded.store.schema(MODULE), seen.exemplar)
+    states = annotate.argument_states(loaded.store.schema(MODULE), seen)
     assert [(s.slot, s.state) for s in states] == [
         ("destination", "found once"), ("passengers", "not in the text"),
     ]  # fmt: skip
