@@ -102,9 +102,7 @@ def _by_template(exemplar: AnnotatedExemplar, template: str) -> Judge:
     )
 
 
-def sgd_rows(
-    directory: Path, part: str, values: Values
-) -> dict[str, tuple[Schema, list[Row]]]:
+def sgd_rows(directory: Path, part: str, values: Values) -> dict[str, tuple[Schema, list[Row]]]:
     """The modules of one part."""
     return {
         name: (schema, [_row(turn, values) for turn in turns])
@@ -184,9 +182,7 @@ class Asked:
     judged: str
 
 
-def asked(
-    modules: Iterable[tuple[Schema, list[Row]]], reference: date | None
-) -> Iterator[Asked]:
+def asked(modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> Iterator[Asked]:
     """First readings that place all values, judged over the slots in question."""
     for schema, rows in modules:
         knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
@@ -299,7 +295,8 @@ def kinds(directory: Path) -> None:
 def scale(directory: Path | None) -> None:
     """Seconds and memory with the number of utterances, learning included."""
     if directory is not None:
-        schema, rows = max(sgd_rows(directory, "train", "canonical").values(), key=lambda m: len(m[1]))
+        modules = sgd_rows(directory, "train", "canonical").values()
+        schema, rows = max(modules, key=lambda m: len(m[1]))
         reference: date | None = REFERENCE
     else:
         schema, rows = max(sample_rows().values(), key=lambda m: len(m[1]))
@@ -319,7 +316,7 @@ def scale(directory: Path | None) -> None:
         large = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
-            f"{size:8,} utterances: {taken:6.1f} s (learning {learnt:4.1f}), {done / taken:7,.0f}/s; "
+            f"{size:8,} utterances: {taken:6.1f} s (learning {learnt:4.1f}), {done / taken:6,.0f}/s; "
             f"peak of {size // 4:,} beside 5,000: {large / small:.2f}"
         )
 

@@ -89,9 +89,7 @@ def _turn(id: str, turn: dict[str, Any], frame: dict[str, Any]) -> Turn:
     )
 
 
-def by_module(
-    directory: Path, part: str
-) -> dict[str, tuple[Schema, list[Turn]]]:
+def by_module(directory: Path, part: str) -> dict[str, tuple[Schema, list[Turn]]]:
     """Per service one module with one function that has all its slots, and its turns."""
     grouped: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns(directory, part):

@@ -50,8 +50,8 @@ class ArgumentPlaces:
 class Alignment:
     """What aligning one exemplar gave. ``spans`` and ``template`` are set when resolved.
 
-    ``readings`` are what an annotator chooses from, best first; ``unlocated`` names the slots with a
-    value that isn't in the text; ``implied`` those whose yes/no value was taken as implied here.
+    ``readings`` are what an annotator chooses from, best first; ``unlocated`` names the slots with
+    a value that isn't in the text; ``implied`` those whose yes/no value was taken as implied here.
     ``complete`` is False when there are more readings than are listed.
     """
 
@@ -148,7 +148,8 @@ class Aligner:
         if exemplar.template is not None and exemplar.template != template:
             return Alignment(
                 "invalid",
-                f"The given template {exemplar.template!r} isn't what the spans give, {template!r}.",
+                f"The given template {exemplar.template!r} isn't what the spans give, "
+                f"which is {template!r}.",
             )
         problem = contradiction(
             self.finder, Text(exemplar.utterance, self.language), ordered, function

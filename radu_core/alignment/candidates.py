@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from radu_core.alignment.folding import squeeze
+from radu_core.alignment.folding import squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
 from radu_core.alignment.names import by_initials, in_part, inflected, misspelt
 from radu_core.alignment.quantities import currency, time_unit
-from radu_core.alignment.text import Place, Text, Token, plain_words
+from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
 
 __all__ = ["Aliases", "Candidate", "CandidateKind", "Finder", "Found"]
@@ -24,8 +24,9 @@ CandidateKind = Literal[
 ]  # fmt: skip
 
 # How far a kind is trusted. On the train part of Schema-Guided Dialogue lone places of every kind
-# that occurs there were wrong in under 0.3 % of the cases, "loose" in 1 of 61 (benchmarks/alignment.py
-# --kinds); the others are by judgement. What is under SURE is asked about even as the only reading.
+# that occurs there were wrong in under 0.3 % of the cases, "loose" in 1 of 61 (benchmarks/
+# alignment.py --kinds); the others are by judgement. What is under SURE is asked about even as the
+# only reading.
 _SCORES: dict[CandidateKind, float] = {
     "exact": 1.0,
     "folded": 0.99,
@@ -48,9 +49,10 @@ _SCORES: dict[CandidateKind, float] = {
 }
 SURE = 0.9
 _ACRONYM_LENGTH = 3
-_HELPERS = frozenset(
-    "has have is are with allowed allow wants want needs need available include includes "
-    "options option offers offer do does should can".split()
+# Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
+_HELPERS = (
+    "has have is are with allowed allow wants want needs need available include includes options "
+    "option offers offer do does should can"
 )
 
 Aliases = dict[str, tuple[tuple[tuple[str, ...], float], ...]]
@@ -91,7 +93,7 @@ class Finder:
     """Finds the places of values in the utterances of one module.
 
     ``reference`` is the date that relative dates count from; ``aliases`` gives, for a squeezed
-    value, the words that stand for it in this module with their share; ``generic``, by slot, the
+    value, the words that stand for it in this module, with a score; ``generic``, by slot, the
     words of names that don't tell one from another ("restaurant").
     """
 
@@ -151,9 +153,9 @@ class Finder:
             (s, e): "exact" if utterance[s:e] == surface else "folded"
             for s, e in text.in_any_case(surface)
         }
-        if len(places) > 1 and surface.isupper() and len(surface) <= _ACRONYM_LENGTH:
-            exact = {p: kind for p, kind in places.items() if kind == "exact"}
-            places = exact or places
+        short = surface.isupper() and len(surface) <= _ACRONYM_LENGTH
+        if len(places) > 1 and short and "exact" in places.values():
+            places = {p: kind for p, kind in places.items() if kind == "exact"}
         if slot is not None and slot.recognizer is not None:
             for place in _expressions(utterance, surface, slot, self.schema):
                 places.setdefault(place, "expression")
@@ -161,7 +163,7 @@ class Finder:
 
     def _other_spellings(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         """A currency by another name; expressions of a list recognizer, loosely or inflected."""
-        unit = currency(squeeze(surface).text)
+        unit = currency(squeezed(surface))
         if unit is not None:
             return [_candidate(p, "expression") for p in text.units(unit)]
         recognizer = self.schema.recognizer(slot.recognizer) if slot else None
@@ -189,7 +191,7 @@ class Finder:
             or [
                 Candidate(*p, "misspelt", _SCORES["misspelt"] * likeness**0.5)
                 for p, likeness in misspelt(text, surface)
-                if squeeze(text.utterance[p[0] : p[1]]).text not in rivals
+                if squeezed(text.utterance[p[0] : p[1]]) not in rivals
             ]
         )
         return Found(tuple(found))
@@ -198,21 +200,23 @@ class Finder:
         return self.language.stop_words | self.generic.get(slot.name if slot else "", frozenset())
 
     def _alias(self, text: Text, surface: str) -> list[Candidate]:
-        known = self.aliases.get(squeeze(surface).text)
+        known = self.aliases.get(squeezed(surface))
         if not known:
             return []
         found: list[Candidate] = []
-        for words, share in known:
+        for words, score in known:
             for place in _sequences(text, words):
                 if all(place[1] <= c.start or place[0] >= c.end for c in found):
-                    found.append(Candidate(*place, "alias", _SCORES["alias"] + share / 10))
+                    found.append(Candidate(*place, "alias", score))
         return found
 
     # Booleans
 
     def _boolean(self, text: Text, form: Form, slot: Slot | None) -> Found:
         """Where the slot's own words stand, with what negates them when the value is false."""
-        words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
+        words = tuple(
+            w for w in plain_words(slot.name if slot else "") if w not in _HELPERS.split()
+        )
         if not words:
             return _NOWHERE
         stem = self.language.stem
@@ -224,7 +228,9 @@ class Finder:
                 continue
             no = self._negation(text, i)
             if bool(form.amount) == (no is None):
-                places.append((tokens[i if no is None else no].start, tokens[i + len(wanted) - 1].end))
+                places.append(
+                    (tokens[i if no is None else no].start, tokens[i + len(wanted) - 1].end)
+                )
         return _found(places, "boolean")
 
     def _negation(self, text: Text, before: int) -> int | None:
@@ -243,7 +249,9 @@ class Finder:
         """Cardinals outside dates and times, then ordinals, a whole length of time, an article."""
         alone = form.kind == "number"
         clock = text.taken_by_clock if any(n.value == form.amount for n in text.quantities) else ()
-        numbers, ordinals, in_clock = [], [], []
+        numbers: list[Place] = []
+        ordinals: list[Place] = []
+        in_clock: list[Candidate] = []
         for n in text.quantities:
             if n.value != form.amount or (form.unit and n.unit != form.unit):
                 continue
@@ -325,7 +333,9 @@ class Finder:
 
     def _date(self, text: Text, form: Form) -> Found:
         assert form.day is not None
-        sure, unknown, weak = [], [], []
+        sure: list[Place] = []
+        unknown: list[Place] = []
+        weak: list[Place] = []
         for e in text.dates:
             fits = e.fits(form.day, self.reference)
             if fits is False:
@@ -336,7 +346,7 @@ class Finder:
             return _found(sure, "date", others=_found(unknown, "undated").best)
         if unknown:
             return _found(unknown, "undated")
-        return Found(tuple(Candidate(*p, "undated", 0.7) for p in weak))
+        return Found(tuple(Candidate(p[0], p[1], "undated", 0.7) for p in weak))
 
     def _time(self, text: Text, form: Form) -> Found:
         sure = [(e.start, e.end) for e in text.times if form.amount in e.minutes and not e.weak]
@@ -380,7 +390,7 @@ def _labels(slot: Slot | None, schema: Schema) -> frozenset[str]:
         return frozenset()
     recognizer = schema.recognizer(slot.recognizer)
     labels = list(recognizer.labels) if isinstance(recognizer, ListRecognizer) else []
-    return frozenset(squeeze(str(v)).text for v in (*slot.possible_values, *labels))
+    return frozenset(squeezed(str(v)) for v in (*slot.possible_values, *labels))
 
 
 def _sequences(text: Text, words: tuple[str, ...]) -> Iterator[Place]:
@@ -397,7 +407,9 @@ def _stems(text: str, language: Language) -> frozenset[str]:
 
 
 def _unit_of(slot: Slot | None) -> int | None:
-    units = [u for w in plain_words(slot.name if slot else "") if len(w) > 2 and (u := time_unit(w))]
+    units = [
+        u for w in plain_words(slot.name if slot else "") if len(w) > 2 and (u := time_unit(w))
+    ]
     return units[0] if len(units) == 1 else None
 
 

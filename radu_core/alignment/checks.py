@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from radu_core.alignment.candidates import Finder
-from radu_core.alignment.folding import grapheme_end, squeeze
+from radu_core.alignment.folding import grapheme_end, squeezed
 from radu_core.alignment.forms import form_of
 from radu_core.alignment.text import Text
 from radu_core.exemplars import Span
@@ -14,13 +14,11 @@ from radu_core.schema import Function
 __all__ = ["contradiction"]
 
 
-def contradiction(
-    finder: Finder, text: Text, spans: Sequence[Span], function: Function
-) -> str:
+def contradiction(finder: Finder, text: Text, spans: Sequence[Span], function: Function) -> str:
     """What a span's text says against its value, or "".
 
-    A span may stand on anything that isn't plainly something else: another argument's value, another
-    number, or a date or time that can't be the one given.
+    A span may stand on anything that isn't plainly something else: another argument's value,
+    another number, or a date or time that can't be the one given.
     """
     for span in spans:
         surface = text.utterance[span.start : span.end]
@@ -35,17 +33,17 @@ def contradiction(
             )
         meant = _meant(finder, span, surface, function)
         if meant:
-            return f"The span of {span.slot}={span.value!r} stands on {surface!r}, which is {meant}."
+            return (
+                f"The span of {span.slot}={span.value!r} stands on {surface!r}, which is {meant}."
+            )
     return ""
 
 
 def _other_value(surface: str, span: Span, spans: Sequence[Span]) -> str | None:
-    here = squeeze(surface).text
-    if not here or here == squeeze(str(span.value)).text:
+    here = squeezed(surface)
+    if not here or here == squeezed(str(span.value)):
         return None
-    return next(
-        (s.slot for s in spans if s is not span and squeeze(str(s.value)).text == here), None
-    )
+    return next((s.slot for s in spans if s is not span and squeezed(str(s.value)) == here), None)
 
 
 def _meant(finder: Finder, span: Span, surface: str, function: Function) -> str:

@@ -9,7 +9,7 @@ part (docs/decisions/007); for other languages dateparser looks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -28,14 +28,17 @@ _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _WEEKDAY = {
     **{name: number for number, name in enumerate(_DAYS.split())},
     **{name[:3]: number for number, name in enumerate(_DAYS.split())},
-    **{"tues": 1, "thur": 3, "thurs": 3},
+    "tues": 1,
+    "thur": 3,
+    "thurs": 3,
 }
-_ORDINAL_WORDS = (
+_ORDINALS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty-first "
     "twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth twenty-seventh "
     "twenty-eighth twenty-ninth thirtieth thirty-first"
-).split()
+)
+_ORDINAL_WORDS = _ORDINALS.split()
 _DAY_WORD = {word: number for number, word in enumerate(_ORDINAL_WORDS, 1)}
 _COUNT = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 _HOLIDAYS = {
@@ -50,15 +53,17 @@ _HOLIDAYS = {
 }
 
 
-def _either(words: object) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))  # type: ignore[call-overload]
+def _either(words: Iterable[str]) -> str:
+    """A regular expression for any of ``words``, longest first."""
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
 _SHORT_M = [m for m in _MONTH if len(m) <= 4 and m != "may"]
-_M = rf"(?:(?:{_either(_MONTH)})\b(?!\.)|(?:{_either(_SHORT_M)})\b\.?|(?:{_either(_MONTHS.split())})\b)"
+_M = rf"(?:(?:{_either(_MONTHS.split())})\b|(?:{_either(_SHORT_M)})\b\.?)"
 _W = rf"(?:(?:{_either(_DAYS.split())})\b|(?:{_either(w for w in _WEEKDAY if len(w) < 6)})\b\.?)"
 _FULL_DAY = rf"(?:{_either(_DAYS.split())})"
-_ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{_either(w.replace('-', ' ') for w in _ORDINAL_WORDS)}|{_either(_ORDINAL_WORDS)})\b"
+_SPACED = [w.replace("-", " ") for w in _ORDINAL_WORDS]
+_ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{_either({*_ORDINAL_WORDS, *_SPACED})})\b"
 _NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
 _YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
 _PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
@@ -70,9 +75,10 @@ _Reading = Callable[[re.Match[str]], "DateExpression"]
 class DateExpression:
     """A date in a text: what is said of it, each part None if it isn't said.
 
-    ``relative`` is one of "day+N" (N days from the reference), "coming" (with
-    ``weekday``: within seven days), "next" (that, or the one in the week after), "week+N" (a day of
-    the Nth week from the reference's), "month+N", "weekend+N". ``weak`` marks what may be no date at all ("may", "the second").
+    ``relative`` is one of "day+N" (N days from the reference), "coming" (with ``weekday``: within
+    seven days), "next" (that, or the one in the week after), "week+N" (a day of the Nth week from
+    the reference's), "month+N", "weekend+N". ``weak`` marks what may be no date at all ("the
+    second", "next week").
     """
 
     start: int
@@ -99,7 +105,9 @@ class DateExpression:
         """Whether both say the same: "March 8th" and "the 8th of March"."""
         parts = ("year", "month", "day", "weekday", "relative")
         mine, theirs = ([getattr(e, p) for p in parts] for e in (self, other))
-        same = [a == b for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]
+        same = [
+            a == b for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None
+        ]
         return bool(same) and all(same)
 
     def _says(self, value: date) -> bool:

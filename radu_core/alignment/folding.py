@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Folded", "fold", "grapheme_end", "is_boundary", "squeeze"]
+__all__ = ["Folded", "fold", "grapheme_end", "is_boundary", "squeeze", "squeezed"]
 
 # Scripts written without spaces: any position between two characters may end a word there.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
@@ -62,7 +62,17 @@ def squeeze(text: str) -> Folded:
 
     "Mad Max: Fury-Road" and "mad max fury road" squeeze to the same text.
     """
+    if text.isascii() and "&" not in text:
+        kept = [i for i, c in enumerate(text) if c.isalnum()]
+        return Folded("".join(text[i] for i in kept).lower(), (*kept, len(text)))
     return _folded(text, _squeeze_one)
+
+
+def squeezed(text: str) -> str:
+    """The text of ``squeeze``, without the places."""
+    if text.isascii() and "&" not in text:
+        return text.lower() if text.isalnum() else "".join(filter(str.isalnum, text.lower()))
+    return "".join(map(_squeeze_one, text))
 
 
 def _folded(text: str, one: Callable[[str], str]) -> Folded:

@@ -46,11 +46,11 @@ _SNOWBALL = {
     "tr": "turkish",
 }
 _STOP = {
-    "en": "a about all also an and any anything are as at be been but by can could do does for from "
-    "get had has have he her him his how i if in into is it its just like looking make me my near "
-    "need no not of off on one or our out please she should so some something that the their them "
-    "then there they this those to up us want was we were what when where which who will with would "
-    "yes you your yeah okay ok thanks thank hello hi sure fine great good",
+    "en": "a about all also an and any anything are as at be been but by can could do does for "
+    "from get had has have he her him his how i if in into is it its just like looking make me my "
+    "near need no not of off on one or our out please she should so some something that the their "
+    "them then there they this those to up us want was we were what when where which who will "
+    "with would yes you your yeah okay ok thanks thank hello hi sure fine great good",
 }
 _NEGATIONS = {
     "en": "no not without don't doesn't isn't aren't won't never non dont doesnt isnt arent wont "

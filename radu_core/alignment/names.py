@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from radu_core.alignment.folding import squeeze
+from radu_core.alignment.folding import squeezed
 from radu_core.alignment.text import Place, Text, Token, plain_words
 
 __all__ = ["by_initials", "in_part", "inflected", "misspelt", "nearest_words"]
@@ -86,13 +86,12 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     return sorted((place, share) for place, share in found.items() if share == best)
 
 
-def _runs(
-    text: Text, words: Sequence[str]
-) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:
-    """Runs of tokens that are words of the name in its order, some left out; words cut short too."""
+def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:
+    """Runs of tokens that are words of the name in its order, some left out or cut short."""
     tokens = text.tokens
     for i in range(len(tokens)):
-        j, n, run = 0, i, []
+        j, n = 0, i
+        run: list[str] = []
         while n < len(tokens):
             hit = next((k for k in range(j, len(words)) if _same(tokens[n].word, words[k])), None)
             if hit is None or (run and not _joined(text, tokens[n - 1], tokens[n])):
@@ -110,14 +109,14 @@ def _same(said: str, word: str) -> bool:
 def _goes_on(text: Text, window: Sequence[Token]) -> bool:
     """Whether another capitalised word follows at once: then it is part of another name."""
     rest = text.utterance[window[-1].end :]
-    follows = rest[:1] == " " and rest[1:2].isupper() and not rest[1:3] in ("I ", "I'")
+    follows = rest[:1] == " " and rest[1:2].isupper() and rest[1:3] not in ("I ", "I'")
     return follows and text.utterance[window[0].start].isupper()
 
 
 def _with_possessive(text: Text, place: Place, value: str) -> Place:
     """The place with the 's behind it, where the name is written with one: "Mendoza's"."""
     longer = text.utterance[place[0] : place[1] + 2]
-    if longer[-2:].lower() in ("'s", "’s") and squeeze(longer).text in squeeze(value).text:
+    if longer[-2:].lower() in ("'s", "’s") and squeezed(longer) in squeezed(value):
         return place[0], place[1] + 2
     return place
 
@@ -130,7 +129,7 @@ def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
 
 
 def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
-    """Where the initials of a name of several words stand: "SD" for ``San Diego``, "D.C."; with each
+    """Where the initials of a name of several words stand: "SD" for ``San Diego``; with each
     whether they are capitals. Small letters that are a word of their own ("us") don't count.
     """
     words = _words(value)

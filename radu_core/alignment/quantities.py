@@ -88,7 +88,9 @@ _WHOLE = re.compile(
     r"(?P<half> and a half)?",
     re.IGNORECASE,
 )
-_UNIT_WORD = re.compile(r"[\s-]?(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b")
+_UNIT_WORD = re.compile(
+    r"[\s-]?(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b"
+)
 
 
 @dataclass(frozen=True)
@@ -223,16 +225,12 @@ def find_durations(text: str, numbers: Sequence[Number]) -> list[Duration]:
     for number in numbers:
         unit = _UNIT_WORD.match(text.lower(), number.end)
         if unit and not number.ordinal:
-            pieces.append(
-                Duration(number.start, unit.end(), number.value * _UNITS[unit["unit"]])
-            )
+            pieces.append(Duration(number.start, unit.end(), number.value * _UNITS[unit["unit"]]))
     for match in _HALF.finditer(text):
         pieces.append(Duration(match.start(), match.end(), _UNITS[match[1].lower()] / 2))
     for match in _WHOLE.finditer(text):
         seconds = _UNITS[match["unit"].lower()]
-        pieces.append(
-            Duration(match.start(), match.end(), seconds * (1.5 if match["half"] else 1))
-        )
+        pieces.append(Duration(match.start(), match.end(), seconds * (1.5 if match["half"] else 1)))
     pieces.sort(key=lambda d: (d.start, -d.end))
     return _joined(text, pieces)
 

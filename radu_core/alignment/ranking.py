@@ -172,7 +172,9 @@ def guess(
             found[place] = max(score, found.get(place, score))
     if not found:
         return []
-    ranked = sorted(zip(found, _shares(list(found.values())), strict=True), key=lambda g: (-g[1], g[0]))
+    ranked = sorted(
+        zip(found, _shares(list(found.values())), strict=True), key=lambda g: (-g[1], g[0])
+    )
     return ranked[:most]
 
 

@@ -57,15 +57,14 @@ def enumerate_readings(utterance: str, placements: Sequence[Placement]) -> Readi
     """Place every value so that no two overlap. Readings with equal templates are one reading.
 
     Depth-first over the values with the fewest places first, equal values of a slot in order of
-    appearance only. Bounded at 32 readings and 5,000 steps, so that an adversarial utterance answers
-    at once with ``complete=False``. Where the best places of all values clash, the others are tried.
+    appearance only. Bounded at 32 readings and 5,000 steps, so that an adversarial utterance
+    answers at once with ``complete=False``. Where the best places of all values clash, the others
+    are tried.
     """
     found = _enumerate(utterance, placements, [p.found.best for p in placements])
     if found.readings or not found.complete or not any(p.found.others for p in placements):
         return found
-    return _enumerate(
-        utterance, placements, [(*p.found.best, *p.found.others) for p in placements]
-    )
+    return _enumerate(utterance, placements, [(*p.found.best, *p.found.others) for p in placements])
 
 
 def _enumerate(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from radu_core.alignment.dates import DateExpression, find_dates
-from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze
+from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze, squeezed
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
 from radu_core.alignment.times import TimeExpression, find_times
@@ -52,7 +52,7 @@ class Text:
         for match in _WORD.finditer(self.utterance):
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
-            found.append(Token(start, end, squeeze(self.utterance[start:end]).text))
+            found.append(Token(start, end, squeezed(self.utterance[start:end])))
         return tuple(found)
 
     @cached_property
@@ -97,7 +97,9 @@ class Text:
                 else (number.end, number.whole_end)
             )
             said = self.utterance[start:end]
-            found.append((start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip())))
+            found.append(
+                (start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip()))
+            )
         return found
 
     def whole(self, first: int, last: int) -> Place:
@@ -122,7 +124,7 @@ class Text:
 
     def loosely(self, surface: str) -> list[Place]:
         """Where the letters and digits of ``surface`` stand, whatever stands between them."""
-        needle = squeeze(surface).text
+        needle = squeezed(surface)
         if len(needle) < 2:
             return []
         ends = ((s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle))
@@ -146,7 +148,7 @@ def plain_words(text: str) -> tuple[str, ...]:
     """The words of ``text``, squeezed; "check_in" and "numberOfDays" are several."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-]", " ", text)
     words = (m.group() for m in _WORD.finditer(spaced))
-    return tuple(w for word in words if (w := squeeze(word[: len(word) - _possessive(word)]).text))
+    return tuple(w for word in words if (w := squeezed(word[: len(word) - _possessive(word)])))
 
 
 def _possessive(word: str) -> int:

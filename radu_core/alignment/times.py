@@ -10,15 +10,13 @@ from radu_core.alignment.language import Language
 __all__ = ["TimeExpression", "find_times"]
 
 _DAY = 24 * 60
-_HOURS = {
-    word: number
-    for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), 1
-    )
-}
+_HOUR_WORDS = "one two three four five six seven eight nine ten eleven twelve"
+_HOURS = {word: number for number, word in enumerate(_HOUR_WORDS.split(), 1)}
 _MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20}
 _H = r"(?:2[0-4]|[01]?\d|" + "|".join(sorted(_HOURS, key=len, reverse=True)) + r")"
-_PART = r"(?:in the (?:early |late )?(?P<part>morning|afternoon|evening|night)|at (?P<at>night|noon))"
+_PART = (
+    r"(?:in the (?:early |late )?(?P<part>morning|afternoon|evening|night)|at (?P<at>night|noon))"
+)
 _BEFORE = r"(?:\b(?P<before>morning|afternoon|evening|night)(?:\sat)?\s)"
 _HALF_DAY = r"(?:\s?(?P<half>[ap])(?:m\b|\.\s?m\b\.?))"
 _CLOCK = r"(?:\s?o[\"'’`]?\s?clock\b)"

@@ -34,8 +34,8 @@ class StoredExemplar:
     """An exemplar with its place in history. ``readings`` are JSON objects, best first.
 
     ``details`` is what alignment found: ``arguments`` (each value's state and places), ``implied``
-    (slots taken as implied by rule), ``kind`` of reason, ``complete``; empty where it had nothing to
-    say. ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
+    (slots taken as implied by rule), ``kind`` of reason, ``complete``; empty where it had nothing
+    to say. ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
     """
 
     exemplar: AnnotatedExemplar

@@ -220,7 +220,9 @@ class Store:
         while True:
             query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id > last)
             with reading(self._engine) as connection:
-                rows = connection.execute(query.order_by(exemplars.c.id).limit(size)).mappings().all()
+                rows = (
+                    connection.execute(query.order_by(exemplars.c.id).limit(size)).mappings().all()
+                )
             if not rows:
                 return
             last = rows[-1]["id"]

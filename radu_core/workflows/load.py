@@ -183,8 +183,8 @@ def resolve(
 
     First a sample teaches what the module knows (words around slots, other names of values), then
     all are aligned, a thousand at a time. Where the module accepts automatically
-    (``set_acceptance``), readings that are likely enough resolve; turning it off and resolving again
-    takes all of those back.
+    (``set_acceptance``), readings that are likely enough resolve; turning it off and resolving
+    again takes all of those back.
     """
     store = workspace.store
     schema = store.schema(module)
@@ -225,9 +225,7 @@ def acceptance(workspace: Workspace, module: str) -> float | None:
     return None if found is None else float(found)
 
 
-def set_acceptance(
-    workspace: Workspace, module: str, threshold: float | None, *, who: str
-) -> None:
+def set_acceptance(workspace: Workspace, module: str, threshold: float | None, *, who: str) -> None:
     """Opt in to accepting readings from a confidence of ``threshold`` on, or out of it with None.
 
     Takes effect, both ways, when the module is resolved next.
@@ -334,7 +332,9 @@ def _details(result: Alignment) -> dict[str, Any]:
     return details
 
 
-def report_of(schema: Schema, items: Iterable[StoredExemplar], *, changed: int = 0) -> ResolveReport:
+def report_of(
+    schema: Schema, items: Iterable[StoredExemplar], *, changed: int = 0
+) -> ResolveReport:
     """The funnel of stored exemplars."""
     funnel = _Funnel(schema)
     funnel.add(items)
