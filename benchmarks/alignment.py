@@ -316,8 +316,8 @@ def scale(directory: Path | None) -> None:
         large = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
-            f"{size:8,} utterances: {taken:6.1f} s (learning {learnt:4.1f}), {done / taken:6,.0f}/s; "
-            f"peak of {size // 4:,} beside 5,000: {large / small:.2f}"
+            f"{size:7,}: {taken:5.1f} s ({learnt:3.1f} of learning), {done / taken:,.0f}/s; "
+            f"at most {small / 1e6:.2f} MB for 5,000, {large / 1e6:.2f} MB for {size // 4:,}"
         )
 
 

@@ -166,21 +166,12 @@ def outcome(here: Page) -> None:
     columns[0].metric("utterances", f"{funnel.total:,}")
     for column, (name, count) in zip(columns[1:], funnel.outcomes.items(), strict=False):
         column.metric(name, f"{count:,}")
-    if st.button("Resolve again", help="After the schema changed. Decisions of people stay."):
-        jobs.start(
-            ("resolve", here.module),
-            "Placing values",
-            lambda p: load.resolve(here.workspace, here.module, who=here.who, progress=p),
-        )
+    _acceptance(here)
     if jobs.show(("resolve", here.module)):
         jobs.forget(("resolve", here.module))
         st.rerun()
-    if funnel.reasons:
-        st.dataframe(
-            pd.DataFrame(list(funnel.reasons.items()), columns=["why not", "utterances"]),
-            hide_index=True,
-            width="content",
-        )
+    if funnel.costs:
+        _costs(funnel)
     for name, count in funnel.thin_functions.items():
         st.warning(f"{name} has only {count} resolved training exemplars; 10 are a start.")
     if funnel.empty_slots:
@@ -190,6 +181,46 @@ def outcome(here: Page) -> None:
         name = f"{here.module}-unresolved.csv"
         show.rows(left, name=name, key="unresolved", label="unresolved utterances")
         link("annotate", "Annotate them")
+
+
+def _acceptance(here: Page) -> None:
+    """Resolve again, and from which confidence the module decides by itself."""
+    now = load.acceptance(here.workspace, here.module)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.selectbox(
+            "Accept likely readings by itself",
+            [None, 0.99, 0.95, 0.9, 0.8],
+            index=[None, 0.99, 0.95, 0.9, 0.8].index(now) if now in (0.99, 0.95, 0.9, 0.8) else 0,
+            format_func=lambda c: "never: ask" if c is None else f"from {c:.0%} on",
+            width=260,
+            help="Readings at least so likely resolve without a person; they are counted as "
+            "'automatic', and choosing 'never' takes all of them back.",
+        )
+        if st.button("Resolve again", help="After a change of the schema, or of what is accepted. "
+                     "Decisions of people stay."):  # fmt: skip
+            if wanted != now:
+                load.set_acceptance(here.workspace, here.module, wanted, who=here.who)
+            jobs.start(
+                ("resolve", here.module),
+                "Placing values",
+                lambda p: load.resolve(here.workspace, here.module, who=here.who, progress=p),
+            )
+
+
+def _costs(funnel: load.ResolveReport) -> None:
+    """Why utterances aren't resolved, and which functions and slots lack them."""
+    rows = [
+        {
+            "why not": c.reason,
+            "utterances": c.exemplars,
+            f"functions kept under {load.ENOUGH}": ", ".join(c.functions),
+            "slots kept empty": ", ".join(c.slots),
+        }
+        for c in funnel.costs
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
+    st.caption(f"Resolved by: {by}")
 
 
 def export(here: Page) -> None:

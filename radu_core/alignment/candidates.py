@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
 from radu_core.alignment.names import by_initials, in_part, inflected, misspelt
@@ -50,10 +50,11 @@ _SCORES: dict[CandidateKind, float] = {
 SURE = 0.9
 _ACRONYM_LENGTH = 3
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
-_HELPERS = (
+_HELPING = (
     "has have is are with allowed allow wants want needs need available include includes options "
     "option offers offer do does should can"
 )
+_HELPERS = frozenset(_HELPING.split())
 
 Aliases = dict[str, tuple[tuple[tuple[str, ...], float], ...]]
 
@@ -136,7 +137,7 @@ class Finder:
 
     def _text(self, text: Text, form: Form, slot: Slot | None) -> Found:
         best = self._as_written(text, form.surface, slot)
-        if best:
+        if best or not can_squeeze(form.surface):
             return Found(tuple(best))
         near = [_candidate(p, "loose") for p in text.loosely(form.surface)]
         near = near or [_candidate(p, "inflected") for p in inflected(text, form.surface)]
@@ -214,9 +215,7 @@ class Finder:
 
     def _boolean(self, text: Text, form: Form, slot: Slot | None) -> Found:
         """Where the slot's own words stand, with what negates them when the value is false."""
-        words = tuple(
-            w for w in plain_words(slot.name if slot else "") if w not in _HELPERS.split()
-        )
+        words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
         if not words:
             return _NOWHERE
         stem = self.language.stem

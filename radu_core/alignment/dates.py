@@ -320,7 +320,8 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
 
 @lru_cache(maxsize=1024)
 def _by_library(text: str, code: str) -> list[DateExpression]:
-    """What dateparser finds; it computes from today, so only the full dates are trusted."""
+    """What dateparser finds in ``text``: full dates only, as it counts "tomorrow" from today."""
+    from dateparser import parse
     from dateparser.search import search_dates
 
     settings = {"REQUIRE_PARTS": ["day", "month"], "PREFER_DATES_FROM": "future"}
@@ -333,11 +334,13 @@ def _by_library(text: str, code: str) -> list[DateExpression]:
         start = text.find(surface, at)
         if start < 0:
             continue
-        at = start + len(surface)
-        said = str(moment.year) in surface
-        found.append(
-            DateExpression(
-                start, at, year=moment.year if said else None, month=moment.month, day=moment.day
-            )
-        )
+        at = end = start + len(surface)
+        rest = surface
+        while " " in rest:  # it takes prepositions along
+            rest = rest.partition(" ")[2].lstrip()
+            if parse(rest, languages=[code], settings=settings) != moment:
+                break
+            start = end - len(rest)
+        year = moment.year if str(moment.year) in surface else None
+        found.append(DateExpression(start, end, year=year, month=moment.month, day=moment.day))
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Folded", "fold", "grapheme_end", "is_boundary", "squeeze", "squeezed"]
+__all__ = ["Folded", "can_squeeze", "fold", "grapheme_end", "is_boundary", "squeeze", "squeezed"]
 
 # Scripts written without spaces: any position between two characters may end a word there.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
@@ -66,6 +66,11 @@ def squeeze(text: str) -> Folded:
         kept = [i for i, c in enumerate(text) if c.isalnum()]
         return Folded("".join(text[i] for i in kept).lower(), (*kept, len(text)))
     return _folded(text, _squeeze_one)
+
+
+def can_squeeze(text: str) -> bool:
+    """Whether squeezing leaves nothing out that tells: no sign or emoji, only punctuation."""
+    return text.isascii() or not any(unicodedata.category(c)[0] == "S" for c in text)
 
 
 def squeezed(text: str) -> str:

@@ -29,7 +29,7 @@ __all__ = ["SAMPLE", "learn"]
 SAMPLE = 20_000  # exemplars learnt from at most, so that memory stays flat
 _LEAST_SEEN = 3
 _LEAST_SHARE = 0.9
-_GENERIC = 3  # a word in the names of so many different values tells none of them apart
+_GENERIC = 3  # a word of so many values, or so often outside slots, tells no value by itself
 
 
 def learn(
@@ -38,11 +38,8 @@ def learn(
     """What the first ``SAMPLE`` exemplars teach; spans and templates that are given count too."""
     aligner = Aligner(schema, reference=reference)
     seen = [_look(aligner, e) for e in islice(exemplars, SAMPLE)]
-    return Knowledge(
-        context=ContextModel(s.template for s in seen if s.template),
-        aliases=_aliases(seen, aligner.language),
-        generic=_generic(seen),
-    )
+    context = ContextModel(s.template for s in seen if s.template)
+    return Knowledge(context, _aliases(seen, aligner.language), _generic(seen, context))
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,8 @@ def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]
                 yield squeezed(span.value), words
 
 
-def _generic(seen: Sequence[_Seen]) -> dict[str, frozenset[str]]:
+def _generic(seen: Sequence[_Seen], context: ContextModel) -> dict[str, frozenset[str]]:
+    """By slot, the words of several of its values, and those that stand outside slots as often."""
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in seen:
         for slot, value in one.names:
@@ -125,7 +123,7 @@ def _generic(seen: Sequence[_Seen]) -> dict[str, frozenset[str]]:
                 names[slot, word].add(value)
     found: dict[str, set[str]] = defaultdict(set)
     for (slot, word), values in names.items():
-        if len(values) >= _GENERIC:
+        if max(len(values), context.literal[word]) >= _GENERIC:
             found[slot].add(word)
     return {slot: frozenset(words) for slot, words in sorted(found.items())}
 

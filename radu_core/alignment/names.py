@@ -122,10 +122,10 @@ def _with_possessive(text: Text, place: Place, value: str) -> Place:
 
 
 def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
-    """Whether a name's part is written as a name, in an utterance that minds capitals at all."""
+    """Whether a name's part is written as a name. Where nothing is, several words may be small."""
     said = text.utterance[window[0].start : window[-1].end]
     minds = any(c.isupper() for c in text.utterance[1:].replace("I", ""))
-    return not (value[0].isupper() and minds and said.islower())
+    return not (value[0].isupper() and said.islower() and (minds or len(window) == 1))
 
 
 def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:

@@ -133,7 +133,7 @@ def calibrated(kind: RankedKind, shares: Sequence[float], *, complete: bool = Tr
     best = min(max(shares[0], 1e-4), 1 - 1e-4)
     first = 1 / (1 + math.exp(-intercept - slope * math.log(best / (1 - best))))
     others = sum(shares[1:])
-    rest = [(1 - first) * share / max(others, 1 - best) for share in shares[1:]]
+    rest = [(1 - first) * share / others if others else 0.0 for share in shares[1:]]
     return [p * (1.0 if complete else 0.5) for p in (first, *rest)]
 
 

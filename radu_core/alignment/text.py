@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from radu_core.alignment.dates import DateExpression, find_dates
 from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze, squeezed
@@ -16,6 +17,7 @@ from radu_core.alignment.times import TimeExpression, find_times
 __all__ = ["Place", "Text", "Token", "plain_words"]
 
 Place = tuple[int, int]
+_Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpression)
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
 
 
@@ -53,24 +55,24 @@ class Text:
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
             found.append(Token(start, end, squeezed(self.utterance[start:end])))
-        return tuple(found)
+        return tuple(self._unbroken(found))
 
     @cached_property
     def quantities(self) -> Sequence[Number]:
         """Numbers, with their currency."""
-        return find_quantities(self.utterance, self.language)
+        return self._unbroken(find_quantities(self.utterance, self.language))
 
     @cached_property
     def dates(self) -> Sequence[DateExpression]:
         """Dates."""
-        return find_dates(self.utterance, self.language)
+        return self._unbroken(find_dates(self.utterance, self.language))
 
     @cached_property
     def times(self) -> Sequence[TimeExpression]:
         """Times of day, without those inside a date."""
         return [
             t
-            for t in find_times(self.utterance, self.language)
+            for t in self._unbroken(find_times(self.utterance, self.language))
             if not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
         ]
 
@@ -129,6 +131,11 @@ class Text:
             return []
         ends = ((s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle))
         return self._bounded(list(ends))
+
+    def _unbroken(self, found: Sequence[_Expression]) -> list[_Expression]:
+        """Those that cut no word and no character in two."""
+        text = self.utterance
+        return [e for e in found if is_boundary(text, e.start) and is_boundary(text, e.end)]
 
     def _bounded(self, places: list[Place]) -> list[Place]:
         text = self.utterance

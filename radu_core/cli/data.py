@@ -111,6 +111,13 @@ def resolve(
     report: Annotated[
         Path | None, typer.Option(help="Write what isn't resolved, with reasons, as JSONL.")
     ] = None,
+    accept_from: Annotated[
+        float | None,
+        typer.Option(help="From now on accept readings that are so likely (0.5 to 1) by itself."),
+    ] = None,
+    accept_none: Annotated[
+        bool, typer.Option("--accept-none", help="Stop that, and take back all it accepted.")
+    ] = False,
 ) -> Answer:
     """Find the values' places in the utterances; ask nobody, guess nothing."""
     import json
@@ -118,6 +125,10 @@ def resolve(
     from radu_core.files import write_text
 
     space = workspace()
+    if accept_none and accept_from is not None:
+        raise InputError("--accept-from and --accept-none contradict each other", remedy="Say one.")
+    if accept_none or accept_from is not None:
+        load.set_acceptance(space, module, accept_from, who=who())
     with progress_bar() as progress:
         funnel = load.resolve(space, module, who=who(), progress=progress)
     lines: list[Any] = [
@@ -125,9 +136,13 @@ def resolve(
               list(funnel.outcomes.items())),
         table("Resolved by", ["how", "exemplars"], list(funnel.resolved_by.items())),
     ]  # fmt: skip
-    if funnel.reasons:
-        lines.append(table("Not resolved, because", ["reason", "exemplars"],
-                           list(funnel.reasons.items())))  # fmt: skip
+    if funnel.costs:
+        rows = [
+            (c.reason, c.exemplars, ", ".join(c.functions) or "-", ", ".join(c.slots) or "-")
+            for c in funnel.costs
+        ]
+        columns = ["reason", "exemplars", f"functions kept under {load.ENOUGH}", "slots kept empty"]
+        lines.append(table("Not resolved, and what it costs", columns, rows))
     for name, count in funnel.thin_functions.items():
         lines.append(f"warning: {name} has only {count} resolved training exemplars.")
     for name in funnel.empty_slots:

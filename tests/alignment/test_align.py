@@ -1,17 +1,21 @@
-"""Alignment: what is resolved, what is asked, and why."""
+"""Alignment: outcomes, what is given is checked, properties, bounds."""
 
 from __future__ import annotations
 
+import random
+import time
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radu_core.alignment import ContextModel, align
-from radu_core.alignment.folding import fold
-from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.alignment import Aligner, ContextModel, Knowledge, align
+from radu_core.alignment.folding import fold, is_boundary, squeezed
+from radu_core.alignment.readings import MOST_READINGS
+from radu_core.exemplars import AnnotatedExemplar, Span, parse_template
 from radu_core.schema import Schema, parse_schema
 
 Make = Callable[..., AnnotatedExemplar]
@@ -24,77 +28,77 @@ def test_one_reading_is_resolved(schema: Schema, make_exemplar: Make) -> None:
     assert result.spans == (Span(slot="destination", start=7, end=11, value="Oslo"),)
 
 
-def test_a_value_that_occurs_twice_is_asked_about(schema: Schema, make_exemplar: Make) -> None:
+def test_a_value_that_occurs_twice_has_a_reading_for_each_place(
+    schema: Schema, make_exemplar: Make
+) -> None:
     arguments = {"origin": "Oslo", "destination": "Rome"}
     result = align(schema, make_exemplar("from Oslo, dear Oslo, to Rome", arguments=arguments))
-    assert result.outcome == "ambiguous"
-    assert result.reason == "'Oslo' occurs twice, for origin."
+    assert (result.outcome, result.kind) == ("ambiguous", "a value occurs more than once")
+    assert [(a.slot, a.state) for a in result.arguments] == [
+        ("origin", "repeated"), ("destination", "placed"),
+    ]  # fmt: skip
     assert {r.template for r in result.readings} == {
         "from <origin>, dear Oslo, to <destination>",
         "from Oslo, dear <origin>, to <destination>",
     }
 
 
-def test_two_slots_with_one_value_have_two_readings(schema: Schema, make_exemplar: Make) -> None:
-    arguments = {"origin": "Oslo", "destination": "Oslo"}
-    result = align(schema, make_exemplar("Oslo to Oslo", arguments=arguments))
-    assert {r.template for r in result.readings} == {
-        "<origin> to <destination>",
-        "<destination> to <origin>",
-    }
-
-
 def test_resolved_templates_rank_the_readings(schema: Schema, make_exemplar: Make) -> None:
     arguments = {"origin": "Oslo", "destination": "Oslo"}
     context = ContextModel(["<origin> to <destination> please", "from <origin> to <destination>"])
-    result = align(schema, make_exemplar("Oslo to Oslo", arguments=arguments), context=context)
+    row = make_exemplar("Oslo to Oslo", arguments=arguments)
+    result = align(schema, row, knowledge=Knowledge(context))
     assert result.outcome == "ambiguous"
     assert result.readings[0].template == "<origin> to <destination>"
+    first, second = (r.confidence for r in result.readings)
+    assert 0.5 < first < 1
+    assert first + second == pytest.approx(1)
 
 
-def test_nested_values_have_one_reading(schema: Schema, make_exemplar: Make) -> None:
-    text = "from milwaukee airport to downtown milwaukee"
-    arguments = {"origin": "milwaukee airport", "destination": "downtown milwaukee"}
-    result = align(schema, make_exemplar(text, arguments=arguments))
-    assert result.template == "from <origin> to <destination>"
+def test_what_is_taken_back_ranks_last(schema: Schema, make_exemplar: Make) -> None:
+    row = make_exemplar("not Oslo, I said Oslo", arguments={"origin": "Oslo"})
+    result = align(schema, row, knowledge=Knowledge())
+    assert result.readings[0].template == "not Oslo, I said <origin>"
 
 
-@pytest.mark.parametrize(
-    "value", ["$46", "Alexander G.", "Yahoo!", "Café", "東京", "תל אביב", "👩🏽‍🚀"]
-)
-def test_punctuation_and_any_script_are_found(
-    schema: Schema, make_exemplar: Make, value: str
+def test_words_around_a_slot_say_where_a_missing_value_stands(
+    schema: Schema, make_exemplar: Make
 ) -> None:
-    text = f"take me to {value} now"
-    result = align(schema, make_exemplar(text, arguments={"destination": value}))
-    assert result.template == "take me to <destination> now"
-
-
-def test_a_value_inside_a_word_is_not_found(schema: Schema, make_exemplar: Make) -> None:
-    result = align(schema, make_exemplar("fly to Oslofjord", arguments={"destination": "Oslo"}))
-    assert result.outcome == "unlocated"
-    assert result.reason == "no 'Oslo' in the text for destination."
-
-
-def test_case_and_composition_do_not_matter(schema: Schema, make_exemplar: Make) -> None:
-    text = "fly to CAFE\u0301 ville"
-    result = align(schema, make_exemplar(text, arguments={"destination": "Café"}))
-    assert result.spans is not None
-    assert text[result.spans[0].start : result.spans[0].end] == "CAFE\u0301"
-
-
-def test_an_expression_stands_for_its_label(schema: Schema, make_exemplar: Make) -> None:
-    row = make_exemplar("a bed in NYC", "book_hotel", arguments={"city": "New York"})
-    assert align(schema, row).template == "a bed in <city>"
-
-
-def test_booleans_are_asked_about(schema: Schema, make_exemplar: Make) -> None:
-    row = make_exemplar("I want my money back", arguments={"refundable": True})
-    assert align(schema, row).reason == (
-        "refundable is True, which is usually implied rather than written."
+    context = ContextModel(
+        f"fly from <origin> to <destination> {when}" for when in ("now", "today", "soon")
     )
-    implied = row.model_copy(update={"implied": ("refundable",)})
-    assert align(schema, implied).outcome == "resolved"
+    row = make_exemplar("fly from Oslo to the Eternal City now",
+                        arguments={"origin": "Oslo", "destination": "Rome"})  # fmt: skip
+    result = align(schema, row, knowledge=Knowledge(context))
+    assert (result.outcome, result.unlocated) == ("unlocated", ("destination",))
+    assert result.kind == "a value isn't in the text"
+    best = result.readings[0]
+    assert best.template in (
+        "fly from <origin> to the <destination> now",
+        "fly from <origin> to the Eternal <destination> now",
+    )
+    assert all(0 < r.confidence < 1 for r in result.readings)
+
+
+def test_without_knowledge_a_reading_that_leaves_a_value_out_is_no_answer(
+    schema: Schema, make_exemplar: Make
+) -> None:
+    row = make_exemplar("fly to Oslo", arguments={"destination": "Oslo", "passengers": 2})
+    result = align(schema, row, knowledge=Knowledge())
+    assert [r.confidence for r in result.readings] == [0.0]
+
+
+def test_a_yes_no_value_is_implied_unless_its_word_is_there(
+    schema: Schema, make_exemplar: Make
+) -> None:
+    row = make_exemplar("I want my money back", arguments={"refundable": True})
+    result = align(schema, row)
+    assert (result.outcome, result.implied) == ("resolved", ("refundable",))
+    assert result.reason == "One reading only; refundable is implied."
+    there = make_exemplar("a refundable ticket", arguments={"refundable": True})
+    assert align(schema, there).template == "a <refundable> ticket"
+    labelled = there.model_copy(update={"implied": ("refundable",)})
+    assert align(schema, labelled).template == "a refundable ticket"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,9 @@ def test_booleans_are_asked_about(schema: Schema, make_exemplar: Make) -> None:
         ({"template": "go to <destination>", "arguments": {"destination": "Oslo"}},
          "doesn't fit the utterance"),
         ({"template": "fly to <origin>", "arguments": {"destination": "Oslo"}}, "has the slots"),
+        ({"arguments": {"destination": "Oslo"}, "template": "<destination> to Oslo",
+          "spans": (Span(slot="destination", start=7, end=11, value="Oslo"),)},
+         "which is 'fly to <destination>'"),
     ],
 )  # fmt: skip
 def test_contradictions_are_invalid_with_the_reason(
@@ -117,6 +124,33 @@ def test_contradictions_are_invalid_with_the_reason(
     result = align(schema, make_exemplar("fly to Oslo", **more))
     assert result.outcome == "invalid"
     assert words in result.reason
+
+
+@pytest.mark.parametrize(
+    ("utterance", "spans", "reason"),
+    [
+        ("Oslo to Rome", [("origin", 8, 12, "Oslo"), ("destination", 0, 4, "Rome")],
+         "The span of destination='Rome' stands on 'Oslo', which is the value of origin."),
+        ("two tickets", [("passengers", 0, 3, 3)],
+         "The span of passengers=3 stands on 'two', which is 2."),
+        ("to Cafe\u0301", [("origin", 3, 7, "Cafe")],
+         "The span of origin ('Cafe') cuts a character in two."),
+    ],
+)  # fmt: skip
+def test_given_spans_that_stand_on_something_else_are_invalid(
+    schema: Schema, make_exemplar: Make, utterance: str, spans: list[Any], reason: str
+) -> None:
+    given_spans = [Span(slot=s, start=a, end=b, value=v) for s, a, b, v in spans]
+    arguments = {s.slot: s.value for s in given_spans}
+    row = make_exemplar(utterance, arguments=arguments, spans=given_spans)
+    result = align(schema, row)
+    assert (result.outcome, result.reason) == ("invalid", reason)
+
+
+def test_spans_may_stand_on_other_words_than_the_value(schema: Schema, make_exemplar: Make) -> None:
+    spans = [Span(slot="destination", start=0, end=1, value="pizza country")]
+    row = make_exemplar("🍕 please", arguments={"destination": "pizza country"}, spans=spans)
+    assert align(schema, row).template == "<destination> please"
 
 
 def test_a_given_template_settles_what_is_ambiguous(schema: Schema, make_exemplar: Make) -> None:
@@ -130,23 +164,178 @@ def test_a_given_template_settles_what_is_ambiguous(schema: Schema, make_exempla
     assert [s.slot for s in result.spans] == ["destination", "origin"]
 
 
-WORD = st.text(alphabet="abcdé東👩🏽\u0301İß", min_size=1, max_size=4)
+# Bounds
 
 
-@given(st.lists(WORD, min_size=1, max_size=6), st.integers(0, 5))
-def test_resolved_spans_always_read_like_their_values(words: list[str], pick: int) -> None:
+def crowd(value: str, slots: int) -> tuple[Schema, AnnotatedExemplar]:
+    names = [f"s{n}" for n in range(slots)]
+    schema = parse_schema(
+        {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": n} for n in names]}]}
+    )
+    row = AnnotatedExemplar(
+        id="x", utterance=" ".join([value] * 30), function="f",
+        arguments=dict.fromkeys(names, value),
+    )  # fmt: skip
+    return schema, row
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 10, 29, 30, 31])
+def test_thirty_repeated_values_answer_at_once(slots: int) -> None:
+    schema, row = crowd("ping", slots)
+    aligner = Aligner(schema, knowledge=Knowledge())
+    begun = time.perf_counter()
+    result = aligner.align(row)
+    taken = time.perf_counter() - begun
+    assert len(result.readings) <= MOST_READINGS
+    if slots in range(2, 31):
+        assert result.reason.endswith(f"more than {MOST_READINGS} readings.")
+        assert not result.complete
+    if slots == 31:
+        assert (result.readings, result.outcome) == ((), "unlocated")
+    assert taken < 1  # measured: under 20 ms; benchmarks/alignment.py says how much
+
+
+def test_equal_values_of_one_slot_are_one_reading_however_many() -> None:
+    schema = parse_schema(
+        {"module": "a_b_en",
+         "functions": [{"name": "f", "slots": [{"name": "x", "multi_value": True}]}]}
+    )  # fmt: skip
+    row = AnnotatedExemplar(
+        id="x", utterance=" ".join(["hi"] * 12), function="f", arguments={"x": ["hi"] * 12}
+    )
+    assert align(schema, row).template == " ".join(["<x>"] * 12)
+
+
+# Properties
+
+ALPHABET = "abcdé東👩🏽\u0301İßﬁ'-. &1２א"
+WORD = st.text(alphabet=ALPHABET, min_size=1, max_size=4)
+
+
+@settings(max_examples=300)
+@given(st.lists(WORD, min_size=1, max_size=7), st.lists(st.integers(0, 6), min_size=1, max_size=3))
+def test_every_reading_is_true_to_the_utterance(words: list[str], picks: list[int]) -> None:
+    check_readings(words, picks)
+
+
+@pytest.mark.slow
+def test_ten_thousand_unicode_utterances() -> None:
+    source = random.Random(3)
+    for _ in range(10_000):
+        words = [
+            "".join(source.choice(ALPHABET) for _ in range(source.randint(1, 4)))
+            for _ in range(source.randint(1, 7))
+        ]
+        check_readings(words, [source.randint(0, 6) for _ in range(source.randint(1, 3))])
+
+
+def check_readings(words: list[str], picks: list[int]) -> None:
+    names = [f"s{n}" for n in range(len(picks))]
+    schema = parse_schema(
+        {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": n} for n in names]}]}
+    )
+    text = " ".join(words)
+    if not text.strip():
+        return
+    arguments = {n: words[p % len(words)] for n, p in zip(names, picks, strict=True)}
+    row = AnnotatedExemplar(id="x", utterance=text, function="f", arguments=arguments)
+    result = align(schema, row)
+    for reading in result.readings:
+        end = 0
+        for span in reading.spans:
+            assert 0 <= end <= span.start < span.end <= len(text)
+            end = span.end
+            assert is_boundary(text, span.start)
+            assert is_boundary(text, span.end)
+        assert filled(reading.template, text, reading.spans) == text
+    if result.outcome == "resolved":
+        assert result.spans is not None
+        assert sorted(s.slot for s in result.spans) == names
+        for span in result.spans:
+            assert span.value == arguments[span.slot]
+    backwards = dict(reversed(arguments.items()))
+    again = align(schema, row.model_copy(update={"arguments": backwards}))
+    assert (again.outcome, again.template, again.readings) == (
+        result.outcome, result.template, result.readings,
+    )  # fmt: skip
+
+
+def filled(template: str, text: str, spans: tuple[Span, ...]) -> str:
+    """The template with each slot replaced by the words its span has."""
+    said = iter([text[s.start : s.end] for s in spans])
+    parts = parse_template(template).parts
+    return "".join(p if isinstance(p, str) else next(said) for p in parts)
+
+
+PIECES = [
+    "he",
+    "When",
+    "aa",
+    "aaa",
+    "ab",
+    "東",
+    "東京",
+    "e\u0301",
+    "e",
+    "7",
+    "7:30",
+    "17",
+    "👩",
+    "👩🏽",
+]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_occurrence_truth(seed: int) -> None:
+    """A value is found where a scan of the text by hand finds it: 1,000 cases a seed."""
+    source = random.Random(seed)
     schema = parse_schema(
         {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "x"}]}]}
     )
-    text, value = " ".join(words), words[pick % len(words)]
-    row = AnnotatedExemplar(id="x", utterance=text, function="f", arguments={"x": value})
-    result = align(schema, row)
-    for span in result.spans or ():
-        assert fold(text[span.start : span.end]).text == fold(value).text
-    if result.outcome == "resolved":
-        assert fold(text).text.count(fold(value).text) >= 1
+    for _ in range(1_000):
+        joined = source.choice(["", " ", " ", "-"])
+        text = joined.join(source.choice(PIECES) for _ in range(source.randint(1, 6)))
+        value = source.choice(["he", "aa", "ab", "東", "e\u0301", "e", "👩", "👩🏽"])
+        expected = [
+            start
+            for start in range(len(text) - len(value) + 1)
+            if unicodedata.normalize("NFD", text[start : start + len(value)].casefold())
+            == unicodedata.normalize("NFD", value.casefold())
+            and is_boundary(text, start)
+            and is_boundary(text, start + len(value))
+        ]
+        result = align(
+            schema,
+            AnnotatedExemplar(id="x", utterance=text, function="f", arguments={"x": value}),
+        )
+        found = [s.start for r in result.readings for s in r.spans]
+        if expected:
+            apart = without_overlaps(expected, len(value))
+            assert set(found) >= set(apart), (text, value)
+            assert set(found) <= set(expected), (text, value)
+            for reading in result.readings:  # picking a reading stores that occurrence
+                span = reading.spans[0]
+                before = text[: span.start].replace("\\", "\\\\").replace("<", "\\<")
+                assert reading.template.startswith(f"{before}<x>")
+
+
+def without_overlaps(starts: list[int], length: int) -> list[int]:
+    kept: list[int] = []
+    for start in starts:
+        if not kept or start >= kept[-1] + length:
+            kept.append(start)
+    return kept
 
 
 def test_folding_maps_back_to_the_original() -> None:
     folded = fold("İstanbul")  # its lower case is one code point longer
     assert list(folded.find_all(fold("stanbul").text)) == [(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("Mad Max: Fury-Road", "madmaxfuryroad"), ("Bean & Leaf", "beanandleaf"), ("É２", "e2"),
+     ("ﬁsh", "fish"), ("D.C.", "dc")],
+)  # fmt: skip
+def test_squeezing_leaves_letters_and_digits(text: str, plain: str) -> None:
+    assert squeezed(text) == plain

@@ -177,3 +177,42 @@ def test_a_second_store_sees_what_the_first_wrote(store: Store, tmp_path: Path) 
     with Store.open(f"sqlite:///{tmp_path / 'r.db'}") as other:
         other.put_schema(parse_schema({"module": "x_y_en", "functions": [{"name": "f"}]}), who="b")
     assert store.modules() == [MODULE, "x_y_en"]
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    from radu_core.store.engine import _MIGRATIONS, make_engine, writing
+
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = make_engine(url, busy_seconds=1)
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    data = AnnotatedExemplar(id="1", utterance="fly").model_dump_json()
+    old = sqlite3.connect(tmp_path / "old.db")
+    schema = parse_schema({"module": "x_y_en", "functions": [{"name": "f"}]})
+    old.execute("insert into module values ('x_y_en', ?, '', '2026-01-01 00:00:00.000000')",
+                [schema.model_dump_json()])  # fmt: skip
+    old.execute(
+        "insert into exemplar values ('x_y_en','1',null,'train',null,null,?,null,'[]',null,0,1,"
+        "'2026-01-01 00:00:00.000000')",
+        [data],
+    )
+    old.commit()
+    old.close()
+    with Store.open(url) as store:
+        assert store.exemplar("x_y_en", "1").details == {}
+        assert store.settings("x_y_en") == {}
+        store.put_settings("x_y_en", {"accept_from": 0.9}, who="t")
+        assert store.settings("x_y_en") == {"accept_from": 0.9}
+
+
+def test_batches_are_all_exemplars_in_order(store: Store, make_exemplar: Make) -> None:
+    rows = [make_exemplar("fly", id=f"{n:02d}") for n in range(7)]
+    store.put_exemplars(MODULE, rows, who="a", source="f")
+    found = [[i.exemplar.id for i in batch] for batch in store.batches(MODULE, size=3)]
+    assert found == [["00", "01", "02"], ["03", "04", "05"], ["06"]]

@@ -1,0 +1,261 @@
+"""What alignment understands of language, one phenomenon a line.
+
+Each line has the utterance with its values marked as ``[words](slot)`` and the arguments a labeller
+gave. "asked" lines are those where it must not decide. Slots are strings unless ``TYPES`` has them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+
+from radu_core.alignment import align
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema, parse_schema
+
+MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
+TYPES: dict[str, dict[str, Any]] = {
+    "guests": {"type": "integer"},
+    "nights": {"type": "integer"},
+    "rooms": {"type": "integer"},
+    "above": {"type": "number"},
+    "check_in": {"type": "date"},
+    "at": {"type": "time"},
+    "pets": {"type": "boolean"},
+    "has_wifi": {"type": "boolean"},
+    "high_chair": {"type": "boolean"},
+    "toppings": {"multi_value": True},
+    "cabin": {"possible_values": ["economy", "business"]},
+    "town": {"recognizer": "town"},
+}
+REFERENCE = date(2026, 3, 2)  # a Monday
+
+FOUND: list[tuple[str, str, dict[str, Any]]] = [
+    ("verbatim", "a flight to [Oslo](to)", {"to": "Oslo"}),
+    ("another case", "a flight to [OSLO](to)", {"to": "Oslo"}),
+    ("accents left out", "on to [Zurich](to)", {"to": "Zürich"}),
+    ("accents put in", "on to [Zürich](to)", {"to": "Zurich"}),
+    ("decomposed accents", "on to [Cafe\u0301 Noir](to)", {"to": "Café Noir"}),
+    ("full width", "fly [ＯＳＬＯ](to) now", {"to": "Oslo"}),
+    ("curly apostrophe", "at [Joe’s Diner](to)", {"to": "Joe's Diner"}),
+    ("apostrophe left out", "at [Joes Diner](to)", {"to": "Joe's Diner"}),
+    ("hyphen for a space", "from [Winston Salem](to)", {"to": "Winston-Salem"}),
+    ("written as one word", "some [sea food](what)", {"what": "Seafood"}),
+    ("two spaces", "in [New  York](to)", {"to": "New York"}),
+    ("and for &", "at [Bean and Leaf](to)", {"to": "Bean & Leaf"}),
+    ("ends in a full stop", "call [Alexander G.](who) now", {"who": "Alexander G."}),
+    ("ends in an exclamation mark", "search [Yahoo!](where) please", {"where": "Yahoo!"}),
+    ("inside quotes", "play '[Lullaby](what)' please", {"what": "Lullaby"}),
+    ("possessive", "is [Berlin](to)'s airport open", {"to": "Berlin"}),
+    ("not inside a word", "when is [he](who) back", {"who": "he"}),
+    ("plural", "do you have [vans](what)", {"what": "van"}),
+    ("recognizer expression", "a night in [the Big Apple](town)", {"town": "New York"}),
+    ("enumeration, other case", "in [Business](cabin) class", {"cabin": "business"}),
+    ("no spaces between words", "[大阪](a)から[札幌](to)まで", {"a": "大阪", "to": "札幌"}),
+    ("right to left", "טיסה אל [תל אביב](to)", {"to": "תל אביב"}),
+    ("emoji", "✈️ [Ibiza](to) 👩🏽‍🤝‍👨🏼 baby", {"to": "Ibiza"}),
+    # numbers
+    ("number word", "a table for [two](guests)", {"guests": 2}),
+    ("digits for a word", "a table for [2](guests)", {"guests": "two"}),
+    ("tens and ones", "[twenty-one](guests) of us", {"guests": 21}),
+    ("hundreds", "[one hundred and five](guests) guests", {"guests": 105}),
+    ("thousands separator", "more than [1,200](above)", {"above": 1200}),
+    ("decimal", "above [1.5](above) or so", {"above": 1.5}),
+    ("k for thousand", "above [1.5k](above) or so", {"above": 1500}),
+    ("digits and a scale", "above [2 million](above)", {"above": 2_000_000}),
+    ("a hundred", "over [a hundred](above) please", {"above": 100}),
+    ("a couple of", "a table for [a couple of](guests) friends", {"guests": 2}),
+    ("a dozen", "[a dozen](guests) people", {"guests": 12}),
+    ("half a dozen", "[half a dozen](guests) people", {"guests": 6}),
+    ("money, sign and separator", "send [$1,010](sum) to Ann", {"sum": "1010"}),
+    ("money in words", "send [fifty euros](sum) to Ann", {"sum": "50 euros"}),
+    ("money, another name", "send [20 bucks](sum) to Ann", {"sum": "$20"}),
+    ("currency of a number", "[$](unit)[46](above) in cash", {"unit": "dollars", "above": 46}),
+    ("the noun tells", "[2](rooms) rooms for [2](nights) nights", {"rooms": 2, "nights": 2}),
+    ("the noun tells, once", "2 rooms for [2](nights) nights", {"nights": 2}),
+    ("the article counts", "stay for [a](nights) night", {"nights": 1}),
+    ("not in an ordinal", "[2](guests) people on the 2nd", {"guests": 2}),
+    ("not in a time", "[7](guests) people at 7:30", {"guests": 7}),
+    ("not in a longer number", "table 12 for [1](guests)", {"guests": 1}),
+    ("ordinal words aren't counts", "on second thought [two](guests)", {"guests": 2}),
+    # dates
+    ("day and month", "on the [3rd of March](check_in)", {"check_in": "2026-03-03"}),
+    ("month and day", "on [March 3rd](check_in)", {"check_in": "2026-03-03"}),
+    ("month and day with a year", "on [March 3, 2026](check_in)", {"check_in": "2026-03-03"}),
+    ("short month", "on [3 Mar](check_in), please", {"check_in": "2026-03-03"}),
+    ("day only", "from [the 14th](check_in) on", {"check_in": "2026-03-14"}),
+    ("day of this month", "on the [14th of this month](check_in)", {"check_in": "2026-03-14"}),
+    ("weekday", "on [Friday](check_in)", {"check_in": "2026-03-06"}),
+    ("next weekday", "[next Friday](check_in)", {"check_in": "2026-03-13"}),
+    ("this weekday", "[this Friday](check_in)", {"check_in": "2026-03-06"}),
+    ("weekday next week", "[Friday next week](check_in)", {"check_in": "2026-03-13"}),
+    ("today", "[later today](check_in)", {"check_in": "2026-03-02"}),
+    ("tomorrow", "arriving [tomorrow](check_in)", {"check_in": "2026-03-03"}),
+    ("after tomorrow", "the [day after tomorrow](check_in)", {"check_in": "2026-03-04"}),
+    ("in some days", "[in three days](check_in)", {"check_in": "2026-03-05"}),
+    ("holiday", "on [Christmas Eve](check_in)", {"check_in": "2026-12-24"}),
+    ("as figures", "on [3/4/2026](check_in)", {"check_in": "2026-04-03"}),
+    ("a date in any slot", "back on [March 8th](when)", {"when": "2026-03-08"}),
+    ("two dates", "from [March 3rd](a) to [the 5th](b)", {"a": "2026-03-03", "b": "2026-03-05"}),
+    ("the date that fits", "not today, [tomorrow](check_in)", {"check_in": "2026-03-03"}),
+    ("said otherwise", "on [8th of March](when)", {"when": "March 8th"}),
+    # times
+    ("half past", "at [half past seven](at)", {"at": "19:30"}),
+    ("quarter to, part of the day", "[quarter to 12 in the morning](at)", {"at": "11:45"}),
+    ("part of the day first", "about [evening 4:30](at)", {"at": "16:30"}),
+    ("pm", "at [3 pm](at).", {"at": "15:00"}),
+    ("o'clock", "at [12 o'clock in the afternoon](at)", {"at": "12:00"}),
+    ("noon", "come at [noon](at)", {"at": "12:00"}),
+    ("bare hour", "come at [eight](at)", {"at": "20:00"}),
+    ("bare hour and a count", "for [8](guests) at [8](at)", {"guests": 8, "at": "20:00"}),
+    ("a time in any slot", "wake me [6:15 am](when)", {"when": "06:15"}),
+    # durations
+    ("minutes", "wait [90 minutes](how_long)", {"how_long": "PT1H30M"}),
+    ("hour and a half", "wait [an hour and a half](how_long)", {"how_long": "PT1H30M"}),
+    ("hours and minutes", "wait [2 hours and 30 minutes](how_long)", {"how_long": "PT2H30M"}),
+    ("a week of nights", "[a week](nights) in Rome", {"nights": 7}),
+    # yes and no
+    ("its own word", "are [pets](pets) fine", {"pets": True}),
+    ("helper words don't count", "need [wifi](has_wifi) there", {"has_wifi": True}),
+    ("with its negation", "[no pets](pets) with us", {"pets": False}),
+    ("implied", "my dog comes along", {"pets": True}),
+    ("implied, words apart", "a chair, and make it high", {"high_chair": True}),
+    ("negated is not meant", "no pets with us", {"pets": True}),
+    # names
+    ("part of a name", "to [Benissimo](to) please", {"to": "Benissimo Restaurant & Bar"}),
+    ("words left out", "the [Holiday Inn Paris](h)", {"h": "Holiday Inn Express Paris Opera"}),
+    ("cut short", "in [San Fran](to)", {"to": "San Francisco"}),
+    ("initials", "from [SD](to) to Rome", {"to": "San Diego"}),
+    ("initials with dots", "in [DC](to)", {"to": "D.C."}),
+    # several values at once
+    ("nested", "[Milwaukee airport](a) to [Milwaukee](b)",
+     {"a": "Milwaukee airport", "b": "Milwaukee"}),
+    ("one inside the other", "the [Paris Hotel](h), in [Paris](to)",
+     {"h": "Paris Hotel", "to": "Paris"}),
+    ("adjacent", "[New York](a)[-](b)[Boston](c)", {"a": "New York", "b": "-", "c": "Boston"}),
+    ("several values of a slot", "with [ham](toppings) and [egg](toppings)",
+     {"toppings": ["egg", "ham"]}),
+    ("equal values of a slot", "[ham](toppings) and [ham](toppings)", {"toppings": ["ham", "ham"]}),
+]  # fmt: skip
+
+ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("twice", "from Oslo, dear Oslo", {"to": "Oslo"}, "ambiguous",
+     "'Oslo' occurs twice; both fit to."),
+    ("three times", "Oslo Oslo Oslo", {"to": "Oslo"}, "ambiguous",
+     "'Oslo' occurs 3 times; all fit to."),
+    ("from and to alike", "Oslo to Oslo", {"a": "Oslo", "b": "Oslo"}, "ambiguous",
+     "'Oslo' occurs twice and is the value of a and b."),
+    ("inside a word only", "the Oslofjord", {"to": "Oslo"}, "unlocated",
+     "no 'Oslo' in the text for to."),
+    ("misspelt", "to Bosten please", {"to": "Boston"}, "unlocated",
+     "no 'Boston' in the text for to; did you mean 'Bosten'?"),
+    ("misspelt, but another label", "in busines", {"cabin": "business"}, "unlocated",
+     "no 'business' in the text for cabin; did you mean 'busines'?"),
+    ("another date", "on March 4th", {"check_in": "2026-03-03"}, "unlocated",
+     "no '2026-03-03' in the text for check_in."),
+    ("another time", "at 5 pm", {"at": "05:00"}, "unlocated", "no '05:00' in the text for at."),
+    ("a number isn't a time", "for 5", {"at": "17:00"}, "unlocated",
+     "no '17:00' in the text for at."),
+    ("an article alone is no count", "a seat for me", {"guests": 1}, "unlocated",
+     "no 1 in the text for guests; did you mean 'a'?"),
+    ("pronoun, not a country", "take us home", {"to": "United States"}, "unlocated",
+     "no 'United States' in the text for to."),
+    ("part of another name", "in San Jose", {"to": "San Francisco"}, "unlocated",
+     "no 'San Francisco' in the text for to."),
+    ("no room for both", "Oslo", {"a": "Oslo", "b": "Oslo"}, "unlocated",
+     "The values a='Oslo', b='Oslo' can't all be placed without overlapping."),
+    ("two dates fit", "tomorrow, on the 3rd", {"check_in": "2026-03-03"}, "ambiguous",
+     "'2026-03-03' occurs twice; both fit check_in."),
+]  # fmt: skip
+
+
+def schema_for(arguments: dict[str, Any], language: str = "en") -> Schema:
+    slots = [{"name": name, **TYPES.get(name, {})} for name in arguments]
+    if "nights" in arguments:
+        slots += [{"name": "rooms", "type": "integer"}] if "rooms" not in arguments else []
+    recognizers = [
+        {"name": "town", "kind": "list", "labels": {"New York": ["NYC", "the Big Apple"]}}
+    ]
+    functions = [{"name": "f", "slots": slots}]
+    return parse_schema(
+        {"module": f"a_b_{language}", "functions": functions, "recognizers": recognizers}
+    )
+
+
+def exemplar(utterance: str, arguments: dict[str, Any]) -> AnnotatedExemplar:
+    return AnnotatedExemplar(id="x", utterance=utterance, function="f", arguments=arguments)
+
+
+def unmarked(text: str) -> str:
+    return MARK.sub(r"\1", text)
+
+
+@pytest.mark.parametrize(("marked", "arguments"), [c[1:] for c in FOUND], ids=[c[0] for c in FOUND])
+def test_it_is_found(marked: str, arguments: dict[str, Any]) -> None:
+    if arguments.get("guests") == "two":  # given as it was said, in a slot without a type
+        arguments = {"people": "two"}
+        marked = marked.replace("(guests)", "(people)")
+    result = align(
+        schema_for(arguments), exemplar(unmarked(marked), arguments), reference=REFERENCE
+    )
+    assert result.outcome == "resolved", result.reason
+    assert result.template == MARK.sub(r"<\2>", marked)
+
+
+@pytest.mark.parametrize(
+    ("utterance", "arguments", "outcome", "reason"),
+    [c[1:] for c in ASKED],
+    ids=[c[0] for c in ASKED],
+)
+def test_it_is_asked(utterance: str, arguments: dict[str, Any], outcome: str, reason: str) -> None:
+    result = align(schema_for(arguments), exemplar(utterance, arguments), reference=REFERENCE)
+    assert (result.outcome, result.reason) == (outcome, reason)
+    assert result.spans is None
+
+
+@pytest.mark.parametrize(
+    ("marked", "arguments"),
+    [
+        ("arriving [tomorrow](check_in)", {"check_in": "2026-08-09"}),
+        ("[next Friday](check_in)", {"check_in": "2026-08-07"}),
+    ],
+)
+def test_a_date_that_counts_from_an_unknown_day_is_a_match(
+    marked: str, arguments: dict[str, Any]
+) -> None:
+    result = align(schema_for(arguments), exemplar(unmarked(marked), arguments))
+    assert result.template == MARK.sub(r"<\2>", marked)
+
+
+def test_a_weekday_that_cannot_be_is_none_even_from_an_unknown_day() -> None:
+    arguments = {"check_in": "2026-08-08"}  # a Saturday
+    result = align(schema_for(arguments), exemplar("next Friday", arguments))
+    assert result.outcome == "unlocated"
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "arguments"),
+    [
+        ("de", "ein Tisch für [zwei](guests)", {"guests": 2}),
+        ("de", "[zweihundert](guests) Leute", {"guests": 200}),
+        ("fr", "une table pour [vingt et un](guests)", {"guests": 21}),
+        ("es", "una mesa para [cuatro](guests)", {"guests": 4}),
+        ("de", "am [3. April 2026](check_in) bitte", {"check_in": "2026-04-03"}),
+        ("de", "welche [Hotels](what) gibt es", {"what": "Hotel"}),
+        ("sw", "safari ya [Nairobi](to)", {"to": "Nairobi"}),
+    ],
+)
+def test_other_languages_get_what_libraries_know(
+    language: str, marked: str, arguments: dict[str, Any]
+) -> None:
+    result = align(schema_for(arguments, language), exemplar(unmarked(marked), arguments))
+    assert result.outcome == "resolved", result.reason
+    assert result.template == MARK.sub(r"<\2>", marked)
+
+
+def test_a_language_nothing_is_known_of_asks() -> None:
+    row = exemplar("meza ya watu wawili", {"guests": 2})
+    assert align(schema_for({"guests": 2}, "sw"), row).outcome == "unlocated"
