@@ -14,8 +14,8 @@ An exemplar's id is ``<dialogue>-<turn>``; where a turn has several frames, one 
 (the one that states an intent) and the others have their service's name behind it.
 
 The export adds what the published files have no place for, so that it comes back: a turn's
-``exemplar`` holds the other fields of the exemplar, and slots have ``type`` and ``multi_value``. The
-intent NONE is out of scope.
+``exemplar`` holds the other fields of the exemplar, and slots have ``type`` and ``multi_value``.
+The intent NONE is out of scope.
 """
 
 from __future__ import annotations
@@ -271,9 +271,7 @@ def _slots(service: _Service, intent: _Intent) -> list[dict[str, Any]]:
             value=unknown[0],
             remedy=f"It has {', '.join(slots) or 'none'}.",
         )
-    return [
-        {**slots[name].model_dump(), "required": name in intent.required_slots} for name in own
-    ]
+    return [{**slots[name].model_dump(), "required": name in intent.required_slots} for name in own]
 
 
 def _rows(
