@@ -167,11 +167,18 @@ def _named(columns: list[str], cells: Iterator[Cells]) -> Iterator[Row]:
         if isinstance(row, RowError):
             yield line, row
         elif len(row) != len(columns):
-            problem = f"has {len(row)} cells for {len(columns)} columns"
-            remedy = "Give it a cell for each column; quote a cell that holds the delimiter."
-            yield line, RowError("line", row, problem, remedy)
+            yield line, _miscounted(row, len(columns))
         else:
             yield line, dict(zip(columns, row, strict=True))
+
+
+def _miscounted(row: list[str], columns: int, where: str = "") -> RowError:
+    return RowError(
+        "line",
+        row,
+        f"has {len(row)} cells{where} for {columns} columns",
+        "Give it a cell for each column; quote a cell that holds the delimiter, and close it.",
+    )
 
 
 def _csv(path: Path, options: Mapping[str, Any]) -> Iterator[Cells]:
@@ -179,6 +186,7 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Iterator[Cells]:
     delimiter = _delimiter(options) or ("\t" if path.suffix.lower() == ".tsv" else None)
     lines = _Lines(path)
     reader = csv.reader(lines, delimiter=delimiter or lines.guess_delimiter(), strict=True)
+    width = 0
     while True:
         lines.begin()
         try:
@@ -193,7 +201,9 @@ def _csv(path: Path, options: Mapping[str, Any]) -> Iterator[Cells]:
             if lines.problem is not None:
                 yield lines.problem
             elif any(cell.strip() for cell in row):
-                yield lines.first, row
+                width = width or len(row)
+                damaged = len(row) != width and lines.go_back()  # by a quote, most likely
+                yield lines.first, _miscounted(row, width, " on several lines") if damaged else row
 
 
 def _delimiter(options: Mapping[str, Any]) -> str | None:

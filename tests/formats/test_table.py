@@ -79,6 +79,13 @@ def test_a_quote_that_is_never_closed_in_a_long_file(table: Callable[..., Import
     assert len(found.exemplars) == 5000
 
 
+def test_two_bad_quotes_dont_take_the_rows_between(table: Callable[..., Imported]) -> None:
+    found = table('id,utterance,function\n1,"open,\n2,two,\n3,three,\n4,four,"\n5,five,\n')
+    assert [e.id for e in found.exemplars] == ["2", "3", "5"]
+    assert lines(found) == [2, 5]
+    assert found.rejections[0].problem == "has 2 cells on several lines for 3 columns"
+
+
 def test_lines_are_those_of_the_file(table: Callable[..., Imported]) -> None:
     found = table(
         'id,utterance,function\r\n\r\n1,"two\r\n\r\nlines",\r\n2,x,nope\r\n3,y,nope\r\n,,\r\n4,z,\r\n'
