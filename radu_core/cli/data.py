@@ -10,6 +10,7 @@ import typer
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import parse_json
+from radu_core.formats import Rejection
 from radu_core.workflows import load, schema
 
 __all__ = ["Module"]
@@ -51,12 +52,21 @@ def import_(
     service: Annotated[
         list[str] | None, typer.Option(help="sgd: a service to take (default: all). Repeatable.")
     ] = None,
+    replace_schema: Annotated[
+        bool,
+        typer.Option(
+            "--replace-schema", help="openai, sgd: the file's schema replaces the module's."
+        ),
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
     ] = None,
 ) -> Answer:
-    """Import labelled utterances: all or nothing unless --keep-good."""
+    """Import labelled utterances: all or nothing unless --keep-good.
+
+    A module keeps its schema unless --replace-schema.
+    """
     options: dict[str, Any] = {**_pairs(option or [], as_json=True)}
     if map:
         options["mapping"] = _pairs(map)
@@ -65,7 +75,7 @@ def import_(
     with progress_bar() as progress:
         report = load.import_file(
             workspace(), format, path, module=module, who=who(), keep_good=keep_good,
-            options=options, progress=progress,
+            replace_schema=replace_schema, options=options, progress=progress,
         )  # fmt: skip
     return Answer(report, _import_text(report), ok=report.stored)
 
@@ -83,12 +93,27 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         )
     else:
         lines.append("Nothing was stored. Correct these rows, or say --keep-good.")
+    if report.schema_left_aside:
+        lines.append(
+            "The file's schema isn't the module's and was left aside; --replace-schema takes it."
+        )
     lines += [f"skipped {count}: {reason}" for reason, count in report.skipped.items()]
+    lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     if rejected:
-        rows = [(r.line, r.field, r.value, r.problem, r.remedy) for r in report.rejections[:20]]
+        rows = [
+            (_place(r, report), r.field, r.value, r.problem, r.remedy)
+            for r in report.rejections[:20]
+        ]
         title = "Rejected rows" + (f" (20 of {rejected}; all with --json)" if rejected > 20 else "")
         lines.append(table(title, ["line", "field", "value", "problem", "remedy"], rows))
     return lines
+
+
+def _place(rejection: Rejection, report: load.ImportReport) -> int | str:
+    """The line; after its source where that isn't the imported file itself."""
+    if rejection.source in ("", report.source):
+        return rejection.line
+    return f"{rejection.source}, {rejection.line}"
 
 
 def _pairs(items: list[str], *, as_json: bool = False) -> dict[str, Any]:
@@ -158,9 +183,14 @@ def resolve(
 def export(
     format: Annotated[str, typer.Argument(help="jsonl, csv, openai or sgd.")],
     module: Module,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write (sgd: the directory).")
+    ],
     outcome: Annotated[
-        list[str] | None, typer.Option(help="Only these outcomes. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Only this outcome: resolved, ambiguous, unlocated, invalid, new. Repeatable."
+        ),
     ] = None,
 ) -> Answer:
     """Write a module's exemplars (openai: its schema) to a file."""

@@ -84,9 +84,7 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
     try:
         answer = work()
     except RaduError as error:
-        if as_json:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        _errors.print(f"[red]Error:[/red] {_escaped(str(error))}", soft_wrap=True)
+        _say(error, str(error), as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
         _errors.print("Interrupted.")
@@ -94,12 +92,21 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
     except BrokenPipeError:  # `radu … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a path that no stage foresaw
+        _say(error, f"{error.strerror or error}: {error.filename}", as_json=as_json)
+        return RaduError.exit_code
     if as_json:
         print(json.dumps(answer.data, default=_plain, ensure_ascii=False))
     else:
         for part in answer.text:
             _out.print(part, soft_wrap=isinstance(part, str), markup=False)
     return 0 if answer.ok else 1
+
+
+def _say(error: Exception, message: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": type(error).__name__, "message": message}))
+    _errors.print(f"[red]Error:[/red] {_escaped(message)}", soft_wrap=True)
 
 
 def _escaped(text: str) -> str:

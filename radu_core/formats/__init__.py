@@ -11,11 +11,21 @@ from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import readable
 from radu_core.formats import jsonl, openai, sgd, table
-from radu_core.formats.common import Imported, Rejection
+from radu_core.formats.common import Imported, Rejection, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
 
-__all__ = ["FORMATS", "FormatInfo", "Imported", "Rejection", "guess_format", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "FormatInfo",
+    "Imported",
+    "Rejection",
+    "format_info",
+    "guess_format",
+    "load_json",
+    "read",
+    "write",
+]
 
 Reader = Callable[..., Imported]
 Writer = Callable[[Path, Schema, Iterable[AnnotatedExemplar]], int]
@@ -30,6 +40,12 @@ class FormatInfo:
     help: str
     reader: Reader
     writer: Writer | None
+    carries_schema: bool = False
+
+    @property
+    def directory(self) -> bool:
+        """Whether it is a directory rather than a file."""
+        return not self.endings
 
 
 FORMATS: dict[str, FormatInfo] = {
@@ -45,11 +61,11 @@ FORMATS: dict[str, FormatInfo] = {
         ),
         FormatInfo(
             "openai", (".json",), "OpenAI tools JSON: functions and slots, no utterances",
-            openai.read, openai.write,
+            openai.read, openai.write, carries_schema=True,
         ),
         FormatInfo(
             "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
-            sgd.read, sgd.write,
+            sgd.read, sgd.write, carries_schema=True,
         ),
     )
 }  # fmt: skip
@@ -80,9 +96,10 @@ def read(
 ) -> Imported:
     """Read a file or directory. Rows read = accepted + rejected + skipped, each with its reason.
 
-    ``schema`` is the module's, for checking rows; a format that carries a schema may do without.
+    Rows are checked against ``schema``, the module's; None is for a module that has none yet: then
+    a format that carries a schema checks against its own.
     """
-    reader = _info(format).reader
+    reader = format_info(format).reader
     with readable(path):
         path.stat()
         return reader(
@@ -94,13 +111,14 @@ def write(
     format: str, path: Path, *, schema: Schema, exemplars: Iterable[AnnotatedExemplar]
 ) -> int:
     """Write a module's exemplars (or its schema) in a format; returns the rows written."""
-    writer = _info(format).writer
+    writer = format_info(format).writer
     if writer is None:
         raise InputError("That format can't be written", value=format, remedy="Use jsonl.")
     return writer(path, schema, exemplars)
 
 
-def _info(format: str) -> FormatInfo:
+def format_info(format: str) -> FormatInfo:
+    """The format of that name; ``InputError`` names those there are."""
     if format not in FORMATS:
         raise InputError("No such format", value=format, remedy=f"Use {', '.join(FORMATS)}.")
     return FORMATS[format]

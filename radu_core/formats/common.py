@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from radu_core.errors import AlignmentError, FormatError, shorten
+from radu_core.errors import AlignmentError, FormatError, InputError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
     check_spans,
     match_template,
     parse_template,
 )
-from radu_core.files import content_hash
-from radu_core.schema import Schema, argument_problems
+from radu_core.files import content_hash, parse_json
+from radu_core.schema import Scalar, Schema, Slot, argument_problems
 
 __all__ = [
     "LONGEST_LINE",
@@ -26,17 +27,26 @@ __all__ = [
     "Imported",
     "Rejection",
     "RowError",
+    "as_type",
+    "check_options",
+    "decoded",
     "derived_id",
+    "load_json",
+    "raw_lines",
     "read_lines",
     "to_exemplar",
 ]
 
+_TRUE = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 LONGEST_LINE = 1_000_000  # bytes; a line beyond it is rejected without being held in memory
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A row that can't be taken: where it is, what is wrong with which field, and the remedy."""
+    """A row that can't be taken: where it is, what is wrong with which field, and the remedy.
+
+    ``line`` counts from 1 in ``source``: lines of a file, tools of a list, turns of a dialogue.
+    """
 
     line: int
     field: str
@@ -48,13 +58,17 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file gave: ``rows`` = exemplars + rejections + the sum of ``skipped``."""
+    """What a file gave: ``rows`` = exemplars + rejections + the sum of ``skipped``.
+
+    ``left_out`` counts values, by reason, that accepted rows lost.
+    """
 
     schema: Schema | None
     exemplars: tuple[AnnotatedExemplar, ...]
     rejections: tuple[Rejection, ...]
     rows: int
     skipped: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 class RowError(Exception):
@@ -78,44 +92,75 @@ class Collected:
     def __init__(self, schema: Schema | None, source: str) -> None:
         self._schema = schema
         self._source = source
-        self._lines: dict[str, int] = {}
+        self._places: dict[str, str] = {}
         self._exemplars: list[AnnotatedExemplar] = []
         self._rejections: list[Rejection] = []
         self.rows = 0
 
-    def add(self, line: int, row: Mapping[str, Any] | RowError) -> None:
-        """Take a row, or the error that reading it gave."""
+    def add(self, line: int, row: Mapping[str, Any] | RowError, *, source: str = "") -> None:
+        """Take a row, or the error that reading it gave; ``source`` where it isn't the file's."""
         self.rows += 1
         try:
             if isinstance(row, RowError):
                 raise row
             exemplar = to_exemplar(row, self._schema)
-            first = self._lines.setdefault(exemplar.id, line)
-            if first != line:
+            if exemplar.id in self._places:
                 raise RowError(
                     "id",
                     exemplar.id,
-                    f"the same as in line {first}",
+                    f"the same as in {self._places[exemplar.id]}",
                     "Give each row an id of its own, or remove the repetition.",
                 )
+            self._places[exemplar.id] = source or f"line {line}"
             self._exemplars.append(exemplar)
         except RowError as error:
-            self._rejections.append(error.at(line, self._source))
+            self._rejections.append(error.at(line, source or self._source))
 
-    def done(self, schema: Schema | None = None) -> Imported:
+    def done(
+        self,
+        schema: Schema | None = None,
+        *,
+        skipped: Mapping[str, int] | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ) -> Imported:
         """Everything collected; ``FormatError`` if there was no row at all."""
-        if self.rows == 0:
+        skipped = dict(sorted((skipped or {}).items()))
+        rows = self.rows + sum(skipped.values())
+        if rows == 0:
             raise FormatError(
                 f"{self._source} is empty", remedy="Choose a file with at least one row."
             )
-        return Imported(schema, tuple(self._exemplars), tuple(self._rejections), self.rows)
+        lost = {reason: count for reason, count in sorted((left_out or {}).items()) if count}
+        return Imported(
+            schema, tuple(self._exemplars), tuple(self._rejections), rows, skipped, lost
+        )
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """(line number, text or what is wrong with it); blank lines are passed over.
+def check_options(format: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+    """``InputError`` if there is an option that the format doesn't have."""
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InputError(
+            f"{format} has no such option",
+            value=unknown[0],
+            remedy=f"It has {', '.join(known)}." if known else "It takes none.",
+        )
 
-    A byte order mark and CRLF are understood. Memory stays bounded: a line over 1 MB is read away
-    and rejected; bytes that aren't UTF-8 reject their own line only.
+
+def load_json(path: Path) -> Any:
+    """The JSON value of a file that the user gave; ``FormatError`` if it isn't JSON."""
+    try:
+        return parse_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise FormatError(
+            f"{path.name} isn't JSON ({error})", remedy="Correct it, or choose another file."
+        ) from error
+
+
+def raw_lines(path: Path) -> Iterator[tuple[int, bytes | RowError]]:
+    """(line number, the line with its end, or what is wrong with it), without a byte order mark.
+
+    Memory stays bounded: a line over 1 MB is read away and rejected.
     """
     with path.open("rb") as file:
         number = 0
@@ -123,30 +168,37 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
             number += 1
             if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
                 size = len(raw) + _skip_line(file)
-                yield (
-                    number,
-                    RowError(
-                        "line", f"{size} bytes", "longer than 1 MB", "Split or remove this row."
-                    ),
-                )
-                continue
-            if number == 1:
-                raw = raw.removeprefix(codecs.BOM_UTF8)
-            try:
-                text = raw.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                yield (
-                    number,
-                    RowError(
-                        "line",
-                        raw[max(0, error.start - 10) : error.start + 10],
-                        f"byte {error.start + 1} isn't UTF-8",
-                        "Save the file as UTF-8.",
-                    ),
-                )
-                continue
-            if text.strip():
-                yield number, text
+                problem = "longer than 1 MB"
+                yield number, RowError("line", f"{size} bytes", problem, "Split or remove it.")
+            else:
+                yield number, raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+
+
+def decoded(raw: bytes) -> str | RowError:
+    """The text of a line; bytes that aren't UTF-8 reject the line."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return RowError(
+            "line",
+            raw[max(0, error.start - 10) : error.start + 10],
+            f"byte {error.start + 1} isn't UTF-8",
+            "Save the file as UTF-8.",
+        )
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
+    """(line number, text or what is wrong with it); blank lines are passed over.
+
+    A byte order mark and CRLF are understood; a line that is too long or isn't UTF-8 is rejected
+    alone.
+    """
+    for number, raw in raw_lines(path):
+        text = raw if isinstance(raw, RowError) else decoded(raw)
+        if isinstance(text, RowError):
+            yield number, text
+        elif text.strip():
+            yield number, text.rstrip("\r\n")
 
 
 def _skip_line(file: Any) -> int:
@@ -187,6 +239,25 @@ def derived_id(row: Mapping[str, Any]) -> str:
     """The id of a row without one: from its content, so that importing again finds it again."""
     fields = [row.get(k) for k in ("utterance", "function", "arguments", "context")]
     return content_hash(fields)[:16]
+
+
+def as_type(text: str, slot: Slot) -> Scalar:
+    """A text as the slot's type; what doesn't fit stays text, and is rejected by the check."""
+    for possible in slot.possible_values:
+        if str(possible) == text:
+            return possible
+    for possible in slot.possible_values:
+        if str(possible).casefold() == text.casefold():
+            return possible
+    if slot.type == "boolean":
+        return _TRUE.get(text.casefold(), text)
+    kinds: tuple[type[int] | type[float], ...] = {"integer": (int,), "number": (int, float)}.get(
+        slot.type, ()
+    )
+    for kind in kinds:
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _field_error(error: ValidationError, data: Mapping[str, Any]) -> RowError:

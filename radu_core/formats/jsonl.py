@@ -9,7 +9,7 @@ from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import parse_json, write_text
-from radu_core.formats.common import Collected, Imported, RowError, read_lines
+from radu_core.formats.common import Collected, Imported, RowError, check_options, read_lines
 from radu_core.progress import Progress
 from radu_core.schema import Schema
 
@@ -25,6 +25,7 @@ def read(
     progress: Progress,
 ) -> Imported:
     """Read a JSONL file. Takes no options."""
+    check_options("jsonl", options, ())
     collected = Collected(schema, path.name)
     for number, text in read_lines(path):
         collected.add(number, text if isinstance(text, RowError) else _decode(text))

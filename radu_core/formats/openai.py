@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from radu_core.errors import FormatError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import parse_json, write_text
-from radu_core.formats.common import Imported, Rejection, RowError
+from radu_core.files import write_text
+from radu_core.formats.common import Imported, Rejection, RowError, check_options, load_json
 from radu_core.progress import Progress
-from radu_core.schema import Function, Schema, Slot, SlotType, parse_schema
+from radu_core.schema import Schema, Slot, SlotType, check_module_id, parse_schema
 
 __all__ = ["read", "to_tools", "write"]
 
@@ -23,6 +23,8 @@ _TYPES: dict[str, SlotType] = {
     "boolean": "boolean",
 }
 _FORMATS: dict[str, SlotType] = {"date": "date", "time": "time"}
+_KINDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+T = TypeVar("T")
 
 
 def read(
@@ -34,10 +36,9 @@ def read(
     progress: Progress,
 ) -> Imported:
     """Read a list of tools, ``{"tools": [...]}``, or bare function objects. A row is a tool."""
-    try:
-        data = parse_json(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise FormatError(f"{path.name} isn't JSON ({error})", remedy="Correct it.") from error
+    check_options("openai", options, ())
+    check_module_id(module)
+    data = load_json(path)
     tools = data.get("tools", data.get("functions")) if isinstance(data, dict) else data
     if not isinstance(tools, list) or not tools:
         raise FormatError(
@@ -48,54 +49,73 @@ def read(
     rejections: list[Rejection] = []
     for number, tool in enumerate(tools, start=1):
         try:
-            functions.append(_function(tool))
+            functions.append(_function(tool, module))
         except RowError as error:
             rejections.append(error.at(number, path.name))
     found = parse_schema({"functions": functions}, module=module) if functions else None
-    return Imported(
-        found, (), tuple(rejections), len(tools), {"a tool, read as schema": len(functions)}
-    )
+    skipped = {"a tool: schema, no utterance": len(functions)} if functions else {}
+    return Imported(found, (), tuple(rejections), len(tools), skipped)
 
 
-def _function(tool: Any) -> dict[str, Any]:
+def _function(tool: Any, module: str) -> dict[str, Any]:
     body = tool.get("function", tool) if isinstance(tool, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("name"), str):
         raise RowError("name", tool, "a tool needs a name", 'Write {"function": {"name": …}}.')
-    parameters = body.get("parameters") or {}
-    properties = parameters.get("properties") or {}
-    required = parameters.get("required") or []
-    slots = [_slot(body["name"], n, p, n in required) for n, p in properties.items()]
+    name = body["name"]
+    parameters = _member(name, body, "parameters", dict)
+    required = _member(f"{name}.parameters", parameters, "required", list)
+    properties = _member(f"{name}.parameters", parameters, "properties", dict)
     function = {
-        "name": body["name"], "description": body.get("description") or "", "slots": slots,
-    }  # fmt: skip
+        "name": name,
+        "description": _member(name, body, "description", str),
+        "slots": [_slot(f"{name}.{n}", n, spec, n in required) for n, spec in properties.items()],
+    }
     try:
-        Function.model_validate(function)
-    except (SchemaError, ValueError) as error:
-        raise RowError("function", body["name"], str(error), "Correct this tool.") from error
+        parse_schema({"functions": [function]}, module=module)
+    except SchemaError as error:
+        raise RowError("function", name, str(error), "Correct this tool.") from error
     return function
 
 
-def _slot(function: str, name: str, spec: Any, required: bool) -> dict[str, Any]:
-    where = f"{function}.{name}"
+def _slot(where: str, name: str, spec: Any, required: bool) -> dict[str, Any]:
     if not isinstance(spec, dict):
         raise RowError(where, spec, "isn't a JSON schema", 'Write {"type": "string"}.')
     multi = spec.get("type") == "array"
-    inner = spec.get("items") or {} if multi else spec
-    kind = inner.get("type", "string")
-    if isinstance(kind, list):  # ["string", "null"]
-        kind = next((k for k in kind if k != "null"), "string")
-    if kind not in _TYPES:
+    inner = _member(where, spec, "items", dict) if multi else spec
+    values = [v for v in _member(where, inner, "enum", list) if v is not None]
+    if not all(isinstance(v, str | int | float) for v in values):
         raise RowError(
-            where, kind, "objects and nested lists can't be slots", "Flatten it into several slots."
+            f"{where}.enum", values, "has values that are no texts or numbers", "Remove them."
         )
     return {
         "name": name,
-        "description": spec.get("description") or "",
-        "type": _FORMATS.get(str(inner.get("format")), _TYPES[kind]),
+        "description": _member(where, spec, "description", str),
+        "type": _type(where, inner),
         "required": required,
         "multi_value": multi,
-        "possible_values": [v for v in inner.get("enum") or [] if v is not None],
+        "possible_values": values,
     }
+
+
+def _type(where: str, spec: Mapping[str, Any]) -> SlotType:
+    kind = spec.get("type", "string")
+    if isinstance(kind, list):  # ["string", "null"]
+        kind = next((k for k in kind if k != "null"), "string")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise RowError(
+            where, kind, "objects and nested lists can't be slots", "Flatten it into several slots."
+        )
+    return _FORMATS.get(str(spec.get("format")), _TYPES[kind])
+
+
+def _member(where: str, data: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    """``data[key]``, or an empty ``kind`` if it is absent or null."""
+    value = data.get(key)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise RowError(f"{where}.{key}", value, f"isn't {_KINDS[kind]}", "Correct this tool.")
+    return value
 
 
 def to_tools(schema: Schema) -> list[dict[str, Any]]:

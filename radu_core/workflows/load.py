@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from radu_core.alignment import Aligner, Alignment, Knowledge, Reading, learn
 from radu_core.errors import FormatError, InputError, NotFoundError
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import content_hash, file_hash, read_json
-from radu_core.formats import Imported, Rejection, read, write
+from radu_core.exemplars import AnnotatedExemplar, Outcome
+from radu_core.files import content_hash, file_hash, readable
+from radu_core.formats import Imported, Rejection, format_info, load_json, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, StoredExemplar
@@ -47,6 +47,8 @@ class ImportReport:
     """What an import did. ``rows`` = accepted + rejected + the skipped.
 
     ``stored`` is False when rows were rejected and the user hadn't asked to keep the good ones.
+    ``left_out`` counts values that accepted rows lost, by reason. ``schema_left_aside`` says that
+    the file has another schema than the module, which kept its own.
     """
 
     module: str
@@ -61,6 +63,8 @@ class ImportReport:
     unchanged: int = 0
     kept: int = 0
     schema_changed: bool = False
+    schema_left_aside: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,16 @@ class ResolveReport:
 
 def init_module(workspace: Workspace, module: str, schema_path: Path, *, who: str) -> Schema:
     """Create ``module`` (or replace its schema) from a schema JSON or an OpenAI tools JSON."""
-    data = read_json(schema_path)
+    with readable(schema_path):
+        data = load_json(schema_path)
     if isinstance(data, dict) and "functions" in data and "tools" not in data:
         schema = parse_schema(data, module=module)
     else:
         imported = read("openai", schema_path, module=module, schema=None)
         if imported.schema is None or imported.rejections:
             raise FormatError(
-                f"{schema_path.name}: " + "; ".join(r.problem for r in imported.rejections[:5]),
+                f"{schema_path.name}: "
+                + "; ".join(f"{r.field} {r.problem}" for r in imported.rejections[:5]),
                 remedy="Correct these tools and load the file again.",
             )
         schema = imported.schema
@@ -119,20 +125,29 @@ def import_file(
     module: str,
     who: str,
     keep_good: bool = False,
+    replace_schema: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Read a file into ``module``: all or nothing, unless ``keep_good``.
 
-    A format that carries a schema brings it along when the module has none yet. The import is
-    recorded with its rejected rows, whatever became of it.
+    A format that carries a schema brings it along when the module has none yet, or when
+    ``replace_schema`` asks for it; otherwise the module keeps its own, and rows that don't fit it
+    are rejected. The import is recorded with its rejected rows, whatever became of it.
     """
     store = workspace.store
-    schema = store.schema(module) if module in store.modules() else None
+    if replace_schema and not format_info(format).carries_schema:
+        raise InputError(
+            "That format carries no schema to replace the module's by",
+            value=format,
+            remedy="Use openai or sgd, or radu init MODULE --schema FILE.",
+        )
+    known = module in store.modules() and not replace_schema
+    schema = store.schema(module) if known else None
     imported = read(format, path, module=module, schema=schema, options=options, progress=progress)
     stored = keep_good or not imported.rejections
     schema_changed = False
-    if stored and imported.schema is not None:
+    if stored and schema is None and imported.schema is not None:
         schema_changed = store.put_schema(imported.schema, who=who)
     elif stored and schema is None:
         raise NotFoundError(
@@ -154,6 +169,8 @@ def import_file(
         skipped=dict(imported.skipped),
         stored=stored,
         schema_changed=schema_changed,
+        schema_left_aside=schema is not None and imported.schema not in (None, schema),
+        left_out=dict(imported.left_out),
         **(asdict(counts) if counts else {}),
     )
     _record(workspace, report, imported, path, who)
@@ -441,12 +458,21 @@ def unresolved(workspace: Workspace, module: str) -> list[dict[str, Any]]:
 def export(
     workspace: Workspace, format: str, path: Path, *, module: str, outcomes: tuple[str, ...] = ()
 ) -> int:
-    """Write the module in ``format``; ``outcomes`` narrows it. Returns the number of rows."""
+    """Write the module in ``format``; ``outcomes`` narrows it. Returns the number of rows.
+
+    Outcomes are those of alignment, and ``new`` for what it hasn't seen yet.
+    """
+    known = (*get_args(Outcome), "new")
+    unknown = [o for o in outcomes if o not in known]
+    if unknown:
+        raise InputError("No such outcome", value=unknown[0], remedy=f"Use {', '.join(known)}.")
     schema = workspace.store.schema(module)
     items = workspace.store.exemplars(module)
     chosen = [
         i.exemplar for i in items if not outcomes or (i.exemplar.outcome or "new") in outcomes
     ]
-    if path.is_dir():
+    if path.is_dir() and not format_info(format).directory:
         raise InputError("That is a directory", value=str(path), remedy="Name a file.")
+    if path.is_file() and format_info(format).directory:
+        raise InputError("That is a file", value=str(path), remedy="Name a directory.")
     return write(format, path, schema=schema, exemplars=chosen)

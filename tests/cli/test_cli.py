@@ -47,6 +47,9 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def files(tmp_path: Path) -> Path:
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    (tmp_path / "tools.json").write_text('[{"name": "sing", "description": "Sing a song."}]')
+    (tmp_path / "sgd").mkdir()
+    (tmp_path / "sgd" / "schema.json").write_text("{}")
     (tmp_path / "bad.jsonl").write_text('{"utterance": "x", "function": "nope"}\n')
     return tmp_path
 
@@ -113,6 +116,45 @@ def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) ->
     assert (found["stored"], found["rejections"][0]["line"]) == (False, 1)
 
 
+def test_a_schema_that_is_left_aside_is_said(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    tools = str(files / "tools.json")
+    code, out, _ = radu("import", "openai", tools, "-m", MODULE)
+    assert code == 0
+    assert "was left aside; --replace-schema takes it" in out
+    found = json.loads(radu("import", "openai", tools, "-m", MODULE, "--json")[1])
+    assert (found["schema_left_aside"], found["schema_changed"]) == (True, False)
+    out = radu("import", "openai", tools, "-m", MODULE, "--replace-schema")[1]
+    assert "left aside" not in out
+
+
+def test_every_row_of_a_table_is_accounted_for(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    (files / "t.csv").write_text(
+        'id,utterance\n1,a 5" pipe in Oslo\n2,a 6" pipe in Rome\n3,x\n4,"open\n5,y\n'
+    )
+    out = radu("import", "csv", str(files / "t.csv"), "-m", MODULE, "--keep-good")[1]
+    assert "t.csv: 5 rows = 4 accepted + 1 rejected + 0 skipped." in out
+
+
+def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    (files / "sgd" / "schema.json").write_text(
+        '[{"service_name": "S", "description": "d", "slots": [], "intents": [{"name": "I", '
+        '"description": "d", "required_slots": [], "optional_slots": {}}]}]'
+    )
+    dialogue = {"dialogue_id": "7_1", "turns": [{"speaker": "USER", "utterance": "x"}]}
+    (files / "sgd" / "dialogues_001.json").write_text(json.dumps([dialogue]))
+    code, out, _ = radu("import", "sgd", str(files / "sgd"), "-m", MODULE)
+    assert code == 1
+    place = "dialogues_001.json,dialogue7_1,1"
+    assert place[:12] in re.sub(r"[\s│┃]", "", out)
+    (found,) = json.loads(radu("import", "sgd", str(files / "sgd"), "-m", MODULE, "--json")[1])[
+        "rejections"
+    ]
+    assert (found["source"], found["line"]) == ("dialogues_001.json, dialogue 7_1", 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -129,6 +171,18 @@ def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) ->
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("prompts", "x", "-m", MODULE, "--strategy", "x"), "No such strategy"),
         (("import", "csv", "{rows}", "-m", MODULE, "--map", "utterance"), "name=value"),
+        (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimiter=abc"), "one character"),
+        (("import", "csv", "{rows}", "-m", MODULE, "--option", "mapping=5"), "names a column"),
+        (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimtre=;"), "no such option"),
+        (("import", "jsonl", "{rows}", "-m", MODULE, "--map", "id=x"), "takes none"),
+        (("import", "jsonl", "{rows}", "-m", MODULE, "--replace-schema"), "carries no schema"),
+        (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "services=5"), "must be names"),
+        (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "values=weird"), "kind of values"),
+        (("import", "sgd", "{sgd}", "-m", MODULE), "isn't a list of services"),
+        (("init", MODULE, "--schema", "{rows}"), "isn't JSON .*choose another"),
+        (("export", "csv", "-m", MODULE, "-o", "/proc/x/y.csv"), "/proc/x"),
+        (("export", "csv", "-m", MODULE, "-o", "{rows}/y.csv"), "rows.jsonl"),
+        (("export", "jsonl", "-m", MODULE, "-o", "{rows}", "--outcome", "weird"), "Use resolved"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("as_json", [False, True])
@@ -136,7 +190,10 @@ def test_bad_input_is_a_message_and_exit_2(
     radu: Any, files: Path, arguments: tuple[str, ...], words: str, as_json: bool
 ) -> None:
     radu("init", MODULE, "--schema", str(files / "schema.json"))
-    filled = [a.format(schema=files / "schema.json", rows=files / "rows.jsonl") for a in arguments]
+    places = {
+        "schema": files / "schema.json", "rows": files / "rows.jsonl", "sgd": files / "sgd",
+    }  # fmt: skip
+    filled = [a.format(**places) for a in arguments]
     code, out, err = radu(*filled, *(["--json"] if as_json else []))
     assert code == 2
     assert re.search(words, err.replace("\n", " "))
