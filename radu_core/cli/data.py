@@ -173,9 +173,9 @@ def resolve(
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:
-        rows = load.unresolved(space, module)
-        write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
-        lines.append(f"{len(rows)} unresolved exemplars are listed in {report}.")
+        left = load.unresolved(space, module)
+        write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
+        lines.append(f"{len(left)} unresolved exemplars are listed in {report}.")
     return Answer(funnel, lines)
 
 

@@ -257,7 +257,7 @@ def _schema(
         for service, data in services.items()
         for intent in data.intents
     ]
-    return parse_schema({"functions": functions}, module=module)
+    return parse_schema({"functions": functions, "reference_date": _REFERENCE}, module=module)
 
 
 def _slots(service: _Service, intent: _Intent) -> list[dict[str, Any]]:
