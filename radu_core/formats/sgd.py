@@ -14,7 +14,8 @@ An exemplar's id is ``<dialogue>-<turn>``; where a turn has several frames, one 
 (the one that states an intent) and the others have their service's name behind it.
 
 The export adds what the published files have no place for, so that it comes back: a turn's
-``exemplar`` holds the other fields of the exemplar, and slots have ``type`` and ``multi_value``.
+``exemplar`` holds the other fields of the exemplar, slots have ``type`` and ``multi_value``, and a
+service the ``reference_date`` of its module; the published ones count from 2019-03-01.
 The intent NONE is out of scope.
 """
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -47,6 +49,7 @@ __all__ = ["read", "write"]
 _OUT_OF_SCOPE = "NONE"
 _FOREIGN = "a value of a slot that its intent doesn't have"
 _FURTHER = "a further value of a slot that takes one"
+_PUBLISHED = date(2019, 3, 1)  # what the dataset's own relative dates count from
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -67,6 +70,7 @@ class _Intent(BaseModel):
 class _Service(BaseModel):
     service_name: str
     description: str
+    reference_date: date | None = _PUBLISHED
     slots: list[_Slot]
     intents: list[_Intent]
 
@@ -257,7 +261,8 @@ def _schema(
         for service, data in services.items()
         for intent in data.intents
     ]
-    return parse_schema({"functions": functions, "reference_date": _REFERENCE}, module=module)
+    reference = next(iter(services.values())).reference_date
+    return parse_schema({"functions": functions, "reference_date": reference}, module=module)
 
 
 def _slots(service: _Service, intent: _Intent) -> list[dict[str, Any]]:
@@ -411,6 +416,7 @@ def _service(schema: Schema, slots: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "service_name": schema.module,
         "description": schema.description,
+        "reference_date": schema.reference_date and schema.reference_date.isoformat(),
         "slots": [
             {
                 "name": s.name,
