@@ -339,6 +339,25 @@ def _repeated(exemplars: Sequence[AnnotatedExemplar], size: int) -> Iterator[Ann
     return islice(endless, size)
 
 
+def crowd() -> None:
+    """The worst of a few adversarial utterances: one value thirty times, for 1 to 31 slots."""
+    worst = 0.0
+    for slots in range(1, 32):
+        names = [f"s{n}" for n in range(slots)]
+        functions = [{"name": "f", "slots": [{"name": n} for n in names]}]
+        aligner = Aligner(
+            parse_schema({"module": "a_b_en", "functions": functions}), knowledge=Knowledge()
+        )
+        row = AnnotatedExemplar(
+            id="x", utterance=" ".join(["ping"] * 30), function="f",
+            arguments=dict.fromkeys(names, "ping"),
+        )  # fmt: skip
+        begun = time.process_time()
+        aligner.align(row)
+        worst = max(worst, time.process_time() - begun)
+    print(f"a value thirty times, for 1 to 31 slots: {worst * 1000:.0f} ms at worst")
+
+
 def main() -> None:
     directory = data_directory()
     if "--scale" in sys.argv:
@@ -366,6 +385,7 @@ def main() -> None:
         ):
             report(f"{name}, {measured}", sgd_rows(directory, measured, values).values(), reference)
         rank_report(directory)
+    crowd()
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

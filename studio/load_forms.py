@@ -186,11 +186,12 @@ def outcome(here: Page) -> None:
 def _acceptance(here: Page) -> None:
     """Resolve again, and from which confidence the module decides by itself."""
     now = load.acceptance(here.workspace, here.module)
+    options = [None, *sorted({0.99, 0.95, 0.9, 0.8, now} - {None}, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.selectbox(
             "Accept likely readings by itself",
-            [None, 0.99, 0.95, 0.9, 0.8],
-            index=[None, 0.99, 0.95, 0.9, 0.8].index(now) if now in (0.99, 0.95, 0.9, 0.8) else 0,
+            options,
+            index=options.index(now),
             format_func=lambda c: "never: ask" if c is None else f"from {c:.0%} on",
             width=260,
             help="Readings at least so likely resolve without a person; they are counted as "

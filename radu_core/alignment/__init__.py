@@ -3,11 +3,12 @@
 from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align
 from radu_core.alignment.candidates import Candidate
 from radu_core.alignment.knowledge import Knowledge
-from radu_core.alignment.learning import learn
+from radu_core.alignment.learning import SAMPLE, learn
 from radu_core.alignment.ranking import ContextModel
 from radu_core.alignment.readings import Placement, Reading, enumerate_readings
 
 __all__ = [
+    "SAMPLE",
     "Aligner",
     "Alignment",
     "ArgumentPlaces",

@@ -33,11 +33,15 @@ _GENERIC = 3  # a word of so many values, or so often outside slots, tells no va
 
 
 def learn(
-    schema: Schema, exemplars: Iterable[AnnotatedExemplar], *, reference: date | None = None
+    schema: Schema,
+    exemplars: Iterable[AnnotatedExemplar],
+    *,
+    reference: date | None = None,
+    most: int = SAMPLE,
 ) -> Knowledge:
-    """What the first ``SAMPLE`` exemplars teach; spans and templates that are given count too."""
+    """What the first ``most`` exemplars teach; spans and templates that are given count too."""
     aligner = Aligner(schema, reference=reference)
-    seen = [_look(aligner, e) for e in islice(exemplars, SAMPLE)]
+    seen = [_look(aligner, e) for e in islice(exemplars, most)]
     context = ContextModel(s.template for s in seen if s.template)
     return Knowledge(context, _aliases(seen, aligner.language), _generic(seen, context))
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from radu_core.alignment import Aligner, Alignment, Knowledge, Reading, learn
+from radu_core.alignment import SAMPLE, Aligner, Alignment, Knowledge, Reading, learn
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar, Outcome
 from radu_core.files import content_hash, file_hash, readable
@@ -227,13 +227,14 @@ def resolve(
 
 
 def module_knowledge(
-    workspace: Workspace, module: str, *, progress: Progress = silent
+    workspace: Workspace, module: str, *, most: int = SAMPLE, progress: Progress = silent
 ) -> Knowledge:
-    """What the module's exemplars teach alignment, as they are labelled and decided now."""
+    """What the module's first ``most`` exemplars teach, as they are labelled and decided now."""
     store = workspace.store
     progress("Learning from the module", 0, 0)
     labelled = (as_labelled(i) for batch in store.batches(module) for i in batch)
-    return learn(store.schema(module), (e for e in labelled if DISCARDED not in e.tags))
+    used = (e for e in labelled if DISCARDED not in e.tags)
+    return learn(store.schema(module), used, most=most)
 
 
 def acceptance(workspace: Workspace, module: str) -> float | None:
