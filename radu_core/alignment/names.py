@@ -136,13 +136,13 @@ def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
     initials = "".join(w[0] for w in words)
     if len(words) < 2:
         return []
+    minds = any(c.islower() for c in text.utterance)
     found = []
     for token in text.tokens:
         said = text.utterance[token.start : token.end]
-        if token.word == initials and (
-            said.isupper() or said.lower() not in text.language.stop_words
-        ):
-            found.append(((token.start, token.end), said.isupper()))
+        capitals = minds and said.isupper()
+        if token.word == initials and (capitals or said.lower() not in text.language.stop_words):
+            found.append(((token.start, token.end), capitals))
     return found
 
 

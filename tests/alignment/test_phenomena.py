@@ -163,6 +163,8 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
      "no 1 in the text for guests; did you mean 'a'?"),
     ("pronoun, not a country", "take us home", {"to": "United States"}, "unlocated",
      "no 'United States' in the text for to."),
+    ("initials that are a word", "GO TO THE PUB", {"to": "Take-out"}, "unlocated",
+     "no 'Take-out' in the text for to."),
     ("part of another name", "in San Jose", {"to": "San Francisco"}, "unlocated",
      "no 'San Francisco' in the text for to."),
     ("no room for both", "Oslo", {"a": "Oslo", "b": "Oslo"}, "unlocated",
