@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar, Outcome, ResolvedBy, Span
+from radu_core.schema import Schema
 
 __all__ = [
     "AlignmentRecord",
     "Event",
     "ImportRecord",
     "PutCounts",
+    "SchemaVersion",
     "StoredExemplar",
     "TemplateVersion",
 ]
@@ -68,6 +70,16 @@ class Event:
     kind: str
     before: AnnotatedExemplar | None
     after: AnnotatedExemplar | None
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """One schema that a module has had; ``number`` counts from 1."""
+
+    number: int
+    schema: Schema
+    at: datetime
+    who: str
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from radu_core.formats import Imported, Rejection, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, StoredExemplar
+from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "export",
     "import_file",
     "init_module",
+    "read_schema",
     "resolve",
     "unresolved",
 ]
@@ -72,21 +74,42 @@ class ResolveReport:
     changed: int
 
 
-def init_module(workspace: Workspace, module: str, schema_path: Path, *, who: str) -> Schema:
-    """Create ``module`` (or replace its schema) from a schema JSON or an OpenAI tools JSON."""
-    data = read_json(schema_path)
+def read_schema(module: str, path: Path) -> Schema:
+    """The schema of ``module`` in a schema JSON or an OpenAI tools JSON."""
+    data = read_json(path)
     if isinstance(data, dict) and "functions" in data and "tools" not in data:
-        schema = parse_schema(data, module=module)
-    else:
-        imported = read("openai", schema_path, module=module, schema=None)
-        if imported.schema is None or imported.rejections:
-            raise FormatError(
-                f"{schema_path.name}: " + "; ".join(r.problem for r in imported.rejections[:5]),
-                remedy="Correct these tools and load the file again.",
-            )
-        schema = imported.schema
+        return parse_schema(data, module=module)
+    imported = read("openai", path, module=module, schema=None)
+    if imported.schema is None or imported.rejections:
+        raise FormatError(
+            f"{path.name}: " + "; ".join(r.problem for r in imported.rejections[:5]),
+            remedy="Correct these tools and load the file again.",
+        )
+    return imported.schema
+
+
+def init_module(
+    workspace: Workspace, module: str, schema_path: Path, *, who: str, replace: bool = False
+) -> Schema:
+    """Create ``module`` from a schema JSON or an OpenAI tools JSON.
+
+    ``InputError`` says what it would cost when there is such a module and ``replace`` is False.
+    """
+    schema = read_schema(module, schema_path)
+    if not replace:
+        _refuse_to_replace(workspace, schema, "There is a module of that id already")
     workspace.store.put_schema(schema, who=who)
     return schema
+
+
+def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
+    if schema.module in workspace.store.modules():
+        raise InputError(
+            what,
+            value=schema.module,
+            remedy=f"To replace its schema use the Schema page, or radu init --replace. "
+            f"{schema_cost(workspace.store, schema)} Nothing was changed.",
+        )
 
 
 def import_file(
@@ -102,8 +125,8 @@ def import_file(
 ) -> ImportReport:
     """Read a file into ``module``: all or nothing, unless ``keep_good``.
 
-    A format that carries a schema brings it along when the module has none yet. The import is
-    recorded with its rejected rows, whatever became of it.
+    A format that carries a schema brings it along when the module has none yet, or when nothing
+    is lost by it. The import is recorded with its rejected rows, whatever became of it.
     """
     store = workspace.store
     schema = store.schema(module) if module in store.modules() else None
@@ -111,6 +134,8 @@ def import_file(
     stored = keep_good or not imported.rejections
     schema_changed = False
     if stored and imported.schema is not None:
+        if schema is not None and schema_cost(store, imported.schema):
+            _refuse_to_replace(workspace, imported.schema, "The file has another schema than")
         schema_changed = store.put_schema(imported.schema, who=who)
     elif stored and schema is None:
         raise NotFoundError(
