@@ -113,7 +113,9 @@ def measure(
     the order of a list doesn't count.
     """
     counts = [row_counts(r, p) for r, p in zip(rows, predictions, strict=True)]
-    right, exact, true, said, labelled = (sum(column) for column in zip(*counts, strict=True))
+    right, exact = sum(c.right for c in counts), sum(c.exact for c in counts)
+    true, said = sum(c.true for c in counts), sum(c.said for c in counts)
+    labelled = sum(c.labelled for c in counts)
     errors = [
         _error(r, p)
         for r, p, count in zip(rows, predictions, counts, strict=True)

@@ -140,7 +140,7 @@ def _typed(
 ) -> tuple[AnnotatedExemplar, list[str]]:
     """A typed utterance as an exemplar, and what was assumed: slots are of some function."""
     notes: list[str] = []
-    if function is None:
+    if function is None and strategy != "yes_no":
         notes.append(
             "it isn't known what this utterance means, so its prompts have no completion, and "
             "whether the right function is among those retrieved can't be said"
