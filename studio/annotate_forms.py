@@ -166,9 +166,9 @@ def _named(text: str, places: Sequence[annotate.Place]) -> dict[annotate.Place, 
     names = {}
     for place, name in zip(places, words, strict=True):
         start, end = place
-        around = f"{text[max(0, start - 12) : start]}[{name}]{text[end : end + 12]}"
+        around = f"{text[max(0, start - 12) : start]}[{name}]{text[end : end + 12]}".strip()
         nth = sum(p[0] <= start for p, w in zip(places, words, strict=True) if w == name)
-        names[place] = name if words.count(name) == 1 else f"{name} · {nth}. of them: …{around}…"
+        names[place] = name if words.count(name) == 1 else f"{name} · no. {nth}: {around}"
     return names
 
 

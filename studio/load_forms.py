@@ -32,7 +32,7 @@ def new_module(here: Page) -> None:
     st.subheader("New module", anchor=False)
     with st.form("new module", border=True):
         name = st.text_input(
-            "Module id", placeholder="acme_travel_en", help="<org>_<bot>_<lang>, lower case."
+            "Module id", placeholder="acme_travel_en", help=plain("<org>_<bot>_<lang>, lower case.")
         )
         file = st.file_uploader("Schema (Radu JSON or OpenAI tools JSON)", type=["json"])
         if st.form_submit_button("Create", icon=":material/add:"):
