@@ -149,12 +149,15 @@ def _mark(
 ) -> annotate.Place | str | None:
     """A place of the value, words that were typed, or ``_IMPLIED``."""
     names = _named(text, state.places)
+    label = f"{state.slot} = {state.value} ({state.state})"
+    st.caption(plain(label))  # a select box's own label is read aloud with its backslashes
     return st.selectbox(
-        plain(f"{state.slot} = {state.value} ({state.state})"),
+        label,
         [*names, _IMPLIED],
         index=0 if len(names) == 1 else None,
         format_func=lambda mark: mark if isinstance(mark, str) else names[tuple(mark)],
         key=f"mark {id} {number}",
+        label_visibility="collapsed",
         accept_new_options=True,
         placeholder="choose, or type the words as they stand in the utterance",
     )

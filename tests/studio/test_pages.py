@@ -82,6 +82,7 @@ st.navigation(pages).run()
 # Fields of elements that the browser reads as Markdown. The options of select boxes, code, tables,
 # JSON and text areas are shown as they are.
 _FIELDS = ("body", "label", "help", "text")
+_COLLAPSED = 2
 _AS_IS = ("code", "json", "arrow_data_frame", "html", "text_area")
 
 
@@ -93,7 +94,8 @@ def markdown(at: AppTest) -> list[str]:
         proto = getattr(node, "proto", None)
         if proto is not None and getattr(node, "type", "") not in _AS_IS:
             inner = [proto, *(getattr(proto, n, None) for n in ("expandable", "popover", "tab"))]
-            for part in inner:
+            hidden = getattr(getattr(proto, "label_visibility", None), "value", 0) == _COLLAPSED
+            for part in inner if not hidden else ():
                 found.extend(
                     text for f in _FIELDS if isinstance(text := getattr(part, f, None), str)
                 )
