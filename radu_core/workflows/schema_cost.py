@@ -12,7 +12,7 @@ from radu_core.store import Store
 
 __all__ = ["SchemaCost", "schema_cost"]
 
-_SHOWN = 8
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
