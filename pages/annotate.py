@@ -8,7 +8,8 @@ from studio.page import messages, page
 
 with page(
     "Annotate",
-    "Keys: 1 to 9 accepts a reading · I implied · S skip · U undo · Tab and Enter for the rest.",
+    "Keys: 1 to 9 accepts a reading · I implied · K label is right · S skip · U undo · Tab and "
+    "Enter for the rest.",
 ) as here:
     outcomes, search = forms.filters()
     waiting = queue(here.workspace, here.module, outcomes=outcomes, search=search)

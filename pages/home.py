@@ -5,6 +5,7 @@ import streamlit as st
 from radu_core.workflows.home import ModuleFunnel, funnels
 from radu_core.workflows.sample import load_sample
 from studio import jobs
+from studio.markdown import plain
 from studio.navigation import go_to, link
 from studio.page import page
 
@@ -14,13 +15,13 @@ SAMPLE = ("sample",)
 def show_module(funnel: ModuleFunnel) -> None:
     with st.container(border=True):
         head, action = st.columns([3, 1], vertical_alignment="center")
-        head.subheader(funnel.module, anchor=False)
-        head.caption(f"{funnel.functions} functions. {funnel.description}")
+        head.subheader(plain(funnel.module), anchor=False)
+        head.caption(f"{funnel.functions} functions. {plain(funnel.description)}")
         if action.button(
-            funnel.next.label,
+            plain(funnel.next.label),
             key=f"next {funnel.module}",
             type="primary",
-            help=funnel.next.why,
+            help=plain(funnel.next.why),
             icon=":material/arrow_forward:",
             width="stretch",
         ):
@@ -29,7 +30,7 @@ def show_module(funnel: ModuleFunnel) -> None:
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
-        st.caption(f"Next: {funnel.next.why}")
+        st.caption(f"Next: {plain(funnel.next.why)}")
 
 
 with page(

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from studio import load_forms
-from studio.page import page
+from studio.page import messages, page
 
 with page(
     "Load",
@@ -17,13 +17,13 @@ with page(
     )
     with bring:
         left, right = st.columns([2, 3], gap="large")
-        with left:
+        with left, messages():
             load_forms.new_module(here)
-        with right:
+        with right, messages():
             load_forms.utterances(here)
-    with funnel:
+    with funnel, messages():
         load_forms.outcome(here)
-    with export:
+    with export, messages():
         load_forms.export(here)
-    with past:
+    with past, messages():
         load_forms.imports(here)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from radu_core.errors import InputError
@@ -11,6 +13,7 @@ from radu_core.schema import Schema
 from radu_core.store import StoredExemplar
 from radu_core.workflows import annotate
 from studio import show
+from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
@@ -51,10 +54,11 @@ def last_decision(here: Page) -> None:
     if not last or last["module"] != here.module:
         return
     if st.button("Undo", shortcut="u", icon=":material/undo:"):
-        annotate.undo(here.workspace, last["module"], last["id"], who=here.who)
-        st.session_state.pop("decided")
-        st.rerun()
-    st.caption(f"✓ {last['what']}: “{last['utterance']}”")
+        with messages():
+            annotate.undo(here.workspace, last["module"], last["id"], who=here.who)
+            st.session_state.pop("decided")
+            st.rerun()
+    st.caption(plain(f"✓ {last['what']}: “{last['utterance']}”"))
 
 
 def nothing_left(filtered: bool, skipped: list[str]) -> None:
@@ -75,15 +79,28 @@ def labels(here: Page, item: StoredExemplar) -> None:
     """The utterance and what it is labelled with."""
     exemplar = item.exemplar
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(exemplar.function or "out of scope", color="primary")
+        st.badge(plain(exemplar.function or "out of scope"), color="primary")
         st.badge(exemplar.outcome or "new", color="orange")
-        st.caption(f"{exemplar.split} · {exemplar.id}")
+        st.caption(f"{exemplar.split} · {plain(exemplar.id)}")
         if exemplar.context:
-            st.caption(f"the bot had asked for {exemplar.context}")
+            st.caption(f"the bot had asked for {plain(exemplar.context)}")
     if item.flag:
-        st.warning(item.flag, icon=":material/flag:")
+        _flag(here, item, item.flag)
     show.utterance(exemplar.utterance)
-    st.caption(exemplar.reason)
+    st.caption(plain(exemplar.reason))
+
+
+def _flag(here: Page, item: StoredExemplar, why: str) -> None:
+    """Why it was sent here, and a key that says that its labels are right all the same."""
+    st.warning(plain(why), icon=":material/flag:")
+    st.caption(plain(f"labelled {item.exemplar.function or 'out of scope'} "
+                     f"{show.as_json(item.exemplar.arguments)}"))  # fmt: skip
+    if st.button(
+        "Label is right", shortcut="k", icon=":material/thumb_up:", key=f"keep {item.exemplar.id}"
+    ):
+        with messages():
+            annotate.keep(here.workspace, here.module, item, who=here.who)
+            _decided(here, item, "label kept")
 
 
 def readings(here: Page, item: StoredExemplar, schema: Schema) -> None:
@@ -117,7 +134,7 @@ def marking(here: Page, item: StoredExemplar, schema: Schema) -> None:
     missing = [s for s in states if not s.places]
     if missing and len(missing) == len({s.slot for s in missing}):
         names = ", ".join(f"{s.slot} = {s.value}" for s in missing)
-        if st.button(f"Implied: {names}", shortcut="i", key=f"implied {exemplar.id}"):
+        if st.button(f"Implied: {plain(names)}", shortcut="i", key=f"implied {exemplar.id}"):
             with messages():
                 _all_implied(here, item, states, [s.slot for s in missing])
     st.markdown("**Mark by hand**")
@@ -127,34 +144,44 @@ def marking(here: Page, item: StoredExemplar, schema: Schema) -> None:
             _save(here, item, states, marks)
 
 
-def _mark(id: str, text: str, number: int, state: annotate.ArgumentState) -> str | None:
-    options = [_named(text, place) for place in state.places]
-    once = len(options) == 1
+def _mark(
+    id: str, text: str, number: int, state: annotate.ArgumentState
+) -> annotate.Place | str | None:
+    """A place of the value, words that were typed, or ``_IMPLIED``."""
+    names = _named(text, state.places)
+    label = f"{state.slot} = {state.value} ({state.state})"
+    st.caption(plain(label))  # a select box's own label is read aloud with its backslashes
     return st.selectbox(
-        f"{state.slot} = {state.value} ({state.state})",
-        [*options, _IMPLIED],
-        index=0 if once else None,
+        label,
+        [*names, _IMPLIED],
+        index=0 if len(names) == 1 else None,
+        format_func=lambda mark: mark if isinstance(mark, str) else names[tuple(mark)],
         key=f"mark {id} {number}",
+        label_visibility="collapsed",
         accept_new_options=True,
         placeholder="choose, or type the words as they stand in the utterance",
     )
 
 
-def _named(text: str, place: tuple[int, int]) -> str:
-    """A place as its words, with ``#n`` where they occur more than once."""
-    words = text[slice(*place)]
-    if text.count(words) == 1:
-        return words
-    return f"{words}#{text[: place[0]].count(words) + 1}"
+def _named(text: str, places: Sequence[annotate.Place]) -> dict[annotate.Place, str]:
+    """Places by the words that stand there, with some of the text around where they repeat."""
+    words = [text[slice(*place)] for place in places]
+    names = {}
+    for place, name in zip(places, words, strict=True):
+        start, end = place
+        around = f"{text[max(0, start - 12) : start]}[{name}]{text[end : end + 12]}".strip()
+        nth = sum(p[0] <= start for p, w in zip(places, words, strict=True) if w == name)
+        names[place] = name if words.count(name) == 1 else f"{name} · no. {nth}: {around}"
+    return names
 
 
 def _save(
     here: Page,
     item: StoredExemplar,
     states: list[annotate.ArgumentState],
-    marks: list[str | None],
+    marks: list[annotate.Place | str | None],
 ) -> None:
-    wanted: dict[tuple[str, int], str] = {}
+    wanted: dict[tuple[str, int], annotate.Place | str] = {}
     implied = []
     numbers: dict[str, int] = {}
     for state, mark in zip(states, marks, strict=True):
@@ -188,8 +215,7 @@ def _all_implied(
         number = numbers.get(state.slot, 0)
         numbers[state.slot] = number + 1
         if state.places:
-            mark = {(state.slot, number): _named(item.exemplar.utterance, state.places[0])}
-            spans += annotate.marked_spans(item, mark)
+            spans += annotate.marked_spans(item, {(state.slot, number): state.places[0]})
     annotate.place(here.workspace, here.module, item, spans, implied=slots, who=here.who)
     _decided(here, item, "implied")
 

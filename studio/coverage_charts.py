@@ -8,6 +8,7 @@ import streamlit as st
 
 from radu_core.workflows.coverage import CoverageReport
 from studio import show
+from studio.markdown import plain
 from studio.page import Page
 
 __all__ = ["measured_on", "misses", "per_function", "recommendation", "surface"]
@@ -36,7 +37,7 @@ def recommendation(report: CoverageReport) -> None:
     )
     columns[3].metric("tokens a prompt", f"{choice.cost:.0f}", help="Estimated from the templates.")
     (st.success if choice.reached else st.warning)(
-        f"{choice.note} 95 % interval: {choice.low:.1%} to {choice.high:.1%}."
+        f"{plain(choice.note)} 95 % interval: {choice.low:.1%} to {choice.high:.1%}."
     )
 
 

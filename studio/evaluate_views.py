@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.evaluation import EvaluationReport, beaten_baselines
+from radu_core.evaluation import EvaluationReport, against_baselines
 from radu_core.workflows.evaluate import parse, send_errors
 from studio import show
+from studio.markdown import plain
 from studio.page import Page
 
 __all__ = ["ask", "errors", "result"]
@@ -20,11 +21,7 @@ def result(report: EvaluationReport | None) -> None:
     if report is None:
         st.info("This run hasn't been measured on this split yet.")
         return
-    better, worse = beaten_baselines(report)
-    if better:
-        st.success(_points("Better than every baseline", better), icon=":material/check:")
-    if worse:
-        st.error(_points("Not better than the baselines", worse), icon=":material/close:")
+    _verdict(report)
     frame = pd.DataFrame(
         [
             {
@@ -34,15 +31,14 @@ def result(report: EvaluationReport | None) -> None:
                 "slot F1": m.slot_f1,
                 "exact match": m.exact_match.share,
                 "out of scope, P / R": f"{m.out_of_scope_precision} / {m.out_of_scope_recall}",
-                "median ms": round(1000 * m.seconds_p50),
-                "p95 ms": round(1000 * m.seconds_p95),
+                "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
             }
             for m in report.systems
         ]
     )
     shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
     st.dataframe(frame, hide_index=True, column_config=shares)
-    left_out = "; ".join(f"{n} {why}" for why, n in report.left_out.items())
+    left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
         f"{report.rows:,} utterances of {report.split}, measured {report.created}."
         + (f" Left out: {left_out}." if left_out else "")
@@ -64,8 +60,20 @@ def result(report: EvaluationReport | None) -> None:
     )
 
 
+def _verdict(report: EvaluationReport) -> None:
+    """Claims only what the rows support."""
+    found = against_baselines(report)
+    if found.better:
+        st.success(_points("Better than every baseline", found.better), icon=":material/check:")
+    if found.worse:
+        st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
+    if found.unclear:
+        head = f"No clear difference to the baselines on {report.rows:,} rows"
+        st.info(_points(head, found.unclear), icon=":material/balance:")
+
+
 def _points(head: str, lines: list[str]) -> str:
-    return f"{head}:\n" + "\n".join(f"- {line}" for line in lines)
+    return f"{head}:\n" + "\n".join(f"- {plain(line)}" for line in lines)
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

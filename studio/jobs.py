@@ -17,6 +17,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.progress import Progress
+from studio.markdown import plain
 
 __all__ = ["Job", "forget", "job", "show", "start"]
 
@@ -116,7 +117,7 @@ def show(key: Hashable) -> Any:
     if found.state == "running":
         _running(key)
     elif found.state != "done":
-        (st.warning if found.state == "stopped" else st.error)(found.message)
+        (st.warning if found.state == "stopped" else st.error)(plain(found.message))
     return found.result
 
 
@@ -127,6 +128,6 @@ def _running(key: Hashable) -> None:
         st.rerun()
         return
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(min(1.0, found.done / found.total) if found.total else 0.0, text=found.line)
+    bar.progress(min(1.0, found.done / found.total) if found.total else 0.0, text=plain(found.line))
     if button.button("Stop", key=f"stop {key}", disabled=found.stop):
         found.stop = True

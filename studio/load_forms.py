@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,20 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.errors import InputError
+from radu_core.files import open_atomic
 from radu_core.formats import FORMATS, guess_format
 from radu_core.formats import table as table_format
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.workflows import load
 from studio import jobs, show
+from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
 __all__ = ["export", "imports", "new_module", "outcome", "utterances"]
+
+_LONGEST_NAME = 60  # characters: with what a temporary name adds, file systems take 255 bytes
 
 
 def new_module(here: Page) -> None:
@@ -27,7 +32,7 @@ def new_module(here: Page) -> None:
     st.subheader("New module", anchor=False)
     with st.form("new module", border=True):
         name = st.text_input(
-            "Module id", placeholder="acme_travel_en", help="<org>_<bot>_<lang>, lower case."
+            "Module id", placeholder="acme_travel_en", help=plain("<org>_<bot>_<lang>, lower case.")
         )
         file = st.file_uploader("Schema (Radu JSON or OpenAI tools JSON)", type=["json"])
         if st.form_submit_button("Create", icon=":material/add:"):
@@ -35,7 +40,7 @@ def new_module(here: Page) -> None:
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
                 check_module_id(name)
-                path = _kept(here, file)
+                path = _kept(file)
                 schema = load.init_module(here.workspace, name, path, who=here.who)
                 st.session_state["module"] = name
                 st.session_state["created"] = (
@@ -43,7 +48,7 @@ def new_module(here: Page) -> None:
                 )
                 st.rerun()  # the page began without the new module
     if "created" in st.session_state:
-        st.success(st.session_state.pop("created"))
+        st.success(plain(st.session_state.pop("created")))
 
 
 def utterances(here: Page) -> None:
@@ -52,7 +57,7 @@ def utterances(here: Page) -> None:
     if not here.module:
         st.info("Create a module first.")
         return None
-    st.markdown(f"into **{here.module}**")
+    st.markdown(f"into **{plain(here.module)}**")
     file = st.file_uploader(
         "JSONL, CSV, TSV or XLSX", type=["jsonl", "csv", "tsv", "xlsx"], key="utterances file"
     )
@@ -61,13 +66,11 @@ def utterances(here: Page) -> None:
         placeholder="/data/sgd/train",
         help="For large files, and for the directory of a Schema-Guided Dialogue dataset.",
     )
-    path = (
-        _kept(here, file) if file else Path(typed.strip()).expanduser() if typed.strip() else None
-    )
+    path = _kept(file) if file else Path(typed.strip()).expanduser() if typed.strip() else None
     if path is None:
         return _report(here)
     format = guess_format(path)
-    st.caption(FORMATS[format].help)
+    st.caption(plain(FORMATS[format].help))
     options = _table_options(here, path) if format == "csv" and path.is_file() else {}
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
@@ -99,8 +102,8 @@ def _report(here: Page) -> None:
     rejected = len(report.rejections)
     skipped = sum(report.skipped.values())
     text = (
-        f"{report.source}: {report.rows:,} rows = {report.accepted:,} accepted + {rejected:,} "
-        f"rejected + {skipped:,} skipped."
+        f"{plain(report.source)}: {report.rows:,} rows = {report.accepted:,} accepted "
+        f"+ {rejected:,} rejected + {skipped:,} skipped."
     )
     if report.stored:
         st.success(
@@ -110,7 +113,7 @@ def _report(here: Page) -> None:
     else:
         st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
     for reason, count in report.skipped.items():
-        st.caption(f"skipped {count:,}: {reason}")
+        st.caption(f"skipped {count:,}: {plain(reason)}")
     if rejected:
         rows = [vars(r) for r in report.rejections]
         show.rows(rows, name="rejected.csv", key="rejected", label="rejected rows")
@@ -122,12 +125,23 @@ def _report(here: Page) -> None:
     st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
 
 
-def _kept(here: Page, file: Any) -> Path:
-    """An uploaded file on disk under its own name, for as long as the session needs it."""
-    folder = st.session_state.setdefault("uploads", tempfile.mkdtemp(prefix="radu-upload-"))
-    path = Path(folder) / Path(file.name).name
-    path.write_bytes(file.getvalue())
-    return path
+def _kept(file: Any) -> Path:
+    """An uploaded file on disk: written once, under its content's hash and its own name.
+
+    A job may still read it when the next file of that name is there.
+    """
+    kept: dict[str, Path] = st.session_state.setdefault("uploads", {})
+    if file.file_id not in kept:
+        if "uploads folder" not in st.session_state:
+            st.session_state["uploads folder"] = tempfile.mkdtemp(prefix="radu-upload-")
+        data = file.getvalue()
+        folder = Path(st.session_state["uploads folder"]) / sha256(data).hexdigest()
+        path = folder / Path(file.name).name[-_LONGEST_NAME:]
+        if not path.exists():
+            with open_atomic(path, "wb") as out:
+                out.write(data)
+        kept[file.file_id] = path
+    return kept[file.file_id]
 
 
 def _table_options(here: Page, path: Path) -> dict[str, Any]:
@@ -173,9 +187,9 @@ def outcome(here: Page) -> None:
     if funnel.costs:
         _costs(funnel)
     for name, count in funnel.thin_functions.items():
-        st.warning(f"{name} has only {count} resolved training exemplars; 10 are a start.")
+        st.warning(f"{plain(name)} has only {count} resolved training exemplars; 10 are a start.")
     if funnel.empty_slots:
-        st.warning("No resolved exemplar fills " + ", ".join(funnel.empty_slots) + ".")
+        st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
     left = load.unresolved(here.workspace, here.module)
     if left:
         name = f"{here.module}-unresolved.csv"
@@ -231,7 +245,10 @@ def export(here: Page) -> None:
         return
     endings = {"jsonl": "jsonl", "csv": "csv", "openai": "json"}
     format = st.radio(
-        "Format", list(endings), format_func=lambda f: f"{f}: {FORMATS[f].help}", key="export as"
+        "Format",
+        list(endings),
+        format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
+        key="export as",
     )
     ending = endings[format]
     with tempfile.TemporaryDirectory() as folder:
@@ -239,7 +256,7 @@ def export(here: Page) -> None:
         count = load.export(here.workspace, format, path, module=here.module)
         data = path.read_bytes()
     st.download_button(
-        f"Download {here.module}.{ending} ({count:,} rows)",
+        f"Download {plain(here.module)}.{ending} ({count:,} rows)",
         data,
         file_name=f"{here.module}.{ending}",
         icon=":material/download:",

@@ -13,6 +13,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
+from studio.markdown import plain
 from studio.navigation import link
 
 __all__ = ["Page", "gate", "messages", "page", "workspace"]
@@ -38,7 +39,7 @@ def messages() -> Iterator[None]:
     try:
         yield
     except RaduError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         if isinstance(error, StoreLockedError):
             st.button("Try again", icon=":material/refresh:")
     except Exception as error:

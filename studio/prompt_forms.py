@@ -8,13 +8,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from radu_core.workflows.prompts import Preview, save_template, template_sources
+from radu_core.workflows.prompts import (
+    OUT_OF_SCOPE,
+    Preview,
+    PreviewRow,
+    save_template,
+    template_sources,
+)
 from studio import show
+from studio.markdown import plain
 from studio.page import Page
 
 __all__ = ["choose", "shown_rows", "templates"]
 
-_ANY = "(as retrieved)"
+_UNKNOWN = "(not known)"
 _TYPED = "(typed below)"
 
 
@@ -39,15 +46,16 @@ def choose(here: Page, strategies: Sequence[str]) -> dict[str, Any] | None:
     schema = here.workspace.store.schema(here.module)
     function = columns[2].selectbox(
         "What the typed utterance means",
-        [_ANY, *(f.name for f in schema.functions)],
+        [_UNKNOWN, *(f.name for f in schema.functions), OUT_OF_SCOPE],
         disabled=id != _TYPED,
+        help="Without it, prompts have no completion. none: out of scope.",
     )
     common = {"strategy": strategy, "k_desc": int(k_desc), "k_exemplar": int(k_exemplar)}
     if id != _TYPED:
         return {**common, "exemplar_id": id}
     if not (typed or "").strip():
         return None
-    return {**common, "text": typed, "function": None if function == _ANY else function}
+    return {**common, "text": typed, "function": None if function == _UNKNOWN else function}
 
 
 def shown_rows(shown: Preview) -> None:
@@ -56,12 +64,17 @@ def shown_rows(shown: Preview) -> None:
     show.legend()
     for made in shown.rows:
         st.caption(
-            f"{made.row.strategy} · {made.row.kind} · prompt {made.prompt_tokens} tokens, "
-            f"completion {made.completion_tokens} (its end token counted)"
-            + (" · negative" if made.row.negative else "")
+            f"{plain(made.row.strategy)} · {plain(made.row.kind)} · prompt {made.prompt_tokens} "
+            f"tokens, {_completion(made)}" + (" · negative" if made.row.negative else "")
         )
         show.prompt(made.row)
     _negatives(shown)
+
+
+def _completion(made: PreviewRow) -> str:
+    if not made.completion_tokens:
+        return "no completion"
+    return f"completion {made.completion_tokens} (its end token counted)"
 
 
 def _verdict(shown: Preview) -> None:
@@ -69,12 +82,12 @@ def _verdict(shown: Preview) -> None:
         st.success("The right function is in the prompt.", icon=":material/check:")
     elif shown.answer_retrieved is False:
         st.error(
-            "The right function isn't in the prompt: no row of this strategy teaches it. "
-            "Raise k, or see Coverage.",
+            "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
+            "it here. Raise k, or see Coverage.",
             icon=":material/error:",
         )
     for note in shown.notes:
-        st.info(f"No row: {note}.")
+        st.info(f"{plain(note[:1].upper() + note[1:])}.")
 
 
 def _negatives(shown: Preview) -> None:
@@ -102,7 +115,9 @@ def templates(here: Page) -> None:
         text = st.text_area("Source (jinja)", sources[name], height=260)
         if st.form_submit_button("Save as a new version"):
             version = save_template(here.workspace, here.module, name, text or "", who=here.who)
-            st.success(f"Version {version} of {name} is used from now on. Build the dataset again.")
+            st.success(
+                f"Version {version} of {plain(name)} is used from now on. Build the dataset again."
+            )
     for old in reversed(here.workspace.store.template_versions(here.module, name)):
-        with st.expander(f"Version {old.version}, {old.at:%Y-%m-%d %H:%M}, by {old.who}"):
+        with st.expander(f"Version {old.version}, {old.at:%Y-%m-%d %H:%M}, by {plain(old.who)}"):
             st.code(old.text, language="jinja2")

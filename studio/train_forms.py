@@ -15,6 +15,7 @@ from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows import train
 from radu_core.workflows.train import DatasetView, RunView
 from studio import jobs
+from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
@@ -62,7 +63,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
 def _dataset_card(view: DatasetView) -> None:
     manifest = view.manifest
     rows = ", ".join(f"{manifest.rows(s):,} {s}" for s in ("train", "validation", "test"))
-    with st.expander(f"**{view.name}** · rows: {rows}"):
+    with st.expander(f"**{plain(view.name)}** · rows: {rows}"):
         counts = [
             {"rows of": kind, "split": split, "count": count}
             for split, kinds in manifest.counts.items()
@@ -74,10 +75,10 @@ def _dataset_card(view: DatasetView) -> None:
         )
         st.caption(
             f"{manifest.unresolved:,} unresolved exemplars left out · {manifest.suspects:,} "
-            f"suspected labelling errors not trained on · in {view.directory}"
+            f"suspected labelling errors not trained on · in {plain(view.directory)}"
         )
         for reason, count in manifest.discards.items():
-            st.caption(f"{count:,} without a row: {reason}")
+            st.caption(f"{count:,} without a row: {plain(reason)}")
         for name, label in (("discards.jsonl", "discards"), ("suspects.jsonl", "suspects")):
             data = (view.directory / name).read_bytes()
             if data:
@@ -141,7 +142,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         )
     started = jobs.show(key)
     if started is not None:
-        st.success(f"Run {started.id} is on its way: see “3 Runs”. You can close this tab.")
+        st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
 
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
@@ -171,7 +172,7 @@ def _live(here: Page, run: RunDirectory) -> None:
 def _state(here: Page, run: RunDirectory, view: RunView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(view.state, color=_COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
-        st.caption(str(run.path))
+        st.caption(plain(run.path))
         if view.state not in _ENDED and st.button("Stop", icon=":material/stop:", key="stop run"):
             with st.spinner("It finishes its step and saves …"):
                 train.stop_run(here.workspace, run.id)
@@ -184,7 +185,7 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
         if view.state == "finished":
             link("evaluate", "Evaluate")
     if view.reason:
-        (st.error if view.state in ("failed", "lost") else st.info)(view.reason)
+        (st.error if view.state in ("failed", "lost") else st.info)(plain(view.reason))
     latest = view.latest
     if not latest:
         if view.state not in _ENDED:

@@ -12,6 +12,7 @@ from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Rejection
 from radu_core.workflows import load, schema
+from radu_core.workflows.schema_cost import schema_cost
 
 __all__ = ["Module"]
 
@@ -24,16 +25,30 @@ def init(
     schema_path: Annotated[
         Path, typer.Option("--schema", help="Schema JSON or OpenAI tools JSON.")
     ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
+    ] = False,
 ) -> Answer:
-    """Create a module from a schema, or replace the schema of one."""
+    """Create a module from a schema, or with --replace replace the schema of one."""
     space = workspace()
-    made = load.init_module(space, module, schema_path, who=who())
+    cost = None
+    if replace and module in space.store.modules():
+        cost = schema_cost(space.store, load.read_schema(module, schema_path))
+    made = load.init_module(space, module, schema_path, who=who(), replace=replace)
     findings = schema.view(space, module).findings
     slots = sum(len(f.slots) for f in made.functions)
     lines = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    if cost is not None:
+        lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
     return Answer(
-        {"module": module, "functions": len(made.functions), "slots": slots, "findings": findings},
+        {
+            "module": module,
+            "functions": len(made.functions),
+            "slots": slots,
+            "replaced": cost,
+            "findings": findings,
+        },
         lines,
     )
 

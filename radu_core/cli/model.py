@@ -90,7 +90,9 @@ def prompts(
     module: Module,
     strategy: Annotated[str, typer.Option(help="rag, knn, all, single or yes_no.")] = "rag",
     by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
-    function: Annotated[str | None, typer.Option(help="What the utterance means.")] = None,
+    function: Annotated[
+        str | None, typer.Option(help="What the utterance means; none: out of scope.")
+    ] = None,
     k_desc: Annotated[int, typer.Option(min=0, max=50)] = 3,
     k_exemplar: Annotated[int, typer.Option(min=0, max=50)] = 4,
 ) -> Answer:
@@ -106,10 +108,11 @@ def prompts(
     lines = []
     for made in shown.rows:
         size = f"{made.prompt_tokens} + {made.completion_tokens} tokens"
-        lines += [f"── {made.row.strategy}/{made.row.kind}, {size}", made.row.prompt,
-                  f"   completion:{made.row.completion}"]  # fmt: skip
+        lines += [f"── {made.row.strategy}/{made.row.kind}, {size}", made.row.prompt]
+        if made.row.completion:
+            lines.append(f"   completion:{made.row.completion}")
     if shown.answer_retrieved is not None:
-        lines.append(f"right function retrieved: {'yes' if shown.answer_retrieved else 'NO'}")
+        lines.append(f"right function in the prompt: {'yes' if shown.answer_retrieved else 'NO'}")
     lines += [f"note: {note}" for note in shown.notes]
     return Answer(shown, lines, ok=shown.answer_retrieved is not False)
 
@@ -266,7 +269,7 @@ def evaluate(
 
 def evaluation_text(report: EvaluationReport) -> list[Any]:
     """A report as a table, and whether the model beats what one has for nothing."""
-    from radu_core.evaluation import beaten_baselines
+    from radu_core.evaluation import against_baselines
 
     rows = [
         (
@@ -284,9 +287,10 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     title = f"{report.run} on {report.rows} rows of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
-    better, worse = beaten_baselines(report)
-    lines += [f"beats every baseline: {line}" for line in better]
-    lines += [f"DOESN'T BEAT the baselines: {line}" for line in worse]
+    verdict = against_baselines(report)
+    lines += [f"beats every baseline: {line}" for line in verdict.better]
+    lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
+    lines += [f"no clear difference on {report.rows} rows: {line}" for line in verdict.unclear]
     return lines
 
 

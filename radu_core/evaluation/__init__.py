@@ -1,6 +1,7 @@
 """How good a run is: metrics with intervals, errors, and the baselines one has for nothing."""
 
 from radu_core.evaluation.baselines import Baseline, fit_baselines
+from radu_core.evaluation.compare import Comparison, compare
 from radu_core.evaluation.metrics import (
     CallError,
     FunctionScore,
@@ -9,17 +10,20 @@ from radu_core.evaluation.metrics import (
     Share,
     measure,
 )
-from radu_core.evaluation.report import EvaluationReport, beaten_baselines
+from radu_core.evaluation.report import EvaluationReport, Verdict, against_baselines
 
 __all__ = [
     "Baseline",
     "CallError",
+    "Comparison",
     "EvaluationReport",
     "FunctionScore",
     "Metrics",
     "Prediction",
     "Share",
-    "beaten_baselines",
+    "Verdict",
+    "against_baselines",
+    "compare",
     "fit_baselines",
     "measure",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,16 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import wilson
 from radu_core.schema import Arguments, as_values
 
-__all__ = ["CallError", "FunctionScore", "Metrics", "Prediction", "Share", "measure"]
+__all__ = [
+    "CallError",
+    "FunctionScore",
+    "Metrics",
+    "Prediction",
+    "RowCounts",
+    "Share",
+    "measure",
+    "row_counts",
+]
 
 
 class _Model(BaseModel):
@@ -103,21 +112,15 @@ def measure(
     Values are compared by type and, for strings, without regard to case and outer white space;
     the order of a list doesn't count.
     """
-    right = exact = true = said = labelled = 0
-    errors: list[CallError] = []
-    for row, prediction in zip(rows, predictions, strict=True):
-        same = row.function == prediction.function
-        gold = _pairs(row.arguments) if row.function is not None else Counter()
-        predicted = _pairs(prediction.arguments) if prediction.function is not None else Counter()
-        hits = sum((gold & predicted).values()) if same else 0
-        right += same
-        true += hits
-        said += predicted.total()
-        labelled += gold.total()
-        whole = same and gold == predicted
-        exact += whole
-        if not whole:
-            errors.append(_error(row, prediction))
+    counts = [row_counts(r, p) for r, p in zip(rows, predictions, strict=True)]
+    right, exact = sum(c.right for c in counts), sum(c.exact for c in counts)
+    true, said = sum(c.true for c in counts), sum(c.said for c in counts)
+    labelled = sum(c.labelled for c in counts)
+    errors = [
+        _error(r, p)
+        for r, p, count in zip(rows, predictions, counts, strict=True)
+        if not count.exact
+    ]
     precision = true / said if said else 0.0
     recall = true / labelled if labelled else 0.0
     seconds = sorted(p.seconds for p in predictions)
@@ -137,6 +140,30 @@ def measure(
         seconds_p95=_percentile(seconds, 0.95),
     )
     return metrics, errors
+
+
+class RowCounts(NamedTuple):
+    """What one prediction adds to the metrics: 0 or 1, then (slot, value) pairs."""
+
+    right: int
+    exact: int
+    true: int
+    said: int
+    labelled: int
+
+
+def row_counts(row: AnnotatedExemplar, prediction: Prediction) -> RowCounts:
+    """Count one prediction against its label."""
+    same = row.function == prediction.function
+    gold = _pairs(row.arguments) if row.function is not None else Counter()
+    said = _pairs(prediction.arguments) if prediction.function is not None else Counter()
+    return RowCounts(
+        right=int(same),
+        exact=int(same and gold == said),
+        true=sum((gold & said).values()) if same else 0,
+        said=said.total(),
+        labelled=gold.total(),
+    )
 
 
 def _pairs(arguments: Arguments) -> Counter[tuple[str, str, str]]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from radu_core.evaluation.compare import Comparison
 from radu_core.evaluation.metrics import CallError, Metrics
 from radu_core.files import read_json, write_json
 
-__all__ = ["EvaluationReport", "beaten_baselines"]
+__all__ = ["EvaluationReport", "Verdict", "against_baselines"]
 
 
 class EvaluationReport(BaseModel):
     """``trained`` is the run's model, ``untrained`` its base model on the same rows, if measured.
 
-    ``left_out`` counts the rows of the split that weren't measured, by reason.
+    ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
+    of the trained model with each baseline.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,6 +33,7 @@ class EvaluationReport(BaseModel):
     trained: Metrics
     untrained: Metrics | None = None
     baselines: tuple[Metrics, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     errors: tuple[CallError, ...] = ()
     settings: dict[str, str | int | float] = {}
 
@@ -48,20 +52,42 @@ class EvaluationReport(BaseModel):
         return (*self.baselines, *((self.untrained,) if self.untrained else ()), self.trained)
 
 
-def beaten_baselines(report: EvaluationReport) -> tuple[list[str], list[str]]:
-    """Where the trained model is better than every baseline, and where it isn't, as sentences."""
-    better: list[str] = []
-    worse: list[str] = []
-    if not report.baselines:
-        return better, worse
+@dataclass(frozen=True)
+class Verdict:
+    """The trained model beside the baselines, a sentence a measure.
+
+    ``better``: than every baseline; ``worse``: than one; ``unclear``: the rows don't say, as the
+    difference may be chance.
+    """
+
+    better: list[str]
+    worse: list[str]
+    unclear: list[str]
+
+
+def against_baselines(report: EvaluationReport) -> Verdict:
+    """Where the trained model is better or worse than the baselines by more than chance.
+
+    A report without comparisons gives no sentence.
+    """
+    verdict = Verdict([], [], [])
     for label, value in _MEASURES.items():
+        found = [c for c in report.comparisons if c.measure == label]
+        if not found:
+            continue
         best = max(report.baselines, key=value)
-        own = value(report.trained)
-        line = f"{label} {own:.1%} against {value(best):.1%} ({best.system})"
-        (better if own > value(best) else worse).append(line)
-    return better, worse
+        line = f"{label} {value(report.trained):.1%} against {value(best):.1%} ({best.system})"
+        clear = [c.difference for c in found if c.p < _CHANCE]
+        if any(d < 0 for d in clear):
+            verdict.worse.append(line)
+        elif len(clear) == len(found):
+            verdict.better.append(line)
+        else:
+            verdict.unclear.append(line)
+    return verdict
 
 
+_CHANCE = 0.05
 _MEASURES: dict[str, Callable[[Metrics], float]] = {
     "function accuracy": lambda m: m.function.share,
     "slot F1": lambda m: m.slot_f1,

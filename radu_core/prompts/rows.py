@@ -34,7 +34,7 @@ from radu_core.schema import Function, Schema, Slot
 if TYPE_CHECKING:
     from radu_core.retrieval import ExemplarHit, Retrieved
 
-__all__ = ["Discard", "PromptRow", "RowOptions", "Rows", "Suspect", "rows_for"]
+__all__ = ["Discard", "PromptRow", "RowOptions", "Rows", "Suspect", "rows_asked", "rows_for"]
 
 
 class RowOptions(BaseModel):
@@ -57,7 +57,8 @@ class PromptRow:
     """A prompt and what must follow it. The end token is added when it is tokenized.
 
     ``kind`` says how the row came about: positive, fewer, zero, removed, out_of_scope, knn_yes,
-    knn_no, filled, absent, yes_no. ``candidates`` are the functions in the prompt.
+    knn_no, filled, absent, yes_no, or asked: a prompt as at inference, with an empty completion.
+    ``candidates`` are the functions in the prompt.
     """
 
     strategy: str
@@ -147,6 +148,39 @@ def rows_for(
     dice = random.Random(f"{chosen.seed}:{strategy}:{exemplar.id}")
     job = _Job(strategy, exemplar, schema, retrieved, templates, chosen, dice)
     return _MAKERS[strategy](job)
+
+
+def rows_asked(
+    strategy: str,
+    exemplar: AnnotatedExemplar,
+    schema: Schema,
+    retrieved: Retrieved,
+    templates: TemplateSet,
+    *,
+    options: RowOptions | None = None,
+) -> Rows:
+    """The prompts of ``strategy`` as they are at inference, for an utterance nobody has labelled.
+
+    Slot strategies ask about ``exemplar.function``. ``retrieved`` as in ``rows_for``.
+    """
+    job = _Job(
+        strategy, exemplar, schema, retrieved, templates, options or RowOptions(), random.Random(0)
+    )
+    shown = replace(retrieved, exemplars=retrieved.exemplars[: job.options.k_exemplar])
+    if strategy == "rag":
+        made = Rows([_rag_row(job, "asked", shown, None)])
+    elif strategy == "knn":
+        hits = [h for h in shown.exemplars if h.function is not None]
+        made = Rows([_knn_row(job, h, same=True) for h in hits])
+    elif strategy == "single":
+        made = _single(job, every=True)
+    else:
+        made = _MAKERS[strategy](job)
+    made.rows = [
+        replace(r, kind="asked", completion="", negative=False, function=None)
+        for r in made.rows
+    ]  # fmt: skip
+    return made
 
 
 def _rag(job: _Job) -> Rows:
@@ -280,7 +314,8 @@ def _all_row(
     )
 
 
-def _single(job: _Job) -> Rows:
+def _single(job: _Job, *, every: bool = False) -> Rows:
+    """A row per slot with a value and about as many without one, or one for ``every`` slot."""
     function = _slot_function(job)
     if isinstance(function, str):
         return job.discard(function)
@@ -290,6 +325,7 @@ def _single(job: _Job) -> Rows:
     absent = [s for s in slots if s.name not in given]
     job.dice.shuffle(absent)
     wanted = [s for s in slots if s.name in given] + absent[: max(1, len(given))]
+    wanted = slots if every else wanted
     return Rows([_single_row(job, function, slot, examples) for slot in wanted])
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from radu_core.errors import TemplateError
 from radu_core.prompts.render import Part, TemplateSet
 from radu_core.schema import Arguments, Function, Schema, Slot, Value
 
@@ -20,6 +21,7 @@ __all__ = [
     "STRATEGIES",
     "all_prompt",
     "all_variables",
+    "check_template",
     "completion_for_all",
     "completion_for_knn",
     "completion_for_rag",
@@ -41,6 +43,59 @@ STRATEGIES = (*FUNCTION_STRATEGIES, *SLOT_STRATEGIES, "yes_no")
 SLOT_POOL = 20  # exemplars looked through for examples of the same function
 YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
 Variables = dict[str, Any]
+
+
+# What each template must show, or its prompts don't say what is asked; the rest is free to use.
+_REQUIRED = {
+    "rag": ("utterance",),
+    "knn": ("utterance", "exemplar"),
+    "all": ("utterance",),
+    "single": ("utterance", "slot"),
+    "yes_no": ("question", "answer"),
+}
+
+
+def check_template(templates: TemplateSet, name: str) -> None:
+    """Render a template once; ``TemplateError`` if it can't be, or doesn't show what it must."""
+    variables = _trial(name)
+    templates.check(name)
+    text = templates.render(name, **variables).casefold()
+    missing = [v for v in _REQUIRED[name] if f"trial{v}" not in text]
+    if missing:
+        must = ", ".join(_REQUIRED[name])
+        raise TemplateError(
+            f"Template {name} doesn't show {' and '.join(missing)}",
+            remedy=f"It must use: {must} (docs/prompts.md lists all variables). "
+            "The old version stays in use.",
+        )
+
+
+def _trial(name: str) -> Variables:
+    """All variables a template sees, each showing itself as ``trial…``."""
+    function = {"name": "trialfunction", "description": "trialfunction"}
+    slot = {
+        "name": "trialslot", "description": "trialslot", "type": "integer", "possible_values": [1],
+    }  # fmt: skip
+    exemplar = {
+        "template": "trialexemplar", "utterance": "trialexemplar", "function": "trialfunction",
+    }  # fmt: skip
+    slots: Variables = {
+        "utterance": "trialutterance", "function": function,
+        "examples": [{"utterance": "trialexample", "answer": "1"}],
+    }  # fmt: skip
+    known: dict[str, Variables] = {
+        "rag": {
+            "utterance": "trialutterance", "context": "", "functions": [function],
+            "exemplars": [exemplar],
+        },
+        "knn": {"utterance": "trialutterance", "exemplar": exemplar},
+        "all": {**slots, "context": "", "slots": [slot]},
+        "single": {**slots, "slot": slot},
+        "yes_no": {"question": "trialquestion", "answer": "trialanswer"},
+    }  # fmt: skip
+    if name not in known:
+        raise TemplateError("No such template", value=name, remedy=f"There are {', '.join(known)}.")
+    return known[name]
 
 
 # Completions begin with a space, because prompts end with "->".

@@ -5,6 +5,7 @@ from radu_core.store.records import (
     Event,
     ImportRecord,
     PutCounts,
+    SchemaVersion,
     StoredExemplar,
     TemplateVersion,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "Event",
     "ImportRecord",
     "PutCounts",
+    "SchemaVersion",
     "Store",
     "StoredExemplar",
     "TemplateVersion",

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar, Outcome, ResolvedBy, Span
+from radu_core.schema import Schema
 
 __all__ = [
     "AlignmentRecord",
     "Event",
     "ImportRecord",
     "PutCounts",
+    "SchemaVersion",
     "StoredExemplar",
     "TemplateVersion",
 ]
@@ -73,6 +75,16 @@ class Event:
     kind: str
     before: AnnotatedExemplar | None
     after: AnnotatedExemplar | None
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """One schema that a module has had; ``number`` counts from 1."""
+
+    number: int
+    schema: Schema
+    at: datetime
+    who: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, select, update
 
 from radu_core.errors import ConflictError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
@@ -22,6 +22,7 @@ from radu_core.store.records import (
     Event,
     ImportRecord,
     PutCounts,
+    SchemaVersion,
     StoredExemplar,
     TemplateVersion,
 )
@@ -123,6 +124,16 @@ class Store:
             connection.execute(update(modules).where(modules.c.id == module).values(settings=text))
             self._event(connection, module, None, who, "settings", canonical_json(before), text)
 
+    def schema_versions(self, module: str) -> list[SchemaVersion]:
+        """Every schema that ``module`` has had, oldest first; the last one is in use."""
+        query = select(events).where(events.c.module == module, events.c.kind == "schema")
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(events.c.id)).mappings().all()
+        return [
+            SchemaVersion(number, Schema.model_validate_json(r["after"]), _aware(r["at"]), r["who"])
+            for number, r in enumerate(rows, start=1)
+        ]
+
     # Exemplars
 
     def put_exemplars(
@@ -197,8 +208,12 @@ class Store:
         outcomes: Sequence[str] | None = None,
         functions: Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
+        unfinished: bool = False,
     ) -> list[StoredExemplar]:
-        """The stored exemplars of ``module``, by id; each filter narrows the list."""
+        """The stored exemplars of ``module``, by id; each filter narrows the list.
+
+        ``unfinished`` leaves those that aren't resolved, and the flagged ones.
+        """
         query = select(exemplars).where(exemplars.c.module == module)
         for column, wanted in (
             (exemplars.c.split, splits),
@@ -208,6 +223,9 @@ class Store:
         ):
             if wanted is not None:
                 query = query.where(column.in_(wanted))
+        if unfinished:
+            unresolved = func.coalesce(exemplars.c.outcome, "new") != "resolved"
+            query = query.where(or_(unresolved, exemplars.c.flag.is_not(None)))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return sorted((_stored(r) for r in rows), key=lambda s: s.exemplar.id)
@@ -276,37 +294,34 @@ class Store:
         kind: str,
         expected_revision: int,
     ) -> StoredExemplar:
-        """Store a person's decision about an exemplar, as an event.
+        """Store a person's decision about an exemplar, as an event; it takes a flag off.
 
         ``ConflictError`` when the exemplar changed since revision ``expected_revision``: then
         nothing is stored, and the newer version is there to be looked at.
         """
-        text = exemplar.model_dump_json()
+        values = {**_columns(exemplar, exemplar.model_dump_json()), "flag": None, "decided": 1}
+        return self._change(module, exemplar.id, values, who, kind, expected_revision)
+
+    def _change(
+        self, module: str, id: str, values: dict[str, Any], who: str, kind: str, revision: int
+    ) -> StoredExemplar:
+        """Set columns of one exemplar, with an event that holds the row as it was before."""
         with writing(self._engine) as connection:
-            where = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
+            where = (exemplars.c.module == module) & (exemplars.c.id == id)
             row = connection.execute(select(exemplars).where(where)).mappings().first()
             if row is None:
                 raise NotFoundError(
-                    f"{module} has no exemplar of that id", value=exemplar.id, remedy="Reload."
+                    f"{module} has no exemplar of that id", value=id, remedy="Reload."
                 )
-            if row["revision"] != expected_revision:
+            if row["revision"] != revision:
                 raise ConflictError(
-                    f"Exemplar {exemplar.id} was changed by somebody else in the meantime",
+                    f"Exemplar {id} was changed by somebody else in the meantime",
                     remedy="Look at the newer version, then decide again; nothing was overwritten.",
                 )
-            columns = _columns(exemplar, text)
-            connection.execute(
-                update(exemplars)
-                .where(where)
-                .values(
-                    **columns,
-                    decided=1,
-                    revision=expected_revision + 1,
-                    updated=self._clock(),
-                )
-            )
-            self._event(connection, module, exemplar.id, who, kind, row["data"], text)
-        return self.exemplar(module, exemplar.id)
+            changed = {**values, "revision": revision + 1, "updated": self._clock()}
+            connection.execute(update(exemplars).where(where).values(**changed))
+            self._event(connection, module, id, who, kind, _state(row), values["data"])
+        return self.exemplar(module, id)
 
     def history(self, module: str, id: str) -> list[Event]:
         """Every event of one exemplar, oldest first."""
@@ -324,33 +339,33 @@ class Store:
     def restore(
         self, module: str, id: str, event_id: int, *, who: str, expected_revision: int
     ) -> StoredExemplar:
-        """Set an exemplar back to how it was before an event."""
-        event = next((e for e in self.history(module, id) if e.id == event_id), None)
-        if event is None or event.before is None:
+        """Set an exemplar back to how it was before an event, as an event of its own.
+
+        A decision's event holds labels, readings, flag and whether a person had decided; that of
+        an import holds the labels alone, and the rest stays as it is.
+        """
+        query = select(events.c.before).where(events.c.module == module, events.c.exemplar == id)
+        with reading(self._engine) as connection:
+            before = connection.scalar(query.where(events.c.id == event_id))
+        if before is None:
             raise NotFoundError(
                 f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
             )
-        return self.decide(
-            module, event.before, who=who, kind="restored", expected_revision=expected_revision
-        )
+        values = _columns_of(before)
+        return self._change(module, id, values, who, "restored", expected_revision)
 
     def flag(self, module: str, flags: Mapping[str, str], *, who: str) -> int:
-        """Send exemplars (id → reason) to the annotation queue; returns how many were found."""
-        return self._set_flags(module, flags, who)
+        """Send exemplars (id → reason) to the annotation queue; returns how many were found.
 
-    def unflag(self, module: str, ids: Sequence[str], *, who: str) -> int:
-        """Take exemplars off the list of flagged ones."""
-        return self._set_flags(module, dict.fromkeys(ids), who)
-
-    def _set_flags(self, module: str, flags: Mapping[str, str | None], who: str) -> int:
+        A decision takes the flag off again.
+        """
         done = 0
         with writing(self._engine) as connection:
             for id_, reason in sorted(flags.items()):
                 where = (exemplars.c.module == module) & (exemplars.c.id == id_)
                 result = connection.execute(update(exemplars).where(where).values(flag=reason))
                 if result.rowcount:
-                    kind = "flagged" if reason else "unflagged"
-                    self._event(connection, module, id_, who, kind, None, None)
+                    self._event(connection, module, id_, who, "flagged", None, None)
                     done += 1
         return done
 
@@ -477,6 +492,7 @@ class Store:
         )
 
 
+_STATE = ("data", "imported", "readings", "details", "flag", "decided")
 _ALIGNED = ("data", "outcome", "resolved_by", "readings", "details", "revision", "updated")
 
 
@@ -545,8 +561,24 @@ def _stored(row: RowMapping) -> StoredExemplar:
     )
 
 
+def _state(row: RowMapping) -> str:
+    """What a decision changes of a row, so that taking it back leaves nothing of it."""
+    return canonical_json({name: row[name] for name in _STATE})
+
+
+def _columns_of(before: str) -> dict[str, Any]:
+    """The columns that were as an event's ``before`` says (see ``Store.restore``)."""
+    state = json.loads(before)
+    if "data" not in state:  # an exemplar alone
+        state = {"data": before}
+    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    return {**state, **_columns(exemplar, state["data"])}
+
+
 def _exemplar(text: str | None) -> AnnotatedExemplar | None:
-    return None if text is None else AnnotatedExemplar.model_validate_json(text)
+    if text is None:
+        return None
+    return AnnotatedExemplar.model_validate_json(_columns_of(text)["data"])
 
 
 def _aware(value: datetime) -> datetime:

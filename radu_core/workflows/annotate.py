@@ -11,22 +11,27 @@ from radu_core.alignment import Aligner, align
 from radu_core.errors import AlignmentError, InputError
 from radu_core.exemplars import AnnotatedExemplar, Span, check_spans, make_template
 from radu_core.schema import Arguments, Schema, argument_problems, as_values
-from radu_core.store import StoredExemplar
+from radu_core.store import Event, StoredExemplar
 from radu_core.workflows.load import DISCARDED, alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "ArgumentState",
+    "Place",
     "Queue",
     "accept_reading",
     "argument_states",
     "correct",
     "discard",
+    "keep",
     "marked_spans",
     "place",
     "queue",
     "undo",
+    "waits",
 ]
+
+Place = tuple[int, int]  # (start, end) in code points, half-open
 
 _RANKED_BY = 1_000  # exemplars that rank the readings of a corrected one: under 0.2 s
 _ORDER = {"ambiguous": 0, "unlocated": 1, "invalid": 2}
@@ -66,8 +71,7 @@ def queue(
     waiting = [
         i
         for i in items
-        if (i.flag or i.exemplar.outcome != "resolved")
-        and DISCARDED not in i.exemplar.tags
+        if waits(i)
         and (not outcomes or (("flagged" if i.flag else i.exemplar.outcome) in outcomes))
         and wanted in i.exemplar.utterance.casefold()
     ]
@@ -80,6 +84,12 @@ def queue(
         )
     )
     return Queue(tuple(waiting), len(resolved), len(items))
+
+
+def waits(item: StoredExemplar) -> bool:
+    """Whether an exemplar is one for a person: unresolved or flagged, and not discarded."""
+    open_ = item.flag is not None or item.exemplar.outcome != "resolved"
+    return open_ and DISCARDED not in item.exemplar.tags
 
 
 def argument_states(schema: Schema, item: StoredExemplar) -> list[ArgumentState]:
@@ -217,46 +227,85 @@ def correct(
     return stored
 
 
-def marked_spans(item: StoredExemplar, marks: Mapping[tuple[str, int], str]) -> list[Span]:
-    """Spans from what an annotator typed: (slot, number of the value) → words of the utterance.
+def marked_spans(item: StoredExemplar, marks: Mapping[tuple[str, int], Place | str]) -> list[Span]:
+    """Spans from an annotator's marks: (slot, number of the value) → a place, or words typed.
 
-    Words that occur several times are told apart by a number: ``Boston#2`` is the second one.
+    Words typed are looked for as they are. Those that occur several times are told apart by a
+    number, ``Boston#2`` being the second one, unless ``Boston#2`` stands in the text itself.
     Raises ``InputError`` when the words aren't there, or when it isn't clear which are meant.
     """
-    text = item.exemplar.utterance
     spans = []
-    for (slot, number), typed in marks.items():
-        words, _, which = typed.rpartition("#") if re.search(r"#\d+$", typed) else (typed, "", "")
-        places = [m.start() for m in re.finditer(re.escape(words), text)] if words else []
-        if not places:
-            raise InputError(
-                f"These words for {slot} aren't in the utterance", value=words, remedy="Copy them."
-            )
-        if not which and len(places) > 1:
-            raise InputError(
-                f"These words for {slot} occur {len(places)} times",
-                value=words,
-                remedy=f"Say which: {words}#1 is the first.",
-            )
-        position = int(which or 1) - 1
-        if not 0 <= position < len(places):
-            raise InputError(
-                f"The utterance has {len(places)} of these words", value=typed, remedy="Count them."
-            )
+    for (slot, number), mark in marks.items():
+        start, end = _typed(item.exemplar.utterance, slot, mark) if isinstance(mark, str) else mark
         value = as_values(item.exemplar.arguments[slot])[number]
-        start = places[position]
-        spans.append(Span(slot=slot, start=start, end=start + len(words), value=value))
+        spans.append(Span(slot=slot, start=start, end=end, value=value))
     return spans
 
 
+def _typed(text: str, slot: str, typed: str) -> Place:
+    """Where the words that were typed for a slot stand."""
+    words = typed.strip()
+    places = _occurrences(text, words)
+    if len(places) == 1:
+        return places[0]
+    if len(places) > 1:
+        raise InputError(
+            f"These words for {slot} occur {len(places)} times",
+            value=words,
+            remedy=f"Choose one of the places, or say which: {words}#1 is the first.",
+        )
+    numbered = re.fullmatch(r"(?P<words>.*\S)\s*#(?P<which>\d{1,9})", words, re.DOTALL)
+    places = _occurrences(text, numbered["words"]) if numbered else []
+    if numbered is None or not places:
+        raise InputError(
+            f"These words for {slot} aren't in the utterance", value=words, remedy="Copy them."
+        )
+    which = int(numbered["which"])
+    if not 1 <= which <= len(places):
+        raise InputError(
+            f"The utterance has {len(places)} of these words", value=typed, remedy="Count them."
+        )
+    return places[which - 1]
+
+
+def _occurrences(text: str, words: str) -> list[Place]:
+    if not words:
+        return []
+    found = re.finditer(f"(?={re.escape(words)})", text)
+    return [(m.start(), m.start() + len(words)) for m in found]
+
+
 def undo(workspace: Workspace, module: str, id: str, *, who: str) -> StoredExemplar:
-    """Take the last decision about an exemplar back; the event of it stays in its history."""
+    """Take the last decision about an exemplar back, with all it changed: labels, readings, flag.
+
+    A second undo takes back the decision before that. The events stay in the history.
+    """
     store = workspace.store
-    changes = [e for e in store.history(module, id) if e.before is not None]
-    if not changes:
-        raise InputError("There is nothing to take back", value=id, remedy="Go on.")
     now = store.exemplar(module, id)
-    return store.restore(module, id, changes[-1].id, who=who, expected_revision=now.revision)
+    standing = _standing(store.history(module, id))
+    if not standing:
+        raise InputError("There is nothing to take back", value=id, remedy="Go on.")
+    return store.restore(module, id, standing[-1].id, who=who, expected_revision=now.revision)
+
+
+def _standing(history: Sequence[Event]) -> list[Event]:
+    """The decisions that haven't been taken back, oldest first."""
+    standing: list[Event] = []
+    for event in history:
+        if event.kind == "restored":
+            standing = standing[:-1]
+        elif event.before is not None and event.kind != "imported":
+            standing.append(event)
+    return standing
+
+
+def keep(workspace: Workspace, module: str, item: StoredExemplar, *, who: str) -> StoredExemplar:
+    """Say that a flagged exemplar's labels are right: the flag goes, the labels stay."""
+    if item.flag is None:
+        raise InputError(
+            "Nobody has flagged this exemplar", value=item.exemplar.id, remedy="Go on."
+        )
+    return _decide(workspace, module, item.exemplar, item, who=who, kind="kept")
 
 
 def discard(
@@ -287,10 +336,6 @@ def _decide(
     who: str,
     kind: str,
 ) -> StoredExemplar:
-    stored = workspace.store.decide(
+    return workspace.store.decide(
         module, decided, who=who, kind=kind, expected_revision=item.revision
     )
-    if item.flag:
-        workspace.store.unflag(module, [decided.id], who=who)
-        stored = workspace.store.exemplar(module, decided.id)
-    return stored

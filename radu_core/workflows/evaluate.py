@@ -9,10 +9,9 @@ from pathlib import Path
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.evaluation import (
-    CallError,
     EvaluationReport,
-    Metrics,
     Prediction,
+    compare,
     fit_baselines,
     measure,
 )
@@ -92,15 +91,18 @@ def evaluate(
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     train = [e for e in kept.index.exemplars if e.split == "train"]
-    measured_baselines = []
+    said = {}
     for system in fit_baselines(kept.schema, train, kept.index.embedder):
         progress(f"Baseline: {system.name}", 0, 0)
-        measured_baselines.append(measure(system.name, rows, system.predict(rows))[0])
+        said[system.name] = system.predict(rows)
     before = None
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)
-        before, _ = _measure_model("before training", base, kept, rows, progress)
-    trained, errors = _measure_model("after training", run.model, kept, rows, progress)
+        label = "before training"
+        before, _ = measure(label, rows, _predictions(label, base, kept, rows, progress))
+    label = "after training"
+    predictions = _predictions(label, run.model, kept, rows, progress)
+    trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
         split=split,
@@ -110,7 +112,10 @@ def evaluate(
         left_out=left_out,
         trained=trained,
         untrained=before,
-        baselines=tuple(measured_baselines),
+        baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
+        comparisons=tuple(
+            c for name, answers in said.items() for c in compare(name, rows, predictions, answers)
+        ),
         errors=tuple(errors),
         settings=dict(kept.settings.model_dump()),
     )
@@ -118,13 +123,13 @@ def evaluate(
     return report
 
 
-def _measure_model(
+def _predictions(
     label: str,
     model: Path,
     kept: Serving,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
-) -> tuple[Metrics, list[CallError]]:
+) -> list[Prediction]:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
@@ -132,10 +137,9 @@ def _measure_model(
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )
-    predictions = [
+    return [
         Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
     ]
-    return measure(label, rows, predictions)
 
 
 def parse(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from radu_core.files import read_json
 from radu_core.training import RunState
+from radu_core.workflows.annotate import waits
 from radu_core.workflows.train import datasets, run_view, runs
 from radu_core.workflows.workspace import Workspace
 
@@ -23,7 +24,10 @@ class NextStep:
 
 @dataclass(frozen=True)
 class ModuleFunnel:
-    """loaded → resolved → in an index → in a dataset → trained, counted in exemplars."""
+    """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
+
+    ``waiting`` is the length of the Annotate page's queue.
+    """
 
     module: str
     description: str
@@ -58,6 +62,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     counts = workspace.store.counts(module)
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
+    waiting = sum(map(waits, workspace.store.exemplars(module, unfinished=True)))
     meta = workspace.index(module) / "meta.json"
     indexed = len(read_json(meta)["exemplars"]) if meta.is_file() else 0
     built = datasets(workspace, module)
@@ -72,23 +77,25 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
                 trained = max(trained, read_json(manifest)["exemplars"].get("train", 0))
             evaluated = evaluated or any((run.path / "evaluation").glob("*.json"))
     figures = (loaded, resolved, indexed, in_dataset, trained)
-    step = _next(figures, [s for s, _ in states], evaluated)
+    step = _next(figures, waiting, [s for s, _ in states], evaluated)
     return ModuleFunnel(
-        module, schema.description, len(schema.functions), loaded, resolved, loaded - resolved,
+        module, schema.description, len(schema.functions), loaded, resolved, waiting,
         indexed, in_dataset, trained, step,
     )  # fmt: skip
 
 
 def _next(
-    figures: tuple[int, int, int, int, int], states: list[RunState], evaluated: bool
+    figures: tuple[int, int, int, int, int],
+    waiting: int,
+    states: list[RunState],
+    evaluated: bool,
 ) -> NextStep:
     loaded, resolved, indexed, in_dataset, trained = figures
     if loaded == 0:
         return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
     if resolved == 0:
         return NextStep("load", "Resolve", "No value has been placed yet.")
-    if loaded - resolved > 0.05 * loaded:
-        waiting = loaded - resolved
+    if waiting > 0.05 * loaded:
         return NextStep(
             "annotate", f"Annotate {waiting}", f"{waiting} utterances wait for a person."
         )

@@ -16,6 +16,7 @@ from radu_core.formats import Imported, Rejection, format_info, load_json, read,
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, StoredExemplar
+from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "import_file",
     "init_module",
     "module_knowledge",
+    "read_schema",
     "report_of",
     "resolve",
     "set_acceptance",
@@ -98,23 +100,43 @@ class ResolveReport:
     changed: int
 
 
-def init_module(workspace: Workspace, module: str, schema_path: Path, *, who: str) -> Schema:
-    """Create ``module`` (or replace its schema) from a schema JSON or an OpenAI tools JSON."""
-    with readable(schema_path):
-        data = load_json(schema_path)
+def read_schema(module: str, path: Path) -> Schema:
+    """The schema of ``module`` in a schema JSON or an OpenAI tools JSON."""
+    with readable(path):
+        data = load_json(path)
     if isinstance(data, dict) and "functions" in data and "tools" not in data:
-        schema = parse_schema(data, module=module)
-    else:
-        imported = read("openai", schema_path, module=module, schema=None)
-        if imported.schema is None or imported.rejections:
-            raise FormatError(
-                f"{schema_path.name}: "
-                + "; ".join(f"{r.field} {r.problem}" for r in imported.rejections[:5]),
-                remedy="Correct these tools and load the file again.",
-            )
-        schema = imported.schema
+        return parse_schema(data, module=module)
+    imported = read("openai", path, module=module, schema=None)
+    if imported.schema is None or imported.rejections:
+        raise FormatError(
+            f"{path.name}: " + "; ".join(f"{r.field} {r.problem}" for r in imported.rejections[:5]),
+            remedy="Correct these tools and load the file again.",
+        )
+    return imported.schema
+
+
+def init_module(
+    workspace: Workspace, module: str, schema_path: Path, *, who: str, replace: bool = False
+) -> Schema:
+    """Create ``module`` from a schema JSON or an OpenAI tools JSON.
+
+    ``InputError`` says what it would cost when there is such a module and ``replace`` is False.
+    """
+    schema = read_schema(module, schema_path)
+    if not replace:
+        _refuse_to_replace(workspace, schema, "There is a module of that id already")
     workspace.store.put_schema(schema, who=who)
     return schema
+
+
+def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
+    if schema.module in workspace.store.modules():
+        raise InputError(
+            what,
+            value=schema.module,
+            remedy=f"To replace its schema use the Schema page, or radu init --replace. "
+            f"{schema_cost(workspace.store, schema)} Nothing was changed.",
+        )
 
 
 def import_file(
@@ -379,7 +401,7 @@ class _Funnel:
             if exemplar.outcome == "resolved":
                 self._resolved_by[str(exemplar.resolved_by)] += 1
                 self._train[exemplar.function] += trains
-                self._filled |= {(exemplar.function, s.slot) for s in exemplar.spans or ()}
+                self._filled |= {(exemplar.function, slot) for slot in exemplar.arguments}
                 continue
             lost = self._classes.setdefault(_kind_of_reason(item), _Class())
             lost.exemplars += 1

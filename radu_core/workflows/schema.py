@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from radu_core.errors import SchemaError
 from radu_core.files import parse_json
 from radu_core.schema import LintFinding, Schema, lint, parse_schema
+from radu_core.store import SchemaVersion
 from radu_core.workflows.load import ResolveReport, resolve
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["SchemaView", "check_text", "save_schema", "view"]
+__all__ = ["SchemaView", "check_text", "earlier_schemas", "save_schema", "view"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class SchemaView:
     @property
     def text(self) -> str:
         """The schema as indented JSON, without fields at their defaults."""
-        data = {"module": self.schema.module, **self.schema.model_dump(exclude_defaults=True)}
-        for recognizer, source in zip(
-            data.get("recognizers", ()), self.schema.recognizers, strict=False
-        ):
-            recognizer["kind"] = source.kind
-        return json.dumps(data, ensure_ascii=False, indent=2)
+        return _as_text(self.schema)
+
+
+def _as_text(schema: Schema) -> str:
+    data = {"module": schema.module, **schema.model_dump(exclude_defaults=True)}
+    for recognizer, source in zip(data.get("recognizers", ()), schema.recognizers, strict=False):
+        recognizer["kind"] = source.kind
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 def view(workspace: Workspace, module: str) -> SchemaView:
@@ -61,6 +64,12 @@ def check_text(text: str, *, module: str) -> Schema:
             f"The schema isn't JSON ({error})", remedy="Correct it; nothing was saved."
         ) from error
     return parse_schema(data, module=module)
+
+
+def earlier_schemas(workspace: Workspace, module: str) -> list[tuple[SchemaVersion, str]]:
+    """The schemas that ``module`` had before the one in use, newest first, each as JSON text."""
+    versions = workspace.store.schema_versions(module)[:-1]
+    return [(v, _as_text(v.schema)) for v in reversed(versions)]
 
 
 def save_schema(

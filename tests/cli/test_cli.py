@@ -108,6 +108,39 @@ def test_text_is_for_people(radu: Any, files: Path) -> None:
     assert "resolved" in radu("resolve", "-m", MODULE)[1]
 
 
+def test_replacing_a_schema_is_asked_for_and_says_its_cost(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
+    (files / "less.json").write_text(json.dumps({**SCHEMA, "functions": SCHEMA["functions"][:1]}))
+    less = ("init", MODULE, "--schema", str(files / "less.json"))
+    code, out, err = radu(*less)
+    assert (code, out) == (2, "")
+    assert "--replace. That removes 1 function: book_hotel (named by 5). Of 15 exemplars 5" in err
+    assert json.loads(radu("resolve", "-m", MODULE, "--json")[1])["outcomes"].get("invalid") is None
+    code, out, _ = radu(*less, "--replace")
+    assert code == 0
+    assert "The schema was replaced. That removes 1 function: book_hotel (named by 5)." in out
+    assert json.loads(radu("resolve", "-m", MODULE, "--json")[1])["outcomes"]["invalid"] == 5
+
+
+def test_prompts_say_whether_the_right_function_is_there(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
+    radu("resolve", "-m", MODULE)
+    asked = ("prompts", "fly me to Oslo", "-m", MODULE)
+    code, out, _ = radu(*asked)
+    assert (code, "completion:" in out) == (0, False)
+    assert "note: it isn't known what this utterance means" in out
+    code, out, _ = radu(*asked, "--function", "book_flight")
+    assert code == 0
+    assert "completion: book_flight" in out
+    assert "right function in the prompt: yes" in out
+    code, out, _ = radu(
+        *asked, "--function", "book_hotel", "--k-desc", "0", "--k-exemplar", "1", "--json"
+    )
+    assert (code, json.loads(out)["answer_retrieved"]) == (1, False)
+
+
 def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) -> None:
     radu("init", MODULE, "--schema", str(files / "schema.json"))
     code, out, _ = radu("import", "jsonl", str(files / "bad.jsonl"), "-m", MODULE, "--json")
@@ -170,6 +203,8 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("restore", "/no/such.zip"), "No such file|database already"),
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("prompts", "x", "-m", MODULE, "--strategy", "x"), "No such strategy"),
+        (("prompts", "x", "-m", MODULE, "--function", "nope"), "no function of that name"),
+        (("init", MODULE, "--schema", "{schema}"), "a module of that id already"),
         (("import", "csv", "{rows}", "-m", MODULE, "--map", "utterance"), "name=value"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimiter=abc"), "one character"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "mapping=5"), "names a column"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from conftest import make_tiny_model
 from playwright.sync_api import Page, expect
+
+from radu_core.workflows.load import import_file, init_module, resolve
+from radu_core.workflows.workspace import Workspace
 
 from .conftest import studio
 
@@ -79,7 +83,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         expect(page.get_by_text("6 utterances of test, measured")).to_be_visible(
             timeout=2 * MINUTES
         )
-        expect(page.get_by_text(re.compile("ot better than the baselines|etter than every"))
+        expect(page.get_by_text(re.compile("No clear difference|Better than every|Worse than a"))
                .first).to_be_visible()  # fmt: skip
         page.get_by_role("tab", name="Errors").click()
         page.get_by_role("button", name=re.compile(r"Send \d errors to annotation")).click()
@@ -124,6 +128,44 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
         page.get_by_text("Keep the good rows").click()
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_text("2 of 2 utterances are resolved")).to_be_visible()
+
+
+def test_hostile_text_is_shown_as_it_is_and_asks_nobody(
+    page: Page, home: Path, tmp_path: Path
+) -> None:
+    """What Streamlit makes of Markdown, in the real thing: every text must read as it was typed."""
+    text = (
+        "![i](http://example.invalid/leak.png) *Bob* <org>_<bot>_<lang> :red[no] :material_home: "
+        ":material/home: :smile: $46 and $50 a -> b `c` ~~d~~ &amp; # e"
+    )
+    schema = {"functions": [{"name": "__init__", "description": text, "slots": [{"name": "_s_"}]}]}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    row = {"id": "*1*", "utterance": text, "function": "__init__", "arguments": {"_s_": "nope"}}
+    (tmp_path / "r.jsonl").write_text(json.dumps(row) + "\n")
+    space = Workspace(home)
+    init_module(space, "acme_hostile_en", tmp_path / "s.json", who="_ann_")
+    import_file(space, "jsonl", tmp_path / "r.jsonl", module="acme_hostile_en", who="_ann_")
+    resolve(space, "acme_hostile_en", who="_ann_")
+    space.store.flag("acme_hostile_en", {"*1*": text}, who="_ann_")
+    space.store.close()
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if "127.0.0.1" not in r.url else None)
+    with studio(home) as address:
+        page.goto(f"{address}/annotate")
+        expect(page.get_by_test_id("stAlert")).to_be_visible()
+        shown = page.get_by_test_id("stAlert").inner_text().replace("\u2060", "")
+        assert text in shown
+        page.wait_for_timeout(300)  # no key is heard in the moment the page appears
+        page.keyboard.press("k")
+        expect(page.get_by_text("✓ label kept")).to_be_visible()
+        shown = page.get_by_text("✓ label kept").inner_text().replace("\u2060", "")
+        assert shown == f"✓ label kept: “{text}”"
+        expect(page.get_by_text("__init__", exact=True).first).to_be_visible()
+        page.goto(f"{address}/schema")
+        details = page.get_by_test_id("stExpanderDetails").first
+        expect(details).to_contain_text("*Bob*")
+        assert text in details.inner_text().replace("\u2060", "")
+    assert asked == []
 
 
 def test_a_broken_database_is_a_message_not_a_traceback(page: Page, home: Path) -> None:

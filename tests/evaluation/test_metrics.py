@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from conftest import MODULE
 
-from radu_core.evaluation import EvaluationReport, Prediction, beaten_baselines, measure
+from radu_core.evaluation import (
+    EvaluationReport,
+    Prediction,
+    against_baselines,
+    compare,
+    measure,
+)
 from radu_core.evaluation.baselines import fit_baselines
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.workflows.coverage import load_index, resolved_exemplars
@@ -55,18 +61,49 @@ def test_true_is_not_one() -> None:
     assert metrics.exact_match.hits == 0
 
 
-def test_a_model_that_does_not_beat_the_baselines_is_shown_as_such() -> None:
-    good, _ = measure("good", ROWS[:1], SAID[:1])
-    bad, _ = measure("bad", ROWS[:1], [Prediction(function=None)])
-    report = EvaluationReport(
-        module=MODULE, split="test", run="r", created="", rows=1, left_out={}, trained=bad,
-        baselines=(good,),
+def many(count: int, right: int) -> tuple[list[AnnotatedExemplar], list[Prediction]]:
+    """``count`` rows, and answers of which the first ``right`` are right in everything."""
+    rows = [row(str(i), "f", x="Oslo") for i in range(count)]
+    said = [
+        Prediction(function="f", arguments={"x": "Oslo"}) if i < right else Prediction(function="g")
+        for i in range(count)
+    ]
+    return rows, said
+
+
+def report(count: int, own: int, other: int) -> EvaluationReport:
+    rows, said = many(count, own)
+    _, baseline = many(count, other)
+    return EvaluationReport(
+        module=MODULE, split="test", run="r", created="", rows=count, left_out={},
+        trained=measure("own", rows, said)[0], baselines=(measure("base", rows, baseline)[0],),
+        comparisons=compare("base", rows, said, baseline),
     )  # fmt: skip
-    better, worse = beaten_baselines(report)
-    assert better == []
-    assert worse[0] == "function accuracy 0.0% against 100.0% (good)"
-    swapped = report.model_copy(update={"trained": good, "baselines": (bad,)})
-    assert len(beaten_baselines(swapped)[0]) == 3
+
+
+def test_a_difference_is_claimed_only_where_it_is_more_than_chance() -> None:
+    clear = against_baselines(report(40, 40, 20))
+    assert (len(clear.better), clear.worse, clear.unclear) == (3, [], [])
+    assert clear.better[0] == "function accuracy 100.0% against 50.0% (base)"
+    worse = against_baselines(report(40, 20, 40))
+    assert (worse.better, len(worse.worse), worse.unclear) == ([], 3, [])
+    few = against_baselines(report(8, 8, 5))
+    assert (few.better, few.worse) == ([], [])
+    assert few.unclear[1] == "slot F1 100.0% against 76.9% (base)"
+    same = against_baselines(report(40, 30, 30))
+    assert (same.better, same.worse, len(same.unclear)) == ([], [], 3)
+
+
+def test_the_p_value_is_that_of_the_sign_test() -> None:
+    """Three rows that differ, all one way: 2 of 8 swaps differ as much."""
+    rows, own = many(8, 8)
+    _, other = many(8, 5)
+    by_name = {c.measure: c for c in compare("base", rows, own, other)}
+    assert by_name["function accuracy"].difference == pytest.approx(3 / 8)
+    assert by_name["function accuracy"].p == pytest.approx(0.25, abs=0.02)
+    assert by_name["slot F1"].difference == pytest.approx(1 - 2 * 5 / 13)
+    again = compare("base", rows, own, other)
+    assert again == tuple(by_name.values())
 
 
 def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -> None:

@@ -54,6 +54,10 @@ def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
     changed = schema.model_copy(update={"description": "new"})
     assert store.put_schema(changed, who="a") is True
     assert store.schema(MODULE).description == "new"
+    versions = store.schema_versions(MODULE)
+    assert [(v.number, v.who, v.schema) for v in versions] == [
+        (1, "test", schema), (2, "a", changed),
+    ]  # fmt: skip
     with pytest.raises(NotFoundError, match=MODULE):
         store.schema("no_such_en")
 
@@ -126,13 +130,59 @@ def test_every_decision_can_be_taken_back(store: Store, make_exemplar: Make) -> 
     assert [e.kind for e in store.history(MODULE, "1")] == ["discarded", "restored"]
 
 
+def test_taking_back_leaves_nothing_of_a_decision(store: Store, make_exemplar: Make) -> None:
+    row = make_exemplar("fly", id="1")
+    store.put_exemplars(MODULE, [row], who="a", source="f")
+    readings = ({"template": "t", "score": 1.0, "spans": []},)
+    aligned = AlignmentRecord("1", 1, "ambiguous", None, "why", None, None, (), readings)
+    store.set_alignments(MODULE, [aligned], who="r")
+    store.flag(MODULE, {"1": "wrong"}, who="e")
+    before = store.exemplar(MODULE, "1")
+    mine = row.model_copy(update={"arguments": {}, "outcome": "ambiguous", "reason": "mine"})
+    store.decide(MODULE, mine, who="ann", kind="corrected", expected_revision=2)
+    other = AlignmentRecord("1", 3, "ambiguous", None, "other", None, None, (), ())
+    store.set_alignments(MODULE, [other], who="ann")
+    event = store.history(MODULE, "1")[-1]
+    back = store.restore(MODULE, "1", event.id, who="ann", expected_revision=4)
+    assert (back.exemplar, back.readings, back.flag) == (before.exemplar, readings, "wrong")
+    newer = row.model_copy(update={"utterance": "flies"})
+    assert store.put_exemplars(MODULE, [newer], who="a", source="f").changed == 1
+
+
+def test_an_event_of_an_older_studio_restores_the_labels(
+    store: Store, make_exemplar: Make, tmp_path: Path
+) -> None:
+    row = make_exemplar("fly", id="1")
+    store.put_exemplars(MODULE, [row], who="a", source="f")
+    gone = row.model_copy(update={"outcome": "invalid"})
+    store.decide(MODULE, gone, who="ann", kind="discarded", expected_revision=1)
+    with closing(sqlite3.connect(tmp_path / "r.db")) as connection, connection:
+        connection.execute(
+            "update event set before = ? where kind = 'discarded'", (row.model_dump_json(),)
+        )
+    event = store.history(MODULE, "1")[-1]
+    assert event.before == row
+    back = store.restore(MODULE, "1", event.id, who="ann", expected_revision=2)
+    assert back.exemplar == row
+
+
 def test_flags_and_counts(store: Store, make_exemplar: Make) -> None:
     store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
     assert store.flag(MODULE, {"1": "wrong", "9": "?"}, who="e") == 1
-    assert store.exemplar(MODULE, "1").flag == "wrong"
-    assert store.unflag(MODULE, ["1"], who="e") == 1
+    flagged = store.exemplar(MODULE, "1")
+    assert flagged.flag == "wrong"
+    store.decide(MODULE, flagged.exemplar, who="a", kind="kept", expected_revision=1)
     assert store.exemplar(MODULE, "1").flag is None
     assert store.counts(MODULE) == {("train", "new"): 1}
+
+
+def test_unfinished_ones_are_unresolved_or_flagged(store: Store, make_exemplar: Make) -> None:
+    done = [make_exemplar("fly", id=i, outcome="resolved") for i in "12"]
+    rest = [make_exemplar("go", id="3"), make_exemplar("go", id="4", outcome="invalid")]
+    store.put_exemplars(MODULE, [*done, *rest], who="a", source="f")
+    store.flag(MODULE, {"2": "wrong"}, who="e")
+    found = store.exemplars(MODULE, unfinished=True)
+    assert [i.exemplar.id for i in found] == ["2", "3", "4"]
 
 
 def test_a_locked_database_is_said_and_nothing_is_lost(

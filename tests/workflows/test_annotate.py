@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from conftest import MODULE
+from conftest import MODULE, ROWS
 
 from radu_core.errors import AlignmentError, ConflictError, InputError
 from radu_core.workflows import annotate
-from radu_core.workflows.load import report_of, resolve, unresolved
+from radu_core.workflows.home import funnels
+from radu_core.workflows.load import import_file, report_of, resolve, unresolved
 from radu_core.workflows.schema import check_text, save_schema, view
 from radu_core.workflows.workspace import Workspace
 
@@ -65,6 +68,31 @@ def test_unclear_words_are_said(loaded: Workspace, words: str, message: str) -> 
         annotate.marked_spans(item(loaded, "a00"), {("origin", 0): words})
 
 
+@pytest.mark.parametrize(
+    ("typed", "words", "start"),
+    [
+        ("flat #1", "flat #1", 12),
+        (" flat #1 ", "flat #1", 12),
+        ("flat#1", "flat", 12),
+        ("e#2", "e", 6),
+        ("aa#2", "aa", 28),
+    ],
+)
+def test_words_typed_are_looked_for_before_their_number_is_read(
+    loaded: Workspace, typed: str, words: str, start: int
+) -> None:
+    text = "give me the flat #1 today, aaa"
+    seen = item(loaded, "a00")
+    other = replace(seen, exemplar=seen.exemplar.model_copy(update={"utterance": text}))
+    [span] = annotate.marked_spans(other, {("origin", 0): typed})
+    assert (text[span.start : span.end], span.start, span.value) == (words, start, "Oslo")
+
+
+def test_a_place_is_taken_as_it_is(loaded: Workspace) -> None:
+    [span] = annotate.marked_spans(item(loaded, "a00"), {("origin", 0): (19, 23)})
+    assert (span.start, span.end) == (19, 23)
+
+
 def test_implied_values_resolve(loaded: Workspace) -> None:
     seen = item(loaded, "u00")
     states = annotate.argument_states(loaded.store.schema(MODULE), seen)
@@ -85,6 +113,65 @@ def test_undo_brings_the_question_back(loaded: Workspace) -> None:
     back = annotate.undo(loaded, MODULE, "a00", who="ann")
     assert back.exemplar == before.exemplar
     assert back.readings == before.readings
+
+
+def test_undoing_a_correction_brings_readings_and_flag_back(loaded: Workspace) -> None:
+    loaded.store.flag(MODULE, {"a00": "the model said none"}, who="e")
+    before = item(loaded, "a00")
+    wrong = {"origin": "Oslo", "destination": "Paris"}
+    done = annotate.correct(
+        loaded, MODULE, before, function="book_flight", arguments=wrong, who="ann"
+    )
+    assert (done.flag, done.exemplar.outcome) == (None, "unlocated")
+    assert done.readings != before.readings
+    back = annotate.undo(loaded, MODULE, "a00", who="ann")
+    assert (back.exemplar, back.readings) == (before.exemplar, before.readings)
+    assert back.flag == "the model said none"
+
+
+def test_undo_goes_back_one_decision_at_a_time(loaded: Workspace) -> None:
+    first = item(loaded, "a00")
+    second = annotate.accept_reading(loaded, MODULE, first, 0, who="ann")
+    annotate.discard(loaded, MODULE, second, reason="a poem", who="ann")
+    assert annotate.undo(loaded, MODULE, "a00", who="ann").exemplar == second.exemplar
+    assert annotate.undo(loaded, MODULE, "a00", who="ann").exemplar == first.exemplar
+    with pytest.raises(InputError, match="nothing to take back"):
+        annotate.undo(loaded, MODULE, "a00", who="ann")
+
+
+def test_after_an_undo_nobody_has_decided(loaded: Workspace, write_jsonl) -> None:
+    annotate.accept_reading(loaded, MODULE, item(loaded, "a00"), 0, who="ann")
+    newer = [{**r, "utterance": "from Oslo to Rome"} for r in ROWS if r["id"] == "a00"]
+    path = write_jsonl(newer, "newer.jsonl")
+    assert import_file(loaded, "jsonl", path, module=MODULE, who="t").kept == 1
+    annotate.undo(loaded, MODULE, "a00", who="ann")
+    assert item(loaded, "a00").exemplar.utterance == "from Oslo, lovely Oslo, to Rome"
+    assert import_file(loaded, "jsonl", path, module=MODULE, who="t").changed == 1
+    assert item(loaded, "a00").exemplar.utterance == "from Oslo to Rome"
+
+
+def test_a_flagged_label_can_be_said_to_be_right(loaded: Workspace) -> None:
+    with pytest.raises(InputError, match="Nobody has flagged"):
+        annotate.keep(loaded, MODULE, item(loaded, "f00"), who="ann")
+    loaded.store.flag(MODULE, {"f00": "the model said none"}, who="e")
+    before = item(loaded, "f00")
+    kept = annotate.keep(loaded, MODULE, before, who="ann")
+    assert (kept.exemplar, kept.flag) == (before.exemplar, None)
+    assert [e.kind for e in loaded.store.history(MODULE, "f00")][-1] == "kept"
+    assert annotate.undo(loaded, MODULE, "f00", who="ann").flag == "the model said none"
+
+
+def test_home_counts_what_the_queue_holds(loaded: Workspace) -> None:
+    def waiting() -> tuple[int, int]:
+        [funnel] = funnels(loaded)
+        return funnel.waiting, len(annotate.queue(loaded, MODULE).items)
+
+    assert waiting() == (2, 2)
+    loaded.store.flag(MODULE, {"f00": "the model said none", "u00": "again"}, who="e")
+    assert waiting() == (3, 3)
+    annotate.discard(loaded, MODULE, item(loaded, "a00"), reason="a poem", who="ann")
+    assert waiting() == (2, 2)
+    assert funnels(loaded)[0].next.label == "Annotate 2"
 
 
 def test_a_corrected_label_is_aligned_again(loaded: Workspace) -> None:

@@ -1,0 +1,248 @@
+"""The pages, run without a browser: hostile text, an existing module, tabs that fail alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from conftest import MODULE, SCHEMA
+from fakes import HashEmbedder
+from streamlit.testing.v1 import AppTest
+
+from radu_core.prompts import TemplateSet
+from radu_core.schema import parse_schema
+from radu_core.workflows import prompts
+from radu_core.workflows.load import import_file, resolve
+from radu_core.workflows.schema import save_schema, view
+from radu_core.workflows.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAK = "![i](http://example.invalid/leak.png)"
+FUNCTION = "__init__"
+PLACE = "*Bob* #1 :red[x]"
+UTTERANCE = f"from {PLACE} <org>_<bot> and {PLACE} {LEAK}"
+HOSTILE_SCHEMA = {
+    "module": MODULE,
+    "functions": [
+        {
+            "name": FUNCTION,
+            "description": f"Buy *a* ticket {LEAK}",
+            "slots": [{"name": "_to_", "description": LEAK}, {"name": "_at_"}],
+        },
+        *SCHEMA["functions"][:1],
+    ],
+}
+HOSTILE_ROWS = [
+    {"id": "_a_", "utterance": UTTERANCE, "function": FUNCTION, "arguments": {"_to_": PLACE}},
+    {"id": "_b_", "utterance": f"go {LEAK}", "function": FUNCTION, "arguments": {"_at_": LEAK},
+     "context": f"{FUNCTION}._at_"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def space(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace that the pages use as well."""
+    monkeypatch.setenv("RADU_HOME", str(workspace.home))
+    monkeypatch.setenv("RADU_USER", "*ann*")
+    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
+    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
+    monkeypatch.setattr(prompts, "token_counter", lambda _: lambda text: len(text.split()))
+    st.cache_resource.clear()
+    yield workspace
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def hostile(space: Workspace, write_jsonl: Callable[..., Path]) -> Workspace:
+    space.store.put_schema(parse_schema(HOSTILE_SCHEMA), who="_t_")
+    import_file(space, "jsonl", write_jsonl(HOSTILE_ROWS), module=MODULE, who="_t_")
+    resolve(space, MODULE, who="_t_")
+    space.store.flag(MODULE, {"_a_": f"the model said {LEAK}"}, who="_t_")
+    return space
+
+
+def opened(name: str) -> AppTest:
+    """A page as a session opens it, navigation included."""
+    script = f"""
+import streamlit as st
+from pathlib import Path
+pages = [st.Page(p, title=p.stem, default=p.stem == "{name}")
+         for p in sorted(Path({str(ROOT / "pages")!r}).glob("*.py"))]
+st.navigation(pages).run()
+"""
+    return AppTest.from_string(script, default_timeout=30).run()
+
+
+# Fields of elements that the browser reads as Markdown. The options of select boxes, code, tables,
+# JSON and text areas are shown as they are.
+_FIELDS = ("body", "label", "help", "text")
+_COLLAPSED = 2
+_AS_IS = ("code", "json", "arrow_data_frame", "html", "text_area")
+
+
+def markdown(at: AppTest) -> list[str]:
+    """Everything on a page that is read as Markdown."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        proto = getattr(node, "proto", None)
+        if proto is not None and getattr(node, "type", "") not in _AS_IS:
+            inner = [proto, *(getattr(proto, n, None) for n in ("expandable", "popover", "tab"))]
+            hidden = getattr(getattr(proto, "label_visibility", None), "value", 0) == _COLLAPSED
+            for part in inner if not hidden else ():
+                found.extend(
+                    text for f in _FIELDS if isinstance(text := getattr(part, f, None), str)
+                )
+        for child in getattr(node, "children", {}).values():
+            walk(child)
+
+    walk(at._tree)
+    return [text for text in found if text]
+
+
+def shown(texts: list[str]) -> str:
+    """What people read: the backslashes are gone."""
+    joined = "\n".join(texts).replace("\u2060", "")
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", joined)
+
+
+def bare(texts: list[str]) -> list[str]:
+    """Texts in which a hostile piece would still be read as Markdown."""
+    plain = [re.sub(r"\\.", "", t) for t in texts]
+    return [t for t in plain if re.search(r"!\[|\]\(|:red\[|\*Bob|__init|_to_|_at_|<org|_a_", t)]
+
+
+def test_annotate_shows_hostile_text_as_it_is(hostile: Workspace) -> None:
+    at = opened("annotate")
+    texts = markdown(at)
+    assert bare(texts) == []
+    seen = shown(texts)
+    for text in (FUNCTION, "_a_", f"the model said {LEAK}", f"_to_ = {PLACE}"):
+        assert text in seen, text
+    assert any(LEAK in h.proto.body for h in at.get("html"))
+    at.button(key="keep _a_").click().run()
+    texts = markdown(at)
+    assert bare(texts) == []
+    assert f"✓ label kept: “{UTTERANCE}”" in shown(texts)
+    assert hostile.store.exemplar(MODULE, "_a_").flag is None
+
+
+@pytest.mark.parametrize("name", ["home", "load", "schema", "prompts", "coverage", "train"])
+def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -> None:
+    hostile.store.put_template(MODULE, "all", TemplateSet().source("all"), who="*ann*")
+    save_schema(
+        hostile, MODULE, view(hostile, MODULE).text.replace("Buy", "Sell"), who=f"_t_{LEAK}"
+    )
+    at = opened(name)
+    assert not at.exception
+    texts = markdown(at)
+    assert bare(texts) == []
+    if name == "schema":
+        assert f"Sell *a* ticket {LEAK}" in shown(texts)
+        assert FUNCTION in shown(texts)
+
+
+def test_errors_are_shown_as_they_are(space: Workspace) -> None:
+    at = opened("load")
+    at.text_input[1].input("<org>_<bot>_<lang>").run()
+    at.button[0].click().run()
+    assert "No schema was chosen" in at.error[0].value
+    path = "/nowhere/![i](leak.png).jsonl"
+    space.store.put_schema(parse_schema(SCHEMA), who="t")
+    at = opened("load")
+    next(t for t in at.text_input if t.label.startswith("or a path")).input(path).run()
+    next(b for b in at.button if b.label == "Import").click().run()
+    for _ in range(50):
+        if at.error:
+            break
+        time.sleep(0.1)
+        at.run()
+    texts = markdown(at)
+    assert bare(texts) == []
+    assert path in shown(texts)
+
+
+def test_a_wrong_path_leaves_the_other_tabs_alone(hostile: Workspace) -> None:
+    at = opened("load")
+    typed = next(t for t in at.text_input if t.label.startswith("or a path"))
+    typed.input("/nowhere/file.xyz").run()
+    assert "Can't tell the format" in shown([at.error[0].value])
+    assert [m.label for m in at.metric][:1] == ["utterances"]
+    assert at.radio[0].label == "Format"
+
+
+def test_marking_passes_places_not_words(space: Workspace, write_jsonl: Any) -> None:
+    """``room #12`` is one place, although it ends like the number of an occurrence."""
+    space.store.put_schema(parse_schema(SCHEMA), who="t")
+    rows = [
+        {"id": "1", "utterance": "fly to room #12, please, two of us", "function": "book_flight",
+         "arguments": {"destination": "room #12", "passengers": 7}},
+        {"id": "2", "utterance": "Oslo? yes, from Oslo, with us", "function": "book_flight",
+         "arguments": {"origin": "Oslo", "passengers": 7}},
+    ]  # fmt: skip
+    import_file(space, "jsonl", write_jsonl(rows), module=MODULE, who="t")
+    resolve(space, MODULE, who="t")
+    at = opened("annotate")
+    at.selectbox(key="mark 1 1").set_value("implied (meant, not written)")
+    next(b for b in at.button if b.label == "Save marks").click().run()
+    done = space.store.exemplar(MODULE, "1").exemplar
+    assert done.template == "fly to <destination>, please, two of us"
+    assert at.selectbox(key="mark 2 0").options[:2] == [
+        "Oslo · no. 1: [Oslo]? yes, from",
+        "Oslo · no. 2: ? yes, from [Oslo], with us",
+    ]
+    at.selectbox(key="mark 2 0").select_index(1)
+    at.selectbox(key="mark 2 1").set_value("implied (meant, not written)")
+    next(b for b in at.button if b.label == "Save marks").click().run()
+    done = space.store.exemplar(MODULE, "2").exemplar
+    assert done.template == "Oslo? yes, from <origin>, with us"
+
+
+def test_the_schema_page_asks_before_something_is_lost_and_restores(
+    space: Workspace, loaded: Workspace
+) -> None:
+    before = loaded.store.schema(MODULE)
+    less = json.dumps({"module": MODULE, "functions": SCHEMA["functions"][:1]})
+    at = opened("schema")
+    at.text_area[0].input(less)
+    next(b for b in at.button if b.label == "Save").click().run()
+    assert loaded.store.schema(MODULE) == before
+    assert "removes 1 function: book_hotel (named by 5)" in shown([w.value for w in at.warning])
+    at.button(key="leave schema").click().run()
+    assert loaded.store.schema(MODULE) == before
+    at.text_area[0].input(less)
+    next(b for b in at.button if b.label == "Save").click().run()
+    at.button(key="replace schema").click().run()
+    assert [f.name for f in loaded.store.schema(MODULE).functions] == ["book_flight"]
+    assert at.success[0].value == "Saved. 5 utterances changed their outcome."
+    at.button(key="restore 1").click().run()
+    assert loaded.store.schema(MODULE) == before
+    outcomes = [i.exemplar.outcome for i in loaded.store.exemplars(MODULE)]
+    assert outcomes.count("invalid") == 0
+
+
+def test_an_upload_is_written_once_and_never_changed(space: Workspace) -> None:
+    """Another file of the same name is another file: a job may be reading the first."""
+    script = """
+import streamlit as st
+from types import SimpleNamespace
+from studio.load_forms import _kept
+def upload(id, data):
+    return SimpleNamespace(file_id=id, name="rows.jsonl", getvalue=lambda: data)
+first = _kept(upload("1", b"one"))
+before = first.stat().st_mtime_ns
+again, other = _kept(upload("1", b"one")), _kept(upload("2", b"two"))
+st.session_state["found"] = (first, again, other, before == first.stat().st_mtime_ns)
+"""
+    at = AppTest.from_string(script).run()
+    assert not at.exception
+    first, again, other, untouched = at.session_state["found"]
+    assert (first, untouched, first.name) == (again, True, "rows.jsonl")
+    assert first != other
+    assert (first.read_bytes(), other.read_bytes()) == (b"one", b"two")
