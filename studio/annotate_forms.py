@@ -104,13 +104,16 @@ def _flag(here: Page, item: StoredExemplar, why: str) -> None:
 
 
 def readings(here: Page, item: StoredExemplar, schema: Schema) -> None:
-    """The candidate readings, each accepted by its number."""
+    """The readings that place every value, each accepted by its number, with its probability."""
     slots = list(item.exemplar.arguments)
-    if item.exemplar.outcome != "ambiguous":
+    if item.exemplar.outcome not in ("ambiguous", "unlocated"):
         return
     for number, reading in enumerate(item.readings[:9]):
+        if not reading["confidence"]:
+            continue  # it leaves a value out
         spans = [Span.model_validate(s) for s in reading["spans"]]
-        button, text = st.columns([3, 13], vertical_alignment="center")
+        button, text, likely = st.columns([3, 12, 1], vertical_alignment="center")
+        likely.caption(f"{reading['confidence']:.0%}", help="How likely this is the right reading.")
         if button.button(
             "Accept",
             key=f"accept {item.exemplar.id} {number}",

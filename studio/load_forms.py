@@ -114,6 +114,12 @@ def _report(here: Page) -> None:
         st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
     for reason, count in report.skipped.items():
         st.caption(f"skipped {count:,}: {plain(reason)}")
+    for reason, count in report.left_out.items():
+        st.caption(f"left out {count:,}: {plain(reason)}")
+    if report.schema_left_aside:
+        st.warning(
+            "The file has another schema; the module kept its own. The Schema page changes it."
+        )
     if rejected:
         rows = [vars(r) for r in report.rejections]
         show.rows(rows, name="rejected.csv", key="rejected", label="rejected rows")
@@ -164,8 +170,15 @@ def _table_options(here: Page, path: Path) -> dict[str, Any]:
         column_config={"holds": st.column_config.SelectboxColumn("holds", options=fields)},
         key=f"mapping {path.name}",
     )
-    mapping = {h: c for c, h in zip(chosen["column"], chosen["holds"], strict=True)}
-    mapping.pop("(not imported)", None)
+    mapping: dict[str, str] = dict.fromkeys(guessed, "")  # a guess that was undone isn't read
+    for column, holds in zip(chosen["column"], chosen["holds"], strict=True):
+        if holds == "(not imported)":
+            continue
+        if mapping.get(holds):
+            raise InputError(
+                f"Two columns hold {holds}", value=column, remedy="Choose another field for one."
+            )
+        mapping[holds] = column
     return {"mapping": mapping}
 
 
