@@ -30,6 +30,8 @@ def show_module(funnel: ModuleFunnel) -> None:
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
         st.caption(f"Next: {funnel.next.why}")
+        for note in funnel.notes:
+            st.warning(note, icon=":material/error:")
 
 
 with page(

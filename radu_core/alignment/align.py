@@ -24,7 +24,7 @@ from radu_core.exemplars import (
 )
 from radu_core.schema import Function, Scalar, Schema, argument_problems, as_values
 
-__all__ = ["Alignment", "align"]
+__all__ = ["Alignment", "align", "conflict"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def align(
     Given spans are checked first, then a given template; otherwise all values are placed jointly.
     ``context`` ranks the readings where several remain.
     """
-    conflict = _conflict(schema, exemplar)
-    if conflict:
-        return Alignment("invalid", conflict)
+    contradiction = conflict(schema, exemplar)
+    if contradiction:
+        return Alignment("invalid", contradiction)
     if exemplar.function is None or exemplar.mode == "negative":
         return _without_values(exemplar)
     try:
@@ -65,11 +65,12 @@ def align(
     except AlignmentError as error:
         return Alignment("invalid", str(error))
     function = schema.function(exemplar.function)
-    assert function is not None  # _conflict has seen to it
+    assert function is not None  # conflict has seen to it
     return _located(schema, function, exemplar, context)
 
 
-def _conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+def conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+    """How the labels contradict the schema, in a sentence; empty when they don't."""
     if exemplar.function is None:
         return "An out-of-scope utterance has no arguments." if exemplar.arguments else ""
     function = schema.function(exemplar.function)

@@ -7,14 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
 
 from radu_core.errors import DiskFullError, StoreError, StoreLockedError
+from radu_core.files import is_full
 
-__all__ = ["make_engine", "migrate", "newest_revision", "reading", "writing"]
+__all__ = ["make_engine", "migrate", "newest_revision", "reading", "sqlite_url", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever signs (``?``, ``%``, ``#``) its path holds."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def make_engine(url: str, *, busy_seconds: float) -> Engine:
@@ -84,7 +90,7 @@ def _translated(engine: Engine, error: DatabaseError) -> StoreError:
             remedy="Wait until it has finished (an import, a backup), then try again; nothing "
             "was changed.",
         )
-    if "is full" in words or "No space left" in words:
+    if "is full" in words or "No space left" in words or _no_room(engine, words):
         return DiskFullError(
             f"There is no space left for the database {where}",
             remedy="Free some space, then try again; nothing was changed.",
@@ -105,6 +111,17 @@ def _translated(engine: Engine, error: DatabaseError) -> StoreError:
     )
 
 
+def _no_room(engine: Engine, words: str) -> bool:
+    """Whether SQLite failed for want of space: it says so only while it writes the file itself.
+
+    What it needs beside it (the log, shared memory) fails as an I/O error or can't be opened.
+    """
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return False
+    vague = "disk I/O error" in words or "unable to open" in words
+    return vague and is_full(Path(engine.url.database))
+
+
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest tables; does nothing when it is.
 
@@ -123,7 +140,7 @@ def migrate(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -41,7 +41,7 @@ class TrainConfig(BaseModel):
     eval_every: int = Field(default=25, ge=1)
     eval_rows: int = Field(default=64, ge=0)
     save_every: int = Field(default=50, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
 
     @property
@@ -72,12 +72,17 @@ class TrainConfig(BaseModel):
     def from_yaml(cls, text: str) -> TrainConfig:
         """Settings from YAML; ``InputError`` says what is wrong."""
         try:
-            return cls.checked(yaml.safe_load(text))
-        except yaml.YAMLError as error:
+            data = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
             raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
+        return cls.checked(data)
 
     @classmethod
     def from_file(cls, path: Path) -> TrainConfig:
-        """Settings from a YAML file."""
+        """Settings from a YAML file; ``InputError`` names the file and what is wrong."""
         with readable(path):
-            return cls.from_yaml(path.read_text(encoding="utf-8", errors="replace"))
+            text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            return cls.from_yaml(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error.what}", remedy=error.remedy) from error

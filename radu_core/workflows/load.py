@@ -16,6 +16,7 @@ from radu_core.formats import Imported, Rejection, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, StoredExemplar
+from radu_core.workflows.labels import put_schema
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -85,7 +86,7 @@ def init_module(workspace: Workspace, module: str, schema_path: Path, *, who: st
                 remedy="Correct these tools and load the file again.",
             )
         schema = imported.schema
-    workspace.store.put_schema(schema, who=who)
+    put_schema(workspace, schema, who=who)
     return schema
 
 
@@ -111,7 +112,7 @@ def import_file(
     stored = keep_good or not imported.rejections
     schema_changed = False
     if stored and imported.schema is not None:
-        schema_changed = store.put_schema(imported.schema, who=who)
+        schema_changed = put_schema(workspace, imported.schema, who=who)
     elif stored and schema is None:
         raise NotFoundError(
             "No such module",
