@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
 
 from radu_core.errors import DiskFullError, StoreError, StoreLockedError
@@ -24,14 +24,20 @@ def sqlite_url(path: Path) -> str:
 
 
 def make_engine(url: str, *, busy_seconds: float) -> Engine:
-    """An engine for ``url``; SQLite waits ``busy_seconds`` for another process's lock."""
+    """An engine for ``url``; SQLite waits ``busy_seconds`` for another process's lock.
+
+    A PostgreSQL URL without a driver (``postgresql://``) means the one that is installed, psycopg.
+    """
     try:
-        engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise StoreError(
-            f"Not a database URL that can be used ({error})",
-            value=url,
-            remedy="Use sqlite:////path/to/file.db or postgresql+psycopg://user@host/name.",
+            f"RADU_DATABASE_URL isn't one that can be used ({error})",
+            remedy="Use postgresql+psycopg://user@host/name, or unset it: then a SQLite file in "
+            "RADU_HOME holds everything.",
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_seconds)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from radu_core.errors import InputError, shorten
 from radu_core.files import readable
@@ -43,6 +43,14 @@ class TrainConfig(BaseModel):
     save_every: int = Field(default=50, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
+
+    @field_validator("dataset", "base_model", "notes")
+    @classmethod
+    def _is_text(cls, value: Path | str) -> Path | str:
+        text = str(value)
+        if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise ValueError("it holds a character that isn't text")
+        return value
 
     @property
     def rate(self) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from radu_core.alignment import Alignment, ContextModel, align
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import content_hash, file_hash, read_json
+from radu_core.files import content_hash, disk_errors, file_hash, read_json
 from radu_core.formats import Imported, Rejection, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
@@ -288,6 +288,7 @@ def export(
     chosen = [
         i.exemplar for i in items if not outcomes or (i.exemplar.outcome or "new") in outcomes
     ]
-    if path.is_dir():
-        raise InputError("That is a directory", value=str(path), remedy="Name a file.")
+    with disk_errors(path):
+        if path.is_dir():
+            raise InputError("That is a directory", value=str(path), remedy="Name a file.")
     return write(format, path, schema=schema, exemplars=chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from radu_core.errors import InputError
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import STRATEGIES, PromptRow, RowOptions, TemplateSet, rows_for
@@ -74,6 +74,10 @@ def preview(
     store = workspace.store
     schema = store.schema(module)
     index = load_index(workspace, module, embedder=embedder, progress=progress)
+    if len(text) > LONGEST:
+        raise InputError(
+            f"The utterance has {len(text):,} characters", remedy=f"Use at most {LONGEST:,}."
+        )
     exemplar = store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
     utterance = exemplar.utterance if exemplar else text.strip()
     if not utterance:

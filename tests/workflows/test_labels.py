@@ -86,7 +86,9 @@ def test_what_contradicts_the_schema_is_neither_indexed_nor_taught_but_counted(
     assert {e.function for e in index.exemplars} == {"book_hotel", None}
     assert index.left_out["contradicts the schema"] == 5  # f00, f01, f02, f05, a00
     view = build(decided, MODULE, config=DatasetConfig(strategies=("rag", "all")))
-    assert view.manifest.discards["every task: its labels contradict the schema: resolve again"] == 7
+    assert (
+        view.manifest.discards["every task: its labels contradict the schema: resolve again"] == 7
+    )
     rows: list[dict[str, Any]] = [
         row for split in ("train", "validation", "test") for row in read_rows(view.directory, split)
     ]
