@@ -38,7 +38,10 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
     import psutil
 
     check_disk(run.path.parent, model)
-    (run.path / "stop").unlink(missing_ok=True)
+    for name in ("stop", "process.json"):  # of an earlier process
+        (run.path / name).unlink(missing_ok=True)
+    if run.state()[0] != "created":  # so that nobody resumes it a second time meanwhile
+        run.append("state", state="created")
     command = [python, "-m", "radu_core.training.worker", str(run.path), str(model)]
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {

@@ -209,7 +209,7 @@ class RunDirectory:
         """What of a run that didn't finish can be gone on from, in a sentence."""
         step = max(self.checkpoints(), default=None)
         if step is None:
-            return "No step was kept: it had saved none."
+            return "None of its steps was saved."
         return f"What it had learnt by step {step} is kept."
 
     def log_tail(self, lines: int = 20) -> str:

@@ -211,10 +211,13 @@ def serving(workspace: Workspace, run: RunDirectory) -> Serving:
     with _undamaged(run, folder):
         manifest = read_manifest(folder)
         schema = parse_schema(read_json(folder / "schema.json"))
-        templates = TemplateSet(read_json(folder / "templates.json"))
+        sources = read_json(folder / "templates.json")
+        if not isinstance(sources, dict) or not sources:
+            raise TypeError("templates.json holds no templates")
+        templates = TemplateSet(sources)
     embedder = workspace.embedder(manifest.embedder)
     with _undamaged(run, folder):
-        index = ModuleIndex.load(folder / "index", embedder)
+        index = ModuleIndex.load(folder / "index", embedder, expected_fingerprint=manifest.index)
     return Serving(schema, templates, index, manifest)
 
 

@@ -15,7 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.workflows import annotate
 from radu_core.workflows.coverage import build_index, coverage_report
 from radu_core.workflows.evaluate import rows_to_measure
-from radu_core.workflows.load import init_module, resolve
+from radu_core.workflows.load import init_module
 from radu_core.workflows.schema import save_schema
 from radu_core.workflows.train import build
 from radu_core.workflows.workspace import Workspace
