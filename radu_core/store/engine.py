@@ -16,6 +16,7 @@ from radu_core.files import is_full
 __all__ = ["make_engine", "migrate", "newest_revision", "reading", "sqlite_url", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_WRITE_LOCK = 0x7261_6475  # "radu": any number that other programs don't lock
 
 
 def sqlite_url(path: Path) -> str:
@@ -24,7 +25,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def make_engine(url: str, *, busy_seconds: float) -> Engine:
-    """An engine for ``url``; SQLite waits ``busy_seconds`` for another process's lock.
+    """An engine for ``url``; a writer waits ``busy_seconds`` for another process's lock.
 
     A PostgreSQL URL without a driver (``postgresql://``) means the one that is installed, psycopg.
     """
@@ -41,6 +42,8 @@ def make_engine(url: str, *, busy_seconds: float) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_seconds)
+    elif engine.dialect.name == "postgresql":
+        _prepare_postgresql(engine, busy_seconds)
     return engine
 
 
@@ -59,6 +62,20 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("radu_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine, busy_seconds: float) -> None:
+    """The same promises as SQLite's: one writer at a time, and a reader sees one state."""
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("radu_write"):
+            wait = f"SET LOCAL lock_timeout = {int(busy_seconds * 1000)}"
+            connection.exec_driver_sql(wait)
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+        else:
+            level = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+            connection.exec_driver_sql(level)
 
 
 @contextmanager
