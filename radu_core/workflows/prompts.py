@@ -71,13 +71,13 @@ def preview(
         raise InputError(
             "No such strategy", value=strategy, remedy=f"Use one of {', '.join(STRATEGIES)}."
         )
-    store = workspace.store
-    schema = store.schema(module)
-    index = load_index(workspace, module, embedder=embedder, progress=progress)
     if len(text) > LONGEST:
         raise InputError(
             f"The utterance has {len(text):,} characters", remedy=f"Use at most {LONGEST:,}."
         )
+    store = workspace.store
+    schema = store.schema(module)
+    index = load_index(workspace, module, embedder=embedder, progress=progress)
     exemplar = store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
     utterance = exemplar.utterance if exemplar else text.strip()
     if not utterance:
