@@ -82,7 +82,8 @@ class TrainConfig(BaseModel):
         try:
             data = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
-            raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
+            what = f"The config isn't YAML ({_yaml_problem(error)})"
+            raise InputError(what, remedy="Correct it.") from error
         return cls.checked(data)
 
     @classmethod
@@ -94,3 +95,11 @@ class TrainConfig(BaseModel):
             return cls.from_yaml(text)
         except InputError as error:
             raise InputError(f"{path}: {error.what}", remedy=error.remedy) from error
+
+
+def _yaml_problem(error: Exception) -> str:
+    """What is wrong, and where, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', '')}"

@@ -449,7 +449,7 @@ def test_a_run_that_isnt_one_is_said(loaded: Workspace, name: str) -> None:
         ("dataset: 2026-99-99\n", "isn't YAML"),
         ("[" * 20_000, "isn't YAML"),
         ("- 1", "isn't valid"),
-        ("a: [", "isn't YAML"),
+        ("a: 1\nb: [", r"isn't YAML \(line 2, column 5: expected the node content.*\)\. Correct"),
     ],
 )
 def test_a_wrong_config_names_its_field(text: str, words: str) -> None:
