@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from radu_core.workflows.evaluate import evaluate, reports
+from radu_core.workflows.evaluate import damaged_reports, evaluate, reports
 from radu_core.workflows.train import runs
 from studio import evaluate_views as views
 from studio import jobs
@@ -39,6 +39,8 @@ with page(
     report = reports(run).get(split)
     result, errors, ask = st.tabs(["Result", "Errors", "Try it"], key="evaluate tab")
     with result, messages():
+        for why in damaged_reports(run).values():
+            st.warning(why, icon=":material/error:")
         views.result(report)
     with errors, messages():
         views.errors(here, report)

@@ -1,5 +1,7 @@
 """Home: the funnel of each module, and the next thing to do."""
 
+from functools import partial
+
 import streamlit as st
 
 from radu_core.workflows.home import ModuleFunnel, funnels
@@ -31,6 +33,8 @@ def show_module(funnel: ModuleFunnel) -> None:
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
         st.caption(f"Next: {plain(funnel.next.why)}")
+        for note in funnel.notes:
+            st.warning(plain(note), icon=":material/error:")
 
 
 with page(
@@ -47,11 +51,8 @@ with page(
     if not any(item.module.startswith("aurora_") for item in found) and st.button(
         "Load the sample project", type="secondary" if found else "primary"
     ):
-        jobs.start(
-            SAMPLE,
-            "Loading the sample project",
-            lambda progress: load_sample(here.workspace, progress=progress),
-        )
+        work = partial(load_sample, here.workspace)
+        jobs.start(SAMPLE, "Loading the sample project", lambda p: work(progress=p))
     if not found:
         link("load", "Load your own data")
     if jobs.show(SAMPLE):

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from radu_core.alignment import conflict
 from radu_core.errors import DatasetError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, content_hash, disk_errors, file_hash, write_json
@@ -26,6 +27,7 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     SLOT_POOL,
     STRATEGIES,
+    Discard,
     PromptRow,
     RowOptions,
     Rows,
@@ -106,7 +108,8 @@ def build_dataset(
 ) -> Manifest:
     """Build the dataset of one module into ``directory`` (conventionally ``<out>/<module>``).
 
-    Only resolved exemplars give rows; the others are counted. Every row retrieves from the
+    Only resolved exemplars give rows; the others are counted, and so are those whose labels
+    contradict the schema (it was replaced since they were resolved). Every row retrieves from the
     training index without its own exemplar or its duplicates. Validation and test get the plain
     rows only, without the ones made to vary the prompt.
     """
@@ -116,7 +119,7 @@ def build_dataset(
                 "No such strategy", value=name, remedy=f"Use some of {', '.join(STRATEGIES)}."
             )
     resolved = sorted((e for e in exemplars if e.outcome == "resolved"), key=lambda e: e.id)
-    if not any(e.split == "train" for e in resolved):
+    if not any(e.split == "train" and not conflict(schema, e) for e in resolved):
         raise InputError(
             f"{schema.module} has no resolved training exemplars",
             remedy="Import utterances and resolve them first.",
@@ -174,6 +177,9 @@ def _write_rows(
             batch = resolved[start : start + _BATCH]
             for exemplar, found in zip(batch, _retrieve(index, batch, config), strict=True):
                 used = False
+                if conflict(schema, exemplar):
+                    _write(files, exemplar, _contradicting(exemplar), tally)
+                    continue
                 for strategy in config.strategies:
                     options = config.rows if exemplar.split == "train" else _plain(config.rows)
                     made = rows_for(strategy, exemplar, schema, found, templates, options=options)
@@ -185,6 +191,11 @@ def _write_rows(
             file.close()
     progress("Building rows", len(resolved), len(resolved))
     return tally
+
+
+def _contradicting(exemplar: AnnotatedExemplar) -> Rows:
+    why = "its labels contradict the schema: resolve again"
+    return Rows(discards=[Discard(exemplar.id, "every task", why)])
 
 
 def _retrieve(
@@ -252,7 +263,7 @@ def read_manifest(directory: Path, *, verify: bool = False) -> Manifest:
     path = directory / _MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except OSError as error:
         raise DatasetError(
             "There is no dataset", value=str(directory), remedy="Build it: radu build-dataset."
         ) from error

@@ -20,6 +20,7 @@ from radu_core.errors import AlignmentError
 from radu_core.schema import Arguments, Scalar
 
 __all__ = [
+    "LONGEST",
     "AnnotatedExemplar",
     "Mode",
     "Outcome",
@@ -42,6 +43,7 @@ ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion", "
 
 _TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
 _MAX_MATCHES = 50
+LONGEST = 10_000  # characters of an utterance
 
 
 class Span(BaseModel):
@@ -63,7 +65,7 @@ class AnnotatedExemplar(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1, max_length=200)
-    utterance: str = Field(min_length=1, max_length=10_000)
+    utterance: str = Field(min_length=1, max_length=LONGEST)
     function: str | None = None
     arguments: Arguments = Field(default_factory=dict)
     spans: tuple[Span, ...] | None = None

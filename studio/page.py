@@ -63,7 +63,7 @@ def gate() -> str:
 def _account() -> str:
     try:
         return getpass.getuser()
-    except OSError:
+    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
         return "annotator"
 
 

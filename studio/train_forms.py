@@ -12,6 +12,7 @@ from radu_core.dataset import DatasetConfig
 from radu_core.models import DEFAULT_GENERATOR, installed_models
 from radu_core.prompts import STRATEGIES, RowOptions
 from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.train import DatasetView, RunView
 from studio import jobs
@@ -21,8 +22,9 @@ from studio.page import Page, messages
 
 __all__ = ["dataset", "launch", "watch"]
 
-_ENDED = ("finished", "stopped", "failed", "lost")
-_COLOURS = {"finished": "green", "failed": "red", "lost": "red", "stopped": "orange"}
+_COLOURS = {
+    "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
+}  # fmt: skip
 
 
 def dataset(here: Page, built: Sequence[DatasetView]) -> None:
@@ -165,7 +167,7 @@ def _live(here: Page, run: RunDirectory) -> None:
         if view.steps:
             _curve(view)
         with st.expander("Settings and log"):
-            st.code(view.config.to_yaml(), language="yaml")
+            st.code(view.settings, language="yaml")
             st.code(view.log_tail or "(the log is empty)", language=None)
 
 
@@ -173,8 +175,8 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(view.state, color=_COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
         st.caption(plain(run.path))
-        if view.state not in _ENDED and st.button("Stop", icon=":material/stop:", key="stop run"):
-            with st.spinner("It finishes its step and saves …"):
+        if view.state not in FINAL and st.button("Stop", icon=":material/stop:", key="stop run"):
+            with st.spinner("It saves what it has learnt …"):
                 train.stop_run(here.workspace, run.id)
             st.rerun(scope="app")
         if view.state in ("stopped", "failed", "lost") and st.button(
@@ -185,14 +187,15 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
         if view.state == "finished":
             link("evaluate", "Evaluate")
     if view.reason:
-        (st.error if view.state in ("failed", "lost") else st.info)(plain(view.reason))
+        bad = view.state in ("failed", "lost", "damaged")
+        (st.error if bad else st.info)(plain(view.reason))
     latest = view.latest
     if not latest:
-        if view.state not in _ENDED:
+        if view.state not in FINAL:
             st.progress(0.0, text="Loading the model and tokenizing every row …")
         return
     done, total = int(latest["step"]), int(latest["steps"])
-    ended = view.state in _ENDED
+    ended = view.state in FINAL
     left = "" if ended else f" · {latest['eta_seconds'] / 60:.1f} min left"
     text = f"step {done} of {total} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
     st.progress(1.0 if view.state == "finished" else done / total, text=text)
@@ -214,7 +217,7 @@ def _curve(view: RunView) -> None:
         alt.Chart(pd.DataFrame(rows))
         .mark_line(point={"size": 15})
         .encode(
-            x=alt.X("step:Q"),
+            x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("loss:Q", scale=alt.Scale(type="sqrt")),
             color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["on", "step", alt.Tooltip("loss:Q", format=".4f")],

@@ -25,13 +25,41 @@ def room(path: Path) -> str:
 
 def imported(path: Path) -> set[str]:
     """All modules that a file names in an import, wherever it stands."""
+    package = path.relative_to(CORE.parent).parent.parts
+    return names_in(path.read_text(encoding="utf-8"), package)
+
+
+def names_in(text: str, package: tuple[str, ...]) -> set[str]:
+    """The modules, or what is taken from them, that code in ``package`` imports, in full.
+
+    ``from radu_core import x`` imports ``radu_core.x``, and so does ``from . import x`` in it.
+    """
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            near = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*near, *filter(None, [node.module])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
     return found
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import radu_core.cli", {"radu_core.cli"}),
+        ("from radu_core.cli import app", {"radu_core.cli.app"}),
+        ("from radu_core import cli, errors", {"radu_core.cli", "radu_core.errors"}),
+        ("from . import index", {"radu_core.retrieval.index"}),
+        ("from .index import Query", {"radu_core.retrieval.index.Query"}),
+        ("from .. import cli", {"radu_core.cli"}),
+        ("from ..cli.output import app", {"radu_core.cli.output.app"}),
+        ("def f():\n    from ..cli import app", {"radu_core.cli.app"}),
+    ],
+)
+def test_every_way_to_import_is_seen(text: str, names: set[str]) -> None:
+    assert names_in(text, ("radu_core", "retrieval")) == names
 
 
 def files() -> list[Path]:
@@ -47,7 +75,8 @@ def test_imports_go_upwards_only(path: Path) -> None:
     own = ORDER.index(room(path))
     for name in imported(path):
         parts = name.split(".")
-        if parts[0] == "radu_core" and len(parts) > 1:
+        if parts[0] == "radu_core" and not parts[1].startswith("__"):  # its version
+            assert parts[1] in ORDER, f"{path} imports {name}"
             assert ORDER.index(parts[1]) <= own, f"{path} imports {name}"
             if room(path) == "store":
                 assert parts[1] in STORE_MAY_USE

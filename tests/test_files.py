@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from radu_core.errors import DiskFullError, StoreError
 from radu_core.files import canonical_json, content_hash, open_atomic, write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -55,6 +60,36 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError):
         write_text(link, "x")
     assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
+@pytest.mark.parametrize("sign", [">", ">>"])
+def test_a_redirected_descriptor_is_written_to_and_its_file_stays(
+    tmp_path: Path, name: str, sign: str
+) -> None:
+    """``radu export … -o /dev/stdout > file``: what is there and what is printed later stay too."""
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "file").write_text("before\n")
+    inode = (tmp_path / "file").stat().st_ino
+    path = name if name.startswith("/") else str(tmp_path / name)
+    code = (
+        "import sys; from pathlib import Path; from radu_core.files import write_text;"
+        "write_text(Path(sys.argv[1]), 'rows\\n'); print('after')"
+    )
+    command = f'{shlex.quote(sys.executable)} -c "$CODE" {shlex.quote(path)} {sign} file'
+    environment = {**os.environ, "CODE": code, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, env=environment)
+    before = "before\n" if sign == ">>" else ""
+    assert (tmp_path / "file").read_text() == f"{before}rows\nafter\n"
+    assert (tmp_path / "file").stat().st_ino == inode
+
+
+@pytest.mark.parametrize("path", ["file/a", "x" * 300, "directory", "/proc/self/fd/999999"])
+def test_a_path_where_nothing_can_be_written_is_said(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(StoreError, match="Can't write"):
+        write_text(tmp_path / path, "x")
 
 
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """(utterance, arguments) → spans, or why not, with the candidate readings."""
 
-from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align
+from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align, conflict
 from radu_core.alignment.candidates import Candidate
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.learning import SAMPLE, learn
@@ -18,6 +18,7 @@ __all__ = [
     "Placement",
     "Reading",
     "align",
+    "conflict",
     "enumerate_readings",
     "learn",
 ]

@@ -29,7 +29,7 @@ from radu_core.exemplars import (
 )
 from radu_core.schema import Function, Scalar, Schema, argument_problems
 
-__all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align"]
+__all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
 
 
 @dataclass(frozen=True)
@@ -298,6 +298,12 @@ def align(
 ) -> Alignment:
     """Align one exemplar; for many, make one ``Aligner``."""
     return Aligner(schema, reference=reference, knowledge=knowledge).align(exemplar)
+
+
+def conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+    """How the labels contradict the schema, in a sentence; empty when they don't."""
+    function = None if exemplar.function is None else schema.function(exemplar.function)
+    return _conflict(exemplar, function)
 
 
 def _conflict(exemplar: AnnotatedExemplar, function: Function | None) -> str:

@@ -6,6 +6,9 @@ exits 0, 1 (it ran and the answer is no) or 2 (bad input).
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+
 from radu_core.cli import data, model, tools
 from radu_core.cli.output import app
 
@@ -16,4 +19,6 @@ _COMMANDS = (data, model, tools)  # importing them has registered their commands
 
 def main() -> None:
     """What ``radu`` runs."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a path or a terminal that isn't UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="radu")

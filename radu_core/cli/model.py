@@ -199,8 +199,9 @@ def runs_list(
     space = workspace()
     views = [workflow.run_view(r) for r in workflow.runs(space, module)]
     rows = [(v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", "")) for v in views]
+    damaged = [f"{v.id} is damaged: {v.reason}" for v in views if v.state == "damaged"]
     data = [{"run": v.id, "state": v.state, "reason": v.reason, **v.latest} for v in views]
-    return Answer({"runs": data}, [table("Runs", ["run", "state", "step", "loss"], rows)])
+    return Answer({"runs": data}, [table("Runs", ["run", "state", "step", "loss"], rows), *damaged])
 
 
 @command("show", group=_runs)
@@ -210,7 +211,7 @@ def runs_show(run: Run) -> Answer:
 
     view = workflow.run_view(workflow.open_run(workspace(), run))
     figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
-    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.config.to_yaml()]
+    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.settings]
     if view.state in ("failed", "lost"):
         lines += ["Log:", view.log_tail]
     data = {
@@ -222,11 +223,14 @@ def runs_show(run: Run) -> Answer:
 
 @command("stop", group=_runs)
 def runs_stop(run: Run) -> Answer:
-    """Stop a run: it finishes its step and keeps a checkpoint."""
+    """Stop a run: it keeps what it has learnt and ends within 10 s."""
     from radu_core.workflows import train as workflow
 
-    state = workflow.stop_run(workspace(), run)
-    return Answer({"run": run, "state": state}, [f"{run} is {state}."])
+    space = workspace()
+    state = workflow.stop_run(space, run)
+    _, reason = workflow.open_run(space, run).state()
+    data = {"run": run, "state": state, "reason": reason}
+    return Answer(data, [f"{run} is {state}. {reason}".rstrip()])
 
 
 @command("resume", group=_runs)

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -22,7 +23,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from radu_core import __version__
-from radu_core.errors import RaduError
+from radu_core.errors import InputError, RaduError, shorten
 from radu_core.progress import Progress
 from radu_core.workflows.workspace import Workspace
 
@@ -57,7 +58,11 @@ def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..
     def register(work: Callable[..., Answer]) -> Callable[..., None]:
         @functools.wraps(work)
         def run(*args: Any, json: bool = False, **kwargs: Any) -> None:
-            raise typer.Exit(_answered(lambda: work(*args, **kwargs), as_json=json))
+            def checked() -> Answer:
+                _check_text([*args, *kwargs.values()])
+                return work(*args, **kwargs)
+
+            raise typer.Exit(_answered(checked, as_json=json))
 
         as_json = inspect.Parameter(
             "json",
@@ -80,11 +85,21 @@ def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..
     return register
 
 
+def _check_text(values: Sequence[object]) -> None:
+    """``InputError`` for an argument whose bytes aren't text; a path may be of any bytes."""
+    for value in values:
+        if isinstance(value, list):
+            _check_text(value)
+        elif isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise InputError("An argument isn't UTF-8", value=value, remedy="Write it in UTF-8.")
+
+
 def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
     try:
         answer = work()
+        _tell(answer, as_json=as_json)
     except RaduError as error:
-        _say(error, str(error), as_json=as_json)
+        _tell_error(type(error).__name__, str(error), as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
         _errors.print("Interrupted.")
@@ -92,21 +107,36 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
     except BrokenPipeError:  # `radu … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a path that no stage foresaw
-        _say(error, f"{error.strerror or error}: {error.filename}", as_json=as_json)
-        return RaduError.exit_code
+    except Exception as error:
+        _tell_error(type(error).__name__, _unexpected(error), as_json=as_json)
+        return 1
+    return 0 if answer.ok else 1
+
+
+def _tell(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer.data, default=_plain, ensure_ascii=False))
     else:
         for part in answer.text:
             _out.print(part, soft_wrap=isinstance(part, str), markup=False)
-    return 0 if answer.ok else 1
+    print(end="", flush=True)  # so that what goes wrong with it is met here
 
 
-def _say(error: Exception, message: str, *, as_json: bool) -> None:
+def _tell_error(kind: str, message: str, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"error": type(error).__name__, "message": message}))
+        print(json.dumps({"error": kind, "message": message}))
     _errors.print(f"[red]Error:[/red] {_escaped(message)}", soft_wrap=True)
+
+
+def _unexpected(error: Exception) -> str:
+    """One line about an error that nobody foresaw; the traceback only where it is asked for."""
+    if os.environ.get("RADU_DEBUG"):
+        traceback.print_exception(error)
+    first = next(iter(str(error).strip().splitlines()), "")
+    return (
+        f"Unexpected error ({type(error).__name__}: {shorten(first)}). This is a fault of the "
+        "studio's: please report it, with what RADU_DEBUG=1 shows when you run the command again."
+    )
 
 
 def _escaped(text: str) -> str:
@@ -190,7 +220,7 @@ def who() -> str:
     """Who decides: ``RADU_USER``, or the name of the account."""
     try:
         return os.environ.get("RADU_USER") or getpass.getuser()
-    except OSError:
+    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
         return "shell"
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from radu_core.errors import StoreError
 from radu_core.evaluation.compare import Comparison
 from radu_core.evaluation.metrics import CallError, Metrics
 from radu_core.files import read_json, write_json
@@ -43,8 +44,15 @@ class EvaluationReport(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> EvaluationReport:
-        """Read a report; ``NotFoundError`` if there is none."""
-        return cls.model_validate(read_json(path))
+        """Read a report; ``NotFoundError`` if there is none, ``StoreError`` if it is damaged."""
+        data = read_json(path)
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise StoreError(
+                f"{path} isn't an evaluation report ({error.error_count()} fields are wrong)",
+                remedy="Evaluate again: that replaces it.",
+            ) from error
 
     @property
     def systems(self) -> tuple[Metrics, ...]:

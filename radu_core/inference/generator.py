@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from radu_core.errors import ModelError
-from radu_core.models import quiet_loading
+from radu_core.models import loading
 from radu_core.progress import Progress, silent
 
 __all__ = ["Generator", "LanguageModel"]
@@ -38,24 +37,21 @@ class Generator:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        quiet_loading()
-
         if threads:
             torch.set_num_threads(threads)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
-        try:
+        with loading(
+            f"a model from {directory}",
+            remedy="Name a directory with config.json, safetensors weights and a tokenizer; a "
+            "run's model that is damaged comes back by restoring a backup or training again.",
+        ):
             model = AutoModelForCausalLM.from_pretrained(
                 str(directory), dtype=dtype, local_files_only=True, use_safetensors=True
             )
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 str(directory), local_files_only=True
             )
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"Can't load a model from {directory} ({str(error).splitlines()[0]})",
-                remedy="Name a directory with config.json, safetensors weights and a tokenizer.",
-            ) from error
         self._model: Any = model.to(device).eval()
         self._device = device
         self._end: int = self._tokenizer.eos_token_id

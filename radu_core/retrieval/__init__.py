@@ -9,6 +9,7 @@ from radu_core.retrieval.index import (
     ModuleIndex,
     Query,
     Retrieved,
+    indexed,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SentenceEmbedder",
     "coverage",
     "find_k",
+    "indexed",
     "reciprocal_rank_fusion",
     "wilson",
 ]

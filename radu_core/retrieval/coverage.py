@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from radu_core.errors import InputError
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.index import ModuleIndex, Query, Retrieved
 
@@ -179,8 +180,14 @@ def find_k(
 
     ``cost`` defaults to the mean number of functions plus the exemplars. Ties go to the smaller
     k_desc. When no point's lower bound can reach the target (too few utterances, or misses that
-    no k cures), the highest coverage at the least cost is given, with ``reached`` False.
+    no k cures), the highest coverage at the least cost is given, with ``reached`` False. A grid of
+    (0, 0) alone has nothing to choose from: ``InputError``.
     """
+    if grid.max_desc == grid.max_exemplar == 0:
+        raise InputError(
+            "With k_desc and k_exemplar at most 0 nothing is retrieved",
+            remedy="Let one of them be 1 or more.",
+        )
     price = cost or (lambda d, e: float(grid.mean_functions[d, e]) + e)
     points = [
         (d, e)

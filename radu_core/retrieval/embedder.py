@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from radu_core.errors import DiskFullError, ModelError, StoreError
-from radu_core.files import disk_errors
-from radu_core.models import quiet_loading
+from radu_core.errors import DiskFullError, StoreError
+from radu_core.files import disk_errors, is_full
+from radu_core.models import loading
 from radu_core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -100,15 +100,12 @@ class SentenceEmbedder:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
 
-                quiet_loading()
-
-                try:
+                with loading(
+                    f"the embedder {self.name} from {self._directory}",
+                    remedy="Delete that directory and fetch it again (radu models fetch), or name "
+                    "another one.",
+                ):
                     self._model = SentenceTransformer(str(self._directory), local_files_only=True)
-                except (OSError, ValueError) as error:
-                    raise ModelError(
-                        f"Can't load the embedder {self.name} ({str(error).splitlines()[0]})",
-                        remedy="Fetch it again (radu models fetch) or name another directory.",
-                    ) from error
             return self._model
 
 
@@ -137,7 +134,7 @@ class _VectorCache:
                 connection.execute("PRAGMA synchronous = OFF")
                 yield connection
         except sqlite3.Error as error:
-            if "full" in str(error):
+            if "full" in str(error) or is_full(self._path):
                 raise DiskFullError(
                     f"No space left for the embeddings in {self._path}",
                     remedy="Free some, then try again; nothing is lost.",

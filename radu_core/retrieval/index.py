@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from radu_core.errors import NotFoundError, StaleIndexError
+from radu_core.alignment import conflict
+from radu_core.errors import NotFoundError, StaleIndexError, StoreError
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.files import content_hash, disk_errors, read_json, write_json
 from radu_core.progress import Progress, silent
@@ -24,11 +28,27 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DescriptionHit", "ExemplarHit", "ModuleIndex", "Query", "Retrieved", "SearchMode"]
+__all__ = [
+    "DescriptionHit",
+    "ExemplarHit",
+    "ModuleIndex",
+    "Query",
+    "Retrieved",
+    "SearchMode",
+    "indexed",
+]
 
 SearchMode = Literal["fused", "dense", "lexical"]
 _VERSION = 1
 _META = "meta.json"
+_META_KINDS = {
+    "version": int,
+    "fingerprint": str,
+    "embedder": str,
+    "functions": list,
+    "left_out": dict,
+    "exemplars": list,
+}
 _VECTORS = "vectors.npz"
 _POOL = 50  # candidates taken from each ranking into the fusion, at least
 
@@ -129,7 +149,7 @@ class ModuleIndex:
 
         What isn't indexed is counted by reason in ``left_out``.
         """
-        chosen, left_out = _indexable(exemplars)
+        chosen, left_out = _indexable(schema, exemplars)
         texts = [e.template or "" for e in chosen]
         vectors = embedder.embed(texts, side="symmetric", progress=progress)
         passages = [f"{f.name.replace('_', ' ')}: {f.description}" for f in schema.functions]
@@ -148,7 +168,7 @@ class ModuleIndex:
         schema: Schema, exemplars: Sequence[AnnotatedExemplar], embedder_name: str
     ) -> str:
         """What ``build`` of the same inputs would carry as ``fingerprint``."""
-        return _fingerprint(schema, _indexable(exemplars)[0], embedder_name)
+        return _fingerprint(schema, _indexable(schema, exemplars)[0], embedder_name)
 
     def save(self, directory: Path) -> None:
         """Write the index to a temporary directory, then put it in the place of ``directory``."""
@@ -185,14 +205,9 @@ class ModuleIndex:
     def load(
         cls, directory: Path, embedder: Embedder, *, expected_fingerprint: str | None = None
     ) -> ModuleIndex:
-        """Read a saved index. ``StaleIndexError`` if it was built from something else."""
-        import numpy as np
-
-        if not (directory / _META).is_file():
-            raise NotFoundError(
-                "There is no index", value=str(directory), remedy="Build it: radu index."
-            )
-        meta = read_json(directory / _META)
+        """Read a saved index. ``NotFoundError`` if there is none, ``StaleIndexError`` if it was
+        built from something else or is damaged."""
+        meta = _read_meta(directory)
         expected = expected_fingerprint or meta["fingerprint"]
         if (meta["version"], meta["fingerprint"], meta["embedder"]) != (
             _VERSION, expected, embedder.name
@@ -200,16 +215,18 @@ class ModuleIndex:
             raise StaleIndexError(
                 f"The index in {directory} was built from other data", remedy="Build it again."
             )
-        with np.load(directory / _VECTORS, allow_pickle=False) as arrays:
-            return cls(
-                [AnnotatedExemplar.model_validate(e) for e in meta["exemplars"]],
-                meta["functions"],
-                arrays["exemplars"],
-                arrays["descriptions"],
-                embedder,
-                fingerprint=meta["fingerprint"],
-                left_out=meta["left_out"],
-            )
+        with _whole(directory):
+            vectors, descriptions = _read_vectors(directory, meta)
+            exemplars = [AnnotatedExemplar.model_validate(e) for e in meta["exemplars"]]
+        return cls(
+            exemplars,
+            meta["functions"],
+            vectors,
+            descriptions,
+            embedder,
+            fingerprint=meta["fingerprint"],
+            left_out=meta["left_out"],
+        )
 
     def search(
         self,
@@ -302,6 +319,58 @@ class ModuleIndex:
         )  # fmt: skip
 
 
+def indexed(directory: Path) -> int:
+    """How many exemplars the saved index holds; errors as ``ModuleIndex.load``."""
+    return len(_read_meta(directory)["exemplars"])
+
+
+def _read_meta(directory: Path) -> dict[str, Any]:
+    path = directory / _META
+    if not path.is_file():
+        raise NotFoundError(
+            "There is no index", value=str(directory), remedy="Build it: radu index."
+        )
+    with _whole(directory):
+        meta = read_json(path)
+        kinds = {k: type(v) for k, v in dict(meta).items()}
+        if kinds != _META_KINDS:
+            raise ValueError(f"{_META} isn't what an index has there")
+    return dict(meta)
+
+
+def _read_vectors(
+    directory: Path, meta: Mapping[str, Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The vectors of the exemplars and of the functions, one each."""
+    import numpy as np
+
+    with np.load(directory / _VECTORS, allow_pickle=False) as arrays:
+        vectors, descriptions = arrays["exemplars"], arrays["descriptions"]
+    rows = len(meta["exemplars"]), len(meta["functions"])
+    if (
+        vectors.ndim != 2
+        or vectors.shape[1:] != descriptions.shape[1:]
+        or (len(vectors), len(descriptions)) != rows
+        or {vectors.dtype, descriptions.dtype} != {np.dtype(np.float32)}
+    ):
+        raise ValueError(f"{_VECTORS} doesn't belong to {_META}")
+    return vectors, descriptions
+
+
+@contextmanager
+def _whole(directory: Path) -> Iterator[None]:
+    """What reading a damaged file raises, as a ``StaleIndexError``: it can be built again."""
+    try:
+        yield
+    except (
+        OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError,
+        zipfile.BadZipFile, zlib.error, StoreError,
+    ) as error:  # fmt: skip
+        raise StaleIndexError(
+            f"The index in {directory} is damaged ({error})", remedy="Build it again: radu index."
+        ) from error
+
+
 def _faiss(vectors: NDArray[np.float32]) -> Any:
     import faiss
     import numpy as np
@@ -313,7 +382,7 @@ def _faiss(vectors: NDArray[np.float32]) -> Any:
 
 
 def _indexable(
-    exemplars: Sequence[AnnotatedExemplar],
+    schema: Schema, exemplars: Sequence[AnnotatedExemplar]
 ) -> tuple[list[AnnotatedExemplar], dict[str, int]]:
     left_out: Counter[str] = Counter()
     chosen = []
@@ -324,6 +393,8 @@ def _indexable(
             left_out["not resolved"] += 1
         elif exemplar.mode == "negative":
             left_out["negative exemplar"] += 1
+        elif conflict(schema, exemplar):
+            left_out["contradicts the schema"] += 1
         else:
             chosen.append(exemplar)
     return chosen, dict(sorted(left_out.items()))

@@ -7,28 +7,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
 
 from radu_core.errors import DiskFullError, StoreError, StoreLockedError
+from radu_core.files import is_full
 
-__all__ = ["make_engine", "migrate", "newest_revision", "reading", "writing"]
+__all__ = ["make_engine", "migrate", "newest_revision", "reading", "sqlite_url", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_WRITE_LOCK = 0x7261_6475  # "radu": any number that other programs don't lock
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever signs (``?``, ``%``, ``#``) its path holds."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def make_engine(url: str, *, busy_seconds: float) -> Engine:
-    """An engine for ``url``; SQLite waits ``busy_seconds`` for another process's lock."""
+    """An engine for ``url``; a writer waits ``busy_seconds`` for another process's lock.
+
+    A PostgreSQL URL without a driver (``postgresql://``) means the one that is installed, psycopg.
+    """
     try:
-        engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise StoreError(
-            f"Not a database URL that can be used ({error})",
-            value=url,
-            remedy="Use sqlite:////path/to/file.db or postgresql+psycopg://user@host/name.",
+            f"RADU_DATABASE_URL isn't one that can be used ({error})",
+            remedy="Use postgresql+psycopg://user@host/name, or unset it: then a SQLite file in "
+            "RADU_HOME holds everything.",
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_seconds)
+    elif engine.dialect.name == "postgresql":
+        _prepare_postgresql(engine, busy_seconds)
     return engine
 
 
@@ -47,6 +62,20 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("radu_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine, busy_seconds: float) -> None:
+    """The same promises as SQLite's: one writer at a time, and a reader sees one state."""
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("radu_write"):
+            wait = f"SET LOCAL lock_timeout = {int(busy_seconds * 1000)}"
+            connection.exec_driver_sql(wait)
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+        else:
+            level = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+            connection.exec_driver_sql(level)
 
 
 @contextmanager
@@ -84,7 +113,7 @@ def _translated(engine: Engine, error: DatabaseError) -> StoreError:
             remedy="Wait until it has finished (an import, a backup), then try again; nothing "
             "was changed.",
         )
-    if "is full" in words or "No space left" in words:
+    if "is full" in words or "No space left" in words or _no_room(engine, words):
         return DiskFullError(
             f"There is no space left for the database {where}",
             remedy="Free some space, then try again; nothing was changed.",
@@ -105,6 +134,17 @@ def _translated(engine: Engine, error: DatabaseError) -> StoreError:
     )
 
 
+def _no_room(engine: Engine, words: str) -> bool:
+    """Whether SQLite failed for want of space: it says so only while it writes the file itself.
+
+    What it needs beside it (the log, shared memory) fails as an I/O error or can't be opened.
+    """
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return False
+    vague = "disk I/O error" in words or "unable to open" in words
+    return vague and is_full(Path(engine.url.database))
+
+
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest tables; does nothing when it is.
 
@@ -123,7 +163,7 @@ def migrate(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

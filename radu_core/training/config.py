@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from radu_core.errors import InputError, shorten
 from radu_core.files import readable
@@ -41,8 +41,16 @@ class TrainConfig(BaseModel):
     eval_every: int = Field(default=25, ge=1)
     eval_rows: int = Field(default=64, ge=0)
     save_every: int = Field(default=50, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
+
+    @field_validator("dataset", "base_model", "notes")
+    @classmethod
+    def _is_text(cls, value: Path | str) -> Path | str:
+        text = str(value)
+        if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise ValueError("it holds a character that isn't text")
+        return value
 
     @property
     def rate(self) -> float:
@@ -72,12 +80,26 @@ class TrainConfig(BaseModel):
     def from_yaml(cls, text: str) -> TrainConfig:
         """Settings from YAML; ``InputError`` says what is wrong."""
         try:
-            return cls.checked(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise InputError(f"The config isn't YAML ({error})", remedy="Correct it.") from error
+            data = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
+            what = f"The config isn't YAML ({_yaml_problem(error)})"
+            raise InputError(what, remedy="Correct it.") from error
+        return cls.checked(data)
 
     @classmethod
     def from_file(cls, path: Path) -> TrainConfig:
-        """Settings from a YAML file."""
+        """Settings from a YAML file; ``InputError`` names the file and what is wrong."""
         with readable(path):
-            return cls.from_yaml(path.read_text(encoding="utf-8", errors="replace"))
+            text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            return cls.from_yaml(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error.what}", remedy=error.remedy) from error
+
+
+def _yaml_problem(error: Exception) -> str:
+    """What is wrong, and where, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', '')}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radu_core.dataset import read_manifest, read_rows
 from radu_core.errors import DatasetError, ModelError
 from radu_core.files import content_hash
+from radu_core.models import loading
 from radu_core.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -60,13 +61,11 @@ def load_tokenizer(directory: Path) -> Any:
     """The tokenizer in a model directory; ``ModelError`` if there is none."""
     from transformers import AutoTokenizer
 
-    try:
+    with loading(
+        f"a tokenizer from {directory}",
+        remedy="Use a directory that save_pretrained wrote for model and tokenizer.",
+    ):
         tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{directory} holds no tokenizer ({str(error).splitlines()[0]})",
-            remedy="Use a directory that save_pretrained wrote for model and tokenizer.",
-        ) from error
     if tokenizer.eos_token_id is None:
         raise ModelError(f"The tokenizer in {directory} has no end token", remedy="Set one.")
     return tokenizer

@@ -38,7 +38,10 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
     import psutil
 
     check_disk(run.path.parent, model)
-    (run.path / "stop").unlink(missing_ok=True)
+    for name in ("stop", "process.json"):  # of an earlier process
+        (run.path / name).unlink(missing_ok=True)
+    if run.state()[0] != "created":  # so that nobody resumes it a second time meanwhile
+        run.append("state", state="created")
     command = [python, "-m", "radu_core.training.worker", str(run.path), str(model)]
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
@@ -58,14 +61,19 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
             env=environment,
             cwd=run.path.parent,
         )
-    with suppress(psutil.Error):  # it may have ended already; then the log says why
-        run.write_process(process.pid, psutil.Process(process.pid).create_time())
+    try:
+        with suppress(psutil.Error):  # it may have ended already; then the log says why
+            run.write_process(process.pid, psutil.Process(process.pid).create_time())
+    except BaseException:  # a run that can't be found again must not go on
+        _signal(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     threading.Thread(target=process.wait, daemon=True).start()  # no zombie while we live
     return process.pid
 
 
-def stop(run: RunDirectory, *, seconds: float = 8.0) -> RunState:
-    """Ask the run to finish its step and save; after ``seconds`` end its process group.
+def stop(run: RunDirectory, *, seconds: float = 9.0) -> RunState:
+    """Ask the run to save what it has learnt and end; after ``seconds`` end its process group.
 
     Returns the state it ended in. Leaves no process behind.
     """
@@ -85,9 +93,7 @@ def stop(run: RunDirectory, *, seconds: float = 8.0) -> RunState:
             )
     state, _ = run.state()
     if state == "lost":
-        reason = (
-            f"Ended after {seconds:g} s without finishing its step; the last checkpoint is kept."
-        )
+        reason = f"Ended by force: it hadn't ended {seconds:g} s after it was asked. {run.kept()}"
         run.append("state", state="stopped", reason=reason)
         return "stopped"
     return state

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from radu_core.errors import NotFoundError, RunError
+from radu_core.errors import NotFoundError, RaduError, RunError, StoreError
 from radu_core.files import content_hash, disk_errors, read_json, write_json, write_text
 from radu_core.training.config import TrainConfig
 
 __all__ = ["FINAL", "RunDirectory", "RunEvent", "RunState", "list_runs"]
 
 RunState = Literal[
-    "created", "loading", "running", "saving", "finished", "stopped", "failed", "lost"
+    "created", "loading", "running", "saving", "finished", "stopped", "failed", "lost", "damaged"
 ]
-FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost")
+FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
+_NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full)-[0-9a-f]{4}")
+_LAUNCH_SECONDS = 60.0  # from a run's creation to its process: the schema and the index are copied
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,19 @@ class RunDirectory:
     @property
     def exists(self) -> bool:
         """Whether the directory is there and is a run."""
-        return all((self.path / part).is_file() for part in _PARTS)
+        try:
+            return all((self.path / part).is_file() for part in _PARTS)
+        except OSError:  # a name that is too long
+            return False
+
+    @property
+    def module(self) -> str:
+        """The module it is of: by its config, or by its name when that can't be read."""
+        try:
+            return self.config().dataset.name
+        except RaduError:
+            named = _NAME.fullmatch(self.id)
+            return named["module"] if named else ""
 
     @property
     def model(self) -> Path:
@@ -81,7 +97,7 @@ class RunDirectory:
         return self.path / "model"
 
     def config(self) -> TrainConfig:
-        """The run's settings."""
+        """The run's settings; ``InputError`` names the file when they can't be read."""
         return TrainConfig.from_file(self.path / "config.yaml")
 
     def append(self, kind: str, **data: Any) -> None:
@@ -100,41 +116,72 @@ class RunDirectory:
         for line in text.split("\n"):
             try:
                 data = json.loads(line)
-                found.append(RunEvent(data.pop("kind"), data.pop("at"), data))
-            except (json.JSONDecodeError, KeyError, AttributeError):
+                found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
+            except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
                 continue
         return found
 
     def state(self) -> tuple[RunState, str]:
         """The state and, for an end that isn't success, its reason.
 
-        A run whose last event says it goes on, but whose process is gone, is ``lost``.
+        A run whose last event says it goes on, but whose process is gone, is ``lost``; one that
+        isn't under way and whose files can't be read is ``damaged``, and the reason names the file.
         """
-        last = next((e for e in reversed(self.events()) if e.kind == "state"), None)
+        last = self._told()
         if last is None:
             return "lost", "Its event file is missing or damaged."
+        try:
+            alive = self.alive()
+            if not alive:
+                self.config()
+        except RaduError as error:
+            return "damaged", str(error)
+        if last.data["state"] not in FINAL and not alive:
+            last = self._told() or last  # it may have ended while we looked
         state: RunState = last.data["state"]
-        if state in FINAL or self.alive():
+        if state in FINAL or alive:
             return state, str(last.data.get("reason", ""))
-        again = next((e for e in reversed(self.events()) if e.kind == "state"), last)
-        if again.data["state"] in FINAL:  # it ended while we looked
-            return again.data["state"], str(again.data.get("reason", ""))
         if state == "created" and not (self.path / "process.json").is_file():
-            return "created", ""
+            if time.time() - last.at < _LAUNCH_SECONDS:
+                return "created", ""
+            return "lost", "It was never launched."
         tail = self.log_tail(1)
         return "lost", f"Its process ended without a word. Last line of the log: {tail or '(none)'}"
+
+    def _told(self) -> RunEvent | None:
+        """The last event that says a state."""
+        known = get_args(RunState)
+        said = (e for e in reversed(self.events()) if e.kind == "state")
+        return next((e for e in said if e.data.get("state") in known), None)
 
     def alive(self) -> bool:
         """Whether the run's process lives: the same pid *and* the same start time."""
         import psutil
 
-        try:
-            record = read_json(self.path / "process.json")
-            process = psutil.Process(record["pid"])
-            same = abs(process.create_time() - record["started"]) < 2.0
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except (NotFoundError, psutil.Error):
+        record = self._process()
+        if record is None:
             return False
+        pid, started = record
+        try:
+            process = psutil.Process(pid)
+            same = abs(process.create_time() - started) < 2.0
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def _process(self) -> tuple[int, float] | None:
+        """Pid and start time of the process that does the run; ``RunError`` if unreadable."""
+        path = self.path / "process.json"
+        try:
+            record = read_json(path)
+            return int(record["pid"]), float(record["started"])
+        except NotFoundError:
+            return None
+        except (StoreError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RunError(
+                f"{path} doesn't say which process does the run",
+                remedy="Delete that file when no process of the run is left.",
+            ) from error
 
     def write_process(self, pid: int, started: float) -> None:
         """Remember the process that does the run."""
@@ -142,8 +189,28 @@ class RunDirectory:
 
     def pid(self) -> int | None:
         """The process id, if a process was started."""
-        path = self.path / "process.json"
-        return int(read_json(path)["pid"]) if path.is_file() else None
+        record = self._process()
+        return None if record is None else record[0]
+
+    def checkpoints(self) -> dict[int, Path]:
+        """Step → checkpoint, oldest first, of those that are whole.
+
+        ``trainer_state.json`` is what is written last into one.
+        """
+        found = {}
+        for path in (self.path / "checkpoints").glob("checkpoint-*"):
+            step = path.name.rpartition("-")[2]
+            with suppress(RaduError):
+                if step.isdecimal() and isinstance(read_json(path / "trainer_state.json"), dict):
+                    found[int(step)] = path
+        return dict(sorted(found.items()))
+
+    def kept(self) -> str:
+        """What of a run that didn't finish can be gone on from, in a sentence."""
+        step = max(self.checkpoints(), default=None)
+        if step is None:
+            return "None of its steps was saved."
+        return f"What it had learnt by step {step} is kept."
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["completion_loss", "main", "rate_share", "train"]
 
-_HEARTBEAT_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 0.2
+_SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
+_SAVE_SHARE = 0.05  # unless saving took more than this share of the time
 
 
 class RunGoneError(RunError):
@@ -54,10 +57,11 @@ def main(arguments: list[str]) -> int:
     run = RunDirectory(Path(arguments[0]))
     heart = _Heart(run)
     heart.start()
+    signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
     try:
         train(run, Path(arguments[1]), heart)
     except _Stopped:
-        run.append("state", state="stopped", reason="Stopped by request; the checkpoint is kept.")
+        run.append("state", state="stopped", reason=f"Stopped by request. {run.kept()}")
     except RunGoneError as error:
         print(error, file=sys.stderr)
         return 3
@@ -86,12 +90,13 @@ def _reason(error: BaseException) -> str:
 
 
 class _Heart(threading.Thread):
-    """Touches ``heartbeat`` every second, and notices a deleted directory or a stop request."""
+    """Touches ``heartbeat``, and notices a deleted directory or a request to stop."""
 
     def __init__(self, run: RunDirectory) -> None:
         super().__init__(daemon=True)
         self._run = run
         self.gone = False
+        self.stop = threading.Event()
         (run.path / "heartbeat").touch()
 
     def run(self) -> None:
@@ -101,21 +106,18 @@ class _Heart(threading.Thread):
                 os.utime(self._run.path / "heartbeat")
             except FileNotFoundError:
                 self.gone = True
+            if (self._run.path / "stop").exists():
+                self.stop.set()
             time.sleep(_HEARTBEAT_SECONDS)
 
     def check(self) -> None:
-        """Raise when the run has been deleted or is to stop."""
-        if self.gone or not self._run.exists:
+        """Raise when the run has been deleted or is to stop. Cheap: it looks at no file."""
+        if self.gone:
             raise RunGoneError(
                 f"Run {self._run.id} was deleted while it ran", remedy="Launch anew."
             )
-        if self.stop_requested:
+        if self.stop.is_set():
             raise _Stopped
-
-    @property
-    def stop_requested(self) -> bool:
-        """Whether somebody asked the run to stop."""
-        return (self._run.path / "stop").exists()
 
 
 def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
@@ -142,9 +144,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     started = time.time()
     trainer = _make_trainer(run, config, model, rows, tokenizer, heart)
     run.append("state", state="running")
-    checkpoint = _last_checkpoint(run)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    heart.check()
+    _interruptible(model, heart.check)
+    _train_or_keep(run, trainer, heart)
     run.append("state", state="saving")
     loss = _validation_loss(trainer, rows)
     _save(run, config, trainer.model, tokenizer)
@@ -161,6 +162,42 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     write_text(run.path / "README.md", model_card(run.id, config, report))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state))
+
+
+def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
+    """Train, from the last checkpoint if there is one; when it is stopped, keep the last step."""
+    whole = run.checkpoints()
+    for path in (run.path / "checkpoints").glob("checkpoint-*"):
+        if path not in whole.values():
+            shutil.rmtree(path)  # one that was being written when the process was killed
+    try:
+        trainer.train(resume_from_checkpoint=str(whole[max(whole)]) if whole else None)
+        heart.check()
+    except _Stopped:
+        step = trainer.state.global_step
+        if step and step not in run.checkpoints():
+            trainer._save_checkpoint(trainer.model, None)
+            run.append("checkpoint", step=step)
+        raise
+
+
+def _interruptible(model: Any, check: Callable[[], None]) -> None:
+    """Let ``check`` raise between any two layers of ``model``, on the way forward and back.
+
+    So a stop needn't wait for a step that takes minutes. The weights are those of the step before:
+    they change in the optimizer only.
+    """
+    from torch.nn import ModuleList
+
+    def after(_layer: Any, _inputs: Any, output: Any) -> None:
+        check()
+        hidden = output[0] if isinstance(output, tuple) else output
+        if hidden.requires_grad:
+            hidden.register_hook(lambda _: check())
+
+    stacks = [module for module in model.modules() if isinstance(module, ModuleList)]
+    for layer in max(stacks, key=len, default=[model]):
+        layer.register_forward_hook(after)
 
 
 def _early_end(config: TrainConfig, state: Any) -> str:
@@ -287,21 +324,23 @@ def _make_trainer(
             return (loss, {"loss": loss}) if return_outputs else loss
 
     class Reporter(TrainerCallback):  # type: ignore[misc]
-        """Turns what the Trainer says into events, and requests into its controls."""
+        """Turns what the Trainer says into events, and the time into its controls."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.begun = time.time()
+            self.begun = self.saved = time.time()
+            self.save_seconds = 0.0
             self.first_step = state.global_step
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if heart.gone or not run.exists:
+            if heart.gone:
                 heart.check()
-            minutes = (time.time() - self.begun) / 60
+            self.stepped = time.time()
+            minutes = (self.stepped - self.begun) / 60
             out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
-            if heart.stop_requested:
+            if heart.stop.is_set() or out_of_time:
+                control.should_training_stop = control.should_save = True
+            if self.stepped - self.saved > max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE):
                 control.should_save = True
-            if heart.stop_requested or out_of_time:
-                control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             logs = logs or {}
@@ -316,6 +355,8 @@ def _make_trainer(
                 run.append("validation", step=state.global_step, loss=logs["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.saved = time.time()
+            self.save_seconds = self.saved - self.stepped
             run.append("checkpoint", step=state.global_step)
 
         def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
@@ -421,14 +462,6 @@ def _bf16(config: TrainConfig) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _last_checkpoint(run: RunDirectory) -> Path | None:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = run.path / "checkpoints"
-    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    return Path(found) if found else None
 
 
 def _validation_loss(trainer: Any, rows: Preflight) -> float | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from radu_core.errors import FormatError, InputError, NotFoundError
-from radu_core.files import disk_errors, file_hash
+from radu_core.errors import DiskFullError, FormatError, InputError, StoreError
+from radu_core.files import disk_errors, file_hash, is_full, readable
 from radu_core.progress import Progress, silent
 from radu_core.workflows.workspace import Workspace
 
@@ -21,6 +23,9 @@ _MANIFEST = "radu-backup.json"
 _DATABASE = "radu.db"
 _FOLDERS = ("datasets", "runs")
 _LEFT_OUT = ("checkpoints",)
+_NO_BACKUP = (  # what reading a ZIP that is damaged, encrypted or of something else raises
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,14 @@ def backup(
     workspace: Workspace, path: Path, *, now: datetime, progress: Progress = silent
 ) -> BackupReport:
     """Write database, datasets and runs into the ZIP ``path``, which appears when it is whole."""
-    if path.exists():
-        raise InputError("That file exists", value=str(path), remedy="Name another one.")
+    with disk_errors(path):
+        if path.exists():
+            raise InputError("That file exists", value=str(path), remedy="Name another one.")
     temporary = path.with_name(f".{path.name}.part")
     with disk_errors(path), tempfile.TemporaryDirectory(dir=workspace.home) as scratch:
         path.parent.mkdir(parents=True, exist_ok=True)
         copy = Path(scratch) / _DATABASE
-        workspace.store.backup(copy)
+        _copy_database(workspace, copy)
         sources = [(_DATABASE, copy), *_files(workspace.home)]
         hashes = {}
         try:
@@ -63,6 +69,20 @@ def backup(
             temporary.unlink(missing_ok=True)
     progress("Backing up", len(sources), len(sources))
     return BackupReport(path, len(sources), path.stat().st_size)
+
+
+def _copy_database(workspace: Workspace, copy: Path) -> None:
+    try:
+        workspace.store.backup(copy)
+    except sqlite3.Error as error:
+        if is_full(copy):
+            raise DiskFullError(
+                f"No space left for a copy of the database in {workspace.home}",
+                remedy="Free some, then try again.",
+            ) from error
+        raise StoreError(
+            f"The database in {workspace.home} can't be copied ({error})", remedy="Try again."
+        ) from error
 
 
 def _files(home: Path) -> list[tuple[str, Path]]:
@@ -84,20 +104,19 @@ def restore(path: Path, home: Path, *, progress: Progress = silent) -> BackupRep
             value=str(home),
             remedy="Point RADU_HOME at an empty directory.",
         )
-    if not path.is_file():
-        raise NotFoundError("No such file", value=str(path), remedy="Check the path.")
+    with readable(path):
+        path.open("rb").close()
     try:
         with zipfile.ZipFile(path) as archive, disk_errors(home):
-            hashes = json.loads(archive.read(_MANIFEST))["files"]
+            hashes = dict(json.loads(archive.read(_MANIFEST))["files"])
             home.mkdir(parents=True, exist_ok=True)
             new = Path(tempfile.mkdtemp(dir=home, prefix=".restore."))
             try:
                 _unpack(archive, hashes, new, progress)
-                for part in sorted(new.iterdir(), key=lambda p: p.name == _DATABASE):
-                    _move(part, home / part.name)
+                _move_all(sorted(new.iterdir(), key=lambda p: p.name == _DATABASE), home)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except _NO_BACKUP as error:
         raise FormatError(
             f"{path} isn't a whole Radu backup ({error})", remedy="Use another copy of it."
         ) from error
@@ -117,9 +136,13 @@ def _unpack(
             raise FormatError("A file in the backup is damaged", value=name, remedy="Use another.")
 
 
-def _move(part: Path, target: Path) -> None:
-    if target.exists():
-        raise InputError(
-            "That is in the way of the restore", value=str(target), remedy="Move it away first."
-        )
-    part.replace(target)
+def _move_all(parts: list[Path], home: Path) -> None:
+    for part in parts:
+        if (home / part.name).exists():
+            raise InputError(
+                "That is in the way of the restore",
+                value=str(home / part.name),
+                remedy="Move it away first.",
+            )
+    for part in parts:
+        part.replace(home / part.name)

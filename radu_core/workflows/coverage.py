@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from radu_core.alignment import conflict
 from radu_core.errors import InputError, NotFoundError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
@@ -70,7 +71,7 @@ def build_index(
     """Build and save the retrieval index of ``module`` from its resolved training exemplars."""
     schema = workspace.store.schema(module)
     exemplars = resolved_exemplars(workspace, module)
-    if not any(e.split == "train" for e in exemplars):
+    if not any(e.split == "train" and not conflict(schema, e) for e in exemplars):
         raise InputError(
             f"{module} has no resolved training exemplars to index",
             remedy="Import utterances and resolve them first.",
@@ -88,7 +89,7 @@ def load_index(
     embedder: str = DEFAULT_EMBEDDER,
     progress: Progress = silent,
 ) -> ModuleIndex:
-    """The current index of ``module``: loaded if it is up to date, built again if not."""
+    """The current index of ``module``: loaded if it is whole and up to date, built again if not."""
     schema = workspace.store.schema(module)
     exemplars = resolved_exemplars(workspace, module)
     expected = ModuleIndex.fingerprint_of(schema, exemplars, embedder)
@@ -115,15 +116,24 @@ def coverage_report(
 ) -> CoverageReport:
     """Coverage of the right function on the labelled utterances of ``split``.
 
-    All in-scope utterances count, resolved or not: coverage needs the label only. The cost of a
+    All in-scope utterances count, resolved or not: coverage needs the label only. Those whose label
+    contradicts the schema are left out. The cost of a
     point is its prompt in tokens, estimated from the schema and the exemplars.
     """
+    if max_desc < 1 and max_exemplar < 1:
+        raise InputError(
+            "With k_desc and k_exemplar at most 0 nothing is retrieved",
+            remedy="Let one of them be 1 or more.",
+        )
     schema = workspace.store.schema(module)
     items = workspace.store.exemplars(module, splits=[split])
     usable = [
-        i.exemplar
-        for i in items
-        if i.exemplar.function and i.exemplar.mode != "negative" and i.exemplar.outcome != "invalid"
+        e
+        for e in (i.exemplar for i in items)
+        if e.function
+        and e.mode != "negative"
+        and e.outcome != "invalid"
+        and not conflict(schema, e)
     ]
     if not usable:
         raise InputError(
@@ -190,9 +200,9 @@ def token_counter(workspace: Workspace, *, model: str = DEFAULT_GENERATOR) -> Ca
         directory = None
     if directory is None:
         return lambda text: len(re.findall(r"\w+|[^\w\s]", text))
-    from transformers import AutoTokenizer
+    from radu_core.training.encoding import load_tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
+    tokenizer = load_tokenizer(directory)
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from radu_core.errors import InputError, NotFoundError
+from radu_core.alignment import conflict
+from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
     Prediction,
@@ -25,7 +26,15 @@ from radu_core.workflows.coverage import query_of
 from radu_core.workflows.train import Serving, open_run, serving
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["evaluate", "parse", "report_path", "reports", "rows_to_measure", "send_errors"]
+__all__ = [
+    "damaged_reports",
+    "evaluate",
+    "parse",
+    "report_path",
+    "reports",
+    "rows_to_measure",
+    "send_errors",
+]
 
 
 def report_path(run: RunDirectory, split: str) -> Path:
@@ -34,9 +43,24 @@ def report_path(run: RunDirectory, split: str) -> Path:
 
 
 def reports(run: RunDirectory) -> dict[str, EvaluationReport]:
-    """Split → report, for the splits that have been evaluated."""
-    found = sorted((run.path / "evaluation").glob("*.json"))
-    return {path.stem: EvaluationReport.load(path) for path in found}
+    """Split → report, for the splits that have been evaluated and whose file can be read."""
+    return _read_reports(run)[0]
+
+
+def damaged_reports(run: RunDirectory) -> dict[str, str]:
+    """Split → why its report can't be read, naming the file."""
+    return _read_reports(run)[1]
+
+
+def _read_reports(run: RunDirectory) -> tuple[dict[str, EvaluationReport], dict[str, str]]:
+    found: dict[str, EvaluationReport] = {}
+    damaged: dict[str, str] = {}
+    for path in sorted((run.path / "evaluation").glob("*.json")):
+        try:
+            found[path.stem] = EvaluationReport.load(path)
+        except RaduError as error:
+            damaged[path.stem] = str(error)
+    return found, damaged
 
 
 def rows_to_measure(
@@ -47,12 +71,15 @@ def rows_to_measure(
     Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
     that is the same every time.
     """
+    schema = workspace.store.schema(module)
     left_out: Counter[str] = Counter()
     rows = []
     for item in workspace.store.exemplars(module, splits=[split]):
         exemplar = item.exemplar
         if exemplar.outcome == "invalid":
             left_out["invalid label"] += 1
+        elif conflict(schema, exemplar):
+            left_out["label contradicts the schema"] += 1
         elif exemplar.mode == "negative":
             left_out["negative exemplar: it says what it isn't"] += 1
         else:

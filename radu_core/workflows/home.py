@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radu_core.files import read_json
-from radu_core.training import RunState
+from radu_core.dataset import read_manifest
+from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
+from radu_core.retrieval import indexed
+from radu_core.training import RunDirectory, RunState
 from radu_core.workflows.annotate import waits
-from radu_core.workflows.train import datasets, run_view, runs
+from radu_core.workflows.train import datasets, runs
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["ModuleFunnel", "NextStep", "funnels"]
@@ -26,7 +28,8 @@ class NextStep:
 class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
-    ``waiting`` is the length of the Annotate page's queue.
+    ``waiting`` is the length of the Annotate page's queue; ``notes`` say what of the module is
+    damaged.
     """
 
     module: str
@@ -39,6 +42,7 @@ class ModuleFunnel:
     in_dataset: int
     trained: int
     next: NextStep
+    notes: tuple[str, ...] = ()
 
     @property
     def stages(self) -> tuple[tuple[str, int], ...]:
@@ -63,25 +67,38 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
     waiting = sum(map(waits, workspace.store.exemplars(module, unfinished=True)))
-    meta = workspace.index(module) / "meta.json"
-    indexed = len(read_json(meta)["exemplars"]) if meta.is_file() else 0
+    in_index, notes = _indexed(workspace, module)
     built = datasets(workspace, module)
     in_dataset = max((d.manifest.exemplars.get("train", 0) for d in built), default=0)
-    states = [(run_view(r).state, r) for r in runs(workspace, module)]
-    trained = 0
-    evaluated = False
-    for state, run in states:
-        if state == "finished":
-            manifest = run.path / "serving" / "manifest.json"
-            if manifest.is_file():
-                trained = max(trained, read_json(manifest)["exemplars"].get("train", 0))
-            evaluated = evaluated or any((run.path / "evaluation").glob("*.json"))
-    figures = (loaded, resolved, indexed, in_dataset, trained)
-    step = _next(figures, waiting, [s for s, _ in states], evaluated)
+    states = [(*run.state(), run) for run in runs(workspace, module)]
+    notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
+    finished = [run for state, _, run in states if state == "finished"]
+    trained = max((_trained(run) for run in finished), default=0)
+    evaluated = any(any((run.path / "evaluation").glob("*.json")) for run in finished)
+    figures = (loaded, resolved, in_index, in_dataset, trained)
+    step = _next(figures, waiting, [state for state, _, _ in states], evaluated)
     return ModuleFunnel(
         module, schema.description, len(schema.functions), loaded, resolved, waiting,
-        indexed, in_dataset, trained, step,
+        in_index, in_dataset, trained, step, tuple(notes),
     )  # fmt: skip
+
+
+def _indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:
+    """How many exemplars the index holds; a damaged one holds none and is a note."""
+    try:
+        return indexed(workspace.index(module)), []
+    except NotFoundError:
+        return 0, []
+    except StaleIndexError as error:
+        return 0, [f"{error.what}. It is built again when it is needed next."]
+
+
+def _trained(run: RunDirectory) -> int:
+    """How many exemplars a finished run was trained on; 0 when that can't be read."""
+    try:
+        return read_manifest(run.path / "serving").exemplars.get("train", 0)
+    except DatasetError:
+        return 0
 
 
 def _next(

@@ -11,11 +11,12 @@ from typing import Any, get_args
 from radu_core.alignment import SAMPLE, Aligner, Alignment, Knowledge, Reading, learn
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar, Outcome
-from radu_core.files import content_hash, file_hash, readable
+from radu_core.files import content_hash, disk_errors, file_hash, readable
 from radu_core.formats import Imported, Rejection, format_info, load_json, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, StoredExemplar
+from radu_core.workflows.labels import put_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.workspace import Workspace
 
@@ -125,7 +126,7 @@ def init_module(
     schema = read_schema(module, schema_path)
     if not replace:
         _refuse_to_replace(workspace, schema, "There is a module of that id already")
-    workspace.store.put_schema(schema, who=who)
+    put_schema(workspace, schema, who=who)
     return schema
 
 
@@ -170,7 +171,7 @@ def import_file(
     stored = keep_good or not imported.rejections
     schema_changed = False
     if stored and schema is None and imported.schema is not None:
-        schema_changed = store.put_schema(imported.schema, who=who)
+        schema_changed = put_schema(workspace, imported.schema, who=who)
     elif stored and schema is None:
         raise NotFoundError(
             "No such module",
@@ -494,8 +495,10 @@ def export(
     chosen = [
         i.exemplar for i in items if not outcomes or (i.exemplar.outcome or "new") in outcomes
     ]
-    if path.is_dir() and not format_info(format).directory:
-        raise InputError("That is a directory", value=str(path), remedy="Name a file.")
-    if path.is_file() and format_info(format).directory:
-        raise InputError("That is a file", value=str(path), remedy="Name a directory.")
+    directory = format_info(format).directory
+    with disk_errors(path):
+        if path.is_dir() and not directory:
+            raise InputError("That is a directory", value=str(path), remedy="Name a file.")
+        if path.is_file() and directory:
+            raise InputError("That is a file", value=str(path), remedy="Name a directory.")
     return write(format, path, schema=schema, exemplars=chosen)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from radu_core.errors import InputError
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
@@ -89,6 +89,10 @@ def preview(
     no completion. Those of slot strategies never have one, as a typed text has no values; they
     take the likeliest retrieved function when none is given.
     """
+    if len(text) > LONGEST:
+        raise InputError(
+            f"The utterance has {len(text):,} characters", remedy=f"Use at most {LONGEST:,}."
+        )
     store = workspace.store
     schema = store.schema(module)
     _check(schema, strategy, function, exemplar_id)

@@ -10,6 +10,7 @@ from radu_core.errors import SchemaError
 from radu_core.files import parse_json
 from radu_core.schema import LintFinding, Schema, lint, parse_schema
 from radu_core.store import SchemaVersion
+from radu_core.workflows.labels import put_schema
 from radu_core.workflows.load import ResolveReport, resolve
 from radu_core.workflows.workspace import Workspace
 
@@ -80,5 +81,5 @@ def save_schema(
     Returns whether anything changed, and the new funnel: labels that the new schema contradicts
     become ``invalid``, with the reason.
     """
-    changed = workspace.store.put_schema(check_text(text, module=module), who=who)
+    changed = put_schema(workspace, check_text(text, module=module), who=who)
     return changed, resolve(workspace, module, who=who)

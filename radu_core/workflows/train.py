@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from radu_core.dataset import DatasetConfig, Manifest, build_dataset, read_manifest
-from radu_core.errors import DatasetError, InputError, NotFoundError
-from radu_core.files import read_json, write_json
+from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
+from radu_core.files import read_json, readable, write_json
 from radu_core.inference import ParserSettings
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex
-from radu_core.schema import Schema
+from radu_core.schema import Schema, parse_schema
 from radu_core.training import (
     Preflight,
     RunDirectory,
@@ -30,6 +32,7 @@ from radu_core.training import (
     stop,
 )
 from radu_core.training.encoding import load_tokenizer
+from radu_core.training.launcher import check_disk
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -63,12 +66,16 @@ class DatasetView:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as a page shows it: its state, its newest figures, and the curves' points."""
+    """A run as a page shows it: its state, its newest figures, and the curves' points.
+
+    ``settings`` is the text of its config; ``config`` is None when that can't be understood.
+    """
 
     id: str
     state: RunState
     reason: str
-    config: TrainConfig
+    config: TrainConfig | None
+    settings: str
     latest: dict[str, Any]
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
@@ -128,37 +135,23 @@ def start(
     now: datetime | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
-    """Check a run, create its directory, keep what serving it will need, and launch it."""
+    """Check a run, create its directory, keep what serving it will need, and launch it.
+
+    A run that can't be launched leaves nothing behind.
+    """
     config = config.model_copy(update={"dataset": config.dataset.resolve()})
     check(workspace, config, progress=progress)
-    manifest = read_manifest(config.dataset)
+    kept = _to_serve(workspace, read_manifest(config.dataset))
+    model = model_directory(config.base_model, workspace.models)
+    check_disk(workspace.runs, model)
     run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
-    _keep_for_serving(workspace, run, manifest)
-    launch(run, model=model_directory(config.base_model, workspace.models))
+    try:
+        _keep_for_serving(run, kept)
+        launch(run, model=model)
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return run
-
-
-def _keep_for_serving(workspace: Workspace, run: RunDirectory, manifest: Manifest) -> None:
-    """Schema, templates, index and settings as they were: a run parses as it was trained."""
-    store = workspace.store
-    index = load_index(workspace, manifest.module, embedder=manifest.embedder)
-    schema = store.schema(manifest.module)
-    templates = TemplateSet(store.templates(manifest.module))
-    if (index.fingerprint, templates.hash, schema.hash) != (
-        manifest.index,
-        manifest.templates_hash,
-        manifest.schema_hash,
-    ):
-        shutil.rmtree(run.path)
-        raise DatasetError(
-            f"{manifest.module} has changed since the dataset was built",
-            remedy="Build the dataset again, then launch.",
-        )
-    folder = run.path / "serving"
-    index.save(folder / "index")
-    write_json(folder / "schema.json", schema.model_dump(mode="json"))
-    write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
-    write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)
@@ -168,35 +161,81 @@ class Serving:
     schema: Schema
     templates: TemplateSet
     index: ModuleIndex
-    settings: ParserSettings
     manifest: Manifest
+
+    @property
+    def settings(self) -> ParserSettings:
+        """How to parse: as the rows of the run's dataset were made."""
+        config = self.manifest.config
+        strategies = config.strategies
+        return ParserSettings(
+            function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
+            slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
+            k_desc=config.k_desc,
+            k_exemplar=config.rows.k_exemplar,
+            k_slot_examples=config.rows.k_slot_examples,
+        )
+
+
+def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
+    """Schema, templates and index as they are; ``DatasetError`` if the dataset is of others."""
+    store = workspace.store
+    index = load_index(workspace, manifest.module, embedder=manifest.embedder)
+    schema = store.schema(manifest.module)
+    templates = TemplateSet(store.templates(manifest.module))
+    if (index.fingerprint, templates.hash, schema.hash) != (
+        manifest.index,
+        manifest.templates_hash,
+        manifest.schema_hash,
+    ):
+        raise DatasetError(
+            f"{manifest.module} has changed since the dataset was built",
+            remedy="Build the dataset again, then launch.",
+        )
+    return Serving(schema, templates, index, manifest)
+
+
+def _keep_for_serving(run: RunDirectory, kept: Serving) -> None:
+    """Write them into the run's directory: a run parses as it was trained."""
+    folder = run.path / "serving"
+    templates = kept.templates
+    kept.index.save(folder / "index")
+    write_json(folder / "schema.json", kept.schema.model_dump(mode="json"))
+    write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
+    write_json(folder / "manifest.json", kept.manifest.model_dump(mode="json"))
 
 
 def serving(workspace: Workspace, run: RunDirectory) -> Serving:
-    """The schema, templates, index and settings kept with a run."""
+    """The schema, templates and index kept with a run; ``RunError`` when they are damaged."""
     folder = run.path / "serving"
-    manifest = Manifest.model_validate(read_json(folder / "manifest.json"))
-    config = manifest.config
-    strategies = config.strategies
-    settings = ParserSettings(
-        function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
-        slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
-        k_desc=config.k_desc,
-        k_exemplar=config.rows.k_exemplar,
-        k_slot_examples=config.rows.k_slot_examples,
-    )
-    return Serving(
-        Schema.model_validate(read_json(folder / "schema.json")),
-        TemplateSet(read_json(folder / "templates.json")),
-        ModuleIndex.load(folder / "index", workspace.embedder(manifest.embedder)),
-        settings,
-        manifest,
-    )
+    with _undamaged(run, folder):
+        manifest = read_manifest(folder)
+        schema = parse_schema(read_json(folder / "schema.json"))
+        sources = read_json(folder / "templates.json")
+        if not isinstance(sources, dict) or not sources:
+            raise TypeError("templates.json holds no templates")
+        templates = TemplateSet(sources)
+    embedder = workspace.embedder(manifest.embedder)
+    with _undamaged(run, folder):
+        index = ModuleIndex.load(folder / "index", embedder, expected_fingerprint=manifest.index)
+    return Serving(schema, templates, index, manifest)
+
+
+@contextmanager
+def _undamaged(run: RunDirectory, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RaduError, AttributeError, TypeError) as error:
+        why = error.what if isinstance(error, RaduError) else error
+        raise RunError(
+            f"What run {run.id} needs to parse is damaged, in {folder}: {why}",
+            remedy="Restore a backup of the run, or launch it anew.",
+        ) from error
 
 
 def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
-    """All runs (of one module), newest first."""
-    return [r for r in list_runs(workspace.runs) if module in (None, r.config().dataset.name)]
+    """All runs (of one module), newest first, damaged ones too."""
+    return [r for r in list_runs(workspace.runs) if module in (None, r.module)]
 
 
 def open_run(workspace: Workspace, name: str) -> RunDirectory:
@@ -214,11 +253,14 @@ def run_view(run: RunDirectory) -> RunView:
     state, reason = run.state()
     events = run.events()
     steps = tuple(e for e in events if e.kind == "step")
+    with readable(run.path / "config.yaml"):
+        settings = (run.path / "config.yaml").read_text(encoding="utf-8", errors="replace")
     return RunView(
         run.id,
         state,
         reason,
-        run.config(),
+        _config(run),
+        settings,
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
@@ -226,18 +268,26 @@ def run_view(run: RunDirectory) -> RunView:
     )
 
 
+def _config(run: RunDirectory) -> TrainConfig | None:
+    try:
+        return run.config()
+    except RaduError:
+        return None
+
+
 def stop_run(workspace: Workspace, name: str) -> RunState:
-    """Stop a run: it finishes its step and saves; within 10 s no process of it is left."""
+    """Stop a run: it saves what it has learnt; within 10 s no process of it is left."""
     return stop(open_run(workspace, name))
 
 
 def resume(workspace: Workspace, name: str) -> RunDirectory:
     """Go on with a stopped, failed or lost run from its last checkpoint."""
     run = open_run(workspace, name)
-    state, _ = run.state()
+    state, reason = run.state()
     if state not in ("stopped", "failed", "lost"):
         raise InputError(
-            f"Run {run.id} is {state}", remedy="Only a stopped, failed or lost run can be resumed."
+            f"Run {run.id} is {state}. {reason}".rstrip(),
+            remedy="Only a stopped, failed or lost run can be resumed.",
         )
     launch(run, model=model_directory(run.config().base_model, workspace.models))
     return run

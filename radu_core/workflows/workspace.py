@@ -14,6 +14,7 @@ from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.schema import check_module_id
 from radu_core.store import Store
+from radu_core.store.engine import sqlite_url
 
 if TYPE_CHECKING:
     from radu_core.retrieval import SentenceEmbedder
@@ -31,7 +32,7 @@ class Workspace:
         self.home = home.resolve()
         with disk_errors(self.home):
             self.home.mkdir(parents=True, exist_ok=True)
-        self.database_url = database_url or f"sqlite:///{self.home / 'radu.db'}"
+        self.database_url = database_url or sqlite_url(self.home / "radu.db")
         self._lock = threading.RLock()
         self._embedders: dict[str, SentenceEmbedder] = {}
 

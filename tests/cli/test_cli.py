@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,11 @@ from fakes import HashEmbedder
 from typer.testing import CliRunner
 
 from radu_core.cli import app
+from radu_core.cli.output import who
+from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.workspace import Workspace
 
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
 
@@ -41,6 +47,79 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return done.exit_code, done.stdout, done.stderr
 
     return run
+
+
+@pytest.mark.parametrize("below", ["", "/x"])
+def test_a_home_that_is_a_file_is_said(radu: Any, tmp_path: Path, below: str, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RADU_HOME", f"{tmp_path / 'file'}{below}")
+    code, _, err = radu("runs", "list")
+    assert (code, "Can't write" in err, "Traceback" in err) == (2, True, False)
+
+
+def test_a_home_of_any_signs_holds_everything(radu: Any, files: Path, monkeypatch) -> None:
+    monkeypatch.setenv("RADU_HOME", str(files / "a?b=c%20#d"))
+    assert radu("init", MODULE, "--schema", str(files / "schema.json"))[0] == 0
+    assert {p.name for p in files.iterdir() if p.is_dir()} == {"a?b=c%20#d", "sgd"}
+    assert (files / "a?b=c%20#d" / "radu.db").is_file()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_nobody_foresaw_is_one_line(
+    radu: Any, monkeypatch: pytest.MonkeyPatch, as_json: bool, debug: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("x\ny")
+
+    monkeypatch.setattr("radu_core.workflows.train.runs", fail)
+    monkeypatch.setenv("RADU_DEBUG", "1" if debug else "")
+    code, out, err = radu("runs", "list", *(["--json"] if as_json else []))
+    assert code == 1
+    assert "Unexpected error (KeyError" in err
+    assert "please report it" in err
+    assert ("Traceback" in err) == debug
+    assert debug or len(err.splitlines()) == 1
+    if as_json:
+        assert json.loads(out)["error"] == "KeyError"
+
+
+def test_one_damaged_run_is_listed_and_the_others_too(radu: Any, tmp_path: Path) -> None:
+    for day in (1, 2):
+        wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+        now = datetime(2026, 1, day, tzinfo=UTC)
+        run = RunDirectory.create(tmp_path / "home" / "runs", wanted, now=now)
+        run.append("state", state="stopped", reason="")
+    (run.path / "config.yaml").write_text("[")
+    code, out, _ = radu("runs", "list", "--json")
+    found = json.loads(out)["runs"]
+    assert (code, [r["state"] for r in found]) == (0, ["damaged", "stopped"])
+    assert f"{run.path}/config.yaml" in found[0]["reason"]
+    assert f"{run.id} is damaged" in radu("runs", "list")[1]
+    code, out, _ = radu("runs", "show", "last", "--json")
+    assert (code, json.loads(out)["config"]) == (0, None)
+
+
+def test_rows_on_standard_output_leave_its_file_what_it_is(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
+    command = [sys.executable, "-m", "radu_core", "export", "jsonl", "-m", MODULE, "-o"]
+    target = files / "out.jsonl"
+    target.write_text("kept\n")
+    with target.open("a") as file:
+        subprocess.run([*command, "/dev/stdout"], stdout=file, check=True, cwd=ROOT)
+    lines = target.read_text().splitlines()
+    assert (lines[0], len(lines)) == ("kept", len(ROWS) + 2)
+    assert lines[-1] == f"{len(ROWS)} rows written to /dev/stdout."
+
+
+def test_an_account_without_a_name_is_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.delenv("RADU_USER", raising=False)
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert who() == "shell"
 
 
 @pytest.fixture
@@ -218,6 +297,20 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("export", "csv", "-m", MODULE, "-o", "/proc/x/y.csv"), "/proc/x"),
         (("export", "csv", "-m", MODULE, "-o", "{rows}/y.csv"), "rows.jsonl"),
         (("export", "jsonl", "-m", MODULE, "-o", "{rows}", "--outcome", "weird"), "Use resolved"),
+        (("find-k", "-m", MODULE, "--max-desc", "0", "--max-exemplar", "0"), "nothing is retr"),
+        (("prompts", "x" * 10_001, "-m", MODULE), "10,001 characters"),
+        (("parse", "last", "\udcff"), "isn't UTF-8"),
+        (("resolve", "-m", "\udcff"), "isn't UTF-8"),
+        (("models", "fetch", "x" * 5000 + "/y"), "No such model"),
+        (("models", "fetch", "~nobody-of-that-name/y"), "No such model"),
+        (("runs", "show", "x" * 5000), "no such run"),
+        (("restore", "x" * 5000), "Can't read|database already"),
+        (("backup", "x" * 5000), "Can't write"),
+        (("backup", "{rows}/b.zip"), "Can't write"),
+        (("export", "jsonl", "-m", MODULE, "-o", "x" * 5000), "Can't write"),
+        (("export", "jsonl", "-m", MODULE, "-o", "{rows}/x"), "Can't write"),
+        (("resolve", "-m", MODULE, "--report", "{rows}/x"), "Can't write"),
+        (("train", "{rows}"), "rows.jsonl: The config isn't"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("as_json", [False, True])

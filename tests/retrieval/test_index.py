@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import HashEmbedder
 
-from radu_core.errors import NotFoundError, StaleIndexError, StoreError
+from radu_core.errors import InputError, NotFoundError, StaleIndexError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import (
     ModuleIndex,
@@ -17,6 +18,7 @@ from radu_core.retrieval import (
     SentenceEmbedder,
     coverage,
     find_k,
+    indexed,
     wilson,
 )
 from radu_core.retrieval.fusion import reciprocal_rank_fusion
@@ -108,6 +110,52 @@ def test_an_index_is_read_back_and_refused_when_stale(
         ModuleIndex.load(tmp_path / "none", HashEmbedder())
 
 
+def test_what_contradicts_the_schema_is_not_indexed(schema: Schema, index: ModuleIndex) -> None:
+    gone = exemplars()[0].model_copy(update={"id": "gone", "function": "gone"})
+    slot = exemplars()[0].model_copy(update={"id": "slot", "arguments": {"nope": 1}})
+    built = ModuleIndex.build(schema, [*exemplars(), gone, slot], HashEmbedder())
+    assert built.left_out == {"contradicts the schema": 2}
+    assert built.fingerprint == index.fingerprint
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def _text(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
+
+
+def _other_vectors(path: Path) -> None:
+    np.savez(path, exemplars=np.zeros((2, 4), np.float32), descriptions=np.zeros((2, 4)))
+
+
+def _no_fingerprint(path: Path) -> None:
+    path.write_text(path.read_text().replace("fingerprint", "fingerprints"))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("vectors.npz", _truncate), ("vectors.npz", _text("")), ("vectors.npz", _text("junk")),
+        ("vectors.npz", _other_vectors), ("vectors.npz", Path.unlink),
+        ("meta.json", _truncate), ("meta.json", _text("{}")), ("meta.json", _text("[1]")),
+        ("meta.json", _no_fingerprint),
+    ],
+)  # fmt: skip
+def test_a_damaged_index_is_stale(
+    index: ModuleIndex, tmp_path: Path, name: str, damage: Callable[[Path], object]
+) -> None:
+    index.save(tmp_path / "i")
+    assert indexed(tmp_path / "i") == 7
+    damage(tmp_path / "i" / name)
+    with pytest.raises(StaleIndexError, match=r"/i is damaged \(.+\)\. Build it again"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+    if name == "meta.json":
+        with pytest.raises(StaleIndexError, match="is damaged"):
+            indexed(tmp_path / "i")
+
+
 def test_fusion_is_the_sum_of_reciprocal_ranks_with_ties_by_id() -> None:
     fused = reciprocal_rank_fusion([["a", "b", "c"], ["c", "b"]])
     assert fused == [
@@ -166,6 +214,12 @@ def test_too_few_utterances_cannot_show_a_high_target(index: ModuleIndex) -> Non
     choice = find_k(grid, target=0.99)
     assert not choice.reached
     assert "With 1 utterances even full coverage" in choice.note
+
+
+def test_a_grid_of_nothing_has_nothing_to_choose(index: ModuleIndex) -> None:
+    grid = coverage(index, [Query("fly", function="book_flight")], max_desc=0, max_exemplar=0)
+    with pytest.raises(InputError, match="nothing is retrieved"):
+        find_k(grid, target=0.99)
 
 
 def test_slots_are_no_words() -> None:

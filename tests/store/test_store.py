@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,16 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from conftest import MODULE
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from radu_core.errors import ConflictError, NotFoundError, StoreError, StoreLockedError
+from radu_core.errors import (
+    ConflictError,
+    DiskFullError,
+    NotFoundError,
+    StoreError,
+    StoreLockedError,
+)
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import AlignmentRecord, Store, engine
@@ -22,8 +34,8 @@ Make = Callable[..., AnnotatedExemplar]
 
 
 @pytest.fixture
-def store(tmp_path: Path, schema: Schema) -> Any:
-    with Store.open(f"sqlite:///{tmp_path / 'r.db'}", busy_seconds=0.2) as opened:
+def store(url: str, schema: Schema) -> Iterator[Store]:
+    with Store.open(url, busy_seconds=0.2) as opened:
         opened.put_schema(schema, who="test")
         yield opened
 
@@ -40,13 +52,11 @@ def test_the_newest_revision_is_alembics_head() -> None:
     assert engine.newest_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
-def test_a_database_of_a_newer_studio_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "r.db"
-    Store.open(f"sqlite:///{path}").close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("update alembic_version set version_num = '9999'")
+def test_a_database_of_a_newer_studio_is_left_alone(store: Store, url: str) -> None:
+    with engine.writing(store._engine) as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
     with pytest.raises(StoreError, match="newer version"):
-        Store.open(f"sqlite:///{path}")
+        Store.open(url)
 
 
 def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
@@ -150,16 +160,15 @@ def test_taking_back_leaves_nothing_of_a_decision(store: Store, make_exemplar: M
 
 
 def test_an_event_of_an_older_studio_restores_the_labels(
-    store: Store, make_exemplar: Make, tmp_path: Path
+    store: Store, make_exemplar: Make, url: str
 ) -> None:
     row = make_exemplar("fly", id="1")
     store.put_exemplars(MODULE, [row], who="a", source="f")
     gone = row.model_copy(update={"outcome": "invalid"})
     store.decide(MODULE, gone, who="ann", kind="discarded", expected_revision=1)
-    with closing(sqlite3.connect(tmp_path / "r.db")) as connection, connection:
-        connection.execute(
-            "update event set before = ? where kind = 'discarded'", (row.model_dump_json(),)
-        )
+    older = text("update event set before = :before where kind = 'discarded'")
+    with engine.writing(engine.make_engine(url, busy_seconds=1)) as connection:
+        connection.execute(older, {"before": row.model_dump_json()})
     event = store.history(MODULE, "1")[-1]
     assert event.before == row
     back = store.restore(MODULE, "1", event.id, who="ann", expected_revision=2)
@@ -186,15 +195,47 @@ def test_unfinished_ones_are_unresolved_or_flagged(store: Store, make_exemplar: 
 
 
 def test_a_locked_database_is_said_and_nothing_is_lost(
-    store: Store, make_exemplar: Make, tmp_path: Path
+    store: Store, make_exemplar: Make, url: str
 ) -> None:
-    other = sqlite3.connect(tmp_path / "r.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreLockedError, match="locked by another process"):
-        store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
-    other.execute("ROLLBACK")
-    other.close()
+    with Store.open(url) as other, engine.writing(other._engine):
+        with pytest.raises(StoreLockedError, match="locked by another process"):
+            store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
+        assert store.exemplars(MODULE) == []  # who only reads needn't wait
     assert store.put_exemplars(MODULE, [make_exemplar("fly")], who="a", source="f").added == 1
+
+
+def test_of_many_decisions_at_once_one_is_taken(make_exemplar: Make, url: str, schema: Schema):
+    """Each in a store of its own, as in processes of their own."""
+    row = make_exemplar("fly", id="1")
+    with Store.open(url) as first:
+        first.put_schema(schema, who="t")
+        first.put_exemplars(MODULE, [row], who="a", source="f")
+
+    def decide(number: int) -> bool:
+        decided = row.model_copy(update={"reason": f"decision {number}"})
+        with Store.open(url) as own:
+            barrier.wait()
+            try:
+                own.decide(MODULE, decided, who=str(number), kind="placed", expected_revision=1)
+            except ConflictError:
+                return False
+        return True
+
+    barrier = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(decide, range(4))) == [False, False, False, True]
+    with Store.open(url) as last:
+        assert len(last.history(MODULE, "1")) == 1
+
+
+def test_a_reader_sees_one_state(store: Store, url: str, make_exemplar: Make) -> None:
+    count = text("select count(*) from exemplar")
+    with engine.reading(store._engine) as connection:
+        assert connection.scalar(count) == 0
+        with Store.open(url) as other:
+            other.put_exemplars(MODULE, [make_exemplar("fly")], who="a", source="f")
+        assert connection.scalar(count) == 0
+    assert len(store.exemplars(MODULE)) == 1
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
@@ -210,21 +251,27 @@ def test_templates_keep_their_versions(store: Store) -> None:
     assert [v.text for v in store.template_versions(MODULE, "rag")] == ["a", "b"]
 
 
-def test_a_backup_is_a_whole_database(store: Store, make_exemplar: Make, tmp_path: Path) -> None:
+def test_a_backup_is_a_whole_database(
+    store: Store, url: str, make_exemplar: Make, tmp_path: Path
+) -> None:
     store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
+    if url.startswith("postgresql"):
+        with pytest.raises(StoreError, match="Use pg_dump"):
+            store.backup(tmp_path / "copy.db")
+        return
     store.backup(tmp_path / "copy.db")
     with Store.open(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
         assert copy.exemplar(MODULE, "1").exemplar.utterance == "fly"
 
 
 def test_any_text_comes_back_as_it_went_in(store: Store, make_exemplar: Make) -> None:
-    text = "👩🏽‍🚀 Cafe\u0301 \u202eabc\u202c 東京 \u0000 '; DROP TABLE exemplars; --"
-    store.put_exemplars(MODULE, [make_exemplar(text, id="1")], who="a", source="f")
-    assert store.exemplar(MODULE, "1").exemplar.utterance == text
+    words = "👩🏽‍🚀 Cafe\u0301 \u202eabc\u202c 東京 \u0000 '; DROP TABLE exemplars; --"
+    store.put_exemplars(MODULE, [make_exemplar(words, id="1")], who="a", source="f")
+    assert store.exemplar(MODULE, "1").exemplar.utterance == words
 
 
-def test_a_second_store_sees_what_the_first_wrote(store: Store, tmp_path: Path) -> None:
-    with Store.open(f"sqlite:///{tmp_path / 'r.db'}") as other:
+def test_a_second_store_sees_what_the_first_wrote(store: Store, url: str) -> None:
+    with Store.open(url) as other:
         other.put_schema(parse_schema({"module": "x_y_en", "functions": [{"name": "f"}]}), who="b")
     assert store.modules() == [MODULE, "x_y_en"]
 
@@ -266,3 +313,77 @@ def test_batches_are_all_exemplars_in_order(store: Store, make_exemplar: Make) -
     store.put_exemplars(MODULE, rows, who="a", source="f")
     found = [[i.exemplar.id for i in batch] for batch in store.batches(MODULE, size=3)]
     assert found == [["00", "01", "02"], ["03", "04", "05"], ["06"]]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a#b", "ä ö"])
+def test_a_path_of_any_signs_is_where_the_database_lies(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    Store.open(engine.sqlite_url(tmp_path / name / "r.db")).close()
+    assert (tmp_path / name / "r.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "Could not parse"),
+        ("postgresql://host:port/name", "invalid literal"),
+        ("oracle://host", "oracledb"),
+    ],
+)
+def test_a_url_that_cant_be_used_is_said(url: str, words: str) -> None:
+    with pytest.raises(StoreError, match=f"RADU_DATABASE_URL isn't one.*{words}"):
+        Store.open(url)
+
+
+def test_a_server_that_isnt_there_is_said() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StoreError, match="Check that it runs and can be reached"):
+        Store.open("postgresql://radu@127.0.0.1:1/radu")
+
+
+@pytest.mark.parametrize("words", ["disk I/O error", "unable to open database file"])
+def test_a_vague_error_on_a_full_disk_is_said_to_be_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    own = engine.make_engine(engine.sqlite_url(tmp_path / "r.db"), busy_seconds=1)
+
+    def fail() -> None:
+        with engine.reading(own):
+            raise OperationalError("select", None, sqlite3.OperationalError(words))
+
+    with pytest.raises(StoreError) as found:
+        fail()
+    assert not isinstance(found.value, DiskFullError)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(DiskFullError, match="no space left for the database"):
+        fail()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(where)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small disk")
+    yield where
+    subprocess.run(["umount", str(where)], check=True)
+
+
+def test_a_really_full_disk_is_said(small_disk: Path, schema: Schema, make_exemplar: Make) -> None:
+    url = engine.sqlite_url(small_disk / "r.db")
+    with Store.open(url) as store:
+        store.put_schema(schema, who="t")
+    with (small_disk / "filler").open("wb", buffering=0) as file:
+        while file.write(bytes(100_000)) == 100_000:  # a short write: the disk is full
+            pass
+
+    def used() -> None:
+        with Store.open(url) as store:
+            store.put_exemplars(MODULE, [make_exemplar("fly" * 999)], who="a", source="f")
+
+    with pytest.raises(DiskFullError, match="no space left for the database"):
+        used()
+    (small_disk / "filler").unlink()
+    used()

@@ -110,7 +110,7 @@ def test_over_long_rows_block_or_are_listed_but_never_cut(
 
 
 def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no tokenizer"):
+    with pytest.raises(ModelError, match="a tokenizer from"):
         load_tokenizer(tmp_path)
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from conftest import MODULE
 
 from radu_core.errors import DatasetError, DiskFullError, InputError, ModelError, RunError
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.evaluation import EvaluationReport, Prediction, measure
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.training import RunDirectory, TrainConfig, launch, stop, worker
 from radu_core.training.launcher import check_disk
 from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
@@ -126,6 +133,106 @@ def test_stopping_leaves_no_child_and_resuming_goes_on(loaded: Workspace, tiny_m
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("at", ["forward", "backward"])
+def test_a_stop_within_a_step_keeps_the_step_before(
+    loaded: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """The run in this process: asked to stop in the middle of its third step."""
+    wanted = config(loaded, tiny_model, max_steps=9, save_every=100, batch_size=2)
+    run = RunDirectory.create(loaded.runs, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    calls = []
+    heart: list[worker._Heart] = []
+    real_heart, real_loss = worker._Heart, worker.completion_loss
+
+    def begin(run: RunDirectory) -> worker._Heart:
+        heart.append(real_heart(run))
+        return heart[0]
+
+    def loss(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3 and at == "forward":
+            heart[0].stop.set()
+        value, outputs = real_loss(*arguments)
+        if len(calls) == 3 and at == "backward":
+            heart[0].stop.set()
+        assert len(calls) < 4
+        return value, outputs
+
+    monkeypatch.setattr(worker, "_Heart", begin)
+    monkeypatch.setattr(worker, "completion_loss", loss)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert worker.main([str(run.path), str(tiny_model)]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        heart[0].gone = True
+    assert run.state() == (
+        "stopped", "Stopped by request. What it had learnt by step 2 is kept.",
+    )  # fmt: skip
+    assert list(run.checkpoints()) == [2]
+    train.resume(loaded, run.id)
+    with pytest.raises(InputError, match="Only a stopped, failed or lost run"):
+        train.resume(loaded, run.id)
+    wait(lambda: run.state()[0] in FINAL)
+    assert run.state()[0] == "finished"
+    assert [e.data["step"] for e in run.events() if e.kind == "step"] == list(range(1, 10))
+
+
+@pytest.mark.slow
+def test_a_run_that_is_terminated_keeps_its_last_step(loaded: Workspace, tiny_model: Path) -> None:
+    """As at the machine's shutdown."""
+    run = train.start(loaded, config(loaded, tiny_model, max_steps=100_000, save_every=100_000))
+    wait(lambda: steps(run) >= 2)
+    psutil.Process(run.pid()).terminate()
+    wait(lambda: run.state()[0] in FINAL)
+    state, reason = run.state()
+    assert (state, reason) == ("stopped", f"Stopped by request. {run.kept()}")
+    assert max(run.checkpoints()) >= 2
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Iterator[RunDirectory]:
+    """A run whose process never looks whether it is to stop."""
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    run = RunDirectory.create(tmp_path, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    code = "import time; time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    run.write_process(process.pid, psutil.Process(process.pid).create_time())
+    run.append("state", state="running")
+    yield run
+    process.kill()
+    process.wait()
+
+
+def checkpoint(run: RunDirectory, step: int, *, whole: bool) -> None:
+    path = run.path / "checkpoints" / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    (path / "trainer_state.json").write_text("{}" if whole else "{")
+
+
+def test_a_stop_by_force_says_that_nothing_was_saved(deaf: RunDirectory) -> None:
+    checkpoint(deaf, 3, whole=False)
+    assert stop(deaf, seconds=0.2) == "stopped"
+    assert deaf.state()[1].endswith("None of its steps was saved.")
+    assert not deaf.alive()
+
+
+def test_a_stop_by_force_names_the_newest_whole_checkpoint(deaf: RunDirectory) -> None:
+    for step, whole in ((9, True), (10, True), (11, False)):
+        checkpoint(deaf, step, whole=whole)
+    assert stop(deaf, seconds=0.2) == "stopped"
+    assert deaf.state()[1].endswith("What it had learnt by step 10 is kept.")
+
+
+def test_a_run_under_way_with_a_damaged_config_can_be_stopped(deaf: RunDirectory) -> None:
+    (deaf.path / "config.yaml").write_text("no: [")
+    assert deaf.state()[0] == "running"
+    stop(deaf, seconds=0.2)
+    assert not deaf.alive()
+    assert deaf.state()[0] == "damaged"
+
+
+@pytest.mark.slow
 def test_a_killed_run_is_lost_with_a_reason_and_can_be_resumed(
     loaded: Workspace, tiny_model: Path
 ) -> None:
@@ -180,7 +287,7 @@ def test_a_stale_dataset_is_refused(loaded: Workspace, tiny_model: Path) -> None
     loaded.store.put_schema(schema.model_copy(update={"description": "changed"}), who="t")
     with pytest.raises(DatasetError, match="has changed since"):
         train.start(loaded, wanted)
-    assert list(loaded.runs.iterdir()) == []
+    assert not list(loaded.home.glob("runs/*"))
 
 
 def test_a_full_disk_is_said_before_launch(
@@ -191,7 +298,141 @@ def test_a_full_disk_is_said_before_launch(
         check_disk(tmp_path / "runs", tiny_model)
 
 
-@pytest.mark.parametrize("name", ["../x", "", "nope", "a/b"])
+@pytest.mark.parametrize("part", ["launch", "_keep_for_serving", "check_disk"])
+def test_a_run_that_cant_be_launched_leaves_nothing(
+    loaded: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DiskFullError("full")
+
+    wanted = config(loaded, tiny_model)
+    monkeypatch.setattr(train, part, full)
+    with pytest.raises(DiskFullError):
+        train.start(loaded, wanted)
+    assert train.runs(loaded) == []
+    assert not list(loaded.home.glob("runs/*"))
+    assert funnels(loaded)[0].next.why != "A run is under way."
+
+
+def test_a_process_that_cant_be_found_again_is_ended(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    run = RunDirectory.create(tmp_path, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    pids = []
+
+    def full(_: RunDirectory, pid: int, __: float) -> None:
+        pids.append(pid)
+        raise DiskFullError("full")
+
+    monkeypatch.setattr(RunDirectory, "write_process", full)
+    with pytest.raises(DiskFullError):
+        launch(run, model=tiny_model)
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_a_run_that_was_never_launched_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The studio was killed between the two; Home must not wait for it for good."""
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    run = RunDirectory.create(tmp_path, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert run.state() == ("created", "")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert run.state() == ("lost", "It was never launched.")
+
+
+@pytest.fixture
+def two_runs(loaded: Workspace) -> tuple[RunDirectory, RunDirectory]:
+    made = []
+    for day in (1, 2):
+        wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+        now = datetime(2026, 1, day, tzinfo=UTC)
+        made.append(RunDirectory.create(loaded.runs, wanted, now=now))
+        made[-1].append("state", state="stopped", reason="")
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("config.yaml", "dataset: [", "config.yaml: The config isn't YAML"),
+        ("config.yaml", "", "config.yaml: The config isn't valid"),
+        ("config.yaml", "- 1", "config.yaml: The config isn't valid"),
+        ("process.json", "{}", "process.json doesn't say which process"),
+        ("process.json", "[", "process.json doesn't say which process"),
+    ],
+)
+def test_a_damaged_run_is_listed_with_its_reason_and_the_others_as_ever(
+    loaded: Workspace, two_runs: tuple[RunDirectory, RunDirectory], name: str, text: str, words: str
+) -> None:
+    good, bad = two_runs
+    (bad.path / name).write_text(text)
+    for module in (None, MODULE):
+        views = [train.run_view(r) for r in train.runs(loaded, module)]
+        assert [(v.id, v.state) for v in views] == [(bad.id, "damaged"), (good.id, "stopped")]
+    assert words in views[0].reason
+    assert train.runs(loaded, "other_bot_en") == []
+    funnel = funnels(loaded)[0]
+    assert funnel.notes == (f"Run {bad.id} is damaged: {views[0].reason}",)
+    with pytest.raises(InputError, match=f"{bad.id} is damaged"):
+        train.resume(loaded, bad.id)
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", "{", '{"kind": "state", "at": 1}', '{"kind": "state", "at": 1, "state": "x"}']
+)
+def test_a_line_that_is_no_event_is_passed_over(
+    two_runs: tuple[RunDirectory, RunDirectory], line: str
+) -> None:
+    with (two_runs[0].path / "events.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert two_runs[0].state() == ("stopped", "")
+
+
+def test_a_damaged_report_is_named_and_the_others_are_read(
+    two_runs: tuple[RunDirectory, RunDirectory],
+) -> None:
+    run = two_runs[0]
+    rows = [AnnotatedExemplar(id="1", utterance="fly", function=None)]
+    metrics, _ = measure("m", rows, [Prediction(function=None, arguments={}, seconds=0.0)])
+    report = EvaluationReport(
+        module=MODULE, split="test", run=run.id, created="", rows=1, left_out={}, trained=metrics
+    )
+    report.save(evaluation.report_path(run, "test"))
+    for split, text in (("validation", "{}"), ("train", "[")):
+        evaluation.report_path(run, split).write_text(text)
+    assert evaluation.reports(run) == {"test": report}
+    damaged = evaluation.damaged_reports(run)
+    assert sorted(damaged) == ["train", "validation"]
+    for split, why in damaged.items():
+        assert str(evaluation.report_path(run, split)) in why
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("manifest.json", "{}"), ("manifest.json", None), ("schema.json", "{}"),
+        ("templates.json", "[]"), ("index/meta.json", "{}"), ("index/vectors.npz", "x"),
+    ],
+)  # fmt: skip
+def test_what_a_run_needs_to_parse_is_said_when_it_is_damaged(
+    loaded: Workspace, two_runs: tuple[RunDirectory, RunDirectory], name: str, text: str | None
+) -> None:
+    run = two_runs[0]
+    view = train.build(loaded, MODULE)
+    train._keep_for_serving(run, train._to_serve(loaded, view.manifest))
+    assert train.serving(loaded, run).schema == loaded.store.schema(MODULE)
+    path = run.path / "serving" / name
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(RunError, match=f"What run {run.id} needs to parse is damaged"):
+        train.serving(loaded, run)
+
+
+@pytest.mark.parametrize("name", ["../x", "", "nope", "a/b", "x" * 5000])
 def test_a_run_that_isnt_one_is_said(loaded: Workspace, name: str) -> None:
     with pytest.raises(RunError):
         train.open_run(loaded, name)
@@ -202,8 +443,13 @@ def test_a_run_that_isnt_one_is_said(loaded: Workspace, name: str) -> None:
     [
         ("dataset: d\nbase_model: m\nepoch: 3\n", "epoch"),
         ("dataset: d\nbase_model: m\nbatch_size: 0\n", "batch_size.*got 0"),
+        ("dataset: d\nbase_model: m\nseed: -1\n", "seed.*got -1"),
+        ('dataset: "a\\0b"\nbase_model: m\n', "dataset.*isn't text"),
+        ('dataset: d\nbase_model: "\\ud83d"\n', "base_model.*isn't text"),
+        ("dataset: 2026-99-99\n", "isn't YAML"),
+        ("[" * 20_000, "isn't YAML"),
         ("- 1", "isn't valid"),
-        ("a: [", "isn't YAML"),
+        ("a: 1\nb: [", r"isn't YAML \(line 2, column 5: expected the node content.*\)\. Correct"),
     ],
 )
 def test_a_wrong_config_names_its_field(text: str, words: str) -> None:

@@ -1,0 +1,42 @@
+"""Replacing a module's schema, and what that does to the labels that people have decided."""
+
+from __future__ import annotations
+
+from radu_core.alignment import conflict
+from radu_core.errors import ConflictError
+from radu_core.schema import Schema
+from radu_core.store import StoredExemplar
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["put_schema"]
+
+_KIND = "contradicted"  # the event
+
+
+def put_schema(workspace: Workspace, schema: Schema, *, who: str) -> bool:
+    """Store a module's schema; returns whether it changed.
+
+    A decided exemplar that it contradicts (its function is gone, or an argument doesn't fit)
+    becomes ``invalid`` with the reason. The decision stays in its history, and its spans with it:
+    once the function is back, ``resolve`` takes them as they were given. Nobody has decided about
+    the others; ``resolve`` aligns them again.
+    """
+    changed = workspace.store.put_schema(schema, who=who)
+    for item in workspace.store.exemplars(schema.module, outcomes=["resolved"]):
+        if item.exemplar.resolved_by in ("annotator", "suggestion"):
+            _check(workspace, schema, item, who)
+    return changed
+
+
+def _check(workspace: Workspace, schema: Schema, item: StoredExemplar, who: str) -> None:
+    """Take the decision about ``item`` back if the schema contradicts it."""
+    while item.exemplar.outcome == "resolved" and (reason := conflict(schema, item.exemplar)):
+        update = {"outcome": "invalid", "resolved_by": None, "reason": reason}
+        invalid = item.exemplar.model_copy(update=update)
+        try:
+            workspace.store.decide(
+                schema.module, invalid, who=who, kind=_KIND, expected_revision=item.revision
+            )
+            return
+        except ConflictError:  # somebody has just decided anew: look at that decision
+            item = workspace.store.exemplar(schema.module, item.exemplar.id)

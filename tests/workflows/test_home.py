@@ -1,0 +1,28 @@
+"""Home: what is damaged is said, and takes nothing else down."""
+
+from __future__ import annotations
+
+from conftest import MODULE
+
+from radu_core.schema import parse_schema
+from radu_core.workflows.coverage import build_index, load_index
+from radu_core.workflows.home import funnels
+from radu_core.workflows.workspace import Workspace
+
+OTHER = {"module": "acme_bank_en", "functions": [{"name": "pay"}]}
+
+
+def test_a_damaged_index_is_a_note_and_is_built_again(loaded: Workspace) -> None:
+    loaded.store.put_schema(parse_schema(OTHER), who="t")
+    built = build_index(loaded, MODULE)
+    assert [(f.module, f.indexed, f.notes) for f in funnels(loaded)] == [
+        ("acme_bank_en", 0, ()), (MODULE, len(built.exemplars), ()),
+    ]  # fmt: skip
+    (loaded.index(MODULE) / "meta.json").write_text("{}")
+    funnel = funnels(loaded)[1]
+    assert (funnel.loaded, funnel.resolved, funnel.indexed) == (15, 13, 0)
+    assert funnel.notes[0].startswith(f"The index in {loaded.index(MODULE)} is damaged")
+    assert load_index(loaded, MODULE).fingerprint == built.fingerprint
+    assert funnels(loaded)[1].notes == ()
+    (loaded.index(MODULE) / "vectors.npz").write_bytes(b"PK")
+    assert load_index(loaded, MODULE).exemplars == built.exemplars
