@@ -28,7 +28,8 @@ from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import coverage_report
 from radu_core.workflows.demo import follow
 from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.load import import_file, resolve
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.train import build, start
 from radu_core.workflows.workspace import Workspace
 

@@ -16,7 +16,7 @@ from radu_core.formats import FORMATS, guess_format
 from radu_core.formats import table as table_format
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
-from radu_core.workflows import load
+from radu_core.workflows import load, outcomes
 from studio import jobs, show
 from studio.markdown import plain
 from studio.navigation import link
@@ -75,14 +75,14 @@ def utterances(here: Page) -> None:
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
 
-        def work(progress: Progress) -> tuple[load.ImportReport, load.ResolveReport | None]:
+        def work(progress: Progress) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
             report = load.import_file(
                 here.workspace, format, path, module=here.module, who=here.who, keep_good=keep,
                 options=options, progress=progress,
             )  # fmt: skip
             if not report.stored:
                 return report, None
-            return report, load.resolve(
+            return report, outcomes.resolve(
                 here.workspace, here.module, who=here.who, progress=progress
             )
 
@@ -187,8 +187,7 @@ def outcome(here: Page) -> None:
     if not here.module:
         st.info("Nothing is loaded yet.")
         return
-    store = here.workspace.store
-    funnel = load.report_of(store.schema(here.module), store.exemplars(here.module))
+    funnel = outcomes.funnel(here.workspace, here.module)
     columns = st.columns(max(4, len(funnel.outcomes) + 1))
     columns[0].metric("utterances", f"{funnel.total:,}")
     for column, (name, count) in zip(columns[1:], funnel.outcomes.items(), strict=False):
@@ -203,7 +202,7 @@ def outcome(here: Page) -> None:
         st.warning(f"{plain(name)} has only {count} resolved training exemplars; 10 are a start.")
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
-    left = load.unresolved(here.workspace, here.module)
+    left = outcomes.unresolved(here.workspace, here.module)
     if left:
         name = f"{here.module}-unresolved.csv"
         show.rows(left, name=name, key="unresolved", label="unresolved utterances")
@@ -212,7 +211,7 @@ def outcome(here: Page) -> None:
 
 def _acceptance(here: Page) -> None:
     """Resolve again, and from which confidence the module decides by itself."""
-    now = load.acceptance(here.workspace, here.module)
+    now = outcomes.acceptance(here.workspace, here.module)
     options = [None, *sorted({0.99, 0.95, 0.9, 0.8, now} - {None}, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.selectbox(
@@ -227,21 +226,21 @@ def _acceptance(here: Page) -> None:
         if st.button("Resolve again", help="After a change of the schema, or of what is accepted. "
                      "Decisions of people stay."):  # fmt: skip
             if wanted != now:
-                load.set_acceptance(here.workspace, here.module, wanted, who=here.who)
+                outcomes.set_acceptance(here.workspace, here.module, wanted, who=here.who)
             jobs.start(
                 ("resolve", here.module),
                 "Placing values",
-                lambda p: load.resolve(here.workspace, here.module, who=here.who, progress=p),
+                lambda p: outcomes.resolve(here.workspace, here.module, who=here.who, progress=p),
             )
 
 
-def _costs(funnel: load.ResolveReport) -> None:
+def _costs(funnel: outcomes.ResolveReport) -> None:
     """Why utterances aren't resolved, and which functions and slots lack them."""
     rows = [
         {
             "why not": c.reason,
             "utterances": c.exemplars,
-            f"functions kept under {load.ENOUGH}": ", ".join(c.functions),
+            f"functions kept under {outcomes.ENOUGH}": ", ".join(c.functions),
             "slots kept empty": ", ".join(c.slots),
         }
         for c in funnel.costs

@@ -13,7 +13,8 @@ from tiny_model import make_tiny_model
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.load import import_file, resolve
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
 
 MODULE = "acme_travel_en"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from radu_core.schema import parse_schema
-from radu_core.workflows.load import unresolved
+from radu_core.workflows.outcomes import unresolved
 from radu_core.workflows.sample import SAMPLE_DIRECTORY, check_against_gold, load_sample
 from radu_core.workflows.workspace import Workspace
 

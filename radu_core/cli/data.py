@@ -11,7 +11,7 @@ from radu_core.cli.output import Answer, command, progress_bar, table, who, work
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Rejection
-from radu_core.workflows import load, schema
+from radu_core.workflows import load, outcomes, schema
 from radu_core.workflows.schema_cost import schema_cost
 
 __all__ = ["Module"]
@@ -168,9 +168,9 @@ def resolve(
     if accept_none and accept_from is not None:
         raise InputError("--accept-from and --accept-none contradict each other", remedy="Say one.")
     if accept_none or accept_from is not None:
-        load.set_acceptance(space, module, accept_from, who=who())
+        outcomes.set_acceptance(space, module, accept_from, who=who())
     with progress_bar() as progress:
-        funnel = load.resolve(space, module, who=who(), progress=progress)
+        funnel = outcomes.resolve(space, module, who=who(), progress=progress)
     lines: list[Any] = [
         table(f"{module}: {funnel.total} exemplars", ["outcome", "exemplars"],
               list(funnel.outcomes.items())),
@@ -181,14 +181,19 @@ def resolve(
             (c.reason, c.exemplars, ", ".join(c.functions) or "-", ", ".join(c.slots) or "-")
             for c in funnel.costs
         ]
-        columns = ["reason", "exemplars", f"functions kept under {load.ENOUGH}", "slots kept empty"]
+        columns = [
+            "reason",
+            "exemplars",
+            f"functions kept under {outcomes.ENOUGH}",
+            "slots kept empty",
+        ]
         lines.append(table("Not resolved, and what it costs", columns, rows))
     for name, count in funnel.thin_functions.items():
         lines.append(f"warning: {name} has only {count} resolved training exemplars.")
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:
-        left = load.unresolved(space, module)
+        left = outcomes.unresolved(space, module)
         write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
         lines.append(f"{len(left)} unresolved exemplars are listed in {report}.")
     return Answer(funnel, lines)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from radu_core.errors import NotFoundError
 from radu_core.progress import Progress, silent
-from radu_core.workflows.load import ResolveReport, import_file, init_module, resolve
+from radu_core.workflows.load import import_file, init_module
+from radu_core.workflows.outcomes import ResolveReport, resolve
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["SAMPLE_DIRECTORY", "GoldCheck", "check_against_gold", "load_sample", "sample_modules"]

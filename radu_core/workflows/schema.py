@@ -11,7 +11,7 @@ from radu_core.files import parse_json
 from radu_core.schema import LintFinding, Schema, lint, parse_schema
 from radu_core.store import SchemaVersion
 from radu_core.workflows.labels import put_schema
-from radu_core.workflows.load import ResolveReport, resolve
+from radu_core.workflows.outcomes import ResolveReport, resolve
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["SchemaView", "check_text", "earlier_schemas", "save_schema", "view"]

@@ -10,7 +10,8 @@ import pytest
 from conftest import make_tiny_model
 from playwright.sync_api import Page, expect
 
-from radu_core.workflows.load import import_file, init_module, resolve
+from radu_core.workflows.load import import_file, init_module
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
 
 from .conftest import studio
@@ -42,13 +43,13 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Load the sample project").click()
         heading = page.get_by_role("heading", name=TRAVEL)
         expect(heading).to_be_visible(timeout=MINUTES)
-        page.get_by_role("button", name="Annotate 61").click()
+        page.get_by_role("button", name="Annotate 26").click()
 
-        expect(page.get_by_text("287 of 348 resolved")).to_be_visible()
+        expect(page.get_by_text("322 of 348 resolved")).to_be_visible()
         expect(page.get_by_role("button", name="Accept").first).to_be_visible()
         page.keyboard.press("1")
         expect(page.get_by_text("✓ reading 1")).to_be_visible()
-        expect(page.get_by_text("288 of 348 resolved")).to_be_visible()
+        expect(page.get_by_text("323 of 348 resolved")).to_be_visible()
 
         go(page, "Coverage")
         page.get_by_role("button", name="Measure").click()

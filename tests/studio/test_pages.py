@@ -18,7 +18,8 @@ from streamlit.testing.v1 import AppTest
 from radu_core.prompts import TemplateSet
 from radu_core.schema import parse_schema
 from radu_core.workflows import prompts
-from radu_core.workflows.load import import_file, resolve
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.schema import save_schema, view
 from radu_core.workflows.workspace import Workspace
 

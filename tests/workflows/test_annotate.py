@@ -8,9 +8,10 @@ import pytest
 from conftest import MODULE, ROWS
 
 from radu_core.errors import AlignmentError, ConflictError, InputError
-from radu_core.workflows import annotate
+from radu_core.workflows import annotate, outcomes
 from radu_core.workflows.home import funnels
-from radu_core.workflows.load import import_file, report_of, resolve, unresolved
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve, unresolved
 from radu_core.workflows.schema import check_text, save_schema, view
 from radu_core.workflows.workspace import Workspace
 
@@ -209,7 +210,7 @@ def test_flagged_errors_come_first_and_a_decision_takes_the_flag_off(loaded: Wor
 
 
 def test_the_funnel_counts_every_exemplar(loaded: Workspace) -> None:
-    funnel = report_of(loaded.store.schema(MODULE), loaded.store.exemplars(MODULE))
+    funnel = outcomes.funnel(loaded, MODULE)
     assert funnel.outcomes == {"ambiguous": 1, "resolved": 13, "unlocated": 1}
     assert sum(funnel.reasons.values()) == 2
     assert funnel.thin_functions == {"book_flight": 4, "book_hotel": 3}

@@ -9,7 +9,7 @@ from conftest import MODULE
 
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.workflows import annotate, load
+from radu_core.workflows import annotate, outcomes
 from radu_core.workflows.workspace import Workspace
 
 
@@ -37,17 +37,17 @@ def test_what_was_found_is_stored_for_the_annotator(loaded: Workspace) -> None:
 
 def test_resolving_again_changes_nothing(loaded: Workspace) -> None:
     add(loaded, "b00", "to Oslo, and my money back", {"destination": "Oslo", "refundable": True})
-    assert load.resolve(loaded, MODULE, who="t").changed == 1
+    assert outcomes.resolve(loaded, MODULE, who="t").changed == 1
     stored = loaded.store.exemplar(MODULE, "b00")
     assert (stored.exemplar.implied, stored.exemplar.outcome) == (("refundable",), "resolved")
-    assert load.resolve(loaded, MODULE, who="t").changed == 0
-    assert load.as_labelled(stored).implied == ()
+    assert outcomes.resolve(loaded, MODULE, who="t").changed == 0
+    assert outcomes.as_labelled(stored).implied == ()
 
 
 def test_the_report_says_what_each_reason_costs(loaded: Workspace) -> None:
     for n in range(6):
         add(loaded, f"m{n}", f"{n} of us fly from Ur, the old Ur", {"origin": "Ur"})
-    report = load.resolve(loaded, MODULE, who="t")
+    report = outcomes.resolve(loaded, MODULE, who="t")
     twice = report.costs[0]
     assert (twice.reason, twice.exemplars) == ("a value occurs more than once", 7)
     assert twice.functions == ("book_flight",)  # four are resolved; with these there would be ten
@@ -58,32 +58,32 @@ def test_the_report_says_what_each_reason_costs(loaded: Workspace) -> None:
 def test_likely_readings_are_accepted_when_the_module_opts_in(loaded: Workspace) -> None:
     for n, city in enumerate(("Ulm", "Graz", "Linz", "Enns", "Wels", "Krems")):
         add(loaded, f"w{n}", f"from {city} to Rome", {"origin": city, "destination": "Rome"})
-    load.resolve(loaded, MODULE, who="t")
+    outcomes.resolve(loaded, MODULE, who="t")
     before = loaded.store.exemplar(MODULE, "a00")
     best = before.readings[0]
     assert best["template"] == "from <origin>, lovely Oslo, to <destination>"
-    load.set_acceptance(loaded, MODULE, 0.5, who="t")
-    report = load.resolve(loaded, MODULE, who="t")
+    outcomes.set_acceptance(loaded, MODULE, 0.5, who="t")
+    report = outcomes.resolve(loaded, MODULE, who="t")
     assert report.resolved_by["automatic"] == 1
     done = loaded.store.exemplar(MODULE, "a00")
     assert (done.exemplar.resolved_by, done.exemplar.template) == ("automatic", best["template"])
     assert done.exemplar.reason.startswith("Accepted automatically: ")
-    assert load.resolve(loaded, MODULE, who="t").changed == 0
-    load.set_acceptance(loaded, MODULE, None, who="t")
-    assert "automatic" not in load.resolve(loaded, MODULE, who="t").resolved_by
+    assert outcomes.resolve(loaded, MODULE, who="t").changed == 0
+    outcomes.set_acceptance(loaded, MODULE, None, who="t")
+    assert "automatic" not in outcomes.resolve(loaded, MODULE, who="t").resolved_by
     after = loaded.store.exemplar(MODULE, "a00")
     assert after.exemplar == before.exemplar
     assert after.readings == before.readings
 
 
 def test_a_person_may_decide_what_was_accepted_automatically(loaded: Workspace) -> None:
-    load.set_acceptance(loaded, MODULE, 0.5, who="t")
-    load.resolve(loaded, MODULE, who="t")
+    outcomes.set_acceptance(loaded, MODULE, 0.5, who="t")
+    outcomes.resolve(loaded, MODULE, who="t")
     seen = loaded.store.exemplar(MODULE, "a00")
     assert seen.exemplar.resolved_by == "automatic"
     done = annotate.accept_reading(loaded, MODULE, seen, 1, who="ann")
-    load.set_acceptance(loaded, MODULE, None, who="t")
-    load.resolve(loaded, MODULE, who="t")
+    outcomes.set_acceptance(loaded, MODULE, None, who="t")
+    outcomes.resolve(loaded, MODULE, who="t")
     kept = loaded.store.exemplar(MODULE, "a00").exemplar
     assert (kept.resolved_by, kept.template) == ("annotator", done.exemplar.template)
 
@@ -91,11 +91,11 @@ def test_a_person_may_decide_what_was_accepted_automatically(loaded: Workspace) 
 @pytest.mark.parametrize("threshold", [0.2, 1.5, float("nan")])
 def test_a_confidence_that_means_nothing_is_refused(loaded: Workspace, threshold: float) -> None:
     with pytest.raises(InputError, match="between"):
-        load.set_acceptance(loaded, MODULE, threshold, who="t")
-    assert load.acceptance(loaded, MODULE) is None
+        outcomes.set_acceptance(loaded, MODULE, threshold, who="t")
+    assert outcomes.acceptance(loaded, MODULE) is None
 
 
 def test_accepting_needs_every_value(loaded: Workspace) -> None:
-    load.set_acceptance(loaded, MODULE, 0.5, who="t")
-    load.resolve(loaded, MODULE, who="t")
+    outcomes.set_acceptance(loaded, MODULE, 0.5, who="t")
+    outcomes.resolve(loaded, MODULE, who="t")
     assert loaded.store.exemplar(MODULE, "u00").exemplar.outcome == "unlocated"
