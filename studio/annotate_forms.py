@@ -113,7 +113,7 @@ def readings(here: Page, item: StoredExemplar, schema: Schema) -> None:
             continue  # it leaves a value out
         spans = [Span.model_validate(s) for s in reading["spans"]]
         button, text, likely = st.columns([3, 12, 1], vertical_alignment="center")
-        likely.caption(f"{reading['confidence']:.0%}", help="How likely this is the right reading.")
+        likely.caption(f"{reading['confidence']:.0%}")
         if button.button(
             "Accept",
             key=f"accept {item.exemplar.id} {number}",

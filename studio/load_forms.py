@@ -245,7 +245,8 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
         }
         for c in funnel.costs
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    frame = pd.DataFrame(rows)
+    st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="content")
     by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
     st.caption(f"Resolved by: {by}")
 

@@ -38,7 +38,7 @@ _WHOLE = re.compile(
 )
 _NAMED = re.compile(r"\b(?P<name>noon|midday|midnight)\b", re.IGNORECASE)
 _BARE = re.compile(r"(?:\b(?:at|by|around|about|from|to|till|until|before|after|past)|@)\s$", re.I)
-_COUNTED = re.compile(r"[\s-](?:of us\b|in\b|[a-z]{3,}s\b|people|person)", re.IGNORECASE)
+_COUNTED = re.compile(r"[\s-](?:of us\b|[a-z]{3,}s\b|people|person)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
