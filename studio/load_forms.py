@@ -248,7 +248,10 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
     frame = pd.DataFrame(rows)
     st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="content")
     by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
-    st.caption(f"Resolved by: {by}")
+    other = ", ".join(f"{kind} {count:,}" for kind, count in funnel.inferred.items())
+    st.caption(
+        f"Resolved by: {by}." + (f" In other words than the value's: {other}." if other else "")
+    )
 
 
 def export(here: Page) -> None:

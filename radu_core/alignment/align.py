@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from radu_core.alignment import reasons
-from radu_core.alignment.candidates import SURE, Candidate, Finder, Found
+from radu_core.alignment.candidates import INFERRED, SURE, Candidate, Finder, Found
 from radu_core.alignment.checks import contradiction
+from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
 from radu_core.alignment.ranking import calibrated, guess, rank
@@ -81,6 +82,14 @@ class Alignment:
         if not self.complete:
             return "more readings than can be listed"
         return "a value occurs more than once" if self.readings else "values overlap"
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """The kinds of places, where it is resolved, that aren't the value itself as it is said."""
+        if self.outcome != "resolved":
+            return ()
+        kinds = {c.kind for p in self.placements for c in p.candidates}
+        return tuple(sorted(kinds & INFERRED))
 
     @property
     def arguments(self) -> tuple[ArgumentPlaces, ...]:
@@ -219,7 +228,8 @@ class Aligner:
         if len(readings) == 1 and found.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
-                reason = "One reading only." if not implied else reasons.resolved(implied)
+                inferred = [(p, c) for p in present for c in p.candidates if c.kind in INFERRED]
+                reason = reasons.resolved(text, (*exemplar.implied, *implied), inferred)
                 return Alignment(
                     "resolved", reason, "unique", only.spans, only.template, readings,
                     implied=implied, placements=tuple(placements),
@@ -227,7 +237,7 @@ class Aligner:
         if self.knowledge is not None:
             readings = rank(readings, self.knowledge.context, text, complete=found.complete)
             if missing:
-                readings = self._suggestions(text, missing, readings)
+                readings = self._suggestions(text, function, missing, readings)
         return self._asked(text, placements, missing, Readings(readings, found.complete), implied)
 
     def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
@@ -240,7 +250,11 @@ class Aligner:
         return Placement(placement.slot, placement.value, found)
 
     def _suggestions(
-        self, text: Text, missing: Sequence[Placement], readings: Sequence[Reading]
+        self,
+        text: Text,
+        function: Function,
+        missing: Sequence[Placement],
+        readings: Sequence[Reading],
     ) -> tuple[Reading, ...]:
         """Readings for when a value isn't written as itself: where the words beside a place are
         those that stand beside the slot elsewhere. Only for one missing text; otherwise, and where
@@ -249,9 +263,13 @@ class Aligner:
         assert self.knowledge is not None
         base = readings[0] if readings else Reading("", (), 1.0, 1.0)
         partial = tuple(replace(r, confidence=0.0) for r in readings)  # a value is left out
-        if len(missing) != 1 or not isinstance(missing[0].value, str):
-            return partial
         slot, value = missing[0].slot, missing[0].value
+        if (
+            len(missing) != 1
+            or not isinstance(value, str)
+            or not self._is_text(function, missing[0])
+        ):
+            return partial
         taken = [(s.start, s.end) for s in base.spans]
         guesses = guess(self.knowledge.context, text, slot, value, taken)
         confidences = calibrated("guess", [share for _, share in guesses]) if guesses else []
@@ -262,6 +280,10 @@ class Aligner:
             template = make_template(text.utterance, spans)
             found.append(Reading(template, spans, share, base.confidence * confidence))
         return tuple(found) or partial
+
+    def _is_text(self, function: Function, placement: Placement) -> bool:
+        slot = self._slots[function.name].get(placement.slot)
+        return form_of(placement.value, slot, self.language).kind == "text"
 
     def _asked(
         self,

@@ -11,11 +11,11 @@ from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
 from radu_core.alignment.names import by_initials, in_part, inflected, misspelt
-from radu_core.alignment.quantities import currency, time_unit
+from radu_core.alignment.quantities import Number, currency, time_unit
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
 
-__all__ = ["Aliases", "Candidate", "CandidateKind", "Finder", "Found"]
+__all__ = ["INFERRED", "SURE", "Aliases", "Candidate", "CandidateKind", "Finder", "Found"]
 
 CandidateKind = Literal[
     "exact", "folded", "expression", "number", "date", "time", "duration", "boolean",
@@ -41,13 +41,17 @@ _SCORES: dict[CandidateKind, float] = {
     "undated": 0.95,
     "hour": 0.93,
     "alias": 0.9,
-    "initials": 0.9,
+    "initials": 0.85,
     "partial": 0.9,
     "misspelt": 0.9,
     "ordinal": 0.6,
     "article": 0.5,
 }
 SURE = 0.9
+# Kinds that say the value in other words: named in the reason, and counted apart.
+INFERRED: frozenset[CandidateKind] = frozenset(
+    ("alias", "partial", "inflected", "loose", "undated", "hour", "article", "duration")
+)
 _ACRONYM_LENGTH = 3
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
@@ -78,15 +82,19 @@ class Found:
 
 
 _NOWHERE = Found(())
+_DOUBTFUL = 0.6
 
 
 @dataclass(frozen=True)
 class _SlotWords:
-    """The stems in a slot's name, in its description, and in the names of other slots only."""
+    """The stems in a slot's name, in its description, and the nouns that only others count."""
 
     name: frozenset[str]
     description: frozenset[str]
     others: frozenset[str]
+
+
+_NO_WORDS = _SlotWords(frozenset(), frozenset(), frozenset())
 
 
 @dataclass
@@ -140,7 +148,7 @@ class Finder:
         if best or not can_squeeze(form.surface):
             return Found(tuple(best))
         near = [_candidate(p, "loose") for p in text.loosely(form.surface)]
-        near = near or [_candidate(p, "inflected") for p in inflected(text, form.surface)]
+        near = near or self._inflected(text, form.surface)
         near = near or self._other_spellings(text, form.surface, slot)
         if near:
             return Found(tuple(near))
@@ -160,7 +168,23 @@ class Finder:
         if slot is not None and slot.recognizer is not None:
             for place in _expressions(utterance, surface, slot, self.schema):
                 places.setdefault(place, "expression")
-        return [_candidate(place, kind) for place, kind in sorted(places.items())]
+        return [
+            _candidate(place, kind)
+            if kind != "folded" or not self._is_other_word(text, place, surface)
+            else Candidate(*place, kind, _DOUBTFUL)
+            for place, kind in sorted(places.items())
+            if not any(_within(place, other) for other in places)
+        ]
+
+    def _is_other_word(self, text: Text, place: Place, surface: str) -> bool:
+        """Whether a stop word stands there and the value is a name: "it" for ``It``."""
+        return surface[0].isupper() and text.utterance[slice(*place)] in self.language.stop_words
+
+    def _inflected(self, text: Text, surface: str) -> list[Candidate]:
+        return [
+            Candidate(p[0], p[1], "inflected", _SCORES["inflected"] if number else _DOUBTFUL)
+            for p, number in inflected(text, surface)
+        ]
 
     def _other_spellings(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         """A currency by another name; expressions of a list recognizer, loosely or inflected."""
@@ -171,7 +195,8 @@ class Finder:
         if not isinstance(recognizer, ListRecognizer):
             return []
         for expression in recognizer.labels.get(surface, ()):
-            places = text.loosely(expression) or inflected(text, expression)
+            plural = [p for p, number in inflected(text, expression) if number]
+            places = text.loosely(expression) or plural
             if places:
                 return [_candidate(p, "expression") for p in places]
         return []
@@ -182,12 +207,12 @@ class Finder:
         found = (
             known
             or [
-                Candidate(*p, "initials", _SCORES["initials"] if capitals else 0.85)
+                Candidate(*p, "initials", 0.85 if capitals else 0.7)
                 for p, capitals in by_initials(text, surface)
             ]
             or [
-                Candidate(*p, "partial", _SCORES["partial"] * min(1.0, 0.7 + share))
-                for p, share in in_part(text, surface, self._generic_words(slot))
+                Candidate(*p, "partial", _SCORES["partial"] if sure else 0.8)
+                for p, sure in in_part(text, surface, self._generic_words(slot))
             ]
             or [
                 Candidate(*p, "misspelt", _SCORES["misspelt"] * likeness**0.5)
@@ -215,6 +240,10 @@ class Finder:
 
     def _boolean(self, text: Text, form: Form, slot: Slot | None) -> Found:
         """Where the slot's own words stand, with what negates them when the value is false."""
+        if slot is not None and slot.type != "boolean":
+            said = self._as_written(text, form.surface, slot)  # a song may be called "True"
+            if said:
+                return Found(tuple(said))
         words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
         if not words:
             return _NOWHERE
@@ -225,21 +254,36 @@ class Finder:
         for i in range(len(tokens) - len(wanted) + 1):
             if [stem(t.word) for t in tokens[i : i + len(wanted)]] != wanted:
                 continue
-            no = self._negation(text, i)
-            if bool(form.amount) == (no is None):
-                places.append(
-                    (tokens[i if no is None else no].start, tokens[i + len(wanted) - 1].end)
-                )
+            first, last = i, i + len(wanted) - 1
+            ahead, behind = self._negation(text, first), self._negated_behind(text, last)
+            if bool(form.amount) == (ahead is None and behind is None):
+                first = first if ahead is None else ahead
+                last = last if behind is None else behind
+                places.append((tokens[first].start, tokens[last].end))
         return _found(places, "boolean")
 
     def _negation(self, text: Text, before: int) -> int | None:
-        """The index of the negating token among the three before token ``before``."""
+        """The index of the negating token among the three before ``before``, in its clause."""
         for i in range(before - 1, max(-1, before - 4), -1):
             token = text.tokens[i]
+            if set(text.utterance[token.end : text.tokens[i + 1].start]) & set(",.;:!?"):
+                return None
             if text.utterance[token.start : token.end].lower().replace("’", "'") in (
                 self.language.negations
             ):
                 return i
+        return None
+
+    def _negated_behind(self, text: Text, last: int) -> int | None:
+        """The index of the "not" that follows token ``last``: "pets are not allowed"."""
+        for i in range(last + 1, min(len(text.tokens), last + 3)):
+            word = text.utterance[text.tokens[i].start : text.tokens[i].end].lower()
+            if text.utterance[text.tokens[i - 1].end : text.tokens[i].start].strip():
+                return None
+            if word.replace("’", "'") in self.language.negations:
+                return i
+            if word not in ("are", "is", "was", "were", "be"):
+                return None
         return None
 
     # Numbers
@@ -248,7 +292,8 @@ class Finder:
         """Cardinals outside dates and times, then ordinals, a whole length of time, an article."""
         alone = form.kind == "number"
         clock = text.taken_by_clock if any(n.value == form.amount for n in text.quantities) else ()
-        numbers: list[Place] = []
+        words = self._words_of(function, slot) if slot is not None else _NO_WORDS
+        numbers: list[Candidate] = []
         ordinals: list[Place] = []
         in_clock: list[Candidate] = []
         for n in text.quantities:
@@ -257,19 +302,29 @@ class Finder:
             place = (n.start, n.end) if alone else (n.whole_start, n.whole_end)
             if any(s < place[1] and place[0] < e for s, e in clock):
                 in_clock.append(_candidate(place, "number"))
-                continue
-            (ordinals if n.ordinal else numbers).append(place)
+            elif n.ordinal:
+                ordinals.append(place)
+            else:
+                score = _SCORES["number"] if self._counts(text, n, words) else _DOUBTFUL
+                numbers.append(Candidate(place[0], place[1], "number", score))
         if form.kind == "money" and not numbers:
-            numbers = text.verbatim(form.surface)
+            numbers = [_candidate(p, "number") for p in text.verbatim(form.surface)]
         if numbers:
-            found = [_candidate(p, "number") for p in sorted(set(numbers))]
-            chosen = self._counted_by_slot(text, found, function, slot)
+            chosen = self._counted_by_slot(text, numbers, function, slot)
             return Found(tuple(chosen), tuple(in_clock))
         if in_clock and not alone:
             return Found(tuple(in_clock))
         if ordinals:
             return _found(ordinals, "ordinal")
         return self._length_or_article(text, form, function, slot)
+
+    def _counts(self, text: Text, number: Number, words: _SlotWords) -> bool:
+        """Whether a number can be the slot's: not "2 children" for adults, nor "the blue one"."""
+        noun = {self.language.stem(w) for w in _words_after(text, number.whole_end)}
+        own = words.name | words.description
+        if number.weak:
+            return bool(noun & (own | {"person", "peopl"}))
+        return not (noun & words.others and not noun & own)
 
     def _length_or_article(
         self, text: Text, form: Form, function: Function, slot: Slot | None
@@ -320,9 +375,8 @@ class Finder:
         if key not in self._slot_words:
             name = _stems(slot.name, self.language)
             description = _stems(slot.description, self.language)
-            others = {
-                w for s in function.slots if s is not slot for w in _stems(s.name, self.language)
-            }
+            nouns = [_stems(s.name, self.language) for s in function.slots if s is not slot]
+            others = {w for stems in nouns if len(stems) == 1 for w in stems}  # what they count
             self._slot_words[key] = _SlotWords(
                 name, description, frozenset(others) - name - description
             )
@@ -361,6 +415,10 @@ class Finder:
         assert form.said is not None
         same = [(e.start, e.end) for e in text.dates if e.agrees(form.said)]
         return _found(same, "date") if same else self._text(text, form, slot)
+
+
+def _within(place: Place, other: Place) -> bool:
+    return place != other and other[0] <= place[0] and place[1] <= other[1]
 
 
 def _candidate(place: Place, kind: CandidateKind) -> Candidate:

@@ -9,10 +9,11 @@ part (docs/decisions/007); for other languages dateparser looks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from radu_core.alignment.language import Language
 
@@ -40,7 +41,8 @@ _ORDINALS = (
 )
 _ORDINAL_WORDS = _ORDINALS.split()
 _DAY_WORD = {word: number for number, word in enumerate(_ORDINAL_WORDS, 1)}
-_COUNT = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+_COUNT_WORDS = "one two three four five six seven eight nine ten eleven twelve"
+_COUNT = {"a": 1, **{word: number for number, word in enumerate(_COUNT_WORDS.split(), 1)}}
 _HOLIDAYS = {
     "new year's eve": (12, 31),
     "new year's day": (1, 1),
@@ -67,6 +69,28 @@ _ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{_either({*_ORDINAL_WORDS, *_SPACED})})\b"
 _NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
 _YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
 _PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
+
+_LISTED = re.compile(r"\s*(?:,|and|or|to|till|until|through|-|–)\s*(?:the\s)?", re.IGNORECASE)
+_COUNTED_FROM = re.compile(
+    r"\b(?:the\s(?:day|week|month|weekend|night)\s(?:after|before|following)|(?<!for\s)(?:\w+)\s"
+    r"(?:days?|weeks?|months?)\s(?:after|before|from|following|prior to))\s(?:the\s)?$",
+    re.IGNORECASE,
+)
+# What may stand around a day of the month: "on the 3rd for two", not "the 3rd floor".
+_FOLLOWERS = (
+    "at on in for to till until through from of and or with by if is was will would work works "
+    "please thank thanks then so i i'm we my the a it that this around about after before as but "
+    "where when instead also too there evening morning afternoon night noon quarter half today "
+    "tomorrow only preferably next departing leaving going flying arriving returning"
+)
+_FOLLOWS = re.compile(rf"\s*(?:$|[^\w\s'’]|\d|(?:{'|'.join(_FOLLOWERS.split())})\b)", re.IGNORECASE)
+_LEADS = re.compile(
+    r"(?:^|[^\w\s]\s*|\b(?:on|by|for|till|until|to|from|before|after|through|and|or|between|is|be|"
+    r"starting|date|in|of|about|around|make it|day)\s)$",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|people|guests)\s$", re.IGNORECASE)
+_NAME_BEFORE = re.compile(r"(?<=[\w,] )(?!On |This |Next |By |From |Until |And |Or )[A-Z]\w+\s$")
 
 _Reading = Callable[[re.Match[str]], "DateExpression"]
 
@@ -145,7 +169,7 @@ def find_dates(text: str, language: Language) -> list[DateExpression]:
     """All dates of ``text``, left to right, the longest where several begin together."""
     if language.code != "en":
         return _by_library(text, language.code)
-    found = [e for pattern, read in _GRAMMAR for e in _matches(pattern, read, text)]
+    found = [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
     found.sort(key=lambda e: (e.start, -e.end))
     kept: list[DateExpression] = []
     for expression in found:
@@ -153,12 +177,47 @@ def find_dates(text: str, language: Language) -> list[DateExpression]:
             kept.append(expression)
         elif expression.end > kept[-1].end and kept[-1].weak:
             kept[-1] = expression
-    return kept
+    return [_doubted(text, e) for e in _shared_month(text, kept) if not _shifted(text, e)]
 
 
-def _matches(pattern: re.Pattern[str], read: _Reading, text: str) -> Iterator[DateExpression]:
-    for match in pattern.finditer(text):
-        yield read(match)
+def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpression]:
+    """With the month that "the 3rd" of "the 3rd and 5th of April" shares."""
+    done = list(found)
+    for i, (left, right) in enumerate(pairwise(found)):
+        bare = left.day and left.month is None and left.relative is None
+        if bare and right.month and _LISTED.fullmatch(text, left.end, right.start):
+            done[i] = replace(left, month=right.month, year=right.year, weak=False)
+    return done
+
+
+def _shifted(text: str, expression: DateExpression) -> bool:
+    """Whether the date is only counted from: "the day after Friday", "a week from March 3"."""
+    return bool(_COUNTED_FROM.search(text, 0, expression.start))
+
+
+def _doubted(text: str, expression: DateExpression) -> DateExpression:
+    """Weak where the same words may be no date: "the 3rd floor", "you may 5 times", "March 3
+    people", "Ruby Tuesday", "today's special", "Christmas present"."""
+    if expression.weak:
+        return expression
+    before, said = text[: expression.start], text[expression.start : expression.end]
+    doubt = text[expression.end : expression.end + 2].lower() in ("'s", "’s")
+    if expression.day and expression.relative is None and not expression.year:
+        ordinal = bool(re.search(r"\d(?:st|nd|rd|th)\b", said, re.I))
+        if expression.month is None:
+            bare = not said.lower().startswith("the ")
+            doubt = doubt or not _FOLLOWS.match(text, expression.end)
+            doubt = doubt or bool(bare and not _LEADS.search(before))
+        elif not ordinal and said[0].isalpha():
+            doubt = doubt or not _FOLLOWS.match(text, expression.end)
+            doubt = doubt or bool(said.startswith("may") and _PRONOUN.search(before))
+    if expression.weekday is not None and expression.day is None:
+        doubt = doubt or bool(_NAME_BEFORE.search(before) and said[0].isupper())
+    if said.lower() in _HOLIDAYS:
+        doubt = doubt or not _FOLLOWS.match(text, expression.end)
+    if said == "Day After Tomorrow" or "yesterday" in said.lower():
+        doubt = True
+    return replace(expression, weak=True) if doubt else expression
 
 
 def _number(word: str) -> int:
@@ -180,13 +239,15 @@ def _calendar(match: re.Match[str]) -> DateExpression:
         month=_MONTH[month.lower().rstrip(".")] if month else None,
         day=_number(groups["day"]) if groups.get("day") else None,
         weekday=_weekday(groups.get("weekday")),
+        weak=not groups.get("day"),  # "March 2026" is no day
     )
 
 
 def _day_only(match: re.Match[str]) -> DateExpression:
     which = (match["which"] or "").lower()
     relative = {"this": "month+0", "next": "month+1"}.get(which)
-    weak = match["day"][0].isalpha() and not match["month_word"]
+    # "First" and "second" are said of much else.
+    weak = match["day"].lower() in ("first", "second", "third") and not match["month_word"]
     return DateExpression(
         match.start("body") if match["month_word"] else match.start(),
         match.end(),
@@ -311,7 +372,7 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
         _counted,
     ),
     (_compiled(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
-    (_compiled(r"(?<![\d-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"), _iso),
+    (_compiled(r"(?<![\d-])(\d{4})[-/](\d\d)[-/](\d\d)(?![\d-])"), _iso),
     (_compiled(r"(?<![\d/.])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})(?:[/.](?P<c>\d{4}|\d\d))?(?![\d/.])"),
      _numeric),
     (_compiled(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),

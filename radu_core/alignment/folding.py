@@ -70,7 +70,7 @@ def squeeze(text: str) -> Folded:
 
 def can_squeeze(text: str) -> bool:
     """Whether squeezing leaves nothing out that tells: no sign or emoji, only punctuation."""
-    return text.isascii() or not any(unicodedata.category(c)[0] == "S" for c in text)
+    return not any(c in "#@*%" or unicodedata.category(c)[0] == "S" for c in text)
 
 
 def squeezed(text: str) -> str:
@@ -111,10 +111,10 @@ def is_boundary(text: str, position: int) -> bool:
         return True
     before, after = text[position - 1], text[position]
     if before.isascii() and after.isascii():
-        if before.isalnum() and after.isalnum():
-            return False
+        if before.isalnum() and (after.isalnum() or after in "+#"):
+            return False  # C isn't C++
         return not _inside_number(text, position)
-    if _extends(after) or before == _JOINER:
+    if _extends(after) or before == _JOINER or _splits_flag(text, position):
         return False
     if not (_is_word(text, position - 1) and after.isalnum()):
         return True
@@ -136,6 +136,15 @@ def _inside_number(text: str, position: int) -> bool:
     if not (text[mark - 1].isdecimal() and text[mark + 1].isdecimal()):
         return False
     return text[mark] != "," or text[mark + 1 : mark + 4].isdecimal()
+
+
+def _splits_flag(text: str, position: int) -> bool:
+    """Whether ``position`` lies within a flag: two regional indicators, counted in pairs."""
+    start = position
+    while start and "\U0001f1e6" <= text[start - 1] <= "\U0001f1ff":
+        start -= 1
+    inside = "\U0001f1e6" <= text[position] <= "\U0001f1ff"
+    return inside and (position - start) % 2 == 1
 
 
 def _is_word(text: str, position: int) -> bool:

@@ -19,7 +19,7 @@ Kind = Literal["text", "boolean", "number", "money", "date", "time", "duration",
 
 _BOOLEAN = {"true": True, "false": False}
 _TIME = re.compile(r"(\d\d):(\d\d)(?::00)?")
-_NUMBER = re.compile(r"0|[1-9]\d{0,11}(\.\d+)?|0?\.\d+")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,5})(?:\.\d+)?")  # longer ones are numbers of something
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def _form_of_text(value: str, kind: str, language: Language) -> Form:
 
 def _spoken(value: str, language: Language) -> Form:
     """A value that was given as it was said: an amount, a date, or just text."""
+    if value.strip().isdigit():
+        return Form("text", value)  # 0042 is a name
     numbers = find_quantities(value, language)
     if len(numbers) == 1:
         only = numbers[0]

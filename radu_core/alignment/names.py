@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from rapidfuzz.distance import OSA
 
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.text import Place, Text, Token, plain_words
 
-__all__ = ["by_initials", "in_part", "inflected", "misspelt", "nearest_words"]
+__all__ = ["akin", "by_initials", "in_part", "inflected", "misspelt", "nearest_words"]
 
 _SHORTEST_MISSPELT = 5
 _SHORTEST_CUT = 3
+_LONGEST_NAME = 12  # words; longer values and texts are looked for as they are written only
+_LONGEST_TEXT = 150
 _WITHIN_NAMES = ("", "-", "–", "&", "'", "’", "'s", "’s", "/")
 
 
@@ -23,15 +25,25 @@ def _words(value: str) -> tuple[str, ...]:
     return plain_words(value)
 
 
-def inflected(text: Text, value: str) -> list[Place]:
-    """Where words with the same stems stand in the same order: "hotels" for ``hotel``."""
+def inflected(text: Text, value: str) -> list[tuple[Place, bool]]:
+    """Where words with the same stems stand in the same order: "hotels" for ``hotel``; with each
+    whether they differ in number only. Other endings may make another word (importance, import).
+    """
     stem = text.language.stem
-    wanted = [stem(w) for w in _words(value)]
-    return [
-        _place(window)
-        for window in _windows(text, len(wanted))
-        if [stem(t.word) for t in window] == wanted
-    ]
+    words = _words(value)
+    wanted = [stem(w) for w in words]
+    found = []
+    for window in _windows(text, len(wanted)):
+        said = [t.word for t in window]
+        if [stem(w) for w in said] == wanted:
+            number = all(map(_differ_in_number, said, words))
+            found.append((_place(window), number))
+    return found
+
+
+def _differ_in_number(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return short == long or long in (f"{short}s", f"{short}es", f"{short[:-1]}ies", f"{short}en")
 
 
 def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
@@ -43,6 +55,8 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
     words = _words(value)
     wanted = "".join(words)
     if len(wanted) < _SHORTEST_MISSPELT or wanted.isdigit():
+        return []
+    if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return []
     most = 1 if len(wanted) < 8 else len(wanted) // 6
     digits = _digits(wanted)
@@ -59,31 +73,33 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
     return sorted((place, score) for place, score in found.items() if score == best)
 
 
-def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place, float]]:
+def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place, bool]]:
     """Where a part of a longer name stands: "Benissimo" for ``Benissimo Restaurant & Bar``, "San
-    Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris Opera``. With
-    each the share of the name's letters that is written.
+    Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris Opera``.
 
     The part must hold the first word that says something, or half of those that do, or three of the
-    name's words. ``generic`` are the words that don't tell one name from another.
+    name's words. ``generic`` are the words that don't tell one name from another. With each comes
+    whether it is sure: nothing that tells is left out, or two telling words stand there, the first
+    among them; it is written as a name, and no other name goes on from it.
     """
     words = _words(value)
-    if len(words) < 2:
+    if not 2 <= len(words) <= _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return []
     telling = [w for w in words if w not in generic]
-    found: dict[Place, float] = {}
+    found: dict[Place, tuple[float, bool]] = {}
     for window, run in _runs(text, words):
         said = [w for w in run if w in telling]
         tells = said and (telling[0] in said or 2 * len(said) >= len(telling))
         if not tells and (len(run) < 3 or len(run) * 2 < len(words)):
             continue
-        if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window):
+        if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window, words):
             continue
-        share = sum(len(t.word) for t in window) / sum(map(len, words))
+        whole = bool(said) and (len(said) == len(telling) or (len(said) > 1 and telling[0] in said))
+        sure = (whole or len(run) > 2) and _same_case(text, window, value)
         place = _with_possessive(text, _place(window), value)
-        found[place] = share if _same_case(text, window, value) else share / 4
-    best = max(found.values(), default=0.0)
-    return sorted((place, share) for place, share in found.items() if share == best)
+        found[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
+    best = max(found.values(), default=(0.0, False))
+    return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
 
 
 def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:
@@ -106,11 +122,20 @@ def _same(said: str, word: str) -> bool:
     return said == word or (len(said) > _SHORTEST_CUT and word.startswith(said))
 
 
-def _goes_on(text: Text, window: Sequence[Token]) -> bool:
-    """Whether another capitalised word follows at once: then it is part of another name."""
-    rest = text.utterance[window[-1].end :]
-    follows = rest[:1] == " " and rest[1:2].isupper() and rest[1:3] not in ("I ", "I'")
-    return follows and text.utterance[window[0].start].isupper()
+def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
+    """Whether another name goes on from here or leads here: "Terminal 2", "San Jose", "in York St",
+    "bank of Scotland"."""
+    tokens = text.tokens
+    at = tokens.index(window[-1])
+    if at + 1 < len(tokens) and _joined(text, tokens[at], tokens[at + 1]):
+        follows = text.utterance[tokens[at + 1].start : tokens[at + 1].end]
+        capital = follows[:1].isupper() and follows not in ("I", "I'm", "I'd", "I'll")
+        named = text.utterance[window[0].start].isupper() and capital
+        if named or follows[0].isdigit() or (len(follows) == 1 and follows not in ("I", "a", "i")):
+            return True
+        if follows.lower() == "of" and "of" not in words:
+            return True
+    return window[-1].word in text.language.stop_words
 
 
 def _with_possessive(text: Text, place: Place, value: str) -> Place:
@@ -146,11 +171,30 @@ def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
     return found
 
 
+def akin(said: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether words look like a name's: one of its words, its beginning ("ATL" for Atlanta), its
+    initials with a letter more at most ("NYC" for New York), or much the same letters.
+    """
+    one, name = "".join(said), "".join(words)
+    initials = "".join(w[0] for w in words)
+    if len(initials) > 1 and one.startswith(initials) and len(one) <= len(initials) + 1:
+        return True
+    for word in (*words, name):
+        if len(word) >= _SHORTEST_CUT and word in said:
+            return True
+        shared = sum(1 for _ in takewhile(lambda p: p[0] == p[1], zip(one, word, strict=False)))
+        if shared >= _SHORTEST_CUT and 2 * shared >= len(one):
+            return True
+    return len(name) >= _SHORTEST_MISSPELT and OSA.normalized_similarity(one, name) >= 0.6
+
+
 def nearest_words(text: Text, value: str, *, most: int = 3) -> list[tuple[Place, float]]:
     """The places most like ``value`` by spelling, best first, with their similarity (0–1)."""
     words = _words(value)
     wanted = "".join(words)
-    found = []
+    found: list[tuple[Place, float]] = []
+    if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
+        return found
     for size in range(1, len(words) + 2):
         for window in _windows(text, size):
             said = "".join(t.word for t in window)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 from text_to_num import find_numbers
 
@@ -59,11 +60,21 @@ _UNITS = {
     "fortnight": 1_209_600,
 }
 _DIGITS = re.compile(
-    r"(?<![\w.,:])(?P<symbol>[$€£¥₹]\s?)?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)"
-    r"(?P<suffix>st|nd|rd|th|k|m|bn)?(?![^\W_])",
+    r"(?P<symbol>[$€£¥₹]\s?)?(?P<digits>\d+(?:[.,]\d+)*)(?P<suffix>st|nd|rd|th|k|m|bn)?(?![^\W_])",
     re.IGNORECASE,
 )
+# What may stand right before and after the digits of a number: nothing that makes it a part of a
+# range, a fraction, a telephone number or a name.
+_OPENS = "([{\"'“‘«„¿¡,;:!?)#"
+_MINUS = "-−"
+_JOINS = "-–/'’.,:"
+_COMMA_DECIMAL = frozenset(
+    ("da", "de", "el", "es", "fi", "fr", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "ca")
+)
+_AND_A_HALF = re.compile(r"\s+and\s+(?:a|one)\s+half\b", re.IGNORECASE)
+_FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)\b", re.IGNORECASE)
+_NEGATIVE = re.compile(r"\b(?:minus|negative)\s$", re.IGNORECASE)
+_PLURAL = frozenset(("tens", "dozens", "hundreds", "thousands", "millions", "billions", "ones"))
 _SCALE = re.compile(r"\s(hundred|thousand|million|billion|dozen)\b", re.IGNORECASE)
 _UNIT = re.compile(
     r"\s?([$€£¥₹円%])|[\s-]("
@@ -73,11 +84,15 @@ _UNIT = re.compile(
 )
 # What text2num leaves alone. The article alone is no number: see ``candidates``.
 _ENGLISH = re.compile(
-    r"\b(?P<two>a (?:couple|pair) of|a (?:couple|pair))\b|\b(?P<six>half a dozen)\b"
-    r"|\b(?P<twelve>a dozen)\b|\b(?P<one>once)\b|\b(?P<twice>twice)\b",
+    r"\b(?:(?P<two>a (?:couple|pair)(?: of)?)|(?P<six>half a dozen)|(?P<twelve>a dozen)"
+    r"|(?P<twice>twice)|(?P<hundred>half a hundred)|(?P<thousand>half a thousand)"
+    r"|(?P<million>half a million))\b",
     re.IGNORECASE,
 )
-_ENGLISH_VALUES = {"two": 2, "six": 6, "twelve": 12, "one": 1, "twice": 2}
+_ENGLISH_VALUES = {
+    "two": 2, "six": 6, "twelve": 12, "twice": 2,
+    "hundred": 50, "thousand": 500, "million": 500_000,
+}  # fmt: skip
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 _ISO = re.compile(
     r"P(?:(?P<w>\d+)W)?(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?"
@@ -96,7 +111,8 @@ _UNIT_WORD = re.compile(
 @dataclass(frozen=True)
 class Number:
     """A number in a text. [start, end) holds the number alone, [whole_start, whole_end) its
-    currency or percent sign too. ``unit`` names that unit, or is None.
+    currency or percent sign too. ``unit`` names that unit, or is None. ``weak``: the word "one",
+    that may be no count ("the blue one").
     """
 
     start: int
@@ -106,6 +122,7 @@ class Number:
     whole_end: int
     unit: str | None = None
     ordinal: bool = False
+    weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,8 +155,12 @@ class _Word:
 
 
 def find_quantities(text: str, language: Language) -> list[Number]:
-    """All numbers of ``text``, left to right, without overlap; with their currency beside them."""
-    found = [*_digits(text), *_words(text, language)]
+    """All numbers of ``text``, left to right, without overlap; with their currency beside them.
+
+    A number that is part of something else (3-4, 24/7, 1 000, "two thirds") is left out: it stands
+    for no value by itself.
+    """
+    found = [*_digits(text, language), *_words(text, language)]
     if language.code == "en":
         found += [
             _plain(m.start(), m.end(), _ENGLISH_VALUES[m.lastgroup or ""])
@@ -149,31 +170,72 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     kept: list[Number] = []
     for number in found:
         if not kept or number.start >= kept[-1].end:
-            kept.append(_with_unit(text, number))
-    return kept
+            kept.append(number)
+    whole = (_with_half(text, _with_unit(text, n)) for n in _not_side_by_side(text, kept))
+    return [n for n in whole if n is not None]
 
 
-def _plain(start: int, end: int, value: float, *, ordinal: bool = False) -> Number:
-    return Number(start, end, value, start, end, ordinal=ordinal)
+def _plain(
+    start: int, end: int, value: float, *, ordinal: bool = False, weak: bool = False
+) -> Number:
+    return Number(start, end, value, start, end, ordinal=ordinal, weak=weak)
 
 
-def _digits(text: str) -> Iterator[Number]:
+def _digits(text: str, language: Language) -> Iterator[Number]:
     for match in _DIGITS.finditer(text):
-        digits, suffix = match["digits"], (match["suffix"] or "").lower()
-        decimal = re.fullmatch(r"\d+,\d{1,2}", digits)
-        value = float(digits.replace(",", "." if decimal else ""))
-        end = match.end()
+        value = _value(match["digits"], language)
+        if value is None or not _stands_alone(text, match):
+            continue
+        suffix = (match["suffix"] or "").lower()
+        start, end = match.start("digits"), match.end()
         if suffix in ("st", "nd", "rd", "th"):
-            yield _plain(match.start("digits"), end, value, ordinal=True)
+            yield _plain(start, end, value, ordinal=True)
             continue
         value *= _SCALES.get(suffix, 1)
         scale = _SCALE.match(text, end)
         if scale and not suffix:
             value *= _SCALES[scale[1].lower()]
             end = scale.end()
+        first = match.start()
+        if first and text[first - 1] in _MINUS:
+            value, first, start = -value, first - 1, first - 1
+        elif minus := _NEGATIVE.search(text, 0, first):
+            value, first, start = -value, minus.start(), minus.start()
         symbol = match["symbol"]
-        unit = _CURRENCIES[symbol.strip()] if symbol else None
-        yield Number(match.start("digits"), end, value, match.start(), end, unit)
+        yield Number(start, end, value, first, end, _CURRENCIES[symbol.strip()] if symbol else None)
+
+
+def _value(digits: str, language: Language) -> float | None:
+    """The value of digits with their separators, as the language sets them; None if unclear."""
+    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+        return None  # 007 is a name
+    decimal, thousands = (",", ".") if language.code in _COMMA_DECIMAL else (".", ",")
+    if re.fullmatch(
+        rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?", digits
+    ):
+        return float(digits.replace(thousands, "").replace(decimal, "."))
+    if re.fullmatch(rf"\d+(?:{re.escape(decimal)}\d+)?", digits):
+        return float(digits.replace(decimal, "."))
+    if re.fullmatch(rf"\d+{re.escape(thousands)}\d\d?", digits):  # 48,60 in English
+        return float(digits.replace(thousands, "."))
+    return None
+
+
+def _stands_alone(text: str, match: re.Match[str]) -> bool:
+    start, end = match.span()
+    if start and text[start - 1] in _MINUS:
+        start -= 1
+        if start and not text[start - 1].isspace():
+            return False
+    before = text[start - 1] if start else " "
+    if before.isascii() and not before.isspace() and before not in _OPENS:
+        return False
+    if before in ",;:!?)" and start > 1 and text[start - 2].isdigit():
+        return False
+    after, beyond = text[end : end + 1], text[end + 1 : end + 2]
+    if after == "/" or after == "+" or (after and after in _JOINS and beyond.isdigit()):
+        return False
+    return not ((after.isspace() and beyond.isdigit()) or re.search(r"\d\s$", text[:start][-2:]))
 
 
 def _words(text: str, language: Language) -> Iterator[Number]:
@@ -182,28 +244,49 @@ def _words(text: str, language: Language) -> Iterator[Number]:
     words = [_Word(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text)]
     for found in find_numbers(words, language.numbers, 0.0):
         first, last = words[found.start], words[found.end - 1]
-        if any(w.text().isdigit() for w in words[found.start : found.end]):
+        said = [w.text().lower() for w in words[found.start : found.end]]
+        ahead = words[found.start - 1] if found.start else None
+        if any(w.isdigit() for w in said) or (ahead is not None and ahead.text().isdigit()):
             continue
-        start = first.start
-        if found.start and words[found.start - 1].text().lower() in ("a", "an"):
-            before = words[found.start - 1]
-            if language.code == "en" and first.text().lower() in _SCALES:
-                start = before.start
-        if found.start and words[found.start - 1].text().isdigit() and first.text() in _SCALES:
+        if _PLURAL & set(said):
             continue
-        end = last.end
-        value = float(found.value)
-        dozen = text[end : end + 6].lower() == " dozen"
-        if dozen:
+        start, end, value = first.start, last.end, float(found.value)
+        if ahead is not None and ahead.text().lower() in ("a", "an") and said[0] in _SCALES:
+            start = ahead.start
+        if text[end : end + 6].lower() == " dozen":
             value, end = value * 12, end + 6
-        yield _plain(start, end, value, ordinal=found.is_ordinal)
+        if minus := _NEGATIVE.search(text, 0, start):
+            value, start = -value, minus.start()
+        yield _plain(start, end, value, ordinal=found.is_ordinal, weak=value == 1)
+
+
+def _not_side_by_side(text: str, numbers: Sequence[Number]) -> list[Number]:
+    """Without those that follow one another at once: "one fifty", "four 4"."""
+    apart = [True] * len(numbers)
+    for i, (left, right) in enumerate(pairwise(numbers)):
+        touching = text[left.end : right.start].isspace() and not (left.ordinal or right.ordinal)
+        if touching and not (left.unit or right.unit):
+            apart[i] = apart[i + 1] = False
+    return [n for n, keep in zip(numbers, apart, strict=True) if keep]
+
+
+def _with_half(text: str, number: Number) -> Number | None:
+    """With "and a half" behind it; None if it counts parts ("two thirds")."""
+    if number.ordinal:
+        return number
+    if _FRACTION.match(text, number.end):
+        return None
+    half = _AND_A_HALF.match(text, number.end)
+    if half is None:
+        return number
+    return replace(number, value=number.value + 0.5, end=half.end(), whole_end=half.end())
 
 
 def _with_unit(text: str, number: Number) -> Number:
     if number.ordinal:
         return number
     match = _UNIT.match(text, number.end)
-    if match is None:
+    if match is None or text[match.end() : match.end() + 4] == " of ":  # 5 pounds of flour
         return number
     unit = _CURRENCIES[(match[1] or match[2]).lower()]
     return replace(number, whole_end=match.end(), unit=number.unit or unit)

@@ -23,6 +23,8 @@ _SMOOTHING = 0.5
 _EVIDENCE = 4.0
 _NEGATED = 2.0
 _COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
+_NEAR = 60  # characters that two words beside a place lie in
+_LONGEST_TEXT = 150  # words; in longer ones nothing is guessed
 _PER_WORD = 0.5  # and what every word of it costs
 # Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
 # on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them).
@@ -152,6 +154,8 @@ def guess(
     place's own words stand outside slots. With each its share of the likelihood (0–1).
     """
     tokens = text.tokens
+    if len(tokens) > _LONGEST_TEXT:
+        return []
     own = set(plain_words(value))
     found: dict[Place, float] = {}
     for size in range(1, _LONGEST_GUESS + 1):
@@ -163,7 +167,8 @@ def guess(
             words = [t.word for t in window]
             if {words[0], words[-1]} & text.language.stop_words:
                 continue
-            beside = _around(text.utterance[: place[0]], text.utterance[place[1] :])
+            near = slice(max(0, place[0] - _NEAR), place[0]), slice(place[1], place[1] + _NEAR)
+            beside = _around(text.utterance[near[0]], text.utterance[near[1]])
             score = (
                 sum(_BESIDE * context.likelihood(slot, side, said) for side, said in beside)
                 - _COMMON * sum(math.log1p(context.literal[w]) for w in words if w not in own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from radu_core.alignment.candidates import Candidate
 from radu_core.alignment.names import nearest_words
 from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
 from radu_core.alignment.text import Text
@@ -11,9 +12,18 @@ from radu_core.alignment.text import Text
 __all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
 
 
-def resolved(implied: Sequence[str]) -> str:
-    """One reading, and yes/no values that aren't written."""
-    return f"One reading only; {_list(implied)} {'is' if len(implied) == 1 else 'are'} implied."
+def resolved(
+    text: Text, implied: Sequence[str], inferred: Sequence[tuple[Placement, Candidate]]
+) -> str:
+    """One reading; what stands there in other words, and what isn't written."""
+    lines = [
+        f"{text.utterance[c.start : c.end]!r} stands for {str(p.value)!r} ({c.kind})"
+        for p, c in inferred
+    ]
+    if implied:
+        slots = list(dict.fromkeys(implied))
+        lines.append(f"{_list(slots)} {'is' if len(slots) == 1 else 'are'} implied")
+    return "; ".join(["One reading only", *lines]) + "."
 
 
 def unlocated(text: Text, missing: Sequence[Placement], unsure: Sequence[Placement]) -> str:

@@ -21,6 +21,12 @@ _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpres
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
 
 
+_SENTENCE_END = re.compile(r"[.!?]\s")
+_CONTRACTION = re.compile(
+    r"(?:\b(?:i|he|she|we|they|you|it|that|there|who)['’](?:ll|d|re|ve|m)|n['’]t)\b"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word: its place and itself, squeezed (no case, accents or punctuation)."""
@@ -129,8 +135,27 @@ class Text:
         needle = squeezed(surface)
         if len(needle) < 2:
             return []
-        ends = ((s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle))
-        return self._bounded(list(ends))
+        ends = [(s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle)]
+        return [self._with_bracket(p) for p in self._bounded(ends) if self._one_phrase(p, surface)]
+
+    def _one_phrase(self, place: Place, surface: str) -> bool:
+        """Not across the end of a sentence, in a contraction ("he'll" for hell), nor with a stop
+        word split off ("the rapist" for therapist)."""
+        said = self.utterance[slice(*place)]
+        if _SENTENCE_END.search(said) and not _SENTENCE_END.search(surface):
+            return False
+        if _CONTRACTION.search(said.lower()) and not _CONTRACTION.search(surface.lower()):
+            return False
+        pieces = said.lower().split()
+        spaced = len(pieces) > len(surface.split())
+        return not (spaced and self.language.stop_words & set(pieces))
+
+    def _with_bracket(self, place: Place) -> Place:
+        """ "(555) 123" with the bracket it began with."""
+        start, end = place
+        said = self.utterance[start:end]
+        opens = ")" in said and "(" not in said and self.utterance[start - 1 : start] == "("
+        return (start - 1, end) if opens else place
 
     def _unbroken(self, found: Sequence[_Expression]) -> list[_Expression]:
         """Those that cut no word and no character in two."""

@@ -22,8 +22,8 @@ _HALF_DAY = r"(?:\s?(?P<half>[ap])(?:m\b|\.\s?m\b\.?))"
 _CLOCK = r"(?:\s?o[\"'’`]?\s?clock\b)"
 
 _DIGITAL = re.compile(
-    rf"{_BEFORE}?(?<![\d:.,/-])(?P<hour>\d{{1,2}})[:h](?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
-    rf"{_HALF_DAY}?(?:\s{_PART})?",
+    rf"{_BEFORE}?(?<![\d:.,/-])(?P<hour>\d{{1,2}})(?:[:h]|\.(?=\d\d\s?[ap]\.?m))"
+    rf"(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(
@@ -37,8 +37,20 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"\b(?P<name>noon|midday|midnight)\b", re.IGNORECASE)
-_BARE = re.compile(r"(?:\b(?:at|by|around|about|from|to|till|until|before|after|past)|@)\s$", re.I)
-_COUNTED = re.compile(r"[\s-](?:of us\b|[a-z]{3,}s\b|people|person)", re.IGNORECASE)
+_AFTER_HOUR = r"fifteen|thirty|forty[- ]?five|(?:oh|o)[- ]five|[0-5]\d"
+_IN_WORDS = re.compile(
+    rf"\b(?:at|by|around|until|till|before|after)\s(?P<whole>{_BEFORE}?(?P<hour>{_H})\s"
+    rf"(?P<minute>{_AFTER_HOUR})\b(?![:.,]\d){_HALF_DAY}?(?:\s{_PART})?)",
+    re.IGNORECASE,
+)
+_MINUTE_WORDS = {"fifteen": 15, "thirty": 30, "fortyfive": 45, "ohfive": 5, "ofive": 5}
+_BARE = re.compile(r"(?:\b(?:at|by|around|from|to|till|until|before|after)|@)\s$", re.I)
+# What may follow a bare hour: "at eight on Friday", not "at eight places".
+_ENDS = re.compile(
+    r"\s*(?:$|[,.;!?)]|(?:on|for|in|with|please|tonight|today|tomorrow|this|next|and|or|then|but|"
+    r"instead|if|thanks|thank|should|would|is|works)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,8 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
     """All times of ``text``, left to right. Digits are understood in every language."""
     found = [_digital(m) for m in _DIGITAL.finditer(text)]
     if language.code == "en":
-        found += [_spoken(m) for m in _SPOKEN.finditer(text)]
+        found += [e for m in _SPOKEN.finditer(text) if (e := _spoken(m))]
+        found += [_in_words(m) for m in _IN_WORDS.finditer(text)]
         found += [e for m in _WHOLE.finditer(text) if (e := _whole(m, text))]
         found += [
             TimeExpression(m.start(), m.end(), frozenset({0 if m["name"] == "midnight" else 720}))
@@ -74,22 +87,35 @@ def _digital(match: re.Match[str]) -> TimeExpression:
     return TimeExpression(match.start(), match.end(), _meant(hour, minute, match))
 
 
-def _spoken(match: re.Match[str]) -> TimeExpression:
-    word = match["minutes"].lower()
+def _spoken(match: re.Match[str]) -> TimeExpression | None:
+    """ "Half past 3"; of figures only what is marked as a time, as "5 to 6" may count people."""
+    word, way = match["minutes"].lower(), match["way"].lower()
     minutes = _MINUTES[word] if word in _MINUTES else int(word)
-    sign = 1 if match["way"].lower() in ("past", "after") else -1
+    said = match.group().lower()
+    marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in said
+    if not marked and word not in ("half", "quarter") and " minutes" not in said:
+        return None
+    if minutes >= 60 or (word == "half" and way not in ("past", "after")):
+        return None
+    sign = 1 if way in ("past", "after") else -1
     return TimeExpression(
         match.start(), match.end(), _meant(_hour(match["hour"]), sign * minutes, match)
     )
 
 
+def _in_words(match: re.Match[str]) -> TimeExpression:
+    word = match["minute"].lower().replace("-", "").replace(" ", "")
+    minute = _MINUTE_WORDS[word] if word in _MINUTE_WORDS else int(word)
+    return TimeExpression(*match.span("whole"), _meant(_hour(match["hour"]), minute, match))
+
+
 def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
     after_hour = text[match.end("hour") : match.end()]
-    marked = bool(match["before"] or after_hour)
-    weak = not marked
+    weak = not (match["before"] or after_hour)
     if weak and (
-        not _BARE.search(text, max(0, match.start() - 8), match.start())
-        or _COUNTED.match(text, match.end())
+        match["hour"].lower() == "one"
+        or not _BARE.search(text, max(0, match.start() - 8), match.start())
+        or not _ENDS.match(text, match.end())
     ):
         return None
     return TimeExpression(match.start(), match.end(), _meant(_hour(match["hour"]), 0, match), weak)
@@ -104,7 +130,8 @@ def _meant(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
     if hour > 24:
         return frozenset()
     first = (hour % 24) * 60 + minute
-    both = {first % _DAY} | ({(first + 720) % _DAY} if hour <= 12 else set())
+    by_half = 1 <= hour <= 12 and not match["hour"].startswith("0")  # 08:00 is in the morning
+    both = {first % _DAY} | ({(first + 720) % _DAY} if by_half else set())
     half = (match["half"] or "").lower()
     part = (match["before"] or match["part"] or match["at"] or "").lower()
     if half == "a" or (part == "morning" and not half):

@@ -176,6 +176,9 @@ def resolve(
               list(funnel.outcomes.items())),
         table("Resolved by", ["how", "exemplars"], list(funnel.resolved_by.items())),
     ]  # fmt: skip
+    if funnel.inferred:
+        other = ", ".join(f"{kind} {count}" for kind, count in funnel.inferred.items())
+        lines.append(f"In other words than the value's (the reason says which): {other}.")
     if funnel.costs:
         rows = [
             (c.reason, c.exemplars, ", ".join(c.functions) or "-", ", ".join(c.slots) or "-")

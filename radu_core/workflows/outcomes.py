@@ -51,14 +51,16 @@ class Cost:
 class ResolveReport:
     """The alignment funnel of a module: outcomes, why, and what it costs.
 
-    ``thin_functions`` have under 10 resolved training exemplars, ``empty_slots`` (as
-    ``function.slot``) never get one.
+    ``inferred`` counts what was resolved in other words than the value's, by kind of place (alias,
+    partial, …; the reason names them). ``thin_functions`` have under 10 resolved training
+    exemplars, ``empty_slots`` (as ``function.slot``) never get one.
     """
 
     module: str
     total: int
     outcomes: Mapping[str, int]
     resolved_by: Mapping[str, int]
+    inferred: Mapping[str, int]
     reasons: Mapping[str, int]
     costs: tuple[Cost, ...]
     thin_functions: Mapping[str, int]
@@ -201,6 +203,8 @@ def _reading_json(reading: Reading) -> dict[str, Any]:
 def _details(result: Alignment) -> dict[str, Any]:
     """What the Annotate page shows of each value, so that it needs to compute nothing."""
     details: dict[str, Any] = {"implied": list(result.implied)} if result.implied else {}
+    if result.inferred:
+        details["inferred"] = list(result.inferred)
     if not _is_asked(result):
         return details
     details["kind"] = result.kind
@@ -235,6 +239,7 @@ class _Funnel:
         self._schema = schema
         self._outcomes: Counter[str] = Counter()
         self._resolved_by: Counter[str] = Counter()
+        self._inferred: Counter[str] = Counter()
         self._train: Counter[str | None] = Counter()
         self._filled: set[tuple[str | None, str]] = set()
         self._classes: dict[str, _Class] = {}
@@ -247,6 +252,7 @@ class _Funnel:
             trains = exemplar.split == "train" and exemplar.mode == "normal"
             if exemplar.outcome == "resolved":
                 self._resolved_by[str(exemplar.resolved_by)] += 1
+                self._inferred.update(item.details.get("inferred", ()))
                 self._train[exemplar.function] += trains
                 self._filled |= {(exemplar.function, slot) for slot in exemplar.arguments}
                 continue
@@ -271,6 +277,7 @@ class _Funnel:
             total=sum(self._outcomes.values()),
             outcomes=dict(sorted(self._outcomes.items())),
             resolved_by=dict(sorted(self._resolved_by.items())),
+            inferred=dict(sorted(self._inferred.items())),
             reasons={kind: lost.exemplars for kind, lost in ordered},
             costs=tuple(
                 Cost(
