@@ -149,7 +149,10 @@ def _best_run(
     tokens: Sequence[Token], own: Words, precise: dict[str, int], stop: frozenset[str]
 ) -> list[Token]:
     """The run of telling words that was seen most: words that are precise or the name's own, and
-    stop words between two of them ("pizza and pasta")."""
+    stop words between two of them ("pizza and pasta"). Words akin to the name need no others."""
+    like = {t.word for t in tokens if t.word in own or akin((t.word,), own)}
+    if like & set(precise):
+        precise, stop = {w: precise.get(w, 0) for w in like}, frozenset()
     runs: list[list[Token]] = [[]]
     for token in tokens:
         if token.word in precise or token.word in own or (token.word in stop and runs[-1]):

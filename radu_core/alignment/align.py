@@ -223,7 +223,7 @@ class Aligner:
         if not found.readings and found.complete and len(present) > 1:
             present = [self._with_others(text, p, function) for p in present]
             found = enumerate_readings(utterance, present)
-        readings = found.readings
+        readings = tuple(r for r in found.readings if r.spans or not missing)
         implied = tuple(dict.fromkeys(p.slot for p in absent if _is_boolean(p.value)))
         if len(readings) == 1 and found.complete and not missing:
             only = readings[0]

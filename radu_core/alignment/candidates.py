@@ -15,7 +15,7 @@ from radu_core.alignment.quantities import Number, currency, time_unit
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
 
-__all__ = ["INFERRED", "SURE", "Aliases", "Candidate", "CandidateKind", "Finder", "Found"]
+__all__ = ["INFERRED", "SURE", "Aliases", "Candidate", "CandidateKind", "Finder", "Found", "labels"]
 
 CandidateKind = Literal[
     "exact", "folded", "expression", "number", "date", "time", "duration", "boolean",
@@ -203,7 +203,7 @@ class Finder:
 
     def _otherwise(self, text: Text, surface: str, slot: Slot | None) -> Found:
         known = self._alias(text, surface)
-        rivals = _labels(slot, self.schema)
+        rivals = labels(slot, self.schema)
         found = (
             known
             or [
@@ -441,7 +441,7 @@ def _expressions(utterance: str, surface: str, slot: Slot, schema: Schema) -> li
     return [(m.start, m.end) for m in recognize(recognizer, utterance) if m.value == surface]
 
 
-def _labels(slot: Slot | None, schema: Schema) -> frozenset[str]:
+def labels(slot: Slot | None, schema: Schema) -> frozenset[str]:
     """What the slot can hold otherwise, squeezed."""
     if slot is None:
         return frozenset()

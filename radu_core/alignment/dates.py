@@ -393,8 +393,8 @@ def _by_library(text: str, code: str) -> list[DateExpression]:
     found, at = [], 0
     for surface, moment in hits:
         start = text.find(surface, at)
-        if start < 0:
-            continue
+        if start < 0 or not re.search(r"[^\W\d_]{3}|\d\D+\d+\D+\d", surface):
+            continue  # "2,5" is no date
         at = end = start + len(surface)
         rest = surface
         while " " in rest:  # it takes prepositions along

@@ -48,7 +48,7 @@ def ambiguous(
 ) -> str:
     """Which values occur how often, and for which slots."""
     lines = []
-    for value in dict.fromkeys(str(p.value) for p in present):
+    for value in dict.fromkeys(str(p.value) for p in present if p not in unsure):
         same = [p for p in present if str(p.value) == value]
         places = len({(c.start, c.end) for p in same for c in p.candidates})
         slots = list(dict.fromkeys(p.slot for p in same))

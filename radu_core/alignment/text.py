@@ -21,6 +21,7 @@ _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpres
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
 
 
+_ENDING = re.compile(r"(?<=.)['’](?:s|ll|d|re|ve|m)$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?]\s")
 _CONTRACTION = re.compile(
     r"(?:\b(?:i|he|she|we|they|you|it|that|there|who)['’](?:ll|d|re|ve|m)|n['’]t)\b"
@@ -184,5 +185,6 @@ def plain_words(text: str) -> tuple[str, ...]:
 
 
 def _possessive(word: str) -> int:
-    """The length of a possessive 's at the end of ``word``."""
-    return 2 if len(word) > 2 and word[-2:].lower() in ("'s", "’s") else 0
+    """The length of a possessive 's (or another contraction: he'll) at the end of ``word``."""
+    ending = _ENDING.search(word)
+    return len(word) - ending.start() if ending else 0

@@ -134,7 +134,13 @@ def test_contradictions_are_invalid_with_the_reason(
         ("two tickets", [("passengers", 0, 3, 3)],
          "The span of passengers=3 stands on 'two', which is 2."),
         ("to Cafe\u0301", [("origin", 3, 7, "Cafe")],
-         "The span of origin ('Cafe') cuts a character in two."),
+         "The span of origin='Cafe' stands on 'Cafe', which cuts a character in two."),
+        ("Oslo or Rome", [("origin", 0, 4, "Rome")],
+         "The span of origin='Rome' stands on 'Oslo', while 'Rome' itself stands at character 8."),
+        ("not refundable", [("refundable", 0, 14, True)],
+         "The span of refundable=True stands on 'not refundable', which says False."),
+        ("a  b", [("origin", 1, 2, "Rome")],
+         "The span of origin='Rome' stands on ' ', which is empty."),
     ],
 )  # fmt: skip
 def test_given_spans_that_stand_on_something_else_are_invalid(
@@ -267,64 +273,55 @@ def filled(template: str, text: str, spans: tuple[Span, ...]) -> str:
     return "".join(p if isinstance(p, str) else next(said) for p in parts)
 
 
-PIECES = [
-    "he",
-    "When",
-    "aa",
-    "aaa",
-    "ab",
-    "東",
-    "東京",
-    "e\u0301",
-    "e",
-    "7",
-    "7:30",
-    "17",
-    "👩",
-    "👩🏽",
-]
+# Pieces whose limits nobody has to compute: a value occurs where a piece is it, and nowhere else.
+PIECES = ["he", "When", "the", "aa", "aaa", "ab", "o\u0302", "7", "7:30", "17", "C", "C++",
+          "👩", "👩🏽", "👩\u200d🚀", "🇪🇺", "🇩🇪🇺🇸", "naïve", "It's"]  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_occurrence_truth(seed: int) -> None:
-    """A value is found where a scan of the text by hand finds it: 1,000 cases a seed."""
+    """A value is found exactly where it was put: 1,000 cases a seed."""
     source = random.Random(seed)
     schema = parse_schema(
         {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "x"}]}]}
     )
     for _ in range(1_000):
-        joined = source.choice(["", " ", " ", "-"])
-        text = joined.join(source.choice(PIECES) for _ in range(source.randint(1, 6)))
-        value = source.choice(["he", "aa", "ab", "東", "e\u0301", "e", "👩", "👩🏽"])
-        expected = [
-            start
-            for start in range(len(text) - len(value) + 1)
-            if unicodedata.normalize("NFD", text[start : start + len(value)].casefold())
-            == unicodedata.normalize("NFD", value.casefold())
-            and is_boundary(text, start)
-            and is_boundary(text, start + len(value))
-        ]
+        pieces = [source.choice(PIECES) for _ in range(source.randint(1, 6))]
+        value = source.choice([p for p in PIECES if p not in ("7", "17", "7:30")])
+        starts = [sum(len(p) + 1 for p in pieces[:n]) for n in range(len(pieces))]
+        expected = {
+            (start, start + len(piece))
+            for start, piece in zip(starts, pieces, strict=True)
+            if unicodedata.normalize("NFC", piece) == value.casefold() or piece == value
+        }
+        text = " ".join(pieces)
         result = align(
             schema,
             AnnotatedExemplar(id="x", utterance=text, function="f", arguments={"x": value}),
         )
-        found = [s.start for r in result.readings for s in r.spans]
-        if expected:
-            apart = without_overlaps(expected, len(value))
-            assert set(found) >= set(apart), (text, value)
-            assert set(found) <= set(expected), (text, value)
-            for reading in result.readings:  # picking a reading stores that occurrence
-                span = reading.spans[0]
-                before = text[: span.start].replace("\\", "\\\\").replace("<", "\\<")
-                assert reading.template.startswith(f"{before}<x>")
+        found = {(s.start, s.end) for r in result.readings for s in r.spans}
+        if result.arguments[0].candidates and result.arguments[0].candidates[0].score < 0.9:
+            found = set()  # only something like it: that is asked
+        assert found == expected, (text, value)
+        assert (result.outcome == "resolved") == (len(expected) == 1)
+        for reading in result.readings:  # picking a reading stores that occurrence
+            span = reading.spans[0]
+            assert reading.template == f"{text[: span.start]}<x>{text[span.end :]}"
 
 
-def without_overlaps(starts: list[int], length: int) -> list[int]:
-    kept: list[int] = []
-    for start in starts:
-        if not kept or start >= kept[-1] + length:
-            kept.append(start)
-    return kept
+@pytest.mark.parametrize(
+    ("text", "value", "starts"),
+    [("東京東京", "東京", [0, 2]), ("在東京", "東京", [1]), ("aaa", "a", []), ("a-a", "a", [0, 2]),
+     ("a.a", "a", [0, 2]), ("Oslo,Oslo", "Oslo", [0, 5]), ("Oslofjord", "Oslo", []),
+     ("🇩🇪🇺🇸", "🇪🇺", []), ("🇩🇪🇺🇸", "🇺🇸", [2])],
+)  # fmt: skip
+def test_occurrences_without_spaces(text: str, value: str, starts: list[int]) -> None:
+    schema = parse_schema(
+        {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "x"}]}]}
+    )
+    row = AnnotatedExemplar(id="x", utterance=text, function="f", arguments={"x": value})
+    found = sorted(s.start for r in align(schema, row).readings for s in r.spans)
+    assert found == starts
 
 
 def test_folding_maps_back_to_the_original() -> None:

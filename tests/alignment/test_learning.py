@@ -35,14 +35,42 @@ FUNNY = rows(
 )
 
 
-def test_words_that_stand_for_a_missing_value_become_its_name(films: Schema) -> None:
+def test_words_that_stand_for_a_missing_value_may_be_its_name(films: Schema) -> None:
     knowledge = learn(films, FUNNY)
     assert list(knowledge.aliases) == ["comedy"]
     ((words, score),) = knowledge.aliases["comedy"]
     assert words == ("funny",)
-    assert score == pytest.approx(0.9 + (4 + 1) / (4 + 2) / 10)  # the rule of succession
+    assert score == pytest.approx(0.75 + (4 + 1) / (4 + 2) / 10)  # the rule of succession
     aligned = Aligner(films, knowledge=knowledge).align(FUNNY[0])
-    assert (aligned.outcome, aligned.template) == ("resolved", "something <genre> tonight")
+    assert (aligned.outcome, aligned.readings[0].template) == (
+        "unlocated", "something <genre> tonight",
+    )  # fmt: skip
+
+
+def test_words_akin_to_the_name_are_sure(films: Schema) -> None:
+    said = rows(
+        *[(f"a night in SFO {n}", {"city": "San Francisco"}) for n in ("now", "then", "on")]
+    )
+    aligned = Aligner(films, knowledge=learn(films, said)).align(said[0])
+    assert (aligned.outcome, aligned.template) == ("resolved", "a night in <city> now")
+    assert aligned.reason == "One reading only; 'SFO' stands for 'San Francisco' (alias)."
+
+
+def test_often_and_where_the_slot_stands_is_sure(films: Schema) -> None:
+    places = ("here", "there", "now", "soon", "today", "later", "twice", "again")
+    said = rows(
+        *[(f"watch a funny movie {p}", {"genre": "Comedy"}) for p in places],
+        *[(f"watch a {g} movie {p}", {"genre": g}) for g in ("horror", "crime") for p in places],
+    )
+    aligned = Aligner(films, knowledge=learn(films, said)).align(said[0])
+    assert (aligned.outcome, aligned.template) == ("resolved", "watch a <genre> movie here")
+
+
+def test_a_default_that_is_never_said_teaches_nothing_sure(films: Schema) -> None:
+    """Every word of the function looks like the name of such a value."""
+    said = rows(*[(f"send {n} crates today", {"city": "Berlin"}) for n in range(30)])
+    aligner = Aligner(films, knowledge=learn(films, said))
+    assert {aligner.align(row).outcome for row in said} == {"unlocated"}
 
 
 def test_a_word_that_other_values_have_too_teaches_nothing(films: Schema) -> None:
@@ -60,7 +88,7 @@ def test_a_phrase_is_taken_whole(films: Schema) -> None:
         for before, after in [("some", "now"), ("get", "here"), ("want", "today"), ("ate", "there")]
     ])  # fmt: skip
     ((words, score),) = learn(films, said).aliases["italian"]
-    assert (words, score) == (("pizza", "and", "pasta"), pytest.approx(0.9 + 5 / 6 / 10))
+    assert (words, score) == (("pizza", "and", "pasta"), pytest.approx(0.75 + 5 / 6 / 10))
 
 
 def test_what_a_person_marked_is_a_name_from_the_second_time_on(films: Schema) -> None:
