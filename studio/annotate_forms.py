@@ -112,7 +112,7 @@ def readings(here: Page, item: StoredExemplar, schema: Schema) -> None:
         if not reading["confidence"]:
             continue  # it leaves a value out
         spans = [Span.model_validate(s) for s in reading["spans"]]
-        button, text, likely = st.columns([3, 12, 1], vertical_alignment="center")
+        button, text, likely = st.columns([3, 11, 2], vertical_alignment="center")
         likely.caption(f"{reading['confidence']:.0%}")
         if button.button(
             "Accept",

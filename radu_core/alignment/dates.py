@@ -70,6 +70,7 @@ _NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
 _YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
 _PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
 
+_NEAR = 30  # characters before a date that are looked at
 _LISTED = re.compile(r"\s*(?:,|and|or|to|till|until|through|-|–)\s*(?:the\s)?", re.IGNORECASE)
 _COUNTED_FROM = re.compile(
     r"\b(?:the\s(?:day|week|month|weekend|night)\s(?:after|before|following)|(?<!for\s)(?:\w+)\s"
@@ -192,7 +193,8 @@ def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpres
 
 def _shifted(text: str, expression: DateExpression) -> bool:
     """Whether the date is only counted from: "the day after Friday", "a week from March 3"."""
-    return bool(_COUNTED_FROM.search(text, 0, expression.start))
+    near = max(0, expression.start - _NEAR)
+    return bool(_COUNTED_FROM.search(text, near, expression.start))
 
 
 def _doubted(text: str, expression: DateExpression) -> DateExpression:
@@ -200,7 +202,8 @@ def _doubted(text: str, expression: DateExpression) -> DateExpression:
     people", "Ruby Tuesday", "today's special", "Christmas present"."""
     if expression.weak:
         return expression
-    before, said = text[: expression.start], text[expression.start : expression.end]
+    before = text[max(0, expression.start - _NEAR) : expression.start]
+    said = text[expression.start : expression.end]
     doubt = text[expression.end : expression.end + 2].lower() in ("'s", "’s")
     if expression.day and expression.relative is None and not expression.year:
         ordinal = bool(re.search(r"\d(?:st|nd|rd|th)\b", said, re.I))

@@ -199,7 +199,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         first = match.start()
         if first and text[first - 1] in _MINUS:
             value, first, start = -value, first - 1, first - 1
-        elif minus := _NEGATIVE.search(text, 0, first):
+        elif minus := _NEGATIVE.search(text, max(0, first - 9), first):
             value, first, start = -value, minus.start(), minus.start()
         symbol = match["symbol"]
         yield Number(start, end, value, first, end, _CURRENCIES[symbol.strip()] if symbol else None)
@@ -255,7 +255,7 @@ def _words(text: str, language: Language) -> Iterator[Number]:
             start = ahead.start
         if text[end : end + 6].lower() == " dozen":
             value, end = value * 12, end + 6
-        if minus := _NEGATIVE.search(text, 0, start):
+        if minus := _NEGATIVE.search(text, max(0, start - 9), start):
             value, start = -value, minus.start()
         yield _plain(start, end, value, ordinal=found.is_ordinal, weak=value == 1)
 
