@@ -32,8 +32,10 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts
+from text_to_num import alpha2digit
 
 from radu_core.alignment import Aligner, Alignment, Knowledge, learn, ranking
+from radu_core.alignment.folding import squeezed
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema, as_values, parse_schema
 from radu_core.workflows.sample import sample_modules
@@ -120,6 +122,8 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.strict = 0
+        self.beyond: Counter[str] = Counter()  # spans of slots that have no gold span
+        self.literal = 0  # utterances with a span that overlaps no gold span of its slot
         self.seconds = 0.0
 
     def add(self, row: Row, spans: Sequence[Span] | None) -> None:
@@ -127,6 +131,11 @@ class Tally:
         self.counts[said] += 1
         placed = {s.slot: (s.start, s.end) for s in spans or ()}
         self.strict += spans is not None and placed == row.gold
+        beyond = [s for s in spans or () if row.gold and s.slot not in row.gold]
+        self.literal += bool(beyond) or said == "wrong"
+        for span in beyond:
+            surface = row.exemplar.utterance[span.start : span.end]
+            self.beyond["itself" if fold(surface) == fold(span.value) else "other words"] += 1
 
     def line(self, name: str) -> str:
         n = sum(self.counts.values())
@@ -171,6 +180,17 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
         f"{learning / rule.seconds:.1f} times; strictly right: rule {rule.strict / n:.2%}, "
         f"align {ours.strict / n:.2%}"
     )
+    if ours.beyond:
+        print(
+            f"  {ours.beyond.total():,} spans are of slots without a gold span and can't be judged "
+            f"({ours.beyond['itself'] / ours.beyond.total():.0%} are the value or its number "
+            f"itself); counting each as wrong: {ours.literal / n:.1%} of the utterances"
+        )
+
+
+def fold(value: object) -> str:
+    """A value as it is compared here: no case, number words as figures."""
+    return alpha2digit(squeezed(str(value)), "en")
 
 
 @dataclass(frozen=True)
