@@ -291,7 +291,6 @@ class Finder:
     def _number(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         """Cardinals outside dates and times, then ordinals, a whole length of time, an article."""
         alone = form.kind == "number"
-        clock = text.taken_by_clock if any(n.value == form.amount for n in text.quantities) else ()
         words = self._words_of(function, slot) if slot is not None else _NO_WORDS
         numbers: list[Candidate] = []
         ordinals: list[Place] = []
@@ -300,7 +299,7 @@ class Finder:
             if n.value != form.amount or (form.unit and n.unit != form.unit):
                 continue
             place = (n.start, n.end) if alone else (n.whole_start, n.whole_end)
-            if any(s < place[1] and place[0] < e for s, e in clock):
+            if self._in_clock(text, n, words):
                 in_clock.append(_candidate(place, "number"))
             elif n.ordinal:
                 ordinals.append(place)
@@ -308,7 +307,7 @@ class Finder:
                 score = _SCORES["number"] if self._counts(text, n, words) else _DOUBTFUL
                 numbers.append(Candidate(place[0], place[1], "number", score))
         if form.kind == "money" and not numbers:
-            numbers = [_candidate(p, "number") for p in text.verbatim(form.surface)]
+            numbers = [Candidate(*p, "number", _DOUBTFUL) for p in text.verbatim(form.surface)]
         if numbers:
             chosen = self._counted_by_slot(text, numbers, function, slot)
             return Found(tuple(chosen), tuple(in_clock))
@@ -317,6 +316,12 @@ class Finder:
         if ordinals:
             return _found(ordinals, "ordinal")
         return self._length_or_article(text, form, function, slot)
+
+    def _in_clock(self, text: Text, number: Number, words: _SlotWords) -> bool:
+        """Whether a number is part of a date or a time; what counts the slot's own noun isn't."""
+        if words.name & {self.language.stem(w) for w in _words_after(text, number.whole_end)}:
+            return False
+        return any(s < number.end and number.start < e for s, e in text.taken_by_clock)
 
     def _counts(self, text: Text, number: Number, words: _SlotWords) -> bool:
         """Whether a number can be the slot's: not "2 children" for adults, nor "the blue one"."""
