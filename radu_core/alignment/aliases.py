@@ -2,9 +2,10 @@
 
 Words that occur where a value is meant but not written, and almost nowhere else, may be its name.
 That alone is no proof: a value that is never said (a default) makes every word of its function look
-like its name. So they are sure only with evidence of another kind: they are akin to the name by
-their letters; or they are seen often, where other values of the slot stand written, in places that
-the words around that slot point to as well ("funny" for ``Comedy``). The rest is offered to people.
+like its name. So they are sure only with evidence of another kind. They are akin to the name by
+their letters, and an abbreviation in capitals, or written as a name where the name itself is
+written elsewhere ("Philly"). Or the name is often written too, and they stand between the same
+words as the slot's other values ("funny" for ``Comedy``). The rest is offered to people.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from radu_core.alignment.candidates import Aliases
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.language import Language
 from radu_core.alignment.names import akin
-from radu_core.alignment.ranking import ContextModel, guess
-from radu_core.alignment.text import Place, Text, Token
+from radu_core.alignment.text import Place, Text, Token, plain_words
 
 __all__ = ["Missing", "Seen", "learn_aliases"]
 
@@ -26,9 +26,9 @@ Words = tuple[str, ...]
 
 _LEAST_SEEN = 3
 _LEAST_SHARE = 0.9
-_OFTEN = 8  # cases, and other values written, from which on words needn't be akin to the name
-_AGREEING = 0.6  # of the cases whose words around the slot point to the same place
-_ASKED = 20  # cases that are looked at for that
+_WRITTEN = 3  # times that the name itself must be written elsewhere
+_OFTEN = 8  # cases, and values written, from which on words needn't be akin to the name
+_MOST = 0.6  # of the cases must agree
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Missing:
 
 @dataclass(frozen=True)
 class Seen:
-    """One exemplar of the first pass. ``places`` are those of values that were found; ``names`` all
+    """One exemplar of the first pass. ``places`` are those of values that were found, ``placed``
+    with their slot those that are certain; ``names`` all
     (slot, text value); ``marked`` what a person's span gives for a name in other words.
     """
 
@@ -50,6 +51,7 @@ class Seen:
     function: str | None
     template: str | None
     places: tuple[Place, ...]
+    placed: tuple[tuple[str, Place], ...]
     missing: tuple[Missing, ...]
     names: tuple[tuple[str, str], ...]
     marked: tuple[tuple[str, Words], ...]
@@ -72,11 +74,11 @@ class _Case:
     place: Place
 
 
-def learn_aliases(seen: Sequence[Seen], context: ContextModel, language: Language) -> Aliases:
+def learn_aliases(seen: Sequence[Seen], language: Language) -> Aliases:
     """Per name the words that stand for it, longest first, each with a score: what people marked,
     and what was seen often enough where the name is missing.
     """
-    found = _induced(seen, context, language) if any(one.missing for one in seen) else {}
+    found = _induced(seen, language) if any(one.missing for one in seen) else {}
     for name, words, score in _taught(seen, language.stop_words):
         found.setdefault(name, {})[words] = score
     return {
@@ -96,9 +98,7 @@ def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, W
             yield name, words, 0.95 if count > 1 else 0.85
 
 
-def _induced(
-    seen: Sequence[Seen], context: ContextModel, language: Language
-) -> dict[str, dict[Words, float]]:
+def _induced(seen: Sequence[Seen], language: Language) -> dict[str, dict[Words, float]]:
     """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
@@ -116,12 +116,15 @@ def _induced(
     cases: dict[str, dict[Words, list[_Case]]] = defaultdict(lambda: defaultdict(list))
     for one, tokens in zip(seen, left, strict=True):
         for missing in one.missing:
-            run = _best_run(tokens, missing.words, precise[missing.name], language.stop_words)
+            run = _best_run(
+                one.utterance, tokens, missing.words, precise[missing.name], language.stop_words
+            )
             if run:
                 place = (run[0].start, run[-1].end)
                 said = tuple(t.word for t in run)
                 cases[missing.name][said].append(_Case(one, missing, place))
-    others = _others(seen)
+    written = _written(seen)
+    frames = _frames(seen)
     found: dict[str, dict[Words, float]] = {}
     for name, runs in cases.items():
         for said, own in runs.items():
@@ -129,7 +132,11 @@ def _induced(
                 continue
             rarest = min((w for w in said if w in precise[name]), key=lambda w: anywhere[w])
             share = (precise[name][rarest] + 1) / (anywhere[rarest] + 2)
-            sure = akin(said, own[0].missing.words) or _points_there(own, others, context, language)
+            values = written[own[0].one.function, own[0].missing.slot]
+            like = akin(said, own[0].missing.words)
+            sure = (like and _as_names(own, capitals=values[name] < _WRITTEN)) or _in_frames(
+                own, values, frames
+            )
             found.setdefault(name, {})[said] = (0.9 if sure else 0.75) + share / 10
     return found
 
@@ -146,7 +153,7 @@ def _precise(counts: Counter[str], anywhere: Counter[str], stop: frozenset[str])
 
 
 def _best_run(
-    tokens: Sequence[Token], own: Words, precise: dict[str, int], stop: frozenset[str]
+    text: str, tokens: Sequence[Token], own: Words, precise: dict[str, int], stop: frozenset[str]
 ) -> list[Token]:
     """The run of telling words that was seen most: words that are precise or the name's own, and
     stop words between two of them ("pizza and pasta"). Words akin to the name need no others."""
@@ -155,6 +162,9 @@ def _best_run(
         precise, stop = {w: precise.get(w, 0) for w in like}, frozenset()
     runs: list[list[Token]] = [[]]
     for token in tokens:
+        last = runs[-1][-1] if runs[-1] else None
+        if last and any(c.isalnum() for c in text[last.end : token.start]):
+            runs.append([])  # a placed value lies between
         if token.word in precise or token.word in own or (token.word in stop and runs[-1]):
             runs[-1].append(token)
         else:
@@ -169,7 +179,7 @@ def _best_run(
     return best[1]
 
 
-def _others(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
+def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
     found: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
     for one in seen:
@@ -181,22 +191,45 @@ def _others(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     return found
 
 
-def _points_there(
-    cases: Sequence[_Case],
-    others: dict[tuple[str | None, str], Counter[str]],
-    context: ContextModel,
-    language: Language,
+def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
+    """Whether most cases are written as a name: with a capital that begins no sentence, or, with
+    ``capitals``, all in capitals."""
+    named = 0
+    for case in cases:
+        start, end = case.place
+        said, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
+        begun = bool(before) and before[-1] not in ".!?"
+        abbreviated = len(said) > 1 and said.isupper() and not case.one.utterance.isupper()
+        named += abbreviated or (said[0].isupper() and begun and not capitals)
+    return named >= _MOST * len(cases)
+
+
+def _in_frames(
+    cases: Sequence[_Case], values: Counter[str], frames: dict[str, Counter[tuple[str, ...]]]
 ) -> bool:
-    """Whether there are many cases beside other values that are written, and the words around the
-    slot point to the same places."""
-    first = cases[0]
-    written = others[first.one.function, first.missing.slot]
-    if len(cases) < _OFTEN or written.total() - written[first.missing.name] < _OFTEN:
+    """Whether there are many cases, the name itself is said often too, and most cases stand between
+    the same words as values that are written."""
+    missing = cases[0].missing
+    own = values[missing.name]
+    if len(cases) < _OFTEN or own < max(_OFTEN, len(cases) / 3) or values.total() - own < _OFTEN:
         return False
-    looked = cases[:_ASKED]
-    agreeing = 0
-    for case in looked:
-        text = Text(case.one.utterance, language)
-        best = guess(context, text, case.missing.slot, "", case.one.places, most=1)
-        agreeing += any(s < case.place[1] and case.place[0] < e for (s, e), _ in best)
-    return agreeing >= _AGREEING * len(looked)
+    known = frames[missing.slot]
+    return sum(_frame(c.one.utterance, c.place) in known for c in cases) >= _MOST * len(cases)
+
+
+def _frames(seen: Sequence[Seen]) -> dict[str, Counter[tuple[str, ...]]]:
+    """slot → the frames that its written values stand in."""
+    found: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for one in seen:
+        for slot, place in one.placed:
+            found[slot][_frame(one.utterance, place)] += 1
+    return found
+
+
+def _frame(text: str, place: Place) -> tuple[str, ...]:
+    """The word before and the word after a place, and which side ends there."""
+    before, after = (
+        plain_words(text[max(0, place[0] - 40) : place[0]]),
+        plain_words(text[place[1] : place[1] + 40]),
+    )
+    return (before[-1] if before else "^", after[0] if after else "$")

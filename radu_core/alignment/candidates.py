@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -43,7 +44,7 @@ _SCORES: dict[CandidateKind, float] = {
     "alias": 0.9,
     "initials": 0.85,
     "partial": 0.9,
-    "misspelt": 0.9,
+    "misspelt": 0.85,
     "ordinal": 0.6,
     "article": 0.5,
 }
@@ -59,6 +60,25 @@ _HELPING = (
     "option offers offer do does should can"
 )
 _HELPERS = frozenset(_HELPING.split())
+# Nouns whose number is no count of anything else ("2-star"), and those that a number follows as a
+# name ("gate 4"); the slot's own nouns are exempt.
+_MEASURES = (
+    "star stars course courses bedroom bedrooms bed beds bag bags hour hours minute minutes second "
+    "seconds day days night nights week weeks month months year years km miles kg door doors "
+    "seater question questions thing things dog dogs cat cats floor floors percent"
+)
+_MEASURED = frozenset(_MEASURES.split())
+_LABELS = (
+    "seat row gate pier flight chapter verse room floor version table platform line route page "
+    "step season episode part level number no apartment suite unit track terminal highway exit "
+    "bus train iphone zone card bay dock"
+)
+_LABELLED = frozenset(_LABELS.split())
+_PERSONS = "people person persons adults adult guests guest passengers passenger friends pax"
+_PEOPLE = frozenset(_PERSONS.split())
+_PEOPLE_STEMS = frozenset(("peopl", "person", "adult", "guest", "passeng", "travel", "parti"))
+_IN_BEFORE = re.compile(r"\b(?:in|within|after|last|next)\s$", re.IGNORECASE)
+_AGO_AFTER = re.compile(r"\s(?:ago|later|earlier|before|after|from|notice|in advance)\b", re.I)
 
 Aliases = dict[str, tuple[tuple[tuple[str, ...], float], ...]]
 
@@ -304,10 +324,13 @@ class Finder:
             elif n.ordinal:
                 ordinals.append(place)
             else:
-                score = _SCORES["number"] if self._counts(text, n, words) else _DOUBTFUL
+                score = (
+                    _SCORES["number"] if self._counts(text, n, words, alone=alone) else _DOUBTFUL
+                )
                 numbers.append(Candidate(place[0], place[1], "number", score))
         if form.kind == "money" and not numbers:
             numbers = [Candidate(*p, "number", _DOUBTFUL) for p in text.verbatim(form.surface)]
+        numbers = [n for n in numbers if n.score >= SURE] or numbers
         if numbers:
             chosen = self._counted_by_slot(text, numbers, function, slot)
             return Found(tuple(chosen), tuple(in_clock))
@@ -323,13 +346,22 @@ class Finder:
             return False
         return any(s < number.end and number.start < e for s, e in text.taken_by_clock)
 
-    def _counts(self, text: Text, number: Number, words: _SlotWords) -> bool:
+    def _counts(self, text: Text, number: Number, words: _SlotWords, *, alone: bool) -> bool:
         """Whether a number can be the slot's: not "2 children" for adults, nor "the blue one"."""
-        noun = {self.language.stem(w) for w in _words_after(text, number.whole_end)}
+        after = _words_after(text, number.whole_end)
+        noun = {self.language.stem(w) for w in after}
         own = words.name | words.description
+        if noun & own or (after and after[0] in _PEOPLE and own & _PEOPLE_STEMS):
+            return True
         if number.weak:
-            return bool(noun & (own | {"person", "peopl"}))
-        return not (noun & words.others and not noun & own)
+            return bool(noun & {"person", "peopl"})
+        if noun & words.others or (after and (after[0] in _MEASURED or after[0].isdigit())):
+            return bool(after and time_unit(after[0]) and any(map(time_unit, own)))
+        before = _words_beside(text, number.start, len(text.utterance))
+        if alone and before and before[0] in _LABELLED and self.language.stem(before[0]) not in own:
+            return False
+        hour = any(t.start < number.end and number.start < t.end for t in text.times if t.at)
+        return not hour and text.utterance[number.end : number.end + 5].lower() not in (" uhr",)
 
     def _length_or_article(
         self, text: Text, form: Form, function: Function, slot: Slot | None
@@ -337,7 +369,11 @@ class Finder:
         unit = _unit_of(slot)
         if unit is not None:
             wanted = form.amount * unit
-            lengths = [(d.start, d.end) for d in text.durations if d.seconds == wanted]
+            lengths = [
+                (d.start, d.end)
+                for d in text.durations
+                if d.seconds == wanted and not _counts_from(text.utterance, d.start, d.end)
+            ]
             if form.amount != 1 and lengths:
                 return _found(lengths, "duration")
         if form.amount != 1 or self.language.code != "en":
@@ -408,10 +444,13 @@ class Finder:
 
     def _time(self, text: Text, form: Form) -> Found:
         sure = [(e.start, e.end) for e in text.times if form.amount in e.minutes and not e.weak]
-        weak = [(e.start, e.end) for e in text.times if form.amount in e.minutes and e.weak]
+        weak = [e for e in text.times if form.amount in e.minutes and e.weak]
+        hours = tuple(
+            Candidate(e.start, e.end, "hour", _SCORES["hour"] if e.at else _DOUBTFUL) for e in weak
+        )
         if sure:
-            return _found(sure, "time", others=_found(weak, "hour").best)
-        return _found(weak, "hour")
+            return _found(sure, "time", others=hours)
+        return Found(tuple(h for h in hours if h.score >= SURE) or hours)
 
     def _said_date(self, text: Text, form: Form, slot: Slot | None) -> Found:
         best = self._as_written(text, form.surface, slot)
@@ -424,6 +463,13 @@ class Finder:
 
 def _within(place: Place, other: Place) -> bool:
     return place != other and other[0] <= place[0] and place[1] <= other[1]
+
+
+def _counts_from(utterance: str, start: int, end: int) -> bool:
+    """Whether a length of time only says when: "in a week", "a week ago"."""
+    return bool(
+        _IN_BEFORE.search(utterance[max(0, start - 8) : start]) or _AGO_AFTER.match(utterance, end)
+    )
 
 
 def _candidate(place: Place, kind: CandidateKind) -> Candidate:

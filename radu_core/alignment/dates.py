@@ -74,7 +74,8 @@ _NEAR = 30  # characters before a date that are looked at
 _LISTED = re.compile(r"\s*(?:,|and|or|to|till|until|through|-|–)\s*(?:the\s)?", re.IGNORECASE)
 _COUNTED_FROM = re.compile(
     r"\b(?:the\s(?:day|week|month|weekend|night)\s(?:after|before|following)|(?<!for\s)(?:\w+)\s"
-    r"(?:days?|weeks?|months?)\s(?:after|before|from|following|prior to))\s(?:the\s)?$",
+    r"(?:minutes?|hours?|days?|weeks?|fortnights?|months?|years?)\s"
+    r"(?:after|before|from|following|prior to))\s(?:the\s)?$",
     re.IGNORECASE,
 )
 # What may stand around a day of the month: "on the 3rd for two", not "the 3rd floor".
@@ -92,6 +93,13 @@ _LEADS = re.compile(
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|people|guests)\s$", re.IGNORECASE)
 _NAME_BEFORE = re.compile(r"(?<=[\w,] )(?!On |This |Next |By |From |Until |And |Or )[A-Z]\w+\s$")
+
+# "The second Monday of March", "Black Friday", "a week on Friday"; "Monday week".
+_NTH = re.compile(
+    r"\b(?:first|second|third|fourth|last|black|good|ruby|fat|ash|easter|cyber|weeks?\son)\s$", re.I
+)
+_WEEK_LATER = re.compile(r"\s(?:week|fortnight)\b", re.IGNORECASE)
+_OUTSIDE = re.compile(r"\b(?:except|but not|isn['’]t|happy|thanks for|not)\s(?:on\s)?$", re.I)
 
 _Reading = Callable[[re.Match[str]], "DateExpression"]
 
@@ -216,8 +224,11 @@ def _doubted(text: str, expression: DateExpression) -> DateExpression:
             doubt = doubt or bool(said.startswith("may") and _PRONOUN.search(before))
     if expression.weekday is not None and expression.day is None:
         doubt = doubt or bool(_NAME_BEFORE.search(before) and said[0].isupper())
+        doubt = doubt or bool(_NTH.search(before) or _WEEK_LATER.match(text, expression.end))
     if said.lower() in _HOLIDAYS:
         doubt = doubt or not _FOLLOWS.match(text, expression.end)
+    if _OUTSIDE.search(before):
+        doubt = True
     if said == "Day After Tomorrow" or "yesterday" in said.lower():
         doubt = True
     return replace(expression, weak=True) if doubt else expression

@@ -37,7 +37,7 @@ def learn(
     aligner = Aligner(schema, reference=reference)
     seen = [_look(aligner, e) for e in islice(exemplars, most)]
     context = ContextModel(s.template for s in seen if s.template)
-    aliases = learn_aliases(seen, context, aligner.language)
+    aliases = learn_aliases(seen, aligner.language)
     return Knowledge(context, aliases, _generic(seen, context))
 
 
@@ -56,6 +56,7 @@ def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:
         exemplar.function,
         result.template if resolved and exemplar.function else None,
         _places(result),
+        tuple((s.slot, (s.start, s.end)) for s in result.spans or ()),
         tuple(missing),
         tuple(
             (slot, v)

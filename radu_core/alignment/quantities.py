@@ -71,6 +71,7 @@ _JOINS = "-–/'’.,:"
 _COMMA_DECIMAL = frozenset(
     ("da", "de", "el", "es", "fi", "fr", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "ca")
 )
+_GROUP_BEFORE = re.compile(r"(?<![\w:.,])\d{1,4}\s$")
 _AND_A_HALF = re.compile(r"\s+and\s+(?:a|one)\s+half\b", re.IGNORECASE)
 _FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)\b", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s$", re.IGNORECASE)
@@ -163,7 +164,7 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     found = [*_digits(text, language), *_words(text, language)]
     if language.code == "en":
         found += [
-            _plain(m.start(), m.end(), _ENGLISH_VALUES[m.lastgroup or ""])
+            _plain(m.start(), m.end(), _ENGLISH_VALUES[m.lastgroup or ""], weak=m[0][-1] == "e")
             for m in _ENGLISH.finditer(text)
         ]
     found.sort(key=lambda n: (n.start, -n.end))
@@ -235,7 +236,10 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
     after, beyond = text[end : end + 1], text[end + 1 : end + 2]
     if after == "/" or after == "+" or (after and after in _JOINS and beyond.isdigit()):
         return False
-    return not ((after.isspace() and beyond.isdigit()) or re.search(r"\d\s$", text[:start][-2:]))
+    return not (
+        (after.isspace() and beyond.isdigit())
+        or _GROUP_BEFORE.search(text[max(0, start - 8) : start])
+    )
 
 
 def _words(text: str, language: Language) -> Iterator[Number]:

@@ -47,7 +47,7 @@ _MINUTE_WORDS = {"fifteen": 15, "thirty": 30, "fortyfive": 45, "ohfive": 5, "ofi
 _BARE = re.compile(r"(?:\b(?:at|by|around|from|to|till|until|before|after)|@)\s$", re.I)
 # What may follow a bare hour: "at eight on Friday", not "at eight places".
 _ENDS = re.compile(
-    r"\s*(?:$|[,.;!?)]|(?:on|for|in|with|please|tonight|today|tomorrow|this|next|and|or|then|but|"
+    r"\s*(?:$|[,.;!?)]|(?:on|for|in|to|with|please|tonight|today|tomorrow|this|next|and|or|then|but|"
     r"instead|if|thanks|thank|should|would|is|works)\b)",
     re.IGNORECASE,
 )
@@ -55,12 +55,14 @@ _ENDS = re.compile(
 
 @dataclass(frozen=True)
 class TimeExpression:
-    """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "at 8"."""
+    """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "by 8"; with
+    ``at`` it is said to be a time ("at 8")."""
 
     start: int
     end: int
     minutes: frozenset[int]
     weak: bool = False
+    at: bool = False
 
 
 def find_times(text: str, language: Language) -> list[TimeExpression]:
@@ -118,7 +120,9 @@ def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
         or not _ENDS.match(text, match.end())
     ):
         return None
-    return TimeExpression(match.start(), match.end(), _meant(_hour(match["hour"]), 0, match), weak)
+    at = bool(re.search(r"(?:\bat\s|@\s?)$", text[: match.start()][-4:], re.IGNORECASE))
+    minutes = _meant(_hour(match["hour"]), 0, match)
+    return TimeExpression(match.start(), match.end(), minutes, weak, at)
 
 
 def _hour(word: str) -> int:

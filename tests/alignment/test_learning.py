@@ -60,10 +60,34 @@ def test_often_and_where_the_slot_stands_is_sure(films: Schema) -> None:
     places = ("here", "there", "now", "soon", "today", "later", "twice", "again")
     said = rows(
         *[(f"watch a funny movie {p}", {"genre": "Comedy"}) for p in places],
-        *[(f"watch a {g} movie {p}", {"genre": g}) for g in ("horror", "crime") for p in places],
+        *[
+            (f"watch a {g} movie {p}", {"genre": g})
+            for g in ("horror", "crime", "Comedy")
+            for p in places
+        ],
     )
     aligned = Aligner(films, knowledge=learn(films, said)).align(said[0])
     assert (aligned.outcome, aligned.template) == ("resolved", "watch a <genre> movie here")
+
+
+@pytest.mark.parametrize(
+    ("said", "value", "other"),
+    [("what's the weather in {}", "celsius", "the temperature in {} in kelvin"),
+     ("book a ride to {}", "Regular", "book a Pool to {}"),
+     ("send a message to {}", "Messenger", "write to {} on Signal"),
+     ("play music by {}", "Apple Music", "play {} on Deezer")],
+)  # fmt: skip
+def test_a_default_beside_values_that_are_said_teaches_nothing_sure(
+    films: Schema, said: str, value: str, other: str
+) -> None:
+    names = ("Ann", "Bea", "Cid", "Dora", "Emil", "Fay", "Gus", "Hal", "Ivy", "Joe", "Kim", "Lea")
+    spoken = next(w for w in ("kelvin", "Pool", "Signal", "Deezer") if w in other)
+    cases = rows(
+        *[(said.format(n), {"genre": value, "city": n}) for n in names * 2],
+        *[(other.format(n), {"genre": spoken, "city": n}) for n in names],
+    )
+    aligner = Aligner(films, knowledge=learn(films, cases))
+    assert {aligner.align(row).outcome for row in cases[:24]} == {"unlocated"}
 
 
 def test_a_default_that_is_never_said_teaches_nothing_sure(films: Schema) -> None:
