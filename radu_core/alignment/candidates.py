@@ -11,7 +11,7 @@ from typing import Literal
 from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
-from radu_core.alignment.names import by_initials, in_part, inflected, misspelt
+from radu_core.alignment.names import by_initials, in_part, inflected, misspelt, with_possessive
 from radu_core.alignment.quantities import Number, currency, time_unit
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
@@ -251,7 +251,8 @@ class Finder:
             return []
         found: list[Candidate] = []
         for words, score in known:
-            for place in _sequences(text, words):
+            for plain in _sequences(text, words):
+                place = with_possessive(text, plain, surface)
                 if all(place[1] <= c.start or place[0] >= c.end for c in found):
                     found.append(Candidate(*place, "alias", score))
         return found

@@ -11,7 +11,15 @@ from rapidfuzz.distance import OSA
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.text import Place, Text, Token, plain_words
 
-__all__ = ["akin", "by_initials", "in_part", "inflected", "misspelt", "nearest_words"]
+__all__ = [
+    "akin",
+    "by_initials",
+    "in_part",
+    "inflected",
+    "misspelt",
+    "nearest_words",
+    "with_possessive",
+]
 
 _SHORTEST_MISSPELT = 5
 _SHORTEST_CUT = 3
@@ -96,7 +104,7 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
             continue
         whole = bool(said) and (len(said) == len(telling) or (len(said) > 1 and telling[0] in said))
         sure = (whole or len(run) > 2) and _same_case(text, window, value)
-        place = _with_possessive(text, _place(window), value)
+        place = with_possessive(text, _place(window), value)
         found[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
     best = max(found.values(), default=(0.0, False))
     return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
@@ -138,7 +146,7 @@ def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
     return window[-1].word in text.language.stop_words
 
 
-def _with_possessive(text: Text, place: Place, value: str) -> Place:
+def with_possessive(text: Text, place: Place, value: str) -> Place:
     """The place with the 's behind it, where the name is written with one: "Mendoza's"."""
     longer = text.utterance[place[0] : place[1] + 2]
     if longer[-2:].lower() in ("'s", "’s") and squeezed(longer) in squeezed(value):

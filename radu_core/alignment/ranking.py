@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from radu_core.alignment.candidates import SURE
+from radu_core.alignment.names import with_possessive
 from radu_core.alignment.readings import Reading
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import SlotRef, parse_template
@@ -161,7 +162,7 @@ def guess(
     for size in range(1, _LONGEST_GUESS + 1):
         for i in range(len(tokens) - size + 1):
             window = tokens[i : i + size]
-            place = text.whole(i, i + size - 1)
+            place = with_possessive(text, text.whole(i, i + size - 1), value)
             if any(s < place[1] and place[0] < e for s, e in taken):
                 continue
             words = [t.word for t in window]
