@@ -26,7 +26,6 @@ _NEGATED = 2.0
 _COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
 _NEAR = 60  # characters that two words beside a place lie in
 _LONGEST_TEXT = 150  # words; in longer ones nothing is guessed
-_PER_WORD = 0.5  # and what every word of it costs
 # Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
 # on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them).
 _CALIBRATION: dict[RankedKind, tuple[float, float]] = {
@@ -170,11 +169,9 @@ def guess(
                 continue
             near = slice(max(0, place[0] - _NEAR), place[0]), slice(place[1], place[1] + _NEAR)
             beside = _around(text.utterance[near[0]], text.utterance[near[1]])
-            score = (
-                sum(_BESIDE * context.likelihood(slot, side, said) for side, said in beside)
-                - _COMMON * sum(math.log1p(context.literal[w]) for w in words if w not in own)
-                - _PER_WORD * sum(w not in own for w in words)
-            )
+            score = sum(
+                _BESIDE * context.likelihood(slot, side, said) for side, said in beside
+            ) - _COMMON * sum(math.log1p(context.literal[w]) for w in words if w not in own)
             found[place] = max(score, found.get(place, score))
     if not found:
         return []
