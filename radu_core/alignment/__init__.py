@@ -1,9 +1,9 @@
 """(utterance, arguments) → spans, or why not, with the candidate readings."""
 
 from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align, conflict
-from radu_core.alignment.candidates import Candidate
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.learning import SAMPLE, learn
+from radu_core.alignment.places import Candidate
 from radu_core.alignment.ranking import ContextModel
 from radu_core.alignment.readings import Placement, Reading, enumerate_readings
 

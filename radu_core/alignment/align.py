@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from radu_core.alignment import reasons
-from radu_core.alignment.candidates import INFERRED, SURE, Candidate, Finder, Found
+from radu_core.alignment.candidates import Finder
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
+from radu_core.alignment.places import INFERRED, SURE, Candidate, Found
 from radu_core.alignment.ranking import calibrated, guess, rank
 from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
 from radu_core.alignment.text import Text

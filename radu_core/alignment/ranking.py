@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from radu_core.alignment.candidates import SURE
 from radu_core.alignment.names import with_possessive
+from radu_core.alignment.places import SURE
 from radu_core.alignment.readings import Reading
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import SlotRef, parse_template

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from radu_core.alignment.candidates import Candidate, Found
+from radu_core.alignment.places import Candidate, Found
 from radu_core.exemplars import Span, escape
 from radu_core.schema import Scalar
 

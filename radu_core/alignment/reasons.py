@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radu_core.alignment.candidates import Candidate
 from radu_core.alignment.names import nearest_words
+from radu_core.alignment.places import Candidate
 from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
 from radu_core.alignment.text import Text
 
