@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from radu_core.errors import ConflictError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
@@ -25,6 +25,17 @@ from radu_core.store.records import (
     SchemaVersion,
     StoredExemplar,
     TemplateVersion,
+)
+from radu_core.store.rows import (
+    ALIGNED,
+    aligned,
+    aware,
+    columns_before,
+    columns_of,
+    exemplar_before,
+    new_row,
+    state_of,
+    stored,
 )
 from radu_core.store.tables import events, exemplars, imports, modules, templates
 
@@ -130,7 +141,7 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(events.c.id)).mappings().all()
         return [
-            SchemaVersion(number, Schema.model_validate_json(r["after"]), _aware(r["at"]), r["who"])
+            SchemaVersion(number, Schema.model_validate_json(r["after"]), aware(r["at"]), r["who"])
             for number, r in enumerate(rows, start=1)
         ]
 
@@ -157,13 +168,13 @@ class Store:
                 before = known.get(item.id)
                 if before is None:
                     counts["added"] += 1
-                    new.append(_row(module, item, text, now))
+                    new.append(new_row(module, item, text, now))
                     known[item.id] = (text, 0)
                 elif before[0] == text:
                     counts["unchanged"] += 1
                 else:
                     counts["kept" if before[1] else "changed"] += 1
-                    changes.append({**_row(module, item, text, now), "kept": before[1]})
+                    changes.append({**new_row(module, item, text, now), "kept": before[1]})
                     known[item.id] = (text, before[1])
             if new:
                 connection.execute(insert(exemplars), new)
@@ -195,7 +206,7 @@ class Store:
         with writing(self._engine) as connection:
             if exemplar.id in self._imported(connection, module):
                 raise ConflictError("That id is taken", value=exemplar.id, remedy="Use another.")
-            row = {**_row(module, exemplar, text, self._clock()), "imported": None, "decided": 1}
+            row = {**new_row(module, exemplar, text, self._clock()), "imported": None, "decided": 1}
             connection.execute(insert(exemplars), [row])
             self._event(connection, module, exemplar.id, who, "added", None, text)
         return self.exemplar(module, exemplar.id)
@@ -228,7 +239,7 @@ class Store:
             query = query.where(or_(unresolved, exemplars.c.flag.is_not(None)))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return sorted((_stored(r) for r in rows), key=lambda s: s.exemplar.id)
+        return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
         """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
@@ -244,7 +255,7 @@ class Store:
             if not rows:
                 return
             last = rows[-1]["id"]
-            yield [_stored(r) for r in rows]
+            yield [stored(r) for r in rows]
 
     def exemplar(self, module: str, id: str) -> StoredExemplar:
         """One stored exemplar; ``NotFoundError`` if there is none."""
@@ -273,14 +284,14 @@ class Store:
                     continue
                 if row["resolved_by"] in ("annotator", "suggestion"):
                     continue
-                change = _aligned(row, record, self._clock())
+                change = aligned(row, record, self._clock())
                 if change:
                     changes.append(change)
             if changes:
                 statement = (
                     update(exemplars)
                     .where(exemplars.c.module == module, exemplars.c.id == bindparam("key"))
-                    .values({c: bindparam(f"new_{c}") for c in _ALIGNED})
+                    .values({c: bindparam(f"new_{c}") for c in ALIGNED})
                 )
                 connection.execute(statement, changes)
         return len(changes)
@@ -299,7 +310,7 @@ class Store:
         ``ConflictError`` when the exemplar changed since revision ``expected_revision``: then
         nothing is stored, and the newer version is there to be looked at.
         """
-        values = {**_columns(exemplar, exemplar.model_dump_json()), "flag": None, "decided": 1}
+        values = {**columns_of(exemplar, exemplar.model_dump_json()), "flag": None, "decided": 1}
         return self._change(module, exemplar.id, values, who, kind, expected_revision)
 
     def _change(
@@ -320,7 +331,7 @@ class Store:
                 )
             changed = {**values, "revision": revision + 1, "updated": self._clock()}
             connection.execute(update(exemplars).where(where).values(**changed))
-            self._event(connection, module, id, who, kind, _state(row), values["data"])
+            self._event(connection, module, id, who, kind, state_of(row), values["data"])
         return self.exemplar(module, id)
 
     def history(self, module: str, id: str) -> list[Event]:
@@ -330,8 +341,8 @@ class Store:
             rows = connection.execute(query.order_by(events.c.id)).mappings().all()
         return [
             Event(
-                r["id"], r["exemplar"], _aware(r["at"]), r["who"], r["kind"],
-                _exemplar(r["before"]), _exemplar(r["after"]),
+                r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"],
+                exemplar_before(r["before"]), exemplar_before(r["after"]),
             )
             for r in rows
         ]  # fmt: skip
@@ -351,7 +362,7 @@ class Store:
             raise NotFoundError(
                 f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
             )
-        values = _columns_of(before)
+        values = columns_before(before)
         return self._change(module, id, values, who, "restored", expected_revision)
 
     def flag(self, module: str, flags: Mapping[str, str], *, who: str) -> int:
@@ -408,7 +419,7 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(templates.c.version)).mappings().all()
         return [
-            TemplateVersion(r["name"], r["version"], r["text"], _aware(r["at"]), r["who"])
+            TemplateVersion(r["name"], r["version"], r["text"], aware(r["at"]), r["who"])
             for r in rows
         ]
 
@@ -447,7 +458,7 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return [
             ImportRecord(
-                r["id"], r["source"], r["content_hash"], _aware(r["at"]), r["who"], r["rows"],
+                r["id"], r["source"], r["content_hash"], aware(r["at"]), r["who"], r["rows"],
                 r["accepted"], tuple(json.loads(r["rejections"])),
             )
             for r in rows
@@ -490,96 +501,3 @@ class Store:
                 after=after,
             )
         )
-
-
-_STATE = ("data", "imported", "readings", "details", "flag", "decided")
-_ALIGNED = ("data", "outcome", "resolved_by", "readings", "details", "revision", "updated")
-
-
-def _columns(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:
-    return {
-        "function": exemplar.function,
-        "split": exemplar.split,
-        "outcome": exemplar.outcome,
-        "resolved_by": exemplar.resolved_by,
-        "data": text,
-    }
-
-
-def _row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) -> dict[str, Any]:
-    return {
-        "module": module,
-        "id": exemplar.id,
-        **_columns(exemplar, text),
-        "imported": text,
-        "readings": "[]",
-        "details": None,
-        "flag": None,
-        "decided": 0,
-        "revision": 1,
-        "updated": now,
-    }
-
-
-def _aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str, Any] | None:
-    exemplar = AnnotatedExemplar.model_validate_json(row["data"])
-    changed = exemplar.model_copy(
-        update={
-            "outcome": record.outcome,
-            "resolved_by": record.resolved_by,
-            "reason": record.reason,
-            "spans": record.spans,
-            "template": record.template,
-            "implied": record.implied,
-        }
-    )
-    text = changed.model_dump_json()
-    readings = canonical_json(list(record.readings))
-    details = canonical_json(dict(record.details))
-    if (text, readings, details) == (row["data"], row["readings"], row["details"] or "{}"):
-        return None
-    return {
-        "key": record.id,
-        "new_data": text,
-        "new_outcome": record.outcome,
-        "new_resolved_by": record.resolved_by,
-        "new_readings": readings,
-        "new_details": details,
-        "new_revision": row["revision"] + 1,
-        "new_updated": now,
-    }
-
-
-def _stored(row: RowMapping) -> StoredExemplar:
-    return StoredExemplar(
-        AnnotatedExemplar.model_validate_json(row["data"]),
-        row["revision"],
-        tuple(json.loads(row["readings"])),
-        row["flag"],
-        _aware(row["updated"]),
-        json.loads(row["details"] or "{}"),
-    )
-
-
-def _state(row: RowMapping) -> str:
-    """What a decision changes of a row, so that taking it back leaves nothing of it."""
-    return canonical_json({name: row[name] for name in _STATE})
-
-
-def _columns_of(before: str) -> dict[str, Any]:
-    """The columns that were as an event's ``before`` says (see ``Store.restore``)."""
-    state = json.loads(before)
-    if "data" not in state:  # an exemplar alone
-        state = {"data": before}
-    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
-    return {**state, **_columns(exemplar, state["data"])}
-
-
-def _exemplar(text: str | None) -> AnnotatedExemplar | None:
-    if text is None:
-        return None
-    return AnnotatedExemplar.model_validate_json(_columns_of(text)["data"])
-
-
-def _aware(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

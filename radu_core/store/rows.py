@@ -1,0 +1,123 @@
+"""Rows of the tables and what they stand for: one to the other."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json
+from radu_core.store.records import AlignmentRecord, StoredExemplar
+
+__all__ = [
+    "ALIGNED",
+    "aligned",
+    "aware",
+    "columns_before",
+    "columns_of",
+    "exemplar_before",
+    "new_row",
+    "state_of",
+    "stored",
+]
+
+_STATE = ("data", "imported", "readings", "details", "flag", "decided")
+ALIGNED = ("data", "outcome", "resolved_by", "readings", "details", "revision", "updated")
+
+
+def columns_of(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:
+    """The columns that are taken out of an exemplar, and its JSON."""
+    return {
+        "function": exemplar.function,
+        "split": exemplar.split,
+        "outcome": exemplar.outcome,
+        "resolved_by": exemplar.resolved_by,
+        "data": text,
+    }
+
+
+def new_row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) -> dict[str, Any]:
+    """The row of an exemplar that is new."""
+    return {
+        "module": module,
+        "id": exemplar.id,
+        **columns_of(exemplar, text),
+        "imported": text,
+        "readings": "[]",
+        "details": None,
+        "flag": None,
+        "decided": 0,
+        "revision": 1,
+        "updated": now,
+    }
+
+
+def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str, Any] | None:
+    """The changed columns after an alignment, for an executemany; None if nothing changed."""
+    exemplar = AnnotatedExemplar.model_validate_json(row["data"])
+    changed = exemplar.model_copy(
+        update={
+            "outcome": record.outcome,
+            "resolved_by": record.resolved_by,
+            "reason": record.reason,
+            "spans": record.spans,
+            "template": record.template,
+            "implied": record.implied,
+        }
+    )
+    text = changed.model_dump_json()
+    readings = canonical_json(list(record.readings))
+    details = canonical_json(dict(record.details))
+    if (text, readings, details) == (row["data"], row["readings"], row["details"] or "{}"):
+        return None
+    return {
+        "key": record.id,
+        "new_data": text,
+        "new_outcome": record.outcome,
+        "new_resolved_by": record.resolved_by,
+        "new_readings": readings,
+        "new_details": details,
+        "new_revision": row["revision"] + 1,
+        "new_updated": now,
+    }
+
+
+def stored(row: RowMapping) -> StoredExemplar:
+    """A row as what the store gives."""
+    return StoredExemplar(
+        AnnotatedExemplar.model_validate_json(row["data"]),
+        row["revision"],
+        tuple(json.loads(row["readings"])),
+        row["flag"],
+        aware(row["updated"]),
+        json.loads(row["details"] or "{}"),
+    )
+
+
+def state_of(row: RowMapping) -> str:
+    """What a decision changes of a row, so that taking it back leaves nothing of it."""
+    return canonical_json({name: row[name] for name in _STATE})
+
+
+def columns_before(before: str) -> dict[str, Any]:
+    """The columns that were as an event's ``before`` says (see ``Store.restore``)."""
+    state = json.loads(before)
+    if "data" not in state:  # an exemplar alone
+        state = {"data": before}
+    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    return {**state, **columns_of(exemplar, state["data"])}
+
+
+def exemplar_before(text: str | None) -> AnnotatedExemplar | None:
+    """The exemplar in an event."""
+    if text is None:
+        return None
+    return AnnotatedExemplar.model_validate_json(columns_before(text)["data"])
+
+
+def aware(value: datetime) -> datetime:
+    """A time with its zone; SQLite gives it without."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
