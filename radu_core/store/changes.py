@@ -20,18 +20,23 @@ __all__ = [
     "Writing",
     "add_event",
     "change",
+    "comments_of",
     "decide",
     "expect",
     "flag",
     "history",
     "items_of",
+    "newest_event",
     "put_texts",
     "restore",
     "row_of",
+    "set_queue",
     "set_standing",
     "standing_decision",
+    "state_before_event",
 ]
 
+_NO_CHANGE = ("commented", "flagged")
 _KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
 
 
@@ -125,29 +130,41 @@ def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
         w.connection.execute(update(opinions).where(theirs).values(standing=1))
 
 
-def restore(
-    w: Writing, row: RowMapping, event_id: int, *, note: str | None = None, without: str = ""
-) -> int:
-    """Set an exemplar back to how it was before an event; the new revision.
+def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
+    """How an exemplar was before an event: all a decision changes, or the labels alone.
 
-    A decision's event holds labels, readings, flag, queue and whose opinions counted; that of an
-    import holds the labels alone, and the rest stays as it is. The opinion of ``without`` counts
-    no longer. Raises ``NotFoundError`` when the event has no state before it.
+    Raises ``NotFoundError`` when the event isn't one of the exemplar's, or changed nothing.
     """
-    where = (events.c.module == w.module) & (events.c.exemplar == row["id"])
-    query = select(events.c.before).where(where, events.c.id == event_id)
-    before = w.connection.scalar(query)
+    where = (events.c.module == w.module) & (events.c.exemplar == id)
+    before = w.connection.scalar(select(events.c.before).where(where, events.c.id == event_id))
     if before is None:
         raise NotFoundError(
-            f"Exemplar {row['id']} has no state before that event", value=event_id, remedy="Reload."
+            f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
         )
-    state = state_before(before)
+    return state_before(before)
+
+
+def restore(
+    w: Writing,
+    row: RowMapping,
+    state: Mapping[str, Any],
+    *,
+    note: str | None = None,
+    without: str = "",
+    disputed: bool = False,
+) -> int:
+    """Set an exemplar back to a state (of ``state_before_event``); the new revision.
+
+    What the state doesn't say stays as it is. The opinion of ``without`` counts no longer;
+    ``disputed`` makes a disagreement of it.
+    """
     people = [who for who in state.get("opinions", ()) if who != without]
+    disagreed = state.get("queue") == "disagreement" and not without
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    more = {name: state[name] for name in _KEPT if name in state}
     return change(
-        w, row, exemplar, {name: state[name] for name in _KEPT if name in state},
-        kind="restored", note=note, standing=people,
-        disagreement=state.get("queue") == "disagreement" and not without,
+        w, row, exemplar, more, kind="restored", note=note, standing=people,
+        disagreement=disputed or disagreed,
     )  # fmt: skip
 
 
@@ -208,6 +225,37 @@ def history(connection: Connection, module: str, id: str) -> list[Event]:
         )
         for r in rows
     ]  # fmt: skip
+
+
+def comments_of(connection: Connection, module: str, ids: Sequence[str]) -> list[Event]:
+    """The comments on these exemplars, oldest first."""
+    query = select(events).where(
+        events.c.module == module,
+        events.c.exemplar.in_(list(ids)),
+        events.c.kind == "commented",
+    )
+    rows = connection.execute(query.order_by(events.c.id)).mappings()
+    return [
+        Event(r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"], None, None, r["note"])
+        for r in rows
+    ]
+
+
+def set_queue(w: Writing, row: RowMapping, queue: str | None) -> int:
+    """Let an exemplar wait elsewhere; the new revision, since what is asked has changed."""
+    where = (exemplars.c.module == w.module) & (exemplars.c.id == row["id"])
+    values = {"queue": queue, "revision": row["revision"] + 1, "updated": w.now}
+    w.connection.execute(update(exemplars).where(where).values(**values))
+    return int(row["revision"]) + 1
+
+
+def newest_event(w: Writing, id: str) -> RowMapping | None:
+    """The newest event of an exemplar that changed it, without what was before and after."""
+    columns = (events.c.at, events.c.who, events.c.kind)
+    query = select(*columns).where(
+        events.c.module == w.module, events.c.exemplar == id, events.c.kind.not_in(_NO_CHANGE)
+    )
+    return w.connection.execute(query.order_by(events.c.id.desc()).limit(1)).mappings().first()
 
 
 def standing_decision(w: Writing, id: str) -> Row[Any] | None:

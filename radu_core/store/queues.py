@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, not_, or_, select, true
 
 from radu_core.store.changes import Writing
 from radu_core.store.derived import QUEUES, folded
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
-__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "Picked", "matches", "pick", "waiting"]
+__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "Picked", "matches", "pick", "skip", "waiting"]
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
@@ -248,6 +248,13 @@ def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     query = select(exemplars.c.id).join(skips, mine)
     query = query.where(*_matching(w, wanted), _free(w, apart, skipped=True))
     return list(w.connection.scalars(query.order_by(skips.c.at, exemplars.c.id).limit(want)))
+
+
+def skip(w: Writing, id: str) -> None:
+    """Don't offer an exemplar to this person until nothing else is left."""
+    mine = (skips.c.module == w.module) & (skips.c.exemplar == id) & (skips.c.who == w.who)
+    w.connection.execute(delete(skips).where(mine))
+    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
 
 
 def matches(w: Writing, wanted: Filter, ids: Collection[str]) -> set[str]:

@@ -348,12 +348,12 @@ class Store:
     ) -> StoredExemplar:
         """Set an exemplar back to how it was before an event, as an event of its own.
 
-        See ``changes.restore``; raises like it and like ``decide``.
+        See ``changes.restore``. Raises like ``state_before_event`` and like ``decide``.
         """
         with self.writing(module, who=who) as w:
             row = changes.row_of(w, id)
             changes.expect(row, expected_revision)
-            changes.restore(w, row, event_id)
+            changes.restore(w, row, changes.state_before_event(w, id, event_id))
         return self.exemplar(module, id)
 
     def flag(
