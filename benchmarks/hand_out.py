@@ -126,8 +126,7 @@ def main() -> None:
             "10,000 skipped, 10,000 opinions",
             measured(lambda: hand_out(store, "c1", queues.Filter())),
         )
-        with store.writing(MODULE, who="b") as w:
-            print("counts", measured(lambda: queues.waiting(w)))
+        print("counts", measured(lambda: store.waiting(MODULE)))
         print("store.counts", measured(lambda: store.counts(MODULE)))
         store.close()
 

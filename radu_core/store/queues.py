@@ -7,7 +7,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from radu_core.store.changes import Writing
 from radu_core.store.derived import QUEUES, folded
@@ -71,10 +83,10 @@ class _Combo(NamedTuple):
     slots: str
 
 
-def waiting(w: Writing, wanted: Filter = ANY) -> dict[str, int]:
+def waiting(connection: Connection, module: str, wanted: Filter = ANY) -> dict[str, int]:
     """Queue → number waiting of what the filter finds, whoever holds it; 0 where there are none."""
-    query = select(exemplars.c.queue, func.count()).where(*_where(w, wanted))
-    rows = w.connection.execute(query.group_by(exemplars.c.queue))
+    query = select(exemplars.c.queue, func.count()).where(*_where(module, wanted))
+    rows = connection.execute(query.group_by(exemplars.c.queue))
     found = {row.queue: int(row[1]) for row in rows}
     return {queue: found.get(queue, 0) for queue in QUEUES}
 
@@ -91,7 +103,7 @@ def pick(w: Writing, wanted: Filter, apart: Apart, want: int) -> Picked:
         return Picked(ids or _skipped(w, wanted, apart, want))
     if wanted.skipped:
         return Picked(_skipped(w, wanted, apart, want))
-    counts = waiting(w, wanted)
+    counts = waiting(w.connection, w.module, wanted)
     total = sum(counts.values())
     most = min(want, max(1, total // 4), max(0, max(2, total // 4) - len(apart.own)))
     ids = _first(w, wanted, apart, [q for q, count in counts.items() if count], most)
@@ -106,7 +118,7 @@ def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most
     for queue in queues:
         if worth is None or len(ids) >= most:
             break
-        here = (*_where(w, replace(wanted, queue=queue)), _free(w, apart, queue))
+        here = (*_where(w.module, replace(wanted, queue=queue)), _free(w, apart, queue))
         columns = (exemplars.c.function, exemplars.c.slots)
         rows = w.connection.execute(select(*columns).where(*here).group_by(*columns))
         for combo in worth.sorted(_Combo(*row) for row in rows):
@@ -193,9 +205,9 @@ def _equals(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool
     return column.is_(None) if value is None else column == value
 
 
-def _where(w: Writing, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """What the filter asks of the columns of ``exemplar``."""
-    yield exemplars.c.module == w.module
+    yield exemplars.c.module == module
     if wanted.queue in QUEUES:
         yield exemplars.c.queue == wanted.queue
     elif not wanted.anywhere:
@@ -215,7 +227,7 @@ def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def _matching(w: Writing, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    yield from _where(w, wanted)
+    yield from _where(w.module, wanted)
     words = list(_words(wanted))
     if words:
         found = select(texts.c.id).where(texts.c.module == w.module, *words)

@@ -17,7 +17,7 @@ from radu_core.errors import ConflictError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, disk_errors
 from radu_core.schema import Schema, check_module_id
-from radu_core.store import changes
+from radu_core.store import changes, queues
 from radu_core.store.changes import Writing
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
@@ -373,6 +373,11 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
+
+    def waiting(self, module: str) -> dict[str, int]:
+        """Queue → number of exemplars that wait in it for a person, in the order of the queues."""
+        with reading(self._engine) as connection:
+            return queues.waiting(connection, module)
 
     # Templates
 

@@ -106,7 +106,7 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
         return {
             "acks": acks,
             "items": items,
-            "counts": queues.waiting(w) if request.want else None,
+            "counts": queues.waiting(w.connection, module) if request.want else None,
             "progress": _progress(w),
             "others": _others(w, request, others),
             "token": None,

@@ -8,7 +8,6 @@ from radu_core.dataset import read_manifest
 from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
-from radu_core.workflows.annotate import waits
 from radu_core.workflows.train import datasets, runs
 from radu_core.workflows.workspace import Workspace
 
@@ -28,7 +27,7 @@ class NextStep:
 class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
-    ``waiting`` is the length of the Annotate page's queue; ``notes`` say what of the module is
+    ``waiting`` is the length of the Annotate page's queues; ``notes`` say what of the module is
     damaged.
     """
 
@@ -66,7 +65,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     counts = workspace.store.counts(module)
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
-    waiting = sum(map(waits, workspace.store.exemplars(module, unfinished=True)))
+    waiting = sum(workspace.store.waiting(module).values())
     in_index, notes = _indexed(workspace, module)
     built = datasets(workspace, module)
     in_dataset = max((d.manifest.exemplars.get("train", 0) for d in built), default=0)
