@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from radu_core.store.changes import Writing
 from radu_core.store.rows import aware
-from radu_core.store.tables import leases, opinions
+from radu_core.store.tables import exemplars, leases, opinions
 
 __all__ = ["LEASE", "Lease", "blocked", "held_by_others", "keep", "take"]
 
@@ -20,11 +20,15 @@ LEASE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Lease:
-    """An item that somebody else's tab, or another tab of one's own, has at the moment."""
+    """An item that somebody else's tab, or another tab of one's own, has at the moment; ``queue``
+    and ``function`` are those of the exemplar.
+    """
 
     exemplar: str
     who: str
     until: datetime
+    queue: str | None
+    function: str | None
 
 
 def keep(w: Writing, client: str, ids: Collection[str]) -> None:
@@ -59,11 +63,14 @@ def take(w: Writing, client: str, ids: Iterable[str]) -> None:
 
 def held_by_others(connection: Connection, module: str, client: str, now: datetime) -> list[Lease]:
     """The leases of all other tabs, the first to expire first."""
-    query = select(leases.c.exemplar, leases.c.who, leases.c.until).where(
+    same = (exemplars.c.module == leases.c.module) & (exemplars.c.id == leases.c.exemplar)
+    columns = (leases.c.exemplar, leases.c.who, leases.c.until)
+    query = select(*columns, exemplars.c.queue, exemplars.c.function)
+    query = query.select_from(leases.outerjoin(exemplars, same)).where(
         leases.c.module == module, leases.c.client != client, leases.c.until > now
     )
-    rows = connection.execute(query.order_by(leases.c.until, leases.c.exemplar))
-    return [Lease(r.exemplar, r.who, aware(r.until)) for r in rows]
+    rows = connection.execute(query.order_by(leases.c.until, leases.c.exemplar)).all()
+    return [Lease(r.exemplar, r.who, aware(r.until), r.queue, r.function) for r in rows]
 
 
 def blocked(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,9 +23,10 @@ from sqlalchemy import (
 
 from radu_core.store.changes import Writing
 from radu_core.store.derived import QUEUES, folded
+from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
-__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "Picked", "matches", "pick", "skip", "waiting"]
+__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "waiting"]
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
@@ -66,16 +67,6 @@ class Apart:
     client: str = ""
 
 
-@dataclass(frozen=True)
-class Picked:
-    """The ids to hand out, best first, and how many exemplars match, those with others included
-    (None: not counted).
-    """
-
-    ids: list[str] = field(default_factory=list)
-    waiting: int | None = None
-
-
 class _Combo(NamedTuple):
     """The exemplars of a queue with one function and set of slots: equally valuable."""
 
@@ -86,30 +77,35 @@ class _Combo(NamedTuple):
 def waiting(connection: Connection, module: str, wanted: Filter = ANY) -> dict[str, int]:
     """Queue → number waiting of what the filter finds, whoever holds it; 0 where there are none."""
     query = select(exemplars.c.queue, func.count()).where(*_where(module, wanted))
-    rows = connection.execute(query.group_by(exemplars.c.queue))
+    rows = connection.execute(query.group_by(exemplars.c.queue)).all()
     found = {row.queue: int(row[1]) for row in rows}
     return {queue: found.get(queue, 0) for queue in QUEUES}
 
 
-def pick(w: Writing, wanted: Filter, apart: Apart, want: int) -> Picked:
-    """Up to ``want`` ids to hand out to a person.
+def pick(
+    w: Writing, wanted: Filter, apart: Apart, want: int, *, counts: Mapping[str, int]
+) -> list[str]:
+    """Up to ``want`` ids to hand out to a person, best first; ``counts`` are those of ``waiting``.
 
     Queues come in their order, in each the fewest resolved training exemplars of the function or
     of its rarest slot first; ties by function, slots, id, so that one stays with what one is at. A
     search goes by id. What was skipped comes, the longest ago first, when nothing else is left.
+    Of a small queue a tab is given no more than a quarter, so that others have something to do.
     """
     if wanted.anywhere:
         ids = _found(w, wanted, apart, want)
-        return Picked(ids or _skipped(w, wanted, apart, want))
+        return ids or _skipped(w, wanted, apart, want)
     if wanted.skipped:
-        return Picked(_skipped(w, wanted, apart, want))
-    counts = waiting(w.connection, w.module, wanted)
-    total = sum(counts.values())
+        return _skipped(w, wanted, apart, want)
+    if wanted.function:
+        counts = waiting(w.connection, w.module, wanted)
+    some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
+    total = sum(counts[q] for q in some)
     most = min(want, max(1, total // 4), max(0, max(2, total // 4) - len(apart.own)))
-    ids = _first(w, wanted, apart, [q for q, count in counts.items() if count], most)
+    ids = _first(w, wanted, apart, some, most)
     if not ids and most > 0 and not apart.own:
         ids = _skipped(w, wanted, apart, most)
-    return Picked(ids, total)
+    return ids
 
 
 def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most: int) -> list[str]:
@@ -120,7 +116,7 @@ def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most
             break
         here = (*_where(w.module, replace(wanted, queue=queue)), _free(w, apart, queue))
         columns = (exemplars.c.function, exemplars.c.slots)
-        rows = w.connection.execute(select(*columns).where(*here).group_by(*columns))
+        rows = w.connection.execute(select(*columns).where(*here).group_by(*columns)).all()
         for combo in worth.sorted(_Combo(*row) for row in rows):
             ids += _of_combo(w, combo, here, most - len(ids))
             if len(ids) >= most:
@@ -151,7 +147,7 @@ class _Worth:
             exemplars.c.outcome == "resolved",
             exemplars.c.split == "train",
         )
-        for function, slots, count in w.connection.execute(query.group_by(*columns)):
+        for function, slots, count in w.connection.execute(query.group_by(*columns)).all():
             self._functions[function] += count
             for slot in _split(slots):
                 self._slots[function, slot] += count
@@ -226,12 +222,9 @@ def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield texts.c.text.like(f"%{literal}%", escape=_ESCAPE)
 
 
-def _matching(w: Writing, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    yield from _where(w.module, wanted)
-    words = list(_words(wanted))
-    if words:
-        found = select(texts.c.id).where(texts.c.module == w.module, *words)
-        yield exemplars.c.id.in_(found)
+# Outer joins, so that SQLite starts from the narrow table: it thinks little of a scan.
+_SAME_TEXT = (texts.c.module == exemplars.c.module) & (texts.c.id == exemplars.c.id)
+_SAME_SKIP = (skips.c.module == exemplars.c.module) & (skips.c.exemplar == exemplars.c.id)
 
 
 def _found(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
@@ -244,22 +237,25 @@ def _found(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
         operations.c.module == w.module,
         operations.c.exemplar.is_not(None),
     )
-    query = select(exemplars.c.id).where(
-        *_matching(w, wanted), _free(w, apart), exemplars.c.id.not_in(done)
-    )
-    return list(w.connection.scalars(query.order_by(exemplars.c.id).limit(want)))
+    words = list(_words(wanted))
+    query = select(exemplars.c.id).order_by(exemplars.c.id)
+    if words:
+        query = select(texts.c.id).select_from(texts.outerjoin(exemplars, _SAME_TEXT))
+        query = query.where(texts.c.module == w.module, *words).order_by(texts.c.id)
+    query = query.where(*_where(w.module, wanted), _free(w, apart), exemplars.c.id.not_in(done))
+    return list(w.connection.scalars(query.limit(want)))
 
 
 def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     """What this person has skipped, the longest ago first."""
-    mine = and_(
-        skips.c.module == exemplars.c.module,
-        skips.c.exemplar == exemplars.c.id,
-        skips.c.who == w.who,
-    )
-    query = select(exemplars.c.id).join(skips, mine)
-    query = query.where(*_matching(w, wanted), _free(w, apart, skipped=True))
-    return list(w.connection.scalars(query.order_by(skips.c.at, exemplars.c.id).limit(want)))
+    tables = skips.outerjoin(exemplars, _SAME_SKIP)
+    words = list(_words(wanted))
+    if words:
+        tables = tables.outerjoin(texts, _SAME_TEXT)
+    query = select(skips.c.exemplar).select_from(tables)
+    query = query.where(skips.c.module == w.module, skips.c.who == w.who, *words)
+    query = query.where(*_where(w.module, wanted), _free(w, apart, skipped=True))
+    return list(w.connection.scalars(query.order_by(skips.c.at, skips.c.exemplar).limit(want)))
 
 
 def skip(w: Writing, id: str) -> None:
@@ -269,7 +265,21 @@ def skip(w: Writing, id: str) -> None:
     w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
 
 
-def matches(w: Writing, wanted: Filter, ids: Collection[str]) -> set[str]:
-    """Which of these ids the filter finds, whoever holds them."""
-    some = exemplars.c.id.in_(sorted(ids))
-    return set(w.connection.scalars(select(exemplars.c.id).where(*_matching(w, wanted), some)))
+def matches(w: Writing, wanted: Filter, held: Iterable[Lease]) -> list[Lease]:
+    """Which of the items that others hold the filter finds."""
+    found = [lease for lease in held if _fits(wanted, lease)]
+    words = list(_words(wanted))
+    if words and found:
+        these = (texts.c.module == w.module) & texts.c.id.in_([lease.exemplar for lease in found])
+        said = set(w.connection.scalars(select(texts.c.id).where(these, *words)))
+        found = [lease for lease in found if lease.exemplar in said]
+    return found
+
+
+def _fits(wanted: Filter, lease: Lease) -> bool:
+    """What ``_where`` asks, of one exemplar."""
+    if wanted.queue in QUEUES and lease.queue != wanted.queue:
+        return False
+    if lease.queue is None and not wanted.anywhere:
+        return False
+    return wanted.function in ("", lease.function or OUT_OF_SCOPE)

@@ -102,11 +102,12 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
         known = _module(w)
         leases.keep(w, request.client, request.hold)
         others = leases.held_by_others(w.connection, module, request.client, w.now)
-        items = _hand_out(w, known, request, others) if request.want else []
+        counts = queues.waiting(w.connection, module) if request.want else None
+        items = _hand_out(w, known, request, others, counts) if counts else []
         return {
             "acks": acks,
             "items": items,
-            "counts": queues.waiting(w.connection, module) if request.want else None,
+            "counts": counts,
             "progress": _progress(w),
             "others": _others(w, request, others),
             "token": None,
@@ -218,14 +219,19 @@ def _said(at: Any) -> str:
 
 
 def _hand_out(
-    w: Writing, known: _Module, request: asked.Request, others: Sequence[leases.Lease]
+    w: Writing,
+    known: _Module,
+    request: asked.Request,
+    others: Sequence[leases.Lease],
+    counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
     held = {lease.exemplar: lease.who for lease in others}
     wanted = request.filter.item
     first = [wanted] if wanted and wanted not in request.hold else []
     apart = queues.Apart(held.keys(), blocked, {*request.hold, *first}, request.client)
-    ids = queues.pick(w, _filter(request), apart, request.want - len(first)).ids
+    left = request.want - len(first)
+    ids = queues.pick(w, _filter(request), apart, left, counts=counts)
     there = [item.exemplar.id for item in changes.items_of(w.connection, w.module, first)]
     leases.take(w, request.client, [i for i in [*there, *ids] if i not in blocked])
     return _items(w, known, [*there, *ids], held)
@@ -252,10 +258,9 @@ def _progress(w: Writing) -> dict[str, int]:
 
 
 def _others(w: Writing, request: asked.Request, others: Sequence[leases.Lease]) -> dict[str, Any]:
-    found = queues.matches(w, _filter(request), {o.exemplar for o in others}) if others else set()
-    until = [o.until for o in others if o.exemplar in found]
-    seconds = (min(until) - w.now).total_seconds() if until else None
-    return {"items": len(found), "seconds": None if seconds is None else round(seconds)}
+    found = queues.matches(w, _filter(request), others)
+    seconds = round((found[0].until - w.now).total_seconds()) if found else None
+    return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}
 
 
 # What else can be asked
