@@ -7,18 +7,37 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from radu_core.errors import InputError
 from radu_core.files import canonical_json
 from radu_core.store.changes import Writing
 from radu_core.store.tables import operations
 
-__all__ = ["answer", "record"]
+__all__ = ["answer", "has_touched", "record"]
 
 
 def answer(w: Writing, client: str, seq: int) -> dict[str, Any] | None:
-    """What the operation was answered when it was done; None if it hasn't been done."""
+    """What the operation was answered when it was done; None if it hasn't been done.
+
+    Raises ``InputError`` when the tab has given that number to an operation on another module.
+    """
     where = (operations.c.client == client) & (operations.c.seq == seq)
-    text = w.connection.scalar(select(operations.c.answer).where(where))
-    return None if text is None else dict(json.loads(text))
+    row = w.connection.execute(
+        select(operations.c.answer, operations.c.module).where(where)
+    ).first()
+    if row is None:
+        return None
+    if row.module != w.module:
+        raise InputError(
+            f"Operation {seq} of this tab was one on {row.module}", remedy="Reload the page."
+        )
+    return dict(json.loads(row.answer))
+
+
+def has_touched(w: Writing, client: str, exemplar: str, *, since: int) -> bool:
+    """Whether a tab has sent an operation on an exemplar after its number ``since``."""
+    where = (operations.c.client == client) & (operations.c.seq > since)
+    here = (operations.c.module == w.module) & (operations.c.exemplar == exemplar)
+    return w.connection.scalar(select(operations.c.seq).where(where, here).limit(1)) is not None
 
 
 def record(

@@ -18,7 +18,7 @@ from radu_core.alignment import Aligner
 from radu_core.errors import ConflictError, InputError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
-from radu_core.store import StoredExemplar, changes, leases, operations, queues
+from radu_core.store import Event, StoredExemplar, changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.progress import progress
@@ -46,6 +46,8 @@ _WHAT = {
     "discarded": "discarded it",
     "restored": "set it back",
     "imported": "imported it anew",
+    "contradicted": "saved a schema that contradicts it",
+    "accepted": "accepted a suggestion for it",
     "adjudicated": "settled it",
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",
@@ -126,15 +128,26 @@ def _acknowledge(
         raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
     named = raw["id"] if _is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
-        done = operations.answer(w, client, seq)
         known = _module(w)
+        done = operations.answer(w, client, seq)
         if done is None:
-            done = _do(w, known, client, raw)
+            done = {**_do(w, known, client, raw), **_trace(raw)}
             operations.record(w, client, seq, named, done)
+        elif done["of"] != _trace(raw)["of"]:  # it would be lost without a word
+            other = f"Number {seq} of this tab was another operation. Reload the page."
+            done = _answer("refused", done["revision"], other)
         wanted = [named] if named and done["status"] != "stored" else []
         item = next(iter(_items(w, known, wanted, {})), None)
         ack = {name: done[name] for name in ("status", "revision", "message")}
         return {"seq": seq, **ack, "item": item}
+
+
+def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of an operation besides its answer: what it was, and the browser's clock."""
+    return {
+        "of": [str(raw.get("kind"))[:40], str(raw.get("id"))[:200]],
+        "at": str(raw.get("at"))[:40],
+    }
 
 
 def _is_id(id: Any) -> bool:
@@ -227,14 +240,22 @@ def _hand_out(
 ) -> list[dict[str, Any]]:
     blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
     held = {lease.exemplar: lease.who for lease in others}
-    wanted = request.filter.item
-    first = [wanted] if wanted and wanted not in request.hold else []
+    first = _named(w, request)
     apart = queues.Apart(held.keys(), blocked, {*request.hold, *first}, request.client)
     left = request.want - len(first)
-    ids = queues.pick(w, _filter(request), apart, left, counts=counts)
-    there = [item.exemplar.id for item in changes.items_of(w.connection, w.module, first)]
-    leases.take(w, request.client, [i for i in [*there, *ids] if i not in blocked])
-    return _items(w, known, [*there, *ids], held)
+    ids = [*first, *queues.pick(w, _filter(request), apart, left, counts=counts)]
+    leases.take(w, request.client, [i for i in ids if i not in blocked])
+    return _items(w, known, ids, held)
+
+
+def _named(w: Writing, request: asked.Request) -> list[str]:
+    """The item asked for by its id, unless the tab has been given it or is done with it."""
+    id_, since = request.filter.item, request.filter.since
+    if not id_ or id_ in request.hold:
+        return []
+    if operations.has_touched(w, request.client, id_, since=since):
+        return []
+    return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
 
 
 def _filter(request: asked.Request) -> queues.Filter:
@@ -330,11 +351,18 @@ def history(workspace: Workspace, *, module: str, id: str) -> list[dict[str, Any
             "at": event.at.isoformat(),
             "who": event.who,
             "kind": event.kind,
-            "note": event.note,
+            "note": _note(event),
             "changes": lines(event),
         }
         for event in reversed(events)
     ]
+
+
+def _note(event: Event) -> str | None:
+    """An event's note; going back names the event that was gone back to."""
+    if event.kind == "restored" and event.note:
+        return f"as it was before event {event.note}"
+    return event.note
 
 
 def about(workspace: Workspace, *, module: str) -> dict[str, Any]:

@@ -8,11 +8,9 @@ import pytest
 from conftest import MODULE, ROWS
 
 from radu_core.errors import AlignmentError, ConflictError, InputError
-from radu_core.workflows import annotate, outcomes
-from radu_core.workflows.home import funnels
+from radu_core.workflows import annotate
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve, unresolved
-from radu_core.workflows.schema import check_text, save_schema, view
 from radu_core.workflows.workspace import Workspace
 
 
@@ -162,19 +160,6 @@ def test_a_flagged_label_can_be_said_to_be_right(loaded: Workspace) -> None:
     assert annotate.undo(loaded, MODULE, "f00", who="ann").flag == "the model said none"
 
 
-def test_home_counts_what_the_queue_holds(loaded: Workspace) -> None:
-    def waiting() -> tuple[int, int]:
-        [funnel] = funnels(loaded)
-        return funnel.waiting, len(annotate.queue(loaded, MODULE).items)
-
-    assert waiting() == (2, 2)
-    loaded.store.flag(MODULE, {"f00": "the model said none", "u00": "again"}, who="e")
-    assert waiting() == (3, 3)
-    annotate.discard(loaded, MODULE, item(loaded, "a00"), reason="a poem", who="ann")
-    assert waiting() == (2, 2)
-    assert funnels(loaded)[0].next.label == "Annotate 2"
-
-
 def test_a_corrected_label_is_aligned_again(loaded: Workspace) -> None:
     done = annotate.correct(
         loaded, MODULE, item(loaded, "u00"), function="book_flight",
@@ -207,24 +192,3 @@ def test_flagged_errors_come_first_and_a_decision_takes_the_flag_off(loaded: Wor
     assert (first.exemplar.id, first.flag) == ("f00", "the model said none")
     annotate.place(loaded, MODULE, first, first.exemplar.spans or (), who="ann")
     assert item(loaded, "f00").flag is None
-
-
-def test_the_funnel_counts_every_exemplar(loaded: Workspace) -> None:
-    funnel = outcomes.funnel(loaded, MODULE)
-    assert funnel.outcomes == {"ambiguous": 1, "resolved": 13, "unlocated": 1}
-    assert sum(funnel.reasons.values()) == 2
-    assert funnel.thin_functions == {"book_flight": 4, "book_hotel": 3}
-    assert "book_flight.origin" in funnel.empty_slots
-
-
-def test_a_saved_schema_aligns_again_and_a_wrong_one_changes_nothing(loaded: Workspace) -> None:
-    text = view(loaded, MODULE).text
-    assert check_text(text, module=MODULE) == loaded.store.schema(MODULE)
-    changed, funnel = save_schema(
-        loaded, MODULE, text.replace('"destination"', '"target"'), who="ann"
-    )
-    assert changed
-    assert funnel.outcomes["invalid"] == 8
-    with pytest.raises(InputError, match="column 2"):
-        save_schema(loaded, MODULE, "{", who="ann")
-    assert "target" in view(loaded, MODULE).text

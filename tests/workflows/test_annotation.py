@@ -5,20 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS
+from deciding import Clock, Tab, fill, reading
 
 from radu_core.errors import InputError, StoreLockedError
 from radu_core.schema import Schema
 from radu_core.store import Store
 from radu_core.workflows import annotation
-from radu_core.workflows.annotation_request import Request, parse_request
+from radu_core.workflows.annotation_request import Request
 from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.outcomes import resolve, unresolved
 from radu_core.workflows.workspace import Workspace
 
 MORE = [
@@ -26,54 +26,6 @@ MORE = [
      "function": "book_flight", "arguments": {"origin": city, "destination": "Rome"}}
     for i, city in enumerate(["Lund", "Kiel", "Graz", "Pisa", "Nice", "Bath", "Cork"], 1)
 ]  # fmt: skip
-
-
-class Clock:
-    """A time that moves when it is told to, and a little with every look."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
-
-    def go(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
-
-
-class Tab:
-    """A browser tab of one person."""
-
-    def __init__(self, space: Workspace, who: str, number: int = 1) -> None:
-        self.space, self.who, self.client = space, who, f"{who}-tab-{number:04d}"
-        self.seq = 0
-        self.hold: list[str] = []
-
-    def op(self, kind: str, id: str, revision: int, **more: Any) -> dict[str, Any]:
-        self.seq += 1
-        return {"seq": self.seq, "kind": kind, "id": id, "revision": revision, **more}
-
-    def send(self, *ops: dict[str, Any], want: int = 0, **filter: Any) -> dict[str, Any]:
-        request = parse_request(
-            Request,
-            {"token": "t", "client": self.client, "ops": list(ops), "hold": self.hold,
-             "want": want, "filter": filter},
-        )  # fmt: skip
-        return annotation.serve(self.space, who=self.who, module=MODULE, request=request)
-
-    def ids(self, want: int, **filter: Any) -> list[str]:
-        return [i["id"] for i in self.send(want=want, **filter)["items"]]
-
-    def do(self, kind: str, id: str, revision: int, **more: Any) -> dict[str, Any]:
-        [ack] = self.send(self.op(kind, id, revision, **more))["acks"]
-        return ack
-
-
-def fill(space: Workspace, schema: Schema, path: Path) -> None:
-    space.store.put_schema(schema, who="test")
-    import_file(space, "jsonl", path, module=MODULE, who="test")
-    resolve(space, MODULE, who="test")
 
 
 @pytest.fixture
@@ -91,17 +43,6 @@ def space(
     fill(opened, schema, write_jsonl([*ROWS, *MORE]))
     yield opened
     opened.store.close()
-
-
-def reading(space: Workspace, id: str, number: int = 0) -> dict[str, Any]:
-    """What a decision for a stored reading says."""
-    item = space.store.exemplar(MODULE, id)
-    text = item.exemplar.utterance
-    spans = [{**s, "text": text[s["start"] : s["end"]]} for s in item.readings[number]["spans"]]
-    return {
-        "function": item.exemplar.function, "arguments": item.exemplar.arguments,
-        "spans": spans, "implied": [],
-    }  # fmt: skip
 
 
 # Handing out
@@ -194,7 +135,10 @@ def test_an_item_named_comes_first_whoever_holds_it(space: Workspace) -> None:
     assert ann.ids(1, item="f03") == ["f03"]
     shown = bob.send(want=2, item="f03")["items"]
     assert [(i["id"], i["held"]) for i in shown] == [("f03", "ann"), ("a00", None)]
-    assert bob.ids(1, item="no such") == []
+    assert bob.ids(1, item="no such") == ["a00"]
+    ann.do("discard", "f03", 2, reason="x")
+    assert ann.ids(1, item="f03") == ["a01"]  # the address still names it
+    assert ann.ids(1, item="f03", since=ann.seq) == ["f03"]
 
 
 def test_two_tabs_are_never_given_the_same(space: Workspace) -> None:
@@ -538,6 +482,57 @@ def test_operations_without_a_number_arent_a_request(space: Workspace) -> None:
     assert (unknown["status"], unknown["item"]["id"]) == ("refused", "a00")
     missing = Tab(space, "bob").do("skip", "no such", 2)
     assert (missing["status"], missing["item"]) == ("refused", None)
+
+
+def test_a_number_used_twice_is_said(space: Workspace) -> None:
+    ann = Tab(space, "ann")
+    ann.do("skip", "a00", 2)
+    ann.seq = 0
+    ack = ann.do("skip", "a01", 2)
+    assert (ack["status"], ack["item"]["id"]) == ("refused", "a01")
+    assert ack["message"] == "Number 1 of this tab was another operation. Reload the page."
+    other = space.store.schema(MODULE).model_copy(update={"module": "other_x_en"})
+    space.store.put_schema(other, who="t")
+    op = {"seq": 1, "kind": "skip", "id": "a00", "revision": 2}
+    request = Request(token="", client=ann.client, ops=(op,))
+    with pytest.raises(InputError, match="was one on acme_travel_en"):
+        annotation.serve(space, who="ann", module="other_x_en", request=request)
+
+
+def test_after_an_undo_nobody_has_decided(
+    space: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    ann = Tab(space, "ann")
+    ack = ann.do("decide", "a00", 2, **reading(space, "a00"))
+    newer = [{**r, "utterance": "from Oslo to Rome"} for r in ROWS if r["id"] == "a00"]
+    path = write_jsonl(newer, "newer.jsonl")
+    assert import_file(space, "jsonl", path, module=MODULE, who="t").kept == 1
+    ann.do("undo", "a00", ack["revision"])
+    assert import_file(space, "jsonl", path, module=MODULE, who="t").changed == 1
+    assert space.store.exemplar(MODULE, "a00").exemplar.utterance == "from Oslo to Rome"
+    assert Tab(space, "bob").ids(5, search="lovely oslo") == []
+
+
+def test_undo_brings_labels_readings_flag_and_queue_back(space: Workspace) -> None:
+    space.store.flag(MODULE, {"a00": "the model said none"}, who="e", kind="evaluation")
+    before = space.store.exemplar(MODULE, "a00")
+    ann = Tab(space, "ann")
+    ack = ann.do("decide", "a00", 2, function=None)
+    assert space.store.exemplar(MODULE, "a00").flag is None
+    ann.do("undo", "a00", ack["revision"])
+    after = space.store.exemplar(MODULE, "a00")
+    assert (after.exemplar, after.readings, after.flag, after.queue) == (
+        before.exemplar, before.readings, "the model said none", "evaluation",
+    )  # fmt: skip
+
+
+def test_a_discarded_one_stays_so_and_is_exported_with_its_reason(space: Workspace) -> None:
+    Tab(space, "ann").do("discard", "a00", 2, reason="a poem")
+    rows = {r["id"]: r["reason"] for r in unresolved(space, MODULE)}
+    assert rows["a00"] == "Discarded by ann: a poem"
+    resolve(space, MODULE, who="t")
+    assert space.store.exemplar(MODULE, "a00").exemplar.outcome == "invalid"
+    assert space.store.exemplar(MODULE, "a00").queue is None
 
 
 # Several annotators

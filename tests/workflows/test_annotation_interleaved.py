@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import MODULE
-from workflows.test_annotation import Clock, Tab, fill, reading
+from deciding import Clock, Tab, fill, reading
 
 from radu_core.schema import Schema
 from radu_core.store import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conftest import MODULE
+from deciding import decide
 
 from radu_core.schema import parse_schema
 from radu_core.workflows.coverage import build_index, load_index
@@ -26,3 +27,11 @@ def test_a_damaged_index_is_a_note_and_is_built_again(loaded: Workspace) -> None
     assert funnels(loaded)[1].notes == ()
     (loaded.index(MODULE) / "vectors.npz").write_bytes(b"PK")
     assert load_index(loaded, MODULE).exemplars == built.exemplars
+
+
+def test_home_counts_what_the_queues_hold(loaded: Workspace) -> None:
+    assert funnels(loaded)[0].waiting == 2
+    loaded.store.flag(MODULE, {"f00": "the model said none", "u00": "again"}, who="e")
+    assert funnels(loaded)[0].waiting == 3
+    decide(loaded, "discard", "a00", reason="a poem")
+    assert (funnels(loaded)[0].waiting, funnels(loaded)[0].next.label) == (2, "Annotate 2")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from conftest import MODULE, SCHEMA
+from deciding import decide, reading
 
 from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import InputError
 from radu_core.store import StoredExemplar
-from radu_core.workflows import annotate
 from radu_core.workflows.coverage import build_index, coverage_report
 from radu_core.workflows.evaluate import rows_to_measure
 from radu_core.workflows.load import init_module
-from radu_core.workflows.schema import save_schema
+from radu_core.workflows.schema import check_text, save_schema, view
 from radu_core.workflows.train import build
 from radu_core.workflows.workspace import Workspace
 
@@ -30,10 +30,10 @@ def item(space: Workspace, id: str) -> StoredExemplar:
 @pytest.fixture
 def decided(loaded: Workspace) -> Workspace:
     """a00 by its first reading, u00 by marks and an implied value; both are of book_flight."""
-    annotate.accept_reading(loaded, MODULE, item(loaded, "a00"), 0, who="ann")
-    seen = item(loaded, "u00")
-    spans = annotate.marked_spans(seen, {("destination", 0): "Bonn"})
-    annotate.place(loaded, MODULE, seen, spans, implied=["passengers"], who="ann")
+    decide(loaded, "decide", "a00", **reading(loaded, "a00"))
+    bonn = {"slot": "destination", "start": 29, "end": 33, "value": "Bonn", "text": "Bonn"}
+    labels = {"function": "book_flight", "arguments": {"destination": "Bonn", "passengers": 2}}
+    decide(loaded, "decide", "u00", **labels, spans=[bonn], implied=["passengers"])
     return loaded
 
 
@@ -80,7 +80,7 @@ def test_what_contradicts_the_schema_is_neither_indexed_nor_taught_but_counted(
     """Before ``resolve``, and after an undo, resolved exemplars may be of no function there is."""
     (tmp_path / "schema.json").write_text(RENAMED)
     init_module(decided, MODULE, tmp_path / "schema.json", who="bob", replace=True)
-    annotate.undo(decided, MODULE, "a00", who="ann")
+    decide(decided, "undo", "a00")
     assert item(decided, "a00").exemplar.outcome == "resolved"
     index = build_index(decided, MODULE)
     assert {e.function for e in index.exemplars} == {"book_hotel", None}
@@ -102,7 +102,20 @@ def test_a_module_whose_labels_all_contradict_is_said(decided: Workspace) -> Non
     other = {"module": MODULE, "functions": [{"name": "other"}]}
     out_of_scope = [i for i in decided.store.exemplars(MODULE) if i.exemplar.function is None]
     for one in out_of_scope:
-        annotate.discard(decided, MODULE, one, reason="x", who="ann")
+        decide(decided, "discard", one.exemplar.id, reason="x")
     decided.store.put_schema(decided.store.schema(MODULE).model_validate(other), who="bob")
     with pytest.raises(InputError, match="no resolved training exemplars"):
         build_index(decided, MODULE)
+
+
+def test_a_saved_schema_aligns_again_and_a_wrong_one_changes_nothing(loaded: Workspace) -> None:
+    text = view(loaded, MODULE).text
+    assert check_text(text, module=MODULE) == loaded.store.schema(MODULE)
+    changed, funnel = save_schema(
+        loaded, MODULE, text.replace('"destination"', '"target"'), who="ann"
+    )
+    assert changed
+    assert funnel.outcomes["invalid"] == 8
+    with pytest.raises(InputError, match="column 2"):
+        save_schema(loaded, MODULE, "{", who="ann")
+    assert "target" in view(loaded, MODULE).text

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from conftest import MODULE
+from deciding import decide, reading
 
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.workflows import annotate, outcomes
+from radu_core.workflows import outcomes
 from radu_core.workflows.workspace import Workspace
 
 
@@ -27,12 +28,6 @@ def test_what_was_found_is_stored_for_the_annotator(loaded: Workspace) -> None:
     ]  # fmt: skip
     assert (origin["state"], destination["state"]) == ("repeated", "placed")
     assert loaded.store.exemplar(MODULE, "f00").details == {}
-    states = annotate.argument_states(
-        loaded.store.schema(MODULE), loaded.store.exemplar(MODULE, "a00")
-    )
-    assert [(s.slot, s.state, s.places) for s in states] == [
-        ("origin", "found 2 times", ((5, 9), (18, 22))), ("destination", "found once", ((27, 31),)),
-    ]  # fmt: skip
 
 
 def test_resolving_again_changes_nothing(loaded: Workspace) -> None:
@@ -81,7 +76,8 @@ def test_a_person_may_decide_what_was_accepted_automatically(loaded: Workspace) 
     outcomes.resolve(loaded, MODULE, who="t")
     seen = loaded.store.exemplar(MODULE, "a00")
     assert seen.exemplar.resolved_by == "automatic"
-    done = annotate.accept_reading(loaded, MODULE, seen, 1, who="ann")
+    decide(loaded, "decide", "a00", **reading(loaded, "a00", 1))
+    done = loaded.store.exemplar(MODULE, "a00")
     outcomes.set_acceptance(loaded, MODULE, None, who="t")
     outcomes.resolve(loaded, MODULE, who="t")
     kept = loaded.store.exemplar(MODULE, "a00").exemplar
@@ -99,3 +95,11 @@ def test_accepting_needs_every_value(loaded: Workspace) -> None:
     outcomes.set_acceptance(loaded, MODULE, 0.5, who="t")
     outcomes.resolve(loaded, MODULE, who="t")
     assert loaded.store.exemplar(MODULE, "u00").exemplar.outcome == "unlocated"
+
+
+def test_the_funnel_counts_every_exemplar(loaded: Workspace) -> None:
+    funnel = outcomes.funnel(loaded, MODULE)
+    assert funnel.outcomes == {"ambiguous": 1, "resolved": 13, "unlocated": 1}
+    assert sum(funnel.reasons.values()) == 2
+    assert funnel.thin_functions == {"book_flight": 4, "book_hotel": 3}
+    assert "book_flight.origin" in funnel.empty_slots
