@@ -15,7 +15,8 @@ PARTS = (
     "北京", "东京タワー", "上海、两个人", "서울", "\u1112\u1161\u11ab글",  # no spaces, jamo
     "שלום", "בְּרֵאשִׁית", "مرحبا", "باريس\u200f", "فَتْحَة",  # right to left, with points
     "นครปฐม", "हिन्दी", "தமிழ்", "မြန်မာ",  # marks that belong to their letter
-    "zero\u200bwidth", "non\u200djoin", "soft\u00adhyphen", "bom\ufeff", "𝔘𝔫𝔦", "𠮷野家", "İstanbul",
+    "zero\u200bwidth", "non\u200djoin", "soft\u00adhyphen", "bom\ufeff",
+    "𝔘𝔫𝔦", "𠮷野家", "İstanbul",
     "ﬁn", "ＡＢＣ", "\u202eabc\u202c", "tab\there",
 )  # fmt: skip
 

@@ -44,6 +44,7 @@ export class Session {
       module: config.module,
       token: config.token,
     });
+    this.pinned = config.filter.item ?? ""; // an item somebody linked to: it comes first, once
     this.items = [];
     this.current = null;
     this.log = []; // decisions of this tab, oldest first: {item, kind, fields, seq, status}
@@ -102,6 +103,7 @@ export class Session {
 
   /** Let go of the items that are held, and get those of the filter. */
   turnTo() {
+    this.pinned = this.config.filter.item ?? "";
     this.items = [];
     this.current = null;
     this.loaded = false;
@@ -220,7 +222,7 @@ export class Session {
         ops,
         hold: this.holding(),
         want,
-        filter: this.config.filter,
+        filter: { ...this.config.filter, item: this.pinned },
       });
       this.failures = 0;
       this.problem = "";
@@ -254,6 +256,7 @@ export class Session {
       const known = new Set(this.holding());
       const fresh = reply.items.filter((item) => !known.has(item.id)).map(localized);
       this.items.push(...fresh);
+      this.pinned = "";
       this.drained = fresh.length === 0;
       this.loaded = true;
       if (!this.current && this.items.length) {

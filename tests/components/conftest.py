@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from studio_process import CHROMIUM
 
 from components.span_marker import DIRECTORY
 
@@ -27,9 +28,7 @@ def modules() -> Iterator[Page]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(DIRECTORY)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/span_marker.html")
         yield page

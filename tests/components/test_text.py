@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unicode_cases import edges, texts
 from playwright.sync_api import Page
+from unicode_cases import edges, texts
 
 pytestmark = pytest.mark.e2e
 
