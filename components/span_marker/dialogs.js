@@ -54,6 +54,7 @@ export class Dialogs {
     this.root.append(dialog);
     this.dialog = dialog;
     dialog.showModal();
+    dialog.scrollTop = 0; // the button that has the focus may be at the end
     return dialog;
   }
 

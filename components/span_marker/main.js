@@ -26,13 +26,20 @@ class Marker {
     this.root = root;
     this.part = (name) => root.querySelector(`.${name}`);
     this.marker = this.part("marker");
-    this.dialogs = new Dialogs(this.marker, () => this.focus());
+    this.dialogs = new Dialogs(this.marker, () => this.focus(true));
     this.onKey = (event) => this.key(event);
     window.addEventListener("keydown", this.onKey, true);
     this.watchPointer();
     this.part("actions").replaceChildren(...ACTIONS.map(([key, words, name]) =>
       el("button",
-        { type: "button", class: name === "accept" ? "primary" : "plain", onclick: () => this.act(name) },
+        {
+          type: "button",
+          class: name === "accept" ? "primary" : "plain",
+          onclick: (event) => {
+            this.act(name);
+            if (event.detail > 0) this.focus(true); // by mouse: keys are for the utterance again
+          },
+        },
         words, " ", kbd(key))));
   }
 
@@ -125,6 +132,7 @@ class Marker {
       editor.digit(number + 1);
     }));
     this.part("comments").replaceChildren(...view.comments(editor));
+    this.focus(); // what had it may have been painted anew
   }
 
   announce() {
@@ -137,11 +145,11 @@ class Marker {
     live.textContent = live.textContent === words ? `${words} ` : words;
   }
 
-  focus() {
+  /** Put the focus on the utterance, unless something else has it (`anyway`: even then). */
+  focus(anyway = false) {
     if (this.dialogs.open) return;
-    const active = document.activeElement;
-    const elsewhere = active && active !== document.body && active !== this.root.host;
-    if (!elsewhere) this.part("utterance").focus({ preventScroll: true });
+    const lost = !document.activeElement || document.activeElement === document.body;
+    if (lost || anyway) this.part("utterance").focus({ preventScroll: true });
   }
 
   // Keys
@@ -160,8 +168,9 @@ class Marker {
     if (event.ctrlKey || event.metaKey) return;
     const button = target.closest?.("button, a, [role=button], [role=tab], summary");
     const native = ["Enter", " "].includes(event.key) && button;
-    const walking = ["Tab", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key);
-    if (native || (walking && !this.onText(target))) {
+    const walking = ["Tab", "ArrowLeft", "ArrowRight"].includes(event.key);
+    const choosing = ["ArrowUp", "ArrowDown"].includes(event.key);
+    if (native || (walking && !this.onText(target)) || (choosing && !inside && !this.onText(target))) {
       event.stopImmediatePropagation();
       return;
     }
@@ -345,7 +354,7 @@ class Marker {
       editor.activate(argument.key);
       if (mark) editor.select({ start: mark.start, end: mark.end });
     }
-    this.part("utterance").focus({ preventScroll: true });
+    this.focus(true);
   }
 
   // Mouse and touch
