@@ -7,9 +7,13 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
+from studio.annotation_routes import routes
+
 NEEDED = (
     "radu_core.workflows.home",
     "radu_core.workflows.sample",
+    "radu_core.workflows.annotation",
+    "radu_core.workflows.annotation_token",
     "sqlalchemy.dialects.sqlite",
     "streamlit.material_icon_names",
     "studio.jobs",
@@ -31,4 +35,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("studio/main.py", lifespan=lifespan)
+app = st.App("studio/main.py", lifespan=lifespan, routes=routes())

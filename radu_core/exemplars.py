@@ -20,6 +20,7 @@ from radu_core.errors import AlignmentError
 from radu_core.schema import Arguments, Scalar
 
 __all__ = [
+    "DISCARDED",
     "LONGEST",
     "AnnotatedExemplar",
     "Mode",
@@ -44,6 +45,7 @@ ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion", "
 _TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
 _MAX_MATCHES = 50
 LONGEST = 10_000  # characters of an utterance
+DISCARDED = "discarded"  # the tag of what a person took out of use
 
 
 class Span(BaseModel):

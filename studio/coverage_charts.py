@@ -127,5 +127,5 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     show.rows(rows, name=f"{here.module}-misses.csv", key="misses", label="misses")
     if st.button(f"Send {len(found)} to annotation", icon=":material/flag:"):
         flags = {m.id: f"Coverage: {m.function} wasn't retrieved" for m in found}
-        sent = here.workspace.store.flag(here.module, flags, who=here.who)
+        sent = here.workspace.store.flag(here.module, flags, who=here.who, kind="suspected")
         st.success(f"{sent} utterances wait on the Annotate page.")

@@ -15,6 +15,7 @@ from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
 from studio.markdown import plain
 from studio.navigation import link
+from studio.spaces import workspace
 
 __all__ = ["Page", "gate", "messages", "page", "workspace"]
 
@@ -65,16 +66,6 @@ def _account() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # KeyError: the account has no name, as in a container
         return "annotator"
-
-
-@st.cache_resource
-def _workspace(home: str, url: str) -> Workspace:
-    return Workspace.from_environment({"RADU_HOME": home, "RADU_DATABASE_URL": url})
-
-
-def workspace() -> Workspace:
-    """The workspace the environment names, shared by all sessions."""
-    return _workspace(os.environ.get("RADU_HOME", ""), os.environ.get("RADU_DATABASE_URL", ""))
 
 
 @contextmanager

@@ -37,7 +37,8 @@ class StoredExemplar:
 
     ``details`` is what alignment found: ``arguments`` (each value's state and places), ``implied``
     (slots taken as implied by rule), ``kind`` of reason, ``complete``; empty where it had nothing
-    to say. ``flag`` says why it was sent to annotation (an error found in evaluation), or None.
+    to say. ``flag`` says why it was sent to annotation (an error found in evaluation), or None;
+    ``queue`` names where it waits for a person, None if there is nothing to do.
     """
 
     exemplar: AnnotatedExemplar
@@ -46,6 +47,7 @@ class StoredExemplar:
     flag: str | None
     updated: datetime
     details: Mapping[str, Any] = field(default_factory=dict)
+    queue: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class AlignmentRecord:
 
 @dataclass(frozen=True)
 class Event:
-    """One decision: who, when, what kind, and the exemplar before and after it."""
+    """One decision: who, when, what kind, and the exemplar before and after it.
+
+    ``note`` is what a person should know besides: a comment's words, a flag's reason.
+    """
 
     id: int
     exemplar_id: str
@@ -75,6 +80,7 @@ class Event:
     kind: str
     before: AnnotatedExemplar | None
     after: AnnotatedExemplar | None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

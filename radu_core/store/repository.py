@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from radu_core.errors import ConflictError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, disk_errors
 from radu_core.schema import Schema, check_module_id
+from radu_core.store import changes
+from radu_core.store.changes import Writing
+from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.records import (
     AlignmentRecord,
@@ -30,11 +34,7 @@ from radu_core.store.rows import (
     ALIGNED,
     aligned,
     aware,
-    columns_before,
-    columns_of,
-    exemplar_before,
     new_row,
-    state_of,
     stored,
 )
 from radu_core.store.tables import events, exemplars, imports, modules, templates
@@ -85,6 +85,21 @@ class Store:
     ) -> None:
         self.close()
 
+    @contextmanager
+    def writing(self, module: str, *, who: str) -> Iterator[Writing]:
+        """One writing transaction on ``module``: all that is done with it is stored, or nothing.
+
+        Nobody else writes meanwhile. Raises like ``open``.
+        """
+        with writing(self._engine) as connection:
+            yield Writing(connection, module, who, self._clock())
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database."""
+        with reading(self._engine) as connection:
+            yield connection
+
     # Modules
 
     def modules(self) -> list[str]:
@@ -105,19 +120,20 @@ class Store:
         """Store a module's schema; returns whether it changed. The old one stays as an event."""
         check_module_id(schema.module)
         text = schema.model_dump_json()
-        with writing(self._engine) as connection:
+        with self.writing(schema.module, who=who) as w:
+            connection = w.connection
             query = select(modules.c.schema).where(modules.c.id == schema.module)
             before = connection.scalar(query)
             if before == text:
                 return False
-            values = {"schema": text, "schema_hash": schema.hash, "updated": self._clock()}
+            values = {"schema": text, "schema_hash": schema.hash, "updated": w.now}
             if before is None:
                 connection.execute(insert(modules).values(id=schema.module, **values))
             else:
                 connection.execute(
                     update(modules).where(modules.c.id == schema.module).values(**values)
                 )
-            self._event(connection, schema.module, None, who, "schema", before, text)
+            changes.add_event(w, None, "schema", before, text)
         return True
 
     def settings(self, module: str) -> dict[str, Any]:
@@ -131,9 +147,10 @@ class Store:
         """Replace a module's settings; the old ones stay as an event."""
         before = self.settings(module)
         text = canonical_json(dict(settings))
-        with writing(self._engine) as connection:
-            connection.execute(update(modules).where(modules.c.id == module).values(settings=text))
-            self._event(connection, module, None, who, "settings", canonical_json(before), text)
+        with self.writing(module, who=who) as w:
+            own = modules.c.id == module
+            w.connection.execute(update(modules).where(own).values(settings=text))
+            changes.add_event(w, None, "settings", canonical_json(before), text)
 
     def schema_versions(self, module: str) -> list[SchemaVersion]:
         """Every schema that ``module`` has had, oldest first; the last one is in use."""
@@ -158,28 +175,30 @@ class Store:
         """
         counts = dict.fromkeys(("added", "changed", "unchanged", "kept"), 0)
         self.schema(module)
-        now = self._clock()
-        with writing(self._engine) as connection:
-            known = self._imported(connection, module)
-            new: list[dict[str, Any]] = []
-            changes: list[dict[str, Any]] = []
+        with self.writing(module, who=who) as w:
+            known = self._imported(w.connection, module)
+            new: dict[str, AnnotatedExemplar] = {}
+            rows: list[dict[str, Any]] = []
+            changed: list[tuple[AnnotatedExemplar, str, bool]] = []
             for item in items:
                 text = item.model_dump_json()
                 before = known.get(item.id)
                 if before is None:
                     counts["added"] += 1
-                    new.append(new_row(module, item, text, now))
+                    rows.append(new_row(module, item, text, w.now))
+                    new[item.id] = item
                     known[item.id] = (text, 0)
                 elif before[0] == text:
                     counts["unchanged"] += 1
                 else:
                     counts["kept" if before[1] else "changed"] += 1
-                    changes.append({**new_row(module, item, text, now), "kept": before[1]})
+                    changed.append((item, text, bool(before[1])))
                     known[item.id] = (text, before[1])
-            if new:
-                connection.execute(insert(exemplars), new)
-            for change in changes:
-                self._replace(connection, change, who)
+            if rows:
+                w.connection.execute(insert(exemplars), rows)
+                changes.put_texts(w, new.values())
+            for exemplar, text, kept in changed:
+                self._replace(w, exemplar, text, kept)
         return PutCounts(**counts)
 
     def _imported(self, connection: Connection, module: str) -> dict[str, tuple[str, int]]:
@@ -187,28 +206,31 @@ class Store:
         rows = connection.execute(query.where(exemplars.c.module == module))
         return {row.id: (row.imported or "", row.decided) for row in rows}
 
-    def _replace(self, connection: Connection, change: dict[str, Any], who: str) -> None:
-        module, id_ = change["module"], change["id"]
-        where = (exemplars.c.module == module) & (exemplars.c.id == id_)
-        before = connection.scalar(select(exemplars.c.data).where(where))
-        if change.pop("kept"):
-            values = {"imported": change["imported"]}
-        else:
-            values = {k: v for k, v in change.items() if k not in ("module", "id", "revision")}
+    def _replace(self, w: Writing, exemplar: AnnotatedExemplar, text: str, kept: bool) -> None:
+        where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
+        before = w.connection.scalar(select(exemplars.c.data).where(where))
+        values: dict[str, Any] = {"imported": text}
+        if not kept:
+            row = new_row(w.module, exemplar, text, w.now)
+            values = {k: v for k, v in row.items() if k not in ("module", "id")}
             values["revision"] = exemplars.c.revision + 1
-        connection.execute(update(exemplars).where(where).values(**values))
-        self._event(connection, module, id_, who, "imported", before, change["imported"])
+            changes.put_texts(w, [exemplar])
+            changes.set_standing(w, exemplar.id)
+        w.connection.execute(update(exemplars).where(where).values(**values))
+        changes.add_event(w, exemplar.id, "imported", before, text)
 
     def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
         self.schema(module)
         text = exemplar.model_dump_json()
-        with writing(self._engine) as connection:
-            if exemplar.id in self._imported(connection, module):
+        taken = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
+        with self.writing(module, who=who) as w:
+            if w.connection.scalar(select(exemplars.c.id).where(taken)) is not None:
                 raise ConflictError("That id is taken", value=exemplar.id, remedy="Use another.")
-            row = {**new_row(module, exemplar, text, self._clock()), "imported": None, "decided": 1}
-            connection.execute(insert(exemplars), [row])
-            self._event(connection, module, exemplar.id, who, "added", None, text)
+            row = {**new_row(module, exemplar, text, w.now), "imported": None, "decided": 1}
+            w.connection.execute(insert(exemplars), [row])
+            changes.put_texts(w, [exemplar])
+            changes.add_event(w, exemplar.id, "added", None, text)
         return self.exemplar(module, exemplar.id)
 
     def exemplars(
@@ -273,7 +295,7 @@ class Store:
         since they were read, stay as they are.
         """
         wanted = {r.id: r for r in records}
-        changes = []
+        changed = []
         with writing(self._engine) as connection:
             query = select(exemplars).where(exemplars.c.module == module)
             if len(wanted) <= _MOST_IDS:
@@ -286,15 +308,15 @@ class Store:
                     continue
                 change = aligned(row, record, self._clock())
                 if change:
-                    changes.append(change)
-            if changes:
+                    changed.append(change)
+            if changed:
                 statement = (
                     update(exemplars)
                     .where(exemplars.c.module == module, exemplars.c.id == bindparam("key"))
                     .values({c: bindparam(f"new_{c}") for c in ALIGNED})
                 )
-                connection.execute(statement, changes)
-        return len(changes)
+                connection.execute(statement, changed)
+        return len(changed)
 
     def decide(
         self,
@@ -310,75 +332,39 @@ class Store:
         ``ConflictError`` when the exemplar changed since revision ``expected_revision``: then
         nothing is stored, and the newer version is there to be looked at.
         """
-        values = {**columns_of(exemplar, exemplar.model_dump_json()), "flag": None, "decided": 1}
-        return self._change(module, exemplar.id, values, who, kind, expected_revision)
-
-    def _change(
-        self, module: str, id: str, values: dict[str, Any], who: str, kind: str, revision: int
-    ) -> StoredExemplar:
-        """Set columns of one exemplar, with an event that holds the row as it was before."""
-        with writing(self._engine) as connection:
-            where = (exemplars.c.module == module) & (exemplars.c.id == id)
-            row = connection.execute(select(exemplars).where(where)).mappings().first()
-            if row is None:
-                raise NotFoundError(
-                    f"{module} has no exemplar of that id", value=id, remedy="Reload."
-                )
-            if row["revision"] != revision:
-                raise ConflictError(
-                    f"Exemplar {id} was changed by somebody else in the meantime",
-                    remedy="Look at the newer version, then decide again; nothing was overwritten.",
-                )
-            changed = {**values, "revision": revision + 1, "updated": self._clock()}
-            connection.execute(update(exemplars).where(where).values(**changed))
-            self._event(connection, module, id, who, kind, state_of(row), values["data"])
-        return self.exemplar(module, id)
+        with self.writing(module, who=who) as w:
+            row = changes.row_of(w, exemplar.id)
+            changes.expect(row, expected_revision)
+            changes.decide(w, row, exemplar, kind=kind)
+        return self.exemplar(module, exemplar.id)
 
     def history(self, module: str, id: str) -> list[Event]:
         """Every event of one exemplar, oldest first."""
-        query = select(events).where(events.c.module == module, events.c.exemplar == id)
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(events.c.id)).mappings().all()
-        return [
-            Event(
-                r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"],
-                exemplar_before(r["before"]), exemplar_before(r["after"]),
-            )
-            for r in rows
-        ]  # fmt: skip
+            return changes.history(connection, module, id)
 
     def restore(
         self, module: str, id: str, event_id: int, *, who: str, expected_revision: int
     ) -> StoredExemplar:
         """Set an exemplar back to how it was before an event, as an event of its own.
 
-        A decision's event holds labels, readings, flag and whether a person had decided; that of
-        an import holds the labels alone, and the rest stays as it is.
+        See ``changes.restore``. Raises like ``state_before_event`` and like ``decide``.
         """
-        query = select(events.c.before).where(events.c.module == module, events.c.exemplar == id)
-        with reading(self._engine) as connection:
-            before = connection.scalar(query.where(events.c.id == event_id))
-        if before is None:
-            raise NotFoundError(
-                f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
-            )
-        values = columns_before(before)
-        return self._change(module, id, values, who, "restored", expected_revision)
+        with self.writing(module, who=who) as w:
+            row = changes.row_of(w, id)
+            changes.expect(row, expected_revision)
+            changes.restore(w, row, changes.state_before_event(w, id, event_id))
+        return self.exemplar(module, id)
 
-    def flag(self, module: str, flags: Mapping[str, str], *, who: str) -> int:
-        """Send exemplars (id → reason) to the annotation queue; returns how many were found.
+    def flag(
+        self, module: str, flags: Mapping[str, str], *, who: str, kind: FlagKind = "evaluation"
+    ) -> int:
+        """Send exemplars (id → reason) to a queue of annotation; returns how many were found.
 
         A decision takes the flag off again.
         """
-        done = 0
-        with writing(self._engine) as connection:
-            for id_, reason in sorted(flags.items()):
-                where = (exemplars.c.module == module) & (exemplars.c.id == id_)
-                result = connection.execute(update(exemplars).where(where).values(flag=reason))
-                if result.rowcount:
-                    self._event(connection, module, id_, who, "flagged", None, None)
-                    done += 1
-        return done
+        with self.writing(module, who=who) as w:
+            return changes.flag(w, flags, kind)
 
     def counts(self, module: str) -> dict[tuple[str, str], int]:
         """(split, outcome or "new") → number of exemplars."""
@@ -479,25 +465,3 @@ class Store:
                 target.close()
                 source.close()
             temporary.replace(path)
-
-    def _event(
-        self,
-        connection: Connection,
-        module: str,
-        exemplar: str | None,
-        who: str,
-        kind: str,
-        before: str | None,
-        after: str | None,
-    ) -> None:
-        connection.execute(
-            insert(events).values(
-                module=module,
-                exemplar=exemplar,
-                at=self._clock(),
-                who=who,
-                kind=kind,
-                before=before,
-                after=after,
-            )
-        )

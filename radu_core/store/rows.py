@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,22 +11,27 @@ from sqlalchemy import RowMapping
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
+from radu_core.store.derived import derived, flag_kind_of
 from radu_core.store.records import AlignmentRecord, StoredExemplar
 
 __all__ = [
     "ALIGNED",
     "aligned",
     "aware",
-    "columns_before",
     "columns_of",
     "exemplar_before",
     "new_row",
+    "state_before",
     "state_of",
     "stored",
 ]
 
-_STATE = ("data", "imported", "readings", "details", "flag", "decided")
-ALIGNED = ("data", "outcome", "resolved_by", "readings", "details", "revision", "updated")
+_STATE = (
+    "data", "imported", "readings", "details", "flag", "flag_kind", "decided", "queue",
+)  # fmt: skip
+ALIGNED = (
+    "data", "outcome", "resolved_by", "readings", "details", "queue", "revision", "updated",
+)  # fmt: skip
 
 
 def columns_of(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:
@@ -45,10 +51,12 @@ def new_row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) 
         "module": module,
         "id": exemplar.id,
         **columns_of(exemplar, text),
+        **derived(exemplar, None),
         "imported": text,
         "readings": "[]",
         "details": None,
         "flag": None,
+        "flag_kind": None,
         "decided": 0,
         "revision": 1,
         "updated": now,
@@ -80,9 +88,16 @@ def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str
         "new_resolved_by": record.resolved_by,
         "new_readings": readings,
         "new_details": details,
+        "new_queue": _queue(row, changed),
         "new_revision": row["revision"] + 1,
         "new_updated": now,
     }
+
+
+def _queue(row: RowMapping, exemplar: AnnotatedExemplar) -> Any:
+    """Where it waits after an alignment: what annotators disagree about they still do."""
+    disagreement = row["queue"] == "disagreement"
+    return derived(exemplar, row["flag_kind"], disagreement=disagreement)["queue"]
 
 
 def stored(row: RowMapping) -> StoredExemplar:
@@ -94,28 +109,32 @@ def stored(row: RowMapping) -> StoredExemplar:
         row["flag"],
         aware(row["updated"]),
         json.loads(row["details"] or "{}"),
+        row["queue"],
     )
 
 
-def state_of(row: RowMapping) -> str:
-    """What a decision changes of a row, so that taking it back leaves nothing of it."""
-    return canonical_json({name: row[name] for name in _STATE})
+def state_of(row: RowMapping, opinions: Sequence[str]) -> str:
+    """What a decision changes of a row, so that taking it back leaves nothing of it.
+
+    ``opinions`` are the people whose opinion counted until then.
+    """
+    state = {name: row[name] for name in _STATE}
+    return canonical_json({**state, "opinions": list(opinions)} if opinions else state)
 
 
-def columns_before(before: str) -> dict[str, Any]:
-    """The columns that were as an event's ``before`` says (see ``Store.restore``)."""
-    state = json.loads(before)
+def state_before(before: str) -> dict[str, Any]:
+    """The state in an event's ``before``; that of an older studio or an import holds less."""
+    state: dict[str, Any] = json.loads(before)
     if "data" not in state:  # an exemplar alone
-        state = {"data": before}
-    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
-    return {**state, **columns_of(exemplar, state["data"])}
+        return {"data": before}
+    return {**state, "flag_kind": flag_kind_of(state.get("flag"), state.get("flag_kind"))}
 
 
 def exemplar_before(text: str | None) -> AnnotatedExemplar | None:
     """The exemplar in an event."""
     if text is None:
         return None
-    return AnnotatedExemplar.model_validate_json(columns_before(text)["data"])
+    return AnnotatedExemplar.model_validate_json(state_before(text)["data"])
 
 
 def aware(value: datetime) -> datetime:

@@ -14,7 +14,19 @@ from sqlalchemy import (
     Text,
 )
 
-__all__ = ["events", "exemplars", "imports", "metadata", "modules", "templates"]
+__all__ = [
+    "events",
+    "exemplars",
+    "imports",
+    "leases",
+    "metadata",
+    "modules",
+    "operations",
+    "opinions",
+    "skips",
+    "templates",
+    "texts",
+]
 
 metadata = MetaData()
 
@@ -42,10 +54,25 @@ exemplars = Table(
     Column("readings", Text, nullable=False),
     Column("details", Text),  # what alignment found of each value; JSON
     Column("flag", Text),
+    Column("flag_kind", String(20)),  # "suspected" or "evaluation", where there is a flag
+    Column("queue", String(20)),  # where it waits for a person; null: nothing to do
+    Column("slots", String(500)),  # the slots it has values for, sorted, with commas
     Column("decided", Integer, nullable=False),  # 1 once a person has decided
     Column("revision", Integer, nullable=False),
     Column("updated", DateTime(timezone=True), nullable=False),
-    Index("ix_exemplar_outcome", "module", "outcome"),
+    # Each holds all that its query reads, so that the wide rows stay on the disk.
+    Index("ix_exemplar_worth", "module", "outcome", "split", "function", "slots"),
+    Index("ix_exemplar_queue", "module", "queue", "function", "slots", "id"),
+)
+
+# What is searched, apart from the wide rows: a scan over 100,000 of these is some 10 MB.
+texts = Table(
+    "exemplar_text",
+    metadata,
+    Column("module", ForeignKey("module.id"), primary_key=True),
+    Column("id", String(200), primary_key=True),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -59,7 +86,51 @@ events = Table(
     Column("kind", String(40), nullable=False),
     Column("before", Text),
     Column("after", Text),
+    Column("note", Text),  # a comment's words, or what else a person should know of it
     Index("ix_event_exemplar", "module", "exemplar"),
+    Index("ix_event_at", "module", "at", "kind", "who"),
+)
+
+operations = Table(
+    "operation",
+    metadata,
+    Column("client", String(80), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("answer", Text, nullable=False),  # JSON
+    Column("module", String(80), nullable=False),
+    Column("exemplar", String(200)),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+leases = Table(
+    "lease",
+    metadata,
+    Column("module", String(80), primary_key=True),
+    Column("exemplar", String(200), primary_key=True),
+    Column("client", String(80), primary_key=True),
+    Column("who", String(200), nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False),
+)
+
+skips = Table(
+    "skip",
+    metadata,
+    Column("module", String(80), primary_key=True),
+    Column("who", String(200), primary_key=True),
+    Column("exemplar", String(200), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+opinions = Table(
+    "opinion",
+    metadata,
+    Column("module", String(80), primary_key=True),
+    Column("exemplar", String(200), primary_key=True),
+    Column("who", String(200), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("data", Text, nullable=False),  # the exemplar as this person would have it
+    Column("standing", Integer, nullable=False),  # 1 while it counts for a decision to come
+    Index("ix_opinion_who", "module", "who", "standing", "exemplar"),
 )
 
 templates = Table(

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 
 from radu_core.alignment import Aligner, align
 from radu_core.errors import AlignmentError, InputError
-from radu_core.exemplars import AnnotatedExemplar, Span, check_spans, make_template
+from radu_core.exemplars import DISCARDED, AnnotatedExemplar, Span, check_spans, make_template
 from radu_core.schema import Arguments, Schema, argument_problems, as_values
 from radu_core.store import Event, StoredExemplar
-from radu_core.workflows.outcomes import DISCARDED, alignment_record, module_knowledge
+from radu_core.workflows.outcomes import alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [

@@ -190,4 +190,4 @@ def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> 
         f"{e.predicted_function or 'none'} {e.predicted_arguments}"
         for e in report.errors
     }
-    return workspace.store.flag(report.module, flags, who=who)
+    return workspace.store.flag(report.module, flags, who=who, kind="evaluation")

@@ -9,14 +9,13 @@ from typing import Any
 
 from radu_core.alignment import SAMPLE, Aligner, Alignment, Knowledge, Reading, learn
 from radu_core.errors import InputError
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
 from radu_core.store import AlignmentRecord, StoredExemplar
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
-    "DISCARDED",
     "ENOUGH",
     "Cost",
     "ResolveReport",
@@ -31,7 +30,6 @@ __all__ = [
     "unresolved",
 ]
 
-DISCARDED = "discarded"
 ENOUGH = 10  # resolved training exemplars that a function should have
 
 

@@ -1,0 +1,275 @@
+"""What happens to an exemplar inside one writing transaction, and the events that tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, update
+
+from radu_core.errors import ConflictError, NotFoundError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.store.derived import FlagKind, derived, folded_text
+from radu_core.store.records import Event, StoredExemplar
+from radu_core.store.rows import aware, columns_of, exemplar_before, state_before, state_of, stored
+from radu_core.store.tables import events, exemplars, opinions, skips, texts
+
+__all__ = [
+    "Writing",
+    "add_event",
+    "change",
+    "comments_of",
+    "decide",
+    "expect",
+    "flag",
+    "history",
+    "items_of",
+    "newest_event",
+    "put_texts",
+    "restore",
+    "row_of",
+    "set_queue",
+    "set_standing",
+    "standing_decision",
+    "state_before_event",
+]
+
+_NO_CHANGE = ("commented", "flagged")
+_KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One writing transaction: on one module, by one person, at one time."""
+
+    connection: Connection
+    module: str
+    who: str
+    now: datetime
+
+
+def row_of(w: Writing, id: str) -> RowMapping:
+    """The row of one exemplar; ``NotFoundError`` if there is none."""
+    where = (exemplars.c.module == w.module) & (exemplars.c.id == id)
+    row = w.connection.execute(select(exemplars).where(where)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"{w.module} has no exemplar of that id", value=id, remedy="Reload.")
+    return row
+
+
+def items_of(connection: Connection, module: str, ids: Sequence[str]) -> list[StoredExemplar]:
+    """The exemplars of these ids, in this order; those that aren't there are left out."""
+    query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id.in_(list(ids)))
+    found = {row["id"]: stored(row) for row in connection.execute(query).mappings()}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
+def expect(row: RowMapping, revision: int) -> None:
+    """``ConflictError`` unless the row is still of that revision."""
+    if row["revision"] != revision:
+        raise ConflictError(
+            f"Exemplar {row['id']} was changed by somebody else in the meantime",
+            remedy="Look at the newer version, then decide again; nothing was overwritten.",
+        )
+
+
+def decide(
+    w: Writing, row: RowMapping, exemplar: AnnotatedExemplar, *, kind: str, note: str | None = None
+) -> int:
+    """Store a decision about an exemplar, which takes a flag off; the new revision."""
+    more = {"flag": None, "flag_kind": None, "decided": 1}
+    return change(w, row, exemplar, more, kind=kind, note=note)
+
+
+def change(
+    w: Writing,
+    row: RowMapping,
+    exemplar: AnnotatedExemplar,
+    more: Mapping[str, Any],
+    *,
+    kind: str,
+    note: str | None = None,
+    standing: Sequence[str] = (),
+    disagreement: bool = False,
+) -> int:
+    """Set an exemplar and further columns, with an event that holds the row as it was before.
+
+    Opinions no longer count, but those of the people in ``standing``; nobody has skipped it any
+    more. Returns the new revision.
+    """
+    columns = {**columns_of(exemplar, exemplar.model_dump_json()), **more}
+    flag_kind = columns.get("flag_kind", row["flag_kind"])
+    columns |= derived(exemplar, flag_kind, disagreement=disagreement)
+    columns |= {"revision": row["revision"] + 1, "updated": w.now}
+    before = state_of(row, _standing_people(w, exemplar.id))
+    where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
+    w.connection.execute(update(exemplars).where(where).values(**columns))
+    put_texts(w, [exemplar])
+    set_standing(w, exemplar.id, standing)
+    mine = (skips.c.module == w.module) & (skips.c.exemplar == exemplar.id)
+    w.connection.execute(delete(skips).where(mine))
+    add_event(w, exemplar.id, kind, before, columns["data"], note)
+    return int(row["revision"]) + 1
+
+
+def _standing_people(w: Writing, id: str) -> list[str]:
+    where = (
+        (opinions.c.module == w.module) & (opinions.c.exemplar == id) & (opinions.c.standing == 1)
+    )
+    return sorted(w.connection.scalars(select(opinions.c.who).where(where)))
+
+
+def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
+    """Let the opinions of these people count from now on, and no other about the exemplar."""
+    where = (opinions.c.module == w.module) & (opinions.c.exemplar == id)
+    w.connection.execute(update(opinions).where(where).values(standing=0))
+    if people:
+        theirs = where & opinions.c.who.in_(list(people))
+        w.connection.execute(update(opinions).where(theirs).values(standing=1))
+
+
+def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
+    """How an exemplar was before an event: all a decision changes, or the labels alone.
+
+    Raises ``NotFoundError`` when the event isn't one of the exemplar's, or changed nothing.
+    """
+    where = (events.c.module == w.module) & (events.c.exemplar == id)
+    before = w.connection.scalar(select(events.c.before).where(where, events.c.id == event_id))
+    if before is None:
+        raise NotFoundError(
+            f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
+        )
+    return state_before(before)
+
+
+def restore(
+    w: Writing,
+    row: RowMapping,
+    state: Mapping[str, Any],
+    *,
+    note: str | None = None,
+    without: str = "",
+    disputed: bool = False,
+) -> int:
+    """Set an exemplar back to a state (of ``state_before_event``); the new revision.
+
+    What the state doesn't say stays as it is. The opinion of ``without`` counts no longer;
+    ``disputed`` makes a disagreement of it.
+    """
+    people = [who for who in state.get("opinions", ()) if who != without]
+    disagreed = state.get("queue") == "disagreement" and not without
+    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    more = {name: state[name] for name in _KEPT if name in state}
+    return change(
+        w, row, exemplar, more, kind="restored", note=note, standing=people,
+        disagreement=disputed or disagreed,
+    )  # fmt: skip
+
+
+def put_texts(w: Writing, items: Iterable[AnnotatedExemplar]) -> None:
+    """Keep what is searched in step with these exemplars."""
+    rows = [{"module": w.module, "id": i.id, "text": folded_text(i)} for i in items]
+    ids = [row["id"] for row in rows]
+    for start in range(0, len(ids), 500):
+        some = texts.c.id.in_(ids[start : start + 500])
+        w.connection.execute(delete(texts).where(texts.c.module == w.module, some))
+    if rows:
+        w.connection.execute(insert(texts), rows)
+
+
+def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
+    """Flag exemplars (id → reason) as of a kind; returns how many were found."""
+    done = 0
+    for id_, reason in sorted(flags.items()):
+        where = (exemplars.c.module == w.module) & (exemplars.c.id == id_)
+        columns = select(exemplars.c.data, exemplars.c.queue).where(where)
+        row = w.connection.execute(columns).first()
+        if row is None:
+            continue
+        exemplar = AnnotatedExemplar.model_validate_json(row.data)
+        queue = derived(exemplar, kind, disagreement=row.queue == "disagreement")["queue"]
+        values = {"flag": reason, "flag_kind": kind, "queue": queue}
+        w.connection.execute(update(exemplars).where(where).values(**values))
+        add_event(w, id_, "flagged", None, None, reason.replace("\0", " "))
+        done += 1
+    return done
+
+
+def add_event(
+    w: Writing,
+    exemplar: str | None,
+    kind: str,
+    before: str | None,
+    after: str | None,
+    note: str | None = None,
+) -> None:
+    """Write down that something happened."""
+    w.connection.execute(
+        insert(events).values(
+            module=w.module, exemplar=exemplar, at=w.now, who=w.who, kind=kind,
+            before=before, after=after, note=note,
+        )
+    )  # fmt: skip
+
+
+def history(connection: Connection, module: str, id: str) -> list[Event]:
+    """Every event of one exemplar, oldest first."""
+    query = select(events).where(events.c.module == module, events.c.exemplar == id)
+    rows = connection.execute(query.order_by(events.c.id)).mappings().all()
+    return [
+        Event(
+            r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"],
+            exemplar_before(r["before"]), exemplar_before(r["after"]), r["note"],
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def comments_of(connection: Connection, module: str, ids: Sequence[str]) -> list[Event]:
+    """The comments on these exemplars, oldest first."""
+    query = select(events).where(
+        events.c.module == module,
+        events.c.exemplar.in_(list(ids)),
+        events.c.kind == "commented",
+    )
+    rows = connection.execute(query.order_by(events.c.id)).mappings()
+    return [
+        Event(r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"], None, None, r["note"])
+        for r in rows
+    ]
+
+
+def set_queue(w: Writing, row: RowMapping, queue: str | None) -> int:
+    """Let an exemplar wait elsewhere; the new revision, since what is asked has changed."""
+    where = (exemplars.c.module == w.module) & (exemplars.c.id == row["id"])
+    values = {"queue": queue, "revision": row["revision"] + 1, "updated": w.now}
+    w.connection.execute(update(exemplars).where(where).values(**values))
+    return int(row["revision"]) + 1
+
+
+def newest_event(w: Writing, id: str) -> RowMapping | None:
+    """The newest event of an exemplar that changed it, without what was before and after."""
+    columns = (events.c.at, events.c.who, events.c.kind)
+    query = select(*columns).where(
+        events.c.module == w.module, events.c.exemplar == id, events.c.kind.not_in(_NO_CHANGE)
+    )
+    return w.connection.execute(query.order_by(events.c.id.desc()).limit(1)).mappings().first()
+
+
+def standing_decision(w: Writing, id: str) -> Row[Any] | None:
+    """The last decision about an exemplar that hasn't been taken back: its ``id`` and ``kind``.
+
+    Taking one back is an event "restored" without a note; with one, it names the event that was
+    gone back to, and is itself a decision.
+    """
+    columns = (events.c.id, events.c.kind, events.c.note, events.c.before.is_not(None).label("has"))
+    query = select(*columns).where(events.c.module == w.module, events.c.exemplar == id)
+    standing: list[Row[Any]] = []
+    for event in w.connection.execute(query.order_by(events.c.id)):
+        if event.kind == "restored" and event.note is None:
+            standing = standing[:-1]
+        elif event.has and event.kind != "imported":
+            standing.append(event)
+    return standing[-1] if standing else None

@@ -1,0 +1,82 @@
+"""What the columns say of an exemplar that its JSON says too: for queues, worth and search."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from radu_core.exemplars import DISCARDED, AnnotatedExemplar
+from radu_core.schema import as_values
+
+__all__ = [
+    "QUEUES",
+    "FlagKind",
+    "derived",
+    "flag_kind_of",
+    "folded",
+    "folded_text",
+    "queue_of",
+    "slots_of",
+]
+
+FlagKind = Literal["suspected", "evaluation"]
+# In the order in which they are worked through.
+QUEUES = ("ambiguous", "unlocated", "invalid", "suspected", "disagreement", "evaluation")
+_OUTCOMES = ("ambiguous", "unlocated", "invalid")
+_LONGEST = 500
+
+
+def queue_of(
+    outcome: str | None, tags: Iterable[str], flag_kind: str | None, *, disagreement: bool = False
+) -> str | None:
+    """The queue an exemplar waits in; None when there is nothing for a person to do.
+
+    A disagreement goes before a flag and a flag before the outcome. What hasn't been aligned yet
+    waits for that, not for a person.
+    """
+    if DISCARDED in tags:
+        return None
+    if disagreement:
+        return "disagreement"
+    return flag_kind or (outcome if outcome in _OUTCOMES else None)
+
+
+def flag_kind_of(flag: str | None, kind: str | None) -> str | None:
+    """The kind of a flag; one of an older studio, without kind, is told by its words."""
+    if flag is None:
+        return None
+    return kind or ("suspected" if flag.startswith("Coverage:") else "evaluation")
+
+
+def derived(
+    exemplar: AnnotatedExemplar, flag_kind: str | None, *, disagreement: bool = False
+) -> dict[str, Any]:
+    """The columns ``queue`` and ``slots`` of an exemplar."""
+    queue = queue_of(exemplar.outcome, exemplar.tags, flag_kind, disagreement=disagreement)
+    return {"queue": queue, "slots": slots_of(exemplar.arguments)}
+
+
+def slots_of(arguments: Mapping[str, Any]) -> str:
+    """The slots with a value, sorted and joined by commas; at most 500 characters, whole names."""
+    joined = ""
+    for slot in sorted(arguments):
+        longer = f"{joined},{slot}" if joined else slot
+        if len(longer) > _LONGEST:
+            break
+        joined = longer
+    return joined
+
+
+def folded_text(exemplar: AnnotatedExemplar) -> str:
+    """What a search looks through: utterance, function, values and id, folded."""
+    values = [str(v) for value in exemplar.arguments.values() for v in as_values(value)]
+    parts = [exemplar.utterance, exemplar.function or "", *values, exemplar.id]
+    return folded("\n".join(parts))
+
+
+def folded(text: str) -> str:
+    """Text as it is searched for: case folded, composed or not the same. A NUL, which PostgreSQL
+    doesn't take, is a space.
+    """
+    return unicodedata.normalize("NFKC", text.casefold()).replace("\0", " ")

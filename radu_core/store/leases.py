@@ -1,0 +1,88 @@
+"""Who holds which item: a lease is renewed by the tab that has it, and expires by itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from radu_core.store.changes import Writing
+from radu_core.store.rows import aware
+from radu_core.store.tables import leases, opinions
+
+__all__ = ["LEASE", "Lease", "blocked", "held_by_others", "keep", "take"]
+
+LEASE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """An item that somebody else's tab, or another tab of one's own, has at the moment."""
+
+    exemplar: str
+    who: str
+    until: datetime
+
+
+def keep(w: Writing, client: str, ids: Collection[str]) -> None:
+    """Renew a tab's leases on ``ids``, give all its others back, and drop what has expired.
+
+    One that had expired is taken again where nobody else has taken it.
+    """
+    mine = (leases.c.module == w.module) & (leases.c.client == client)
+    w.connection.execute(delete(leases).where(leases.c.module == w.module, leases.c.until <= w.now))
+    had = set(w.connection.scalars(select(leases.c.exemplar).where(mine)))
+    gone = had - set(ids)
+    if gone:
+        w.connection.execute(delete(leases).where(mine, leases.c.exemplar.in_(sorted(gone))))
+    if had - gone:
+        w.connection.execute(update(leases).where(mine).values(until=w.now + LEASE))
+    lost = set(ids) - had
+    if lost:
+        taken = {lease.exemplar for lease in held_by_others(w.connection, w.module, client, w.now)}
+        take(w, client, sorted(lost - taken))
+
+
+def take(w: Writing, client: str, ids: Iterable[str]) -> None:
+    """Lease items to a tab; it must not have them yet."""
+    until = w.now + LEASE
+    rows = [
+        {"module": w.module, "exemplar": i, "client": client, "who": w.who, "until": until}
+        for i in ids
+    ]
+    if rows:
+        w.connection.execute(insert(leases), rows)
+
+
+def held_by_others(connection: Connection, module: str, client: str, now: datetime) -> list[Lease]:
+    """The leases of all other tabs, the first to expire first."""
+    query = select(leases.c.exemplar, leases.c.who, leases.c.until).where(
+        leases.c.module == module, leases.c.client != client, leases.c.until > now
+    )
+    rows = connection.execute(query.order_by(leases.c.until, leases.c.exemplar))
+    return [Lease(r.exemplar, r.who, aware(r.until)) for r in rows]
+
+
+def blocked(
+    connection: Connection, module: str, held: Collection[Lease], *, who: str, annotators: int
+) -> set[str]:
+    """Of the items others hold, those that ``who`` can't have as well.
+
+    An item goes to ``annotators`` different people at most, those who have given their opinion
+    counted in, and never to two tabs of one person.
+    """
+    people: dict[str, set[str]] = defaultdict(set)
+    for lease in held:
+        people[lease.exemplar].add(lease.who)
+    if annotators > 1 and people:
+        query = select(opinions.c.exemplar, opinions.c.who).where(
+            opinions.c.module == module,
+            opinions.c.standing == 1,
+            opinions.c.exemplar.in_(sorted(people)),
+        )
+        for row in connection.execute(query):
+            people[row.exemplar].add(row.who)
+    return {id_ for id_, names in people.items() if who in names or len(names) >= annotators}

@@ -1,0 +1,263 @@
+"""What to hand out next: the queues, their order, and search. Only narrow indexes are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, not_, or_, select, true
+
+from radu_core.store.changes import Writing
+from radu_core.store.derived import QUEUES, folded
+from radu_core.store.tables import exemplars, operations, opinions, skips, texts
+
+__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "Picked", "matches", "pick", "skip", "waiting"]
+
+OUT_OF_SCOPE = "none"  # no function may have this name
+_ESCAPE = "\\"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which exemplars: "" is any. ``queue`` "all" and ``search`` reach those in no queue too.
+
+    ``skipped`` asks for what this person has skipped. ``since`` is the number of the tab's last
+    operation before it filtered so: what it has worked on after that isn't found once more.
+    """
+
+    queue: str = ""
+    function: str = ""
+    search: str = ""
+    skipped: bool = False
+    since: int = 0
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether exemplars in no queue are looked at as well."""
+        return bool(self.search.strip()) or self.queue == "all"
+
+
+ANY = Filter()
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, and
+    those the tab itself has (``own``).
+    """
+
+    held: Collection[str] = ()
+    blocked: Collection[str] = ()
+    own: Collection[str] = ()
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The ids to hand out, best first, and how many exemplars match, those with others included
+    (None: not counted).
+    """
+
+    ids: list[str] = field(default_factory=list)
+    waiting: int | None = None
+
+
+class _Combo(NamedTuple):
+    """The exemplars of a queue with one function and set of slots: equally valuable."""
+
+    function: str | None
+    slots: str
+
+
+def waiting(w: Writing, wanted: Filter = ANY) -> dict[str, int]:
+    """Queue → number waiting of what the filter finds, whoever holds it; 0 where there are none."""
+    query = select(exemplars.c.queue, func.count()).where(*_where(w, wanted))
+    rows = w.connection.execute(query.group_by(exemplars.c.queue))
+    found = {row.queue: int(row[1]) for row in rows}
+    return {queue: found.get(queue, 0) for queue in QUEUES}
+
+
+def pick(w: Writing, wanted: Filter, apart: Apart, want: int) -> Picked:
+    """Up to ``want`` ids to hand out to a person.
+
+    Queues come in their order, in each the fewest resolved training exemplars of the function or
+    of its rarest slot first; ties by function, slots, id, so that one stays with what one is at. A
+    search goes by id. What was skipped comes, the longest ago first, when nothing else is left.
+    """
+    if wanted.anywhere:
+        ids = _found(w, wanted, apart, want)
+        return Picked(ids or _skipped(w, wanted, apart, want))
+    if wanted.skipped:
+        return Picked(_skipped(w, wanted, apart, want))
+    counts = waiting(w, wanted)
+    total = sum(counts.values())
+    most = min(want, max(1, total // 4), max(0, max(2, total // 4) - len(apart.own)))
+    ids = _first(w, wanted, apart, [q for q, count in counts.items() if count], most)
+    if not ids and most > 0 and not apart.own:
+        ids = _skipped(w, wanted, apart, most)
+    return Picked(ids, total)
+
+
+def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most: int) -> list[str]:
+    ids: list[str] = []
+    worth = _Worth(w) if queues and most else None
+    for queue in queues:
+        if worth is None or len(ids) >= most:
+            break
+        here = (*_where(w, replace(wanted, queue=queue)), _free(w, apart, queue))
+        columns = (exemplars.c.function, exemplars.c.slots)
+        rows = w.connection.execute(select(*columns).where(*here).group_by(*columns))
+        for combo in worth.sorted(_Combo(*row) for row in rows):
+            ids += _of_combo(w, combo, here, most - len(ids))
+            if len(ids) >= most:
+                break
+    return ids
+
+
+def _of_combo(
+    w: Writing, combo: _Combo, here: Sequence[ColumnElement[bool]], most: int
+) -> Sequence[str]:
+    function = _equals(exemplars.c.function, combo.function)
+    query = select(exemplars.c.id).where(*here, function, exemplars.c.slots == combo.slots)
+    return w.connection.scalars(query.order_by(exemplars.c.id).limit(most)).all()
+
+
+class _Worth:
+    """How many resolved training exemplars a function, or its rarest slot, has: few is worth much.
+
+    A sum over some hundred combinations, which the database counts in one index.
+    """
+
+    def __init__(self, w: Writing) -> None:
+        self._functions: Counter[str | None] = Counter()
+        self._slots: Counter[tuple[str | None, str]] = Counter()
+        columns = (exemplars.c.function, exemplars.c.slots)
+        query = select(*columns, func.count()).where(
+            exemplars.c.module == w.module,
+            exemplars.c.outcome == "resolved",
+            exemplars.c.split == "train",
+        )
+        for function, slots, count in w.connection.execute(query.group_by(*columns)):
+            self._functions[function] += count
+            for slot in _split(slots):
+                self._slots[function, slot] += count
+
+    def sorted(self, combos: Iterable[_Combo]) -> list[_Combo]:
+        """The most valuable first."""
+        return sorted(combos, key=lambda c: (self._of(c), c.function or "", c.slots))
+
+    def _of(self, combo: _Combo) -> int:
+        rarest = [self._slots[combo.function, slot] for slot in _split(combo.slots)]
+        return min([self._functions[combo.function], *rarest])
+
+
+def _split(slots: str | None) -> list[str]:
+    return slots.split(",") if slots else []
+
+
+def _free(
+    w: Writing, apart: Apart, queue: str = "", *, skipped: bool = False
+) -> ColumnElement[bool]:
+    """Whether an exemplar (of ``queue``, if it is known) can be handed out.
+
+    Who has given an opinion isn't asked again, but anyone may settle a disagreement.
+    """
+    asked = [*_not_among({*apart.blocked, *apart.own}), exemplars.c.id.not_in(_said(w))]
+    settled = _not_among({*apart.held, *apart.own})
+    if queue in QUEUES:
+        parts = settled if queue == "disagreement" else asked
+    else:
+        settles = exemplars.c.queue.is_not_distinct_from("disagreement")
+        parts = [or_(and_(settles, *settled), and_(not_(settles), *asked))]
+    if not skipped:
+        parts = [*parts, exemplars.c.id.not_in(_left(w))]
+    return and_(true(), *parts)
+
+
+def _said(w: Writing) -> Select[str]:
+    where = (opinions.c.module == w.module) & (opinions.c.who == w.who) & (opinions.c.standing == 1)
+    return select(opinions.c.exemplar).where(where)
+
+
+def _left(w: Writing) -> Select[str]:
+    return select(skips.c.exemplar).where(skips.c.module == w.module, skips.c.who == w.who)
+
+
+def _not_among(ids: Collection[str]) -> list[ColumnElement[bool]]:
+    return [exemplars.c.id.not_in(sorted(ids))] if ids else []
+
+
+def _equals(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
+
+
+def _where(w: Writing, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """What the filter asks of the columns of ``exemplar``."""
+    yield exemplars.c.module == w.module
+    if wanted.queue in QUEUES:
+        yield exemplars.c.queue == wanted.queue
+    elif not wanted.anywhere:
+        yield exemplars.c.queue.in_(QUEUES)
+    if wanted.function:
+        known = None if wanted.function == OUT_OF_SCOPE else wanted.function
+        yield _equals(exemplars.c.function, known)
+
+
+def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """That every word of the search occurs, wherever; its signs mean themselves."""
+    for word in dict.fromkeys(folded(wanted.search).split()):
+        literal = word
+        for sign in (_ESCAPE, "%", "_"):
+            literal = literal.replace(sign, _ESCAPE + sign)
+        yield texts.c.text.like(f"%{literal}%", escape=_ESCAPE)
+
+
+def _matching(w: Writing, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    yield from _where(w, wanted)
+    words = list(_words(wanted))
+    if words:
+        found = select(texts.c.id).where(texts.c.module == w.module, *words)
+        yield exemplars.c.id.in_(found)
+
+
+def _found(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+    """What a search, or a walk through all exemplars, comes to next; by id."""
+    if wanted.skipped:
+        return []
+    done = select(operations.c.exemplar).where(
+        operations.c.client == apart.client,
+        operations.c.seq > wanted.since,
+        operations.c.module == w.module,
+        operations.c.exemplar.is_not(None),
+    )
+    query = select(exemplars.c.id).where(
+        *_matching(w, wanted), _free(w, apart), exemplars.c.id.not_in(done)
+    )
+    return list(w.connection.scalars(query.order_by(exemplars.c.id).limit(want)))
+
+
+def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+    """What this person has skipped, the longest ago first."""
+    mine = and_(
+        skips.c.module == exemplars.c.module,
+        skips.c.exemplar == exemplars.c.id,
+        skips.c.who == w.who,
+    )
+    query = select(exemplars.c.id).join(skips, mine)
+    query = query.where(*_matching(w, wanted), _free(w, apart, skipped=True))
+    return list(w.connection.scalars(query.order_by(skips.c.at, exemplars.c.id).limit(want)))
+
+
+def skip(w: Writing, id: str) -> None:
+    """Don't offer an exemplar to this person until nothing else is left."""
+    mine = (skips.c.module == w.module) & (skips.c.exemplar == id) & (skips.c.who == w.who)
+    w.connection.execute(delete(skips).where(mine))
+    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
+
+
+def matches(w: Writing, wanted: Filter, ids: Collection[str]) -> set[str]:
+    """Which of these ids the filter finds, whoever holds them."""
+    some = exemplars.c.id.in_(sorted(ids))
+    return set(w.connection.scalars(select(exemplars.c.id).where(*_matching(w, wanted), some)))

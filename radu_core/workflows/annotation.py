@@ -1,0 +1,364 @@
+"""The annotation page's requests: operations done once each, items handed out, and what is known.
+
+The protocol is docs/annotation.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radu_core.alignment import Aligner
+from radu_core.errors import ConflictError, InputError, StoreError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
+from radu_core.store import StoredExemplar, changes, leases, operations, queues
+from radu_core.store.changes import Writing
+from radu_core.store.modules import schema_and_settings
+from radu_core.store.progress import progress
+from radu_core.store.rows import aware
+from radu_core.workflows import annotation_request as asked
+from radu_core.workflows.annotation_history import lines
+from radu_core.workflows.annotation_items import around, item_json
+from radu_core.workflows.annotation_operations import Case, apply, needs_revision
+from radu_core.workflows.outcomes import alignment_record, module_knowledge
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["about", "annotators", "history", "preview", "serve", "set_annotators"]
+
+_log = logging.getLogger(__name__)
+_MOST_ANNOTATORS = 5
+_RANKED_BY = 1_000  # exemplars that rank the readings of a corrected one: under 0.2 s
+_KNOWN_FOR = 600  # seconds
+_MOST_VALUES = 200
+_LONGEST_ID = 200
+_LARGEST = 2**31
+_WHAT = {
+    "placed": "said where its values stand",
+    "corrected": "corrected it",
+    "kept": "said that it is right",
+    "discarded": "discarded it",
+    "restored": "set it back",
+    "imported": "imported it anew",
+    "adjudicated": "settled it",
+    "agreed": "agreed with the others about it",
+    "opinion": "gave an opinion",
+    "withdrawn": "took an opinion back",
+}
+
+
+@dataclass(frozen=True)
+class _Module:
+    """A module as it is within one transaction."""
+
+    aligner: Aligner
+    settings: Mapping[str, Any]
+
+    @property
+    def annotators(self) -> int:
+        """How many people are asked about each item."""
+        return int(self.settings.get("annotators", 1))
+
+
+@lru_cache(maxsize=16)
+def _aligner(schema: str) -> Aligner:
+    return Aligner(Schema.model_validate_json(schema))
+
+
+def _module(w: Writing) -> _Module:
+    schema, settings = schema_and_settings(w.connection, w.module)
+    return _Module(_aligner(schema), settings)
+
+
+def annotators(workspace: Workspace, module: str) -> int:
+    """How many people are asked about each item of ``module``; 1 by default."""
+    return int(workspace.store.settings(module).get("annotators", 1))
+
+
+def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> None:
+    """Ask ``number`` people (1 to 5) about each item from now on."""
+    if not 1 <= number <= _MOST_ANNOTATORS:
+        raise InputError(
+            "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
+        )
+    settings = {**workspace.store.settings(module), "annotators": number}
+    workspace.store.put_settings(module, settings, who=who)
+
+
+def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
+    """Answer one request: what became of its operations, further items, and how far it all is.
+
+    Each operation is one transaction, done once however often it is sent. Raises ``StoreError``
+    when the database can't be used: a prefix of the operations is stored then.
+    """
+    acks = [_acknowledge(workspace, who, module, request.client, raw) for raw in request.ops]
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        leases.keep(w, request.client, request.hold)
+        others = leases.held_by_others(w.connection, module, request.client, w.now)
+        items = _hand_out(w, known, request, others) if request.want else []
+        return {
+            "acks": acks,
+            "items": items,
+            "counts": queues.waiting(w) if request.want else None,
+            "progress": _progress(w),
+            "others": _others(w, request, others),
+            "token": None,
+        }
+
+
+# Operations
+
+
+def _acknowledge(
+    workspace: Workspace, who: str, module: str, client: str, raw: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Do one operation, unless it has been done, and say what became of it."""
+    seq = raw.get("seq")
+    if not isinstance(seq, int) or not _is_number(seq):
+        raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
+    named = raw["id"] if _is_id(raw.get("id")) else None
+    with workspace.store.writing(module, who=who) as w:
+        done = operations.answer(w, client, seq)
+        known = _module(w)
+        if done is None:
+            done = _do(w, known, client, raw)
+            operations.record(w, client, seq, named, done)
+        wanted = [named] if named and done["status"] != "stored" else []
+        item = next(iter(_items(w, known, wanted, {})), None)
+        ack = {name: done[name] for name in ("status", "revision", "message")}
+        return {"seq": seq, **ack, "item": item}
+
+
+def _is_id(id: Any) -> bool:
+    return isinstance(id, str) and len(id) <= _LONGEST_ID and "\0" not in id
+
+
+def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Do an operation, all of it or nothing; ``{status, revision, message}``."""
+    expected, taken = _expected(w, client, raw.get("revision"), raw.get("after"))
+    try:
+        operation = asked.parse_operation(dict(raw))
+    except InputError as error:
+        return _answer("refused", expected, str(error))
+    part = w.connection.begin_nested()
+    try:
+        row = changes.row_of(w, operation.id)
+        if needs_revision(operation):
+            changes.expect(row, expected)
+        revision = apply(Case(w, known.aligner, known.annotators, row, taken), operation)
+    except (SQLAlchemyError, StoreError, MemoryError):
+        raise
+    except ConflictError:
+        part.rollback()
+        return _conflict(w, operation.id)
+    except InputError as error:
+        part.rollback()
+        return _answer("refused", expected, str(error))
+    except Exception as error:  # final all the same: else it would stop every one after it
+        part.rollback()
+        _log.exception("an operation failed")
+        wrong = f"That shouldn't have happened ({type(error).__name__}); it is in the studio's log."
+        return _answer("refused", expected, wrong)
+    part.commit()
+    if needs_revision(operation):
+        return _answer("stored", revision)
+    return _answer("stored", expected, taken=taken)  # what its reader knows, and no more
+
+
+def _answer(status: str, revision: int, message: str = "", *, taken: bool = True) -> dict[str, Any]:
+    """What is remembered of an operation; ``taken`` says whether one that builds on it may."""
+    held = taken and status == "stored"
+    return {"status": status, "revision": revision, "message": message, "taken": held}
+
+
+def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, bool]:
+    """The revision that the exemplar must be of, and whether the operation before was stored.
+
+    Where that one met with a newer version, what was shown counts: else this one would overwrite
+    what nobody has looked at.
+    """
+    shown = revision if isinstance(revision, int) and 0 <= revision < _LARGEST else 0
+    before = operations.answer(w, client, after) if _is_number(after) else None
+    if before is None:
+        return shown, True
+    if before["status"] == "conflict":
+        return shown, False
+    return int(before["revision"]), bool(before["taken"])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
+
+
+def _conflict(w: Writing, id: str) -> dict[str, Any]:
+    """What came in between: who, when and what."""
+    row = changes.row_of(w, id)
+    event = changes.newest_event(w, id)
+    if event is None or aware(event["at"]) < aware(row["updated"]):
+        message = f"Its values were placed anew at {_said(row['updated'])}"
+    else:
+        what = _WHAT.get(event["kind"], f"changed it ({event['kind']})")
+        message = f"{event['who']} {what} at {_said(event['at'])}"
+    message += ", after you were shown it. Nothing was overwritten."
+    return _answer("conflict", row["revision"], message)
+
+
+def _said(at: Any) -> str:
+    return f"{aware(at):%H:%M} UTC on {aware(at):%Y-%m-%d}"
+
+
+# Handing out
+
+
+def _hand_out(
+    w: Writing, known: _Module, request: asked.Request, others: Sequence[leases.Lease]
+) -> list[dict[str, Any]]:
+    blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
+    held = {lease.exemplar: lease.who for lease in others}
+    wanted = request.filter.item
+    first = [wanted] if wanted and wanted not in request.hold else []
+    apart = queues.Apart(held.keys(), blocked, {*request.hold, *first}, request.client)
+    ids = queues.pick(w, _filter(request), apart, request.want - len(first)).ids
+    there = [item.exemplar.id for item in changes.items_of(w.connection, w.module, first)]
+    leases.take(w, request.client, [i for i in [*there, *ids] if i not in blocked])
+    return _items(w, known, [*there, *ids], held)
+
+
+def _filter(request: asked.Request) -> queues.Filter:
+    asked_for = request.filter.model_dump(exclude={"item"})
+    return queues.Filter(**asked_for)
+
+
+def _items(
+    w: Writing, known: _Module, ids: Sequence[str], held: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    about_them = around(w.connection, w.module, ids, held=held)
+    return [
+        item_json(known.aligner, item, who=w.who, known=about_them)
+        for item in changes.items_of(w.connection, w.module, ids)
+    ]
+
+
+def _progress(w: Writing) -> dict[str, int]:
+    midnight = w.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
+
+
+def _others(w: Writing, request: asked.Request, others: Sequence[leases.Lease]) -> dict[str, Any]:
+    found = queues.matches(w, _filter(request), {o.exemplar for o in others}) if others else set()
+    until = [o.until for o in others if o.exemplar in found]
+    seconds = (min(until) - w.now).total_seconds() if until else None
+    return {"items": len(found), "seconds": None if seconds is None else round(seconds)}
+
+
+# What else can be asked
+
+
+def preview(
+    workspace: Workspace,
+    *,
+    who: str,
+    module: str,
+    id: str,
+    function: str | None,
+    arguments: Arguments,
+) -> dict[str, Any]:
+    """The item as it would be with these labels; changes nothing."""
+    store = workspace.store
+    item = store.exemplar(module, id)
+    aligner = _knowing(workspace, module, store.schema(module).model_dump_json())
+    labelled = item.exemplar.model_copy(
+        update={
+            "function": function,
+            "arguments": arguments,
+            "spans": None,
+            "template": None,
+            "implied": tuple(s for s in item.exemplar.implied if s in arguments),
+            "outcome": None,
+            "resolved_by": None,
+        }
+    )
+    return item_json(aligner, _aligned(aligner, item, labelled), who=who)
+
+
+def _knowing(workspace: Workspace, module: str, schema: str) -> Aligner:
+    return _knowing_since(workspace, module, schema, int(time.monotonic() / _KNOWN_FOR))
+
+
+@lru_cache(maxsize=4)
+def _knowing_since(workspace: Workspace, module: str, schema: str, _: int) -> Aligner:
+    """An aligner that ranks readings as the module did some minutes ago."""
+    knowledge = module_knowledge(workspace, module, most=_RANKED_BY)
+    return Aligner(Schema.model_validate_json(schema), knowledge=knowledge)
+
+
+def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar) -> StoredExemplar:
+    """The item, not stored, as an alignment of these labels leaves it."""
+    bare = StoredExemplar(labelled, item.revision, (), item.flag, item.updated, {}, item.queue)
+    record = alignment_record(bare, aligner.align(labelled))
+    update = {
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "spans": record.spans,
+        "template": record.template,
+        "implied": record.implied,
+    }
+    return StoredExemplar(
+        labelled.model_copy(update=update), item.revision, record.readings, item.flag,
+        item.updated, record.details, item.queue,
+    )  # fmt: skip
+
+
+def history(workspace: Workspace, *, module: str, id: str) -> list[dict[str, Any]]:
+    """What has happened to an exemplar, newest first, with lines for people."""
+    events = workspace.store.history(module, id)
+    return [
+        {
+            "id": event.id,
+            "at": event.at.isoformat(),
+            "who": event.who,
+            "kind": event.kind,
+            "note": event.note,
+            "changes": lines(event),
+        }
+        for event in reversed(events)
+    ]
+
+
+def about(workspace: Workspace, *, module: str) -> dict[str, Any]:
+    """The module's functions and slots, and its guidelines (Markdown)."""
+    schema = workspace.store.schema(module)
+    settings = workspace.store.settings(module)
+    return {
+        "functions": [
+            {
+                "name": f.name,
+                "description": f.description,
+                "slots": [_slot_json(schema, s) for s in f.slots],
+            }
+            for f in schema.functions
+        ],
+        "guidelines": str(settings.get("guidelines", "")),
+    }
+
+
+def _slot_json(schema: Schema, slot: Slot) -> dict[str, Any]:
+    values: Sequence[Any] = slot.possible_values
+    recognizer = schema.recognizer(slot.recognizer)
+    if not values and isinstance(recognizer, ListRecognizer):
+        values = sorted(recognizer.labels)
+    return {
+        "name": slot.name,
+        "description": slot.description,
+        "type": slot.type,
+        "required": slot.required,
+        "multi_value": slot.multi_value,
+        "values": list(values[:_MOST_VALUES]),
+    }

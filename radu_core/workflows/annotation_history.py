@@ -1,0 +1,45 @@
+"""What an event changed, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json
+from radu_core.store import Event
+
+__all__ = ["lines"]
+
+
+def lines(event: Event) -> list[str]:
+    """``function: book_flight → book_hotel`` and the like; all of it where nothing was before."""
+    if event.after is None:
+        return []
+    return list(_lines(event.before, event.after))
+
+
+def _lines(before: AnnotatedExemplar | None, after: AnnotatedExemplar) -> Iterator[str]:
+    old, new = _shown(before), _shown(after)
+    for name in dict.fromkeys((*old, *new)):
+        was, now = old.get(name, "–"), new.get(name, "–")
+        if before is None and name in new:
+            yield f"{name}: {now}"
+        elif was != now:
+            yield f"{name}: {was} → {now}"
+
+
+def _shown(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
+    """What a person looks at, by name; what isn't there is left out."""
+    if exemplar is None:
+        return {}
+    shown: dict[str, Any] = {
+        "utterance": exemplar.utterance,
+        "function": exemplar.function or "out of scope",
+        **{slot: canonical_json(value) for slot, value in exemplar.arguments.items()},
+        "spans": exemplar.template if exemplar.spans is not None else None,
+        "implied": ", ".join(exemplar.implied),
+        "outcome": exemplar.outcome or "not aligned yet",
+        "tags": ", ".join(exemplar.tags),
+    }
+    return {name: value for name, value in shown.items() if value}

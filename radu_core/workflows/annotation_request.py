@@ -1,0 +1,198 @@
+"""What the annotation page's browser sends. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from radu_core.errors import InputError, shorten
+from radu_core.schema import Arguments, Scalar
+
+__all__ = [
+    "About",
+    "Adjudicate",
+    "Comment",
+    "Decide",
+    "Discard",
+    "Filter",
+    "History",
+    "Keep",
+    "Mark",
+    "Operation",
+    "Preview",
+    "Request",
+    "Restore",
+    "Skip",
+    "Undo",
+    "parse_operation",
+    "parse_request",
+]
+
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+_Queue = Literal[
+    "", "all", "ambiguous", "unlocated", "invalid", "suspected", "disagreement", "evaluation"
+]
+_Asked = TypeVar("_Asked", bound=BaseModel)
+_MOST_HELD = 500
+_MOST_WANTED = 100
+_LARGEST = 2**31 - 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mark(_Model):
+    """A span with the words it stands on: ``text`` must be what is at ``[start, end)``."""
+
+    slot: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    value: Scalar
+    text: str
+
+
+class _Operation(_Model):
+    seq: int = Field(ge=0, le=_LARGEST)
+    id: Id
+    revision: int = Field(ge=0)
+    after: int | None = None
+    at: str = Field(default="", max_length=40)
+
+
+class Decide(_Operation):
+    """These labels, these places; ``function`` None is out of scope, ``reading`` its number."""
+
+    kind: Literal["decide"]
+    function: str | None
+    arguments: Arguments = Field(default_factory=dict)
+    spans: tuple[Mark, ...] = ()
+    implied: tuple[str, ...] = ()
+    reading: int | None = None
+
+
+class Keep(_Operation):
+    """A flagged exemplar's labels are right."""
+
+    kind: Literal["keep"]
+
+
+class Discard(_Operation):
+    """Out of use, for a reason."""
+
+    kind: Literal["discard"]
+    reason: str = Field(max_length=1_000)
+
+
+class Skip(_Operation):
+    """Not now."""
+
+    kind: Literal["skip"]
+
+
+class Comment(_Operation):
+    """Words about an exemplar."""
+
+    kind: Literal["comment"]
+    text: str = Field(max_length=4_000)
+
+
+class Undo(_Operation):
+    """Take the last standing decision back."""
+
+    kind: Literal["undo"]
+
+
+class Restore(_Operation):
+    """Back to how it was before an event."""
+
+    kind: Literal["restore"]
+    event: int = Field(ge=0, le=_LARGEST)
+
+
+class Adjudicate(_Operation):
+    """Adopt one of the opinions, counted from 0."""
+
+    kind: Literal["adjudicate"]
+    choice: int = Field(ge=0)
+
+
+Operation = Decide | Keep | Discard | Skip | Comment | Undo | Restore | Adjudicate
+
+
+class Filter(_Model):
+    """What to hand out; "" is any. ``since`` is the number of the tab's last operation before it
+    filtered so, ``item`` an id that comes first, whatever its queue.
+    """
+
+    queue: _Queue = ""
+    function: str = Field(default="", max_length=200)
+    search: str = Field(default="", max_length=200)
+    item: str = Field(default="", max_length=200, pattern=r"^[^\x00]*$")
+    skipped: bool = False
+    since: int = Field(default=0, ge=0, le=_LARGEST)
+
+
+class Request(_Model):
+    """One request; ``ops`` are read one by one, so that one that can't be read stops no other."""
+
+    token: str
+    client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
+    ops: tuple[dict[str, Any], ...] = ()
+    hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
+    want: int = Field(default=0, ge=0, le=_MOST_WANTED)
+    filter: Filter = Filter()
+
+
+class Preview(_Model):
+    """The exemplar as it would be with these labels."""
+
+    token: str
+    id: Id
+    function: str | None
+    arguments: Arguments = Field(default_factory=dict)
+
+
+class History(_Model):
+    """What has happened to an exemplar."""
+
+    token: str
+    id: Id
+
+
+class About(_Model):
+    """What a tab needs once."""
+
+    token: str
+
+
+_OPERATION: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discriminator="kind")])
+
+
+def parse_request(model: type[_Asked], data: Any) -> _Asked:
+    """``data`` as such a request; ``InputError`` says what is wrong with it."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(
+            f"That isn't such a request ({_problems(error)})", remedy="Reload the page."
+        ) from error
+
+
+def parse_operation(data: dict[str, Any]) -> Operation:
+    """``data`` as an operation; ``InputError`` says what is wrong with it."""
+    try:
+        return _OPERATION.validate_python(data)
+    except ValidationError as error:
+        raise InputError(
+            f"That isn't an operation ({_problems(error)})",
+            remedy="Reload the page, then do it again.",
+        ) from error
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'all of it'}: {e['msg']}, got {shorten(e['input'], 60)}"
+        for e in error.errors()[:3]
+    )

@@ -1,0 +1,86 @@
+"""Tokens of the annotation route: who, on which module, until when; signed by the workspace.
+
+The route has no session of its own: whoever has a token may decide in that name until it expires.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from radu_core.errors import InputError
+from radu_core.files import disk_errors
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["LIFE", "Bearer", "TokenError", "make_token", "read_token"]
+
+LIFE = 12 * 3600  # seconds
+_KEY = "annotation.key"
+_SALT = "annotate"
+
+
+class TokenError(InputError):
+    """A token is expired, or isn't one of this workspace's."""
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who has a token, for which module; ``age`` in seconds."""
+
+    who: str
+    module: str
+    age: float
+
+    @property
+    def is_old(self) -> bool:
+        """Whether less than half of its life is left."""
+        return self.age > LIFE / 2
+
+
+def make_token(workspace: Workspace, *, who: str, module: str) -> str:
+    """A token for ``who`` on ``module``, good for twelve hours."""
+    return str(_serializer(workspace).dumps({"who": who, "module": module}))
+
+
+def read_token(workspace: Workspace, token: str) -> Bearer:
+    """Who has this token; ``TokenError`` when it has expired or was never made here."""
+    try:
+        data, made = _serializer(workspace).loads(token, max_age=LIFE, return_timestamp=True)
+        who, module = str(data["who"]), str(data["module"])
+    except (BadData, KeyError, TypeError, ValueError) as error:
+        raise TokenError(
+            "This page's token has expired or isn't one of this studio's",
+            remedy="Reload the page; what isn't saved yet is kept in the browser and sent then.",
+        ) from error
+    return Bearer(who, module, time.time() - made.timestamp())
+
+
+def _serializer(workspace: Workspace) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(_secret(workspace.home / _KEY), salt=_SALT)
+
+
+def _secret(path: Path) -> bytes:
+    """The key, made once: of several processes that make one, the first to name it wins."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    with disk_errors(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return path.read_bytes()
