@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 from collections.abc import Iterator
@@ -13,10 +12,11 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
+from studio.login import gate
 from studio.markdown import plain
 from studio.navigation import link
 
-__all__ = ["Page", "gate", "messages", "page", "workspace"]
+__all__ = ["Page", "messages", "page", "workspace"]
 
 _log = logging.getLogger(__name__)
 _STYLE = """<style>
@@ -49,22 +49,6 @@ def messages() -> Iterator[None]:
             "it was. Reload the page; the details are in the studio's log.",
             icon=":material/error:",
         )
-
-
-def gate() -> str:
-    """Who is at the keyboard. The place of the login: every page calls it before anything else."""
-    default = os.environ.get("RADU_USER") or _account()
-    kept = st.session_state.get("who", default)
-    name = st.sidebar.text_input("Your name", value=kept, help="Stands beside your decisions.")
-    st.session_state["who"] = (name or "").strip() or default
-    return str(st.session_state["who"])
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
-        return "annotator"
 
 
 @st.cache_resource
@@ -100,9 +84,9 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
 
 def _begin(title: str, about: str) -> Page:
     st.html(_STYLE)
+    who = gate()  # before the page says what it is
     st.header(title, anchor=False)
     st.caption(about)
-    who = gate()
     space = workspace()
     return Page(space, _choose(space.store.modules()), who)
 

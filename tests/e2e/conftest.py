@@ -25,16 +25,16 @@ FLAGS = [
 
 
 @contextmanager
-def studio(home: Path) -> Iterator[str]:
-    """The address of a studio whose state lies in ``home``."""
+def studio(home: Path, *options: str, user: str = "ann") -> Iterator[str]:
+    """The address of a studio whose state lies in ``home``; ``options`` are Streamlit's."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     log = (home.parent / "studio.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *options],
         cwd=ROOT,
-        env={**os.environ, "RADU_HOME": str(home), "RADU_DATABASE_URL": "", "RADU_USER": "ann"},
+        env={**os.environ, "RADU_HOME": str(home), "RADU_DATABASE_URL": "", "RADU_USER": user},
         stdout=log,
         stderr=log,
         start_new_session=True,
