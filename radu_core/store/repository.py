@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from radu_core.errors import ConflictError, NotFoundError, StoreError
+from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import canonical_json, disk_errors
+from radu_core.files import canonical_json
 from radu_core.schema import Schema, check_module_id
+from radu_core.store.copying import copy_database
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.records import (
     AlignmentRecord,
@@ -465,20 +465,8 @@ class Store:
         ]  # fmt: skip
 
     def backup(self, path: Path) -> None:
-        """Copy a SQLite database to ``path`` while it is in use; the copy appears when whole."""
-        if self._engine.dialect.name != "sqlite" or not self._engine.url.database:
-            raise StoreError("Only SQLite is backed up from here", remedy="Use pg_dump.")
-        temporary = path.with_name(f".{path.name}.part")
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            source = sqlite3.connect(self._engine.url.database)
-            target = sqlite3.connect(temporary)
-            try:
-                source.backup(target)
-            finally:
-                target.close()
-                source.close()
-            temporary.replace(path)
+        """Copy the database, while it is in use, to the SQLite file ``path``."""
+        copy_database(self._engine, path)
 
     def _event(
         self,
