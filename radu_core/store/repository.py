@@ -15,6 +15,7 @@ from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.schema import Schema, check_module_id
+from radu_core.store import bulk
 from radu_core.store.copying import copy_database
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.records import (
@@ -379,6 +380,18 @@ class Store:
                     self._event(connection, module, id_, who, "flagged", None, None)
                     done += 1
         return done
+
+    def accept_in_bulk(
+        self, module: str, decided: Sequence[tuple[AnnotatedExemplar, int]], *, who: str, batch: str
+    ) -> list[str]:
+        """Store many decisions in one transaction; see ``bulk.accept``."""
+        with writing(self._engine) as c:
+            return bulk.accept(c, module, decided, who=who, now=self._clock(), batch=batch)
+
+    def undo_bulk(self, module: str, batch: str, *, who: str) -> tuple[list[str], list[str]]:
+        """Take many decisions back in one transaction; see ``bulk.undo``."""
+        with writing(self._engine) as c:
+            return bulk.undo(c, module, batch, who=who, now=self._clock())
 
     def counts(self, module: str) -> dict[tuple[str, str], int]:
         """(split, outcome or "new") → number of exemplars."""
