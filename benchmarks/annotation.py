@@ -5,13 +5,12 @@ reference for keys are the documented flows of Label Studio and doccano, counted
 script (``flows``); for time it is the frame itself: what the browser takes to paint after a key
 that changes one character of an otherwise empty page.
 
-    python benchmarks/annotation.py [keys latency first steady kills tabs people unicode] [--times N]
+    python benchmarks/annotation.py [PART …] [--times N]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -31,11 +30,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright  # noqa: E402
 from studio_process import CHROMIUM, Studio  # noqa: E402
-from unicode_cases import edges, texts  # noqa: E402
 
 from radu_core.exemplars import AnnotatedExemplar  # noqa: E402
 from radu_core.schema import Function, Schema, Slot  # noqa: E402
-from radu_core.workflows.load import export_module, import_file, init_module  # noqa: E402
 from radu_core.workflows.outcomes import resolve  # noqa: E402
 from radu_core.workflows.workspace import Workspace  # noqa: E402
 
@@ -194,7 +191,9 @@ def decisions(space: Workspace) -> list[str]:
     from radu_core.store.tables import events
 
     with reading(space.store._engine) as connection:
-        query = select(events.c.exemplar).where(events.c.who == "ann", events.c.exemplar.is_not(None))
+        query = select(events.c.exemplar).where(
+            events.c.who == "ann", events.c.exemplar.is_not(None)
+        )
         return list(connection.scalars(query.order_by(events.c.id)))
 
 
@@ -206,7 +205,9 @@ def report(name: str, **figures: Any) -> None:
 def quantiles(values: list[float]) -> dict[str, str]:
     ordered = sorted(values)
     at = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-    return {k: f"{ordered[min(len(ordered) - 1, int(len(ordered) * q))]:.0f} ms" for k, q in at.items()}
+    return {
+        k: f"{ordered[min(len(ordered) - 1, int(len(ordered) * q))]:.0f} ms" for k, q in at.items()
+    }
 
 
 # What is measured

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +11,12 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
+from studio.login import gate
 from studio.markdown import plain
 from studio.navigation import link
 from studio.spaces import workspace
 
-__all__ = ["Page", "gate", "messages", "page", "workspace"]
+__all__ = ["Page", "messages", "page", "workspace"]
 
 _log = logging.getLogger(__name__)
 _STYLE = """<style>
@@ -52,22 +51,6 @@ def messages() -> Iterator[None]:
         )
 
 
-def gate() -> str:
-    """Who is at the keyboard. The place of the login: every page calls it before anything else."""
-    default = os.environ.get("RADU_USER") or _account()
-    kept = st.session_state.get("who", default)
-    name = st.sidebar.text_input("Your name", value=kept, help="Stands beside your decisions.")
-    st.session_state["who"] = (name or "").strip() or default
-    return str(st.session_state["who"])
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
-        return "annotator"
-
-
 @contextmanager
 def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
     """Begin a page. Where it can't, or needs a module and there is none, it says so and ends."""
@@ -91,9 +74,9 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
 
 def _begin(title: str, about: str) -> Page:
     st.html(_STYLE)
+    who = gate()  # before the page says what it is
     st.header(title, anchor=False)
     st.caption(about)
-    who = gate()
     space = workspace()
     return Page(space, _choose(space.store.modules()), who)
 

@@ -33,6 +33,7 @@ __all__ = [
     "set_queue",
     "set_standing",
     "standing_decision",
+    "standing_decisions",
     "state_before_event",
 ]
 
@@ -259,7 +260,13 @@ def newest_event(w: Writing, id: str) -> RowMapping | None:
 
 
 def standing_decision(w: Writing, id: str) -> Row[Any] | None:
-    """The last decision about an exemplar that hasn't been taken back: its ``id`` and ``kind``.
+    """The last decision about an exemplar that hasn't been taken back: its ``id`` and ``kind``."""
+    standing = standing_decisions(w, id)
+    return standing[-1] if standing else None
+
+
+def standing_decisions(w: Writing, id: str) -> list[Row[Any]]:
+    """The decisions about an exemplar that haven't been taken back, oldest first.
 
     Taking one back is an event "restored" without a note; with one, it names the event that was
     gone back to, and is itself a decision.
@@ -272,4 +279,4 @@ def standing_decision(w: Writing, id: str) -> Row[Any] | None:
             standing = standing[:-1]
         elif event.has and event.kind != "imported":
             standing.append(event)
-    return standing[-1] if standing else None
+    return standing

@@ -151,8 +151,8 @@ def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -
 
 def test_errors_are_shown_as_they_are(space: Workspace) -> None:
     at = opened("load")
-    at.text_input[1].input("<org>_<bot>_<lang>").run()
-    at.button[0].click().run()
+    at.text_input[0].input("<org>_<bot>_<lang>").run()
+    next(b for b in at.button if b.label == "Create").click().run()
     assert "No schema was chosen" in at.error[0].value
     path = "/nowhere/![i](leak.png).jsonl"
     space.store.put_schema(parse_schema(SCHEMA), who="t")
