@@ -7,8 +7,9 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from radu_core.agreement import Agreement, Opinions, Pair
+from radu_core.agreement import Agreement, Pair
 from radu_core.agreement import agreement as measure
+from radu_core.workflows import annotation
 from studio import show
 from studio.page import Page
 
@@ -17,9 +18,10 @@ __all__ = ["agreement"]
 _NOTHING = "–"  # what isn't defined
 
 
-def agreement(here: Page, opinions: Opinions) -> None:
-    """Figures over all, per pair, and every disagreement with a link to its utterance."""
-    found = measure(opinions)
+def agreement(here: Page) -> None:
+    """How many are asked, and how far they agree: over all, per pair, and where they don't."""
+    _annotators(here)
+    found = measure(annotation.opinions(here.workspace, here.module))
     if not found.items:
         st.caption(
             "No utterance has the opinion of two people yet. Agreement is measured once a module "
@@ -29,6 +31,19 @@ def agreement(here: Page, opinions: Opinions) -> None:
     _figures(found)
     _pairs(found)
     _disagreements(here, found)
+
+
+def _annotators(here: Page) -> None:
+    """How many people are asked about each utterance."""
+    now = annotation.annotators(here.workspace, here.module)
+    chosen = st.number_input(
+        "People asked about each utterance", 1, 5, now, key=f"annotators {here.module}", width=260,
+        help="From 2 on, an utterance is decided when that many people say the same; where they "
+        "don't, it comes into the queue of disagreements. What is decided already stays.",
+    )  # fmt: skip
+    if chosen != now:
+        annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
+        st.toast(f"{chosen} people are asked about each utterance from now on.")
 
 
 def _figures(found: Agreement) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from radu_core.errors import RaduError, StoreLockedError
+from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
 from studio.login import gate
 from studio.markdown import plain
@@ -52,11 +52,16 @@ def messages() -> Iterator[None]:
 
 
 @contextmanager
-def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
-    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends."""
+def page(
+    title: str, about: str, *, needs_module: bool = True, offline: bool = False
+) -> Iterator[Page]:
+    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends.
+
+    One that works ``offline`` goes on with the module it had when the database can't be reached.
+    """
     begun = None
     with messages():
-        begun = _begin(title, about)
+        begun = _begin(title, about, offline=offline)
     if begun is None:
         st.stop()
     if needs_module and not begun.module:
@@ -72,13 +77,21 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
         yield begun
 
 
-def _begin(title: str, about: str) -> Page:
+def _begin(title: str, about: str, *, offline: bool) -> Page:
     st.html(_STYLE)
     who = gate()  # before the page says what it is
     st.header(title, anchor=False)
     st.caption(about)
     space = workspace()
-    return Page(space, _choose(space.store.modules()), who)
+    try:
+        modules = space.store.modules()
+    except StoreError as error:
+        kept = st.session_state.get("module") or st.query_params.get("module")
+        if not offline or not kept:
+            raise
+        st.error(plain(error), icon=":material/error:")
+        modules = [str(kept)]
+    return Page(space, _choose(modules), who)
 
 
 def _choose(modules: list[str]) -> str:
