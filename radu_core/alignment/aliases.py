@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radu_core.alignment.candidates import Aliases
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.language import Language
-from radu_core.alignment.names import akin
-from radu_core.alignment.text import Place, Text, Token, plain_words
+from radu_core.alignment.names import akin, joined
+from radu_core.alignment.text import HYPHENS, Place, Text, Token, plain_words
 
 __all__ = ["Missing", "Seen", "learn_aliases"]
 
@@ -29,6 +29,8 @@ _LEAST_SHARE = 0.9
 _WRITTEN = 3  # times that the name itself must be written elsewhere
 _OFTEN = 8  # cases, and values written, from which on words needn't be akin to the name
 _MOST = 0.6  # of the cases must agree
+_ALWAYS = 0.9  # of the cases: what stands beside so many belongs to the name
+_SELDOM = 0.1  # of the slot's written values: what stands beside more is no part of a name
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,39 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Case:
-    """A run of words where a value is missing."""
+    """A run of words where a value is missing: the tokens from ``first`` to ``last`` (included) of
+    the words that no value takes."""
 
     one: Seen
     missing: Missing
-    place: Place
+    tokens: Sequence[Token]
+    first: int
+    last: int
+
+    @property
+    def place(self) -> Place:
+        return self.tokens[self.first].start, self.tokens[self.last].end
+
+    @property
+    def words(self) -> Words:
+        return tuple(t.word for t in self.tokens[self.first : self.last + 1])
+
+    def beside(self, side: int) -> str:
+        """The word before (-1) or after (1), if it can belong to the same name. What a hyphen joins
+        is found whole anyway."""
+        edge = self.first if side < 0 else self.last
+        if not 0 <= edge + side < len(self.tokens):
+            return ""
+        left, right = sorted((edge, edge + side))
+        one, other = self.tokens[left], self.tokens[right]
+        if self.one.utterance[one.end : other.start] in HYPHENS:
+            return ""
+        near = joined(self.one.utterance, one, other)
+        return self.tokens[edge + side].word if near else ""
+
+    def grown(self, side: int) -> _Case:
+        first, last = (self.first - 1, self.last) if side < 0 else (self.first, self.last + 1)
+        return replace(self, first=first, last=last)
 
 
 def learn_aliases(seen: Sequence[Seen], language: Language) -> Aliases:
@@ -120,9 +150,9 @@ def _induced(seen: Sequence[Seen], language: Language) -> dict[str, dict[Words, 
                 one.utterance, tokens, missing.words, precise[missing.name], language.stop_words
             )
             if run:
-                place = (run[0].start, run[-1].end)
-                said = tuple(t.word for t in run)
-                cases[missing.name][said].append(_Case(one, missing, place))
+                first, last = tokens.index(run[0]), tokens.index(run[-1])
+                case = _Case(one, missing, tokens, first, last)
+                cases[missing.name][case.words].append(case)
     written = _written(seen)
     frames = _frames(seen)
     found: dict[str, dict[Words, float]] = {}
@@ -134,10 +164,14 @@ def _induced(seen: Sequence[Seen], language: Language) -> dict[str, dict[Words, 
             share = (precise[name][rarest] + 1) / (anywhere[rarest] + 2)
             values = written[own[0].one.function, own[0].missing.slot]
             like = akin(said, own[0].missing.words)
-            sure = (like and _as_names(own, capitals=values[name] < _WRITTEN)) or _in_frames(
-                own, values, frames
+            whole = _grown(own, frames[own[0].missing.slot], language.stop_words)
+            chance = whole is not own and len(whole) < _OFTEN  # the words beside it may be
+            sure = not chance and (
+                (like and _as_names(whole, capitals=values[name] < _WRITTEN))
+                or _in_frames(whole, values, frames)
             )
-            found.setdefault(name, {})[said] = (0.9 if sure else 0.75) + share / 10
+            known, said = found.setdefault(name, {}), whole[0].words
+            known[said] = max(known.get(said, 0.0), (0.9 if sure else 0.75) + share / 10)
     return found
 
 
@@ -157,7 +191,9 @@ def _best_run(
 ) -> list[Token]:
     """The run of telling words that was seen most: words that are precise or the name's own, and
     stop words between two of them ("pizza and pasta"). Words akin to the name need no others."""
-    like = {t.word for t in tokens if t.word in own or akin((t.word,), own)}
+    like = {
+        t.word for t in tokens if t.word in own or (t.word not in stop and akin((t.word,), own))
+    }
     if like & set(precise):
         precise, stop = {w: precise.get(w, 0) for w in like}, frozenset()
     runs: list[list[Token]] = [[]]
@@ -179,6 +215,26 @@ def _best_run(
     return best[1]
 
 
+def _grown(
+    cases: Sequence[_Case], frames: Counter[tuple[str, ...]], stop: frozenset[str]
+) -> Sequence[_Case]:
+    """The cases with the words that belong to the name because they always stand beside it, and
+    hardly ever beside the slot's other values: "Ciudad de Mexico", "love story"."""
+    for side, index in ((-1, 0), (1, 1)):
+        while True:
+            word, count = Counter(c.beside(side) for c in cases).most_common(1)[0]
+            usual = sum(n for frame, n in frames.items() if frame[index] == word)
+            if (
+                not word
+                or word in stop
+                or count < max(_LEAST_SEEN, _ALWAYS * len(cases))
+                or usual > _SELDOM * frames.total()
+            ):
+                break
+            cases = [c.grown(side) for c in cases if c.beside(side) == word]
+    return cases
+
+
 def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
     found: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
@@ -192,15 +248,16 @@ def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]
 
 
 def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
-    """Whether most cases are written as a name: with a capital that begins no sentence, or, with
-    ``capitals``, all in capitals."""
+    """Whether most cases are written as a name: from the first word to the last with a capital that
+    begins no sentence, or, with ``capitals``, all in capitals."""
     named = 0
     for case in cases:
         start, end = case.place
         said, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
         begun = bool(before) and before[-1] not in ".!?"
         abbreviated = len(said) > 1 and said.isupper() and not case.one.utterance.isupper()
-        named += abbreviated or (said[0].isupper() and begun and not capitals)
+        written = said[0].isupper() and said.split()[-1][0].isupper()
+        named += abbreviated or (written and begun and not capitals)
     return named >= _MOST * len(cases)
 
 
