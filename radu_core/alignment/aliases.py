@@ -11,7 +11,7 @@ words as the slot's other values ("funny" for ``Comedy``). The rest is offered t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from radu_core.alignment.candidates import Aliases
@@ -20,12 +20,14 @@ from radu_core.alignment.language import Language
 from radu_core.alignment.names import akin, joined
 from radu_core.alignment.text import HYPHENS, Place, Text, Token, plain_words
 
-__all__ = ["Missing", "Seen", "learn_aliases"]
+__all__ = ["Missing", "Phrases", "Seen", "learn_names"]
 
 Words = tuple[str, ...]
+Phrases = dict[str, frozenset[Words]]  # by slot
 
 _LEAST_SEEN = 3
 _LEAST_SHARE = 0.9
+_LEAST_SHARE_OF_SLOT = 0.8  # for phrases, that only rank guesses
 _WRITTEN = 3  # times that the name itself must be written elsewhere
 _OFTEN = 8  # cases, and values written, from which on words needn't be akin to the name
 _MOST = 0.6  # of the cases must agree
@@ -104,17 +106,24 @@ class _Case:
         return replace(self, first=first, last=last)
 
 
-def learn_aliases(seen: Sequence[Seen], language: Language) -> Aliases:
+def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phrases]:
     """Per name the words that stand for it, longest first, each with a score: what people marked,
-    and what was seen often enough where the name is missing.
+    and what was seen often enough where the name is missing. And per slot what stands where any of
+    its values is missing, whichever it is.
     """
-    found = _induced(seen, language) if any(one.missing for one in seen) else {}
+    aliases: dict[str, dict[Words, float]] = {}
+    phrases: Phrases = {}
+    if any(one.missing for one in seen):
+        left = [one.left(language) for one in seen]
+        aliases = _induced(seen, left, language.stop_words)
+        phrases = _phrases(seen, left, language.stop_words)
     for name, words, score in _taught(seen, language.stop_words):
-        found.setdefault(name, {})[words] = score
-    return {
+        aliases.setdefault(name, {})[words] = score
+    ordered = {
         name: tuple(sorted(known.items(), key=lambda k: (-len(k[0]), k[0])))
-        for name, known in sorted(found.items())
+        for name, known in sorted(aliases.items())
     }
+    return ordered, phrases
 
 
 def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, Words, float]]:
@@ -128,59 +137,98 @@ def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, W
             yield name, words, 0.95 if count > 1 else 0.85
 
 
-def _induced(seen: Sequence[Seen], language: Language) -> dict[str, dict[Words, float]]:
+def _induced(
+    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+) -> dict[str, dict[Words, float]]:
     """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
-    left = [one.left(language) for one in seen]
-    anywhere: Counter[str] = Counter()
-    together: dict[str, Counter[str]] = defaultdict(Counter)
-    for one, tokens in zip(seen, left, strict=True):
-        words = {t.word for t in tokens}
-        anywhere.update(words)
-        for name in {m.name for m in one.missing}:
-            together[name].update(words)
-    precise = {
-        name: _precise(counts, anywhere, language.stop_words) for name, counts in together.items()
-    }
-    cases: dict[str, dict[Words, list[_Case]]] = defaultdict(lambda: defaultdict(list))
-    for one, tokens in zip(seen, left, strict=True):
-        for missing in one.missing:
-            run = _best_run(
-                one.utterance, tokens, missing.words, precise[missing.name], language.stop_words
-            )
-            if run:
-                first, last = tokens.index(run[0]), tokens.index(run[-1])
-                case = _Case(one, missing, tokens, first, last)
-                cases[missing.name][case.words].append(case)
+    known = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
     written = _written(seen)
     frames = _frames(seen)
-    found: dict[str, dict[Words, float]] = {}
-    for name, runs in cases.items():
+    found: dict[str, dict[Words, float]] = defaultdict(dict)
+    for name, runs in known.cases.items():
+        precise = known.precise[name]
         for said, own in runs.items():
             if len(own) < _LEAST_SEEN:
                 continue
-            rarest = min((w for w in said if w in precise[name]), key=lambda w: anywhere[w])
-            share = (precise[name][rarest] + 1) / (anywhere[rarest] + 2)
+            rarest = min((w for w in said if w in precise), key=lambda w: known.anywhere[w])
+            share = (precise[rarest] + 1) / (known.anywhere[rarest] + 2)
             values = written[own[0].one.function, own[0].missing.slot]
             like = akin(said, own[0].missing.words)
-            whole = _grown(own, frames[own[0].missing.slot], language.stop_words)
+            whole = _grown(own, frames[own[0].missing.slot], stop)
             chance = whole is not own and len(whole) < _OFTEN  # the words beside it may be
             sure = not chance and (
                 (like and _as_names(whole, capitals=values[name] < _WRITTEN))
                 or _in_frames(whole, values, frames)
             )
-            known, said = found.setdefault(name, {}), whole[0].words
-            known[said] = max(known.get(said, 0.0), (0.9 if sure else 0.75) + share / 10)
+            score = (0.9 if sure else 0.75) + share / 10
+            words = whole[0].words
+            found[name][words] = max(found[name].get(words, 0.0), score)
     return found
 
 
-def _precise(counts: Counter[str], anywhere: Counter[str], stop: frozenset[str]) -> dict[str, int]:
-    """The words that are seen with a missing name and almost nowhere else, with how often."""
+def _phrases(
+    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+) -> Phrases:
+    """ "light meal" says ``Brunch`` or ``Tapas``: the name of none, but always a cuisine."""
+    known = _telling(seen, left, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
+    frames = _frames(seen)
+    return {
+        slot: frozenset(
+            _grown(own, frames[slot], stop)[0].words
+            for own in runs.values()
+            if len(own) >= _LEAST_SEEN
+        )
+        for slot, runs in sorted(known.cases.items())
+    }
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """By key (a name or a slot): the words that are seen where its value is missing and almost
+    nowhere else, with how often, and the runs of them. ``anywhere`` counts all words."""
+
+    precise: dict[str, dict[str, int]]
+    cases: dict[str, dict[Words, list[_Case]]]
+    anywhere: Counter[str]
+
+
+def _telling(
+    seen: Sequence[Seen],
+    left: Sequence[Sequence[Token]],
+    stop: frozenset[str],
+    key: Callable[[Missing], tuple[str, Words]],
+    share: float,
+) -> _Telling:
+    """``key`` gives what a missing value is counted under, and its own words; ``left`` are the
+    words outside all places."""
+    anywhere: Counter[str] = Counter()
+    together: dict[str, Counter[str]] = defaultdict(Counter)
+    for one, tokens in zip(seen, left, strict=True):
+        words = {t.word for t in tokens}
+        anywhere.update(words)
+        for name in {key(m)[0] for m in one.missing}:
+            together[name].update(words)
+    precise = {name: _precise(counts, anywhere, stop, share) for name, counts in together.items()}
+    cases: dict[str, dict[Words, list[_Case]]] = defaultdict(lambda: defaultdict(list))
+    for one, tokens in zip(seen, left, strict=True):
+        for missing in one.missing:
+            name, own = key(missing)
+            run = _best_run(one.utterance, tokens, own, precise[name], stop)
+            if run:
+                case = _Case(one, missing, tokens, tokens.index(run[0]), tokens.index(run[-1]))
+                cases[name][case.words].append(case)
+    return _Telling(precise, cases, anywhere)
+
+
+def _precise(
+    counts: Counter[str], anywhere: Counter[str], stop: frozenset[str], share: float
+) -> dict[str, int]:
     return {
         word: count
         for word, count in counts.items()
-        if count >= max(_LEAST_SEEN, _LEAST_SHARE * anywhere[word])
+        if count >= max(_LEAST_SEEN, share * anywhere[word])
         and word not in stop
         and not word.isdigit()
     }

@@ -177,6 +177,38 @@ def test_what_grew_is_sure_only_if_all_of_it_is_written_as_a_name_eight_times(
         assert Aligner(films, knowledge=knowledge).align(own[0]).outcome == expected
 
 
+LIGHT = rows(
+    ("some light meal today", {"genre": "Brunch"}),
+    ("a light meal", {"genre": "Tapas"}),
+    ("a quick light meal please", {"genre": "Salad"}),
+    *[(f"I want {g} there", {"genre": g}) for g in ("Thai", "Greek", "French", "Indian")],
+)
+
+
+def test_what_stands_for_several_missing_values_is_a_phrase_of_the_slot(films: Schema) -> None:
+    knowledge = learn(films, LIGHT)
+    assert knowledge.aliases == {}
+    assert knowledge.phrases == {"genre": frozenset({("light", "meal")})}
+
+
+def test_a_guess_takes_a_phrase_of_the_slot_whole(films: Schema) -> None:
+    """The words beside "juice" are those that stand beside the slot."""
+    knowledge = learn(films, LIGHT)
+    row = rows(("I want juice there or a light meal somewhere", {"genre": "Soup"}))[0]
+    for phrases, template in (
+        (knowledge.phrases, "I want juice there or a <genre> somewhere"),
+        ({}, "I want <genre> there or a light meal somewhere"),
+    ):
+        known = Knowledge(knowledge.context, phrases=phrases)
+        aligned = Aligner(films, knowledge=known).align(row)
+        assert (aligned.outcome, aligned.readings[0].template) == ("unlocated", template)
+
+
+def test_a_phrase_stands_nearly_only_where_a_value_is_missing(films: Schema) -> None:
+    elsewhere = rows(("a light meal and Thai", {"genre": "Thai"}))
+    assert learn(films, [*LIGHT, *elsewhere]).phrases == {}
+
+
 def test_what_a_person_marked_is_a_name_from_the_second_time_on(films: Schema) -> None:
     def marked(id: str, text: str) -> AnnotatedExemplar:
         at = text.index("Gotham")
