@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -16,6 +16,8 @@ from radu_core.store.tables import events, exemplars
 __all__ = ["KIND", "accept", "undo"]
 
 KIND = "accepted in bulk"
+_PART = 500
+_T = TypeVar("_T")
 
 
 def accept(
@@ -32,14 +34,17 @@ def accept(
     ``batch`` joins them. Returns the ids that were changed in between: those stay as they are.
     """
     changed = []
-    for exemplar, revision in decided:
-        row = _row(connection, module, exemplar.id)
-        if row is None or row["revision"] != revision:
-            changed.append(exemplar.id)
-            continue
-        text = exemplar.model_dump_json()
-        values = {**columns_of(exemplar, text), "flag": None, "decided": 1}
-        _change(connection, row, values, who=who, now=now, kind=_event_kind(batch))
+    for part in _parts(decided):
+        rows = _rows(connection, module, [exemplar.id for exemplar, _ in part])
+        changes = []
+        for exemplar, revision in part:
+            row = rows.get(exemplar.id)
+            if row is None or row["revision"] != revision:
+                changed.append(exemplar.id)
+                continue
+            values = columns_of(exemplar, exemplar.model_dump_json())
+            changes.append((row, {**values, "flag": None, "decided": 1}))
+        _change(connection, changes, who=who, now=now, kind=_event_kind(batch))
     return changed
 
 
@@ -60,16 +65,19 @@ def undo(
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
     back, since = [], []
-    for id_, event, before in found:
-        standing = _standing(connection, module, id_)
-        row = _row(connection, module, id_)
-        if row is None or event not in standing:
-            continue
-        if standing[-1] != event:
-            since.append(id_)
-            continue
-        _change(connection, row, columns_before(before), who=who, now=now, kind="restored")
-        back.append(id_)
+    for part in _parts(found):
+        ids = [id_ for id_, _, _ in part]
+        rows, standing = _rows(connection, module, ids), _standing(connection, module, ids)
+        changes = []
+        for id_, event, before in part:
+            if event not in standing[id_]:
+                continue
+            if standing[id_][-1] != event:
+                since.append(id_)
+                continue
+            changes.append((rows[id_], columns_before(before)))
+            back.append(id_)
+        _change(connection, changes, who=who, now=now, kind="restored")
     return back, since
 
 
@@ -77,40 +85,62 @@ def _event_kind(batch: str) -> str:
     return f"{KIND} {batch}"
 
 
-def _row(connection: Connection, module: str, id: str) -> RowMapping | None:
-    query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id == id)
-    return connection.execute(query).mappings().first()
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """A few hundred at a time, by statements for many: while it lasts, nobody else can save."""
+    for start in range(0, len(items), _PART):
+        yield items[start : start + _PART]
+
+
+def _rows(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, RowMapping]:
+    query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id.in_(ids))
+    return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
 def _change(
     connection: Connection,
-    row: RowMapping,
-    values: Mapping[str, Any],
+    changes: Sequence[tuple[RowMapping, Mapping[str, Any]]],
     *,
     who: str,
     now: datetime,
     kind: str,
 ) -> None:
-    """Set columns of one exemplar, with an event that holds the row as it was before."""
-    where = (exemplars.c.module == row["module"]) & (exemplars.c.id == row["id"])
-    changed = {**values, "revision": row["revision"] + 1, "updated": now}
-    connection.execute(update(exemplars).where(where).values(**changed))
+    """Set the same columns of several exemplars, with events that hold the rows as they were."""
+    if not changes:
+        return
+    new = [{**values, "revision": row["revision"] + 1, "updated": now} for row, values in changes]
+    statement = (
+        update(exemplars)
+        .where(exemplars.c.module == bindparam("key_module"), exemplars.c.id == bindparam("key_id"))
+        .values({column: bindparam(f"new_{column}") for column in new[0]})
+    )
     connection.execute(
-        insert(events).values(
-            module=row["module"], exemplar=row["id"], at=now, who=who, kind=kind,
-            before=state_of(row), after=values["data"],
-        )
+        statement,
+        [
+            {"key_module": row["module"], "key_id": row["id"]}
+            | {f"new_{column}": value for column, value in values.items()}
+            for (row, _), values in zip(changes, new, strict=True)
+        ],
+    )
+    connection.execute(
+        insert(events),
+        [
+            {
+                "module": row["module"], "exemplar": row["id"], "at": now, "who": who,
+                "kind": kind, "before": state_of(row), "after": values["data"],
+            }
+            for row, values in changes
+        ],
     )  # fmt: skip
 
 
-def _standing(connection: Connection, module: str, id: str) -> list[int]:
-    """The decisions (numbers of events) about an exemplar that stand, oldest first."""
-    query = select(events.c.id, events.c.kind, events.c.before.is_not(None).label("has"))
-    where = (events.c.module == module) & (events.c.exemplar == id)
-    standing: list[int] = []
-    for event in connection.execute(query.where(where).order_by(events.c.id)):
-        if event.kind == "restored":
-            standing = standing[:-1]
-        elif event.has and event.kind != "imported":
-            standing.append(event.id)
+def _standing(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, list[int]]:
+    """The decisions (numbers of events) about each exemplar that stand, oldest first."""
+    columns = (events.c.exemplar, events.c.id, events.c.kind, events.c.before.is_not(None))
+    query = select(*columns).where(events.c.module == module, events.c.exemplar.in_(ids))
+    standing: dict[str, list[int]] = {id_: [] for id_ in ids}
+    for id_, event, kind, has_before in connection.execute(query.order_by(events.c.id)):
+        if kind == "restored":
+            standing[id_] = standing[id_][:-1]
+        elif has_before and kind != "imported":
+            standing[id_].append(event)
     return standing
