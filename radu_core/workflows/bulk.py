@@ -88,7 +88,9 @@ def preview(
     _check(from_, queue)
     _check_annotators(workspace, module)
     waiting = workspace.store.exemplars(module, outcomes=[queue])
-    found = [c for i in waiting if (c := _candidate(i)) and c.confidence >= from_]
+    found = [
+        c for i in waiting if i.queue == queue and (c := _candidate(i)) and c.confidence >= from_
+    ]
     found.sort(key=lambda c: (c.confidence, c.id))
     functions = Counter(c.function or "out of scope" for c in found)
     wrong = sum(1 - c.confidence for c in found)
@@ -123,7 +125,7 @@ def _check_annotators(workspace: Workspace, module: str) -> None:
 def _candidate(item: StoredExemplar) -> Candidate | None:
     """What would be accepted of an exemplar; None if nothing can be."""
     exemplar = item.exemplar
-    if item.flag is not None or not item.readings:
+    if not item.readings:
         return None
     best = item.readings[0]
     spans = tuple(Span.model_validate(s) for s in best["spans"])

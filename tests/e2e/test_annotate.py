@@ -341,7 +341,8 @@ def test_axe_finds_nothing_serious(annotate: Callable[..., Page], page: Page, sc
         exemplar("a", TWICE, from_="Boston", to="Lima"),
         exemplar("b", "a seat to Lima", to="Lima", people=3),
     )
-    for key in ("", *["ArrowRight", "Escape", "?", "Escape", "f", "Escape", "d", "Escape", "Enter", "n"]):
+    steps = ["ArrowRight", "Escape", "?", "Escape", "f", "Escape", "d", "Escape", "Enter", "n"]
+    for key in ("", *steps):
         if key:
             press(page, key)
         found = Axe().run(page).response["violations"]

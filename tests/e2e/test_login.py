@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from studio_process import studio
 
 from radu_core.workflows.sample import load_sample
 from radu_core.workflows.workspace import Workspace
 
-from .conftest import studio
 from .oidc import CLIENT, EMAIL, SECRET, provider
 
 pytestmark = pytest.mark.e2e
@@ -79,7 +79,7 @@ def test_a_login_that_cant_be_read_opens_nothing(page: Page, home: Path, tmp_pat
 
 def test_a_name_is_chosen_once_for_a_browser(page: Page, home: Path) -> None:
     name = 'Zoë "*x*" 東京; path=/'
-    with studio(home, user="") as address:
+    with studio(home, RADU_USER="") as address:
         page.goto(address)
         field = page.get_by_role("textbox", name="Your name")
         expect(field).not_to_have_value("")

@@ -154,6 +154,7 @@ def test_all_or_nothing_is_stored(space: Workspace, monkeypatch: pytest.MonkeyPa
         change(*args, **more)
 
     monkeypatch.setattr(stored, "_change", fail)
+    monkeypatch.setattr(stored, "_PART", 1)
     with pytest.raises(sqlite3.OperationalError):
         bulk.accept(space, MODULE, found.revisions, who="ann")
     assert state(space) == before
