@@ -7,13 +7,13 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from radu_core.agreement import Agreement, Pair
+from radu_core.agreement import Agreement, Opinions, Pair
 from radu_core.agreement import agreement as measure
 from radu_core.workflows import annotation
 from studio import show
 from studio.page import Page
 
-__all__ = ["agreement"]
+__all__ = ["agreement", "figures"]
 
 _NOTHING = "–"  # what isn't defined
 
@@ -21,7 +21,12 @@ _NOTHING = "–"  # what isn't defined
 def agreement(here: Page) -> None:
     """How many are asked, and how far they agree: over all, per pair, and where they don't."""
     _annotators(here)
-    found = measure(annotation.opinions(here.workspace, here.module))
+    figures(here, annotation.opinions(here.workspace, here.module))
+
+
+def figures(here: Page, opinions: Opinions) -> None:
+    """Figures over all, per pair, and every disagreement with a link to its utterance."""
+    found = measure(opinions)
     if not found.items:
         st.caption(
             "No utterance has the opinion of two people yet. Agreement is measured once a module "

@@ -39,7 +39,8 @@ def test_more_than_one_part_is_accepted_and_taken_back(store: Store) -> None:
     assert store.counts(MODULE) == {("train", "resolved"): 1_200}
     assert [e.kind for e in store.history(MODULE, "0700")] == ["kept"]
     [event] = store.history(MODULE, "1199")
-    assert (event.who, event.kind, event.before) == ("ann", f"{bulk.KIND} b1", before[-1][0])
+    assert (event.who, event.kind, event.note) == ("ann", bulk.KIND, "b1")
+    assert event.before == before[-1][0]
     item = store.exemplar(MODULE, "0001")
     store.decide(MODULE, item.exemplar, who="bob", kind="kept", expected_revision=item.revision)
     back, since = store.undo_bulk(MODULE, "b1", who="ann")

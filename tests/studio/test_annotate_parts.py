@@ -215,10 +215,10 @@ def agreement_part(arguments: str) -> AppTest:
     script = f"""
 import streamlit as st
 {SAID}
-from studio.annotate_agreement import agreement
+from studio.annotate_agreement import figures
 from studio.page import page
 with page("Annotate", "x") as here:
-    agreement(here{arguments})
+    figures(here{arguments})
 """
     at = AppTest.from_string(script, default_timeout=30).run()
     assert not at.exception
