@@ -1,12 +1,16 @@
-"""Every session's script: page config and navigation; nothing else."""
+"""Every session's script: page config, the login, and navigation; nothing else."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from studio.login import require_login
 from studio.navigation import navigation
+from studio.page import messages
 
 ICON = Path(__file__).parents[1] / "assets" / "radu.png"
 
 st.set_page_config(page_title="Radu Studio", page_icon=str(ICON), layout="wide")
-navigation().run()
+with messages():
+    require_login()  # until then not even the pages' names are shown
+    navigation().run()

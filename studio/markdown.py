@@ -1,10 +1,13 @@
-"""Other people's text in places that Streamlit reads as Markdown: labels, captions, messages."""
+"""Other people's text in places that Streamlit reads as Markdown: labels, captions, messages.
+
+Most of it is shown as it is (``plain``); what is meant as Markdown keeps its marks (``formatted``).
+"""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["plain"]
+__all__ = ["formatted", "plain"]
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # Streamlit replaces these in the parsed text, where no backslash is left to stop it: icons, its
@@ -24,3 +27,12 @@ def plain(text: object) -> str:
     apart = _ARROWS.sub(lambda m: _JOINER.join(m[0]), apart)
     escaped = _PUNCTUATION.sub(r"\\\1", apart)
     return "  \n".join(line.strip() for line in escaped.splitlines())
+
+
+def formatted(text: str) -> str:
+    """Markdown that somebody wrote, without images: looking at it would tell their server.
+
+    An image needs ``![`` as it stands, so a word joiner between the two leaves a link, however many
+    backslashes are before it. HTML is shown as text: Streamlit escapes it.
+    """
+    return text.replace("![", f"!{_JOINER}[")

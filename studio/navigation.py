@@ -36,9 +36,9 @@ def navigation() -> Any:
     return st.navigation([_page(name) for name in _ICONS])
 
 
-def link(name: str, label: str) -> None:
-    """A link to the page ``name``, with its icon."""
-    st.page_link(_page(name), label=label)
+def link(name: str, label: str, **query: str) -> None:
+    """A link to the page ``name``, with its icon; ``query`` is what its address says besides."""
+    st.page_link(_page(name), label=label, query_params=query)
 
 
 def go_to(name: str) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import streamlit as st
 
-from radu_core.errors import RaduError, StoreLockedError
+from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
+from studio.login import gate
 from studio.markdown import plain
 from studio.navigation import link
 from studio.spaces import workspace
 
-__all__ = ["Page", "gate", "messages", "page", "workspace"]
+__all__ = ["Page", "messages", "page", "workspace"]
 
 _log = logging.getLogger(__name__)
 _STYLE = """<style>
@@ -52,28 +51,17 @@ def messages() -> Iterator[None]:
         )
 
 
-def gate() -> str:
-    """Who is at the keyboard. The place of the login: every page calls it before anything else."""
-    default = os.environ.get("RADU_USER") or _account()
-    kept = st.session_state.get("who", default)
-    name = st.sidebar.text_input("Your name", value=kept, help="Stands beside your decisions.")
-    st.session_state["who"] = (name or "").strip() or default
-    return str(st.session_state["who"])
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
-        return "annotator"
-
-
 @contextmanager
-def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]:
-    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends."""
+def page(
+    title: str, about: str, *, needs_module: bool = True, offline: bool = False
+) -> Iterator[Page]:
+    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends.
+
+    One that works ``offline`` goes on with the module it had when the database can't be reached.
+    """
     begun = None
     with messages():
-        begun = _begin(title, about)
+        begun = _begin(title, about, offline=offline)
     if begun is None:
         st.stop()
     if needs_module and not begun.module:
@@ -89,13 +77,21 @@ def page(title: str, about: str, *, needs_module: bool = True) -> Iterator[Page]
         yield begun
 
 
-def _begin(title: str, about: str) -> Page:
+def _begin(title: str, about: str, *, offline: bool) -> Page:
     st.html(_STYLE)
+    who = gate()  # before the page says what it is
     st.header(title, anchor=False)
     st.caption(about)
-    who = gate()
     space = workspace()
-    return Page(space, _choose(space.store.modules()), who)
+    try:
+        modules = space.store.modules()
+    except StoreError as error:
+        kept = st.session_state.get("module") or st.query_params.get("module")
+        if not offline or not kept:
+            raise
+        st.error(plain(error), icon=":material/error:")
+        modules = [str(kept)]
+    return Page(space, _choose(modules), who)
 
 
 def _choose(modules: list[str]) -> str:

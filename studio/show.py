@@ -83,11 +83,16 @@ def legend() -> None:
 
 
 def rows(
-    data: Sequence[Mapping[str, Any]] | pd.DataFrame, *, name: str, key: str, label: str = "rows"
+    data: Sequence[Mapping[str, Any]] | pd.DataFrame,
+    *,
+    name: str,
+    key: str,
+    label: str = "rows",
+    columns: Mapping[str, Any] | None = None,
 ) -> None:
-    """A table with a download of all of it as CSV."""
+    """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
-    st.dataframe(frame, hide_index=True, key=f"{key} table")
+    st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
     st.download_button(
         f"Download {len(frame):,} {label} as CSV",
         frame.to_csv(index=False).encode("utf-8-sig"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import postgres, url  # noqa: F401 (fixtures)
+from databases import empty_postgres, postgres, url  # noqa: F401 (fixtures)
 from fakes import HashEmbedder
 from tiny_model import make_tiny_model
 

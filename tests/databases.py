@@ -68,7 +68,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'r.db'}"
-    home = request.getfixturevalue("postgres")
+    return _new_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def empty_postgres(postgres: Path) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return _new_database(postgres)
+
+
+def _new_database(home: Path) -> str:
     import psycopg
 
     name = f"radu{next(_NUMBERS)}"

@@ -11,24 +11,28 @@ words as the slot's other values ("funny" for ``Comedy``). The rest is offered t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from radu_core.alignment.candidates import Aliases
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.language import Language
-from radu_core.alignment.names import akin
-from radu_core.alignment.text import Place, Text, Token, plain_words
+from radu_core.alignment.names import akin, joined
+from radu_core.alignment.text import HYPHENS, Place, Text, Token, plain_words
 
-__all__ = ["Missing", "Seen", "learn_aliases"]
+__all__ = ["Missing", "Phrases", "Seen", "learn_names"]
 
 Words = tuple[str, ...]
+Phrases = dict[str, frozenset[Words]]  # by slot
 
 _LEAST_SEEN = 3
 _LEAST_SHARE = 0.9
+_LEAST_SHARE_OF_SLOT = 0.8  # for phrases, that only rank guesses
 _WRITTEN = 3  # times that the name itself must be written elsewhere
-_OFTEN = 8  # cases, and values written, from which on words needn't be akin to the name
+_OFTEN = 8  # cases, and values written, that are no chance
 _MOST = 0.6  # of the cases must agree
+_ALWAYS = 0.9  # of the cases: what stands beside so many belongs to the name
+_SELDOM = 0.1  # of the slot's written values: what stands beside more is no part of a name
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,59 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Case:
-    """A run of words where a value is missing."""
+    """A run of words where a value is missing: the tokens from ``first`` to ``last`` (included) of
+    the words that no value takes."""
 
     one: Seen
     missing: Missing
-    place: Place
+    tokens: Sequence[Token]
+    first: int
+    last: int
+
+    @property
+    def place(self) -> Place:
+        return self.tokens[self.first].start, self.tokens[self.last].end
+
+    @property
+    def words(self) -> Words:
+        return tuple(t.word for t in self.tokens[self.first : self.last + 1])
+
+    def beside(self, side: int) -> str:
+        """The word before (-1) or after (1), if it can belong to the same name. What a hyphen joins
+        is found whole anyway."""
+        edge = self.first if side < 0 else self.last
+        if not 0 <= edge + side < len(self.tokens):
+            return ""
+        left, right = sorted((edge, edge + side))
+        one, other = self.tokens[left], self.tokens[right]
+        if self.one.utterance[one.end : other.start] in HYPHENS:
+            return ""
+        near = joined(self.one.utterance, one, other)
+        return self.tokens[edge + side].word if near else ""
+
+    def grown(self, side: int) -> _Case:
+        first, last = (self.first - 1, self.last) if side < 0 else (self.first, self.last + 1)
+        return replace(self, first=first, last=last)
 
 
-def learn_aliases(seen: Sequence[Seen], language: Language) -> Aliases:
+def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phrases]:
     """Per name the words that stand for it, longest first, each with a score: what people marked,
-    and what was seen often enough where the name is missing.
+    and what was seen often enough where the name is missing. And per slot what stands where any of
+    its values is missing, whichever it is.
     """
-    found = _induced(seen, language) if any(one.missing for one in seen) else {}
+    aliases: dict[str, dict[Words, float]] = {}
+    phrases: Phrases = {}
+    if any(one.missing for one in seen):
+        left = [one.left(language) for one in seen]
+        aliases = _induced(seen, left, language.stop_words)
+        phrases = _phrases(seen, left, language.stop_words)
     for name, words, score in _taught(seen, language.stop_words):
-        found.setdefault(name, {})[words] = score
-    return {
+        aliases.setdefault(name, {})[words] = score
+    ordered = {
         name: tuple(sorted(known.items(), key=lambda k: (-len(k[0]), k[0])))
-        for name, known in sorted(found.items())
+        for name, known in sorted(aliases.items())
     }
+    return ordered, phrases
 
 
 def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, Words, float]]:
@@ -98,55 +137,98 @@ def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, W
             yield name, words, 0.95 if count > 1 else 0.85
 
 
-def _induced(seen: Sequence[Seen], language: Language) -> dict[str, dict[Words, float]]:
+def _induced(
+    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+) -> dict[str, dict[Words, float]]:
     """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
-    left = [one.left(language) for one in seen]
+    known = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
+    written = _written(seen)
+    frames = _frames(seen)
+    found: dict[str, dict[Words, float]] = defaultdict(dict)
+    for name, runs in known.cases.items():
+        precise = known.precise[name]
+        for said, own in runs.items():
+            if len(own) < _LEAST_SEEN:
+                continue
+            rarest = min((w for w in said if w in precise), key=lambda w: known.anywhere[w])
+            share = (precise[rarest] + 1) / (known.anywhere[rarest] + 2)
+            values = written[own[0].one.function, own[0].missing.slot]
+            like = akin(said, own[0].missing.words)
+            whole = _grown(own, frames[own[0].missing.slot], stop)
+            chance = whole is not own and len(whole) < _OFTEN  # the words beside it may be
+            sure = not chance and (
+                (like and _as_names(whole, capitals=values[name] < _WRITTEN))
+                or _in_frames(whole, values, frames)
+            )
+            score = (0.9 if sure else 0.75) + share / 10
+            words = whole[0].words
+            found[name][words] = max(found[name].get(words, 0.0), score)
+    return found
+
+
+def _phrases(
+    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+) -> Phrases:
+    """ "light meal" says ``Brunch`` or ``Tapas``: the name of none, but always a cuisine."""
+    known = _telling(seen, left, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
+    frames = _frames(seen)
+    return {
+        slot: frozenset(
+            _grown(own, frames[slot], stop)[0].words
+            for own in runs.values()
+            if len(own) >= _LEAST_SEEN
+        )
+        for slot, runs in sorted(known.cases.items())
+    }
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """By key (a name or a slot): the words that are seen where its value is missing and almost
+    nowhere else, with how often, and the runs of them. ``anywhere`` counts all words."""
+
+    precise: dict[str, dict[str, int]]
+    cases: dict[str, dict[Words, list[_Case]]]
+    anywhere: Counter[str]
+
+
+def _telling(
+    seen: Sequence[Seen],
+    left: Sequence[Sequence[Token]],
+    stop: frozenset[str],
+    key: Callable[[Missing], tuple[str, Words]],
+    share: float,
+) -> _Telling:
+    """``key`` gives what a missing value is counted under, and its own words; ``left`` are the
+    words outside all places."""
     anywhere: Counter[str] = Counter()
     together: dict[str, Counter[str]] = defaultdict(Counter)
     for one, tokens in zip(seen, left, strict=True):
         words = {t.word for t in tokens}
         anywhere.update(words)
-        for name in {m.name for m in one.missing}:
+        for name in {key(m)[0] for m in one.missing}:
             together[name].update(words)
-    precise = {
-        name: _precise(counts, anywhere, language.stop_words) for name, counts in together.items()
-    }
+    precise = {name: _precise(counts, anywhere, stop, share) for name, counts in together.items()}
     cases: dict[str, dict[Words, list[_Case]]] = defaultdict(lambda: defaultdict(list))
     for one, tokens in zip(seen, left, strict=True):
         for missing in one.missing:
-            run = _best_run(
-                one.utterance, tokens, missing.words, precise[missing.name], language.stop_words
-            )
+            name, own = key(missing)
+            run = _best_run(one.utterance, tokens, own, precise[name], stop)
             if run:
-                place = (run[0].start, run[-1].end)
-                said = tuple(t.word for t in run)
-                cases[missing.name][said].append(_Case(one, missing, place))
-    written = _written(seen)
-    frames = _frames(seen)
-    found: dict[str, dict[Words, float]] = {}
-    for name, runs in cases.items():
-        for said, own in runs.items():
-            if len(own) < _LEAST_SEEN:
-                continue
-            rarest = min((w for w in said if w in precise[name]), key=lambda w: anywhere[w])
-            share = (precise[name][rarest] + 1) / (anywhere[rarest] + 2)
-            values = written[own[0].one.function, own[0].missing.slot]
-            like = akin(said, own[0].missing.words)
-            sure = (like and _as_names(own, capitals=values[name] < _WRITTEN)) or _in_frames(
-                own, values, frames
-            )
-            found.setdefault(name, {})[said] = (0.9 if sure else 0.75) + share / 10
-    return found
+                case = _Case(one, missing, tokens, tokens.index(run[0]), tokens.index(run[-1]))
+                cases[name][case.words].append(case)
+    return _Telling(precise, cases, anywhere)
 
 
-def _precise(counts: Counter[str], anywhere: Counter[str], stop: frozenset[str]) -> dict[str, int]:
-    """The words that are seen with a missing name and almost nowhere else, with how often."""
+def _precise(
+    counts: Counter[str], anywhere: Counter[str], stop: frozenset[str], share: float
+) -> dict[str, int]:
     return {
         word: count
         for word, count in counts.items()
-        if count >= max(_LEAST_SEEN, _LEAST_SHARE * anywhere[word])
+        if count >= max(_LEAST_SEEN, share * anywhere[word])
         and word not in stop
         and not word.isdigit()
     }
@@ -157,7 +239,9 @@ def _best_run(
 ) -> list[Token]:
     """The run of telling words that was seen most: words that are precise or the name's own, and
     stop words between two of them ("pizza and pasta"). Words akin to the name need no others."""
-    like = {t.word for t in tokens if t.word in own or akin((t.word,), own)}
+    like = {
+        t.word for t in tokens if t.word in own or (t.word not in stop and akin((t.word,), own))
+    }
     if like & set(precise):
         precise, stop = {w: precise.get(w, 0) for w in like}, frozenset()
     runs: list[list[Token]] = [[]]
@@ -179,6 +263,26 @@ def _best_run(
     return best[1]
 
 
+def _grown(
+    cases: Sequence[_Case], frames: Counter[tuple[str, ...]], stop: frozenset[str]
+) -> Sequence[_Case]:
+    """The cases with the words that belong to the name because they always stand beside it, and
+    hardly ever beside the slot's other values: "Ciudad de Mexico", "love story"."""
+    for side, index in ((-1, 0), (1, 1)):
+        while True:
+            word, count = Counter(c.beside(side) for c in cases).most_common(1)[0]
+            usual = sum(n for frame, n in frames.items() if frame[index] == word)
+            if (
+                not word
+                or word in stop
+                or count < max(_LEAST_SEEN, _ALWAYS * len(cases))
+                or usual > _SELDOM * frames.total()
+            ):
+                break
+            cases = [c.grown(side) for c in cases if c.beside(side) == word]
+    return cases
+
+
 def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
     found: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
@@ -192,15 +296,16 @@ def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]
 
 
 def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
-    """Whether most cases are written as a name: with a capital that begins no sentence, or, with
-    ``capitals``, all in capitals."""
+    """Whether most cases are written as a name: from the first word to the last with a capital that
+    begins no sentence, or, with ``capitals``, all in capitals."""
     named = 0
     for case in cases:
         start, end = case.place
         said, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
         begun = bool(before) and before[-1] not in ".!?"
         abbreviated = len(said) > 1 and said.isupper() and not case.one.utterance.isupper()
-        named += abbreviated or (said[0].isupper() and begun and not capitals)
+        written = said[0].isupper() and said.split()[-1][0].isupper()
+        named += abbreviated or (written and begun and not capitals)
     return named >= _MOST * len(cases)
 
 

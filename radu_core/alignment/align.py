@@ -272,7 +272,8 @@ class Aligner:
         ):
             return partial
         taken = [(s.start, s.end) for s in base.spans]
-        guesses = guess(self.knowledge.context, text, slot, value, taken)
+        phrases = self.knowledge.phrases.get(slot, frozenset())
+        guesses = guess(self.knowledge.context, text, slot, value, taken, phrases=phrases)
         confidences = calibrated("guess", [share for _, share in guesses]) if guesses else []
         found = []
         for (place, share), confidence in zip(guesses, confidences, strict=True):

@@ -14,9 +14,11 @@ __all__ = ["Knowledge"]
 class Knowledge:
     """The words around each slot, other names of values, and words that tell no names apart.
 
-    See ``candidates.Finder`` for ``aliases`` and ``generic``. ``learn`` makes one.
+    See ``candidates.Finder`` for ``aliases`` and ``generic``. ``phrases`` are, by slot, words that
+    stand where a value of it isn't written, whichever value it is. ``learn`` makes one.
     """
 
     context: ContextModel = field(default_factory=lambda: ContextModel(()))
     aliases: Aliases = field(default_factory=dict)
     generic: dict[str, frozenset[str]] = field(default_factory=dict)
+    phrases: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
 
-from radu_core.alignment.aliases import Missing, Seen, learn_aliases
+from radu_core.alignment.aliases import Missing, Seen, learn_names
 from radu_core.alignment.align import Aligner, Alignment
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.knowledge import Knowledge
@@ -37,8 +37,8 @@ def learn(
     aligner = Aligner(schema, reference=reference)
     seen = [_look(aligner, e) for e in islice(exemplars, most)]
     context = ContextModel(s.template for s in seen if s.template)
-    aliases = learn_aliases(seen, aligner.language)
-    return Knowledge(context, aliases, _generic(seen, context))
+    aliases, phrases = learn_names(seen, aligner.language)
+    return Knowledge(context, aliases, _generic(seen, context), phrases)
 
 
 def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:

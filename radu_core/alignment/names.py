@@ -16,6 +16,7 @@ __all__ = [
     "by_initials",
     "in_part",
     "inflected",
+    "joined",
     "misspelt",
     "nearest_words",
     "with_possessive",
@@ -118,7 +119,7 @@ def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], S
         run: list[str] = []
         while n < len(tokens):
             hit = next((k for k in range(j, len(words)) if _same(tokens[n].word, words[k])), None)
-            if hit is None or (run and not _joined(text, tokens[n - 1], tokens[n])):
+            if hit is None or (run and not joined(text.utterance, tokens[n - 1], tokens[n])):
                 break
             run.append(words[hit])
             j, n = hit + 1, n + 1
@@ -135,7 +136,7 @@ def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
     "bank of Scotland"."""
     tokens = text.tokens
     at = tokens.index(window[-1])
-    if at + 1 < len(tokens) and _joined(text, tokens[at], tokens[at + 1]):
+    if at + 1 < len(tokens) and joined(text.utterance, tokens[at], tokens[at + 1]):
         follows = text.utterance[tokens[at + 1].start : tokens[at + 1].end]
         capital = follows[:1].isupper() and follows not in ("I", "I'm", "I'd", "I'll")
         named = text.utterance[window[0].start].isupper() and capital
@@ -216,13 +217,13 @@ def _windows(text: Text, size: int) -> Iterator[Sequence[Token]]:
     tokens = text.tokens
     for i in range(len(tokens) - size + 1) if size > 0 else ():
         window = tokens[i : i + size]
-        if all(_joined(text, a, b) for a, b in pairwise(window)):
+        if all(joined(text.utterance, a, b) for a, b in pairwise(window)):
             yield window
 
 
-def _joined(text: Text, left: Token, right: Token) -> bool:
+def joined(utterance: str, left: Token, right: Token) -> bool:
     """Whether two tokens can belong to one name: no comma or full stop between them."""
-    return text.utterance[left.end : right.start].strip() in _WITHIN_NAMES
+    return utterance[left.end : right.start].strip() in _WITHIN_NAMES
 
 
 def _place(window: Sequence[Token]) -> Place:

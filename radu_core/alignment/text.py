@@ -14,9 +14,10 @@ from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
 from radu_core.alignment.times import TimeExpression, find_times
 
-__all__ = ["Place", "Text", "Token", "plain_words"]
+__all__ = ["HYPHENS", "Place", "Text", "Token", "plain_words"]
 
 Place = tuple[int, int]
+HYPHENS = ("-", "‐", "‑")
 _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpression)
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
 
@@ -123,7 +124,7 @@ class Text:
         return tokens[first].start, tokens[last].end
 
     def _hyphenated(self, left: Token, right: Token) -> bool:
-        return self.utterance[left.end : right.start] in ("-", "‐", "‑")
+        return self.utterance[left.end : right.start] in HYPHENS
 
     def verbatim(self, surface: str) -> list[Place]:
         """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""

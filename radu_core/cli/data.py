@@ -11,7 +11,7 @@ from radu_core.cli.output import Answer, command, progress_bar, table, who, work
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Rejection
-from radu_core.workflows import load, outcomes, schema
+from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import schema_cost
 
 __all__ = ["Module"]
@@ -200,6 +200,51 @@ def resolve(
         write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
         lines.append(f"{len(left)} unresolved exemplars are listed in {report}.")
     return Answer(funnel, lines)
+
+
+@command("accept")
+def accept(
+    module: Module,
+    from_: Annotated[
+        float,
+        typer.Option("--from", help="Accept readings that are at least so likely (0.5 to 1)."),
+    ] = 0.95,
+    queue: Annotated[
+        str, typer.Option(help="Which wait to be accepted: ambiguous or unlocated.")
+    ] = "ambiguous",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be accepted.")
+    ] = False,
+    undo: Annotated[
+        str | None, typer.Option(help="Take back what was accepted under this number.")
+    ] = None,
+) -> Answer:
+    """Accept the likely readings of a queue at once, as one person's decisions."""
+    space = workspace()
+    if undo is not None:
+        return _undone(bulk.undo_bulk(space, module, undo, who=who()))
+    found = bulk.preview(space, module, from_=from_, queue=queue)
+    lines: list[Any] = [
+        table(f"{module}: at least {from_:.0%} likely", ["function", "readings"],
+              list(found.functions.items())),
+        f"{len(found.items)} readings; about {found.expected_wrong:.1f} of them are wrong.",
+    ]  # fmt: skip
+    if dry_run:
+        rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in found.items[:20]]
+        title = "Least likely first" + (f" (20 of {len(found.items)})" if len(rows) == 20 else "")
+        return Answer(found, [*lines, table(title, ["id", "likely", "template"], rows)])
+    done = bulk.accept(space, module, found.revisions, who=who())
+    lines.append(f"{len(done.accepted)} accepted.")
+    if done.accepted:
+        lines.append(f"To take them back: radu accept --module {module} --undo {done.batch}")
+    lines += [f"left as it is, {id_}: {why}" for id_, why in done.skipped.items()]
+    return Answer(done, lines)
+
+
+def _undone(report: bulk.UndoReport) -> Answer:
+    lines = [f"{len(report.undone)} are as they were before."]
+    lines += [f"decided again since, and left so: {id_}" for id_ in report.decided_since]
+    return Answer(report, lines)
 
 
 @command("export")

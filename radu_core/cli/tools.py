@@ -106,9 +106,10 @@ def backup(
 def restore(
     path: Annotated[Path, typer.Argument(help="A ZIP that `radu backup` wrote.")],
 ) -> Answer:
-    """Unpack a backup into an empty RADU_HOME."""
+    """Unpack a backup into an empty RADU_HOME, and into RADU_DATABASE_URL where that is set."""
     from radu_core.workflows.backup import restore as work
 
+    space = workspace()
     with progress_bar() as progress:
-        done = work(path, workspace().home, progress=progress)
+        done = work(path, space.home, database_url=space.database_url, progress=progress)
     return Answer(done, [f"{done.files} files restored from {done.path}."])

@@ -33,6 +33,7 @@ __all__ = [
     "set_queue",
     "set_standing",
     "standing_decision",
+    "standing_decisions",
     "state_before_event",
 ]
 
@@ -259,17 +260,29 @@ def newest_event(w: Writing, id: str) -> RowMapping | None:
 
 
 def standing_decision(w: Writing, id: str) -> Row[Any] | None:
-    """The last decision about an exemplar that hasn't been taken back: its ``id`` and ``kind``.
+    """The last decision about an exemplar that hasn't been taken back: its ``id`` and ``kind``."""
+    standing = _standing(w, [id])[id]
+    return standing[-1] if standing else None
 
-    Taking one back is an event "restored" without a note; with one, it names the event that was
-    gone back to, and is itself a decision.
+
+def standing_decisions(w: Writing, ids: Sequence[str]) -> dict[str, list[int]]:
+    """By exemplar, the events of its decisions that haven't been taken back, oldest first."""
+    return {id_: [event.id for event in found] for id_, found in _standing(w, ids).items()}
+
+
+def _standing(w: Writing, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
+    """Taking a decision back is an event "restored" without a note; with one, it names the event
+    that was gone back to, and is itself a decision.
     """
-    columns = (events.c.id, events.c.kind, events.c.note, events.c.before.is_not(None).label("has"))
-    query = select(*columns).where(events.c.module == w.module, events.c.exemplar == id)
-    standing: list[Row[Any]] = []
+    columns = (
+        events.c.id, events.c.exemplar, events.c.kind, events.c.note,
+        events.c.before.is_not(None).label("has"),
+    )  # fmt: skip
+    query = select(*columns).where(events.c.module == w.module, events.c.exemplar.in_(list(ids)))
+    standing: dict[str, list[Row[Any]]] = {id_: [] for id_ in ids}
     for event in w.connection.execute(query.order_by(events.c.id)):
         if event.kind == "restored" and event.note is None:
-            standing = standing[:-1]
+            standing[event.exemplar] = standing[event.exemplar][:-1]
         elif event.has and event.kind != "imported":
-            standing.append(event)
-    return standing[-1] if standing else None
+            standing[event.exemplar].append(event)
+    return standing

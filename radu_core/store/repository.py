@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from radu_core.errors import ConflictError, NotFoundError, StoreError
+from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import canonical_json, disk_errors
+from radu_core.files import canonical_json
 from radu_core.schema import Schema, check_module_id
-from radu_core.store import changes, queues
+from radu_core.store import bulk, changes, queues
 from radu_core.store.changes import Writing
+from radu_core.store.copying import copy_database
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.records import (
@@ -366,6 +366,18 @@ class Store:
         with self.writing(module, who=who) as w:
             return changes.flag(w, flags, kind)
 
+    def accept_in_bulk(
+        self, module: str, decided: Sequence[tuple[AnnotatedExemplar, int]], *, who: str, batch: str
+    ) -> list[str]:
+        """Store many decisions in one transaction; see ``bulk.accept``."""
+        with self.writing(module, who=who) as w:
+            return bulk.accept(w, decided, batch=batch)
+
+    def undo_bulk(self, module: str, batch: str, *, who: str) -> tuple[list[str], list[str]]:
+        """Take many decisions back in one transaction; see ``bulk.undo``."""
+        with self.writing(module, who=who) as w:
+            return bulk.undo(w, batch)
+
     def counts(self, module: str) -> dict[tuple[str, str], int]:
         """(split, outcome or "new") → number of exemplars."""
         query = select(exemplars.c.split, exemplars.c.outcome, func.count())
@@ -456,17 +468,5 @@ class Store:
         ]  # fmt: skip
 
     def backup(self, path: Path) -> None:
-        """Copy a SQLite database to ``path`` while it is in use; the copy appears when whole."""
-        if self._engine.dialect.name != "sqlite" or not self._engine.url.database:
-            raise StoreError("Only SQLite is backed up from here", remedy="Use pg_dump.")
-        temporary = path.with_name(f".{path.name}.part")
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            source = sqlite3.connect(self._engine.url.database)
-            target = sqlite3.connect(temporary)
-            try:
-                source.backup(target)
-            finally:
-                target.close()
-                source.close()
-            temporary.replace(path)
+        """Copy the database, while it is in use, to the SQLite file ``path``."""
+        copy_database(self._engine, path)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from radu_core.agreement import Opinions
 from radu_core.alignment import Aligner
 from radu_core.errors import ConflictError, InputError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
@@ -21,6 +22,7 @@ from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
 from radu_core.store import Event, StoredExemplar, changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
+from radu_core.store.opinions import opinions_of
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
 from radu_core.workflows import annotation_request as asked
@@ -30,7 +32,15 @@ from radu_core.workflows.annotation_operations import Case, apply, needs_revisio
 from radu_core.workflows.outcomes import alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["about", "annotators", "history", "preview", "serve", "set_annotators"]
+__all__ = [
+    "about",
+    "annotators",
+    "history",
+    "opinions",
+    "preview",
+    "serve",
+    "set_annotators",
+]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
@@ -91,6 +101,15 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
         )
     settings = {**workspace.store.settings(module), "annotators": number}
     workspace.store.put_settings(module, settings, who=who)
+
+
+def opinions(workspace: Workspace, module: str) -> Opinions:
+    """What each annotator said of each exemplar, those that are decided by now among them."""
+    found: dict[str, dict[str, AnnotatedExemplar]] = {}
+    with workspace.store.reading() as connection:
+        for opinion in opinions_of(connection, module, standing=False):
+            found.setdefault(opinion.id, {})[opinion.who] = opinion.exemplar
+    return found
 
 
 def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from radu_core.errors import DiskFullError, FormatError, InputError, StoreError
 from radu_core.files import disk_errors, file_hash, is_full, readable
 from radu_core.progress import Progress, silent
+from radu_core.store.copying import fill_database
+from radu_core.store.engine import sqlite_url
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["BackupReport", "backup", "restore"]
@@ -96,9 +98,15 @@ def _files(home: Path) -> list[tuple[str, Path]]:
     return found
 
 
-def restore(path: Path, home: Path, *, progress: Progress = silent) -> BackupReport:
-    """Unpack a backup into ``home``, which must not hold a database yet. All or nothing."""
-    if (home / _DATABASE).exists():
+def restore(
+    path: Path, home: Path, *, database_url: str | None = None, progress: Progress = silent
+) -> BackupReport:
+    """Unpack a backup into ``home`` and its database. All or nothing.
+
+    The database is the file in ``home``, or the one at ``database_url``; neither may hold anything.
+    """
+    own = database_url in (None, sqlite_url(home.resolve() / _DATABASE))
+    if own and (home / _DATABASE).exists():
         raise InputError(
             "There is a database already, and a restore would replace it",
             value=str(home),
@@ -109,11 +117,12 @@ def restore(path: Path, home: Path, *, progress: Progress = silent) -> BackupRep
     try:
         with zipfile.ZipFile(path) as archive, disk_errors(home):
             hashes = dict(json.loads(archive.read(_MANIFEST))["files"])
+            archive.getinfo(_DATABASE)  # without it, there is nothing to restore
             home.mkdir(parents=True, exist_ok=True)
             new = Path(tempfile.mkdtemp(dir=home, prefix=".restore."))
             try:
                 _unpack(archive, hashes, new, progress)
-                _move_all(sorted(new.iterdir(), key=lambda p: p.name == _DATABASE), home)
+                _move_all(new, home, database_url=None if own else database_url)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
     except _NO_BACKUP as error:
@@ -136,7 +145,10 @@ def _unpack(
             raise FormatError("A file in the backup is damaged", value=name, remedy="Use another.")
 
 
-def _move_all(parts: list[Path], home: Path) -> None:
+def _move_all(new: Path, home: Path, *, database_url: str | None) -> None:
+    """Put what was unpacked in its place; the database last, or first where it can refuse."""
+    copied = [] if database_url is None else [new / _DATABASE]
+    parts = sorted(set(new.iterdir()) - set(copied), key=lambda p: (p.name == _DATABASE, p.name))
     for part in parts:
         if (home / part.name).exists():
             raise InputError(
@@ -144,5 +156,7 @@ def _move_all(parts: list[Path], home: Path) -> None:
                 value=str(home / part.name),
                 remedy="Move it away first.",
             )
+    if database_url is not None:
+        fill_database(database_url, new / _DATABASE)
     for part in parts:
         part.replace(home / part.name)

@@ -115,6 +115,100 @@ def test_a_phrase_is_taken_whole(films: Schema) -> None:
     assert (words, score) == (("pizza", "and", "pasta"), pytest.approx(0.75 + 5 / 6 / 10))
 
 
+@pytest.mark.parametrize(
+    ("said", "slot", "value", "template"),
+    [("in Ciudad de Mexico now", "city", "Mexico City", "in <city> now"),
+     ("a love story now", "genre", "Romance", "a <genre> now"),
+     ("some coffee & light bites now", "genre", "Coffeehouse", "some <genre> now")],
+)  # fmt: skip
+def test_what_always_stands_beside_a_name_belongs_to_it(
+    films: Schema, said: str, slot: str, value: str, template: str
+) -> None:
+    """Though "love" alone says nothing, and "coffee" is more like the name than the rest."""
+    cases = rows(
+        *[(said.replace("now", end), {slot: value}) for end in ("now", "here", "later")],
+        *[(f"I love a light {g} film", {"genre": g}) for g in ("crime", "horror", "sad")],
+    )
+    aligned = Aligner(films, knowledge=learn(films, cases)).align(cases[0])
+    assert aligned.outcome == "unlocated"  # three cases may be chance: it is offered
+    assert [r.template for r in aligned.readings] == [template]
+
+
+def test_a_word_beside_a_name_only_mostly_is_no_part_of_it(films: Schema) -> None:
+    befores = ("love", "love", "love", "sad")
+    cases = rows(
+        *[(f"a {before} story", {"genre": "Romance"}) for before in befores],
+        *[(f"I love a {genre} film", {"genre": genre}) for genre in ("crime", "horror", "war")],
+    )
+    assert [words for words, _ in learn(films, cases).aliases["romance"]] == [("story",)]
+
+
+def test_a_word_beside_the_other_values_too_is_no_part_of_a_name(films: Schema) -> None:
+    cases = rows(
+        *[(f"a funny movie {after}", {"genre": "Comedy"}) for after in ("now", "here", "later")],
+        *[(f"a {g} movie now", {"genre": g}) for g in ("horror", "crime", "war")],
+    )
+    assert [words for words, _ in learn(films, cases).aliases["comedy"]] == [("funny",)]
+
+
+def test_a_stop_word_is_not_akin_to_a_name_by_its_letters(films: Schema) -> None:
+    """ "the" begins like "theatre"."""
+    said = ("at the Guild Theatre now", "the Guild Theatre then", "by the Guild Theatre")
+    cases = rows(*[(text, {"hotel": "Landmark's Guild Theatre"}) for text in said])
+    known = learn(films, cases).aliases["landmarksguildtheatre"]
+    assert [words for words, _ in known] == [("guild", "theatre")]
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "words"),
+    [("in Old Philly {}", "resolved", ("old", "philly")),
+     ("in Philly always {}", "unlocated", ("philly", "always")),
+     ("visit Philly {}", "unlocated", ("visit", "philly"))],
+)  # fmt: skip
+def test_what_grew_is_sure_only_if_all_of_it_is_written_as_a_name_eight_times(
+    films: Schema, said: str, outcome: str, words: tuple[str, ...]
+) -> None:
+    ends = ("now", "here", "later", "soon", "too", "twice", "again", "then")
+    written = rows(*[(f"to Philadelphia {end}", {"city": "Philadelphia"}) for end in ends])
+    for cases, expected in ((ends, outcome), (ends[:7], "unlocated")):
+        own = rows(*[(said.format(end), {"city": "Philadelphia"}) for end in cases])
+        knowledge = learn(films, [*own, *written])
+        assert [found for found, _ in knowledge.aliases["philadelphia"]] == [words]
+        assert Aligner(films, knowledge=knowledge).align(own[0]).outcome == expected
+
+
+LIGHT = rows(
+    ("some light meal today", {"genre": "Brunch"}),
+    ("a light meal", {"genre": "Tapas"}),
+    ("a quick light meal please", {"genre": "Salad"}),
+    *[(f"I want {g} there", {"genre": g}) for g in ("Thai", "Greek", "French", "Indian")],
+)
+
+
+def test_what_stands_for_several_missing_values_is_a_phrase_of_the_slot(films: Schema) -> None:
+    knowledge = learn(films, LIGHT)
+    assert knowledge.aliases == {}
+    assert knowledge.phrases == {"genre": frozenset({("light", "meal")})}
+
+
+def test_a_guess_takes_a_phrase_of_the_slot_whole(films: Schema) -> None:
+    """The words beside "juice" are those that stand beside the slot."""
+    knowledge = learn(films, LIGHT)
+    row = rows(("I want juice there or a light meal somewhere", {"genre": "Soup"}))[0]
+    for phrases, template in (
+        (knowledge.phrases, "I want juice there or a <genre> somewhere"),
+        ({}, "I want <genre> there or a light meal somewhere"),
+    ):
+        known = Knowledge(knowledge.context, phrases=phrases)
+        aligned = Aligner(films, knowledge=known).align(row)
+        assert (aligned.outcome, aligned.readings[0].template) == ("unlocated", template)
+
+
+def test_a_phrase_stands_nearly_only_where_a_value_is_missing(films: Schema) -> None:
+    elsewhere = rows(("a light meal and Thai", {"genre": "Thai"}))
+    assert learn(films, [*LIGHT, *elsewhere]).phrases == {}
+
+
 def test_what_a_person_marked_is_a_name_from_the_second_time_on(films: Schema) -> None:
     def marked(id: str, text: str) -> AnnotatedExemplar:
         at = text.index("Gotham")

@@ -135,8 +135,9 @@ def files(tmp_path: Path) -> Path:
 
 def test_the_commands_of_the_design_are_there() -> None:
     assert {
-        "init", "import", "resolve", "export", "index", "find-k", "prompts", "build-dataset",
-        "train", "runs list", "runs show", "runs stop", "runs resume", "evaluate", "parse",
+        "init", "import", "resolve", "accept", "export", "index", "find-k", "prompts",
+        "build-dataset", "train", "runs list", "runs show", "runs stop", "runs resume", "evaluate",
+        "parse",
         "models list", "models fetch", "backup", "restore", "demo",
     } <= set(commands())  # fmt: skip
 
@@ -178,6 +179,27 @@ def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:
         assert (files / name).stat().st_size > 100
     assert radu("backup", str(files / "b.zip"), "--json")[0] == 0
     assert json.loads(radu("runs", "list", "--json")[1]) == {"runs": []}
+
+
+def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:
+    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
+    radu("resolve", "-m", MODULE)
+    ask = ("accept", "-m", MODULE, "--from", "0.5", "--json")
+    code, out, _ = radu(*ask, "--dry-run")
+    seen = json.loads(out)
+    assert (code, [i["id"] for i in seen["items"]]) == (0, ["a00"])
+    assert seen["expected_wrong"] == pytest.approx(1 - seen["items"][0]["confidence"])
+    code, out, _ = radu(*ask)
+    done = json.loads(out)
+    assert (code, done["accepted"], done["skipped"]) == (0, ["a00"], {})
+    assert json.loads(radu(*ask)[1])["accepted"] == []
+    code, out, _ = radu("accept", "-m", MODULE, "--undo", done["batch"])
+    assert (code, out) == (0, "1 are as they were before.\n")
+    code, _, err = radu("accept", "-m", MODULE, "--undo", "nonsense")
+    assert (code, "Nothing was accepted in bulk" in err) == (2, True)
+    assert radu("accept", "-m", MODULE, "--from", "2")[0] == 2
+    assert "To take them back: radu accept" in radu("accept", "-m", MODULE, "--from", "0.5")[1]
 
 
 def test_text_is_for_people(radu: Any, files: Path) -> None:

@@ -1,60 +1,15 @@
-"""A real studio in a process group of its own, and a real Chromium."""
+"""A real Chromium, and a home for the studio it drives."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@contextmanager
-def studio(home: Path) -> Iterator[str]:
-    """The address of a studio whose state lies in ``home``."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    log = (home.parent / "studio.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "RADU_HOME": str(home), "RADU_DATABASE_URL": "", "RADU_USER": "ann"},
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        end = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                assert process.poll() is None, (home.parent / "studio.log").read_text()
-                assert time.monotonic() < end, "the studio didn't start"
-                time.sleep(0.1)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=20)
-        log.close()
+from studio_process import CHROMIUM, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +17,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "Chromium is missing: make browser installs it"
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         yield opened
         opened.close()
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import make_tiny_model
 from playwright.sync_api import Page, expect
+from studio_process import studio
 
 from radu_core.workflows.load import import_file, init_module
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
-
-from .conftest import studio
 
 pytestmark = pytest.mark.e2e
 MINUTES = 60_000
@@ -106,7 +105,7 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
         for name in ("annotate", "coverage", "prompts", "train", "evaluate", "schema"):
             page.goto(f"{address}/{name}")
             expect(page.get_by_text("There is no module yet")).to_be_visible()
-            expect(page.get_by_role("textbox", name="Your name")).to_have_value("ann")
+            expect(page.get_by_test_id("stSidebar").get_by_text("ann", exact=True)).to_be_visible()
             links = page.get_by_test_id("stSidebarNav").get_by_role("link")
             expect(links).to_have_text([re.compile(n) for n in PAGES])
         page.goto(f"{address}/load")

@@ -251,19 +251,6 @@ def test_templates_keep_their_versions(store: Store) -> None:
     assert [v.text for v in store.template_versions(MODULE, "rag")] == ["a", "b"]
 
 
-def test_a_backup_is_a_whole_database(
-    store: Store, url: str, make_exemplar: Make, tmp_path: Path
-) -> None:
-    store.put_exemplars(MODULE, [make_exemplar("fly", id="1")], who="a", source="f")
-    if url.startswith("postgresql"):
-        with pytest.raises(StoreError, match="Use pg_dump"):
-            store.backup(tmp_path / "copy.db")
-        return
-    store.backup(tmp_path / "copy.db")
-    with Store.open(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
-        assert copy.exemplar(MODULE, "1").exemplar.utterance == "fly"
-
-
 def test_any_text_comes_back_as_it_went_in(store: Store, make_exemplar: Make) -> None:
     words = "👩🏽‍🚀 Cafe\u0301 \u202eabc\u202c 東京 \u0000 '; DROP TABLE exemplars; --"
     store.put_exemplars(MODULE, [make_exemplar(words, id="1")], who="a", source="f")

@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from radu_core.prompts import TemplateSet
 from radu_core.schema import parse_schema
 from radu_core.workflows import prompts
+from radu_core.workflows.annotation_token import read_token
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.schema import save_schema, view
@@ -119,19 +120,14 @@ def bare(texts: list[str]) -> list[str]:
     return [t for t in plain if re.search(r"!\[|\]\(|:red\[|\*Bob|__init|_to_|_at_|<org|_a_", t)]
 
 
-def test_annotate_shows_hostile_text_as_it_is(hostile: Workspace) -> None:
+def test_annotate_gives_the_marker_who_where_and_what(hostile: Workspace) -> None:
     at = opened("annotate")
-    texts = markdown(at)
-    assert bare(texts) == []
-    seen = shown(texts)
-    for text in (FUNCTION, "_a_", f"the model said {LEAK}", f"_to_ = {PLACE}"):
-        assert text in seen, text
-    assert any(LEAK in h.proto.body for h in at.get("html"))
-    at.button(key="keep _a_").click().run()
-    texts = markdown(at)
-    assert bare(texts) == []
-    assert f"✓ label kept: “{UTTERANCE}”" in shown(texts)
-    assert hostile.store.exemplar(MODULE, "_a_").flag is None
+    [marker] = [e for e in at.main if e.type == "bidi_component"]
+    assert bare(markdown(at)) == []
+    data = json.loads(marker.proto.json)
+    assert data["module"] == MODULE
+    assert read_token(hostile, data["token"]).who == data["who"]
+    assert data["filter"]["queue"] == ""
 
 
 @pytest.mark.parametrize("name", ["home", "load", "schema", "prompts", "coverage", "train"])
@@ -151,8 +147,8 @@ def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -
 
 def test_errors_are_shown_as_they_are(space: Workspace) -> None:
     at = opened("load")
-    at.text_input[1].input("<org>_<bot>_<lang>").run()
-    at.button[0].click().run()
+    at.text_input[0].input("<org>_<bot>_<lang>").run()
+    next(b for b in at.button if b.label == "Create").click().run()
     assert "No schema was chosen" in at.error[0].value
     path = "/nowhere/![i](leak.png).jsonl"
     space.store.put_schema(parse_schema(SCHEMA), who="t")
@@ -176,33 +172,6 @@ def test_a_wrong_path_leaves_the_other_tabs_alone(hostile: Workspace) -> None:
     assert "Can't tell the format" in shown([at.error[0].value])
     assert [m.label for m in at.metric][:1] == ["utterances"]
     assert at.radio[0].label == "Format"
-
-
-def test_marking_passes_places_not_words(space: Workspace, write_jsonl: Any) -> None:
-    """``room #12`` is one place, although it ends like the number of an occurrence."""
-    space.store.put_schema(parse_schema(SCHEMA), who="t")
-    rows = [
-        {"id": "1", "utterance": "fly to room #12, please, two of us", "function": "book_flight",
-         "arguments": {"destination": "room #12", "passengers": 7}},
-        {"id": "2", "utterance": "Oslo? yes, from Oslo, with us", "function": "book_flight",
-         "arguments": {"origin": "Oslo", "passengers": 7}},
-    ]  # fmt: skip
-    import_file(space, "jsonl", write_jsonl(rows), module=MODULE, who="t")
-    resolve(space, MODULE, who="t")
-    at = opened("annotate")
-    at.selectbox(key="mark 1 1").set_value("implied (meant, not written)")
-    next(b for b in at.button if b.label == "Save marks").click().run()
-    done = space.store.exemplar(MODULE, "1").exemplar
-    assert done.template == "fly to <destination>, please, two of us"
-    assert at.selectbox(key="mark 2 0").options[:2] == [
-        "Oslo · no. 1: [Oslo]? yes, from",
-        "Oslo · no. 2: ? yes, from [Oslo], with us",
-    ]
-    at.selectbox(key="mark 2 0").select_index(1)
-    at.selectbox(key="mark 2 1").set_value("implied (meant, not written)")
-    next(b for b in at.button if b.label == "Save marks").click().run()
-    done = space.store.exemplar(MODULE, "2").exemplar
-    assert done.template == "Oslo? yes, from <origin>, with us"
 
 
 def test_the_schema_page_asks_before_something_is_lost_and_restores(

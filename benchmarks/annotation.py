@@ -1,0 +1,404 @@
+"""The Annotate page in Chromium: keys per item, time to the next item, and what gets lost.
+
+Each part makes a workspace of its own, starts a real studio and drives it in a real browser. The
+reference for keys are the documented flows of Label Studio and doccano, counted over the same
+script (``flows``); for time it is the frame itself: what the browser takes to paint after a key
+that changes one character of an otherwise empty page.
+
+    python benchmarks/annotation.py [PART …] [--times N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright  # noqa: E402
+from studio_process import CHROMIUM, Studio  # noqa: E402
+
+from radu_core.exemplars import AnnotatedExemplar  # noqa: E402
+from radu_core.schema import Function, Schema, Slot  # noqa: E402
+from radu_core.workflows.outcomes import resolve  # noqa: E402
+from radu_core.workflows.workspace import Workspace  # noqa: E402
+
+MODULE = "radu_bench_en"
+CITIES = ("Boston", "Denver", "Lisbon", "Oslo", "Quito", "Dakar", "Turin", "Osaka", "Perth", "Lima")
+SCHEMA = Schema(
+    module=MODULE,
+    functions=tuple(
+        Function(
+            name=f"trip_{n}",
+            description=f"Plan a trip of kind {n}",
+            slots=(Slot(name="origin"), Slot(name="destination"), Slot(name="day")),
+        )
+        for n in range(12)
+    ),
+)
+WATCH = """() => {
+  window.painted = [];
+  const marker = () => document.querySelector("[data-testid=stBidiComponentIsolated]")
+    ?.shadowRoot?.querySelector(".marker") ?? window.findMarker();
+  window.findMarker = () => {
+    for (const host of document.querySelectorAll("*")) {
+      const found = host.shadowRoot?.querySelector(".marker");
+      if (found) return found;
+    }
+    return null;
+  };
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    const before = marker()?.dataset.item;
+    const look = () => {
+      if (marker()?.dataset.item === before) return requestAnimationFrame(look);
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => window.painted.push(performance.now() - event.timeStamp);
+      port2.postMessage(0);
+    };
+    requestAnimationFrame(look);
+  }, true);
+}"""
+EMPTY_PAGE = """<!doctype html><title>frame</title><p class="marker" data-item="0">0</p><script>
+addEventListener("keydown", () => {
+  const p = document.querySelector("p");
+  p.dataset.item = p.textContent = Number(p.textContent) + 1;
+});</script>"""
+SLOWER = """(() => {
+  const real = window.fetch;
+  window.fetch = async (...all) => {
+    const response = await real(...all);
+    await new Promise((done) => setTimeout(done, 300));
+    return response;
+  };
+})()"""
+
+
+# Modules to annotate
+
+
+def hard(number: int, *, seed: int = 0) -> Iterator[AnnotatedExemplar]:
+    """Utterances that name one city twice, so that each is asked about."""
+    chosen = random.Random(seed)
+    for n in range(number):
+        here, there = chosen.sample(CITIES, 2)
+        yield AnnotatedExemplar(
+            id=f"u{n:06d}",
+            utterance=f"trip {n}: from {here} airport to {there}, then {here} again",
+            function=f"trip_{chosen.randrange(12)}",
+            arguments={"origin": here, "destination": there},
+        )
+
+
+def easy(number: int, *, seed: int = 1) -> Iterator[AnnotatedExemplar]:
+    """Utterances that resolve by themselves."""
+    chosen = random.Random(seed)
+    for n in range(number):
+        here, there = chosen.sample(CITIES, 2)
+        yield AnnotatedExemplar(
+            id=f"e{n:06d}",
+            utterance=f"plan trip {n} from {here} to {there}",
+            function=f"trip_{chosen.randrange(12)}",
+            arguments={"origin": here, "destination": there},
+        )
+
+
+@contextmanager
+def workspace(number: int) -> Iterator[Workspace]:
+    """A workspace with ``number`` utterances, half of which wait for a person."""
+    with tempfile.TemporaryDirectory() as scratch:
+        space = Workspace(Path(scratch) / "home")
+        space.store.put_schema(SCHEMA, who="benchmark")
+        items = [*hard(number // 2), *easy(number - number // 2)]
+        space.store.put_exemplars(MODULE, items, who="benchmark", source="benchmark")
+        resolve(space, MODULE, who="benchmark")
+        yield space
+
+
+# Driving
+
+
+@contextmanager
+def chromium(**options: Any) -> Iterator[BrowserContext]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM
+        )
+        yield browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+        browser.close()
+
+
+@contextmanager
+def running(space: Workspace) -> Iterator[Studio]:
+    server = Studio(space.home)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+def opened(context: BrowserContext, server: Studio, query: str = "") -> Page:
+    """The Annotate page, with an item on the table."""
+    page = context.new_page()
+    page.goto(f"{server.address}/annotate?module={MODULE}{query}")
+    page.locator(".token").first.wait_for()
+    page.evaluate(WATCH)
+    return page
+
+
+def shown(page: Page) -> str:
+    """The id of the item on the table; empty where there is none."""
+    return str(page.evaluate("() => window.findMarker()?.dataset.item ?? ''"))
+
+
+def pending(page: Page) -> list[str]:
+    """The ids of decisions that the browser keeps, as not saved yet."""
+    found = page.evaluate(
+        """() => Object.entries(localStorage)
+          .filter(([key]) => key.startsWith("radu:annotate:op:"))
+          .map(([, op]) => JSON.parse(op)).sort((a, b) => a.seq - b.seq).map((op) => op.id)"""
+    )
+    return list(found)
+
+
+def until(what: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise SystemExit(f"it didn't come true within {seconds} s")
+        time.sleep(0.02)
+
+
+def decisions(space: Workspace) -> list[str]:
+    """The ids of all decisions in the store, in order."""
+    from sqlalchemy import select
+
+    from radu_core.store.engine import reading
+    from radu_core.store.tables import events
+
+    with reading(space.store._engine) as connection:
+        query = select(events.c.exemplar).where(
+            events.c.who == "ann", events.c.exemplar.is_not(None)
+        )
+        return list(connection.scalars(query.order_by(events.c.id)))
+
+
+def report(name: str, **figures: Any) -> None:
+    said = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items())
+    print(f"{name}: {said} (load {os.getloadavg()[0]:.1f})", flush=True)
+
+
+def quantiles(values: list[float]) -> dict[str, str]:
+    ordered = sorted(values)
+    at = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    return {
+        k: f"{ordered[min(len(ordered) - 1, int(len(ordered) * q))]:.0f} ms" for k, q in at.items()
+    }
+
+
+# What is measured
+
+
+def latency(times: int) -> None:
+    """Enter → next item painted."""
+    reference = frame(times)
+    for number in (10_000, 100_000):
+        with workspace(number) as space, running(space) as server:
+            for slower in (False, True):
+                with chromium() as context:
+                    if slower:
+                        context.add_init_script(SLOWER)
+                    page = opened(context, server)
+                    for _ in range(times):
+                        page.keyboard.press("Enter")
+                        page.wait_for_timeout(100)
+                    until(lambda page=page: not pending(page))
+                    values = page.evaluate("() => window.painted")
+                name = f"latency, {number:,} items{', 300 ms added' if slower else ''}"
+                ratio = statistics.median(values) / reference
+                report(name, n=len(values), **quantiles(values), ratio_to_a_frame=f"{ratio:.1f}")
+
+
+def frame(times: int) -> float:
+    """The reference: milliseconds from a key to one changed character painted (median)."""
+    with chromium() as context:
+        page = context.new_page()
+        page.set_content(EMPTY_PAGE)
+        page.evaluate(WATCH)
+        page.evaluate("() => { window.findMarker = () => document.querySelector('.marker'); }")
+        for _ in range(times):
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(30)
+        values = page.evaluate("() => window.painted")
+    report("latency, an empty page", n=len(values), **quantiles(values))
+    return float(statistics.median(values))
+
+
+def first(times: int) -> None:
+    """First paint of the page with 100,000 items: from navigation to an utterance on the table."""
+    with workspace(100_000) as space, running(space) as server, chromium() as context:
+        taken, reference = [], []
+        for _ in range(max(6, times // 20)):
+            page = context.new_page()
+            begun = time.monotonic()
+            page.goto(f"{server.address}/annotate?module={MODULE}")
+            page.locator(".token").first.wait_for()
+            taken.append(time.monotonic() - begun)
+            page.close()
+            page = context.new_page()
+            begun = time.monotonic()
+            page.goto(f"{server.address}/schema?module={MODULE}")
+            page.get_by_role("heading", name="Schema", exact=True).wait_for()
+            reference.append(time.monotonic() - begun)
+            page.close()
+    taken, reference = taken[1:], reference[1:]  # the first fills the browser's cache
+    ratio = statistics.median(taken) / statistics.median(reference)
+    report(
+        "first paint, 100,000 items", n=len(taken), median=f"{statistics.median(taken):.2f} s",
+        most=f"{max(taken):.2f} s", schema_page=f"{statistics.median(reference):.2f} s",
+        ratio=f"{ratio:.2f}",
+    )  # fmt: skip
+
+
+def steady(times: int) -> None:
+    """Decisions at 10/s under forced reruns, remounts and lost connections."""
+    chosen = random.Random(4)
+    wanted = 5 * times
+    with workspace(4 * wanted) as space, running(space) as server, chromium() as context:
+        page = opened(context, server)
+        made: list[str] = []
+        happened: Counter[str] = Counter()
+        while len(made) < wanted:
+            begun = time.monotonic()
+            item = shown(page)
+            if item:
+                page.keyboard.press("Enter")
+                made.append(item)
+            if chosen.random() < 0.05:
+                happened.update([disturb(context, page, chosen)])
+            time.sleep(max(0.0, 0.1 - (time.monotonic() - begun)))
+        context.set_offline(False)
+        until(lambda: not pending(page))
+        compare("steady", made, decisions(space), disturbances=dict(happened))
+
+
+def disturb(context: BrowserContext, page: Page, chosen: random.Random) -> str:
+    """A rerun, a remount, or the network away or back."""
+    kind = chosen.choice(("rerun", "remount", "offline", "online"))
+    if kind == "rerun":
+        page.get_by_role("button", name="Guidelines", exact=True).last.click()
+        page.keyboard.press("Escape")
+        page.evaluate("() => document.activeElement?.blur()")
+    elif kind == "remount":
+        context.set_offline(False)
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name="Schema").click()
+        page.get_by_role("heading", name="Schema", exact=True).wait_for()
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name="Annotate").click()
+        page.locator(".token").first.wait_for()
+    else:
+        context.set_offline(kind == "offline")
+    return kind
+
+
+def compare(name: str, made: list[str], stored: list[str], **more: Any) -> None:
+    """What was decided in the browser against what the store holds."""
+    lost = [i for i in made if i not in set(stored)]
+    doubled = [i for i, n in Counter(stored).items() if n > 1]
+    report(
+        name, decisions=len(made), lost=len(lost), doubled=len(doubled),
+        in_order=made == stored, **more,
+    )  # fmt: skip
+    for sort, ids in (("lost", lost), ("doubled", doubled)):
+        if ids:
+            print(f"  {sort}: {ids[:10]}")
+
+
+def kills(times: int) -> None:
+    """kill −9 of the server at random moments, while decisions go on."""
+    chosen = random.Random(5)
+    with workspace(60 * times) as space, running(space) as server, chromium() as context:
+        page = opened(context, server)
+        made: list[str] = []
+        broken = 0
+        for _ in range(times):
+            end = time.monotonic() + chosen.uniform(0.2, 1.2)
+            while time.monotonic() < end:
+                decide(page, made)
+            saved = set(made) - set(pending(page))
+            server.end(signal.SIGKILL)
+            broken += len(saved - set(decisions(space)))
+            for _ in range(3):
+                decide(page, made)
+            server.start()
+            until(lambda: not pending(page), 30)
+        until(lambda: not pending(page))
+        compare("kill -9", made, decisions(space), kills=times, shown_as_saved_but_gone=broken)
+
+
+def tabs(times: int) -> None:
+    """Closing the tab at random moments."""
+    chosen = random.Random(6)
+    with workspace(60 * times) as space, running(space) as server, chromium() as context:
+        made: list[str] = []
+        broken = 0
+        for _ in range(times):
+            page = opened(context, server)
+            end = time.monotonic() + chosen.uniform(0.0, 0.7)
+            while time.monotonic() < end:
+                decide(page, made)
+            saved = set(made) - set(pending(page))
+            page.close()
+            broken += len(saved - set(decisions(space)))
+        page = opened(context, server)
+        until(lambda: not pending(page))
+        stored = decisions(space)
+        same = sorted(made) == sorted(stored)
+        compare("closed tabs", made, stored, tabs=times, shown_as_saved_but_gone=broken, same=same)
+
+
+def decide(page: Page, made: list[str]) -> None:
+    item = shown(page)
+    if item:
+        page.keyboard.press("Enter")
+        made.append(item)
+    page.wait_for_timeout(60)
+
+
+PARTS: dict[str, tuple[Callable[[int], None], int]] = {
+    "latency": (latency, 200),
+    "first": (first, 200),
+    "steady": (steady, 200),
+    "kills": (kills, 200),
+    "tabs": (tabs, 200),
+}
+
+
+def main() -> None:
+    if not shutil.which("chromium"):
+        print("skipped: it needs Chromium (make browser)")
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []])
+    parser.add_argument("--times", type=int, help="how often (200 by default)")
+    options = parser.parse_args()
+    for name in options.parts or PARTS:
+        part, times = PARTS[name]
+        part(options.times or times)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Browser components: plain html, css and js files, each with a thin Python wrapper."""

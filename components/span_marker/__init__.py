@@ -1,0 +1,59 @@
+"""The span marker: a queue of utterances in the browser, one keystroke each.
+
+Plain files, no build step. ``loader.js`` is what Streamlit mounts; the modules beside it are served
+by the studio's own route. What it says to the server: ``docs/annotation.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["DIRECTORY", "span_marker"]
+
+DIRECTORY = Path(__file__).parent
+
+
+@cache
+def _component() -> Any:
+    read = {name: (DIRECTORY / name).read_text("utf-8") for name in _FILES}
+    html, css, js = (read[name] for name in _FILES)
+    return st.components.v2.component("radu.span_marker", html=html, css=css, js=js)
+
+
+_FILES = ("span_marker.html", "span_marker.css", "loader.js")
+
+
+def span_marker(
+    *,
+    key: str,
+    who: str,
+    module: str,
+    language: str,
+    token: str,
+    filter: Mapping[str, Any],
+    version: str = "",
+) -> None:
+    """Mount the marker. ``filter`` is the protocol's; ``token`` lets the tab talk to the route.
+
+    ``version`` changes when functions or guidelines do, so that the tab gets them anew. When the
+    token has expired, the component asks for a rerun.
+    """
+    _component()(
+        key=key,
+        data={
+            "who": who,
+            "module": module,
+            "language": language,
+            "token": token,
+            "filter": dict(filter),
+            "version": version,
+            "route": "radu/annotate",
+            "assets": "radu/span_marker/main.js",
+        },
+        on_renewed_change=lambda: None,
+    )

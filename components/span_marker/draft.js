@@ -1,0 +1,151 @@
+// What an annotator is about to say of one item: pure functions, each gives a new draft.
+//
+// A draft: `function` (null: out of scope), `arguments` [{key, slot, value}], `marks`
+// [{key, start, end}] (units, `key` of the argument), `implied` [slot], `chosen` (number of the
+// reading it equals, or -1), `active` (key of the argument that is asked for, or -1).
+
+import { occurrences } from "./text.js";
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** The draft an item begins with: its best reading, else what is known of it. */
+export function begin(item) {
+  const bare = {
+    function: item.function,
+    arguments: item.arguments.map(({ slot, value }, key) => ({ key, slot, value })),
+    marks: [],
+    implied: [...item.implied],
+    chosen: -1,
+    active: -1,
+  };
+  if (item.readings.length && item.outcome !== "resolved") return choose(bare, item, 0);
+  const marks = matched(bare.arguments, item.spans);
+  const taken = new Set(marks.map((m) => m.key));
+  item.arguments.forEach((argument, key) => {
+    const [place] = argument.places;
+    if (argument.state !== "once" || taken.has(key) || !place) return;
+    if (!marks.some((m) => overlaps(m, place))) marks.push({ key, start: place.start, end: place.end });
+  });
+  return ask({ ...bare, marks });
+}
+
+/** Take a reading over. */
+export function choose(draft, item, number) {
+  const reading = item.readings[number];
+  if (!reading) return draft;
+  const labels = item.arguments.map(({ slot, value }, key) => ({ key, slot, value }));
+  return ask({
+    function: item.function,
+    arguments: labels,
+    marks: matched(labels, reading.spans),
+    implied: [...new Set([...item.implied, ...reading.implied])],
+    chosen: number,
+    active: -1,
+  });
+}
+
+/** Each span to the argument with its slot and value, every argument once. */
+function matched(labels, spans) {
+  const marks = [];
+  for (const { slot, value, start, end } of spans) {
+    const free = labels.find(
+      (a) => a.slot === slot && same(a.value, value) && !marks.some((m) => m.key === a.key),
+    );
+    if (free) marks.push({ key: free.key, start, end });
+  }
+  return marks;
+}
+
+const overlaps = (a, b) => a.start < b.end && b.start < a.end;
+
+/** The arguments that are neither marked nor implied. */
+export function open(draft) {
+  return draft.arguments.filter(
+    (a) => !draft.implied.includes(a.slot) && !draft.marks.some((m) => m.key === a.key),
+  );
+}
+
+/** Ask for the first open argument, unless one that is open is asked for already. */
+function ask(draft) {
+  const left = open(draft);
+  if (left.some((a) => a.key === draft.active)) return draft;
+  return { ...draft, active: left[0]?.key ?? -1 };
+}
+
+/** Ask for another argument, whatever its state. */
+export const activate = (draft, key) => ({ ...draft, active: key });
+
+/** Mark a place for an argument; what it overlaps loses its mark. */
+export function place(draft, key, { start, end }) {
+  const marks = draft.marks.filter((m) => m.key !== key && !overlaps(m, { start, end }));
+  const { slot } = draft.arguments.find((a) => a.key === key);
+  const implied = draft.implied.filter((s) => s !== slot);
+  return ask({ ...draft, marks: [...marks, { key, start, end }], implied, chosen: -1 });
+}
+
+/** Take a mark off. */
+export function unmark(draft, key) {
+  const marks = draft.marks.filter((m) => m.key !== key);
+  return { ...draft, marks, chosen: -1, active: key };
+}
+
+/** Say that a slot's value is meant but not written, or take that back. */
+export function imply(draft, key) {
+  const { slot } = draft.arguments.find((a) => a.key === key);
+  if (draft.implied.includes(slot)) {
+    const implied = draft.implied.filter((s) => s !== slot);
+    return { ...draft, implied, chosen: -1, active: key };
+  }
+  const others = new Set(draft.arguments.filter((a) => a.slot === slot).map((a) => a.key));
+  const marks = draft.marks.filter((m) => !others.has(m.key));
+  return ask({ ...draft, marks, implied: [...draft.implied, slot], chosen: -1 });
+}
+
+/** Give a slot a further value, standing at a place. */
+export function add(draft, slot, value, place_) {
+  const key = 1 + Math.max(-1, ...draft.arguments.map((a) => a.key));
+  const labels = [...draft.arguments, { key, slot, value }];
+  return place({ ...draft, arguments: labels }, key, place_);
+}
+
+/** Correct a value; null takes the argument away. Its mark stays only where the value stands. */
+export function setValue(draft, key, value, text) {
+  const marks = draft.marks.filter((m) => m.key !== key);
+  const old = draft.arguments.find((a) => a.key === key);
+  if (value === null) {
+    const labels = draft.arguments.filter((a) => a.key !== key);
+    const implied = draft.implied.filter((s) => s !== old.slot || labels.some((a) => a.slot === s));
+    return ask({ ...draft, arguments: labels, marks, implied, chosen: -1 });
+  }
+  const labels = draft.arguments.map((a) => (a.key === key ? { ...a, value } : a));
+  const implied = draft.implied.filter((s) => s !== old.slot);
+  const changed = ask({ ...draft, arguments: labels, marks, implied, chosen: -1, active: key });
+  const places = occurrences(text, String(value));
+  const free = places.filter((p) => !marks.some((m) => overlaps(m, p)));
+  return free.length === 1 ? place(changed, key, free[0]) : changed;
+}
+
+/** Another function; the arguments whose slots it hasn't got are left out (and shown as such). */
+export function setFunction(draft, name, slots) {
+  const fits = (a) => slots.includes(a.slot);
+  const labels = draft.arguments.filter(fits);
+  const kept = new Set(labels.map((a) => a.key));
+  return ask({
+    ...draft,
+    function: name,
+    arguments: labels,
+    marks: draft.marks.filter((m) => kept.has(m.key)),
+    implied: draft.implied.filter((s) => slots.includes(s)),
+    chosen: -1,
+  });
+}
+
+/** The arguments as the store has them: a scalar, or a list where the slot takes several. */
+export function labels(draft, listed) {
+  const found = {};
+  for (const { slot, value } of draft.arguments) (found[slot] ??= []).push(value);
+  for (const [slot, values] of Object.entries(found)) {
+    if (values.length === 1 && !listed(slot)) found[slot] = values[0];
+  }
+  return found;
+}

@@ -1,0 +1,390 @@
+// The item on the table: its draft, what is selected, and what each key or click does to them.
+
+import * as drafts from "./draft.js";
+import { draft as kept } from "./journal.js";
+import { cuts, tokens } from "./text.js";
+
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+
+export class Editor {
+  constructor(session, say, changed) {
+    this.session = session;
+    this.say = say; // tells a screen reader
+    this.changed = changed;
+    this.item = null;
+  }
+
+  /** Put the session's current item on the table. */
+  load() {
+    const { current } = this.session;
+    this.item = current;
+    this.selection = null; // {from, to} in units, `from` where it began
+    this.past = [];
+    this.future = [];
+    this.dropped = [];
+    if (!current) return;
+    const language = this.session.config.language;
+    this.tokens = tokens(current.utterance, language);
+    this.cuts = cuts(current.utterance);
+    const refused = current.problem?.status === "refused";
+    const mine = refused ? current.problem.mine?.draft : null; // to be put right; no work is lost
+    const left = kept.load(this.session.journal.client);
+    const same = left?.id === current.id && left.revision === current.revision;
+    this.draft = mine ?? (same ? left.draft : drafts.begin(current));
+    this.touched = Boolean(mine || same);
+  }
+
+  // What is known
+
+  get text() {
+    return this.item.utterance;
+  }
+
+  get functions() {
+    return this.session.about?.functions ?? [];
+  }
+
+  get definition() {
+    return this.functions.find((f) => f.name === this.draft.function);
+  }
+
+  slotOf(name) {
+    return this.definition?.slots.find((s) => s.name === name);
+  }
+
+  /** What a key assigns while something is selected: `{key, slot, argument}`; digits, then letters. */
+  get targets() {
+    const asked = this.draft.arguments.map((argument, i) => ({
+      key: i < 9 ? String(i + 1) : null, slot: argument.slot, argument,
+    }));
+    const have = new Set(this.draft.arguments.map((a) => a.slot));
+    const further = (this.definition?.slots ?? [])
+      .filter((slot) => slot.multi_value || !have.has(slot.name))
+      .map((slot, i) => ({ key: LETTERS[i] ?? null, slot: slot.name, argument: null }));
+    return [...asked, ...further];
+  }
+
+  /** The argument asked for, and where it may stand: what a digit chooses where no reading is left. */
+  get asked() {
+    const argument = this.draft.arguments.find((a) => a.key === this.draft.active);
+    if (!argument) return null;
+    const known = this.item.arguments[argument.key];
+    const mine = known && known.slot === argument.slot && same(known.value, argument.value);
+    return { argument, places: mine ? known.places.slice(0, 9) : [] };
+  }
+
+  /** What digits do now: "slots", "opinions", "conflict", "readings", "places" or "nothing". */
+  get digits() {
+    if (this.selection) return "slots";
+    if (this.item.problem?.status === "conflict") return "conflict";
+    if (this.item.opinions.length > 1) return "opinions";
+    const asked = this.asked;
+    const unmarked = asked && !this.draft.marks.some((m) => m.key === asked.argument.key);
+    if (this.draft.chosen < 0 && unmarked && asked.places.length) return "places";
+    if (this.item.readings.length) return "readings";
+    return asked?.places.length ? "places" : "nothing";
+  }
+
+  stateOf(argument) {
+    if (this.draft.implied.includes(argument.slot)) return "implied";
+    if (this.draft.marks.some((m) => m.key === argument.key)) return "placed";
+    const known = this.item.arguments[argument.key];
+    if (!known || !same(known.value, argument.value)) return "not found";
+    if (known.places.length > 1) return `repeated ×${known.places.length}`;
+    return known.places.length ? "unsure" : "not found";
+  }
+
+  // Changing the draft
+
+  change(draft) {
+    if (draft === this.draft) return;
+    this.past.push(this.draft);
+    this.future = [];
+    this.set(draft);
+  }
+
+  set(draft) {
+    this.draft = draft;
+    this.touched = true;
+    const { id, revision } = this.item;
+    kept.save(this.session.journal.client, { id, revision, draft });
+    this.changed();
+  }
+
+  choose(number) {
+    if (!this.item.readings[number]) return;
+    this.change(drafts.choose(this.draft, this.item, number));
+    this.say(`Reading ${number + 1}`);
+  }
+
+  digit(number) {
+    const kind = this.digits;
+    if (kind === "slots") this.assign(String(number));
+    else if (kind === "conflict") this.settle(number);
+    else if (kind === "opinions") this.adjudicate(number - 1);
+    else if (kind === "readings") this.choose(number - 1);
+    else if (kind === "places") this.choosePlace(number - 1);
+  }
+
+  choosePlace(number) {
+    const { argument, places } = this.asked;
+    if (!places[number]) return;
+    this.change(drafts.place(this.draft, argument.key, places[number]));
+    this.say(`${argument.slot}: place ${number + 1}`);
+  }
+
+  /** Give the selected words to the target with that key; whether there is one. */
+  assign(key) {
+    const target = this.targets.find((t) => t.key === key);
+    if (!target) return false;
+    this.assignTo(target);
+    return true;
+  }
+
+  assignTo({ slot, argument }) {
+    const range = this.range;
+    if (!range) return;
+    this.selection = null;
+    if (argument) {
+      this.change(drafts.place(this.draft, argument.key, range));
+    } else {
+      const words = this.text.slice(range.start, range.end);
+      this.change(drafts.add(this.draft, slot, typed(words, this.slotOf(slot)), range));
+    }
+    this.say(`${this.text.slice(range.start, range.end)} is ${slot}`);
+  }
+
+  imply() {
+    const key = this.asked?.argument.key ?? drafts.open(this.draft)[0]?.key;
+    if (key === undefined) {
+      this.say("Every value is placed");
+      return;
+    }
+    const { slot } = this.draft.arguments.find((a) => a.key === key);
+    this.change(drafts.imply(this.draft, key));
+    this.say(`${slot} ${this.draft.implied.includes(slot) ? "is implied" : "isn't implied"}`);
+  }
+
+  activate(key) {
+    this.draft = drafts.activate(this.draft, key);
+    this.changed();
+  }
+
+  unmarkSelected() {
+    const range = this.range;
+    if (!range) return false;
+    const found = this.draft.marks.find((m) => m.start < range.end && range.start < m.end);
+    if (!found) return false;
+    this.change(drafts.unmark(this.draft, found.key));
+    this.say("Mark taken off");
+    return true;
+  }
+
+  /** Correct the value of an argument (`words` as typed; none: take the argument away). */
+  setValue(key, words) {
+    const { slot } = this.draft.arguments.find((a) => a.key === key);
+    const value = words.trim() === "" ? null : typed(words.trim(), this.slotOf(slot));
+    this.change(drafts.setValue(this.draft, key, value, this.text));
+    if (this.draft.arguments.some((a) => a.key === key && this.draft.active === key)) this.lookUp();
+  }
+
+  setFunction(name) {
+    const slots = this.functions.find((f) => f.name === name)?.slots.map((s) => s.name) ?? [];
+    this.dropped = this.draft.arguments.filter((a) => !slots.includes(a.slot));
+    this.change(drafts.setFunction(this.draft, name, slots));
+    this.lookUp();
+  }
+
+  /** Ask the studio where changed values stand; without it they are marked by hand. */
+  async lookUp() {
+    const { item, draft } = this;
+    try {
+      const found = await this.session.align(item.id, draft.function, this.labels());
+      if (this.item !== item || this.draft !== draft) return;
+      const states = draft.arguments.map(
+        (a) => found.arguments.find((f) => f.slot === a.slot && same(f.value, a.value)) ?? null,
+      );
+      this.item = {
+        ...item,
+        function: found.function,
+        arguments: states.map((s, i) => s ?? { ...draft.arguments[i], places: [] }),
+        readings: found.readings,
+      };
+      const numbered = draft.arguments.map((a, key) => ({ ...a, key }));
+      const keys = new Map(draft.arguments.map((a, key) => [a.key, key]));
+      const marks = draft.marks.map((m) => ({ ...m, key: keys.get(m.key) }));
+      const again = { ...draft, arguments: numbered, marks, active: keys.get(draft.active) ?? -1 };
+      const placed = found.readings.length || drafts.open(again).length === 0;
+      const best = placed && found.readings.length ? drafts.choose(again, this.item, 0) : again;
+      this.set(drafts.open(again).length ? best : again);
+    } catch {
+      // marking by hand needs nothing from the server
+    }
+  }
+
+  undo() {
+    if (this.past.length) {
+      this.future.push(this.draft);
+      this.set(this.past.pop());
+      return "The last change is taken back";
+    }
+    const entry = this.session.undo();
+    return entry ? `Taken back: ${entry.what}` : "There is nothing to take back";
+  }
+
+  redo() {
+    if (this.future.length) {
+      this.past.push(this.draft);
+      this.set(this.future.pop());
+      return "Done again";
+    }
+    const entry = this.session.redo();
+    return entry ? `Done again: ${entry.what}` : "There is nothing to do again";
+  }
+
+  // Selecting
+
+  get range() {
+    if (!this.selection) return null;
+    const { from, to } = this.selection;
+    return from <= to ? { start: from, end: to } : { start: to, end: from };
+  }
+
+  get selected() {
+    const range = this.range;
+    return range ? this.text.slice(range.start, range.end) : "";
+  }
+
+  select(range) {
+    this.selection = range && { from: range.start, to: range.end };
+    this.changed();
+    if (range) this.say(`Selected: ${this.selected}`);
+  }
+
+  /** From one token to another, whole tokens. */
+  selectTokens(first, last) {
+    const [a, b] = first <= last ? [first, last] : [last, first];
+    this.anchor = first;
+    this.head = last;
+    this.select({ start: this.tokens[a].start, end: this.tokens[b].end });
+  }
+
+  /** Move by tokens (`step` ±1), or grow the selection with `extend`; false at the text's end. */
+  move(step, extend) {
+    const count = this.tokens.length;
+    if (!count) return false;
+    if (!this.selection) {
+      const at = step > 0 ? 0 : count - 1;
+      this.selectTokens(at, at);
+      return true;
+    }
+    const head = this.head ?? 0;
+    const next = head + step;
+    if (next < 0 || next >= count) return false;
+    this.selectTokens(extend ? (this.anchor ?? head) : next, next);
+    return true;
+  }
+
+  /** Move an edge by signs that a reader sees: the end, or with `start` the beginning. */
+  nudge(step, start) {
+    const range = this.range ?? { start: this.tokens[0]?.start ?? 0, end: this.tokens[0]?.end ?? 0 };
+    const edge = start ? range.start : range.end;
+    const at = this.cuts.indexOf(edge);
+    const next = this.cuts[(at < 0 ? this.cuts.findIndex((c) => c > edge) : at) + step];
+    if (next === undefined) return;
+    const moved = start ? { start: next, end: range.end } : { start: range.start, end: next };
+    if (moved.start < moved.end) this.select(moved);
+  }
+
+  // Deciding
+
+  labels() {
+    const listed = (slot) => Boolean(this.slotOf(slot)?.multi_value);
+    return drafts.labels(this.draft, listed);
+  }
+
+  /** The draft as an operation's fields, offsets in code points; null where one can't be counted. */
+  fields() {
+    const { offsets } = this.item;
+    const byKey = new Map(this.draft.arguments.map((a) => [a.key, a]));
+    const spans = this.draft.marks.map(({ key, start, end }) => ({
+      slot: byKey.get(key).slot,
+      value: byKey.get(key).value,
+      start: offsets.toPoints(start),
+      end: offsets.toPoints(end),
+      text: this.text.slice(start, end),
+    }));
+    return {
+      function: this.draft.function,
+      arguments: this.labels(),
+      spans: spans.sort((a, b) => a.start - b.start),
+      implied: this.draft.implied.filter((s) => this.draft.arguments.some((a) => a.slot === s)),
+      reading: this.draft.chosen >= 0 ? this.draft.chosen : null,
+    };
+  }
+
+  /** Accept what is shown and go on; where something is open, say what. */
+  accept() {
+    if (this.item.problem?.status === "conflict" && !this.touched) {
+      this.settle(1);
+      return;
+    }
+    if (this.item.opinions.length > 1 && !this.touched) {
+      this.adjudicate(0);
+      return;
+    }
+    const [left] = drafts.open(this.draft);
+    if (left) {
+      this.activate(left.key);
+      this.say(`${left.slot} is neither placed nor implied`);
+      this.hint = `${left.slot} = ${left.value} is open: mark it, or press i (implied) or n (edit).`;
+      this.changed();
+      return;
+    }
+    if (this.item.flag && !this.touched) this.decide("keep", {}, "label kept");
+    else this.decide("decide", this.fields(), "accepted");
+  }
+
+  decide(kind, fields, what) {
+    const { draft } = this;
+    if (!this.session.decide(kind, fields, what)) return;
+    const entry = this.session.log.at(-1);
+    entry.draft = draft;
+    this.say(what);
+  }
+
+  outOfScope() {
+    const fields = { function: null, arguments: {}, spans: [], implied: [], reading: null };
+    this.decide("decide", fields, "out of scope");
+  }
+
+  adjudicate(choice) {
+    if (this.item.opinions[choice]) {
+      this.decide("adjudicate", { choice }, `${this.item.opinions[choice].who}'s opinion adopted`);
+    }
+  }
+
+  /** After a conflict: 1 leaves the other's version, 2 stores this one over it. */
+  settle(number) {
+    const { mine } = this.item.problem;
+    if (number === 1) {
+      this.session.next();
+      this.say("The other version stays");
+    } else if (number === 2 && mine) {
+      this.session.decide(mine.kind, mine.fields, "yours, over the other version");
+    }
+  }
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** Words as a value of a slot's type: a number or yes/no where the slot wants one. */
+export function typed(words, slot) {
+  if (!slot) return words;
+  const allowed = (slot.values ?? []).find((v) => String(v).toLowerCase() === words.toLowerCase());
+  if (allowed !== undefined) return allowed;
+  if (/^(integer|number)$/.test(slot.type) && /^-?\d+(\.\d+)?$/.test(words)) return Number(words);
+  if (slot.type === "boolean" && /^(true|yes)$/i.test(words)) return true;
+  if (slot.type === "boolean" && /^(false|no)$/i.test(words)) return false;
+  return words;
+}

@@ -1,0 +1,129 @@
+// The journal: every operation is in localStorage before anything else happens, and leaves it only
+// when the server has acknowledged it. One key per operation, so that writing costs the same
+// however many wait.
+
+const PREFIX = "radu:annotate:";
+const OPS = `${PREFIX}op:`;
+const CLIENTS = `${PREFIX}client:`;
+const DRAFTS = `${PREFIX}draft:`;
+const ID = `${PREFIX}id`;
+
+const opKey = (client, seq) => `${OPS}${client}:${String(seq).padStart(9, "0")}`;
+
+/**
+ * A name for this tab, person and module that no other open tab has, the same after a reload where
+ * that is certain: `{client, release}`.
+ */
+export async function clientId(who, module) {
+  const place = `${ID}:${module}:${who}`; // in sessionStorage: a reloaded tab is the same client
+  const kept = sessionStorage.getItem(place);
+  const held = kept && (await lock(kept));
+  if (held) return { client: kept, release: held };
+  const client = uuid();
+  sessionStorage.setItem(place, client);
+  return { client, release: (await lock(client)) ?? (() => {}) };
+}
+
+/** Hold a client's name; gives what lets go of it, or null where it can't be had (a copied tab). */
+function lock(client) {
+  if (!navigator.locks) return Promise.resolve(null); // neither https nor this machine
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(1000); // a page that is being left gives it up soon
+    navigator.locks
+      .request(CLIENTS + client, { signal }, () => new Promise((release) => resolve(release)))
+      .catch(() => resolve(null));
+  });
+}
+
+/** The clients whose tabs are open, or null where the browser can't say. */
+export async function open() {
+  if (!navigator.locks) return null;
+  const { held } = await navigator.locks.query();
+  return new Set(held.map((l) => l.name.slice(CLIENTS.length)));
+}
+
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** The operations of one client that wait for the server, for one person and module. */
+export class Journal {
+  constructor(client, owner) {
+    this.client = client;
+    this.owner = owner; // {who, module, token}
+    const kept = read(CLIENTS + client);
+    this.seq = kept?.seq ?? 0;
+    this.ops = stored(client);
+    this.seq = Math.max(this.seq, ...this.ops.map((op) => op.seq));
+  }
+
+  /** Write an operation down; throws when the browser's storage is full: then it isn't done. */
+  add(op) {
+    const numbered = { seq: this.seq + 1, at: new Date().toISOString(), ...op };
+    localStorage.setItem(opKey(this.client, numbered.seq), JSON.stringify(numbered));
+    this.seq = numbered.seq;
+    this.ops.push(numbered);
+    this.keep();
+    return numbered;
+  }
+
+  /** Forget operations that the server has answered. */
+  acknowledge(seqs) {
+    const done = new Set(seqs);
+    for (const seq of done) localStorage.removeItem(opKey(this.client, seq));
+    this.ops = this.ops.filter((op) => !done.has(op.seq));
+  }
+
+  /** Who this client is for, and how far it has counted, for whoever finds the journal. */
+  keep() {
+    localStorage.setItem(CLIENTS + this.client, JSON.stringify({ ...this.owner, seq: this.seq }));
+  }
+}
+
+/** Journals with operations that other tabs left behind: `[{client, who, module, token, ops}]`. */
+export function abandoned(own) {
+  const clients = new Set();
+  for (const key of Object.keys(localStorage)) {
+    if (key.startsWith(OPS)) clients.add(key.slice(OPS.length, key.lastIndexOf(":")));
+  }
+  clients.delete(own);
+  return [...clients].map((client) => ({ client, ...read(CLIENTS + client), ops: stored(client) }));
+}
+
+/** Forget acknowledged operations of a journal that another tab left. */
+export function settle(client, seqs) {
+  for (const seq of seqs) localStorage.removeItem(opKey(client, seq));
+  if (!stored(client).length) localStorage.removeItem(CLIENTS + client);
+}
+
+/** What was being marked, so that a reload doesn't lose it. */
+export const draft = {
+  save(client, value) {
+    try {
+      localStorage.setItem(DRAFTS + client, JSON.stringify(value));
+    } catch {
+      // a full storage stops decisions, with a message; half a draft isn't worth one
+    }
+  },
+  load: (client) => read(DRAFTS + client),
+  clear: (client) => localStorage.removeItem(DRAFTS + client),
+};
+
+function stored(client) {
+  const prefix = `${OPS}${client}:`;
+  return Object.keys(localStorage)
+    .filter((key) => key.startsWith(prefix))
+    .sort()
+    .map(read)
+    .filter(Boolean);
+}
+
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null; // not ours, or cut short by a crash of the browser
+  }
+}

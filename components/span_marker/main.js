@@ -1,0 +1,457 @@
+// The component: one session per person and module, one view per place it is mounted at.
+
+import { Dialogs } from "./dialogs.js";
+import { el, kbd } from "./dom.js";
+import { Editor } from "./editor.js";
+import { Session } from "./session.js";
+import * as view from "./view.js";
+
+const ACTIONS = [
+  ["Enter", "Accept", "accept"],
+  ["i", "Implied", "implied"],
+  ["n", "Edit value", "edit"],
+  ["f", "Function", "function"],
+  ["x", "Out of scope", "scope"],
+  ["d", "Discard", "discard"],
+  ["s", "Skip", "skip"],
+  ["c", "Comment", "comment"],
+  ["u", "Undo", "undo"],
+  ["h", "History", "history"],
+  ["g", "Guidelines", "guidelines"],
+  ["?", "Keys", "help"],
+];
+
+class Marker {
+  constructor(root) {
+    this.root = root;
+    this.part = (name) => root.querySelector(`.${name}`);
+    this.marker = this.part("marker");
+    this.dialogs = new Dialogs(this.marker, () => this.focus(true));
+    this.onKey = (event) => this.key(event);
+    window.addEventListener("keydown", this.onKey, true);
+    this.watchPointer();
+    this.part("actions").replaceChildren(...ACTIONS.map(([key, words, name]) =>
+      el("button",
+        {
+          type: "button",
+          class: name === "accept" ? "primary" : "plain",
+          onclick: (event) => {
+            this.act(name);
+            if (event.detail > 0) this.focus(true); // by mouse: keys are for the utterance again
+          },
+        },
+        words, " ", kbd(key))));
+  }
+
+  /** The page's data, at first and after every rerun; another person or module is another session. */
+  async configure(config) {
+    this.config = config;
+    const owner = JSON.stringify([config.who, config.module]);
+    if (owner === this.owner) {
+      this.session?.configure(config);
+      return;
+    }
+    this.owner = owner;
+    this.session?.close();
+    this.session = null;
+    const session = await Session.open(config, (what) => this.changed(what));
+    if (this.closed || this.owner !== owner) {
+      session.close();
+      return;
+    }
+    this.session = session;
+    this.editor = new Editor(session, (words) => this.say(words), () => this.paint());
+    session.configure(this.config);
+    this.changed("item");
+    session.start();
+    this.focus();
+  }
+
+  close() {
+    this.closed = true;
+    window.removeEventListener("keydown", this.onKey, true);
+    this.dialogs.close();
+    this.session?.close();
+  }
+
+  // Painting
+
+  changed(what) {
+    if (!this.session) return;
+    if (what === "item") {
+      this.editor.load();
+      this.paint();
+      this.announce();
+    }
+    this.paintState();
+  }
+
+  paintState() {
+    const { session } = this;
+    this.part("counts").replaceChildren(...view.counts(session));
+    this.part("saved").replaceChildren(...view.saved(session));
+    const banner = this.part("banner");
+    const words = session.problem
+      ? `${session.problem} Go on: what you decide is kept on this computer and sent by itself.`
+      : session.notice;
+    banner.hidden = !words || (!session.loaded && !session.current && !session.unsaved);
+    if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
+  }
+
+  paint() {
+    const { editor } = this;
+    const { item } = editor;
+    this.part("stage").hidden = !item;
+    this.part("empty").hidden = Boolean(item);
+    this.marker.dataset.item = item?.id ?? "";
+    for (const button of this.part("actions").children) {
+      const needed = /Keys|Guidelines|Undo/.test(button.textContent);
+      button.disabled = !item && !needed;
+    }
+    if (!item) {
+      this.part("empty").replaceChildren(...view.empty(this.session));
+      return;
+    }
+    this.part("head").replaceChildren(...view.head(editor));
+    this.part("why").replaceChildren(...view.why(editor));
+    const box = this.part("utterance");
+    box.replaceChildren(...view.utterance(editor));
+    box.classList.toggle("long", item.utterance.length > 160);
+    box.classList.toggle("very-long", item.utterance.length > 600);
+    const head = editor.selection ? editor.range.start : null;
+    if (head === null) box.removeAttribute("aria-activedescendant");
+    else box.setAttribute("aria-activedescendant", `piece-${head}`);
+    box.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+    this.part("hint").textContent = editor.selection
+      ? `“${editor.selected}”: press the key of its slot, or click it.`
+      : (editor.hint ?? "");
+    editor.hint = null;
+    this.part("labels").replaceChildren(...view.labels(editor, (target) => this.label(target)));
+    this.part("readings").replaceChildren(...view.readings(editor, (number) => {
+      editor.selection = null;
+      editor.digit(number + 1);
+    }));
+    this.part("comments").replaceChildren(...view.comments(editor));
+    this.focus(); // what had it may have been painted anew
+  }
+
+  announce() {
+    const { item } = this.editor;
+    if (item) this.say(`${item.utterance}. ${item.function ?? "out of scope"}. ${item.reason}`);
+  }
+
+  say(words) {
+    const live = this.part("live");
+    live.textContent = live.textContent === words ? `${words} ` : words;
+  }
+
+  /** Put the focus on the utterance, unless something else has it (`anyway`: even then). */
+  focus(anyway = false) {
+    if (this.dialogs.open) return;
+    const lost = !document.activeElement || document.activeElement === document.body;
+    if (lost || anyway) this.part("utterance").focus({ preventScroll: true });
+  }
+
+  // Keys
+
+  /** Every key goes through here first, so that none reaches the studio's own shortcuts. */
+  key(event) {
+    if (!this.session || !this.root.host?.isConnected || event.isComposing) return;
+    const [target] = event.composedPath();
+    const inside = event.composedPath().includes(this.marker);
+    if (this.dialogs.open) {
+      event.stopImmediatePropagation();
+      if (this.dialogs.key(event)) event.preventDefault();
+      return;
+    }
+    if (!inside && (writes(target) || inOverlay(event))) return;
+    if (event.ctrlKey || event.metaKey) return;
+    const button = target.closest?.("button, a, [role=button], [role=tab], summary");
+    const native = ["Enter", " "].includes(event.key) && button;
+    const walking = ["Tab", "ArrowLeft", "ArrowRight"].includes(event.key);
+    const choosing = ["ArrowUp", "ArrowDown"].includes(event.key);
+    if (native || (walking && !this.onText(target)) || (choosing && !inside && !this.onText(target))) {
+      event.stopImmediatePropagation();
+      return;
+    }
+    if (this.press(event)) event.preventDefault();
+    if (event.key !== "Tab" || event.defaultPrevented) event.stopImmediatePropagation();
+  }
+
+  /** Whether arrows and Tab mean words: the focus is on the utterance, or nowhere. */
+  onText(target) {
+    return target === document.body || target === this.part("utterance") || target === this.marker;
+  }
+
+  /** What a key does; true when it does something. */
+  press(event) {
+    const { editor } = this;
+    const { key } = event;
+    if (!editor.item) return this.pressWithoutItem(key);
+    if (/^Arrow(Left|Right)$/.test(key)) {
+      const backwards = (key === "ArrowLeft") !== this.rightToLeft;
+      if (event.altKey) editor.nudge(backwards ? -1 : 1, event.shiftKey);
+      else editor.move(backwards ? -1 : 1, event.shiftKey);
+      return true;
+    }
+    if (key === "Tab") return editor.move(event.shiftKey ? -1 : 1, false);
+    if (event.altKey) return false;
+    if (editor.selection) {
+      if (key === "Escape") editor.select(null);
+      else if (key === "Backspace" || key === "Delete") editor.unmarkSelected();
+      else if (key === "Enter") this.assignAsked();
+      else if (key.length === 1 && !event.shiftKey) editor.assign(key.toLowerCase());
+      else return false;
+      return true;
+    }
+    if (/^[1-9]$/.test(key)) {
+      editor.digit(Number(key));
+      return true;
+    }
+    if (key === "ArrowDown" || key === "ArrowUp") {
+      const last = editor.item.readings.length - 1;
+      const to = editor.draft.chosen + (key === "ArrowDown" ? 1 : -1);
+      editor.choose(Math.max(0, Math.min(last, to)));
+      return true;
+    }
+    return this.letter(key, event.shiftKey);
+  }
+
+  pressWithoutItem(key) {
+    const name = { u: "undo", U: "redo", g: "guidelines", "?": "help" }[key];
+    if (name) this.act(name);
+    return Boolean(name);
+  }
+
+  letter(key, shift) {
+    const names = {
+      Enter: "accept", i: "implied", n: "edit", f: "function", x: "scope", d: "discard", s: "skip",
+      c: "comment", u: shift ? "redo" : "undo", g: "guidelines", h: "history", l: "link", k: "keep",
+      "?": "help",
+    };
+    const name = names[key.length === 1 ? key.toLowerCase() : key];
+    if (name) this.act(name);
+    return Boolean(name);
+  }
+
+  /** Enter with words selected: they are what is asked for. */
+  assignAsked() {
+    const { editor } = this;
+    const argument = editor.asked?.argument;
+    if (argument) editor.assignTo({ slot: argument.slot, argument });
+    else this.say("Press the key of a slot");
+  }
+
+  get rightToLeft() {
+    return getComputedStyle(this.part("utterance")).direction === "rtl";
+  }
+
+  // Acting
+
+  act(name) {
+    const { editor, session } = this;
+    const simple = {
+      accept: () => editor.accept(),
+      implied: () => editor.imply(),
+      scope: () => editor.outOfScope(),
+      skip: () => editor.decide("skip", {}, "skipped"),
+      keep: () => editor.decide("keep", {}, "label kept"),
+      undo: () => this.say(editor.item ? editor.undo() : this.undoWithoutItem()),
+      redo: () => this.say(editor.item ? editor.redo() : "There is nothing to do again"),
+      help: () => this.dialogs.help(),
+      guidelines: () => this.dialogs.guidelines(session.about?.guidelines),
+      edit: () => this.edit(),
+      function: () => this.chooseFunction(),
+      discard: () => this.dialogs.discard((reason) =>
+        editor.decide("discard", { reason }, `discarded: ${reason}`)),
+      comment: () => this.comment(),
+      history: () => this.history(),
+      link: () => this.copyLink(),
+    };
+    if (!editor.item && !["undo", "redo", "help", "guidelines"].includes(name)) return;
+    if (name === "keep" && !editor.item.flag) {
+      this.say("Nobody has questioned this label");
+      return;
+    }
+    simple[name]();
+  }
+
+  undoWithoutItem() {
+    const entry = this.session.undo();
+    return entry ? `Taken back: ${entry.what}` : "There is nothing to take back";
+  }
+
+  edit() {
+    const { editor } = this;
+    const key = editor.draft.active >= 0 ? editor.draft.active : editor.draft.arguments[0]?.key;
+    const argument = editor.draft.arguments.find((a) => a.key === key);
+    if (!argument) {
+      this.say("There is no value to edit: select words to give a slot one");
+      return;
+    }
+    const slot = editor.slotOf(argument.slot);
+    this.dialogs.ask(`Value of ${argument.slot}`, {
+      value: String(argument.value),
+      label: slot?.description || "What it should be; nothing takes the value away",
+      suggestions: (slot?.values ?? []).map(String),
+      empty: true,
+    }, (words) => editor.setValue(key, words));
+  }
+
+  chooseFunction() {
+    const { editor } = this;
+    this.dialogs.choose(editor.functions, editor.draft.function, (name) => {
+      if (name === null) editor.outOfScope();
+      else editor.setFunction(name);
+    });
+  }
+
+  comment() {
+    const { item } = this.editor;
+    this.dialogs.ask("Comment", { label: "For whoever sees this utterance next" }, (text) => {
+      this.session.remark("comment", { text: text.trim() });
+      item.comments.push({ who: this.config.who, at: new Date().toISOString(), text: text.trim() });
+      this.paint();
+    });
+  }
+
+  async history() {
+    try {
+      const { events } = await this.session.history(this.editor.item.id);
+      this.dialogs.history(events, (event) => {
+        this.session.remark("restore", { event });
+        this.say("Set back");
+      });
+    } catch (error) {
+      this.dialogs.note("History", error.message);
+    }
+  }
+
+  async copyLink() {
+    const { id } = this.editor.item;
+    const link = new URL(location.href);
+    link.search = new URLSearchParams({ module: this.config.module, item: id });
+    try {
+      await navigator.clipboard.writeText(link.href);
+      this.say("Link copied");
+      this.hint("Link copied.");
+    } catch {
+      this.dialogs.note("Link to this utterance", link.href);
+    }
+  }
+
+  hint(words) {
+    this.editor.hint = words;
+    this.paint();
+  }
+
+  /** A value was clicked: it gets the selected words, or it is asked for. */
+  label({ slot, argument }) {
+    const { editor } = this;
+    if (editor.selection) editor.assignTo({ slot, argument });
+    else {
+      const mark = editor.draft.marks.find((m) => m.key === argument.key);
+      editor.activate(argument.key);
+      if (mark) editor.select({ start: mark.start, end: mark.end });
+    }
+    this.focus(true);
+  }
+
+  // Mouse and touch
+
+  watchPointer() {
+    const box = this.part("utterance");
+    box.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !this.editor?.item) return;
+      const at = this.under(event);
+      if (!at) {
+        this.editor.select(null);
+        return;
+      }
+      event.preventDefault();
+      box.focus({ preventScroll: true });
+      this.drag = { ...at, moved: false };
+      box.setPointerCapture(event.pointerId);
+    });
+    box.addEventListener("pointermove", (event) => {
+      const at = this.drag && this.under(event);
+      if (!at || (at.start === this.drag.start && at.end === this.drag.end && !this.drag.moved)) return;
+      this.drag.moved = true;
+      const start = Math.min(this.drag.start, at.start);
+      this.editor.select({ start, end: Math.max(this.drag.end, at.end) });
+    });
+    box.addEventListener("pointerup", () => {
+      const { drag } = this;
+      this.drag = null;
+      if (!drag || drag.moved) return;
+      this.click(drag);
+    });
+    box.addEventListener("pointercancel", () => (this.drag = null));
+  }
+
+  click(at) {
+    const { editor } = this;
+    const mark = editor.draft.marks.find((m) => m.start <= at.start && at.end <= m.end);
+    const places = editor.digits === "places" ? editor.asked.places : [];
+    const place = places.findIndex((p) => p.start <= at.start && at.end <= p.end);
+    if (mark && !at.signs) {
+      editor.activate(mark.key);
+      editor.select({ start: mark.start, end: mark.end });
+    } else if (place >= 0 && !at.signs) editor.choosePlace(place);
+    else {
+      const token = editor.tokens.findIndex((t) => t.start <= at.start && at.end <= t.end);
+      editor.anchor = editor.head = Math.max(0, token);
+      editor.select({ start: at.start, end: at.end });
+    }
+  }
+
+  /** The token under the pointer, or with Alt the sign; null beside the text. */
+  under(event) {
+    const piece = this.root.elementFromPoint(event.clientX, event.clientY)?.closest("[data-start]");
+    if (!piece || !this.part("utterance").contains(piece)) return null;
+    const { editor } = this;
+    if (event.altKey) return this.sign(event, piece);
+    const token = editor.tokens[Number(piece.dataset.token)];
+    return token ? { start: token.start, end: token.end } : null;
+  }
+
+  sign(event, piece) {
+    const shadowRoots = [this.root];
+    const caret = document.caretPositionFromPoint?.(event.clientX, event.clientY, { shadowRoots });
+    if (!caret || caret.offsetNode.nodeType !== Node.TEXT_NODE) return null;
+    const unit = Number(piece.dataset.start) + caret.offset;
+    const { cuts } = this.editor;
+    const after = cuts.findIndex((c) => c > unit);
+    const end = after < 0 ? cuts.length - 1 : after;
+    return { start: cuts[end - 1], end: cuts[end], signs: true };
+  }
+}
+
+const writes = (target) =>
+  target.matches?.("input, textarea, select, [contenteditable=true], [role=combobox], [role=slider]");
+
+/** Whether a key is pressed in a dialog or a menu of the studio's own. */
+const inOverlay = (event) =>
+  event.composedPath().some((e) => e.matches?.("[role=dialog], [role=menu], [role=listbox], [data-baseweb=popover]"));
+
+const mounted = new WeakMap();
+
+/**
+ * Called by Streamlit on every rerun; the same root keeps its marker. Streamlit cleans up a call
+ * that was overtaken by the next one, too: only the newest may close the marker.
+ */
+export function mount({ data, parentElement, setStateValue }) {
+  let marker = mounted.get(parentElement);
+  if (!marker) {
+    marker = new Marker(parentElement);
+    mounted.set(parentElement, marker);
+  }
+  const call = {};
+  marker.call = call;
+  marker.configure({ ...data, renew: () => setStateValue("renewed", Date.now()) });
+  return () => {
+    if (marker.call !== call) return;
+    marker.close();
+    mounted.delete(parentElement);
+  };
+}

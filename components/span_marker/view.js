@@ -1,0 +1,241 @@
+// Painting: each function fills one region from the editor and the session, and nothing else.
+
+import { el, kbd } from "./dom.js";
+import { pieces, templateParts } from "./text.js";
+
+const QUEUES = {
+  ambiguous: "ambiguous",
+  unlocated: "not in the text",
+  invalid: "invalid",
+  suspected: "suspected errors",
+  disagreement: "disagreements",
+  evaluation: "errors in evaluation",
+};
+
+export const hue = (number) => `h${number % 8}`;
+const percent = (share) => `${Math.round(share * 100)} %`;
+const count = (number) => Number(number).toLocaleString("en");
+
+/** Which colour a slot has in this item: its place among the function's slots. */
+function hues(editor) {
+  const names = [
+    ...editor.draft.arguments.map((a) => a.slot),
+    ...(editor.definition?.slots ?? []).map((s) => s.name),
+  ];
+  return new Map([...new Set(names)].map((name, i) => [name, hue(i)]));
+}
+
+export function counts(session) {
+  const waiting = Object.entries(session.counts).filter(([, number]) => number > 0);
+  const { progress } = session;
+  return [
+    ...waiting.map(([queue, number]) =>
+      el("span", { class: "count" }, el("b", {}, count(number)), ` ${QUEUES[queue] ?? queue}`),
+    ),
+    progress &&
+      el("span", { class: "count quiet" },
+        `${count(progress.resolved)} of ${count(progress.total)} resolved`),
+    progress &&
+      el("span", { class: "count quiet" },
+        `today ${count(progress.today)}, yours ${count(progress.mine)}`),
+  ].filter(Boolean);
+}
+
+export function saved(session) {
+  if (session.unsaved === 0) return [el("span", { class: "ok" }, "✓ All saved")];
+  const words = session.problem ? "kept on this computer" : "saving …";
+  return [el("span", { class: session.problem ? "warn" : "quiet" }, `${session.unsaved} ${words}`)];
+}
+
+export function head(editor) {
+  const { item } = editor;
+  const name = editor.draft.function;
+  const about = editor.definition?.description ?? item.description;
+  return [
+    el("span", { class: "function" }, name ?? "out of scope"),
+    name ? el("span", { class: "about" }, about) : null,
+    el("span", { class: "where" },
+      [QUEUES[item.queue] ?? item.outcome ?? "new", item.split,
+        item.context ? `the bot had asked for ${item.context}` : null, item.id]
+        .filter(Boolean).join(" · ")),
+  ];
+}
+
+export function why(editor) {
+  const { item } = editor;
+  const lines = [];
+  if (item.problem) lines.push(el("p", { class: "problem" }, `⚠ ${item.problem.message}`));
+  if (item.held) lines.push(el("p", { class: "problem" }, `⚠ ${item.held} has this one at the moment.`));
+  if (item.flag) lines.push(el("p", { class: "flag" }, `⚑ ${item.flag}`));
+  if (item.reason) lines.push(el("p", {}, item.reason));
+  if (editor.dropped.length) {
+    const left = editor.dropped.map((a) => `${a.slot} = ${a.value}`).join(", ");
+    lines.push(el("p", { class: "problem" }, `⚠ This function has no such slots; left out: ${left}`));
+  }
+  return lines;
+}
+
+export function utterance(editor) {
+  const { item, draft } = editor;
+  const colours = hues(editor);
+  const numbers = new Map(draft.arguments.map((a, i) => [a.key, i + 1]));
+  const slots = new Map(draft.arguments.map((a) => [a.key, a.slot]));
+  const range = editor.range;
+  const choices = editor.digits === "places" ? editor.asked.places : [];
+  return pieces(item.utterance, [...editor.tokens], [...draft.marks]).flatMap((piece) => {
+    const words = item.utterance.slice(piece.start, piece.end);
+    const mark = draft.marks[piece.span];
+    const chosen = range && range.start < piece.end && piece.start < range.end;
+    const first = mark && mark.start === piece.start;
+    const last = mark && mark.end === piece.end;
+    const place = choices.findIndex((c) => c.start === piece.start);
+    const classes = [
+      piece.token >= 0 ? "token" : "gap",
+      mark && `mark ${colours.get(slots.get(mark.key))}`,
+      first && "first",
+      last && "last",
+      chosen && "chosen",
+      choices.some((c) => c.start <= piece.start && piece.end <= c.end) && "possible",
+    ];
+    const option = piece.token >= 0;
+    return el("span",
+      {
+        class: classes.filter(Boolean).join(" "),
+        id: `piece-${piece.start}`,
+        "data-start": piece.start,
+        "data-end": piece.end,
+        "data-token": piece.token,
+        "data-mark": mark ? mark.key : null,
+        role: option ? "option" : "none",
+        "aria-selected": option ? String(Boolean(chosen)) : null,
+        "aria-label": option && mark ? `${words}, ${slots.get(mark.key)}` : null,
+      },
+      words,
+      first && el("span", { class: "tag", "aria-hidden": "true", dir: "ltr" },
+        el("b", {}, numbers.get(mark.key)), ` ${slots.get(mark.key)}`),
+      place >= 0 && el("span", { class: "pick", "aria-hidden": "true" }, kbd(place + 1)),
+    );
+  });
+}
+
+export function labels(editor, on) {
+  const colours = hues(editor);
+  const assigning = Boolean(editor.selection);
+  const targets = assigning ? editor.targets : editor.targets.filter((t) => t.argument);
+  if (!targets.length && !assigning) {
+    return [el("p", { class: "quiet" }, editor.draft.function
+      ? "No values. Select words to give them to a slot." : "Out of scope: no values.")];
+  }
+  return targets.map(({ key, slot, argument }) => {
+    const state = argument ? editor.stateOf(argument) : "no value yet";
+    const open = argument && !["placed", "implied"].includes(state);
+    const active = argument && argument.key === editor.draft.active;
+    const known = editor.slotOf(slot);
+    return el("button",
+      {
+        type: "button",
+        class: `label ${colours.get(slot)} ${open ? "open" : ""} ${active ? "active" : ""}`,
+        title: known?.description ?? null,
+        "aria-pressed": String(Boolean(active)),
+        onclick: () => on({ slot, argument }),
+      },
+      assigning && key ? kbd(key) : el("span", { class: "sign", "aria-hidden": "true" }, sign(state)),
+      el("span", { class: "slot" }, slot),
+      argument && el("span", { class: "value", dir: "auto" }, String(argument.value)),
+      el("span", { class: "state" }, state),
+    );
+  });
+}
+
+function sign(state) {
+  if (state === "placed") return "●";
+  if (state === "implied") return "◌";
+  return "○";
+}
+
+export function readings(editor, on) {
+  if (editor.item.problem?.status === "conflict") return conflict(editor, on);
+  if (editor.item.opinions.length > 1) return opinions(editor, on);
+  return chosen(editor, editor.item.readings.map((reading, number) => ({
+    spans: reading.spans,
+    note: percent(reading.confidence),
+    implied: reading.implied,
+    checked: editor.draft.chosen === number,
+  })), on, "Readings");
+}
+
+function opinions(editor, on) {
+  return chosen(editor, editor.item.opinions.map((opinion, number) => ({
+    spans: opinion.spans,
+    title: `${opinion.who}: ${opinion.discarded ? "discarded" : (opinion.function ?? "out of scope")}`,
+    implied: opinion.implied,
+    checked: number === 0 && !editor.touched,
+  })), on, "Opinions");
+}
+
+function conflict(editor, on) {
+  const { item } = editor;
+  const { mine } = item.problem;
+  const theirs = { title: `As it is now: ${item.function ?? "out of scope"}`, spans: item.spans };
+  const lines = [{ ...theirs, implied: item.implied, checked: true }];
+  if (mine) {
+    const spans = mine.fields.spans ?? [];
+    const turned = spans.map((s) => ({
+      slot: s.slot, start: item.offsets.toUnits(s.start), end: item.offsets.toUnits(s.end),
+    }));
+    lines.push({
+      title: `Yours (${mine.what}): ${mine.fields.function ?? "out of scope"}`,
+      spans: turned,
+      implied: mine.fields.implied ?? [],
+    });
+  }
+  return chosen(editor, lines, on, "Versions");
+}
+
+function chosen(editor, lines, on, name) {
+  if (!lines.length) return [];
+  const colours = hues(editor);
+  const numbered = ["readings", "opinions", "conflict"].includes(editor.digits);
+  return [el("div", { role: "radiogroup", "aria-label": name, class: "list" },
+    lines.map((line, number) =>
+      el("button",
+        {
+          type: "button",
+          role: "radio",
+          class: "reading",
+          "aria-checked": String(Boolean(line.checked)),
+          onclick: () => on(number),
+        },
+        el("span", { class: "pointer", "aria-hidden": "true" }, line.checked ? "▶" : ""),
+        numbered ? kbd(number + 1) : el("span", { class: "sign" }, `${number + 1}.`),
+        el("span", { class: "template", dir: "auto" },
+          line.title && el("b", { class: "title" }, `${line.title} `),
+          templateParts(editor.text, line.spans).map((part) =>
+            typeof part === "string"
+              ? part
+              : el("span", { class: `slot-in ${colours.get(part.slot)}` }, `<${part.slot}>`)),
+          line.implied?.length ? el("i", {}, `  (implied: ${line.implied.join(", ")})`) : null),
+        line.note ? el("span", { class: "note" }, line.note) : null,
+      )))];
+}
+
+export function comments(editor) {
+  return editor.item.comments.map((c) =>
+    el("p", { class: "comment" }, el("b", {}, c.who), ` ${c.at.slice(0, 16).replace("T", " ")}: `, c.text));
+}
+
+export function empty(session) {
+  const { others } = session;
+  if (!session.loaded) {
+    return [el("p", {}, session.problem || "Getting the first utterances …")];
+  }
+  const lines = [el("p", { class: "done" }, "Nothing is left in this queue.")];
+  if (others.items > 0) {
+    const minutes = Math.max(1, Math.ceil(others.seconds / 60));
+    lines.push(el("p", {},
+      `${count(others.items)} are with others, or in another tab of yours. What they leave comes ` +
+      `back here by itself, in ${minutes} min at the latest.`));
+  }
+  lines.push(el("p", { class: "quiet" }, "Choose another queue or clear the search above."));
+  return lines;
+}

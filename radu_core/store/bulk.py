@@ -1,0 +1,151 @@
+"""Many decisions in one transaction, and all of them taken back in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+
+from radu_core.errors import NotFoundError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.store.changes import Writing, standing_decisions
+from radu_core.store.derived import derived
+from radu_core.store.rows import columns_of, state_before, state_of
+from radu_core.store.tables import events, exemplars, opinions, skips
+
+__all__ = ["KIND", "accept", "undo"]
+
+KIND = "accepted in bulk"
+_PART = 500
+_KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
+_T = TypeVar("_T")
+
+
+def accept(
+    w: Writing, decided: Sequence[tuple[AnnotatedExemplar, int]], *, batch: str
+) -> list[str]:
+    """Store decisions (an exemplar as decided, and the revision it was seen at), each an event.
+
+    ``batch``, the events' note, joins them. Returns the ids that were changed in between: those
+    stay as they are.
+    """
+    changed = []
+    for part in _parts(decided):
+        rows = _rows(w, [exemplar.id for exemplar, _ in part])
+        changes = []
+        for exemplar, revision in part:
+            row = rows.get(exemplar.id)
+            if row is None or row["revision"] != revision:
+                changed.append(exemplar.id)
+                continue
+            more = {"flag": None, "flag_kind": None, "decided": 1}
+            changes.append((row, _columns(exemplar, more)))
+        _change(w, changes, kind=KIND, note=batch)
+    return changed
+
+
+def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
+    """Take a batch back: the ids that are as before, and those decided again since, which stay.
+
+    What was taken back already is in neither. ``NotFoundError`` if there is no such batch.
+    """
+    mine = (events.c.module == w.module) & (events.c.kind == KIND) & (events.c.note == batch)
+    query = select(events.c.exemplar, events.c.id, events.c.before).where(mine)
+    found = w.connection.execute(query.order_by(events.c.exemplar)).all()
+    if not found:
+        raise NotFoundError(
+            f"Nothing was accepted in bulk in {w.module} under that number",
+            value=batch,
+            remedy="It was shown when they were accepted, and stands in each one's history.",
+        )
+    back, since = [], []
+    for part in _parts(found):
+        rows = _rows(w, [id_ for id_, _, _ in part])
+        standing = standing_decisions(w, list(rows))
+        changes = []
+        for id_, event, before in part:
+            if event not in standing[id_]:
+                continue
+            if standing[id_][-1] != event:
+                since.append(id_)
+                continue
+            changes.append((rows[id_], _before(before)))
+            back.append(id_)
+        _change(w, changes, kind="restored", note=None)
+    return back, since
+
+
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """A few hundred at a time, by statements for many: while it lasts, nobody else can save."""
+    for start in range(0, len(items), _PART):
+        yield items[start : start + _PART]
+
+
+def _rows(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
+    query = select(exemplars).where(exemplars.c.module == w.module, exemplars.c.id.in_(ids))
+    return {row["id"]: row for row in w.connection.execute(query).mappings()}
+
+
+def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {**columns_of(exemplar, exemplar.model_dump_json()), **more}
+    return columns | derived(exemplar, columns["flag_kind"])
+
+
+def _before(text: str) -> dict[str, Any]:
+    state = state_before(text)
+    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    return _columns(exemplar, {name: state[name] for name in _KEPT})
+
+
+def _change(
+    w: Writing,
+    changes: Sequence[tuple[RowMapping, Mapping[str, Any]]],
+    *,
+    kind: str,
+    note: str | None,
+) -> None:
+    """Set the same columns of several exemplars, with events that hold the rows as they were.
+
+    What ``changes.change`` does for one: opinions count no longer, and nobody has skipped them.
+    """
+    if not changes:
+        return
+    new = [{**values, "revision": row["revision"] + 1, "updated": w.now} for row, values in changes]
+    statement = (
+        update(exemplars)
+        .where(exemplars.c.module == w.module, exemplars.c.id == bindparam("key_id"))
+        .values({column: bindparam(f"new_{column}") for column in new[0]})
+    )
+    w.connection.execute(
+        statement,
+        [
+            {"key_id": row["id"], **{f"new_{column}": value for column, value in values.items()}}
+            for (row, _), values in zip(changes, new, strict=True)
+        ],
+    )
+    people = _standing_people(w, [row["id"] for row, _ in changes])
+    w.connection.execute(
+        insert(events),
+        [
+            {
+                "module": w.module, "exemplar": row["id"], "at": w.now, "who": w.who, "kind": kind,
+                "before": state_of(row, people.get(row["id"], [])), "after": values["data"],
+                "note": note,
+            }
+            for row, values in changes
+        ],
+    )  # fmt: skip
+
+
+def _standing_people(w: Writing, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Whose opinion counted until now; from now on nobody's does."""
+    mine = (opinions.c.module == w.module) & opinions.c.exemplar.in_(ids)
+    mine &= opinions.c.standing == 1
+    found: dict[str, list[str]] = {}
+    for row in w.connection.execute(select(opinions.c.exemplar, opinions.c.who).where(mine)):
+        found.setdefault(row.exemplar, []).append(row.who)
+    w.connection.execute(update(opinions).where(mine).values(standing=0))
+    skipped = (skips.c.module == w.module) & skips.c.exemplar.in_(ids)
+    w.connection.execute(delete(skips).where(skipped))
+    return {id_: sorted(who) for id_, who in found.items()}

@@ -1,0 +1,119 @@
+"""Accepting likely readings at once: a threshold, what it would accept, and a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.workflows import bulk as workflow
+from studio import show
+from studio.markdown import plain
+from studio.page import Page, messages
+
+__all__ = ["bulk"]
+
+_LISTED = 20
+
+
+@st.fragment
+def bulk(here: Page) -> None:
+    """Choose how likely a reading must be, look at what that accepts, accept it, take it back."""
+    _result(here)
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    percent = left.slider(
+        "Accept readings that are at least so likely", 50, 100, 90, format="%d %%", key="bulk from"
+    )
+    queue = right.segmented_control(
+        "Queue", workflow.QUEUES, default=workflow.QUEUES[0], required=True, key="bulk queue"
+    )
+    with messages():
+        found = workflow.preview(here.workspace, here.module, from_=percent / 100, queue=str(queue))
+        if found.items:
+            _preview(here, found)
+        else:
+            st.info("No reading is so likely. Lower the threshold, or decide one by one.")
+
+
+def _preview(here: Page, found: workflow.Preview) -> None:
+    number = len(found.items)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(  # the arguments are those of the table below, not of one made after the press
+            f"Accept {number:,}", type="primary", icon=":material/done_all:", key="bulk accept",
+            on_click=_accept, args=(here, found.revisions),
+        )  # fmt: skip
+        st.write(
+            f"**{number:,}** readings, of which about **{found.expected_wrong:.1f}** are wrong."
+        )
+    counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
+    st.caption(counts)
+    show.rows(
+        [
+            {
+                "likely": f"{i.confidence:.1%}",
+                "utterance": i.utterance,
+                "reading": i.template,
+                "function": i.function or "out of scope",
+                "id": i.id,
+            }
+            for i in found.items
+        ],
+        name=f"{here.module}-bulk.csv",
+        key="bulk",
+        label="readings",
+    )
+
+
+def _accept(here: Page, revisions: dict[str, int]) -> None:
+    with _kept(here):
+        _state(here)["done"] = workflow.accept(here.workspace, here.module, revisions, who=here.who)
+
+
+def _undo(here: Page, batch: str) -> None:
+    with _kept(here):
+        _state(here)["done"] = workflow.undo_bulk(here.workspace, here.module, batch, who=here.who)
+
+
+@contextmanager
+def _kept(here: Page) -> Iterator[None]:
+    """Keep an error to show it: what a callback writes has no place on the page."""
+    state = _state(here)
+    state.pop("error", None)
+    try:
+        yield
+    except RaduError as error:
+        state["error"] = error
+
+
+def _state(here: Page) -> dict[str, object]:
+    state: dict[str, object] = st.session_state.setdefault(f"bulk {here.module}", {})
+    return state
+
+
+def _result(here: Page) -> None:
+    """What was accepted or taken back last."""
+    state = _state(here)
+    if error := state.get("error"):
+        st.error(plain(error), icon=":material/error:")
+    done = state.get("done")
+    if isinstance(done, workflow.BulkReport):
+        st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
+        _left("left as they were", {plain(i): plain(why) for i, why in done.skipped.items()})
+        if done.accepted:
+            st.button(
+                f"Undo all {len(done.accepted):,}", icon=":material/undo:", key="bulk undo",
+                on_click=_undo, args=(here, done.batch),
+            )  # fmt: skip
+    elif isinstance(done, workflow.UndoReport):
+        st.success(f"{len(done.undone):,} are as they were before.", icon=":material/undo:")
+        why = "decided again since"
+        _left("stay as they are", dict.fromkeys(map(plain, done.decided_since), why))
+
+
+def _left(what: str, reasons: dict[str, str]) -> None:
+    if reasons:
+        lines = [f"- {id_}: {why}" for id_, why in list(reasons.items())[:_LISTED]]
+        lines += ["- …"] if len(reasons) > _LISTED else []
+        st.warning(f"{len(reasons):,} {what}:\n" + "\n".join(lines))

@@ -1,0 +1,112 @@
+"""What stands around the span marker on the Annotate page: filters above it, tools below."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.files import content_hash
+from radu_core.workflows.annotation_token import make_token
+from radu_core.workflows.guidelines import guidelines
+from studio import annotate_add, annotate_agreement, annotate_bulk, annotate_guidelines
+from studio.markdown import plain
+from studio.page import Page, messages
+
+__all__ = ["filters", "token", "tools", "version"]
+
+_QUEUES = {
+    "": "Everything that waits",
+    "ambiguous": "Ambiguous",
+    "unlocated": "Not in the text",
+    "invalid": "Invalid",
+    "suspected": "Suspected errors",
+    "disagreement": "Disagreements",
+    "evaluation": "Errors in evaluation",
+    "all": "All utterances",
+}
+_TOOLS = {
+    "bulk": ":material/done_all: Accept in bulk",
+    "add": ":material/add: Add an utterance",
+    "guidelines": ":material/menu_book: Guidelines",
+    "agreement": ":material/group: Agreement",
+}
+_FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
+
+
+def filters(here: Page) -> dict[str, Any]:
+    """What to work on, from the address or the widgets; each is part of the address."""
+    item = st.query_params.get("item", "")
+    if item:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
+            if st.button("Leave the link", icon=":material/close:"):
+                del st.query_params["item"]
+                st.rerun()
+    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    queue = left.selectbox(
+        "Queue", list(_QUEUES), format_func=_QUEUES.__getitem__, key="queue", bind="query-params"
+    )
+    function = middle.selectbox(
+        "Function", ["", *_functions(here)], format_func=lambda name: name or "All functions",
+        key="function", bind="query-params",
+    )  # fmt: skip
+    search = right.text_input(
+        "Search", key="search", bind="query-params", icon=":material/search:",
+        placeholder="words, a value, an id",
+    )  # fmt: skip
+    skipped = bool(st.session_state.get("annotate skipped"))
+    return {
+        "queue": queue or "",
+        "function": function or "",
+        "search": (search or "").strip(),
+        "item": item,
+        "skipped": skipped,
+    }
+
+
+def _functions(here: Page) -> list[str]:
+    try:
+        return [f.name for f in here.workspace.store.schema(here.module).functions]
+    except RaduError:
+        return []  # the marker says that the studio's database can't be reached
+
+
+def token(here: Page) -> str:
+    """What lets this person's tab talk to the annotation route about this module."""
+    kept = st.session_state.get("annotation token", {})
+    asked = getattr(st.session_state.get("span marker"), "renewed", None)
+    owner = (here.who, here.module, asked)
+    if kept.get("owner") != owner or time.time() - kept["at"] > _FRESH:
+        made = make_token(here.workspace, who=here.who, module=here.module)
+        kept = {"owner": owner, "at": time.time(), "token": made}
+        st.session_state["annotation token"] = kept
+    return str(kept["token"])
+
+
+def version(here: Page) -> str:
+    """Changes when what the marker knows of the module does: functions or guidelines."""
+    try:
+        schema = here.workspace.store.schema(here.module)
+        return f"{schema.hash} {content_hash(guidelines(here.workspace, here.module))}"
+    except RaduError:
+        return ""
+
+
+def tools(here: Page) -> None:
+    """One tool at a time below the marker: none is computed before it is asked for."""
+    chosen = st.pills(
+        "Tools", list(_TOOLS), format_func=_TOOLS.__getitem__, label_visibility="collapsed",
+        key="tool", bind="query-params",
+    )  # fmt: skip
+    shown = {
+        "bulk": annotate_bulk.bulk,
+        "add": annotate_add.add,
+        "guidelines": annotate_guidelines.guidelines,
+        "agreement": annotate_agreement.agreement,
+    }
+    if chosen:
+        with st.container(border=True), messages():
+            shown[chosen](here)

@@ -1,0 +1,174 @@
+"""Who is at the keyboard: a login where one is set up, else a name that the browser keeps.
+
+Every page asks ``gate`` before anything else, and so does each session's script: a deep link can
+reach a page without it, and the names of the pages are nobody's business before the login.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import streamlit as st
+from streamlit import config
+from streamlit.errors import StreamlitSecretNotFoundError
+
+from radu_core.errors import InputError
+from studio.markdown import plain
+
+__all__ = ["gate", "require_login"]
+
+_COOKIE = "radu_who"
+_LONGEST = 100  # characters of a name; the store keeps 200
+_KEEP_NAME = """
+export default function ({data}) {
+  const year = 365 * 24 * 3600
+  document.cookie =
+    `${data.cookie}=${encodeURIComponent(data.value)}; path=/; max-age=${year}; SameSite=Lax`
+}
+"""
+# Streamlit comes back from a login to its own first page: what was asked for is kept in the tab.
+_KEEP_PLACE = """
+export default function () { sessionStorage.setItem("radu place", location.href) }
+"""
+_BACK_TO_PLACE = """
+export default function () {
+  const place = sessionStorage.getItem("radu place")
+  sessionStorage.removeItem("radu place")
+  if (place && place !== location.href && new URL(place).origin === location.origin)
+    location.replace(place)
+}
+"""
+
+
+def gate() -> str:
+    """The name that stands beside what is decided; ends the run where nobody is logged in."""
+    login = require_login()
+    with st.sidebar:
+        return _logged_in() if login else _named()
+
+
+def require_login() -> bool:
+    """Whether there is a login; where there is and nobody is logged in, show it and end the run."""
+    auth = _auth()
+    if auth is None:
+        return False
+    if st.user.get("is_logged_in") is not True:
+        _login_screen(auth)
+        st.stop()
+    return True
+
+
+def _auth() -> Mapping[str, Any] | None:
+    """``[auth]`` of Streamlit's secrets, None without one.
+
+    A file that can't be read is an error, never "no login": it would open the studio to everybody.
+    """
+    try:
+        found = st.secrets.get("auth")
+    except StreamlitSecretNotFoundError as error:
+        files = config.get_option("secrets.files")
+        if config.is_manually_set("secrets.files") or any(Path(f).exists() for f in files):
+            raise InputError(
+                f"The secrets, which say whether people log in, can't be read ({error})",
+                remedy="Correct the file, or remove it: then there is no login.",
+            ) from error
+        return None
+    if found is not None and not isinstance(found, Mapping):
+        raise InputError("[auth] in the secrets isn't a table", remedy="See README: annotators.")
+    return found
+
+
+def _login_screen(auth: Mapping[str, Any]) -> None:
+    """What it is, and one button; one for each provider where there are several."""
+    providers = [n for n, v in auth.items() if isinstance(v, Mapping) and "client_id" in v]
+    with st.container(width=480):
+        st.title("Radu Studio", anchor=False)
+        st.write(
+            "From labelled utterances to a small language model. Log in, so that your name stands "
+            "beside what you decide."
+        )
+        for name in [None] if "client_id" in auth else providers:
+            label = "Log in" + (f" with {plain(name)}" if name else "")
+            if st.button(label, type="primary", icon=":material/login:"):
+                st.login(name)
+        if "client_id" not in auth and not providers:
+            st.error("[auth] in the secrets names no client_id. See README: annotators.")
+        _run("keep place", _KEEP_PLACE)
+
+
+def _logged_in() -> str:
+    """The e-mail address, name or subject of who is logged in, with a button to leave."""
+    claims = dict(st.user)
+    if claims.get("email_verified") is False:  # then it can be anybody's
+        claims.pop("email", None)
+    who = next((str(v) for k in ("email", "name", "sub") if (v := claims.get(k))), "")
+    if not who:
+        raise InputError(
+            "The login gives neither e-mail, name nor subject",
+            value=sorted(claims),
+            remedy='Let the client ask for the scopes "openid profile email".',
+        )
+    st.caption(plain(who))
+    if st.button("Log out", icon=":material/logout:", type="tertiary"):
+        st.logout()
+    _run("back to place", _BACK_TO_PLACE)
+    return who[:_LONGEST]
+
+
+def _named() -> str:
+    """The name this browser keeps, chosen once; before that, the account's."""
+    name = st.session_state.get("who") or _kept() or _clean(os.environ.get("RADU_USER", ""))
+    if not name or st.session_state.get("rename"):
+        _choose_name(name or _account())
+        return name or _account()
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.caption(plain(name))
+    right.button("Change name", type="tertiary", on_click=_ask_again)
+    if "who" in st.session_state and name != _kept():
+        _run("keep name", _KEEP_NAME, {"cookie": _COOKIE, "value": name})
+    return str(name)
+
+
+def _choose_name(before: str) -> None:
+    with st.form("name", border=False):
+        st.text_input(
+            "Your name", before, key="name", max_chars=_LONGEST,
+            help="Stands beside your decisions. This browser keeps it.",
+        )  # fmt: skip
+        st.form_submit_button("Keep this name", on_click=_name_chosen)
+
+
+def _ask_again() -> None:
+    st.session_state["rename"] = True
+
+
+def _name_chosen() -> None:
+    st.session_state.pop("rename", None)
+    if name := _clean(st.session_state["name"]):
+        st.session_state["who"] = name
+
+
+def _kept() -> str:
+    """The name in the cookie, as it was when the tab was opened; anybody can write there."""
+    return _clean(unquote(st.context.cookies.get(_COOKIE, "")))
+
+
+def _clean(name: str) -> str:
+    return "".join(c for c in name if c.isprintable()).strip()[:_LONGEST]
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # KeyError: the account has no name, as in a container
+        return "annotator"
+
+
+def _run(name: str, js: str, data: Mapping[str, str] | None = None) -> None:
+    """Run a few lines of our own in the browser; ``data`` is passed as data, never as code."""
+    st.components.v2.component(f"radu {name}", js=js)(key=f"run {name}", data=dict(data or {}))

@@ -1,0 +1,100 @@
+"""``draft.js``: what keys do to the draft of an item, value by value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.e2e
+
+TEXT = "from Boston to Boston on Monday"
+ITEM = {
+    "function": "fly", "outcome": "ambiguous", "implied": [], "spans": [],
+    "arguments": [
+        {"slot": "from", "value": "Boston", "state": "repeated",
+         "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}]},
+        {"slot": "to", "value": "Boston", "state": "repeated",
+         "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}]},
+        {"slot": "day", "value": "2026-03-02", "state": "once",
+         "places": [{"start": 25, "end": 31}]},
+    ],
+    "readings": [],
+}  # fmt: skip
+READING = {
+    "implied": [],
+    "spans": [
+        {"slot": "from", "value": "Boston", "start": 5, "end": 11},
+        {"slot": "to", "value": "Boston", "start": 15, "end": 21},
+        {"slot": "day", "value": "2026-03-02", "start": 25, "end": 31},
+    ],
+}
+
+
+def _run(page: Page, steps: str, **changes: Any) -> Any:
+    code = f"""async ([item, text]) => {{
+      const d = await import("/draft.js");
+      let x = d.begin(item);
+      {steps}
+      return {{ ...x, open: d.open(x).map((a) => a.slot), labels: d.labels(x, () => false) }};
+    }}"""
+    return page.evaluate(code, [{**ITEM, **changes}, TEXT])
+
+
+def _marks(draft: Any) -> dict[str, tuple[int, int]]:
+    slots = {a["key"]: a["slot"] for a in draft["arguments"]}
+    return {slots[m["key"]]: (m["start"], m["end"]) for m in draft["marks"]}
+
+
+def test_it_begins_with_the_best_reading(modules: Page) -> None:
+    found = _run(modules, "", readings=[READING])
+    assert _marks(found) == {"from": (5, 11), "to": (15, 21), "day": (25, 31)}
+    assert (found["chosen"], found["open"]) == (0, [])
+
+
+def test_without_one_what_stands_once_is_placed_and_the_next_is_asked_for(modules: Page) -> None:
+    found = _run(modules, "")
+    assert _marks(found) == {"day": (25, 31)}
+    assert (found["active"], found["open"]) == (0, ["from", "to"])
+
+
+def test_placing_goes_on_to_the_next_open_value(modules: Page) -> None:
+    found = _run(modules, "x = d.place(x, 0, { start: 5, end: 11 });")
+    assert (found["active"], found["open"]) == (1, ["to"])
+
+
+def test_a_place_that_is_taken_over_leaves_its_value_open(modules: Page) -> None:
+    found = _run(
+        modules, "x = d.place(d.place(x, 0, { start: 5, end: 11 }), 1, { start: 0, end: 11 });"
+    )
+    assert _marks(found) == {"to": (0, 11), "day": (25, 31)}
+    assert found["active"] == 0
+
+
+def test_implied_and_back(modules: Page) -> None:
+    assert _run(modules, "x = d.imply(x, 0);")["implied"] == ["from"]
+    assert _run(modules, "x = d.imply(d.imply(x, 0), 0);")["implied"] == []
+
+
+def test_a_corrected_value_that_stands_once_is_placed(modules: Page) -> None:
+    found = _run(modules, 'x = d.setValue(x, 0, "monday", text);', arguments=ITEM["arguments"][:1])
+    assert _marks(found) == {"from": (25, 31)}
+    assert found["labels"] == {"from": "monday"}
+
+
+def test_a_value_taken_away_is_no_label_any_more(modules: Page) -> None:
+    found = _run(modules, "x = d.setValue(x, 2, null, text);")
+    assert found["labels"] == {"from": "Boston", "to": "Boston"}
+    assert _marks(found) == {}
+
+
+def test_another_function_keeps_what_it_has_slots_for(modules: Page) -> None:
+    found = _run(modules, 'x = d.setFunction(x, "ride", ["to", "day"]);')
+    assert found["labels"] == {"to": "Boston", "day": "2026-03-02"}
+    assert _marks(found) == {"day": (25, 31)}
+
+
+def test_a_further_value_of_a_slot_makes_a_list(modules: Page) -> None:
+    found = _run(modules, 'x = d.add(x, "day", "Boston", { start: 5, end: 11 });')
+    assert found["labels"]["day"] == ["2026-03-02", "Boston"]

@@ -1,0 +1,356 @@
+"""The Annotate page in Chromium: keys, mouse, other scripts, several people, and what is kept."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from studio_process import Studio
+
+from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.schema import Function, Schema, Slot
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+MODULE = "acme_trips_en"
+SCHEMA = Schema(
+    module=MODULE,
+    functions=(
+        Function(
+            name="book_trip",
+            description="Book a trip",
+            slots=(Slot(name="from"), Slot(name="to"), Slot(name="people", type="integer")),
+        ),
+        Function(name="get_weather", description="The weather", slots=(Slot(name="to"),)),
+    ),
+)
+TWICE = "from Boston airport to Lima, then Boston again"
+
+
+def exemplar(id: str, utterance: str, **arguments: Any) -> AnnotatedExemplar:
+    return AnnotatedExemplar(
+        id=id, utterance=utterance, function="book_trip",
+        arguments={k.rstrip("_"): v for k, v in arguments.items()},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    made = Workspace(tmp_path / "home")
+    made.store.put_schema(SCHEMA, who="test")
+    return made
+
+
+@pytest.fixture
+def server(space: Workspace) -> Iterator[Studio]:
+    made = Studio(space.home)
+    made.start()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def annotate(space: Workspace, server: Studio, page: Page) -> Callable[..., Page]:
+    """Put exemplars into the module and open the page."""
+
+    def begin(*items: AnnotatedExemplar, query: str = "") -> Page:
+        space.store.put_exemplars(MODULE, items, who="test", source="test")
+        resolve(space, MODULE, who="test")
+        return visit(page, server, query)
+
+    return begin
+
+
+def visit(page: Page, server: Studio, query: str = "") -> Page:
+    page.goto(f"{server.address}/annotate?module={MODULE}{query}")
+    page.locator(".token").first.wait_for()
+    return page
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def saved(page: Page) -> None:
+    expect(page.get_by_text("✓ All saved")).to_be_visible()
+
+
+def item(page: Page) -> str:
+    return page.locator(".marker").get_attribute("data-item") or ""
+
+
+def spans(space: Workspace, id: str) -> dict[str, str]:
+    """What each slot's span covers, as stored."""
+    found = space.store.exemplar(MODULE, id).exemplar
+    assert found.outcome == "resolved", found.reason
+    return {s.slot: found.utterance[s.start : s.end] for s in found.spans or ()}
+
+
+def answer(page: Page, keys: dict[str, list[str]]) -> None:
+    """Press each item's keys, in the order in which the items come; a word is typed."""
+    for _ in range(len(keys)):
+        for key in keys[item(page)]:
+            if key.startswith("type "):
+                page.keyboard.type(key.removeprefix("type "))
+            else:
+                page.keyboard.press(key)
+    saved(page)
+
+
+def drag(page: Page, first: str, last: str, **options: Any) -> None:
+    """Over words, from the middle of one to the middle of another."""
+    boxes = [page.locator(".token", has_text=w).first.bounding_box() for w in (first, last)]
+    (a, b) = ((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box)
+    page.mouse.move(*a)
+    page.mouse.down()
+    page.mouse.move(*b, steps=5)
+    page.mouse.up()
+
+
+def test_enter_accepts_a_digit_chooses_and_u_takes_back(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        exemplar("a", TWICE, from_="Boston", to="Lima"),
+        exemplar("b", "Oslo to Rome via Oslo", from_="Oslo", to="Rome"),
+    )
+    expect(page.get_by_text("2 ambiguous")).to_be_visible()
+    press(page, "2", "Enter")
+    saved(page)
+    places = [(s.start, s.end) for s in space.store.exemplar(MODULE, "a").exemplar.spans or ()]
+    assert (34, 40) in places, "the second Boston"
+    assert item(page) == "b"
+    press(page, "u")
+    assert item(page) == "a"
+    saved(page)
+    assert space.store.exemplar(MODULE, "a").exemplar.outcome == "ambiguous"
+    press(page, "Shift+U")
+    saved(page)
+    assert item(page) == "b"
+    assert spans(space, "a") == {"from": "Boston", "to": "Lima"}
+    press(page, "Enter")
+    expect(page.get_by_text("Nothing is left in this queue.")).to_be_visible()
+    saved(page)
+    kinds = [e.kind for e in space.store.history(MODULE, "a") if e.who == "ann"]
+    assert kinds == ["placed", "restored", "placed"]
+
+
+def test_implied_out_of_scope_discard_and_a_wrong_function(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        exemplar("a", "a seat to Lima", to="Lima", people=3),
+        exemplar("b", "tell me a joke", people=3),
+        exemplar("c", "asdf", people=4),
+        exemplar("d", "is it raining in Quito", to="Quito", people=7),
+    )
+    answer(
+        page,
+        {
+            "a": ["i", "Enter"],
+            "b": ["x"],
+            "c": ["d", "3"],
+            "d": ["f", "type weath", "Enter", "Enter"],
+        },
+    )
+    a, b, c, d = (space.store.exemplar(MODULE, i).exemplar for i in "abcd")
+    assert (a.implied, spans(space, "a")) == (("people",), {"to": "Lima"})
+    assert (b.function, b.outcome, b.arguments) == (None, "resolved", {})
+    assert c.reason == "Discarded by ann: can't be understood"
+    assert (d.function, d.arguments, spans(space, "d")) == (
+        "get_weather", {"to": "Quito"}, {"to": "Quito"},
+    )  # fmt: skip
+
+
+def test_words_are_marked_by_mouse_and_by_keyboard(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        exemplar("a", "👩‍👧 off to the big apple, please", to="New York"),
+        exemplar("b", "👍🏽 the city of light it is", to="Paris"),
+        exemplar("c", "ab300cd to Lima", to="300"),
+    )
+    drag(page, "big", "apple")
+    page.get_by_role("button", name="to New York").click()
+    press(page, "Enter")
+    press(page, *["ArrowRight"] * 2, *["Shift+ArrowRight"] * 3, "1", "Enter")
+    drag(page, "ab300cd", "ab300cd")
+    press(page, *["Alt+Shift+ArrowRight"] * 2, *["Alt+ArrowLeft"] * 2, "Enter", "Enter")
+    saved(page)
+    assert spans(space, "a") == {"to": "big apple"}
+    assert spans(space, "b") == {"to": "the city of light"}
+    assert spans(space, "c") == {"to": "300"}
+
+
+def test_arrows_follow_the_direction_of_the_text(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(exemplar("a", "أريد رحلة إلى لندن", to="London"))
+    press(page, "ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter", "Enter")
+    saved(page)
+    assert spans(space, "a") == {"to": "لندن"}
+
+
+def test_a_value_is_corrected_and_a_span_added_to_what_is_resolved(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        exemplar("a", "to Quito with three friends", to="Quitto City Limits"),
+        exemplar("z", "five of us go to Lima", to="Lima"),
+    )
+    press(page, "n")
+    page.keyboard.type("quito")
+    press(page, "Enter")
+    expect(page.get_by_role("button", name="to quito placed")).to_be_visible()
+    press(page, "Enter")
+    saved(page)
+    assert spans(space, "a") == {"to": "Quito"}
+    assert space.store.exemplar(MODULE, "a").exemplar.arguments == {"to": "quito"}
+    page.goto(page.url + "&item=z")
+    page.locator(".token").first.wait_for()
+    assert item(page) == "z"
+    press(page, "ArrowRight")
+    page.get_by_role("button", name="people no value yet").click()
+    press(page, "n")
+    page.keyboard.type("5")
+    press(page, "Enter", "Enter")
+    saved(page)
+    assert spans(space, "z") == {"people": "five", "to": "Lima"}
+    assert space.store.exemplar(MODULE, "z").exemplar.arguments == {"people": 5, "to": "Lima"}
+
+
+def test_what_isnt_saved_is_sent_after_a_kill_and_a_reload(
+    annotate: Callable[..., Page], space: Workspace, server: Studio
+) -> None:
+    page = annotate(
+        *(exemplar(f"e{n}", f"{TWICE} {n}", from_="Boston", to="Lima") for n in range(8))
+    )
+    server.end(signal.SIGKILL)
+    press(page, "Enter", "Enter", "Enter")
+    expect(page.get_by_text("3 kept on this computer")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("can't be reached")
+    assert item(page) == "e3"
+    server.start()
+    visit(page, server)
+    saved(page)
+    assert item(page) == "e3"
+    assert [i for i in ("e0", "e1", "e2") if spans(space, i)] == ["e0", "e1", "e2"]
+
+
+def test_a_closed_tab_leaves_its_journal_to_the_next(
+    annotate: Callable[..., Page], space: Workspace, server: Studio
+) -> None:
+    page = annotate(
+        *(exemplar(f"e{n}", f"{TWICE} {n}", from_="Boston", to="Lima") for n in range(8))
+    )
+    server.end(signal.SIGKILL)
+    press(page, "Enter", "Enter")
+    context = page.context
+    page.close()
+    server.start()
+    other = visit(context.new_page(), server)
+    expect.set_options(timeout=15_000)
+    expect(other.get_by_text("2 of 8 resolved")).to_be_visible()
+    assert [i for i in ("e0", "e1") if spans(space, i)] == ["e0", "e1"]
+
+
+def test_a_stale_save_shows_both_versions(annotate: Callable[..., Page], space: Workspace) -> None:
+    page = annotate(
+        exemplar("a", TWICE, from_="Boston", to="Lima"),
+        exemplar("b", "Oslo to Rome via Oslo", from_="Oslo", to="Rome"),
+    )
+    before = space.store.exemplar(MODULE, "a")
+    theirs = before.exemplar.model_copy(
+        update={"function": "get_weather", "arguments": {}, "spans": (), "template": TWICE,
+                "outcome": "resolved", "resolved_by": "annotator"}
+    )  # fmt: skip
+    space.store.decide(MODULE, theirs, who="bo", kind="placed", expected_revision=before.revision)
+    press(page, "Enter")
+    saved(page)
+    assert space.store.exemplar(MODULE, "a").exemplar.function == "get_weather"
+    press(page, "Enter")
+    expect(page.get_by_text("bo", exact=False).first).to_be_visible()
+    expect(page.get_by_role("radio", name="As it is now: get_weather")).to_be_visible()
+    expect(page.get_by_role("radio", name="Yours")).to_be_visible()
+    press(page, "2")
+    saved(page)
+    assert spans(space, "a") == {"from": "Boston", "to": "Lima"}
+
+
+def test_two_people_never_have_the_same_item(
+    annotate: Callable[..., Page], browser: Browser, space: Workspace, server: Studio
+) -> None:
+    page = annotate(
+        *(exemplar(f"e{n}", f"{TWICE} {n}", from_="Boston", to="Lima") for n in range(40))
+    )
+    other = visit(browser.new_context().new_page(), server)
+    seen: list[str] = []
+    for _ in range(5):
+        seen += [item(page), item(other)]
+        press(page, "Enter")
+        press(other, "Enter")
+    assert len(set(seen)) == 10
+    saved(page)
+    saved(other)
+    other.context.close()
+
+
+def test_no_key_reaches_the_studio_and_no_text_is_markup(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    evil = '<img src=x onerror="document.title=1"> from Oslo to <b>Oslo</b> and **Oslo**'
+    page = annotate(exemplar("a", evil, from_="Oslo"))
+    runs = page.get_by_test_id("stStatusWidget")
+    press(page, "r", "c")
+    expect(page.get_by_role("heading", name="Comment")).to_be_visible()
+    page.keyboard.type("rc <b>")
+    press(page, "Enter")
+    expect(page.get_by_text("rc <b>")).to_be_visible()
+    expect(page.get_by_text("Clear caches")).to_have_count(0)
+    expect(runs).to_have_count(0)
+    assert page.locator(".utterance").inner_text().startswith('<img src=x onerror="document')
+    assert page.locator(".marker img, .utterance b:not(.tag b)").count() == 0
+    saved(page)
+    notes = [e.note for e in space.store.history(MODULE, "a") if e.kind == "commented"]
+    assert notes == ["rc <b>"]
+
+
+def test_two_thousand_characters(annotate: Callable[..., Page], space: Workspace) -> None:
+    long = " ".join(f"wörd{n}😀" for n in range(240)) + " to Oslo then back to Oslo please"
+    page = annotate(exemplar("a", long, to="Oslo"))
+    assert len(long) > 2000
+    press(page, "2", "Enter")
+    saved(page)
+    (span,) = space.store.exemplar(MODULE, "a").exemplar.spans or ()
+    assert span == Span(
+        slot="to", start=long.rindex("Oslo"), end=long.rindex("Oslo") + 4, value="Oslo"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(annotate: Callable[..., Page], page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    annotate(
+        exemplar("a", TWICE, from_="Boston", to="Lima"),
+        exemplar("b", "a seat to Lima", to="Lima", people=3),
+    )
+    steps = ["ArrowRight", "Escape", "?", "Escape", "f", "Escape", "d", "Escape", "Enter", "n"]
+    for key in ("", *steps):
+        if key:
+            press(page, key)
+        found = Axe().run(page).response["violations"]
+        bad = [
+            (violation["id"], node["html"])
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+            if any(isinstance(part, list) for part in node["target"])  # in the shadow root: ours
+        ]
+        assert not bad, (key, bad)

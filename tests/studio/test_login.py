@@ -1,0 +1,93 @@
+"""The gate of every page: with a login nobody passes without one; without, a name is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from conftest import MODULE
+from streamlit.testing.v1 import AppTest
+
+from radu_core.workflows.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
+AUTH = {"auth": {"client_id": "x", "client_secret": "y"}}
+
+
+@pytest.fixture
+def space(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("RADU_HOME", str(loaded.home))
+    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
+    monkeypatch.delenv("RADU_USER", raising=False)
+    st.cache_resource.clear()
+    return loaded
+
+
+def opened(name: str, /, *, secrets: dict[str, Any] | None = None, **user: Any) -> AppTest:
+    """A page alone, as a deep link on a fresh server may run it."""
+    script = f"""
+import streamlit as st
+st.navigation([st.Page({str(ROOT / "pages" / f"{name}.py")!r}, default=True)],
+              position="hidden").run()
+"""
+    at = AppTest.from_string(script, default_timeout=30)
+    at.secrets.update(secrets or {})
+    at.user = user
+    return at.run()
+
+
+def texts(at: AppTest) -> str:
+    return " ".join([e.value for e in (*at.header, *at.title, *at.caption, *at.markdown)])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_shows_anything_before_the_login(space: Workspace, name: str) -> None:
+    at = opened(name, secrets=AUTH, is_logged_in=False)
+    assert [b.label for b in at.button] == ["Log in"]
+    assert not at.header
+    assert not at.selectbox
+    assert MODULE not in texts(at)
+
+
+def test_several_providers_have_a_button_each(space: Workspace) -> None:
+    secrets = {"auth": {"cookie_secret": "s", "a": {"client_id": "1"}, "*b*": {"client_id": "2"}}}
+    at = opened("home", secrets=secrets)
+    assert [b.label for b in at.button] == ["Log in with a", "Log in with \\*b\\*"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "who"),
+    [
+        ({"email": "ann@x.org", "name": "Ann", "sub": "1"}, "ann\\@x\\.org"),
+        ({"email": "boss@x.org", "email_verified": False, "name": "Ann", "sub": "1"}, "Ann"),
+        ({"sub": "4711"}, "4711"),
+    ],
+)
+def test_who_is_logged_in_stands_in_the_sidebar(
+    space: Workspace, claims: dict[str, Any], who: str
+) -> None:
+    at = opened("home", secrets=AUTH, is_logged_in=True, **claims)
+    assert at.sidebar.caption[0].value == who
+    assert "Log out" in [b.label for b in at.sidebar.button]
+
+
+@pytest.mark.parametrize("secrets", [{"auth": 1}, {"auth": {"cookie_secret": "s"}}])
+def test_a_login_that_is_set_up_wrongly_opens_nothing(
+    space: Workspace, secrets: dict[str, Any]
+) -> None:
+    at = opened("home", secrets=secrets)
+    assert "secrets" in at.error[0].value
+    assert MODULE not in texts(at)
+
+
+def test_without_a_login_a_name_is_chosen_once(space: Workspace) -> None:
+    at = opened("annotate")
+    at.sidebar.text_input(key="name").input("  *Ann*\u0007 ")
+    next(b for b in at.sidebar.button if b.label == "Keep this name").click().run()
+    assert at.sidebar.caption[0].value == "\\*Ann\\*"
+    assert not at.sidebar.text_input
+    next(b for b in at.sidebar.button if b.label == "Change name").click().run()
+    assert at.sidebar.text_input(key="name").value == "*Ann*"
