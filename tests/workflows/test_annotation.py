@@ -49,7 +49,7 @@ def space(
 
 
 def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
-    reply = Tab(space, "ann").send(want=50)
+    reply = Tab(space, "ann").send(want=2)
     assert reply["counts"] == {
         "ambiguous": 8, "unlocated": 1, "invalid": 0, "suspected": 0, "disagreement": 0,
         "evaluation": 0,
@@ -83,15 +83,18 @@ def test_readings_are_the_whole_ones(space: Workspace) -> None:
     ]  # fmt: skip
 
 
-def test_a_small_queue_is_shared(space: Workspace) -> None:
+def test_who_works_alone_gets_all_and_others_share(space: Workspace) -> None:
     ann, bob = Tab(space, "ann"), Tab(space, "bob")
-    first = ann.send(want=50)
-    ann.hold = [i["id"] for i in first["items"]]
-    assert ann.hold == ["a00", "a01"]  # nine wait
-    assert ann.ids(50) == []
+    assert len(ann.ids(50)) == 9
+    ann.hold = ["a00", "a01"]
+    ann.send()
     second = bob.send(want=50)
-    assert [i["id"] for i in second["items"]] == ["a02", "a03"]
+    assert [i["id"] for i in second["items"]] == ["a02", "a03"]  # a quarter of nine
     assert second["others"] == {"items": 2, "seconds": 600}
+    bob.hold = ["a02", "a03"]
+    assert ann.ids(50) == []
+    ann.hold = ["a01"]
+    assert ann.ids(50) == ["a00"]  # the one that is shown, and one to go on with
 
 
 def test_the_most_valuable_come_first(space: Workspace, write_jsonl: Callable[..., Path]) -> None:
