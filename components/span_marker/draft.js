@@ -1,8 +1,8 @@
 // What an annotator is about to say of one item: pure functions, each gives a new draft.
 //
 // A draft: `function` (null: out of scope), `arguments` [{key, slot, value}], `marks`
-// [{key, start, end, hand}] (units, `key` of the argument, `hand`: set by a person), `implied` [slot], `chosen` (number of the
-// reading it equals, or -1), `active` (key of the argument that is asked for, or -1).
+// [{key, start, end, hand}] (units; `key` of the argument; `hand`: a person set it), `implied` [slot],
+// `chosen` (number of the reading it equals, or -1), `active` (key of the argument asked for, or -1).
 
 import { occurrences } from "./text.js";
 
