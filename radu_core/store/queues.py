@@ -90,7 +90,8 @@ def pick(
     Queues come in their order, in each the fewest resolved training exemplars of the function or
     of its rarest slot first; ties by function, slots, id, so that one stays with what one is at. A
     search goes by id. What was skipped comes, the longest ago first, when nothing else is left.
-    Of a small queue a tab is given no more than a quarter, so that others have something to do.
+    Of a small queue a tab is given a quarter, then one at a time, so that others have something
+    to do; and never nothing while something is free.
     """
     if wanted.anywhere:
         ids = _found(w, wanted, apart, want)
@@ -101,9 +102,9 @@ def pick(
         counts = waiting(w.connection, w.module, wanted)
     some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
     total = sum(counts[q] for q in some)
-    most = min(want, max(1, total // 4), max(0, max(2, total // 4) - len(apart.own)))
+    most = min(want, max(1, total // 4 - len(apart.own)))
     ids = _first(w, wanted, apart, some, most)
-    if not ids and most > 0 and not apart.own:
+    if not ids and want > 0 and not apart.own:
         ids = _skipped(w, wanted, apart, most)
     return ids
 

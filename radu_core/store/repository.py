@@ -21,6 +21,7 @@ from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import (
     AlignmentRecord,
     Event,
@@ -148,6 +149,15 @@ class Store:
         before = self.settings(module)
         text = canonical_json(dict(settings))
         with self.writing(module, who=who) as w:
+            own = modules.c.id == module
+            w.connection.execute(update(modules).where(own).values(settings=text))
+            changes.add_event(w, None, "settings", canonical_json(before), text)
+
+    def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
+        """Set some of a module's settings; the others stay, whoever sets them meanwhile."""
+        with self.writing(module, who=who) as w:
+            _, before = schema_and_settings(w.connection, module)
+            text = canonical_json({**before, **values})
             own = modules.c.id == module
             w.connection.execute(update(modules).where(own).values(settings=text))
             changes.add_event(w, None, "settings", canonical_json(before), text)
