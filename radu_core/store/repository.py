@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -251,12 +251,8 @@ class Store:
         outcomes: Sequence[str] | None = None,
         functions: Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
-        unfinished: bool = False,
     ) -> list[StoredExemplar]:
-        """The stored exemplars of ``module``, by id; each filter narrows the list.
-
-        ``unfinished`` leaves those that aren't resolved, and the flagged ones.
-        """
+        """The stored exemplars of ``module``, by id; each filter narrows the list."""
         query = select(exemplars).where(exemplars.c.module == module)
         for column, wanted in (
             (exemplars.c.split, splits),
@@ -266,9 +262,6 @@ class Store:
         ):
             if wanted is not None:
                 query = query.where(column.in_(wanted))
-        if unfinished:
-            unresolved = func.coalesce(exemplars.c.outcome, "new") != "resolved"
-            query = query.where(or_(unresolved, exemplars.c.flag.is_not(None)))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
