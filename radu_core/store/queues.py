@@ -90,8 +90,8 @@ def pick(
     Queues come in their order, in each the fewest resolved training exemplars of the function or
     of its rarest slot first; ties by function, slots, id, so that one stays with what one is at. A
     search goes by id. What was skipped comes, the longest ago first, when nothing else is left.
-    While others work on the module as well, a tab is given no more than a quarter of a queue, so
-    that they have something to do.
+    While others work on the module as well, a tab is given a quarter of a queue, then one at a
+    time, so that they have something to do; and never nothing while something is free.
     """
     if wanted.anywhere:
         ids = _found(w, wanted, apart, want)
@@ -103,9 +103,9 @@ def pick(
     some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
     total = sum(counts[q] for q in some)
     share = max(2, total // 4)  # the one that is shown, and one to go on with
-    most = min(want, max(0, share - len(apart.own))) if apart.held else want
+    most = min(want, max(1, share - len(apart.own))) if apart.held else want
     ids = _first(w, wanted, apart, some, most)
-    if not ids and most > 0 and not apart.own:
+    if not ids and want > 0 and not apart.own:
         ids = _skipped(w, wanted, apart, most)
     return ids
 

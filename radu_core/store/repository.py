@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -21,6 +21,7 @@ from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import (
     AlignmentRecord,
     Event,
@@ -152,6 +153,15 @@ class Store:
             w.connection.execute(update(modules).where(own).values(settings=text))
             changes.add_event(w, None, "settings", canonical_json(before), text)
 
+    def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
+        """Set some of a module's settings; the others stay, whoever sets them meanwhile."""
+        with self.writing(module, who=who) as w:
+            _, before = schema_and_settings(w.connection, module)
+            text = canonical_json({**before, **values})
+            own = modules.c.id == module
+            w.connection.execute(update(modules).where(own).values(settings=text))
+            changes.add_event(w, None, "settings", canonical_json(before), text)
+
     def schema_versions(self, module: str) -> list[SchemaVersion]:
         """Every schema that ``module`` has had, oldest first; the last one is in use."""
         query = select(events).where(events.c.module == module, events.c.kind == "schema")
@@ -241,12 +251,8 @@ class Store:
         outcomes: Sequence[str] | None = None,
         functions: Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
-        unfinished: bool = False,
     ) -> list[StoredExemplar]:
-        """The stored exemplars of ``module``, by id; each filter narrows the list.
-
-        ``unfinished`` leaves those that aren't resolved, and the flagged ones.
-        """
+        """The stored exemplars of ``module``, by id; each filter narrows the list."""
         query = select(exemplars).where(exemplars.c.module == module)
         for column, wanted in (
             (exemplars.c.split, splits),
@@ -256,9 +262,6 @@ class Store:
         ):
             if wanted is not None:
                 query = query.where(column.in_(wanted))
-        if unfinished:
-            unresolved = func.coalesce(exemplars.c.outcome, "new") != "resolved"
-            query = query.where(or_(unresolved, exemplars.c.flag.is_not(None)))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)

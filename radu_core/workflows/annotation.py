@@ -57,7 +57,7 @@ _WHAT = {
     "restored": "set it back",
     "imported": "imported it anew",
     "contradicted": "saved a schema that contradicts it",
-    "accepted": "accepted a suggestion for it",
+    "accepted in bulk": "accepted a suggestion for it in bulk",
     "adjudicated": "settled it",
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",
@@ -99,8 +99,7 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
         raise InputError(
             "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
         )
-    settings = {**workspace.store.settings(module), "annotators": number}
-    workspace.store.put_settings(module, settings, who=who)
+    workspace.store.change_settings(module, {"annotators": number}, who=who)
 
 
 def opinions(workspace: Workspace, module: str) -> Opinions:
@@ -155,7 +154,9 @@ def _acknowledge(
         elif done["of"] != _trace(raw)["of"]:  # it would be lost without a word
             other = f"Number {seq} of this tab was another operation. Reload the page."
             done = _answer("refused", done["revision"], other)
-        wanted = [named] if named and done["status"] != "stored" else []
+        # Only here it isn't what the tab knows already.
+        told = done["status"] != "stored" or raw.get("kind") in ("undo", "restore")
+        wanted = [named] if named and told else []
         item = next(iter(_items(w, known, wanted, {})), None)
         ack = {name: done[name] for name in ("status", "revision", "message")}
         return {"seq": seq, **ack, "item": item}

@@ -185,13 +185,16 @@ def test_flags_and_counts(store: Store, make_exemplar: Make) -> None:
     assert store.counts(MODULE) == {("train", "new"): 1}
 
 
-def test_unfinished_ones_are_unresolved_or_flagged(store: Store, make_exemplar: Make) -> None:
+def test_what_waits_is_counted_by_queue(store: Store, make_exemplar: Make) -> None:
     done = [make_exemplar("fly", id=i, outcome="resolved") for i in "12"]
     rest = [make_exemplar("go", id="3"), make_exemplar("go", id="4", outcome="invalid")]
     store.put_exemplars(MODULE, [*done, *rest], who="a", source="f")
-    store.flag(MODULE, {"2": "wrong"}, who="e")
-    found = store.exemplars(MODULE, unfinished=True)
-    assert [i.exemplar.id for i in found] == ["2", "3", "4"]
+    store.flag(MODULE, {"2": "wrong"}, who="e", kind="suspected")
+    store.set_alignments(MODULE, [record("3", 1, "ambiguous")], who="r")
+    assert {q: n for q, n in store.waiting(MODULE).items() if n} == {
+        "ambiguous": 1, "invalid": 1, "suspected": 1,
+    }  # fmt: skip
+    assert [i.queue for i in store.exemplars(MODULE)] == [None, "suspected", "ambiguous", "invalid"]
 
 
 def test_a_locked_database_is_said_and_nothing_is_lost(

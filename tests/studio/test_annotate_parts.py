@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import streamlit as st
 from conftest import MODULE, ROWS, SCHEMA
+from deciding import decide
 from streamlit.testing.v1 import AppTest
 
 from radu_core.schema import parse_schema
-from radu_core.workflows import annotate
 from radu_core.workflows.guidelines import guidelines, set_guidelines
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -90,7 +90,7 @@ def test_bulk_previews_accepts_and_takes_back(space: Workspace) -> None:
     done = space.store.exemplar(MODULE, "b0").exemplar
     assert (done.outcome, done.resolved_by) == ("resolved", "suggestion")
     assert "No reading is so likely" in words(at)
-    annotate.discard(space, MODULE, space.store.exemplar(MODULE, "b1"), reason="x", who="bob")
+    decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Undo all {len(shown)}").click().run()
     assert f"{len(shown) - 1} are as they were before." in words(at)
     assert "1 stay as they are:\n- b1: decided again since" in words(at)
@@ -101,7 +101,7 @@ def test_bulk_accepts_what_was_shown_and_lists_the_rest(space: Workspace) -> Non
     at = part("bulk")
     at.slider(key="bulk from").set_value(50).run()
     number = len(at.dataframe[0].value)
-    annotate.discard(space, MODULE, space.store.exemplar(MODULE, "b1"), reason="x", who="bob")
+    decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Accept {number}").click().run()
     assert f"{number - 1} accepted." in words(at)
     assert "1 left as they were:\n- b1: Somebody changed it in the meantime." in words(at)
@@ -266,7 +266,7 @@ def test_an_added_one_that_is_not_clear_waits_with_its_readings(space: Workspace
     [item] = added(space)
     assert (item.exemplar.outcome, len(item.readings)) == ("ambiguous", 2)
     assert "Added, and ambiguous" in words(at)
-    assert item.exemplar.id in [i.exemplar.id for i in annotate.queue(space, MODULE).items]
+    assert item.queue == "ambiguous"
 
 
 def test_the_same_is_not_added_twice(space: Workspace) -> None:

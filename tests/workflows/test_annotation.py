@@ -92,9 +92,11 @@ def test_who_works_alone_gets_all_and_others_share(space: Workspace) -> None:
     assert [i["id"] for i in second["items"]] == ["a02", "a03"]  # a quarter of nine
     assert second["others"] == {"items": 2, "seconds": 600}
     bob.hold = ["a02", "a03"]
-    assert ann.ids(50) == []
-    ann.hold = ["a01"]
-    assert ann.ids(50) == ["a00"]  # the one that is shown, and one to go on with
+    ann.hold += ann.ids(50)
+    assert ann.hold == ["a00", "a01", "a04"]  # one at a time from then on
+    while new := ann.ids(50):
+        ann.hold += new
+    assert len(ann.hold) == 7  # but what is free is never kept from anybody
 
 
 def test_the_most_valuable_come_first(space: Workspace, write_jsonl: Callable[..., Path]) -> None:
@@ -280,8 +282,11 @@ def test_decide_undo_decide_in_one_request(space: Workspace) -> None:
     two = ann.op("undo", "a00", 2, after=one["seq"])
     three = ann.op("decide", "a00", 2, after=two["seq"], **reading(space, "a00", 1))
     wanted = space.store.exemplar(MODULE, "a00").readings[1]["template"]
+    before = space.store.exemplar(MODULE, "a00")
     acks = ann.send(one, two, three)["acks"]
     assert [(a["status"], a["revision"]) for a in acks] == [("stored", r) for r in (3, 4, 5)]
+    assert [a["item"] and a["item"]["revision"] for a in acks] == [None, 4, None]
+    assert len(acks[1]["item"]["readings"]) == len(before.readings)  # it is asked again
     assert space.store.exemplar(MODULE, "a00").exemplar.template == wanted
     kinds = [e.kind for e in space.store.history(MODULE, "a00")]
     assert kinds == ["placed", "restored", "placed"]
@@ -677,6 +682,9 @@ def test_a_new_import_begins_a_new_round(
 
 def test_the_number_of_annotators_is_checked(space: Workspace) -> None:
     assert annotation.annotators(space, MODULE) == 1
+    space.store.put_settings(MODULE, {"accept_from": 0.9}, who="t")
+    annotation.set_annotators(space, MODULE, 3, who="t")
+    assert space.store.settings(MODULE) == {"accept_from": 0.9, "annotators": 3}
     for number in (0, 6):
         with pytest.raises(InputError, match="1 to 5"):
             annotation.set_annotators(space, MODULE, number, who="t")

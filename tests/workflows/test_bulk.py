@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS
+from deciding import decide, reading
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.store import Store
 from radu_core.store import bulk as stored
-from radu_core.workflows import annotate, bulk
+from radu_core.workflows import bulk
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
@@ -115,7 +116,7 @@ def test_accepted_is_resolved_by_suggestion_and_stays_so(space: Workspace) -> No
 
 def test_what_was_changed_meanwhile_is_left_and_listed(space: Workspace) -> None:
     found = bulk.preview(space, MODULE, from_=0.5)
-    annotate.accept_reading(space, MODULE, space.store.exemplar(MODULE, "b0"), 1, who="bob")
+    decide(space, "decide", "b0", who="bob", **reading(space, "b0", 1))
     decided = space.store.exemplar(MODULE, "b0")
     report = bulk.accept(space, MODULE, {**found.revisions, "gone": 1}, who="ann")
     assert report.skipped == {
@@ -133,7 +134,7 @@ def test_what_is_changed_in_the_very_last_moment_is_left_too(
     accept = Store.accept_in_bulk
 
     def late(store: Store, *args: Any, **more: Any) -> Any:
-        annotate.accept_reading(space, MODULE, space.store.exemplar(MODULE, "b0"), 1, who="bob")
+        decide(space, "decide", "b0", who="bob", **reading(space, "b0", 1))
         return accept(store, *args, **more)
 
     monkeypatch.setattr(Store, "accept_in_bulk", late)
@@ -163,10 +164,10 @@ def test_all_or_nothing_is_stored(space: Workspace, monkeypatch: pytest.MonkeyPa
 def test_undo_takes_all_back_but_what_was_decided_since(space: Workspace) -> None:
     found, before = bulk.preview(space, MODULE, from_=0.5), state(space)
     done = bulk.accept(space, MODULE, found.revisions, who="ann")
-    annotate.discard(space, MODULE, space.store.exemplar(MODULE, "b0"), reason="no", who="bob")
-    annotate.discard(space, MODULE, space.store.exemplar(MODULE, "b1"), reason="no", who="bob")
-    annotate.undo(space, MODULE, "b1", who="bob")  # then the acceptance stands again
-    annotate.undo(space, MODULE, "b2", who="bob")  # and this one is taken back already
+    decide(space, "discard", "b0", who="bob", reason="no")
+    decide(space, "discard", "b1", who="bob", reason="no")
+    decide(space, "undo", "b1", who="bob")  # then the acceptance stands again
+    decide(space, "undo", "b2", who="bob")  # and this one is taken back already
     report = bulk.undo_bulk(space, MODULE, done.batch, who="ann")
     assert report.decided_since == ("b0",)
     assert set(report.undone) == set(done.accepted) - {"b0", "b2"}
