@@ -11,6 +11,8 @@ that changes one character of an otherwise empty page.
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import random
 import shutil
@@ -21,22 +23,32 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from annotation_script import check  # noqa: E402
+from annotation_script.person import DOCCANO, LABEL_STUDIO, Person, elsewhere  # noqa: E402
+from conftest import SCHEMA as SMALL  # noqa: E402
+from databases import new_database, postgres_server  # noqa: E402
+from deciding import Clock, fill  # noqa: E402
+from interleaving import ROWS, play  # noqa: E402
 from playwright.sync_api import BrowserContext, Page, sync_playwright  # noqa: E402
 from studio_process import CHROMIUM, Studio  # noqa: E402
+from unicode_cases import edges, texts  # noqa: E402
 
 from radu_core.exemplars import AnnotatedExemplar  # noqa: E402
-from radu_core.schema import Function, Schema, Slot  # noqa: E402
+from radu_core.schema import Function, Schema, Slot, parse_schema  # noqa: E402
+from radu_core.store import Store  # noqa: E402
+from radu_core.workflows.load import export, import_file  # noqa: E402
 from radu_core.workflows.outcomes import resolve  # noqa: E402
 from radu_core.workflows.workspace import Workspace  # noqa: E402
 
 MODULE = "radu_bench_en"
+INVISIBLE = " \t\u200b\u200d\ufeff\u00ad\u200f\u202c\u202e"
 CITIES = ("Boston", "Denver", "Lisbon", "Oslo", "Quito", "Dakar", "Turin", "Osaka", "Perth", "Lima")
 SCHEMA = Schema(
     module=MODULE,
@@ -77,6 +89,17 @@ addEventListener("keydown", () => {
   const p = document.querySelector("p");
   p.dataset.item = p.textContent = Number(p.textContent) + 1;
 });</script>"""
+MIDDLES = """(signs) => signs.map(([start, end]) => {
+  for (const piece of window.findMarker().querySelectorAll("[data-start]")) {
+    const first = Number(piece.dataset.start);
+    if (first > start || end > Number(piece.dataset.end)) continue;
+    const range = document.createRange();
+    range.setStart(piece.firstChild, start - first);
+    range.setEnd(piece.firstChild, end - first);
+    const box = [...range.getClientRects()].sort((a, b) => b.width - a.width)[0];
+    return [box.left + box.width / 2, box.top + box.height / 2];
+  }
+})"""
 SLOWER = """(() => {
   const real = window.fetch;
   window.fetch = async (...all) => {
@@ -151,10 +174,10 @@ def running(space: Workspace) -> Iterator[Studio]:
         server.end()
 
 
-def opened(context: BrowserContext, server: Studio, query: str = "") -> Page:
+def opened(context: BrowserContext, server: Studio, *, module: str = MODULE) -> Page:
     """The Annotate page, with an item on the table."""
     page = context.new_page()
-    page.goto(f"{server.address}/annotate?module={MODULE}{query}")
+    page.goto(f"{server.address}/annotate?module={module}")
     page.locator(".token").first.wait_for()
     page.evaluate(WATCH)
     return page
@@ -377,12 +400,180 @@ def decide(page: Page, made: list[str]) -> None:
     page.wait_for_timeout(60)
 
 
+def keys(times: int) -> None:
+    """Keys per item over the fixed script of 200 hard items, without a mouse."""
+    script = check.items()
+    gold = {i["id"]: {**i["gold"], "utterance": i["utterance"]} for i in script}
+    with tempfile.TemporaryDirectory() as scratch:
+        space = Workspace(Path(scratch) / "home")
+        check.load_script(space)
+        best = {i.exemplar.id: i.readings[:1] for i in space.store.exemplars(check.MODULE)}
+        with running(space) as server, chromium() as context:
+            page = opened(context, server, module=check.MODULE)
+            person = Person(page, gold)
+            for _ in script:
+                until(lambda: bool(shown(page)))
+                person.work()
+            until(lambda: not pending(page))
+        right = [i for i in script if as_scripted(space, i)]
+    said(person.keys, script, "all", lambda _: True)
+    for kind in sorted({i["id"].partition("-")[0] for i in script}):
+        said(person.keys, script, kind, lambda i, kind=kind: i["id"].startswith(kind))
+    print(f"  as scripted: {len(right)} of {len(script)}")
+    for item in script:
+        if item not in right:
+            print(f"  not: {item['id']}")
+    mine = statistics.mean(person.keys[i["id"]] for i in script)
+    for name in (LABEL_STUDIO, DOCCANO):
+        counts = [elsewhere(i, prefilled=(best[i["id"]] or (None,))[0])[name] for i in script]
+        report(
+            f"keys, {name}'s flow", median=statistics.median(counts),
+            mean=f"{statistics.mean(counts):.2f}", ratio=f"{statistics.mean(counts) / mine:.1f}",
+        )  # fmt: skip
+
+
+def said(
+    counted: Counter[str], script: list[dict[str, Any]], name: str, wanted: Callable[..., bool]
+) -> None:
+    values = [counted[i["id"]] for i in script if wanted(i)]
+    report(
+        f"keys, {name}", items=len(values), median=statistics.median(values),
+        mean=f"{statistics.mean(values):.2f}", most=max(values),
+    )  # fmt: skip
+
+
+def as_scripted(space: Workspace, item: dict[str, Any]) -> bool:
+    """Whether the store holds what the script says of an item."""
+    found, gold = space.store.exemplar(check.MODULE, item["id"]).exemplar, item["gold"]
+    if gold["discard"]:
+        return "discarded" in found.tags
+    spans = [s.model_dump() for s in found.spans or ()]
+    return (
+        found.outcome == "resolved"
+        and found.function == gold["function"]
+        and found.arguments == gold["arguments"]
+        and spans == gold["spans"]
+        and set(found.implied) == set(gold["implied"])
+    )
+
+
+def people(times: int) -> None:
+    """Two people with two tabs each, random interleavings, on both databases."""
+    for name in ("SQLite", "PostgreSQL"):
+        begun, operations = time.monotonic(), 0
+        with databases(name) as fresh:
+            for seed in range(5 * times):
+                space, clock = fresh()
+                turns = play(space, clock, seed, steps=40)
+                operations += len(turns.answers)
+                space.store.close()
+        report(
+            f"two people, two tabs each, {name}", interleavings=5 * times, operations=operations,
+            overwritten_unseen=0, handed_out_twice=0, seconds=f"{time.monotonic() - begun:.0f}",
+        )  # fmt: skip
+
+
+@contextmanager
+def databases(name: str) -> Iterator[Callable[[], tuple[Workspace, Clock]]]:
+    """What makes a workspace on a database that holds the rows of the interleavings."""
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        home = Path(scratch)
+        rows = home / "rows.jsonl"
+        rows.write_text("".join(json.dumps(r) + "\n" for r in ROWS), encoding="utf-8")
+        server = stack.enter_context(postgres_server()) if name == "PostgreSQL" else None
+        numbers = itertools.count()
+
+        def url() -> str:
+            return new_database(server) if server else f"sqlite:///{home / f'{next(numbers)}.db'}"
+
+        def fresh() -> tuple[Workspace, Clock]:
+            clock, at = Clock(), url()
+            space = Workspace(home / "home", database_url=at)
+            space.__dict__["store"] = Store.open(at, clock=clock)
+            fill(space, parse_schema(SMALL), rows)
+            return space, clock
+
+        yield fresh
+
+
+def occurrences(times: int) -> None:
+    """What is picked in the browser is what is stored, exported and imported."""
+    chosen = random.Random(7)
+    cases = {}
+    for n, text in enumerate(texts(3 * times, seed=7)):
+        at = edges(text)
+        visible = [k for k in range(len(at) - 1) if text[at[k] : at[k + 1]].strip(INVISIBLE)]
+        first = chosen.choice(visible)
+        last = chosen.choice([k for k in visible if first <= k < first + 6])
+        cases[f"u{n:04d}"] = (text, at[first], at[last + 1])
+    report("occurrences", cases=len(cases), **pick(cases))
+
+
+def pick(cases: dict[str, tuple[str, int, int]]) -> dict[str, Any]:
+    """Drag from sign to sign with Alt held, as a person would; compare with Python's offsets."""
+    with tempfile.TemporaryDirectory() as scratch:
+        space = Workspace(Path(scratch) / "home")
+        fill_with(space, cases)
+        with running(space) as server, chromium() as context:
+            page = opened(context, server)
+            for _ in cases:
+                until(lambda: bool(shown(page)))
+                drag(page, *cases[shown(page)])
+                page.keyboard.press("Enter")  # it is the value that is asked for
+                page.keyboard.press("Enter")
+            until(lambda: not pending(page))
+        wrong = [i for i, case in cases.items() if stored(space, MODULE, i) != case[1:]]
+        path = Path(scratch) / "out.jsonl"
+        export(space, "jsonl", path, module=MODULE)
+        other = SCHEMA.model_copy(update={"module": "radu_again_en"})
+        space.store.put_schema(other, who="benchmark")
+        import_file(space, "jsonl", path, module=other.module, who="benchmark")
+        again = [i for i, case in cases.items() if stored(space, other.module, i) != case[1:]]
+    for id_ in wrong:
+        print(f"  wrong: {id_} {cases[id_]} {stored(space, MODULE, id_)}")
+    return {"wrong_in_the_store": len(wrong), "wrong_after_export_and_import": len(again)}
+
+
+def fill_with(space: Workspace, cases: dict[str, tuple[str, int, int]]) -> None:
+    """A module of these utterances, each with a value that isn't in it."""
+    space.store.put_schema(SCHEMA, who="benchmark")
+    items = [
+        AnnotatedExemplar(id=i, utterance=text, function="trip_0", arguments={"day": "?!"})
+        for i, (text, _, _) in cases.items()
+    ]
+    space.store.put_exemplars(MODULE, items, who="benchmark", source="benchmark")
+    resolve(space, MODULE, who="benchmark")
+
+
+def drag(page: Page, text: str, start: int, end: int) -> None:
+    """From the middle of the sign at ``start`` to the middle of the one before ``end``."""
+    at = edges(text)
+    signs = [(start, at[at.index(start) + 1]), (at[at.index(end) - 1], end)]
+    units = [[len(text[:n].encode("utf-16-le")) // 2 for n in sign] for sign in signs]
+    (x1, y1), (x2, y2) = page.evaluate(MIDDLES, units)
+    page.keyboard.down("Alt")
+    page.mouse.move(x1, y1)
+    page.mouse.down()
+    page.mouse.move((x1 + x2) / 2, (y1 + y2) / 2)
+    page.mouse.move(x2, y2)
+    page.mouse.up()
+    page.keyboard.up("Alt")
+
+
+def stored(space: Workspace, module: str, id: str) -> tuple[int, int] | None:
+    spans = space.store.exemplar(module, id).exemplar.spans or ()
+    return (spans[0].start, spans[0].end) if len(spans) == 1 else None
+
+
 PARTS: dict[str, tuple[Callable[[int], None], int]] = {
+    "keys": (keys, 200),
     "latency": (latency, 200),
     "first": (first, 200),
     "steady": (steady, 200),
     "kills": (kills, 200),
     "tabs": (tabs, 200),
+    "people": (people, 200),
+    "occurrences": (occurrences, 100),
 }
 
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -28,8 +29,16 @@ def _program(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Path]:
-    """The directory of the socket of a server of our own; it listens on nothing else."""
-    psycopg = pytest.importorskip("psycopg")
+    """The directory of the socket of a server of our own."""
+    with postgres_server() as home:
+        yield home
+
+
+@contextmanager
+def postgres_server() -> Iterator[Path]:
+    """A PostgreSQL of our own: the directory of its socket; it listens on nothing else."""
+    import psycopg
+
     user = "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
     home = Path(tempfile.mkdtemp(prefix="radu-postgres-"))  # a socket's path must be short
     if user:
@@ -68,16 +77,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'r.db'}"
-    return _new_database(request.getfixturevalue("postgres"))
+    return new_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
 def empty_postgres(postgres: Path) -> str:
     """The URL of an empty PostgreSQL database."""
-    return _new_database(postgres)
+    return new_database(postgres)
 
 
-def _new_database(home: Path) -> str:
+def new_database(home: Path) -> str:
+    """The URL of an empty database of that server."""
     import psycopg
 
     name = f"radu{next(_NUMBERS)}"

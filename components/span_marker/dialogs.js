@@ -8,6 +8,7 @@ const REASONS = [
   "can't be understood",
   "personal data",
   "a duplicate",
+  "another language",
 ];
 
 const HELP = [
@@ -21,6 +22,7 @@ const HELP = [
   ["Esc", "select nothing"],
   ["i", "the value is implied: meant, not written"],
   ["n", "the value isn't in the text: correct it"],
+  ["v, Shift + v", "ask for the next value, or the one before"],
   ["f", "the function is wrong"],
   ["x", "out of scope: no function of this bot"],
   ["d", "discard, with a reason"],

@@ -33,6 +33,7 @@ export function begin(item) {
 export function choose(draft, item, number) {
   const reading = item.readings[number];
   if (!reading) return draft;
+  const guessed = item.arguments.findIndex((a) => a.state === "missing"); // placed by a guess only
   const labels = item.arguments.map(({ slot, value }, key) => ({ key, slot, value }));
   return ask({
     function: item.function,
@@ -40,7 +41,7 @@ export function choose(draft, item, number) {
     marks: matched(labels, reading.spans),
     implied: [...new Set([...item.implied, ...reading.implied])],
     chosen: number,
-    active: -1,
+    active: guessed,
   });
 }
 
@@ -68,8 +69,17 @@ export function open(draft) {
 /** Ask for the first open argument, unless one that is open is asked for already. */
 function ask(draft) {
   const left = open(draft);
-  if (left.some((a) => a.key === draft.active)) return draft;
-  return { ...draft, active: left[0]?.key ?? -1 };
+  if (!left.length || left.some((a) => a.key === draft.active)) return draft;
+  return { ...draft, active: left[0].key };
+}
+
+/** Ask for the argument after the one that is asked for, or before it with `step` -1. */
+export function turn(draft, step) {
+  const keys = draft.arguments.map((a) => a.key);
+  if (!keys.length) return draft;
+  const at = keys.indexOf(draft.active);
+  const next = at < 0 ? (step > 0 ? 0 : keys.length - 1) : (at + step + keys.length) % keys.length;
+  return activate(draft, keys[next]);
 }
 
 /** Ask for another argument, whatever its state. */
@@ -80,7 +90,8 @@ export function place(draft, key, { start, end }) {
   const marks = draft.marks.filter((m) => m.key !== key && !overlaps(m, { start, end }));
   const { slot } = draft.arguments.find((a) => a.key === key);
   const implied = draft.implied.filter((s) => s !== slot);
-  return ask({ ...draft, marks: [...marks, { key, start, end, hand: true }], implied, chosen: -1 });
+  const placed = [...marks, { key, start, end, hand: true }];
+  return ask({ ...draft, marks: placed, implied, chosen: -1, active: -1 });
 }
 
 /** Take a mark off. */
@@ -98,7 +109,7 @@ export function imply(draft, key) {
   }
   const others = new Set(draft.arguments.filter((a) => a.slot === slot).map((a) => a.key));
   const marks = draft.marks.filter((m) => !others.has(m.key));
-  return ask({ ...draft, marks, implied: [...draft.implied, slot], chosen: -1 });
+  return ask({ ...draft, marks, implied: [...draft.implied, slot], chosen: -1, active: -1 });
 }
 
 /** Give a slot a further value, standing at a place. */

@@ -170,6 +170,14 @@ export class Editor {
     this.changed();
   }
 
+  /** Ask for the next value, or the one before. */
+  turn(step) {
+    this.draft = drafts.turn(this.draft, step);
+    this.changed();
+    const asked = this.draft.arguments.find((a) => a.key === this.draft.active);
+    if (asked) this.say(`${asked.slot}: ${asked.value}, ${this.stateOf(asked)}`);
+  }
+
   unmarkSelected() {
     const range = this.range;
     if (!range) return false;

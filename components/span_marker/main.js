@@ -26,6 +26,7 @@ class Marker {
     this.root = root;
     this.part = (name) => root.querySelector(`.${name}`);
     this.marker = this.part("marker");
+    this.marker.control = this; // for the browser's console, and for benchmarks
     this.dialogs = new Dialogs(this.marker, () => this.focus(true));
     this.onKey = (event) => this.key(event);
     window.addEventListener("keydown", this.onKey, true);
@@ -227,7 +228,7 @@ class Marker {
     const names = {
       Enter: "accept", i: "implied", n: "edit", f: "function", x: "scope", d: "discard", s: "skip",
       c: "comment", u: shift ? "redo" : "undo", g: "guidelines", h: "history", l: "link", k: "keep",
-      "?": "help",
+      "?": "help", v: shift ? "previous" : "value",
     };
     const name = names[key.length === 1 ? key.toLowerCase() : key];
     if (name) this.act(name);
@@ -261,6 +262,8 @@ class Marker {
       redo: () => this.say(editor.item ? editor.redo() : "There is nothing to do again"),
       help: () => this.dialogs.help(),
       guidelines: () => this.dialogs.guidelines(session.about?.guidelines),
+      value: () => editor.turn(1),
+      previous: () => editor.turn(-1),
       edit: () => this.edit(),
       function: () => this.chooseFunction(),
       discard: () => this.dialogs.discard((reason) =>
@@ -416,15 +419,26 @@ class Marker {
     return token ? { start: token.start, end: token.end } : null;
   }
 
+  /** The sign that the pointer is on: the one of those beside the caret whose box holds it. */
   sign(event, piece) {
     const shadowRoots = [this.root];
     const caret = document.caretPositionFromPoint?.(event.clientX, event.clientY, { shadowRoots });
-    if (!caret || caret.offsetNode.nodeType !== Node.TEXT_NODE) return null;
-    const unit = Number(piece.dataset.start) + caret.offset;
+    const node = caret?.offsetNode;
+    if (node?.nodeType !== Node.TEXT_NODE || !piece.contains(node)) return null;
+    const first = Number(piece.dataset.start);
     const { cuts } = this.editor;
-    const after = cuts.findIndex((c) => c > unit);
-    const end = after < 0 ? cuts.length - 1 : after;
-    return { start: cuts[end - 1], end: cuts[end], signs: true };
+    const at = cuts.findLastIndex((c) => c <= first + caret.offset);
+    const range = document.createRange();
+    for (const index of [at, at - 1]) {
+      const [start, end] = [cuts[index], cuts[index + 1]];
+      if (start === undefined || end === undefined || start < first) continue;
+      if (end - first > node.length) continue;
+      range.setStart(node, start - first);
+      range.setEnd(node, end - first);
+      const holds = (box) => box.left <= event.clientX && event.clientX <= box.right;
+      if ([...range.getClientRects()].some(holds)) return { start, end, signs: true };
+    }
+    return null;
   }
 }
 
