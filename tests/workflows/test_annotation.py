@@ -85,15 +85,14 @@ def test_readings_are_the_whole_ones(space: Workspace) -> None:
 
 def test_a_small_queue_is_shared(space: Workspace) -> None:
     ann, bob = Tab(space, "ann"), Tab(space, "bob")
-    first = ann.send(want=50)
-    ann.hold = [i["id"] for i in first["items"]]
-    assert ann.hold == ["a00", "a01"]  # nine wait
+    ann.hold = ann.ids(50)
+    assert ann.hold == ["a00", "a01", "a02", "a03"]  # half of nine
     second = bob.send(want=50)
-    assert [i["id"] for i in second["items"]] == ["a02", "a03"]
-    assert second["others"] == {"items": 2, "seconds": 600}
-    bob.hold = ["a02", "a03"]
+    bob.hold = [i["id"] for i in second["items"]]
+    assert bob.hold == ["a04", "a05"]  # a quarter
+    assert second["others"] == {"items": 4, "seconds": 600}
     ann.hold += ann.ids(50)
-    assert ann.hold == ["a00", "a01", "a04"]  # one at a time from then on
+    assert ann.hold[4:] == ["a06"]  # one at a time from then on
     while new := ann.ids(50):
         ann.hold += new
     assert len(ann.hold) == 7  # but what is free is never kept from anybody
