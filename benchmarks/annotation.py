@@ -300,8 +300,7 @@ def disturb(context: BrowserContext, page: Page, chosen: random.Random) -> str:
     """A rerun, a remount, or the network away or back."""
     kind = chosen.choice(("rerun", "remount", "offline", "online"))
     if kind == "rerun":
-        page.get_by_role("button", name="Guidelines", exact=True).last.click()
-        page.keyboard.press("Escape")
+        page.get_by_test_id("stButtonGroup").get_by_text("Guidelines").click()
         page.evaluate("() => document.activeElement?.blur()")
     elif kind == "remount":
         context.set_offline(False)

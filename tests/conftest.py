@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from databases import empty_postgres, postgres, url  # noqa: F401 (fixtures)
 from fakes import HashEmbedder
+from playwright.sync_api import Browser, sync_playwright
+from studio_process import CHROMIUM
 from tiny_model import make_tiny_model
 
 from radu_core.exemplars import AnnotatedExemplar
@@ -116,3 +119,13 @@ def loaded(workspace: Workspace, schema: Schema, write_jsonl: Callable[..., Path
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "Chromium is missing: make browser installs it"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield opened
+        opened.close()

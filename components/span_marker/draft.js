@@ -1,8 +1,8 @@
 // What an annotator is about to say of one item: pure functions, each gives a new draft.
 //
 // A draft: `function` (null: out of scope), `arguments` [{key, slot, value}], `marks`
-// [{key, start, end}] (units, `key` of the argument), `implied` [slot], `chosen` (number of the
-// reading it equals, or -1), `active` (key of the argument that is asked for, or -1).
+// [{key, start, end, hand}] (units; `key` of the argument; `hand`: a person set it), `implied` [slot],
+// `chosen` (number of the reading it equals, or -1), `active` (key of the argument asked for, or -1).
 
 import { occurrences } from "./text.js";
 
@@ -80,7 +80,7 @@ export function place(draft, key, { start, end }) {
   const marks = draft.marks.filter((m) => m.key !== key && !overlaps(m, { start, end }));
   const { slot } = draft.arguments.find((a) => a.key === key);
   const implied = draft.implied.filter((s) => s !== slot);
-  return ask({ ...draft, marks: [...marks, { key, start, end }], implied, chosen: -1 });
+  return ask({ ...draft, marks: [...marks, { key, start, end, hand: true }], implied, chosen: -1 });
 }
 
 /** Take a mark off. */
@@ -105,24 +105,29 @@ export function imply(draft, key) {
 export function add(draft, slot, value, place_) {
   const key = 1 + Math.max(-1, ...draft.arguments.map((a) => a.key));
   const labels = [...draft.arguments, { key, slot, value }];
-  return place({ ...draft, arguments: labels }, key, place_);
+  return { ...place({ ...draft, arguments: labels }, key, place_), active: key }; // to be edited
 }
 
-/** Correct a value; null takes the argument away. Its mark stays only where the value stands. */
+/**
+ * Correct a value; null takes the argument away. A mark that a person set stays: the words stand for
+ * the new value now. Without one, the value is marked where it stands once.
+ */
 export function setValue(draft, key, value, text) {
-  const marks = draft.marks.filter((m) => m.key !== key);
   const old = draft.arguments.find((a) => a.key === key);
   if (value === null) {
     const labels = draft.arguments.filter((a) => a.key !== key);
+    const marks = draft.marks.filter((m) => m.key !== key);
     const implied = draft.implied.filter((s) => s !== old.slot || labels.some((a) => a.slot === s));
     return ask({ ...draft, arguments: labels, marks, implied, chosen: -1 });
   }
   const labels = draft.arguments.map((a) => (a.key === key ? { ...a, value } : a));
   const implied = draft.implied.filter((s) => s !== old.slot);
-  const changed = ask({ ...draft, arguments: labels, marks, implied, chosen: -1, active: key });
+  const changed = { ...draft, arguments: labels, implied, chosen: -1, active: key };
+  if (draft.marks.some((m) => m.key === key && m.hand)) return changed;
+  const marks = draft.marks.filter((m) => m.key !== key);
   const places = occurrences(text, String(value));
   const free = places.filter((p) => !marks.some((m) => overlaps(m, p)));
-  return free.length === 1 ? place(changed, key, free[0]) : changed;
+  return free.length === 1 ? place({ ...changed, marks }, key, free[0]) : { ...changed, marks };
 }
 
 /** Another function; the arguments whose slots it hasn't got are left out (and shown as such). */

@@ -185,7 +185,7 @@ export class Editor {
     const { slot } = this.draft.arguments.find((a) => a.key === key);
     const value = words.trim() === "" ? null : typed(words.trim(), this.slotOf(slot));
     this.change(drafts.setValue(this.draft, key, value, this.text));
-    if (this.draft.arguments.some((a) => a.key === key && this.draft.active === key)) this.lookUp();
+    if (drafts.open(this.draft).some((a) => a.key === key)) this.lookUp();
   }
 
   setFunction(name) {

@@ -237,7 +237,8 @@ class Marker {
   /** Enter with words selected: they are what is asked for. */
   assignAsked() {
     const { editor } = this;
-    const argument = editor.asked?.argument;
+    const { arguments: all } = editor.draft;
+    const argument = editor.asked?.argument ?? (all.length === 1 ? all[0] : null);
     if (argument) editor.assignTo({ slot: argument.slot, argument });
     else this.say("Press the key of a slot");
   }

@@ -226,8 +226,8 @@ export function comments(editor) {
 
 export function empty(session) {
   const { others } = session;
-  if (!session.loaded) {
-    return [el("p", {}, session.problem || "Getting the first utterances …")];
+  if (!session.drained) {
+    return [el("p", {}, session.problem || "Getting the next utterances …")];
   }
   const lines = [el("p", { class: "done" }, "Nothing is left in this queue.")];
   if (others.items > 0) {

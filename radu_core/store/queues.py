@@ -30,7 +30,6 @@ __all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", 
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
-_STOCK = 4  # items that a tab alone has, to be quick and to go on without the server
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,8 @@ def pick(
     Queues come in their order, in each the fewest resolved training exemplars of the function or
     of its rarest slot first; ties by function, slots, id, so that one stays with what one is at. A
     search goes by id. What was skipped comes, the longest ago first, when nothing else is left.
-    Of a small queue a tab is given half, or a quarter where others are at work, then one at a
-    time: so that they have something to do, and a tab alone goes on while the server doesn't.
-    Nothing is kept from anybody while it is free.
+    While others work on the module as well, a tab is given a quarter of a queue, then one at a
+    time, so that they have something to do; and never nothing while something is free.
     """
     if wanted.anywhere:
         ids = _found(w, wanted, apart, want)
@@ -104,8 +102,8 @@ def pick(
         counts = waiting(w.connection, w.module, wanted)
     some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
     total = sum(counts[q] for q in some)
-    stock = total // 4 if apart.held else max(_STOCK, total // 2)
-    most = min(want, max(1, stock - len(apart.own)))
+    share = max(2, total // 4)  # the one that is shown, and one to go on with
+    most = min(want, max(1, share - len(apart.own))) if apart.held else want
     ids = _first(w, wanted, apart, some, most)
     if not ids and want > 0 and not apart.own:
         ids = _skipped(w, wanted, apart, most)

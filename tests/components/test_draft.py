@@ -83,6 +83,13 @@ def test_a_corrected_value_that_stands_once_is_placed(modules: Page) -> None:
     assert found["labels"] == {"from": "monday"}
 
 
+def test_a_mark_of_a_persons_stays_when_its_value_is_corrected(modules: Page) -> None:
+    steps = 'x = d.setValue(d.place(x, 2, { start: 25, end: 31 }), 2, "2026-03-09", text);'
+    found = _run(modules, steps)
+    assert _marks(found) == {"day": (25, 31)}
+    assert found["labels"]["day"] == "2026-03-09"
+
+
 def test_a_value_taken_away_is_no_label_any_more(modules: Page) -> None:
     found = _run(modules, "x = d.setValue(x, 2, null, text);")
     assert found["labels"] == {"from": "Boston", "to": "Boston"}

@@ -49,7 +49,7 @@ def space(
 
 
 def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
-    reply = Tab(space, "ann").send(want=50)
+    reply = Tab(space, "ann").send(want=2)
     assert reply["counts"] == {
         "ambiguous": 8, "unlocated": 1, "invalid": 0, "suspected": 0, "disagreement": 0,
         "evaluation": 0,
@@ -83,16 +83,17 @@ def test_readings_are_the_whole_ones(space: Workspace) -> None:
     ]  # fmt: skip
 
 
-def test_a_small_queue_is_shared(space: Workspace) -> None:
+def test_who_works_alone_gets_all_and_others_share(space: Workspace) -> None:
     ann, bob = Tab(space, "ann"), Tab(space, "bob")
-    ann.hold = ann.ids(50)
-    assert ann.hold == ["a00", "a01", "a02", "a03"]  # half of nine
+    assert len(ann.ids(50)) == 9
+    ann.hold = ["a00", "a01"]
+    ann.send()
     second = bob.send(want=50)
-    bob.hold = [i["id"] for i in second["items"]]
-    assert bob.hold == ["a04", "a05"]  # a quarter
-    assert second["others"] == {"items": 4, "seconds": 600}
+    assert [i["id"] for i in second["items"]] == ["a02", "a03"]  # a quarter of nine
+    assert second["others"] == {"items": 2, "seconds": 600}
+    bob.hold = ["a02", "a03"]
     ann.hold += ann.ids(50)
-    assert ann.hold[4:] == ["a06"]  # one at a time from then on
+    assert ann.hold == ["a00", "a01", "a04"]  # one at a time from then on
     while new := ann.ids(50):
         ann.hold += new
     assert len(ann.hold) == 7  # but what is free is never kept from anybody
