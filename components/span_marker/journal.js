@@ -17,7 +17,8 @@ const opKey = (client, seq) => `${OPS}${client}:${String(seq).padStart(9, "0")}`
 export async function clientId(who, module) {
   const place = `${ID}:${module}:${who}`; // in sessionStorage: a reloaded tab is the same client
   const kept = sessionStorage.getItem(place);
-  const held = kept && (await lock(kept));
+  const counted = kept && read(CLIENTS + kept); // else its numbers would begin anew, and be refused
+  const held = counted && (await lock(kept));
   if (held) return { client: kept, release: held };
   const client = uuid();
   sessionStorage.setItem(place, client);
@@ -57,6 +58,11 @@ export class Journal {
     this.seq = kept?.seq ?? 0;
     this.ops = stored(client);
     this.seq = Math.max(this.seq, ...this.ops.map((op) => op.seq));
+    try {
+      this.keep();
+    } catch {
+      // the storage is full: the first decision says so
+    }
   }
 
   /** Write an operation down; throws when the browser's storage is full: then it isn't done. */

@@ -419,26 +419,24 @@ class Marker {
     return token ? { start: token.start, end: token.end } : null;
   }
 
-  /** The sign that the pointer is on: the one of those beside the caret whose box holds it. */
+  /** The sign of a piece that the pointer is on: the one whose middle is nearest, of all its boxes. */
   sign(event, piece) {
-    const shadowRoots = [this.root];
-    const caret = document.caretPositionFromPoint?.(event.clientX, event.clientY, { shadowRoots });
-    const node = caret?.offsetNode;
-    if (node?.nodeType !== Node.TEXT_NODE || !piece.contains(node)) return null;
-    const first = Number(piece.dataset.start);
-    const { cuts } = this.editor;
-    const at = cuts.findLastIndex((c) => c <= first + caret.offset);
+    const [first, last] = [Number(piece.dataset.start), Number(piece.dataset.end)];
+    const signs = this.editor.cuts.filter((c) => first <= c && c <= last);
     const range = document.createRange();
-    for (const index of [at, at - 1]) {
-      const [start, end] = [cuts[index], cuts[index + 1]];
-      if (start === undefined || end === undefined || start < first) continue;
-      if (end - first > node.length) continue;
-      range.setStart(node, start - first);
-      range.setEnd(node, end - first);
-      const holds = (box) => box.left <= event.clientX && event.clientX <= box.right;
-      if ([...range.getClientRects()].some(holds)) return { start, end, signs: true };
+    let nearest = { away: Infinity };
+    for (let i = 0; i + 1 < signs.length; i++) {
+      range.setStart(piece.firstChild, signs[i] - first);
+      range.setEnd(piece.firstChild, signs[i + 1] - first);
+      for (const box of range.getClientRects()) {
+        const across = Math.abs(event.clientX - (box.left + box.right) / 2);
+        const down = Math.abs(event.clientY - (box.top + box.bottom) / 2);
+        const away = across + 4 * down; // a sign of another line is further away than any of this one
+        if (away < nearest.away) nearest = { away, start: signs[i], end: signs[i + 1] };
+      }
     }
-    return null;
+    if (nearest.start === undefined) return null;
+    return { start: nearest.start, end: nearest.end, signs: true };
   }
 }
 

@@ -45,6 +45,7 @@ export class Session {
       token: config.token,
     });
     this.pinned = config.filter.item ?? ""; // an item somebody linked to: it comes first, once
+    this.since = this.journal.seq; // what was done before this is found again by a search
     this.items = [];
     this.current = null;
     this.log = []; // decisions of this tab, oldest first: {item, kind, fields, seq, status}
@@ -103,6 +104,7 @@ export class Session {
 
   /** Let go of the items that are held, and get those of the filter. */
   turnTo() {
+    this.since = this.journal.seq;
     this.pinned = this.config.filter.item ?? "";
     this.items = [];
     this.current = null;
@@ -222,7 +224,7 @@ export class Session {
         ops,
         hold: this.holding(),
         want,
-        filter: { ...this.config.filter, item: this.pinned },
+        filter: { ...this.config.filter, item: this.pinned, since: this.since },
       });
       this.failures = 0;
       this.problem = "";

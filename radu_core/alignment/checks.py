@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from radu_core.alignment.candidates import Finder, labels
-from radu_core.alignment.folding import grapheme_end, squeezed
+from radu_core.alignment.folding import cuts_grapheme, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.text import Text
 from radu_core.exemplars import Span
@@ -35,7 +35,7 @@ def _problems(
     surface = text.utterance[span.start : span.end]
     if not surface.strip():
         yield "which is empty"
-    if any(grapheme_end(text.utterance, at) != at for at in (span.start, span.end)):
+    if any(cuts_grapheme(text.utterance, at) for at in (span.start, span.end)):
         yield "which cuts a character in two"
     here, own = squeezed(surface), squeezed(str(span.value))
     if here and here != own:

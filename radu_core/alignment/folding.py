@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Folded", "can_squeeze", "fold", "grapheme_end", "is_boundary", "squeeze", "squeezed"]
+import regex
+
+__all__ = [
+    "Folded",
+    "can_squeeze",
+    "cuts_grapheme",
+    "fold",
+    "grapheme_end",
+    "is_boundary",
+    "squeeze",
+    "squeezed",
+]
 
 # Scripts written without spaces: any position between two characters may end a word there.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
@@ -22,6 +33,7 @@ _SAME = {
     "–": "-",
 }
 _JOINER = "\u200d"
+_GRAPHEME = regex.compile(r"\X")
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,18 @@ def grapheme_end(text: str, position: int) -> int:
     while 0 < position < len(text) and _extends(text[position]):
         position += 1
     return position
+
+
+def cuts_grapheme(text: str, position: int) -> bool:
+    """Whether ``position`` lies within what a reader sees as one character (Unicode's UAX 29)."""
+    if text.isascii():
+        return text[max(0, position - 1) : position + 1] == "\r\n"
+    return position not in _grapheme_edges(text)
+
+
+@lru_cache(maxsize=64)
+def _grapheme_edges(text: str) -> frozenset[int]:
+    return frozenset({0, *(match.end() for match in _GRAPHEME.finditer(text))})
 
 
 def _inside_number(text: str, position: int) -> bool:

@@ -144,17 +144,10 @@ class Store:
             text = connection.scalar(select(modules.c.settings).where(modules.c.id == module))
         return dict(json.loads(text or "{}"))
 
-    def put_settings(self, module: str, settings: Mapping[str, Any], *, who: str) -> None:
-        """Replace a module's settings; the old ones stay as an event."""
-        before = self.settings(module)
-        text = canonical_json(dict(settings))
-        with self.writing(module, who=who) as w:
-            own = modules.c.id == module
-            w.connection.execute(update(modules).where(own).values(settings=text))
-            changes.add_event(w, None, "settings", canonical_json(before), text)
-
     def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
-        """Set some of a module's settings; the others stay, whoever sets them meanwhile."""
+        """Set some of a module's settings (None: as by default); the others stay, whoever sets them
+        meanwhile. The old ones stay as an event.
+        """
         with self.writing(module, who=who) as w:
             _, before = schema_and_settings(w.connection, module)
             text = canonical_json({**before, **values})

@@ -23,10 +23,9 @@ def set_guidelines(workspace: Workspace, module: str, text: str, *, before: str,
             f"Guidelines have at most {LONGEST:,} characters, not {len(text):,}",
             remedy="Say it shorter, or link to the rest.",
         )
-    settings = workspace.store.settings(module)
-    if settings.get(_KEY, "") != before:
+    if guidelines(workspace, module) != before:
         raise ConflictError(
             "Somebody else has changed the guidelines in the meantime",
             remedy="Copy what you wrote, cancel, and write it into theirs.",
         )
-    workspace.store.put_settings(module, {**settings, _KEY: text.strip()}, who=who)
+    workspace.store.change_settings(module, {_KEY: text.strip()}, who=who)

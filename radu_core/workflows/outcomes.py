@@ -124,11 +124,7 @@ def set_acceptance(workspace: Workspace, module: str, threshold: float | None, *
             value=threshold,
             remedy="0.95 accepts what is right in 19 of 20 cases or more.",
         )
-    settings = workspace.store.settings(module)
-    settings.pop("accept_from", None)
-    if threshold is not None:
-        settings["accept_from"] = threshold
-    workspace.store.put_settings(module, settings, who=who)
+    workspace.store.change_settings(module, {"accept_from": threshold}, who=who)
 
 
 def accepted(result: Alignment, threshold: float | None) -> Alignment:

@@ -36,7 +36,7 @@ def filled(url: str, make_exemplar: Make) -> Iterator[Store]:
         store.put_schema(parse_schema(SCHEMA), who="Zoë")
         items = [make_exemplar(f"{WORDS} {n}", id=f"{n:04}") for n in range(2_500)]
         store.put_exemplars(MODULE, items, who="a", source="f")
-        store.put_settings(MODULE, {"accept_from": 0.9}, who="a")
+        store.change_settings(MODULE, {"accept_from": 0.9}, who="a")
         store.put_template(MODULE, "rag", WORDS.replace("\u0000", ""), who="a")
         store.record_import(
             MODULE, source="f", content_hash="h", rows=1, accepted=0, rejections=[{"a": 1}], who="a"

@@ -294,7 +294,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -
     with Store.open(url) as store:
         assert store.exemplar("x_y_en", "1").details == {}
         assert store.settings("x_y_en") == {}
-        store.put_settings("x_y_en", {"accept_from": 0.9}, who="t")
+        store.change_settings("x_y_en", {"accept_from": 0.9}, who="t")
         assert store.settings("x_y_en") == {"accept_from": 0.9}
 
 

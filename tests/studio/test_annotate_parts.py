@@ -111,7 +111,7 @@ def test_bulk_says_when_there_is_nothing_or_it_must_not(space: Workspace) -> Non
     at = part("bulk")
     at.slider(key="bulk from").set_value(100).run()
     assert "No reading is so likely" in words(at)
-    space.store.put_settings(MODULE, {"annotators": 2}, who="t")
+    space.store.change_settings(MODULE, {"annotators": 2}, who="t")
     at.run()
     assert "2 people decide about each" in words(at)
     assert not [b for b in at.button if b.label.startswith("Accept")]
@@ -167,7 +167,7 @@ def test_guidelines_that_somebody_else_changed_are_not_overwritten(space: Worksp
 
 
 def test_guidelines_leave_other_settings_alone(space: Workspace) -> None:
-    space.store.put_settings(MODULE, {"accept_from": 0.9}, who="t")
+    space.store.change_settings(MODULE, {"accept_from": 0.9}, who="t")
     set_guidelines(space, MODULE, " a ", before="", who="t")
     assert space.store.settings(MODULE) == {"accept_from": 0.9, "guidelines": "a"}
 

@@ -682,7 +682,7 @@ def test_a_new_import_begins_a_new_round(
 
 def test_the_number_of_annotators_is_checked(space: Workspace) -> None:
     assert annotation.annotators(space, MODULE) == 1
-    space.store.put_settings(MODULE, {"accept_from": 0.9}, who="t")
+    space.store.change_settings(MODULE, {"accept_from": 0.9}, who="t")
     annotation.set_annotators(space, MODULE, 3, who="t")
     assert space.store.settings(MODULE) == {"accept_from": 0.9, "annotators": 3}
     for number in (0, 6):

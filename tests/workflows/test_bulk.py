@@ -90,7 +90,7 @@ def test_a_wrong_threshold_or_queue_is_said(space: Workspace, threshold: float, 
 
 
 def test_several_annotators_per_item_are_not_passed_over(space: Workspace) -> None:
-    space.store.put_settings(MODULE, {"annotators": 2}, who="t")
+    space.store.change_settings(MODULE, {"annotators": 2}, who="t")
     with pytest.raises(InputError, match="2 people decide about each"):
         bulk.preview(space, MODULE)
     with pytest.raises(InputError, match="2 people decide about each"):
