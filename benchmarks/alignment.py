@@ -34,6 +34,7 @@ from pathlib import Path
 
 from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts
 from text_to_num import alpha2digit
+from two_places import SIZES, made
 
 from radu_core.alignment import Aligner, Alignment, Knowledge, learn, ranking
 from radu_core.alignment.folding import squeezed
@@ -248,15 +249,28 @@ def all_asked(directory: Path, part: str) -> list[Asked]:
     return found
 
 
-def calibration_error(found: Sequence[Asked], bins: int = 10) -> float:
-    """Expected calibration error of "every span overlaps its gold span", ten equal bins."""
-    binned: dict[int, list[Asked]] = defaultdict(list)
-    for one in found:
-        binned[min(bins - 1, int(one.confidence * bins))].append(one)
+def calibration_error(found: Sequence[tuple[float, bool]], bins: int = 10) -> float:
+    """Expected calibration error of (confidence, whether it was right), ten equal bins."""
+    binned: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for confidence, right in found:
+        binned[min(bins - 1, int(confidence * bins))].append((confidence, right))
     return sum(
-        abs(sum(a.confidence for a in group) - sum(a.judged != "wrong" for a in group))
+        abs(sum(confidence for confidence, _ in group) - sum(right for _, right in group))
         for group in binned.values()
     ) / len(found)
+
+
+def ambiguous_line(found: Sequence[tuple[float, bool]], sure: float = 0.95) -> str:
+    """How good, and how sure where it is wrong, the first of several readings is."""
+    wrong = [confidence for confidence, right in found if not right]
+    taken = [right for confidence, right in found if confidence >= sure]
+    return (
+        f"{len(found):,}: right {1 - len(wrong) / len(found):.1%}, calibration error "
+        f"{calibration_error(found):.3f}; the wrong are "
+        f"{sum(wrong) / max(1, len(wrong)):.2f} sure; from {sure} on are "
+        f"{len(taken) / len(found):.1%}, of them wrong {taken.count(False)} "
+        f"({taken.count(False) / max(1, len(taken)):.1%})"
+    )
 
 
 def rank_report(directory: Path) -> None:
@@ -270,12 +284,27 @@ def rank_report(directory: Path) -> None:
         print(
             f"asked, {part}: {len(found):,} first readings; gold {right / len(found):.1%}, gold or "
             f"boundary {placed / len(found):.1%}; expected calibration error "
-            f"{calibration_error(found):.3f}"
+            f"{calibration_error(_judged(found)):.3f}"
         )
         for kind, count in sorted(Counter(a.kind for a in found).items()):
             own = [a for a in found if a.kind == kind]
             share = sum(a.judged != "wrong" for a in own) / count
             print(f"  {kind:10} {count:6,}: gold or boundary {share:.1%}")
+        print(
+            "  several places", ambiguous_line(_judged([a for a in found if a.kind == "ambiguous"]))
+        )
+        cases = list(made(directory, part))
+        for kind in sorted({c.kind for c in cases}):
+            for size in SIZES:
+                own_cases = [
+                    (c.confidence, c.right) for c in cases if (c.kind, c.size) == (kind, size)
+                ]
+                print(f"  made, {kind}, {size or 'all'} teach", ambiguous_line(own_cases))
+        print("  made", ambiguous_line([(c.confidence, c.right) for c in cases]))
+
+
+def _judged(found: Sequence[Asked]) -> list[tuple[float, bool]]:
+    return [(a.confidence, a.judged != "wrong") for a in found]
 
 
 def fit(directory: Path) -> None:
@@ -285,11 +314,13 @@ def fit(directory: Path) -> None:
     identity = dict.fromkeys(ranking._CALIBRATION, (0.0, 1.0))
     ranking._CALIBRATION.update(identity)
     found = all_asked(directory, "train")
+    several = [(c.confidence, c.right) for c in made(directory, "train")]
     for kind in identity:
-        own = [a for a in found if a.kind == kind]
+        own = _judged([a for a in found if a.kind == kind])
+        own += several if kind == "ambiguous" else []
         # Two equal readings are equally likely: no intercept there.
         model = LogisticRegression(C=3, fit_intercept=kind != "ambiguous")
-        model.fit([[_log_odds(a.confidence)] for a in own], [a.judged != "wrong" for a in own])
+        model.fit([[_log_odds(confidence)] for confidence, _ in own], [right for _, right in own])
         intercept = float(model.intercept_[0]) if kind != "ambiguous" else 0.0
         print(f'"{kind}": ({intercept:.2f}, {model.coef_[0][0]:.2f}),  # {len(own)} cases')
 

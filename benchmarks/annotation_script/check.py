@@ -32,13 +32,16 @@ MOST_SHOWN = 9  # readings that the page offers
 
 @dataclass(frozen=True)
 class Checked:
-    """One item as the studio sees it; ``rank`` is that of gold among the readings, from 0."""
+    """One item as the studio sees it; ``rank`` is that of gold among the readings, from 0, and
+    ``confidence`` that of the first one.
+    """
 
     id: str
     outcome: str
     flagged: bool
     readings: int
     rank: int | None
+    confidence: float
     reason: str
 
 
@@ -82,6 +85,7 @@ def _checked(item: dict[str, Any], stored: StoredExemplar) -> Checked:
         flagged=stored.flag is not None,
         readings=len(stored.readings),
         rank=_rank(item["gold"], stored),
+        confidence=stored.readings[0]["confidence"] if stored.readings else 0.0,
         reason=stored.exemplar.reason,
     )
 
@@ -148,6 +152,14 @@ def main() -> None:
         outcomes = Counter(c.outcome + (", flagged" if c.flagged else "") for c in of)
         ranks = Counter("not among them" if c.rank is None else c.rank + 1 for c in of)
         print(f"{kind}: {len(of)} {dict(outcomes)}; gold is reading {_sorted(ranks)}")
+    several = [c for c in checked if c.id.startswith("ambiguous-")]
+    misled = [c.confidence for c in several if c.rank != 0]
+    sure = sum(c.confidence >= 0.95 for c in several)
+    print(
+        f"first readings of the ambiguous: gold {1 - len(misled) / len(several):.1%}; the wrong "
+        f"are {sum(misled) / max(1, len(misled)):.2f} sure; from 0.95 on are {sure}, of them wrong "
+        f"{sum(confidence >= 0.95 for confidence in misled)}"
+    )
     print("\n".join(wrong) or "every gold answer is accepted")
     sys.exit(bool(wrong))
 

@@ -20,7 +20,7 @@ __all__ = ["ContextModel", "RankedKind", "calibrated", "guess", "rank"]
 RankedKind = Literal["guess", "ambiguous", "unsure"]
 
 _EDGE = "\n"
-_SMOOTHING = 0.5
+_SMOOTHING = 0.5  # of the likelihoods that guesses compare
 _EVIDENCE = 4.0
 _NEGATED = 2.0
 _COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
@@ -30,9 +30,10 @@ _LONGEST_TEXT = 150  # words; in longer ones nothing is guessed
 # Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
 # on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them). "Unsure"
 # is left under its fit (4.46, 1.43): the dataset has few slips, and these would pass as certain.
+# It has few values with two places as well: "ambiguous" is fitted on made ones.
 _CALIBRATION: dict[RankedKind, tuple[float, float]] = {
     "guess": (1.99, 0.86),
-    "ambiguous": (0.00, 0.85),
+    "ambiguous": (0.00, 0.64),
     "unsure": (0.97, 1.55),
 }
 _BESIDE = 0.5  # the words and word pairs beside a place say partly the same
@@ -43,14 +44,18 @@ _SPLIT = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 class ContextModel:
     """Counts of (slot, side, neighbouring word) over the templates of a module.
 
-    A reading's fit is the sum over its slots of log P(word | slot, side) − log P(word | side),
-    additively smoothed: naive Bayes with the words beside a slot as its features.
+    A reading's fit is the sum over its slots of log P(word | slot, side) − log P(word | side):
+    naive Bayes with the words beside a slot as its features. The first is smoothed towards the
+    second, the more the more different words stood there (Witten and Bell). So a word never seen
+    beside a slot speaks against it, and one that stands beside several says less than its own.
     """
 
     def __init__(self, templates: Iterable[str]) -> None:
         self._beside: Counter[tuple[str, str, str]] = Counter()
         self._slots: Counter[tuple[str, str]] = Counter()
         self._words: Counter[tuple[str, str]] = Counter()
+        self._sides: Counter[str] = Counter()
+        self._kinds: Counter[tuple[str, str]] = Counter()  # how many different words
         self.literal: Counter[str] = Counter()  # how often a word stands outside all slots
         for template in templates:
             parts = parse_template(template).parts
@@ -61,7 +66,8 @@ class ContextModel:
                 self._beside[slot, side, word] += 1
                 self._slots[slot, side] += 1
                 self._words[side, word] += 1
-        self._sides = sum(self._slots.values())
+                self._sides[side] += 1
+        self._kinds.update((slot, side) for slot, side, _ in self._beside)
         self._different = len(self._words) + 1
 
     def fit(self, template: str) -> float:
@@ -70,16 +76,13 @@ class ContextModel:
 
     def log_odds(self, slot: str, side: str, word: str) -> float:
         """How much likelier ``word`` stands on that ``side`` of ``slot`` than of any slot."""
-        given = (self._beside[slot, side, word] + _SMOOTHING) / (
-            self._slots[slot, side] + _SMOOTHING * self._different
-        )
-        prior = (self._words[side, word] + _SMOOTHING) / (
-            self._sides + _SMOOTHING * self._different
-        )
-        return math.log(given) - math.log(prior)
+        new = max(1, self._kinds[slot, side])  # as if so many words had been drawn from all slots
+        seen = self._beside[slot, side, word]
+        lift = seen * self._sides[side] / self._words[side, word] if seen else 0.0
+        return math.log((lift + new) / (self._slots[slot, side] + new))
 
     def likelihood(self, slot: str, side: str, word: str) -> float:
-        """log P(word | slot, side)."""
+        """log P(word | slot, side), additively smoothed: the words of one slot are compared."""
         return math.log(
             (self._beside[slot, side, word] + _SMOOTHING)
             / (self._slots[slot, side] + _SMOOTHING * self._different)

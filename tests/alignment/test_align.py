@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import unicodedata
@@ -53,6 +54,39 @@ def test_resolved_templates_rank_the_readings(schema: Schema, make_exemplar: Mak
     first, second = (r.confidence for r in result.readings)
     assert 0.5 < first < 1
     assert first + second == pytest.approx(1)
+
+
+def test_what_a_word_beside_a_slot_says() -> None:
+    context = ContextModel([
+        "from <origin>", "from <origin>", "leaving <origin>", "at <origin>",
+        "to <destination>", "at <destination>", "to <destination>", "reach <destination>",
+    ])  # fmt: skip
+
+    # 8 words in all, 4 beside origin, 3 of them different: log((n * 8 / of_all + 3) / (4 + 3))
+    def said(word: str) -> float:
+        return context.log_odds("origin", "left", word)
+
+    assert said("from") == pytest.approx(math.log((2 * 8 / 2 + 3) / 7))
+    assert said("leaving") == pytest.approx(math.log((1 * 8 / 1 + 3) / 7))
+    assert said("at") == pytest.approx(math.log((1 * 8 / 2 + 3) / 7)) == 0
+    assert said("to") == said("sister") == pytest.approx(math.log(3 / 7))
+    assert context.log_odds("nights", "left", "to") == 0  # a slot that nothing is known of
+    assert ContextModel(()).log_odds("origin", "left", "to") == 0
+
+
+def test_words_seen_beside_no_slot_speak_for_none(schema: Schema, make_exemplar: Make) -> None:
+    context = ContextModel([
+        "fly from <origin> to <destination>", "get me to <destination> please",
+        "book <destination> for <passengers>", "a flight to <destination>, from <origin>",
+        "please book <passengers> seats to <destination>",
+    ])  # fmt: skip
+    row = make_exemplar("My sister moved to Oslo last year, so please book Oslo for 2",
+                        arguments={"destination": "Oslo", "passengers": 2})  # fmt: skip
+    first = align(schema, row, knowledge=Knowledge(context)).readings[0]
+    assert first.template == (
+        "My sister moved to Oslo last year, so please book <destination> for <passengers>"
+    )
+    assert 0.8 < first.confidence < 0.95  # "to" is a word of the slot too
 
 
 def test_what_is_taken_back_ranks_last(schema: Schema, make_exemplar: Make) -> None:
