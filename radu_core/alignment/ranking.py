@@ -26,6 +26,7 @@ _NEGATED = 2.0
 _COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
 _PHRASE = 6.0  # what it adds that the words are a phrase of the slot
 _NEAR = 60  # characters that two words beside a place lie in
+_LEAST_KNOWN = 3  # places of a slot
 _LONGEST_TEXT = 150  # words; in longer ones nothing is guessed
 # Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
 # on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them). "Unsure"
@@ -69,6 +70,10 @@ class ContextModel:
                 self._sides[side] += 1
         self._kinds.update((slot, side) for slot, side, _ in self._beside)
         self._different = len(self._words) + 1
+
+    def knows(self, slot: str) -> bool:
+        """Whether enough is known of what stands beside ``slot`` to guess where it stands."""
+        return self._slots[slot, "left"] >= _LEAST_KNOWN
 
     def fit(self, template: str) -> float:
         """How well the slots of ``template`` stand where they usually stand (log-odds)."""
@@ -161,7 +166,7 @@ def guess(
     each its share of the likelihood (0–1).
     """
     tokens = text.tokens
-    if len(tokens) > _LONGEST_TEXT:
+    if len(tokens) > _LONGEST_TEXT or not (phrases or context.knows(slot)):
         return []
     own = set(plain_words(value))
     found: dict[Place, float] = {}

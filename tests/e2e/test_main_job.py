@@ -45,9 +45,8 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Annotate 26").click()
 
         expect(page.get_by_text("322 of 348 resolved")).to_be_visible()
-        expect(page.get_by_role("button", name="Accept").first).to_be_visible()
-        page.keyboard.press("1")
-        expect(page.get_by_text("✓ reading 1")).to_be_visible()
+        expect(page.get_by_role("radio").first).to_be_visible()
+        page.keyboard.press("Enter")
         expect(page.get_by_text("323 of 348 resolved")).to_be_visible()
 
         go(page, "Coverage")
