@@ -9,6 +9,7 @@ import streamlit as st
 from radu_core.workflows.coverage import CoverageReport
 from studio import show
 from studio.markdown import plain
+from studio.navigation import link
 from studio.page import Page
 
 __all__ = ["measured_on", "misses", "per_function", "recommendation", "surface"]
@@ -129,3 +130,4 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         flags = {m.id: f"Coverage: {m.function} wasn't retrieved" for m in found}
         sent = here.workspace.store.flag(here.module, flags, who=here.who, kind="suspected")
         st.success(f"{sent} utterances wait on the Annotate page.")
+        link("annotate", "Look at them", module=here.module, queue="suspected")

@@ -9,6 +9,7 @@ from radu_core.evaluation import EvaluationReport, against_baselines
 from radu_core.workflows.evaluate import parse, send_errors
 from studio import show
 from studio.markdown import plain
+from studio.navigation import link
 from studio.page import Page
 
 __all__ = ["ask", "errors", "result"]
@@ -102,6 +103,7 @@ def errors(here: Page, report: EvaluationReport | None) -> None:
         part = report.model_copy(update={"errors": tuple(found)})
         sent = send_errors(here.workspace, part, who=here.who)
         st.success(f"{sent} utterances wait on the Annotate page.")
+        link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 
 def ask(here: Page, run: str) -> None:
