@@ -46,25 +46,29 @@ def filters(here: Page) -> dict[str, Any]:
                 del st.query_params["item"]
                 st.rerun()
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
-    queue = left.selectbox(
-        "Queue", list(_QUEUES), format_func=_QUEUES.__getitem__, key="queue", bind="query-params"
-    )
-    function = middle.selectbox(
-        "Function", ["", *_functions(here)], format_func=lambda name: name or "All functions",
-        key="function", bind="query-params",
-    )  # fmt: skip
+    functions = {"": "All functions"} | {name: name for name in _functions(here)}
+    with left:
+        queue = _choice("Queue", "queue", _QUEUES)
+    with middle:
+        function = _choice("Function", "function", functions)
     search = right.text_input(
         "Search", key="search", bind="query-params", icon=":material/search:",
         placeholder="words, a value, an id",
     )  # fmt: skip
-    skipped = bool(st.session_state.get("annotate skipped"))
-    return {
-        "queue": queue or "",
-        "function": function or "",
-        "search": (search or "").strip(),
-        "item": item,
-        "skipped": skipped,
-    }
+    return {"queue": queue, "function": function, "search": (search or "").strip(), "item": item}
+
+
+def _choice(label: str, name: str, options: dict[str, str]) -> str:
+    """A select box that the address follows: by the option's own name, not by what is shown."""
+    key = f"annotate {name}"
+    asked = st.session_state.get(key, st.query_params.get(name, ""))
+    st.session_state[key] = asked if asked in options else ""  # another module, another choice
+    chosen = str(st.selectbox(label, list(options), format_func=options.__getitem__, key=key) or "")
+    if chosen:
+        st.query_params[name] = chosen
+    elif name in st.query_params:
+        del st.query_params[name]
+    return chosen
 
 
 def _functions(here: Page) -> list[str]:
@@ -99,7 +103,7 @@ def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
     chosen = st.pills(
         "Tools", list(_TOOLS), format_func=_TOOLS.__getitem__, label_visibility="collapsed",
-        key="tool", bind="query-params",
+        key="annotate tool",
     )  # fmt: skip
     shown = {
         "bulk": annotate_bulk.bulk,

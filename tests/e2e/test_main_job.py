@@ -90,7 +90,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
 
         page.get_by_role("link", name="Look at them").click()
         expect(page.get_by_text(re.compile("the model said"))).to_be_visible()
-        expect(page.get_by_text("Errors in evaluation", exact=True)).to_be_visible()
+        expect(page.get_by_role("combobox", name="Queue")).to_have_value("Errors in evaluation")
         assert page.get_by_test_id("stException").count() == 0
 
 
