@@ -25,7 +25,10 @@ CHROMIUM = [
 class Studio:
     """The studio whose state lies in ``home``, on a port of its own that it keeps over restarts."""
 
-    def __init__(self, home: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, environment: Mapping[str, str] | None = None, script: str = "app.py"
+    ) -> None:
+        self.script = script
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
@@ -44,7 +47,7 @@ class Studio:
         """Start it; unless ``wait`` is False, return when it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py",
+                [sys.executable, "-m", "streamlit", "run", self.script,
                  "--server.port", str(self.port), *options],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip

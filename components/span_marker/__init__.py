@@ -28,6 +28,11 @@ def _component() -> Any:
 _FILES = ("span_marker.html", "span_marker.css", "loader.js")
 
 
+@cache
+def _modules() -> list[str]:
+    return sorted(p.name for p in DIRECTORY.glob("*.js") if p.name not in ("loader.js", "main.js"))
+
+
 def span_marker(
     *,
     key: str,
@@ -53,7 +58,8 @@ def span_marker(
             "filter": dict(filter),
             "version": version,
             "route": "radu/annotate",
-            "assets": "radu/span_marker/main.js",
+            "assets": "radu/span_marker/",
+            "modules": _modules(),
         },
         on_renewed_change=lambda: None,
     )
