@@ -234,7 +234,7 @@ export class Session {
     } finally {
       this.busy = false;
     }
-    if (!this.problem && (this.again || this.unsaved)) this.sync();
+    if (!this.problem && (this.again || this.unsaved)) this.sync({ more: this.again });
   }
 
   /** What this tab works on: its leases are renewed. Items that wait to be saved belong to it. */
@@ -249,6 +249,7 @@ export class Session {
     if (reply.token) this.journal.owner.token = reply.token;
     this.journal.acknowledge(reply.acks.map((ack) => ack.seq));
     for (const ack of reply.acks) this.answered(ack);
+    if (reply.acks.length && !this.current) this.again = true; // what was decided may come back
     this.progress = reply.progress;
     if (want > 0) {
       this.counts = reply.counts ?? this.counts;

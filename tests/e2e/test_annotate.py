@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from studio_process import Studio
 
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Function, Schema, Slot
+from radu_core.workflows.annotation import set_annotators
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
 
@@ -355,3 +357,44 @@ def test_axe_finds_nothing_serious(annotate: Callable[..., Page], page: Page, sc
             if any(isinstance(part, list) for part in node["target"])  # in the shadow root: ours
         ]
         assert not bad, (key, bad)
+
+
+def test_a_locked_database_is_a_banner_and_the_journal_keeps_the_work(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        *(exemplar(f"e{n}", f"{TWICE} {n}", from_="Boston", to="Lima") for n in range(8))
+    )
+    lock = sqlite3.connect(space.home / "radu.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    press(page, "Enter", "Enter")
+    expect(page.get_by_role("alert")).to_contain_text("locked by another process", timeout=20_000)
+    assert item(page) == "e2"
+    expect(page.get_by_text("2 kept on this computer")).to_be_visible()
+    lock.execute("ROLLBACK")
+    lock.close()
+    expect(page.get_by_text("✓ All saved")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert [i for i in ("e0", "e1") if spans(space, i)] == ["e0", "e1"]
+
+
+def test_two_annotators_disagree_and_one_key_settles_it(
+    annotate: Callable[..., Page], space: Workspace, browser: Browser, server: Studio
+) -> None:
+    set_annotators(space, MODULE, 2, who="test")
+    page = annotate(exemplar("a", TWICE, from_="Boston", to="Lima"))
+    press(page, "Enter")
+    saved(page)
+    assert space.store.exemplar(MODULE, "a").exemplar.outcome == "ambiguous"
+    context = browser.new_context()
+    context.add_cookies([{"name": "radu_who", "value": "bo", "url": server.address}])
+    other = visit(context.new_page(), server)
+    press(other, "2", "Enter")
+    saved(other)
+    expect(other.get_by_role("radio", name="ann: book_trip")).to_be_visible()
+    press(other, "1")
+    saved(other)
+    assert spans(space, "a") == {"from": "Boston", "to": "Lima"}
+    kinds = [e.kind for e in space.store.history(MODULE, "a")]
+    assert kinds[-1] == "adjudicated"
+    context.close()
