@@ -1,6 +1,7 @@
 // The dialogs: each asks one thing and hands the answer on. Esc closes them all.
 
 import { el, kbd } from "./dom.js";
+import { KEYS, MOVES } from "./keys.js";
 
 const REASONS = [
   "not a request",
@@ -9,31 +10,6 @@ const REASONS = [
   "personal data",
   "a duplicate",
   "another language",
-];
-
-const HELP = [
-  ["Enter", "accept what is highlighted and go on"],
-  ["1 – 9", "choose a reading, or where an open value stands"],
-  ["→ ← Tab", "move over the words"],
-  ["Shift + → ←", "select more words"],
-  ["Alt + → ←", "move the selection's end by one sign; with Shift its beginning"],
-  ["1 – 9, a – z", "with words selected: the slot they belong to"],
-  ["Del", "with words selected: take their mark off"],
-  ["Esc", "select nothing"],
-  ["i", "the value is implied: meant, not written"],
-  ["n", "the value isn't in the text: correct it"],
-  ["v, Shift + v", "ask for the next value, or the one before"],
-  ["f", "the function is wrong"],
-  ["x", "out of scope: no function of this bot"],
-  ["d", "discard, with a reason"],
-  ["s", "skip: later, or somebody else"],
-  ["c", "comment"],
-  ["k", "the label is right (where it was questioned)"],
-  ["u, Shift + u", "undo, redo"],
-  ["h", "history of this utterance"],
-  ["l", "copy a link to this utterance"],
-  ["g", "guidelines"],
-  ["?", "this help"],
 ];
 
 /** Opens one dialog at a time in `root`; keys go to it while it is open. */
@@ -181,7 +157,7 @@ export class Dialogs {
 
   help() {
     this.show("Keys",
-      el("dl", { class: "help" }, HELP.map(([keys, what]) => [
+      el("dl", { class: "help" }, help().map(([keys, what]) => [
         el("dt", {}, keys.split(", ").flatMap((k, i) => [i ? ", " : "", ...kbd(k)])),
         el("dd", {}, what)])),
       el("p", { class: "quiet" },
@@ -222,6 +198,12 @@ export class Dialogs {
     this.show(title, el("p", {}, text), buttons(null, () => this.close()));
   }
 }
+
+const help = () => [
+  ...KEYS.filter((k) => k.act === "accept").map((k) => [k.key, k.help]),
+  ...MOVES,
+  ...KEYS.filter((k) => k.help && k.act !== "accept").map((k) => [k.key, k.help]),
+];
 
 function buttons(save, cancel) {
   return el("div", { class: "buttons" },

@@ -19,19 +19,32 @@ export class Editor {
     const { current } = this.session;
     this.item = current;
     this.selection = null; // {from, to} in units, `from` where it began
-    this.past = [];
+    this.past = []; // [{draft, item}]
     this.future = [];
     this.dropped = [];
+    this.hint = null;
     if (!current) return;
-    const language = this.session.config.language;
-    this.tokens = tokens(current.utterance, language);
+    this.tokens = tokens(current.utterance, this.session.config.language);
     this.cuts = cuts(current.utterance);
-    const refused = current.problem?.status === "refused";
-    const mine = refused ? current.problem.mine?.draft : null; // to be put right; no work is lost
+    const mine = this.leftOf(current);
+    this.draft = mine ?? drafts.begin(current);
+    this.touched = Boolean(mine);
+    if (mine) this.item = drafts.rebased(mine, current).item;
+    if (mine) this.draft = drafts.rebased(mine, current).draft;
+  }
+
+  /** What was marked of an item before: refused, taken back, or cut short by a reload; or null. */
+  leftOf(item) {
+    const refused = item.problem?.status === "refused" ? item.problem.mine?.draft : null;
+    if (refused ?? item.draft) return refused ?? item.draft;
     const left = kept.load(this.session.journal.client);
-    const same = left?.id === current.id && left.revision === current.revision;
-    this.draft = mine ?? (same ? left.draft : drafts.begin(current));
-    this.touched = Boolean(mine || same);
+    return left?.id === item.id && left.revision === item.revision ? left.draft : null;
+  }
+
+  /** The same item, of a newer revision: what is being done to it goes on. */
+  replace() {
+    const { offsets, revision, stamp } = this.session.current;
+    this.item = { ...this.item, offsets, revision, stamp };
   }
 
   // What is known
@@ -96,17 +109,18 @@ export class Editor {
 
   // Changing the draft
 
-  change(draft) {
+  change(draft, item = this.item) {
     if (draft === this.draft) return;
-    this.past.push(this.draft);
+    this.past.push({ draft: this.draft, item: this.item });
     this.future = [];
-    this.set(draft);
+    this.set({ draft, item });
   }
 
-  set(draft) {
+  set({ draft, item }) {
     this.draft = draft;
+    this.item = item;
     this.touched = true;
-    const { id, revision } = this.item;
+    const { id, revision } = item;
     kept.save(this.session.journal.client, { id, revision, draft });
     this.changed();
   }
@@ -192,47 +206,43 @@ export class Editor {
   setValue(key, words) {
     const { slot } = this.draft.arguments.find((a) => a.key === key);
     const value = words.trim() === "" ? null : typed(words.trim(), this.slotOf(slot));
-    this.change(drafts.setValue(this.draft, key, value, this.text));
-    if (drafts.open(this.draft).some((a) => a.key === key)) this.lookUp();
+    this.relabel(drafts.setValue(this.draft, key, value, this.text));
   }
 
   setFunction(name) {
     const slots = this.functions.find((f) => f.name === name)?.slots.map((s) => s.name) ?? [];
-    this.dropped = this.draft.arguments.filter((a) => !slots.includes(a.slot));
-    this.change(drafts.setFunction(this.draft, name, slots));
-    this.lookUp();
+    const dropped = this.draft.arguments.filter((a) => !slots.includes(a.slot));
+    this.relabel(drafts.setFunction(this.draft, name, slots));
+    this.dropped = dropped;
+    this.changed();
+  }
+
+  /** Other labels: the readings of the old ones are gone; where something is open, look it up. */
+  relabel(draft) {
+    const fresh = drafts.rebased(draft, { ...this.item, function: draft.function, readings: [] });
+    this.change(fresh.draft, fresh.item);
+    if (drafts.open(this.draft).length) this.lookUp();
   }
 
   /** Ask the studio where changed values stand; without it they are marked by hand. */
   async lookUp() {
     const { item, draft } = this;
+    let found;
     try {
-      const found = await this.session.align(item.id, draft.function, this.labels());
-      if (this.item !== item || this.draft !== draft) return;
-      const states = draft.arguments.map(
-        (a) => found.arguments.find((f) => f.slot === a.slot && same(f.value, a.value)) ?? null,
-      );
-      this.item = {
-        ...item,
-        function: found.function,
-        arguments: states.map((s, i) => s ?? { ...draft.arguments[i], places: [] }),
-        readings: found.readings,
-      };
-      const numbered = draft.arguments.map((a, key) => ({ ...a, key }));
-      const keys = new Map(draft.arguments.map((a, key) => [a.key, key]));
-      const marks = draft.marks.map((m) => ({ ...m, key: keys.get(m.key) }));
-      const again = { ...draft, arguments: numbered, marks, active: keys.get(draft.active) ?? -1 };
-      const placed = found.readings.length || drafts.open(again).length === 0;
-      const best = placed && found.readings.length ? drafts.choose(again, this.item, 0) : again;
-      this.set(drafts.open(again).length ? best : again);
+      found = await this.session.align(item.id, draft.function, this.labels());
     } catch {
-      // marking by hand needs nothing from the server
+      return; // marking by hand needs nothing from the server
     }
+    if (this.item !== item || this.draft !== draft) return;
+    const readings = found.readings.filter((r) => drafts.agrees(draft, r));
+    const fresh = drafts.rebased(draft, { ...item, arguments: found.arguments, readings });
+    const best = readings.length ? drafts.adopt(fresh.draft, fresh.item) : fresh.draft;
+    this.set({ draft: best, item: fresh.item });
   }
 
   undo() {
     if (this.past.length) {
-      this.future.push(this.draft);
+      this.future.push({ draft: this.draft, item: this.item });
       this.set(this.past.pop());
       return "The last change is taken back";
     }
@@ -242,7 +252,7 @@ export class Editor {
 
   redo() {
     if (this.future.length) {
-      this.past.push(this.draft);
+      this.past.push({ draft: this.draft, item: this.item });
       this.set(this.future.pop());
       return "Done again";
     }
@@ -333,6 +343,11 @@ export class Editor {
 
   /** Accept what is shown and go on; where something is open, say what. */
   accept() {
+    if (this.item.waits || (this.draft.function && !this.session.about)) {
+      this.hint = this.item.waits ? "It is being set back …" : "The functions are on their way …";
+      this.changed();
+      return;
+    }
     if (this.item.problem?.status === "conflict" && !this.touched) {
       this.settle(1);
       return;
@@ -354,11 +369,15 @@ export class Editor {
   }
 
   decide(kind, fields, what) {
-    const { draft } = this;
-    if (!this.session.decide(kind, fields, what)) return;
-    const entry = this.session.log.at(-1);
-    entry.draft = draft;
-    this.say(what);
+    if (this.session.decide(kind, fields, what, this.draft)) this.say(what);
+  }
+
+  /** Set the item back to before an event; it is shown anew once that is done. */
+  restore(id, event) {
+    if (this.item?.id !== id || !this.session.remark("restore", { event })) return;
+    this.session.current = { ...this.session.current, waits: true };
+    this.session.changed("item");
+    this.say("Set back");
   }
 
   outOfScope() {
@@ -379,7 +398,7 @@ export class Editor {
       this.session.next();
       this.say("The other version stays");
     } else if (number === 2 && mine) {
-      this.session.decide(mine.kind, mine.fields, "yours, over the other version");
+      this.session.decide(mine.kind, mine.fields, "yours, over the other version", mine.draft);
     }
   }
 }
@@ -391,7 +410,7 @@ export function typed(words, slot) {
   if (!slot) return words;
   const allowed = (slot.values ?? []).find((v) => String(v).toLowerCase() === words.toLowerCase());
   if (allowed !== undefined) return allowed;
-  if (/^(integer|number)$/.test(slot.type) && /^-?\d+(\.\d+)?$/.test(words)) return Number(words);
+  if (/^(integer|number)$/.test(slot.type) && /^-?\d{1,15}(\.\d+)?$/.test(words)) return Number(words);
   if (slot.type === "boolean" && /^(true|yes)$/i.test(words)) return true;
   if (slot.type === "boolean" && /^(false|no)$/i.test(words)) return false;
   return words;

@@ -7,6 +7,7 @@ const OPS = `${PREFIX}op:`;
 const CLIENTS = `${PREFIX}client:`;
 const DRAFTS = `${PREFIX}draft:`;
 const ID = `${PREFIX}id`;
+const LARGEST = 1_000_000; // characters of operations in one request; the server takes 4 MiB
 
 const opKey = (client, seq) => `${OPS}${client}:${String(seq).padStart(9, "0")}`;
 
@@ -37,7 +38,7 @@ function lock(client) {
 }
 
 /** The clients whose tabs are open, or null where the browser can't say. */
-export async function open() {
+async function open() {
   if (!navigator.locks) return null;
   const { held } = await navigator.locks.query();
   return new Set(held.map((l) => l.name.slice(CLIENTS.length)));
@@ -55,9 +56,8 @@ export class Journal {
     this.client = client;
     this.owner = owner; // {who, module, token}
     const kept = read(CLIENTS + client);
-    this.seq = kept?.seq ?? 0;
-    this.ops = stored(client);
-    this.seq = Math.max(this.seq, ...this.ops.map((op) => op.seq));
+    this.ops = stored(client).map(({ op }) => op);
+    this.seq = Math.max(kept?.seq ?? 0, ...this.ops.map((op) => op.seq));
     try {
       this.keep();
     } catch {
@@ -68,11 +68,18 @@ export class Journal {
   /** Write an operation down; throws when the browser's storage is full: then it isn't done. */
   add(op) {
     const numbered = { seq: this.seq + 1, at: new Date().toISOString(), ...op };
-    localStorage.setItem(opKey(this.client, numbered.seq), JSON.stringify(numbered));
+    const { who, module } = this.owner;
     this.seq = numbered.seq;
-    this.ops.push(numbered);
     this.keep();
+    const text = JSON.stringify({ who, module, op: numbered });
+    localStorage.setItem(opKey(this.client, numbered.seq), text);
+    this.ops.push(numbered);
     return numbered;
+  }
+
+  /** The oldest operations, as many as go into one request. */
+  batch() {
+    return batch(this.ops);
   }
 
   /** Forget operations that the server has answered. */
@@ -88,20 +95,58 @@ export class Journal {
   }
 }
 
-/** Journals with operations that other tabs left behind: `[{client, who, module, token, ops}]`. */
-export function abandoned(own) {
-  const clients = new Set();
+function batch(ops, most = 100) {
+  const found = [];
+  let size = 0;
+  for (const op of ops.slice(0, most)) {
+    size += JSON.stringify(op).length;
+    if (found.length && size > LARGEST) break;
+    found.push(op);
+  }
+  return found;
+}
+
+/**
+ * What closed tabs left: journals `[{client, who, module, token, ops}]`, oldest operations first.
+ * Records of closed tabs that hold nothing any more are forgotten, their tokens with them.
+ */
+export async function abandoned(own) {
+  const alive = await open();
+  const clients = new Map();
   for (const key of Object.keys(localStorage)) {
-    if (key.startsWith(OPS)) clients.add(key.slice(OPS.length, key.lastIndexOf(":")));
+    if (key.startsWith(OPS)) clients.set(key.slice(OPS.length, key.lastIndexOf(":")), true);
+    else if (key.startsWith(CLIENTS) && !clients.has(key.slice(CLIENTS.length))) {
+      clients.set(key.slice(CLIENTS.length), false);
+    }
   }
   clients.delete(own);
-  return [...clients].map((client) => ({ client, ...read(CLIENTS + client), ops: stored(client) }));
+  const found = [];
+  for (const [client, waits] of clients) {
+    if (alive?.has(client)) continue;
+    if (!waits) {
+      if (alive) forget(client);
+      continue;
+    }
+    const kept = stored(client);
+    if (!kept.length) continue;
+    const late = Date.now() - Date.parse(kept[0].op.at) > 15_000; // else its tab may be sending it
+    if (!alive && !late) continue;
+    const { who, module } = kept[0];
+    const ops = batch(kept.map(({ op }) => op));
+    found.push({ client, who, module, token: read(CLIENTS + client)?.token ?? "", ops });
+  }
+  return found;
 }
 
 /** Forget acknowledged operations of a journal that another tab left. */
 export function settle(client, seqs) {
   for (const seq of seqs) localStorage.removeItem(opKey(client, seq));
-  if (!stored(client).length) localStorage.removeItem(CLIENTS + client);
+  if (!stored(client).length) forget(client);
+}
+
+function forget(client) {
+  localStorage.removeItem(CLIENTS + client);
+  localStorage.removeItem(DRAFTS + client);
 }
 
 /** What was being marked, so that a reload doesn't lose it. */
@@ -123,7 +168,7 @@ function stored(client) {
     .filter((key) => key.startsWith(prefix))
     .sort()
     .map(read)
-    .filter(Boolean);
+    .filter((found) => found?.op);
 }
 
 function read(key) {

@@ -3,23 +3,10 @@
 import { Dialogs } from "./dialogs.js";
 import { el, kbd } from "./dom.js";
 import { Editor } from "./editor.js";
+import { ALWAYS, actionOf, KEYS } from "./keys.js";
+import { Pointer } from "./pointer.js";
 import { Session } from "./session.js";
 import * as view from "./view.js";
-
-const ACTIONS = [
-  ["Enter", "Accept", "accept"],
-  ["i", "Implied", "implied"],
-  ["n", "Edit value", "edit"],
-  ["f", "Function", "function"],
-  ["x", "Out of scope", "scope"],
-  ["d", "Discard", "discard"],
-  ["s", "Skip", "skip"],
-  ["c", "Comment", "comment"],
-  ["u", "Undo", "undo"],
-  ["h", "History", "history"],
-  ["g", "Guidelines", "guidelines"],
-  ["?", "Keys", "help"],
-];
 
 class Marker {
   constructor(root) {
@@ -30,18 +17,19 @@ class Marker {
     this.dialogs = new Dialogs(this.marker, () => this.focus(true));
     this.onKey = (event) => this.key(event);
     window.addEventListener("keydown", this.onKey, true);
-    this.watchPointer();
-    this.part("actions").replaceChildren(...ACTIONS.map(([key, words, name]) =>
+    this.pointer = new Pointer(this);
+    this.part("actions").replaceChildren(...KEYS.filter((k) => k.button).map(({ key, act, button }) =>
       el("button",
         {
           type: "button",
-          class: name === "accept" ? "primary" : "plain",
+          class: act === "accept" ? "primary" : "plain",
+          "data-act": act,
           onclick: (event) => {
-            this.act(name);
+            this.act(act);
             if (event.detail > 0) this.focus(true); // by mouse: keys are for the utterance again
           },
         },
-        words, " ", kbd(key))));
+        button, " ", kbd(key))));
   }
 
   /** The page's data, at first and after every rerun; another person or module is another session. */
@@ -84,6 +72,8 @@ class Marker {
       this.paint();
       this.announce();
     }
+    if (what === "replaced") this.editor.replace();
+    if (what === "about") this.paint();
     this.paintState();
   }
 
@@ -95,7 +85,7 @@ class Marker {
     const words = session.problem
       ? `${session.problem} Go on: what you decide is kept on this computer and sent by itself.`
       : session.notice;
-    banner.hidden = !words || (!session.loaded && !session.current && !session.unsaved);
+    banner.hidden = !words;
     if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
   }
 
@@ -106,8 +96,7 @@ class Marker {
     this.part("empty").hidden = Boolean(item);
     this.marker.dataset.item = item?.id ?? "";
     for (const button of this.part("actions").children) {
-      const needed = /Keys|Guidelines|Undo/.test(button.textContent);
-      button.disabled = !item && !needed;
+      button.disabled = !item && !ALWAYS.has(button.dataset.act);
     }
     if (!item) {
       this.part("empty").replaceChildren(...view.empty(this.session));
@@ -167,6 +156,11 @@ class Marker {
     }
     if (!inside && (writes(target) || inOverlay(event))) return;
     if (event.ctrlKey || event.metaKey) return;
+    if (event.repeat && !REPEATED.test(event.key)) { // a key that is held decides once
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
     const button = target.closest?.("button, a, [role=button], [role=tab], summary");
     const native = ["Enter", " "].includes(event.key) && button;
     const walking = ["Tab", "ArrowLeft", "ArrowRight"].includes(event.key);
@@ -188,7 +182,8 @@ class Marker {
   press(event) {
     const { editor } = this;
     const { key } = event;
-    if (!editor.item) return this.pressWithoutItem(key);
+    const name = actionOf(key, event.shiftKey);
+    if (!editor.item) return this.perform(ALWAYS.has(name) ? name : null);
     if (/^Arrow(Left|Right)$/.test(key)) {
       const backwards = (key === "ArrowLeft") !== this.rightToLeft;
       if (event.altKey) editor.nudge(backwards ? -1 : 1, event.shiftKey);
@@ -215,22 +210,10 @@ class Marker {
       editor.choose(Math.max(0, Math.min(last, to)));
       return true;
     }
-    return this.letter(key, event.shiftKey);
+    return this.perform(name);
   }
 
-  pressWithoutItem(key) {
-    const name = { u: "undo", U: "redo", g: "guidelines", "?": "help" }[key];
-    if (name) this.act(name);
-    return Boolean(name);
-  }
-
-  letter(key, shift) {
-    const names = {
-      Enter: "accept", i: "implied", n: "edit", f: "function", x: "scope", d: "discard", s: "skip",
-      c: "comment", u: shift ? "redo" : "undo", g: "guidelines", h: "history", l: "link", k: "keep",
-      "?": "help", v: shift ? "previous" : "value",
-    };
-    const name = names[key.length === 1 ? key.toLowerCase() : key];
+  perform(name) {
     if (name) this.act(name);
     return Boolean(name);
   }
@@ -272,7 +255,7 @@ class Marker {
       history: () => this.history(),
       link: () => this.copyLink(),
     };
-    if (!editor.item && !["undo", "redo", "help", "guidelines"].includes(name)) return;
+    if (!editor.item && !ALWAYS.has(name)) return;
     if (name === "keep" && !editor.item.flag) {
       this.say("Nobody has questioned this label");
       return;
@@ -304,6 +287,10 @@ class Marker {
 
   chooseFunction() {
     const { editor } = this;
+    if (!this.session.about) {
+      this.hint("The functions are on their way …");
+      return;
+    }
     this.dialogs.choose(editor.functions, editor.draft.function, (name) => {
       if (name === null) editor.outOfScope();
       else editor.setFunction(name);
@@ -312,20 +299,20 @@ class Marker {
 
   comment() {
     const { item } = this.editor;
-    this.dialogs.ask("Comment", { label: "For whoever sees this utterance next" }, (text) => {
-      this.session.remark("comment", { text: text.trim() });
-      item.comments.push({ who: this.config.who, at: new Date().toISOString(), text: text.trim() });
+    this.dialogs.ask("Comment", { label: "For whoever sees this utterance next" }, (words) => {
+      const text = words.trim();
+      if (!this.session.remark("comment", { text })) return;
+      item.comments.push({ who: this.config.who, at: new Date().toISOString(), text });
       this.paint();
     });
   }
 
   async history() {
+    const { id } = this.editor.item;
     try {
-      const { events } = await this.session.history(this.editor.item.id);
-      this.dialogs.history(events, (event) => {
-        this.session.remark("restore", { event });
-        this.say("Set back");
-      });
+      const { events } = await this.session.history(id);
+      if (this.editor.item?.id !== id) return; // gone on meanwhile
+      this.dialogs.history(events, (event) => this.editor.restore(id, event));
     } catch (error) {
       this.dialogs.note("History", error.message);
     }
@@ -360,85 +347,9 @@ class Marker {
     }
     this.focus(true);
   }
-
-  // Mouse and touch
-
-  watchPointer() {
-    const box = this.part("utterance");
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !this.editor?.item) return;
-      const at = this.under(event);
-      if (!at) {
-        this.editor.select(null);
-        return;
-      }
-      event.preventDefault();
-      box.focus({ preventScroll: true });
-      this.drag = { ...at, moved: false };
-      box.setPointerCapture(event.pointerId);
-    });
-    box.addEventListener("pointermove", (event) => {
-      const at = this.drag && this.under(event);
-      if (!at || (at.start === this.drag.start && at.end === this.drag.end && !this.drag.moved)) return;
-      this.drag.moved = true;
-      const start = Math.min(this.drag.start, at.start);
-      this.editor.select({ start, end: Math.max(this.drag.end, at.end) });
-    });
-    box.addEventListener("pointerup", () => {
-      const { drag } = this;
-      this.drag = null;
-      if (!drag || drag.moved) return;
-      this.click(drag);
-    });
-    box.addEventListener("pointercancel", () => (this.drag = null));
-  }
-
-  click(at) {
-    const { editor } = this;
-    const mark = editor.draft.marks.find((m) => m.start <= at.start && at.end <= m.end);
-    const places = editor.digits === "places" ? editor.asked.places : [];
-    const place = places.findIndex((p) => p.start <= at.start && at.end <= p.end);
-    if (mark && !at.signs) {
-      editor.activate(mark.key);
-      editor.select({ start: mark.start, end: mark.end });
-    } else if (place >= 0 && !at.signs) editor.choosePlace(place);
-    else {
-      const token = editor.tokens.findIndex((t) => t.start <= at.start && at.end <= t.end);
-      editor.anchor = editor.head = Math.max(0, token);
-      editor.select({ start: at.start, end: at.end });
-    }
-  }
-
-  /** The token under the pointer, or with Alt the sign; null beside the text. */
-  under(event) {
-    const piece = this.root.elementFromPoint(event.clientX, event.clientY)?.closest("[data-start]");
-    if (!piece || !this.part("utterance").contains(piece)) return null;
-    const { editor } = this;
-    if (event.altKey) return this.sign(event, piece);
-    const token = editor.tokens[Number(piece.dataset.token)];
-    return token ? { start: token.start, end: token.end } : null;
-  }
-
-  /** The sign of a piece that the pointer is on: the one whose middle is nearest, of all its boxes. */
-  sign(event, piece) {
-    const [first, last] = [Number(piece.dataset.start), Number(piece.dataset.end)];
-    const signs = this.editor.cuts.filter((c) => first <= c && c <= last);
-    const range = document.createRange();
-    let nearest = { away: Infinity };
-    for (let i = 0; i + 1 < signs.length; i++) {
-      range.setStart(piece.firstChild, signs[i] - first);
-      range.setEnd(piece.firstChild, signs[i + 1] - first);
-      for (const box of range.getClientRects()) {
-        const across = Math.abs(event.clientX - (box.left + box.right) / 2);
-        const down = Math.abs(event.clientY - (box.top + box.bottom) / 2);
-        const away = across + 4 * down; // a sign of another line is further away than any of this one
-        if (away < nearest.away) nearest = { away, start: signs[i], end: signs[i + 1] };
-      }
-    }
-    if (nearest.start === undefined) return null;
-    return { start: nearest.start, end: nearest.end, signs: true };
-  }
 }
+
+const REPEATED = /^(Arrow.*|Tab|Backspace|Delete)$/;
 
 const writes = (target) =>
   target.matches?.("input, textarea, select, [contenteditable=true], [role=combobox], [role=slider]");

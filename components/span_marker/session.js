@@ -1,18 +1,18 @@
 // The queue of one person in one module: what is shown, what was decided, what the server knows.
-// It outlives reruns and remounts of the component; a page that is left takes it down.
+// It outlives reruns of the page; whoever leaves it gives the items back.
 
-import { abandoned, clientId, draft as kept, Journal, open, settle } from "./journal.js";
+import { abandoned, clientId, draft as kept, Journal, settle } from "./journal.js";
+import { post, tell } from "./server.js";
 import { Offsets } from "./text.js";
 
 const HELD = 16; // items in the browser: a second and a half of the fastest annotator, four times over
 const LOW = 10; // below this it asks for more
-const BATCH = 100; // operations in one request
 const HEARTBEAT = 60_000; // ms; a lease lasts ten minutes
 const IDLE = 10_000; // ms between looks at an empty queue
 const RETRY = [300, 600, 1200, 2500, 5000]; // ms
 
-/** An item with all its offsets in units, and the tables to turn them back. */
-function localized(item) {
+/** An item with all its offsets in units; `stamp`: the last operation of this tab that it reflects. */
+function localized(item, stamp) {
   const offsets = new Offsets(item.utterance);
   const turned = (place) => ({
     ...place,
@@ -22,6 +22,7 @@ function localized(item) {
   return {
     ...item,
     offsets,
+    stamp,
     spans: item.spans.map(turned),
     arguments: item.arguments.map((a) => ({ ...a, places: a.places.map(turned) })),
     readings: item.readings.map((r) => ({ ...r, spans: r.spans.map(turned) })),
@@ -39,42 +40,43 @@ export class Session {
     this.release = release;
     this.changed = changed; // called after every change, with what changed: "item" or "state"
     this.config = config;
-    this.journal = new Journal(client, {
-      who: config.who,
-      module: config.module,
-      token: config.token,
-    });
+    const { who, module, token } = config;
+    this.journal = new Journal(client, { who, module, token });
+    this.opened = Date.now(); // tells requests of a page that was left from those of this one
     this.pinned = config.filter.item ?? ""; // an item somebody linked to: it comes first, once
     this.since = this.journal.seq; // what was done before this is found again by a search
     this.items = [];
     this.current = null;
-    this.log = []; // decisions of this tab, oldest first: {item, kind, fields, seq, status}
+    this.log = []; // decisions of this tab, oldest first: {item, draft, kind, fields, seq, what}
     this.undone = [];
-    this.last = new Map(); // id → seq of the last operation on it
+    this.last = new Map(); // id → seq of this tab's last operation on it
+    this.troubles = new Map(); // id → the first operation of a chain that couldn't be stored
     this.counts = {};
     this.progress = null;
     this.others = { items: 0, seconds: 0 };
     this.about = null;
     this.failures = 0;
     this.problem = ""; // what stands in the way of saving
-    this.loaded = false;
+    this.notice = ""; // what else there is to know
     this.drained = false;
     this.expired = false;
     this.closed = false;
-    this.timer = setInterval(() => this.beat(), IDLE);
     this.contact = 0;
+    this.timer = setInterval(() => this.beat(), IDLE);
     this.onOnline = () => this.retry();
-    this.onHide = (event) => this.leave(event);
+    this.onHide = () => this.leave();
     addEventListener("online", this.onOnline);
     addEventListener("pagehide", this.onHide);
     addEventListener("pageshow", this.onOnline);
   }
 
   close() {
+    this.leave();
     this.closed = true;
     this.release();
     clearInterval(this.timer);
     clearTimeout(this.waiting);
+    clearTimeout(this.asking);
     removeEventListener("online", this.onOnline);
     removeEventListener("pagehide", this.onHide);
     removeEventListener("pageshow", this.onOnline);
@@ -90,7 +92,7 @@ export class Session {
   configure(config) {
     const moved = JSON.stringify(config.filter) !== JSON.stringify(this.config.filter);
     const renewed = config.token !== this.config.token;
-    const stale = config.version !== this.config.version;
+    const stale = config.version && config.version !== this.config.version;
     this.config = config;
     this.journal.owner.token = config.token;
     if (this.journal.ops.length) this.journal.keep();
@@ -108,7 +110,6 @@ export class Session {
     this.pinned = this.config.filter.item ?? "";
     this.items = [];
     this.current = null;
-    this.loaded = false;
     this.drained = false;
     this.again = true;
     this.changed("item");
@@ -121,18 +122,14 @@ export class Session {
 
   // Deciding
 
-  /** Write an operation down and send it; false when the browser can't keep it. */
+  /** Write an operation down and send it; null when the browser can't keep it. */
   write(kind, item, fields = {}) {
-    const op = {
-      kind,
-      id: item.id,
-      revision: item.revision,
-      after: this.last.get(item.id) ?? null,
-      ...fields,
-    };
+    const before = this.last.get(item.id) ?? 0;
+    const after = before > item.stamp ? before : null; // the item is as it was before that one
     try {
-      const { seq } = this.journal.add(op);
+      const { seq } = this.journal.add({ kind, id: item.id, revision: item.revision, after, ...fields });
       this.last.set(item.id, seq);
+      this.notice = "";
       return seq;
     } catch {
       this.problem =
@@ -144,33 +141,33 @@ export class Session {
   }
 
   /** Decide the item that is shown and go on to the next. */
-  decide(kind, fields, what) {
+  decide(kind, fields, what, draft = null) {
     const item = this.current;
     const seq = this.write(kind, item, fields);
     if (seq === null) return false;
-    this.log.push({ item, kind, fields, seq, what });
+    this.log.push({ item, draft, kind, fields, seq, what });
     this.undone = [];
     this.next();
     this.sync();
     return true;
   }
 
-  /** Say something of the item that is shown without deciding it. */
+  /** Say something of the item that is shown without deciding it; whether it was written down. */
   remark(kind, fields) {
-    if (this.write(kind, this.current, fields) !== null) this.sync();
+    const seq = this.write(kind, this.current, fields);
+    if (seq === null) return false;
+    this.sync();
     this.changed("state");
+    return true;
   }
 
   /** Take the last decision back and show its item again; null when there is none. */
   undo() {
-    const entry = this.log.pop();
-    if (!entry) return null;
-    if (entry.kind !== "skip" && this.write("undo", entry.item) === null) {
-      this.log.push(entry);
-      return null;
-    }
+    const entry = this.log.at(-1);
+    if (!entry || this.write("undo", entry.item) === null) return null;
+    this.log.pop();
     this.undone.push(entry);
-    this.show(entry.item);
+    this.show({ ...entry.item, problem: undefined }, entry.draft);
     this.sync();
     return entry;
   }
@@ -180,17 +177,17 @@ export class Session {
     const entry = this.undone.pop();
     if (!entry) return null;
     const left = this.undone;
-    if (this.current?.id !== entry.item.id) this.show(entry.item);
-    this.decide(entry.kind, entry.fields, entry.what);
+    if (this.current?.id !== entry.item.id) this.show(entry.item, entry.draft);
+    this.decide(entry.kind, entry.fields, entry.what, entry.draft);
     this.undone = left;
     return entry;
   }
 
-  /** Show an item now; what was shown comes after it. */
-  show(item) {
+  /** Show an item now, with what was marked of it; what was shown comes after it. */
+  show(item, draft = null) {
     this.items = this.items.filter((i) => i.id !== item.id);
     if (this.current && this.current.id !== item.id) this.items.unshift(this.current);
-    this.current = item;
+    this.current = { ...item, draft };
     this.changed("item");
   }
 
@@ -202,6 +199,11 @@ export class Session {
 
   // Talking to the server
 
+  request(more) {
+    const { token } = this.config;
+    return { token, client: this.journal.client, opened: this.opened, ...more };
+  }
+
   /** Send what waits and top the queue up; one request at a time. */
   async sync({ more = false } = {}) {
     if (this.busy) {
@@ -209,7 +211,7 @@ export class Session {
       return;
     }
     if (this.closed || this.expired) return;
-    const ops = this.journal.ops.slice(0, BATCH);
+    const ops = this.journal.batch();
     const have = this.items.length + (this.current ? 1 : 0);
     const want = have < LOW && (more || !this.drained) ? HELD - have : 0;
     if (!ops.length && !want && !more) return;
@@ -218,19 +220,17 @@ export class Session {
     this.again = false;
     const filter = JSON.stringify(this.config.filter);
     try {
-      const reply = await this.post("", {
-        token: this.config.token,
-        client: this.journal.client,
+      const reply = await post(this.config.route, this.request({
         ops,
         hold: this.holding(),
         want,
         filter: { ...this.config.filter, item: this.pinned, since: this.since },
-      });
+      }));
       this.failures = 0;
       this.problem = "";
-      this.take(reply, want, filter === JSON.stringify(this.config.filter));
+      if (!this.closed) this.take(reply, ops, want, filter === JSON.stringify(this.config.filter));
     } catch (error) {
-      this.failed(error);
+      if (!this.closed) this.failed(error);
     } finally {
       this.busy = false;
     }
@@ -243,169 +243,158 @@ export class Session {
     return [...new Set([...ids, ...this.journal.ops.map((op) => op.id)])];
   }
 
-  take(reply, want, current) {
+  /** A reply: to `ops`, with up to `want` items; `current`: of the filter that still holds. */
+  take(reply, ops, want, current) {
     this.contact = Date.now();
-    if (reply.token) this.config = { ...this.config, token: reply.token };
-    if (reply.token) this.journal.owner.token = reply.token;
+    if (reply.token) {
+      this.config = { ...this.config, token: reply.token };
+      this.journal.owner.token = reply.token;
+    }
     this.journal.acknowledge(reply.acks.map((ack) => ack.seq));
-    for (const ack of reply.acks) this.answered(ack);
+    for (const ack of reply.acks) this.answered(ack, ops.find((op) => op.seq === ack.seq));
     if (reply.acks.length && !this.current) this.again = true; // what was decided may come back
     this.progress = reply.progress;
     if (want > 0) {
       this.counts = reply.counts ?? this.counts;
       this.others = reply.others ?? this.others;
     }
-    if (want > 0 && current) {
-      const known = new Set(this.holding());
-      const fresh = reply.items.filter((item) => !known.has(item.id)).map(localized);
-      this.items.push(...fresh);
-      this.pinned = "";
-      this.drained = fresh.length === 0;
-      this.loaded = true;
-      if (!this.current && this.items.length) {
-        this.current = this.items.shift();
-        this.changed("item");
-        return;
-      }
-    }
+    if (want > 0 && current) this.fill(reply.items, ops.at(-1)?.seq ?? this.journal.seq);
     this.changed(this.current ? "state" : "item");
   }
 
-  /** An operation that couldn't be stored comes back with its item, after the one that is shown. */
-  answered(ack) {
+  fill(items, stamp) {
+    const known = new Set(this.holding());
+    const fresh = items.filter((item) => !known.has(item.id));
+    this.items.push(...fresh.map((item) => localized(item, stamp)));
+    this.pinned = "";
+    this.drained = fresh.length === 0;
+    if (this.current || !this.items.length) return;
+    this.current = this.items.shift();
+    this.changed("item");
+  }
+
+  /** What became of an operation: one that couldn't be stored comes back with its item. */
+  answered(ack, op) {
     const entry = this.log.find((e) => e.seq === ack.seq);
+    const newest = !op || (this.last.get(op.id) ?? ack.seq) === ack.seq;
     if (ack.status === "stored") {
-      if (entry) entry.status = "stored";
-      if (ack.item) this.refresh(ack);
+      if (op) this.troubles.delete(op.id);
+      if (ack.item && newest) this.refresh(localized(ack.item, ack.seq));
       return;
     }
     this.log = this.log.filter((e) => e !== entry);
+    const { kind, id } = op ?? {};
+    const mine = entry ?? (op && { kind, fields: fieldsOf(op), what: kind, draft: null });
+    const trouble = this.troubles.get(id) ?? { status: ack.status, message: ack.message, mine };
+    if (!newest) {
+      this.troubles.set(id, trouble); // what was done to it since decides whether it is still one
+      return;
+    }
+    this.troubles.delete(id);
     if (!ack.item) {
       this.notice = ack.message;
       return;
     }
-    const item = localized(ack.item);
-    item.problem = { status: ack.status, message: ack.message, mine: entry ?? null };
-    this.last.delete(item.id);
+    const item = { ...localized(ack.item, ack.seq), problem: trouble };
     this.items = [item, ...this.items.filter((i) => i.id !== item.id)];
     if (this.current?.id === item.id) this.next();
   }
 
   /** After an undo or a restore the item that is shown may be another than it was. */
-  refresh(ack) {
-    if (this.current?.id !== ack.item.id || this.last.get(ack.item.id) !== ack.seq) return;
+  refresh(item) {
     const before = this.current;
-    const after = localized(ack.item);
-    this.last.delete(after.id);
-    this.current = after;
+    if (before?.id !== item.id) return;
     const shown = (i) => JSON.stringify([i.function, i.arguments, i.readings, i.spans, i.comments]);
-    if (shown(before) !== shown(after)) this.changed("item");
+    const same = shown(before) === shown(item);
+    this.current = { ...item, draft: same ? before.draft : null };
+    if (!same || before.waits) this.changed("item");
+    else this.changed("replaced");
   }
 
   failed(error) {
     if (error.status === 401) {
       this.expired = true;
-      this.problem = error.message;
       this.config.renew();
     } else {
       const wait = RETRY[Math.min(this.failures, RETRY.length - 1)];
       this.failures += 1;
-      this.problem = error.message;
       clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.sync({ more: !this.loaded }), wait);
+      this.waiting = setTimeout(() => this.sync({ more: !this.current }), wait);
     }
+    this.problem = error.message;
     this.changed(this.current ? "state" : "item");
   }
 
   retry() {
     this.failures = 0;
-    this.sync({ more: !this.loaded });
+    this.sync({ more: !this.current });
   }
 
   /** Look again: an empty queue may have filled, and leases have to be renewed. */
   beat() {
+    if (this.expired) this.config.renew(); // the first time may have been lost with the connection
     if (document.visibilityState === "hidden" && this.current === null) return;
     if (!this.current || Date.now() - this.contact > HEARTBEAT) this.sync({ more: true });
     this.collect();
   }
 
-  /** Send what closed tabs left behind, under their own names. */
+  /** Send what closed tabs left behind, each under its own name and its person's. */
   async collect() {
-    const found = abandoned(this.journal.client).filter((j) => j.ops.length);
-    if (!found.length || this.closed) return;
-    const alive = await open();
-    for (const journal of found) {
-      const age = Date.now() - Date.parse(journal.ops[0].at);
-      if (alive ? alive.has(journal.client) : age < 15_000) continue;
-      const mine = journal.who === this.config.who && journal.module === this.config.module;
+    for (const journal of await abandoned(this.journal.client)) {
+      if (this.closed) return;
+      const { client, ops, who, module } = journal;
+      const mine = who === this.config.who && module === this.config.module;
       const token = mine ? this.config.token : journal.token;
       try {
-        const body = { token, client: journal.client, ops: journal.ops.slice(0, BATCH) };
-        const reply = await this.post("", { ...body, hold: [], want: 0, filter: {} });
-        settle(journal.client, reply.acks.map((ack) => ack.seq));
-        const lost = reply.acks.filter((ack) => ack.status !== "stored");
-        for (const ack of lost) this.answered({ ...ack, seq: -1 });
+        const body = { token, client, ops, hold: [], want: 0, filter: {} };
+        const reply = await post(this.config.route, body);
+        settle(client, reply.acks.map((ack) => ack.seq));
+        for (const ack of reply.acks.filter((a) => a.status !== "stored")) {
+          const op = ops.find((o) => o.seq === ack.seq);
+          if (mine) this.answered({ ...ack, seq: 0 }, { ...op, id: `${op.id}` });
+          else this.notice = `A decision of ${who} in ${module} couldn't be stored: ${ack.message}`;
+        }
         this.changed("state");
       } catch (error) {
-        if (error.status !== 401) return;
+        if (error.status === 0 || error.status >= 500) return;
         this.notice =
-          `${journal.ops.length} decisions of ${journal.who} in ${journal.module} wait on this ` +
-          "computer. They are sent when that person opens that module here.";
+          `${ops.length} decisions of ${who} in ${module} wait on this computer. They are sent ` +
+          "when that person opens that module here.";
         this.changed("state");
       }
     }
   }
 
+  /** Get functions, slots and guidelines; once it works. */
   async describe() {
+    clearTimeout(this.asking);
     try {
-      this.about = await this.post("/about", { token: this.config.token });
-      this.changed("item");
+      this.about = await post(`${this.config.route}/about`, { token: this.config.token });
+      this.changed("about");
     } catch {
-      setTimeout(() => !this.closed && !this.about && this.describe(), 2000);
+      if (!this.closed) this.asking = setTimeout(() => this.describe(), 2000);
     }
   }
 
-  align(id, name, values) {
-    return this.post("/align", {
-      token: this.config.token, id, function: name, arguments: values,
-    }).then(({ item }) => localized(item));
+  async align(id, name, values) {
+    const body = { token: this.config.token, id, function: name, arguments: values };
+    const { item } = await post(`${this.config.route}/align`, body);
+    return localized(item, this.journal.seq);
   }
 
   history(id) {
-    return this.post("/history", { token: this.config.token, id });
+    return post(`${this.config.route}/history`, { token: this.config.token, id });
   }
 
-  /** POST to the studio's route; an Error with `status` and a message for people otherwise. */
-  async post(path, body) {
-    let response;
-    try {
-      response = await fetch(this.config.route + path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
-      });
-    } catch {
-      throw Object.assign(new Error("The studio can't be reached."), { status: 0 });
-    }
-    const reply = await response.json().catch(() => null);
-    if (response.ok && reply) return reply;
-    const words = [reply?.error ?? `The studio answered ${response.status}.`, reply?.remedy];
-    throw Object.assign(new Error(words.filter(Boolean).join(" ")), { status: response.status });
-  }
-
-  /** Give the items back when the page goes; what waits stays in the journal all the same. */
+  /** Give the items back; what waits to be saved stays in the journal, and its items with it. */
   leave() {
-    const body = JSON.stringify({
-      token: this.config.token,
-      client: this.journal.client,
-      ops: [],
-      hold: this.journal.ops.map((op) => op.id),
-      want: 0,
-      filter: {},
-    });
-    fetch(this.config.route, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true,
-    }).catch(() => {});
+    if (this.closed) return;
+    const hold = this.journal.ops.map((op) => op.id);
+    tell(this.config.route, this.request({ ops: [], hold, want: 0, filter: {} }));
   }
+}
+
+/** What an operation says besides who, when and about what. */
+function fieldsOf({ seq, at, kind, id, revision, after, ...fields }) {
+  return fields;
 }
