@@ -2,6 +2,7 @@
 
 import { el, kbd } from "./dom.js";
 import { KEYS, MOVES } from "./keys.js";
+import { when } from "./view.js";
 
 const REASONS = [
   "not a request",
@@ -107,7 +108,7 @@ export class Dialogs {
       { name: null, description: "no function of this bot" },
     ];
     let shown = all;
-    let at = 0;
+    let at = Math.max(0, all.findIndex((f) => f.name === current));
     const input = el("input", {
       type: "text", id: "answer", autocomplete: "off", role: "combobox", "aria-expanded": "true",
       "aria-controls": "functions", "aria-label": "Search the functions",
@@ -124,7 +125,8 @@ export class Dialogs {
             role: "option", id: `function-${i}`, class: "option",
             "aria-selected": String(i === at), onclick: () => done(name),
           },
-          el("b", {}, name ?? "out of scope"), ` ${description ?? ""}`)));
+          el("b", {}, name ?? "out of scope"),
+          name === current ? el("i", {}, " as now") : null, ` ${description ?? ""}`)));
       input.setAttribute("aria-activedescendant", shown.length ? `function-${at}` : "");
       list.children[at]?.scrollIntoView({ block: "nearest" });
     };
@@ -212,18 +214,24 @@ function buttons(save, cancel) {
       save ? "Cancel" : "Close", " ", kbd("Esc")));
 }
 
-const when = (iso) => new Date(iso).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
-
-/** The Markdown that guidelines need: headings, lists, paragraphs, bold, code. All as text nodes. */
+/** The Markdown that guidelines need: headings, lists, paragraphs, emphasis, code. All as text. */
 export function markdown(text) {
   const blocks = [];
   let list = null;
   for (const line of text.split("\n")) {
     const heading = /^(#{1,4})\s+(.*)/.exec(line);
-    const entry = /^\s*(?:[-*]|\d+\.)\s+(.*)/.exec(line);
+    const entry = /^(\s*)([-*]|\d+\.)\s+(.*)/.exec(line);
     if (entry) {
-      if (!list) blocks.push((list = el("ul")));
-      list.append(el("li", {}, inline(entry[1])));
+      const kind = /\d/.test(entry[2]) ? "OL" : "UL";
+      const deeper = entry[1].length > 1 && list?.lastElementChild;
+      if (deeper) {
+        const inner = list.lastElementChild.querySelector("ul, ol") ?? el(kind);
+        if (!inner.parentElement) list.lastElementChild.append(inner);
+        inner.append(el("li", {}, inline(entry[3])));
+        continue;
+      }
+      if (list?.tagName !== kind) blocks.push((list = el(kind)));
+      list.append(el("li", {}, inline(entry[3])));
       continue;
     }
     list = null;
@@ -234,8 +242,9 @@ export function markdown(text) {
 }
 
 function inline(text) {
-  return text.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((part) => {
+  return text.split(/(\*\*[^*]+\*\*|\*[^*\s][^*]*\*|_[^_\s][^_]*_|`[^`]+`)/).map((part) => {
     if (/^\*\*.+\*\*$/.test(part)) return el("b", {}, part.slice(2, -2));
+    if (/^([*_]).+\1$/.test(part)) return el("em", {}, part.slice(1, -1));
     if (/^`.+`$/.test(part)) return el("code", {}, part.slice(1, -1));
     return part;
   });

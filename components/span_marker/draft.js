@@ -120,6 +120,50 @@ export function add(draft, slot, value, place_) {
 }
 
 /**
+ * A draft and its item numbered alike, as `draft.js` takes them to be: `item.arguments[key]` is what
+ * is known of the argument `key`, or an empty record where it isn't known.
+ */
+export function rebased(draft, item) {
+  const left = [...item.arguments];
+  const known = draft.arguments.map(({ slot, value }) => {
+    const at = left.findIndex((a) => a.slot === slot && same(a.value, value));
+    const [found] = at < 0 ? [] : left.splice(at, 1);
+    return found ?? { slot, value, state: "missing", places: [] };
+  });
+  const keys = new Map(draft.arguments.map((a, key) => [a.key, key]));
+  return {
+    item: { ...item, arguments: known },
+    draft: {
+      ...draft,
+      arguments: draft.arguments.map((a, key) => ({ ...a, key })),
+      marks: draft.marks.map((m) => ({ ...m, key: keys.get(m.key) })),
+      active: keys.get(draft.active) ?? -1,
+    },
+  };
+}
+
+/** Whether a reading leaves everything where a person has put it. */
+export function agrees(draft, reading) {
+  const labels = new Map(draft.arguments.map((a) => [a.key, a]));
+  const holds = ({ key, start, end }) => {
+    const { slot, value } = labels.get(key);
+    return reading.spans.some(
+      (s) => s.start === start && s.end === end && s.slot === slot && same(s.value, value),
+    );
+  };
+  const implied = reading.spans.some((s) => draft.implied.includes(s.slot));
+  return !implied && draft.marks.filter((m) => m.hand).every(holds);
+}
+
+/** The item's best reading, for what isn't placed yet: what a person has said stays theirs. */
+export function adopt(draft, item) {
+  const best = choose(draft, item, 0);
+  const hand = draft.marks.filter((m) => m.hand);
+  const marks = best.marks.map((m) => hand.find((h) => h.start === m.start && h.end === m.end) ?? m);
+  return { ...best, marks, implied: [...new Set([...best.implied, ...draft.implied])] };
+}
+
+/**
  * Correct a value; null takes the argument away. A mark that a person set stays: the words stand for
  * the new value now. Without one, the value is marked where it stands once.
  */

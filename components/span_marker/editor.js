@@ -4,6 +4,7 @@ import * as drafts from "./draft.js";
 import { draft as kept } from "./journal.js";
 import { cuts, tokens } from "./text.js";
 
+const DIGITS = "123456789";
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 
 export class Editor {
@@ -23,6 +24,8 @@ export class Editor {
     this.future = [];
     this.dropped = [];
     this.hint = null;
+    this.picked = 0; // which opinion or version is highlighted
+    this.anchor = this.head = 0; // tokens between which words are selected
     if (!current) return;
     this.tokens = tokens(current.utterance, this.session.config.language);
     this.cuts = cuts(current.utterance);
@@ -68,12 +71,13 @@ export class Editor {
   /** What a key assigns while something is selected: `{key, slot, argument}`; digits, then letters. */
   get targets() {
     const asked = this.draft.arguments.map((argument, i) => ({
-      key: i < 9 ? String(i + 1) : null, slot: argument.slot, argument,
+      key: DIGITS[i] ?? LETTERS[i - DIGITS.length] ?? null, slot: argument.slot, argument,
     }));
+    const used = Math.max(0, asked.length - DIGITS.length);
     const have = new Set(this.draft.arguments.map((a) => a.slot));
     const further = (this.definition?.slots ?? [])
       .filter((slot) => slot.multi_value || !have.has(slot.name))
-      .map((slot, i) => ({ key: LETTERS[i] ?? null, slot: slot.name, argument: null }));
+      .map((slot, i) => ({ key: LETTERS[used + i] ?? null, slot: slot.name, argument: null }));
     return [...asked, ...further];
   }
 
@@ -90,7 +94,7 @@ export class Editor {
   get digits() {
     if (this.selection) return "slots";
     if (this.item.problem?.status === "conflict") return "conflict";
-    if (this.item.opinions.length > 1) return "opinions";
+    if (this.item.opinions.length > 1 && !this.touched) return "opinions";
     const asked = this.asked;
     const unmarked = asked && !this.draft.marks.some((m) => m.key === asked.argument.key);
     if (this.draft.chosen < 0 && unmarked && asked.places.length) return "places";
@@ -138,6 +142,18 @@ export class Editor {
     else if (kind === "opinions") this.adjudicate(number - 1);
     else if (kind === "readings") this.choose(number - 1);
     else if (kind === "places") this.choosePlace(number - 1);
+  }
+
+  /** ↑ and ↓: another reading, opinion or version is highlighted; Enter takes it. */
+  step(by) {
+    const { item } = this;
+    const between = (number, count) => Math.max(0, Math.min(count - 1, number));
+    if (this.digits === "opinions" || this.digits === "conflict") {
+      const count = this.digits === "opinions" ? item.opinions.length : 1 + Boolean(item.problem.mine);
+      this.picked = between(this.picked + by, count);
+      this.changed();
+      this.say(`Number ${this.picked + 1}`);
+    } else if (item.readings.length) this.choose(between(this.draft.chosen + by, item.readings.length));
   }
 
   choosePlace(number) {
@@ -192,11 +208,14 @@ export class Editor {
     if (asked) this.say(`${asked.slot}: ${asked.value}, ${this.stateOf(asked)}`);
   }
 
+  markUnder(range) {
+    return this.draft.marks.find((m) => m.start < range.end && range.start < m.end) ?? null;
+  }
+
   unmarkSelected() {
-    const range = this.range;
-    if (!range) return false;
-    const found = this.draft.marks.find((m) => m.start < range.end && range.start < m.end);
+    const found = this.range && this.markUnder(this.range);
     if (!found) return false;
+    this.selection = null;
     this.change(drafts.unmark(this.draft, found.key));
     this.say("Mark taken off");
     return true;
@@ -275,6 +294,9 @@ export class Editor {
 
   select(range) {
     this.selection = range && { from: range.start, to: range.end };
+    const touched = range ? [...this.tokens.keys()].filter(
+      (n) => this.tokens[n].start < range.end && range.start < this.tokens[n].end) : [];
+    if (touched.length) [this.anchor, this.head] = [touched[0], touched.at(-1)];
     this.changed();
     if (range) this.say(`Selected: ${this.selected}`);
   }
@@ -282,9 +304,8 @@ export class Editor {
   /** From one token to another, whole tokens. */
   selectTokens(first, last) {
     const [a, b] = first <= last ? [first, last] : [last, first];
-    this.anchor = first;
-    this.head = last;
     this.select({ start: this.tokens[a].start, end: this.tokens[b].end });
+    [this.anchor, this.head] = [first, last];
   }
 
   /** Move by tokens (`step` ±1), or grow the selection with `extend`; false at the text's end. */
@@ -348,12 +369,12 @@ export class Editor {
       this.changed();
       return;
     }
-    if (this.item.problem?.status === "conflict" && !this.touched) {
-      this.settle(1);
+    if (this.digits === "conflict" && !this.touched) {
+      this.settle(this.picked + 1);
       return;
     }
-    if (this.item.opinions.length > 1 && !this.touched) {
-      this.adjudicate(0);
+    if (this.digits === "opinions" && !this.touched) {
+      this.adjudicate(this.picked);
       return;
     }
     const [left] = drafts.open(this.draft);

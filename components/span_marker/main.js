@@ -83,7 +83,7 @@ class Marker {
     this.part("saved").replaceChildren(...view.saved(session));
     const banner = this.part("banner");
     const words = session.problem
-      ? `${session.problem} Go on: what you decide is kept on this computer and sent by itself.`
+      ? `${session.problem} You can go on: what you decide is kept on this computer and sent by itself.`
       : session.notice;
     banner.hidden = !words;
     if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
@@ -162,6 +162,10 @@ class Marker {
       return;
     }
     const button = target.closest?.("button, a, [role=button], [role=tab], summary");
+    if (!inside && button && event.key.length === 1 && event.key !== " ") {
+      event.stopImmediatePropagation(); // on a link or a button of the studio's: no letter decides
+      return;
+    }
     const native = ["Enter", " "].includes(event.key) && button;
     const walking = ["Tab", "ArrowLeft", "ArrowRight"].includes(event.key);
     const choosing = ["ArrowUp", "ArrowDown"].includes(event.key);
@@ -205,9 +209,7 @@ class Marker {
       return true;
     }
     if (key === "ArrowDown" || key === "ArrowUp") {
-      const last = editor.item.readings.length - 1;
-      const to = editor.draft.chosen + (key === "ArrowDown" ? 1 : -1);
-      editor.choose(Math.max(0, Math.min(last, to)));
+      editor.step(key === "ArrowDown" ? 1 : -1);
       return true;
     }
     return this.perform(name);

@@ -47,8 +47,6 @@ export class Pointer {
       editor.select({ start: mark.start, end: mark.end });
     } else if (place >= 0 && !at.signs) editor.choosePlace(place);
     else {
-      const token = editor.tokens.findIndex((t) => t.start <= at.start && at.end <= t.end);
-      editor.anchor = editor.head = Math.max(0, token);
       editor.select({ start: at.start, end: at.end });
     }
   }

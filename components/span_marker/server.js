@@ -15,8 +15,11 @@ export async function post(route, body) {
   }
   const reply = await response.json().catch(() => null);
   if (response.ok && reply) return reply;
-  const words = [reply?.error ?? `The studio answered ${response.status}.`, reply?.remedy];
-  throw Object.assign(new Error(words.filter(Boolean).join(" ")), { status: response.status });
+  const { status } = response;
+  const words = status === 503 ? "The studio can't use its database at the moment" : reply?.error;
+  const what = (words ?? `The studio answered ${status}`).replace(/[.\s]*$/, ".");
+  const remedy = status === 503 ? "" : (reply?.remedy ?? "");
+  throw Object.assign(new Error(`${what} ${remedy}`.trim()), { status, detail: reply?.error ?? "" });
 }
 
 /** Say something while the page goes; nobody waits for the answer. */

@@ -95,6 +95,7 @@ export class Session {
     const stale = config.version && config.version !== this.config.version;
     this.config = config;
     this.journal.owner.token = config.token;
+    if (moved) this.notice = "";
     if (this.journal.ops.length) this.journal.keep();
     if (renewed) {
       this.expired = false;
@@ -222,7 +223,7 @@ export class Session {
     try {
       const reply = await post(this.config.route, this.request({
         ops,
-        hold: this.holding(),
+        hold: this.holding(ops),
         want,
         filter: { ...this.config.filter, item: this.pinned, since: this.since },
       }));
@@ -237,10 +238,13 @@ export class Session {
     if (!this.problem && (this.again || this.unsaved)) this.sync({ more: this.again });
   }
 
-  /** What this tab works on: its leases are renewed. Items that wait to be saved belong to it. */
-  holding() {
+  /**
+   * What this tab works on: its leases are renewed. Items that wait to be saved belong to it, but not
+   * those of `ops`, which are saved by the time that this is read.
+   */
+  holding(ops = []) {
     const ids = [...this.items, ...(this.current ? [this.current] : [])].map((i) => i.id);
-    return [...new Set([...ids, ...this.journal.ops.map((op) => op.id)])];
+    return [...new Set([...ids, ...this.journal.ops.slice(ops.length).map((op) => op.id)])];
   }
 
   /** A reply: to `ops`, with up to `want` items; `current`: of the filter that still holds. */
@@ -265,6 +269,9 @@ export class Session {
   fill(items, stamp) {
     const known = new Set(this.holding());
     const fresh = items.filter((item) => !known.has(item.id));
+    if (this.pinned && ![...known, ...fresh.map((i) => i.id)].includes(this.pinned)) {
+      this.notice = `There is no utterance “${this.pinned}” in this module. The queue follows.`;
+    }
     this.items.push(...fresh.map((item) => localized(item, stamp)));
     this.pinned = "";
     this.drained = fresh.length === 0;

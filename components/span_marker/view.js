@@ -14,6 +14,8 @@ const QUEUES = {
 
 export const hue = (number) => `h${number % 8}`;
 const percent = (share) => `${Math.round(share * 100)} %`;
+export const when = (iso) =>
+  new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 const count = (number) => Number(number).toLocaleString("en");
 
 /** Which colour a slot has in this item: its place among the function's slots. */
@@ -53,19 +55,22 @@ export function head(editor) {
   const about = editor.definition?.description ?? item.description;
   return [
     el("span", { class: "function" }, name ?? "out of scope"),
-    name ? el("span", { class: "about" }, about) : null,
+    name && el("span", { class: "about", title: about }, about),
     el("span", { class: "where" },
       [QUEUES[item.queue] ?? item.outcome ?? "new", item.split,
         item.context ? `the bot had asked for ${item.context}` : null, item.id]
         .filter(Boolean).join(" · ")),
-  ];
+  ].filter(Boolean);
 }
 
 export function why(editor) {
   const { item } = editor;
   const lines = [];
   if (item.problem) lines.push(el("p", { class: "problem" }, `⚠ ${item.problem.message}`));
-  if (item.held) lines.push(el("p", { class: "problem" }, `⚠ ${item.held} has this one at the moment.`));
+  if (item.held) {
+    const who = item.held === editor.session.config.who ? "Another tab of yours" : item.held;
+    lines.push(el("p", { class: "problem" }, `⚠ ${who} has this one, too, at the moment.`));
+  }
   if (item.flag) lines.push(el("p", { class: "flag" }, `⚑ ${item.flag}`));
   if (item.reason) lines.push(el("p", {}, item.reason));
   if (editor.dropped.length) {
@@ -126,7 +131,11 @@ export function labels(editor, on) {
     return [el("p", { class: "quiet" }, editor.draft.function
       ? "No values. Select words to give them to a slot." : "Out of scope: no values.")];
   }
-  return targets.map(({ key, slot, argument }) => {
+  const marked = assigning && editor.markUnder(editor.range);
+  const off = marked && el("button",
+    { type: "button", class: "plain", onclick: () => editor.unmarkSelected() },
+    "Take the mark off ", kbd("Del"));
+  return [...targets.map(({ key, slot, argument }) => {
     const state = argument ? editor.stateOf(argument) : "no value yet";
     const open = argument && !["placed", "implied"].includes(state);
     const active = argument && argument.key === editor.draft.active;
@@ -144,7 +153,7 @@ export function labels(editor, on) {
       argument && el("span", { class: "value", dir: "auto" }, String(argument.value)),
       el("span", { class: "state" }, state),
     );
-  });
+  }), off].filter(Boolean);
 }
 
 function sign(state) {
@@ -167,30 +176,32 @@ export function readings(editor, on) {
 function opinions(editor, on) {
   return chosen(editor, editor.item.opinions.map((opinion, number) => ({
     spans: opinion.spans,
-    title: `${opinion.who}: ${opinion.discarded ? "discarded" : (opinion.function ?? "out of scope")}`,
+    title: `${opinion.who}: ${said(opinion)}`,
     implied: opinion.implied,
-    checked: number === 0 && !editor.touched,
+    checked: editor.picked === number,
   })), on, "Opinions");
 }
 
 function conflict(editor, on) {
   const { item } = editor;
   const { mine } = item.problem;
-  const theirs = { title: `As it is now: ${item.function ?? "out of scope"}`, spans: item.spans };
-  const lines = [{ ...theirs, implied: item.implied, checked: true }];
+  const discarded = (item.tags ?? []).includes("discarded");
+  const title = `As it is now: ${said({ ...item, discarded })}`;
+  const lines = [{ title, spans: item.spans, implied: item.implied, checked: editor.picked === 0 }];
   if (mine) {
-    const spans = mine.fields.spans ?? [];
-    const turned = spans.map((s) => ({
+    const { fields } = mine;
+    const spans = (fields.spans ?? []).map((s) => ({
       slot: s.slot, start: item.offsets.toUnits(s.start), end: item.offsets.toUnits(s.end),
     }));
+    const what = mine.kind === "decide" ? said(fields) : mine.what;
     lines.push({
-      title: `Yours (${mine.what}): ${mine.fields.function ?? "out of scope"}`,
-      spans: turned,
-      implied: mine.fields.implied ?? [],
+      title: `Yours: ${what}`, spans, implied: fields.implied ?? [], checked: editor.picked === 1,
     });
   }
   return chosen(editor, lines, on, "Versions");
 }
+
+const said = ({ discarded, function: name }) => (discarded ? "discarded" : (name ?? "out of scope"));
 
 function chosen(editor, lines, on, name) {
   if (!lines.length) return [];
@@ -221,7 +232,7 @@ function chosen(editor, lines, on, name) {
 
 export function comments(editor) {
   return editor.item.comments.map((c) =>
-    el("p", { class: "comment" }, el("b", {}, c.who), ` ${c.at.slice(0, 16).replace("T", " ")}: `, c.text));
+    el("p", { class: "comment" }, el("b", {}, c.who), ` ${when(c.at)}: `, c.text));
 }
 
 export function empty(session) {
@@ -229,13 +240,16 @@ export function empty(session) {
   if (!session.drained) {
     return [el("p", {}, session.problem || "Getting the next utterances …")];
   }
-  const lines = [el("p", { class: "done" }, "Nothing is left in this queue.")];
+  const { search, item } = session.config.filter;
+  const words = search || item ? "Nothing else matches." : "Nothing is left in this queue.";
+  const lines = [el("p", { class: "done" }, words)];
   if (others.items > 0) {
     const minutes = Math.max(1, Math.ceil(others.seconds / 60));
     lines.push(el("p", {},
       `${count(others.items)} are with others, or in another tab of yours. What they leave comes ` +
       `back here by itself, in ${minutes} min at the latest.`));
   }
-  lines.push(el("p", { class: "quiet" }, "Choose another queue or clear the search above."));
+  const next = search ? "Clear the search above" : "Choose another queue above";
+  lines.push(el("p", { class: "quiet" }, `${next}, or press u to take your last decision back.`));
   return lines;
 }

@@ -141,6 +141,7 @@ class Request(_Model):
     client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
     ops: tuple[dict[str, Any], ...] = ()
     hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
+    opened: int = Field(default=0, ge=0)  # ms since 1970: when the page was opened
     want: int = Field(default=0, ge=0, le=_MOST_WANTED)
     filter: Filter = Filter()
 
