@@ -38,7 +38,8 @@ _FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve 
 
 def filters(here: Page) -> dict[str, Any]:
     """What to work on, from the address or the widgets; each is part of the address."""
-    item = st.query_params.get("item", "")
+    st.query_params["module"] = here.module  # so that the address can be sent to somebody
+    item = st.query_params.get("item", "")[:200]
     if item:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
@@ -53,7 +54,8 @@ def filters(here: Page) -> dict[str, Any]:
         function = _choice("Function", "function", functions)
     search = right.text_input(
         "Search", key="search", bind="query-params", icon=":material/search:",
-        placeholder="words, a value, an id",
+        placeholder="words, a value, an id", max_chars=200,
+        help="Looks through all utterances, whatever queue they are in.",
     )  # fmt: skip
     return {"queue": queue, "function": function, "search": (search or "").strip(), "item": item}
 

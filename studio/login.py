@@ -20,7 +20,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 from radu_core.errors import InputError
 from studio.markdown import plain
 
-__all__ = ["gate", "require_login"]
+__all__ = ["gate", "has_chosen", "require_login"]
 
 _COOKIE = "radu_who"
 _LONGEST = 100  # characters of a name; the store keeps 200
@@ -120,9 +120,19 @@ def _logged_in() -> str:
     return who[:_LONGEST]
 
 
+def has_chosen() -> bool:
+    """Whether somebody has said who they are: by a login, or by a name chosen once."""
+    return bool(_auth() is not None or _chosen())
+
+
+def _chosen() -> str:
+    kept = st.session_state.get("who") or _kept() or os.environ.get("RADU_USER", "")
+    return _clean(str(kept))
+
+
 def _named() -> str:
     """The name this browser keeps, chosen once; before that, the account's."""
-    name = st.session_state.get("who") or _kept() or _clean(os.environ.get("RADU_USER", ""))
+    name = _chosen()
     if not name or st.session_state.get("rename"):
         _choose_name(name or _account())
         return name or _account()

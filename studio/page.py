@@ -21,6 +21,7 @@ __all__ = ["Page", "messages", "page", "workspace"]
 _log = logging.getLogger(__name__)
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
 </style>"""
 
 
@@ -97,8 +98,13 @@ def _begin(title: str, about: str, *, offline: bool) -> Page:
 def _choose(modules: list[str]) -> str:
     if not modules:
         return ""
-    kept = st.session_state.get("module") or st.query_params.get("module")
+    asked = st.query_params.get("module")
+    kept = st.session_state.get("module") or asked
     position = modules.index(kept) if kept in modules else 0
-    chosen = st.sidebar.selectbox("Module", modules, index=position)
+    chosen = str(st.sidebar.selectbox("Module", modules, index=position))
+    if asked and asked not in modules:
+        st.warning(plain(f"There is no module {asked} here. This is {chosen}."))
+    elif asked and asked != chosen:
+        st.query_params["module"] = chosen  # the address says what is shown
     st.session_state["module"] = chosen
-    return str(chosen)
+    return chosen

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
@@ -16,6 +17,7 @@ from radu_core.files import is_full
 __all__ = ["make_engine", "migrate", "newest_revision", "reading", "sqlite_url", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_FILES: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()  # the inode of each SQLite file
 _WRITE_LOCK = 0x7261_6475  # "radu": any number that other programs don't lock
 
 
@@ -78,9 +80,34 @@ def _prepare_postgresql(engine: Engine, busy_seconds: float) -> None:
             connection.exec_driver_sql(level)
 
 
+def _check_file(engine: Engine) -> None:
+    """Whether the file is still the one that was opened.
+
+    SQLite goes on in one that was deleted, and what it writes there is gone. Another one in its
+    place (a backup) is opened anew.
+    """
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return
+    path = Path(engine.url.database)
+    known = _FILES.get(engine)
+    try:
+        found = path.stat().st_ino
+    except FileNotFoundError:
+        if known is None:
+            return  # it is made now
+        raise StoreError(
+            f"The database {path} is gone",
+            remedy="Put the file back, or a backup in its place; nothing is written without it.",
+        ) from None
+    if known is not None and found != known:
+        engine.dispose()
+    _FILES[engine] = found
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one state of the database."""
+    _check_file(engine)
     with _explained(engine), engine.connect() as connection:
         yield connection
 
@@ -88,6 +115,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that takes the write lock at once: all of it is stored, or nothing."""
+    _check_file(engine)
     with _explained(engine), engine.connect() as connection:
         writer = connection.execution_options(radu_write=True)
         with writer.begin():

@@ -368,7 +368,7 @@ def test_a_locked_database_is_a_banner_and_the_journal_keeps_the_work(
     lock = sqlite3.connect(space.home / "radu.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     press(page, "Enter", "Enter")
-    expect(page.get_by_role("alert")).to_contain_text("locked by another process", timeout=20_000)
+    expect(page.get_by_role("alert")).to_contain_text("can't use its database", timeout=20_000)
     assert item(page) == "e2"
     expect(page.get_by_text("2 kept on this computer")).to_be_visible()
     lock.execute("ROLLBACK")

@@ -377,3 +377,20 @@ def test_a_really_full_disk_is_said(small_disk: Path, schema: Schema, make_exemp
         used()
     (small_disk / "filler").unlink()
     used()
+
+
+def test_a_database_that_is_gone_or_replaced_is_noticed(tmp_path: Path, schema: Schema) -> None:
+    path = tmp_path / "r.db"
+    with Store.open(f"sqlite:///{path}") as store:
+        store.put_schema(schema, who="t")
+        copy = tmp_path / "copy.db"
+        store.backup(copy)
+        for name in ("r.db", "r.db-wal", "r.db-shm"):
+            (tmp_path / name).unlink(missing_ok=True)
+        with pytest.raises(StoreError, match="is gone"):
+            store.modules()
+        with pytest.raises(StoreError, match="is gone"):
+            store.put_schema(schema, who="t")
+        assert not path.exists()
+        copy.rename(path)
+        assert store.modules() == [schema.module]
