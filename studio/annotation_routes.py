@@ -146,10 +146,10 @@ def _annotate(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     asked = annotation_request.parse_request(annotation_request.Preview, data)
-    item = annotation.preview(
+    item = annotation_views.preview(
         space, who=bearer.who, module=bearer.module, id=asked.id, function=asked.function,
         arguments=asked.arguments,
     )  # fmt: skip
@@ -157,14 +157,14 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     asked = annotation_request.parse_request(annotation_request.History, data)
-    return {"events": annotation.history(space, module=bearer.module, id=asked.id)}
+    return {"events": annotation_views.history(space, module=bearer.module, id=asked.id)}
 
 
 def _about(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     annotation_request.parse_request(annotation_request.About, data)
-    return annotation.about(space, module=bearer.module)
+    return annotation_views.about(space, module=bearer.module)

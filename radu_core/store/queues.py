@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from radu_core.store.changes import Writing
-from radu_core.store.derived import QUEUES, folded
+from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
@@ -177,9 +177,9 @@ def _free(
     asked = [*_not_among({*apart.blocked, *apart.own}), exemplars.c.id.not_in(_said(w))]
     settled = _not_among({*apart.held, *apart.own})
     if queue in QUEUES:
-        parts = settled if queue == "disagreement" else asked
+        parts = settled if queue == DISAGREEMENT else asked
     else:
-        settles = exemplars.c.queue.is_not_distinct_from("disagreement")
+        settles = exemplars.c.queue.is_not_distinct_from(DISAGREEMENT)
         parts = [or_(and_(settles, *settled), and_(not_(settles), *asked))]
     if not skipped:
         parts = [*parts, exemplars.c.id.not_in(_left(w))]

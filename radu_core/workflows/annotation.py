@@ -1,4 +1,4 @@
-"""The annotation page's requests: operations done once each, items handed out, and what is known.
+"""The annotation page's requests: operations done once each, and items handed out.
 
 The protocol is docs/annotation.md.
 """
@@ -6,7 +6,6 @@ The protocol is docs/annotation.md.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -14,41 +13,23 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radu_core.agreement import Opinions
 from radu_core.alignment import Aligner
 from radu_core.errors import ConflictError, InputError, StoreError
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
-from radu_core.store import Event, StoredExemplar, changes, leases, operations, queues
+from radu_core.schema import Schema
+from radu_core.store import changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
-from radu_core.store.opinions import opinions_of
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
 from radu_core.workflows import annotation_request as asked
-from radu_core.workflows.annotation_history import lines
 from radu_core.workflows.annotation_items import around, item_json
 from radu_core.workflows.annotation_operations import Case, apply, needs_revision
-from radu_core.workflows.outcomes import alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
-__all__ = [
-    "about",
-    "annotators",
-    "history",
-    "opinions",
-    "preview",
-    "serve",
-    "set_annotators",
-]
+__all__ = ["annotators", "serve", "set_annotators"]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
-_RANKED_BY = 1_000  # exemplars that rank the readings of a corrected one: under 0.2 s
-_KNOWN_FOR = 600  # seconds
-_MOST_VALUES = 200
-_LONGEST_ID = 200
-_LARGEST = 2**31
 _WHAT = {
     "placed": "said where its values stand",
     "corrected": "corrected it",
@@ -102,15 +83,6 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
     workspace.store.change_settings(module, {"annotators": number}, who=who)
 
 
-def opinions(workspace: Workspace, module: str) -> Opinions:
-    """What each annotator said of each exemplar, those that are decided by now among them."""
-    found: dict[str, dict[str, AnnotatedExemplar]] = {}
-    with workspace.store.reading() as connection:
-        for opinion in opinions_of(connection, module, standing=False):
-            found.setdefault(opinion.id, {})[opinion.who] = opinion.exemplar
-    return found
-
-
 def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
     """Answer one request: what became of its operations, further items, and how far it all is.
 
@@ -142,9 +114,9 @@ def _acknowledge(
 ) -> dict[str, Any]:
     """Do one operation, unless it has been done, and say what became of it."""
     seq = raw.get("seq")
-    if not isinstance(seq, int) or not _is_number(seq):
+    if not asked.is_number(seq):
         raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
-    named = raw["id"] if _is_id(raw.get("id")) else None
+    named = raw["id"] if asked.is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
         known = _module(w)
         done = operations.answer(w, client, seq)
@@ -168,10 +140,6 @@ def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
         "of": [str(raw.get("kind"))[:40], str(raw.get("id"))[:200]],
         "at": str(raw.get("at"))[:40],
     }
-
-
-def _is_id(id: Any) -> bool:
-    return isinstance(id, str) and len(id) <= _LONGEST_ID and "\0" not in id
 
 
 def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,17 +186,13 @@ def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, 
     Where that one met with a newer version, what was shown counts: else this one would overwrite
     what nobody has looked at.
     """
-    shown = revision if isinstance(revision, int) and 0 <= revision < _LARGEST else 0
-    before = operations.answer(w, client, after) if _is_number(after) else None
+    shown = revision if asked.is_number(revision) else 0
+    before = operations.answer(w, client, after) if asked.is_number(after) else None
     if before is None:
         return shown, True
     if before["status"] == "conflict":
         return shown, False
     return int(before["revision"]), bool(before["taken"])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
 
 
 def _conflict(w: Writing, id: str) -> dict[str, Any]:
@@ -302,116 +266,3 @@ def _others(w: Writing, request: asked.Request, others: Sequence[leases.Lease]) 
     found = queues.matches(w, _filter(request), others)
     seconds = round((found[0].until - w.now).total_seconds()) if found else None
     return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}
-
-
-# What else can be asked
-
-
-def preview(
-    workspace: Workspace,
-    *,
-    who: str,
-    module: str,
-    id: str,
-    function: str | None,
-    arguments: Arguments,
-) -> dict[str, Any]:
-    """The item as it would be with these labels; changes nothing."""
-    store = workspace.store
-    item = store.exemplar(module, id)
-    aligner = _knowing(workspace, module, store.schema(module).model_dump_json())
-    labelled = item.exemplar.model_copy(
-        update={
-            "function": function,
-            "arguments": arguments,
-            "spans": None,
-            "template": None,
-            "implied": tuple(s for s in item.exemplar.implied if s in arguments),
-            "outcome": None,
-            "resolved_by": None,
-        }
-    )
-    return item_json(aligner, _aligned(aligner, item, labelled), who=who)
-
-
-def _knowing(workspace: Workspace, module: str, schema: str) -> Aligner:
-    return _knowing_since(workspace, module, schema, int(time.monotonic() / _KNOWN_FOR))
-
-
-@lru_cache(maxsize=4)
-def _knowing_since(workspace: Workspace, module: str, schema: str, _: int) -> Aligner:
-    """An aligner that ranks readings as the module did some minutes ago."""
-    knowledge = module_knowledge(workspace, module, most=_RANKED_BY)
-    return Aligner(Schema.model_validate_json(schema), knowledge=knowledge)
-
-
-def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar) -> StoredExemplar:
-    """The item, not stored, as an alignment of these labels leaves it."""
-    bare = StoredExemplar(labelled, item.revision, (), item.flag, item.updated, {}, item.queue)
-    record = alignment_record(bare, aligner.align(labelled))
-    update = {
-        "outcome": record.outcome,
-        "reason": record.reason,
-        "spans": record.spans,
-        "template": record.template,
-        "implied": record.implied,
-    }
-    return StoredExemplar(
-        labelled.model_copy(update=update), item.revision, record.readings, item.flag,
-        item.updated, record.details, item.queue,
-    )  # fmt: skip
-
-
-def history(workspace: Workspace, *, module: str, id: str) -> list[dict[str, Any]]:
-    """What has happened to an exemplar, newest first, with lines for people."""
-    events = workspace.store.history(module, id)
-    return [
-        {
-            "id": event.id,
-            "at": event.at.isoformat(),
-            "who": event.who,
-            "kind": event.kind,
-            "note": _note(event),
-            "changes": lines(event),
-        }
-        for event in reversed(events)
-    ]
-
-
-def _note(event: Event) -> str | None:
-    """An event's note; going back names the event that was gone back to."""
-    if event.kind == "restored" and event.note:
-        return f"as it was before event {event.note}"
-    return event.note
-
-
-def about(workspace: Workspace, *, module: str) -> dict[str, Any]:
-    """The module's functions and slots, and its guidelines (Markdown)."""
-    schema = workspace.store.schema(module)
-    settings = workspace.store.settings(module)
-    return {
-        "functions": [
-            {
-                "name": f.name,
-                "description": f.description,
-                "slots": [_slot_json(schema, s) for s in f.slots],
-            }
-            for f in schema.functions
-        ],
-        "guidelines": str(settings.get("guidelines", "")),
-    }
-
-
-def _slot_json(schema: Schema, slot: Slot) -> dict[str, Any]:
-    values: Sequence[Any] = slot.possible_values
-    recognizer = schema.recognizer(slot.recognizer)
-    if not values and isinstance(recognizer, ListRecognizer):
-        values = sorted(recognizer.labels)
-    return {
-        "name": slot.name,
-        "description": slot.description,
-        "type": slot.type,
-        "required": slot.required,
-        "multi_value": slot.multi_value,
-        "values": list(values[:_MOST_VALUES]),
-    }

@@ -14,7 +14,7 @@ from radu_core.exemplars import DISCARDED, AnnotatedExemplar, Span, check_spans,
 from radu_core.schema import Arguments, Scalar, Value, argument_problems, as_values
 from radu_core.store import StoredExemplar, changes
 from radu_core.store.changes import Writing
-from radu_core.store.derived import queue_of
+from radu_core.store.derived import DISAGREEMENT, queue_of
 from radu_core.store.opinions import Opinion, give, opinions_of, withdraw
 from radu_core.store.queues import skip
 from radu_core.store.rows import stored
@@ -186,7 +186,7 @@ def _settle(case: Case, exemplar: AnnotatedExemplar, kind: str) -> int:
     """
     if case.annotators > 1 and case.row["queue"] is not None:
         people = [o.who for o in case.opinions()]
-        if case.row["queue"] != "disagreement" or case.w.who in people:
+        if case.row["queue"] != DISAGREEMENT or case.w.who in people:
             return _opine(case, exemplar)
         kind = "adjudicated"
     return changes.decide(case.w, case.row, exemplar, kind=kind)
@@ -200,12 +200,12 @@ def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
     if len({_meaning(o.exemplar) for o in given}) == 1:
         people = ", ".join(o.who for o in given)
         return changes.decide(case.w, case.row, exemplar, kind="agreed", note=people)
-    return changes.set_queue(case.w, case.row, "disagreement")
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
 
 
 def _ask_on(case: Case) -> int:
     """Further people are to be asked: what was a disagreement waits where it did before."""
-    if case.row["queue"] != "disagreement":
+    if case.row["queue"] != DISAGREEMENT:
         return int(case.row["revision"])
     exemplar = case.exemplar
     queue = queue_of(exemplar.outcome, exemplar.tags, case.row["flag_kind"])
@@ -224,7 +224,7 @@ def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
 
 def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
     opinions = case.opinions()
-    if case.row["queue"] != "disagreement":
+    if case.row["queue"] != DISAGREEMENT:
         raise InputError("There is no disagreement about this", value=op.id, remedy="Go on.")
     if op.choice >= len(opinions):
         raise InputError(
@@ -263,7 +263,7 @@ def _withdraw(case: Case) -> int:
     withdraw(case.w, case.row["id"])
     if len(case.opinions()) < case.annotators:
         return _ask_on(case)
-    return changes.set_queue(case.w, case.row, "disagreement")
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
 
 
 def _restore(case: Case, op: asked.Restore) -> int:
