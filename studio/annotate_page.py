@@ -33,12 +33,15 @@ _TOOLS = {
     "guidelines": ":material/menu_book: Guidelines",
     "agreement": ":material/group: Agreement",
 }
+_LONGEST = 200  # characters of a search or an id
 _FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
 
 
 def filters(here: Page) -> dict[str, Any]:
     """What to work on, from the address or the widgets; each is part of the address."""
-    item = st.query_params.get("item", "")
+    item = st.query_params.get("item", "")[:_LONGEST]
+    if len(st.query_params.get("search", "")) > _LONGEST:
+        st.query_params["search"] = st.query_params["search"][:_LONGEST]
     if item:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
@@ -53,9 +56,14 @@ def filters(here: Page) -> dict[str, Any]:
         function = _choice("Function", "function", functions)
     search = right.text_input(
         "Search", key="search", bind="query-params", icon=":material/search:",
-        placeholder="words, a value, an id",
+        placeholder="words, a value, an id", max_chars=_LONGEST,
     )  # fmt: skip
-    return {"queue": queue, "function": function, "search": (search or "").strip(), "item": item}
+    return {
+        "queue": queue,
+        "function": function,
+        "search": (search or "").strip()[:_LONGEST],
+        "item": item,
+    }
 
 
 def _choice(label: str, name: str, options: dict[str, str]) -> str:

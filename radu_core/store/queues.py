@@ -57,14 +57,15 @@ ANY = Filter()
 
 @dataclass(frozen=True)
 class Apart:
-    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, and
-    those the tab itself has (``own``).
+    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, those the
+    tab itself has (``own``), and those that can't be shown (``unfit``).
     """
 
     held: Collection[str] = ()
     blocked: Collection[str] = ()
     own: Collection[str] = ()
     client: str = ""
+    unfit: Collection[str] = ()
 
 
 class _Combo(NamedTuple):
@@ -174,8 +175,9 @@ def _free(
 
     Who has given an opinion isn't asked again, but anyone may settle a disagreement.
     """
-    asked = [*_not_among({*apart.blocked, *apart.own}), exemplars.c.id.not_in(_said(w))]
-    settled = _not_among({*apart.held, *apart.own})
+    never = {*apart.own, *apart.unfit}
+    asked = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_said(w))]
+    settled = _not_among({*apart.held, *never})
     if queue in QUEUES:
         parts = settled if queue == DISAGREEMENT else asked
     else:

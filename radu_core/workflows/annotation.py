@@ -30,6 +30,7 @@ __all__ = ["annotators", "serve", "set_annotators"]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
+_MOST_UNFIT = 200  # items that can't be shown are passed over in one request
 _WHAT = {
     "placed": "said where its values stand",
     "corrected": "corrected it",
@@ -95,13 +96,14 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
         leases.keep(w, request.client, request.hold)
         others = leases.held_by_others(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
-        items = _hand_out(w, known, request, others, counts) if counts else []
+        wanted = asked.filter_of(request)
+        items = _hand_out(w, known, request, wanted, others, counts) if counts and wanted else []
         return {
             "acks": acks,
             "items": items,
             "counts": counts,
             "progress": _progress(w),
-            "others": _others(w, request, others),
+            "others": _others(w, wanted, others),
             "token": None,
         }
 
@@ -219,22 +221,33 @@ def _hand_out(
     w: Writing,
     known: _Module,
     request: asked.Request,
+    wanted: asked.Filter,
     others: Sequence[leases.Lease],
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
+    """Further items, leased to the tab: what can't be shown is left out, and others come instead."""
     blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
     held = {lease.exemplar: lease.who for lease in others}
-    first = _named(w, request)
-    apart = queues.Apart(held.keys(), blocked, {*request.hold, *first}, request.client)
-    left = request.want - len(first)
-    ids = [*first, *queues.pick(w, _filter(request), apart, left, counts=counts)]
-    leases.take(w, request.client, [i for i in ids if i not in blocked])
-    return _items(w, known, ids, held)
+    first = _named(w, request, wanted)
+    items = _items(w, known, first, held)
+    unfit: set[str] = set()
+    while True:
+        own = {*request.hold, *first, *(i["id"] for i in items)}
+        apart = queues.Apart(held.keys(), blocked, own, request.client, unfit)
+        left = request.want - len(items)
+        ids = queues.pick(w, _filter(wanted), apart, left, counts=counts) if left > 0 else []
+        items += _items(w, known, ids, held)
+        broken = set(ids) - {i["id"] for i in items}
+        unfit |= broken
+        if not broken or len(unfit) > _MOST_UNFIT:
+            break
+    leases.take(w, request.client, [i["id"] for i in items if i["id"] not in blocked])
+    return items
 
 
-def _named(w: Writing, request: asked.Request) -> list[str]:
+def _named(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
     """The item asked for by its id, unless the tab has been given it or is done with it."""
-    id_, since = request.filter.item, request.filter.since
+    id_, since = wanted.item, wanted.since
     if not id_ or id_ in request.hold:
         return []
     if operations.has_touched(w, request.client, id_, since=since):
@@ -242,19 +255,27 @@ def _named(w: Writing, request: asked.Request) -> list[str]:
     return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
 
 
-def _filter(request: asked.Request) -> queues.Filter:
-    asked_for = request.filter.model_dump(exclude={"item"})
-    return queues.Filter(**asked_for)
+def _filter(wanted: asked.Filter) -> queues.Filter:
+    return queues.Filter(**wanted.model_dump(exclude={"item"}))
 
 
 def _items(
     w: Writing, known: _Module, ids: Sequence[str], held: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    about_them = around(w.connection, w.module, ids, held=held)
-    return [
-        item_json(known.aligner, item, who=w.who, known=about_them)
-        for item in changes.items_of(w.connection, w.module, ids)
-    ]
+    """The items of these ids; what can't be shown is left out, and the log says why."""
+    try:
+        about_them = around(w.connection, w.module, ids, held=held)
+        return [
+            item_json(known.aligner, item, who=w.who, known=about_them)
+            for item in changes.items_of(w.connection, w.module, ids)
+        ]
+    except (SQLAlchemyError, StoreError, MemoryError):
+        raise
+    except Exception:
+        if len(ids) > 1:
+            return [item for id_ in ids for item in _items(w, known, [id_], held)]
+        _log.exception("%s of %s can't be shown", *ids, w.module)
+        return []
 
 
 def _progress(w: Writing) -> dict[str, int]:
@@ -262,7 +283,9 @@ def _progress(w: Writing) -> dict[str, int]:
     return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
 
 
-def _others(w: Writing, request: asked.Request, others: Sequence[leases.Lease]) -> dict[str, Any]:
-    found = queues.matches(w, _filter(request), others)
+def _others(
+    w: Writing, wanted: asked.Filter | None, others: Sequence[leases.Lease]
+) -> dict[str, Any]:
+    found = queues.matches(w, _filter(wanted), others) if wanted else []
     seconds = round((found[0].until - w.now).total_seconds()) if found else None
     return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}

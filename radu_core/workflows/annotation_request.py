@@ -26,6 +26,7 @@ __all__ = [
     "Restore",
     "Skip",
     "Undo",
+    "filter_of",
     "is_id",
     "is_number",
     "parse_operation",
@@ -153,14 +154,16 @@ class Filter(_Model):
 
 
 class Request(_Model):
-    """One request; ``ops`` are read one by one, so that one that can't be read stops no other."""
+    """One request; ``ops`` are read one by one, so that one that can't be read stops no other, and
+    the filter apart from them.
+    """
 
     token: str
     client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
     ops: tuple[dict[str, Any], ...] = ()
     hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
     want: int = Field(default=0, ge=0, le=_MOST_WANTED)
-    filter: Filter = Filter()
+    filter: Any = Field(default_factory=dict)  # apart from the rest: see ``filter_of``
 
 
 class Preview(_Model):
@@ -196,6 +199,14 @@ def parse_request(model: type[_Asked], data: Any) -> _Asked:
         raise InputError(
             f"That isn't such a request ({_problems(error)})", remedy="Reload the page."
         ) from error
+
+
+def filter_of(request: Request) -> Filter | None:
+    """What a request filters by; None when that can't be read, and so finds nothing."""
+    try:
+        return Filter.model_validate(request.filter)
+    except ValidationError:
+        return None
 
 
 def parse_operation(data: dict[str, Any]) -> Operation:

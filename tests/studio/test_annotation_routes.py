@@ -117,8 +117,6 @@ def test_what_isnt_a_request_is_said(browser: TestClient, body: bytes, words: st
         {"ops": {}},
         {"ops": [1]},
         {"ops": [{}]},
-        {"filter": {"queue": "no such"}},
-        {"filter": {"search": "x" * 201}},
     ],
 )
 def test_wrong_fields_are_said(browser: TestClient, token: str, more: dict[str, Any]) -> None:
@@ -126,6 +124,20 @@ def test_wrong_fields_are_said(browser: TestClient, token: str, more: dict[str, 
     assert (status, set(reply)) == (400, {"error", "remedy"})
     assert reply["remedy"] == "Reload the page."
     assert "Reload" not in reply["error"]
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [{"queue": "no such"}, {"search": "x" * 201}, {"item": "x" * 201}, {"function": "x" * 201}, 1],
+)
+def test_a_filter_that_cant_be_read_stops_no_operation(
+    browser: TestClient, token: str, filter: Any
+) -> None:
+    op = {"seq": 1, "kind": "skip", "id": "a00", "revision": 2}
+    status, reply = post(browser, token=token, client=CLIENT, ops=[op], want=5, filter=filter)
+    assert (status, [a["status"] for a in reply["acks"]]) == (200, ["stored"])
+    assert (reply["items"], reply["others"]) == ([], {"items": 0, "seconds": None})
+    assert reply["counts"]["ambiguous"] == 1
 
 
 def test_who_has_no_token_is_told_nothing(browser: TestClient, space: Workspace) -> None:

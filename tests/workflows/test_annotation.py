@@ -241,6 +241,40 @@ def test_a_search_finds_what_a_correction_made_of_it(space: Workspace) -> None:
     assert ann.ids(50, queue="all", function="book_hotel") == ["h01", "h02", "h03", "h04"]
 
 
+# What can't be shown
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first three of the queue can't be shown."""
+    real = annotation.item_json
+
+    def fails(aligner: Any, item: Any, **more: Any) -> Any:
+        if item.exemplar.id in ("a00", "a01", "a02"):
+            raise ZeroDivisionError
+        return real(aligner, item, **more)
+
+    monkeypatch.setattr(annotation, "item_json", fails)
+
+
+def test_what_cant_be_shown_is_passed_over(space: Workspace, broken: None) -> None:
+    ann, bob = Tab(space, "ann"), Tab(space, "bob")
+    assert ann.ids(1) == ["a03"]
+    assert ann.ids(50, item="a01") == ["a03", "a04", "a05", "a06", "a07", "u00"]
+    assert bob.send()["others"]["items"] == 6  # nobody has what isn't shown
+    assert bob.ids(1, search="a02") == []
+
+
+def test_an_operation_on_what_cant_be_shown_is_acknowledged(space: Workspace, broken: None) -> None:
+    ann = Tab(space, "ann")
+    one = ann.op("decide", "a00", 2, **reading(space, "a00"))
+    two = ann.op("undo", "a00", 2, after=one["seq"])
+    acks = ann.send(one, two)["acks"]
+    assert [(a["status"], a["item"]) for a in acks] == [("stored", None), ("stored", None)]
+    assert [e.kind for e in space.store.history(MODULE, "a00")] == ["placed", "restored"]
+    assert ann.send(one, two)["acks"] == acks
+
+
 # Operations
 
 
