@@ -9,6 +9,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
+from radu_core.store.queues import OUT_OF_SCOPE
 from radu_core.workflows.annotation_token import make_token
 from radu_core.workflows.guidelines import guidelines
 from studio import annotate_add, annotate_agreement, annotate_bulk, annotate_guidelines
@@ -17,6 +18,7 @@ from studio.page import Page, messages
 
 __all__ = ["filters", "token", "tools", "version"]
 
+_SKIPPED = "skipped"
 _QUEUES = {
     "": "Everything that waits",
     "ambiguous": "Ambiguous",
@@ -26,6 +28,7 @@ _QUEUES = {
     "disagreement": "Disagreements",
     "evaluation": "Errors in evaluation",
     "all": "All utterances",
+    _SKIPPED: "Skipped by me",
 }
 _TOOLS = {
     "bulk": ":material/done_all: Accept in bulk",
@@ -49,7 +52,9 @@ def filters(here: Page) -> dict[str, Any]:
                 del st.query_params["item"]
                 st.rerun()
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
-    functions = {"": "All functions"} | {name: name for name in _functions(here)}
+    functions = {"": "All functions", OUT_OF_SCOPE: "Out of scope"} | {
+        name: name for name in _functions(here)
+    }
     with left:
         queue = _choice("Queue", "queue", _QUEUES)
     with middle:
@@ -58,11 +63,13 @@ def filters(here: Page) -> dict[str, Any]:
         "Search", key="search", bind="query-params", icon=":material/search:",
         placeholder="words, a value, an id", max_chars=_LONGEST,
     )  # fmt: skip
+    skipped = queue == _SKIPPED
     return {
-        "queue": queue,
+        "queue": "" if skipped else queue,
         "function": function,
         "search": (search or "").strip()[:_LONGEST],
         "item": item,
+        "skipped": skipped,
     }
 
 

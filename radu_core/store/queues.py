@@ -26,7 +26,7 @@ from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
-__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "waiting"]
+__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "unskip", "waiting"]
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
@@ -264,9 +264,14 @@ def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
 
 def skip(w: Writing, id: str) -> None:
     """Don't offer an exemplar to this person until nothing else is left."""
+    unskip(w, id)
+    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
+
+
+def unskip(w: Writing, id: str) -> None:
+    """Offer it to this person as if they hadn't skipped it."""
     mine = (skips.c.module == w.module) & (skips.c.exemplar == id) & (skips.c.who == w.who)
     w.connection.execute(delete(skips).where(mine))
-    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
 
 
 def matches(w: Writing, wanted: Filter, held: Iterable[Lease]) -> list[Lease]:

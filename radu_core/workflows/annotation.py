@@ -154,6 +154,10 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     part = w.connection.begin_nested()
     try:
         row = changes.row_of(w, operation.id)
+        if _takes_a_skip_back(w, client, operation):
+            queues.unskip(w, operation.id)
+            part.commit()
+            return _answer("stored", expected, taken=taken)
         if needs_revision(operation):
             changes.expect(row, expected)
         revision = apply(Case(w, known.aligner, known.annotators, row, taken), operation)
@@ -197,6 +201,18 @@ def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, 
     return int(before["revision"]), bool(before["taken"])
 
 
+def _takes_a_skip_back(w: Writing, client: str, operation: asked.Operation) -> bool:
+    """Whether what came before on this exemplar, which this takes back, was a skip."""
+    if not isinstance(operation, asked.Undo) or not asked.is_number(operation.after):
+        return False
+    before = operations.answer(w, client, operation.after)
+    return (
+        before is not None
+        and before["status"] == "stored"
+        and before["of"] == ["skip", operation.id]
+    )
+
+
 def _conflict(w: Writing, id: str) -> dict[str, Any]:
     """What came in between: who, when and what."""
     row = changes.row_of(w, id)
@@ -225,7 +241,7 @@ def _hand_out(
     others: Sequence[leases.Lease],
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
-    """Further items, leased to the tab: what can't be shown is left out, and others come instead."""
+    """Further items, leased to the tab; what can't be shown is passed over."""
     blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
     held = {lease.exemplar: lease.who for lease in others}
     first = _named(w, request, wanted)

@@ -200,6 +200,29 @@ def test_what_is_skipped_comes_last(space: Workspace) -> None:
     assert ann.ids(1) == ["a01"]
 
 
+def test_a_skip_is_taken_back_alone(space: Workspace) -> None:
+    ann, bob = Tab(space, "ann"), Tab(space, "bob")
+    decided = ann.do("decide", "a00", 2, **reading(space, "a00"))
+    skip = ann.op("skip", "a00", decided["revision"])
+    said = ann.op("undo", "a00", decided["revision"], after=skip["seq"])
+    skipped, back = ann.send(skip, said)["acks"]
+    assert (skipped["status"], back["status"], back["revision"]) == ("stored", "stored", 3)
+    assert (back["item"]["id"], back["item"]["outcome"]) == ("a00", "resolved")
+    assert [e.kind for e in space.store.history(MODULE, "a00")] == ["placed"]
+    bob.do("skip", "a01", 2)
+    skip = ann.op("skip", "a01", 2)
+    ann.send(skip)
+    assert ann.ids(5, skipped=True) == ["a01"]
+    assert ann.do("undo", "a01", 2, after=skip["seq"])["status"] == "stored"
+    assert ann.ids(5, skipped=True) == []
+    assert ann.ids(1) == ["a01"]
+    ann.send()
+    assert bob.ids(5, skipped=True) == ["a01"]
+    bad = ann.op("skip", "a00", 3, more=1)
+    undo = ann.op("undo", "a00", 3, after=bad["seq"])
+    assert [a["status"] for a in ann.send(bad, undo)["acks"]] == ["refused", "refused"]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
