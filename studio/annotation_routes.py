@@ -160,7 +160,8 @@ def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
     from radu_core.workflows import annotation_request, annotation_views
 
     asked = annotation_request.parse_request(annotation_request.History, data)
-    return {"events": annotation_views.history(space, module=bearer.module, id=asked.id)}
+    events = annotation_views.history(space, who=bearer.who, module=bearer.module, id=asked.id)
+    return {"events": events}
 
 
 def _about(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, upda
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json
 from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
 from radu_core.store.rows import (
     KEPT,
@@ -22,12 +24,13 @@ from radu_core.store.rows import (
     state_of,
     stored,
 )
-from radu_core.store.tables import events, exemplars, opinions, skips, texts
+from radu_core.store.tables import events, exemplars, modules, opinions, skips, texts
 
 __all__ = [
     "Writing",
     "add_event",
     "change",
+    "change_settings",
     "comments_of",
     "decide",
     "expect",
@@ -191,6 +194,15 @@ def put_texts(w: Writing, items: Iterable[AnnotatedExemplar]) -> None:
         w.connection.execute(delete(texts).where(texts.c.module == w.module, some))
     if rows:
         w.connection.execute(insert(texts), rows)
+
+
+def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
+    """Set some of the module's settings (None: as by default); the old ones stay as an event."""
+    _, before = schema_and_settings(w.connection, w.module)
+    text = canonical_json({**before, **values})
+    own = modules.c.id == w.module
+    w.connection.execute(update(modules).where(own).values(settings=text))
+    add_event(w, None, "settings", canonical_json(before), text)
 
 
 def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:

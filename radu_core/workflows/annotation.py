@@ -19,14 +19,15 @@ from radu_core.schema import Schema
 from radu_core.store import changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
+from radu_core.store.opinions import with_opinions
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
 from radu_core.workflows import annotation_request as asked
 from radu_core.workflows.annotation_items import around, item_json
-from radu_core.workflows.annotation_operations import Case, apply, needs_revision
+from radu_core.workflows.annotation_operations import Case, apply, needs_revision, reconsider
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["annotators", "serve", "set_annotators"]
+__all__ = ["Reconsidered", "annotators", "serve", "set_annotators"]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
@@ -44,6 +45,7 @@ _WHAT = {
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",
     "withdrawn": "took an opinion back",
+    "disputed": "changed how many people are asked, which made it a disagreement",
 }
 
 
@@ -75,13 +77,32 @@ def annotators(workspace: Workspace, module: str) -> int:
     return int(workspace.store.settings(module).get("annotators", 1))
 
 
-def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> None:
-    """Ask ``number`` people (1 to 5) about each item from now on."""
+@dataclass(frozen=True)
+class Reconsidered:
+    """Items that another number of annotators has decided, or has made a disagreement of."""
+
+    decided: int = 0
+    disputed: int = 0
+
+
+def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> Reconsidered:
+    """Ask ``number`` people (1 to 5) about each item from now on.
+
+    Where that many have given their opinion already, it is decided or a disagreement at once:
+    nobody else would be asked about it.
+    """
     if not 1 <= number <= _MOST_ANNOTATORS:
         raise InputError(
             "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
         )
-    workspace.store.change_settings(module, {"annotators": number}, who=who)
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        changes.change_settings(w, {"annotators": number})
+        found = [
+            reconsider(Case(w, known.aligner, number, changes.row_of(w, id_)))
+            for id_ in with_opinions(w)
+        ]
+    return Reconsidered(found.count("decided"), found.count("disputed"))
 
 
 def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
@@ -93,11 +114,15 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
     acks = [_acknowledge(workspace, who, module, request.client, raw) for raw in request.ops]
     with workspace.store.writing(module, who=who) as w:
         known = _module(w)
-        leases.keep(w, request.client, request.hold)
+        current = leases.keep(
+            w, request.client, request.hold, opened=request.opened, annotators=known.annotators
+        )
         others = leases.held_by_others(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
         wanted = asked.filter_of(request)
-        items = _hand_out(w, known, request, wanted, others, counts) if counts and wanted else []
+        items = []
+        if counts and wanted and current:
+            items = _hand_out(w, known, request, wanted, others, counts)
         return {
             "acks": acks,
             "items": items,
@@ -257,7 +282,8 @@ def _hand_out(
         unfit |= broken
         if not broken or len(unfit) > _MOST_UNFIT:
             break
-    leases.take(w, request.client, [i["id"] for i in items if i["id"] not in blocked])
+    free = [i["id"] for i in items if i["id"] not in blocked]
+    leases.take(w, request.client, free, opened=request.opened)
     return items
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from radu_core.store.rows import stored
 from radu_core.workflows import annotation_request as asked
 from radu_core.workflows.annotation_items import whole_readings
 
-__all__ = ["Case", "apply", "needs_revision"]
+__all__ = ["Case", "apply", "needs_revision", "reconsider", "waits_for_opinions"]
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,41 @@ def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
     given = case.opinions()
     if len(given) < case.annotators:
         return _ask_on(case)
-    if len({_meaning(o.exemplar) for o in given}) == 1:
+    if _agree(given):
         people = ", ".join(o.who for o in given)
         return changes.decide(case.w, case.row, exemplar, kind="agreed", note=people)
     return changes.set_queue(case.w, case.row, DISAGREEMENT)
+
+
+def reconsider(case: Case) -> str | None:
+    """What the opinions about an exemplar come to once ``case.annotators`` people are asked, who
+    were more or fewer before: "decided", "disputed", or None where nothing changes.
+    """
+    queue, given = case.row["queue"], case.opinions()
+    if queue is None or len(given) < case.annotators:
+        return None
+    if _agree(given):
+        last = max(given, key=lambda o: (o.at, o.who))  # who made it an agreement
+        people = ", ".join(o.who for o in given)
+        w = replace(case.w, who=last.who)
+        changes.decide(w, case.row, last.exemplar, kind="agreed", note=people)
+        return "decided"
+    if queue == DISAGREEMENT:
+        return None
+    changes.set_queue(case.w, case.row, DISAGREEMENT)
+    note = f"asked of {case.annotators} from now on"
+    changes.add_event(case.w, case.row["id"], "disputed", None, None, note)
+    return "disputed"
+
+
+def _agree(given: Sequence[Opinion]) -> bool:
+    """Whether people say the same."""
+    return len({_meaning(o.exemplar) for o in given}) == 1
+
+
+def waits_for_opinions(annotators: int, queue: str | None) -> bool:
+    """Whether several people are asked about an item that isn't decided or in dispute."""
+    return annotators > 1 and queue not in (None, DISAGREEMENT)
 
 
 def _ask_on(case: Case) -> int:
@@ -267,7 +298,15 @@ def _withdraw(case: Case) -> int:
 
 
 def _restore(case: Case, op: asked.Restore) -> int:
+    if waits_for_opinions(case.annotators, case.row["queue"]):
+        raise InputError(
+            "People are being asked about this: going back would decide it",
+            value=op.id,
+            remedy="Give your opinion; once it is decided, any state can be gone back to.",
+        )
     state = changes.state_before_event(case.w, op.id, op.event)
+    if state.get("queue") != DISAGREEMENT:  # it is asked anew: nobody has said anything yet
+        state["opinions"] = []
     return changes.restore(case.w, case.row, state, note=str(op.event))
 
 

@@ -38,6 +38,7 @@ _LONGEST_ID = 200
 _MOST_HELD = 500
 _MOST_WANTED = 100
 _LARGEST = 2**31 - 1
+_LATEST = 2**53 - 1  # the largest whole number of a browser
 _ID = r"^[^\x00]*$"
 Id = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID, pattern=_ID)]
 
@@ -155,13 +156,14 @@ class Filter(_Model):
 
 class Request(_Model):
     """One request; ``ops`` are read one by one, so that one that can't be read stops no other, and
-    the filter apart from them.
+    the filter apart from them. ``opened`` is when the tab's page was, in ms since 1970.
     """
 
     token: str
     client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
     ops: tuple[dict[str, Any], ...] = ()
     hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
+    opened: int = Field(default=0, ge=0, le=_LATEST)
     want: int = Field(default=0, ge=0, le=_MOST_WANTED)
     filter: Any = Field(default_factory=dict)  # apart from the rest: see ``filter_of``
 

@@ -11,10 +11,12 @@ from radu_core.agreement import Opinions
 from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
-from radu_core.store import Event, StoredExemplar
+from radu_core.store import Event, StoredExemplar, changes
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.opinions import opinions_of
 from radu_core.workflows.annotation_history import lines
 from radu_core.workflows.annotation_items import item_json
+from radu_core.workflows.annotation_operations import waits_for_opinions
 from radu_core.workflows.outcomes import RANKED_BY, alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
@@ -88,17 +90,30 @@ def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar
     )  # fmt: skip
 
 
-def history(workspace: Workspace, *, module: str, id: str) -> list[dict[str, Any]]:
-    """What has happened to an exemplar, newest first, with lines for people."""
-    events = workspace.store.history(module, id)
+def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dict[str, Any]]:
+    """What has happened to an exemplar, newest first, with lines for people.
+
+    While several are asked about it, what others said is left out, so that it doesn't sway.
+    """
+    with workspace.store.reading() as connection:
+        events = changes.history(connection, module, id)
+        items = changes.items_of(connection, module, [id]) if events else []
+        _, settings = schema_and_settings(connection, module) if items else ("", {})
+    asked = int(settings.get("annotators", 1))
+    waits = any(waits_for_opinions(asked, item.queue) for item in items)
+
+    def told(event: Event) -> bool:
+        return not waits or event.who == who or event.kind not in ("opinion", "agreed")
+
     return [
         {
             "id": event.id,
             "at": event.at.isoformat(),
             "who": event.who,
             "kind": event.kind,
-            "note": _note(event),
-            "changes": lines(event),
+            "note": _note(event) if told(event) else None,
+            "changes": lines(event) if told(event) else [],
+            "restorable": event.before is not None and not waits,
         }
         for event in reversed(events)
     ]
