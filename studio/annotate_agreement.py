@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.agreement import Agreement, Opinions, Pair
 from radu_core.agreement import agreement as measure
-from radu_core.workflows import annotation
+from radu_core.workflows import annotation, annotation_views
 from studio import show
 from studio.page import Page
 
@@ -21,7 +21,7 @@ _NOTHING = "–"  # what isn't defined
 def agreement(here: Page) -> None:
     """How many are asked, and how far they agree: over all, per pair, and where they don't."""
     _annotators(here)
-    figures(here, annotation.opinions(here.workspace, here.module))
+    figures(here, annotation_views.opinions(here.workspace, here.module))
 
 
 def figures(here: Page, opinions: Opinions) -> None:
@@ -44,11 +44,20 @@ def _annotators(here: Page) -> None:
     chosen = st.number_input(
         "People asked about each utterance", 1, 5, now, key=f"annotators {here.module}", width=260,
         help="From 2 on, an utterance is decided when that many people say the same; where they "
-        "don't, it comes into the queue of disagreements. What is decided already stays.",
+        "don't, it comes into the queue of disagreements. What is decided already stays; what "
+        "has opinions enough is decided, or a disagreement, at once.",
     )  # fmt: skip
     if chosen != now:
-        annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
-        st.toast(f"{chosen} people are asked about each utterance from now on.")
+        done = annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
+        people = "One person is" if chosen == 1 else f"{chosen} people are"
+        st.toast(f"{people} asked about each utterance from now on.{_became(done)}")
+
+
+def _became(done: annotation.Reconsidered) -> str:
+    """What became of utterances that had opinions enough already."""
+    said = {"decided": done.decided, "in dispute": done.disputed}
+    parts = [f"{number:,} {what}" for what, number in said.items() if number]
+    return f" By the opinions they have already: {', '.join(parts)}." if parts else ""
 
 
 def _figures(found: Agreement) -> None:

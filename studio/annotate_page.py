@@ -9,6 +9,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
+from radu_core.store.queues import OUT_OF_SCOPE
 from radu_core.workflows.annotation_token import make_token
 from radu_core.workflows.guidelines import guidelines
 from studio import annotate_add, annotate_agreement, annotate_bulk, annotate_guidelines
@@ -17,6 +18,7 @@ from studio.page import Page, messages
 
 __all__ = ["filters", "token", "tools", "version"]
 
+_SKIPPED = "skipped"
 _QUEUES = {
     "": "Everything that waits",
     "ambiguous": "Ambiguous",
@@ -26,6 +28,7 @@ _QUEUES = {
     "disagreement": "Disagreements",
     "evaluation": "Errors in evaluation",
     "all": "All utterances",
+    _SKIPPED: "Skipped by me",
 }
 _TOOLS = {
     "bulk": ":material/done_all: Accept in bulk",
@@ -33,13 +36,16 @@ _TOOLS = {
     "guidelines": ":material/menu_book: Guidelines",
     "agreement": ":material/group: Agreement",
 }
+_LONGEST = 200  # characters of a search or an id
 _FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
 
 
 def filters(here: Page) -> dict[str, Any]:
     """What to work on, from the address or the widgets; each is part of the address."""
     st.query_params["module"] = here.module  # so that the address can be sent to somebody
-    item = st.query_params.get("item", "")[:200]
+    item = st.query_params.get("item", "")[:_LONGEST]
+    if len(st.query_params.get("search", "")) > _LONGEST:
+        st.query_params["search"] = st.query_params["search"][:_LONGEST]
     if item:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
@@ -47,17 +53,26 @@ def filters(here: Page) -> dict[str, Any]:
                 del st.query_params["item"]
                 st.rerun()
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
-    functions = {"": "All functions"} | {name: name for name in _functions(here)}
+    functions = {"": "All functions", OUT_OF_SCOPE: "Out of scope"} | {
+        name: name for name in _functions(here)
+    }
     with left:
         queue = _choice("Queue", "queue", _QUEUES)
     with middle:
         function = _choice("Function", "function", functions)
     search = right.text_input(
         "Search", key="search", bind="query-params", icon=":material/search:",
-        placeholder="words, a value, an id", max_chars=200,
+        placeholder="words, a value, an id", max_chars=_LONGEST,
         help="Looks through all utterances, whatever queue they are in.",
     )  # fmt: skip
-    return {"queue": queue, "function": function, "search": (search or "").strip(), "item": item}
+    skipped = queue == _SKIPPED
+    return {
+        "queue": "" if skipped else queue,
+        "function": function,
+        "search": (search or "").strip()[:_LONGEST],
+        "item": item,
+        "skipped": skipped,
+    }
 
 
 def _choice(label: str, name: str, options: dict[str, str]) -> str:

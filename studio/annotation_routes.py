@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from radu_core.workflows.annotation_token import Bearer
     from radu_core.workflows.workspace import Workspace
 
-__all__ = ["LARGEST", "routes"]
+__all__ = ["LARGEST", "SMALL", "routes"]
 
 LARGEST = 4 * 1024 * 1024  # bytes of a request
+SMALL = 64 * 1024  # and of one whose header has no token
+_SERVED = (".js", ".css", ".html")
 COMPONENT = Path(__file__).parents[1] / "components" / "span_marker"
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,8 @@ class _Fresh(StaticFiles):
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if not path.endswith(_SERVED):  # the folder is a Python package as well
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
@@ -63,42 +68,82 @@ class _Fresh(StaticFiles):
 def _endpoint(work: Work) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            body = await _body(request)
+            status, reply = await _reply(work, request)
         except ClientDisconnect:
             return Response(status_code=400)
-        if body is None:
-            status, reply = _error(413, "The request is too large", "Send less at a time.")
-        else:
-            status, reply = await run_in_threadpool(_answered, work, body)
         return JSONResponse(reply, status, headers={"Cache-Control": "no-store"})
 
     return endpoint
 
 
-async def _body(request: Request) -> bytes | None:
-    """The request's body; None when it is too large, of which no more is read than that."""
-    body = bytearray()
+async def _reply(work: Work, request: Request) -> Answer:
+    """The answer to a request. Before somebody is known to ask, only a small one is read."""
+    token = _header(request)
+    if token:
+        refused = await run_in_threadpool(_guarded, lambda: _checked(token))
+        if refused[0] != 200:
+            await _body(request, 0)
+            return refused
+    length = request.headers.get("content-length", "")
+    too_large = length.isascii() and length.isdecimal() and int(length) > LARGEST
+    body = None if too_large else await _body(request, LARGEST if token else SMALL)
+    if body is not None:
+        return await run_in_threadpool(_guarded, lambda: _answered(work, token, body))
+    if token or too_large:
+        return _error(413, "The request is too large", "Send less at a time.")
+    what = f"A request of more than {SMALL // 1024} KiB needs its token in the header"
+    return _error(401, what, "Reload the page.")
+
+
+def _header(request: Request) -> str:
+    """The token in ``Authorization: Bearer …``; "" without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """The request's body; None when it is larger than ``most``: then nothing of it is kept, but
+    it is read up to ``LARGEST``, so that a browser that is still sending hears the answer.
+    """
+    body, length = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            return None
-    return bytes(body)
+        length += len(chunk)
+        if length > LARGEST:
+            break
+        if length <= most:
+            body += chunk
+    return bytes(body) if length <= most else None
 
 
-def _answered(work: Work, body: bytes) -> Answer:
-    """What ``work`` makes of a request; whatever goes wrong is a status and words."""
-    from radu_core.errors import InputError, StoreError
-    from radu_core.workflows.annotation_token import TokenError, make_token, read_token
+def _checked(token: str) -> Answer:
+    from radu_core.workflows.annotation_token import read_token
     from studio.spaces import workspace
 
+    read_token(workspace(), token)
+    return 200, {}
+
+
+def _answered(work: Work, token: str, body: bytes) -> Answer:
+    """What ``work`` makes of a request; ``token`` is the header's."""
+    from radu_core.workflows.annotation_token import read_token, renewed
+    from studio.spaces import workspace
+
+    data = _parsed(body, token)
+    space = workspace()
+    bearer = read_token(space, data["token"])
+    reply = work(space, bearer, data)
+    if "token" in reply and bearer.is_old:
+        reply["token"] = renewed(space, bearer)
+    return 200, reply
+
+
+def _guarded(answer: Callable[[], Answer]) -> Answer:
+    """The answer; whatever goes wrong is a status and words."""
+    from radu_core.errors import InputError, StoreError
+    from radu_core.workflows.annotation_token import TokenError
+
     try:
-        data = _parsed(body)
-        space = workspace()
-        bearer = read_token(space, data["token"])
-        reply = work(space, bearer, data)
-        if "token" in reply and bearer.is_old:
-            reply["token"] = make_token(space, who=bearer.who, module=bearer.module)
-        return 200, reply
+        return answer()
     except TokenError as error:
         return _error(401, error.what, error.remedy)
     except InputError as error:
@@ -115,20 +160,25 @@ def _error(status: int, what: str, remedy: str) -> Answer:
     return status, {"error": what, "remedy": remedy}
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request, with a token. Half a character that a browser let through in
-    somebody's words becomes a sign for that: it can't be stored, and mustn't stop the rest.
+def _parsed(body: bytes, token: str) -> dict[str, Any]:
+    """The JSON object in a request, with a token: the header's, or else its own.
+
+    Half a character that a browser let through in somebody's words becomes a sign for that: it
+    can't be stored, and mustn't stop the rest.
     """
     from radu_core.errors import InputError
 
     try:
-        data = json.loads(body, parse_constant=_refuse)
-        text = json.dumps(data, ensure_ascii=False)
-        if any("\ud800" <= sign <= "\udfff" for sign in text):
-            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = body.decode()  # strictly: what isn't a character can only be written as \\ud…
+        data = json.loads(text, parse_constant=_refuse)
+        if "\\ud" in text or "\\uD" in text:
+            again = json.dumps(data, ensure_ascii=False)
+            whole = again.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             data = json.loads(whole)
     except (ValueError, RecursionError) as error:
         raise InputError(f"The request isn't JSON ({error})", remedy="Reload the page.") from error
+    if isinstance(data, dict) and token:
+        data["token"] = token
     if not isinstance(data, dict) or not isinstance(data.get("token"), str):
         raise InputError("The request has no token", remedy="Reload the page.")
     return data
@@ -146,10 +196,10 @@ def _annotate(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     asked = annotation_request.parse_request(annotation_request.Preview, data)
-    item = annotation.preview(
+    item = annotation_views.preview(
         space, who=bearer.who, module=bearer.module, id=asked.id, function=asked.function,
         arguments=asked.arguments,
     )  # fmt: skip
@@ -157,14 +207,15 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     asked = annotation_request.parse_request(annotation_request.History, data)
-    return {"events": annotation.history(space, module=bearer.module, id=asked.id)}
+    events = annotation_views.history(space, who=bearer.who, module=bearer.module, id=asked.id)
+    return {"events": events}
 
 
 def _about(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows import annotation_request, annotation_views
 
     annotation_request.parse_request(annotation_request.About, data)
-    return annotation.about(space, module=bearer.module)
+    return annotation_views.about(space, module=bearer.module)

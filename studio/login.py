@@ -18,12 +18,15 @@ from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from radu_core.errors import InputError
+from radu_core.files import content_hash
 from studio.markdown import plain
 
 __all__ = ["gate", "has_chosen", "require_login"]
 
 _COOKIE = "radu_who"
 _LONGEST = 100  # characters of a name; the store keeps 200
+_LONGEST_LOGIN = 190
+_LONGEST_SUBJECT = 80
 _KEEP_NAME = """
 export default function ({data}) {
   const year = 365 * 24 * 3600
@@ -102,22 +105,37 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
 
 
 def _logged_in() -> str:
-    """The e-mail address, name or subject of who is logged in, with a button to leave."""
-    claims = dict(st.user)
-    if claims.get("email_verified") is False:  # then it can be anybody's
-        claims.pop("email", None)
-    who = next((str(v) for k in ("email", "name", "sub") if (v := claims.get(k))), "")
-    if not who:
-        raise InputError(
-            "The login gives neither e-mail, name nor subject",
-            value=sorted(claims),
-            remedy='Let the client ask for the scopes "openid profile email".',
-        )
+    """Who is logged in, with a button to leave."""
+    who = _who(dict(st.user))
     st.caption(plain(who))
     if st.button("Log out", icon=":material/logout:", type="tertiary"):
         st.logout()
     _run("back to place", _BACK_TO_PLACE)
-    return who[:_LONGEST]
+    return who
+
+
+def _who(claims: Mapping[str, Any]) -> str:
+    """The e-mail address of an account, where its provider has verified it or says nothing of it;
+    else its name with its subject, which nobody else has: a name alone can be anybody's choice,
+    another's address as well.
+    """
+    verified = claims.get("email_verified")
+    email = _clean(str(claims.get("email") or ""), _LONGEST_LOGIN)
+    name = _clean(str(claims.get("name") or ""))
+    subject = _clean(str(claims.get("sub") or ""), _LONGEST_LOGIN * 2)
+    if email and (verified is None or verified is True or str(verified).lower() == "true"):
+        return email
+    if not subject:
+        raise InputError(
+            "The login gives neither an e-mail address that is verified nor a subject",
+            value=sorted(claims),
+            remedy='Let the client ask for the scopes "openid profile email".',
+        )
+    if len(subject) > _LONGEST_SUBJECT:
+        subject = content_hash(subject)[:16]
+    if not name and "@" not in subject:
+        return subject
+    return f"{name or 'account'} ({subject})"
 
 
 def has_chosen() -> bool:
@@ -168,8 +186,8 @@ def _kept() -> str:
     return _clean(unquote(st.context.cookies.get(_COOKIE, "")))
 
 
-def _clean(name: str) -> str:
-    return "".join(c for c in name if c.isprintable()).strip()[:_LONGEST]
+def _clean(name: str, most: int = _LONGEST) -> str:
+    return "".join(c for c in name if c.isprintable()).strip()[:most]
 
 
 def _account() -> str:

@@ -38,6 +38,7 @@ class Tab:
         self.space, self.who, self.client = space, who, f"{who}-tab-{number:04d}"
         self.seq = 0
         self.hold: list[str] = []
+        self.opened = 0
 
     def op(self, kind: str, id: str, revision: int, **more: Any) -> dict[str, Any]:
         self.seq += 1
@@ -47,7 +48,7 @@ class Tab:
         request = parse_request(
             Request,
             {"token": "t", "client": self.client, "ops": list(ops), "hold": self.hold,
-             "want": want, "filter": filter},
+             "opened": self.opened, "want": want, "filter": filter},
         )  # fmt: skip
         return annotation.serve(self.space, who=self.who, module=MODULE, request=request)
 

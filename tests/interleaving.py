@@ -119,8 +119,15 @@ class Turns:
             assert plain == self.answers[key]
             return
         self.answers[key] = plain
-        if ack["status"] == "stored" and op["kind"] in ("decide", "discard", "undo"):
+        changes = op["kind"] in ("decide", "discard", "undo") and not self.unskips(tab, op)
+        if ack["status"] == "stored" and changes:
             self.written.setdefault(op["id"], []).append(key)
+
+    def unskips(self, tab: Browser, op: dict[str, Any]) -> bool:
+        """Whether an operation takes a skip back, and so changes nothing."""
+        before = (tab.client, op.get("after", -1))
+        skipped = before in self.answers and self.ops[before]["kind"] == "skip"
+        return op["kind"] == "undo" and skipped and self.answers[before]["status"] == "stored"
 
 
 def play(space: Workspace, clock: Clock, seed: int, *, steps: int) -> Turns:

@@ -42,7 +42,7 @@ export class Session {
     this.config = config;
     const { who, module, token } = config;
     this.journal = new Journal(client, { who, module, token });
-    this.opened = Date.now(); // tells requests of a page that was left from those of this one
+    this.opened = newest(); // tells requests of a page that was left from those of this one
     this.pinned = config.filter.item ?? ""; // an item somebody linked to: it comes first, once
     this.since = this.journal.seq; // what was done before this is found again by a search
     this.items = [];
@@ -399,6 +399,14 @@ export class Session {
     const hold = this.journal.ops.map((op) => op.id);
     tell(this.config.route, this.request({ ops: [], hold, want: 0, filter: {} }));
   }
+}
+
+/** The time in ms, later than that of every session this tab had before, whatever its clock does. */
+function newest() {
+  const place = "radu:annotate:opened";
+  const time = Math.max(Date.now(), Number(sessionStorage.getItem(place) ?? 0) + 1);
+  sessionStorage.setItem(place, String(time));
+  return time;
 }
 
 /** What an operation says besides who, when and about what. */

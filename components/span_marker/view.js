@@ -185,7 +185,7 @@ function opinions(editor, on) {
 function conflict(editor, on) {
   const { item } = editor;
   const { mine } = item.problem;
-  const discarded = (item.tags ?? []).includes("discarded");
+  const discarded = item.reason.startsWith("Discarded by ");
   const title = `As it is now: ${said({ ...item, discarded })}`;
   const lines = [{ title, spans: item.spans, implied: item.implied, checked: editor.picked === 0 }];
   if (mine) {

@@ -9,16 +9,15 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store.changes import Writing, standing_decisions
+from radu_core.store.changes import Writing, standing_decisions, standing_people
 from radu_core.store.derived import derived
-from radu_core.store.rows import columns_of, state_before, state_of
+from radu_core.store.rows import KEPT, columns_of, state_before, state_of
 from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = ["KIND", "accept", "undo"]
 
 KIND = "accepted in bulk"
 _PART = 500
-_KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
 _T = TypeVar("_T")
 
 
@@ -95,7 +94,7 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
 def _before(text: str) -> dict[str, Any]:
     state = state_before(text)
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
-    return _columns(exemplar, {name: state[name] for name in _KEPT})
+    return _columns(exemplar, {name: state[name] for name in KEPT})
 
 
 def _change(
@@ -124,13 +123,15 @@ def _change(
             for (row, _), values in zip(changes, new, strict=True)
         ],
     )
-    people = _standing_people(w, [row["id"] for row, _ in changes])
+    ids = [row["id"] for row, _ in changes]
+    people = standing_people(w, ids)
+    _begin_anew(w, ids)
     w.connection.execute(
         insert(events),
         [
             {
                 "module": w.module, "exemplar": row["id"], "at": w.now, "who": w.who, "kind": kind,
-                "before": state_of(row, people.get(row["id"], [])), "after": values["data"],
+                "before": state_of(row, people[row["id"]]), "after": values["data"],
                 "note": note,
             }
             for row, values in changes
@@ -138,14 +139,9 @@ def _change(
     )  # fmt: skip
 
 
-def _standing_people(w: Writing, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Whose opinion counted until now; from now on nobody's does."""
+def _begin_anew(w: Writing, ids: Sequence[str]) -> None:
+    """Nobody's opinion about these counts from now on, and nobody has skipped them."""
     mine = (opinions.c.module == w.module) & opinions.c.exemplar.in_(ids)
-    mine &= opinions.c.standing == 1
-    found: dict[str, list[str]] = {}
-    for row in w.connection.execute(select(opinions.c.exemplar, opinions.c.who).where(mine)):
-        found.setdefault(row.exemplar, []).append(row.who)
-    w.connection.execute(update(opinions).where(mine).values(standing=0))
+    w.connection.execute(update(opinions).where(mine, opinions.c.standing == 1).values(standing=0))
     skipped = (skips.c.module == w.module) & skips.c.exemplar.in_(ids)
     w.connection.execute(delete(skips).where(skipped))
-    return {id_: sorted(who) for id_, who in found.items()}

@@ -11,15 +11,26 @@ from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, upda
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store.derived import FlagKind, derived, folded_text
+from radu_core.files import canonical_json
+from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
-from radu_core.store.rows import aware, columns_of, exemplar_before, state_before, state_of, stored
-from radu_core.store.tables import events, exemplars, opinions, skips, texts
+from radu_core.store.rows import (
+    KEPT,
+    aware,
+    columns_of,
+    exemplar_before,
+    state_before,
+    state_of,
+    stored,
+)
+from radu_core.store.tables import events, exemplars, modules, opinions, skips, texts
 
 __all__ = [
     "Writing",
     "add_event",
     "change",
+    "change_settings",
     "comments_of",
     "decide",
     "expect",
@@ -34,11 +45,11 @@ __all__ = [
     "set_standing",
     "standing_decision",
     "standing_decisions",
+    "standing_people",
     "state_before_event",
 ]
 
 _NO_CHANGE = ("commented", "flagged")
-_KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def change(
     flag_kind = columns.get("flag_kind", row["flag_kind"])
     columns |= derived(exemplar, flag_kind, disagreement=disagreement)
     columns |= {"revision": row["revision"] + 1, "updated": w.now}
-    before = state_of(row, _standing_people(w, exemplar.id))
+    before = state_of(row, standing_people(w, [exemplar.id])[exemplar.id])
     where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
     w.connection.execute(update(exemplars).where(where).values(**columns))
     put_texts(w, [exemplar])
@@ -115,11 +126,16 @@ def change(
     return int(row["revision"]) + 1
 
 
-def _standing_people(w: Writing, id: str) -> list[str]:
-    where = (
-        (opinions.c.module == w.module) & (opinions.c.exemplar == id) & (opinions.c.standing == 1)
+def standing_people(w: Writing, ids: Sequence[str]) -> dict[str, list[str]]:
+    """By exemplar, the people whose opinion counts for a decision to come, sorted."""
+    where = (opinions.c.module == w.module) & (opinions.c.standing == 1)
+    query = select(opinions.c.exemplar, opinions.c.who).where(
+        where, opinions.c.exemplar.in_(list(ids))
     )
-    return sorted(w.connection.scalars(select(opinions.c.who).where(where)))
+    found: dict[str, list[str]] = {id_: [] for id_ in ids}
+    for row in w.connection.execute(query.order_by(opinions.c.who)):
+        found[row.exemplar].append(row.who)
+    return {id_: sorted(people) for id_, people in found.items()}
 
 
 def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
@@ -160,9 +176,9 @@ def restore(
     ``disputed`` makes a disagreement of it.
     """
     people = [who for who in state.get("opinions", ()) if who != without]
-    disagreed = state.get("queue") == "disagreement" and not without
+    disagreed = state.get("queue") == DISAGREEMENT and not without
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
-    more = {name: state[name] for name in _KEPT if name in state}
+    more = {name: state[name] for name in KEPT if name in state}
     return change(
         w, row, exemplar, more, kind="restored", note=note, standing=people,
         disagreement=disputed or disagreed,
@@ -180,6 +196,15 @@ def put_texts(w: Writing, items: Iterable[AnnotatedExemplar]) -> None:
         w.connection.execute(insert(texts), rows)
 
 
+def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
+    """Set some of the module's settings (None: as by default); the old ones stay as an event."""
+    _, before = schema_and_settings(w.connection, w.module)
+    text = canonical_json({**before, **values})
+    own = modules.c.id == w.module
+    w.connection.execute(update(modules).where(own).values(settings=text))
+    add_event(w, None, "settings", canonical_json(before), text)
+
+
 def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
     """Flag exemplars (id → reason) as of a kind; returns how many were found."""
     done = 0
@@ -190,7 +215,7 @@ def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
         if row is None:
             continue
         exemplar = AnnotatedExemplar.model_validate_json(row.data)
-        queue = derived(exemplar, kind, disagreement=row.queue == "disagreement")["queue"]
+        queue = derived(exemplar, kind, disagreement=row.queue == DISAGREEMENT)["queue"]
         values = {"flag": reason, "flag_kind": kind, "queue": queue}
         w.connection.execute(update(exemplars).where(where).values(**values))
         add_event(w, id_, "flagged", None, None, reason.replace("\0", " "))

@@ -10,6 +10,7 @@ from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.schema import as_values
 
 __all__ = [
+    "DISAGREEMENT",
     "QUEUES",
     "FlagKind",
     "derived",
@@ -22,8 +23,9 @@ __all__ = [
 
 FlagKind = Literal["suspected", "evaluation"]
 # In the order in which they are worked through.
-QUEUES = ("ambiguous", "unlocated", "invalid", "suspected", "disagreement", "evaluation")
+DISAGREEMENT = "disagreement"
 _OUTCOMES = ("ambiguous", "unlocated", "invalid")
+QUEUES = (*_OUTCOMES, "suspected", DISAGREEMENT, "evaluation")
 _LONGEST = 500
 
 
@@ -38,7 +40,7 @@ def queue_of(
     if DISCARDED in tags:
         return None
     if disagreement:
-        return "disagreement"
+        return DISAGREEMENT
     return flag_kind or (outcome if outcome in _OUTCOMES else None)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from radu_core.store.changes import Writing
+from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.rows import aware
 from radu_core.store.tables import exemplars, leases, opinions
 
@@ -31,32 +32,46 @@ class Lease:
     function: str | None
 
 
-def keep(w: Writing, client: str, ids: Collection[str]) -> None:
+def keep(
+    w: Writing, client: str, ids: Collection[str], *, opened: int = 0, annotators: int = 1
+) -> bool:
     """Renew a tab's leases on ``ids``, give all its others back, and drop what has expired.
 
-    One that had expired is taken again where nobody else has taken it.
+    One that had expired is taken again where this person might be given it. A late request of a
+    page that was ``opened`` before the one that has the leases, in the same tab, changes nothing:
+    False is returned then, and nothing may be leased to it.
     """
     mine = (leases.c.module == w.module) & (leases.c.client == client)
     w.connection.execute(delete(leases).where(leases.c.module == w.module, leases.c.until <= w.now))
+    newest = w.connection.scalar(select(func.max(leases.c.opened)).where(mine))
+    if newest is not None and newest > opened:
+        return False
     had = set(w.connection.scalars(select(leases.c.exemplar).where(mine)))
     gone = had - set(ids)
     if gone:
         w.connection.execute(delete(leases).where(mine, leases.c.exemplar.in_(sorted(gone))))
     if had - gone:
-        w.connection.execute(update(leases).where(mine).values(until=w.now + LEASE))
+        values = {"until": w.now + LEASE, "opened": opened}
+        w.connection.execute(update(leases).where(mine).values(**values))
     lost = set(ids) - had
     if lost:
-        taken = {lease.exemplar for lease in held_by_others(w.connection, w.module, client, w.now)}
-        take(w, client, sorted(lost - taken))
+        others = held_by_others(w.connection, w.module, client, w.now)
+        taken = blocked(w.connection, w.module, others, who=w.who, annotators=annotators)
+        taken |= {lease.exemplar for lease in others if lease.queue == DISAGREEMENT}
+        take(w, client, sorted(lost - taken), opened=opened)
+    return True
 
 
-def take(w: Writing, client: str, ids: Iterable[str]) -> None:
+def take(w: Writing, client: str, ids: Iterable[str], *, opened: int = 0) -> None:
     """Lease items to a tab; it must not have them yet."""
     until = w.now + LEASE
     rows = [
-        {"module": w.module, "exemplar": i, "client": client, "who": w.who, "until": until}
+        {
+            "module": w.module, "exemplar": i, "client": client, "who": w.who, "until": until,
+            "opened": opened,
+        }
         for i in ids
-    ]
+    ]  # fmt: skip
     if rows:
         w.connection.execute(insert(leases), rows)
 

@@ -13,7 +13,7 @@ from radu_core.store.changes import Writing, add_event
 from radu_core.store.rows import aware
 from radu_core.store.tables import events, opinions
 
-__all__ = ["Opinion", "give", "opinions_of", "withdraw"]
+__all__ = ["Opinion", "give", "opinions_of", "with_opinions", "withdraw"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ def opinions_of(
     ]  # fmt: skip
 
 
+def with_opinions(w: Writing) -> list[str]:
+    """The exemplars about which somebody has an opinion that counts, by id."""
+    where = (opinions.c.module == w.module) & (opinions.c.standing == 1)
+    query = select(opinions.c.exemplar).where(where).distinct().order_by(opinions.c.exemplar)
+    return list(w.connection.scalars(query))
+
+
 def give(w: Writing, exemplar: AnnotatedExemplar, *, note: str | None = None) -> None:
     """Store this person's opinion; it replaces the one they had."""
     data = exemplar.model_dump_json()
@@ -74,7 +81,9 @@ def withdraw(w: Writing, id: str) -> None:
 
 # What may happen while opinions are collected; any other event begins a new round. The decision
 # that the last opinion led to is taken back together with it.
-_WITHIN_A_ROUND = ("opinion", "withdrawn", "commented", "flagged", "agreed", "restored")
+_WITHIN_A_ROUND = (
+    "opinion", "withdrawn", "commented", "flagged", "agreed", "disputed", "restored",
+)  # fmt: skip
 
 
 def _put(w: Writing, id: str, data: str | None) -> None:

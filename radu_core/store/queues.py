@@ -22,11 +22,11 @@ from sqlalchemy import (
 )
 
 from radu_core.store.changes import Writing
-from radu_core.store.derived import QUEUES, folded
+from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
-__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "waiting"]
+__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "unskip", "waiting"]
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
@@ -57,14 +57,15 @@ ANY = Filter()
 
 @dataclass(frozen=True)
 class Apart:
-    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, and
-    those the tab itself has (``own``).
+    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, those the
+    tab itself has (``own``), and those that can't be shown (``unfit``).
     """
 
     held: Collection[str] = ()
     blocked: Collection[str] = ()
     own: Collection[str] = ()
     client: str = ""
+    unfit: Collection[str] = ()
 
 
 class _Combo(NamedTuple):
@@ -174,12 +175,13 @@ def _free(
 
     Who has given an opinion isn't asked again, but anyone may settle a disagreement.
     """
-    asked = [*_not_among({*apart.blocked, *apart.own}), exemplars.c.id.not_in(_said(w))]
-    settled = _not_among({*apart.held, *apart.own})
+    never = {*apart.own, *apart.unfit}
+    asked = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_said(w))]
+    settled = _not_among({*apart.held, *never})
     if queue in QUEUES:
-        parts = settled if queue == "disagreement" else asked
+        parts = settled if queue == DISAGREEMENT else asked
     else:
-        settles = exemplars.c.queue.is_not_distinct_from("disagreement")
+        settles = exemplars.c.queue.is_not_distinct_from(DISAGREEMENT)
         parts = [or_(and_(settles, *settled), and_(not_(settles), *asked))]
     if not skipped:
         parts = [*parts, exemplars.c.id.not_in(_left(w))]
@@ -262,9 +264,14 @@ def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
 
 def skip(w: Writing, id: str) -> None:
     """Don't offer an exemplar to this person until nothing else is left."""
+    unskip(w, id)
+    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
+
+
+def unskip(w: Writing, id: str) -> None:
+    """Offer it to this person as if they hadn't skipped it."""
     mine = (skips.c.module == w.module) & (skips.c.exemplar == id) & (skips.c.who == w.who)
     w.connection.execute(delete(skips).where(mine))
-    w.connection.execute(insert(skips).values(module=w.module, exemplar=id, who=w.who, at=w.now))
 
 
 def matches(w: Writing, wanted: Filter, held: Iterable[Lease]) -> list[Lease]:

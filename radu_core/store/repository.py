@@ -21,7 +21,6 @@ from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
-from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import (
     AlignmentRecord,
     Event,
@@ -149,11 +148,7 @@ class Store:
         meanwhile. The old ones stay as an event.
         """
         with self.writing(module, who=who) as w:
-            _, before = schema_and_settings(w.connection, module)
-            text = canonical_json({**before, **values})
-            own = modules.c.id == module
-            w.connection.execute(update(modules).where(own).values(settings=text))
-            changes.add_event(w, None, "settings", canonical_json(before), text)
+            changes.change_settings(w, values)
 
     def schema_versions(self, module: str) -> list[SchemaVersion]:
         """Every schema that ``module`` has had, oldest first; the last one is in use."""

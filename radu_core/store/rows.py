@@ -11,11 +11,12 @@ from sqlalchemy import RowMapping
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store.derived import derived, flag_kind_of
+from radu_core.store.derived import DISAGREEMENT, derived, flag_kind_of
 from radu_core.store.records import AlignmentRecord, StoredExemplar
 
 __all__ = [
     "ALIGNED",
+    "KEPT",
     "aligned",
     "aware",
     "columns_of",
@@ -26,9 +27,9 @@ __all__ = [
     "stored",
 ]
 
-_STATE = (
-    "data", "imported", "readings", "details", "flag", "flag_kind", "decided", "queue",
-)  # fmt: skip
+# What a decision changes besides the labels, and taking it back sets again.
+KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
+_STATE = ("data", *KEPT, "queue")
 ALIGNED = (
     "data", "outcome", "resolved_by", "readings", "details", "queue", "revision", "updated",
 )  # fmt: skip
@@ -96,7 +97,7 @@ def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str
 
 def _queue(row: RowMapping, exemplar: AnnotatedExemplar) -> Any:
     """Where it waits after an alignment: what annotators disagree about they still do."""
-    disagreement = row["queue"] == "disagreement"
+    disagreement = row["queue"] == DISAGREEMENT
     return derived(exemplar, row["flag_kind"], disagreement=disagreement)["queue"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     ForeignKey,
@@ -110,6 +111,7 @@ leases = Table(
     Column("client", String(80), primary_key=True),
     Column("who", String(200), nullable=False),
     Column("until", DateTime(timezone=True), nullable=False),
+    Column("opened", BigInteger, nullable=False),  # when the tab's page was: ms since 1970
 )
 
 skips = Table(

@@ -12,14 +12,13 @@ from radu_core.exemplars import LONGEST, AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.schema import Arguments, Function, Scalar, Slot, argument_problems
 from radu_core.store import StoredExemplar
-from radu_core.workflows.outcomes import alignment_record, module_knowledge
+from radu_core.workflows.outcomes import RANKED_BY, alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Typed", "add", "arguments_of"]
 
 Typed = Mapping[str, str | Sequence[str]]  # slot → words, or a list where it takes several
 
-_RANKED_BY = 1_000  # exemplars that rank its readings: under 0.2 s
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -44,7 +43,7 @@ def add(
         raise InputError("The schema has no such function", value=function, remedy="Choose one.")
     arguments = arguments_of(known, typed)
     exemplar = _labelled(utterance.strip(), function, arguments, split)
-    knowledge = module_knowledge(workspace, module, most=_RANKED_BY)
+    knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
     try:
         stored = workspace.store.add_exemplar(module, _aligned(exemplar, result), who=who)

@@ -1,4 +1,4 @@
-"""The annotation page's requests: operations done once each, items handed out, and what is known.
+"""The annotation page's requests: operations done once each, and items handed out.
 
 The protocol is docs/annotation.md.
 """
@@ -6,7 +6,6 @@ The protocol is docs/annotation.md.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -14,41 +13,25 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radu_core.agreement import Opinions
 from radu_core.alignment import Aligner
 from radu_core.errors import ConflictError, InputError, StoreError
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
-from radu_core.store import Event, StoredExemplar, changes, leases, operations, queues
+from radu_core.schema import Schema
+from radu_core.store import changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
-from radu_core.store.opinions import opinions_of
+from radu_core.store.opinions import with_opinions
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
 from radu_core.workflows import annotation_request as asked
-from radu_core.workflows.annotation_history import lines
 from radu_core.workflows.annotation_items import around, item_json
-from radu_core.workflows.annotation_operations import Case, apply, needs_revision
-from radu_core.workflows.outcomes import alignment_record, module_knowledge
+from radu_core.workflows.annotation_operations import Case, apply, needs_revision, reconsider
 from radu_core.workflows.workspace import Workspace
 
-__all__ = [
-    "about",
-    "annotators",
-    "history",
-    "opinions",
-    "preview",
-    "serve",
-    "set_annotators",
-]
+__all__ = ["Reconsidered", "annotators", "serve", "set_annotators"]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
-_RANKED_BY = 1_000  # exemplars that rank the readings of a corrected one: under 0.2 s
-_KNOWN_FOR = 600  # seconds
-_MOST_VALUES = 200
-_LONGEST_ID = 200
-_LARGEST = 2**31
+_MOST_UNFIT = 200  # items that can't be shown are passed over in one request
 _WHAT = {
     "placed": "said where its values stand",
     "corrected": "corrected it",
@@ -62,6 +45,7 @@ _WHAT = {
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",
     "withdrawn": "took an opinion back",
+    "disputed": "changed how many people are asked, which made it a disagreement",
 }
 
 
@@ -93,22 +77,32 @@ def annotators(workspace: Workspace, module: str) -> int:
     return int(workspace.store.settings(module).get("annotators", 1))
 
 
-def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> None:
-    """Ask ``number`` people (1 to 5) about each item from now on."""
+@dataclass(frozen=True)
+class Reconsidered:
+    """Items that another number of annotators has decided, or has made a disagreement of."""
+
+    decided: int = 0
+    disputed: int = 0
+
+
+def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> Reconsidered:
+    """Ask ``number`` people (1 to 5) about each item from now on.
+
+    Where that many have given their opinion already, it is decided or a disagreement at once:
+    nobody else would be asked about it.
+    """
     if not 1 <= number <= _MOST_ANNOTATORS:
         raise InputError(
             "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
         )
-    workspace.store.change_settings(module, {"annotators": number}, who=who)
-
-
-def opinions(workspace: Workspace, module: str) -> Opinions:
-    """What each annotator said of each exemplar, those that are decided by now among them."""
-    found: dict[str, dict[str, AnnotatedExemplar]] = {}
-    with workspace.store.reading() as connection:
-        for opinion in opinions_of(connection, module, standing=False):
-            found.setdefault(opinion.id, {})[opinion.who] = opinion.exemplar
-    return found
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        changes.change_settings(w, {"annotators": number})
+        found = [
+            reconsider(Case(w, known.aligner, number, changes.row_of(w, id_)))
+            for id_ in with_opinions(w)
+        ]
+    return Reconsidered(found.count("decided"), found.count("disputed"))
 
 
 def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
@@ -120,16 +114,21 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
     acks = [_acknowledge(workspace, who, module, request.client, raw) for raw in request.ops]
     with workspace.store.writing(module, who=who) as w:
         known = _module(w)
-        leases.keep(w, request.client, request.hold)
+        current = leases.keep(
+            w, request.client, request.hold, opened=request.opened, annotators=known.annotators
+        )
         others = leases.held_by_others(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
-        items = _hand_out(w, known, request, others, counts) if counts else []
+        wanted = asked.filter_of(request)
+        items = []
+        if counts and wanted and current:
+            items = _hand_out(w, known, request, wanted, others, counts)
         return {
             "acks": acks,
             "items": items,
             "counts": counts,
             "progress": _progress(w),
-            "others": _others(w, request, others),
+            "others": _others(w, wanted, others),
             "token": None,
         }
 
@@ -142,9 +141,9 @@ def _acknowledge(
 ) -> dict[str, Any]:
     """Do one operation, unless it has been done, and say what became of it."""
     seq = raw.get("seq")
-    if not isinstance(seq, int) or not _is_number(seq):
+    if not asked.is_number(seq):
         raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
-    named = raw["id"] if _is_id(raw.get("id")) else None
+    named = raw["id"] if asked.is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
         known = _module(w)
         done = operations.answer(w, client, seq)
@@ -170,10 +169,6 @@ def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_id(id: Any) -> bool:
-    return isinstance(id, str) and len(id) <= _LONGEST_ID and "\0" not in id
-
-
 def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Do an operation, all of it or nothing; ``{status, revision, message}``."""
     expected, taken = _expected(w, client, raw.get("revision"), raw.get("after"))
@@ -184,6 +179,10 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     part = w.connection.begin_nested()
     try:
         row = changes.row_of(w, operation.id)
+        if _takes_a_skip_back(w, client, operation):
+            queues.unskip(w, operation.id)
+            part.commit()
+            return _answer("stored", expected, taken=taken)
         if needs_revision(operation):
             changes.expect(row, expected)
         revision = apply(Case(w, known.aligner, known.annotators, row, taken), operation)
@@ -218,8 +217,8 @@ def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, 
     Where that one met with a newer version, what was shown counts: else this one would overwrite
     what nobody has looked at.
     """
-    shown = revision if isinstance(revision, int) and 0 <= revision < _LARGEST else 0
-    before = operations.answer(w, client, after) if _is_number(after) else None
+    shown = revision if asked.is_number(revision) else 0
+    before = operations.answer(w, client, after) if asked.is_number(after) else None
     if before is None:
         return shown, True
     if before["status"] == "conflict":
@@ -227,8 +226,16 @@ def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, 
     return int(before["revision"]), bool(before["taken"])
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
+def _takes_a_skip_back(w: Writing, client: str, operation: asked.Operation) -> bool:
+    """Whether what came before on this exemplar, which this takes back, was a skip."""
+    if not isinstance(operation, asked.Undo) or not asked.is_number(operation.after):
+        return False
+    before = operations.answer(w, client, operation.after)
+    return (
+        before is not None
+        and before["status"] == "stored"
+        and before["of"] == ["skip", operation.id]
+    )
 
 
 def _conflict(w: Writing, id: str) -> dict[str, Any]:
@@ -255,22 +262,34 @@ def _hand_out(
     w: Writing,
     known: _Module,
     request: asked.Request,
+    wanted: asked.Filter,
     others: Sequence[leases.Lease],
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
+    """Further items, leased to the tab; what can't be shown is passed over."""
     blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
     held = {lease.exemplar: lease.who for lease in others}
-    first = _named(w, request)
-    apart = queues.Apart(held.keys(), blocked, {*request.hold, *first}, request.client)
-    left = request.want - len(first)
-    ids = [*first, *queues.pick(w, _filter(request), apart, left, counts=counts)]
-    leases.take(w, request.client, [i for i in ids if i not in blocked])
-    return _items(w, known, ids, held)
+    first = _named(w, request, wanted)
+    items = _items(w, known, first, held)
+    unfit: set[str] = set()
+    while True:
+        own = {*request.hold, *first, *(i["id"] for i in items)}
+        apart = queues.Apart(held.keys(), blocked, own, request.client, unfit)
+        left = request.want - len(items)
+        ids = queues.pick(w, _filter(wanted), apart, left, counts=counts) if left > 0 else []
+        items += _items(w, known, ids, held)
+        broken = set(ids) - {i["id"] for i in items}
+        unfit |= broken
+        if not broken or len(unfit) > _MOST_UNFIT:
+            break
+    free = [i["id"] for i in items if i["id"] not in blocked]
+    leases.take(w, request.client, free, opened=request.opened)
+    return items
 
 
-def _named(w: Writing, request: asked.Request) -> list[str]:
+def _named(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
     """The item asked for by its id, unless the tab has been given it or is done with it."""
-    id_, since = request.filter.item, request.filter.since
+    id_, since = wanted.item, wanted.since
     if not id_ or id_ in request.hold:
         return []
     if operations.has_touched(w, request.client, id_, since=since):
@@ -278,19 +297,27 @@ def _named(w: Writing, request: asked.Request) -> list[str]:
     return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
 
 
-def _filter(request: asked.Request) -> queues.Filter:
-    asked_for = request.filter.model_dump(exclude={"item"})
-    return queues.Filter(**asked_for)
+def _filter(wanted: asked.Filter) -> queues.Filter:
+    return queues.Filter(**wanted.model_dump(exclude={"item"}))
 
 
 def _items(
     w: Writing, known: _Module, ids: Sequence[str], held: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    about_them = around(w.connection, w.module, ids, held=held)
-    return [
-        item_json(known.aligner, item, who=w.who, known=about_them)
-        for item in changes.items_of(w.connection, w.module, ids)
-    ]
+    """The items of these ids; what can't be shown is left out, and the log says why."""
+    try:
+        about_them = around(w.connection, w.module, ids, held=held)
+        return [
+            item_json(known.aligner, item, who=w.who, known=about_them)
+            for item in changes.items_of(w.connection, w.module, ids)
+        ]
+    except (SQLAlchemyError, StoreError, MemoryError):
+        raise
+    except Exception:
+        if len(ids) > 1:
+            return [item for id_ in ids for item in _items(w, known, [id_], held)]
+        _log.exception("%s of %s can't be shown", *ids, w.module)
+        return []
 
 
 def _progress(w: Writing) -> dict[str, int]:
@@ -298,120 +325,9 @@ def _progress(w: Writing) -> dict[str, int]:
     return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
 
 
-def _others(w: Writing, request: asked.Request, others: Sequence[leases.Lease]) -> dict[str, Any]:
-    found = queues.matches(w, _filter(request), others)
+def _others(
+    w: Writing, wanted: asked.Filter | None, others: Sequence[leases.Lease]
+) -> dict[str, Any]:
+    found = queues.matches(w, _filter(wanted), others) if wanted else []
     seconds = round((found[0].until - w.now).total_seconds()) if found else None
     return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}
-
-
-# What else can be asked
-
-
-def preview(
-    workspace: Workspace,
-    *,
-    who: str,
-    module: str,
-    id: str,
-    function: str | None,
-    arguments: Arguments,
-) -> dict[str, Any]:
-    """The item as it would be with these labels; changes nothing."""
-    store = workspace.store
-    item = store.exemplar(module, id)
-    aligner = _knowing(workspace, module, store.schema(module).model_dump_json())
-    labelled = item.exemplar.model_copy(
-        update={
-            "function": function,
-            "arguments": arguments,
-            "spans": None,
-            "template": None,
-            "implied": tuple(s for s in item.exemplar.implied if s in arguments),
-            "outcome": None,
-            "resolved_by": None,
-        }
-    )
-    return item_json(aligner, _aligned(aligner, item, labelled), who=who)
-
-
-def _knowing(workspace: Workspace, module: str, schema: str) -> Aligner:
-    return _knowing_since(workspace, module, schema, int(time.monotonic() / _KNOWN_FOR))
-
-
-@lru_cache(maxsize=4)
-def _knowing_since(workspace: Workspace, module: str, schema: str, _: int) -> Aligner:
-    """An aligner that ranks readings as the module did some minutes ago."""
-    knowledge = module_knowledge(workspace, module, most=_RANKED_BY)
-    return Aligner(Schema.model_validate_json(schema), knowledge=knowledge)
-
-
-def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar) -> StoredExemplar:
-    """The item, not stored, as an alignment of these labels leaves it."""
-    bare = StoredExemplar(labelled, item.revision, (), item.flag, item.updated, {}, item.queue)
-    record = alignment_record(bare, aligner.align(labelled))
-    update = {
-        "outcome": record.outcome,
-        "reason": record.reason,
-        "spans": record.spans,
-        "template": record.template,
-        "implied": record.implied,
-    }
-    return StoredExemplar(
-        labelled.model_copy(update=update), item.revision, record.readings, item.flag,
-        item.updated, record.details, item.queue,
-    )  # fmt: skip
-
-
-def history(workspace: Workspace, *, module: str, id: str) -> list[dict[str, Any]]:
-    """What has happened to an exemplar, newest first, with lines for people."""
-    events = workspace.store.history(module, id)
-    return [
-        {
-            "id": event.id,
-            "at": event.at.isoformat(),
-            "who": event.who,
-            "kind": event.kind,
-            "note": _note(event),
-            "changes": lines(event),
-        }
-        for event in reversed(events)
-    ]
-
-
-def _note(event: Event) -> str | None:
-    """An event's note; going back names the event that was gone back to."""
-    if event.kind == "restored" and event.note:
-        return f"as it was before event {event.note}"
-    return event.note
-
-
-def about(workspace: Workspace, *, module: str) -> dict[str, Any]:
-    """The module's functions and slots, and its guidelines (Markdown)."""
-    schema = workspace.store.schema(module)
-    settings = workspace.store.settings(module)
-    return {
-        "functions": [
-            {
-                "name": f.name,
-                "description": f.description,
-                "slots": [_slot_json(schema, s) for s in f.slots],
-            }
-            for f in schema.functions
-        ],
-        "guidelines": str(settings.get("guidelines", "")),
-    }
-
-
-def _slot_json(schema: Schema, slot: Slot) -> dict[str, Any]:
-    values: Sequence[Any] = slot.possible_values
-    recognizer = schema.recognizer(slot.recognizer)
-    if not values and isinstance(recognizer, ListRecognizer):
-        values = sorted(recognizer.labels)
-    return {
-        "name": slot.name,
-        "description": slot.description,
-        "type": slot.type,
-        "required": slot.required,
-        "multi_value": slot.multi_value,
-        "values": list(values[:_MOST_VALUES]),
-    }

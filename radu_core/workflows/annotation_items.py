@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from radu_core.alignment import Aligner
-from radu_core.alignment.names import nearest_words
-from radu_core.alignment.text import Text
-from radu_core.exemplars import DISCARDED, AnnotatedExemplar, Span
+from radu_core.exemplars import DISCARDED, Span
 from radu_core.schema import Function, Scalar, as_values
 from radu_core.store import StoredExemplar
 from radu_core.store.changes import comments_of
+from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.opinions import Opinion, opinions_of
 
 __all__ = ["MOST_READINGS", "Around", "around", "item_json", "whole_readings"]
@@ -55,7 +54,7 @@ def item_json(
     exemplar = item.exemplar
     function = aligner.schema.function(exemplar.function or "")
     opinions = known.opinions.get(exemplar.id, [])
-    if item.queue != "disagreement":
+    if item.queue != DISAGREEMENT:
         opinions = [o for o in opinions if o.who == who]
     return {
         "id": exemplar.id,
@@ -68,7 +67,6 @@ def item_json(
         "reason": exemplar.reason,
         "split": exemplar.split,
         "context": exemplar.context,
-        "tags": list(exemplar.tags),
         "flag": item.flag,
         "held": known.held.get(exemplar.id),
         "arguments": _arguments(aligner, function, item),
@@ -138,15 +136,13 @@ def _arguments(
             if placed:
                 left.remove(placed)
             places = _with(placed, found.get((slot, repr(scalar)), []))
-            state = _state(slot in implied, placed, places)
             arguments.append({
                 "slot": slot,
                 "description": declared.description if declared else "",
                 "type": declared.type if declared else "string",
                 "value": scalar,
-                "state": state,
+                "state": _state(slot in implied, placed, places),
                 "places": places,
-                "nearest": _nearest(aligner, exemplar, scalar) if state == "missing" else None,
             })  # fmt: skip
     return arguments
 
@@ -189,14 +185,3 @@ def _places(
         (a.slot, repr(a.value)): [asdict(c) for c in a.candidates]
         for a in aligner.align(bare).arguments
     }
-
-
-def _nearest(aligner: Aligner, exemplar: AnnotatedExemplar, value: Scalar) -> Any:
-    """The words most like a text that isn't there: where, what, and how like it (0–1)."""
-    text = Text(exemplar.utterance, aligner.language)
-    near = nearest_words(text, value, most=1) if isinstance(value, str) else []
-    if not near:
-        return None
-    (start, end), score = near[0]
-    words = exemplar.utterance[start:end]
-    return {"start": start, "end": end, "text": words, "score": round(score, 4)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,14 +14,14 @@ from radu_core.exemplars import DISCARDED, AnnotatedExemplar, Span, check_spans,
 from radu_core.schema import Arguments, Scalar, Value, argument_problems, as_values
 from radu_core.store import StoredExemplar, changes
 from radu_core.store.changes import Writing
-from radu_core.store.derived import queue_of
+from radu_core.store.derived import DISAGREEMENT, queue_of
 from radu_core.store.opinions import Opinion, give, opinions_of, withdraw
 from radu_core.store.queues import skip
 from radu_core.store.rows import stored
 from radu_core.workflows import annotation_request as asked
 from radu_core.workflows.annotation_items import whole_readings
 
-__all__ = ["Case", "apply", "needs_revision"]
+__all__ = ["Case", "apply", "needs_revision", "reconsider", "waits_for_opinions"]
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _settle(case: Case, exemplar: AnnotatedExemplar, kind: str) -> int:
     """
     if case.annotators > 1 and case.row["queue"] is not None:
         people = [o.who for o in case.opinions()]
-        if case.row["queue"] != "disagreement" or case.w.who in people:
+        if case.row["queue"] != DISAGREEMENT or case.w.who in people:
             return _opine(case, exemplar)
         kind = "adjudicated"
     return changes.decide(case.w, case.row, exemplar, kind=kind)
@@ -197,15 +197,46 @@ def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
     given = case.opinions()
     if len(given) < case.annotators:
         return _ask_on(case)
-    if len({_meaning(o.exemplar) for o in given}) == 1:
+    if _agree(given):
         people = ", ".join(o.who for o in given)
         return changes.decide(case.w, case.row, exemplar, kind="agreed", note=people)
-    return changes.set_queue(case.w, case.row, "disagreement")
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
+
+
+def reconsider(case: Case) -> str | None:
+    """What the opinions about an exemplar come to once ``case.annotators`` people are asked, who
+    were more or fewer before: "decided", "disputed", or None where nothing changes.
+    """
+    queue, given = case.row["queue"], case.opinions()
+    if queue is None or len(given) < case.annotators:
+        return None
+    if _agree(given):
+        last = max(given, key=lambda o: (o.at, o.who))  # who made it an agreement
+        people = ", ".join(o.who for o in given)
+        w = replace(case.w, who=last.who)
+        changes.decide(w, case.row, last.exemplar, kind="agreed", note=people)
+        return "decided"
+    if queue == DISAGREEMENT:
+        return None
+    changes.set_queue(case.w, case.row, DISAGREEMENT)
+    note = f"asked of {case.annotators} from now on"
+    changes.add_event(case.w, case.row["id"], "disputed", None, None, note)
+    return "disputed"
+
+
+def _agree(given: Sequence[Opinion]) -> bool:
+    """Whether people say the same."""
+    return len({_meaning(o.exemplar) for o in given}) == 1
+
+
+def waits_for_opinions(annotators: int, queue: str | None) -> bool:
+    """Whether several people are asked about an item that isn't decided or in dispute."""
+    return annotators > 1 and queue not in (None, DISAGREEMENT)
 
 
 def _ask_on(case: Case) -> int:
     """Further people are to be asked: what was a disagreement waits where it did before."""
-    if case.row["queue"] != "disagreement":
+    if case.row["queue"] != DISAGREEMENT:
         return int(case.row["revision"])
     exemplar = case.exemplar
     queue = queue_of(exemplar.outcome, exemplar.tags, case.row["flag_kind"])
@@ -224,7 +255,7 @@ def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
 
 def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
     opinions = case.opinions()
-    if case.row["queue"] != "disagreement":
+    if case.row["queue"] != DISAGREEMENT:
         raise InputError("There is no disagreement about this", value=op.id, remedy="Go on.")
     if op.choice >= len(opinions):
         raise InputError(
@@ -263,11 +294,19 @@ def _withdraw(case: Case) -> int:
     withdraw(case.w, case.row["id"])
     if len(case.opinions()) < case.annotators:
         return _ask_on(case)
-    return changes.set_queue(case.w, case.row, "disagreement")
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
 
 
 def _restore(case: Case, op: asked.Restore) -> int:
+    if waits_for_opinions(case.annotators, case.row["queue"]):
+        raise InputError(
+            "People are being asked about this: going back would decide it",
+            value=op.id,
+            remedy="Give your opinion; once it is decided, any state can be gone back to.",
+        )
     state = changes.state_before_event(case.w, op.id, op.event)
+    if state.get("queue") != DISAGREEMENT:  # it is asked anew: nobody has said anything yet
+        state["opinions"] = []
     return changes.restore(case.w, case.row, state, note=str(op.event))
 
 

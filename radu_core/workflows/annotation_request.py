@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from radu_core.errors import InputError, shorten
 from radu_core.schema import Arguments, Scalar
+from radu_core.store.derived import QUEUES
 
 __all__ = [
     "About",
@@ -25,18 +26,37 @@ __all__ = [
     "Restore",
     "Skip",
     "Undo",
+    "filter_of",
+    "is_id",
+    "is_number",
     "parse_operation",
     "parse_request",
 ]
 
-Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-_Queue = Literal[
-    "", "all", "ambiguous", "unlocated", "invalid", "suspected", "disagreement", "evaluation"
-]
 _Asked = TypeVar("_Asked", bound=BaseModel)
+_LONGEST_ID = 200
 _MOST_HELD = 500
 _MOST_WANTED = 100
 _LARGEST = 2**31 - 1
+_LATEST = 2**53 - 1  # the largest whole number of a browser
+_ID = r"^[^\x00]*$"
+Id = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID, pattern=_ID)]
+
+
+def is_id(value: Any) -> bool:
+    """Whether something can be the id of an exemplar."""
+    return isinstance(value, str) and len(value) <= _LONGEST_ID and "\0" not in value
+
+
+def is_number(value: Any) -> TypeGuard[int]:
+    """Whether something can be the number of an operation, or a revision."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
+def _is_queue(name: str) -> str:
+    if name not in ("", "all", *QUEUES):
+        raise ValueError("there is no such queue")
+    return name
 
 
 class _Model(BaseModel):
@@ -126,24 +146,26 @@ class Filter(_Model):
     filtered so, ``item`` an id that comes first, whatever its queue.
     """
 
-    queue: _Queue = ""
+    queue: Annotated[str, AfterValidator(_is_queue)] = ""
     function: str = Field(default="", max_length=200)
     search: str = Field(default="", max_length=200)
-    item: str = Field(default="", max_length=200, pattern=r"^[^\x00]*$")
+    item: str = Field(default="", max_length=_LONGEST_ID, pattern=_ID)
     skipped: bool = False
     since: int = Field(default=0, ge=0, le=_LARGEST)
 
 
 class Request(_Model):
-    """One request; ``ops`` are read one by one, so that one that can't be read stops no other."""
+    """One request; ``ops`` are read one by one, so that one that can't be read stops no other, and
+    the filter apart from them. ``opened`` is when the tab's page was, in ms since 1970.
+    """
 
     token: str
     client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
     ops: tuple[dict[str, Any], ...] = ()
     hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
-    opened: int = Field(default=0, ge=0)  # ms since 1970: when the page was opened
+    opened: int = Field(default=0, ge=0, le=_LATEST)
     want: int = Field(default=0, ge=0, le=_MOST_WANTED)
-    filter: Filter = Filter()
+    filter: Any = Field(default_factory=dict)  # apart from the rest: see ``filter_of``
 
 
 class Preview(_Model):
@@ -179,6 +201,14 @@ def parse_request(model: type[_Asked], data: Any) -> _Asked:
         raise InputError(
             f"That isn't such a request ({_problems(error)})", remedy="Reload the page."
         ) from error
+
+
+def filter_of(request: Request) -> Filter | None:
+    """What a request filters by; None when that can't be read, and so finds nothing."""
+    try:
+        return Filter.model_validate(request.filter)
+    except ValidationError:
+        return None
 
 
 def parse_operation(data: dict[str, Any]) -> Operation:

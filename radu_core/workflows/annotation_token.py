@@ -18,9 +18,10 @@ from radu_core.errors import InputError
 from radu_core.files import disk_errors
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["LIFE", "Bearer", "TokenError", "make_token", "read_token"]
+__all__ = ["LIFE", "LONGEST", "Bearer", "TokenError", "make_token", "read_token", "renewed"]
 
 LIFE = 12 * 3600  # seconds
+LONGEST = 24 * 3600  # seconds that renewed ones last, from the first that a page made
 _KEY = "annotation.key"
 _SALT = "annotate"
 
@@ -31,11 +32,14 @@ class TokenError(InputError):
 
 @dataclass(frozen=True)
 class Bearer:
-    """Who has a token, for which module; ``age`` in seconds."""
+    """Who has a token, for which module; ``age`` in seconds, ``since`` when the page made the first
+    one (seconds since 1970).
+    """
 
     who: str
     module: str
     age: float
+    since: int
 
     @property
     def is_old(self) -> bool:
@@ -44,21 +48,34 @@ class Bearer:
 
 
 def make_token(workspace: Workspace, *, who: str, module: str) -> str:
-    """A token for ``who`` on ``module``, good for twelve hours."""
-    return str(_serializer(workspace).dumps({"who": who, "module": module}))
+    """A token for ``who`` on ``module``, good for twelve hours. Only a page that knows who is
+    logged in may make one.
+    """
+    return _signed(workspace, who, module, int(time.time()))
+
+
+def renewed(workspace: Workspace, bearer: Bearer) -> str:
+    """A newer token instead of one; both end 24 hours after the first, whatever happens."""
+    return _signed(workspace, bearer.who, bearer.module, bearer.since)
+
+
+def _signed(workspace: Workspace, who: str, module: str, since: int) -> str:
+    return str(_serializer(workspace).dumps({"who": who, "module": module, "since": since}))
 
 
 def read_token(workspace: Workspace, token: str) -> Bearer:
     """Who has this token; ``TokenError`` when it has expired or was never made here."""
     try:
         data, made = _serializer(workspace).loads(token, max_age=LIFE, return_timestamp=True)
-        who, module = str(data["who"]), str(data["module"])
+        who, module, since = str(data["who"]), str(data["module"]), int(data["since"])
+        if time.time() - since > LONGEST:
+            raise ValueError("renewed for too long")
     except (BadData, KeyError, TypeError, ValueError) as error:
         raise TokenError(
             "This page's token has expired or isn't one of this studio's",
             remedy="Reload the page; what isn't saved yet is kept in the browser and sent then.",
         ) from error
-    return Bearer(who, module, time.time() - made.timestamp())
+    return Bearer(who, module, time.time() - made.timestamp(), since)
 
 
 def _serializer(workspace: Workspace) -> URLSafeTimedSerializer:

@@ -17,6 +17,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "ENOUGH",
+    "RANKED_BY",
     "Cost",
     "ResolveReport",
     "acceptance",
@@ -30,6 +31,7 @@ __all__ = [
     "unresolved",
 ]
 
+RANKED_BY = 1_000  # exemplars that rank the readings of a single one: under 0.2 s
 ENOUGH = 10  # resolved training exemplars that a function should have
 
 

@@ -205,6 +205,20 @@ def test_agreement_has_figures_pairs_and_links(space: Workspace) -> None:
     assert row["open"] == f"annotate?module={MODULE}&item=_a%2F1_"
 
 
+def test_fewer_annotators_decide_what_has_opinions_enough(space: Workspace) -> None:
+    space.store.change_settings(MODULE, {"annotators": 2}, who="t")
+    decide(space, "discard", "b0", who="bob", reason="x")
+    at = part("agreement")
+    at.number_input(key=f"annotators {MODULE}").set_value(1).run()
+    assert [t.value for t in at.toast] == [
+        "One person is asked about each utterance from now on. "
+        "By the opinions they have already: 1 decided."
+    ]
+    assert space.store.exemplar(MODULE, "b0").exemplar.reason == "Discarded by bob: x"
+    at.number_input(key=f"annotators {MODULE}").set_value(3).run()
+    assert at.toast[0].value == "3 people are asked about each utterance from now on."
+
+
 def test_agreement_says_what_it_needs(space: Workspace) -> None:
     at = agreement_part(", opinions={}")
     assert "No utterance has the opinion of two people yet" in words(at)

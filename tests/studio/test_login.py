@@ -10,6 +10,7 @@ import streamlit as st
 from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
+from radu_core.files import content_hash
 from radu_core.workflows.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,14 @@ def test_several_providers_have_a_button_each(space: Workspace) -> None:
     ("claims", "who"),
     [
         ({"email": "ann@x.org", "name": "Ann", "sub": "1"}, "ann\\@x\\.org"),
-        ({"email": "boss@x.org", "email_verified": False, "name": "Ann", "sub": "1"}, "Ann"),
+        ({"email": "ann@x.org", "email_verified": True, "sub": "1"}, "ann\\@x\\.org"),
+        ({"email": "ann@x.org", "email_verified": "true", "sub": "1"}, "ann\\@x\\.org"),
+        ({"email": "b@x", "email_verified": False, "name": "Ann", "sub": "1"}, "Ann \\(1\\)"),
+        ({"email": "b@x", "email_verified": "false", "name": "Ann", "sub": "2"}, "Ann \\(2\\)"),
+        ({"email": "b@x", "email_verified": 0, "name": "b@x", "sub": "3"}, "b\\@x \\(3\\)"),
+        ({"email": "b@x", "email_verified": "", "sub": "b@x"}, "account \\(b\\@x\\)"),
+        ({"name": "n" * 300, "sub": "4"}, "n" * 100 + " \\(4\\)"),
+        ({"name": "Ann", "sub": "s" * 255}, "Ann \\(" + content_hash("s" * 255)[:16] + "\\)"),
         ({"sub": "4711"}, "4711"),
     ],
 )
@@ -72,6 +80,12 @@ def test_who_is_logged_in_stands_in_the_sidebar(
     at = opened("home", secrets=AUTH, is_logged_in=True, **claims)
     assert at.sidebar.caption[0].value == who
     assert "Log out" in [b.label for b in at.sidebar.button]
+
+
+def test_a_login_without_a_subject_opens_nothing(space: Workspace) -> None:
+    at = opened("home", secrets=AUTH, is_logged_in=True, name="boss@x.org", email_verified=False)
+    assert "neither an e\\-mail address that is verified nor a subject" in at.error[0].value
+    assert MODULE not in texts(at)
 
 
 @pytest.mark.parametrize("secrets", [{"auth": 1}, {"auth": {"cookie_secret": "s"}}])

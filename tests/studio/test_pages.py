@@ -130,6 +130,33 @@ def test_annotate_gives_the_marker_who_where_and_what(hostile: Workspace) -> Non
     assert data["filter"]["queue"] == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ({"queue": "skipped"}, {"queue": "", "skipped": True}),
+        ({"queue": "invalid"}, {"queue": "invalid", "skipped": False}),
+        ({"queue": "no such"}, {"queue": "", "skipped": False}),
+        ({"function": "none"}, {"function": "none"}),
+        ({"search": "x" * 300, "item": "y" * 300}, {"search": "x" * 200, "item": "y" * 200}),
+    ],
+)
+def test_annotate_filters_as_the_address_says(
+    hostile: Workspace, address: dict[str, str], asked: dict[str, Any]
+) -> None:
+    at = AppTest.from_file(str(ROOT / "pages" / "annotate.py"), default_timeout=30)
+    at.query_params.update(address)
+    at.run()
+    assert not at.exception
+    [marker] = [e for e in at.main if e.type == "bidi_component"]
+    found = json.loads(marker.proto.json)["filter"]
+    assert {name: found[name] for name in asked} == asked
+    assert at.text_input(key="search").proto.max_chars == 200
+    assert list(at.selectbox(key="annotate queue").options)[1:7] == [
+        "Ambiguous", "Not in the text", "Invalid", "Suspected errors", "Disagreements",
+        "Errors in evaluation",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["home", "load", "schema", "prompts", "coverage", "train"])
 def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -> None:
     hostile.store.put_template(MODULE, "all", TemplateSet().source("all"), who="*ann*")

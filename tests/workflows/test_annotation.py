@@ -15,7 +15,8 @@ from deciding import Clock, Tab, fill, reading
 from radu_core.errors import InputError, StoreLockedError
 from radu_core.schema import Schema
 from radu_core.store import Store
-from radu_core.workflows import annotation
+from radu_core.workflows import annotation, annotation_views
+from radu_core.workflows.annotation import Reconsidered
 from radu_core.workflows.annotation_request import Request
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve, unresolved
@@ -61,7 +62,7 @@ def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
         "id": "u00", "revision": 2, "utterance": "a seat for my wife and me to Bonn",
         "function": "book_flight", "description": "Buy a plane ticket between two cities.",
         "outcome": "unlocated", "queue": "unlocated", "split": "train", "context": None,
-        "reason": "no 2 in the text for passengers.", "tags": [], "flag": None, "held": None,
+        "reason": "no 2 in the text for passengers.", "flag": None, "held": None,
         "arguments": [], "spans": [], "implied": [], "readings": [], "opinions": [],
         "comments": [],
     }  # fmt: skip
@@ -185,6 +186,28 @@ def test_leases_are_renewed_given_back_and_expire(space: Workspace, clock: Clock
     assert late["others"]["items"] == 2
 
 
+def test_the_page_before_takes_nothing_from_the_one_after_a_reload(space: Workspace) -> None:
+    before, after = Tab(space, "ann"), Tab(space, "ann")
+    before.opened, after.opened = 1_000, 2_000
+    before.hold = before.ids(2)
+    before.hold = []  # the page is left
+    after.hold = after.ids(2)
+    late = before.send(before.op("skip", "a05", 2), want=2)  # what it sent then comes only now
+    assert (late["acks"][0]["status"], late["items"]) == ("stored", [])
+    assert after.hold == ["a00", "a01"]
+    bob = Tab(space, "bob")
+    assert bob.ids(1) == ["a02"]
+    after.opened = 3_000  # and a reload later
+    after.hold = ["a01"]
+    after.send()
+    before.opened = 2_000
+    before.send()
+    bob.hold = ["a02"]
+    assert [*bob.ids(1)] == ["a00"]
+    bob.hold = ["a02", "a00"]
+    assert bob.ids(1) == ["a03"]
+
+
 def test_what_is_skipped_comes_last(space: Workspace) -> None:
     ann, bob = Tab(space, "ann"), Tab(space, "bob")
     assert ann.do("skip", "a00", 2)["status"] == "stored"
@@ -198,6 +221,29 @@ def test_what_is_skipped_comes_last(space: Workspace) -> None:
     assert ann.ids(1) == ["a00"]  # nothing else is left: the longest ago first
     ann.do("skip", "a00", 2)
     assert ann.ids(1) == ["a01"]
+
+
+def test_a_skip_is_taken_back_alone(space: Workspace) -> None:
+    ann, bob = Tab(space, "ann"), Tab(space, "bob")
+    decided = ann.do("decide", "a00", 2, **reading(space, "a00"))
+    skip = ann.op("skip", "a00", decided["revision"])
+    said = ann.op("undo", "a00", decided["revision"], after=skip["seq"])
+    skipped, back = ann.send(skip, said)["acks"]
+    assert (skipped["status"], back["status"], back["revision"]) == ("stored", "stored", 3)
+    assert (back["item"]["id"], back["item"]["outcome"]) == ("a00", "resolved")
+    assert [e.kind for e in space.store.history(MODULE, "a00")] == ["placed"]
+    bob.do("skip", "a01", 2)
+    skip = ann.op("skip", "a01", 2)
+    ann.send(skip)
+    assert ann.ids(5, skipped=True) == ["a01"]
+    assert ann.do("undo", "a01", 2, after=skip["seq"])["status"] == "stored"
+    assert ann.ids(5, skipped=True) == []
+    assert ann.ids(1) == ["a01"]
+    ann.send()
+    assert bob.ids(5, skipped=True) == ["a01"]
+    bad = ann.op("skip", "a00", 3, more=1)
+    undo = ann.op("undo", "a00", 3, after=bad["seq"])
+    assert [a["status"] for a in ann.send(bad, undo)["acks"]] == ["refused", "refused"]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +285,40 @@ def test_a_search_finds_what_a_correction_made_of_it(space: Workspace) -> None:
     assert ann.ids(1, search="h00", since=ann.seq) == ["h00"]
     assert "h00" in ann.ids(50, queue="all", function="none", since=ann.seq)
     assert ann.ids(50, queue="all", function="book_hotel") == ["h01", "h02", "h03", "h04"]
+
+
+# What can't be shown
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first three of the queue can't be shown."""
+    real = annotation.item_json
+
+    def fails(aligner: Any, item: Any, **more: Any) -> Any:
+        if item.exemplar.id in ("a00", "a01", "a02"):
+            raise ZeroDivisionError
+        return real(aligner, item, **more)
+
+    monkeypatch.setattr(annotation, "item_json", fails)
+
+
+def test_what_cant_be_shown_is_passed_over(space: Workspace, broken: None) -> None:
+    ann, bob = Tab(space, "ann"), Tab(space, "bob")
+    assert ann.ids(1) == ["a03"]
+    assert ann.ids(50, item="a01") == ["a03", "a04", "a05", "a06", "a07", "u00"]
+    assert bob.send()["others"]["items"] == 6  # nobody has what isn't shown
+    assert bob.ids(1, search="a02") == []
+
+
+def test_an_operation_on_what_cant_be_shown_is_acknowledged(space: Workspace, broken: None) -> None:
+    ann = Tab(space, "ann")
+    one = ann.op("decide", "a00", 2, **reading(space, "a00"))
+    two = ann.op("undo", "a00", 2, after=one["seq"])
+    acks = ann.send(one, two)["acks"]
+    assert [(a["status"], a["item"]) for a in acks] == [("stored", None), ("stored", None)]
+    assert [e.kind for e in space.store.history(MODULE, "a00")] == ["placed", "restored"]
+    assert ann.send(one, two)["acks"] == acks
 
 
 # Operations
@@ -639,6 +719,81 @@ def test_an_opinion_can_be_taken_back(double: Workspace) -> None:
     )  # fmt: skip
 
 
+def three_items_with_opinions(double: Workspace) -> None:
+    """Of three who are asked: two agree on a00 and not on a01, one has said something of a02."""
+    annotation.set_annotators(double, MODULE, 3, who="t")
+    ann, bob = Tab(double, "ann"), Tab(double, "bob")
+    for tab, choice in ((ann, 0), (bob, 1)):
+        tab.do("decide", "a00", 2, **reading(double, "a00", 0))
+        tab.do("decide", "a01", 2, **reading(double, "a01", choice))
+    ann.do("discard", "a02", 2, reason="a poem")
+
+
+def states(space: Workspace, *ids: str) -> list[tuple[str | None, str | None, list[str]]]:
+    items = [space.store.exemplar(MODULE, i) for i in ids]
+    kinds = [[e.kind for e in space.store.history(MODULE, i)] for i in ids]
+    return [(i.exemplar.outcome, i.queue, k[-1:]) for i, k in zip(items, kinds, strict=True)]
+
+
+def test_fewer_annotators_are_enough_at_once(double: Workspace) -> None:
+    three_items_with_opinions(double)
+    assert annotation.set_annotators(double, MODULE, 2, who="t") == Reconsidered(1, 1)
+    assert states(double, "a00", "a01", "a02") == [
+        ("resolved", None, ["agreed"]),
+        ("ambiguous", "disagreement", ["disputed"]),
+        ("ambiguous", "ambiguous", ["opinion"]),
+    ]
+    last = double.store.history(MODULE, "a00")[-1]
+    assert (last.who, last.note) == ("bob", "ann, bob")
+    stale = Tab(double, "eve").do("decide", "a01", 2, **reading(double, "a01"))
+    assert stale["message"].startswith("t changed how many people are asked")
+    assert annotation.set_annotators(double, MODULE, 2, who="t") == Reconsidered(0, 0)
+
+
+def test_of_a_single_annotator_what_was_said_is_decided(double: Workspace) -> None:
+    three_items_with_opinions(double)
+    assert annotation.set_annotators(double, MODULE, 1, who="t") == Reconsidered(2, 1)
+    assert states(double, "a00", "a01", "a02") == [
+        ("resolved", None, ["agreed"]),
+        ("ambiguous", "disagreement", ["disputed"]),
+        ("invalid", None, ["agreed"]),
+    ]
+    last = double.store.history(MODULE, "a02")[-1]
+    assert (last.who, last.note) == ("ann", "ann")
+    ann = Tab(double, "ann", 2)
+    back = ann.do("undo", "a02", double.store.exemplar(MODULE, "a02").revision)
+    assert (back["status"], ann.ids(1)) == ("stored", ["a02"])  # it excludes nobody
+    assert double.store.exemplar(MODULE, "a02").queue == "ambiguous"
+    bob = Tab(double, "bob", 2)
+    settled = bob.do("adjudicate", "a01", 3, choice=0)
+    assert (settled["status"], double.store.exemplar(MODULE, "a01").queue) == ("stored", None)
+
+
+def test_more_annotators_leave_what_there_is(double: Workspace) -> None:
+    ann, bob = Tab(double, "ann"), Tab(double, "bob")
+    for tab, choice in ((ann, 0), (bob, 1)):
+        tab.do("decide", "a01", 2, **reading(double, "a01", choice))
+    ann.do("decide", "a02", 2, **reading(double, "a02"))
+    assert annotation.set_annotators(double, MODULE, 3, who="t") == Reconsidered(0, 0)
+    assert states(double, "a01", "a02") == [
+        ("ambiguous", "disagreement", ["opinion"]), ("ambiguous", "ambiguous", ["opinion"]),
+    ]  # fmt: skip
+
+
+def test_what_waits_for_opinions_isnt_restored(double: Workspace) -> None:
+    ann, bob, eve = Tab(double, "ann"), Tab(double, "bob"), Tab(double, "eve")
+    choice = reading(double, "a00")
+    ann.do("decide", "a00", 2, **choice)
+    agreed = bob.do("decide", "a00", 2, **choice)
+    event = double.store.history(MODULE, "a00")[-1].id
+    back = eve.do("restore", "a00", agreed["revision"], event=event)
+    assert (back["status"], double.store.exemplar(MODULE, "a00").queue) == ("stored", "ambiguous")
+    again = eve.do("restore", "a00", back["revision"], event=event)
+    assert again["status"] == "refused"
+    assert again["message"].startswith("People are being asked about this")
+    assert ann.ids(1) == ["a00"]  # a new round, in which nobody has said anything yet
+
+
 def test_of_two_annotators_each_is_given_an_item_once(double: Workspace) -> None:
     tabs = [Tab(double, "ann", 1), Tab(double, "ann", 2), Tab(double, "bob"), Tab(double, "eve")]
     given = []
@@ -646,6 +801,47 @@ def test_of_two_annotators_each_is_given_an_item_once(double: Workspace) -> None
         tab.hold = tab.ids(2)
         given.append(tab.hold)
     assert given == [["a00", "a01"], ["a02", "a03"], ["a00", "a01"], ["a02", "a03"]]
+
+
+def test_three_people_arent_given_an_item_for_two(double: Workspace, clock: Clock) -> None:
+    ann, bob, eve = Tab(double, "ann"), Tab(double, "bob"), Tab(double, "eve")
+    ann.hold = ann.ids(1)
+    clock.go(11)
+    bob.hold = bob.ids(1)
+    assert (ann.hold, bob.hold) == (["a00"], ["a00"])
+    ann.send()  # hers had expired, and one more person was to be asked
+    assert eve.ids(1) == ["a01"]
+    clock.go(11)
+    bob.send()
+    eve.hold = eve.ids(1)
+    assert eve.hold == ["a00"]
+    ann.send()  # too late
+    eve.hold = []
+    eve.send()
+    assert Tab(double, "dan").ids(1) == ["a00"]
+
+
+def test_what_others_said_isnt_in_the_history_before(double: Workspace) -> None:
+    def told(who: str) -> list[tuple[str, bool, str | None, bool]]:
+        events = annotation_views.history(double, who=who, module=MODULE, id="a00")
+        return [(e["kind"], bool(e["changes"]), e["note"], e["restorable"]) for e in events]
+
+    ann, bob = Tab(double, "ann"), Tab(double, "bob")
+    ann.do("comment", "a00", 2, text="hm")
+    ann.do("decide", "a00", 2, **reading(double, "a00", 0))
+    hm = ("commented", False, "hm", False)
+    assert told("bob") == [("opinion", False, None, False), hm]
+    assert told("ann") == [("opinion", True, None, False), hm]
+    agreed = bob.do("decide", "a00", 2, **reading(double, "a00", 0))
+    opinions = [("opinion", True, None, False)] * 2
+    assert told("eve") == [("agreed", True, "ann, bob", True), *opinions, hm]
+    bob.do("undo", "a00", agreed["revision"])
+    assert told("eve")[-4:] == [
+        ("agreed", False, None, False), *[("opinion", False, None, False)] * 2, hm,
+    ]  # fmt: skip
+    bob.do("decide", "a00", agreed["revision"] + 1, **reading(double, "a00", 1))
+    assert double.store.exemplar(MODULE, "a00").queue == "disagreement"
+    assert told("eve")[0] == ("opinion", True, None, False)
 
 
 def test_a_label_kept_by_two_is_kept(double: Workspace) -> None:
@@ -697,24 +893,19 @@ def test_a_preview_changes_nothing(space: Workspace) -> None:
     before = space.store.exemplar(MODULE, "a00")
     ask = {"who": "ann", "module": MODULE, "id": "a00"}
     arguments = {"origin": "Rome"}
-    item = annotation.preview(space, **ask, function="book_flight", arguments=arguments)
+    item = annotation_views.preview(space, **ask, function="book_flight", arguments=arguments)
     assert [(a["state"], a["places"][0]["start"]) for a in item["arguments"]] == [("placed", 27)]
     assert item["outcome"] == "resolved"
     assert [(s["slot"], s["start"], s["end"]) for s in item["spans"]] == [("origin", 27, 31)]
-    item = annotation.preview(space, **ask, function="book_flight", arguments={"origin": "Oslo"})
+    item = annotation_views.preview(
+        space, **ask, function="book_flight", arguments={"origin": "Oslo"}
+    )
     assert [len(r["spans"]) for r in item["readings"]] == [1, 1]
     assert item["arguments"][0]["state"] == "repeated"
-    item = annotation.preview(space, **ask, function="no_such", arguments={})
+    item = annotation_views.preview(space, **ask, function="no_such", arguments={})
     assert (item["outcome"], item["reason"]) == (
         "invalid", "The schema has no function 'no_such'.",
     )  # fmt: skip
-    item = annotation.preview(space, **ask, function="book_flight", arguments={"origin": "Rom3"})
-    assert item["arguments"][0]["nearest"] == {
-        "start": 27,
-        "end": 31,
-        "text": "Rome",
-        "score": 0.75,
-    }
     assert space.store.exemplar(MODULE, "a00") == before
 
 
@@ -726,7 +917,7 @@ def test_history_is_lines_for_people(space: Workspace) -> None:
         spans=spans_of(SEAT, ("destination", 29, 33, "Bonn")),
     )  # fmt: skip
     ann.do("comment", "u00", one["revision"], text="two people?")
-    said, decided = annotation.history(space, module=MODULE, id="u00")
+    said, decided = annotation_views.history(space, who="bob", module=MODULE, id="u00")
     assert (said["kind"], said["note"], said["changes"]) == ("commented", "two people?", [])
     assert (decided["who"], decided["kind"], decided["at"][:16]) == (
         "ann", "corrected", "2026-03-01T12:00",
@@ -740,7 +931,7 @@ def test_history_is_lines_for_people(space: Workspace) -> None:
 
 
 def test_about_says_what_a_tab_needs_once(space: Workspace) -> None:
-    known = annotation.about(space, module=MODULE)
+    known = annotation_views.about(space, module=MODULE)
     assert [f["name"] for f in known["functions"]] == ["book_flight", "book_hotel"]
     assert known["functions"][1]["slots"][0] == {
         "name": "city", "description": "where it is", "type": "string", "required": False,

@@ -64,6 +64,7 @@ def _tables() -> None:
         sa.Column("client", sa.String(80), primary_key=True),
         sa.Column("who", sa.String(200), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("opened", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "skip",
