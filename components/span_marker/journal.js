@@ -107,8 +107,9 @@ function batch(ops, most = 100) {
 }
 
 /**
- * What closed tabs left: journals `[{client, who, module, token, ops}]`, oldest operations first.
- * Records of closed tabs that hold nothing any more are forgotten, their tokens with them.
+ * What closed tabs left: journals `[{client, who, module, token, ops, closed}]`, oldest operations
+ * first. Without operations, where a tab may still have items that others wait for. `closed`: it is
+ * certain that the tab is.
  */
 export async function abandoned(own) {
   const alive = await open();
@@ -123,17 +124,14 @@ export async function abandoned(own) {
   const found = [];
   for (const [client, waits] of clients) {
     if (alive?.has(client)) continue;
-    if (!waits) {
-      if (alive) forget(client);
-      continue;
-    }
-    const kept = stored(client);
-    if (!kept.length) continue;
-    const late = Date.now() - Date.parse(kept[0].op.at) > 15_000; // else its tab may be sending it
+    const kept = waits ? stored(client) : [];
+    const record = read(CLIENTS + client);
+    if (!kept.length && !(alive && record)) continue;
+    const late = Date.now() - Date.parse(kept[0]?.op.at) > 15_000; // else its tab may be sending it
     if (!alive && !late) continue;
-    const { who, module } = kept[0];
+    const { who, module } = kept[0] ?? record;
     const ops = batch(kept.map(({ op }) => op));
-    found.push({ client, who, module, token: read(CLIENTS + client)?.token ?? "", ops });
+    found.push({ client, who, module, token: record?.token ?? "", ops, closed: Boolean(alive) });
   }
   return found;
 }

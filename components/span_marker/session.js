@@ -82,10 +82,10 @@ export class Session {
     removeEventListener("pageshow", this.onOnline);
   }
 
-  start() {
-    this.sync({ more: true });
+  async start() {
     this.describe();
-    this.collect();
+    await this.collect().catch(() => {}); // what a closed tab of one's own had is free before anything is asked for
+    this.sync({ more: true });
   }
 
   /** New data from the page: a token, another filter. */
@@ -349,11 +349,12 @@ export class Session {
   async collect() {
     for (const journal of await abandoned(this.journal.client)) {
       if (this.closed) return;
-      const { client, ops, who, module } = journal;
+      const { client, ops, who, module, closed } = journal;
       const mine = who === this.config.who && module === this.config.module;
       const token = mine ? this.config.token : journal.token;
       try {
-        const body = { token, client, ops, hold: [], want: 0, filter: {} };
+        const opened = closed ? newest() : 0; // later than all that tab said: its items are free
+        const body = { token, client, opened, ops, hold: [], want: 0, filter: {} };
         const reply = await post(this.config.route, body);
         settle(client, reply.acks.map((ack) => ack.seq));
         for (const ack of reply.acks.filter((a) => a.status !== "stored")) {
@@ -364,6 +365,10 @@ export class Session {
         this.changed("state");
       } catch (error) {
         if (error.status === 0 || error.status >= 500) return;
+        if (!ops.length) {
+          settle(client, []); // it had nothing to lose
+          continue;
+        }
         this.notice =
           `${ops.length} decisions of ${who} in ${module} wait on this computer. They are sent ` +
           "when that person opens that module here.";
