@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 _NUMBERS = count()
 
@@ -86,11 +87,12 @@ def empty_postgres(postgres: Path) -> str:
     return new_database(postgres)
 
 
-def new_database(home: Path) -> str:
-    """The URL of an empty database of that server."""
+def new_database(home: Path, *, like: str = "") -> str:
+    """The URL of a database of that server: empty, or a copy of the one whose URL is ``like``."""
     import psycopg
 
     name = f"radu{next(_NUMBERS)}"
+    template = f" template {make_url(like).database}" if like else ""
     with psycopg.connect(f"host={home} user=radu dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}")
+        connection.execute(f"create database {name}{template}")  # type: ignore[arg-type]
     return f"postgresql://radu@/{name}?host={home}"
