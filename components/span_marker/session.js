@@ -148,6 +148,7 @@ export class Session {
     if (seq === null) return false;
     this.log.push({ item, draft, kind, fields, seq, what });
     this.undone = [];
+    this.count(item, kind, -1);
     this.next();
     this.sync();
     return true;
@@ -168,9 +169,16 @@ export class Session {
     if (!entry || this.write("undo", entry.item) === null) return null;
     this.log.pop();
     this.undone.push(entry);
+    this.count(entry.item, entry.kind, 1);
     this.show({ ...entry.item, problem: undefined }, entry.draft);
     this.sync();
     return entry;
+  }
+
+  /** What waits, until the server says it anew; what is skipped goes on waiting. */
+  count({ queue }, kind, by) {
+    if (kind === "skip" || this.counts[queue] === undefined) return;
+    this.counts = { ...this.counts, [queue]: Math.max(0, this.counts[queue] + by) };
   }
 
   /** Decide again what was taken back last. */
@@ -357,6 +365,7 @@ export class Session {
         const body = { token, client, opened, ops, hold: [], want: 0, filter: {} };
         const reply = await post(this.config.route, body);
         settle(client, reply.acks.map((ack) => ack.seq));
+        if (mine) this.progress = reply.progress;
         for (const ack of reply.acks.filter((a) => a.status !== "stored")) {
           const op = ops.find((o) => o.seq === ack.seq);
           if (mine) this.answered({ ...ack, seq: 0 }, { ...op, id: `${op.id}` });
