@@ -195,7 +195,8 @@ def pending(page: Page) -> list[str]:
     found = page.evaluate(
         """() => Object.entries(localStorage)
           .filter(([key]) => key.startsWith("radu:annotate:op:"))
-          .map(([, op]) => JSON.parse(op)).sort((a, b) => a.seq - b.seq).map((op) => op.id)"""
+          .map(([, kept]) => JSON.parse(kept).op)
+          .sort((a, b) => a.seq - b.seq).map((op) => op.id)"""
     )
     return list(found)
 
