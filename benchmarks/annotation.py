@@ -318,7 +318,10 @@ def steady(times: int) -> None:
             item = shown(page)
             if item:
                 page.keyboard.press("Enter")
-                made.append(item)
+                if shown(page) == item:
+                    happened.update(["not taken"])  # the page said why, and the item is still there
+                else:
+                    made.append(item)
             if chosen.random() < 0.05:
                 happened.update([disturb(context, page, chosen)])
             time.sleep(max(0.0, 0.1 - (time.monotonic() - begun)))

@@ -53,7 +53,8 @@ class Marker {
     session.configure(this.config);
     this.changed("item");
     session.start();
-    this.focus();
+    const { activeElement } = document;
+    this.focus(!(activeElement && writes(activeElement))); // from the link that led here, too
   }
 
   close() {

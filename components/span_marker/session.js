@@ -54,7 +54,7 @@ export class Session {
     this.counts = {};
     this.progress = null;
     this.others = { items: 0, seconds: 0 };
-    this.about = null;
+    this.about = remembered(config.module); // a tab that comes back needs no server to go on
     this.failures = 0;
     this.problem = ""; // what stands in the way of saving
     this.notice = ""; // what else there is to know
@@ -391,6 +391,7 @@ export class Session {
     clearTimeout(this.asking);
     try {
       this.about = await post(`${this.config.route}/about`, { token: this.config.token });
+      remember(this.config.module, this.about);
       this.changed("about");
     } catch {
       if (!this.closed) this.asking = setTimeout(() => this.describe(), 2000);
@@ -421,6 +422,24 @@ function newest() {
   const time = Math.max(Date.now(), Number(sessionStorage.getItem(place) ?? 0) + 1);
   sessionStorage.setItem(place, String(time));
   return time;
+}
+
+const aboutKey = (module) => `radu:annotate:about:${module}`;
+
+function remembered(module) {
+  try {
+    return JSON.parse(sessionStorage.getItem(aboutKey(module)));
+  } catch {
+    return null;
+  }
+}
+
+function remember(module, about) {
+  try {
+    sessionStorage.setItem(aboutKey(module), JSON.stringify(about));
+  } catch {
+    // too large to be kept; it is asked for again
+  }
 }
 
 /** What an operation says besides who, when and about what. */
