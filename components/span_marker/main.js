@@ -53,8 +53,7 @@ class Marker {
     session.configure(this.config);
     this.changed("item");
     session.start();
-    const { activeElement } = document;
-    this.focus(!(activeElement && writes(activeElement))); // from the link that led here, too
+    this.arriving = true; // the first item takes the focus, from the link that led here, too
   }
 
   close() {
@@ -123,7 +122,9 @@ class Marker {
       editor.digit(number + 1);
     }));
     this.part("comments").replaceChildren(...view.comments(editor));
-    this.focus(); // what had it may have been painted anew
+    const { activeElement } = document;
+    this.focus(this.arriving && !(activeElement && writes(activeElement)));
+    this.arriving = false; // from now on only where what had the focus was painted anew
   }
 
   announce() {
