@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,20 @@ from uuid import uuid4
 from conftest import MODULE
 
 from radu_core.schema import Schema
+from radu_core.store import Store
 from radu_core.workflows import annotation
 from radu_core.workflows.annotation_request import Request, parse_request
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
+
+MORE = [
+    {"id": f"a{i:02d}", "utterance": f"from {city}, lovely {city}, to Rome", "split": "train",
+     "function": "book_flight", "arguments": {"origin": city, "destination": "Rome"}}
+    for i, city in enumerate(["Lund", "Kiel", "Graz", "Pisa", "Nice", "Bath", "Cork"], 1)
+]  # fmt: skip
+
+SEAT = "a seat for my wife and me to Bonn"
 
 
 class Clock:
@@ -83,3 +94,21 @@ def decide(space: Workspace, kind: str, id: str, *, who: str = "ann", **more: An
     tab.client = f"{who}-{uuid4()}"
     ack = tab.do(kind, id, space.store.exemplar(MODULE, id).revision, **more)
     assert ack["status"] == "stored", ack["message"]
+
+
+def spans_of(text: str, *places: tuple[str, int, int, Any]) -> list[dict[str, Any]]:
+    return [
+        {"slot": s, "start": a, "end": b, "value": v, "text": text[a:b]} for s, a, b, v in places
+    ]
+
+
+@contextmanager
+def annotating(
+    home: Path, url: str, clock: Clock, schema: Schema, rows: Path
+) -> Iterator[Workspace]:
+    """A workspace whose time is ``clock``, with a module of these rows, aligned."""
+    opened = Workspace(home, database_url=url)
+    opened.__dict__["store"] = Store.open(url, clock=clock, busy_seconds=20)
+    fill(opened, schema, rows)
+    yield opened
+    opened.store.close()

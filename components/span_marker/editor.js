@@ -260,23 +260,23 @@ export class Editor {
   }
 
   undo() {
-    if (this.past.length) {
-      this.future.push({ draft: this.draft, item: this.item });
-      this.set(this.past.pop());
-      return "The last change is taken back";
-    }
+    if (this.turnBack(this.past, this.future)) return "The last change is taken back";
     const entry = this.session.undo();
     return entry ? `Taken back: ${entry.what}` : "There is nothing to take back";
   }
 
   redo() {
-    if (this.future.length) {
-      this.past.push({ draft: this.draft, item: this.item });
-      this.set(this.future.pop());
-      return "Done again";
-    }
+    if (this.turnBack(this.future, this.past)) return "Done again";
     const entry = this.session.redo();
     return entry ? `Done again: ${entry.what}` : "There is nothing to do again";
+  }
+
+  /** Take the newest state of one pile, and put that of now on the other; whether there is one. */
+  turnBack(from, to) {
+    if (!from.length) return false;
+    to.push({ draft: this.draft, item: this.item });
+    this.set(from.pop());
+    return true;
   }
 
   // Selecting

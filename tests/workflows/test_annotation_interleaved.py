@@ -6,28 +6,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deciding import Clock, fill
+from deciding import Clock, annotating
 from interleaving import ROWS, play
 
 from radu_core.schema import Schema
-from radu_core.store import Store
 from radu_core.workflows.workspace import Workspace
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
 def space(
     tmp_path: Path, url: str, schema: Schema, write_jsonl: Callable[..., Path], clock: Clock
 ) -> Iterator[Workspace]:
-    opened = Workspace(tmp_path / "home", database_url=url)
-    opened.__dict__["store"] = Store.open(url, clock=clock)
-    fill(opened, schema, write_jsonl(ROWS))
-    yield opened
-    opened.store.close()
+    with annotating(tmp_path / "home", url, clock, schema, write_jsonl(ROWS)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("seed", [1, 2])
