@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -67,7 +67,9 @@ class ExemplarHit:
     """A training exemplar near the utterance; ``function`` None is out of scope.
 
     ``score`` orders the hits (cosine, BM25 or fused, by the search mode), ``similarity`` is the
-    cosine to the utterance in every mode.
+    cosine to the utterance in every mode. ``dense_rank`` and ``lexical_rank`` (from 1) are its
+    places in the two rankings that were fused, None where it isn't among their first or the mode
+    doesn't look there.
     """
 
     id: str
@@ -79,6 +81,8 @@ class ExemplarHit:
     rank: int
     score: float
     similarity: float
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -276,27 +280,34 @@ class ModuleIndex:
         if k <= 0:
             return ()
         pool = min(len(self.exemplars), max(_POOL, 2 * k) + len(excluded))
-        rankings: list[list[int]] = []
+        rankings: dict[str, list[int]] = {}
         scores: Callable[[int], float] | None = None
         if mode in ("fused", "dense"):
             similarities, ids = self._dense.search(vector[None, :], pool)
             dense = dict(zip(ids[0].tolist(), similarities[0].tolist(), strict=True))
-            rankings.append(self._order(dense, excluded))
+            rankings["dense"] = self._order(dense, excluded)
             scores = dense.__getitem__
         if mode in ("fused", "lexical"):
             bm25 = self._lexical.scores(words(query.utterance))
             best = [i for i in (-bm25).argsort(kind="stable")[:pool].tolist() if bm25[i] > 0]
-            rankings.append(self._order({i: float(bm25[i]) for i in best}, excluded))
+            rankings["lexical"] = self._order({i: float(bm25[i]) for i in best}, excluded)
             if mode == "lexical":
                 scores = lambda i: float(bm25[i])  # noqa: E731
         if mode == "fused":
-            fused = reciprocal_rank_fusion([[self.exemplars[i].id for i in r] for r in rankings])
+            fused = reciprocal_rank_fusion(
+                [[self.exemplars[i].id for i in r] for r in rankings.values()]
+            )
             ranking = [(self._position[id_], score) for id_, score in fused[:k]]
         else:
             assert scores is not None
-            ranking = [(i, scores(i)) for i in rankings[0][:k]]
+            ranking = [(i, scores(i)) for i in rankings[mode][:k]]
+        places = {name: {i: n for n, i in enumerate(r, start=1)} for name, r in rankings.items()}
         return tuple(
-            self._hit(i, rank, score, float(self._vectors[i] @ vector))
+            replace(
+                self._hit(i, rank, score, float(self._vectors[i] @ vector)),
+                dense_rank=places.get("dense", {}).get(i),
+                lexical_rank=places.get("lexical", {}).get(i),
+            )
             for rank, (i, score) in enumerate(ranking, start=1)
         )
 
