@@ -254,6 +254,14 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
+    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, str]:
+        """Id → what changes whenever the exemplar does, of all exemplars with that outcome."""
+        query = select(exemplars.c.id, exemplars.c.revision, exemplars.c.updated).where(
+            exemplars.c.module == module, exemplars.c.outcome == outcome
+        )
+        with reading(self._engine) as connection:
+            return {id_: f"{number} {at}" for id_, number, at in connection.execute(query)}
+
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
         """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
         between is seen or not, as it comes.

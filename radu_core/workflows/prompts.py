@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
-from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
@@ -80,7 +79,6 @@ def preview(
     k_desc: int = 3,
     k_exemplar: int = 4,
     options: RowOptions | None = None,
-    embedder: str = DEFAULT_EMBEDDER,
     progress: Progress = silent,
 ) -> Preview:
     """Render the rows of ``strategy`` for a stored exemplar or for any typed ``text``.
@@ -100,7 +98,7 @@ def preview(
     utterance = exemplar.utterance if exemplar else text.strip()
     if not utterance:
         raise InputError("There is no utterance", remedy="Type one or choose an exemplar.")
-    index = load_index(workspace, module, embedder=embedder, progress=progress)
+    index = load_index(workspace, module, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
     wide = index.search([query], k_desc=k_desc, k_exemplar=max(20, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
