@@ -139,6 +139,10 @@ class SentenceEmbedder:
         """The vectors' length."""
         return int(self._loaded().get_embedding_dimension())
 
+    def load(self) -> None:
+        """Load the model now, so that the next text needn't wait for it."""
+        self._loaded()
+
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
         """Embed texts in batches of like length; unusual models in their own way."""
         import numpy as np

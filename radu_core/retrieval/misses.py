@@ -134,7 +134,7 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
             "Add more, ten in all at least.",
         )
     yield from _thin(grid, name, found.description_rank)
-    if best is not None and own is not None and best.similarity >= own.similarity + AHEAD:
+    if best and own and best.similarity >= max(UNLIKE, own.similarity + AHEAD):
         yield Cause(
             "overlap",
             f"Exemplars of {other} are nearer ({best.similarity:.2f}) than its own "
