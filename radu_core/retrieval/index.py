@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
+from radu_core.retrieval.best import best
 from radu_core.retrieval.contents import Contents
 from radu_core.retrieval.dense import DenseIndex
 from radu_core.retrieval.embedder import Embedder
@@ -263,12 +264,12 @@ class ModuleIndex:
             for name, ranking in (("dense", ranked.dense), ("lexical", ranked.lexical))
             if mode in ("fused", name)
         }
-        best = _row(ranked.of(mode).first(k_exemplar), number)
-        near = self.vectors[[i for i, _ in best]] @ ranked.vectors[number]
+        hits = _row(ranked.of(mode).first(k_exemplar), number)
+        near = self.vectors[[i for i, _ in hits]] @ ranked.vectors[number]
         exemplars = tuple(
             self._hit(i, rank, score, similarity, places)
             for rank, ((i, score), similarity) in enumerate(
-                zip(best, near.tolist(), strict=True), start=1
+                zip(hits, near.tolist(), strict=True), start=1
             )
         )
         return Retrieved(descriptions, exemplars)
@@ -314,9 +315,10 @@ class ModuleIndex:
         for number, text in enumerate(texts):
             if number % _BLOCK == 0 and len(texts) > _BLOCK:
                 progress("Searching", number, len(texts))
-            best, values = _best(self._lexical.scores(self.tokenize(text)), width)
-            positions[number, : len(best)] = best
-            scores[number, : len(best)] = values
+            matching = self._lexical.scores(self.tokenize(text))
+            chosen = best(matching, width)
+            positions[number] = np.where(matching[chosen] > 0, chosen, -1)
+            scores[number] = matching[chosen]
         return ordered(positions, scores, excluded, pool)
 
     def _excluded(self, queries: Sequence[Query]) -> NDArray[np.int64]:
@@ -336,22 +338,6 @@ class ModuleIndex:
 def _row(ranking: Ranking, number: int) -> list[tuple[int, float]]:
     pairs = zip(ranking.positions[number].tolist(), ranking.scores[number].tolist(), strict=True)
     return [(i, score) for i, score in pairs if i >= 0]
-
-
-def _best(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The positions of the ``k`` highest scores over zero (equal ones by position), unordered."""
-    import numpy as np
-
-    if k == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    least = np.partition(scores, len(scores) - k)[len(scores) - k]
-    if least <= 0:
-        chosen = np.flatnonzero(scores > 0)
-    else:
-        above = np.flatnonzero(scores > least)
-        level = np.flatnonzero(scores == least)[: k - len(above)]
-        chosen = np.concatenate([above, level])
-    return chosen, scores[chosen]
 
 
 def description_text(function: Function) -> str:
