@@ -24,10 +24,11 @@ def key_of(exemplar: AnnotatedExemplar) -> Key:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One exemplar: the hash of all its fields, and why it is left out, if it is."""
+    """One exemplar: the SHA-256 of all its fields, and why it is left out, if it is."""
 
     exemplar: AnnotatedExemplar
-    digest: str
+    key: Key
+    digest: bytes
     left_out: str
 
 
@@ -72,7 +73,8 @@ class Contents:
 
 def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
     text = exemplar.model_dump_json().encode("utf-8", "surrogatepass")
-    return _Entry(exemplar, hashlib.sha256(text).hexdigest(), _reason(schema, exemplar))
+    digest = hashlib.sha256(text).digest()
+    return _Entry(exemplar, key_of(exemplar), digest, _reason(schema, exemplar))
 
 
 def _reason(schema: Schema, exemplar: AnnotatedExemplar) -> str:
@@ -89,19 +91,16 @@ def _arranged(entries: Mapping[str, _Entry]) -> Contents:
     left_out: Counter[str] = Counter()
     position: dict[Key, int] = {}
     chosen: list[AnnotatedExemplar] = []
-    digest = hashlib.sha256()
-    for id_ in sorted(entries):
-        entry = entries[id_]
+    digests: list[bytes] = []
+    for _, entry in sorted(entries.items()):
         if entry.left_out:
             left_out[entry.left_out] += 1
             continue
-        key = key_of(entry.exemplar)
-        if key in position:
+        if entry.key in position:
             left_out[DUPLICATE] += 1
             continue
-        digest.update(f"{id_}\0{entry.digest}\n".encode("utf-8", "surrogatepass"))
-        position[key] = len(chosen)
+        digests.append(entry.digest)
+        position[entry.key] = len(chosen)
         chosen.append(entry.exemplar)
-    return Contents(
-        entries, tuple(chosen), position, dict(sorted(left_out.items())), digest.hexdigest()
-    )
+    digest = hashlib.sha256(b"".join(digests)).hexdigest()
+    return Contents(entries, tuple(chosen), position, dict(sorted(left_out.items())), digest)

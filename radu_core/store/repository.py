@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, func, insert, select, type_coerce, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -254,13 +254,17 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
-    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, str]:
-        """Id → what changes whenever the exemplar does, of all exemplars with that outcome."""
-        query = select(exemplars.c.id, exemplars.c.revision, exemplars.c.updated).where(
+    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, tuple[int, Any]]:
+        """Id → what changes whenever the exemplar does, of all exemplars with that outcome.
+
+        Besides the revision the time as it lies there: a restored database counts anew.
+        """
+        when = type_coerce(exemplars.c.updated, String)
+        query = select(exemplars.c.id, exemplars.c.revision, when).where(
             exemplars.c.module == module, exemplars.c.outcome == outcome
         )
         with reading(self._engine) as connection:
-            return {id_: f"{number} {at}" for id_, number, at in connection.execute(query)}
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
         """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in

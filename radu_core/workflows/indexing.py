@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -41,7 +42,7 @@ class _Held:
     """An index in memory and the revisions of the exemplars it was built from."""
 
     index: ModuleIndex
-    revisions: Mapping[str, str]
+    revisions: Mapping[str, tuple[int, Any]]
 
 
 def resolved_exemplars(
