@@ -167,6 +167,16 @@ class ModuleIndex:
             left_out=left_out,
         )
 
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """``(n_exemplars, dim)``, L2-normalised, in the order of ``exemplars``."""
+        return self._vectors
+
+    @property
+    def description_vectors(self) -> NDArray[np.float32]:
+        """``(n_functions, dim)``, L2-normalised, in the order of ``functions``."""
+        return self._description_vectors
+
     @staticmethod
     def fingerprint_of(
         schema: Schema, exemplars: Sequence[AnnotatedExemplar], embedder_name: str
