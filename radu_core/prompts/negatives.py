@@ -70,13 +70,14 @@ class Negative:
     """A similar exemplar of another function. ``rank`` counts these from 1, nearest first.
 
     ``signs`` say that it may mean the same; ``verdict`` is what a person said of that, None where
-    nobody has. ``use`` and ``why`` say what becomes of it.
+    nobody has. ``eligible`` says whether it could be used, ``use`` and ``why`` what becomes of it.
     """
 
     hit: ExemplarHit
     rank: int
     signs: tuple[Sign, ...]
     verdict: Verdict | None
+    eligible: bool
     use: bool
     why: str
 
@@ -124,7 +125,7 @@ def mine(
     used = {eligible[place]: order for order, place in enumerate(places, start=1)}
     return [
         Negative(
-            hit, n + 1, signs[n], verdicts[n], n in used,
+            hit, n + 1, signs[n], verdicts[n], n in place_of, n in used,
             refused[n] or _why(place_of[n] + 1, used.get(n), count, signs[n]),
         )
         for n, hit in enumerate(others)

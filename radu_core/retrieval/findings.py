@@ -19,6 +19,7 @@ from radu_core.retrieval.pairs import Judgements, bare, equality, frame, pair_of
 from radu_core.schema import Schema, Slot
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["ACTIONS", "KINDS", "Action", "Example", "Finding", "FindingKind", "findings"]
@@ -94,7 +95,7 @@ def findings(
     schema: Schema,
     near: Neighbours,
     confused: Confusion,
-    descriptions: NDArray[object],
+    descriptions: NDArray[np.float32],
     *,
     judgements: Judgements | None = None,
     near_duplicate: float = 0.95,
@@ -131,7 +132,7 @@ def _overlaps(
     schema: Schema,
     near: Neighbours,
     confused: Confusion,
-    descriptions: NDArray[object],
+    descriptions: NDArray[np.float32],
     limit: float,
 ) -> list[Finding]:
     made = []

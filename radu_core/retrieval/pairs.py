@@ -1,4 +1,4 @@
-"""Pairs of exemplars that may mean the same: how equal their templates are, and what people said."""
+"""Pairs of exemplars that may mean the same: how equal they are, and what people said of them."""
 
 from __future__ import annotations
 
