@@ -106,7 +106,7 @@ def mine(
     near_duplicate: float = 0.95,
     judgements: Judgements | None = None,
 ) -> list[Negative]:
-    """Every hit of another function, nearest first as in ``hits``, and which ``count`` are used.
+    """Every hit of another function, nearest (by cosine) first, and which ``count`` are used.
 
     Eligible is what isn't suspected, wasn't judged the same, and has a function to be compared
     with. ``chosen_places`` says which of those are taken. An exemplar of mode ``negative`` is set
@@ -115,6 +115,7 @@ def mine(
     said = judgements or {}
     against = exemplar.mode == "negative"
     others = [h for h in hits if (h.function == exemplar.function) == against]
+    others.sort(key=lambda h: (-h.similarity, h.id))
     signs = [() if against else signs_of(exemplar, others, n, near_duplicate)
              for n in range(len(others))]  # fmt: skip
     verdicts = [verdict_of(said, exemplar.id, h.id) for h in others]

@@ -25,7 +25,17 @@ from radu_core.workflows.coverage import load_index, query_of, resolved_exemplar
 from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["OUT_OF_SCOPE", "POSITIONS", "Dial", "DialPoint", "Mined", "dial", "mined"]
+__all__ = [
+    "OUT_OF_SCOPE",
+    "POSITIONS",
+    "Dial",
+    "DialPoint",
+    "Mined",
+    "Retrieval",
+    "dial",
+    "mined",
+    "retrieve",
+]
 
 OUT_OF_SCOPE = "none"
 POSITIONS = tuple(n / 10 for n in range(11))
@@ -61,40 +71,57 @@ class Mined:
         return sum(n.suspected for n in self.negatives)
 
 
-def mined(
+@dataclass(frozen=True)
+class Retrieval:
+    """An utterance and its nearest exemplars, of which negatives are mined; ``stored`` or typed."""
+
+    exemplar: AnnotatedExemplar
+    stored: bool
+    hits: tuple[ExemplarHit, ...]
+
+
+def retrieve(
     workspace: Workspace,
     module: str,
     *,
     text: str = "",
     exemplar_id: str | None = None,
     function: str | None = None,
-    options: RowOptions | None = None,
     embedder: str = DEFAULT_EMBEDDER,
     progress: Progress = silent,
-) -> Mined:
-    """Mine the negatives of a stored exemplar, or of any ``text`` that means ``function``.
+) -> Retrieval:
+    """What is near a stored exemplar, or any ``text`` that means ``function``.
 
-    These are the ones ``knn`` rows are made with. ``InputError`` if there is no text, or nobody
-    says what it means ("none": out of scope).
+    ``InputError`` if there is no text, or nobody says what it means ("none": out of scope).
     """
-    store = workspace.store
     subject = (
-        store.exemplar(module, exemplar_id).exemplar
+        workspace.store.exemplar(module, exemplar_id).exemplar
         if exemplar_id
         else _typed(workspace, module, text, function)
     )
     index = load_index(workspace, module, embedder=embedder, progress=progress)
-    query = query_of(subject) if exemplar_id else Query(subject.utterance, None)
+    query = query_of(subject) if exemplar_id else Query(subject.utterance)
     hits = index.search([query], k_desc=0, k_exemplar=POOL)[0].exemplars
-    found = _mine(subject, hits, options or RowOptions(), judgements(workspace, module))
+    return Retrieval(subject, exemplar_id is not None, hits)
+
+
+def mined(
+    workspace: Workspace, module: str, found: Retrieval, *, options: RowOptions | None = None
+) -> Mined:
+    """The negatives of what was retrieved, by what people have judged until now.
+
+    These are the ones ``knn`` rows are made with.
+    """
+    subject = found.exemplar
+    made = _mine(subject, found.hits, options or RowOptions(), judgements(workspace, module))
     return Mined(
         subject.utterance,
-        exemplar_id,
+        subject.id if found.stored else None,
         subject.function,
         subject.mode,
-        len(hits),
-        tuple(found),
-        tuple(sorted(name for name in same_meaning(found) if name is not None)),
+        len(found.hits),
+        tuple(made),
+        tuple(sorted(name for name in same_meaning(made) if name is not None)),
     )
 
 
