@@ -337,7 +337,7 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
     top = max(0.1, float(others.max())) if len(others) else 0.1
     base = alt.Chart(frame).encode(
         x=alt.X("neighbours:N", sort=names, title="its neighbours' function",
-                axis=alt.Axis(labelAngle=-45, labelLimit=170, labelOverlap=False)),
+                axis=alt.Axis(labelAngle=-90, labelLimit=170, labelOverlap=False)),
         y=alt.Y("function:N", sort=names, title="exemplars of", axis=alt.Axis(labelLimit=220)),
         tooltip=[
             alt.Tooltip("function:N", title="exemplars of"),
@@ -436,11 +436,14 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
             ("function", {"shape": "diamond", "filled": True, "size": 240, "opacity": 1.0}),
         )
     ]
-    named = base.transform_filter(alt.datum.kind == "function")
-    if highlighted or len(names) > _MOST_COLOURS:
-        named = named.transform_filter(alt.FieldOneOfPredicate("function", highlighted))
-    labels = named.mark_text(dy=-14, fontSize=11, fontWeight="bold").encode(text="function:N")
-    return alt.layer(*layers, labels).properties(height=520)
+    labelled = highlighted or (names if len(names) <= _MOST_COLOURS else [])
+    for names_of, away in ((labelled[::2], -14), (labelled[1::2], 16)):  # neighbours' stay apart
+        chosen = base.transform_filter(
+            (alt.datum.kind == "function") & alt.FieldOneOfPredicate("function", names_of)
+        )
+        text = chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")
+        layers.append(text.encode(text="function:N"))
+    return alt.layer(*layers).properties(height=520)
 
 
 # Judged pairs
