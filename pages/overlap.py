@@ -4,7 +4,7 @@ import streamlit as st
 
 from studio import jobs
 from studio import overlap_views as views
-from studio.page import messages, page
+from studio.page import page
 
 with page(
     "Overlap",
@@ -19,12 +19,4 @@ with page(
             st.info("Press Measure: every training exemplar is compared with all others.")
     else:
         views.measured(report)
-        found, confused, drawn, judged = st.tabs(views.labels(report), key="overlap tab")
-        with found, messages():
-            views.findings(here, report)
-        with confused, messages():
-            views.confusion(here, report)
-        with drawn, messages():
-            views.function_map(here, report)
-        with judged, messages():
-            views.judged(here)
+        views.tabs(here, report)

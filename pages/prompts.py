@@ -12,9 +12,11 @@ with page(
     "Prompts",
     "The same functions make these rows, the dataset's and the prompts at inference.",
 ) as here:
-    rendered, templates, mined = st.tabs(["Preview", "Templates", "Negatives"], key="prompts tab")
-    with mined, messages():
-        negatives(here)
+    names = ["Preview", "Templates", "Negatives"]
+    rendered, templates, mined = st.tabs(names, key="prompts tab", on_change="rerun")
+    if mined.open:
+        with mined, messages():
+            negatives(here)
     with templates, messages():
         forms.templates(here)
     with rendered, messages():

@@ -28,6 +28,7 @@ __all__ = ["negatives"]
 
 _TYPED = "(typed below)"
 _A_PAGE = 8
+_LISTED = 200
 
 
 @st.fragment
@@ -47,15 +48,18 @@ def negatives(here: Page) -> None:
 
 def _choose(here: Page) -> dict[str, Any] | None:
     """What to mine for: the arguments of ``retrieve``, or None while nothing is chosen."""
-    items = {
-        i.exemplar.id: i.exemplar
-        for i in here.workspace.store.exemplars(here.module, outcomes=["resolved"])
-    }
+    items = _utterances(here)
+    if len(items) > _LISTED:
+        sought = st.text_input(
+            "Find an utterance", key=f"negatives search {here.module}",
+            placeholder="words, or an id", icon=":material/search:",
+        )  # fmt: skip
+        items = _matching(items, (sought or "").strip())
     left, middle, right = st.columns([4, 4, 3])
     id_ = left.selectbox(
         "A resolved utterance", [_TYPED, *items], index=1 if items else 0,
         key=f"negatives of {here.module}",
-        format_func=lambda i: i if i == _TYPED else f"{items[i].utterance}  ·  {i}",
+        format_func=lambda i: i if i == _TYPED else f"{items.get(i, '')}  ·  {i}",
     )  # fmt: skip
     typed = middle.text_input(
         "or any utterance", placeholder="I need a table for two", disabled=id_ != _TYPED,
@@ -72,6 +76,27 @@ def _choose(here: Page) -> dict[str, Any] | None:
     if not (typed or "").strip() or function is None:
         return None
     return {"text": typed, "function": function}
+
+
+def _utterances(here: Page) -> dict[str, str]:
+    """Id → utterance of the resolved ones, read again when their number changes."""
+    counts = tuple(here.workspace.store.counts(here.module).items())
+    kept = st.session_state.get("negatives utterances")
+    if kept is None or kept[0] != (here.module, counts):
+        items = here.workspace.store.exemplars(here.module, outcomes=["resolved"])
+        kept = ((here.module, counts), {i.exemplar.id: i.exemplar.utterance for i in items})
+        st.session_state["negatives utterances"] = kept
+    found: dict[str, str] = kept[1]
+    return found
+
+
+def _matching(items: dict[str, str], sought: str) -> dict[str, str]:
+    """The first few that hold what is sought; a long list would take seconds to send."""
+    words = sought.casefold()
+    found = [i for i, said in items.items() if words in said.casefold() or sought == i]
+    if len(found) > _LISTED:
+        st.caption(f"{len(found):,} utterances; the first {_LISTED} are listed.")
+    return {i: items[i] for i in found[:_LISTED]}
 
 
 def _dial_widgets() -> RowOptions:
@@ -140,7 +165,7 @@ def _warnings(found: Mined, options: RowOptions) -> None:
     if found.doubtful:
         st.warning(
             f"{plain(', '.join(found.doubtful))} may be right as well. No prompt that shows it is "
-            "taught the answer none for this utterance, until somebody has judged the pair."
+            "taught the answer none for this utterance, unless the pair is judged really different."
         )
 
 

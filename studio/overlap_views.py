@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import altair as alt
@@ -20,13 +20,15 @@ from studio.markdown import plain
 from studio.navigation import go_to, link
 from studio.page import Page, messages
 
-__all__ = ["confusion", "findings", "function_map", "judged", "labels", "measure", "measured"]
+__all__ = ["measure", "measured", "tabs"]
 
+_T = TypeVar("_T")
 _A_PAGE = 10
 _MOST_CELLS = 25  # functions in the heat map
 _MOST_COLOURS = 20
 _COLOURED = 8
 _OUT = "out of scope"
+_SAID = {"same": "really the same", "different": "really different"}
 _ICONS = {
     "annotate": ":material/flag:",
     "describe": ":material/edit_note:",
@@ -64,21 +66,30 @@ def measured(report: OverlapReport) -> None:
     )
 
 
-def labels(report: OverlapReport) -> list[str]:
-    """The tabs with their counts."""
-    return [
-        f"Findings ({len(report.findings):,})",
-        f"Confusion ({len(pairs_confused(report, most=10_000)):,} pairs)",
-        "Map",
-        "Judged pairs",
-    ]
+@st.fragment
+def tabs(here: Page, report: OverlapReport) -> None:
+    """The findings, the confusion, the map and the judged pairs; only the open one is made."""
+    confused = len(pairs_confused(report, most=10_000))
+    parts = {
+        f"Findings ({len(report.findings):,})": _findings,
+        f"Confusion ({confused:,} pairs)": _confusion,
+        "Map": _function_map,
+        "Judged pairs": _judged_pairs,
+    }
+    for tab, part in zip(
+        st.tabs(list(parts), key=f"overlap tab {here.module}", on_change="rerun"),
+        parts.values(),
+        strict=True,
+    ):
+        if tab.open:
+            with tab, messages():
+                part(here, report)
 
 
 # Findings
 
 
-@st.fragment
-def findings(here: Page, report: OverlapReport) -> None:
+def _findings(here: Page, report: OverlapReport) -> None:
     """Everything found, by kind, a few at a time, each with examples and what to do about it."""
     if not report.findings:
         st.success(
@@ -104,7 +115,7 @@ def findings(here: Page, report: OverlapReport) -> None:
     )
 
 
-def _page_of(items: Sequence[Finding], key: str) -> list[tuple[int, Finding]]:
+def _page_of(items: Sequence[_T], key: str) -> list[tuple[int, _T]]:
     """One page of them with their numbers, and the choice of the page where there are several."""
     pages = -(-len(items) // _A_PAGE)
     number = 1
@@ -190,7 +201,8 @@ def _action(here: Page, finding: Finding, action: str, number: int) -> None:
         )  # fmt: skip
     elif action == "add" and name:
         st.button(ACTIONS["add"], icon=_ICONS["add"], key=key, on_click=_to_add, args=(name,))
-        if st.session_state.pop("overlap to add", None) == name:
+        if st.session_state.get("overlap to add") == name:
+            del st.session_state["overlap to add"]
             go_to("annotate")
     elif (
         action == "merge"
@@ -215,17 +227,17 @@ def _flag(here: Page, finding: Finding) -> None:
 
 def _to_add(function: str) -> None:
     """Open the form of the Annotate page for this function."""
-    st.session_state |= {
-        "annotate tool": "add", "add function": function, "overlap to add": function,
-    }  # fmt: skip
+    st.session_state["annotate tool"] = "add"
+    st.session_state["add function"] = function
+    st.session_state["overlap to add"] = function
 
 
 def _judge_buttons(here: Page, finding: Finding, key: str) -> None:
     pair = finding.examples[0]
-    for verdict, label in (("same", "Really the same"), ("different", "Really different")):
+    for verdict, label in _SAID.items():
         if finding.kind == "judged the same" and verdict == "same":
             continue
-        st.button(label, key=f"{key} {verdict}", on_click=_judge,
+        st.button(label.capitalize(), key=f"{key} {verdict}", on_click=_judge,
                   args=(here, finding, pair, verdict))  # fmt: skip
 
 
@@ -236,7 +248,7 @@ def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
             "same": "It is never used as a negative. Correct the label, or merge the functions.",
             "different": "It is used as a negative like any other.",
         }
-        st.session_state[_told(here, finding)] = f"Judged really {verdict}. {then[verdict]}"
+        st.session_state[_told(here, finding)] = f"Judged {_SAID[verdict]}. {then[verdict]}"
 
 
 @st.dialog("Merge two functions")
@@ -275,7 +287,7 @@ def _cost(plan: MergePlan) -> None:
 # Confusion
 
 
-def confusion(here: Page, report: OverlapReport) -> None:
+def _confusion(here: Page, report: OverlapReport) -> None:
     """What the neighbours of each function's exemplars mean: a heat map and the pairs."""
     c = report.confusion
     pairs = pairs_confused(report, most=10_000)
@@ -361,7 +373,7 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
 # Map
 
 
-def function_map(here: Page, report: OverlapReport) -> None:
+def _function_map(here: Page, report: OverlapReport) -> None:
     """The functions in two dimensions: centres, descriptions and exemplars."""
     drawn = report.map
     if not drawn.points:
@@ -438,9 +450,8 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
     ]
     labelled = highlighted or (names if len(names) <= _MOST_COLOURS else [])
     for names_of, away in ((labelled[::2], -14), (labelled[1::2], 16)):  # neighbours' stay apart
-        chosen = base.transform_filter(
-            (alt.datum.kind == "function") & alt.FieldOneOfPredicate("function", names_of)
-        )
+        centres = base.transform_filter(alt.datum.kind == "function")
+        chosen = centres.transform_filter(alt.FieldOneOfPredicate("function", names_of))
         text = chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")
         layers.append(text.encode(text="function:N"))
     return alt.layer(*layers).properties(height=520)
@@ -449,8 +460,7 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
 # Judged pairs
 
 
-@st.fragment
-def judged(here: Page) -> None:
+def _judged_pairs(here: Page, report: OverlapReport) -> None:
     """What people said of pairs, what follows from it, and a way to take it back."""
     found = judgements.judged_pairs(here.workspace, here.module)
     if not found:
@@ -459,11 +469,11 @@ def judged(here: Page) -> None:
             "the same, say so here under Findings, or on the Prompts page under Negatives."
         )
         return
-    for number, pair in enumerate(found[:_A_PAGE]):
-        text, button = st.columns([6, 1], vertical_alignment="center")
+    for number, pair in _page_of(found, f"overlap judged page {here.module}"):
+        text, button = st.columns([5, 2], vertical_alignment="center")
         text.markdown(
-            f"**Really {pair.verdict}**, by {plain(pair.who)}, {pair.at:%Y-%m-%d %H:%M}: "
-            f"{plain(pair.effect)}  \n"
+            f"**{_SAID[pair.verdict].capitalize()}**, by {plain(pair.who)}, "
+            f"{pair.at:%Y-%m-%d %H:%M}: {plain(pair.effect)}  \n"
             f"{plain(pair.first.template or pair.first.utterance)} · "
             f"*{plain(pair.first.function or _OUT)}*  \n"
             f"{plain(pair.second.template or pair.second.utterance)} · "

@@ -50,6 +50,7 @@ ACTIONS: Mapping[Action, str] = {
 }
 
 _MISTAKEN = 0.05  # two functions may be mistaken for each other so often
+_MISTAKEN_LEAST = 3  # exemplars: a single pair of near duplicates is no overlap
 _DESCRIPTIONS = 0.9  # cosine from which two descriptions say the same
 _GROUPS_APART = 0.5  # cosine of two groups' centres, at most
 _SILHOUETTE = 0.33  # and how clearly they are two, at least
@@ -155,8 +156,9 @@ def _overlap(
     a, b = pair
     there, back = int(confused.mistaken[a, b]), int(confused.mistaken[b, a])
     total = int(confused.totals[a] + confused.totals[b])
-    low, high = wilson(there + back, total) if there and back else (0.0, 1.0)
-    mistaken = bool(there and back) and low > max(limit, _elsewhere(confused, a, b))
+    both_ways = there > 0 and back > 0 and there + back >= _MISTAKEN_LEAST
+    low, high = wilson(there + back, total)
+    mistaken = both_ways and low > max(limit, _elsewhere(confused, a, b))
     if not mistaken and cosine < _DESCRIPTIONS:
         return None
     first, second = str(confused.functions[a]), str(confused.functions[b])

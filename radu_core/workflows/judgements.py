@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.prompts.negatives import Judgements, Pair, Verdict, pair_of
@@ -54,19 +55,32 @@ def history(workspace: Workspace, module: str, one: str, other: str) -> list[Jud
         return pairs.history(connection, module, one, other)
 
 
+class _Labelled(Protocol):
+    """What tells whether two exemplars are the same question: a stored one, or a hit."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def template(self) -> str | None: ...
+    @property
+    def function(self) -> str | None: ...
+
+
 def judgements(
-    workspace: Workspace, module: str, exemplars: Sequence[AnnotatedExemplar] | None = None
+    workspace: Workspace, module: str, exemplars: Iterable[_Labelled] | None = None
 ) -> Judgements:
     """What counts of every judged pair, for mining and rows.
 
     Exemplars of the same template and function are the same question, so a judgement about one
     counts for all of them; one about the very pair goes before, and a newer one before an older.
-    ``exemplars`` saves reading them again.
+    ``exemplars`` are those it is asked about (None: all of the module).
     """
     found = _judged(workspace, module)
-    if found and exemplars is None:
-        exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
-    alike = _alike(exemplars or ())
+    if not found:
+        return {}
+    ids = None if exemplars is None else sorted({i for j, _ in found for i in (j.first, j.second)})
+    named = [i.exemplar for i in workspace.store.exemplars(module, ids=ids)]
+    alike = _alike([*named, *(exemplars or ())])
     said: dict[Pair, Verdict] = {}
     direct: dict[Pair, Verdict] = {}
     for j, verdict in found:
@@ -76,13 +90,13 @@ def judgements(
     return {**said, **direct}
 
 
-def _alike(exemplars: Sequence[AnnotatedExemplar]) -> dict[str, list[str]]:
+def _alike(exemplars: Iterable[_Labelled]) -> dict[str, list[str]]:
     """By exemplar, the ids of all that have its template and function, itself among them."""
-    groups: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str | None], dict[str, None]] = defaultdict(dict)
     for e in exemplars:
         if e.template is not None:
-            groups[(e.template, e.function)].append(e.id)
-    return {id_: group for group in groups.values() for id_ in group}
+            groups[(e.template, e.function)][e.id] = None
+    return {id_: list(group) for group in groups.values() for id_ in group}
 
 
 def judged_pairs(workspace: Workspace, module: str) -> list[JudgedPair]:

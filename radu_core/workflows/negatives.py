@@ -113,7 +113,8 @@ def mined(
     These are the ones ``knn`` rows are made with.
     """
     subject = found.exemplar
-    made = _mine(subject, found.hits, options or RowOptions(), judgements(workspace, module))
+    said = judgements(workspace, module, [subject, *found.hits])
+    made = _mine(subject, found.hits, options or RowOptions(), said)
     return Mined(
         subject.utterance,
         subject.id if found.stored else None,
