@@ -32,6 +32,7 @@ from radu_core.prompts import (
     PromptRow,
     RowOptions,
     Rows,
+    Suspect,
     TemplateSet,
     judgements_hash,
     rows_for,
@@ -165,6 +166,7 @@ class _Tally:
     exemplars: Counter[str] = field(default_factory=Counter)
     discards: Counter[str] = field(default_factory=Counter)
     suspects: int = 0
+    listed: set[Suspect] = field(default_factory=set)  # of the exemplar at hand
 
 
 def _write_rows(
@@ -186,6 +188,7 @@ def _write_rows(
             batch = resolved[start : start + _BATCH]
             for exemplar, found in zip(batch, _retrieve(index, batch, config), strict=True):
                 used = False
+                tally.listed.clear()
                 if conflict(schema, exemplar):
                     _write(files, exemplar, _contradicting(exemplar), tally)
                     continue
@@ -235,6 +238,9 @@ def _write(
         files["discards"].write(_line({"split": exemplar.split, **asdict(discard)}))
         tally.discards[f"{discard.strategy}: {discard.reason}"] += 1
     for suspect in made.suspects:
+        if suspect in tally.listed:  # another task has found it, too
+            continue
+        tally.listed.add(suspect)
         files["suspects"].write(_line(asdict(suspect)))
         tally.suspects += 1
 

@@ -14,7 +14,13 @@ import streamlit as st
 from radu_core.retrieval.findings import ACTIONS, KINDS, Example, Finding
 from radu_core.workflows import judgements
 from radu_core.workflows.merge import MergePlan, merge_functions, merge_plan
-from radu_core.workflows.overlap import OverlapReport, flag, overlap_report, pairs_confused
+from radu_core.workflows.overlap import (
+    OverlapReport,
+    flag,
+    moved_on,
+    overlap_report,
+    pairs_confused,
+)
 from studio import jobs, show
 from studio.markdown import plain
 from studio.navigation import go_to, link
@@ -58,12 +64,14 @@ def measure(here: Page, key: Hashable) -> None:
         )  # fmt: skip
 
 
-def measured(report: OverlapReport) -> None:
-    """What was measured: the module may have moved on since."""
+def measured(here: Page, report: OverlapReport) -> None:
+    """What was measured, and whether the module has moved on since."""
     st.caption(
         f"Measured on {report.distinct:,} distinct exemplars of {report.exemplars:,} resolved "
-        f"training ones, each beside its {report.k} nearest. Measure again after changes."
+        f"training ones, each beside its {report.k} nearest."
     )
+    if moved_on(here.workspace, report):
+        st.warning("The module has changed since. Measure again.", icon=":material/refresh:")
 
 
 @st.fragment

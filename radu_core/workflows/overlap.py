@@ -8,7 +8,6 @@ from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts.negatives import judgements_hash
-from radu_core.retrieval import ModuleIndex
 from radu_core.retrieval.findings import Finding, findings
 from radu_core.retrieval.overlap import (
     Confusion,
@@ -19,11 +18,19 @@ from radu_core.retrieval.overlap import (
 )
 from radu_core.schema import Schema, lint
 from radu_core.workflows.coverage import load_index
-from radu_core.workflows.judgements import judgements
+from radu_core.workflows.judgements import judged_pairs, judgements
 from radu_core.workflows.outcomes import ENOUGH
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["ConfusedPair", "K", "OverlapReport", "flag", "overlap_report", "pairs_confused"]
+__all__ = [
+    "ConfusedPair",
+    "K",
+    "OverlapReport",
+    "flag",
+    "moved_on",
+    "overlap_report",
+    "pairs_confused",
+]
 
 K = 10  # neighbours of each exemplar
 
@@ -33,7 +40,7 @@ class OverlapReport:
     """What was found in a module, measured on its distinct resolved training exemplars.
 
     ``findings`` are those of the exemplars, then the schema's; ``k`` is how many neighbours were
-    looked at. ``state`` changes with what it was measured on.
+    looked at. ``state`` changes with what it was measured on; ``moved_on`` compares ``seen``.
     """
 
     module: str
@@ -44,6 +51,7 @@ class OverlapReport:
     confusion: Confusion
     findings: tuple[Finding, ...]
     state: str
+    seen: str
 
 
 def overlap_report(
@@ -57,6 +65,7 @@ def overlap_report(
 ) -> OverlapReport:
     """Measure how far the functions of ``module`` overlap; ``InputError`` if nothing is indexed."""
     schema = workspace.store.schema(module)
+    seen = _seen(workspace, module)
     index = load_index(workspace, module, embedder=embedder, progress=progress)
     progress("Comparing every exemplar with all others", 0, 0)
     said = judgements(workspace, module, index.exemplars)
@@ -75,12 +84,23 @@ def overlap_report(
         function_map(index, near),
         confused,
         (*found, *_lint(schema)),
-        _state(index, judgements_hash(said)),
+        content_hash([index.fingerprint, judgements_hash(said)]),
+        seen,
     )
 
 
-def _state(index: ModuleIndex, judged: str) -> str:
-    return content_hash([index.fingerprint, judged])
+def moved_on(workspace: Workspace, report: OverlapReport) -> bool:
+    """Whether the schema, the number of exemplars or the judgements have changed since.
+
+    A label that was corrected isn't seen by this: reading all exemplars would take too long.
+    """
+    return _seen(workspace, report.module) != report.seen
+
+
+def _seen(workspace: Workspace, module: str) -> str:
+    counts = sorted(workspace.store.counts(module).items())
+    judged = [(p.first.id, p.second.id, p.verdict) for p in judged_pairs(workspace, module)]
+    return content_hash([workspace.store.schema(module).hash, counts, judged])
 
 
 def _lint(schema: Schema) -> list[Finding]:

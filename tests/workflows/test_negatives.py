@@ -17,7 +17,7 @@ from radu_core.workflows.judgements import judge, judged_pairs, withdraw
 from radu_core.workflows.load import import_file
 from radu_core.workflows.negatives import POSITIONS, dial, mined, retrieve
 from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.overlap import flag, overlap_report, pairs_confused
+from radu_core.workflows.overlap import flag, moved_on, overlap_report, pairs_confused
 from radu_core.workflows.prompts import preview
 from radu_core.workflows.workspace import Workspace
 
@@ -100,7 +100,9 @@ def test_a_removed_row_is_left_out_counted_and_listed(space: Workspace) -> None:
     assert "removed" not in {r["kind"] for r in rows}
     [reason] = [r for r in view.manifest.discards if "no removed row" in r]
     assert view.manifest.discards[reason] == 3
-    assert view.manifest.suspects > 0
+    assert view.manifest.suspects == 4
+    both = DatasetConfig(strategies=("rag", "knn"), rows=RowOptions(removed_share=1.0))
+    assert train.build(space, MODULE, config=both).manifest.suspects == 4
 
 
 def test_typed_text_needs_a_meaning(space: Workspace) -> None:
@@ -158,3 +160,4 @@ def test_overlap_lists_pairs_lint_and_sends_to_annotation(space: Workspace) -> N
     after = overlap_report(space, MODULE, near_duplicate=1.0)
     assert "near duplicates" not in {f.kind for f in after.findings}
     assert after.state != report.state
+    assert (moved_on(space, report), moved_on(space, after)) == (True, False)
