@@ -5,13 +5,18 @@ import streamlit as st
 from radu_core.prompts import STRATEGIES
 from radu_core.workflows.prompts import preview
 from studio import prompt_forms as forms
+from studio.negative_forms import negatives
 from studio.page import messages, page
 
 with page(
     "Prompts",
     "The same functions make these rows, the dataset's and the prompts at inference.",
 ) as here:
-    rendered, templates = st.tabs(["Preview", "Templates"], key="prompts tab")
+    names = ["Preview", "Templates", "Negatives"]
+    rendered, templates, mined = st.tabs(names, key="prompts tab", on_change="rerun")
+    if mined.open:
+        with mined, messages():
+            negatives(here)
     with templates, messages():
         forms.templates(here)
     with rendered, messages():

@@ -16,6 +16,7 @@ _ICONS = {
     "schema": "schema",
     "annotate": "edit_note",
     "coverage": "grid_on",
+    "overlap": "join_inner",
     "prompts": "chat",
     "train": "model_training",
     "evaluate": "fact_check",

@@ -36,12 +36,14 @@ class _Entry:
 class Contents:
     """The exemplars of an index: of each group of duplicates, the one with the lowest id.
 
-    ``exemplars`` are sorted by id, ``position`` is key → place among them, ``left_out`` counts the
-    others by reason, ``digest`` is the SHA-256 over everything that is indexed.
+    ``exemplars`` are sorted by id, ``copies`` says how many each stands for, ``position`` is key →
+    place among them, ``left_out`` counts the others by reason, ``digest`` is the SHA-256 over
+    everything that is indexed.
     """
 
     entries: Mapping[str, _Entry]
     exemplars: tuple[AnnotatedExemplar, ...]
+    copies: tuple[int, ...]
     position: Mapping[Key, int]
     left_out: Mapping[str, int]
     digest: str
@@ -92,15 +94,19 @@ def _arranged(entries: Mapping[str, _Entry]) -> Contents:
     position: dict[Key, int] = {}
     chosen: list[AnnotatedExemplar] = []
     digests: list[bytes] = []
+    copies: list[int] = []
     for _, entry in sorted(entries.items()):
         if entry.left_out:
             left_out[entry.left_out] += 1
             continue
         if entry.key in position:
             left_out[DUPLICATE] += 1
+            copies[position[entry.key]] += 1
             continue
         digests.append(entry.digest)
         position[entry.key] = len(chosen)
         chosen.append(entry.exemplar)
+        copies.append(1)
     digest = hashlib.sha256(b"".join(digests)).hexdigest()
-    return Contents(entries, tuple(chosen), position, dict(sorted(left_out.items())), digest)
+    reasons = dict(sorted(left_out.items()))
+    return Contents(entries, tuple(chosen), tuple(copies), position, reasons, digest)

@@ -119,22 +119,8 @@ class Store:
     def put_schema(self, schema: Schema, *, who: str) -> bool:
         """Store a module's schema; returns whether it changed. The old one stays as an event."""
         check_module_id(schema.module)
-        text = schema.model_dump_json()
         with self.writing(schema.module, who=who) as w:
-            connection = w.connection
-            query = select(modules.c.schema).where(modules.c.id == schema.module)
-            before = connection.scalar(query)
-            if before == text:
-                return False
-            values = {"schema": text, "schema_hash": schema.hash, "updated": w.now}
-            if before is None:
-                connection.execute(insert(modules).values(id=schema.module, **values))
-            else:
-                connection.execute(
-                    update(modules).where(modules.c.id == schema.module).values(**values)
-                )
-            changes.add_event(w, None, "schema", before, text)
-        return True
+            return changes.put_schema(w, schema)
 
     def settings(self, module: str) -> dict[str, Any]:
         """What is set for ``module`` besides its schema; empty by default."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from radu_core.errors import InputError, NotFoundError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar, Split, escape
+from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
     Contents,
@@ -25,6 +26,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "build_index",
+    "data_state",
     "load_index",
     "query_of",
     "resolved_exemplars",
@@ -75,6 +77,14 @@ def set_retrieval(
     workspace.embedder(settings.embedder)  # one that isn't there is said now
     kept = settings.model_dump(mode="json")
     workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+
+
+def data_state(workspace: Workspace, module: str) -> str:
+    """What changes whenever a resolved exemplar, the schema or the settings of a module do."""
+    store = workspace.store
+    seen = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
+    settings = retrieval_settings(workspace, module).model_dump(mode="json")
+    return content_hash([store.schema(module).hash, settings, seen])
 
 
 def build_index(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
+    SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
     PromptRow,
@@ -19,9 +22,11 @@ from radu_core.prompts import (
     rows_asked,
     rows_for,
 )
+from radu_core.prompts.negatives import POOL
 from radu_core.retrieval import ExemplarHit, Query, Retrieved
 from radu_core.schema import Schema, require_function
 from radu_core.workflows.coverage import load_index, query_of, token_counter
+from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -100,11 +105,12 @@ def preview(
         raise InputError("There is no utterance", remedy="Type one or choose an exemplar.")
     index = load_index(workspace, module, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
-    wide = index.search([query], k_desc=k_desc, k_exemplar=max(20, k_exemplar))[0]
+    pool = POOL if strategy == "knn" else SLOT_POOL  # as many as the dataset's rows are made of
+    wide = index.search([query], k_desc=k_desc, k_exemplar=max(pool, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     subject, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
     asked = exemplar is None and (function is None or strategy in SLOT_STRATEGIES)
-    make = rows_asked if asked else rows_for
+    make: Any = rows_asked if asked else partial(rows_for, judgements=judgements(workspace, module))
     templates = TemplateSet(store.templates(module))
     chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
     made = make(strategy, subject, schema, wide, templates, options=chosen)
