@@ -139,8 +139,17 @@ class _Environment(ImmutableSandboxedEnvironment):
                 raise SecurityError(f"{operator!r} between {left!r:.40} and {right!r:.40}")
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Context, __callable: Any, *arguments: Any) -> Any:  # noqa: N805
-        """``part(…)`` and ``.items()``, which the first wall has let through."""
+    def call(
+        __self,  # noqa: N805
+        __context: Context,
+        __callable: Any,
+        *arguments: Any,
+        **_scopes: Any,
+    ) -> Any:
+        """``part(…)`` and ``.items()``, which the first wall has let through.
+
+        ``_scopes`` are jinja's: what functions that ask for their context are given.
+        """
         if not isinstance(__callable, MethodType | BuiltinMethodType | Undefined):
             raise SecurityError(f"calling {__callable!r:.40}")
         return __callable(*arguments)
@@ -178,7 +187,7 @@ def _check(node: nodes.Node, *, shown: bool) -> None:
     if not isinstance(node, _ALLOWED):
         what = _WORDS.get(type(node), type(node).__name__)
         raise TemplateSyntaxError(
-            f"the sandbox forbids it: {what} can't be used in a prompt template", node.lineno
+            f"the sandbox forbids it: {what} can't be used in a prompt template", node.lineno or 1
         )
     if isinstance(node, nodes.For) and node.recursive:
         raise TemplateSyntaxError("the sandbox forbids recursive loops", node.lineno)
