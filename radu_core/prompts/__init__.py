@@ -1,6 +1,6 @@
 """Prompt templates and strategies: (utterance, retrieved context) → prompt and completion."""
 
-from radu_core.prompts.render import Part, TemplateSet
+from radu_core.prompts.render import Part, TemplateSet, shipped_templates
 from radu_core.prompts.rows import (
     Discard,
     PromptRow,
@@ -24,6 +24,7 @@ from radu_core.prompts.strategies import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    template_variables,
     yes_no_prompt,
 )
 
@@ -49,6 +50,8 @@ __all__ = [
     "rag_prompt",
     "rows_asked",
     "rows_for",
+    "shipped_templates",
     "single_prompt",
+    "template_variables",
     "yes_no_prompt",
 ]

@@ -153,7 +153,7 @@ ENDLESS = {
     "within a condition": nested(6, "(many if many else [])"),
     "with a test of each": "{% for a in many if a %}" * 4 + "{% endfor %}" * 4,
     "in a block that is set": "{% set x %}" + nested(4, "many", "x") + "{% endset %}",
-    "in a block that is filtered": "{% filter upper %}" + nested(4, "many", "x") + "{% endfilter %}",
+    "in a filter": "{% filter upper %}" + nested(4, "many", "x") + "{% endfilter %}",
     "comparing long texts": nested(2, "many", "{% if utterance in utterance %}{% endif %}"),
     "cutting long texts": nested(2, "many", "{% set a = utterance[1:] %}"),
     "comparing lists": "{% set a = [many, many] %}" + nested(2, "many", "{{ a == [many, many] }}"),
@@ -179,7 +179,8 @@ GROWING = {
     "joined": "{% set a = utterance %}" + "{% set a = [a, a] | join(a) %}" * 30 + "{{ a }}",
     "a long separator": "{{ many | join(utterance) }}",
     "blocks": "{% set a = utterance %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 60 + "{{ a }}",
-    "a block in a loop": "{% set a %}{% for i in many %}{{ utterance }}{% endfor %}{% endset %}{{ a }}",
+    "a block in a loop": "{% set a %}" + nested(1, "many", "{{ utterance }}")
+                         + "{% endset %}{{ a }}",
     "filter blocks": "{% set a = utterance %}" + "{% set a %}{% filter title %}{{ a }}{{ a }}"
                      "{% endfilter %}{% endset %}" * 60 + "{{ a }}",
     "output": "{% for i in many %}{{ utterance }}{% endfor %}",

@@ -8,7 +8,8 @@ from conftest import MODULE
 from radu_core.errors import InputError, TemplateError
 from radu_core.prompts import STRATEGIES, TemplateSet, check_template
 from radu_core.workflows import prompts
-from radu_core.workflows.prompts import Preview, preview, save_template, template_sources
+from radu_core.workflows.prompts import Preview, preview
+from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
 
 
@@ -42,7 +43,9 @@ def test_the_meaning_of_a_typed_utterance_gives_completion_and_verdict(loaded: W
     right = shown("rag", "book_flight")
     assert (completions(right)[0], right.answer_retrieved) == (" book_flight", True)
     absent = shown("rag", "book_hotel", 1)
-    assert (absent.rows, absent.answer_retrieved) == ((), False)
+    assert (completions(absent), absent.answer_retrieved) == ([""], False)
+    assert [m.row.kind for m in absent.rows] == ["asked"]
+    assert "no row: the right function wasn't retrieved" in absent.notes
     assert set(completions(shown("knn", "book_flight"))) <= {" yes", " no"}
     assert shown("knn", "book_hotel", 1).answer_retrieved is False
     assert completions(shown("rag", "none")) == [" none"]
