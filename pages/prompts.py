@@ -3,7 +3,7 @@
 import streamlit as st
 
 from radu_core.workflows.prompts import preview
-from studio import prompt_choice, prompt_preview, template_editor, template_pins
+from studio import prompt_choice, prompt_preview, template_editor
 from studio.page import messages, page
 
 with page(
@@ -19,9 +19,7 @@ with page(
             else:
                 with prompt_preview.retrieving() as progress:
                     shown = preview(here.workspace, here.module, progress=progress, **choice)
-                prompt_preview.shown_rows(shown)
-                if shown.exemplar is not None:
-                    template_pins.pin_button(here, shown.exemplar.id)
+                prompt_preview.shown_rows(here, shown)
     if templates.open:
         with templates, messages():
             template_editor.editor(here, prompt_choice.settings(here))

@@ -18,7 +18,7 @@ from studio.page import Page
 __all__ = ["choose", "settings"]
 
 _UNKNOWN = "(not known)"
-_STORED, _TYPED = "A stored exemplar", "A typed utterance"
+_STORED, _TYPED = "An exemplar", "Any utterance"
 _OFFERED = 25  # of a search; a select box with all of 20,000 would be sent anew at every rerun
 _LONGEST_SEARCH = 200
 _ID = "prompt exemplar"
@@ -29,7 +29,7 @@ def choose(here: Page) -> dict[str, Any] | None:
     """The arguments of ``preview``, or None while nothing is chosen. The address follows, so that
     what is shown can be sent to somebody."""
     _from_address()
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")
     strategy = left.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
     source = right.segmented_control(
         "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
@@ -117,7 +117,7 @@ def _label(item: StoredExemplar) -> str:
 def _typed(here: Page) -> dict[str, Any] | None:
     schema = here.workspace.store.schema(here.module)
     text = st.text_area(
-        "Any utterance", key="prompt text", max_chars=LONGEST, height=80,
+        "Utterance", key="prompt text", max_chars=LONGEST, height=80,
         placeholder="I need a table for two. Ctrl+Enter shows its prompt.",
     )  # fmt: skip
     left, right = st.columns(2)
@@ -148,12 +148,12 @@ def _typed(here: Page) -> dict[str, Any] | None:
 def settings(here: Page) -> dict[str, Any]:
     """How much is retrieved, which base model tokenizes, and its longest row."""
     installed = generators(here.workspace) or [BASE]
-    columns = st.columns([1, 1, 2, 1])
+    columns = st.columns([3, 3, 5, 3])
     k_desc = columns[0].number_input(
-        "Descriptions (k_desc)", 0, 50, 3, key="prompt k_desc", help="Descriptions retrieved."
+        "k_desc", 0, 50, 3, key="prompt k_desc", help="Descriptions retrieved."
     )
     k_exemplar = columns[1].number_input(
-        "Exemplars (k_exemplar)", 0, 50, 4, key="prompt k_exemplar", help="Exemplars shown."
+        "k_exemplar", 0, 50, 4, key="prompt k_exemplar", help="Exemplars shown."
     )
     model = columns[2].selectbox(
         "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."

@@ -58,7 +58,7 @@ STYLE = f"""<style>
   opacity: .75; }}
 .radu-size .figures .total {{ font-weight: 600; }}
 .radu-size .figures .total::before {{ display: none; }}
-[class*="st-key-template_source"] textarea {{ font-family: monospace; font-size: .85rem; }}
+[class*="st-key-template-source"] textarea {{ font-family: monospace; font-size: .85rem; }}
 </style>"""
 
 
@@ -110,7 +110,7 @@ def _cell(cell: Cell) -> str:
     title = ", ".join([what, cell.origin, *kinds, learnt])
     several = f"<sub>{len(cell.ids)}</sub>" if len(cell.ids) > 1 else ""
     return (
-        f'<span class="{escape(" ".join(classes))}" title="{escape(title)}">'
+        f'<wbr><span class="{escape(" ".join(classes))}" title="{escape(title)}">'
         f"{_visible(cell.text)}{several}</span>"
     )
 

@@ -15,6 +15,8 @@ from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text
 from studio import prompt_html as html
 from studio.markdown import plain
 from studio.navigation import link
+from studio.page import Page
+from studio.template_pins import pin_button
 
 __all__ = ["retrieving", "shown_rows", "tell"]
 
@@ -33,6 +35,18 @@ _KINDS = {
 }
 
 
+_MISSING = {
+    "rag": "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
+    "it here. Raise k, or see Coverage.",
+    "knn": "None of the nearest exemplars has the right function: at inference the model isn't "
+    "asked about one. Raise k_exemplar, or see Coverage.",
+}
+_HINTS = {
+    "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and say which slot of type "
+    "boolean the bot had just asked for.",
+}
+
+
 @contextmanager
 def retrieving() -> Iterator[Progress]:
     """Says what takes long, where something does: an index that must be built first."""
@@ -43,17 +57,19 @@ def retrieving() -> Iterator[Progress]:
         place.progress(share, text=plain(f"{what} · {done:,} of {total:,}" if total else what))
 
     try:
-        yield show
+        with st.spinner("Retrieving …"):
+            yield show
     finally:
         place.empty()
 
 
-def shown_rows(shown: Preview) -> None:
+def shown_rows(here: Page, shown: Preview) -> None:
     """All of a preview: verdict and warnings, the rows, what to take away."""
     st.html(html.STYLE)
     _verdict(shown)
     if not shown.rows:
-        st.info("There is no prompt to show. The note above says why.")
+        st.info("There is no prompt to show; the note above says why." + _HINTS.get(
+            shown.strategy, ""))  # fmt: skip
         return
     tokenized = shown.rows[0].tokens is not None
     if not tokenized:
@@ -62,12 +78,12 @@ def shown_rows(shown: Preview) -> None:
                   f"show. Fetch it: radu models fetch {shown.model}"),
             icon=":material/download:",
         )  # fmt: skip
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
             "Show", ["Text", "Tokens"], key="prompt view", default="Text", required=True,
             disabled=not tokenized, label_visibility="collapsed",
         )  # fmt: skip
-        _downloads(shown)
+        _take_away(here, shown)
     for number, made in enumerate(shown.rows):
         _row(shown, made, number, tokens=view == "Tokens" and tokenized)
     _negatives(shown)
@@ -77,11 +93,7 @@ def _verdict(shown: Preview) -> None:
     if shown.answer_retrieved is True:
         st.success("The right function is in the prompt.", icon=":material/check:")
     elif shown.answer_retrieved is False:
-        st.error(
-            "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
-            "it here. Raise k, or see Coverage.",
-            icon=":material/error:",
-        )
+        st.error(_MISSING[shown.strategy], icon=":material/error:")
     for warning in shown.warnings:
         tell(warning)
     for note in shown.notes:
@@ -138,8 +150,7 @@ def _places(made: PreviewRow) -> None:
 def _place(place: Place) -> str:
     parts = [f"{place.what} in the {place.origin}"]
     if place.of:
-        nearest = "the nearest" if place.position == 1 else f"number {place.position}"
-        parts.append(f"{nearest} of {place.of} from the question")
+        parts.append(f"{_ordinal(place.position)} of {place.of} counted from the question")
     if place.exemplar_id:
         parts.append(f"exemplar {place.exemplar_id}")
     if place.distance is not None and place.origin != "utterance":
@@ -150,7 +161,13 @@ def _place(place: Place) -> str:
     return ", ".join(parts)
 
 
-def _downloads(shown: Preview) -> None:
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
+def _take_away(here: Page, shown: Preview) -> None:
+    """Downloads, and what can be done with a stored exemplar."""
     name = f"prompt-{shown.strategy}-{shown.exemplar.id if shown.exemplar else 'typed'}"
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
     st.download_button(
@@ -163,6 +180,7 @@ def _downloads(shown: Preview) -> None:
         on_click="ignore", help="The prompts with their completions.",
     )  # fmt: skip
     if shown.exemplar is not None:
+        pin_button(here, shown.exemplar.id)
         link("annotate", "Open in Annotate", item=shown.exemplar.id)
 
 

@@ -27,9 +27,9 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
     """The editor of the module's templates. ``settings``: retrieval, base model and limit."""
     with messages():
         st.html(html.STYLE)
-        names = list(workflow.template_sources(here.workspace, here.module))
+        names = workflow.template_sources(here.workspace, here.module)
         left, right = st.columns([2, 3], vertical_alignment="bottom")
-        name = left.selectbox("Template", names, key="template name") or names[0]
+        name = left.selectbox("Template", sorted(names, key=_order), key="template name") or "rag"
         view = workflow.template(here.workspace, here.module, name)
         with right:
             _state(here, view)
@@ -45,6 +45,10 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
             _versions(here, view)
         else:
             _examples(here, view, text, settings, wrong, sides=shown == _SIDES)
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return name != "rag", name
 
 
 def _state(here: Page, view: TemplateView) -> None:
@@ -222,7 +226,7 @@ def _examples(
 def _compared(found: Compared, *, sides: bool) -> None:
     one = found.exemplar
     with st.container(border=True):
-        st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)} · {_sizes(found)}")
+        st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
         if found.after is None or found.before is None:
             st.info(plain(found.reason or "No prompt of this kind is made of it."))
         if found.after is None:
@@ -248,8 +252,8 @@ def _sizes(found: Compared) -> str:
         return ""
     unit = "tokens" if found.after and found.after.tokens else "words"
     if before == after:
-        return f"{after} {unit}" + ("" if _changed(found) else ", no change")
-    return f"{before} → {after} {unit} ({after - before:+d})"
+        return f" · {after} {unit}" + ("" if _changed(found) else ", no change")
+    return f" · {before} → {after} {unit} ({after - before:+d})"
 
 
 def _tokens(made: PreviewRow | None) -> int | None:

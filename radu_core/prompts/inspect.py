@@ -432,7 +432,7 @@ def _unread(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     """Parts the template left out although there was something to show."""
     if subject.exemplar.utterance and subject.exemplar.utterance not in row.prompt:
         yield PromptWarning(
-            "template", "error", "The prompt doesn't show the utterance as it is.",
+            "template", "warning", "The prompt doesn't show the utterance as it is.",
             "Use {{ utterance }} in the template, without a filter.",
         )  # fmt: skip
 
