@@ -384,6 +384,15 @@ class Store:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
 
+    def state(self, module: str) -> str:
+        """A mark that differs whenever the schema or an exemplar of ``module`` does."""
+        columns = (func.count(), func.sum(exemplars.c.revision), func.max(exemplars.c.updated))
+        query = select(*columns).where(exemplars.c.module == module)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one()
+            schema = connection.scalar(select(modules.c.schema_hash).where(modules.c.id == module))
+        return f"{schema} {row[0]} {row[1]} {row[2]}"
+
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""
         with reading(self._engine) as connection:

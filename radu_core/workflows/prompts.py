@@ -35,7 +35,8 @@ from radu_core.prompts.inspect import (
 from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
 from radu_core.schema import Schema, require_function
 from radu_core.training import TrainConfig
-from radu_core.workflows.coverage import load_index, query_of, token_counter
+from radu_core.workflows.coverage import query_of, token_counter
+from radu_core.workflows.index_cache import current_index
 from radu_core.workflows.prompt_tokens import (
     BASE,
     TokenView,
@@ -176,7 +177,7 @@ def prepare(
     _check(schema, strategy, function, exemplar_id, context)
     exemplar = workspace.store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
     utterance = exemplar.utterance if exemplar else _utterance(text)
-    found = index or load_index(workspace, module, embedder=embedder, progress=progress)
+    found = index or current_index(workspace, module, embedder=embedder, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
     wide = found.search([query], k_desc=k_desc, k_exemplar=max(20, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])

@@ -12,7 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, check_template
-from radu_core.workflows.coverage import load_index
+from radu_core.workflows.index_cache import current_index
 from radu_core.workflows.prompt_tokens import BASE
 from radu_core.workflows.prompts import LIMIT, Prepared, PreviewRow, prepare, render
 from radu_core.workflows.workspace import Workspace
@@ -221,7 +221,7 @@ def compare(
     """
     after = try_template(workspace, module, name, text)
     before = TemplateSet(workspace.store.templates(module))
-    index = load_index(workspace, module, embedder=embedder, progress=progress)
+    index = current_index(workspace, module, embedder=embedder, progress=progress)
     found = []
     for id in pinned(workspace, module, exemplars=index.exemplars):
         try:
