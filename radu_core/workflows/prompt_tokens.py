@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, KNOWN_MODELS, installed_models
@@ -125,10 +125,14 @@ def token_view(tokenizer: Any, row: PromptRow, *, model: str = BASE) -> TokenVie
         ids = tuple(tokenizer(row.prompt, add_special_tokens=False)["input_ids"])
         labels = (IGNORED,) * len(ids)
     start = sum(label == IGNORED for label in labels)
-    cells = [*_prompt_cells(tokenizer, row, ids[:start])]
+    signs = _Signs(
+        frozenset(tokenizer.all_special_ids), frozenset(tokenizer.all_special_tokens),
+        tokenizer.unk_token_id,
+    )  # fmt: skip
+    cells = [*_prompt_cells(tokenizer, signs, row, ids[:start])]
     if row.completion:
         answer = _grouped(tokenizer, row.completion, ids[start:-1])
-        cells += [_cell(tokenizer, group, text, "completion", True) for group, text in answer]
+        cells += [_cell(signs, group, text, "completion", True) for group, text in answer]
         end = str(tokenizer.convert_ids_to_tokens(ids[-1]))
         cells.append(Cell(ids[-1:], end, "end", True, special=True))
     return TokenView(
@@ -137,7 +141,17 @@ def token_view(tokenizer: Any, row: PromptRow, *, model: str = BASE) -> TokenVie
     )  # fmt: skip
 
 
-def _prompt_cells(tokenizer: Any, row: PromptRow, ids: Sequence[int]) -> Iterator[Cell]:
+class _Signs(NamedTuple):
+    """What a tokenizer means by some tokens; read once, as it makes the lists anew every time."""
+
+    special: frozenset[int]
+    names: frozenset[str]
+    unknown: int | None
+
+
+def _prompt_cells(
+    tokenizer: Any, signs: _Signs, row: PromptRow, ids: Sequence[int]
+) -> Iterator[Cell]:
     """A token belongs to the part in which its first character stands.
 
     The prompt is tokenized as a whole: its parts, tokenized apart, would give other ids.
@@ -150,15 +164,13 @@ def _prompt_cells(tokenizer: Any, row: PromptRow, ids: Sequence[int]) -> Iterato
     for group, text in _grouped(tokenizer, row.prompt, ids):
         while at < len(ends) - 1 and position >= ends[at][0]:
             at += 1
-        yield _cell(tokenizer, group, text, ends[at][1] if ends else "instruction", False)
+        yield _cell(signs, group, text, ends[at][1] if ends else "instruction", False)
         position += len(text)
 
 
-def _cell(tokenizer: Any, ids: tuple[int, ...], text: str, origin: str, supervised: bool) -> Cell:
-    reserved = any(i in tokenizer.all_special_ids for i in ids)
-    named = text.strip() in tokenizer.all_special_tokens
-    unknown = tokenizer.unk_token_id in ids and not named
-    special = reserved and not unknown
+def _cell(signs: _Signs, ids: tuple[int, ...], text: str, origin: str, supervised: bool) -> Cell:
+    unknown = signs.unknown in ids and text.strip() not in signs.names
+    special = not unknown and not signs.special.isdisjoint(ids)
     return Cell(ids, text, origin, supervised, special, unknown)
 
 
