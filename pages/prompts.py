@@ -17,7 +17,7 @@ with page(
             if choice is None:
                 st.info("Type an utterance, or choose one that is loaded.")
             else:
-                with prompt_preview.retrieving() as progress:
+                with prompt_preview.retrieving(here) as progress:
                     shown = preview(here.workspace, here.module, progress=progress, **choice)
                 prompt_preview.shown_rows(here, shown)
     if templates.open:

@@ -29,11 +29,11 @@ def choose(here: Page) -> dict[str, Any] | None:
     """The arguments of ``preview``, or None while nothing is chosen. The address follows, so that
     what is shown can be sent to somebody."""
     _from_address()
-    left, right = st.columns(2, vertical_alignment="bottom")
-    strategy = left.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
-    source = right.segmented_control(
-        "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
-    )
+    with st.container(horizontal=True, gap="large"):
+        strategy = st.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
+        source = st.segmented_control(
+            "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
+        )
     chosen = _stored(here) if source == _STORED else _typed(here)
     given = {"strategy": strategy, **settings(here)}
     _to_address(here, strategy or "rag", chosen)

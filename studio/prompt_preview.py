@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from radu_core.progress import Progress
+from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
+from radu_core.workflows.index_cache import is_at_hand
 from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text
 from studio import prompt_html as html
 from studio.markdown import plain
@@ -48,8 +49,14 @@ _HINTS = {
 
 
 @contextmanager
-def retrieving() -> Iterator[Progress]:
-    """Says what takes long, where something does: an index that must be built first."""
+def retrieving(here: Page) -> Iterator[Progress]:
+    """Says what takes long, where something does: an index that must be read or built first.
+
+    Where it is at hand nothing is said, so that the page doesn't move at every change.
+    """
+    if is_at_hand(here.workspace, here.module):
+        yield silent
+        return
     place = st.empty()
 
     def show(what: str, done: int, total: int) -> None:

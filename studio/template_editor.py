@@ -213,7 +213,7 @@ def _examples(
     shown = view.text if wrong else text
     if wrong:
         st.caption("With the version in use, as the edit has an error:")
-    with retrieving() as progress:
+    with retrieving(here) as progress:
         found = workflow.compare(
             here.workspace, here.module, view.name, shown, progress=progress, **settings
         )

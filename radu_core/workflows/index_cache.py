@@ -15,11 +15,21 @@ from radu_core.retrieval import ModuleIndex
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["current_index"]
+__all__ = ["current_index", "is_at_hand"]
 
 _KEPT = 3
 _LOCK = threading.Lock()
 _INDEXES: OrderedDict[tuple[str, str, str, str], tuple[str, ModuleIndex]] = OrderedDict()
+
+
+def _key(workspace: Workspace, module: str, embedder: str) -> tuple[str, str, str, str]:
+    return str(workspace.home), workspace.database_url, module, embedder
+
+
+def is_at_hand(workspace: Workspace, module: str, *, embedder: str = DEFAULT_EMBEDDER) -> bool:
+    """Whether ``current_index`` has nothing to read or build."""
+    kept = _INDEXES.get(_key(workspace, module, embedder))
+    return kept is not None and kept[0] == workspace.store.state(module)
 
 
 def current_index(
@@ -33,7 +43,7 @@ def current_index(
 
     The state is read before the index: what changes in between makes the next call read again.
     """
-    key = (str(workspace.home), workspace.database_url, module, embedder)
+    key = _key(workspace, module, embedder)
     state = workspace.store.state(module)
     with _LOCK:
         kept = _INDEXES.get(key)
