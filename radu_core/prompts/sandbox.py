@@ -53,8 +53,6 @@ _WORDS = {
     nodes.Extends: "extends", nodes.Block: "block", nodes.Macro: "macro",
     nodes.CallBlock: "call", nodes.Pow: "**", nodes.NSRef: "a namespace",
 }  # fmt: skip
-# A comparison or a slice goes over texts as long as they may be: some 20 µs.
-_WEIGHTS: Mapping[type[nodes.Node], int] = {nodes.Compare: 100, nodes.Slice: 100}
 
 
 class Render:
@@ -247,6 +245,23 @@ class _Guard(NodeTransformer):
         self.generic_visit(node)
         return _filter(node, "radu measure") if node.ctx == "load" else node
 
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
+        """What is compared is gone over: both sides pay by their size, each time."""
+        self.generic_visit(node)
+        node.expr = _measured_node(node.expr)
+        for operand in node.ops:
+            operand.expr = _measured_node(operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802
+        """A slice is a new text or list."""
+        self.generic_visit(node)
+        return _filter(node, "radu measure") if isinstance(node.arg, nodes.Slice) else node
+
+
+def _measured_node(node: nodes.Expr) -> nodes.Expr:
+    return node if isinstance(node, nodes.Const) else _filter(node, "radu measure")
+
 
 def _filter(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
     expression = cast("nodes.Expr", node)
@@ -255,9 +270,7 @@ def _filter(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter
 
 def _weight(node: nodes.Node) -> int:
     """What one pass through a node costs, without the steps of the loops in it."""
-    own = _WEIGHTS.get(type(node), 1)
-    if isinstance(node, nodes.TemplateData):
-        own += len(node.data) // 16
+    own = 1 + (len(node.data) // 16 if isinstance(node, nodes.TemplateData) else 0)
     return own + sum(_weight(child) for child in node.iter_child_nodes())
 
 

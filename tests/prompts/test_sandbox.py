@@ -156,6 +156,10 @@ ENDLESS = {
     "in a filter": "{% filter upper %}" + nested(4, "many", "x") + "{% endfilter %}",
     "comparing long texts": nested(2, "many", "{% if utterance in utterance %}{% endif %}"),
     "cutting long texts": nested(2, "many", "{% set a = utterance[1:] %}"),
+    "comparing lists that were made": "{% set a = [1] %}" + "{% set a = a + a %}" * 14
+                                      + "{% set b = a + [] %}" + nested(1, "many", "{{ a == b }}"),
+    "finding a text in another": "{% set b = utterance ~ 'y' %}" + "{% set b = b ~ b %}" * 4
+                                 + nested(1, "many", "{{ utterance in b }}"),
     "comparing lists": "{% set a = [many, many] %}" + nested(2, "many", "{{ a == [many, many] }}"),
     "a long body": nested(2, "many", "{% set a = 1 %}" * 500),
 }  # fmt: skip
