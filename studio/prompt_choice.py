@@ -29,7 +29,7 @@ def choose(here: Page) -> dict[str, Any] | None:
     """The arguments of ``preview``, or None while nothing is chosen. The address follows, so that
     what is shown can be sent to somebody."""
     _from_address()
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         strategy = st.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
         source = st.segmented_control(
             "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
@@ -117,7 +117,8 @@ def _label(item: StoredExemplar) -> str:
 def _typed(here: Page) -> dict[str, Any] | None:
     schema = here.workspace.store.schema(here.module)
     text = st.text_area(
-        "Utterance", key="prompt text", max_chars=LONGEST, height=80,
+        "Utterance", key="prompt text", height=80,
+        max_chars=2 * LONGEST,  # the browser counts UTF-16 units, the preview code points
         placeholder="I need a table for two. Ctrl+Enter shows its prompt.",
     )  # fmt: skip
     left, right = st.columns(2)

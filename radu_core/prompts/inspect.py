@@ -257,18 +257,24 @@ def _utterance_offset(row: PromptRow, utterance: str) -> int | None:
 
 
 def inspect_row(
-    row: PromptRow, subject: Subject, *, tokens: int = 0, limit: int = 0
+    row: PromptRow,
+    subject: Subject,
+    *,
+    tokens: int = 0,
+    limit: int = 0,
+    spare: int | None = None,
 ) -> tuple[PromptWarning, ...]:
     """Everything that is wrong with a row, the worst first.
 
     ``tokens`` is its length with completion and end token, ``limit`` the longest that is trained;
-    0: not known.
+    0: not known. ``spare`` are the tokens of the exemplars, which can be left out.
     """
     found: list[PromptWarning] = []
     for check in _CHECKS:
         found += check(row, subject)
     if limit and tokens > limit:
-        found.append(too_long(tokens, limit, exemplars=len(row.exemplar_ids)))
+        # knn asks about its exemplar: without it there is no question.
+        found.append(too_long(tokens, limit, spare=0 if row.strategy == "knn" else spare))
     return worst(found)
 
 
@@ -277,19 +283,22 @@ def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda w: _ORDER.index(w.severity)))
 
 
-def too_long(tokens: int, limit: int, *, exemplars: int = 0) -> PromptWarning:
-    """A row with more tokens than the limit, and what becomes of it."""
-    fate = (
-        f"build-dataset takes its least relevant exemplars out ({exemplars} are shown), never the "
-        "utterance, the answer or the end token"
-        if exemplars
-        else "there is no exemplar to take out, so build-dataset lists it as a discard"
-    )
-    return PromptWarning(
-        "truncated", "error",
-        f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}.",
-        "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length.",
-    )  # fmt: skip
+def too_long(tokens: int, limit: int, *, spare: int | None = None) -> PromptWarning:
+    """A row with more tokens than the limit, and what becomes of it; see ``inspect_row``."""
+    if spare is not None and tokens - spare > limit:
+        fate = (
+            f"its exemplars have {spare:,}, so taking them out doesn't suffice, and build-dataset "
+            "lists it as a discard"
+        )
+        remedy = "Shorten the template or the descriptions, or raise max_length."
+    else:
+        fate = (
+            "build-dataset takes its least relevant exemplars out, never the utterance, the "
+            "answer or the end token"
+        )
+        remedy = "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length."
+    text = f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}."
+    return PromptWarning("truncated", "error", text, remedy)
 
 
 def template_warnings(templates: TemplateSet, name: str) -> tuple[PromptWarning, ...]:

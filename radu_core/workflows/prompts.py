@@ -331,7 +331,8 @@ def _row_warnings(
     prepared: Prepared, row: PromptRow, view: TokenView | None, tokens: int
 ) -> tuple[PromptWarning, ...]:
     limit = prepared.limit if view is not None else 0  # words say nothing about a limit in tokens
-    found = inspect_row(row, prepared.subject, tokens=tokens, limit=limit)
+    spare = None if view is None else view.per_part["exemplars"]
+    found = inspect_row(row, prepared.subject, tokens=tokens, limit=limit, spare=spare)
     return worst([*found, *(token_warnings(view) if view is not None else ())])
 
 

@@ -213,7 +213,8 @@ def test_a_row_over_the_limit_says_by_how_much_and_what_becomes_of_it() -> None:
     assert (warning.kind, warning.severity) == ("truncated", "error")
     assert "520 tokens, 8 more than the limit of 512" in warning.text
     assert "least relevant exemplars" in warning.text
-    assert "no exemplar to take out" in too_long(520, 512).text
+    assert "least relevant exemplars" in too_long(520, 512, spare=8).text
+    assert "have 7, so taking them out doesn't suffice" in too_long(520, 512, spare=7).text
 
 
 def test_a_changed_utterance_is_told() -> None:
