@@ -20,7 +20,7 @@ def measured_on(report: CoverageReport) -> None:
     st.caption(
         f"Measured on {report.grid.total:,} utterances of {report.split}"
         + (
-            f"; {report.left_out:,} out-of-scope or invalid ones left out."
+            f"; left out: {', '.join(f'{n} {why}' for why, n in report.left_out.items())}."
             if report.left_out
             else "."
         )

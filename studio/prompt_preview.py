@@ -11,8 +11,7 @@ import streamlit as st
 
 from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
-from radu_core.workflows.index_cache import is_at_hand
-from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text
+from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text, index_at_hand
 from studio import prompt_html as html
 from studio.markdown import plain
 from studio.navigation import link
@@ -54,7 +53,7 @@ def retrieving(here: Page) -> Iterator[Progress]:
 
     Where it is at hand nothing is said, so that the page doesn't move at every change.
     """
-    if is_at_hand(here.workspace, here.module):
+    if index_at_hand(here.workspace, here.module):
         yield silent
         return
     place = st.empty()

@@ -20,6 +20,10 @@ class HashEmbedder:
         self.name = name
         self.embedded: list[str] = []
 
+    @property
+    def identity(self) -> str:
+        return f"hash embedder {self.name}"
+
     def embed(
         self, texts: Sequence[str], *, side: Side = "symmetric", progress: Progress = silent
     ) -> NDArray[np.float32]:

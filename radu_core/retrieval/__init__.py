@@ -1,31 +1,52 @@
 """Two indexes per module, fused retrieval, and the coverage of the right answer."""
 
-from radu_core.retrieval.coverage import CoverageGrid, KChoice, Miss, coverage, find_k, wilson
-from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
-from radu_core.retrieval.fusion import reciprocal_rank_fusion
-from radu_core.retrieval.index import (
-    DescriptionHit,
-    ExemplarHit,
-    ModuleIndex,
-    Query,
-    Retrieved,
-    indexed,
+from radu_core.retrieval.contents import Contents
+from radu_core.retrieval.coverage import (
+    RANKINGS,
+    CoverageGrid,
+    KChoice,
+    Miss,
+    coverage,
+    find_k,
+    percentiles,
+    wilson,
 )
+from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
+from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved
+from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
+from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
+from radu_core.retrieval.saved import indexed, load_saved, saved_fingerprint
+from radu_core.retrieval.settings import RetrievalSettings
+from radu_core.retrieval.tuning import AT, Tuning, choose_weight
 
 __all__ = [
+    "AT",
+    "RANKINGS",
+    "Cause",
+    "Contents",
     "CoverageGrid",
     "DescriptionHit",
     "Embedder",
     "ExemplarHit",
+    "ExplainedMiss",
     "KChoice",
     "Miss",
     "ModuleIndex",
     "Query",
+    "Ranked",
+    "RetrievalSettings",
     "Retrieved",
+    "SearchMode",
     "SentenceEmbedder",
+    "Tuning",
+    "choose_weight",
     "coverage",
+    "explain",
     "find_k",
+    "fingerprint",
     "indexed",
-    "reciprocal_rank_fusion",
+    "load_saved",
+    "percentiles",
+    "saved_fingerprint",
     "wilson",
 ]

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from radu_core.errors import DiskFullError, StoreError
-from radu_core.files import disk_errors, is_full
+from radu_core.files import content_hash, file_hash, read_json
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
+from radu_core.retrieval.vectors import VectorCache
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "SentenceEmbedder", "Side"]
+__all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side"]
 
 Side = Literal["query", "passage", "symmetric"]
-_BATCH = 64
+Precision = Literal["auto", "bf16", "fp32"]
+_TOKENS = 2_048  # of a batch: the fastest on two cores, short texts and long
+_WAVE = 512  # texts tokenized, sorted and embedded before the cache is written
+_PROMPTS = {"query": ("query",), "passage": ("document", "passage", "corpus"), "symmetric": ()}
 
 
 class Embedder(Protocol):
-    """Turns texts into ``(n, dim)`` float32 vectors, L2-normalised, in the texts' order."""
+    """Turns texts into ``(n, dim)`` float32 vectors, L2-normalised, in the texts' order.
+
+    ``name`` is what a person calls it; ``identity`` changes whenever its weights do.
+    """
 
     name: str
+
+    @property
+    def identity(self) -> str: ...
 
     def embed(
         self, texts: Sequence[str], *, side: Side = "symmetric", progress: Progress = silent
@@ -38,16 +46,65 @@ class Embedder(Protocol):
 class SentenceEmbedder:
     """A sentence-transformers model in a local directory, loaded on first need.
 
-    ``side`` selects the model's own query or passage prompt, where it has one. Vectors are cached
-    in one SQLite file per model under ``cache``; the key is the SHA-256 of side and text.
+    ``side`` selects the model's own query or passage prompt, where it has one. The transformer
+    computes in bf16 where the processor does that natively (``precision`` "auto"), pooling and
+    what follows always in float32. Batches hold texts of like length, 2,048 tokens at most.
+    Vectors are cached under ``cache`` by the SHA-256 of prompt and text.
     """
 
-    def __init__(self, directory: Path, *, name: str, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        name: str,
+        cache: Path | None = None,
+        precision: Precision = "auto",
+    ) -> None:
         self.name = name
         self._directory = directory
-        self._cache = None if cache is None else _VectorCache(cache, name)
+        self._cache_directory = cache
+        self._precision = precision
         self._model: Any = None
         self._lock = threading.RLock()
+
+    @cached_property
+    def identity(self) -> str:
+        """The SHA-256 of the model's weights and settings."""
+        files = sorted(
+            p
+            for p in self._directory.rglob("*")
+            if p.suffix in (".json", ".safetensors", ".txt", ".model")
+            and p.name != "radu-model.json"
+        )
+        return content_hash(
+            [[p.relative_to(self._directory).as_posix(), file_hash(p)] for p in files]
+        )
+
+    @cached_property
+    def precision(self) -> str:
+        """What the transformer computes in: ``bf16`` or ``fp32``."""
+        if self._precision != "auto":
+            return self._precision
+        return "bf16" if _native_bf16() else "fp32"
+
+    @cached_property
+    def _cache(self) -> VectorCache | None:
+        if self._cache_directory is None:
+            return None
+        asked = "" if self._precision == "auto" else f"-{self._precision}"
+        return VectorCache(self._cache_directory, self.identity[:16] + asked)
+
+    @cached_property
+    def _prompts(self) -> dict[str, str]:
+        """Side → the text that the model wants before each text."""
+        file = self._directory / "config_sentence_transformers.json"
+        settings = read_json(file) if file.is_file() else {}
+        known = settings.get("prompts") or {}
+        default = known.get(settings.get("default_prompt_name") or "", "")
+        return {
+            side: next((known[n] for n in names if known.get(n)), default)
+            for side, names in _PROMPTS.items()
+        }
 
     def embed(
         self, texts: Sequence[str], *, side: Side = "symmetric", progress: Progress = silent
@@ -55,25 +112,24 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        keys = [_key(side, text) for text in texts]
         with self._lock:
+            prompt = self._prompts[side]
+            keys = [_key(prompt, text) for text in texts]
             known = self._cache.get(keys) if self._cache else {}
-            missing = sorted(
-                {k: t for k, t in zip(keys, texts, strict=True) if k not in known}.items(),
-                key=lambda item: (len(item[1]), item[0]),
-            )
+            missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
             if missing and self._model is None:
                 progress("Loading the embedding model", 0, 0)
-            for start in range(0, len(missing), _BATCH):
-                progress("Embedding", start, len(missing))
-                batch = missing[start : start + _BATCH]
-                vectors = self._encode([text for _, text in batch], side)
-                fresh = dict(zip([k for k, _ in batch], vectors, strict=True))
+            done = 0
+            for wave in _waves(missing):
+                progress("Embedding", done, len(missing))
+                vectors = self._encode(list(wave.values()), prompt)
+                fresh = dict(zip(wave, vectors, strict=True))
                 if self._cache:
-                    self._cache.put(fresh)  # so that stopping loses one batch at most
+                    self._cache.put(fresh)  # so that stopping loses one wave at most
                 known.update(fresh)
+                done += len(wave)
             if missing:
-                progress("Embedding", len(missing), len(missing))
+                progress("Embedding", done, done)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
@@ -83,17 +139,33 @@ class SentenceEmbedder:
         """The vectors' length."""
         return int(self._loaded().get_embedding_dimension())
 
-    def _encode(self, texts: list[str], side: Side) -> NDArray[np.float32]:
+    def load(self) -> None:
+        """Load the model now, so that the next text needn't wait for it."""
+        self._loaded()
+
+    def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
+        """Embed texts in batches of like length; unusual models in their own way."""
         import numpy as np
+        import torch
 
         model = self._loaded()
-        encode = {"query": model.encode_query, "passage": model.encode_document}.get(
-            side, model.encode
+        if not _plain(model, prompt):
+            vectors = model.encode(
+                texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
+            )
+            return np.asarray(vectors, dtype=np.float32)
+        cut = (
+            {"truncation": True, "max_length": model.max_seq_length} if model.max_seq_length else {}
         )
-        vectors = encode(
-            texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        ids = model.tokenizer([prompt + t for t in texts], **cut)["input_ids"]
+        found = np.zeros((len(texts), self.dim), dtype=np.float32)
+        with torch.inference_mode():
+            for batch in _batches([len(i) for i in ids]):
+                padded = model.tokenizer.pad(
+                    {"input_ids": [ids[n] for n in batch]}, return_tensors="pt"
+                )
+                found[batch] = _forward(model, padded)
+        return found
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -105,63 +177,69 @@ class SentenceEmbedder:
                     remedy="Delete that directory and fetch it again (radu models fetch), or name "
                     "another one.",
                 ):
-                    self._model = SentenceTransformer(str(self._directory), local_files_only=True)
+                    model = SentenceTransformer(str(self._directory), local_files_only=True)
+                    if self.precision == "bf16" and _is_transformer(model):
+                        model[0].bfloat16()
+                self._model = model
             return self._model
 
 
-def _key(side: Side, text: str) -> str:
-    return hashlib.sha256(f"{side}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+def _key(prompt: str, text: str) -> str:
+    return hashlib.sha256(f"{prompt}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class _VectorCache:
-    """Vectors by key in a SQLite file. Losing it costs time only, so it is written lazily."""
+def _waves(texts: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A thousand texts at a time, the short ones first."""
+    order = sorted(texts.items(), key=lambda item: (len(item[1]), item[0]))
+    for start in range(0, len(order), _WAVE):
+        yield dict(order[start : start + _WAVE])
 
-    def __init__(self, directory: Path, name: str) -> None:
-        with disk_errors(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / f"{name.replace('/', '--')}.sqlite"
-        with self._open() as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS vector (key TEXT PRIMARY KEY, data BLOB)"
-            )
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on the cache, closed at its end."""
-        try:
-            with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-                connection.execute("PRAGMA synchronous = OFF")
-                yield connection
-        except sqlite3.Error as error:
-            if "full" in str(error) or is_full(self._path):
-                raise DiskFullError(
-                    f"No space left for the embeddings in {self._path}",
-                    remedy="Free some, then try again; nothing is lost.",
-                ) from error
-            raise StoreError(
-                f"The cache of embeddings {self._path} can't be used ({error})",
-                remedy="Try again; if it stays so, delete that file: it only saves time.",
-            ) from error
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Positions in order of length, as many together as fit into a batch's tokens when padded."""
+    batch: list[int] = []
+    for position in sorted(range(len(lengths)), key=lambda n: (lengths[n], n)):
+        if batch and (len(batch) + 1) * lengths[position] > _TOKENS:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
 
-    def get(self, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        import numpy as np
 
-        found: dict[str, NDArray[np.float32]] = {}
-        unique = list(dict.fromkeys(keys))
-        with self._open() as connection:
-            for start in range(0, len(unique), 500):
-                some = unique[start : start + 500]
-                marks = ",".join("?" * len(some))
-                rows = connection.execute(
-                    f"SELECT key, data FROM vector WHERE key IN ({marks})", some
-                )
-                found.update((k, np.frombuffer(d, dtype=np.float32)) for k, d in rows)
-        return found
+def _forward(model: Any, batch: Any) -> NDArray[np.float32]:
+    """One batch through all of a model's modules; what follows the transformer is in float32."""
+    import torch
 
-    def put(self, vectors: dict[str, NDArray[np.float32]]) -> None:
-        with self._open() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO vector VALUES (?, ?)",
-                [(key, vector.tobytes()) for key, vector in vectors.items()],
-            )
+    features = dict(batch.to(model.device))
+    first, *others = model.children()
+    features = first(features)
+    features["token_embeddings"] = features["token_embeddings"].float()
+    for module in others:
+        features = module(features)
+    vectors = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
+    return vectors.cpu().numpy()
+
+
+def _is_transformer(model: Any) -> bool:
+    return type(model[0]).__name__ == "Transformer"
+
+
+def _plain(model: Any, prompt: str) -> bool:
+    """A text transformer with pooling that counts the prompt's tokens, as nearly all do."""
+    modules = list(model.children())
+    if not _is_transformer(model) or len(modules) < 2:
+        return False
+    leaves_prompt_out = getattr(modules[1], "include_prompt", True) is False
+    return not (prompt and leaves_prompt_out)
+
+
+def _native_bf16() -> bool:
+    """Whether bf16 is faster than fp32 here: without hardware for it, it is far slower."""
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()) or bool(
+        getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    )

@@ -2,235 +2,226 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from radu_core.alignment import conflict
-from radu_core.errors import NotFoundError, StaleIndexError, StoreError
-from radu_core.exemplars import AnnotatedExemplar, Span
-from radu_core.files import content_hash, disk_errors, read_json, write_json
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
+from radu_core.retrieval.best import best
+from radu_core.retrieval.contents import Contents
+from radu_core.retrieval.dense import DenseIndex
 from radu_core.retrieval.embedder import Embedder
-from radu_core.retrieval.fusion import reciprocal_rank_fusion
-from radu_core.retrieval.lexical import LexicalIndex, words, words_of_template
-from radu_core.schema import Arguments, Schema
+from radu_core.retrieval.fusion import Ranking, fuse, ordered
+from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved
+from radu_core.retrieval.lexical import LexicalIndex, template_text, tokenizer_for
+from radu_core.retrieval.settings import RetrievalSettings
+from radu_core.schema import Function, Schema
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "DescriptionHit",
-    "ExemplarHit",
-    "ModuleIndex",
-    "Query",
-    "Retrieved",
-    "SearchMode",
-    "indexed",
-]
+__all__ = ["ModuleIndex", "Parts", "Ranked", "SearchMode", "description_text", "fingerprint"]
 
 SearchMode = Literal["fused", "dense", "lexical"]
-_VERSION = 1
-_META = "meta.json"
-_META_KINDS = {
-    "version": int,
-    "fingerprint": str,
-    "embedder": str,
-    "functions": list,
-    "left_out": dict,
-    "exemplars": list,
-}
-_VECTORS = "vectors.npz"
+VERSION = 2
 _POOL = 50  # candidates taken from each ranking into the fusion, at least
+_BLOCK = 256  # queries scored at a time: 20 MB of scores for 20,000 exemplars
 
 
 @dataclass(frozen=True)
-class DescriptionHit:
-    """A function whose description is near the utterance. ``rank`` is from 1."""
-
-    function: str
-    rank: int
-    score: float
-
-
-@dataclass(frozen=True)
-class ExemplarHit:
-    """A training exemplar near the utterance; ``function`` None is out of scope.
-
-    ``score`` orders the hits (cosine, BM25 or fused, by the search mode), ``similarity`` is the
-    cosine to the utterance in every mode. ``dense_rank`` and ``lexical_rank`` (from 1) are its
-    places in the two rankings that were fused, None where it isn't among their first or the mode
-    doesn't look there.
+class Ranked:
+    """Rankings of many queries. ``descriptions`` are of places in ``ModuleIndex.functions``, the
+    others of places in ``ModuleIndex.exemplars``. ``vectors`` ``(n, dim)`` are the queries as they
+    are compared with exemplars, ``asked`` ``(n, dim)`` as they are with descriptions.
     """
 
-    id: str
-    function: str | None
-    template: str
-    utterance: str
-    arguments: Arguments
-    spans: tuple[Span, ...]
-    rank: int
-    score: float
-    similarity: float
-    dense_rank: int | None = None
-    lexical_rank: int | None = None
+    descriptions: Ranking
+    dense: Ranking
+    lexical: Ranking
+    fused: Ranking
+    vectors: NDArray[np.float32]
+    asked: NDArray[np.float32]
+
+    def of(self, mode: SearchMode) -> Ranking:
+        """The ranking of exemplars that a mode looks at."""
+        return {"fused": self.fused, "dense": self.dense, "lexical": self.lexical}[mode]
 
 
 @dataclass(frozen=True)
-class Retrieved:
-    """What was retrieved for one utterance, most relevant first."""
+class Parts:
+    """What an index holds besides its contents."""
 
-    descriptions: tuple[DescriptionHit, ...] = ()
-    exemplars: tuple[ExemplarHit, ...] = ()
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Functions of the description hits, then of the exemplar hits, each once."""
-        named = [h.function for h in self.descriptions]
-        named += [h.function for h in self.exemplars if h.function is not None]
-        return tuple(dict.fromkeys(named))
-
-
-@dataclass(frozen=True)
-class Query:
-    """An utterance to retrieve for. The other fields say which exemplars are itself: the one of
-    that id, and those of the same template and function."""
-
-    utterance: str
-    exemplar_id: str | None = None
-    template: str | None = None
-    function: str | None = None
+    vectors: NDArray[np.float32]
+    descriptions: NDArray[np.float32]
+    tokens: Sequence[Sequence[str]]
+    dense: DenseIndex
 
 
 class ModuleIndex:
-    """The indexes of one module, in memory. FAISS holds the vectors, bm25s the words."""
+    """The indexes of one module, in memory. FAISS holds the vectors, bm25s the words.
+
+    Of exemplars with the same template and function only the one with the lowest id is held: a
+    prompt never shows one twice. ``left_out`` counts what isn't held, by reason.
+    """
 
     def __init__(
         self,
-        exemplars: Sequence[AnnotatedExemplar],
-        functions: Sequence[str],
-        vectors: NDArray[np.float32],
-        description_vectors: NDArray[np.float32],
+        schema: Schema,
+        contents: Contents,
+        parts: Parts,
         embedder: Embedder,
-        *,
-        fingerprint: str,
-        left_out: Mapping[str, int],
+        settings: RetrievalSettings,
     ) -> None:
-        self.exemplars = tuple(exemplars)
-        self.functions = tuple(functions)
+        self.schema = schema
+        self.contents = contents
         self.embedder = embedder
-        self.fingerprint = fingerprint
-        self.left_out = dict(left_out)
-        self._vectors = vectors
-        self._description_vectors = description_vectors
-        self._dense = _faiss(vectors)
-        self._descriptions = _faiss(description_vectors)
-        self._lexical = LexicalIndex([words_of_template(e.template or "") for e in exemplars])
+        self.settings = settings
+        self.exemplars = contents.exemplars
+        self.functions = tuple(f.name for f in schema.functions)
+        self.left_out = dict(contents.left_out)
+        self.fingerprint = fingerprint(schema, contents, embedder.identity, settings)
+        self.parts = parts
+        self.tokenize = tokenizer_for(schema.language)
+        self._lexical = LexicalIndex(parts.tokens)
+        self._descriptions = DenseIndex(parts.descriptions, graph_from=1 << 62)
         self._position = {e.id: i for i, e in enumerate(self.exemplars)}
-        self._twins: dict[tuple[str, str | None], list[int]] = {}
-        for i, e in enumerate(self.exemplars):
-            self._twins.setdefault((e.template or "", e.function), []).append(i)
 
     @classmethod
     def build(
         cls,
         schema: Schema,
-        exemplars: Sequence[AnnotatedExemplar],
+        exemplars: Iterable[AnnotatedExemplar],
         embedder: Embedder,
         *,
+        settings: RetrievalSettings | None = None,
         progress: Progress = silent,
     ) -> ModuleIndex:
-        """Index the resolved training exemplars of ``exemplars`` and the descriptions.
-
-        What isn't indexed is counted by reason in ``left_out``.
-        """
-        chosen, left_out = _indexable(schema, exemplars)
-        texts = [e.template or "" for e in chosen]
+        """Index the resolved training exemplars of ``exemplars`` and the descriptions."""
+        chosen = settings or RetrievalSettings(embedder=embedder.name)
+        contents = Contents.of(schema, exemplars)
+        texts = [e.template or "" for e in contents.exemplars]
         vectors = embedder.embed(texts, side="symmetric", progress=progress)
-        passages = [f"{f.name.replace('_', ' ')}: {f.description}" for f in schema.functions]
-        return cls(
-            chosen,
-            [f.name for f in schema.functions],
+        tokenize = tokenizer_for(schema.language)
+        progress("Building the index", 0, 0)
+        parts = Parts(
             vectors,
-            embedder.embed(passages, side="passage", progress=progress),
-            embedder,
-            fingerprint=_fingerprint(schema, chosen, embedder.name),
-            left_out=left_out,
+            _embedded_descriptions(schema, embedder),
+            [tokenize(template_text(t)) for t in texts],
+            DenseIndex(vectors, graph_from=chosen.graph_from),
         )
+        return cls(schema, contents, parts, embedder, chosen)
 
-    @staticmethod
-    def fingerprint_of(
-        schema: Schema, exemplars: Sequence[AnnotatedExemplar], embedder_name: str
-    ) -> str:
-        """What ``build`` of the same inputs would carry as ``fingerprint``."""
-        return _fingerprint(schema, _indexable(schema, exemplars)[0], embedder_name)
+    def changed(
+        self,
+        changes: Mapping[str, AnnotatedExemplar | None],
+        *,
+        schema: Schema | None = None,
+    ) -> ModuleIndex:
+        """The index after some exemplars, or the schema, changed; equal to one built anew.
 
-    def save(self, directory: Path) -> None:
-        """Write the index to a temporary directory, then put it in the place of ``directory``."""
+        Only what is new is embedded. None takes an exemplar away.
+        """
         import numpy as np
 
-        with disk_errors(directory):
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-            try:
-                np.savez(
-                    new / _VECTORS, exemplars=self._vectors, descriptions=self._description_vectors
-                )
-                write_json(new / _META, self._meta())
-                new.chmod(0o755)
-                old = new.with_name(new.name + ".old")
-                if directory.exists():
-                    os.replace(directory, old)
-                os.replace(new, directory)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                shutil.rmtree(new, ignore_errors=True)
+        new = schema or self.schema
+        contents = self.contents if new.hash == self.schema.hash else self.contents.under(new)
+        contents = contents.changed(new, changes) if changes else contents
+        came_from = np.array([self._same(e) for e in contents.exemplars], dtype=np.int64)
+        fresh = np.flatnonzero(came_from < 0)
+        texts = [contents.exemplars[i].template or "" for i in fresh.tolist()]
+        vectors = self.parts.vectors[np.maximum(came_from, 0)]
+        tokens = [self.parts.tokens[i] for i in np.maximum(came_from, 0).tolist()]
+        if texts:
+            vectors[fresh] = self.embedder.embed(texts, side="symmetric")
+            for i, text in zip(fresh.tolist(), texts, strict=True):
+                tokens[i] = self.tokenize(template_text(text))
+        parts = Parts(
+            vectors,
+            _embedded_descriptions(new, self.embedder),
+            tokens,
+            self.parts.dense.moved(vectors, came_from, graph_from=self.settings.graph_from),
+        )
+        return ModuleIndex(new, contents, parts, self.embedder, self.settings)
 
-    def _meta(self) -> dict[str, Any]:
+    def _same(self, exemplar: AnnotatedExemplar) -> int:
+        """Where the vector and the words of this exemplar's template are here; -1: nowhere."""
+        place = self._position.get(exemplar.id, -1)
+        if place >= 0 and self.exemplars[place].template == exemplar.template:
+            return place
+        return -1
+
+    def save(self, directory: Path) -> None:
+        """Write the index to ``directory``, whole or not at all."""
+        from radu_core.retrieval import saved
+
+        saved.save(self, directory)
+
+    @staticmethod
+    def load(
+        directory: Path, embedder: Embedder, *, expected_fingerprint: str | None = None
+    ) -> ModuleIndex:
+        """As ``saved.load_saved``."""
+        from radu_core.retrieval import saved
+
+        return saved.load_saved(directory, embedder, expected_fingerprint=expected_fingerprint)
+
+    def with_weight(self, dense_weight: float) -> ModuleIndex:
+        """The same index with another weight of the dense ranking."""
+        settings = self.settings.model_copy(update={"dense_weight": dense_weight})
+        return ModuleIndex(self.schema, self.contents, self.parts, self.embedder, settings)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """``(len(exemplars), dim)`` float32, L2-normalised, of the exemplars' templates."""
+        return self.parts.vectors
+
+    @property
+    def description_vectors(self) -> NDArray[np.float32]:
+        """``(len(functions), dim)`` float32, L2-normalised."""
+        return self.parts.descriptions
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What the index was built from, and how."""
         return {
-            "version": _VERSION,
-            "fingerprint": self.fingerprint,
+            "module": self.schema.module,
+            "schema": self.schema.hash,
+            "exemplars": self.contents.digest,
             "embedder": self.embedder.name,
-            "functions": list(self.functions),
+            "embedder_identity": self.embedder.identity,
+            "settings": self.settings.model_dump(mode="json"),
+            "dense": self.parts.dense.kind,
+            "recall": round(self.parts.dense.recall, 4),
+            "members": self.contents.members,
             "left_out": self.left_out,
-            "exemplars": [e.model_dump(mode="json") for e in self.exemplars],
         }
 
-    @classmethod
-    def load(
-        cls, directory: Path, embedder: Embedder, *, expected_fingerprint: str | None = None
-    ) -> ModuleIndex:
-        """Read a saved index. ``NotFoundError`` if there is none, ``StaleIndexError`` if it was
-        built from something else or is damaged."""
-        meta = _read_meta(directory)
-        expected = expected_fingerprint or meta["fingerprint"]
-        if (meta["version"], meta["fingerprint"], meta["embedder"]) != (
-            _VERSION, expected, embedder.name
-        ):  # fmt: skip
-            raise StaleIndexError(
-                f"The index in {directory} was built from other data", remedy="Build it again."
-            )
-        with _whole(directory):
-            vectors, descriptions = _read_vectors(directory, meta)
-            exemplars = [AnnotatedExemplar.model_validate(e) for e in meta["exemplars"]]
-        return cls(
-            exemplars,
-            meta["functions"],
-            vectors,
-            descriptions,
-            embedder,
-            fingerprint=meta["fingerprint"],
-            left_out=meta["left_out"],
-        )
+    def rank(
+        self,
+        queries: Sequence[Query],
+        *,
+        k_desc: int,
+        k_exemplar: int,
+        progress: Progress = silent,
+    ) -> Ranked:
+        """The rankings of all queries at once, each by every mode.
+
+        ``dense`` and ``lexical`` are as long as the fusion needs them, ``fused`` has
+        ``k_exemplar``. A query never finds itself or its duplicates; others take their places.
+        """
+        texts = [q.utterance for q in queries]
+        as_query = self.embedder.embed(texts, side="query", progress=progress)
+        vectors = self.embedder.embed(texts, side="symmetric", progress=progress)
+        excluded = self._excluded(queries)
+        pool = max(_POOL, 2 * k_exemplar)
+        dense = self._dense(vectors, excluded, pool)
+        lexical = self._lexically(texts, excluded, pool, progress)
+        fused = fuse(dense, lexical, dense_weight=self.settings.dense_weight, k=k_exemplar)
+        return Ranked(self._described(as_query, k_desc), dense, lexical, fused, vectors, as_query)
 
     def search(
         self,
@@ -245,172 +236,123 @@ class ModuleIndex:
 
         An exemplar never retrieves itself or its duplicates; others take their places.
         """
-        texts = [q.utterance for q in queries]
-        if not texts:
+        if not queries:
             return []
-        as_query = self.embedder.embed(texts, side="query", progress=progress)
-        symmetric = self.embedder.embed(texts, side="symmetric", progress=progress)
-        descriptions = self._description_hits(as_query, k_desc)
-        found = []
-        for number, query in enumerate(queries):
-            exemplars = self._exemplar_hits(query, symmetric[number], k_exemplar, mode)
-            found.append(Retrieved(descriptions[number], exemplars))
-        return found
-
-    def _description_hits(
-        self, vectors: NDArray[np.float32], k: int
-    ) -> list[tuple[DescriptionHit, ...]]:
-        k = min(k, len(self.functions))
-        if k == 0:
-            return [()] * len(vectors)
-        scores, ids = self._descriptions.search(vectors, k)
+        ranked = self.rank(queries, k_desc=k_desc, k_exemplar=k_exemplar, progress=progress)
         return [
-            tuple(
-                DescriptionHit(self.functions[i], rank, float(score))
-                for rank, (i, score) in enumerate(zip(row_ids, row, strict=True), start=1)
-            )
-            for row_ids, row in zip(ids, scores, strict=True)
+            self.retrieved(ranked, n, k_desc=k_desc, k_exemplar=k_exemplar, mode=mode)
+            for n in range(len(queries))
         ]
 
-    def _exemplar_hits(
-        self, query: Query, vector: NDArray[np.float32], k: int, mode: SearchMode
-    ) -> tuple[ExemplarHit, ...]:
-        excluded = self._excluded(query)
-        k = min(k, len(self.exemplars) - len(excluded))
-        if k <= 0:
-            return ()
-        pool = min(len(self.exemplars), max(_POOL, 2 * k) + len(excluded))
-        rankings: dict[str, list[int]] = {}
-        scores: Callable[[int], float] | None = None
-        if mode in ("fused", "dense"):
-            similarities, ids = self._dense.search(vector[None, :], pool)
-            dense = dict(zip(ids[0].tolist(), similarities[0].tolist(), strict=True))
-            rankings["dense"] = self._order(dense, excluded)
-            scores = dense.__getitem__
-        if mode in ("fused", "lexical"):
-            bm25 = self._lexical.scores(words(query.utterance))
-            best = [i for i in (-bm25).argsort(kind="stable")[:pool].tolist() if bm25[i] > 0]
-            rankings["lexical"] = self._order({i: float(bm25[i]) for i in best}, excluded)
-            if mode == "lexical":
-                scores = lambda i: float(bm25[i])  # noqa: E731
-        if mode == "fused":
-            fused = reciprocal_rank_fusion(
-                [[self.exemplars[i].id for i in r] for r in rankings.values()]
-            )
-            ranking = [(self._position[id_], score) for id_, score in fused[:k]]
-        else:
-            assert scores is not None
-            ranking = [(i, scores(i)) for i in rankings[mode][:k]]
-        places = {name: {i: n for n, i in enumerate(r, start=1)} for name, r in rankings.items()}
-        return tuple(
-            replace(
-                self._hit(i, rank, score, float(self._vectors[i] @ vector)),
-                dense_rank=places.get("dense", {}).get(i),
-                lexical_rank=places.get("lexical", {}).get(i),
-            )
-            for rank, (i, score) in enumerate(ranking, start=1)
+    def retrieved(
+        self,
+        ranked: Ranked,
+        number: int,
+        *,
+        k_desc: int,
+        k_exemplar: int,
+        mode: SearchMode = "fused",
+    ) -> Retrieved:
+        """What query ``number`` of a ranking retrieves."""
+        found = ranked.descriptions.first(k_desc)
+        descriptions = tuple(
+            DescriptionHit(self.functions[i], rank, score)
+            for rank, (i, score) in enumerate(_row(found, number), start=1)
         )
+        places = {
+            name: {i: n for n, (i, _) in enumerate(_row(ranking, number), start=1)}
+            for name, ranking in (("dense", ranked.dense), ("lexical", ranked.lexical))
+            if mode in ("fused", name)
+        }
+        hits = _row(ranked.of(mode).first(k_exemplar), number)
+        near = self.vectors[[i for i, _ in hits]] @ ranked.vectors[number]
+        exemplars = tuple(
+            self._hit(i, rank, score, similarity, places)
+            for rank, ((i, score), similarity) in enumerate(
+                zip(hits, near.tolist(), strict=True), start=1
+            )
+        )
+        return Retrieved(descriptions, exemplars)
 
-    def _order(self, scores: Mapping[int, float], excluded: set[int]) -> list[int]:
-        kept = [i for i in scores if i not in excluded]
-        return sorted(kept, key=lambda i: (-scores[i], self.exemplars[i].id))
-
-    def _excluded(self, query: Query) -> set[int]:
-        own = self._position.get(query.exemplar_id) if query.exemplar_id else None
-        twins: Sequence[int] = ()
-        if query.template is not None:
-            twins = self._twins.get((query.template, query.function), ())
-        return {*twins, *([] if own is None else [own])}
-
-    def _hit(self, i: int, rank: int, score: float, similarity: float) -> ExemplarHit:
+    def _hit(
+        self,
+        i: int,
+        rank: int,
+        score: float,
+        similarity: float,
+        places: Mapping[str, Mapping[int, int]],
+    ) -> ExemplarHit:
         e = self.exemplars[i]
         return ExemplarHit(
             e.id, e.function, e.template or "", e.utterance, e.arguments, e.spans or (), rank,
-            float(score), similarity,
+            score, similarity, places.get("dense", {}).get(i), places.get("lexical", {}).get(i),
         )  # fmt: skip
 
+    def _described(self, vectors: NDArray[np.float32], k: int) -> Ranking:
+        import numpy as np
 
-def indexed(directory: Path) -> int:
-    """How many exemplars the saved index holds; errors as ``ModuleIndex.load``."""
-    return len(_read_meta(directory)["exemplars"])
+        positions, scores = self._descriptions.search(vectors, len(self.functions))
+        return ordered(positions, scores, np.zeros((len(vectors), 0), np.int64), k)
 
+    def _dense(
+        self, vectors: NDArray[np.float32], excluded: NDArray[np.int64], pool: int
+    ) -> Ranking:
+        positions, scores = self.parts.dense.search(vectors, pool + excluded.shape[1])
+        return ordered(positions, scores, excluded, pool)
 
-def _read_meta(directory: Path) -> dict[str, Any]:
-    path = directory / _META
-    if not path.is_file():
-        raise NotFoundError(
-            "There is no index", value=str(directory), remedy="Build it: radu index."
-        )
-    with _whole(directory):
-        meta = read_json(path)
-        kinds = {k: type(v) for k, v in dict(meta).items()}
-        if kinds != _META_KINDS:
-            raise ValueError(f"{_META} isn't what an index has there")
-    return dict(meta)
+    def _lexically(
+        self,
+        texts: Sequence[str],
+        excluded: NDArray[np.int64],
+        pool: int,
+        progress: Progress,
+    ) -> Ranking:
+        import numpy as np
 
+        width = min(len(self.exemplars), pool + excluded.shape[1])
+        positions = np.full((len(texts), width), -1, dtype=np.int64)
+        scores = np.full((len(texts), width), -np.inf, dtype=np.float32)
+        for number, text in enumerate(texts):
+            if number % _BLOCK == 0 and len(texts) > _BLOCK:
+                progress("Searching", number, len(texts))
+            matching = self._lexical.scores(self.tokenize(text))
+            chosen = best(matching, width)
+            positions[number] = np.where(matching[chosen] > 0, chosen, -1)
+            scores[number] = matching[chosen]
+        return ordered(positions, scores, excluded, pool)
 
-def _read_vectors(
-    directory: Path, meta: Mapping[str, Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The vectors of the exemplars and of the functions, one each."""
-    import numpy as np
+    def _excluded(self, queries: Sequence[Query]) -> NDArray[np.int64]:
+        """Per query where it is itself and where its duplicate is (-1: nowhere), ``(n, 2)``."""
+        import numpy as np
 
-    with np.load(directory / _VECTORS, allow_pickle=False) as arrays:
-        vectors, descriptions = arrays["exemplars"], arrays["descriptions"]
-    rows = len(meta["exemplars"]), len(meta["functions"])
-    if (
-        vectors.ndim != 2
-        or vectors.shape[1:] != descriptions.shape[1:]
-        or (len(vectors), len(descriptions)) != rows
-        or {vectors.dtype, descriptions.dtype} != {np.dtype(np.float32)}
-    ):
-        raise ValueError(f"{_VECTORS} doesn't belong to {_META}")
-    return vectors, descriptions
-
-
-@contextmanager
-def _whole(directory: Path) -> Iterator[None]:
-    """What reading a damaged file raises, as a ``StaleIndexError``: it can be built again."""
-    try:
-        yield
-    except (
-        OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError,
-        zipfile.BadZipFile, zlib.error, StoreError,
-    ) as error:  # fmt: skip
-        raise StaleIndexError(
-            f"The index in {directory} is damaged ({error})", remedy="Build it again: radu index."
-        ) from error
+        rows = []
+        for query in queries:
+            own = self._position.get(query.exemplar_id or "", -1)
+            twin = -1
+            if query.template is not None:
+                twin = self.contents.position.get((query.template, query.function), -1)
+            rows.append((own, twin))
+        return np.array(rows, dtype=np.int64).reshape(len(queries), 2)
 
 
-def _faiss(vectors: NDArray[np.float32]) -> Any:
-    import faiss
-    import numpy as np
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    if len(vectors):
-        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return index
+def _row(ranking: Ranking, number: int) -> list[tuple[int, float]]:
+    pairs = zip(ranking.positions[number].tolist(), ranking.scores[number].tolist(), strict=True)
+    return [(i, score) for i, score in pairs if i >= 0]
 
 
-def _indexable(
-    schema: Schema, exemplars: Sequence[AnnotatedExemplar]
-) -> tuple[list[AnnotatedExemplar], dict[str, int]]:
-    left_out: Counter[str] = Counter()
-    chosen = []
-    for exemplar in sorted(exemplars, key=lambda e: e.id):
-        if exemplar.split != "train":
-            left_out[f"{exemplar.split} split"] += 1
-        elif exemplar.outcome != "resolved":
-            left_out["not resolved"] += 1
-        elif exemplar.mode == "negative":
-            left_out["negative exemplar"] += 1
-        elif conflict(schema, exemplar):
-            left_out["contradicts the schema"] += 1
-        else:
-            chosen.append(exemplar)
-    return chosen, dict(sorted(left_out.items()))
+def description_text(function: Function) -> str:
+    """What is embedded of a function: its name in words, and its description."""
+    return f"{function.name.replace('_', ' ')}: {function.description}"
 
 
-def _fingerprint(schema: Schema, exemplars: Sequence[AnnotatedExemplar], embedder_name: str) -> str:
-    rows = [e.model_dump(mode="json") for e in exemplars]
-    return content_hash([_VERSION, schema.hash, embedder_name, rows])
+def _embedded_descriptions(schema: Schema, embedder: Embedder) -> NDArray[np.float32]:
+    return embedder.embed([description_text(f) for f in schema.functions], side="passage")
+
+
+def fingerprint(
+    schema: Schema, contents: Contents, embedder_identity: str, settings: RetrievalSettings
+) -> str:
+    """What tells an index from one of other data, another embedder or other settings."""
+    return content_hash(
+        [VERSION, schema.hash, embedder_identity, settings.model_dump(mode="json"), contents.digest]
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, func, insert, select, type_coerce, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -254,6 +254,18 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
+    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, tuple[int, Any]]:
+        """Id → what changes whenever the exemplar does, of all exemplars with that outcome.
+
+        Besides the revision the time as it lies there: a restored database counts anew.
+        """
+        when = type_coerce(exemplars.c.updated, String)
+        query = select(exemplars.c.id, exemplars.c.revision, when).where(
+            exemplars.c.module == module, exemplars.c.outcome == outcome
+        )
+        with reading(self._engine) as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
+
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
         """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
         between is seen or not, as it comes.
@@ -383,15 +395,6 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
-
-    def state(self, module: str) -> str:
-        """A mark that differs whenever the schema or an exemplar of ``module`` does."""
-        columns = (func.count(), func.sum(exemplars.c.revision), func.max(exemplars.c.updated))
-        query = select(*columns).where(exemplars.c.module == module)
-        with reading(self._engine) as connection:
-            row = connection.execute(query).one()
-            schema = connection.scalar(select(modules.c.schema_hash).where(modules.c.id == module))
-        return f"{schema} {row[0]} {row[1]} {row[2]}"
 
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""

@@ -9,7 +9,6 @@ from typing import Any
 from radu_core.alignment import conflict
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
-from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
@@ -35,8 +34,8 @@ from radu_core.prompts.inspect import (
 from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
 from radu_core.schema import Schema, require_function
 from radu_core.training import TrainConfig
-from radu_core.workflows.coverage import query_of, token_counter
-from radu_core.workflows.index_cache import current_index
+from radu_core.workflows.coverage import token_counter
+from radu_core.workflows.indexing import load_index, query_of, retrieval_settings
 from radu_core.workflows.prompt_tokens import (
     BASE,
     TokenView,
@@ -55,6 +54,7 @@ __all__ = [
     "as_json",
     "as_text",
     "check_context",
+    "index_at_hand",
     "prepare",
     "preview",
     "render",
@@ -132,7 +132,6 @@ def preview(
     k_desc: int = 3,
     k_exemplar: int = 4,
     options: RowOptions | None = None,
-    embedder: str = DEFAULT_EMBEDDER,
     model: str = BASE,
     limit: int = LIMIT,
     templates: TemplateSet | None = None,
@@ -149,9 +148,14 @@ def preview(
     made = prepare(
         workspace, module, strategy=strategy, text=text, exemplar_id=exemplar_id,
         function=function, context=context, k_desc=k_desc, k_exemplar=k_exemplar, options=options,
-        embedder=embedder, model=model, limit=limit, progress=progress,
+        model=model, limit=limit, progress=progress,
     )  # fmt: skip
     return render(made, templates or TemplateSet(workspace.store.templates(module)))
+
+
+def index_at_hand(workspace: Workspace, module: str) -> bool:
+    """Whether the module's index is in memory, so that a preview takes no time worth telling."""
+    return workspace.held((module, retrieval_settings(workspace, module))) is not None
 
 
 def prepare(
@@ -166,7 +170,6 @@ def prepare(
     k_desc: int = 3,
     k_exemplar: int = 4,
     options: RowOptions | None = None,
-    embedder: str = DEFAULT_EMBEDDER,
     index: ModuleIndex | None = None,
     model: str = BASE,
     limit: int = LIMIT,
@@ -177,7 +180,7 @@ def prepare(
     _check(schema, strategy, function, exemplar_id, context)
     exemplar = workspace.store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
     utterance = exemplar.utterance if exemplar else _utterance(text)
-    found = index or current_index(workspace, module, embedder=embedder, progress=progress)
+    found = index or load_index(workspace, module, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
     wide = found.search([query], k_desc=k_desc, k_exemplar=max(20, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])

@@ -9,10 +9,9 @@ from datetime import datetime
 
 from radu_core.errors import ConflictError, DatasetError, InputError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, check_template
-from radu_core.workflows.index_cache import current_index
+from radu_core.workflows.indexing import load_index
 from radu_core.workflows.prompt_tokens import BASE
 from radu_core.workflows.prompts import LIMIT, Prepared, PreviewRow, prepare, render
 from radu_core.workflows.workspace import Workspace
@@ -211,7 +210,6 @@ def compare(
     k_exemplar: int = 4,
     model: str = BASE,
     limit: int = LIMIT,
-    embedder: str = DEFAULT_EMBEDDER,
     progress: Progress = silent,
 ) -> list[Compared]:
     """The pinned examples with the version in use and with ``text``, a row each.
@@ -221,7 +219,7 @@ def compare(
     """
     after = try_template(workspace, module, name, text)
     before = TemplateSet(workspace.store.templates(module))
-    index = current_index(workspace, module, embedder=embedder, progress=progress)
+    index = load_index(workspace, module, progress=progress)
     found = []
     for id in pinned(workspace, module, exemplars=index.exemplars):
         try:

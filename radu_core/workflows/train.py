@@ -15,7 +15,7 @@ from radu_core.dataset import DatasetConfig, Manifest, build_dataset, read_manif
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
 from radu_core.files import read_json, readable, write_json
 from radu_core.inference import ParserSettings
-from radu_core.models import DEFAULT_EMBEDDER, model_directory
+from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex
@@ -88,7 +88,6 @@ def build(
     *,
     name: str = "default",
     config: DatasetConfig | None = None,
-    embedder: str = DEFAULT_EMBEDDER,
     out: Path | None = None,
     progress: Progress = silent,
 ) -> DatasetView:
@@ -99,7 +98,7 @@ def build(
         )
     schema = workspace.store.schema(module)
     exemplars = [item.exemplar for item in workspace.store.exemplars(module)]
-    index = load_index(workspace, module, embedder=embedder, progress=progress)
+    index = load_index(workspace, module, progress=progress)
     templates = TemplateSet(workspace.store.templates(module))
     directory = (out or workspace.datasets / name) / module
     manifest = build_dataset(
@@ -180,7 +179,7 @@ class Serving:
 def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
     """Schema, templates and index as they are; ``DatasetError`` if the dataset is of others."""
     store = workspace.store
-    index = load_index(workspace, manifest.module, embedder=manifest.embedder)
+    index = load_index(workspace, manifest.module)
     schema = store.schema(manifest.module)
     templates = TemplateSet(store.templates(manifest.module))
     if (index.fingerprint, templates.hash, schema.hash) != (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace"]
 
+_MOST_HELD = 8  # indexes; some 40 MiB each at 20,000 exemplars
+
 
 class Workspace:
     """``RADU_HOME`` and the database in it (or at ``RADU_DATABASE_URL``). Safe to share by threads.
@@ -35,6 +37,7 @@ class Workspace:
         self.database_url = database_url or sqlite_url(self.home / "radu.db")
         self._lock = threading.RLock()
         self._embedders: dict[str, SentenceEmbedder] = {}
+        self._held: dict[Hashable, object] = {}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -70,13 +73,36 @@ class Workspace:
     def embedder(
         self, name: str = DEFAULT_EMBEDDER, *, progress: Progress = silent
     ) -> SentenceEmbedder:
-        """The embedder of that name, loaded once per workspace; its model is fetched if missing."""
+        """The embedder of that name, loaded once per workspace; its model is fetched if missing.
+
+        A run's id names the sentence-transformers model that the run wrote.
+        """
         from radu_core.retrieval import SentenceEmbedder
 
         with self._lock:
             if name not in self._embedders:
-                directory = model_directory(name, self.models, progress=progress)
+                directory = self._run_model(name) or model_directory(
+                    name, self.models, progress=progress
+                )
                 self._embedders[name] = SentenceEmbedder(
                     directory, name=name, cache=self.home / "cache" / "embeddings"
                 )
             return self._embedders[name]
+
+    def _run_model(self, name: str) -> Path | None:
+        path = self.runs / name / "model"
+        plain = name not in ("", ".", "..") and Path(name).name == name
+        return path if plain and (path / "modules.json").is_file() else None
+
+    def held(self, key: Hashable) -> object | None:
+        """What was kept in memory under ``key``."""
+        with self._lock:
+            return self._held.get(key)
+
+    def hold(self, key: Hashable, value: object) -> None:
+        """Keep ``value`` in memory; of many, the ones kept first go."""
+        with self._lock:
+            self._held.pop(key, None)
+            self._held[key] = value
+            while len(self._held) > _MOST_HELD:
+                del self._held[next(iter(self._held))]

@@ -21,8 +21,7 @@ from radu_core.retrieval import (
     indexed,
     wilson,
 )
-from radu_core.retrieval.fusion import reciprocal_rank_fusion
-from radu_core.retrieval.lexical import LexicalIndex, words, words_of_template
+from radu_core.retrieval.lexical import LexicalIndex, template_text, tokenizer_for, words
 from radu_core.schema import Schema
 
 TEXTS = [
@@ -58,7 +57,8 @@ def test_dense_hits_are_the_nearest_by_brute_force(index: ModuleIndex, query: st
 
 
 def test_lexical_hits_are_ordered_by_bm25(index: ModuleIndex) -> None:
-    scores = LexicalIndex([words(t) for _, t in TEXTS]).scores(words("hotel joke"))
+    cut = tokenizer_for("en")
+    scores = LexicalIndex([cut(t) for _, t in TEXTS]).scores(cut("hotel joke"))
     hits = index.search([Query("hotel joke")], k_desc=0, k_exemplar=3, mode="lexical")[0]
     best = sorted((i for i in range(7) if scores[i] > 0), key=lambda i: (-scores[i], i))[:3]
     assert [h.id for h in hits.exemplars] == [f"train{i}" for i in best]
@@ -156,16 +156,6 @@ def test_a_damaged_index_is_stale(
             indexed(tmp_path / "i")
 
 
-def test_fusion_is_the_sum_of_reciprocal_ranks_with_ties_by_id() -> None:
-    fused = reciprocal_rank_fusion([["a", "b", "c"], ["c", "b"]])
-    assert fused == [
-        ("c", pytest.approx(1 / 63 + 1 / 61)),
-        ("b", pytest.approx(2 / 62)),
-        ("a", pytest.approx(1 / 61)),
-    ]
-    assert [i for i, _ in reciprocal_rank_fusion([["b"], ["a"]])] == ["a", "b"]
-
-
 @pytest.mark.parametrize(
     ("hits", "total", "low", "high"),
     [(10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 10, 0.0, 0.2775), (0, 0, 0.0, 1.0)],
@@ -223,7 +213,7 @@ def test_a_grid_of_nothing_has_nothing_to_choose(index: ModuleIndex) -> None:
 
 
 def test_slots_are_no_words() -> None:
-    assert words_of_template("Fly to <city>, l’été \\<3") == ["fly", "to", "l'été", "3"]
+    assert words(template_text("Fly to <city>, l’été \\<3")) == ["fly", "to", "l'été", "3"]
 
 
 class _Counting(SentenceEmbedder):
@@ -239,17 +229,18 @@ class _Counting(SentenceEmbedder):
 
 
 def test_embedding_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
-    texts = [f"text {i}" for i in range(100)]
-    first = _Counting(tmp_path, name="fake", cache=tmp_path)
+    texts = [f"text {i}" for i in range(600)]
+    first = _Counting(tmp_path, name="fake", cache=tmp_path / "cache")
     with pytest.raises(KeyboardInterrupt):
         first.embed(texts)
     seen: list[tuple[str, int, int]] = []
-    second = _Counting(tmp_path, name="fake", cache=tmp_path)
-    assert second.embed(texts, progress=lambda *told: seen.append(told)).shape == (100, 2)
-    assert seen[-1] == ("Embedding", 36, 36)
+    second = _Counting(tmp_path, name="fake", cache=tmp_path / "cache")
+    assert second.embed(texts, progress=lambda *told: seen.append(told)).shape == (600, 2)
+    assert seen[-1] == ("Embedding", 88, 88)
 
 
 def test_a_damaged_cache_is_said(tmp_path: Path) -> None:
-    (tmp_path / "fake.sqlite").write_text("not a database" * 100)
+    embedder = _Counting(tmp_path / "model", name="fake", cache=tmp_path)
+    (tmp_path / f"{embedder.identity[:16]}.sqlite").write_text("not a database" * 100)
     with pytest.raises(StoreError, match="delete that file"):
-        SentenceEmbedder(tmp_path, name="fake", cache=tmp_path)
+        embedder.embed(["text"])

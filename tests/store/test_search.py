@@ -1,4 +1,4 @@
-"""Searching for exemplars, and the mark of a module's state."""
+"""Searching for exemplars."""
 
 from __future__ import annotations
 
@@ -23,12 +23,3 @@ def test_without_words_the_first_by_id_are_found(loaded: Workspace) -> None:
     assert found(loaded, "", limit=2) == ["a00", "f00"]
     assert found(loaded, "  ", limit=1) == ["a00"]
     assert loaded.store.search("no_such_module", "") == []
-
-
-def test_the_state_differs_after_any_change(loaded: Workspace) -> None:
-    before = loaded.store.state(MODULE)
-    assert loaded.store.state(MODULE) == before
-    stored = loaded.store.exemplar(MODULE, "a00")
-    loaded.store.decide(MODULE, stored.exemplar, who="t", kind="edit",
-                        expected_revision=stored.revision)  # fmt: skip
-    assert loaded.store.state(MODULE) != before

@@ -1,0 +1,106 @@
+"""Which exemplars a module's index holds, and what it was built from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from radu_core.alignment import conflict
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema
+
+__all__ = ["Contents", "Key", "key_of"]
+
+Key = tuple[str, str | None]
+DUPLICATE = "duplicate of another (same template and function)"
+
+
+def key_of(exemplar: AnnotatedExemplar) -> Key:
+    """Exemplars of one key are duplicates: the same template and function."""
+    return exemplar.template or "", exemplar.function
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One exemplar: the SHA-256 of all its fields, and why it is left out, if it is."""
+
+    exemplar: AnnotatedExemplar
+    key: Key
+    digest: bytes
+    left_out: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The exemplars of an index: of each group of duplicates, the one with the lowest id.
+
+    ``exemplars`` are sorted by id, ``position`` is key → place among them, ``left_out`` counts the
+    others by reason, ``digest`` is the SHA-256 over everything that is indexed.
+    """
+
+    entries: Mapping[str, _Entry]
+    exemplars: tuple[AnnotatedExemplar, ...]
+    position: Mapping[Key, int]
+    left_out: Mapping[str, int]
+    digest: str
+
+    @classmethod
+    def of(cls, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> Contents:
+        """What of ``exemplars`` can be indexed under ``schema``."""
+        return _arranged({e.id: _entry(schema, e) for e in exemplars})
+
+    def changed(self, schema: Schema, changes: Mapping[str, AnnotatedExemplar | None]) -> Contents:
+        """The contents after some exemplars were changed, added, or (None) taken away."""
+        entries = dict(self.entries)
+        for id_, exemplar in changes.items():
+            if exemplar is None:
+                entries.pop(id_, None)
+            else:
+                entries[id_] = _entry(schema, exemplar)
+        return _arranged(entries)
+
+    def under(self, schema: Schema) -> Contents:
+        """The same exemplars under another schema."""
+        return Contents.of(schema, (e.exemplar for e in self.entries.values()))
+
+    @property
+    def members(self) -> int:
+        """How many exemplars the index stands for, duplicates counted."""
+        return len(self.exemplars) + self.left_out.get(DUPLICATE, 0)
+
+
+def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
+    text = exemplar.model_dump_json().encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(text).digest()
+    return _Entry(exemplar, key_of(exemplar), digest, _reason(schema, exemplar))
+
+
+def _reason(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+    if exemplar.split != "train":
+        return f"{exemplar.split} split"
+    if exemplar.outcome != "resolved":
+        return "not resolved"
+    if exemplar.mode == "negative":
+        return "negative exemplar"
+    return "contradicts the schema" if conflict(schema, exemplar) else ""
+
+
+def _arranged(entries: Mapping[str, _Entry]) -> Contents:
+    left_out: Counter[str] = Counter()
+    position: dict[Key, int] = {}
+    chosen: list[AnnotatedExemplar] = []
+    digests: list[bytes] = []
+    for _, entry in sorted(entries.items()):
+        if entry.left_out:
+            left_out[entry.left_out] += 1
+            continue
+        if entry.key in position:
+            left_out[DUPLICATE] += 1
+            continue
+        digests.append(entry.digest)
+        position[entry.key] = len(chosen)
+        chosen.append(entry.exemplar)
+    digest = hashlib.sha256(b"".join(digests)).hexdigest()
+    return Contents(entries, tuple(chosen), position, dict(sorted(left_out.items())), digest)

@@ -1,0 +1,177 @@
+"""Why the right function wasn't retrieved, and what would change that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from radu_core.retrieval.coverage import CoverageGrid, Miss
+from radu_core.retrieval.index import ModuleIndex
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
+
+CauseKind = Literal[
+    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike", "just below"
+]
+THIN = 5  # words of a description; fewer say little more than the name
+FEW = 3  # exemplars of a function
+SAME = 0.95  # cosine from which two utterances say the same
+UNLIKE = 0.5  # cosine below which they don't resemble each other
+AHEAD = 0.05  # cosine by which another function's exemplar is clearly nearer
+
+
+@dataclass(frozen=True)
+class Near:
+    """An exemplar near a missed utterance, and its cosine."""
+
+    id: str
+    function: str | None
+    template: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason of a miss: what is the case, and the remedy. ``other`` is a function it names."""
+
+    kind: CauseKind
+    text: str
+    remedy: str
+    other: str | None = None
+
+
+@dataclass(frozen=True)
+class ExplainedMiss:
+    """A miss with its causes, the likeliest first.
+
+    ``own`` is the right function's nearest exemplar, ``nearest`` those that were nearer or
+    retrieved instead; ``description_rank`` is the right description's place among all.
+    """
+
+    miss: Miss
+    causes: tuple[Cause, ...]
+    own: Near | None
+    nearest: tuple[Near, ...]
+    description_rank: int
+    exemplars: int
+
+
+def explain(grid: CoverageGrid, k_desc: int, k_exemplar: int) -> list[ExplainedMiss]:
+    """Every miss at a point, with why."""
+    counts = Counter(e.function for e in grid.index.exemplars)
+    places = _places(grid.index)
+    return [
+        _explained(grid, miss, k_exemplar, counts[miss.function], places.get(miss.function))
+        for miss in grid.misses(k_desc, k_exemplar)
+    ]
+
+
+def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
+    import numpy as np
+
+    found: dict[str | None, list[int]] = {}
+    for i, exemplar in enumerate(index.exemplars):
+        found.setdefault(exemplar.function, []).append(i)
+    return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
+
+
+def _explained(
+    grid: CoverageGrid,
+    miss: Miss,
+    k_exemplar: int,
+    exemplars: int,
+    own_places: NDArray[np.int64] | None,
+) -> ExplainedMiss:
+    index, number = grid.index, miss.number
+    vector = grid.ranked.vectors[number]
+    own = None
+    if own_places is not None:
+        near = index.vectors[own_places] @ vector
+        own = _near(index, int(own_places[int(near.argmax())]), float(near.max()))
+    hits = grid.retrieved(number, 0, max(k_exemplar, 3)).exemplars
+    nearest = tuple(
+        Near(h.id, h.function, h.template, h.similarity)
+        for h in hits
+        if h.function != miss.function
+    )
+    scores = index.description_vectors @ grid.ranked.asked[number]
+    right = index.functions.index(miss.function)
+    rank = int((scores > scores[right]).sum()) + 1
+    found = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
+    causes = tuple(_causes(grid, found))
+    return ExplainedMiss(miss, causes, own, nearest, rank, exemplars)
+
+
+def _near(index: ModuleIndex, place: int, similarity: float) -> Near:
+    e = index.exemplars[place]
+    return Near(e.id, e.function, e.template or "", similarity)
+
+
+def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+    name, own = found.miss.function, found.own
+    best = max(found.nearest, key=lambda n: (n.similarity, n.id), default=None)
+    other = None if best is None else best.function or "none"
+    if best is not None and best.similarity >= SAME:
+        yield Cause(
+            "label",
+            f"It says nearly the same as “{best.template}”, which is labelled {other} "
+            f"(cosine {best.similarity:.2f}).",
+            "Check both labels.",
+            other,
+        )
+    if not found.exemplars:
+        yield Cause("no exemplar", f"{name} has no training exemplar.", "Add some, ten or more.")
+    elif found.exemplars < FEW:
+        yield Cause(
+            "few exemplars",
+            f"{name} has only {found.exemplars} different training exemplars.",
+            "Add more, ten in all at least.",
+        )
+    yield from _thin(grid, name, found.description_rank)
+    if best and own and best.similarity >= max(UNLIKE, own.similarity + AHEAD):
+        yield Cause(
+            "overlap",
+            f"Exemplars of {other} are nearer ({best.similarity:.2f}) than its own "
+            f"({own.similarity:.2f}).",
+            f"Tell {name} and {other} apart in their descriptions, or merge them.",
+            other,
+        )
+    if own is not None and own.similarity < UNLIKE:
+        yield Cause(
+            "unlike",
+            f"No exemplar of {name} resembles it (the nearest: {own.similarity:.2f}).",
+            "Add exemplars that say it in this way.",
+        )
+    yield from _just_below(grid, found)
+
+
+def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
+    function = grid.index.schema.function(name)
+    words = len(function.description.split()) if function else 0
+    if words < THIN:
+        said = f"has {words} words" if words else "is empty"
+        yield Cause(
+            "thin description",
+            f"The description of {name} {said}; it comes {rank}. among "
+            f"{len(grid.index.functions)}.",
+            "Say in a sentence what the user wants with it.",
+        )
+
+
+def _just_below(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+    """What k would have found it, where some would."""
+    exemplar = int(grid.first["fused"][found.miss.number])
+    ways = [f"k_desc {found.description_rank}"]
+    if exemplar:
+        ways.append(f"k_exemplar {exemplar}")
+    yield Cause(
+        "just below",
+        f"It would be found with {' or '.join(ways)}.",
+        "Raise k, if that is worth its tokens.",
+    )

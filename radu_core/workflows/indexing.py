@@ -1,0 +1,175 @@
+"""The index of a module: built, kept in memory, and brought up to date by what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from radu_core.errors import InputError, NotFoundError, StaleIndexError
+from radu_core.exemplars import AnnotatedExemplar, Split, escape
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import (
+    Contents,
+    ModuleIndex,
+    Query,
+    RetrievalSettings,
+    fingerprint,
+    load_saved,
+    saved_fingerprint,
+)
+from radu_core.schema import Schema
+from radu_core.workflows.workspace import Workspace
+
+__all__ = [
+    "build_index",
+    "load_index",
+    "query_of",
+    "resolved_exemplars",
+    "retrieval_settings",
+    "set_retrieval",
+]
+
+_SETTING = "retrieval"
+_FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
+_SAVED_BELOW = 5_000  # exemplars: saving a larger index takes longer than bringing it up to date
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An index in memory and the revisions of the exemplars it was built from."""
+
+    index: ModuleIndex
+    revisions: Mapping[str, tuple[int, Any]]
+
+
+def resolved_exemplars(
+    workspace: Workspace, module: str, *, splits: Sequence[Split] | None = None
+) -> list[AnnotatedExemplar]:
+    """The resolved exemplars of a module, by id."""
+    items = workspace.store.exemplars(module, splits=splits, outcomes=["resolved"])
+    return [i.exemplar for i in items]
+
+
+def query_of(exemplar: AnnotatedExemplar) -> Query:
+    """The exemplar as a query that never retrieves itself or its duplicates."""
+    template = exemplar.template or escape(exemplar.utterance)
+    return Query(exemplar.utterance, exemplar.id, template, exemplar.function)
+
+
+def retrieval_settings(workspace: Workspace, module: str) -> RetrievalSettings:
+    """How a module retrieves; the defaults until somebody has chosen."""
+    kept = workspace.store.settings(module).get(_SETTING, {})
+    try:
+        return RetrievalSettings.model_validate(kept)
+    except ValidationError:  # of a later studio
+        return RetrievalSettings()
+
+
+def set_retrieval(
+    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str
+) -> None:
+    """Choose how a module retrieves from now on: its prompts and datasets change with it."""
+    workspace.embedder(settings.embedder)  # one that isn't there is said now
+    kept = settings.model_dump(mode="json")
+    workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+
+
+def build_index(
+    workspace: Workspace,
+    module: str,
+    *,
+    settings: RetrievalSettings | None = None,
+    progress: Progress = silent,
+) -> ModuleIndex:
+    """Build the retrieval index of ``module`` from its resolved training exemplars.
+
+    It is saved if it is the module's own, and not if it was built with other ``settings``.
+    """
+    own = retrieval_settings(workspace, module)
+    chosen = settings or own
+    schema = workspace.store.schema(module)
+    revisions = workspace.store.revisions(module)
+    exemplars = resolved_exemplars(workspace, module)
+    embedder = workspace.embedder(chosen.embedder, progress=progress)
+    index = ModuleIndex.build(schema, exemplars, embedder, settings=chosen, progress=progress)
+    _require_exemplars(index)
+    if chosen == own:
+        index.save(workspace.index(module))
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _require_exemplars(index: ModuleIndex) -> None:
+    if not index.exemplars:
+        raise InputError(
+            f"{index.schema.module} has no resolved training exemplars to index",
+            remedy="Import utterances and resolve them first.",
+        )
+
+
+def load_index(
+    workspace: Workspace,
+    module: str,
+    *,
+    settings: RetrievalSettings | None = None,
+    progress: Progress = silent,
+) -> ModuleIndex:
+    """The index of ``module`` as its exemplars and schema are now; never one of yesterday.
+
+    The one in memory is brought up to date by what changed; the saved one is read if it is whole
+    and current; otherwise it is built again, with the embeddings that are known.
+    """
+    chosen = settings or retrieval_settings(workspace, module)
+    schema = workspace.store.schema(module)
+    held = workspace.held((module, chosen))
+    if isinstance(held, _Held):
+        return _up_to_date(workspace, chosen, schema, held)
+    revisions = workspace.store.revisions(module)
+    contents = Contents.of(schema, resolved_exemplars(workspace, module))
+    embedder = workspace.embedder(chosen.embedder, progress=progress)
+    expected = fingerprint(schema, contents, embedder.identity, chosen)
+    try:
+        index = load_saved(
+            workspace.index(module), embedder, expected_fingerprint=expected, contents=contents
+        )
+    except (StaleIndexError, NotFoundError):
+        return build_index(workspace, module, settings=settings, progress=progress)
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _up_to_date(
+    workspace: Workspace, chosen: RetrievalSettings, schema: Schema, held: _Held
+) -> ModuleIndex:
+    module = schema.module
+    revisions = workspace.store.revisions(module)
+    before = held.revisions
+    changed = [i for i, revision in revisions.items() if before.get(i) != revision]
+    gone = [i for i in before if i not in revisions]
+    if not changed and not gone and schema.hash == held.index.schema.hash:
+        _keep(workspace, held.index)
+        return held.index
+    ids = changed if len(changed) <= _FETCHED_SINGLY else None
+    items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed else []
+    found = {i.exemplar.id: i.exemplar for i in items}
+    changes = {i: found.get(i) for i in (*changed, *gone)}
+    index = held.index.changed(changes, schema=schema)
+    _require_exemplars(index)
+    _keep(workspace, index)
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _keep(workspace: Workspace, index: ModuleIndex) -> None:
+    """Save a small module's own index where the saved one is another, or damaged."""
+    module = index.schema.module
+    if len(index.exemplars) >= _SAVED_BELOW:
+        return
+    if index.settings != retrieval_settings(workspace, module):
+        return
+    directory = workspace.index(module)
+    if saved_fingerprint(directory) != index.fingerprint:
+        index.save(directory)
