@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["go_to", "link", "navigation"]
+__all__ = ["go_to", "link", "link_to_prompt", "navigation"]
 
 _PAGES = Path(__file__).parents[1] / "pages"
 _ICONS = {
@@ -40,6 +40,11 @@ def navigation() -> Any:
 def link(name: str, label: str, **query: str) -> None:
     """A link to the page ``name``, with its icon; ``query`` is what its address says besides."""
     st.page_link(_page(name), label=label, query_params=query)
+
+
+def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:
+    """A link to the prompt of an exemplar, as ``strategy`` makes it."""
+    link("prompts", label, module=module, exemplar=exemplar_id, strategy=strategy)
 
 
 def go_to(name: str) -> None:

@@ -9,7 +9,7 @@ from radu_core.prompts.negatives import (
     mine,
     pair_of,
 )
-from radu_core.prompts.render import Part, TemplateSet
+from radu_core.prompts.render import Part, TemplateSet, shipped_templates
 from radu_core.prompts.rows import (
     Discard,
     PromptRow,
@@ -32,6 +32,7 @@ from radu_core.prompts.strategies import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    template_variables,
     yes_no_prompt,
 )
 
@@ -63,6 +64,8 @@ __all__ = [
     "rag_prompt",
     "rows_asked",
     "rows_for",
+    "shipped_templates",
     "single_prompt",
+    "template_variables",
     "yes_no_prompt",
 ]

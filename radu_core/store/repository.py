@@ -277,6 +277,13 @@ class Store:
             )
         return found[0]
 
+    def search(self, module: str, text: str, *, limit: int = 20) -> list[StoredExemplar]:
+        """The first exemplars by id in which every word of ``text`` occurs: in the utterance, the
+        function, a value or the id."""
+        with reading(self._engine) as connection:
+            ids = queues.find(connection, module, text, limit=limit)
+        return self.exemplars(module, ids=ids)
+
     def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
         """Store the results of aligning, in one transaction; returns how many changed something.
 
