@@ -63,8 +63,6 @@ def unit_vectors(count: int, dim: int = 32, *, seed: int = 0) -> NDArray[np.floa
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def nearest(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
-) -> list[list[int]]:
+def nearest(vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int) -> list[list[int]]:
     """The ``k`` nearest of each query by comparing it with every vector."""
     return np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k].tolist()
