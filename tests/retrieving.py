@@ -18,7 +18,10 @@ TEXTS = [
     ("book_flight", "I want to fly"), ("book_hotel", "a room in Paris"),
     ("book_hotel", "hotel room please"), (None, "tell me a joke"), (None, "hotel jokes"),
 ]  # fmt: skip
-WORDS = "fly plane seat hotel room bed night joke time city please me the to in a".split()
+WORDS = [
+    "fly", "plane", "seat", "hotel", "room", "bed", "night", "joke", "time", "city", "please",
+    "me", "the", "to", "in", "a",
+]  # fmt: skip
 
 
 def exemplar(
