@@ -165,6 +165,8 @@ class _Graph:
 
         if path is not None and path.is_file():
             self.index = faiss.read_index(str(path))
+            if (self.index.ntotal, self.index.d) != vectors.shape:
+                raise ValueError(f"{path.name} is of other vectors")
         else:
             self.index = _built(vectors)
         self._vectors = vectors
