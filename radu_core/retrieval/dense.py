@@ -20,6 +20,7 @@ _SEARCH = 128  # its efSearch, at least
 _SAMPLE = 200  # vectors that recall is measured with
 _RECALL_AT = 20
 _FEW = 8  # queries
+_ROUGH = 6e-4  # the most that 16 bits change a cosine: one part in 2048, and a little
 _LOOSE_SHARE = 0.05  # of the vectors; more outside the graph, or gone, and it is built again
 
 
@@ -58,14 +59,23 @@ class DenseIndex:
     def _few(
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """More than twice as many candidates by their 16 bits, then their cosines by all 32."""
+        """More than twice as many candidates by their 16 bits, then their cosines by all 32.
+
+        Where the k-th best isn't clearly above the last candidate, what is no candidate may be as
+        good: there, as among very many alike, all are compared.
+        """
         import numpy as np
 
+        queries = np.ascontiguousarray(queries)
+        wide = min(2 * k + _FEW, len(self.vectors))
         with _one_thread():
-            wide = min(2 * k + _FEW, len(self.vectors))
-            _, positions = self._half.search(np.ascontiguousarray(queries), wide)
+            rough, positions = self._half.search(queries, wide)
         near = [self.vectors[row] @ query for row, query in zip(positions, queries, strict=True)]
-        return positions, np.stack(near)
+        scores = np.stack(near)
+        least = np.partition(scores, wide - k, axis=1)[:, wide - k]
+        if wide < len(self.vectors) and (least < rough.min(axis=1) + _ROUGH).any():
+            scores, positions = self._flat.search(queries, k)
+        return positions, scores
 
     @property
     def kind(self) -> str:

@@ -60,6 +60,30 @@ def test_vectors_that_16_bits_hardly_tell_apart_are_ordered_by_all_32(apart: flo
     assert best_of(index, QUERIES[:1], 3)[0] == exact.argsort()[::-1][:3].tolist()
 
 
+@pytest.mark.parametrize("apart", [1e-3, 1e-4])
+def test_among_very_many_alike_the_best_are_found(apart: float) -> None:
+    """Six hundred, of which 16 bits don't even tell the 48 candidates for the best twenty."""
+    crowd = unit_vectors(1, 384) + apart * unit_vectors(600, 384, seed=5)
+    crowd = (crowd / np.linalg.norm(crowd, axis=1, keepdims=True)).astype(np.float32)
+    index = DenseIndex(crowd, graph_from=NEVER)
+    for query in unit_vectors(10, 384, seed=9):
+        found = best_of(index, query[None], 20)[0]
+        true = np.sort(crowd @ query)[::-1][:20]
+        assert [float(crowd[p] @ query) for p in found] == pytest.approx(true.tolist(), abs=3e-7)
+
+
+def test_of_more_equal_ones_than_candidates_the_first_are_found() -> None:
+    """Six hundred vectors at the same angle to the query, each in a direction of its own."""
+    vectors = unit_vectors(600, seed=8)
+    vectors[:, 0] = 0
+    vectors *= 0.8 / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[:, 0] = 0.6
+    query = np.eye(1, 32, dtype=np.float32)
+    index = DenseIndex(vectors, graph_from=NEVER)
+    assert sorted(best_of(index, query, 20)[0]) == list(range(20))
+    assert sorted(best_of(index, np.repeat(query, 30, 0), 20)[7]) == list(range(20))
+
+
 @pytest.mark.parametrize("graph_from", [1, NEVER])
 def test_nothing_finds_nothing(graph_from: int) -> None:
     none = np.zeros((0, 32), dtype=np.float32)
