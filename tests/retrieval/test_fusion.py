@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radu_core.retrieval.fusion import RRF_K, Ranking, fuse, ordered
@@ -47,6 +47,7 @@ def by_dictionaries(
 
 
 @given(pairs(), st.sampled_from([0.0, 0.3, 0.5, 0.6, 1.0]), st.integers(0, 30))
+@settings(max_examples=60)
 def test_fusion_adds_the_weighted_reciprocal_ranks(
     both: tuple[list[list[int]], list[list[int]]], weight: float, k: int
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_ranking_of_weight_nothing_brings_nothing(
     st.lists(st.integers(-1, 9), min_size=2, max_size=2),
     st.integers(0, 12),
 )  # fmt: skip
+@settings(max_examples=60)
 def test_ordered_leaves_the_excluded_out(
     found: list[tuple[int, float]], excluded: list[int], k: int
 ) -> None:

@@ -112,6 +112,7 @@ def by_formula(documents: list[list[str]], query: list[str]) -> list[float]:
 
 
 @given(DOCUMENTS, st.lists(st.sampled_from("abcdefghxyz"), max_size=6))
+@settings(max_examples=50)
 def test_any_corpus_has_the_scores_of_the_formula(
     documents: list[list[str]], query: list[str]
 ) -> None:
@@ -122,6 +123,7 @@ def test_any_corpus_has_the_scores_of_the_formula(
 
 
 @given(DOCUMENTS.filter(lambda d: any(d)))
+@settings(max_examples=50)
 def test_the_matrix_is_that_of_bm25s(documents: list[list[str]]) -> None:
     vocabulary = {w: i for i, w in enumerate(sorted({w for d in documents for w in d}))}
     plain = bm25s.BM25()
