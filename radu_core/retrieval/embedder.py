@@ -73,7 +73,7 @@ class SentenceEmbedder:
         files = sorted(
             p
             for p in self._directory.rglob("*")
-            if p.suffix in (".json", ".safetensors", ".txt", ".model")
+            if p.suffix in (".json", ".safetensors", ".bin", ".pt", ".txt", ".model")
             and p.name != "radu-model.json"
         )
         return content_hash(
@@ -189,7 +189,7 @@ def _key(prompt: str, text: str) -> str:
 
 
 def _waves(texts: dict[str, str]) -> Iterator[dict[str, str]]:
-    """A thousand texts at a time, the short ones first."""
+    """So many texts at a time, the short ones first."""
     order = sorted(texts.items(), key=lambda item: (len(item[1]), item[0]))
     for start in range(0, len(order), _WAVE):
         yield dict(order[start : start + _WAVE])
