@@ -9,12 +9,14 @@ from radu_core.prompts.rows import (
     Suspect,
     rows_asked,
     rows_for,
+    shorten,
 )
 from radu_core.prompts.strategies import (
     FUNCTION_STRATEGIES,
     SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
+    Order,
     all_prompt,
     check_template,
     completion_for_all,
@@ -24,6 +26,7 @@ from radu_core.prompts.strategies import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    slot_examples,
     yes_no_prompt,
 )
 
@@ -33,6 +36,7 @@ __all__ = [
     "SLOT_STRATEGIES",
     "STRATEGIES",
     "Discard",
+    "Order",
     "Part",
     "PromptRow",
     "RowOptions",
@@ -49,6 +53,8 @@ __all__ = [
     "rag_prompt",
     "rows_asked",
     "rows_for",
+    "shorten",
     "single_prompt",
+    "slot_examples",
     "yes_no_prompt",
 ]

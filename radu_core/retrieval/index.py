@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from radu_core.alignment import conflict
 from radu_core.errors import NotFoundError, StaleIndexError, StoreError
-from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.exemplars import AnnotatedExemplar, Mode, Span
 from radu_core.files import content_hash, disk_errors, read_json, write_json
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.embedder import Embedder
@@ -83,6 +83,7 @@ class ExemplarHit:
     similarity: float
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    mode: Mode = "normal"
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,7 @@ class ModuleIndex:
         e = self.exemplars[i]
         return ExemplarHit(
             e.id, e.function, e.template or "", e.utterance, e.arguments, e.spans or (), rank,
-            float(score), similarity,
+            float(score), similarity, mode=e.mode,
         )  # fmt: skip
 
 

@@ -127,8 +127,7 @@ def test_negative_exemplars_say_no_to_their_function(schema: Schema) -> None:
     )  # fmt: skip
     made = rows_for("knn", row, schema, HITS, TemplateSet(), options=NONE)
     assert {r.completion for r in made.rows} == {" no"}
-    for strategy in ("rag", "all"):
-        assert rows_for(strategy, row, schema, HITS, TemplateSet()).discards
+    assert rows_for("all", row, schema, HITS, TemplateSet()).discards
 
 
 def test_the_same_seed_gives_the_same_rows(schema: Schema, row: AnnotatedExemplar) -> None:
