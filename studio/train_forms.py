@@ -14,7 +14,8 @@ from radu_core.prompts import STRATEGIES, RowOptions
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
-from radu_core.workflows.train import DatasetView, RunView
+from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.train import RunView
 from studio import jobs
 from studio.markdown import plain
 from studio.navigation import link

@@ -337,9 +337,12 @@ def _rag(job: _Job) -> Rows:
     if hits.exemplars and job.dice.random() < options.fewer_share:
         fewer = _prompted(hits.functions, _fewer(job, hits.exemplars))
         rows.append(_rag_row(job, "fewer", fewer, exemplar.function))
-    if job.dice.random() < options.zero_share:
+    zero = job.dice.random() < options.zero_share
+    removed = job.dice.random() < options.removed_share
+    alone = exemplar.mode == "extended" and not exemplar.context  # it doesn't say its function
+    if zero and not alone:
         rows.append(_rag_row(job, "zero", _prompted(hits.functions, ()), exemplar.function))
-    if job.dice.random() < options.removed_share:
+    if removed and not alone:
         rows.append(
             _rag_row(job, "removed", _without(job.retrieved, exemplar.function, options), None)
         )
@@ -410,8 +413,12 @@ def _knn(job: _Job) -> Rows:
     found = Rows()
     negative_mode = exemplar.mode == "negative"
     same = [h for h in job.retrieved.exemplars if h.function == exemplar.function]
-    alike = [h for h in same if h.mode == "normal"]  # an extended one needn't say the same
-    others = [h for h in job.retrieved.exemplars if h.function != exemplar.function]
+    alike = [h for h in same if h.mode == "normal"]  # an extended one doesn't say its function
+    others = [
+        h
+        for h in job.retrieved.exemplars
+        if h.function != exemplar.function and "normal" in (h.mode, exemplar.mode)
+    ]  # two extended ones may say the same and still belong to two functions
     if negative_mode:
         found.suspects += [_suspect(exemplar, h) for h in same if _nearly_same(job, h)]
         clear = [h for h in same if not _nearly_same(job, h)]
@@ -462,8 +469,6 @@ def _all(job: _Job) -> Rows:
     function = _slot_function(job)
     if isinstance(function, str):
         return job.discard(function)
-    if job.exemplar.mode == "extended":
-        return job.discard("an extended exemplar may say more than its labels")
     examples = _examples(job, function.name)
     rows = [_all_row(job, "filled", function, examples)]
     if examples and job.dice.random() < job.options.zero_share:
@@ -491,10 +496,7 @@ def _all_row(
 
 
 def _single(job: _Job, *, every: bool = False) -> Rows:
-    """A row per slot with a value and about as many without one, or one for ``every`` slot.
-
-    What an extended exemplar doesn't say isn't known to be absent: it has rows with a value only.
-    """
+    """A row per slot with a value and about as many without one, or one for ``every`` slot."""
     function = _slot_function(job)
     if isinstance(function, str):
         return job.discard(function)
@@ -504,11 +506,7 @@ def _single(job: _Job, *, every: bool = False) -> Rows:
     absent = [s for s in slots if s.name not in given]
     job.dice.shuffle(absent)
     wanted = [s for s in slots if s.name in given] + absent[: max(1, len(given))]
-    if job.exemplar.mode == "extended":
-        wanted = [s for s in slots if s.name in given]
     wanted = slots if every else wanted
-    if not wanted:
-        return job.discard("an extended exemplar may say more than its labels")
     return Rows([_single_row(job, function, slot, examples) for slot in wanted])
 
 
@@ -551,8 +549,6 @@ def _yes_no(job: _Job) -> Rows:
     answer: YesNo = "irrelevant"
     if job.exemplar.function == function_name and isinstance(value, bool):
         answer = "affirmative" if value else "negative"
-    elif job.exemplar.mode == "extended":
-        return job.discard("an extended exemplar may say more than its labels")
     question = slot.description or slot.name.replace("_", " ")
     variables: Variables = {"question": question, "answer": job.exemplar.utterance}
     return Rows([job.row("yes_no", variables, completion_for_yes_no(answer), slot=slot.name)])

@@ -157,12 +157,11 @@ def arranged(
 
 
 def slot_examples(hits: Sequence[ExemplarHit], function: str, k: int) -> list[ExemplarHit]:
-    """The nearest ``k`` examples for slot prompts among the first ``SLOT_POOL`` hits.
+    """The nearest ``k`` examples for slot prompts: same function, of the first ``SLOT_POOL`` hits.
 
-    Of the same function, and no extended ones: what they don't fill may still be said.
+    Extended ones too: they don't say their function, but what they fill they do say.
     """
-    same = (h for h in hits[:SLOT_POOL] if h.function == function and h.mode == "normal")
-    return list(same)[:k]
+    return [h for h in hits[:SLOT_POOL] if h.function == function][:k]
 
 
 def rag_variables(
