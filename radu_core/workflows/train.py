@@ -147,7 +147,7 @@ def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
     return Serving(schema, templates, index, manifest)
 
 
-def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool) -> None:
+def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) -> None:
     """Write them into the run's directory: a run parses as it was trained.
 
     Those of a mixture's modules lie ``apart``, each in a directory of the module's name.
