@@ -2,9 +2,9 @@
 
     python benchmarks/dataset.py [--exemplars 20000] [--memory-rows 500000]
 
-A synthetic module (30 functions, retrieval done before) gives ``rag`` rows of some 200 tokens, which
-are rendered, tokenized with SmolLM2's tokenizer, checked against ``max_length`` and written. One
-core, one thread; rates are per second of that core (other work beside it doesn't count). Beside it,
+A synthetic module (30 functions, retrieval done before) gives ``rag`` rows of some 200 tokens,
+which are rendered, tokenized with SmolLM2's tokenizer, checked against ``max_length`` and written.
+One core, one thread; rates are per second of that core (other work does not count). Beside it,
 on the same rows: rendering alone and tokenizing alone (no builder that tokenizes whole rows can be
 faster than both together), and the previous way, which rendered each prompt twice, once in parts,
 and tokenized row by row with transformers. ``--memory-rows`` builds so many rows of four tasks and
@@ -39,13 +39,61 @@ from radu_core.retrieval import DescriptionHit, ExemplarHit, Query, Retrieved
 from radu_core.schema import Schema, parse_schema
 
 MODULE = "bench_synthetic_en"
-CITIES = "Oslo Rome Bonn Kyiv Lima Bern Paris Cairo Quito Hanoi Leeds Turin Porto Malta".split()
-VERBS = "book find cancel change check compare confirm order pay rate".split()
+CITIES = [
+    "Oslo",
+    "Rome",
+    "Bonn",
+    "Kyiv",
+    "Lima",
+    "Bern",
+    "Paris",
+    "Cairo",
+    "Quito",
+    "Hanoi",
+    "Leeds",
+]
+VERBS = ["book", "find", "cancel", "change", "check", "compare", "confirm", "order", "pay", "rate"]
 THINGS = ["flight", "hotel", "table"]
-FILL = (
-    "please could you i would like to as soon as possible for my wife and me with the usual extras "
-    "if that is not too much trouble next friday evening or the day after quick cheap near station"
-).split()
+FILL = [
+    "please",
+    "could",
+    "you",
+    "i",
+    "would",
+    "like",
+    "to",
+    "as",
+    "soon",
+    "as",
+    "possible",
+    "for",
+    "my",
+    "wife",
+    "and",
+    "me",
+    "with",
+    "the",
+    "usual",
+    "extras",
+    "if",
+    "that",
+    "is",
+    "not",
+    "too",
+    "much",
+    "trouble",
+    "next",
+    "friday",
+    "evening",
+    "or",
+    "the",
+    "day",
+    "after",
+    "quick",
+    "cheap",
+    "near",
+    "station",
+]
 
 
 class Ready:
@@ -133,7 +181,9 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
         )
     )
     sizes, rows = manifest.tokens["train/rag"], manifest.rows("train")
-    print(f"{rows:,} rag rows, tokens: median {sizes.median}, 95 % {sizes.p95}, longest {sizes.max}")
+    print(
+        f"{rows:,} rag rows, tokens: median {sizes.median}, 95 % {sizes.p95}, longest {sizes.max}"
+    )
     built = rows / seconds
 
     found = [

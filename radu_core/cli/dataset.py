@@ -15,7 +15,7 @@ from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
 
 if TYPE_CHECKING:
-    from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview
+    from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview, Sizes
 
 __all__: list[str] = []
 
@@ -200,16 +200,19 @@ def datasets_preview(
 def _previewed(found: Preview) -> list[Any]:
     rows = [
         (n.split, f"{n.task}/{n.kind}", f"{n.rows}{f' ± {n.error}' if n.error else ''}",
-         f"{n.negatives:.0%}", *((n.sizes.median, n.sizes.p95, n.sizes.max) if n.sizes else "---"),
-         f"{n.shortened:.0%}")
+         f"{n.negatives:.0%}", _sizes(n.sizes), f"{n.shortened:.0%}")
         for n in found.lines
     ]  # fmt: skip
-    columns = ["split", "rows of", "about", "negatives", "median", "95 %", "longest", "shortened"]
+    columns = ["split", "rows of", "about", "negatives", "tokens", "shortened"]
     looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
     return [
         table(f"{found.module}, from {looked} exemplars", columns, rows),
         *(f"discarded about {n}: {why}" for why, n in found.discards.items()),
     ]
+
+
+def _sizes(sizes: Sizes | None) -> str:
+    return f"{sizes.median}, longest {sizes.max}" if sizes else "not counted"
 
 
 @command("diff", group=_datasets)
