@@ -261,7 +261,7 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
     import psutil
 
     config = DatasetConfig(strategies=("rag", "knn", "all", "single"), k_desc=4)
-    count = rows // 9
+    count = round(rows / 8.4)
     schema, exemplars = module(count)
     ready, process = Ready(schema, exemplars), psutil.Process()
     seen: dict[int, float] = {}

@@ -12,6 +12,22 @@ from radu_core.dataset.manifest import Manifest, Mixture
 __all__ = ["Causes", "Side", "facts_of"]
 
 _UNKNOWN = "made by another version of the studio"
+# The options that a row of a task or of a kind can depend on, beside those that any can.
+_VARIED = ("fewer", "zero", "removed", "absent")
+_OF_TASK = {
+    "rag": {"k_desc", "k_exemplar", "order"},
+    "knn": {"knn_pairs", "knn_negatives", "near_duplicate"},
+    "all": {"k_slot_examples", "order"},
+    "single": {"k_slot_examples", "order"},
+}
+_OF_KIND = {
+    "fewer": {"fewer_share", "dropout"},
+    "zero": {"zero_share"},
+    "removed": {"removed_share"},
+    "negative": {"near_duplicate"},
+    "out_of_scope": {"out_of_scope_cap"},
+}
+_OF_ANY = {"max_length", "tokenizer"}
 
 
 @dataclass(frozen=True)
@@ -71,13 +87,13 @@ class Causes:
             why.append(f"template changed: {after['task']}")
         why += _schema(before, after, one, two)
         if before["exemplar_ids"] != after["exemplar_ids"]:
-            why += _retrieved(one, two, "exemplars")
+            why += _retrieved(one, two, after, "exemplars")
         elif any(self._edited(module, id) for id in after["exemplar_ids"]):
             why.append("an exemplar that is shown was edited")
         if before["candidates"] != after["candidates"]:
-            why += _retrieved(one, two, "functions")
-        if not why or why == ["other exemplars retrieved"]:
-            why += _options(one, two)
+            why += _retrieved(one, two, after, "functions")
+        if not any(w.startswith(("split", "exemplar", "template", "schema")) for w in why):
+            why += _options(one, two, after)
         return why or [_UNKNOWN]
 
     def of_absence(self, row: Mapping[str, Any], *, absent: int) -> list[str]:
@@ -105,9 +121,9 @@ class Causes:
         weights = _weights(here, there, module, task)
         why += [weights] if weights else []
         one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
-        why += [] if why else [*_options(one, two)]
+        why += [] if why else [*_options(one, two, row)]
         if not why and (one.index != two.index or one.embedder != two.embedder):
-            why += _retrieved(one, two, "exemplars")
+            why += _retrieved(one, two, row, "exemplars")
         return why or [_UNKNOWN]
 
     def _edited(self, module: str, id: str) -> bool:
@@ -127,19 +143,27 @@ def _schema(
             yield f"schema changed: {name}"
 
 
-def _retrieved(one: Manifest, two: Manifest, what: str) -> list[str]:
+def _retrieved(one: Manifest, two: Manifest, row: Mapping[str, Any], what: str) -> list[str]:
     """What is shown differs: by the embedder, or because the index holds others."""
     if one.embedder != two.embedder:
         return [f"embedder changed: other {what} retrieved"]
     if one.index != two.index:
         return [f"index changed: other {what} retrieved"]
-    return [f"other {what} retrieved"] if not list(_options(one, two)) else []
+    return [f"other {what} retrieved"] if not list(_options(one, two, row)) else []
 
 
-def _options(one: Manifest, two: Manifest) -> Iterator[str]:
-    """The options that differ, by name."""
+def _options(one: Manifest, two: Manifest, row: Mapping[str, Any]) -> Iterator[str]:
+    """The options that differ and that such a row depends on, by name."""
     old, new = _flat(one), _flat(two)
-    for name in old:
+    shuffled = "shuffled" in (old["order"], new["order"]) and row["task"] in (
+        "rag",
+        "all",
+        "single",
+    )
+    mattering = _OF_ANY | _OF_TASK.get(row["task"], set()) | _OF_KIND.get(row["kind"], set())
+    if shuffled or row["kind"] in _VARIED or old["out_of_scope_cap"] is not None:
+        mattering |= {"seed"}
+    for name in sorted(mattering & set(old)):
         if old[name] != new.get(name):
             yield f"option changed: {name}" if name != "seed" else "seed changed"
     if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -211,6 +212,13 @@ class _Job:
         """What decides the order of a row of ``kind`` when orders are shuffled."""
         return f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
 
+    def drawn(self, kind: str, share: float) -> bool:
+        """Whether the exemplar gives a row of ``kind``. Every kind has a lot of its own, so that
+        changing one share leaves the rows of the others as they are."""
+        text = f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
+        lot = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+        return lot < share * (1 << 56)
+
     def discard(self, reason: str) -> Rows:
         return Rows(discards=[Discard(self.exemplar.id, self.strategy, reason)])
 
@@ -334,15 +342,13 @@ def _rag(job: _Job) -> Rows:
     if exemplar.function not in hits.functions:
         return job.discard("the right function wasn't retrieved")
     rows = [_rag_row(job, "positive", hits, exemplar.function)]
-    if hits.exemplars and job.dice.random() < options.fewer_share:
+    if hits.exemplars and job.drawn("fewer", options.fewer_share):
         fewer = _prompted(hits.functions, _fewer(job, hits.exemplars))
         rows.append(_rag_row(job, "fewer", fewer, exemplar.function))
-    zero = job.dice.random() < options.zero_share
-    removed = job.dice.random() < options.removed_share
     alone = exemplar.mode == "extended" and not exemplar.context  # it doesn't say its function
-    if zero and not alone:
+    if not alone and job.drawn("zero", options.zero_share):
         rows.append(_rag_row(job, "zero", _prompted(hits.functions, ()), exemplar.function))
-    if removed and not alone:
+    if not alone and job.drawn("removed", options.removed_share):
         rows.append(
             _rag_row(job, "removed", _without(job.retrieved, exemplar.function, options), None)
         )
@@ -471,7 +477,7 @@ def _all(job: _Job) -> Rows:
         return job.discard(function)
     examples = _examples(job, function.name)
     rows = [_all_row(job, "filled", function, examples)]
-    if examples and job.dice.random() < job.options.zero_share:
+    if examples and job.drawn("zero", job.options.zero_share):
         rows.append(_all_row(job, "zero", function, []))
     return Rows(rows)
 
