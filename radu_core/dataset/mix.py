@@ -31,7 +31,7 @@ from radu_core.errors import DatasetError, InputError
 from radu_core.files import canonical_json, file_hash, write_json
 from radu_core.progress import Progress, silent
 
-__all__ = ["mix", "weight_of"]
+__all__ = ["check_weights", "mix", "weight_of"]
 
 _HEAVIEST = 100.0
 _EVERY = 1000  # rows between two reports
@@ -92,8 +92,20 @@ def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
         raise DatasetError(
             "These datasets were built by an earlier version", value=old, remedy="Build them again."
         )
-    known = {f"{m.module}/{t}" for m in manifests for t in m.config.strategies} | set(modules)
-    known |= {f"*/{t}" for m in manifests for t in m.config.strategies}
+    check_weights(weights, modules, [t for m in manifests for t in m.config.strategies])
+    if not any(
+        rows and weight_of(weights, m.module, task) > 0
+        for m in manifests
+        for task, rows in _rows_in(m).items()
+    ):
+        raise InputError("With these weights no training row is left", remedy="Raise one of them.")
+
+
+def check_weights(
+    weights: Mapping[str, float], modules: Sequence[str], tasks: Sequence[str]
+) -> None:
+    """``InputError`` for a weight of something else, or one that isn't from 0 to 100."""
+    known = {*modules, *(f"{m}/{t}" for m in (*modules, "*") for t in tasks)}
     for key, weight in weights.items():
         if key not in known:
             raise InputError(
@@ -105,12 +117,6 @@ def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
                 f"The weight of {key} can't be used", value=weight,
                 remedy=f"Use a number from 0 to {_HEAVIEST:g}.",
             )  # fmt: skip
-    if not any(
-        rows and weight_of(weights, m.module, task) > 0
-        for m in manifests
-        for task, rows in _rows_in(m).items()
-    ):
-        raise InputError("With these weights no training row is left", remedy="Raise one of them.")
 
 
 @dataclass

@@ -21,6 +21,7 @@ from radu_core.dataset import (
     preview_dataset,
     read_dataset,
 )
+from radu_core.dataset.mix import check_weights
 from radu_core.errors import DatasetError, InputError, ModelError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER, installed_models
@@ -151,13 +152,7 @@ def _check_modules(
             "Weights are for mixtures of several modules", value=dict(weights),
             remedy="Leave them out, or choose more modules.",
         )  # fmt: skip
-    known = {*modules, *(f"{m}/{t}" for m in (*modules, "*") for t in config.strategies)}
-    for key in weights:
-        if key not in known:
-            raise InputError(
-                "A weight is for something that isn't in the mixture", value=key,
-                remedy=f"Use some of {', '.join(sorted(known))}.",
-            )  # fmt: skip
+    check_weights(weights, modules, config.strategies)
 
 
 def _inputs(
