@@ -27,11 +27,11 @@ def compare(here: Page, built: Sequence[DatasetView]) -> None:
     """Two datasets of the module, their rows added, removed and changed, and why."""
     st.subheader("Compare two datasets", anchor=False)
     views = {f"{v.name}/{v.directory.name}": v for v in built}
-    left, middle, right = st.columns([3, 3, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     old = left.selectbox("Old", list(views), key="diff old")
     new = middle.selectbox("New", list(views), index=1, key="diff new")
     key = ("dataset diff", here.module, old, new)
-    if right.button("Compare", icon=":material/difference:", width="stretch"):
+    if right.button("Compare", icon=":material/difference:"):
         out = _export(here, old, new)
         jobs.start(
             key,
@@ -58,21 +58,24 @@ def _result(found: DatasetDiff, export: Path) -> None:
     if found.equal:
         st.success("Every row is in both, the same.", icon=":material/check:")
         return
-    left, right = st.columns(2)
-    for column, title, counts in ((left, "why", found.why), (right, "rows of", found.kinds)):
+    for title, counts in (("why", found.why), ("rows of", found.kinds)):
         rows = [{title: name, **{c: n.get(c, 0) for c in _CHANGES}} for name, n in counts.items()]
-        column.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True,
+            column_config={title: st.column_config.TextColumn(width="large")},
+        )  # fmt: skip
     if export.is_file():
         total = found.added + found.removed + found.changed
         st.download_button(
             f"Download all {total:,} differences as JSONL", export.read_bytes(),
             file_name=export.name, icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-    change = st.segmented_control(
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    change = left.segmented_control(
         "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change"
     )
     some = [d for d in found.sample if change in (None, d.change)]
-    number = st.number_input(f"Which of the first {len(some)}", 1, max(1, len(some)), 1)
+    number = right.number_input(f"Which of the first {len(some)}", 1, max(1, len(some)), 1)
     if some:
         _one(some[min(int(number), len(some)) - 1])
 

@@ -43,9 +43,9 @@ _SHARES = (
 def dataset(here: Page, built: Sequence[DatasetView]) -> None:
     """Choose, look at what it would give, build; then what there is, and how two differ."""
     name, modules, config, weights = _choices(here)
-    left, right, _ = st.columns([1, 1, 4])
-    looking = left.button("Preview", icon=":material/visibility:", width="stretch")
-    building = right.button("Build", type="primary", icon=":material/dataset:", width="stretch")
+    with st.container(horizontal=True):
+        looking = st.button("Preview", icon=":material/visibility:")
+        building = st.button("Build", type="primary", icon=":material/dataset:")
     seen, made = ("dataset preview", here.module), ("dataset", here.module)
     if looking:
         jobs.start(
@@ -106,7 +106,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
 
 
 def _sizes(here: Page) -> dict[str, Any]:
-    columns = st.columns(5)
+    columns = st.columns(3)
     found: dict[str, Any] = {}
     for column, (name, label, most, value) in zip(
         columns,
@@ -122,14 +122,15 @@ def _sizes(here: Page) -> dict[str, Any]:
                 label, 0, most, value, key=f"dataset {name}", help=DatasetConfig.help(name)
             )
         )
+    left, right = st.columns([1, 2])
     found["max_length"] = int(
-        columns[3].number_input(
+        left.number_input(
             "Longest row (tokens)", 16, 131_072, 512, 64, key="dataset max_length",
             help=DatasetConfig.help("max_length"),
         )
     )  # fmt: skip
     known = workflow.base_models(here.workspace) or [DEFAULT_GENERATOR]
-    chosen = columns[4].selectbox(
+    chosen = right.selectbox(
         "Tokens of", [*known, _NO_CHECK], accept_new_options=True, key="dataset tokenizer",
         help=DatasetConfig.help("tokenizer"),
     )  # fmt: skip
@@ -246,7 +247,7 @@ def _card(view: DatasetView) -> None:
 def _drawn(mixture: Mixture) -> None:
     rows = [
         {"module": module, "task": task, "weight": part.weights[task], "training rows": n["in"],
-         "taken": n["out"], "of these repeated": n["repeated"]}
+         "taken": n["out"], "repeated": n["repeated"]}
         for module, part in mixture.parts.items()
         for task, n in part.drawn.items()
     ]  # fmt: skip
