@@ -20,6 +20,7 @@ from studio.page import Page
 __all__ = ["compare"]
 
 _CHANGES = ("added", "removed", "changed")
+_WIDTHS = {c: st.column_config.NumberColumn(width="small") for c in _CHANGES}
 _SHADES = {"+": "#2e9e5b", "-": "#d14d72"}
 
 
@@ -62,7 +63,7 @@ def _result(found: DatasetDiff, export: Path) -> None:
         rows = [{title: name, **{c: n.get(c, 0) for c in _CHANGES}} for name, n in counts.items()]
         st.dataframe(
             pd.DataFrame(rows), hide_index=True,
-            column_config={title: st.column_config.TextColumn(width="large")},
+            column_config=_WIDTHS | {title: st.column_config.TextColumn(width="medium")},
         )  # fmt: skip
     if export.is_file():
         total = found.added + found.removed + found.changed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -48,6 +48,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
         building = st.button("Build", type="primary", icon=":material/dataset:")
     seen, made = ("dataset preview", here.module), ("dataset", here.module)
     if looking:
+        _forget(made)  # what it said has been read
         jobs.start(
             seen,
             "Looking at a sample",
@@ -57,7 +58,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
             ),
         )
     if building:
-        jobs.forget(seen)
+        _forget(seen)
         jobs.start(
             made,
             "Building the dataset",
@@ -78,6 +79,13 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
     _built(built)
     if len(built) > 1:
         compare(here, built)
+
+
+def _forget(key: Hashable) -> None:
+    """Forget a job that has ended."""
+    found = jobs.job(key)
+    if found is not None and found.state != "running":
+        jobs.forget(key)
 
 
 def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float]]:
@@ -146,7 +154,7 @@ def _variants() -> dict[str, Any]:
         found[name] = column.number_input(
             label, 0.0, 1.0, default, 0.05, key=f"dataset {name}", help=DatasetConfig.help(name)
         )
-    left, right, _ = st.columns([2, 1, 1])
+    left, right = st.columns([3, 1])
     found["order"] = left.segmented_control(
         "Order in the prompt", list(_ORDERS), default="most_relevant_last", required=True,
         format_func=lambda o: _ORDERS[o], key="dataset order", help=DatasetConfig.help("order"),

@@ -76,12 +76,12 @@ def _kinds(rows: Sequence[dict[str, Any]]) -> None:
         .encode(
             y=alt.Y("rows of:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
             x=alt.X("about:Q", title="training rows"),
-            color=alt.Color("module:N", title=None, legend=alt.Legend(orient="top"))
+            color=alt.Color("module:N", title=None, legend=alt.Legend(orient="bottom", columns=1))
             if frame["module"].nunique() > 1
             else alt.value("#0b9e97"),
             tooltip=["module", "rows of", "about", "±", "negatives"],
         )
-        .properties(height=260)
+        .properties(height=alt.Step(22))
     )
     st.altair_chart(chart, alt="Training rows by task and kind")
 
