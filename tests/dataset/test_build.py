@@ -86,6 +86,33 @@ def test_a_build_that_fails_leaves_the_old_dataset(
     assert [p.name for p in view.directory.parent.iterdir()] == [MODULE]
 
 
+def test_a_build_that_is_stopped_leaves_the_old_dataset(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    before = file_hash(view.directory / "manifest.json")
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "Building rows" and done == total:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        build(loaded, MODULE, config=DatasetConfig.of(seed=1), progress=stop)
+    assert file_hash(view.directory / "manifest.json") == before
+    assert [p.name for p in view.directory.parent.iterdir()] == [MODULE]
+
+
+def test_rows_carry_a_stable_id_and_where_they_come_from(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    rows = [r for s in ("train", "validation", "test") for r in read_rows(view.directory, s)]
+    ids = [r["id"] for r in rows]
+    assert len(set(ids)) == len(ids)
+    assert {"rag/positive/f00/0", "single/filled/f00/destination/0", "knn/knn_yes/f00/1"} <= set(
+        ids
+    )
+    assert {r["module"] for r in rows} == {MODULE}
+    changed = build(loaded, MODULE, name="x", config=ALL.model_copy(update={"k_desc": 1}))
+    assert {r["id"] for r in read_rows(changed.directory, "test")} <= set(ids)
+
+
 def test_half_a_dataset_is_not_listed(loaded: Workspace) -> None:
     view = build(loaded, MODULE, config=ALL)
     (view.directory / "manifest.json").unlink()
