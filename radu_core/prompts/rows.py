@@ -57,7 +57,7 @@ class RowOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k_exemplar: int = Field(
-        default=4, ge=0, le=50, description="Exemplars shown in a rag prompt, nearest ones."
+        default=4, ge=0, le=50, description="Exemplars shown in a rag prompt, the nearest ones."
     )
     k_slot_examples: int = Field(
         default=2,
