@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 
-from radu_core.cli import data, model, overlap, prompts, tools
+from radu_core.cli import data, dataset, model, overlap, prompts, tools
 from radu_core.cli.output import app
 
 __all__ = ["app", "main"]
 
-_COMMANDS = (data, model, overlap, prompts, tools)  # importing them registered their commands
+_COMMANDS = (data, dataset, model, overlap, prompts, tools)  # importing registers their commands
 
 
 def main() -> None:
