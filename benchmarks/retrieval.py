@@ -214,7 +214,8 @@ def _one(large: Large, texts: list[str], fresh: SentenceEmbedder) -> None:
         f"embedding (p95 {1000 * float(np.percentile(warm, 95)):.2f}), "
         f"{1000 * statistics.median(with_embedding):.1f} ms with it (p95 "
         f"{1000 * float(np.percentile(with_embedding, 95)):.1f}; new utterances); "
-        f"FAISS's flat scan of float32 on one thread {1000 * scan:.2f} ms, ours {1000 * own:.2f}: ratio "
+        f"FAISS's flat scan of float32 on one thread {1000 * scan:.2f} ms, ours "
+        f"{1000 * own:.2f}: ratio "
         f"{scan / own:.1f} ({load()})"
     )
 
