@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 
-from radu_core.cli import data, model, tools
+from radu_core.cli import data, model, retrieval, tools
 from radu_core.cli.output import app
 
 __all__ = ["app", "main"]
 
-_COMMANDS = (data, model, tools)  # importing them has registered their commands
+_COMMANDS = (data, retrieval, model, tools)  # importing them has registered their commands
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
+__all__ = ["CAUSES", "Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
 
 CauseKind = Literal[
-    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike", "just below"
-]
+    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike",
+    "description", "just below",
+]  # fmt: skip
+CAUSES: tuple[CauseKind, ...] = get_args(CauseKind)
 THIN = 5  # words of a description; fewer say little more than the name
 FEW = 3  # exemplars of a function
 SAME = 0.95  # cosine from which two utterances say the same
@@ -148,6 +150,7 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
             f"No exemplar of {name} resembles it (the nearest: {own.similarity:.2f}).",
             "Add exemplars that say it in this way.",
         )
+    yield from _far_description(grid, found)
     yield from _just_below(grid, found)
 
 
@@ -162,6 +165,23 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
             f"{len(grid.index.functions)}.",
             "Say in a sentence what the user wants with it.",
         )
+
+
+def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+    """A description that says enough, and yet others are nearer to the utterance."""
+    name, rank = found.miss.function, found.description_rank
+    function = grid.index.schema.function(name)
+    if rank == 1 or function is None or len(function.description.split()) < THIN:
+        return
+    first = int(grid.ranked.descriptions.positions[found.miss.number, 0]) if grid.max_desc else -1
+    nearer = grid.index.functions[first] if first >= 0 else None
+    yield Cause(
+        "description",
+        f"The description of {name} comes {rank}. among {len(grid.index.functions)}"
+        + (f"; that of {nearer} is the nearest." if nearer else "."),
+        "Describe it in the words that users say it with.",
+        nearer,
+    )
 
 
 def _just_below(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
