@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["go_to", "link", "navigation"]
+__all__ = ["exists", "go_to", "link", "navigation"]
 
 _PAGES = Path(__file__).parents[1] / "pages"
 _ICONS = {
@@ -44,3 +44,8 @@ def link(name: str, label: str, **query: str) -> None:
 def go_to(name: str) -> None:
     """Leave this page for the page ``name``."""
     st.switch_page(_page(name))
+
+
+def exists(name: str) -> bool:
+    """Whether the studio has a page ``name``."""
+    return name in _ICONS

@@ -18,7 +18,8 @@ def functions(shown: SchemaView) -> None:
     for finding in shown.findings:
         mark = st.warning if finding.level == "warning" else st.info
         mark(plain(f"{finding.where}: {finding.what}. {finding.remedy}"))
-    for function in shown.schema.functions:
+    asked = st.query_params.get("function", "")  # a link's: it stands first
+    for function in sorted(shown.schema.functions, key=lambda f: f.name != asked):
         count = shown.labelled[function.name]
         with st.expander(f"**{plain(function.name)}** · {count} utterances", expanded=True):
             st.markdown(plain(function.description) or "*No description: retrieval needs one.*")

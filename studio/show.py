@@ -13,7 +13,7 @@ import streamlit as st
 from radu_core.exemplars import Span
 from radu_core.prompts import PromptRow
 
-__all__ = ["as_json", "highlight", "prompt", "rows", "utterance"]
+__all__ = ["as_json", "colour", "download", "highlight", "prompt", "rows", "utterance"]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
@@ -93,8 +93,16 @@ def rows(
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
+    download(frame, name=name, key=key, label=f"{len(frame):,} {label}")
+
+
+def download(
+    data: Sequence[Mapping[str, Any]] | pd.DataFrame, *, name: str, key: str, label: str
+) -> None:
+    """A download of all of the data as CSV."""
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.download_button(
-        f"Download {len(frame):,} {label} as CSV",
+        f"Download {label} as CSV",
         frame.to_csv(index=False).encode("utf-8-sig"),
         file_name=name,
         mime="text/csv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,12 +158,12 @@ def find_k(
     explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
     rows = coverage.miss_rows(explained)
     lines = _report_lines(found, coverage.percentile_rows(found), rows)
-    files = {
-        surface: lambda: coverage.surface_rows(found),
-        misses: lambda: rows,
-        left_out: lambda: coverage.left_out_rows(space, module, part),
-    }
-    for path, made in files.items():
+    files: list[tuple[Path | None, Callable[[], Sequence[Mapping[str, Any]]]]] = [
+        (surface, lambda: coverage.surface_rows(found)),
+        (misses, lambda: rows),
+        (left_out, lambda: coverage.left_out_rows(space, module, part)),
+    ]
+    for path, made in files:
         if path is not None:
             lines.append(_write_csv(path, made()))
     data = {

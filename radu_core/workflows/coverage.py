@@ -30,6 +30,7 @@ from radu_core.retrieval import (
     percentiles,
     wilson,
 )
+from radu_core.retrieval.contents import DUPLICATE
 from radu_core.schema import Schema
 from radu_core.workflows.indexing import (
     build_index,
@@ -59,7 +60,9 @@ __all__ = [
     "measured_exemplars",
     "miss_rows",
     "module_state",
+    "not_indexed_rows",
     "out_of_date",
+    "outdated_datasets",
     "percentile_rows",
     "query_of",
     "resolved_exemplars",
@@ -216,6 +219,28 @@ def left_out_rows(workspace: Workspace, module: str, split: Split) -> list[dict[
         for i in items
         if i.exemplar.id in left_out
     ]
+
+
+def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
+    """The resolved exemplars that an index doesn't hold, with the reason; for export."""
+    held = {e.id for e in index.exemplars}
+    return [
+        {
+            "id": id_,
+            "utterance": entry.exemplar.utterance,
+            "function": entry.exemplar.function or "none",
+            "reason": entry.left_out or DUPLICATE,
+        }
+        for id_, entry in sorted(index.contents.entries.items())
+        if id_ not in held
+    ]
+
+
+def outdated_datasets(workspace: Workspace, module: str, fingerprint: str) -> list[str]:
+    """The datasets of a module that were built with another index than that of ``fingerprint``."""
+    from radu_core.workflows.train import datasets
+
+    return [d.name for d in datasets(workspace, module) if d.manifest.index != fingerprint]
 
 
 def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:
