@@ -126,7 +126,7 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
 
 def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:
     which = st.segmented_control(
-        "Curve", ["fused", "together", "dense", "lexical", "descriptions"], default="fused",
+        "Curve", ["fused", "together", "dense", "lexical", "descriptions"],
         required=True, key="coverage compare curve",
     )  # fmt: skip
     rows: list[dict[str, Any]] = [

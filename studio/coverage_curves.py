@@ -39,9 +39,9 @@ def curves(here: Page, report: CoverageReport) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
-            over = st.segmented_control("Over", [_K, _FUNCTIONS], default=_K, required=True,
+            over = st.segmented_control("Over", [_K, _FUNCTIONS], required=True,
                                         key="coverage over")  # fmt: skip
-            bands = st.toggle("95 % intervals", value=True, key="coverage bands")
+            bands = st.toggle("95 % intervals", key="coverage bands")
         by_functions = over == _FUNCTIONS
         rows = functions_rows(report) if by_functions else curve_rows(report)
         named = [{**r, "curve": _NAMES[str(r["curve"])]} for r in rows]
@@ -63,16 +63,18 @@ def chart(
     present = [n for n in names if n in set(frame["curve"])]
     colours = [_COLOURS[list(names).index(n) % 5] for n in present]
     dashes = [_DASHES[list(names).index(n) % 5] for n in present]
-    legend = alt.Legend(orient="bottom", title=None, columns=3, symbolStrokeWidth=3,
-                        symbolSize=400, labelLimit=320)  # fmt: skip
+    legend = alt.Legend(
+        orient="top", title=None, columns=3, labelLimit=320,
+        symbolType="stroke", symbolStrokeWidth=3, symbolSize=400, symbolOpacity=1,
+    )  # fmt: skip
     colour = alt.Color("curve:N", scale=alt.Scale(domain=present, range=colours), legend=legend)
     dash = alt.StrokeDash("curve:N", scale=alt.Scale(domain=present, range=dashes), legend=legend)
     lowest = float(frame.loc[frame[x] > 0, "low"].min()) if (frame[x] > 0).any() else 0.0
     base = alt.Chart(frame[frame[x] > 0] if (frame[x] > 0).any() else frame).encode(
         x=alt.X(f"{x}:Q", title=title, axis=alt.Axis(tickMinStep=1, format="d"))
     )
-    y = alt.Y("coverage:Q", title="covered", axis=alt.Axis(format=".0%"),
-              scale=alt.Scale(domain=[max(0.0, lowest - 0.02), 1.0], clamp=True))  # fmt: skip
+    shown = alt.Scale(domain=[max(0.0, lowest - 0.02), 1.0], clamp=True)
+    y = alt.Y("coverage:Q", title="covered", axis=alt.Axis(format=".0%"), scale=shown)
     shares = [alt.Tooltip(f"{n}:Q", format=".1%") for n in ("coverage", "low", "high")]
     lines = base.mark_line(strokeWidth=2.5).encode(y=y, color=colour, strokeDash=dash)
     dots = base.mark_circle(size=45).encode(
@@ -81,7 +83,7 @@ def chart(
     layers: list[Any] = [lines, dots]
     if bands:
         band = base.mark_area(opacity=0.13).encode(
-            y=alt.Y("low:Q", title="covered"), y2="high:Q", color=colour
+            y=alt.Y("low:Q", title="covered", scale=shown), y2="high:Q", color=colour
         )
         layers.insert(0, band)
     return alt.layer(*layers).properties(height=400)
@@ -90,7 +92,7 @@ def chart(
 def _percentiles(report: CoverageReport) -> None:
     st.markdown("**Rank at which the right function comes first**")
     rows = [{**r, "ranking": _NAMES[str(r["ranking"])]} for r in percentile_rows(report)]
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(("p50", "p90", "p95", "p99"), "Int64"))
+    frame = pd.DataFrame([{k: "–" if v is None else str(v) for k, v in r.items()} for r in rows])
     st.dataframe(
         frame,
         hide_index=True,
@@ -103,7 +105,7 @@ def _percentiles(report: CoverageReport) -> None:
     )
     grid = report.grid
     st.caption(
-        f"p90 is the rank within which 90 of 100 utterances have their function; empty: so many "
+        f"p90 is the rank within which 90 of 100 utterances have their function; –: so many "
         f"never have it within {grid.max_desc} descriptions or {grid.max_exemplar} exemplars. "
         "Exemplars are counted one by one here; over “functions in the prompt” only different "
         "functions count, which is what the prompt pays for."

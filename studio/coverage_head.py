@@ -15,11 +15,19 @@ __all__ = ["figures", "keep_widgets", "measuring", "set_point"]
 
 _SPLITS = ("validation", "test", "train")
 _PREFIX = "coverage "
+_BEGINNING = {
+    "coverage target": 0.99,
+    "coverage over": "k",
+    "coverage bands": True,
+    "coverage compare curve": "fused",
+}
 _D, _E = "coverage k_desc", "coverage k_exemplar"
 
 
 def keep_widgets() -> None:
     """Keep what was entered in a tab that isn't open: Streamlit forgets widgets it doesn't draw."""
+    for key, value in _BEGINNING.items():
+        st.session_state.setdefault(key, value)
     for key in st.session_state:
         if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith("coverage do "):
             st.session_state[key] = st.session_state[key]
@@ -28,14 +36,9 @@ def keep_widgets() -> None:
 def measuring(here: Page, key: Hashable) -> None:
     """What to measure it on, and the button; the job goes on when the tab is closed."""
     columns = st.columns([3, 4, 2], vertical_alignment="bottom")
-    split = columns[0].selectbox(
-        "Measure on",
-        _SPLITS,
-        key="coverage split",
-        help="On train, each utterance is left out for itself.",
-    )
+    split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
     target = columns[1].slider(
-        "Target", 0.80, 0.995, 0.99, 0.005, format="percent", key="coverage target",
+        "Target", 0.80, 0.995, step=0.005, format="percent", key="coverage target",
         help="The recommended point is the cheapest whose lower bound reaches it.",
     )  # fmt: skip
     running = (found := jobs.job(key)) is not None and found.state == "running"
@@ -66,24 +69,29 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
     if st.session_state.get("coverage report of") != (here.module, id(report)):
         st.session_state["coverage report of"] = (here.module, id(report))
         set_point(choice.k_desc, choice.k_exemplar)
-    columns = st.columns([2, 2, 2, 2, 2, 2, 2], vertical_alignment="bottom")
+    columns = st.columns([2, 2, 3, 2, 2, 2], vertical_alignment="bottom")
     d = int(columns[0].number_input("k_desc", 0, grid.max_desc, key=_D,
                                     help="Descriptions retrieved"))  # fmt: skip
     e = int(columns[1].number_input("k_exemplar", 0, grid.max_exemplar, key=_E,
                                     help="Exemplars retrieved"))  # fmt: skip
     low, high = grid.interval(d, e)
     covered = int(grid.hits[d, e])
-    columns[2].metric("covered", f"{grid.share(d, e):.1%}",
-                      help=f"{covered:,} of {grid.total:,}; 95 % interval (Wilson)")  # fmt: skip
-    columns[3].metric("95 % interval", f"{100 * low:.1f}–{100 * high:.1f}")
-    columns[4].metric(
+    columns[2].metric(
+        f"covered, {100 * low:.1f} to {100 * high:.1f} %",
+        f"{grid.share(d, e):.1%}",
+        help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)",
+    )
+    columns[3].metric(
         "tokens a prompt",
         f"{report.cost(d, e):.0f}",
         help="Estimated from the templates: fixed, per function, per exemplar.",
     )
-    columns[5].metric("functions", f"{grid.mean_functions[d, e]:.1f}",
-                      help="Different functions in a prompt, on average.")  # fmt: skip
-    columns[6].metric("missed", f"{grid.total - covered:,}", help=f"of {grid.total:,} utterances")
+    columns[4].metric(
+        "functions",
+        f"{grid.mean_functions[d, e]:.1f}",
+        help="Different functions in a prompt, on average.",
+    )
+    columns[5].metric("missed", f"{grid.total - covered:,}", help=f"of {grid.total:,} utterances")
     _note(here, report, (d, e))
     return d, e
 
@@ -95,7 +103,8 @@ def _note(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     measured = f"Measured on {report.grid.total:,} utterances of {report.split}"
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
     left.caption(
-        f"Recommended: k_desc {best[0]}, k_exemplar {best[1]}. {plain(choice.note)} {measured}; "
+        f"Recommended: k_desc {best[0]}, k_exemplar {best[1]}. {plain(choice.note)} "
+        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}. {measured}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
     right.button(

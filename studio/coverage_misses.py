@@ -25,6 +25,16 @@ from studio.page import Page, messages
 __all__ = ["misses"]
 
 _TOLD = "coverage told"
+_CAUSES = {
+    "label": "doubtful label",
+    "no exemplar": "no exemplar",
+    "few exemplars": "few exemplars",
+    "thin description": "thin description",
+    "overlap": "functions overlap",
+    "unlike": "said in another way",
+    "description": "description not near",
+    "just below": "just below k",
+}
 
 
 def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
@@ -52,10 +62,13 @@ def _explained(report: CoverageReport, point: tuple[int, int]) -> list[Explained
 
 @st.fragment
 def _listed(here: Page, explained: list[ExplainedMiss]) -> None:
+    if st.session_state.pop("coverage do go", False):
+        st.rerun()  # to another tab, which lies outside of this fragment
     some = _filtered(explained)
     rows = miss_rows(some)
     columns = ["utterance", "function", "retrieved", "cause", "remedy"]
     frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
+    frame["cause"] = [_CAUSES[c] for c in frame["cause"]]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(some):,} of {len(explained):,} missed**")
         show.download(rows, name=f"{here.module}-misses.csv", key="misses", label="them with why")
@@ -67,11 +80,11 @@ def _listed(here: Page, explained: list[ExplainedMiss]) -> None:
         frame[columns], hide_index=True, on_select="rerun", selection_mode="single-row",
         key="coverage do misses", height=min(420, 38 + 35 * max(1, len(some))),
         column_config={
-            "utterance": st.column_config.TextColumn(width="large"),
-            "function": st.column_config.TextColumn("right function"),
-            "retrieved": st.column_config.TextColumn("retrieved instead", width="medium"),
-            "cause": st.column_config.TextColumn("main cause"),
-            "remedy": st.column_config.TextColumn(width="large"),
+            "utterance": st.column_config.TextColumn(width=300),
+            "function": st.column_config.TextColumn("right function", width=140),
+            "retrieved": st.column_config.TextColumn("retrieved instead", width=150),
+            "cause": st.column_config.TextColumn("main cause", width=140),
+            "remedy": st.column_config.TextColumn(width=270),
         },
     )  # fmt: skip
     chosen = event.selection.rows  # type: ignore[attr-defined]
@@ -87,7 +100,7 @@ def _filtered(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
     left, right = st.columns(2)
     some_causes = left.multiselect(
         "Main cause", [c for c in CAUSES if causes[c]], key="coverage causes",
-        format_func=lambda c: f"{c} ({causes[c]})", placeholder="all",
+        format_func=lambda c: f"{_CAUSES[c]} ({causes[c]})", placeholder="all",
     )  # fmt: skip
     some_functions = right.multiselect(
         "Right function", sorted(functions), key="coverage functions",
@@ -127,7 +140,7 @@ def _detail(here: Page, one: ExplainedMiss) -> None:
 
 
 def _cause(cause: Cause, *, first: bool) -> str:
-    kind = f"**{cause.kind}**" if first else cause.kind
+    kind = f"**{_CAUSES[cause.kind]}**" if first else _CAUSES[cause.kind]
     return f"- {kind}: {plain(cause.text)} *{plain(cause.remedy)}*"
 
 
@@ -135,18 +148,19 @@ def _neighbours(one: ExplainedMiss) -> None:
     """The right function's nearest exemplar and description beside what was nearer."""
 
     def row(near: Near, what: str) -> dict[str, object]:
-        return {"": what, "exemplar": near.template, "function": near.function or "none",
-                "cosine": near.similarity}  # fmt: skip
+        return {"": what, "cosine": near.similarity, "function": near.function or "none",
+                "exemplar": near.template}  # fmt: skip
 
     rows = [row(n, "instead") for n in one.nearest]
     if one.own is not None:
         rows.append(row(one.own, "its own nearest"))
     rows.sort(key=lambda r: -float(str(r["cosine"])))
     st.dataframe(
-        pd.DataFrame(rows, columns=["", "exemplar", "function", "cosine"]), hide_index=True,
+        pd.DataFrame(rows, columns=["", "cosine", "function", "exemplar"]), hide_index=True,
         key="coverage do nearest",
-        column_config={"cosine": st.column_config.NumberColumn(format="%.3f", width="small"),
-                       "exemplar": st.column_config.TextColumn(width="large")},
+        column_config={"cosine": st.column_config.NumberColumn(format="%.3f", width=65),
+                       "function": st.column_config.TextColumn(width=130),
+                       "exemplar": st.column_config.TextColumn(width=330)},
     )  # fmt: skip
     ways = (
         f"{one.exemplars:,} exemplars"

@@ -38,14 +38,13 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
         for at in zip(frame["k_desc"], frame["k_exemplar"], strict=True)
     ]
     frame = frame.sort_values("mark")  # marked cells last: their borders lie above the others
-    event = st.altair_chart(
+    st.altair_chart(
         _cells(frame).properties(height=_HEIGHT, padding={"left": 0, "right": 0}),
         key="coverage do surface",
         on_select=_clicked,
         selection_mode="cell",
         alt="Coverage by k_desc and k_exemplar",
     )
-    del event
     st.caption(
         "Click a cell to look at its point. Bordered: the point looked at (solid) and the "
         "recommended one (dashed). Hover for interval, functions and tokens."
@@ -75,8 +74,10 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
             ),
             stroke=alt.condition(marked, alt.value("#ff3b30"), alt.value("transparent")),
             strokeWidth=alt.condition(marked, alt.value(3), alt.value(0)),
-            strokeDash=alt.condition(
-                alt.datum.mark == "recommended", alt.value([4, 3]), alt.value([1, 0])
+            strokeDash=alt.StrokeDash(
+                "mark:N", legend=None,
+                scale=alt.Scale(domain=["", "looked at", "recommended"],
+                                range=[[1, 0], [1, 0], [4, 3]]),
             ),
             tooltip=["k_desc", "k_exemplar", *shares,
                      alt.Tooltip("functions:Q", format=".1f"),
@@ -99,12 +100,14 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
         for name, (hits, total) in report.grid.per_function(*point).items()
     ]
     frame = pd.DataFrame(rows).sort_values(["coverage", "function"])
-    share = st.column_config.ProgressColumn("coverage", format="percent", min_value=0.0,
-                                            max_value=1.0)  # fmt: skip
+    share = st.column_config.ProgressColumn(
+        "coverage", format="percent", min_value=0.0, max_value=1.0, width=120
+    )
+    number = st.column_config.NumberColumn(width=60)
     st.dataframe(
-        frame, hide_index=True, height=_HEIGHT, key="coverage do functions",
-        column_config={"coverage": share, "covered": st.column_config.NumberColumn(width="small"),
-                       "of": st.column_config.NumberColumn(width="small")},
+        frame, hide_index=True, height=min(_HEIGHT, 38 + 35 * len(rows)),
+        key="coverage do functions",
+        column_config={"coverage": share, "covered": number, "of": number},
     )  # fmt: skip
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)

@@ -33,6 +33,7 @@ _STORED = "coverage stored"
 def ask_about(function: str, utterance: str | None = None) -> None:
     """Open this tab for a function, with an utterance as an exemplar; in a callback."""
     st.session_state["coverage tab"] = "What if"
+    st.session_state["coverage do go"] = True
     st.session_state[_FUNCTION] = function
     if utterance is not None:
         key = f"coverage what exemplars {function}"
