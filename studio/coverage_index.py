@@ -91,8 +91,8 @@ def _source(here: Page, report: CoverageReport) -> None:
 def _left_out(counts: dict[str, int]) -> None:
     if not counts:
         st.caption("None.")
-    for why, number in counts.items():
-        st.markdown(f"- {number:,} {plain(why)}")
+    else:
+        st.markdown("\n".join(f"- {number:,}: {plain(why)}" for why, number in counts.items()))
 
 
 def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
@@ -173,8 +173,10 @@ def _tuned(here: Page, found: Tuning) -> None:
     ]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, key="coverage do tuned",
-        column_config={"coverage": st.column_config.ProgressColumn(
-            format="percent", min_value=min(found.shares.values()) - 0.01,
+        height=38 + 35 * len(rows),
+        column_config={"dense weight": st.column_config.NumberColumn(width=90),
+                       "coverage": st.column_config.ProgressColumn(
+            format="percent", width=130, min_value=min(found.shares.values()) - 0.01,
             max_value=max(found.shares.values()))},
     )  # fmt: skip
     st.markdown(_reason(found))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
 from radu_core.workflows.coverage import (
@@ -48,7 +49,7 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         )
         return
     with messages():
-        _listed(here, explained)
+        _listed(here, report, explained)
 
 
 def _explained(report: CoverageReport, point: tuple[int, int]) -> list[ExplainedMiss]:
@@ -61,7 +62,7 @@ def _explained(report: CoverageReport, point: tuple[int, int]) -> list[Explained
 
 
 @st.fragment
-def _listed(here: Page, explained: list[ExplainedMiss]) -> None:
+def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) -> None:
     if st.session_state.pop("coverage do go", False):
         st.rerun()  # to another tab, which lies outside of this fragment
     some = _filtered(explained)
@@ -89,7 +90,7 @@ def _listed(here: Page, explained: list[ExplainedMiss]) -> None:
     )  # fmt: skip
     chosen = event.selection.rows  # type: ignore[attr-defined]
     if chosen and chosen[0] < len(some):
-        _detail(here, some[chosen[0]])
+        _detail(here, report, some[chosen[0]])
     else:
         st.caption("Select a row (the box on its left) to see what was nearer and to mend it.")
 
@@ -126,7 +127,7 @@ def _told(here: Page) -> None:
         link("annotate", "Look at them", module=here.module, queue="suspected")
 
 
-def _detail(here: Page, one: ExplainedMiss) -> None:
+def _detail(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
     with st.container(border=True):
         show.utterance(one.miss.utterance)
         st.caption(f"{plain(one.miss.id)} · meant: {plain(one.miss.function)}")
@@ -136,7 +137,7 @@ def _detail(here: Page, one: ExplainedMiss) -> None:
         with right:
             for number, cause in enumerate(one.causes):
                 st.markdown(_cause(cause, first=number == 0))
-        _mend(here, one)
+        _mend(here, report, one)
 
 
 def _cause(cause: Cause, *, first: bool) -> str:
@@ -173,14 +174,15 @@ def _neighbours(one: ExplainedMiss) -> None:
     )
 
 
-def _mend(here: Page, one: ExplainedMiss) -> None:
+def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
     """Each remedy where it is done, this miss and function in hand."""
     function, id_ = one.miss.function, one.miss.id
+    template = report.grid.queries[one.miss.number].template or escape(one.miss.utterance)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("What if: another description", icon=":material/science:",
                   key="coverage do describe", on_click=ask_about, args=(function,))  # fmt: skip
         st.button("What if: this as an exemplar", icon=":material/add:", key="coverage do add",
-                  on_click=ask_about, args=(function, one.miss.utterance))  # fmt: skip
+                  on_click=ask_about, args=(function, template))  # fmt: skip
         if st.button("Flag for annotation", icon=":material/flag:", key="coverage do flag"):
             _send(here, [one])
             st.rerun(scope="fragment")

@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.exemplars import escape
 from radu_core.workflows.coverage import CoverageReport, outdated_datasets
 from radu_core.workflows.what_if import (
     Difference,
@@ -30,15 +29,15 @@ _MOST = 20  # exemplars asked about at a time
 _STORED = "coverage stored"
 
 
-def ask_about(function: str, utterance: str | None = None) -> None:
-    """Open this tab for a function, with an utterance as an exemplar; in a callback."""
+def ask_about(function: str, template: str | None = None) -> None:
+    """Open this tab for a function, with an exemplar to add; in a callback."""
     st.session_state["coverage tab"] = "What if"
     st.session_state["coverage do go"] = True
     st.session_state[_FUNCTION] = function
-    if utterance is not None:
+    if template is not None:
         key = f"coverage what exemplars {function}"
         before = str(st.session_state.get(key, "")).strip()
-        text = " ".join(escape(utterance).split())
+        text = " ".join(template.split())
         st.session_state[key] = f"{before}\n{text}".strip() if text not in before else before
 
 
@@ -129,6 +128,12 @@ def _shown(answer: WhatIf, seconds: float) -> None:
         else f"{answer.measured:,} utterances"
     )
     st.caption(f"On {some}, in {seconds:.2f} s.")
+    for text in answer.own:
+        st.info(
+            f"{plain(text)} is measured here. It doesn't find itself; what it gains are others. In "
+            "train it would no longer be a measure: rather write one like it.",
+            icon=":material/info:",
+        )
     for text in answer.repeated:
         st.warning(f"Changes nothing, it is there already: {plain(text)}")
     moved_table(answer.before.queries, answer.difference, "what if")

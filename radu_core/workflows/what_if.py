@@ -9,7 +9,7 @@ from math import comb
 
 from radu_core.alignment import conflict
 from radu_core.errors import AlignmentError, InputError
-from radu_core.exemplars import AnnotatedExemplar, Split, parse_template
+from radu_core.exemplars import AnnotatedExemplar, Split, escape, parse_template
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
     CoverageGrid,
@@ -71,7 +71,8 @@ class WhatIf:
     """The answer: the grid as it would be beside the grid as it is, on the same utterances.
 
     ``measured`` of ``asked`` utterances were used: of more than 2,000, evenly spaced ones.
-    ``repeated`` are templates that the index holds already: they change nothing.
+    ``repeated`` are templates that the index holds already: they change nothing. ``own`` are those
+    of measured utterances: such a one helps others, and in train it would no longer be a measure.
     """
 
     grid: CoverageGrid
@@ -80,6 +81,7 @@ class WhatIf:
     measured: int
     asked: int
     repeated: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,26 @@ def what_if(
     before = thinned(report.grid, _MOST)
     index = before.index
     schema = _described(index.schema, descriptions or {})
-    exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(added)]
+    said, own = _as_queries_say(report.grid.queries, added)
+    exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(said)]
     after = suppose(before, schema, {e.id: e for e in exemplars})
     held = {e.id for e in after.index.exemplars}
     repeated = tuple(e.template or "" for e in exemplars if e.id not in held)
     moved = difference(before, after, point, point)
-    return WhatIf(after, before, moved, before.total, report.grid.total, repeated)
+    return WhatIf(after, before, moved, before.total, report.grid.total, repeated, own)
+
+
+def _as_queries_say(
+    queries: Sequence[Query], added: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """An exemplar that is a measured utterance word for word gets that one's template, so that the
+    utterance doesn't find itself in it. Second: which ones are.
+    """
+    known = {(q.function, escape(q.utterance)): q.template or "" for q in queries}
+    templates = {(q.function, q.template or "") for q in queries}
+    said = [(f, known.get((f, text.strip()), text.strip())) for f, text in added]
+    own = tuple(text for (_, text), key in zip(added, said, strict=True) if key in templates)
+    return said, own
 
 
 def _described(schema: Schema, descriptions: Mapping[str, str]) -> Schema:
