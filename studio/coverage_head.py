@@ -69,48 +69,44 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
     if st.session_state.get("coverage report of") != (here.module, id(report)):
         st.session_state["coverage report of"] = (here.module, id(report))
         set_point(choice.k_desc, choice.k_exemplar)
-    columns = st.columns([2, 2, 3, 2, 2, 2], vertical_alignment="bottom")
-    d = int(columns[0].number_input("k_desc", 0, grid.max_desc, key=_D,
-                                    help="Descriptions retrieved"))  # fmt: skip
-    e = int(columns[1].number_input("k_exemplar", 0, grid.max_exemplar, key=_E,
-                                    help="Exemplars retrieved"))  # fmt: skip
-    low, high = grid.interval(d, e)
-    covered = int(grid.hits[d, e])
-    columns[2].metric(
-        f"covered, {100 * low:.1f} to {100 * high:.1f} %",
-        f"{grid.share(d, e):.1%}",
-        help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)",
-    )
-    columns[3].metric(
-        "tokens a prompt",
-        f"{report.cost(d, e):.0f}",
-        help="Estimated from the templates: fixed, per function, per exemplar.",
-    )
-    columns[4].metric(
-        "functions",
-        f"{grid.mean_functions[d, e]:.1f}",
-        help="Different functions in a prompt, on average.",
-    )
-    columns[5].metric("missed", f"{grid.total - covered:,}", help=f"of {grid.total:,} utterances")
-    _note(here, report, (d, e))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        d = int(st.number_input("k_desc", 0, grid.max_desc, key=_D, width=130,
+                                help="Descriptions retrieved"))  # fmt: skip
+        e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=140,
+                                help="Exemplars retrieved"))  # fmt: skip
+        low, high = grid.interval(d, e)
+        covered = int(grid.hits[d, e])
+        st.metric(
+            f"covered, {100 * low:.1f} to {100 * high:.1f} %", f"{grid.share(d, e):.1%}",
+            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=190,
+        )  # fmt: skip
+        st.metric(
+            "tokens a prompt",
+            f"{report.cost(d, e):.0f}",
+            width=145,
+            help="Estimated from the templates: fixed, per function, per exemplar.",
+        )
+        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=110,
+                  help="Different functions in a prompt, on average.")  # fmt: skip
+        st.metric("missed", f"{grid.total - covered:,}", width=100,
+                  help=f"of {grid.total:,} utterances")  # fmt: skip
+        best = (choice.k_desc, choice.k_exemplar)
+        st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
+                  key="coverage do best")  # fmt: skip
+    _note(here, report)
     return d, e
 
 
-def _note(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
+def _note(here: Page, report: CoverageReport) -> None:
     choice = report.choice
-    best = (choice.k_desc, choice.k_exemplar)
-    left, right = st.columns([7, 2], vertical_alignment="center")
     measured = f"Measured on {report.grid.total:,} utterances of {report.split}"
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
-    left.caption(
-        f"Recommended: k_desc {best[0]}, k_exemplar {best[1]}. {plain(choice.note)} "
+    st.caption(
+        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}. "
+        f"{plain(choice.note)} "
         f"95 % interval: {choice.low:.1%} to {choice.high:.1%}. {measured}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
-    right.button(
-        "To the recommended point", disabled=point == best, on_click=set_point, args=best,
-        width="stretch", key="coverage do best",
-    )  # fmt: skip
     if out_of_date(here.workspace, report):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("The module has changed since this was measured.", icon=":material/update:")

@@ -70,7 +70,7 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "coverage:Q",
                 scale=alt.Scale(scheme="viridis", domain=[lowest, 1.0], clamp=True),
-                legend=alt.Legend(format=".0%", title="covered"),
+                legend=alt.Legend(format=".0%", title="covered", orient="top"),
             ),
             stroke=alt.condition(marked, alt.value("#ff3b30"), alt.value("transparent")),
             strokeWidth=alt.condition(marked, alt.value(3), alt.value(0)),
