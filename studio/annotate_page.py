@@ -138,4 +138,4 @@ def _asked_to_add() -> None:
     """A link may ask for an utterance of a function to be added; it asks once."""
     function = st.query_params.pop("add", "")[:_LONGEST]
     if function:
-        st.session_state |= {"annotate tool": "add", "add function": function}
+        st.session_state.update({"annotate tool": "add", "add function": function})

@@ -88,8 +88,8 @@ def test_index_keeps_the_weight_that_is_said_or_tuned(radu: Any) -> None:
 
 
 def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
-    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc", "1",
-           "--k-exemplar", "0", "--description")  # fmt: skip
+    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc",
+           "1", "--k-exemplar", "0", "--description")  # fmt: skip
     code, out, _ = radu(*ask, "fly me to please", "--json")
     data = json.loads(out)
     assert (code, data["kept"], data["point"]) == (0, False, [1, 0])
