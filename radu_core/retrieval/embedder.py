@@ -157,7 +157,7 @@ class SentenceEmbedder:
         cut = (
             {"truncation": True, "max_length": model.max_seq_length} if model.max_seq_length else {}
         )
-        ids = model.tokenizer([prompt + t for t in texts], **cut)["input_ids"]
+        ids = model.tokenizer([_text(prompt + t) for t in texts], **cut)["input_ids"]
         found = np.zeros((len(texts), self.dim), dtype=np.float32)
         with torch.inference_mode():
             for batch in _batches([len(i) for i in ids]):
@@ -182,6 +182,11 @@ class SentenceEmbedder:
                         model[0].bfloat16()
                 self._model = model
             return self._model
+
+
+def _text(text: str) -> str:
+    """Half a pair of surrogates is no text to a tokenizer: a question mark stands for it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _key(prompt: str, text: str) -> str:

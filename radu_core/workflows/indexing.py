@@ -19,8 +19,8 @@ from radu_core.retrieval import (
     RetrievalSettings,
     fingerprint,
     load_saved,
-    saved_fingerprint,
 )
+from radu_core.retrieval.saved import saved
 from radu_core.schema import Schema
 from radu_core.workflows.workspace import Workspace
 
@@ -181,5 +181,5 @@ def _keep(workspace: Workspace, index: ModuleIndex) -> None:
     if index.settings != retrieval_settings(workspace, module):
         return
     directory = workspace.index(module)
-    if saved_fingerprint(directory) != index.fingerprint:
+    if saved(directory) != (index.fingerprint, index.contents.members):
         index.save(directory)
