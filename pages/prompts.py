@@ -2,23 +2,29 @@
 
 import streamlit as st
 
-from radu_core.prompts import STRATEGIES
 from radu_core.workflows.prompts import preview
-from studio import prompt_forms as forms
+from studio import prompt_choice, prompt_preview, template_editor
+from studio.negative_forms import negatives
 from studio.page import messages, page
 
 with page(
     "Prompts",
     "The same functions make these rows, the dataset's and the prompts at inference.",
 ) as here:
-    rendered, templates = st.tabs(["Preview", "Templates"], key="prompts tab")
-    with templates, messages():
-        forms.templates(here)
-    with rendered, messages():
-        choice = forms.choose(here, STRATEGIES)
-        if choice is None:
-            st.info("Type an utterance, or choose one that is loaded.")
-        else:
-            with st.spinner("Retrieving …"):
-                shown = preview(here.workspace, here.module, **choice)
-            forms.shown_rows(shown)
+    names = ["Preview", "Templates", "Negatives"]
+    rendered, templates, mined = st.tabs(names, key="prompts tab", on_change="rerun")
+    if rendered.open:
+        with rendered, messages():
+            choice = prompt_choice.choose(here)
+            if choice is None:
+                st.info("Type an utterance, or choose one that is loaded.")
+            else:
+                with prompt_preview.retrieving(here) as progress:
+                    shown = preview(here.workspace, here.module, progress=progress, **choice)
+                prompt_preview.shown_rows(here, shown)
+    if templates.open:
+        with templates, messages():
+            template_editor.editor(here, prompt_choice.settings(here))
+    if mined.open:
+        with mined, messages():
+            negatives(here)

@@ -28,12 +28,16 @@ from radu_core.prompts import (
     SLOT_POOL,
     STRATEGIES,
     Discard,
+    Judgements,
     PromptRow,
     RowOptions,
     Rows,
+    Suspect,
     TemplateSet,
+    judgements_hash,
     rows_for,
 )
+from radu_core.prompts.negatives import POOL
 from radu_core.schema import Schema
 
 if TYPE_CHECKING:
@@ -77,6 +81,7 @@ class Manifest(BaseModel):
     schema_hash: str
     exemplars_hash: str
     templates_hash: str
+    judgements_hash: str = ""
     index: str
     embedder: str
     counts: dict[str, dict[str, int]]
@@ -104,6 +109,7 @@ def build_dataset(
     config: DatasetConfig,
     directory: Path,
     *,
+    judgements: Judgements | None = None,
     progress: Progress = silent,
 ) -> Manifest:
     """Build the dataset of one module into ``directory`` (conventionally ``<out>/<module>``).
@@ -111,7 +117,8 @@ def build_dataset(
     Only resolved exemplars give rows; the others are counted, and so are those whose labels
     contradict the schema (it was replaced since they were resolved). Every row retrieves from the
     training index without its own exemplar or its duplicates. Validation and test get the plain
-    rows only, without the ones made to vary the prompt.
+    rows only, without the ones made to vary the prompt. ``judgements`` are what people said of
+    pairs of exemplars: which mean the same, and which don't.
     """
     for name in config.strategies:
         if name not in STRATEGIES:
@@ -128,13 +135,15 @@ def build_dataset(
         directory.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
         try:
-            tally = _write_rows(schema, resolved, index, templates, config, new, progress)
+            said = judgements or {}
+            tally = _write_rows(schema, resolved, index, templates, config, new, said, progress)
             manifest = Manifest(
                 module=schema.module,
                 config=config,
                 schema_hash=schema.hash,
                 exemplars_hash=content_hash([e.model_dump(mode="json") for e in resolved]),
                 templates_hash=templates.hash,
+                judgements_hash=judgements_hash(said),
                 index=index.fingerprint,
                 embedder=index.embedder.name,
                 counts={s: dict(sorted(tally.counts[s].items())) for s in _SPLITS},
@@ -157,6 +166,7 @@ class _Tally:
     exemplars: Counter[str] = field(default_factory=Counter)
     discards: Counter[str] = field(default_factory=Counter)
     suspects: int = 0
+    listed: set[Suspect] = field(default_factory=set)  # of the exemplar at hand
 
 
 def _write_rows(
@@ -166,6 +176,7 @@ def _write_rows(
     templates: TemplateSet,
     config: DatasetConfig,
     directory: Path,
+    judgements: Judgements,
     progress: Progress,
 ) -> _Tally:
     tally = _Tally()
@@ -177,12 +188,16 @@ def _write_rows(
             batch = resolved[start : start + _BATCH]
             for exemplar, found in zip(batch, _retrieve(index, batch, config), strict=True):
                 used = False
+                tally.listed.clear()
                 if conflict(schema, exemplar):
                     _write(files, exemplar, _contradicting(exemplar), tally)
                     continue
                 for strategy in config.strategies:
                     options = config.rows if exemplar.split == "train" else _plain(config.rows)
-                    made = rows_for(strategy, exemplar, schema, found, templates, options=options)
+                    made = rows_for(
+                        strategy, exemplar, schema, found, templates, options=options,
+                        judgements=judgements,
+                    )  # fmt: skip
                     _write(files, exemplar, made, tally)
                     used = used or bool(made.rows)
                 tally.exemplars[exemplar.split] += used
@@ -204,7 +219,8 @@ def _retrieve(
     from radu_core.retrieval import Query
 
     queries = [Query(e.utterance, e.id, e.template, e.function) for e in batch]
-    k = max(SLOT_POOL, config.rows.k_exemplar)
+    pool = POOL if "knn" in config.strategies else SLOT_POOL
+    k = max(pool, config.rows.k_exemplar)
     return index.search(queries, k_desc=config.k_desc, k_exemplar=k)
 
 
@@ -222,6 +238,9 @@ def _write(
         files["discards"].write(_line({"split": exemplar.split, **asdict(discard)}))
         tally.discards[f"{discard.strategy}: {discard.reason}"] += 1
     for suspect in made.suspects:
+        if suspect in tally.listed:  # another task has found it, too
+            continue
+        tally.listed.add(suspect)
         files["suspects"].write(_line(asdict(suspect)))
         tally.suspects += 1
 

@@ -61,7 +61,13 @@ class AlignmentError(InputError):
 
 
 class TemplateError(InputError):
-    """A prompt template can't be parsed or rendered."""
+    """A prompt template can't be parsed or rendered; ``line`` is the one that is wrong, from 1."""
+
+    def __init__(
+        self, what: str, *, value: object = None, remedy: str = "", line: int | None = None
+    ) -> None:
+        self.line = line
+        super().__init__(what, value=value, remedy=remedy)
 
 
 class NotFoundError(InputError):

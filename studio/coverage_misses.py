@@ -20,7 +20,7 @@ from radu_core.workflows.coverage import (
 from studio import show
 from studio.coverage_what_if import ask_about
 from studio.markdown import plain
-from studio.navigation import exists, link
+from studio.navigation import link, link_to_prompt
 from studio.page import Page, messages
 
 __all__ = ["misses"]
@@ -190,7 +190,5 @@ def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
         link("schema", "Edit the description", module=here.module, function=function)
         link("annotate", "Add an exemplar", module=here.module, add=function)
         link("annotate", "Its label", module=here.module, item=id_)
-        link("prompts", "See its prompt", module=here.module, exemplar=id_, strategy="rag")
-        if exists("overlap"):
-            other = next((c.other for c in one.causes if c.other), None) or ""
-            link("overlap", "Overlap and merge", module=here.module, function=function, other=other)
+        link_to_prompt(here.module, id_, "See its prompt")
+        link("overlap", "Overlap and merge", module=here.module, function=function)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["exists", "go_to", "link", "navigation"]
+__all__ = ["go_to", "link", "link_to_prompt", "navigation"]
 
 _PAGES = Path(__file__).parents[1] / "pages"
 _ICONS = {
@@ -16,6 +16,7 @@ _ICONS = {
     "schema": "schema",
     "annotate": "edit_note",
     "coverage": "grid_on",
+    "overlap": "join_inner",
     "prompts": "chat",
     "train": "model_training",
     "evaluate": "fact_check",
@@ -41,11 +42,11 @@ def link(name: str, label: str, **query: str) -> None:
     st.page_link(_page(name), label=label, query_params=query)
 
 
+def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:
+    """A link to the prompt of an exemplar, as ``strategy`` makes it."""
+    link("prompts", label, module=module, exemplar=exemplar_id, strategy=strategy)
+
+
 def go_to(name: str) -> None:
     """Leave this page for the page ``name``."""
     st.switch_page(_page(name))
-
-
-def exists(name: str) -> bool:
-    """Whether the studio has a page ``name``."""
-    return name in _ICONS

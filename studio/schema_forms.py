@@ -18,7 +18,7 @@ def functions(shown: SchemaView) -> None:
     for finding in shown.findings:
         mark = st.warning if finding.level == "warning" else st.info
         mark(plain(f"{finding.where}: {finding.what}. {finding.remedy}"))
-    asked = st.query_params.get("function", "")  # a link's: it stands first
+    asked = st.query_params.get("function")  # a link to one: it comes first
     for function in sorted(shown.schema.functions, key=lambda f: f.name != asked):
         count = shown.labelled[function.name]
         with st.expander(f"**{plain(function.name)}** · {count} utterances", expanded=True):

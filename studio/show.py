@@ -11,19 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.exemplars import Span
-from radu_core.prompts import PromptRow
 
-__all__ = ["as_json", "colour", "download", "highlight", "prompt", "rows", "utterance"]
+__all__ = ["as_json", "colour", "download", "highlight", "rows", "utterance"]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
-_COMPLETION = "#d14d72"
-_PART_COLOURS = {
-    "instruction": "#7c6cff",
-    "descriptions": "#3f8fd2",
-    "exemplars": "#d08700",
-    "utterance": "#0b9e97",
-}
 
 
 def colour(name: str, among: Sequence[str]) -> str:
@@ -55,31 +47,6 @@ def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) 
         '<div dir="auto" style="unicode-bidi:plaintext;font-size:1.3rem;line-height:1.7;'
         f'overflow-wrap:anywhere">{body}</div>'
     )
-
-
-def prompt(row: PromptRow) -> None:
-    """A prompt with its parts coloured by origin, and the completion that is learnt."""
-    pieces = [
-        f'<span title="{p.origin}" style="background:{_PART_COLOURS[p.origin]}22">'
-        f"{escape(p.text)}</span>"
-        for p in row.parts
-    ]
-    st.html(
-        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:0;'
-        'padding:.75rem;border:1px solid #8884;border-radius:.5rem;font-family:monospace">'
-        f"{''.join(pieces)}"
-        f'<span title="completion" style="background:{_COMPLETION}55;font-weight:600">'
-        f"{escape(row.completion)}</span></pre>"
-    )
-
-
-def legend() -> None:
-    """What the colours of a prompt mean."""
-    items = [
-        f'<span style="background:{c}22;border-bottom:2px solid {c};padding:0 .4rem">{name}</span>'
-        for name, c in (*_PART_COLOURS.items(), ("completion", _COMPLETION))
-    ]
-    st.html(f'<div style="font-size:.85rem;display:flex;gap:.5rem">{"".join(items)}</div>')
 
 
 def rows(

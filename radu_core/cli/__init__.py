@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 
-from radu_core.cli import data, model, retrieval, tools
+from radu_core.cli import data, model, overlap, prompts, retrieval, tools
 from radu_core.cli.output import app
 
 __all__ = ["app", "main"]
 
-_COMMANDS = (data, retrieval, model, tools)  # importing them has registered their commands
+# importing them has registered their commands
+_COMMANDS = (data, retrieval, model, overlap, prompts, tools)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
 from radu_core.errors import RunError
@@ -22,39 +21,6 @@ _runs = typer.Typer(help="List, show, stop and resume training runs.", no_args_i
 app.add_typer(_runs, name="runs")
 
 Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
-
-
-@command("prompts")
-def prompts(
-    text: Annotated[str, typer.Argument(help="An utterance, or the id of an exemplar with --id.")],
-    module: Module,
-    strategy: Annotated[str, typer.Option(help="rag, knn, all, single or yes_no.")] = "rag",
-    by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
-    function: Annotated[
-        str | None, typer.Option(help="What the utterance means; none: out of scope.")
-    ] = None,
-    k_desc: Annotated[int, typer.Option(min=0, max=50)] = 3,
-    k_exemplar: Annotated[int, typer.Option(min=0, max=50)] = 4,
-) -> Answer:
-    """Show the prompts and completions that a strategy makes of an utterance."""
-    from radu_core.workflows import prompts as workflow
-
-    with progress_bar() as progress:
-        shown = workflow.preview(
-            workspace(), module, strategy=strategy, text="" if by_id else text,
-            exemplar_id=text if by_id else None, function=function, k_desc=k_desc,
-            k_exemplar=k_exemplar, progress=progress,
-        )  # fmt: skip
-    lines = []
-    for made in shown.rows:
-        size = f"{made.prompt_tokens} + {made.completion_tokens} tokens"
-        lines += [f"── {made.row.strategy}/{made.row.kind}, {size}", made.row.prompt]
-        if made.row.completion:
-            lines.append(f"   completion:{made.row.completion}")
-    if shown.answer_retrieved is not None:
-        lines.append(f"right function in the prompt: {'yes' if shown.answer_retrieved else 'NO'}")
-    lines += [f"note: {note}" for note in shown.notes]
-    return Answer(shown, lines, ok=shown.answer_retrieved is not False)
 
 
 @command("build-dataset")

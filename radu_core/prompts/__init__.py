@@ -1,12 +1,20 @@
 """Prompt templates and strategies: (utterance, retrieved context) → prompt and completion."""
 
-from radu_core.prompts.render import Part, TemplateSet
+from radu_core.prompts.negatives import (
+    Judgements,
+    Negative,
+    Suspect,
+    Verdict,
+    judgements_hash,
+    mine,
+    pair_of,
+)
+from radu_core.prompts.render import Part, TemplateSet, shipped_templates
 from radu_core.prompts.rows import (
     Discard,
     PromptRow,
     RowOptions,
     Rows,
-    Suspect,
     rows_asked,
     rows_for,
 )
@@ -24,6 +32,7 @@ from radu_core.prompts.strategies import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    template_variables,
     yes_no_prompt,
 )
 
@@ -33,22 +42,30 @@ __all__ = [
     "SLOT_STRATEGIES",
     "STRATEGIES",
     "Discard",
+    "Judgements",
+    "Negative",
     "Part",
     "PromptRow",
     "RowOptions",
     "Rows",
     "Suspect",
     "TemplateSet",
+    "Verdict",
     "all_prompt",
     "check_template",
     "completion_for_all",
     "completion_for_knn",
     "completion_for_rag",
     "completion_for_single",
+    "judgements_hash",
     "knn_prompts",
+    "mine",
+    "pair_of",
     "rag_prompt",
     "rows_asked",
     "rows_for",
+    "shipped_templates",
     "single_prompt",
+    "template_variables",
     "yes_no_prompt",
 ]

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
+from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
-from jinja2.exceptions import TemplateError as JinjaError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from radu_core.errors import TemplateError
 from radu_core.files import content_hash
+from radu_core.prompts.sandbox import LONGEST, Render, compiled, names_read, short
 
-__all__ = ["Part", "TemplateSet", "short"]
-
-_LONGEST = 100_000
-_DESCRIPTION_WORDS = 14
-_PARTS = ("instruction", "descriptions", "exemplars", "utterance")
-_MARKS = {name: chr(0xE000 + i) for i, name in enumerate(_PARTS)}  # private use: never in a text
-_SPLIT = re.compile(f"([{''.join(_MARKS.values())}])")
+__all__ = ["Part", "TemplateSet", "shipped_templates", "short"]
 
 
 @dataclass(frozen=True)
@@ -35,55 +27,16 @@ class Part:
     text: str
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Plain data only: no methods of texts and lists, and no operator that multiplies a text.
-
-    jinja's own sandbox lets both make a text of any size ("x" * 10**9, "{:999999999}".format).
-    """
-
-    intercepted_binops = frozenset(["*", "**", "%"])
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """``*`` and ``%`` between small numbers only."""
-        for value in (left, right):
-            if not isinstance(value, int | float) or abs(value) > 1e9 or operator == "**":
-                raise SecurityError(f"{operator!r} between {left!r:.40} and {right!r:.40}")
-        return super().call_binop(context, operator, left, right)
-
-    def wrap_str_format(self, value: Any) -> None:
-        """jinja would let ``str.format`` through before it asks ``is_safe_attribute``."""
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Keys of mappings are looked up as items; nothing else has attributes here."""
-        return attr in ("items", "index", "first", "last", "length") and not isinstance(obj, str)
-
-
-def short(text: str) -> str:
-    """The first sentence of a description, at most 14 words."""
-    sentence = re.split(r"(?<=[.!?;])\s", text.strip(), maxsplit=1)[0].rstrip(".;")
-    words = sentence.split()
-    return " ".join(words[:_DESCRIPTION_WORDS]) + ("…" if len(words) > _DESCRIPTION_WORDS else "")
-
-
 class TemplateSet:
     """The shipped templates, with a module's own versions in their place.
 
-    Templates see plain data only: the sandbox forbids attributes that lead out of it, loops are
-    bounded by ``range`` and by the length of what they go over, output by 100,000 characters.
+    Templates run in a sandbox (``sandbox.py``): they see plain data only, and their work and their
+    output are bounded. Errors carry the line, as ``TemplateError.line`` and in words.
     """
 
     def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
-        self._sources = {**_shipped(), **(overrides or {})}
+        self._sources = {**shipped_templates(), **(overrides or {})}
         self._compiled: dict[str, Template] = {}
-        self._environment = _Sandbox(
-            undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=False
-        )
-        self._environment.filters = {
-            k: v
-            for k, v in self._environment.filters.items()
-            if k in ("join", "length", "lower", "upper", "trim", "first", "last", "tojson", "title")
-        } | {"short": short}
-        self._environment.globals = {"part": lambda name: ""}
 
     def names(self) -> tuple[str, ...]:
         """The templates' names, sorted."""
@@ -106,71 +59,116 @@ class TemplateSet:
         """Parse a template; ``TemplateError`` with the line that is wrong."""
         self._template(name)
 
+    def names_read(self, name: str) -> list[tuple[str, int]]:
+        """The variables that a template reads, each with a line it stands in, by line."""
+        self.check(name)
+        return list(names_read(self.source(name)))
+
     def render(self, name: str, **variables: Any) -> str:
         """The prompt as the model sees it."""
-        return self._render(name, variables, mark=False)
+        return "".join(part.text for part in self.render_parts(name, **variables))
 
     def render_parts(self, name: str, **variables: Any) -> list[Part]:
-        """The same text cut at the template's ``part(…)`` marks; joined it equals ``render``."""
-        marked = self._render(name, variables, mark=True)
-        plain = self._render(name, variables, mark=False)
-        if _SPLIT.sub("", marked) != plain:  # somebody's text has such a character of its own
-            return [Part("utterance", plain)]
-        pieces = _SPLIT.split(marked)
-        origins = {mark: origin for origin, mark in _MARKS.items()}
-        parts = [Part("instruction", pieces[0])]
-        for mark, text in zip(pieces[1::2], pieces[2::2], strict=True):
-            parts.append(Part(origins[mark], text))
-        return [p for p in parts if p.text]
+        """The prompt as the pieces that the template's ``part(…)`` begin; rendered once.
 
-    def _render(self, name: str, variables: Mapping[str, Any], *, mark: bool) -> str:
+        Line breaks at the end are left out. Raises ``TemplateError``.
+        """
         template = self._template(name)
-        marks = _MARKS if mark else {}
-        try:
-            pieces: list[str] = []
-            size = 0
-            for piece in template.generate(**variables, part=lambda origin: marks.get(origin, "")):
-                pieces.append(piece)
-                size += len(piece)
-                if size > _LONGEST:
-                    raise TemplateError(
-                        f"Template {name} gives more than {_LONGEST:,} characters",
-                        remedy="Shorten it or show fewer exemplars.",
-                    )
-        except UndefinedError as error:
-            raise TemplateError(
-                f"Template {name} uses something that isn't there ({error.message})",
-                remedy="See docs/prompts.md for the variables of each template.",
-            ) from error
-        except (SecurityError, OverflowError) as error:
-            raise TemplateError(
-                f"Template {name} does something the sandbox forbids ({error})",
-                remedy="Use the given variables and filters only.",
-            ) from error
-        except (JinjaError, TypeError, ValueError, AttributeError) as error:
-            raise TemplateError(
-                f"Template {name} can't be rendered ({error})", remedy="Correct the template."
-            ) from error
-        return "".join(pieces).rstrip("\n")
+        render = Render()
+        with _told(name, template):
+            context = template.new_context(render.variables(variables))
+            pieces = _pieces(template.root_render_func(context), render)
+        return _stripped(pieces)
 
     def _template(self, name: str) -> Template:
         if name not in self._compiled:
-            try:
-                self._compiled[name] = self._environment.from_string(self.source(name))
-            except TemplateSyntaxError as error:
-                raise TemplateError(
-                    f"Template {name}, line {error.lineno}: {error.message}",
-                    remedy="Correct this line; the old version stays in use.",
-                ) from error
-            except JinjaError as error:
-                raise TemplateError(
-                    f"Template {name} can't be used ({error})", remedy="Correct the template."
-                ) from error
+            source = self.source(name)
+            with _told(name, None):
+                self._compiled[name] = compiled(source)
         return self._compiled[name]
 
 
+def _pieces(output: Iterator[str], render: Render) -> list[tuple[str, list[str]]]:
+    """The output, a list for every part. A part begins before the piece that its call gives."""
+    current: list[str] = []
+    found = [("instruction", current)]
+    seen = size = 0
+    for piece in output:
+        if render.parts != seen:
+            seen = render.parts
+            current = []
+            found.append((render.origin, current))
+        current.append(piece)
+        size += len(piece)
+        if size > LONGEST:
+            raise SecurityError(
+                f"more than {LONGEST:,} characters: shorten it or show fewer exemplars"
+            )
+    return found
+
+
+def _stripped(pieces: list[tuple[str, list[str]]]) -> list[Part]:
+    parts = [Part(origin, "".join(texts)) for origin, texts in pieces]
+    while parts:
+        text = parts[-1].text.rstrip("\n")
+        if text:
+            parts[-1] = Part(parts[-1].origin, text)
+            break
+        parts.pop()
+    return [p for p in parts if p.text]
+
+
+@contextmanager
+def _told(name: str, template: Template | None) -> Iterator[None]:
+    """Whatever a template raises, as a ``TemplateError`` that says the line and the cause.
+
+    jinja, the sandbox, Python's compiler and the arithmetic of a template raise what they like.
+    """
+    try:
+        yield
+    except TemplateError:
+        raise
+    except Exception as error:
+        raise _error(name, template, error) from error
+
+
+def _error(name: str, template: Template | None, error: Exception) -> TemplateError:
+    line = _line(template, error)
+    where = f"Template {name}" + (f", line {line}" if line else "")
+    if isinstance(error, TemplateSyntaxError):
+        what, remedy = f": {error.message}", "Correct this line; the old version stays in use."
+    elif isinstance(error, UndefinedError):
+        what = f" uses something that isn't there ({error.message})"
+        remedy = "See docs/prompts.md for the variables of each template."
+    elif isinstance(error, SecurityError | OverflowError):
+        what = f" does something the sandbox forbids ({error})"
+        remedy = "Use the given variables and filters only."
+    elif isinstance(error, RecursionError | MemoryError):
+        what, remedy = " is nested too deeply", "Take it apart."
+    else:
+        what = f" can't be rendered ({type(error).__name__}: {error})"
+        remedy = "Correct the template."
+    return TemplateError(where + what, remedy=remedy, line=line)
+
+
+def _line(template: Template | None, error: Exception) -> int | None:
+    """The template's line that raised: of the syntax error, or of the compiled code's frame."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    if template is None:
+        return None
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        found: Template | None = trace.tb_frame.f_globals.get("__jinja_template__")
+        if found is template:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
 @lru_cache(maxsize=1)
-def _shipped() -> Mapping[str, str]:
+def shipped_templates() -> Mapping[str, str]:
+    """The templates that come with the studio: name → source."""
     folder = resources.files("radu_core.prompts") / "templates"
     return {
         item.name.removesuffix(".jinja"): item.read_text(encoding="utf-8")

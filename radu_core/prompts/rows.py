@@ -11,6 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.prompts.negatives import (
+    Judgements,
+    Negative,
+    Suspect,
+    mine,
+    same_meaning,
+    suspects_in,
+)
 from radu_core.prompts.render import Part, TemplateSet
 from radu_core.prompts.strategies import (
     SLOT_POOL,
@@ -34,22 +42,33 @@ from radu_core.schema import Function, Schema, Slot
 if TYPE_CHECKING:
     from radu_core.retrieval import ExemplarHit, Retrieved
 
-__all__ = ["Discard", "PromptRow", "RowOptions", "Rows", "Suspect", "rows_asked", "rows_for"]
+__all__ = ["Discard", "PromptRow", "RowOptions", "Rows", "rows_asked", "rows_for"]
 
 
 class RowOptions(BaseModel):
-    """How many rows of each kind an exemplar gives. Shares are probabilities per exemplar."""
+    """How many rows of each kind an exemplar gives. Shares are probabilities per exemplar.
+
+    ``knn_pairs`` are exemplars of the same function, ``knn_negatives`` of others (None: as many);
+    ``hardness`` chooses the latter (``negatives.chosen_places``).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k_exemplar: int = Field(default=4, ge=0, le=50)
     k_slot_examples: int = Field(default=2, ge=0, le=20)
     knn_pairs: int = Field(default=2, ge=1, le=20)
+    knn_negatives: int | None = Field(default=None, ge=0, le=20)
+    hardness: float = Field(default=1.0, ge=0, le=1)
     removed_share: float = Field(default=0.15, ge=0, le=1)
     fewer_share: float = Field(default=0.15, ge=0, le=1)
     zero_share: float = Field(default=0.05, ge=0, le=1)
     near_duplicate: float = Field(default=0.95, gt=0, le=1)
     seed: int = 0
+
+    @property
+    def negatives(self) -> int:
+        """How many exemplars of other functions ``knn`` sets an exemplar against."""
+        return self.knn_pairs if self.knn_negatives is None else self.knn_negatives
 
 
 @dataclass(frozen=True)
@@ -77,22 +96,11 @@ class PromptRow:
 
 @dataclass(frozen=True)
 class Discard:
-    """An exemplar that gives no row for a strategy, and why."""
+    """An exemplar that gives no row for a strategy, or none of one kind, and why."""
 
     exemplar_id: str
     strategy: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """Two exemplars that are nearly the same, but labelled with different functions."""
-
-    exemplar_id: str
-    function: str | None
-    other_id: str
-    other_function: str | None
-    similarity: float
 
 
 @dataclass
@@ -113,6 +121,7 @@ class _Job:
     templates: TemplateSet
     options: RowOptions
     dice: random.Random
+    judgements: Judgements
 
     def row(self, kind: str, variables: Variables, completion: str, **more: object) -> PromptRow:
         parts = tuple(parts_of(self.templates, self.strategy, variables))
@@ -125,6 +134,16 @@ class _Job:
     def discard(self, reason: str) -> Rows:
         return Rows(discards=[Discard(self.exemplar.id, self.strategy, reason)])
 
+    @property
+    def negatives(self) -> list[Negative]:
+        """The hits of other functions, and what becomes of each."""
+        options = self.options
+        return mine(
+            self.exemplar, self.retrieved.exemplars, count=options.negatives,
+            hardness=options.hardness, near_duplicate=options.near_duplicate,
+            judgements=self.judgements,
+        )  # fmt: skip
+
 
 def rows_for(
     strategy: str,
@@ -134,11 +153,13 @@ def rows_for(
     templates: TemplateSet,
     *,
     options: RowOptions | None = None,
+    judgements: Judgements | None = None,
 ) -> Rows:
     """All rows that ``strategy`` makes of one resolved exemplar.
 
     ``retrieved`` holds the description hits to show and at least ``SLOT_POOL`` exemplar hits, of
-    which the nearest ``k_exemplar`` are shown. The same inputs and seed give the same rows.
+    which the nearest ``k_exemplar`` are shown. ``judgements`` are what people said of pairs of
+    exemplars. The same inputs and seed give the same rows.
     """
     if strategy not in STRATEGIES:
         raise InputError(
@@ -146,7 +167,8 @@ def rows_for(
         )
     chosen = options or RowOptions()
     dice = random.Random(f"{chosen.seed}:{strategy}:{exemplar.id}")
-    job = _Job(strategy, exemplar, schema, retrieved, templates, chosen, dice)
+    said = judgements or {}
+    job = _Job(strategy, exemplar, schema, retrieved, templates, chosen, dice, said)
     return _MAKERS[strategy](job)
 
 
@@ -164,8 +186,9 @@ def rows_asked(
     Slot strategies ask about ``exemplar.function``. ``retrieved`` as in ``rows_for``.
     """
     job = _Job(
-        strategy, exemplar, schema, retrieved, templates, options or RowOptions(), random.Random(0)
-    )
+        strategy, exemplar, schema, retrieved, templates, options or RowOptions(),
+        random.Random(0), {},
+    )  # fmt: skip
     shown = replace(retrieved, exemplars=retrieved.exemplars[: job.options.k_exemplar])
     if strategy == "rag":
         made = Rows([_rag_row(job, "asked", shown, None)])
@@ -189,10 +212,11 @@ def _rag(job: _Job) -> Rows:
         return job.discard("a negative exemplar says what it isn't, not what it is")
     hits = replace(job.retrieved, exemplars=job.retrieved.exemplars[: options.k_exemplar])
     if exemplar.function is None:
-        return Rows([_rag_row(job, "out_of_scope", hits, None)])
+        return _out_of_scope(job, hits)
     if exemplar.function not in hits.functions:
         return job.discard("the right function wasn't retrieved")
-    rows = [_rag_row(job, "positive", hits, exemplar.function)]
+    made = Rows([_rag_row(job, "positive", hits, exemplar.function)])
+    rows = made.rows
     if hits.exemplars and job.dice.random() < options.fewer_share:
         keep = job.dice.randrange(1, len(hits.exemplars)) if len(hits.exemplars) > 1 else 0
         fewer = _shorter(hits, keep, exemplar.function)
@@ -200,10 +224,26 @@ def _rag(job: _Job) -> Rows:
     if job.dice.random() < options.zero_share:
         rows.append(_rag_row(job, "zero", _shorter(hits, 0, exemplar.function), exemplar.function))
     if job.dice.random() < options.removed_share:
-        rows.append(
-            _rag_row(job, "removed", _without(job.retrieved, exemplar.function, options), None)
-        )
-    return Rows(rows)
+        _add_none(job, made, "removed", _without(job.retrieved, exemplar.function, options))
+    return made
+
+
+def _out_of_scope(job: _Job, hits: Retrieved) -> Rows:
+    made = Rows()
+    _add_none(job, made, "out_of_scope", hits)
+    return made
+
+
+def _add_none(job: _Job, made: Rows, kind: str, hits: Retrieved) -> None:
+    """Add a row whose answer is ``none``, unless a function in its prompt may be right as well."""
+    negatives = job.negatives
+    doubtful = [name for name in same_meaning(negatives) if name in hits.functions]
+    if not doubtful:
+        made.rows.append(_rag_row(job, kind, hits, None))
+        return
+    made.suspects += suspects_in(job.exemplar, negatives)
+    reason = f"no {kind} row: an exemplar of a function in its prompt seems to mean the same"
+    made.discards += job.discard(reason).discards
 
 
 def _rag_row(job: _Job, kind: str, hits: Retrieved, answer: str | None) -> PromptRow:
@@ -240,28 +280,15 @@ def _without(hits: Retrieved, function: str, options: RowOptions) -> Retrieved:
 
 def _knn(job: _Job) -> Rows:
     exemplar, options = job.exemplar, job.options
-    found = Rows()
-    negative_mode = exemplar.mode == "negative"
-    same = [h for h in job.retrieved.exemplars if h.function == exemplar.function]
-    others = [h for h in job.retrieved.exemplars if h.function != exemplar.function]
-    if negative_mode:
-        found.rows += [_knn_row(job, h, same=False) for h in same[: options.knn_pairs]]
-        return found if found.rows else job.discard("no exemplar of its function is near")
+    negatives = job.negatives
+    unlike = [_knn_row(job, n.hit, same=False) for n in negatives if n.use]
+    if exemplar.mode == "negative":
+        return Rows(unlike) if unlike else job.discard("no exemplar of its function is near")
+    found = Rows(suspects=suspects_in(exemplar, negatives))
     if exemplar.function is not None and exemplar.mode == "normal":
+        same = [h for h in job.retrieved.exemplars if h.function == exemplar.function]
         found.rows += [_knn_row(job, h, same=True) for h in same[: options.knn_pairs]]
-    used = 0
-    for hit in others:
-        if used == options.knn_pairs:
-            break
-        if hit.similarity >= options.near_duplicate or hit.template == exemplar.template:
-            found.suspects.append(
-                Suspect(
-                    exemplar.id, exemplar.function, hit.id, hit.function, round(hit.similarity, 4)
-                )
-            )
-        elif hit.function is not None:
-            found.rows.append(_knn_row(job, hit, same=False))
-            used += 1
+    found.rows += unlike
     return found if found.rows else replace(found, discards=job.discard("no pair").discards)
 
 

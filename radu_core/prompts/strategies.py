@@ -34,6 +34,7 @@ __all__ = [
     "rag_variables",
     "single_prompt",
     "single_variables",
+    "template_variables",
     "yes_no_prompt",
 ]
 
@@ -56,41 +57,82 @@ _REQUIRED = {
 
 
 def check_template(templates: TemplateSet, name: str) -> None:
-    """Render a template once; ``TemplateError`` if it can't be, or doesn't show what it must."""
-    variables = _trial(name)
-    templates.check(name)
-    text = templates.render(name, **variables).casefold()
-    missing = [v for v in _REQUIRED[name] if f"trial{v}" not in text]
-    if missing:
-        must = ", ".join(_REQUIRED[name])
-        raise TemplateError(
-            f"Template {name} doesn't show {' and '.join(missing)}",
-            remedy=f"It must use: {must} (docs/prompts.md lists all variables). "
-            "The old version stays in use.",
-        )
+    """Try a template; ``TemplateError`` with the line if it can't be parsed, reads a variable that
+    isn't given, can't be rendered, or doesn't show what it must.
+
+    It is tried on what real prompts differ in: with and without exemplars, context, descriptions,
+    values to choose from. So a branch that fails is found before a dataset is built.
+    """
+    trials = _trials(name)
+    _check_names(templates, name, trials[0])
+    for variables in trials:
+        text = templates.render(name, **variables).casefold()
+        missing = [v for v in _REQUIRED[name] if f"trial{v}" not in text]
+        if missing:
+            must = ", ".join(_REQUIRED[name])
+            raise TemplateError(
+                f"Template {name} doesn't show {' and '.join(missing)}",
+                remedy=f"It must use: {must} (docs/prompts.md lists all variables). "
+                "The old version stays in use.",
+            )
 
 
-def _trial(name: str) -> Variables:
-    """All variables a template sees, each showing itself as ``trial…``."""
-    function = {"name": "trialfunction", "description": "trialfunction"}
-    slot = {
-        "name": "trialslot", "description": "trialslot", "type": "integer", "possible_values": [1],
+def template_variables(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The variables that a template can use, and those of them that it must show."""
+    return tuple(_trials(name)[0]), _REQUIRED[name]
+
+
+def _check_names(templates: TemplateSet, name: str, variables: Variables) -> None:
+    for unknown, line in templates.names_read(name):
+        if unknown not in variables and unknown != "part":
+            raise TemplateError(
+                f"Template {name}, line {line} uses something that isn't there "
+                f"({unknown!r} is undefined)",
+                remedy=f"It can use: {', '.join(variables)}.",
+                line=line,
+            )
+
+
+def _trials(name: str) -> list[Variables]:
+    """All variables a template sees, each showing itself as ``trial…``: full, then bare ones."""
+    full = _full(name)
+    bare: Variables = {
+        "context": "", "functions": [], "exemplars": [], "examples": [],
+        "slots": [{**_SLOT, "type": "string", "possible_values": [], "description": ""}],
+        "function": {"name": "trialfunction", "description": ""},
+        "exemplar": {**_EXEMPLAR, "function": None},
+        "slot": {**_SLOT, "type": "string", "possible_values": [], "description": ""},
     }  # fmt: skip
-    exemplar = {
-        "template": "trialexemplar", "utterance": "trialexemplar", "function": "trialfunction",
+    some: Variables = {
+        "exemplars": [{**_EXEMPLAR, "function": None}],
+        "slot": {**_SLOT, "possible_values": []}, "slots": [{**_SLOT, "possible_values": []}],
     }  # fmt: skip
+    others = [{k: v for k, v in given.items() if k in full} for given in (some, bare)]
+    return [full, *({**full, **other} for other in others if other)]
+
+
+_FUNCTION = {"name": "trialfunction", "description": "trialfunction"}
+_SLOT = {
+    "name": "trialslot", "description": "trialslot", "type": "integer", "possible_values": [1],
+}  # fmt: skip
+_EXEMPLAR = {
+    "template": "trialexemplar", "utterance": "trialexemplar", "function": "trialfunction",
+}  # fmt: skip
+
+
+def _full(name: str) -> Variables:
     slots: Variables = {
-        "utterance": "trialutterance", "function": function,
+        "utterance": "trialutterance", "function": _FUNCTION,
         "examples": [{"utterance": "trialexample", "answer": "1"}],
     }  # fmt: skip
     known: dict[str, Variables] = {
         "rag": {
-            "utterance": "trialutterance", "context": "", "functions": [function],
-            "exemplars": [exemplar],
+            "utterance": "trialutterance", "context": "trialcontext", "functions": [_FUNCTION],
+            "exemplars": [_EXEMPLAR],
         },
-        "knn": {"utterance": "trialutterance", "exemplar": exemplar},
-        "all": {**slots, "context": "", "slots": [slot]},
-        "single": {**slots, "slot": slot},
+        "knn": {"utterance": "trialutterance", "exemplar": _EXEMPLAR},
+        "all": {**slots, "context": "trialcontext", "slots": [_SLOT]},
+        "single": {**slots, "slot": _SLOT},
         "yes_no": {"question": "trialquestion", "answer": "trialanswer"},
     }  # fmt: skip
     if name not in known:

@@ -26,7 +26,7 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         return np.arange(size)
     whole = size - size % _BLOCK
     maxima = scores[:whole].reshape(-1, _BLOCK).max(axis=1) if whole else scores
-    if k < len(maxima):
+    if 0 < k < len(maxima):
         floor = np.partition(maxima, len(maxima) - k)[len(maxima) - k]
         chosen = np.flatnonzero(scores >= floor)
     else:

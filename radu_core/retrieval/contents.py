@@ -24,10 +24,11 @@ def key_of(exemplar: AnnotatedExemplar) -> Key:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One exemplar: the hash of all its fields, and why it is left out, if it is."""
+    """One exemplar: the SHA-256 of all its fields, and why it is left out, if it is."""
 
     exemplar: AnnotatedExemplar
-    digest: str
+    key: Key
+    digest: bytes
     left_out: str
 
 
@@ -35,12 +36,14 @@ class _Entry:
 class Contents:
     """The exemplars of an index: of each group of duplicates, the one with the lowest id.
 
-    ``exemplars`` are sorted by id, ``position`` is key → place among them, ``left_out`` counts the
-    others by reason, ``digest`` is the SHA-256 over everything that is indexed.
+    ``exemplars`` are sorted by id, ``copies`` says how many each stands for, ``position`` is key →
+    place among them, ``left_out`` counts the others by reason, ``digest`` is the SHA-256 over
+    everything that is indexed.
     """
 
     entries: Mapping[str, _Entry]
     exemplars: tuple[AnnotatedExemplar, ...]
+    copies: tuple[int, ...]
     position: Mapping[Key, int]
     left_out: Mapping[str, int]
     digest: str
@@ -72,7 +75,8 @@ class Contents:
 
 def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
     text = exemplar.model_dump_json().encode("utf-8", "surrogatepass")
-    return _Entry(exemplar, hashlib.sha256(text).hexdigest(), _reason(schema, exemplar))
+    digest = hashlib.sha256(text).digest()
+    return _Entry(exemplar, key_of(exemplar), digest, _reason(schema, exemplar))
 
 
 def _reason(schema: Schema, exemplar: AnnotatedExemplar) -> str:
@@ -89,19 +93,20 @@ def _arranged(entries: Mapping[str, _Entry]) -> Contents:
     left_out: Counter[str] = Counter()
     position: dict[Key, int] = {}
     chosen: list[AnnotatedExemplar] = []
-    digest = hashlib.sha256()
-    for id_ in sorted(entries):
-        entry = entries[id_]
+    digests: list[bytes] = []
+    copies: list[int] = []
+    for _, entry in sorted(entries.items()):
         if entry.left_out:
             left_out[entry.left_out] += 1
             continue
-        key = key_of(entry.exemplar)
-        if key in position:
+        if entry.key in position:
             left_out[DUPLICATE] += 1
+            copies[position[entry.key]] += 1
             continue
-        digest.update(f"{id_}\0{entry.digest}\n".encode("utf-8", "surrogatepass"))
-        position[key] = len(chosen)
+        digests.append(entry.digest)
+        position[entry.key] = len(chosen)
         chosen.append(entry.exemplar)
-    return Contents(
-        entries, tuple(chosen), position, dict(sorted(left_out.items())), digest.hexdigest()
-    )
+        copies.append(1)
+    digest = hashlib.sha256(b"".join(digests)).hexdigest()
+    reasons = dict(sorted(left_out.items()))
+    return Contents(entries, tuple(chosen), tuple(copies), position, reasons, digest)

@@ -20,7 +20,8 @@ _SEARCH = 128  # its efSearch, at least
 _SAMPLE = 200  # vectors that recall is measured with
 _RECALL_AT = 20
 _FEW = 8  # queries
-_LOOSE_SHARE = 0.05  # of the vectors; more of them outside the graph, and it is built again
+_ROUGH = 6e-4  # the most that 16 bits change a cosine: one part in 2048, and a little
+_LOOSE_SHARE = 0.05  # of the vectors; more outside the graph, or gone, and it is built again
 
 
 class DenseIndex:
@@ -58,14 +59,23 @@ class DenseIndex:
     def _few(
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """More than twice as many candidates by their 16 bits, then their cosines by all 32."""
+        """More than twice as many candidates by their 16 bits, then their cosines by all 32.
+
+        Where the k-th best isn't clearly above the last candidate, what is no candidate may be as
+        good: there, as among very many alike, all are compared.
+        """
         import numpy as np
 
+        queries = np.ascontiguousarray(queries)
+        wide = min(2 * k + _FEW, len(self.vectors))
         with _one_thread():
-            wide = min(2 * k + _FEW, len(self.vectors))
-            _, positions = self._half.search(np.ascontiguousarray(queries), wide)
+            rough, positions = self._half.search(queries, wide)
         near = [self.vectors[row] @ query for row, query in zip(positions, queries, strict=True)]
-        return positions, np.stack(near)
+        scores = np.stack(near)
+        least = np.partition(scores, wide - k, axis=1)[:, wide - k]
+        if wide < len(self.vectors) and (least < rough.min(axis=1) + _ROUGH).any():
+            scores, positions = self._flat.search(queries, k)
+        return positions, scores
 
     @property
     def kind(self) -> str:
@@ -84,7 +94,7 @@ class DenseIndex:
         if self._graph is None or len(vectors) < graph_from:
             return DenseIndex(vectors, graph_from=graph_from)
         graph = self._graph.moved(vectors, came_from)
-        if len(graph.loose) > _LOOSE_SHARE * len(vectors):
+        if max(len(graph.loose), graph.gone) > _LOOSE_SHARE * len(vectors):
             return DenseIndex(vectors, graph_from=graph_from)
         new = DenseIndex(np.zeros((0, vectors.shape[1]), np.float32), graph_from=1 << 62)
         new.vectors, new._flat, new._graph, new.recall = vectors, None, graph, graph.recall
@@ -165,6 +175,8 @@ class _Graph:
 
         if path is not None and path.is_file():
             self.index = faiss.read_index(str(path))
+            if (self.index.ntotal, self.index.d) != vectors.shape:
+                raise ValueError(f"{path.name} is of other vectors")
         else:
             self.index = _built(vectors)
         self._vectors = vectors
@@ -175,7 +187,25 @@ class _Graph:
     @property
     def whole(self) -> bool:
         """Whether each node is a vector of today, and each vector a node."""
-        return not len(self.loose) and bool((self._now >= 0).all())
+        return not len(self.loose) and not self.gone
+
+    @cached_property
+    def gone(self) -> int:
+        """How many nodes are no vectors of today."""
+        return int((self._now < 0).sum())
+
+    def _near(
+        self, queries: NDArray[np.float32], wide: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Cosines and nodes, those that are gone among them; -1 where there are no more."""
+        import faiss
+        import numpy as np
+
+        parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined]
+            efSearch=max(_SEARCH, 2 * wide)
+        )
+        scores, nodes = self.index.search(np.ascontiguousarray(queries), wide, params=parameters)
+        return scores, nodes
 
     def _measured(self) -> float:
         import numpy as np
@@ -207,15 +237,16 @@ class _Graph:
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """As ``DenseIndex.search``."""
-        import faiss
         import numpy as np
 
-        gone = int((self._now < 0).sum())
-        wide = min(len(self._now), k + min(gone, k))
-        parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined]
-            efSearch=max(_SEARCH, 2 * wide)
-        )
-        scores, nodes = self.index.search(np.ascontiguousarray(queries), wide, params=parameters)
+        wide = min(len(self._now), k + min(self.gone, k))
+        scores, nodes = self._near(queries, wide)
+        while self.gone and wide < len(self._now):
+            living = np.where(nodes >= 0, self._now[nodes] >= 0, False).sum(axis=1)
+            if ((living >= k) | (nodes[:, -1] < 0)).all():
+                break
+            wide = min(len(self._now), 4 * wide)  # behind a crowd that is gone
+            scores, nodes = self._near(queries, wide)
         positions = np.where(nodes >= 0, self._now[nodes], -1)
         if len(self.loose):
             near = queries @ self._vectors[self.loose].T

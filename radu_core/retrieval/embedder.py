@@ -73,7 +73,7 @@ class SentenceEmbedder:
         files = sorted(
             p
             for p in self._directory.rglob("*")
-            if p.suffix in (".json", ".safetensors", ".txt", ".model")
+            if p.suffix in (".json", ".safetensors", ".bin", ".pt", ".txt", ".model")
             and p.name != "radu-model.json"
         )
         return content_hash(
@@ -157,7 +157,7 @@ class SentenceEmbedder:
         cut = (
             {"truncation": True, "max_length": model.max_seq_length} if model.max_seq_length else {}
         )
-        ids = model.tokenizer([prompt + t for t in texts], **cut)["input_ids"]
+        ids = model.tokenizer([_text(prompt + t) for t in texts], **cut)["input_ids"]
         found = np.zeros((len(texts), self.dim), dtype=np.float32)
         with torch.inference_mode():
             for batch in _batches([len(i) for i in ids]):
@@ -184,12 +184,17 @@ class SentenceEmbedder:
             return self._model
 
 
+def _text(text: str) -> str:
+    """Half a pair of surrogates is no text to a tokenizer: a question mark stands for it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _key(prompt: str, text: str) -> str:
     return hashlib.sha256(f"{prompt}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _waves(texts: dict[str, str]) -> Iterator[dict[str, str]]:
-    """A thousand texts at a time, the short ones first."""
+    """So many texts at a time, the short ones first."""
     order = sorted(texts.items(), key=lambda item: (len(item[1]), item[0]))
     for start in range(0, len(order), _WAVE):
         yield dict(order[start : start + _WAVE])

@@ -133,8 +133,9 @@ class ModuleIndex:
         came_from = np.array([self._same(e) for e in contents.exemplars], dtype=np.int64)
         fresh = np.flatnonzero(came_from < 0)
         texts = [contents.exemplars[i].template or "" for i in fresh.tolist()]
-        vectors = self.parts.vectors[np.maximum(came_from, 0)]
-        tokens = [self.parts.tokens[i] for i in np.maximum(came_from, 0).tolist()]
+        vectors = np.zeros((len(came_from), self.vectors.shape[1]), dtype=np.float32)
+        vectors[came_from >= 0] = self.vectors[came_from[came_from >= 0]]
+        tokens = [self.parts.tokens[i] if i >= 0 else () for i in came_from.tolist()]
         if texts:
             vectors[fresh] = self.embedder.embed(texts, side="symmetric")
             for i, text in zip(fresh.tolist(), texts, strict=True):

@@ -31,7 +31,9 @@ _RUN = regex.compile(
 
 def words(text: str) -> list[str]:
     """The words of a text, composed and case-folded; scripts without spaces in pairs of signs."""
-    folded = unicodedata.normalize("NFKC", text.casefold())
+    # composed before as well: № and bold letters have no lower case until they are plain ones
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")  # of İ
+    folded = unicodedata.normalize("NFKC", folded)
     found: list[str] = []
     for word in _WORD.findall(folded):
         found += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radu_core.errors import NotFoundError, RaduError, StaleIndexError, StoreError
+from radu_core.errors import NotFoundError, RaduError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.retrieval.contents import Contents
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["indexed", "load_saved", "save", "saved_fingerprint"]
+__all__ = ["indexed", "load_saved", "save", "saved"]
 
 _META = "meta.json"
 _KINDS = {"version": int, "fingerprint": str, "source": dict, "schema": dict}
@@ -53,13 +54,26 @@ def save(index: ModuleIndex, directory: Path) -> None:
             write_json(new / _EXEMPLARS, rows)
             write_json(new / _META, _meta(index))
             new.chmod(0o755)
-            old = new.with_name(new.name + ".old")
-            if directory.exists():
-                os.replace(directory, old)
-            os.replace(new, directory)
-            shutil.rmtree(old, ignore_errors=True)
+            _put_in_place(new, directory)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+
+
+def _put_in_place(new: Path, directory: Path) -> None:
+    """Swap ``directory`` for ``new``; if that fails, what was there is there again."""
+    old = new.with_name(new.name + ".old")
+    with suppress(FileNotFoundError):  # none yet, or another process has just taken it away
+        os.replace(directory, old)
+    try:
+        os.replace(new, directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            with suppress(OSError):
+                os.replace(old, directory)
+            raise
+        # another process was faster: whose index it is, its fingerprint says
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _meta(index: ModuleIndex) -> dict[str, Any]:
@@ -118,10 +132,12 @@ def indexed(directory: Path) -> int:
         return int(meta["source"]["members"])
 
 
-def saved_fingerprint(directory: Path) -> str | None:
-    """The fingerprint of the saved index; None where there is none that could be read."""
+def saved(directory: Path) -> tuple[str, int] | None:
+    """The fingerprint of the saved index, and how many exemplars it stands for; None where there is
+    none that could be read.
+    """
     try:
-        return str(_read_meta(directory)["fingerprint"])
+        return str(_read_meta(directory)["fingerprint"]), indexed(directory)
     except RaduError:
         return None
 
@@ -169,9 +185,10 @@ def _whole(directory: Path) -> Iterator[None]:
     except StaleIndexError:
         raise
     except (
-        OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
-        zipfile.BadZipFile, zlib.error, StoreError, RaduError,
+        OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
+        zipfile.BadZipFile, zlib.error, RaduError,
     ) as error:  # fmt: skip
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
-            f"The index in {directory} is damaged ({error})", remedy="Build it again: radu index."
+            f"The index in {directory} is damaged ({said})", remedy="Build it again: radu index."
         ) from error

@@ -69,5 +69,6 @@ def choose_weight(
     best = max(shares, key=lambda w: (round(shares[w], 9), -abs(w - default)))
     gain = per_query[best] - per_query[default]
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else 0.0
-    weight = best if len(gain) > 1 and float(gain.mean()) > error else default
+    # where one query alone gains, the mean is the standard error, and rounding would decide
+    weight = best if len(gain) > 1 and float(gain.mean()) > error + 1e-9 else default
     return Tuning(weight, best, shares, error, len(chosen))

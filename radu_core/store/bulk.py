@@ -9,12 +9,12 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store.changes import Writing, standing_decisions, standing_people
+from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
 from radu_core.store.tables import events, exemplars, opinions, skips
 
-__all__ = ["KIND", "accept", "undo"]
+__all__ = ["KIND", "accept", "relabel", "revisions", "undo"]
 
 KIND = "accepted in bulk"
 _PART = 500
@@ -42,6 +42,32 @@ def accept(
             changes.append((row, _columns(exemplar, more)))
         _change(w, changes, kind=KIND, note=batch)
     return changed
+
+
+def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
+    """Set exemplars that are there to other labels, each with an event; flags stay as they are."""
+    for part in _parts(items):
+        rows = _rows(w, [exemplar.id for exemplar in part])
+        changes = [
+            (
+                row,
+                _columns(exemplar, {name: row[name] for name in ("flag", "flag_kind", "decided")}),
+            )
+            for exemplar in part
+            if (row := rows.get(exemplar.id)) is not None
+        ]
+        _change(w, changes, kind=kind, note=note)
+        put_texts(w, part)
+
+
+def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
+    """The revision of each of these exemplars that is there."""
+    found: dict[str, int] = {}
+    for part in _parts(ids):
+        query = select(exemplars.c.id, exemplars.c.revision)
+        mine = query.where(exemplars.c.module == w.module, exemplars.c.id.in_(part))
+        found |= {row.id: row.revision for row in w.connection.execute(mine)}
+    return found
 
 
 def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, upda
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
+from radu_core.schema import Schema
 from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
@@ -38,6 +39,7 @@ __all__ = [
     "history",
     "items_of",
     "newest_event",
+    "put_schema",
     "put_texts",
     "restore",
     "row_of",
@@ -203,6 +205,22 @@ def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
     own = modules.c.id == w.module
     w.connection.execute(update(modules).where(own).values(settings=text))
     add_event(w, None, "settings", canonical_json(before), text)
+
+
+def put_schema(w: Writing, schema: Schema) -> bool:
+    """Store a module's schema; returns whether it changed. The old one stays as an event."""
+    text = schema.model_dump_json()
+    own = modules.c.id == w.module
+    before = w.connection.scalar(select(modules.c.schema).where(own))
+    if before == text:
+        return False
+    values = {"schema": text, "schema_hash": schema.hash, "updated": w.now}
+    if before is None:
+        w.connection.execute(insert(modules).values(id=w.module, **values))
+    else:
+        w.connection.execute(update(modules).where(own).values(**values))
+    add_event(w, None, "schema", before, text)
+    return True
 
 
 def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:

@@ -26,7 +26,18 @@ from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
-__all__ = ["ANY", "OUT_OF_SCOPE", "Apart", "Filter", "matches", "pick", "skip", "unskip", "waiting"]
+__all__ = [
+    "ANY",
+    "OUT_OF_SCOPE",
+    "Apart",
+    "Filter",
+    "find",
+    "matches",
+    "pick",
+    "skip",
+    "unskip",
+    "waiting",
+]
 
 OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
@@ -248,6 +259,13 @@ def _found(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
         query = query.where(texts.c.module == w.module, *words).order_by(texts.c.id)
     query = query.where(*_where(w.module, wanted), _free(w, apart), exemplars.c.id.not_in(done))
     return list(w.connection.scalars(query.limit(want)))
+
+
+def find(connection: Connection, module: str, search: str, *, limit: int) -> list[str]:
+    """The first ids, by id, of exemplars in which every word of ``search`` occurs."""
+    words = list(_words(Filter(search=search)))
+    query = select(texts.c.id).where(texts.c.module == module, *words)
+    return list(connection.scalars(query.order_by(texts.c.id).limit(limit)))
 
 
 def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:

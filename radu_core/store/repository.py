@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, func, insert, select, type_coerce, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -119,22 +119,8 @@ class Store:
     def put_schema(self, schema: Schema, *, who: str) -> bool:
         """Store a module's schema; returns whether it changed. The old one stays as an event."""
         check_module_id(schema.module)
-        text = schema.model_dump_json()
         with self.writing(schema.module, who=who) as w:
-            connection = w.connection
-            query = select(modules.c.schema).where(modules.c.id == schema.module)
-            before = connection.scalar(query)
-            if before == text:
-                return False
-            values = {"schema": text, "schema_hash": schema.hash, "updated": w.now}
-            if before is None:
-                connection.execute(insert(modules).values(id=schema.module, **values))
-            else:
-                connection.execute(
-                    update(modules).where(modules.c.id == schema.module).values(**values)
-                )
-            changes.add_event(w, None, "schema", before, text)
-        return True
+            return changes.put_schema(w, schema)
 
     def settings(self, module: str) -> dict[str, Any]:
         """What is set for ``module`` besides its schema; empty by default."""
@@ -254,13 +240,17 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
-    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, str]:
-        """Id → what changes whenever the exemplar does, of all exemplars with that outcome."""
-        query = select(exemplars.c.id, exemplars.c.revision, exemplars.c.updated).where(
+    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, tuple[int, Any]]:
+        """Id → what changes whenever the exemplar does, of all exemplars with that outcome.
+
+        Besides the revision the time as it lies there: a restored database counts anew.
+        """
+        when = type_coerce(exemplars.c.updated, String)
+        query = select(exemplars.c.id, exemplars.c.revision, when).where(
             exemplars.c.module == module, exemplars.c.outcome == outcome
         )
         with reading(self._engine) as connection:
-            return {id_: f"{number} {at}" for id_, number, at in connection.execute(query)}
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
         """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
@@ -286,6 +276,13 @@ class Store:
                 f"{module} has no exemplar of that id", value=id, remedy="Check the id."
             )
         return found[0]
+
+    def search(self, module: str, text: str, *, limit: int = 20) -> list[StoredExemplar]:
+        """The first exemplars by id in which every word of ``text`` occurs: in the utterance, the
+        function, a value or the id."""
+        with reading(self._engine) as connection:
+            ids = queues.find(connection, module, text, limit=limit)
+        return self.exemplars(module, ids=ids)
 
     def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
         """Store the results of aligning, in one transaction; returns how many changed something.

@@ -19,6 +19,7 @@ __all__ = [
     "events",
     "exemplars",
     "imports",
+    "judgements",
     "leases",
     "metadata",
     "modules",
@@ -133,6 +134,20 @@ opinions = Table(
     Column("data", Text, nullable=False),  # the exemplar as this person would have it
     Column("standing", Integer, nullable=False),  # 1 while it counts for a decision to come
     Index("ix_opinion_who", "module", "who", "standing", "exemplar"),
+)
+
+# What people said of two exemplars; rows are only added, and the newest of a pair counts.
+judgements = Table(
+    "judgement",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("module", String(80), nullable=False),
+    Column("first", String(200), nullable=False),  # the smaller of the two ids
+    Column("second", String(200), nullable=False),
+    Column("verdict", String(20), nullable=False),  # "same", "different" or "withdrawn"
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", String(200), nullable=False),
+    Index("ix_judgement_pair", "module", "first", "second"),
 )
 
 templates = Table(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from radu_core.errors import InputError, NotFoundError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar, Split, escape
+from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
     Contents,
@@ -17,13 +19,14 @@ from radu_core.retrieval import (
     RetrievalSettings,
     fingerprint,
     load_saved,
-    saved_fingerprint,
 )
+from radu_core.retrieval.saved import saved
 from radu_core.schema import Schema
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "build_index",
+    "data_state",
     "load_index",
     "query_of",
     "resolved_exemplars",
@@ -41,7 +44,7 @@ class _Held:
     """An index in memory and the revisions of the exemplars it was built from."""
 
     index: ModuleIndex
-    revisions: Mapping[str, str]
+    revisions: Mapping[str, tuple[int, Any]]
 
 
 def resolved_exemplars(
@@ -74,6 +77,14 @@ def set_retrieval(
     workspace.embedder(settings.embedder)  # one that isn't there is said now
     kept = settings.model_dump(mode="json")
     workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+
+
+def data_state(workspace: Workspace, module: str) -> str:
+    """What changes whenever a resolved exemplar, the schema or the settings of a module do."""
+    store = workspace.store
+    seen = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
+    settings = retrieval_settings(workspace, module).model_dump(mode="json")
+    return content_hash([store.schema(module).hash, settings, seen])
 
 
 def build_index(
@@ -170,5 +181,5 @@ def _keep(workspace: Workspace, index: ModuleIndex) -> None:
     if index.settings != retrieval_settings(workspace, module):
         return
     directory = workspace.index(module)
-    if saved_fingerprint(directory) != index.fingerprint:
+    if saved(directory) != (index.fingerprint, index.contents.members):
         index.save(directory)

@@ -2,50 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+from radu_core.alignment import conflict
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
+    SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
     PromptRow,
     RowOptions,
+    Rows,
     TemplateSet,
-    check_template,
     rows_asked,
     rows_for,
 )
-from radu_core.retrieval import ExemplarHit, Query, Retrieved
+from radu_core.prompts.inspect import (
+    Place,
+    PromptWarning,
+    Subject,
+    inspect_row,
+    places,
+    question_start,
+    template_warnings,
+    worst,
+)
+from radu_core.prompts.negatives import POOL
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
 from radu_core.schema import Schema, require_function
-from radu_core.workflows.coverage import load_index, query_of, token_counter
+from radu_core.training import TrainConfig
+from radu_core.workflows.coverage import token_counter
+from radu_core.workflows.indexing import load_index, query_of, retrieval_settings
+from radu_core.workflows.judgements import judgements
+from radu_core.workflows.prompt_tokens import (
+    BASE,
+    TokenView,
+    token_view,
+    token_warnings,
+    tokenizer_of,
+)
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
+    "LIMIT",
     "OUT_OF_SCOPE",
+    "Prepared",
     "Preview",
     "PreviewRow",
+    "as_json",
+    "as_text",
+    "check_context",
+    "index_at_hand",
+    "prepare",
     "preview",
-    "save_template",
-    "template_sources",
+    "render",
 ]
 
 OUT_OF_SCOPE = "none"  # as in the prompts; no function can have this name
+LIMIT: int = TrainConfig.model_fields["max_length"].default
 
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """One row of a preview with its sizes in tokens (the end token counted with the completion).
+    """One row of a preview: its sizes, its tokens, where the answer stands, what is wrong.
 
-    ``completion_tokens`` is 0 where there is no completion.
+    Sizes are in tokens (the end token counted with the completion, 0 where there is none); in
+    words and signs where the base model isn't installed, and then ``tokens`` is None.
     """
 
     row: PromptRow
     prompt_tokens: int
     completion_tokens: int
+    tokens: TokenView | None = None
+    places: tuple[Place, ...] = ()
+    warnings: tuple[PromptWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +90,7 @@ class Preview:
     ``function`` is what the utterance means, if that is known; ``answer_retrieved`` whether a
     function strategy's prompt has it, None when there is nothing to say (it isn't known, or out of
     scope). ``negatives`` are the most similar exemplars of other functions, nearest first.
+    ``warnings`` are those of the exemplar and the template, and of no single row.
     """
 
     utterance: str
@@ -66,6 +102,25 @@ class Preview:
     notes: tuple[str, ...] = ()
     function: str | None = None
     answer_retrieved: bool | None = None
+    warnings: tuple[PromptWarning, ...] = ()
+    model: str = BASE
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A preview before a template comes into it: what was asked for and what was retrieved."""
+
+    workspace: Workspace
+    strategy: str
+    subject: Subject
+    stored: bool
+    asked: bool
+    wide: Retrieved
+    options: RowOptions
+    notes: tuple[str, ...]
+    model: str
+    limit: int
 
 
 def preview(
@@ -76,65 +131,161 @@ def preview(
     text: str = "",
     exemplar_id: str | None = None,
     function: str | None = None,
+    context: str | None = None,
     k_desc: int = 3,
     k_exemplar: int = 4,
     options: RowOptions | None = None,
+    model: str = BASE,
+    limit: int = LIMIT,
+    templates: TemplateSet | None = None,
     progress: Progress = silent,
 ) -> Preview:
     """Render the rows of ``strategy`` for a stored exemplar or for any typed ``text``.
 
-    ``function`` says what a typed text means ("none": out of scope). Without it the prompts have
-    no completion. Those of slot strategies never have one, as a typed text has no values; they
-    take the likeliest retrieved function when none is given.
+    ``function`` says what a typed text means ("none": out of scope), ``context`` the function.slot
+    the bot had just asked for. Without a function the prompts have no completion. Those of slot
+    strategies and yes_no never have one, as a typed text has no values; slots are those of the
+    likeliest retrieved function when none is given. Where no row is made for training, the prompt
+    is shown as it is at inference. ``model`` tokenizes, ``limit`` is its longest row.
     """
+    made = prepare(
+        workspace, module, strategy=strategy, text=text, exemplar_id=exemplar_id,
+        function=function, context=context, k_desc=k_desc, k_exemplar=k_exemplar, options=options,
+        model=model, limit=limit, progress=progress,
+    )  # fmt: skip
+    return render(made, templates or TemplateSet(workspace.store.templates(module)))
+
+
+def index_at_hand(workspace: Workspace, module: str) -> bool:
+    """Whether the module's index is in memory, so that a preview takes no time worth telling."""
+    return workspace.held((module, retrieval_settings(workspace, module))) is not None
+
+
+def prepare(
+    workspace: Workspace,
+    module: str,
+    *,
+    strategy: str,
+    text: str = "",
+    exemplar_id: str | None = None,
+    function: str | None = None,
+    context: str | None = None,
+    k_desc: int = 3,
+    k_exemplar: int = 4,
+    options: RowOptions | None = None,
+    index: ModuleIndex | None = None,
+    model: str = BASE,
+    limit: int = LIMIT,
+    progress: Progress = silent,
+) -> Prepared:
+    """Retrieve for a preview; see ``preview``. ``index``: the module's, where it is at hand."""
+    schema = workspace.store.schema(module)
+    _check(schema, strategy, function, exemplar_id, context)
+    exemplar = workspace.store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
+    utterance = exemplar.utterance if exemplar else _utterance(text)
+    found = index or load_index(workspace, module, progress=progress)
+    query = query_of(exemplar) if exemplar else Query(utterance)
+    pool = POOL if strategy == "knn" else SLOT_POOL  # as many as the dataset's rows are made of
+    wide = found.search([query], k_desc=k_desc, k_exemplar=max(pool, k_exemplar))[0]
+    hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
+    meant, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
+    meant = meant if exemplar else meant.model_copy(update={"context": context or None})
+    known = exemplar is not None or function is not None
+    asked = exemplar is None and (not known or strategy not in FUNCTION_STRATEGIES)
+    return Prepared(
+        workspace=workspace,
+        strategy=strategy,
+        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known),
+        stored=exemplar is not None,
+        asked=asked,
+        wide=wide,
+        options=(options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar}),
+        notes=tuple(notes),
+        model=model,
+        limit=limit,
+    )
+
+
+def render(prepared: Prepared, templates: TemplateSet) -> Preview:
+    """Render what was prepared. ``TemplateError`` when the template can't be."""
+    subject, strategy = prepared.subject, prepared.strategy
+    made = _made(prepared, templates)
+    shown = prepared.wide.exemplars[: prepared.options.k_exemplar]
+    hits = replace(prepared.wide, exemplars=shown)
+    right = subject.exemplar.function if subject.known else None
+    others = [h for h in prepared.wide.exemplars if h.function != subject.exemplar.function]
+    return Preview(
+        utterance=subject.exemplar.utterance,
+        exemplar=subject.exemplar if prepared.stored else None,
+        strategy=strategy,
+        retrieved=hits,
+        rows=tuple(_inspected(prepared, made.rows)),
+        negatives=tuple(others if subject.known else ()),
+        notes=(*prepared.notes, *(f"no row: {d.reason}" for d in made.discards)),
+        function=right,
+        answer_retrieved=_answer_retrieved(strategy, right, hits),
+        warnings=worst([*_exemplar_warnings(prepared), *template_warnings(templates, strategy)]),
+        model=prepared.model,
+        limit=prepared.limit,
+    )
+
+
+def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
+    """The rows; where there are none for training, the prompts as at inference."""
+    subject = prepared.subject
+    given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
+    if prepared.asked:
+        return rows_asked(*given, options=prepared.options)
+    said = judgements(prepared.workspace, subject.schema.module)
+    made = rows_for(*given, options=prepared.options, judgements=said)
+    if not made.rows:
+        made.rows = rows_asked(*given, options=prepared.options).rows
+    return made
+
+
+def _utterance(text: str) -> str:
     if len(text) > LONGEST:
         raise InputError(
             f"The utterance has {len(text):,} characters", remedy=f"Use at most {LONGEST:,}."
         )
-    store = workspace.store
-    schema = store.schema(module)
-    _check(schema, strategy, function, exemplar_id)
-    exemplar = store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
-    utterance = exemplar.utterance if exemplar else text.strip()
-    if not utterance:
+    if not text.strip():
         raise InputError("There is no utterance", remedy="Type one or choose an exemplar.")
-    index = load_index(workspace, module, progress=progress)
-    query = query_of(exemplar) if exemplar else Query(utterance)
-    wide = index.search([query], k_desc=k_desc, k_exemplar=max(20, k_exemplar))[0]
-    hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
-    subject, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
-    asked = exemplar is None and (function is None or strategy in SLOT_STRATEGIES)
-    make = rows_asked if asked else rows_for
-    templates = TemplateSet(store.templates(module))
-    chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
-    made = make(strategy, subject, schema, wide, templates, options=chosen)
-    known = exemplar is not None or function is not None
-    others = [h for h in wide.exemplars if h.function != subject.function] if known else []
-    right = subject.function if known else None
-    return Preview(
-        utterance=utterance,
-        exemplar=exemplar,
-        strategy=strategy,
-        retrieved=hits,
-        rows=_sized(workspace, made.rows),
-        negatives=tuple(others),
-        notes=(*notes, *(f"no row: {d.reason}" for d in made.discards)),
-        function=right,
-        answer_retrieved=_answer_retrieved(strategy, right, hits),
-    )
+    return text.strip()
 
 
-def _check(schema: Schema, strategy: str, function: str | None, exemplar_id: str | None) -> None:
+def _check(
+    schema: Schema,
+    strategy: str,
+    function: str | None,
+    exemplar_id: str | None,
+    context: str | None,
+) -> None:
     if strategy not in STRATEGIES:
         raise InputError(
             "No such strategy", value=strategy, remedy=f"Use one of {', '.join(STRATEGIES)}."
         )
-    if function is not None and exemplar_id is not None:
-        raise InputError(
-            "A stored exemplar has its own function", value=function, remedy="Leave yours out."
-        )
+    if exemplar_id is not None:
+        for value, what in ((function, "function"), (context, "context")):
+            if value is not None:
+                raise InputError(
+                    f"A stored exemplar has its own {what}", value=value, remedy="Leave yours out."
+                )
     if function is not None and function != OUT_OF_SCOPE:
         require_function(schema, function)
+    check_context(schema, context)
+
+
+def check_context(schema: Schema, context: str | None) -> None:
+    """``InputError`` unless ``context`` is a function of the module, or one of its slots."""
+    if not context:
+        return
+    name, _, slot = context.partition(".")
+    function = require_function(schema, name)
+    if slot and function.slot(slot) is None:
+        raise InputError(
+            f"{name} has no slot of that name", value=slot,
+            remedy=f"It has: {', '.join(s.name for s in function.slots) or 'none'}.",
+        )  # fmt: skip
 
 
 def _typed(
@@ -151,7 +302,7 @@ def _typed(
             nearest = (h.function for h in hits.exemplars if h.function is not None)
             function = next(nearest, hits.functions[0])
             notes.append(f"the slots are those of {function}, the likeliest function retrieved")
-    elif strategy in SLOT_STRATEGIES:
+    elif strategy not in FUNCTION_STRATEGIES:
         notes.append("a typed utterance has no values, so its prompts have no completion")
     meant = None if function == OUT_OF_SCOPE else function
     exemplar = AnnotatedExemplar(
@@ -160,12 +311,58 @@ def _typed(
     return exemplar, notes
 
 
-def _sized(workspace: Workspace, rows: Sequence[PromptRow]) -> tuple[PreviewRow, ...]:
-    count = token_counter(workspace)
-    return tuple(
-        PreviewRow(r, count(r.prompt), count(r.completion) + 1 if r.completion else 0)
-        for r in rows
-    )  # fmt: skip
+def _inspected(prepared: Prepared, rows: Sequence[PromptRow]) -> Iterator[PreviewRow]:
+    tokenizer = tokenizer_of(prepared.workspace, prepared.model)
+    count = token_counter(prepared.workspace) if tokenizer is None else None
+    for row in rows:
+        view = None if tokenizer is None else token_view(tokenizer, row, model=prepared.model)
+        if view is not None:
+            completion = view.per_part["completion"]
+            prompt = view.tokens - completion
+        elif count is not None:
+            prompt = count(row.prompt)
+            completion = count(row.completion) + 1 if row.completion else 0
+        yield PreviewRow(
+            row, prompt, completion, view,
+            places=tuple(_measured(place, row, view) for place in places(row, prepared.subject)),
+            warnings=tuple(_row_warnings(prepared, row, view, prompt + completion)),
+        )  # fmt: skip
+
+
+def _measured(place: Place, row: PromptRow, view: TokenView | None) -> Place:
+    if view is None or place.end is None:
+        return place
+    return replace(place, tokens=view.between(place.end, question_start(row)))
+
+
+def _row_warnings(
+    prepared: Prepared, row: PromptRow, view: TokenView | None, tokens: int
+) -> tuple[PromptWarning, ...]:
+    limit = prepared.limit if view is not None else 0  # words say nothing about a limit in tokens
+    spare = None if view is None else view.per_part["exemplars"]
+    found = inspect_row(row, prepared.subject, tokens=tokens, limit=limit, spare=spare)
+    return worst([*found, *(token_warnings(view) if view is not None else ())])
+
+
+def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
+    """Why a stored exemplar isn't used as it is shown."""
+    exemplar = prepared.subject.exemplar
+    if not prepared.stored:
+        return
+    if exemplar.outcome != "resolved":
+        why = f" ({exemplar.reason})" if exemplar.reason else ""
+        yield PromptWarning(
+            "not resolved", "warning",
+            f"This exemplar is {exemplar.outcome or 'not aligned yet'}{why}: no row is made of it.",
+            "Resolve it: Annotate.",
+        )  # fmt: skip
+    contradiction = conflict(prepared.subject.schema, exemplar)
+    if contradiction:
+        yield PromptWarning(
+            "contradicts the schema", "error",
+            f"Its labels contradict the schema: {contradiction}. No row is made of it.",
+            "Correct the schema or the exemplar, then resolve again.",
+        )  # fmt: skip
 
 
 def _answer_retrieved(strategy: str, right: str | None, hits: Retrieved) -> bool | None:
@@ -177,18 +374,49 @@ def _answer_retrieved(strategy: str, right: str | None, hits: Retrieved) -> bool
     return right in hits.functions
 
 
-def template_sources(workspace: Workspace, module: str) -> dict[str, str]:
-    """The current source of every template, the module's own version where it has one."""
-    templates = TemplateSet(workspace.store.templates(module))
-    return {name: templates.source(name) for name in templates.names()}
+# Export.
 
 
-def save_template(workspace: Workspace, module: str, name: str, text: str, *, who: str) -> int:
-    """Save a module's own version of a template after checking it; old ones stay.
+def as_json(shown: Preview) -> dict[str, Any]:
+    """All of a preview as plain data: prompts by part, tokens, labels and their hashes, warnings,
+    where the answer stands, what was retrieved."""
+    rows = [_row_json(made) for made in shown.rows]
+    rest = replace(shown, rows=(), exemplar=None)
+    exemplar = shown.exemplar.model_dump(mode="json") if shown.exemplar else None
+    hits = [_hit_json(h) for h in shown.retrieved.exemplars]
+    data = {**asdict(replace(rest, negatives=(), retrieved=Retrieved())), "exemplar": exemplar}
+    data["retrieved"] = {
+        "functions": list(shown.retrieved.functions),
+        "descriptions": [asdict(d) for d in shown.retrieved.descriptions],
+        "exemplars": hits,
+    }
+    return {**data, "negatives": [_hit_json(h) for h in shown.negatives], "rows": rows}
 
-    Returns the new version's number; ``TemplateError`` names the line that is wrong, or the
-    variables that it must use.
-    """
-    overrides = {**workspace.store.templates(module), name: text}
-    check_template(TemplateSet(overrides), name)
-    return workspace.store.put_template(module, name, text, who=who)
+
+def _row_json(made: PreviewRow) -> dict[str, Any]:
+    data = asdict(replace(made, tokens=None))
+    view = made.tokens
+    data["tokens"] = view and {
+        "model": view.model,
+        "input_ids": list(view.input_ids),
+        "labels": list(view.labels),
+        "ids_hash": view.ids_hash,
+        "labels_hash": view.labels_hash,
+        "per_part": dict(view.per_part),
+        "cells": [asdict(c) for c in view.cells],
+    }
+    return data
+
+
+def _hit_json(hit: ExemplarHit) -> dict[str, Any]:
+    spans = [s.model_dump(mode="json") for s in hit.spans]
+    return {**asdict(replace(hit, spans=())), "spans": spans}
+
+
+def as_text(shown: Preview) -> str:
+    """The prompts with their completions, as the model is given them, one below the other."""
+    blocks = []
+    for made in shown.rows:
+        title = f"=== {made.row.strategy}/{made.row.kind}"
+        blocks.append(f"{title}\n{made.row.prompt}{made.row.completion}\n")
+    return "\n".join(blocks)

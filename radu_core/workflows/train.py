@@ -34,6 +34,7 @@ from radu_core.training import (
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import check_disk
 from radu_core.workflows.coverage import load_index
+from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -102,8 +103,9 @@ def build(
     templates = TemplateSet(workspace.store.templates(module))
     directory = (out or workspace.datasets / name) / module
     manifest = build_dataset(
-        schema, exemplars, index, templates, config or DatasetConfig(), directory, progress=progress
-    )
+        schema, exemplars, index, templates, config or DatasetConfig(), directory,
+        judgements=judgements(workspace, module, exemplars), progress=progress,
+    )  # fmt: skip
     return DatasetView(name, directory, manifest)
 
 

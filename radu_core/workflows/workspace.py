@@ -92,7 +92,10 @@ class Workspace:
     def _run_model(self, name: str) -> Path | None:
         path = self.runs / name / "model"
         plain = name not in ("", ".", "..") and Path(name).name == name
-        return path if plain and (path / "modules.json").is_file() else None
+        try:
+            return path if plain and (path / "modules.json").is_file() else None
+        except OSError:  # a name that is too long
+            return None
 
     def held(self, key: Hashable) -> object | None:
         """What was kept in memory under ``key``."""

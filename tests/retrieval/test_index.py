@@ -1,49 +1,61 @@
-"""Retrieval against brute force; coverage and intervals against hand-computed values."""
+"""A module's index: every mode against brute force, and edits against building it anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from fakes import HashEmbedder
-
-from radu_core.errors import InputError, NotFoundError, StaleIndexError, StoreError
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.retrieval import (
-    ModuleIndex,
-    Query,
-    Retrieved,
-    SentenceEmbedder,
-    coverage,
-    find_k,
-    indexed,
-    wilson,
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from retrieving import (
+    IDS,
+    LESS,
+    TEXTS,
+    WHOLE,
+    WORDS,
+    applied,
+    built,
+    edits,
+    exemplar,
+    exemplars,
+    random_exemplars,
 )
-from radu_core.retrieval.lexical import LexicalIndex, template_text, tokenizer_for, words
-from radu_core.schema import Schema
 
-TEXTS = [
-    ("book_flight", "fly me to Oslo"), ("book_flight", "a plane to Rome"),
-    ("book_flight", "I want to fly"), ("book_hotel", "a room in Paris"),
-    ("book_hotel", "hotel room please"), (None, "tell me a joke"), (None, "hotel jokes"),
-]  # fmt: skip
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved, SearchMode
+from radu_core.retrieval.lexical import LexicalIndex, tokenizer_for
+from radu_core.schema import Schema, parse_schema
 
-
-def exemplars(split: str = "train") -> list[AnnotatedExemplar]:
-    return [
-        AnnotatedExemplar(
-            id=f"{split}{i}", utterance=text, function=function, template=text, spans=(),
-            outcome="resolved", split=split,
-        )
-        for i, (function, text) in enumerate(TEXTS)
-    ]  # fmt: skip
+Scored = list[tuple[float, int]]
+QUERIES = ["fly to the city", "a hotel room please", "joke", "plane plane", "me", "zebra", "in a"]
 
 
-@pytest.fixture
-def index(schema: Schema) -> ModuleIndex:
-    return ModuleIndex.build(schema, exemplars(), HashEmbedder())
+def by_score(scores: Sequence[float], out: set[int]) -> Scored:
+    """Score (to six decimals, negated) and place of all that aren't ``out``, best first."""
+    return sorted((-round(float(s), 6), i) for i, s in enumerate(scores) if i not in out)
+
+
+def reference(
+    rows: Sequence[AnnotatedExemplar], query: Query, weight: float, pool: int
+) -> dict[SearchMode, list[int]]:
+    """The places that each mode finds among ``rows``, by comparing and counting everything."""
+    embed, cut = HashEmbedder().embed, tokenizer_for("en")
+    texts = [r.template or "" for r in rows]
+    same = (query.template, query.function)
+    out = {i for i, r in enumerate(rows)
+           if r.id == query.exemplar_id or (r.template, r.function) == same}  # fmt: skip
+    dense = by_score(embed(texts) @ embed([query.utterance])[0], out)
+    bm25 = LexicalIndex([cut(t) for t in texts]).scores(cut(query.utterance))
+    lexical = [(s, i) for s, i in by_score(bm25, out) if s < 0]
+    sums: dict[int, float] = {}
+    for ranking, share in ((dense, weight), (lexical, 1 - weight)):
+        for rank, (_, i) in enumerate(ranking[:pool], start=1):
+            sums[i] = sums.get(i, 0.0) + share / (60 + rank)
+    fused = sorted((-round(s, 12), i) for i, s in sums.items() if s > 0)
+    found: dict[SearchMode, Scored] = {"dense": dense, "lexical": lexical, "fused": fused}
+    return {name: [i for _, i in ranking] for name, ranking in found.items()}
 
 
 @pytest.mark.parametrize("query", ["fly to Rome please", "a hotel joke", "room"])
@@ -56,34 +68,81 @@ def test_dense_hits_are_the_nearest_by_brute_force(index: ModuleIndex, query: st
     assert [h.similarity for h in hits] == pytest.approx([float(similar[i]) for i in expected])
 
 
-def test_lexical_hits_are_ordered_by_bm25(index: ModuleIndex) -> None:
-    cut = tokenizer_for("en")
-    scores = LexicalIndex([cut(t) for _, t in TEXTS]).scores(cut("hotel joke"))
-    hits = index.search([Query("hotel joke")], k_desc=0, k_exemplar=3, mode="lexical")[0]
-    best = sorted((i for i in range(7) if scores[i] > 0), key=lambda i: (-scores[i], i))[:3]
-    assert [h.id for h in hits.exemplars] == [f"train{i}" for i in best]
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("batched", [True, False])
+def test_every_mode_finds_what_brute_force_finds(
+    schema: Schema, weight: float, batched: bool
+) -> None:
+    index, _ = built(schema, random_exemplars(45), dense_weight=weight)
+    asked = [Query(text) for text in QUERIES]
+    asked += [Query(e.utterance, e.id, e.template, e.function) for e in index.exemplars[:6]]
+    expected = [reference(index.exemplars, q, weight, 50) for q in asked]
+    for mode in ("fused", "dense", "lexical"):
+        groups = [asked] if batched else [[q] for q in asked]
+        found = [
+            r for some in groups
+            for r in index.search(some, k_desc=0, k_exemplar=20, mode=mode)
+        ]  # fmt: skip
+        for retrieved, right in zip(found, expected, strict=True):
+            places = [index.exemplars[i].id for i in right[mode][:20]]
+            assert [h.id for h in retrieved.exemplars] == places
+            assert [h.rank for h in retrieved.exemplars] == list(range(1, len(places) + 1))
 
 
-def test_bm25_agrees_with_the_formula() -> None:
-    """Lucene's BM25 with k1 = 1.5 and b = 0.75, by hand for one word."""
-    documents = [["a", "b"], ["a", "a", "c", "d"], ["e"]]
-    idf = np.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
-    mean = 7 / 3
+def test_a_hit_says_its_places_in_the_fused_rankings(schema: Schema) -> None:
+    index, _ = built(schema, random_exemplars(45))
+    for text in QUERIES:
+        right = reference(index.exemplars, Query(text), 0.6, 50)
+        places = {
+            mode: {index.exemplars[i].id: n for n, i in enumerate(right[mode], start=1)}
+            for mode in ("dense", "lexical")
+        }
 
-    def score(count: int, length: int) -> float:
-        return idf * count / (count + 1.5 * (0.25 + 0.75 * length / mean))
+        def ranks(hit: ExemplarHit) -> tuple[int | None, int | None]:
+            return hit.dense_rank, hit.lexical_rank
 
-    expected = [score(1, 2), score(2, 4), 0.0]
-    assert LexicalIndex(documents).scores(["a"]) == pytest.approx(expected, rel=1e-5)
+        def search(mode: SearchMode, text: str = text) -> tuple[ExemplarHit, ...]:
+            return index.search([Query(text)], k_desc=0, k_exemplar=30, mode=mode)[0].exemplars
+
+        for hit in search("fused"):
+            assert ranks(hit) == (places["dense"].get(hit.id), places["lexical"].get(hit.id))
+        for hit in search("dense"):
+            assert ranks(hit) == (hit.rank, None)
+        for hit in search("lexical"):
+            assert ranks(hit) == (None, hit.rank)
+
+
+def test_one_by_one_finds_what_a_batch_finds(schema: Schema) -> None:
+    """The two ways of comparing vectors agree, on vectors without ties and more than a block."""
+    rng = np.random.default_rng(3)
+    index, _ = built(schema, random_exemplars(400, seed=2))
+    asked = [Query(" ".join(rng.permutation(WORDS)[:7])) for _ in range(300)]
+    together = index.search(asked, k_desc=2, k_exemplar=10)
+    for number in range(0, 300, 5):
+        [alone] = index.search([asked[number]], k_desc=2, k_exemplar=10)
+        assert [h.id for h in alone.exemplars] == [h.id for h in together[number].exemplars]
+        assert [h.function for h in alone.descriptions] == [
+            h.function for h in together[number].descriptions
+        ]
 
 
 def test_an_exemplar_never_retrieves_itself_or_its_duplicates(schema: Schema) -> None:
     rows = exemplars()
     twin = rows[0].model_copy(update={"id": "twin", "utterance": "fly me to Oslo"})
     index = ModuleIndex.build(schema, [*rows, twin], HashEmbedder())
+    for id in ("train0", "twin"):
+        query = Query("fly me to Oslo", id, "fly me to Oslo", "book_flight")
+        for mode in ("fused", "dense"):
+            found = index.search([query], k_desc=0, k_exemplar=20, mode=mode)[0]
+            assert {h.id for h in found.exemplars} == {f"train{i}" for i in range(1, 7)}
+
+
+def test_the_same_template_of_another_function_is_found(schema: Schema) -> None:
+    other = exemplar("other", "fly me to Oslo", "book_hotel")
+    index = ModuleIndex.build(schema, [*exemplars(), other], HashEmbedder())
     query = Query("fly me to Oslo", "train0", "fly me to Oslo", "book_flight")
-    ids = {h.id for h in index.search([query], k_desc=0, k_exemplar=20)[0].exemplars}
-    assert ids == {f"train{i}" for i in range(1, 7)}
+    found = index.search([query], k_desc=0, k_exemplar=1)[0].exemplars
+    assert [(h.id, round(h.similarity, 5)) for h in found] == [("other", 1.0)]
 
 
 def test_only_resolved_training_exemplars_are_indexed(schema: Schema) -> None:
@@ -95,21 +154,6 @@ def test_only_resolved_training_exemplars_are_indexed(schema: Schema) -> None:
     assert index.left_out == {"negative exemplar": 1, "not resolved": 1, "test split": 7}
 
 
-def test_an_index_is_read_back_and_refused_when_stale(
-    schema: Schema, index: ModuleIndex, tmp_path: Path
-) -> None:
-    index.save(tmp_path / "i")
-    again = ModuleIndex.load(tmp_path / "i", HashEmbedder())
-    query = [Query("fly to Rome")]
-    assert again.search(query, k_desc=2, k_exemplar=5) == index.search(
-        query, k_desc=2, k_exemplar=5
-    )
-    with pytest.raises(StaleIndexError):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder(), expected_fingerprint="other")
-    with pytest.raises(NotFoundError):
-        ModuleIndex.load(tmp_path / "none", HashEmbedder())
-
-
 def test_what_contradicts_the_schema_is_not_indexed(schema: Schema, index: ModuleIndex) -> None:
     gone = exemplars()[0].model_copy(update={"id": "gone", "function": "gone"})
     slot = exemplars()[0].model_copy(update={"id": "slot", "arguments": {"nope": 1}})
@@ -118,129 +162,134 @@ def test_what_contradicts_the_schema_is_not_indexed(schema: Schema, index: Modul
     assert built.fingerprint == index.fingerprint
 
 
-def _truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-300])
+def test_more_than_there_is_is_all_there_is(index: ModuleIndex) -> None:
+    [found] = index.search([Query("fly hotel")], k_desc=99, k_exemplar=99)
+    assert sorted(h.id for h in found.exemplars) == [f"train{i}" for i in range(7)]
+    assert sorted(h.function for h in found.descriptions) == ["book_flight", "book_hotel"]
+    assert [h.rank for h in found.descriptions] == [1, 2]
 
 
-def _text(text: str) -> Callable[[Path], object]:
-    return lambda path: path.write_text(text)
+def test_nothing_is_asked_and_nothing_answered(index: ModuleIndex) -> None:
+    assert index.search([], k_desc=2, k_exemplar=2) == []
+    ranked = index.rank([], k_desc=2, k_exemplar=2)
+    assert (ranked.fused.positions.shape[0], ranked.vectors.shape) == (0, (0, 64))
+    assert index.search([Query("fly")], k_desc=0, k_exemplar=0) == [Retrieved()]
 
 
-def _other_vectors(path: Path) -> None:
-    np.savez(path, exemplars=np.zeros((2, 4), np.float32), descriptions=np.zeros((2, 4)))
-
-
-def _no_fingerprint(path: Path) -> None:
-    path.write_text(path.read_text().replace("fingerprint", "fingerprints"))
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("vectors.npz", _truncate), ("vectors.npz", _text("")), ("vectors.npz", _text("junk")),
-        ("vectors.npz", _other_vectors), ("vectors.npz", Path.unlink),
-        ("meta.json", _truncate), ("meta.json", _text("{}")), ("meta.json", _text("[1]")),
-        ("meta.json", _no_fingerprint),
-    ],
-)  # fmt: skip
-def test_a_damaged_index_is_stale(
-    index: ModuleIndex, tmp_path: Path, name: str, damage: Callable[[Path], object]
+@pytest.mark.parametrize("text", ["zebra", "…!?", "", "🙂"])
+def test_words_that_nobody_knows_leave_the_lexical_side_empty(
+    index: ModuleIndex, text: str
 ) -> None:
-    index.save(tmp_path / "i")
-    assert indexed(tmp_path / "i") == 7
-    damage(tmp_path / "i" / name)
-    with pytest.raises(StaleIndexError, match=r"/i is damaged \(.+\)\. Build it again"):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder())
-    if name == "meta.json":
-        with pytest.raises(StaleIndexError, match="is damaged"):
-            indexed(tmp_path / "i")
+    def ids(mode: SearchMode) -> list[str]:
+        [found] = index.search([Query(text)], k_desc=1, k_exemplar=5, mode=mode)
+        assert all(h.lexical_rank is None for h in found.exemplars)
+        return [h.id for h in found.exemplars]
+
+    assert ids("lexical") == []
+    assert ids("fused") == ids("dense")
+    assert len(ids("dense")) == 5
 
 
-@pytest.mark.parametrize(
-    ("hits", "total", "low", "high"),
-    [(10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 10, 0.0, 0.2775), (0, 0, 0.0, 1.0)],
-)
-def test_wilson_intervals_are_the_textbook_ones(
-    hits: int, total: int, low: float, high: float
+def test_a_module_of_one_function_and_one_exemplar() -> None:
+    one = parse_schema({"module": "acme_one_en", "functions": [{"name": "only"}]})
+    index, _ = built(one, [exemplar("a", "go", "only")])
+    [found] = index.search([Query("go")], k_desc=5, k_exemplar=5)
+    assert (found.functions, [h.id for h in found.exemplars]) == (("only",), ["a"])
+    [itself] = index.search([Query("go", "a", "go", "only")], k_desc=0, k_exemplar=5)
+    assert itself.exemplars == ()
+
+
+def test_an_index_of_nothing_finds_descriptions(schema: Schema) -> None:
+    index, _ = built(schema, [])
+    [found] = index.search([Query("plane ticket")], k_desc=1, k_exemplar=5)
+    assert (found.functions, found.exemplars) == (("book_flight",), ())
+
+
+def test_another_weight_is_another_index_of_the_same_parts(index: ModuleIndex) -> None:
+    other = index.with_weight(1.0)
+    assert (other.settings.dense_weight, index.settings.dense_weight) == (1.0, 0.6)
+    assert other.vectors is index.vectors
+    assert other.fingerprint != index.fingerprint
+    asked = [Query("a hotel joke")]
+    found = other.search(asked, k_desc=0, k_exemplar=4)[0].exemplars
+    dense = index.search(asked, k_desc=0, k_exemplar=4, mode="dense")[0].exemplars
+    assert [h.id for h in found] == [h.id for h in dense]
+
+
+def assert_same(found: ModuleIndex, expected: ModuleIndex) -> None:
+    assert found.fingerprint == expected.fingerprint
+    assert found.exemplars == expected.exemplars
+    assert found.source == expected.source
+    assert found.functions == expected.functions
+    assert found.vectors.tolist() == expected.vectors.tolist()
+    assert found.description_vectors.tolist() == expected.description_vectors.tolist()
+    asked = [Query("fly"), Query("hotel me"), Query("fly me", "a", "fly me", "book_flight")]
+    for mode in ("fused", "dense", "lexical"):
+        assert found.search(asked, k_desc=2, k_exemplar=5, mode=mode) == expected.search(
+            asked, k_desc=2, k_exemplar=5, mode=mode
+        )
+
+
+@given(st.lists(edits(), min_size=1, max_size=4), st.lists(st.booleans(), min_size=4, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_edits_give_the_index_that_building_anew_gives(
+    sequence: list[dict[str, AnnotatedExemplar | None]], lessen: list[bool]
 ) -> None:
-    """81 of 263: Newcombe, Statistics in Medicine 17 (1998), table I, method 3."""
-    assert wilson(hits, total) == pytest.approx((low, high), abs=5e-5)
+    """Exemplars and schema change, down to nothing and up again; only new texts are embedded."""
+    rows = {id: exemplar(id, f"fly {id}") for id in IDS[:3]}
+    index, embedder = built(WHOLE, list(rows.values()))
+    for changes, less in zip(sequence, lessen, strict=False):
+        known = {(e.id, e.template) for e in index.exemplars}
+        schema = LESS if less else WHOLE
+        rows = applied(rows, changes)
+        index = index.changed(changes, schema=schema)
+        new = [e.template for e in index.exemplars if (e.id, e.template) not in known]
+        assert embedder.embedded == [*new, *embedder.embedded[len(new) :]]
+        assert len(embedder.embedded) == len(new) + len(schema.functions)
+        expected, _ = built(schema, list(rows.values()))
+        assert_same(index, expected)
+        embedder.embedded.clear()
 
 
-def test_the_grid_counts_what_asking_one_by_one_counts(index: ModuleIndex) -> None:
-    queries = [
-        Query("fly to Bonn", function="book_flight"), Query("hotel", function="book_hotel"),
-        Query("a joke room", function="book_hotel"), Query("me", function="book_flight"),
-    ]  # fmt: skip
-    grid = coverage(index, queries, max_desc=2, max_exemplar=5)
-    for d in range(3):
-        for e in range(6):
-            found = index.search(queries, k_desc=2, k_exemplar=5)
-            shown = [Retrieved(f.descriptions[:d], f.exemplars[:e]).functions for f in found]
-            right = [q.function in s for q, s in zip(queries, shown, strict=True)]
-            assert grid.hits[d, e] == sum(right)
-            assert grid.mean_functions[d, e] == pytest.approx(np.mean([len(s) for s in shown]))
-            misses = [m.utterance for m in grid.misses(d, e)]
-            assert misses == [q.utterance for q, r in zip(queries, right, strict=True) if not r]
-            assert sum(h for h, _ in grid.per_function(d, e).values()) == sum(right)
+def test_an_index_of_nothing_is_filled_by_edits(schema: Schema) -> None:
+    index, embedder = built(schema, [])
+    row = exemplar("a", "fly")
+    full = index.changed({"a": row})
+    assert_same(full, built(schema, [row])[0])
+    assert embedder.embedded[0] == "fly"
+    assert_same(full.changed({"a": None}), built(schema, [])[0])
+    assert_same(full.changed({"a": None}).changed({"a": row}), full)
 
 
-def test_find_k_is_the_cheapest_point_that_reaches_the_target(index: ModuleIndex) -> None:
-    queries = [Query("fly", function="book_flight"), Query("hotel room", function="book_hotel")]
-    grid = coverage(index, queries * 200, max_desc=2, max_exemplar=5)
-    choice = find_k(grid, target=0.95, cost=lambda d, e: 10 * d + e)
-    reaching = [
-        (10 * d + e, d, e)
-        for d in range(3)
-        for e in range(6)
-        if (d, e) != (0, 0) and grid.interval(d, e)[0] >= 0.95
-    ]
-    assert (choice.k_desc, choice.k_exemplar) == min(reaching)[1:]
-    assert choice.reached
+def test_a_large_index_follows_edits_with_its_graph(schema: Schema) -> None:
+    rows = [exemplar(f"e{i:03d}", f"fly {i} to place {i * 7 % 100}") for i in range(300)]
+    index, _ = built(schema, rows, graph_from=50)
+    edited = {
+        "e005": exemplar("e005", "a zebra flies"),
+        "e100": None,
+        "x": exemplar("x", "zebra two"),
+    }
+    after = index.changed(edited)
+    fresh, _ = built(schema, applied({e.id: e for e in rows}, edited).values(), graph_from=50)
+    assert after.source["dense"] == "hnsw"
+    assert after.fingerprint == fresh.fingerprint
+    for text in ("zebra", "fly 7 to place 49", "place"):
+        one, two = (
+            i.search([Query(text)], k_desc=0, k_exemplar=3, mode="dense")[0] for i in (after, fresh)
+        )
+        assert one == two
 
 
-def test_too_few_utterances_cannot_show_a_high_target(index: ModuleIndex) -> None:
-    grid = coverage(index, [Query("fly", function="book_flight")], max_desc=2, max_exemplar=2)
-    choice = find_k(grid, target=0.99)
-    assert not choice.reached
-    assert "With 1 utterances even full coverage" in choice.note
-
-
-def test_a_grid_of_nothing_has_nothing_to_choose(index: ModuleIndex) -> None:
-    grid = coverage(index, [Query("fly", function="book_flight")], max_desc=0, max_exemplar=0)
-    with pytest.raises(InputError, match="nothing is retrieved"):
-        find_k(grid, target=0.99)
-
-
-def test_slots_are_no_words() -> None:
-    assert words(template_text("Fly to <city>, l’été \\<3")) == ["fly", "to", "l'été", "3"]
-
-
-class _Counting(SentenceEmbedder):
-    """A SentenceEmbedder whose model is a fake that fails at its second batch."""
-
-    batches = 0
-
-    def _encode(self, texts: list[str], side: str) -> np.ndarray:
-        self.batches += 1
-        if self.batches == 2:
-            raise KeyboardInterrupt
-        return np.ones((len(texts), 2), dtype=np.float32)
-
-
-def test_embedding_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
-    texts = [f"text {i}" for i in range(600)]
-    first = _Counting(tmp_path, name="fake", cache=tmp_path / "cache")
-    with pytest.raises(KeyboardInterrupt):
-        first.embed(texts)
-    seen: list[tuple[str, int, int]] = []
-    second = _Counting(tmp_path, name="fake", cache=tmp_path / "cache")
-    assert second.embed(texts, progress=lambda *told: seen.append(told)).shape == (600, 2)
-    assert seen[-1] == ("Embedding", 88, 88)
-
-
-def test_a_damaged_cache_is_said(tmp_path: Path) -> None:
-    embedder = _Counting(tmp_path / "model", name="fake", cache=tmp_path)
-    (tmp_path / f"{embedder.identity[:16]}.sqlite").write_text("not a database" * 100)
-    with pytest.raises(StoreError, match="delete that file"):
-        embedder.embed(["text"])
+@pytest.mark.parametrize("graph_from", [1, 1_000])
+def test_the_source_says_what_an_index_was_built_from(schema: Schema, graph_from: int) -> None:
+    rows = [*exemplars(), exemplar("twin", "fly me to Oslo"), exemplar("t", "x", split="test")]
+    index, _ = built(schema, rows, graph_from=graph_from)
+    assert index.source == {
+        "module": "acme_travel_en", "schema": schema.hash, "exemplars": index.contents.digest,
+        "embedder": "all-MiniLM-L6-v2", "embedder_identity": "hash embedder all-MiniLM-L6-v2",
+        "settings": {
+            "embedder": "all-MiniLM-L6-v2", "dense_weight": 0.6, "graph_from": graph_from,
+        },
+        "dense": "hnsw" if graph_from == 1 else "flat", "recall": 1.0, "members": 8,
+        "left_out": {"duplicate of another (same template and function)": 1, "test split": 1},
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import parse_schema
-from radu_core.store import Store
+from radu_core.store import Store, pairs
 from radu_core.store.derived import folded_text, slots_of
 from radu_core.store.engine import _MIGRATIONS, make_engine, writing
 
@@ -87,3 +87,12 @@ def test_slots_are_cut_at_whole_names() -> None:
     assert len(cut) <= 500
     assert cut.split(",") == sorted(names)[: len(cut.split(","))]
     assert len(cut) + len(",slot_000") > 500
+
+
+def test_judgements_have_a_table(old: str) -> None:
+    with Store.open(old) as store:
+        with store.writing(MODULE, who="ann") as w:
+            pairs.judge(w, "2", "1", "same")
+        with store.reading() as connection:
+            [found] = pairs.judged(connection, MODULE)
+    assert (found.first, found.second, found.verdict) == ("1", "2", "same")

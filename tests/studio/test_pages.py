@@ -19,6 +19,7 @@ from radu_core.prompts import TemplateSet
 from radu_core.schema import parse_schema
 from radu_core.workflows import prompts
 from radu_core.workflows.annotation_token import read_token
+from radu_core.workflows.judgements import judged_pairs
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.schema import save_schema, view
@@ -157,7 +158,9 @@ def test_annotate_filters_as_the_address_says(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["home", "load", "schema", "prompts", "coverage", "train"])
+@pytest.mark.parametrize(
+    "name", ["home", "load", "schema", "prompts", "coverage", "overlap", "train"]
+)
 def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -> None:
     hostile.store.put_template(MODULE, "all", TemplateSet().source("all"), who="*ann*")
     save_schema(
@@ -243,3 +246,101 @@ st.session_state["found"] = (first, again, other, before == first.stat().st_mtim
     assert (first, untouched, first.name) == (again, True, "rows.jsonl")
     assert first != other
     assert (first.read_bytes(), other.read_bytes()) == (b"one", b"two")
+
+
+TWINS = [
+    {"id": "_t1_", "utterance": f"nice *Bob* {LEAK} today", "function": FUNCTION},
+    {"id": "_t2_", "utterance": f"Nice *Bob* {LEAK}, today!", "function": "book_flight"},
+]
+
+
+@pytest.fixture
+def twins(hostile: Workspace, write_jsonl: Callable[..., Path]) -> Workspace:
+    import_file(hostile, "jsonl", write_jsonl(TWINS, "twins.jsonl"), module=MODULE, who="_t_")
+    resolve(hostile, MODULE, who="_t_")
+    return hostile
+
+
+def measured() -> AppTest:
+    """The Overlap page after Measure has ended."""
+    at = opened("overlap")
+    next(b for b in at.button if b.label == "Measure").click().run()
+    for _ in range(100):
+        if at.tabs:
+            break
+        time.sleep(0.05)
+        at.run()
+    assert not at.exception
+    return at
+
+
+def said_of(space: Workspace) -> list[tuple[str, str]]:
+    return [(p.verdict, p.who) for p in judged_pairs(space, MODULE)]
+
+
+def test_overlap_shows_findings_and_takes_judgements(twins: Workspace) -> None:
+    at = measured()
+    texts = markdown(at)
+    assert bare(texts) == []
+    assert next(t.label for t in at.tabs).startswith("Findings (")
+    assert "the same but for case and punctuation" in shown(texts)
+    assert f"nice *Bob* {LEAK} today" in shown(texts)
+    next(b for b in at.button if b.label == "Really different").click().run()
+    assert said_of(twins) == [("different", "*ann*")]
+    assert "used as a negative like any other" in shown([s.value for s in at.success])
+    next(b for b in at.button if b.label == "Send 2 to annotation").click().run()
+    assert twins.store.exemplar(MODULE, "_t2_").queue == "suspected"
+
+
+def test_overlap_without_anything_to_index_says_so(space: Workspace) -> None:
+    space.store.put_schema(parse_schema(SCHEMA), who="t")
+    at = opened("overlap")
+    next(b for b in at.button if b.label == "Measure").click().run()
+    for _ in range(100):
+        if at.error:
+            break
+        time.sleep(0.05)
+        at.run()
+    assert "no resolved training exemplars" in shown([at.error[0].value])
+
+
+def negatives_of(id_: str) -> AppTest:
+    """The Negatives part alone: AppTest has no way to open a tab."""
+    script = f"""
+from studio.negative_forms import negatives
+from studio.page import page
+with page("Prompts", "x") as here:
+    import streamlit as st
+    st.session_state.setdefault("negatives of {MODULE}", {id_!r})
+    negatives(here)
+"""
+    at = AppTest.from_string(script, default_timeout=30).run()
+    assert not at.exception
+    return at
+
+
+def test_negatives_say_why_and_take_judgements_back(twins: Workspace) -> None:
+    at = negatives_of("_t1_")
+    texts = markdown(at)
+    assert bare(texts) == []
+    assert "Not used: suspected to mean the same" in shown(texts)
+    assert "book_flight may be right as well" in shown([w.value for w in at.warning])
+    at.button(key="judge same _t1_ _t2_").click().run()
+    assert said_of(twins) == [("same", "*ann*")]
+    assert "Not used: judged really the same" in shown(markdown(at))
+    at.button(key="judge none _t1_ _t2_").click().run()
+    assert said_of(twins) == []
+    at.button(key="judge different _t1_ _t2_").click().run()
+    assert "judged really different" in shown(markdown(at))
+
+
+def test_the_dial_is_counted_over_the_module(twins: Workspace) -> None:
+    at = negatives_of("_t1_")
+    at.button(key="negatives count").click().run()
+    for _ in range(100):
+        if any("training exemplars" in c.value for c in at.caption):
+            break
+        time.sleep(0.05)
+        at.run()
+    told = next(c.value for c in at.caption if "training exemplars" in c.value)
+    assert "2 suspected pairs of 2 exemplars" in told

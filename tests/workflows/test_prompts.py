@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from conftest import MODULE
 
 from radu_core.errors import InputError, TemplateError
+from radu_core.files import content_hash
 from radu_core.prompts import STRATEGIES, TemplateSet, check_template
 from radu_core.workflows import prompts
-from radu_core.workflows.prompts import Preview, preview, save_template, template_sources
+from radu_core.workflows.prompt_tokens import BASE
+from radu_core.workflows.prompts import Preview, as_json, as_text, preview
+from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
 
 
@@ -42,7 +49,9 @@ def test_the_meaning_of_a_typed_utterance_gives_completion_and_verdict(loaded: W
     right = shown("rag", "book_flight")
     assert (completions(right)[0], right.answer_retrieved) == (" book_flight", True)
     absent = shown("rag", "book_hotel", 1)
-    assert (absent.rows, absent.answer_retrieved) == ((), False)
+    assert (completions(absent), absent.answer_retrieved) == ([""], False)
+    assert [m.row.kind for m in absent.rows] == ["asked"]
+    assert "no row: the right function wasn't retrieved" in absent.notes
     assert set(completions(shown("knn", "book_flight"))) <= {" yes", " no"}
     assert shown("knn", "book_hotel", 1).answer_retrieved is False
     assert completions(shown("rag", "none")) == [" none"]
@@ -104,3 +113,106 @@ def test_a_short_template_of_ones_own_is_taken(loaded: Workspace) -> None:
     text = "{{ exemplar.utterance | upper }} = {{ utterance }}?"
     assert save_template(loaded, MODULE, "knn", text, who="ann") == 1
     assert template_sources(loaded, MODULE)["knn"] == text
+
+
+@pytest.fixture
+def tokenized(loaded: Workspace, tiny_model: Path) -> Workspace:
+    """The workspace with a tiny model under the name of the default generator."""
+    target = loaded.models / BASE
+    shutil.copytree(tiny_model, target)
+    record = {"name": BASE, "source": "t", "licence": "t"}
+    (target / "radu-model.json").write_text(json.dumps(record))
+    return loaded
+
+
+def kinds(shown: Preview) -> list[str]:
+    return [w.kind for w in (*shown.warnings, *(w for m in shown.rows for w in m.warnings))]
+
+
+def test_a_yes_no_answer_can_be_typed_with_what_the_bot_had_asked(loaded: Workspace) -> None:
+    shown = preview(
+        loaded, MODULE, strategy="yes_no", text="sure", context="book_flight.refundable"
+    )
+    assert completions(shown) == [""]
+    assert "Question: money back" in shown.rows[0].row.prompt
+    assert preview(loaded, MODULE, strategy="yes_no", text="sure").rows == ()
+    given = preview(loaded, MODULE, strategy="rag", text="sure", context="book_flight.origin")
+    assert "The bot had asked for book_flight.origin." in given.rows[0].row.prompt
+    with pytest.raises(InputError, match=r"no slot of that name: 'x'.*origin, destination"):
+        preview(loaded, MODULE, strategy="rag", text="sure", context="book_flight.x")
+    with pytest.raises(InputError, match="no function of that name"):
+        preview(loaded, MODULE, strategy="rag", text="sure", context="nope.x")
+    with pytest.raises(InputError, match="its own context"):
+        preview(loaded, MODULE, strategy="rag", exemplar_id="f00", context="book_flight.origin")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fly 我想去北京 👩‍👩‍👧", "שלום, אני רוצה לטוס", "<script>{{ 7 * 7 }}</script>", "x" * 10_000],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_any_utterance_has_its_prompt(tokenized: Workspace, strategy: str, text: str) -> None:
+    shown = preview(
+        tokenized, MODULE, strategy=strategy, text=text, context="book_flight.refundable"
+    )
+    assert shown.rows
+    for made in shown.rows:
+        assert text in made.row.prompt
+        assert made.tokens is not None
+        assert "".join(c.text for c in made.tokens.cells) == made.row.prompt
+    assert ("truncated" in kinds(shown)) == (len(text) > 1000)
+
+
+def test_tokens_are_counted_per_part_against_the_limit(tokenized: Workspace) -> None:
+    shown = preview(tokenized, MODULE, strategy="rag", exemplar_id="f00", limit=100)
+    made = shown.rows[0]
+    assert made.tokens is not None
+    assert made.completion_tokens == made.tokens.per_part["completion"] == made.tokens.supervised
+    assert made.prompt_tokens == made.tokens.tokens - made.completion_tokens
+    (warning,) = [w for w in made.warnings if w.kind == "truncated"]
+    assert f"{made.tokens.tokens} tokens, {made.tokens.tokens - 100} more" in warning.text
+    nearest = next(p for p in made.places if p.origin == "exemplars")
+    assert nearest.tokens is not None
+    assert 0 < nearest.tokens < made.prompt_tokens
+
+
+def test_without_the_base_model_there_are_words_and_no_limit(loaded: Workspace) -> None:
+    shown = preview(loaded, MODULE, strategy="rag", exemplar_id="f00", limit=16)
+    assert shown.rows[0].tokens is None
+    assert shown.rows[0].prompt_tokens == len(shown.rows[0].row.prompt.split())
+    assert kinds(shown) == []
+
+
+def test_what_isnt_used_for_training_says_why_and_is_shown_as_asked(loaded: Workspace) -> None:
+    ambiguous = preview(loaded, MODULE, strategy="rag", exemplar_id="a00")
+    assert kinds(ambiguous) == ["not resolved"]
+    assert "ambiguous" in ambiguous.warnings[0].text
+    stored = preview(loaded, MODULE, strategy="rag", text="fly me to Oslo please")
+    assert "answer leaked" in kinds(stored)
+    absent = preview(
+        loaded, MODULE, strategy="rag", text="fly to Bern", function="book_hotel", k_desc=0,
+        k_exemplar=1,
+    )  # fmt: skip
+    assert kinds(absent) == ["answer absent"]
+
+
+def test_a_template_in_use_that_lacks_something_is_told(loaded: Workspace) -> None:
+    loaded.store.put_template(MODULE, "rag", "hello", who="t")  # as older studios let one
+    assert "template" in kinds(preview(loaded, MODULE, strategy="rag", exemplar_id="f00"))
+
+
+def test_an_export_holds_everything(tokenized: Workspace) -> None:
+    shown = preview(tokenized, MODULE, strategy="rag", exemplar_id="f00")
+    data = json.loads(json.dumps(as_json(shown)))
+    made, row = shown.rows[0], data["rows"][0]
+    assert made.tokens is not None
+    assert row["row"]["prompt"] == "".join(p["text"] for p in row["row"]["parts"])
+    assert row["row"]["completion"] == " book_flight"
+    assert row["tokens"]["input_ids"] == list(made.tokens.input_ids)
+    assert row["tokens"]["ids_hash"] == content_hash(row["tokens"]["input_ids"])
+    assert row["tokens"]["labels_hash"] == content_hash(row["tokens"]["labels"])
+    assert [h["id"] for h in data["retrieved"]["exemplars"]] == list(made.row.exemplar_ids)
+    assert data["exemplar"]["id"] == "f00"
+    assert {"warnings", "notes", "negatives", "model", "limit"} <= set(data)
+    assert as_text(shown).startswith("=== rag/positive\nWhich function")
+    assert made.row.prompt + " book_flight\n" in as_text(shown)

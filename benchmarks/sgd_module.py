@@ -1,0 +1,51 @@
+"""All services of one part of the Schema-Guided Dialogue dataset as one module, with gold spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from radu_core.errors import AlignmentError
+from radu_core.exemplars import AnnotatedExemplar, Split, escape, make_template
+from radu_core.formats import read
+from radu_core.retrieval import Query
+from radu_core.schema import Schema
+
+MODULE = "sgd_all_en"
+
+
+@dataclass(frozen=True)
+class SgdModule:
+    """Its schema, and its exemplars without duplicates, each resolved by its gold spans."""
+
+    schema: Schema
+    exemplars: tuple[AnnotatedExemplar, ...]
+
+    def split(self, *names: Split) -> list[AnnotatedExemplar]:
+        """The exemplars of some splits."""
+        return [e for e in self.exemplars if e.split in names]
+
+
+def sgd_module(directory: Path, part: str, *, all_turns: bool = False) -> SgdModule:
+    """Turns that state an intent, or all turns (with the intent that is active)."""
+    options = {"spans": True, "all_turns": all_turns}
+    imported = read("sgd", directory / part, module=MODULE, schema=None, options=options)
+    assert imported.schema is not None
+    kept: dict[tuple[str, str | None], AnnotatedExemplar] = {}
+    for exemplar in imported.exemplars:
+        made = _resolved(exemplar)
+        kept.setdefault((made.template or "", made.function), made)
+    return SgdModule(imported.schema, tuple(sorted(kept.values(), key=lambda e: e.id)))
+
+
+def _resolved(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
+    try:
+        template = make_template(exemplar.utterance, exemplar.spans or ())
+    except AlignmentError:  # a few published spans overlap
+        template = escape(exemplar.utterance)
+    return exemplar.model_copy(update={"template": template, "outcome": "resolved"})
+
+
+def as_query(exemplar: AnnotatedExemplar) -> Query:
+    """An exemplar as a query that never finds its duplicates."""
+    return Query(exemplar.utterance, exemplar.id, exemplar.template, exemplar.function)

@@ -1,0 +1,22 @@
+"""Overlap: do the functions exclude each other, and which labels are doubtful?"""
+
+import streamlit as st
+
+from studio import jobs
+from studio import overlap_views as views
+from studio.page import page
+
+with page(
+    "Overlap",
+    "Functions of a module exclude each other, and each means one thing. What breaks that teaches "
+    "the model that the same sentence means two things.",
+) as here:
+    key = ("overlap", here.module)
+    views.measure(here, key)
+    report = jobs.show(key)
+    if report is None:
+        if jobs.job(key) is None:
+            st.info("Press Measure: every training exemplar is compared with all others.")
+    else:
+        views.measured(here, report)
+        views.tabs(here, report)

@@ -1,0 +1,212 @@
+"""Commands about what overlaps: findings, negatives, judged pairs, merging two functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+
+__all__: list[str] = []
+
+_pairs = typer.Typer(
+    help="Say whether two exemplars really mean the same.", no_args_is_help=True
+)  # fmt: skip
+app.add_typer(_pairs, name="pairs")
+
+First = Annotated[str, typer.Argument(help="The id of an exemplar.")]
+Second = Annotated[str, typer.Argument(help="The id of the other one.")]
+_LISTED = 20
+
+
+@command("overlap")
+def overlap(
+    module: Module,
+    enough: Annotated[int, typer.Option(min=1, help="Exemplars a function needs.")] = 10,
+    near_duplicate: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Cosine from which two are nearly the same.")
+    ] = 0.95,
+) -> Answer:
+    """Find what breaks the module's assumptions: functions that overlap, doubtful labels.
+
+    Exit 1: there is something besides what the schema lacks.
+    """
+    from radu_core.retrieval.findings import KINDS
+    from radu_core.workflows import overlap as workflow
+
+    with progress_bar() as progress:
+        report = workflow.overlap_report(
+            workspace(), module, enough=enough, near_duplicate=near_duplicate, progress=progress
+        )
+    confused = workflow.pairs_confused(report)
+    counts = Counter(f.kind for f in report.findings)
+    lines: list[Any] = [
+        f"{module}: {report.distinct} distinct exemplars of {report.exemplars}, each compared with "
+        f"its {report.k} nearest. {len(report.findings)} findings."
+    ]
+    for kind, title in KINDS.items():
+        if counts[kind]:
+            lines.append(f"{title} ({counts[kind]}):")
+            some = [f for f in report.findings if f.kind == kind]
+            lines += [f"  {f.what}. {f.remedy}" for f in some[:_LISTED]]
+            lines += [f"  and {len(some) - _LISTED} more: --json"] if len(some) > _LISTED else []
+    if confused:
+        rows = [
+            (p.function or "none", p.mistaken_for or "none", p.exemplars, p.of)
+            for p in confused[:_LISTED]
+        ]
+        columns = ["function", "mistaken for", "exemplars", "of"]
+        lines.append(table("By their neighbours", columns, rows))
+    data = {
+        "module": module,
+        "exemplars": report.exemplars,
+        "distinct": report.distinct,
+        "counts": dict(counts),
+        "findings": report.findings,
+        "confused": confused,
+        "state": report.state,
+    }
+    return Answer(data, lines, ok=not set(counts) - {"schema"})
+
+
+@command("negatives")
+def negatives(
+    module: Module,
+    text: Annotated[
+        str, typer.Argument(help="An utterance, or an id with --id; none: count all positions.")
+    ] = "",
+    by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
+    function: Annotated[
+        str | None, typer.Option(help="What a typed utterance means; none: out of scope.")
+    ] = None,
+    hardness: Annotated[
+        float, typer.Option(min=0, max=1, help="1: the nearest; 0: spread over all.")
+    ] = 1.0,
+    number: Annotated[int, typer.Option(min=0, max=20, help="Negatives per exemplar.")] = 2,
+    near_duplicate: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Cosine from which a pair is suspected.")
+    ] = 0.95,
+) -> Answer:
+    """Show the negatives of an utterance and why each is used or not.
+
+    Without one: what every position of the hardness dial would use, over the whole module.
+    Exit 1: fewer can be used than asked for.
+    """
+    from radu_core.prompts import RowOptions
+    from radu_core.workflows import negatives as workflow
+
+    options = RowOptions(hardness=hardness, knn_negatives=number, near_duplicate=near_duplicate)
+    space = workspace()
+    with progress_bar() as progress:
+        if not text:
+            return _dial(workflow.dial(space, module, options=options, progress=progress))
+        found = workflow.retrieve(
+            space, module, text="" if by_id else text, exemplar_id=text if by_id else None,
+            function=function, progress=progress,
+        )  # fmt: skip
+    made = workflow.mined(space, module, found, options=options)
+    rows = [
+        (n.rank, f"{n.hit.similarity:.3f}", n.hit.dense_rank or "–", n.hit.lexical_rank or "–",
+         n.hit.function or "none", n.hit.template, n.why, n.hit.id)
+        for n in made.negatives
+    ]  # fmt: skip
+    columns = ["rank", "cosine", "dense", "lexical", "function", "template", "why", "id"]
+    lines: list[Any] = [
+        table(f"Negatives of {made.utterance!r} ({made.function or 'none'})", columns, rows),
+        f"{made.used} of {number} used, {made.suspected} suspected; {made.looked_at} exemplars "
+        "looked at.",
+    ]
+    if made.doubtful:
+        lines.append(f"may be right as well: {', '.join(made.doubtful)}")
+    return Answer(made, lines, ok=made.used == number)
+
+
+def _dial(found: Any) -> Answer:
+    rows = [
+        (f"{p.hardness:.1f}", p.pairs, p.distinct, f"{p.similarity:.3f}", p.close,
+         f"{p.functions:.2f}")
+        for p in found.points
+    ]  # fmt: skip
+    columns = ["hardness", "pairs", "distinct", "mean cosine", "from 0.8 on", "functions each"]
+    lines: list[Any] = [
+        f"{found.exemplars} exemplars: {found.full} get {found.count} negatives, {found.short} "
+        f"fewer, {found.none} none.",
+        f"{found.suspected} suspected pairs ({found.suspected_exemplars} exemplars); judged the "
+        f"same {found.same}, different {found.different}; out of scope {found.out_of_scope}.",
+        table("The hardness dial", columns, rows),
+    ]
+    return Answer(found, lines, ok=found.full == found.exemplars)
+
+
+@command("list", group=_pairs)
+def pairs_list(module: Module) -> Answer:
+    """All judged pairs, newest first, and what follows from each."""
+    from radu_core.workflows import judgements as workflow
+
+    found = workflow.judged_pairs(workspace(), module)
+    rows = [
+        (p.verdict, p.first.id, p.first.function or "none", p.second.id,
+         p.second.function or "none", p.who, f"{p.at:%Y-%m-%d %H:%M}", p.effect)
+        for p in found
+    ]  # fmt: skip
+    columns = ["judged", "exemplar", "function", "and", "function", "by", "at", "so"]
+    return Answer({"module": module, "pairs": found}, [table("Judged pairs", columns, rows)])
+
+
+@command("judge", group=_pairs)
+def pairs_judge(
+    module: Module,
+    first: First,
+    second: Second,
+    verdict: Annotated[str, typer.Argument(help="same or different.")],
+) -> Answer:
+    """Say that two exemplars really mean the same, or that they are different."""
+    from radu_core.workflows import judgements as workflow
+
+    workflow.judge(workspace(), module, first, second, verdict, who=who())
+    data = {"module": module, "first": first, "second": second, "verdict": verdict}
+    return Answer(data, [f"{first} and {second} are really {verdict}."])
+
+
+@command("withdraw", group=_pairs)
+def pairs_withdraw(module: Module, first: First, second: Second) -> Answer:
+    """Take the judgement about a pair back. It stays in the history."""
+    from radu_core.workflows import judgements as workflow
+
+    workflow.withdraw(workspace(), module, first, second, who=who())
+    data = {"module": module, "first": first, "second": second, "verdict": None}
+    return Answer(data, [f"Nobody has judged {first} and {second} any more."])
+
+
+@command("merge")
+def merge(
+    module: Module,
+    keep: Annotated[str, typer.Argument(help="The function that stays.")],
+    away: Annotated[str, typer.Argument(help="The function whose exemplars move to it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise only look.")] = False,
+) -> Answer:
+    """Merge two functions that are one: look at what it would do, or do it with --yes.
+
+    Exit 1: something forbids it.
+    """
+    from radu_core.workflows import merge as workflow
+
+    space = workspace()
+    plan = workflow.merge_plan(space, module, keep, away)
+    lines = [
+        f"{away} into {keep}: {plan.total} exemplars move "
+        f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
+        f"{', '.join(plan.shared) or 'none'}; added: {', '.join(plan.added) or 'none'}; contexts "
+        f"that change: {plan.contexts}.",
+        *(f"forbids it: {why}" for why in plan.conflicts),
+    ]
+    if yes and not plan.conflicts:
+        workflow.merge_functions(space, module, keep, away, who=who())
+        lines.append("Done. The schema of before is among the module's versions.")
+    elif not plan.conflicts:
+        lines.append("Nothing was changed. Say --yes to do it.")
+    data = {"module": module, "plan": plan, "done": yes and not plan.conflicts}
+    return Answer(data, lines, ok=not plan.conflicts)

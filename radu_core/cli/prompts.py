@@ -1,0 +1,209 @@
+"""Commands about prompts: what a model is shown and taught, and the templates that say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.errors import InputError
+
+if TYPE_CHECKING:
+    from radu_core.workflows.prompt_tokens import TokenView
+    from radu_core.workflows.prompts import PreviewRow
+
+__all__: list[str] = []
+
+_templates = typer.Typer(help="List, show, compare and change templates.", no_args_is_help=True)
+app.add_typer(_templates, name="templates")
+
+Name = Annotated[str, typer.Argument(help="rag, knn, all, single or yes_no.")]
+
+
+@command("prompts")
+def prompts(
+    text: Annotated[str, typer.Argument(help="An utterance, or the id of an exemplar with --id.")],
+    module: Module,
+    strategy: Annotated[str, typer.Option(help="rag, knn, all, single or yes_no.")] = "rag",
+    by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
+    function: Annotated[
+        str | None, typer.Option(help="What the utterance means; none: out of scope.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="The function.slot the bot had just asked for.")
+    ] = None,
+    k_desc: Annotated[int, typer.Option(min=0, max=50)] = 3,
+    k_exemplar: Annotated[int, typer.Option(min=0, max=50)] = 4,
+    model: Annotated[
+        str | None, typer.Option(help="The installed base model that tokenizes.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=16, help="The longest row in tokens: max_length.")
+    ] = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Print every token; those that are learnt in ⟦ ⟧.")
+    ] = False,
+) -> Answer:
+    """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
+    with them. Exit 1: something is wrong."""
+    from radu_core.workflows import prompts as workflow
+    from radu_core.workflows.prompt_tokens import BASE
+
+    with progress_bar() as progress:
+        shown = workflow.preview(
+            workspace(), module, strategy=strategy, text="" if by_id else text,
+            exemplar_id=text if by_id else None, function=function, context=context,
+            k_desc=k_desc, k_exemplar=k_exemplar, model=model or BASE,
+            limit=limit or workflow.LIMIT, progress=progress,
+        )  # fmt: skip
+    lines: list[Any] = []
+    for made in shown.rows:
+        lines += _row_lines(made, tokens=tokens)
+    if shown.answer_retrieved is not None:
+        lines.append(f"right function in the prompt: {'yes' if shown.answer_retrieved else 'NO'}")
+    lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in shown.warnings]
+    lines += [f"note: {note}" for note in shown.notes]
+    if shown.rows and shown.rows[0].tokens is None:
+        lines.append(f"note: {_not_installed(shown.model)}")
+    wrong = [w for w in _all_warnings(shown) if w.severity == "error"]
+    ok = shown.answer_retrieved is not False and not wrong
+    return Answer(workflow.as_json(shown), lines, ok=ok)
+
+
+def _all_warnings(shown: Any) -> list[Any]:
+    return [*shown.warnings, *(w for made in shown.rows for w in made.warnings)]
+
+
+def _not_installed(model: str) -> str:
+    return f"{model} isn't installed: sizes are in words. Fetch it: radu models fetch {model}"
+
+
+def _row_lines(made: PreviewRow, *, tokens: bool) -> list[str]:
+    unit = "words" if made.tokens is None else "tokens"
+    size = f"{made.prompt_tokens} + {made.completion_tokens} {unit}"
+    lines = [f"── {made.row.strategy}/{made.row.kind}, {size}"]
+    if made.tokens is not None:
+        counts = made.tokens.per_part.items()
+        lines.append("   " + ", ".join(f"{part} {count}" for part, count in counts if count))
+    if tokens and made.tokens is not None:
+        lines.append(_token_text(made.tokens))
+    else:
+        lines.append(made.row.prompt)
+        if made.row.completion:
+            lines.append(f"   completion:{made.row.completion}")
+    for place in made.places:
+        count = f", {place.position} of {place.of} from the question" if place.of else ""
+        away = "" if place.distance is None else f", {place.distance} characters before it"
+        note = f" ({place.note})" if place.note else ""
+        lines.append(f"   answer: {place.what} in {place.origin}{count}{away}{note}")
+    return lines + [f"   {w.severity}: {w.kind}. {w.text} {w.remedy}" for w in made.warnings]
+
+
+def _token_text(view: TokenView) -> str:
+    """A token a line: its ids, whether it is learnt, its part and its text."""
+    lines = []
+    for cell in view.cells:
+        text = repr(cell.text)[1:-1]
+        shown = f"⟦{text}⟧" if cell.supervised else f" {text}"
+        kind = "special " if cell.special else ""
+        lines.append(f"{' '.join(map(str, cell.ids)):>14}  {cell.origin:<12} {kind}{shown}")
+    return "\n".join(lines)
+
+
+@command("list", group=_templates)
+def templates_list(module: Module) -> Answer:
+    """The templates, and which of them the module has of its own."""
+    from radu_core.workflows import templates as workflow
+
+    space = workspace()
+    views = [
+        workflow.template(space, module, name) for name in workflow.template_sources(space, module)
+    ]
+    rows = [(v.name, v.number, "yes" if v.changed else "", v.versions[0].who) for v in views]
+    data = [{"name": v.name, "version": v.number, "changed": v.changed} for v in views]
+    columns = ["template", "version (0: shipped)", "changed", "by"]
+    return Answer({"templates": data}, [table(module, columns, rows)])
+
+
+@command("show", group=_templates)
+def templates_show(
+    name: Name,
+    module: Module,
+    version: Annotated[int | None, typer.Option(min=0, help="0: the shipped one.")] = None,
+) -> Answer:
+    """A template's source: the version in use, or another."""
+    text, number = _version(name, module, version)
+    return Answer({"name": name, "version": number, "text": text}, [text])
+
+
+def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
+    from radu_core.workflows import templates as workflow
+
+    view = workflow.template(workspace(), module, name)
+    wanted = view.number if version is None else version
+    for found in view.versions:
+        if found.number == wanted:
+            return found.text, found.number
+    known = ", ".join(str(v.number) for v in view.versions)
+    raise InputError("No such version", value=version, remedy=f"There are: {known}.")
+
+
+@command("diff", group=_templates)
+def templates_diff(
+    name: Name,
+    module: Module,
+    version: Annotated[int, typer.Option(min=0, help="Compare with it. 0: the shipped one.")] = 0,
+) -> Answer:
+    """What the version in use changes. Exit 1: they differ."""
+    from radu_core.workflows import templates as workflow
+
+    old, _ = _version(name, module, version)
+    new, number = _version(name, module, None)
+    lines = workflow.diff(old, new, names=(f"{name} {version}", f"{name} {number}"))
+    data = {"name": name, "from": version, "to": number, "diff": lines}
+    return Answer(data, lines or ["They are the same."], ok=not lines)
+
+
+@command("set", group=_templates)
+def templates_set(
+    name: Name,
+    module: Module,
+    path: Annotated[Path, typer.Argument(help="A file with the template's source.")],
+) -> Answer:
+    """Check a template and use it from now on, as a new version; old ones stay."""
+    from radu_core.workflows import templates as workflow
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "Can't read the template", value=str(path), remedy="Name a text file in UTF-8."
+        ) from error
+    number = workflow.save_template(workspace(), module, name, text, who=who())
+    return _used(name, module, number)
+
+
+@command("restore", group=_templates)
+def templates_restore(
+    name: Name,
+    module: Module,
+    version: Annotated[int, typer.Argument(min=0, help="0: the shipped one.")],
+) -> Answer:
+    """Use an old version again, as a new version."""
+    from radu_core.workflows import templates as workflow
+
+    number = workflow.restore_template(workspace(), module, name, version, who=who())
+    return _used(name, module, number)
+
+
+def _used(name: str, module: str, number: int) -> Answer:
+    from radu_core.workflows import templates as workflow
+
+    old = workflow.old_datasets(workspace(), module)
+    lines = [f"Version {number} of {name} is used from now on."]
+    if old:
+        lines.append(f"Built with older templates, build again: {', '.join(old)}.")
+    return Answer({"name": name, "version": number, "old_datasets": old}, lines)

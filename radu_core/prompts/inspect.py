@@ -1,0 +1,451 @@
+"""What a prompt teaches, looked at: where the right answer stands, and what is wrong with it.
+
+Pure: a row (what the model is given and taught) and what it was made from go in, places and
+warnings come out. How many tokens something takes is told by the caller, who has the tokenizer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal
+
+from radu_core.errors import TemplateError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.prompts.render import TemplateSet
+from radu_core.prompts.rows import PromptRow
+from radu_core.prompts.strategies import check_template, llm_arguments
+from radu_core.schema import Function, Schema, as_values
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import ExemplarHit
+
+__all__ = [
+    "Place",
+    "PromptWarning",
+    "Subject",
+    "inspect_row",
+    "places",
+    "question_start",
+    "template_warnings",
+    "too_long",
+    "worst",
+]
+
+Severity = Literal["error", "warning", "note"]
+_ORDER: tuple[Severity, ...] = ("error", "warning", "note")
+_SLOT_TASKS = ("all", "single")
+
+
+@dataclass(frozen=True)
+class PromptWarning:
+    """What is wrong with a prompt, and what to do about it.
+
+    ``error``: the row teaches something wrong, or isn't made. ``warning``: it teaches little, or
+    something else than one thinks. ``note``: good to know.
+    """
+
+    kind: str
+    severity: Severity
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a piece of the right answer stands in a prompt.
+
+    ``what`` is the function's name or a slot with its value. ``position`` of ``of`` counts from
+    the question: 1 is the nearest (0 where counting means nothing). ``start`` and ``end`` are
+    characters of the prompt, ``distance`` the characters from its end to the question; all three
+    None where the template doesn't show it. ``tokens`` is the distance in tokens, where known.
+    ``note`` says how it is written there.
+    """
+
+    what: str
+    origin: str
+    position: int = 0
+    of: int = 0
+    exemplar_id: str | None = None
+    start: int | None = None
+    end: int | None = None
+    distance: int | None = None
+    note: str = ""
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a row was made from: the exemplar, the module's schema, and every hit that may be
+    shown, by id. ``known`` says whether it is known what the exemplar means."""
+
+    exemplar: AnnotatedExemplar
+    schema: Schema
+    hits: Mapping[str, ExemplarHit] = field(default_factory=dict)
+    known: bool = True
+
+    def shown(self, row: PromptRow) -> list[ExemplarHit]:
+        """The exemplars in a row's prompt, nearest to the question first."""
+        return [self.hits[i] for i in row.exemplar_ids if i in self.hits]
+
+
+def question_start(row: PromptRow) -> int:
+    """Where the question begins: the character at which the last utterance part does."""
+    position = start = 0
+    found = False
+    for part in row.parts:
+        if part.origin == "utterance":
+            start, found = position, True
+        position += len(part.text)
+    return start if found else len(row.prompt)
+
+
+# Where the right answer stands.
+
+
+def places(row: PromptRow, subject: Subject) -> tuple[Place, ...]:
+    """Where the right answer stands in a row's prompt; empty where it isn't known, or nowhere."""
+    if not subject.known:
+        return ()
+    if row.strategy == "rag" and subject.exemplar.function:
+        return (*_description_place(row, subject), *_exemplar_places(row, subject))
+    if row.strategy in _SLOT_TASKS:
+        return tuple(_value_places(row, subject))
+    return ()
+
+
+def _description_place(row: PromptRow, subject: Subject) -> Iterator[Place]:
+    name = subject.exemplar.function or ""
+    if name not in row.candidates:
+        return
+    found = _find_name(row, "descriptions", name)
+    position = row.candidates.index(name) + 1  # shown in reverse: the most relevant is the last
+    yield _place(row, name, "descriptions", position, len(row.candidates), found)
+
+
+def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
+    shown = subject.shown(row)
+    ends = _exemplar_spans(row, shown)
+    for number, hit in enumerate(shown, start=1):
+        if hit.function == subject.exemplar.function:
+            span = ends[number - 1]
+            name = hit.function or "none"
+            yield _place(row, name, "exemplars", number, len(shown), span, exemplar=hit.id)
+
+
+def _exemplar_spans(row: PromptRow, shown: Sequence[ExemplarHit]) -> list[tuple[int, int] | None]:
+    """Where each exemplar's text stands: looked for from the question backwards, in their order."""
+    region = _region(row, "exemplars")
+    end = region[1] if region else 0
+    found: list[tuple[int, int] | None] = []
+    for hit in shown:
+        starts = {t: row.prompt.rfind(t, region[0] if region else 0, end)
+                  for t in (hit.template, hit.utterance) if t}  # fmt: skip
+        text, start = max(starts.items(), key=lambda item: item[1], default=("", -1))
+        found.append((start, start + len(text)) if start >= 0 and region else None)
+        end = start if start >= 0 else end
+    return found
+
+
+def _region(row: PromptRow, origin: str) -> tuple[int, int] | None:
+    """From the first to the last character of a part, over what lies between."""
+    position, start, end = 0, None, 0
+    for part in row.parts:
+        if part.origin == origin:
+            start = position if start is None else start
+            end = position + len(part.text)
+        position += len(part.text)
+    return None if start is None else (start, end)
+
+
+def _find_name(row: PromptRow, origin: str, name: str) -> tuple[int, int] | None:
+    region = _region(row, origin)
+    if region is None:
+        return None
+    pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w])")
+    found = None
+    for found in pattern.finditer(row.prompt, *region):
+        if row.prompt[: found.start()].endswith("\n") or found.start() == region[0]:
+            break  # a line of its own, not a name in another's description
+    return found.span() if found else None
+
+
+def _place(
+    row: PromptRow,
+    what: str,
+    origin: str,
+    position: int,
+    of: int,
+    span: tuple[int, int] | None,
+    *,
+    exemplar: str | None = None,
+    note: str = "",
+) -> Place:
+    if span is None:
+        return Place(what, origin, position, of, exemplar, note=note or "the template doesn't "
+                     "show it")  # fmt: skip
+    distance = max(0, question_start(row) - span[1])
+    return Place(what, origin, position, of, exemplar, *span, distance, note)
+
+
+def _value_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
+    """Where the values that the LLM fills are read from."""
+    offset = _utterance_offset(row, subject.exemplar.utterance)
+    for slot, value in _asked(row, subject):
+        what = f"{slot} = {value}"
+        span, note = _in_utterance(subject.exemplar, slot, value)
+        if span is not None:
+            inside = None if offset is None else (offset + span[0], offset + span[1])
+            yield _place(row, what, "utterance", 0, 0, inside, note=note)
+        elif _is_possible(subject, slot, value):
+            found = _find_text(row, "descriptions", str(value))
+            yield _place(row, what, "descriptions", 0, 0, found, note="one of its possible values")
+
+
+def _asked(row: PromptRow, subject: Subject) -> list[tuple[str, object]]:
+    """(slot, value) that a row's completion holds, a pair for each value of a list."""
+    function = _function(row, subject)
+    if function is None:
+        return []
+    given = llm_arguments(function, subject.exemplar.arguments)
+    wanted = {row.slot: given[row.slot]} if row.slot in given else {}
+    chosen = given if row.strategy == "all" else wanted
+    return [(str(slot), v) for slot, value in chosen.items() for v in as_values(value)]
+
+
+def _function(row: PromptRow, subject: Subject) -> Function | None:
+    name = subject.exemplar.function or (row.candidates[0] if row.candidates else "")
+    return subject.schema.function(name)
+
+
+def _in_utterance(
+    exemplar: AnnotatedExemplar, slot: str, value: object
+) -> tuple[tuple[int, int] | None, str]:
+    for span in exemplar.spans or ():
+        if span.slot == slot and span.value == value:
+            written = exemplar.utterance[span.start : span.end]
+            note = "" if written == str(value) else f"written “{written}”"
+            return (span.start, span.end), note
+    if isinstance(value, bool) or not str(value):
+        return None, ""
+    found = re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", exemplar.utterance, re.IGNORECASE)
+    return (found.span(), "not marked there") if found else (None, "")
+
+
+def _is_possible(subject: Subject, slot: str, value: object) -> bool:
+    function = subject.schema.function(subject.exemplar.function or "")
+    known = function.slot(slot) if function else None
+    if known is None:
+        return False
+    return known.type == "boolean" or str(value) in {str(v) for v in known.possible_values}
+
+
+def _find_text(row: PromptRow, origin: str, text: str) -> tuple[int, int] | None:
+    region = _region(row, origin)
+    start = row.prompt.find(text, *region) if region else -1
+    return (start, start + len(text)) if start >= 0 else None
+
+
+def _utterance_offset(row: PromptRow, utterance: str) -> int | None:
+    start = row.prompt.rfind(utterance)
+    return start if start >= 0 else None
+
+
+# What is wrong.
+
+
+def inspect_row(
+    row: PromptRow,
+    subject: Subject,
+    *,
+    tokens: int = 0,
+    limit: int = 0,
+    spare: int | None = None,
+) -> tuple[PromptWarning, ...]:
+    """Everything that is wrong with a row, the worst first.
+
+    ``tokens`` is its length with completion and end token, ``limit`` the longest that is trained;
+    0: not known. ``spare`` are the tokens of the exemplars, which can be left out.
+    """
+    found: list[PromptWarning] = []
+    for check in _CHECKS:
+        found += check(row, subject)
+    if limit and tokens > limit:
+        # knn asks about its exemplar: without it there is no question.
+        found.append(too_long(tokens, limit, spare=0 if row.strategy == "knn" else spare))
+    return worst(found)
+
+
+def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
+    """Warnings without repetition, the worst first, else as they came."""
+    return tuple(sorted(dict.fromkeys(found), key=lambda w: _ORDER.index(w.severity)))
+
+
+def too_long(tokens: int, limit: int, *, spare: int | None = None) -> PromptWarning:
+    """A row with more tokens than the limit, and what becomes of it; see ``inspect_row``."""
+    if spare is not None and tokens - spare > limit:
+        fate = (
+            f"its exemplars have {spare:,}, so taking them out doesn't suffice, and build-dataset "
+            "lists it as a discard"
+        )
+        remedy = "Shorten the template or the descriptions, or raise max_length."
+    else:
+        fate = (
+            "build-dataset takes its least relevant exemplars out, never the utterance, the "
+            "answer or the end token"
+        )
+        remedy = "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length."
+    text = f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}."
+    return PromptWarning("truncated", "error", text, remedy)
+
+
+def template_warnings(templates: TemplateSet, name: str) -> tuple[PromptWarning, ...]:
+    """What ``check_template`` says of a template that is in use."""
+    try:
+        check_template(templates, name)
+    except TemplateError as error:
+        return (PromptWarning("template", "error", f"{error.what}.", error.remedy),)
+    return ()
+
+
+def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    name = subject.exemplar.function
+    if row.strategy != "rag" or not subject.known or name is None or row.kind == "removed":
+        return
+    if subject.exemplar.mode == "negative":
+        return
+    if name not in row.candidates:
+        yield PromptWarning(
+            "answer absent", "error",
+            f"The right function, {name}, isn't among the {len(row.candidates)} in the prompt: "
+            "the model can't give it, and no row is made of it.",
+            "Raise k_desc or k_exemplar, or see why it wasn't retrieved: Coverage.",
+        )  # fmt: skip
+    elif not _named(row, name):
+        yield PromptWarning(
+            "answer absent", "error",
+            f"The right function, {name}, was retrieved, but the template doesn't show its name.",
+            "Show the names of functions or of exemplars' functions in the template.",
+        )  # fmt: skip
+
+
+def _named(row: PromptRow, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row.prompt) is not None
+
+
+def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    if row.strategy not in _SLOT_TASKS or not subject.known or not row.completion:
+        return
+    for slot, value in _asked(row, subject):
+        span, _ = _in_utterance(subject.exemplar, slot, value)
+        if span is not None or _is_possible(subject, slot, value):
+            continue
+        implied = slot in subject.exemplar.implied
+        yield PromptWarning(
+            "answer absent", "note" if implied else "error",
+            f"{slot} is {value!r}, which " + (
+                "is implied: it isn't written in the utterance." if implied else
+                "is neither in the utterance nor one of the slot's possible values: the model "
+                "would learn to invent it."
+            ),
+            "Mark where it is said, or take the value off: Annotate.",
+        )  # fmt: skip
+
+
+def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    own = subject.exemplar
+    if row.kind != "zero":
+        for hit in subject.shown(row):
+            why = _same(own, hit)
+            if why and (hit.function == own.function or not subject.known):
+                yield PromptWarning(
+                    "answer leaked", "error",
+                    f"Exemplar {hit.id} in the prompt {why}: the answer can be copied instead of "
+                    "learnt.",
+                    "If you typed an utterance that is stored, choose the exemplar instead: it "
+                    "never retrieves itself. Else remove one of the two.",
+                )  # fmt: skip
+    answer = row.completion.strip()
+    tail = _after_utterance(row, own.utterance)
+    if answer and tail and re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", tail):
+        yield PromptWarning(
+            "answer leaked", "error",
+            f"The completion, {answer}, stands in the prompt after the utterance.",
+            "Take it out of the template.",
+        )  # fmt: skip
+
+
+def _same(own: AnnotatedExemplar, hit: ExemplarHit) -> str:
+    """How an exemplar gives the answer away; "" if it doesn't."""
+    if hit.id == own.id:
+        return "is this one itself"
+    if own.template and hit.template == own.template:
+        return "has the same template"
+    if _folded(hit.utterance) == _folded(own.utterance):
+        return "is the same utterance"
+    return ""
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(".!?")
+
+
+def _after_utterance(row: PromptRow, utterance: str) -> str:
+    start = row.prompt.rfind(utterance)
+    return row.prompt[start + len(utterance) :] if start >= 0 else ""
+
+
+def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    for one, other in combinations(subject.shown(row), 2):
+        if one.template != other.template:
+            continue
+        if one.function == other.function:
+            yield PromptWarning(
+                "duplicate exemplar", "warning",
+                f"Exemplars {one.id} and {other.id} have the same template and function: the "
+                "second tells the model nothing and costs its tokens.",
+                "Keep one of them, or retrieve more to see others.",
+            )  # fmt: skip
+        else:
+            yield PromptWarning(
+                "contradiction", "warning",
+                f"Exemplars {one.id} and {other.id} have the same template, but the functions "
+                f"{one.function or 'none'} and {other.function or 'none'}.",
+                "One of them is labelled wrongly: see Annotate.",
+            )  # fmt: skip
+
+
+def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    named = [subject.schema.function(c) for c in row.candidates]
+    if row.strategy == "rag":
+        bare = [f.name for f in named if f and not f.description.strip()]
+        what, place = "function", "functions"
+    elif row.strategy in _SLOT_TASKS:
+        slots = [s for f in named if f for s in f.slots if s.recognizer is None]
+        bare = [s.name for s in slots if not s.description.strip() and row.slot in (None, s.name)]
+        what, place = "slot", "slots"
+    else:
+        return
+    if bare:
+        yield PromptWarning(
+            "description missing", "warning",
+            f"{len(bare)} {what if len(bare) == 1 else place} in the prompt without a description: "
+            f"{', '.join(bare)}.",
+            "Describe in a few words what it is for: Schema.",
+        )  # fmt: skip
+
+
+def _unread(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+    """Parts the template left out although there was something to show."""
+    if subject.exemplar.utterance and subject.exemplar.utterance not in row.prompt:
+        yield PromptWarning(
+            "template", "warning", "The prompt doesn't show the utterance as it is.",
+            "Use {{ utterance }} in the template, without a filter.",
+        )  # fmt: skip
+
+
+_CHECKS: tuple[Callable[[PromptRow, Subject], Iterator[PromptWarning]], ...] = (
+    _absent, _value_absent, _leaked, _unread, _duplicates, _undescribed,
+)  # fmt: skip

@@ -1,0 +1,226 @@
+"""Negatives: which similar exemplars of other functions an exemplar is set against, and why.
+
+Two exemplars that mean the same must not be taught as different. Signs of that (they are nearly
+identical, their templates are equal, both rankings put one first for the other) make a pair
+*suspected*: it is listed and not used, until a person has judged it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash
+from radu_core.retrieval.pairs import Judgements, Pair, Verdict, equality, pair_of
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import ExemplarHit
+
+__all__ = [
+    "POOL",
+    "SIGNS",
+    "Judgements",
+    "Negative",
+    "Pair",
+    "Sign",
+    "Suspect",
+    "Verdict",
+    "chosen_places",
+    "judgements_hash",
+    "mine",
+    "pair_of",
+    "same_meaning",
+    "signs_of",
+    "suspects_in",
+    "verdict_of",
+]
+
+Sign = Literal["near duplicate", "same template", "same words", "same frame", "both rankings"]
+
+SIGNS: Mapping[str, str] = {
+    "near duplicate": "nearly identical",
+    "same template": "the same template",
+    "same words": "the same template but for case and punctuation",
+    "same frame": "the same template but for the slots' names",
+    "both rankings": "first of other functions by meaning and by words, and close",
+}
+POOL = 50  # exemplars retrieved per utterance to mine negatives from
+_CLOSE = 0.8  # cosine from which both rankings together are a sign; measured, docs/negatives.md
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Two exemplars that seem to mean the same, but are labelled with different functions.
+
+    ``reasons`` are the signs of it (``SIGNS`` says them in words).
+    """
+
+    exemplar_id: str
+    function: str | None
+    other_id: str
+    other_function: str | None
+    similarity: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Negative:
+    """A similar exemplar of another function. ``rank`` counts these from 1, nearest first.
+
+    ``signs`` say that it may mean the same; ``verdict`` is what a person said of that, None where
+    nobody has. ``eligible`` says whether it could be used, ``use`` and ``why`` what becomes of it.
+    """
+
+    hit: ExemplarHit
+    rank: int
+    signs: tuple[Sign, ...]
+    verdict: Verdict | None
+    eligible: bool
+    use: bool
+    why: str
+
+    @property
+    def suspected(self) -> bool:
+        """Whether it seems to mean the same and nobody has said otherwise."""
+        return bool(self.signs) and self.verdict is None
+
+
+def verdict_of(judgements: Judgements, first: str, second: str) -> Verdict | None:
+    """What people said of two exemplars."""
+    return judgements.get(pair_of(first, second))
+
+
+def judgements_hash(judgements: Judgements) -> str:
+    """SHA-256 over all judgements; the same for the same ones in any order."""
+    return content_hash([[*pair, judgements[pair]] for pair in sorted(judgements)])
+
+
+def mine(
+    exemplar: AnnotatedExemplar,
+    hits: Sequence[ExemplarHit],
+    *,
+    count: int,
+    hardness: float = 1.0,
+    near_duplicate: float = 0.95,
+    judgements: Judgements | None = None,
+) -> list[Negative]:
+    """Every hit of another function, nearest (by cosine) first, and which ``count`` are used.
+
+    Eligible is what isn't suspected, wasn't judged the same, and has a function to be compared
+    with. ``chosen_places`` says which of those are taken. An exemplar of mode ``negative`` is set
+    against its own function: the hits of it are its negatives, and nothing is suspected.
+    """
+    said = judgements or {}
+    against = exemplar.mode == "negative"
+    others = [h for h in hits if (h.function == exemplar.function) == against]
+    others.sort(key=lambda h: (-h.similarity, h.id))
+    signs = [() if against else signs_of(exemplar, others, n, near_duplicate)
+             for n in range(len(others))]  # fmt: skip
+    verdicts = [verdict_of(said, exemplar.id, h.id) for h in others]
+    refused = [_refused(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
+    eligible = [n for n, why in enumerate(refused) if not why]
+    place_of = {n: place for place, n in enumerate(eligible)}
+    places = chosen_places(len(eligible), count, hardness)
+    used = {eligible[place]: order for order, place in enumerate(places, start=1)}
+    return [
+        Negative(
+            hit, n + 1, signs[n], verdicts[n], n in place_of, n in used,
+            refused[n] or _why(place_of[n] + 1, used.get(n), count, signs[n]),
+        )
+        for n, hit in enumerate(others)
+    ]  # fmt: skip
+
+
+def chosen_places(eligible: int, count: int, hardness: float) -> list[int]:
+    """Which of ``eligible`` negatives (0 is the nearest) are used: ``count`` of them, ascending.
+
+    A window holds the nearest ``count + (1 - hardness) * (eligible - count)``; it is cut into
+    ``count`` equal parts, and the middle of each is taken. At hardness 1 these are the nearest, at
+    0 they are spread over all. Fewer eligible than ``count``: all of them.
+    """
+    if eligible <= count:
+        return list(range(eligible))
+    window = count + (1.0 - hardness) * (eligible - count)
+    return [min(int((n + 0.5) * window / count), eligible - 1) for n in range(count)]
+
+
+def signs_of(
+    exemplar: AnnotatedExemplar, others: Sequence[ExemplarHit], place: int, near_duplicate: float
+) -> tuple[Sign, ...]:
+    """Why ``others[place]`` may mean the same as ``exemplar``, strongest first.
+
+    ``others`` are the hits of other functions: the agreement of the rankings is judged among them.
+    """
+    hit = others[place]
+    found: list[Sign] = []
+    if hit.similarity >= near_duplicate:
+        found.append("near duplicate")
+    template = exemplar.template if exemplar.template is not None else exemplar.utterance
+    if equal := equality(template, hit.template):
+        found.append(equal)
+    if hit.similarity >= _CLOSE and _first_in_both(others, hit):
+        found.append("both rankings")
+    return tuple(found)
+
+
+def _first_in_both(others: Sequence[ExemplarHit], hit: ExemplarHit) -> bool:
+    """Whether both rankings have it before every other hit of another function."""
+    return all(
+        rank is not None and rank == min(ranks)
+        for rank, ranks in (
+            (hit.dense_rank, [h.dense_rank for h in others if h.dense_rank is not None]),
+            (hit.lexical_rank, [h.lexical_rank for h in others if h.lexical_rank is not None]),
+        )
+    )
+
+
+def _refused(hit: ExemplarHit, signs: Sequence[Sign], verdict: Verdict | None) -> str:
+    """Why a hit can't be a negative; empty when it can."""
+    if verdict == "same":
+        return "not used: judged really the same"
+    if hit.function is None:
+        return "not used: out of scope, so no prompt compares with it"
+    if signs and verdict != "different":
+        said = " and ".join(SIGNS[s] for s in signs)
+        return f"not used: suspected to mean the same ({said}; cosine {hit.similarity:.2f})"
+    return ""
+
+
+def _why(place: int, order: int | None, count: int, signs: Sequence[Sign]) -> str:
+    """What becomes of an eligible negative that is the ``place``-th nearest of them."""
+    judged = ", judged really different" if signs else ""
+    if order is not None:
+        return f"used: {order} of {count}, the {_ordinal(place)} nearest that can be{judged}"
+    return f"not used: the hardness and number chosen take others{judged}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(
+        number % 10, "th"
+    )  # fmt: skip
+    return f"{number}{ending}"
+
+
+def suspects_in(exemplar: AnnotatedExemplar, mined: Sequence[Negative]) -> list[Suspect]:
+    """The suspected pairs among mined negatives, for the list of label errors."""
+    return [
+        Suspect(
+            exemplar.id, exemplar.function, n.hit.id, n.hit.function,
+            round(n.hit.similarity, 4), n.signs,
+        )
+        for n in mined
+        if n.suspected
+    ]  # fmt: skip
+
+
+def same_meaning(mined: Sequence[Negative]) -> dict[str | None, Negative]:
+    """Functions that may be right as well: one of their exemplars is suspected, or judged, to mean
+    the same. Each with the nearest such exemplar.
+    """
+    found: dict[str | None, Negative] = {}
+    for negative in mined:
+        if negative.suspected or negative.verdict == "same":
+            found.setdefault(negative.hit.function, negative)
+    return found

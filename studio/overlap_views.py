@@ -1,0 +1,521 @@
+"""The parts of the Overlap page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from radu_core.retrieval.findings import ACTIONS, KINDS, Example, Finding
+from radu_core.workflows import judgements
+from radu_core.workflows.merge import MergePlan, merge_functions, merge_plan
+from radu_core.workflows.overlap import (
+    OverlapReport,
+    flag,
+    moved_on,
+    overlap_report,
+    pairs_confused,
+)
+from studio import jobs, show
+from studio.markdown import plain
+from studio.navigation import go_to, link
+from studio.page import Page, messages
+
+__all__ = ["measure", "measured", "tabs"]
+
+_T = TypeVar("_T")
+_A_PAGE = 10
+_MOST_CELLS = 25  # functions in the heat map
+_MOST_COLOURS = 20
+_COLOURED = 8
+_OUT = "out of scope"
+_SAID = {"same": "really the same", "different": "really different"}
+_ICONS = {
+    "annotate": ":material/flag:",
+    "describe": ":material/edit_note:",
+    "add": ":material/add:",
+    "merge": ":material/merge:",
+}
+
+
+def measure(here: Page, key: Hashable) -> None:
+    """How much is enough and what is nearly the same, and the button."""
+    first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
+    enough = first.number_input(
+        "Exemplars a function needs", 1, 1000, 10, help="Different ones: repetitions count once."
+    )
+    near = second.slider(
+        "Nearly the same from a cosine of", 0.80, 1.0, 0.95, 0.01,
+        help="Lower finds more pairs, and more of them are really different.",
+    )  # fmt: skip
+    if third.button("Measure", type="primary", icon=":material/search:", width="stretch"):
+        jobs.start(
+            key,
+            "Measuring overlap",
+            lambda progress: overlap_report(
+                here.workspace, here.module, enough=int(enough), near_duplicate=near,
+                progress=progress,
+            ),
+        )  # fmt: skip
+
+
+def measured(here: Page, report: OverlapReport) -> None:
+    """What was measured, and whether the module has moved on since."""
+    st.caption(
+        f"Measured on {report.distinct:,} distinct exemplars of {report.exemplars:,} resolved "
+        f"training ones, each beside its {report.k} nearest."
+    )
+    if moved_on(here.workspace, report):
+        st.warning("The module has changed since. Measure again.", icon=":material/refresh:")
+
+
+@st.fragment
+def tabs(here: Page, report: OverlapReport) -> None:
+    """The findings, the confusion, the map and the judged pairs; only the open one is made."""
+    confused = len(pairs_confused(report, most=10_000))
+    parts = {
+        f"Findings ({len(report.findings):,})": _findings,
+        f"Confusion ({confused:,} pairs)": _confusion,
+        "Map": _function_map,
+        "Judged pairs": _judged_pairs,
+    }
+    for tab, part in zip(
+        st.tabs(list(parts), key=f"overlap tab {here.module}", on_change="rerun"),
+        parts.values(),
+        strict=True,
+    ):
+        if tab.open:
+            with tab, messages():
+                part(here, report)
+
+
+# Findings
+
+
+def _findings(here: Page, report: OverlapReport) -> None:
+    """Everything found, by kind, a few at a time, each with examples and what to do about it."""
+    if not report.findings:
+        st.success(
+            "Nothing was found: no functions that overlap, no doubtful labels, no function with "
+            "too few exemplars.",
+            icon=":material/check:",
+        )
+        return
+    counts = Counter(f.kind for f in report.findings)
+    kinds = [k for k in KINDS if counts[k]]
+    chosen = st.pills(
+        "Only", kinds, selection_mode="multi", key=f"overlap kinds {report.module}",
+        format_func=lambda k: f"{KINDS[k]} ({counts[k]:,})", label_visibility="collapsed",
+    )  # fmt: skip
+    shown = [f for f in report.findings if not chosen or f.kind in chosen]
+    for number, finding in _page_of(shown, f"overlap page {report.module}"):
+        _finding(here, finding, number)
+    show.download(
+        [_row(f, e) for f in shown for e in f.examples or (Example("", None, ""),)],
+        name=f"{here.module}-overlap.csv",
+        key="overlap findings",
+        label=f"{len(shown):,} findings with their examples",
+    )
+
+
+def _page_of(items: Sequence[_T], key: str) -> list[tuple[int, _T]]:
+    """One page of them with their numbers, and the choice of the page where there are several."""
+    pages = -(-len(items) // _A_PAGE)
+    number = 1
+    if pages > 1:
+        st.session_state[key] = min(st.session_state.get(key, 1), pages)
+        number = int(st.number_input(f"Page (of {pages:,})", 1, pages, key=key, width=160))
+    start = (number - 1) * _A_PAGE
+    return list(enumerate(items[start : start + _A_PAGE], start=start))
+
+
+def _row(finding: Finding, example: Example) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "functions": ", ".join(finding.functions),
+        "finding": finding.what,
+        "remedy": finding.remedy,
+        **finding.figures,
+        "id": example.id,
+        "template": example.template,
+        "other id": example.other_id,
+        "other function": example.other_function or "",
+        "other template": example.other_template,
+        "similarity": example.similarity,
+    }
+
+
+def _finding(here: Page, finding: Finding, number: int) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{plain(finding.what)}**")
+        st.caption(plain(finding.remedy))
+        if finding.kind in ("near duplicates", "outlier", "judged the same"):
+            _two(finding.examples[0])
+        elif finding.examples:
+            with st.expander(f"{len(finding.examples)} examples"):
+                st.dataframe(pd.DataFrame(_examples(finding)), hide_index=True)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for action in finding.actions:
+                _action(here, finding, action, number)
+        told = st.session_state.get(_told(here, finding))
+        if told:
+            st.success(plain(told), icon=":material/check:")
+
+
+def _two(pair: Example) -> None:
+    """The two of a pair below each other, so that a difference of one word is seen."""
+    st.markdown(
+        f"{plain(pair.template)} · *{plain(pair.function or _OUT)}*  \n"
+        f"{plain(pair.other_template)} · *{plain(pair.other_function or _OUT)}*"
+    )
+
+
+def _examples(finding: Finding) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "function": e.function or _OUT,
+            "template": e.template,
+            "beside": e.other_function or "",
+            "nearest of it": e.other_template,
+            "cosine": e.similarity,
+            "id": e.id,
+        }
+        for e in finding.examples
+    ]
+    pairs = any(e.other_id for e in finding.examples)
+    return [{k: v for k, v in r.items() if pairs or k in ("function", "template", "id")}
+            for r in rows]  # fmt: skip
+
+
+def _action(here: Page, finding: Finding, action: str, number: int) -> None:
+    key = f"overlap {action} {number} {finding.kind}"
+    name = finding.functions[0] if finding.functions else ""
+    if action == "judge":
+        _judge_buttons(here, finding, key)
+    elif action == "describe" and name:
+        link("schema", ACTIONS["describe"], module=here.module, function=name)
+    elif action == "annotate" and not finding.examples and name:
+        link("annotate", "Look at those that wait", module=here.module, function=name)
+    elif action == "annotate" and finding.examples:
+        ids = {i for e in finding.examples for i in (e.id, e.other_id) if i}
+        st.button(
+            f"Send {len(ids)} to annotation", icon=_ICONS["annotate"], key=key,
+            on_click=_flag, args=(here, finding),
+        )  # fmt: skip
+    elif action == "add" and name:
+        st.button(ACTIONS["add"], icon=_ICONS["add"], key=key, on_click=_to_add, args=(name,))
+        if st.session_state.get("overlap to add") == name:
+            del st.session_state["overlap to add"]
+            go_to("annotate")
+    elif (
+        action == "merge"
+        and len(finding.functions) == 2
+        and st.button("Merge …", icon=_ICONS["merge"], key=key, help=ACTIONS["merge"])
+    ):
+        _merge(here, finding.functions)
+
+
+def _told(here: Page, finding: Finding) -> str:
+    ids = [i for e in finding.examples for i in (e.id, e.other_id)]
+    return f"overlap told {here.module} {finding.kind} {finding.functions} {ids}"
+
+
+def _flag(here: Page, finding: Finding) -> None:
+    with messages():
+        sent = flag(here.workspace, here.module, finding, who=here.who)
+        st.session_state[_told(here, finding)] = (
+            f"{sent} sent: they wait on the Annotate page under “Suspected errors”."
+        )
+
+
+def _to_add(function: str) -> None:
+    """Open the form of the Annotate page for this function."""
+    st.session_state["annotate tool"] = "add"
+    st.session_state["add function"] = function
+    st.session_state["overlap to add"] = function
+
+
+def _judge_buttons(here: Page, finding: Finding, key: str) -> None:
+    pair = finding.examples[0]
+    for verdict, label in _SAID.items():
+        if finding.kind == "judged the same" and verdict == "same":
+            continue
+        st.button(label.capitalize(), key=f"{key} {verdict}", on_click=_judge,
+                  args=(here, finding, pair, verdict))  # fmt: skip
+
+
+def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
+    with messages():
+        judgements.judge(here.workspace, here.module, pair.id, pair.other_id, verdict, who=here.who)
+        then = {
+            "same": "It is never used as a negative. Correct the label, or merge the functions.",
+            "different": "It is used as a negative like any other.",
+        }
+        st.session_state[_told(here, finding)] = f"Judged {_SAID[verdict]}. {then[verdict]}"
+
+
+@st.dialog("Merge two functions")
+def _merge(here: Page, functions: tuple[str, ...]) -> None:
+    """Choose which one stays, see what it costs, and do it."""
+    keep = str(st.radio("The one that stays", functions, format_func=plain, key="merge keep"))
+    away = next(f for f in functions if f != keep)
+    with messages():
+        plan = merge_plan(here.workspace, here.module, keep, away)
+        _cost(plan)
+        if plan.conflicts:
+            st.error(
+                "It can't be merged:\n" + "\n".join(f"- {plain(c)}" for c in plan.conflicts),
+                icon=":material/block:",
+            )
+            link("schema", "Open the schema", module=here.module)
+        elif st.button(f"Merge {plan.total:,} exemplars into {plain(keep)}", type="primary"):
+            merge_functions(here.workspace, here.module, keep, away, who=here.who)
+            jobs.forget(("overlap", here.module))
+            st.rerun()
+
+
+def _cost(plan: MergePlan) -> None:
+    moved = ", ".join(f"{n:,} {plain(outcome)}" for outcome, n in plan.moved.items()) or "none"
+    lines = [
+        f"**{plan.total:,}** exemplars of {plain(plan.away)} move ({moved}); each keeps its "
+        "history.",
+        f"Slots that both have: {plain(', '.join(plan.shared) or 'none')}.",
+        f"Slots that come along, as optional: {plain(', '.join(plan.added) or 'none')}.",
+        f"{plain(plan.away)} leaves the schema, which can be restored under “Earlier” on the "
+        "Schema page; the exemplars stay moved.",
+    ]
+    st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+# Confusion
+
+
+def _confusion(here: Page, report: OverlapReport) -> None:
+    """What the neighbours of each function's exemplars mean: a heat map and the pairs."""
+    c = report.confusion
+    pairs = pairs_confused(report, most=10_000)
+    names = [n or _OUT for n in c.functions]
+    order = sorted(
+        range(len(names)),
+        key=lambda i: (-(c.mistaken[i].sum() + c.mistaken[:, i].sum() - 2 * c.mistaken[i, i]), i),
+    )
+    shown = sorted(order[:_MOST_CELLS])
+    st.caption(
+        "Of the nearest exemplars of each row's function, the share that is of the column's. The "
+        "diagonal is left grey: it is the rest."
+        + (
+            f" The {_MOST_CELLS} of {len(names)} functions that are confused most are shown."
+            if len(names) > len(shown)
+            else ""
+        )
+    )
+    cells = [
+        {
+            "function": names[a],
+            "neighbours": names[b],
+            "share": float(c.shares[a, b]),
+            "mistaken": int(c.mistaken[a, b]),
+            "of": int(c.totals[a]),
+        }
+        for a in shown
+        for b in shown
+    ]
+    st.altair_chart(_heat_map(pd.DataFrame(cells), [names[i] for i in shown]))
+    st.markdown("**Mistaken for another**: most neighbours are of the other function")
+    if not pairs:
+        st.caption("No exemplar is.")
+        return
+    show.rows(
+        [
+            {
+                "function": p.function or _OUT,
+                "mistaken for": p.mistaken_for or _OUT,
+                "exemplars": p.exemplars,
+                "of": p.of,
+                "share": p.exemplars / p.of,
+                "share of neighbours": p.neighbours,
+            }
+            for p in pairs
+        ],
+        name=f"{here.module}-confusion.csv",
+        key="overlap confusion",
+        label="pairs",
+        columns={
+            name: st.column_config.NumberColumn(name, format="percent")
+            for name in ("share", "share of neighbours")
+        },
+    )
+
+
+def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
+    others = frame["share"][frame["function"] != frame["neighbours"]]
+    top = max(0.1, float(others.max())) if len(others) else 0.1
+    base = alt.Chart(frame).encode(
+        x=alt.X("neighbours:N", sort=names, title="its neighbours' function",
+                axis=alt.Axis(labelAngle=-90, labelLimit=170, labelOverlap=False)),
+        y=alt.Y("function:N", sort=names, title="exemplars of", axis=alt.Axis(labelLimit=220)),
+        tooltip=[
+            alt.Tooltip("function:N", title="exemplars of"),
+            alt.Tooltip("neighbours:N", title="neighbours of"),
+            alt.Tooltip("share:Q", format=".1%", title="share of neighbours"),
+            alt.Tooltip("mistaken:Q", title="exemplars that lie there"),
+            alt.Tooltip("of:Q"),
+        ],
+    )  # fmt: skip
+    cells = base.mark_rect().encode(
+        color=alt.condition(
+            alt.datum.function == alt.datum.neighbours,
+            alt.value("#8a8a8a"),
+            alt.Color("share:Q", scale=alt.Scale(scheme="viridis", domain=[0.0, top]),
+                      legend=alt.Legend(format=".0%", title="share")),
+        )
+    )  # fmt: skip
+    return cells.properties(height=alt.Step(26))
+
+
+# Map
+
+
+def _function_map(here: Page, report: OverlapReport) -> None:
+    """The functions in two dimensions: centres, descriptions and exemplars."""
+    drawn = report.map
+    if not drawn.points:
+        st.info("There is nothing to draw.")
+        return
+    names = [n for n in report.confusion.functions if n is not None]
+    many = len(names) > _MOST_COLOURS
+    highlighted = st.multiselect(
+        "Only these functions in colour", names, _most_confused(report) if many else None,
+        key=f"overlap highlight {here.module}", placeholder="none" if many else "all",
+    )  # fmt: skip
+    sampled = "" if drawn.sampled == drawn.total else f" {drawn.sampled:,} of them are drawn."
+    st.caption(
+        f"Two axes show {drawn.shown:.0%} of what tells the functions' centres apart: what is far "
+        "apart here is far apart, what is near may not be. Diamond: the centre of a function's "
+        f"exemplars; square: its description; dots: {drawn.total:,} exemplars.{sampled}"
+    )
+    rows = [
+        {
+            "kind": p.kind,
+            "function": p.function or _OUT,
+            "shown": _colour(p.function, names, highlighted),
+            "x": p.x,
+            "y": p.y,
+            "text": p.text,
+            "id": p.id,
+        }
+        for p in drawn.points
+    ]
+    st.altair_chart(_map_chart(pd.DataFrame(rows), names, highlighted))
+
+
+def _most_confused(report: OverlapReport) -> list[str]:
+    """The functions of the pairs that are mistaken most often, a handful."""
+    pairs = pairs_confused(report)
+    both = [n for p in pairs for n in (p.function, p.mistaken_for) if n is not None]
+    return list(dict.fromkeys(both))[:_COLOURED]
+
+
+def _colour(function: str | None, names: list[str], highlighted: list[str]) -> str:
+    """The name in the legend: a function's own, or that of all the others."""
+    name = function or _OUT
+    many = len(names) > _MOST_COLOURS
+    if highlighted:
+        return name if name in highlighted else "others"
+    return "exemplars" if many else name
+
+
+def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) -> Any:
+    domain = [n for n in [*names, _OUT, "exemplars", "others"] if n in set(frame["shown"])]
+    grey = {"others", "exemplars", _OUT}
+    coloured = [n for n in domain if n not in grey]
+    palette = [show.colour(n, coloured) if n not in grey else "#888888" for n in domain]
+    colour = alt.Color(
+        "shown:N",
+        scale=alt.Scale(domain=domain, range=palette),
+        legend=alt.Legend(title=None, orient="bottom", columns=4, labelLimit=220)
+        if len(domain) > 1
+        else None,
+    )
+    base = alt.Chart(frame).encode(
+        x=alt.X("x:Q", axis=alt.Axis(title=None, labels=False, ticks=False)),
+        y=alt.Y("y:Q", axis=alt.Axis(title=None, labels=False, ticks=False)),
+        color=colour,
+        tooltip=["kind", "function", alt.Tooltip("text:N", title="template"), "id"],
+    )
+    layers = [
+        base.transform_filter(alt.datum.kind == kind).mark_point(**mark)
+        for kind, mark in (
+            ("exemplar", {"filled": True, "size": 28, "opacity": 0.45}),
+            ("description", {"shape": "square", "size": 90, "strokeWidth": 2}),
+            ("function", {"shape": "diamond", "filled": True, "size": 240, "opacity": 1.0}),
+        )
+    ]
+    labelled = highlighted or (names if len(names) <= _MOST_COLOURS else [])
+    for names_of, away in ((labelled[::2], -14), (labelled[1::2], 16)):  # neighbours' stay apart
+        centres = base.transform_filter(alt.datum.kind == "function")
+        chosen = centres.transform_filter(alt.FieldOneOfPredicate("function", names_of))
+        text = chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")
+        layers.append(text.encode(text="function:N"))
+    return alt.layer(*layers).properties(height=520)
+
+
+# Judged pairs
+
+
+def _judged_pairs(here: Page, report: OverlapReport) -> None:
+    """What people said of pairs, what follows from it, and a way to take it back."""
+    found = judgements.judged_pairs(here.workspace, here.module)
+    if not found:
+        st.info(
+            "Nobody has judged a pair yet. Where two exemplars of different functions seem to mean "
+            "the same, say so here under Findings, or on the Prompts page under Negatives."
+        )
+        return
+    for number, pair in _page_of(found, f"overlap judged page {here.module}"):
+        text, button = st.columns([5, 2], vertical_alignment="center")
+        text.markdown(
+            f"**{_SAID[pair.verdict].capitalize()}**, by {plain(pair.who)}, "
+            f"{pair.at:%Y-%m-%d %H:%M}: {plain(pair.effect)}  \n"
+            f"{plain(pair.first.template or pair.first.utterance)} · "
+            f"*{plain(pair.first.function or _OUT)}*  \n"
+            f"{plain(pair.second.template or pair.second.utterance)} · "
+            f"*{plain(pair.second.function or _OUT)}*"
+        )
+        button.button(
+            "Withdraw", key=f"withdraw {number} {pair.first.id} {pair.second.id}",
+            icon=":material/undo:", on_click=_withdraw,
+            args=(here, pair.first.id, pair.second.id),
+        )  # fmt: skip
+    show.rows(
+        [
+            {
+                "judged": p.verdict,
+                "by": p.who,
+                "at": f"{p.at:%Y-%m-%d %H:%M}",
+                "so": p.effect,
+                "exemplar": p.first.utterance,
+                "function": p.first.function or _OUT,
+                "and": p.second.utterance,
+                "its function": p.second.function or _OUT,
+                "id": p.first.id,
+                "other id": p.second.id,
+                "open": f"annotate?module={quote(here.module)}&item={quote(p.first.id, safe='')}",
+            }
+            for p in found
+        ],
+        name=f"{here.module}-judged.csv",
+        key="overlap judged",
+        label="judged pairs",
+        columns={"open": st.column_config.LinkColumn("open", display_text="open")},
+    )
+
+
+def _withdraw(here: Page, first: str, second: str) -> None:
+    with messages():
+        judgements.withdraw(here.workspace, here.module, first, second, who=here.who)

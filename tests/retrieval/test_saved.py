@@ -1,0 +1,273 @@
+"""An index in a directory: read back, or refused with the reason; whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import HashEmbedder
+from retrieving import built, exemplar, random_exemplars
+
+from radu_core.errors import NotFoundError, StaleIndexError, StoreError
+from radu_core.retrieval import Contents, ModuleIndex, Query, indexed, load_saved, saved_fingerprint
+from radu_core.schema import Schema
+
+QUERY = [Query("fly to Rome"), Query("a hotel room")]
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(p.name for p in directory.iterdir())
+
+
+def test_an_index_is_read_back_and_refused_when_stale(index: ModuleIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "i")
+    assert files(tmp_path) == ["i"]
+    assert files(tmp_path / "i") == ["exemplars.json", "meta.json", "vectors.npz"]
+    embedder = HashEmbedder()
+    again = ModuleIndex.load(tmp_path / "i", embedder, expected_fingerprint=index.fingerprint)
+    assert embedder.embedded == []
+    assert again.search(QUERY, k_desc=2, k_exemplar=5) == index.search(
+        QUERY, k_desc=2, k_exemplar=5
+    )
+    assert (again.fingerprint, again.source) == (index.fingerprint, index.source)
+    assert saved_fingerprint(tmp_path / "i") == index.fingerprint
+    assert saved_fingerprint(tmp_path / "none") is None
+    with pytest.raises(StaleIndexError, match=r"built from other data.*Build it again"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder(), expected_fingerprint="other")
+    with pytest.raises(NotFoundError):
+        ModuleIndex.load(tmp_path / "none", HashEmbedder())
+
+
+def test_another_embedder_makes_it_stale(index: ModuleIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "i")
+    with pytest.raises(StaleIndexError, match="built from other data"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder("another"))
+
+
+def _edit(**values: Any) -> Callable[[Path], object]:
+    return lambda path: path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def _less_schema(path: Path) -> None:
+    meta = json.loads(path.read_text())
+    meta["schema"]["functions"][0]["description"] = "Something else."
+    path.write_text(json.dumps(meta))
+
+
+def test_another_schema_makes_it_stale(index: ModuleIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "i")
+    _less_schema(tmp_path / "i" / "meta.json")
+    with pytest.raises(StaleIndexError, match="isn't what its fingerprint says"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+
+
+@pytest.mark.parametrize("version", [1, 3, "2"])
+def test_another_version_is_stale_and_not_damaged(
+    index: ModuleIndex, tmp_path: Path, version: object
+) -> None:
+    """Version 1 held its exemplars in meta.json."""
+    index.save(tmp_path / "i")
+    old = {"version": version, "fingerprint": "f", "embedder": "e", "schema": {}, "exemplars": []}
+    (tmp_path / "i" / "meta.json").write_text(json.dumps(old))
+    for look in (indexed, lambda d: ModuleIndex.load(d, HashEmbedder())):
+        with pytest.raises(StaleIndexError, match=r"is of another version.*Build it again"):
+            look(tmp_path / "i")
+    assert saved_fingerprint(tmp_path / "i") is None
+
+
+def test_its_exemplars_are_not_read_when_they_are_known(
+    schema: Schema, index: ModuleIndex, tmp_path: Path
+) -> None:
+    """``left_out`` and duplicates, which aren't saved, are those of the contents given."""
+    twin = exemplar("twin", "fly me to Oslo")
+    full, _ = built(schema, [*index.exemplars, twin])
+    full.save(tmp_path / "i")
+    (tmp_path / "i" / "exemplars.json").unlink()
+    again = load_saved(tmp_path / "i", HashEmbedder(), contents=full.contents)
+    assert again.source == full.source
+    assert [e.id for e in again.changed({"train0": None}).exemplars][-1] == "twin"
+    other = Contents.of(schema, index.exemplars[1:])
+    with pytest.raises(StaleIndexError, match="doesn't belong"):
+        load_saved(tmp_path / "i", HashEmbedder(), contents=other)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def _text(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
+
+
+def _other_vectors(path: Path) -> None:
+    np.savez(path, exemplars=np.zeros((2, 4), np.float32), descriptions=np.zeros((2, 4)))
+
+
+def _wide_vectors(path: Path) -> None:
+    np.savez(path, exemplars=np.zeros((7, 64)), descriptions=np.zeros((2, 64)))
+
+
+def _no_fingerprint(path: Path) -> None:
+    path.write_text(path.read_text().replace("fingerprint", "fingerprints"))
+
+
+def _fewer(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text())[:-1]))
+
+
+def _edited(path: Path) -> None:
+    path.write_text(path.read_text().replace("to Oslo", "to Bonn"))
+
+
+DAMAGE = [
+    ("vectors.npz", _truncate), ("vectors.npz", _text("")), ("vectors.npz", _text("junk")),
+    ("vectors.npz", _other_vectors), ("vectors.npz", _wide_vectors), ("vectors.npz", Path.unlink),
+    ("meta.json", _truncate), ("meta.json", _text("{}")), ("meta.json", _text("[1]")),
+    ("meta.json", _text('"\\ud800"')), ("meta.json", _text("[" * 100_000)),
+    ("meta.json", _no_fingerprint), ("meta.json", _edit(version=None)),
+    ("meta.json", _edit(schema={})), ("meta.json", _edit(source={})),
+    ("exemplars.json", _truncate), ("exemplars.json", _text("{}")), ("exemplars.json", _text("7")),
+    ("exemplars.json", _text("[[]]")), ("exemplars.json", _fewer), ("exemplars.json", _edited),
+    ("exemplars.json", Path.unlink),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGE)
+def test_a_damaged_index_is_stale(
+    index: ModuleIndex, tmp_path: Path, name: str, damage: Callable[[Path], object]
+) -> None:
+    index.save(tmp_path / "i")
+    assert indexed(tmp_path / "i") == 7
+    damage(tmp_path / "i" / name)
+    with pytest.raises(StaleIndexError, match=r"/i (is damaged \(.+\)|was built .*)\. Build it"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+    if damage in (_truncate, _no_fingerprint) and name == "meta.json":
+        with pytest.raises(StaleIndexError, match="is damaged"):
+            indexed(tmp_path / "i")
+    index.save(tmp_path / "i")
+    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
+
+
+@pytest.fixture
+def large(schema: Schema) -> ModuleIndex:
+    index, _ = built(schema, random_exemplars(200), graph_from=50)
+    return index
+
+
+def test_a_graph_is_saved_and_read_back(large: ModuleIndex, tmp_path: Path) -> None:
+    large.save(tmp_path / "i")
+    assert "graph.faiss" in files(tmp_path / "i")
+    again = ModuleIndex.load(tmp_path / "i", HashEmbedder())
+    assert (again.source["dense"], again.source["recall"]) == ("hnsw", large.source["recall"])
+    assert again.search(QUERY, k_desc=0, k_exemplar=9) == large.search(
+        QUERY, k_desc=0, k_exemplar=9
+    )
+    (tmp_path / "i" / "graph.faiss").unlink()
+    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).source["dense"] == "hnsw"
+
+
+@pytest.mark.parametrize("damage", [_truncate, _text(""), _text("junk" * 100)])
+def test_a_damaged_graph_is_stale(
+    large: ModuleIndex, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    large.save(tmp_path / "i")
+    damage(tmp_path / "i" / "graph.faiss")
+    with pytest.raises(StaleIndexError, match=r"/i is damaged \(.+\)\. Build it again"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+
+
+def test_a_graph_of_other_vectors_is_stale(
+    schema: Schema, large: ModuleIndex, tmp_path: Path
+) -> None:
+    large.save(tmp_path / "i")
+    built(schema, random_exemplars(300, seed=4), graph_from=50)[0].save(tmp_path / "other")
+    os.replace(tmp_path / "other" / "graph.faiss", tmp_path / "i" / "graph.faiss")
+    with pytest.raises(StaleIndexError, match=r"/i is damaged \(.+\)\. Build it again"):
+        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+
+
+@pytest.mark.parametrize("failing", [0, 1], ids=["taking the old away", "putting the new there"])
+def test_a_save_that_fails_leaves_the_old_index(
+    index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    failing: int,
+) -> None:  # fmt: skip
+    index.save(tmp_path / "i")
+    replace = os.replace
+    calls: list[int] = []
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(source).is_dir():
+            calls.append(1)
+            if len(calls) == failing + 1:
+                raise PermissionError(13, "Not now", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(StoreError, match="Not allowed to write"):
+        large.save(tmp_path / "i")
+    monkeypatch.undo()
+    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
+    assert files(tmp_path) == ["i"]
+
+
+def test_a_save_that_fails_while_writing_leaves_the_old_index(
+    index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.save(tmp_path / "i")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(StoreError):
+        large.save(tmp_path / "i")
+    assert saved_fingerprint(tmp_path / "i") == index.fingerprint
+    assert files(tmp_path) == ["i"]
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["taking the old away", "putting the new there"])
+@pytest.mark.parametrize("first", [True, False], ids=["the first one", "there was one"])
+def test_two_that_save_at_once_leave_one_whole_index(
+    index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    before: int, first: bool,
+) -> None:  # fmt: skip
+    """Another process saves its index between two steps of ours."""
+    if not first:
+        index.save(tmp_path / "i")
+    replace = os.replace
+    calls: list[int] = []
+
+    def slow(source: Path, target: Path) -> None:
+        if Path(source).parent == tmp_path:
+            calls.append(1)
+            if len(calls) == before + 1:
+                large.save(tmp_path / "i")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", slow)
+    index.save(tmp_path / "i")
+    found = ModuleIndex.load(tmp_path / "i", HashEmbedder()).fingerprint
+    assert found == (index, large)[before].fingerprint
+    assert files(tmp_path) == ["i"]
+
+
+def test_an_index_that_another_took_away_is_put_there(
+    index: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.save(tmp_path / "i")
+    replace = os.replace
+
+    def slow(source: Path, target: Path) -> None:
+        if Path(source) == tmp_path / "i":
+            shutil.rmtree(source)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", slow)
+    index.save(tmp_path / "i")
+    assert files(tmp_path) == ["i"]

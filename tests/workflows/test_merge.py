@@ -1,0 +1,91 @@
+"""Merging two functions: what it costs, what forbids it, and that it is all or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import MODULE, SCHEMA
+
+from radu_core.errors import ConflictError, InputError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import parse_schema
+from radu_core.workflows.merge import merge_functions, merge_plan
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.workspace import Workspace
+
+
+def with_hotel_slot(loaded: Workspace, slot: dict[str, Any]) -> None:
+    flight, hotel = SCHEMA["functions"]
+    hotel = {**hotel, "slots": [*hotel["slots"], slot]}
+    loaded.store.put_schema(parse_schema({**SCHEMA, "functions": [flight, hotel]}), who="t")
+
+
+def test_all_of_it_moves_and_nothing_is_lost(loaded: Workspace) -> None:
+    with_hotel_slot(loaded, {"name": "origin", "description": "where from", "required": True})
+    asked = AnnotatedExemplar(id="c", utterance="yes", context="book_hotel.city", split="train")
+    loaded.store.add_exemplar(MODULE, asked, who="t")
+    before = {i.exemplar.id: i.exemplar for i in loaded.store.exemplars(MODULE)}
+    plan = merge_plan(loaded, MODULE, "book_flight", "book_hotel")
+    assert (plan.total, plan.moved) == (5, {"resolved": 5})
+    assert (plan.shared, plan.added, plan.contexts) == (("origin",), ("city", "extras"), 1)
+    assert plan.conflicts == ()
+    assert merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="ann") == plan
+    schema = loaded.store.schema(MODULE)
+    assert [f.name for f in schema.functions] == ["book_flight"]
+    assert [s.name for s in schema.functions[0].slots] == [
+        "origin", "destination", "passengers", "refundable", "city", "extras",
+    ]  # fmt: skip
+    assert not any(s.required for s in schema.functions[0].slots)
+    for item in loaded.store.exemplars(MODULE):
+        old = before[item.exemplar.id]
+        moved = old.function == "book_hotel"
+        assert item.exemplar.function == ("book_flight" if moved else old.function)
+        assert (item.exemplar.spans, item.exemplar.outcome) == (old.spans, old.outcome)
+    assert loaded.store.exemplar(MODULE, "c").exemplar.context == "book_flight.city"
+    event = loaded.store.history(MODULE, "h00" if "h00" in before else _hotel(before))[-1]
+    assert (event.kind, event.note, event.who) == ("merged", "book_hotel into book_flight", "ann")
+    assert len(loaded.store.schema_versions(MODULE)) == 3
+    assert resolve(loaded, MODULE, who="t").outcomes.get("invalid", 0) == 0
+
+
+def _hotel(known: dict[str, AnnotatedExemplar]) -> str:
+    return next(i for i, e in known.items() if e.function == "book_hotel")
+
+
+def test_slots_that_differ_forbid_it(loaded: Workspace) -> None:
+    with_hotel_slot(loaded, {"name": "passengers", "type": "string"})
+    plan = merge_plan(loaded, MODULE, "book_flight", "book_hotel")
+    assert plan.conflicts == ("slot passengers differs in type (integer and string)",)
+    before = loaded.store.schema(MODULE)
+    with pytest.raises(ConflictError, match="slot passengers differs"):
+        merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="ann")
+    assert loaded.store.schema(MODULE) == before
+
+
+def test_what_was_changed_meanwhile_is_not_overwritten(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from radu_core.workflows import merge
+
+    plan = merge._plan
+
+    def slow(*arguments: Any) -> Any:
+        made = plan(*arguments)
+        item = next(i for i in loaded.store.exemplars(MODULE)
+                    if i.exemplar.function == "book_hotel")  # fmt: skip
+        loaded.store.decide(
+            MODULE, item.exemplar, who="bob", kind="kept", expected_revision=item.revision
+        )
+        return made
+
+    monkeypatch.setattr(merge, "_plan", slow)
+    with pytest.raises(ConflictError, match="in the meantime"):
+        merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="ann")
+    assert len(loaded.store.schema(MODULE).functions) == 2
+
+
+@pytest.mark.parametrize("away", ["book_flight", "no_such"])
+def test_two_functions_that_are_there_are_needed(loaded: Workspace, away: str) -> None:
+    with pytest.raises(InputError):
+        merge_plan(loaded, MODULE, "book_flight", away)
