@@ -20,7 +20,7 @@ from radu_core.retrieval import (
     fingerprint,
     load_saved,
 )
-from radu_core.retrieval.saved import saved
+from radu_core.retrieval.saved import indexed, saved_fingerprint
 from radu_core.schema import Schema
 from radu_core.workflows.workspace import Workspace
 
@@ -181,5 +181,6 @@ def _keep(workspace: Workspace, index: ModuleIndex) -> None:
     if index.settings != retrieval_settings(workspace, module):
         return
     directory = workspace.index(module)
-    if saved(directory) != (index.fingerprint, index.contents.members):
+    same = saved_fingerprint(directory) == index.fingerprint
+    if not same or indexed(directory) != index.contents.members:
         index.save(directory)
