@@ -15,7 +15,7 @@ from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
 from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
-from radu_core.retrieval.saved import indexed, load_saved
+from radu_core.retrieval.saved import indexed, load_saved, saved_fingerprint
 from radu_core.retrieval.settings import RetrievalSettings
 from radu_core.retrieval.tuning import AT, Tuning, choose_weight
 
@@ -47,5 +47,6 @@ __all__ = [
     "indexed",
     "load_saved",
     "percentiles",
+    "saved_fingerprint",
     "wilson",
 ]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["indexed", "load_saved", "save", "saved"]
+__all__ = ["indexed", "load_saved", "save", "saved_fingerprint"]
 
 _META = "meta.json"
 _KINDS = {"version": int, "fingerprint": str, "source": dict, "schema": dict}
@@ -132,12 +132,10 @@ def indexed(directory: Path) -> int:
         return int(meta["source"]["members"])
 
 
-def saved(directory: Path) -> tuple[str, int] | None:
-    """The fingerprint of the saved index, and how many exemplars it stands for; None where there is
-    none that could be read.
-    """
+def saved_fingerprint(directory: Path) -> str | None:
+    """The fingerprint of the saved index; None where there is none that could be read."""
     try:
-        return str(_read_meta(directory)["fingerprint"]), indexed(directory)
+        return str(_read_meta(directory)["fingerprint"])
     except RaduError:
         return None
 
