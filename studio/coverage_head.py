@@ -69,26 +69,26 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
     if st.session_state.get("coverage report of") != (here.module, id(report)):
         st.session_state["coverage report of"] = (here.module, id(report))
         set_point(choice.k_desc, choice.k_exemplar)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        d = int(st.number_input("k_desc", 0, grid.max_desc, key=_D, width=130,
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        d = int(st.number_input("k_desc", 0, grid.max_desc, key=_D, width=126,
                                 help="Descriptions retrieved"))  # fmt: skip
-        e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=140,
+        e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=126,
                                 help="Exemplars retrieved"))  # fmt: skip
         low, high = grid.interval(d, e)
         covered = int(grid.hits[d, e])
         st.metric(
             f"covered, {100 * low:.1f} to {100 * high:.1f} %", f"{grid.share(d, e):.1%}",
-            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=190,
+            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=168,
         )  # fmt: skip
         st.metric(
             "tokens a prompt",
             f"{report.cost(d, e):.0f}",
-            width=145,
+            width=120,
             help="Estimated from the templates: fixed, per function, per exemplar.",
         )
-        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=110,
+        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=90,
                   help="Different functions in a prompt, on average.")  # fmt: skip
-        st.metric("missed", f"{grid.total - covered:,}", width=100,
+        st.metric("missed", f"{grid.total - covered:,}", width=75,
                   help=f"of {grid.total:,} utterances")  # fmt: skip
         best = (choice.k_desc, choice.k_exemplar)
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,

@@ -75,6 +75,8 @@ def _source(here: Page, report: CoverageReport) -> None:
     st.dataframe(
         pd.DataFrame({"": list(rows), "value": [str(v) for v in rows.values()]}),
         hide_index=True, key="coverage do source",
+        column_config={"": st.column_config.TextColumn(width=190),
+                       "value": st.column_config.TextColumn(width=270)},
     )  # fmt: skip
     st.markdown("**Resolved, and not in the index**")
     _left_out(dict(source["left_out"]))

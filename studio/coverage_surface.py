@@ -16,6 +16,7 @@ from studio.page import Page
 __all__ = ["surface"]
 
 _HEIGHT = 380
+_MARKS = ["", "looked at", "recommended"]
 
 
 def surface(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
@@ -46,8 +47,8 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
         alt="Coverage by k_desc and k_exemplar",
     )
     st.caption(
-        "Click a cell to look at its point. Bordered: the point looked at (solid) and the "
-        "recommended one (dashed). Hover for interval, functions and tokens."
+        "Click a cell to look at its point. Red border: the point looked at; purple: the "
+        "recommended one. Hover for interval, functions and tokens."
     )
 
 
@@ -59,7 +60,6 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
         alt.Tooltip(f"{n}:Q", format=".1%", title=t)
         for n, t in (("coverage", "covered"), ("low", "at least"), ("high", "at most"))
     ]
-    marked = alt.datum.mark != ""
     return (
         alt.Chart(frame)
         .mark_rect(strokeWidth=0)
@@ -72,13 +72,9 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
                 scale=alt.Scale(scheme="viridis", domain=[lowest, 1.0], clamp=True),
                 legend=alt.Legend(format=".0%", title="covered", orient="top"),
             ),
-            stroke=alt.condition(marked, alt.value("#ff3b30"), alt.value("transparent")),
-            strokeWidth=alt.condition(marked, alt.value(3), alt.value(0)),
-            strokeDash=alt.StrokeDash(
-                "mark:N", legend=None,
-                scale=alt.Scale(domain=["", "looked at", "recommended"],
-                                range=[[1, 0], [1, 0], [4, 3]]),
-            ),
+            stroke=alt.Stroke("mark:N", legend=None, scale=alt.Scale(
+                domain=_MARKS, range=["transparent", "#ff3b30", "#d400c8"])),
+            strokeWidth=alt.condition(alt.datum.mark != "", alt.value(3.5), alt.value(0)),
             tooltip=["k_desc", "k_exemplar", *shares,
                      alt.Tooltip("functions:Q", format=".1f"),
                      alt.Tooltip("tokens:Q", format=".0f", title="tokens a prompt")],
