@@ -97,13 +97,14 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
     ]
     frame = pd.DataFrame(rows).sort_values(["coverage", "function"])
     share = st.column_config.ProgressColumn(
-        "coverage", format="percent", min_value=0.0, max_value=1.0, width=120
+        "coverage", format="percent", min_value=0.0, max_value=1.0, width=105
     )
     number = st.column_config.NumberColumn(width=60)
     st.dataframe(
         frame, hide_index=True, height=min(_HEIGHT, 38 + 35 * len(rows)),
         key="coverage do functions",
-        column_config={"coverage": share, "covered": number, "of": number},
+        column_config={"function": st.column_config.TextColumn(width=135), "coverage": share,
+                       "covered": number, "of": number},
     )  # fmt: skip
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)

@@ -141,24 +141,25 @@ def _shown(answer: WhatIf, seconds: float) -> None:
 
 def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
     """Coverage of both with intervals, what is gained and lost, and McNemar's p."""
-    columns = st.columns([3, 3, 2, 2, 2])
     counts = (moved.before, moved.after)
     change = (moved.after - moved.before) / max(1, moved.total)
-    for place, (name, count, (low, high)) in enumerate(
-        zip(names, counts, moved.intervals, strict=True)
-    ):
-        columns[place].metric(
-            f"{name} ({100 * low:.1f}–{100 * high:.1f})", f"{count / max(1, moved.total):.1%}",
-            delta=f"{100 * change:+.1f} points" if place and change else None,
-            help=f"{count:,} of {moved.total:,}; 95 % interval (Wilson)",
+    with st.container(horizontal=True, gap="small"):
+        for place, (name, count, (low, high)) in enumerate(
+            zip(names, counts, moved.intervals, strict=True)
+        ):
+            st.metric(
+                f"{name}, {100 * low:.1f} to {100 * high:.1f} %",
+                f"{count / max(1, moved.total):.1%}", width=185,
+                delta=f"{100 * change:+.1f} points" if place and change else None,
+                help=f"{count:,} of {moved.total:,}; 95 % interval (Wilson)",
+            )  # fmt: skip
+        st.metric("gained", len(moved.gained), width=70)
+        st.metric("lost", len(moved.lost), width=60)
+        st.metric(
+            "p", f"{moved.p:.3g}", width=110,
+            help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
+            "would be by chance. Under 0.05 is a clear difference.",
         )  # fmt: skip
-    columns[2].metric("gained", len(moved.gained))
-    columns[3].metric("lost", len(moved.lost))
-    columns[4].metric(
-        "p", f"{moved.p:.3g}",
-        help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
-        "would be by chance. Under 0.05 is a clear difference.",
-    )  # fmt: skip
 
 
 def moved_table(queries: Any, moved: Difference, key: str) -> None:
