@@ -26,11 +26,12 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import RowOptions
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import coverage_report
+from radu_core.workflows.dataset import build
 from radu_core.workflows.demo import follow
 from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.train import build, start
+from radu_core.workflows.train import start
 from radu_core.workflows.workspace import Workspace
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "sgd-train-dev.tar.xz"

@@ -24,22 +24,22 @@ with page(
     split = second.selectbox("Split", ["test", "validation", "train"])
     limit = third.number_input("At most rows (0: all)", 0, 1_000_000, 0)
     untrained = st.checkbox("Measure the model before training, too (takes as long again)")
-    key = ("evaluate", id, split)
+    key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(
             key,
             "Evaluating",
             lambda progress: evaluate(
-                here.workspace, id, split=split, limit=int(limit) or None, untrained=untrained,
-                progress=progress,
+                here.workspace, id, module=here.module, split=split, limit=int(limit) or None,
+                untrained=untrained, progress=progress,
             ),
         )  # fmt: skip
     jobs.show(key)
     run = next(r for r in found if r.id == id)
-    report = reports(run).get(split)
+    report = reports(run, here.module).get(split)
     result, errors, ask = st.tabs(["Result", "Errors", "Try it"], key="evaluate tab")
     with result, messages():
-        for why in damaged_reports(run).values():
+        for why in damaged_reports(run, here.module).values():
             st.warning(why, icon=":material/error:")
         views.result(report)
     with errors, messages():

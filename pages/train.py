@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from radu_core.workflows.train import datasets, runs
+from radu_core.workflows.dataset import datasets
+from radu_core.workflows.train import runs
+from studio import dataset_forms
 from studio import train_forms as forms
 from studio.page import messages, page
 
@@ -14,7 +16,7 @@ with page(
     build, launch, watch = st.tabs(["1 Dataset", "2 Launch", "3 Runs"], key="train tab")
     built = datasets(here.workspace, here.module)
     with build, messages():
-        forms.dataset(here, built)
+        dataset_forms.dataset(here, built)
     with launch, messages():
         forms.launch(here, built)
     with watch, messages():

@@ -11,10 +11,10 @@ import streamlit as st
 from radu_core.retrieval import RetrievalSettings, Tuning
 from radu_core.workflows.coverage import (
     CoverageReport,
+    depending_datasets,
     embedders,
     left_out_rows,
     not_indexed_rows,
-    outdated_datasets,
     retrieval_settings,
     set_retrieval,
     tune,
@@ -139,7 +139,7 @@ def _form(here: Page) -> None:
 def use(here: Page, chosen: RetrievalSettings) -> None:
     """Store how the module retrieves, and say what that makes old."""
     set_retrieval(here.workspace, here.module, chosen, who=here.who)
-    old = outdated_datasets(here.workspace, here.module, "")
+    old = depending_datasets(here.workspace, here.module)
     text = f"{here.module} retrieves with {chosen.embedder}, dense weight {chosen.dense_weight:g}. "
     text += f"Build these datasets again: {', '.join(old)}." if old else "No dataset depends on it."
     st.session_state[_TOLD] = (here.module, text)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.workflows.coverage import CoverageReport, outdated_datasets
+from radu_core.workflows.coverage import CoverageReport, depending_datasets
 from radu_core.workflows.what_if import (
     Difference,
     WhatIf,
@@ -180,7 +180,7 @@ def moved_table(queries: Any, moved: Difference, key: str) -> None:
 
 
 def _keep_description(here: Page, function: str, text: str) -> None:
-    index = outdated_datasets(here.workspace, here.module, "")
+    index = depending_datasets(here.workspace, here.module)
     st.caption(
         "Keeping it stores a new version of the schema; the index follows with one embedding. "
         + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")

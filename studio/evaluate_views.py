@@ -113,5 +113,5 @@ def ask(here: Page, run: str) -> None:
         pressed = st.form_submit_button("Parse", type="primary")
     if pressed:
         with st.spinner("Asking the model …"):
-            call = parse(here.workspace, run, text or "")
+            call = parse(here.workspace, run, text or "", module=here.module)
         st.json(call.model_dump(mode="json"), expanded=2)

@@ -131,7 +131,7 @@ def _shown(here: Page, found: Mined, options: RowOptions) -> None:
     meant = found.function or "out of scope"
     st.markdown(f"**{plain(found.utterance)}** · *{plain(meant)}*")
     columns = st.columns(4)
-    columns[0].metric("used", f"{found.used} of {options.negatives}")
+    columns[0].metric("used", f"{found.used} of {options.knn_negatives}")
     columns[1].metric("suspected", found.suspected, help="Seem to mean the same: not used.")
     columns[2].metric("of other functions", len(found.negatives))
     columns[3].metric("exemplars looked at", found.looked_at)
@@ -157,10 +157,10 @@ def _warnings(found: Mined, options: RowOptions) -> None:
         st.info(
             "A negative exemplar is set against its own function: it looks like it, and isn't it."
         )
-    if found.used < options.negatives:
+    if found.used < options.knn_negatives:
         st.warning(
-            f"Only {found.used} of {options.negatives} can be used: there are no more near it that "
-            "are neither suspected nor out of scope."
+            f"Only {found.used} of {options.knn_negatives} can be used: there are no more near it "
+            "that are neither suspected nor out of scope."
         )
     if found.doubtful:
         st.warning(
@@ -234,7 +234,7 @@ def _as_row(negative: Negative) -> dict[str, Any]:
 def _over_the_module(here: Page, options: RowOptions) -> None:
     """What every position of the dial would use over all training exemplars."""
     st.divider()
-    key = ("dial", here.module, options.negatives, options.near_duplicate)
+    key = ("dial", here.module, options.knn_negatives, options.near_duplicate)
     left, right = st.columns([5, 2], vertical_alignment="center")
     left.markdown("**The dial over the whole module**")
     if right.button("Count", icon=":material/tune:", width="stretch", key="negatives count"):

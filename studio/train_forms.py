@@ -8,86 +8,22 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.dataset import DatasetConfig
 from radu_core.models import DEFAULT_GENERATOR, installed_models
-from radu_core.prompts import STRATEGIES, RowOptions
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
-from radu_core.workflows.train import DatasetView, RunView
+from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.train import RunView
 from studio import jobs
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
-__all__ = ["dataset", "launch", "watch"]
+__all__ = ["launch", "watch"]
 
 _COLOURS = {
     "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
 }  # fmt: skip
-
-
-def dataset(here: Page, built: Sequence[DatasetView]) -> None:
-    """Build a dataset, and see what is in those that exist."""
-    with st.form("dataset"):
-        name = st.text_input(
-            "Name", "default", help="Building under a name that exists replaces it."
-        )
-        strategies = st.pills("Tasks", STRATEGIES, selection_mode="multi", default=["rag", "all"])
-        left, middle, right = st.columns(3)
-        k_desc = left.number_input("k_desc", 0, 50, 3)
-        k_exemplar = middle.number_input("k_exemplar", 0, 50, 4)
-        seed = right.number_input("Seed", 0, 10_000, 0)
-        pressed = st.form_submit_button("Build", type="primary", icon=":material/dataset:")
-    key = ("dataset", here.module)
-    if pressed:
-        config = DatasetConfig(
-            strategies=tuple(strategies or ()),
-            k_desc=int(k_desc),
-            rows=RowOptions(k_exemplar=int(k_exemplar), seed=int(seed)),
-        )
-        jobs.start(
-            key,
-            "Building the dataset",
-            lambda progress: train.build(
-                here.workspace, here.module, name=name or "", config=config, progress=progress
-            ),
-        )
-    if jobs.show(key):
-        jobs.forget(key)
-        st.rerun()
-    if not built:
-        st.info("No dataset of this module has been built yet.")
-    for view in built:
-        _dataset_card(view)
-
-
-def _dataset_card(view: DatasetView) -> None:
-    manifest = view.manifest
-    rows = ", ".join(f"{manifest.rows(s):,} {s}" for s in ("train", "validation", "test"))
-    with st.expander(f"**{plain(view.name)}** · rows: {rows}"):
-        counts = [
-            {"rows of": kind, "split": split, "count": count}
-            for split, kinds in manifest.counts.items()
-            for kind, count in kinds.items()
-        ]
-        frame = pd.DataFrame(counts, columns=["rows of", "split", "count"])
-        st.dataframe(
-            frame.pivot(index="rows of", columns="split", values="count").fillna(0).astype(int)
-        )
-        st.caption(
-            f"{manifest.unresolved:,} unresolved exemplars left out · {manifest.suspects:,} "
-            f"suspected labelling errors not trained on · in {plain(view.directory)}"
-        )
-        for reason, count in manifest.discards.items():
-            st.caption(f"{count:,} without a row: {plain(reason)}")
-        for name, label in (("discards.jsonl", "discards"), ("suspects.jsonl", "suspects")):
-            data = (view.directory / name).read_bytes()
-            if data:
-                st.download_button(
-                    f"Download {label}", data, file_name=f"{view.name}-{name}",
-                    key=f"{view.directory} {name}", on_click="ignore",
-                )  # fmt: skip
 
 
 def launch(here: Page, built: Sequence[DatasetView]) -> None:
@@ -99,7 +35,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     generators = [m for m in known if "MiniLM" not in m] or [DEFAULT_GENERATOR]
     with st.form("launch"):
         left, middle, right = st.columns(3)
-        name = left.selectbox("Dataset", [v.name for v in built])
+        name = left.selectbox("Dataset", [v.title for v in built])
         model = middle.selectbox(
             "Base model", generators, accept_new_options=True,
             help="One that is installed, a hub's owner/name, or a directory.",
@@ -120,7 +56,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         pressed = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:")
     key = ("launch", here.module)
     if pressed:
-        directory = next(v.directory for v in built if v.name == name)
+        directory = next(v.directory for v in built if v.title == name)
         config = TrainConfig.checked(
             {
                 "dataset": directory,

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from databases import empty_postgres, postgres, url  # noqa: F401 (fixtures)
-from fakes import HashEmbedder
+from fakes import HashEmbedder, WordTokenizer
 from playwright.sync_api import Browser, sync_playwright
 from studio_process import CHROMIUM
 from tiny_model import make_tiny_model
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -103,6 +104,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """An empty workspace whose default embedder is the hashing one."""
     space = Workspace(tmp_path / "home")
     space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()
     yield space
     space.store.close()
 

@@ -39,6 +39,19 @@ class HashEmbedder:
         """There is nothing to load."""
 
 
+class WordTokenizer:
+    """Words and signs are tokens."""
+
+    def __init__(self, name: str = "SmolLM2-135M-Instruct") -> None:
+        self.name = name
+        self.hash = hashlib.sha256(name.encode()).hexdigest()
+        self.counted = 0
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        self.counted += len(texts)
+        return [len(re.findall(r"\w+|[^\w\s]|\n", text)) for text in texts]
+
+
 class ScriptedModel:
     """A language model that prefers the candidates it was told, and says what it was told."""
 

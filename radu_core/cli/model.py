@@ -1,4 +1,4 @@
-"""Commands from prompts to evaluation."""
+"""Commands of runs: training, evaluation, parsing."""
 
 from __future__ import annotations
 
@@ -21,50 +21,9 @@ _runs = typer.Typer(help="List, show, stop and resume training runs.", no_args_i
 app.add_typer(_runs, name="runs")
 
 Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
-
-
-@command("build-dataset")
-def build_dataset(
-    module: Annotated[list[str], typer.Option("--module", "-m", help="A module. Repeatable.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Directory; each module gets its own in it.")
-    ] = None,
-    name: Annotated[
-        str, typer.Option(help="Its name in the workspace when no --out is given.")
-    ] = "default",
-    strategy: Annotated[
-        list[str] | None, typer.Option(help="Repeatable. Default: rag and all.")
-    ] = None,
-    k_desc: Annotated[int, typer.Option(min=0, max=50, help="Descriptions retrieved.")] = 3,
-    k_exemplar: Annotated[int, typer.Option(min=0, max=50, help="Exemplars shown.")] = 4,
-    seed: Annotated[int, typer.Option(help="Decides which rows get variants.")] = 0,
-) -> Answer:
-    """Make fine-tuning rows, with negatives, of the resolved exemplars."""
-    from radu_core.dataset import DatasetConfig
-    from radu_core.prompts import RowOptions
-    from radu_core.workflows import train
-
-    config = DatasetConfig(
-        strategies=tuple(strategy or ("rag", "all")),
-        k_desc=k_desc,
-        rows=RowOptions(k_exemplar=k_exemplar, seed=seed),
-    )
-    made: list[dict[str, Any]] = []
-    lines: list[Any] = []
-    space = workspace()
-    for item in module:
-        with progress_bar() as progress:
-            view = train.build(space, item, name=name, config=config, out=out, progress=progress)
-        counts = view.manifest.counts
-        made.append({"module": item, "directory": view.directory, "manifest": view.manifest})
-        rows = [(s, kind, n) for s in counts for kind, n in counts[s].items()]
-        lines.append(table(str(view.directory), ["split", "rows of", "count"], rows))
-        lines += [f"discarded {n}: {why}" for why, n in view.manifest.discards.items()]
-        lines.append(
-            f"{view.manifest.unresolved} unresolved exemplars left out; "
-            f"{view.manifest.suspects} suspected labelling errors (suspects.jsonl)."
-        )
-    return Answer({"datasets": made}, lines)
+RunModule = Annotated[
+    str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
+]
 
 
 @command("train")
@@ -151,6 +110,7 @@ def runs_resume(run: Run) -> Answer:
 @command("evaluate")
 def evaluate(
     run: Run,
+    module: RunModule = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     limit: Annotated[
         int | None, typer.Option(min=1, help="Measure a fixed sample of this many rows.")
@@ -168,8 +128,9 @@ def evaluate(
     space = workspace()
     with progress_bar() as progress:
         report = workflow.evaluate(
-            space, run, split=split_of(split), limit=limit, untrained=untrained, progress=progress
-        )
+            space, run, module=module, split=split_of(split), limit=limit, untrained=untrained,
+            progress=progress,
+        )  # fmt: skip
     lines = evaluation_text(report)
     if send_errors:
         sent = workflow.send_errors(space, report, who=who())
@@ -208,6 +169,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
 def parse(
     run: Run,
     utterance: Annotated[str, typer.Argument(help="What the user said.")],
+    module: RunModule = None,
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
@@ -217,7 +179,7 @@ def parse(
 
     from radu_core.workflows import evaluate as workflow
 
-    call = workflow.parse(workspace(), run, utterance, context=context)
+    call = workflow.parse(workspace(), run, utterance, module=module, context=context)
     arguments = json.dumps(call.arguments, ensure_ascii=False)
     lines = [f"{call.function or 'none'} {arguments if call.function else ''}".rstrip()]
     lines += [f"note: {note}" for note in call.problems]

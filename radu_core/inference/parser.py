@@ -16,6 +16,7 @@ from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     SLOT_POOL,
+    Order,
     TemplateSet,
     all_prompt,
     completion_for_knn,
@@ -23,11 +24,12 @@ from radu_core.prompts import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    slot_examples,
 )
 from radu_core.schema import Arguments, Function, Schema, Slot, Value, as_values, fits_type
 
 if TYPE_CHECKING:
-    from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
+    from radu_core.retrieval import ModuleIndex, Query, Retrieved
 
 __all__ = ["NONE", "FunctionCall", "Parser", "ParserSettings"]
 
@@ -54,7 +56,8 @@ class FunctionCall(BaseModel):
 
 
 class ParserSettings(BaseModel):
-    """How an utterance is parsed: strategies, and how much is retrieved for each prompt."""
+    """How an utterance is parsed: strategies, how much is retrieved for each prompt, and the order
+    in which that stands there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +66,7 @@ class ParserSettings(BaseModel):
     k_desc: int = Field(default=3, ge=0, le=50)
     k_exemplar: int = Field(default=4, ge=0, le=50)
     k_slot_examples: int = Field(default=2, ge=0, le=20)
+    order: Literal["most_relevant_last", "most_relevant_first"] = "most_relevant_last"
 
 
 class Parser:
@@ -135,7 +139,10 @@ class Parser:
         if self.settings.function_strategy == "knn":
             return self._knn_scores(utterance, shown)
         names: list[str | None] = [*shown.functions, None]
-        prompt = rag_prompt(self.schema, utterance, shown, self.templates, context=context)
+        order = self.settings.order
+        prompt = rag_prompt(
+            self.schema, utterance, shown, self.templates, context=context, order=order
+        )
         likelihoods = self.generator.score(prompt, [completion_for_rag(n) for n in names])
         return _softmax({n or NONE: s for n, s in zip(names, likelihoods, strict=True)})
 
@@ -191,17 +198,19 @@ class Parser:
         open_slots = [s for s in function.slots if s.recognizer is None]
         if not open_slots:
             return []
-        same = [h for h in hits.exemplars[:SLOT_POOL] if h.function == function.name]
-        examples: list[ExemplarHit] = same[: self.settings.k_slot_examples]
+        examples = slot_examples(hits.exemplars, function.name, self.settings.k_slot_examples)
+        order: Order = self.settings.order
         if self.settings.slot_strategy == "all":
-            prompt = all_prompt(utterance, function, examples, self.templates, context=context)
+            prompt = all_prompt(
+                utterance, function, examples, self.templates, context=context, order=order
+            )
             return [_SlotTask(number, function, None, prompt)]
         return [
             _SlotTask(
                 number,
                 function,
                 slot,
-                single_prompt(utterance, function, slot, examples, self.templates),
+                single_prompt(utterance, function, slot, examples, self.templates, order=order),
             )
             for slot in open_slots
         ]

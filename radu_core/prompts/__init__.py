@@ -17,12 +17,14 @@ from radu_core.prompts.rows import (
     Rows,
     rows_asked,
     rows_for,
+    shorten,
 )
 from radu_core.prompts.strategies import (
     FUNCTION_STRATEGIES,
     SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
+    Order,
     all_prompt,
     check_template,
     completion_for_all,
@@ -32,6 +34,7 @@ from radu_core.prompts.strategies import (
     knn_prompts,
     rag_prompt,
     single_prompt,
+    slot_examples,
     template_variables,
     yes_no_prompt,
 )
@@ -44,6 +47,7 @@ __all__ = [
     "Discard",
     "Judgements",
     "Negative",
+    "Order",
     "Part",
     "PromptRow",
     "RowOptions",
@@ -65,7 +69,9 @@ __all__ = [
     "rows_asked",
     "rows_for",
     "shipped_templates",
+    "shorten",
     "single_prompt",
+    "slot_examples",
     "template_variables",
     "yes_no_prompt",
 ]

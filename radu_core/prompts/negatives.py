@@ -110,14 +110,20 @@ def mine(
 
     Eligible is what isn't suspected, wasn't judged the same, and has a function to be compared
     with. ``chosen_places`` says which of those are taken. An exemplar of mode ``negative`` is set
-    against its own function: the hits of it are its negatives, and nothing is suspected.
+    against its own function: the hits of it are its negatives; that the rankings put one first
+    is no sign there, for it was made to look like them. Two ``extended`` ones may say the same
+    and still belong to two functions: they are no pair.
     """
     said = judgements or {}
     against = exemplar.mode == "negative"
-    others = [h for h in hits if (h.function == exemplar.function) == against]
+    extended = exemplar.mode == "extended"
+    others = [
+        h
+        for h in hits
+        if (h.function == exemplar.function) == against and not (extended and h.mode == "extended")
+    ]
     others.sort(key=lambda h: (-h.similarity, h.id))
-    signs = [() if against else signs_of(exemplar, others, n, near_duplicate)
-             for n in range(len(others))]  # fmt: skip
+    signs = [signs_of(exemplar, others, n, near_duplicate) for n in range(len(others))]
     verdicts = [verdict_of(said, exemplar.id, h.id) for h in others]
     refused = [_refused(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
     eligible = [n for n, why in enumerate(refused) if not why]
@@ -160,7 +166,8 @@ def signs_of(
     template = exemplar.template if exemplar.template is not None else exemplar.utterance
     if equal := equality(template, hit.template):
         found.append(equal)
-    if hit.similarity >= _CLOSE and _first_in_both(others, hit):
+    told = exemplar.mode != "negative"
+    if told and hit.similarity >= _CLOSE and _first_in_both(others, hit):
         found.append("both rankings")
     return tuple(found)
 

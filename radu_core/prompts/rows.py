@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,8 +22,8 @@ from radu_core.prompts.negatives import (
 )
 from radu_core.prompts.render import Part, TemplateSet
 from radu_core.prompts.strategies import (
-    SLOT_POOL,
     STRATEGIES,
+    Order,
     Variables,
     YesNo,
     all_variables,
@@ -36,48 +37,112 @@ from radu_core.prompts.strategies import (
     parts_of,
     rag_variables,
     single_variables,
+    slot_examples,
 )
 from radu_core.schema import Function, Schema, Slot
 
 if TYPE_CHECKING:
     from radu_core.retrieval import ExemplarHit, Retrieved
 
-__all__ = ["Discard", "PromptRow", "RowOptions", "Rows", "rows_asked", "rows_for"]
+__all__ = [
+    "Discard",
+    "PromptRow",
+    "RowOptions",
+    "Rows",
+    "rows_asked",
+    "rows_for",
+    "shorten",
+]
 
 
 class RowOptions(BaseModel):
     """How many rows of each kind an exemplar gives. Shares are probabilities per exemplar.
 
-    ``knn_pairs`` are exemplars of the same function, ``knn_negatives`` of others (None: as many);
-    ``hardness`` chooses the latter (``negatives.chosen_places``).
+    The descriptions are what the page and the shell show beside each option.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    k_exemplar: int = Field(default=4, ge=0, le=50)
-    k_slot_examples: int = Field(default=2, ge=0, le=20)
-    knn_pairs: int = Field(default=2, ge=1, le=20)
-    knn_negatives: int | None = Field(default=None, ge=0, le=20)
-    hardness: float = Field(default=1.0, ge=0, le=1)
-    removed_share: float = Field(default=0.15, ge=0, le=1)
-    fewer_share: float = Field(default=0.15, ge=0, le=1)
-    zero_share: float = Field(default=0.05, ge=0, le=1)
-    near_duplicate: float = Field(default=0.95, gt=0, le=1)
-    seed: int = 0
-
-    @property
-    def negatives(self) -> int:
-        """How many exemplars of other functions ``knn`` sets an exemplar against."""
-        return self.knn_pairs if self.knn_negatives is None else self.knn_negatives
+    k_exemplar: int = Field(
+        default=4, ge=0, le=50, description="Exemplars shown in a rag prompt, the nearest ones."
+    )
+    k_slot_examples: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="Examples with their values shown in a slot prompt, of the same function.",
+    )
+    order: Order = Field(
+        default="most_relevant_last",
+        description="Where the most relevant function and exemplar stand in a prompt. The model is "
+        "asked in the same order later; after shuffled training, with the most relevant last.",
+    )
+    fewer_share: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="Share of rag utterances that give one more row with fewer exemplars.",
+    )
+    zero_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of utterances that give one more row without any exemplar.",
+    )
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="In a row with fewer exemplars, the probability that an exemplar is left out, "
+        "wherever it stands. 0: the least relevant ones are left out.",
+    )
+    removed_share: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="Share of rag utterances that give one more row whose right function was taken "
+        "out of the prompt; the answer is none.",
+    )
+    knn_pairs: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="knn: exemplars of the same function an utterance is paired with (yes).",
+    )
+    knn_negatives: int = Field(
+        default=2,
+        ge=0,
+        le=50,
+        description="knn: exemplars of other functions an utterance is paired with (no).",
+    )
+    hardness: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="knn: 1 takes the nearest exemplars of other functions, 0 spreads them over "
+        "all that were retrieved.",
+    )
+    near_duplicate: float = Field(
+        default=0.95,
+        gt=0,
+        le=1,
+        description="A negative at least this similar to a positive is a suspected labelling "
+        "error: it is listed, and not trained on.",
+    )
+    seed: int = Field(
+        default=0, description="Decides which utterances give the additional rows, and shuffles."
+    )
 
 
 @dataclass(frozen=True)
 class PromptRow:
     """A prompt and what must follow it. The end token is added when it is tokenized.
 
-    ``kind`` says how the row came about: positive, fewer, zero, removed, out_of_scope, knn_yes,
-    knn_no, filled, absent, yes_no, or asked: a prompt as at inference, with an empty completion.
-    ``candidates`` are the functions in the prompt.
+    ``kind`` says how the row came about: positive, fewer, zero, removed, out_of_scope, negative
+    (of a negative exemplar), knn_yes, knn_no, filled, absent, yes_no, or asked: a prompt as at
+    inference, with an empty completion. ``candidates`` are the functions in the prompt and
+    ``exemplar_ids`` the exemplars, both with the most relevant first, whatever the prompt's order;
+    ``parts`` is empty where nobody asked for them.
     """
 
     strategy: str
@@ -96,7 +161,7 @@ class PromptRow:
 
 @dataclass(frozen=True)
 class Discard:
-    """An exemplar that gives no row for a strategy, or none of one kind, and why."""
+    """An exemplar that gives no row for a strategy, and why."""
 
     exemplar_id: str
     strategy: str
@@ -112,6 +177,14 @@ class Rows:
     suspects: list[Suspect] = field(default_factory=list)
 
 
+class _More(TypedDict, total=False):
+    negative: bool
+    candidates: tuple[str, ...]
+    exemplar_ids: tuple[str, ...]
+    answer_present: bool
+    slot: str | None
+
+
 @dataclass(frozen=True)
 class _Job:
     strategy: str
@@ -121,15 +194,33 @@ class _Job:
     templates: TemplateSet
     options: RowOptions
     dice: random.Random
-    judgements: Judgements
+    with_parts: bool = True
+    judgements: Judgements = field(default_factory=dict)
 
-    def row(self, kind: str, variables: Variables, completion: str, **more: object) -> PromptRow:
-        parts = tuple(parts_of(self.templates, self.strategy, variables))
-        prompt = "".join(p.text for p in parts)
-        base = PromptRow(
-            self.strategy, kind, prompt, completion, parts, self.exemplar.function, self.exemplar.id
-        )
-        return replace(base, **more)  # type: ignore[arg-type]
+    def row(
+        self, kind: str, variables: Variables, completion: str, **more: Unpack[_More]
+    ) -> PromptRow:
+        parts: tuple[Part, ...] = ()
+        if self.with_parts:
+            parts = tuple(parts_of(self.templates, self.strategy, variables))
+            prompt = "".join(p.text for p in parts)
+        else:
+            prompt = self.templates.render(self.strategy, **variables)
+        return PromptRow(
+            self.strategy, kind, prompt, completion, parts, self.exemplar.function,
+            self.exemplar.id, **more,
+        )  # fmt: skip
+
+    def shuffle(self, kind: str) -> str:
+        """What decides the order of a row of ``kind`` when orders are shuffled."""
+        return f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
+
+    def drawn(self, kind: str, share: float) -> bool:
+        """Whether the exemplar gives a row of ``kind``. Every kind has a lot of its own, so that
+        changing one share leaves the rows of the others as they are."""
+        text = f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
+        lot = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+        return lot < share * (1 << 56)
 
     def discard(self, reason: str) -> Rows:
         return Rows(discards=[Discard(self.exemplar.id, self.strategy, reason)])
@@ -139,7 +230,7 @@ class _Job:
         """The hits of other functions, and what becomes of each."""
         options = self.options
         return mine(
-            self.exemplar, self.retrieved.exemplars, count=options.negatives,
+            self.exemplar, self.retrieved.exemplars, count=options.knn_negatives,
             hardness=options.hardness, near_duplicate=options.near_duplicate,
             judgements=self.judgements,
         )  # fmt: skip
@@ -154,12 +245,14 @@ def rows_for(
     *,
     options: RowOptions | None = None,
     judgements: Judgements | None = None,
+    with_parts: bool = True,
 ) -> Rows:
     """All rows that ``strategy`` makes of one resolved exemplar.
 
     ``retrieved`` holds the description hits to show and at least ``SLOT_POOL`` exemplar hits, of
     which the nearest ``k_exemplar`` are shown. ``judgements`` are what people said of pairs of
-    exemplars. The same inputs and seed give the same rows.
+    exemplars. The same inputs and seed give the same rows. ``with_parts`` False renders
+    faster and leaves the rows' parts empty.
     """
     if strategy not in STRATEGIES:
         raise InputError(
@@ -168,8 +261,58 @@ def rows_for(
     chosen = options or RowOptions()
     dice = random.Random(f"{chosen.seed}:{strategy}:{exemplar.id}")
     said = judgements or {}
-    job = _Job(strategy, exemplar, schema, retrieved, templates, chosen, dice, said)
+    job = _Job(strategy, exemplar, schema, retrieved, templates, chosen, dice, with_parts, said)
     return _MAKERS[strategy](job)
+
+
+def shorten(
+    row: PromptRow,
+    exemplar: AnnotatedExemplar,
+    schema: Schema,
+    retrieved: Retrieved,
+    templates: TemplateSet,
+    *,
+    options: RowOptions | None = None,
+) -> PromptRow | None:
+    """The same row, of the same inputs, with the least relevant thing left out; None if none is.
+
+    Exemplars go first, then functions that aren't the answer, as long as one is left. The
+    utterance and the completion stay as they are.
+    """
+    hits = {h.id: h for h in retrieved.exemplars}
+    shown = [hits[id] for id in row.exemplar_ids]
+    chosen = options or RowOptions()
+    job = _Job(
+        row.strategy, exemplar, schema, retrieved, templates, chosen, random.Random(0), False
+    )
+    if row.strategy == "rag":
+        return _shorter_rag(job, row, shown)
+    function = schema.function(row.candidates[0]) if row.candidates else None
+    if row.strategy == "knn" or function is None or not shown:
+        return None
+    if row.slot is None:
+        return _all_row(job, row.kind, function, shown[:-1])
+    slot = function.slot(row.slot)
+    return None if slot is None else _single_row(job, function, slot, shown[:-1])
+
+
+def _shorter_rag(job: _Job, row: PromptRow, shown: Sequence[ExemplarHit]) -> PromptRow | None:
+    answer = None if row.negative else row.function
+    names = list(row.candidates)
+    if not shown:
+        spare = [n for n in names if n != answer]
+        if len(names) < 2 or not spare:
+            return None
+        names.remove(spare[-1])
+    return _rag_row(job, row.kind, _prompted(names, shown[:-1]), answer)
+
+
+def _prompted(functions: Sequence[str], exemplars: Sequence[ExemplarHit]) -> Retrieved:
+    """Exactly these functions and exemplars, most relevant first."""
+    from radu_core.retrieval import DescriptionHit, Retrieved
+
+    hits = (DescriptionHit(name, rank, 0.0) for rank, name in enumerate(functions, start=1))
+    return Retrieved(tuple(hits), tuple(exemplars))
 
 
 def rows_asked(
@@ -186,9 +329,8 @@ def rows_asked(
     Slot strategies ask about ``exemplar.function``. ``retrieved`` as in ``rows_for``.
     """
     job = _Job(
-        strategy, exemplar, schema, retrieved, templates, options or RowOptions(),
-        random.Random(0), {},
-    )  # fmt: skip
+        strategy, exemplar, schema, retrieved, templates, options or RowOptions(), random.Random(0)
+    )
     shown = replace(retrieved, exemplars=retrieved.exemplars[: job.options.k_exemplar])
     if strategy == "rag":
         made = Rows([_rag_row(job, "asked", shown, None)])
@@ -209,7 +351,7 @@ def rows_asked(
 def _rag(job: _Job) -> Rows:
     exemplar, options = job.exemplar, job.options
     if exemplar.mode == "negative":
-        return job.discard("a negative exemplar says what it isn't, not what it is")
+        return _rag_negative(job)
     hits = replace(job.retrieved, exemplars=job.retrieved.exemplars[: options.k_exemplar])
     if exemplar.function is None:
         return _out_of_scope(job, hits)
@@ -217,13 +359,13 @@ def _rag(job: _Job) -> Rows:
         return job.discard("the right function wasn't retrieved")
     made = Rows([_rag_row(job, "positive", hits, exemplar.function)])
     rows = made.rows
-    if hits.exemplars and job.dice.random() < options.fewer_share:
-        keep = job.dice.randrange(1, len(hits.exemplars)) if len(hits.exemplars) > 1 else 0
-        fewer = _shorter(hits, keep, exemplar.function)
+    if hits.exemplars and job.drawn("fewer", options.fewer_share):
+        fewer = _prompted(hits.functions, _fewer(job, hits.exemplars))
         rows.append(_rag_row(job, "fewer", fewer, exemplar.function))
-    if job.dice.random() < options.zero_share:
-        rows.append(_rag_row(job, "zero", _shorter(hits, 0, exemplar.function), exemplar.function))
-    if job.dice.random() < options.removed_share:
+    alone = exemplar.mode == "extended" and not exemplar.context  # it doesn't say its function
+    if not alone and job.drawn("zero", options.zero_share):
+        rows.append(_rag_row(job, "zero", _prompted(hits.functions, ()), exemplar.function))
+    if not alone and job.drawn("removed", options.removed_share):
         _add_none(job, made, "removed", _without(job.retrieved, exemplar.function, options))
     return made
 
@@ -246,10 +388,39 @@ def _add_none(job: _Job, made: Rows, kind: str, hits: Retrieved) -> None:
     made.discards += job.discard(reason).discards
 
 
+def _rag_negative(job: _Job) -> Rows:
+    """A negative exemplar: its own function is the only candidate, and the answer is none.
+
+    It is known only that it isn't that function: any other candidate could be the right one.
+    """
+    name = job.exemplar.function
+    if name is None or job.schema.function(name) is None:
+        return job.discard("a negative exemplar without a function says nothing")
+    negatives = job.negatives  # the hits of its own function
+    if same_meaning(negatives):
+        discarded = job.discard("nearly the same as an exemplar of the function it isn't")
+        return replace(discarded, suspects=suspects_in(job.exemplar, negatives))
+    own = [h for h in job.retrieved.exemplars if h.function == name]
+    only = _prompted([name], own[: job.options.k_exemplar])
+    return Rows([_rag_row(job, "negative", only, None)])
+
+
+def _fewer(job: _Job, exemplars: Sequence[ExemplarHit]) -> Sequence[ExemplarHit]:
+    """At least one exemplar less: the nearest ones, or with ``dropout`` any of them."""
+    dropout = job.options.dropout
+    if not dropout:
+        return exemplars[: job.dice.randrange(1, len(exemplars)) if len(exemplars) > 1 else 0]
+    kept = [h for h in exemplars if job.dice.random() >= dropout]
+    if len(kept) == len(exemplars):
+        kept.pop(job.dice.randrange(len(kept)))
+    return kept
+
+
 def _rag_row(job: _Job, kind: str, hits: Retrieved, answer: str | None) -> PromptRow:
     variables = rag_variables(
-        job.schema, job.exemplar.utterance, hits, context=job.exemplar.context
-    )
+        job.schema, job.exemplar.utterance, hits, context=job.exemplar.context,
+        order=job.options.order, seed=job.shuffle(kind),
+    )  # fmt: skip
     return job.row(
         kind,
         variables,
@@ -259,16 +430,6 @@ def _rag_row(job: _Job, kind: str, hits: Retrieved, answer: str | None) -> Promp
         exemplar_ids=tuple(h.id for h in hits.exemplars),
         answer_present=answer is None or answer in hits.functions,
     )
-
-
-def _shorter(hits: Retrieved, keep: int, function: str) -> Retrieved:
-    """Only the nearest ``keep`` exemplars; the right function's description stays in the prompt."""
-    from radu_core.retrieval import DescriptionHit
-
-    fewer = replace(hits, exemplars=hits.exemplars[:keep])
-    lost = [name for name in hits.functions if name not in fewer.functions]
-    more = tuple(DescriptionHit(name, len(fewer.descriptions) + 1, 0.0) for name in lost)
-    return replace(fewer, descriptions=(*fewer.descriptions, *more))
 
 
 def _without(hits: Retrieved, function: str, options: RowOptions) -> Retrieved:
@@ -282,12 +443,16 @@ def _knn(job: _Job) -> Rows:
     exemplar, options = job.exemplar, job.options
     negatives = job.negatives
     unlike = [_knn_row(job, n.hit, same=False) for n in negatives if n.use]
-    if exemplar.mode == "negative":
-        return Rows(unlike) if unlike else job.discard("no exemplar of its function is near")
     found = Rows(suspects=suspects_in(exemplar, negatives))
+    if exemplar.mode == "negative":
+        found.rows = unlike
+        if not unlike:
+            found.discards = job.discard("no exemplar of its function is near").discards
+        return found
     if exemplar.function is not None and exemplar.mode == "normal":
         same = [h for h in job.retrieved.exemplars if h.function == exemplar.function]
-        found.rows += [_knn_row(job, h, same=True) for h in same[: options.knn_pairs]]
+        alike = [h for h in same if h.mode == "normal"]  # an extended one doesn't say its function
+        found.rows += [_knn_row(job, h, same=True) for h in alike[: options.knn_pairs]]
     found.rows += unlike
     return found if found.rows else replace(found, discards=job.discard("no pair").discards)
 
@@ -314,8 +479,7 @@ def _slot_function(job: _Job) -> Function | str:
 
 
 def _examples(job: _Job, function: str) -> list[ExemplarHit]:
-    pool = job.retrieved.exemplars[:SLOT_POOL]
-    return [h for h in pool if h.function == function][: job.options.k_slot_examples]
+    return slot_examples(job.retrieved.exemplars, function, job.options.k_slot_examples)
 
 
 def _all(job: _Job) -> Rows:
@@ -324,7 +488,7 @@ def _all(job: _Job) -> Rows:
         return job.discard(function)
     examples = _examples(job, function.name)
     rows = [_all_row(job, "filled", function, examples)]
-    if examples and job.dice.random() < job.options.zero_share:
+    if examples and job.drawn("zero", job.options.zero_share):
         rows.append(_all_row(job, "zero", function, []))
     return Rows(rows)
 
@@ -334,7 +498,14 @@ def _all_row(
 ) -> PromptRow:
     return job.row(
         kind,
-        all_variables(job.exemplar.utterance, function, examples, context=job.exemplar.context),
+        all_variables(
+            job.exemplar.utterance,
+            function,
+            examples,
+            context=job.exemplar.context,
+            order=job.options.order,
+            seed=job.shuffle(kind),
+        ),
         completion_for_all(function, job.exemplar.arguments),
         candidates=(function.name,),
         exemplar_ids=tuple(h.id for h in examples),
@@ -360,9 +531,17 @@ def _single_row(
     job: _Job, function: Function, slot: Slot, examples: Sequence[ExemplarHit]
 ) -> PromptRow:
     value = job.exemplar.arguments.get(slot.name)
+    kind = "absent" if value is None else "filled"
     return job.row(
-        "absent" if value is None else "filled",
-        single_variables(job.exemplar.utterance, function, slot, examples),
+        kind,
+        single_variables(
+            job.exemplar.utterance,
+            function,
+            slot,
+            examples,
+            order=job.options.order,
+            seed=job.shuffle(f"{kind}:{slot.name}"),
+        ),
         completion_for_single(value),
         negative=value is None,
         candidates=(function.name,),
@@ -381,6 +560,8 @@ def _yes_no(job: _Job) -> Rows:
     slot = function.slot(slot_name) if function else None
     if slot is None or slot.type != "boolean":
         return job.discard("the bot hadn't asked a yes/no question")
+    if job.exemplar.mode == "negative":
+        return job.discard("a negative exemplar says what it isn't, not what it answers")
     value = job.exemplar.arguments.get(slot.name)
     answer: YesNo = "irrelevant"
     if job.exemplar.function == function_name and isinstance(value, bool):

@@ -3,9 +3,10 @@ what is trained and what is asked can't drift apart."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from radu_core.errors import TemplateError
 from radu_core.prompts.render import Part, TemplateSet
@@ -19,8 +20,10 @@ __all__ = [
     "SLOT_POOL",
     "SLOT_STRATEGIES",
     "STRATEGIES",
+    "Order",
     "all_prompt",
     "all_variables",
+    "arranged",
     "check_template",
     "completion_for_all",
     "completion_for_knn",
@@ -34,6 +37,7 @@ __all__ = [
     "rag_variables",
     "single_prompt",
     "single_variables",
+    "slot_examples",
     "template_variables",
     "yes_no_prompt",
 ]
@@ -43,7 +47,9 @@ SLOT_STRATEGIES = ("single", "all")
 STRATEGIES = (*FUNCTION_STRATEGIES, *SLOT_STRATEGIES, "yes_no")
 SLOT_POOL = 20  # exemplars looked through for examples of the same function
 YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
+Order = Literal["most_relevant_last", "most_relevant_first", "shuffled"]
 Variables = dict[str, Any]
+T = TypeVar("T")
 
 
 # What each template must show, or its prompts don't say what is asked; the rest is free to use.
@@ -177,15 +183,41 @@ def llm_arguments(function: Function, arguments: Mapping[str, Value]) -> Argumen
     }
 
 
+def arranged(
+    items: Sequence[T], order: Order, key: Callable[[T], str], *, seed: str = ""
+) -> list[T]:
+    """``items`` (most relevant first) in the order they stand in a prompt.
+
+    ``shuffled`` depends on ``seed`` and each item's ``key`` only, so that leaving one out keeps
+    the others as they are.
+    """
+    if order == "most_relevant_first":
+        return list(items)
+    if order == "most_relevant_last":
+        return list(reversed(items))
+    return sorted(items, key=lambda i: hashlib.sha256(f"{seed}\n{key(i)}".encode()).digest())
+
+
+def slot_examples(hits: Sequence[ExemplarHit], function: str, k: int) -> list[ExemplarHit]:
+    """The nearest ``k`` examples for slot prompts: same function, of the first ``SLOT_POOL`` hits.
+
+    Extended ones too: they don't say their function, but what they fill they do say.
+    """
+    return [h for h in hits[:SLOT_POOL] if h.function == function][:k]
+
+
 def rag_variables(
     schema: Schema,
     utterance: str,
     retrieved: Retrieved,
     *,
     context: str | None = None,
+    order: Order = "most_relevant_last",
+    seed: str = "",
 ) -> Variables:
-    """What the ``rag`` template sees: functions and exemplars, the most relevant last."""
-    functions = [schema.function(name) for name in reversed(retrieved.functions)]
+    """What the ``rag`` template sees: functions and exemplars in ``order``."""
+    names = arranged(retrieved.functions, order, str, seed=seed)
+    functions = [schema.function(name) for name in names]
     return {
         "utterance": utterance,
         "context": context or "",
@@ -194,7 +226,7 @@ def rag_variables(
         ],
         "exemplars": [
             {"template": h.template, "function": h.function, "utterance": h.utterance}
-            for h in reversed(retrieved.exemplars)
+            for h in arranged(retrieved.exemplars, order, lambda h: h.id, seed=seed)
         ],
     }
 
@@ -217,6 +249,8 @@ def all_variables(
     examples: Sequence[ExemplarHit],
     *,
     context: str | None = None,
+    order: Order = "most_relevant_last",
+    seed: str = "",
 ) -> Variables:
     """What the ``all`` template sees: the slots the LLM fills, and examples with their JSON."""
     return {
@@ -229,13 +263,19 @@ def all_variables(
                 "utterance": h.utterance,
                 "answer": completion_for_all(function, h.arguments).strip(),
             }
-            for h in reversed(examples)
+            for h in arranged(examples, order, lambda h: h.id, seed=seed)
         ],
     }
 
 
 def single_variables(
-    utterance: str, function: Function, slot: Slot, examples: Sequence[ExemplarHit]
+    utterance: str,
+    function: Function,
+    slot: Slot,
+    examples: Sequence[ExemplarHit],
+    *,
+    order: Order = "most_relevant_last",
+    seed: str = "",
 ) -> Variables:
     """What the ``single`` template sees: one slot, and examples with its value or null."""
     return {
@@ -247,7 +287,7 @@ def single_variables(
                 "utterance": h.utterance,
                 "answer": completion_for_single(h.arguments.get(slot.name)).strip(),
             }
-            for h in reversed(examples)
+            for h in arranged(examples, order, lambda h: h.id, seed=seed)
         ],
     }
 
@@ -259,9 +299,11 @@ def rag_prompt(
     templates: TemplateSet,
     *,
     context: str | None = None,
+    order: Order = "most_relevant_last",
 ) -> str:
     """Descriptions and labelled exemplars in; a function's name or ``none`` is to follow."""
-    return templates.render("rag", **rag_variables(schema, utterance, retrieved, context=context))
+    variables = rag_variables(schema, utterance, retrieved, context=context, order=order)
+    return templates.render("rag", **variables)
 
 
 def knn_prompts(utterance: str, hits: Sequence[ExemplarHit], templates: TemplateSet) -> list[str]:
@@ -276,9 +318,11 @@ def all_prompt(
     templates: TemplateSet,
     *,
     context: str | None = None,
+    order: Order = "most_relevant_last",
 ) -> str:
     """All slots of a function at once; one JSON object is to follow."""
-    return templates.render("all", **all_variables(utterance, function, examples, context=context))
+    variables = all_variables(utterance, function, examples, context=context, order=order)
+    return templates.render("all", **variables)
 
 
 def single_prompt(
@@ -287,9 +331,12 @@ def single_prompt(
     slot: Slot,
     examples: Sequence[ExemplarHit],
     templates: TemplateSet,
+    *,
+    order: Order = "most_relevant_last",
 ) -> str:
     """One slot of a function; its JSON value or null is to follow."""
-    return templates.render("single", **single_variables(utterance, function, slot, examples))
+    variables = single_variables(utterance, function, slot, examples, order=order)
+    return templates.render("single", **variables)
 
 
 def yes_no_prompt(question: str, answer: str, templates: TemplateSet) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radu_core.exemplars import Span
+from radu_core.exemplars import Mode, Span
 from radu_core.schema import Arguments
 
 __all__ = ["DescriptionHit", "ExemplarHit", "Query", "Retrieved"]
@@ -40,6 +40,7 @@ class ExemplarHit:
     similarity: float
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    mode: Mode = "normal"
 
 
 @dataclass(frozen=True)

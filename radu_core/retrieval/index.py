@@ -287,6 +287,7 @@ class ModuleIndex:
         return ExemplarHit(
             e.id, e.function, e.template or "", e.utterance, e.arguments, e.spans or (), rank,
             score, similarity, places.get("dense", {}).get(i), places.get("lexical", {}).get(i),
+            e.mode,
         )  # fmt: skip
 
     def _described(self, vectors: NDArray[np.float32], k: int) -> Ranking:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radu_core.dataset import read_manifest, read_rows
-from radu_core.errors import DatasetError, ModelError
+from radu_core.dataset import load_tokenizer, read_dataset, read_rows
+from radu_core.dataset.fit import tokenizer_hash
+from radu_core.errors import DatasetError
 from radu_core.files import content_hash
-from radu_core.models import loading
 from radu_core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import torch
+
+    from radu_core.dataset import Manifest, Mixture
 
 __all__ = [
     "IGNORED",
@@ -57,20 +58,6 @@ class Preflight:
         return sum(len(e.input_ids) for e in self.train)
 
 
-def load_tokenizer(directory: Path) -> Any:
-    """The tokenizer in a model directory; ``ModelError`` if there is none."""
-    from transformers import AutoTokenizer
-
-    with loading(
-        f"a tokenizer from {directory}",
-        remedy="Use a directory that save_pretrained wrote for model and tokenizer.",
-    ):
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
-    if tokenizer.eos_token_id is None:
-        raise ModelError(f"The tokenizer in {directory} has no end token", remedy="Set one.")
-    return tokenizer
-
-
 def encode_row(tokenizer: Any, prompt: str, completion: str) -> Encoded:
     """Prompt and completion are tokenized apart and joined; the end token is appended."""
     start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
@@ -87,7 +74,8 @@ def preflight(config: TrainConfig, tokenizer: Any) -> Preflight:
     Raises ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``:
     then they are left out and listed), when none is left, or when the dataset was changed.
     """
-    read_manifest(config.dataset, verify=True)
+    manifest = read_dataset(config.dataset, verify=True)
+    _check_lengths(config, tokenizer, manifest)
     overlong: list[tuple[str, str, int]] = []
     train = _encode_split(config, tokenizer, "train", overlong)
     validation = _encode_split(config, tokenizer, "validation", overlong)
@@ -102,6 +90,19 @@ def preflight(config: TrainConfig, tokenizer: Any) -> Preflight:
         raise DatasetError("No training row is left", remedy="Build a dataset with rows in train.")
     hashed = content_hash([[list(e.input_ids), list(e.labels)] for e in (*train, *validation)])
     return Preflight(tuple(train), tuple(validation), tuple(overlong), hashed)
+
+
+def _check_lengths(config: TrainConfig, tokenizer: Any, manifest: Manifest | Mixture) -> None:
+    """What the dataset counted with the same tokenizer needn't be counted to be refused."""
+    counted, longest = manifest.tokenizer, manifest.longest
+    if counted is None or longest is None or config.skip_overlong or longest <= config.max_length:
+        return
+    if counted.hash == tokenizer_hash(tokenizer):
+        raise DatasetError(
+            f"Rows are longer than max_length={config.max_length} tokens: the dataset's manifest "
+            f"says that the longest has {longest}",
+            remedy="Raise max_length, build the dataset for it, or set skip_overlong.",
+        )
 
 
 def _encode_split(

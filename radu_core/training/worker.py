@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radu_core.dataset import read_manifest
+from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
@@ -156,7 +156,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "validation_loss": loss,
         "tokens_hash": rows.tokens_hash,
         "overlong": [list(item) for item in rows.overlong],
-        "dataset": read_manifest(config.dataset).hash,
+        "dataset": read_dataset(config.dataset).hash,
         "torch": torch.__version__,
     }
     write_text(run.path / "README.md", model_card(run.id, config, report))

@@ -50,6 +50,7 @@ __all__ = [
     "build_index",
     "coverage_report",
     "curve_rows",
+    "depending_datasets",
     "embedders",
     "explained_misses",
     "flag_misses",
@@ -62,7 +63,6 @@ __all__ = [
     "module_state",
     "not_indexed_rows",
     "out_of_date",
-    "outdated_datasets",
     "percentile_rows",
     "query_of",
     "resolved_exemplars",
@@ -236,11 +236,11 @@ def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
     ]
 
 
-def outdated_datasets(workspace: Workspace, module: str, fingerprint: str) -> list[str]:
-    """The datasets of a module that were built with another index than that of ``fingerprint``."""
-    from radu_core.workflows.train import datasets
+def depending_datasets(workspace: Workspace, module: str) -> list[str]:
+    """The datasets with rows of a module: they must be built again when it retrieves otherwise."""
+    from radu_core.workflows.dataset import datasets
 
-    return [d.name for d in datasets(workspace, module) if d.manifest.index != fingerprint]
+    return [d.title for d in datasets(workspace, module)]
 
 
 def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:

@@ -14,10 +14,11 @@ from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
 from radu_core.workflows.coverage import CoverageReport, coverage_report
+from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.outcomes import ResolveReport
 from radu_core.workflows.sample import GoldCheck, check_against_gold, load_sample, sample_modules
-from radu_core.workflows.train import build, start
+from radu_core.workflows.train import start
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["DemoResult", "demo", "follow"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from radu_core.alignment import conflict
+from radu_core.dataset import MIXTURE
 from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
@@ -37,25 +38,29 @@ __all__ = [
 ]
 
 
-def report_path(run: RunDirectory, split: str) -> Path:
-    """Where the evaluation of a run on a split lies."""
-    return run.path / "evaluation" / f"{split}.json"
+def report_path(run: RunDirectory, split: str, module: str | None = None) -> Path:
+    """Where the evaluation of a run on a split (of a module, where it has several) lies."""
+    folder = run.path / "evaluation"
+    apart = module is not None and run.module == MIXTURE
+    return (folder / str(module) if apart else folder) / f"{split}.json"
 
 
-def reports(run: RunDirectory) -> dict[str, EvaluationReport]:
+def reports(run: RunDirectory, module: str | None = None) -> dict[str, EvaluationReport]:
     """Split → report, for the splits that have been evaluated and whose file can be read."""
-    return _read_reports(run)[0]
+    return _read_reports(run, module)[0]
 
 
-def damaged_reports(run: RunDirectory) -> dict[str, str]:
+def damaged_reports(run: RunDirectory, module: str | None = None) -> dict[str, str]:
     """Split → why its report can't be read, naming the file."""
-    return _read_reports(run)[1]
+    return _read_reports(run, module)[1]
 
 
-def _read_reports(run: RunDirectory) -> tuple[dict[str, EvaluationReport], dict[str, str]]:
+def _read_reports(
+    run: RunDirectory, module: str | None
+) -> tuple[dict[str, EvaluationReport], dict[str, str]]:
     found: dict[str, EvaluationReport] = {}
     damaged: dict[str, str] = {}
-    for path in sorted((run.path / "evaluation").glob("*.json")):
+    for path in sorted(report_path(run, "", module).parent.glob("*.json")):
         try:
             found[path.stem] = EvaluationReport.load(path)
         except RaduError as error:
@@ -98,6 +103,7 @@ def evaluate(
     workspace: Workspace,
     name: str,
     *,
+    module: str | None = None,
     split: Split = "test",
     limit: int | None = None,
     untrained: bool = False,
@@ -106,7 +112,7 @@ def evaluate(
     """Measure a finished run on a split, beside baselines made from the same labels.
 
     ``untrained`` measures the base model on the same rows as well. The report is kept in the
-    run's ``evaluation/`` directory.
+    run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
     if not run.model.is_dir():
@@ -114,7 +120,7 @@ def evaluate(
         raise NotFoundError(
             f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
         )
-    kept = serving(workspace, run)
+    kept = serving(workspace, run, module=module)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     train = [e for e in kept.index.exemplars if e.split == "train"]
@@ -146,7 +152,7 @@ def evaluate(
         errors=tuple(errors),
         settings=dict(kept.settings.model_dump()),
     )
-    report.save(report_path(run, split))
+    report.save(report_path(run, split, module))
     return report
 
 
@@ -170,15 +176,20 @@ def _predictions(
 
 
 def parse(
-    workspace: Workspace, name: str, utterance: str, *, context: str | None = None
+    workspace: Workspace,
+    name: str,
+    utterance: str,
+    *,
+    module: str | None = None,
+    context: str | None = None,
 ) -> FunctionCall:
-    """The function call that a run's model makes of an utterance."""
+    """The function call that a run's model makes of an utterance of ``module``."""
     if not utterance.strip():
         raise InputError("There is no utterance", remedy="Type one.")
     run = open_run(workspace, name)
     if not run.model.is_dir():
         raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
-    kept = serving(workspace, run)
+    kept = serving(workspace, run, module=module)
     parser = Parser(Generator(run.model), kept.index, kept.schema, kept.templates, kept.settings)
     return parser.parse(utterance, context=context)
 

@@ -8,7 +8,9 @@ from radu_core.dataset import read_manifest
 from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
-from radu_core.workflows.train import datasets, runs
+from radu_core.workflows.dataset import datasets
+from radu_core.workflows.evaluate import damaged_reports, reports
+from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["ModuleFunnel", "NextStep", "funnels"]
@@ -68,12 +70,13 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     waiting = sum(workspace.store.waiting(module).values())
     in_index, notes = _indexed(workspace, module)
     built = datasets(workspace, module)
-    in_dataset = max((d.manifest.exemplars.get("train", 0) for d in built), default=0)
+    made = [d.manifest.modules[module] for d in built]
+    in_dataset = max((m.exemplars.get("train", 0) for m in made), default=0)
     states = [(*run.state(), run) for run in runs(workspace, module)]
     notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
     finished = [run for state, _, run in states if state == "finished"]
-    trained = max((_trained(run) for run in finished), default=0)
-    evaluated = any(any((run.path / "evaluation").glob("*.json")) for run in finished)
+    trained = max((_trained(run, module) for run in finished), default=0)
+    evaluated = any(reports(run, module) or damaged_reports(run, module) for run in finished)
     figures = (loaded, resolved, in_index, in_dataset, trained)
     step = _next(figures, waiting, [state for state, _, _ in states], evaluated)
     return ModuleFunnel(
@@ -92,10 +95,12 @@ def _indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:
         return 0, [f"{error.what}. It is built again when it is needed next."]
 
 
-def _trained(run: RunDirectory) -> int:
-    """How many exemplars a finished run was trained on; 0 when that can't be read."""
+def _trained(run: RunDirectory, module: str) -> int:
+    """How many of the module's exemplars a finished run was trained on; 0 if that can't be read."""
+    folder = run.path / "serving"
     try:
-        return read_manifest(run.path / "serving").exemplars.get("train", 0)
+        own = folder / module if (folder / module).is_dir() else folder
+        return read_manifest(own).exemplars.get("train", 0)
     except DatasetError:
         return 0
 

@@ -149,7 +149,7 @@ def _mine(
     said: Judgements,
 ) -> list[Negative]:
     return mine(
-        exemplar, hits, count=options.negatives, hardness=options.hardness,
+        exemplar, hits, count=options.knn_negatives, hardness=options.hardness,
         near_duplicate=options.near_duplicate, judgements=said,
     )  # fmt: skip
 
@@ -211,7 +211,7 @@ def dial(
     index = load_index(workspace, module, progress=progress)
     said = judgements(workspace, module)
     found = [_mine(e, hits, chosen, said) for e, hits in _retrieved(index, exemplars, progress)]
-    return _dial(found, chosen.negatives)
+    return _dial(found, chosen.knn_negatives)
 
 
 def _retrieved(

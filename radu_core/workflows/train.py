@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radu_core.dataset import DatasetConfig, Manifest, build_dataset, read_manifest
+from radu_core.dataset import MIXTURE, Manifest, Mixture, read_dataset, read_manifest
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
 from radu_core.files import read_json, readable, write_json
 from radu_core.inference import ParserSettings
@@ -34,35 +33,21 @@ from radu_core.training import (
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import check_disk
 from radu_core.workflows.coverage import load_index
-from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
-    "DatasetView",
     "RunView",
     "Serving",
-    "build",
     "check",
-    "datasets",
     "open_run",
     "resume",
+    "run_modules",
     "run_view",
     "runs",
     "serving",
     "start",
     "stop_run",
 ]
-
-_DATASET_NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,60}")
-
-
-@dataclass(frozen=True)
-class DatasetView:
-    """A dataset on disk."""
-
-    name: str
-    directory: Path
-    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -81,45 +66,6 @@ class RunView:
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
     log_tail: str
-
-
-def build(
-    workspace: Workspace,
-    module: str,
-    *,
-    name: str = "default",
-    config: DatasetConfig | None = None,
-    out: Path | None = None,
-    progress: Progress = silent,
-) -> DatasetView:
-    """Build the dataset ``name`` of a module into ``out`` (``RADU_HOME/datasets/<name>``)."""
-    if not _DATASET_NAME.fullmatch(name):
-        raise InputError(
-            "That can't be a dataset's name", value=name, remedy="Use letters, digits, '-' and '_'."
-        )
-    schema = workspace.store.schema(module)
-    exemplars = [item.exemplar for item in workspace.store.exemplars(module)]
-    index = load_index(workspace, module, progress=progress)
-    templates = TemplateSet(workspace.store.templates(module))
-    directory = (out or workspace.datasets / name) / module
-    manifest = build_dataset(
-        schema, exemplars, index, templates, config or DatasetConfig(), directory,
-        judgements=judgements(workspace, module, exemplars), progress=progress,
-    )  # fmt: skip
-    return DatasetView(name, directory, manifest)
-
-
-def datasets(workspace: Workspace, module: str | None = None) -> list[DatasetView]:
-    """All readable datasets in the workspace (of one module), by name."""
-    found = []
-    for path in sorted(workspace.datasets.glob("*/*/manifest.json")):
-        if module is None or path.parent.name == module:
-            try:
-                manifest = read_manifest(path.parent)
-            except DatasetError:
-                continue
-            found.append(DatasetView(path.parent.parent.name, path.parent, manifest))
-    return found
 
 
 def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
@@ -142,12 +88,14 @@ def start(
     """
     config = config.model_copy(update={"dataset": config.dataset.resolve()})
     check(workspace, config, progress=progress)
-    kept = _to_serve(workspace, read_manifest(config.dataset))
+    dataset = read_dataset(config.dataset)
+    kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
     run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
     try:
-        _keep_for_serving(run, kept)
+        for one in kept:
+            _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
         launch(run, model=model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
@@ -175,6 +123,9 @@ class Serving:
             k_desc=config.k_desc,
             k_exemplar=config.rows.k_exemplar,
             k_slot_examples=config.rows.k_slot_examples,
+            order="most_relevant_first"
+            if config.rows.order == "most_relevant_first"
+            else "most_relevant_last",
         )
 
 
@@ -196,9 +147,13 @@ def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
     return Serving(schema, templates, index, manifest)
 
 
-def _keep_for_serving(run: RunDirectory, kept: Serving) -> None:
-    """Write them into the run's directory: a run parses as it was trained."""
+def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) -> None:
+    """Write them into the run's directory: a run parses as it was trained.
+
+    Those of a mixture's modules lie ``apart``, each in a directory of the module's name.
+    """
     folder = run.path / "serving"
+    folder = folder / kept.manifest.module if apart else folder
     templates = kept.templates
     kept.index.save(folder / "index")
     write_json(folder / "schema.json", kept.schema.model_dump(mode="json"))
@@ -206,9 +161,32 @@ def _keep_for_serving(run: RunDirectory, kept: Serving) -> None:
     write_json(folder / "manifest.json", kept.manifest.model_dump(mode="json"))
 
 
-def serving(workspace: Workspace, run: RunDirectory) -> Serving:
-    """The schema, templates and index kept with a run; ``RunError`` when they are damaged."""
+def run_modules(run: RunDirectory) -> list[str]:
+    """The modules that a run can parse utterances of: one, or those of its mixture."""
+    if run.module != MIXTURE:
+        return [run.module]
+    return sorted(p.parent.name for p in (run.path / "serving").glob("*/manifest.json"))
+
+
+def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = None) -> Serving:
+    """The schema, templates and index kept with a run; ``RunError`` when they are damaged.
+
+    A run on a mixture has several: ``module`` says which.
+    """
     folder = run.path / "serving"
+    known = run_modules(run)
+    if module is not None and module not in known:
+        raise InputError(
+            f"Run {run.id} wasn't trained on that module", value=module,
+            remedy=f"It was on {', '.join(known)}.",
+        )  # fmt: skip
+    if run.module == MIXTURE:
+        if module is None and len(known) != 1:
+            raise InputError(
+                f"Run {run.id} was trained on several modules",
+                remedy=f"Say which, with --module: {', '.join(known)}.",
+            )
+        folder = folder / (module or known[0])
     with _undamaged(run, folder):
         manifest = read_manifest(folder)
         schema = parse_schema(read_json(folder / "schema.json"))
@@ -235,8 +213,9 @@ def _undamaged(run: RunDirectory, folder: Path) -> Iterator[None]:
 
 
 def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
-    """All runs (of one module), newest first, damaged ones too."""
-    return [r for r in list_runs(workspace.runs) if module in (None, r.module)]
+    """All runs (trained on one module, maybe among others), newest first, damaged ones too."""
+    found = list_runs(workspace.runs)
+    return [r for r in found if module is None or module in (r.module, *run_modules(r))]
 
 
 def open_run(workspace: Workspace, name: str) -> RunDirectory:

@@ -17,6 +17,7 @@ from radu_core.store import Store
 from radu_core.store.engine import sqlite_url
 
 if TYPE_CHECKING:
+    from radu_core.dataset import Tokenizer
     from radu_core.retrieval import SentenceEmbedder
 
 __all__ = ["Workspace"]
@@ -38,6 +39,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._embedders: dict[str, SentenceEmbedder] = {}
         self._held: dict[Hashable, object] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -109,3 +111,13 @@ class Workspace:
             self._held[key] = value
             while len(self._held) > _MOST_HELD:
                 del self._held[next(iter(self._held))]
+
+    def tokenizer(self, name: str, *, progress: Progress = silent) -> Tokenizer:
+        """What counts tokens as that model does, loaded once; the model is fetched if missing."""
+        from radu_core.dataset.fit import FastTokenizer, load_tokenizer
+
+        with self._lock:
+            if name not in self._tokenizers:
+                directory = model_directory(name, self.models, progress=progress)
+                self._tokenizers[name] = FastTokenizer(load_tokenizer(directory), name=name)
+            return self._tokenizers[name]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 from conftest import MODULE, ROWS, SCHEMA
-from fakes import HashEmbedder
+from fakes import HashEmbedder, WordTokenizer
 from typer.testing import CliRunner
 
 from radu_core.cli import app
@@ -39,6 +39,7 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("RADU_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
     monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
+    monkeypatch.setattr(Workspace, "tokenizer", lambda *_, **__: WordTokenizer())
     runner = CliRunner()
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -174,11 +175,53 @@ def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:
     code, out, _ = radu("build-dataset", "-m", MODULE, "--out", str(files / "ds"), "--json")
     assert code == 0
     assert (files / "ds" / MODULE / "manifest.json").is_file()
+    _datasets(radu, files)
     for format, name in (("jsonl", "o.jsonl"), ("csv", "o.csv"), ("openai", "o.json")):
         assert radu("export", format, "-m", MODULE, "-o", str(files / name))[0] == 0
         assert (files / name).stat().st_size > 100
     assert radu("backup", str(files / "b.zip"), "--json")[0] == 0
     assert json.loads(radu("runs", "list", "--json")[1]) == {"runs": []}
+
+
+def _datasets(radu: Any, files: Path) -> None:
+    """Previewed, built with options, listed, shown, compared, and several of them mixed."""
+    built = str(files / "ds" / MODULE)
+    code, out, _ = radu("datasets", "preview", "-m", MODULE, "--sample", "50", "--json")
+    lines = json.loads(out)["previews"][0]["lines"]
+    assert (code, sum(n["rows"] for n in lines if n["split"] == "train")) == (0, 18)
+    assert radu("build-dataset", "-m", MODULE, "--max-length", "40", "--order", "shuffled")[0] == 0
+    found = json.loads(radu("datasets", "list", "--json")[1])["datasets"]
+    assert [(d["name"], d["of"]) for d in found] == [("default", MODULE)]
+    shown = json.loads(radu("datasets", "show", "default", "--json")[1])["manifest"]
+    assert (shown["config"]["max_length"], shown["config"]["rows"]["order"]) == (40, "shuffled")
+    assert "Tokens of a row" in radu("datasets", "show", built)[1]
+    code, out, _ = radu("datasets", "diff", built, built, "--json")
+    assert (code, json.loads(out)["same"]) == (0, sum(n["rows"] for n in lines))
+    differences = files / "d.jsonl"
+    code, out, _ = radu("datasets", "diff", built, "default", "-o", str(differences))
+    assert code == 1
+    assert "max_length was 512, is 40" in out
+    assert differences.stat().st_size > 100
+    other = MODULE.replace("travel", "stays")
+    schema = files / "other.json"
+    schema.write_text(json.dumps({**SCHEMA, "module": other}))
+    radu("init", other, "--schema", str(schema))
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", other)
+    radu("resolve", "-m", other)
+    both = ("build-dataset", "-m", MODULE, "-m", other, "--name", "both")
+    code, out, _ = radu(*both, "--weight", f"{other}/rag=2", "--json")
+    made = json.loads(out)["datasets"]
+    assert (code, [d["module"] for d in made]) == (0, [MODULE, other, "mixture"])
+    assert made[-1]["manifest"]["parts"][other]["weights"] == {"rag": 2.0, "all": 1.0}
+    assert "Mixed from" in radu("datasets", "show", "both/mixture")[1]
+    for wrong, words in (
+        (("--weight", "x"), "MODULE=NUMBER"),
+        (("--weight", "nope=1"), "isn't in the mixture"),
+        (("--order", "up"), "order: Input should be"),
+        (("--strategy", "rags"), "No such strategy"),
+    ):
+        code, _, err = radu(*both, *wrong)
+        assert (code, words in err) == (2, True), err
 
 
 def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:

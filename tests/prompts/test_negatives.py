@@ -137,9 +137,14 @@ def test_out_of_scope_is_no_negative() -> None:
 
 def test_a_negative_exemplar_is_set_against_its_own_function() -> None:
     me = ME.model_copy(update={"mode": "negative"})
-    hits = [hit("own", 0.97, function="book_flight"), *FAR]
+    hits = [hit("own", 0.9, function="book_flight"), *FAR]
     [only] = mine(me, hits, count=2)
     assert (only.hit.id, only.use, only.signs) == ("own", True, ())
+    same = hit("own", 0.97, function="book_flight")
+    [only] = mine(me, [same, *FAR], count=2)
+    assert (only.use, only.signs) == (False, ("near duplicate",))
+    [only] = mine(me, [same, *FAR], count=2, judgements={pair_of(me.id, "own"): "different"})
+    assert only.use
 
 
 def test_the_hash_is_of_what_was_said_in_any_order() -> None:

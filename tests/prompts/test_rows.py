@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import SCHEMA
+from prompt_cases import EVERY, GOLDEN, HITS, NONE, hit
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, rows_for
-from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
+from radu_core.retrieval import DescriptionHit, Retrieved
 from radu_core.schema import Schema, parse_schema
-
-GOLDEN = Path(__file__).parents[1] / "golden"
-EVERY = RowOptions(removed_share=1.0, fewer_share=1.0, zero_share=1.0)
-NONE = RowOptions(removed_share=0.0, fewer_share=0.0, zero_share=0.0)
-
-
-def hit(id: str, function: str | None, template: str, rank: int, **more: Any) -> ExemplarHit:
-    utterance = more.pop("utterance", template)
-    similarity = more.pop("similarity", 0.9 - rank / 10)
-    arguments = more.pop("arguments", {})
-    return ExemplarHit(
-        id, function, template, utterance, arguments, (), rank, similarity, similarity
-    )
-
-
-HITS = Retrieved(
-    (DescriptionHit("book_flight", 1, 0.8), DescriptionHit("book_hotel", 2, 0.3)),
-    (
-        hit("e1", "book_flight", "fly us to <destination>", 1, utterance="fly us to Rome",
-            arguments={"destination": "Rome"}),
-        hit("e2", None, "can pigs fly?", 2),
-        hit("e3", "book_flight", "a plane from <origin>", 3, utterance="a plane from Bonn",
-            arguments={"origin": "Bonn"}),
-        hit("e4", "book_hotel", "a room in <city>", 4, utterance="a room in Paris",
-            arguments={"city": "Paris"}),
-    ),
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -127,8 +100,7 @@ def test_negative_exemplars_say_no_to_their_function(schema: Schema) -> None:
     )  # fmt: skip
     made = rows_for("knn", row, schema, HITS, TemplateSet(), options=NONE)
     assert {r.completion for r in made.rows} == {" no"}
-    for strategy in ("rag", "all"):
-        assert rows_for(strategy, row, schema, HITS, TemplateSet()).discards
+    assert rows_for("all", row, schema, HITS, TemplateSet()).discards
 
 
 def test_the_same_seed_gives_the_same_rows(schema: Schema, row: AnnotatedExemplar) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from conftest import MODULE, SCHEMA
-from fakes import HashEmbedder
+from fakes import HashEmbedder, WordTokenizer
 from streamlit.testing.v1 import AppTest
 
 from radu_core.prompts import TemplateSet
@@ -55,6 +55,7 @@ def space(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     monkeypatch.setenv("RADU_USER", "*ann*")
     monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
     monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
+    monkeypatch.setattr(Workspace, "tokenizer", lambda *_, **__: WordTokenizer())
     monkeypatch.setattr(prompts, "token_counter", lambda _: lambda text: len(text.split()))
     st.cache_resource.clear()
     yield workspace

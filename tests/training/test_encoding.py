@@ -15,7 +15,7 @@ from radu_core.errors import DatasetError, ModelError
 from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.training.worker import completion_loss, rate_share
-from radu_core.workflows.train import build
+from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 
 

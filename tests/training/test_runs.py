@@ -25,6 +25,7 @@ from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
 from radu_core.workflows import train
 from radu_core.workflows.backup import backup, restore
+from radu_core.workflows.dataset import build, datasets
 from radu_core.workflows.demo import follow
 from radu_core.workflows.home import funnels
 from radu_core.workflows.workspace import Workspace
@@ -41,7 +42,7 @@ def wait(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
 
 
 def config(loaded: Workspace, model: Path, **more: object) -> TrainConfig:
-    view = train.build(loaded, MODULE)
+    view = build(loaded, MODULE)
     base = {"max_steps": 4, "batch_size": 4, "eval_every": 2, "save_every": 2, "eval_rows": 4}
     return TrainConfig(dataset=view.directory, base_model=str(model), **{**base, **more})
 
@@ -421,7 +422,7 @@ def test_what_a_run_needs_to_parse_is_said_when_it_is_damaged(
     loaded: Workspace, two_runs: tuple[RunDirectory, RunDirectory], name: str, text: str | None
 ) -> None:
     run = two_runs[0]
-    view = train.build(loaded, MODULE)
+    view = build(loaded, MODULE)
     train._keep_for_serving(run, train._to_serve(loaded, view.manifest))
     assert train.serving(loaded, run).schema == loaded.store.schema(MODULE)
     path = run.path / "serving" / name
@@ -466,7 +467,7 @@ def test_a_config_comes_back() -> None:
 def test_a_backup_restores_into_an_empty_home_only(loaded: Workspace, tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
-    train.build(loaded, MODULE)
+    build(loaded, MODULE)
     report = backup(loaded, tmp_path / "b.zip", now=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(InputError, match="That file exists"):
         backup(loaded, tmp_path / "b.zip", now=datetime(2026, 1, 1, tzinfo=UTC))
@@ -475,7 +476,5 @@ def test_a_backup_restores_into_an_empty_home_only(loaded: Workspace, tmp_path: 
     assert restore(tmp_path / "b.zip", tmp_path / "new").files == report.files
     again = Workspace(tmp_path / "new")
     assert again.store.exemplars(MODULE) == loaded.store.exemplars(MODULE)
-    assert [d.manifest for d in train.datasets(again)] == [
-        d.manifest for d in train.datasets(loaded)
-    ]
+    assert [d.manifest for d in datasets(again)] == [d.manifest for d in datasets(loaded)]
     again.store.close()

@@ -12,6 +12,7 @@ from radu_core.errors import InputError
 from radu_core.retrieval import RetrievalSettings, wilson
 from radu_core.schema import parse_schema
 from radu_core.workflows import coverage
+from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 
 
@@ -126,3 +127,10 @@ def test_no_utterance_to_measure_is_said(loaded: Workspace, tmp_path: Path) -> N
         decide(loaded, "discard", item.exemplar.id, reason="x")
     with pytest.raises(InputError, match="no in-scope utterances in the split validation"):
         coverage.measure(loaded, MODULE)
+
+
+def test_datasets_that_depend_on_how_a_module_retrieves_are_named(loaded: Workspace) -> None:
+    assert coverage.depending_datasets(loaded, MODULE) == []
+    build(loaded, MODULE, name="first")
+    assert coverage.depending_datasets(loaded, MODULE) == ["first"]
+    assert coverage.depending_datasets(loaded, "other_bot_en") == []

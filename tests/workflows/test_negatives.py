@@ -12,7 +12,7 @@ from conftest import MODULE
 from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import InputError, NotFoundError
 from radu_core.prompts import RowOptions
-from radu_core.workflows import judgements, train
+from radu_core.workflows import dataset, judgements
 from radu_core.workflows.judgements import judge, judged_pairs, withdraw
 from radu_core.workflows.load import import_file
 from radu_core.workflows.negatives import POSITIONS, dial, mined, retrieve
@@ -72,17 +72,17 @@ def test_judged_pairs_say_what_follows(space: Workspace) -> None:
 
 def knn_no(space: Workspace, id_: str = "t1") -> set[str]:
     config = DatasetConfig(strategies=("knn",), rows=RowOptions(knn_negatives=20))
-    view = train.build(space, MODULE, config=config)
+    view = dataset.build(space, MODULE, config=config)
     rows = read_rows(view.directory, "train")
     return {r["exemplar_ids"][0] for r in rows if r["exemplar_id"] == id_ and r["negative"]}
 
 
 def test_the_dataset_and_the_preview_follow_the_judgements(space: Workspace) -> None:
     assert not {"t2", "t3"} & knn_no(space)
-    first = train.datasets(space, MODULE)[0].manifest
+    first = dataset.datasets(space, MODULE)[0].manifest
     judge(space, MODULE, "t1", "t2", "different", who="ann")
     assert "t2" in knn_no(space)
-    second = train.datasets(space, MODULE)[0].manifest
+    second = dataset.datasets(space, MODULE)[0].manifest
     assert second.judgements_hash != first.judgements_hash
     assert second.hash != first.hash
     shown = preview(space, MODULE, strategy="knn", exemplar_id="t1",
@@ -94,14 +94,14 @@ def test_the_dataset_and_the_preview_follow_the_judgements(space: Workspace) -> 
 
 def test_a_removed_row_is_left_out_counted_and_listed(space: Workspace) -> None:
     config = DatasetConfig(strategies=("rag",), rows=RowOptions(removed_share=1.0))
-    view = train.build(space, MODULE, config=config)
+    view = dataset.build(space, MODULE, config=config)
     rows = [r for r in read_rows(view.directory, "train") if r["exemplar_id"] == "t1"]
     assert "removed" not in {r["kind"] for r in rows}
     [reason] = [r for r in view.manifest.discards if "no removed row" in r]
     assert view.manifest.discards[reason] == 3
     assert view.manifest.suspects == 3
     both = DatasetConfig(strategies=("rag", "knn"), rows=RowOptions(removed_share=1.0))
-    assert train.build(space, MODULE, config=both).manifest.suspects == 3
+    assert dataset.build(space, MODULE, config=both).manifest.suspects == 3
 
 
 def test_typed_text_needs_a_meaning(space: Workspace) -> None:
@@ -126,7 +126,7 @@ def test_the_dial_counts_what_rows_would_be_made_of(space: Workspace) -> None:
     similarities = [p.similarity for p in found.points]
     assert similarities == sorted(similarities)
     config = DatasetConfig(strategies=("knn",), rows=RowOptions(knn_negatives=2))
-    counts = train.build(space, MODULE, config=config).manifest.counts["train"]
+    counts = dataset.build(space, MODULE, config=config).manifest.counts["train"]
     assert counts["knn/knn_no"] == found.points[-1].pairs
     judge(space, MODULE, "t1", "t2", "same", who="ann")
     after = dial(space, MODULE, options=RowOptions(knn_negatives=2))

@@ -8,7 +8,7 @@ from conftest import MODULE
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import ConflictError, InputError, NotFoundError, TemplateError
 from radu_core.prompts import STRATEGIES, TemplateSet, shipped_templates, template_variables
-from radu_core.workflows import prompts, train
+from radu_core.workflows import dataset, prompts
 from radu_core.workflows.templates import (
     MOST_PINS,
     compare,
@@ -89,7 +89,7 @@ def test_the_variables_of_a_template_are_those_that_prompts_give(name: str) -> N
 
 def test_datasets_of_older_templates_are_named(loaded: Workspace) -> None:
     config = DatasetConfig(strategies=("rag",))
-    train.build(loaded, MODULE, name="first", config=config)
+    dataset.build(loaded, MODULE, name="first", config=config)
     assert old_datasets(loaded, MODULE) == []
     save_template(loaded, MODULE, "rag", MINE, who="ann")
     assert old_datasets(loaded, MODULE) == ["first"]

@@ -12,8 +12,8 @@ from radu_core.dataset import DatasetConfig, read_manifest, read_rows
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import file_hash
 from radu_core.prompts import RowOptions
+from radu_core.workflows.dataset import build, datasets
 from radu_core.workflows.load import export
-from radu_core.workflows.train import build, datasets
 from radu_core.workflows.workspace import Workspace
 
 ALL = DatasetConfig(strategies=("rag", "knn", "all", "single"), k_desc=2)
@@ -24,7 +24,8 @@ def test_the_same_inputs_give_the_same_bytes(loaded: Workspace) -> None:
     two = build(loaded, MODULE, name="two", config=ALL)
     names = sorted(p.name for p in one.directory.iterdir())
     assert names == [
-        "discards.jsonl", "manifest.json", "suspects.jsonl", "test.jsonl", "train.jsonl",
+        "discards.jsonl", "manifest.json", "shortened.jsonl", "suspects.jsonl", "test.jsonl",
+        "train.jsonl",
         "validation.jsonl",
     ]  # fmt: skip
     for name in names:
@@ -78,11 +79,38 @@ def test_a_build_that_fails_leaves_the_old_dataset(
     def broken(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("radu_core.dataset.write_json", broken)
+    monkeypatch.setattr("radu_core.dataset.build.write_json", broken)
     with pytest.raises(Exception, match="No space left"):
         build(loaded, MODULE, config=ALL)
     assert file_hash(view.directory / "manifest.json") == before
     assert [p.name for p in view.directory.parent.iterdir()] == [MODULE]
+
+
+def test_a_build_that_is_stopped_leaves_the_old_dataset(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    before = file_hash(view.directory / "manifest.json")
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "Building rows" and done == total:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        build(loaded, MODULE, config=DatasetConfig.of(seed=1), progress=stop)
+    assert file_hash(view.directory / "manifest.json") == before
+    assert [p.name for p in view.directory.parent.iterdir()] == [MODULE]
+
+
+def test_rows_carry_a_stable_id_and_where_they_come_from(loaded: Workspace) -> None:
+    view = build(loaded, MODULE, config=ALL)
+    rows = [r for s in ("train", "validation", "test") for r in read_rows(view.directory, s)]
+    ids = [r["id"] for r in rows]
+    assert len(set(ids)) == len(ids)
+    assert {"rag/positive/f00/0", "single/filled/f00/destination/0", "knn/knn_yes/f00/1"} <= set(
+        ids
+    )
+    assert {r["module"] for r in rows} == {MODULE}
+    changed = build(loaded, MODULE, name="x", config=ALL.model_copy(update={"k_desc": 1}))
+    assert {r["id"] for r in read_rows(changed.directory, "test")} <= set(ids)
 
 
 def test_half_a_dataset_is_not_listed(loaded: Workspace) -> None:
@@ -103,13 +131,14 @@ def test_wrong_names_are_said(loaded: Workspace, tmp_path: Path) -> None:
 def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
     loaded: Workspace, tmp_path: Path
 ) -> None:
-    from fakes import HashEmbedder
+    from fakes import HashEmbedder, WordTokenizer
 
     from radu_core.workflows.load import import_file
 
     export(loaded, "jsonl", tmp_path / "out.jsonl", module=MODULE)
     other = Workspace(tmp_path / "other")
     other._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    other._tokenizers["SmolLM2-135M-Instruct"] = WordTokenizer()
     other.store.put_schema(loaded.store.schema(MODULE), who="t")
     import_file(other, "jsonl", tmp_path / "out.jsonl", module=MODULE, who="t")
     assert (

@@ -1,0 +1,248 @@
+"""Commands about datasets: built, looked at before and after, compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.dataset import DatasetConfig
+from radu_core.errors import InputError
+
+if TYPE_CHECKING:
+    from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview, Sizes
+
+__all__: list[str] = []
+
+_datasets = typer.Typer(help="List, show, preview and compare datasets.", no_args_is_help=True)
+app.add_typer(_datasets, name="datasets")
+
+Modules = Annotated[list[str], typer.Option("--module", "-m", help="A module. Repeatable.")]
+Named = Annotated[
+    str, typer.Argument(help="A dataset's directory, its name, NAME/MODULE or NAME/mixture.")
+]
+_OPTIONS: dict[str, Any] = {
+    "strategies": list[str], "k_desc": int, "k_exemplar": int, "k_slot_examples": int,
+    "order": str, "fewer_share": float, "zero_share": float, "dropout": float,
+    "removed_share": float, "knn_pairs": int, "knn_negatives": int, "near_duplicate": float,
+    "out_of_scope_cap": str, "max_length": int, "tokenizer": str, "seed": int,
+}  # fmt: skip
+
+
+def _with_options(work: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Give a command whose last parameter is ``**options`` every option of a dataset.
+
+    Their help is the description of the field, which the page shows as well.
+    """
+    signature = inspect.signature(work, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    fields = [_parameter(name, kind) for name, kind in _OPTIONS.items()]
+    work.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
+    return work
+
+
+def _parameter(name: str, kind: Any) -> inspect.Parameter:
+    flag = "--strategy" if name == "strategies" else f"--{name.replace('_', '-')}"
+    text = DatasetConfig.help(name) + (" Repeatable." if kind == list[str] else "")
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None,
+        annotation=Annotated[kind | None, typer.Option(flag, help=text)],
+    )  # fmt: skip
+
+
+def _config(options: Mapping[str, Any]) -> DatasetConfig:
+    strategies = options.get("strategies")
+    return DatasetConfig.of(**{**options, "strategies": tuple(strategies) if strategies else None})
+
+
+@command("build-dataset")
+@_with_options
+def build_dataset(
+    module: Modules,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory; each module gets its own in it.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Its name in the workspace when no --out is given.")
+    ] = "default",
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Several modules: how often rows are taken, as MODULE=W, MODULE/TASK=W or "
+            "*/TASK=W. 1: once, 0: never, 0.5: half of them, 2: twice. Repeatable."
+        ),
+    ] = None,
+    **options: Any,
+) -> Answer:
+    """Make fine-tuning rows, with negatives, of resolved exemplars; several modules are mixed."""
+    from radu_core.workflows import dataset
+
+    with progress_bar() as progress:
+        views = dataset.build_many(
+            workspace(), module, name=name, config=_config(options), weights=_weights(weight or []),
+            out=out, progress=progress,
+        )  # fmt: skip
+    lines: list[Any] = []
+    made: list[dict[str, Any]] = []
+    for view in views:
+        made.append(
+            {"module": view.directory.name, "directory": view.directory, "manifest": view.manifest}
+        )
+        lines += _described(str(view.directory), view.manifest)
+    return Answer({"datasets": made}, lines)
+
+
+def _weights(items: list[str]) -> dict[str, float]:
+    found = {}
+    for item in items:
+        key, _, value = item.rpartition("=")
+        try:
+            found[key] = float(value)
+        except ValueError:
+            key = ""
+        if not key:
+            raise InputError(
+                "A weight must be MODULE=NUMBER or MODULE/TASK=NUMBER", value=item,
+                remedy="Write it like acme_travel_en/rag=0.5.",
+            )  # fmt: skip
+    return found
+
+
+def _described(title: str, manifest: Manifest | Mixture) -> list[Any]:
+    from radu_core.dataset import Mixture
+
+    counts = manifest.counts
+    rows = [(s, kind, n) for s in counts for kind, n in counts[s].items()]
+    lines: list[Any] = [table(title, ["split", "rows of", "count"], rows)]
+    if isinstance(manifest, Mixture):
+        return [*lines, _drawn(manifest)]
+    if manifest.tokens:
+        sizes = [(k, s.rows, s.median, s.p95, s.max) for k, s in manifest.tokens.items()]
+        columns = ["split/task", "rows", "median", "95 %", "longest"]
+        lines.append(table("Tokens of a row", columns, sizes))
+    lines += [f"shortened to fit {n}: {kind}" for kind, n in manifest.shortened.items()]
+    lines += [f"discarded {n}: {why}" for why, n in manifest.discards.items()]
+    lines.append(
+        f"{manifest.unresolved} unresolved exemplars left out; "
+        f"{manifest.suspects} suspected labelling errors (suspects.jsonl)."
+    )
+    return lines
+
+
+def _drawn(mixture: Mixture) -> Table:
+    rows = [
+        (module, task, part.weights[task], n["in"], n["out"], n["repeated"])
+        for module, part in mixture.parts.items()
+        for task, n in part.drawn.items()
+    ]
+    columns = ["module", "task", "weight", "training rows", "taken", "of these repeated"]
+    return table("Mixed from", columns, rows)
+
+
+@command("list", group=_datasets)
+def datasets_list(
+    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
+) -> Answer:
+    """The datasets in the workspace, with their rows."""
+    from radu_core.workflows import dataset
+
+    found = dataset.datasets(workspace(), module)
+    rows = [
+        (v.name, v.directory.name, *(v.manifest.rows(s) for s in ("train", "validation", "test")),
+         v.outdated)
+        for v in found
+    ]  # fmt: skip
+    data = [
+        {"name": v.name, "of": v.directory.name, "directory": v.directory, "hash": v.manifest.hash,
+         "rows": {s: v.manifest.rows(s) for s in v.manifest.counts}, "outdated": v.outdated}
+        for v in found
+    ]  # fmt: skip
+    columns = ["name", "of", "train", "validation", "test", "outdated"]
+    return Answer({"datasets": data}, [table("Datasets", columns, rows)])
+
+
+@command("show", group=_datasets)
+def datasets_show(name: Named) -> Answer:
+    """One dataset: rows, tokens, what was shortened and discarded, what it was made from."""
+    from radu_core.workflows import dataset
+
+    view = dataset.find(workspace(), name)
+    data = {"directory": view.directory, "hash": view.manifest.hash, "manifest": view.manifest}
+    lines = [*_described(str(view.directory), view.manifest), view.outdated]
+    return Answer(data, [line for line in lines if line])
+
+
+@command("preview", group=_datasets)
+@_with_options
+def datasets_preview(
+    module: Modules,
+    sample: Annotated[int, typer.Option(min=2, help="Exemplars of each split to look at.")] = 300,
+    **options: Any,
+) -> Answer:
+    """What build-dataset would make, from a sample, in seconds. It writes nothing."""
+    from radu_core.workflows import dataset
+
+    with progress_bar() as progress:
+        found = dataset.preview(
+            workspace(), module, config=_config(options), sample=sample, progress=progress
+        )
+    lines: list[Any] = []
+    for one in found:
+        lines += _previewed(one)
+    return Answer({"previews": found}, lines)
+
+
+def _previewed(found: Preview) -> list[Any]:
+    rows = [
+        (n.split, f"{n.task}/{n.kind}", f"{n.rows}{f' ± {n.error}' if n.error else ''}",
+         f"{n.negatives:.0%}", _sizes(n.sizes), f"{n.shortened:.0%}")
+        for n in found.lines
+    ]  # fmt: skip
+    columns = ["split", "rows of", "about", "negatives", "tokens", "shortened"]
+    looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
+    return [
+        table(f"{found.module}, from {looked} exemplars", columns, rows),
+        *(f"discarded about {n}: {why}" for why, n in found.discards.items()),
+    ]
+
+
+def _sizes(sizes: Sizes | None) -> str:
+    return f"{sizes.median}, longest {sizes.max}" if sizes else "not counted"
+
+
+@command("diff", group=_datasets)
+def datasets_diff(
+    old: Named,
+    new: Named,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write every difference as JSONL.")
+    ] = None,
+) -> Answer:
+    """Rows added, removed and changed between two datasets, and why. Exit 1: they differ."""
+    from radu_core.workflows import dataset
+
+    space = workspace()
+    with progress_bar() as progress:
+        found = dataset.compare(
+            dataset.find(space, old), dataset.find(space, new), out=out, progress=progress
+        )
+    return Answer(found, _compared(found), ok=found.equal)
+
+
+def _compared(found: DatasetDiff) -> list[Any]:
+    lines: list[Any] = [
+        f"{found.added} rows added, {found.removed} removed, {found.changed} changed, "
+        f"{found.same} the same.",
+        *found.facts,
+    ]
+    changes = ("added", "removed", "changed")
+    for title, counts in (("Rows of", found.kinds), ("Why", found.why)):
+        rows = [(name, *(n.get(c, 0) for c in changes)) for name, n in counts.items()]
+        if rows:
+            lines.append(table(title, [title.lower(), *changes], rows))
+    return lines

@@ -1,0 +1,50 @@
+"""Fine-tuning datasets: rows with negatives from exemplars, a retriever, strategies and templates.
+
+A module's dataset is a directory with ``train.jsonl``, ``validation.jsonl``, ``test.jsonl``,
+``discards.jsonl``, ``suspects.jsonl``, ``shortened.jsonl`` and ``manifest.json``, written last. The
+directory appears whole or not at all, and the same inputs and seed give the same bytes. A mixture
+is a directory beside those of its modules: the same three splits and a manifest of its own.
+"""
+
+from radu_core.dataset.build import build_dataset
+from radu_core.dataset.config import DatasetConfig, Retriever
+from radu_core.dataset.diff import DatasetDiff, Difference, diff_datasets, read_differences
+from radu_core.dataset.fit import Tokenizer, TokenizerFacts, load_tokenizer
+from radu_core.dataset.manifest import (
+    MIXTURE,
+    SPLITS,
+    Manifest,
+    Mixture,
+    Sizes,
+    read_dataset,
+    read_manifest,
+    read_rows,
+)
+from radu_core.dataset.mix import mix, weight_of
+from radu_core.dataset.preview import Preview, PreviewLine, preview_dataset
+
+__all__ = [
+    "MIXTURE",
+    "SPLITS",
+    "DatasetConfig",
+    "DatasetDiff",
+    "Difference",
+    "Manifest",
+    "Mixture",
+    "Preview",
+    "PreviewLine",
+    "Retriever",
+    "Sizes",
+    "Tokenizer",
+    "TokenizerFacts",
+    "build_dataset",
+    "diff_datasets",
+    "load_tokenizer",
+    "mix",
+    "preview_dataset",
+    "read_dataset",
+    "read_differences",
+    "read_manifest",
+    "read_rows",
+    "weight_of",
+]

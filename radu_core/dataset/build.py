@@ -1,0 +1,194 @@
+"""Building a module's dataset. Exemplars are in memory, as in the index; rows never are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from radu_core.dataset.config import DatasetConfig, Retriever, check_config
+from radu_core.dataset.fit import Fitted, Tokenizer, facts, shortened_line
+from radu_core.dataset.making import BATCH, Made, Maker, usable
+from radu_core.dataset.manifest import FILE, SPLITS, VERSION, Manifest, Sizes, read_manifest
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json, content_hash, disk_errors, file_hash, write_json
+from radu_core.progress import Progress, silent
+from radu_core.prompts import Judgements, PromptRow, TemplateSet, judgements_hash
+from radu_core.schema import Schema
+
+__all__ = ["build_dataset", "row_line", "whole_directory"]
+
+_LISTS = ("discards", "suspects", "shortened")
+
+
+def build_dataset(
+    schema: Schema,
+    exemplars: Sequence[AnnotatedExemplar],
+    index: Retriever,
+    templates: TemplateSet,
+    config: DatasetConfig,
+    directory: Path,
+    *,
+    tokenizer: Tokenizer | None = None,
+    judgements: Judgements | None = None,
+    progress: Progress = silent,
+) -> Manifest:
+    """Build the dataset of one module into ``directory`` (conventionally ``<out>/<module>``).
+
+    Only resolved exemplars give rows; the others are counted, and so are those whose labels
+    contradict the schema (it was replaced since they were resolved). Every row retrieves from the
+    training index without its own exemplar or its duplicates. Validation and test get the plain
+    rows only, without the ones made to vary the prompt. ``tokenizer`` counts the rows' tokens;
+    without one nothing is shortened. ``judgements`` are what people said of pairs of exemplars.
+    """
+    check_config(config)
+    resolved, over_cap = usable(schema, exemplars, config)
+    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, over_cap)
+    with whole_directory(directory) as new:
+        tally = _write_rows(maker, resolved, new, progress)
+        manifest = Manifest(
+            version=VERSION,
+            module=schema.module,
+            config=config,
+            schema_hash=schema.hash,
+            exemplars_hash=_exemplars_hash(resolved),
+            templates_hash=templates.hash,
+            judgements_hash=judgements_hash(judgements or {}),
+            index=index.fingerprint,
+            embedder=index.embedder.name,
+            counts={s: dict(sorted(tally.counts[s].items())) for s in SPLITS},
+            exemplars=dict(sorted(tally.exemplars.items())),
+            unresolved=len(exemplars) - len(resolved),
+            discards=dict(sorted(tally.discards.items())),
+            suspects=tally.suspects,
+            functions={f.name: content_hash(f.model_dump(mode="json")) for f in schema.functions},
+            templates={n: content_hash(templates.source(n)) for n in templates.names()},
+            shortened=dict(sorted(tally.shortened.items())),
+            tokenizer=facts(tokenizer),
+            tokens={k: Sizes.of(h) for k, h in sorted(tally.tokens.items())},
+            files={p.name: file_hash(p) for p in sorted(new.glob("*.jsonl"))},
+        )
+        write_json(new / FILE, manifest.model_dump(mode="json"))
+        return read_manifest(new)
+
+
+@contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """A new directory that takes the place of ``directory`` at the end, or never was."""
+    with disk_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        try:
+            yield new
+            _put_in_place(new, directory)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _put_in_place(new: Path, directory: Path) -> None:
+    new.chmod(0o755)
+    old = new.with_name(new.name + ".old")
+    if directory.exists():
+        os.replace(directory, old)
+    os.replace(new, directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@dataclass
+class _Tally:
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {s: Counter() for s in SPLITS})
+    exemplars: Counter[str] = field(default_factory=Counter)
+    discards: Counter[str] = field(default_factory=Counter)
+    shortened: Counter[str] = field(default_factory=Counter)
+    tokens: dict[str, Counter[int]] = field(default_factory=dict)
+    suspects: int = 0
+
+    def row(self, split: str, row: PromptRow, made: Fitted) -> None:
+        self.counts[split][f"{row.strategy}/{row.kind}"] += 1
+        self.shortened[f"{row.strategy}/{row.kind}"] += made.shortened
+        if made.tokens is not None:
+            self.tokens.setdefault(f"{split}/{row.strategy}", Counter())[made.tokens] += 1
+
+
+def _write_rows(
+    maker: Maker, resolved: Sequence[AnnotatedExemplar], directory: Path, progress: Progress
+) -> _Tally:
+    tally = _Tally()
+    names = [*SPLITS, *_LISTS]
+    files = {n: (directory / f"{n}.jsonl").open("w", encoding="utf-8", newline="\n") for n in names}
+    try:
+        done = 0
+        for batch in maker.batches(resolved):
+            progress("Building rows", done, len(resolved))
+            for made in batch:
+                _write(files, maker.schema.module, made, tally)
+            done += BATCH
+    finally:
+        for file in files.values():
+            file.close()
+    progress("Building rows", len(resolved), len(resolved))
+    tally.shortened = +tally.shortened
+    return tally
+
+
+def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally) -> None:
+    split = made.exemplar.split
+    used = False
+    for id, fitted in made.rows:
+        row = fitted.row
+        if row is None:
+            continue
+        used = True
+        files[split].write(_line(row_line(row, id, module, made.hash, fitted.tokens)))
+        tally.row(split, row, fitted)
+        if fitted.shortened:
+            files["shortened"].write(_line(shortened_line(fitted, id, split)))
+    tally.exemplars[split] += used
+    for discard in made.discards:
+        files["discards"].write(_line(discard))
+        tally.discards[f"{discard['strategy']}: {discard['reason']}"] += 1
+    for suspect in made.suspects:
+        files["suspects"].write(_line(suspect))
+        tally.suspects += 1
+
+
+def row_line(
+    row: PromptRow, id: str, module: str, exemplar: str, tokens: int | None
+) -> dict[str, Any]:
+    """A row as it is written; ``tokens`` is left out when nobody counted."""
+    line = {
+        "id": id,
+        "module": module,
+        "prompt": row.prompt,
+        "completion": row.completion,
+        "task": row.strategy,
+        "kind": row.kind,
+        "function": row.function,
+        "slot": row.slot,
+        "exemplar_id": row.exemplar_id,
+        "exemplar_hash": exemplar,
+        "negative": row.negative,
+        "candidates": list(row.candidates),
+        "exemplar_ids": list(row.exemplar_ids),
+        "answer_present": row.answer_present,
+    }
+    return line if tokens is None else {**line, "tokens": tokens}
+
+
+def _line(value: dict[str, Any]) -> str:
+    return canonical_json(value) + "\n"
+
+
+def _exemplars_hash(exemplars: Sequence[AnnotatedExemplar]) -> str:
+    """SHA-256 over the exemplars, one after the other."""
+    digest = hashlib.sha256()
+    for exemplar in exemplars:
+        digest.update(canonical_json(exemplar.model_dump(mode="json")).encode() + b"\n")
+    return digest.hexdigest()

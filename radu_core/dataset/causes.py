@@ -1,0 +1,229 @@
+"""Why a row of one dataset isn't in another, or isn't the same there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from radu_core.dataset.manifest import Manifest, Mixture
+
+__all__ = ["Causes", "Side", "facts_of"]
+
+_UNKNOWN = "made by another version of the studio"
+# The options that a row of a task or of a kind can depend on, beside those that any can.
+_VARIED = ("fewer", "zero", "removed", "absent")
+_OF_TASK = {
+    "rag": {"k_desc", "k_exemplar", "order"},
+    "knn": {"knn_pairs", "knn_negatives", "near_duplicate"},
+    "all": {"k_slot_examples", "order"},
+    "single": {"k_slot_examples", "order"},
+}
+_OF_KIND = {
+    "fewer": {"fewer_share", "dropout"},
+    "zero": {"zero_share"},
+    "removed": {"removed_share"},
+    "negative": {"near_duplicate"},
+    "out_of_scope": {"out_of_scope_cap"},
+}
+_OF_ANY = {"max_length", "tokenizer"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two datasets: its number in the database, and its manifest."""
+
+    db: sqlite3.Connection
+    number: int
+    manifest: Manifest | Mixture
+
+    def exemplar(self, module: str, id: str) -> tuple[str, str] | None:
+        """The hash and the split of an exemplar that has a row."""
+        found = self.db.execute(
+            "SELECT hash, split FROM exemplar WHERE side = ? AND key = ?",
+            (self.number, f"{module}\n{id}"),
+        ).fetchone()
+        return found and (str(found[0]), str(found[1]))
+
+    def discarded(self, module: str, id: str, task: str) -> str:
+        """Why an exemplar has no row of a task; "" if nothing is said of it."""
+        found = self.db.execute(
+            "SELECT reason FROM discard WHERE side = ? AND key = ? AND task IN (?, 'every task')",
+            (self.number, f"{module}\n{id}", task),
+        ).fetchone()
+        return str(found[0]) if found else ""
+
+    def mentions(self, module: str, id: str) -> bool:
+        """Whether the dataset knows of an exemplar at all."""
+        if self.exemplar(module, id):
+            return True
+        found = self.db.execute(
+            "SELECT 1 FROM discard WHERE side = ? AND key = ? LIMIT 1",
+            (self.number, f"{module}\n{id}"),
+        )
+        return found.fetchone() is not None
+
+
+@dataclass(frozen=True)
+class Causes:
+    """Finds the causes of a difference between two sides, the most direct first."""
+
+    old: Side
+    new: Side
+
+    def of_change(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], splits: tuple[Any, Any]
+    ) -> list[str]:
+        """Why a row that is in both isn't the same."""
+        module = str(after["module"])
+        one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
+        why = []
+        if splits[0] != splits[1]:
+            why.append(f"split moved: {splits[0]} to {splits[1]}")
+        if before["exemplar_hash"] != after["exemplar_hash"]:
+            why.append("exemplar edited")
+        if one.templates.get(after["task"]) != two.templates.get(after["task"]):
+            why.append(f"template changed: {after['task']}")
+        why += _schema(before, after, one, two)
+        if before["exemplar_ids"] != after["exemplar_ids"]:
+            why += _retrieved(one, two, after, "exemplars")
+        elif any(self._edited(module, id) for id in after["exemplar_ids"]):
+            why.append("an exemplar that is shown was edited")
+        if before["candidates"] != after["candidates"]:
+            why += _retrieved(one, two, after, "functions")
+        if not any(w.startswith(("split", "exemplar", "template", "schema")) for w in why):
+            why += _options(one, two, after)
+        return why or [_UNKNOWN]
+
+    def of_absence(self, row: Mapping[str, Any], *, absent: int) -> list[str]:
+        """Why a row isn't in the dataset ``absent`` (0: the old one, so that it is new)."""
+        there, here = (self.old, self.new) if absent == 0 else (self.new, self.old)
+        module, id, task = str(row["module"]), str(row["exemplar_id"]), str(row["task"])
+        manifest = there.manifest.modules.get(module)
+        if manifest is None:
+            return [f"module {'new' if absent == 0 else 'gone'}: {module}"]
+        if task not in manifest.config.strategies:
+            return [f"task {'new' if absent == 0 else 'gone'}: {task}"]
+        if not there.mentions(module, id):
+            return [_weights(here, there, module, task) or _exemplar(absent)]
+        reason = there.discarded(module, id, task)
+        if reason:
+            return [f"{'was' if absent == 0 else 'is now'} discarded: {reason}"]
+        why = []
+        known = there.exemplar(module, id)
+        own = here.exemplar(module, id)
+        if known and known[0] != row["exemplar_hash"]:
+            why.append("exemplar edited")
+        if known and own and known[1] != own[1]:
+            places = (known[1], own[1]) if absent == 0 else (own[1], known[1])
+            why.append(f"split moved: {places[0]} to {places[1]}")
+        weights = _weights(here, there, module, task)
+        why += [weights] if weights else []
+        one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
+        why += [] if why else [*_options(one, two, row)]
+        if not why and (one.index != two.index or one.embedder != two.embedder):
+            why += _retrieved(one, two, row, "exemplars")
+        return why or [_UNKNOWN]
+
+    def _edited(self, module: str, id: str) -> bool:
+        old, new = self.old.exemplar(module, id), self.new.exemplar(module, id)
+        return bool(old and new and old[0] != new[0])
+
+
+def _exemplar(absent: int) -> str:
+    return "exemplar new, or resolved since" if absent == 0 else "exemplar gone, or not resolved"
+
+
+def _schema(
+    before: Mapping[str, Any], after: Mapping[str, Any], one: Manifest, two: Manifest
+) -> Iterator[str]:
+    for name in dict.fromkeys([*before["candidates"], *after["candidates"]]):
+        if one.functions.get(name) != two.functions.get(name):
+            yield f"schema changed: {name}"
+
+
+def _retrieved(one: Manifest, two: Manifest, row: Mapping[str, Any], what: str) -> list[str]:
+    """What is shown differs: by the embedder, or because the index holds others."""
+    if one.embedder != two.embedder:
+        return [f"embedder changed: other {what} retrieved"]
+    if one.index != two.index:
+        return [f"index changed: other {what} retrieved"]
+    return [f"other {what} retrieved"] if not list(_options(one, two, row)) else []
+
+
+def _options(one: Manifest, two: Manifest, row: Mapping[str, Any]) -> Iterator[str]:
+    """The options that differ and that such a row depends on, by name."""
+    old, new = _flat(one), _flat(two)
+    shuffled = "shuffled" in (old["order"], new["order"]) and row["task"] in (
+        "rag",
+        "all",
+        "single",
+    )
+    mattering = _OF_ANY | _OF_TASK.get(row["task"], set()) | _OF_KIND.get(row["kind"], set())
+    if shuffled or row["kind"] in _VARIED or old["out_of_scope_cap"] is not None:
+        mattering |= {"seed"}
+    for name in sorted(mattering & set(old)):
+        if old[name] != new.get(name):
+            yield f"option changed: {name}" if name != "seed" else "seed changed"
+    if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:
+        yield "tokenizer changed"
+
+
+def _flat(manifest: Manifest) -> dict[str, Any]:
+    config = manifest.config.model_dump(mode="json")
+    return {**{k: v for k, v in config.items() if k != "rows"}, **config["rows"]}
+
+
+def _weights(here: Side, there: Side, module: str, task: str) -> str:
+    """Mixtures only: whether the weight, or the lot, decides."""
+    if not isinstance(here.manifest, Mixture) or not isinstance(there.manifest, Mixture):
+        return ""
+    one, two = here.manifest.parts[module], there.manifest.parts[module]
+    if one.weights.get(task) != two.weights.get(task):
+        return f"weight changed: {module}/{task}"
+    if here.manifest.seed != there.manifest.seed and one.weights.get(task, 1) % 1:
+        return "seed of the mixture changed"
+    return ""
+
+
+def facts_of(old: Manifest | Mixture, new: Manifest | Mixture) -> Iterator[str]:
+    """What differs between the two manifests, in sentences without a stop."""
+    for module in sorted({*old.modules, *new.modules}):
+        one, two = old.modules.get(module), new.modules.get(module)
+        if one is None or two is None:
+            yield f"{module} is only in the {'new' if one is None else 'old'} one"
+            continue
+        named = f"{module}: " if len({*old.modules, *new.modules}) > 1 else ""
+        yield from (f"{named}{fact}" for fact in _module_facts(one, two))
+    if isinstance(old, Mixture) and isinstance(new, Mixture):
+        for module in sorted({*old.parts} & {*new.parts}):
+            if old.parts[module].weights != new.parts[module].weights:
+                yield f"{module}: its weights in the mixture differ"
+
+
+def _module_facts(one: Manifest, two: Manifest) -> Iterator[str]:
+    old, new = _flat(one), _flat(two)
+    for name in old:
+        if old[name] != new.get(name):
+            yield f"{name} was {_text(old[name])}, is {_text(new.get(name))}"
+    changed = [n for n in sorted({*one.functions, *two.functions})
+               if one.functions.get(n) != two.functions.get(n)]  # fmt: skip
+    if changed:
+        yield f"functions changed in the schema: {', '.join(changed)}"
+    elif one.schema_hash != two.schema_hash:
+        yield "the schema changed (a recognizer or its description)"
+    templates = [n for n in sorted({*one.templates, *two.templates})
+                 if one.templates.get(n) != two.templates.get(n)]  # fmt: skip
+    if templates:
+        yield f"templates changed: {', '.join(templates)}"
+    if one.exemplars_hash != two.exemplars_hash:
+        yield "exemplars were added, removed or edited"
+    if one.embedder != two.embedder:
+        yield f"embedder was {one.embedder}, is {two.embedder}"
+    if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:
+        yield "the tokenizer of that name isn't the same"
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)

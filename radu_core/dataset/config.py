@@ -1,0 +1,105 @@
+"""What a dataset is made of. The fields' descriptions are what page and shell show beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from radu_core.errors import InputError, shorten
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.prompts import STRATEGIES, RowOptions
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import Embedder, Query, Retrieved
+
+__all__ = ["DatasetConfig", "Retriever", "check_config"]
+
+
+class DatasetConfig(BaseModel):
+    """Tasks, how much is retrieved, how long a row may be, and the rows' options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strategies: tuple[str, ...] = Field(
+        default=("rag", "all"),
+        description="The tasks that rows are made for: rag or knn choose the function, all or "
+        "single fill its slots, yes_no reads the answer to a question.",
+    )
+    k_desc: int = Field(
+        default=3, ge=0, le=50, description="Descriptions retrieved for each utterance."
+    )
+    max_length: int = Field(
+        default=512,
+        ge=16,
+        le=131_072,
+        description="Tokens a row may have, its completion and end token counted. A longer one "
+        "loses its least relevant exemplars, then descriptions that aren't the answer's.",
+    )
+    tokenizer: str | None = Field(
+        default=DEFAULT_GENERATOR,
+        description="The base model whose tokens are counted. none: lengths aren't checked.",
+    )
+    out_of_scope_cap: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="At most this share of the training utterances is out of scope; which of the "
+        "others are left out is drawn by lot. none: all are used.",
+    )
+    rows: RowOptions = RowOptions()
+
+    @classmethod
+    def of(cls, **options: object) -> DatasetConfig:
+        """From options by name, those of ``rows`` among them; ``InputError`` names what is wrong.
+
+        What isn't given, or None, is as by default, except that a ``tokenizer`` or
+        ``out_of_scope_cap`` of ``"none"`` is none.
+        """
+        given = {k: v for k, v in options.items() if v is not None}
+        none = {k: None for k in ("tokenizer", "out_of_scope_cap") if given.get(k) == "none"}
+        rows = {k: given.pop(k) for k in [*given] if k in RowOptions.model_fields}
+        try:
+            return cls.model_validate({**given, **none, "rows": rows})
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{e['loc'][-1]}: {e['msg']} (got {shorten(e['input'], 60)})"
+                for e in error.errors()[:5]
+            )
+            raise InputError(
+                f"The dataset's options aren't valid: {wrong}", remedy="Correct these."
+            ) from error
+
+    @staticmethod
+    def help(name: str) -> str:
+        """What the option of that name, of ``rows`` or not, is for."""
+        fields = {**RowOptions.model_fields, **DatasetConfig.model_fields}
+        return fields[name].description or ""
+
+
+class Retriever(Protocol):
+    """What rows need of a ``ModuleIndex``."""
+
+    fingerprint: str
+
+    @property
+    def embedder(self) -> Embedder: ...
+
+    def search(
+        self, queries: Sequence[Query], *, k_desc: int, k_exemplar: int
+    ) -> list[Retrieved]: ...
+
+
+def check_config(config: DatasetConfig) -> None:
+    """``InputError`` for tasks that don't exist, that are named twice, or none at all."""
+    known = ", ".join(STRATEGIES)
+    for name in config.strategies:
+        if name not in STRATEGIES:
+            raise InputError("No such strategy", value=name, remedy=f"Use some of {known}.")
+    if not config.strategies:
+        raise InputError("No task was chosen", remedy=f"Choose some of {known}.")
+    if len(set(config.strategies)) < len(config.strategies):
+        raise InputError(
+            "A task is named twice", value=list(config.strategies), remedy="Name each once."
+        )

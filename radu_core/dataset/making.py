@@ -1,0 +1,182 @@
+"""Exemplars → rows that fit, a batch at a time: the same for building and for a preview."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from radu_core.alignment import conflict
+from radu_core.dataset.config import DatasetConfig, Retriever
+from radu_core.dataset.fit import Fitted, Shorter, Tokenizer, fit
+from radu_core.dataset.manifest import row_id
+from radu_core.errors import InputError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash
+from radu_core.prompts import (
+    SLOT_POOL,
+    Discard,
+    Judgements,
+    PromptRow,
+    Rows,
+    TemplateSet,
+    rows_for,
+    shorten,
+)
+from radu_core.prompts.negatives import POOL
+from radu_core.schema import Schema
+
+if TYPE_CHECKING:
+    from radu_core.retrieval import Query, Retrieved
+
+__all__ = ["BATCH", "Made", "Maker", "exemplar_hash", "usable"]
+
+BATCH = 256  # exemplars; rows of so many are in memory at once
+_CONTRADICTS = "its labels contradict the schema: resolve again"
+_OVER_CAP = "beyond the cap on out-of-scope utterances"
+_TOO_LONG = "longer than max_length with nothing left to leave out"
+
+
+@dataclass
+class Made:
+    """What one exemplar gave: rows by id, and what didn't become a row, as lines for its file."""
+
+    exemplar: AnnotatedExemplar
+    hash: str
+    rows: list[tuple[str, Fitted]] = field(default_factory=list)
+    discards: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """All that rows are made from."""
+
+    schema: Schema
+    index: Retriever
+    templates: TemplateSet
+    config: DatasetConfig
+    tokenizer: Tokenizer | None
+    judgements: Judgements = field(default_factory=dict)
+    over_cap: frozenset[str] = frozenset()
+
+    def batches(self, exemplars: Sequence[AnnotatedExemplar]) -> Iterator[list[Made]]:
+        """What the exemplars gave, in order, ``BATCH`` of them at a time."""
+        for start in range(0, len(exemplars), BATCH):
+            yield self.made(exemplars[start : start + BATCH])
+
+    def made(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Made]:
+        """What each exemplar gave. Everything is tokenized in one go."""
+        found = self._retrieve(exemplars)
+        made: list[Made] = []
+        waiting: list[tuple[Made, str, PromptRow, Shorter]] = []
+        for exemplar, hits in zip(exemplars, found, strict=True):
+            item = Made(exemplar, exemplar_hash(exemplar))
+            made.append(item)
+            for strategy in self._strategies(item):
+                waiting += [(item, *row) for row in self._rows(strategy, item, hits)]
+        fitted = fit(
+            [(row, shorter) for _, _, row, shorter in waiting],
+            self.tokenizer,
+            max_length=self.config.max_length,
+        )
+        for (item, id, row, _), one in zip(waiting, fitted, strict=True):
+            item.rows.append((id, one))
+            if one.row is None:
+                discard = Discard(item.exemplar.id, row.strategy, _TOO_LONG)
+                line = {"kind": row.kind, "tokens": one.tokens, "tokens_before": one.before}
+                item.discards.append({"split": item.exemplar.split, **asdict(discard), **line})
+        return made
+
+    def _strategies(self, item: Made) -> Sequence[str]:
+        """The tasks that use the exemplar; when none may, it says why."""
+        exemplar = item.exemplar
+        why = _CONTRADICTS if conflict(self.schema, exemplar) else ""
+        why = why or (_OVER_CAP if exemplar.id in self.over_cap else "")
+        if not why:
+            return self.config.strategies
+        discard = Discard(exemplar.id, "every task", why)
+        item.discards.append({"split": exemplar.split, **asdict(discard)})
+        return ()
+
+    def _rows(
+        self, strategy: str, item: Made, hits: Retrieved
+    ) -> Iterator[tuple[str, PromptRow, Shorter]]:
+        exemplar = item.exemplar
+        options = self.config.rows if exemplar.split == "train" else plain(self.config).rows
+        made: Rows = rows_for(
+            strategy, exemplar, self.schema, hits, self.templates, options=options,
+            judgements=self.judgements, with_parts=False,
+        )  # fmt: skip
+        item.discards += [{"split": exemplar.split, **asdict(d)} for d in made.discards]
+        found = [asdict(s) for s in made.suspects]
+        item.suspects += [s for s in found if s not in item.suspects]  # another task's as well
+        shorter = partial(
+            shorten, exemplar=exemplar, schema=self.schema, retrieved=hits,
+            templates=self.templates, options=options,
+        )  # fmt: skip
+        numbers: Counter[str] = Counter()
+        for row in made.rows:
+            place = f"{row.kind}/{row.slot}"
+            id = row_id(strategy, row.kind, exemplar.id, row.slot, numbers[place])
+            numbers[place] += 1
+            yield id, row, shorter
+
+    def _retrieve(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Retrieved]:
+        pool = POOL if "knn" in self.config.strategies else SLOT_POOL
+        k = max(pool, self.config.rows.k_exemplar)
+        queries = [_query(e) for e in exemplars]
+        return self.index.search(queries, k_desc=self.config.k_desc, k_exemplar=k)
+
+
+def _query(exemplar: AnnotatedExemplar) -> Query:
+    """The exemplar doesn't retrieve itself or its duplicates. A negative one isn't indexed, and a
+    positive that looks the same is a contradiction to be found."""
+    from radu_core.retrieval import Query
+
+    if exemplar.mode == "negative":
+        return Query(exemplar.utterance, exemplar.id)
+    return Query(exemplar.utterance, exemplar.id, exemplar.template, exemplar.function)
+
+
+def plain(config: DatasetConfig) -> DatasetConfig:
+    """Validation and test have no rows made to vary the prompt."""
+    none = {"removed_share": 0.0, "fewer_share": 0.0, "zero_share": 0.0}
+    return config.model_copy(update={"rows": config.rows.model_copy(update=none)})
+
+
+def exemplar_hash(exemplar: AnnotatedExemplar) -> str:
+    """Twelve hex digits over what rows depend on: another label gives another one."""
+    parts = exemplar.model_dump(
+        mode="json", include={"utterance", "function", "arguments", "template", "mode", "context"}
+    )
+    return content_hash(parts)[:12]
+
+
+def usable(
+    schema: Schema, exemplars: Sequence[AnnotatedExemplar], config: DatasetConfig
+) -> tuple[list[AnnotatedExemplar], frozenset[str]]:
+    """The resolved exemplars by id, and the ids of those beyond the cap on out-of-scope ones.
+
+    ``InputError`` unless one of them can be trained on.
+    """
+    resolved = sorted((e for e in exemplars if e.outcome == "resolved"), key=lambda e: e.id)
+    train = [e for e in resolved if e.split == "train" and not conflict(schema, e)]
+    if not train:
+        raise InputError(
+            f"{schema.module} has no resolved training exemplars",
+            remedy="Import utterances and resolve them first.",
+        )
+    return resolved, _over_cap(train, config)
+
+
+def _over_cap(train: Sequence[AnnotatedExemplar], config: DatasetConfig) -> frozenset[str]:
+    cap = config.out_of_scope_cap
+    if cap is None or cap >= 1:
+        return frozenset()
+    outside = [e.id for e in train if e.function is None]
+    allowed = int(cap * (len(train) - len(outside)) / (1 - cap))
+    drawn = sorted(outside, key=lambda id: content_hash(f"{config.rows.seed}:{id}"))
+    return frozenset(drawn[allowed:])

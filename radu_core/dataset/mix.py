@@ -1,0 +1,230 @@
+"""Mixing the datasets of several modules into one, for a generalised model.
+
+Training rows are drawn by weight and interleaved evenly, as they are read: nothing is kept in
+memory. A row that is drawn once is, byte for byte, the row in its module's own dataset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from radu_core.dataset.build import whole_directory
+from radu_core.dataset.manifest import (
+    FILE,
+    SPLITS,
+    VERSION,
+    Manifest,
+    Mixture,
+    Part,
+    read_dataset,
+    read_manifest,
+)
+from radu_core.errors import DatasetError, InputError
+from radu_core.files import canonical_json, file_hash, write_json
+from radu_core.progress import Progress, silent
+
+__all__ = ["check_weights", "mix", "weight_of"]
+
+_HEAVIEST = 100.0
+_EVERY = 1000  # rows between two reports
+
+
+def weight_of(weights: Mapping[str, float], module: str, task: str) -> float:
+    """The weight of a module's task: ``module/task``, else ``module``, else ``*/task``, else 1."""
+    for key in (f"{module}/{task}", module, f"*/{task}"):
+        if key in weights:
+            return weights[key]
+    return 1.0
+
+
+def mix(
+    parts: Sequence[Path],
+    directory: Path,
+    *,
+    weights: Mapping[str, float] | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Mixture:
+    """Mix datasets of modules into ``directory`` (conventionally ``<out>/mixture``).
+
+    A weight of 1 takes every training row once, 0 leaves the task out (of all splits), 0.5 draws
+    half of the rows by lot, 2.5 takes each row twice and half of them a third time. A repeated row
+    carries its number as ``copy``. Validation and test are the parts' own, one after the other.
+    """
+    chosen = dict(weights or {})
+    manifests = {path: read_manifest(path, verify=True) for path in parts}
+    _check(list(manifests.values()), chosen)
+    ordered = dict(sorted(manifests.items(), key=lambda item: item[1].module))
+    with whole_directory(directory) as new:
+        drawn = _Drawn(Counter(), Counter(), {s: Counter() for s in SPLITS})
+        _write_train(ordered, new, chosen, seed, drawn, progress)
+        for split in ("validation", "test"):
+            _write_plain(ordered, new, split, chosen, drawn)
+        mixture = Mixture(
+            version=VERSION,
+            seed=seed,
+            parts={m.module: _part(m, chosen, drawn) for m in ordered.values()},
+            counts={s: dict(sorted(drawn.counts[s].items())) for s in SPLITS},
+            files={p.name: file_hash(p) for p in sorted(new.glob("*.jsonl"))},
+        )
+        write_json(new / FILE, mixture.model_dump(mode="json"))
+        made = read_dataset(new)
+    assert isinstance(made, Mixture)
+    return made
+
+
+def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
+    modules = [m.module for m in manifests]
+    if len(set(modules)) != len(modules) or not modules:
+        raise InputError(
+            "A mixture is of different modules", value=modules, remedy="Name each module once."
+        )
+    old = [m.module for m in manifests if m.version < VERSION]
+    if old:
+        raise DatasetError(
+            "These datasets were built by an earlier version", value=old, remedy="Build them again."
+        )
+    check_weights(weights, modules, [t for m in manifests for t in m.config.strategies])
+    if not any(
+        rows and weight_of(weights, m.module, task) > 0
+        for m in manifests
+        for task, rows in _rows_in(m).items()
+    ):
+        raise InputError("With these weights no training row is left", remedy="Raise one of them.")
+
+
+def check_weights(
+    weights: Mapping[str, float], modules: Sequence[str], tasks: Sequence[str]
+) -> None:
+    """``InputError`` for a weight of something else, or one that isn't from 0 to 100."""
+    known = {*modules, *(f"{m}/{t}" for m in (*modules, "*") for t in tasks)}
+    for key, weight in weights.items():
+        if key not in known:
+            raise InputError(
+                "A weight is for something that isn't in the mixture", value=key,
+                remedy=f"Use some of {', '.join(sorted(known))}.",
+            )  # fmt: skip
+        if not 0 <= weight <= _HEAVIEST:  # NaN, too
+            raise InputError(
+                f"The weight of {key} can't be used", value=weight,
+                remedy=f"Use a number from 0 to {_HEAVIEST:g}.",
+            )  # fmt: skip
+
+
+@dataclass
+class _Drawn:
+    out: Counter[str]
+    repeated: Counter[str]
+    counts: dict[str, Counter[str]]
+
+
+def _part(manifest: Manifest, weights: Mapping[str, float], drawn: _Drawn) -> Part:
+    drew = {}
+    for task, rows in _rows_in(manifest).items():
+        key = f"{manifest.module}/{task}"
+        drew[task] = {"in": rows, "out": drawn.out[key], "repeated": drawn.repeated[key]}
+    tasks = {t: weight_of(weights, manifest.module, t) for t in manifest.config.strategies}
+    return Part(hash=manifest.hash, manifest=manifest, weights=tasks, drawn=drew)
+
+
+def _rows_in(manifest: Manifest) -> dict[str, int]:
+    """Training rows by task."""
+    rows: Counter[str] = Counter(dict.fromkeys(manifest.config.strategies, 0))
+    for kind, count in manifest.counts.get("train", {}).items():
+        rows[kind.partition("/")[0]] += count
+    return dict(rows)
+
+
+def _write_train(
+    manifests: Mapping[Path, Manifest],
+    new: Path,
+    weights: Mapping[str, float],
+    seed: int,
+    drawn: _Drawn,
+    progress: Progress,
+) -> None:
+    streams = []
+    expected = 0.0
+    for path, manifest in manifests.items():
+        for task, rows in _rows_in(manifest).items():
+            weight = weight_of(weights, manifest.module, task)
+            if rows and weight:
+                expected += rows * weight
+                streams.append(_stream(path, manifest.module, task, rows, weight, seed))
+    with (new / "train.jsonl").open("wb") as file:
+        for number, (_, key, line, copy) in enumerate(heapq.merge(*streams)):
+            if number % _EVERY == 0:
+                progress("Mixing rows", min(number, int(expected)), int(expected))
+            drawn.out[key] += 1
+            drawn.repeated[key] += copy > 0
+            _put(file, line, drawn.counts["train"])
+    progress("Mixing rows", int(expected), int(expected))
+
+
+def _stream(
+    path: Path, module: str, task: str, rows: int, weight: float, seed: int
+) -> Iterator[tuple[float, str, bytes, int]]:
+    """A task's drawn rows with their places in the mixture, ascending from 0 to 1.
+
+    Pass after pass over the file, each row at an even distance from the last, so that all streams
+    run out together whatever their sizes.
+    """
+    key = f"{module}/{task}"
+    phase = _lot(f"{seed}:{key}")
+    for copy in range(math.ceil(weight)):
+        share = min(1.0, weight - copy)
+        for number, line in enumerate(_lines(path, "train", task)):
+            if share < 1 and _lot(f"{seed}:{module}:{json.loads(line)['id']}") >= share:
+                continue
+            place = (copy + share * (number + phase) / rows) / weight
+            yield place, key, _marked(line, copy), copy
+
+
+def _lines(path: Path, split: str, task: str) -> Iterator[bytes]:
+    """The lines of a task, as they are. A quote inside a JSON text is escaped, so the sign is
+    never part of a prompt."""
+    sign = f'"task":"{task}"'.encode()
+    with (path / f"{split}.jsonl").open("rb") as file:
+        for line in file:
+            if sign in line:
+                yield line
+
+
+def _marked(line: bytes, copy: int) -> bytes:
+    if copy == 0:
+        return line
+    return canonical_json({**json.loads(line), "copy": copy}).encode() + b"\n"
+
+
+def _lot(text: str) -> float:
+    """A number in [0, 1) that depends on ``text`` alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") / (1 << 56)
+
+
+def _write_plain(
+    manifests: Mapping[Path, Manifest],
+    new: Path,
+    split: str,
+    weights: Mapping[str, float],
+    drawn: _Drawn,
+) -> None:
+    with (new / f"{split}.jsonl").open("wb") as file:
+        for path, manifest in manifests.items():
+            for task in manifest.config.strategies:
+                if weight_of(weights, manifest.module, task):
+                    for line in _lines(path, split, task):
+                        _put(file, line, drawn.counts[split])
+
+
+def _put(file: IO[bytes], line: bytes, counts: Counter[str]) -> None:
+    row = json.loads(line)
+    counts[f"{row['task']}/{row['kind']}"] += 1
+    file.write(line)

@@ -1,0 +1,165 @@
+"""Mixtures: by weight, evenly, the same bytes every time, every row accounted for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MODULE, SCHEMA
+
+from radu_core.dataset import DatasetConfig, Mixture, mix, read_manifest, read_rows, weight_of
+from radu_core.errors import DatasetError, InputError
+from radu_core.schema import parse_schema
+from radu_core.workflows.dataset import build, build_many, datasets, find
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.workspace import Workspace
+
+OTHER = "acme_stays_en"
+CONFIG = DatasetConfig.of(strategies=("rag", "all"))
+
+
+@pytest.fixture
+def two(loaded: Workspace, write_jsonl: Any) -> Workspace:
+    """Two modules; the second has many more rows."""
+    loaded.store.put_schema(parse_schema({**SCHEMA, "module": OTHER}), who="t")
+    rows = [
+        {"id": f"z{i:02d}", "utterance": f"fly number {i} to Oslo please", "split": "train",
+         "function": "book_flight", "arguments": {"destination": "Oslo"}}
+        for i in range(40)
+    ]  # fmt: skip
+    rows += [{**r, "id": f"v{i}", "split": "validation"} for i, r in enumerate(rows[:3])]
+    import_file(loaded, "jsonl", write_jsonl(rows, "more.jsonl"), module=OTHER, who="t")
+    resolve(loaded, OTHER, who="t")
+    return loaded
+
+
+def mixed(space: Workspace, name: str = "m", **weights: float) -> tuple[Path, Mixture]:
+    keys = {k.replace("__", "/").replace("ALL", "*"): w for k, w in weights.items()}
+    view = build_many(space, [MODULE, OTHER], name=name, config=CONFIG, weights=keys)[-1]
+    assert isinstance(view.manifest, Mixture)
+    return view.directory, view.manifest
+
+
+def lines(path: Path, split: str) -> list[str]:
+    return (path / f"{split}.jsonl").read_text("utf-8").splitlines()
+
+
+def test_weight_one_is_every_row_once_byte_for_byte(two: Workspace) -> None:
+    path, manifest = mixed(two)
+    for split in ("train", "validation", "test"):
+        parts = [lines(path.parent / m, split) for m in (OTHER, MODULE)]
+        assert Counter(lines(path, split)) == Counter(parts[0] + parts[1])
+        assert manifest.rows(split) == len(lines(path, split))
+        if split != "train":  # one after the other, by module, task by task
+            modules = [r["module"] for r in read_rows(path, split)]
+            assert modules == sorted(modules)
+    assert list(manifest.parts) == [OTHER, MODULE] == sorted(manifest.parts)
+    assert manifest.parts[MODULE].hash == read_manifest(path.parent / MODULE).hash
+
+
+def test_modules_are_interleaved_evenly_and_tasks_with_them(two: Workspace) -> None:
+    path, _manifest = mixed(two)
+    rows = list(read_rows(path, "train"))
+    for module in (MODULE, OTHER):
+        for task in ("rag", "all"):
+            at = [i for i, r in enumerate(rows) if (r["module"], r["task"]) == (module, task)]
+            gap = len(rows) / len(at)
+            assert max(b - a for a, b in itertools.pairwise(at)) <= gap + 4
+            assert at[0] <= gap + 4
+
+
+def test_the_same_inputs_give_the_same_bytes_and_another_seed_others(two: Workspace) -> None:
+    one, a = mixed(two, "one", acme_stays_en=0.5)
+    again, b = mixed(two, "two", acme_stays_en=0.5)
+    assert a == b
+    assert lines(one, "train") == lines(again, "train")
+    other = mix([one.parent / MODULE, one.parent / OTHER], one.parent / "mixture",
+                weights={OTHER: 0.5}, seed=7)  # fmt: skip
+    assert other.counts != a.counts or lines(one, "train") != lines(again, "train")
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, 1.0, 2.0, 2.5])
+def test_weights_draw_and_repeat(two: Workspace, weight: float) -> None:
+    path, manifest = mixed(two, acme_stays_en__rag=weight)
+    part = read_rows(path.parent / OTHER, "train")
+    total = sum(r["task"] == "rag" for r in part)
+    rows = [r for r in read_rows(path, "train") if (r["module"], r["task"]) == (OTHER, "rag")]
+    times = Counter(r["id"] for r in rows)
+    assert set(times.values()) <= {int(weight), int(weight) + 1} - {0}
+    assert len(rows) == pytest.approx(weight * total, abs=0.25 * total)
+    assert [r.get("copy", 0) for r in rows] == sorted(r.get("copy", 0) for r in rows)
+    drawn = manifest.parts[OTHER].drawn["rag"]
+    repeated = sum(r.get("copy", 0) > 0 for r in rows)
+    assert drawn == {"in": total, "out": len(rows), "repeated": repeated}
+    assert manifest.parts[OTHER].weights == {"rag": weight, "all": 1.0}
+    assert manifest.parts[MODULE].weights == {"rag": 1.0, "all": 1.0}
+
+
+def test_weight_zero_leaves_a_task_out_of_every_split(two: Workspace) -> None:
+    path, manifest = mixed(two, ALL__all=0)
+    for split in ("train", "validation", "test"):
+        assert {r["task"] for r in read_rows(path, split)} <= {"rag"}
+    assert manifest.parts[MODULE].drawn["all"]["out"] == 0
+
+
+def test_the_most_specific_weight_counts() -> None:
+    weights = {"a_b_en/rag": 2.0, "a_b_en": 3.0, "*/rag": 4.0}
+    assert weight_of(weights, "a_b_en", "rag") == 2.0
+    assert weight_of(weights, "a_b_en", "all") == 3.0
+    assert weight_of(weights, "c_d_en", "rag") == 4.0
+    assert weight_of(weights, "c_d_en", "all") == 1.0
+
+
+def test_what_cant_be_mixed_is_said_before_anything_is_built(two: Workspace) -> None:
+    def build_it(modules: list[str], **weights: Any) -> None:
+        build_many(two, modules, name="bad", config=CONFIG, weights=weights)
+
+    for modules, weights, words in (
+        ([], {}, "No module"),
+        ([MODULE, MODULE], {}, "named twice"),
+        ([MODULE, OTHER], {"nope": 1.0}, "isn't in the mixture"),
+        ([MODULE], {MODULE: 2.0}, "several modules"),
+        ([MODULE, OTHER], {MODULE: -1.0}, "can't be used"),
+        ([MODULE, OTHER], {MODULE: float("nan")}, "can't be used"),
+    ):
+        with pytest.raises(InputError, match=words):
+            build_it(modules, **weights)
+    assert not (two.datasets / "bad").exists()
+    with pytest.raises(InputError, match="no training row is left"):
+        build_it([MODULE, OTHER], **{MODULE: 0.0, OTHER: 0.0})
+    assert not (two.datasets / "bad" / "mixture").exists()
+
+
+def test_a_mixture_is_listed_for_its_modules_and_says_when_it_is_outdated(two: Workspace) -> None:
+    path, _ = mixed(two)
+    assert [v.title for v in datasets(two, OTHER)] == ["m", "m/mixture"]
+    assert [v.outdated for v in datasets(two)] == ["", "", ""]
+    build(two, OTHER, name="m", config=DatasetConfig.of(seed=5))
+    outdated = [v.outdated for v in datasets(two, MODULE)]
+    assert outdated == ["", f"built again since, or gone: {OTHER}"]
+    assert find(two, "m/mixture").directory == path
+    with pytest.raises(InputError, match="several datasets"):
+        find(two, "m")
+    with pytest.raises(InputError, match="no such dataset"):
+        find(two, "nope")
+    with pytest.raises(DatasetError, match="mixture of several"):
+        read_manifest(path)
+
+
+def test_a_part_of_an_earlier_version_is_refused(two: Workspace, tmp_path: Path) -> None:
+    view = build(two, MODULE, config=CONFIG)
+    data = json.loads((view.directory / "manifest.json").read_text())
+    new = ("functions", "templates", "shortened", "tokenizer", "tokens")
+    old = {**{k: v for k, v in data.items() if k not in new}, "version": 1}
+    (view.directory / "manifest.json").write_text(json.dumps(old))
+    assert read_manifest(view.directory).rows("train") == view.manifest.rows("train")
+    with pytest.raises(DatasetError, match="earlier version"):
+        mix([view.directory], tmp_path / "mixture")
+    (view.directory / "manifest.json").write_text(json.dumps({**data, "version": 9}))
+    with pytest.raises(DatasetError, match="version 9"):
+        read_manifest(view.directory)

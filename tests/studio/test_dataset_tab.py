@@ -1,0 +1,128 @@
+"""The dataset tab: its options keep, a preview and a build show their numbers, two are compared."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from conftest import MODULE, ROWS, SCHEMA
+from fakes import HashEmbedder, WordTokenizer
+from streamlit.testing.v1 import AppTest
+
+from radu_core.dataset import DatasetConfig
+from radu_core.schema import parse_schema
+from radu_core.workflows.dataset import build, datasets
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHER = "acme_stays_en"
+
+
+@pytest.fixture
+def space(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    monkeypatch.setenv("RADU_HOME", str(loaded.home))
+    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
+    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
+    monkeypatch.setattr(Workspace, "tokenizer", lambda *_, **__: WordTokenizer())
+    st.cache_resource.clear()
+    yield loaded
+    st.cache_resource.clear()
+
+
+def opened(module: str = MODULE) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
+    at.query_params["module"] = module
+    return at.run()
+
+
+def press(at: AppTest, label: str) -> None:
+    next(b for b in at.button if b.label == label).click().run()
+
+
+def until(at: AppTest, words: str) -> str:
+    """Rerun until the words are shown; all that is shown then."""
+    for _ in range(100):
+        text = shown(at)
+        if words in text:
+            return text
+        time.sleep(0.05)
+        at.run()
+    raise AssertionError(f"{words!r} isn't in {shown(at)}")
+
+
+def shown(at: AppTest) -> str:
+    parts = [*at.error, *at.info, *at.success, *at.warning, *at.caption, *at.subheader]
+    figures = [f"{m.label} {m.value}" for m in at.metric]
+    text = "\n".join([*(str(p.value) for p in parts), *figures, *(e.label for e in at.expander)])
+    return re.sub(r"\\(.)", r"\1", text)  # as it is read, without Markdown's escapes
+
+
+def test_an_empty_module_says_what_to_do(space: Workspace) -> None:
+    at = opened()
+    assert "No dataset of this module has been built yet." in shown(at)
+    assert "Compare two datasets" not in shown(at)
+
+
+def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
+    at = opened()
+    at.number_input(key="dataset k_exemplar").set_value(2).run()
+    press(at, "Preview")
+    text = until(at, "What this would give")
+    assert "these are the very numbers" in text
+    rows = next(m.value for m in at.metric if m.label == "train rows")
+    at.number_input(key="dataset k_desc").set_value(1).run()
+    assert "The options have changed since" in shown(at)
+    at.number_input(key="dataset k_desc").set_value(3).run()
+    press(at, "Build")
+    until(at, "default** · rows")
+    (view,) = datasets(space, MODULE)
+    assert f"{view.manifest.rows('train'):,}" == rows
+    assert view.manifest.modules[MODULE].config == DatasetConfig.of(k_exemplar=2)
+    assert at.number_input(key="dataset k_exemplar").value == 2
+
+
+def test_several_modules_are_mixed(space: Workspace, write_jsonl) -> None:
+    space.store.put_schema(parse_schema({**SCHEMA, "module": OTHER}), who="t")
+    import_file(space, "jsonl", write_jsonl(ROWS, "b.jsonl"), module=OTHER, who="t")
+    resolve(space, OTHER, who="t")
+    at = opened()
+    at.multiselect[0].set_value([MODULE, OTHER]).run()
+    assert "Weights in the mixture" in shown(at)
+    press(at, "Build")
+    until(at, "default/mixture** · rows")
+    assert [v.title for v in datasets(space, MODULE)] == ["default", "default/mixture"]
+
+
+def test_two_datasets_are_compared(space: Workspace) -> None:
+    build(space, MODULE, name="one")
+    build(space, MODULE, name="two", config=DatasetConfig.of(zero_share=1.0))
+    at = opened()
+    press(at, "Compare")
+    text = until(at, "zero_share was 0.05, is 1.0")
+    assert "removed 0" in text
+    assert "added 0" not in text
+    assert not at.exception
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("../x", "can't be a dataset's name"), ("", "can't be a dataset's name")]
+)
+def test_what_is_wrong_is_said(space: Workspace, name: str, words: str) -> None:
+    at = opened()
+    at.text_input(key="dataset name").set_value(name).run()
+    press(at, "Build")
+    until(at, words)
+    assert not at.exception
+
+
+def test_no_task_is_said(space: Workspace) -> None:
+    at = opened()
+    at.button_group(key="dataset tasks").set_value([]).run()
+    press(at, "Preview")
+    until(at, "No task was chosen")
