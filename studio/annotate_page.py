@@ -118,6 +118,7 @@ def version(here: Page) -> str:
 
 def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
+    _asked_to_add()
     chosen = st.pills(
         "Tools", list(_TOOLS), format_func=_TOOLS.__getitem__, label_visibility="collapsed",
         key="annotate tool",
@@ -131,3 +132,10 @@ def tools(here: Page) -> None:
     if chosen:
         with st.container(border=True), messages():
             shown[chosen](here)
+
+
+def _asked_to_add() -> None:
+    """A link may ask for an utterance of a function to be added; it asks once."""
+    function = st.query_params.pop("add", "")[:_LONGEST]
+    if function:
+        st.session_state.update({"annotate tool": "add", "add function": function})

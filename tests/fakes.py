@@ -35,6 +35,9 @@ class HashEmbedder:
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(norms, 1e-9), dtype=np.float32)
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
 
 class WordTokenizer:
     """Words and signs are tokens."""

@@ -1,4 +1,4 @@
-"""Commands from retrieval to evaluation."""
+"""Commands of runs: training, evaluation, parsing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
-from radu_core.errors import InputError, RunError
+from radu_core.cli.retrieval import split_of
+from radu_core.errors import RunError
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport
@@ -24,67 +24,6 @@ Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest."
 RunModule = Annotated[
     str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
 ]
-
-
-@command("index")
-def index(module: Module) -> Answer:
-    """Build the retrieval index of a module from its resolved training exemplars."""
-    from radu_core.workflows import coverage
-
-    with progress_bar() as progress:
-        built = coverage.build_index(workspace(), module, progress=progress)
-    counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
-    return Answer(
-        {"module": module, **counts, "fingerprint": built.fingerprint},
-        [f"{module}: {counts['functions']} functions and {counts['exemplars']} exemplars indexed."],
-    )
-
-
-@command("find-k")
-def find_k(
-    module: Module,
-    target: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage to reach.")] = 0.99,
-    split: Annotated[str, typer.Option(help="Utterances to measure it on.")] = "validation",
-    max_desc: Annotated[int, typer.Option(min=0, max=50, help="Largest k_desc to try.")] = 10,
-    max_exemplar: Annotated[
-        int, typer.Option(min=0, max=100, help="Largest k_exemplar to try.")
-    ] = 20,
-) -> Answer:
-    """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
-    from radu_core.workflows import coverage
-
-    with progress_bar() as progress:
-        found = coverage.coverage_report(
-            workspace(), module, split=_split(split), target=target, max_desc=max_desc,
-            max_exemplar=max_exemplar, progress=progress,
-        )  # fmt: skip
-    choice = found.choice
-    lines: list[Any] = [
-        f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
-        f"({choice.low:.1%} to {choice.high:.1%}) of {found.grid.total} utterances, about "
-        f"{choice.cost:.0f} tokens.",
-        choice.note,
-    ]
-    if found.misses:
-        rows = [(m.id, m.utterance, m.function, ", ".join(m.retrieved)) for m in found.misses]
-        lines.append(table("Missed", ["id", "utterance", "function", "retrieved instead"], rows))
-    data = {
-        "module": module,
-        "split": split,
-        "total": found.grid.total,
-        "choice": choice,
-        "hits": found.grid.hits,
-        "mean_functions": found.grid.mean_functions,
-        "per_function": found.grid.per_function(choice.k_desc, choice.k_exemplar),
-        "misses": found.misses,
-    }
-    return Answer(data, lines, ok=choice.reached)
-
-
-def _split(name: str) -> Any:
-    if name not in ("train", "validation", "test"):
-        raise InputError("No such split", value=name, remedy="Use train, validation or test.")
-    return name
 
 
 @command("train")
@@ -189,7 +128,7 @@ def evaluate(
     space = workspace()
     with progress_bar() as progress:
         report = workflow.evaluate(
-            space, run, module=module, split=_split(split), limit=limit, untrained=untrained,
+            space, run, module=module, split=split_of(split), limit=limit, untrained=untrained,
             progress=progress,
         )  # fmt: skip
     lines = evaluation_text(report)

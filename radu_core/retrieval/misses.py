@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
+__all__ = ["CAUSES", "Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
 
 CauseKind = Literal[
-    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike", "just below"
-]
+    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike",
+    "description", "just below",
+]  # fmt: skip
+CAUSES: tuple[CauseKind, ...] = get_args(CauseKind)
 THIN = 5  # words of a description; fewer say little more than the name
 FEW = 3  # exemplars of a function
 SAME = 0.95  # cosine from which two utterances say the same
@@ -67,7 +69,9 @@ def explain(grid: CoverageGrid, k_desc: int, k_exemplar: int) -> list[ExplainedM
     counts = Counter(e.function for e in grid.index.exemplars)
     places = _places(grid.index)
     return [
-        _explained(grid, miss, k_exemplar, counts[miss.function], places.get(miss.function))
+        _explained(
+            grid, miss, (k_desc, k_exemplar), counts[miss.function], places.get(miss.function)
+        )
         for miss in grid.misses(k_desc, k_exemplar)
     ]
 
@@ -84,7 +88,7 @@ def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
 def _explained(
     grid: CoverageGrid,
     miss: Miss,
-    k_exemplar: int,
+    point: tuple[int, int],
     exemplars: int,
     own_places: NDArray[np.int64] | None,
 ) -> ExplainedMiss:
@@ -94,7 +98,7 @@ def _explained(
     if own_places is not None:
         near = index.vectors[own_places] @ vector
         own = _near(index, int(own_places[int(near.argmax())]), float(near.max()))
-    hits = grid.retrieved(number, 0, max(k_exemplar, 3)).exemplars
+    hits = grid.retrieved(number, 0, max(point[1], 3)).exemplars
     nearest = tuple(
         Near(h.id, h.function, h.template, h.similarity)
         for h in hits
@@ -104,7 +108,7 @@ def _explained(
     right = index.functions.index(miss.function)
     rank = int((scores > scores[right]).sum()) + 1
     found = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
-    causes = tuple(_causes(grid, found))
+    causes = tuple(_causes(grid, found, point))
     return ExplainedMiss(miss, causes, own, nearest, rank, exemplars)
 
 
@@ -113,18 +117,38 @@ def _near(index: ModuleIndex, place: int, similarity: float) -> Near:
     return Near(e.id, e.function, e.template or "", similarity)
 
 
-def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
-    name, own = found.miss.function, found.own
+def _causes(grid: CoverageGrid, found: ExplainedMiss, point: tuple[int, int]) -> Iterator[Cause]:
+    """What isn't retrieved at all at the point, descriptions or exemplars, is no cause."""
     best = max(found.nearest, key=lambda n: (n.similarity, n.id), default=None)
-    other = None if best is None else best.function or "none"
+    yield from _doubtful(best)
+    if point[1] > 0:
+        yield from _too_few(found)
+    if point[0] > 0:
+        yield from _thin(grid, found.miss.function, found.description_rank)
+    if point[1] > 0:
+        yield from _far_exemplars(found, best)
+    if point[0] > 0:
+        yield from _far_description(grid, found)
+    yield from _just_below(grid, found)
+
+
+def _named(near: Near) -> str:
+    return near.function or "none"
+
+
+def _doubtful(best: Near | None) -> Iterator[Cause]:
     if best is not None and best.similarity >= SAME:
         yield Cause(
             "label",
-            f"It says nearly the same as “{best.template}”, which is labelled {other} "
+            f"It says nearly the same as “{best.template}”, which is labelled {_named(best)} "
             f"(cosine {best.similarity:.2f}).",
             "Check both labels.",
-            other,
+            _named(best),
         )
+
+
+def _too_few(found: ExplainedMiss) -> Iterator[Cause]:
+    name = found.miss.function
     if not found.exemplars:
         yield Cause("no exemplar", f"{name} has no training exemplar.", "Add some, ten or more.")
     elif found.exemplars < FEW:
@@ -133,14 +157,19 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
             f"{name} has only {found.exemplars} different training exemplars.",
             "Add more, ten in all at least.",
         )
-    yield from _thin(grid, name, found.description_rank)
+
+
+def _far_exemplars(found: ExplainedMiss, best: Near | None) -> Iterator[Cause]:
+    name, own = found.miss.function, found.own
     if best and own and best.similarity >= max(UNLIKE, own.similarity + AHEAD):
         yield Cause(
             "overlap",
-            f"Exemplars of {other} are nearer ({best.similarity:.2f}) than its own "
+            f"Exemplars of {_named(best)} are nearer ({best.similarity:.2f}) than its own "
             f"({own.similarity:.2f}).",
-            f"Tell {name} and {other} apart in their descriptions, or merge them.",
-            other,
+            f"Tell {name} and {_named(best)} apart in their descriptions, or merge them."
+            if best.function
+            else f"Look at those out-of-scope exemplars: do they mean {name}?",
+            _named(best),
         )
     if own is not None and own.similarity < UNLIKE:
         yield Cause(
@@ -148,7 +177,6 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
             f"No exemplar of {name} resembles it (the nearest: {own.similarity:.2f}).",
             "Add exemplars that say it in this way.",
         )
-    yield from _just_below(grid, found)
 
 
 def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
@@ -162,6 +190,23 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
             f"{len(grid.index.functions)}.",
             "Say in a sentence what the user wants with it.",
         )
+
+
+def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+    """A description that says enough, and yet others are nearer to the utterance."""
+    name, rank = found.miss.function, found.description_rank
+    function = grid.index.schema.function(name)
+    if rank == 1 or function is None or len(function.description.split()) < THIN:
+        return
+    first = int(grid.ranked.descriptions.positions[found.miss.number, 0]) if grid.max_desc else -1
+    nearer = grid.index.functions[first] if first >= 0 else None
+    yield Cause(
+        "description",
+        f"The description of {name} comes {rank}. among {len(grid.index.functions)}"
+        + (f"; that of {nearer} is the nearest." if nearer else "."),
+        "Describe it in the words that users say it with.",
+        nearer,
+    )
 
 
 def _just_below(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from radu_core.alignment import conflict
 from radu_core.errors import InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.models import DEFAULT_GENERATOR, model_directory
+from radu_core.files import content_hash
+from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, rag_prompt
 from radu_core.retrieval import (
+    RANKINGS,
     CoverageGrid,
     ExplainedMiss,
     KChoice,
@@ -25,7 +27,10 @@ from radu_core.retrieval import (
     coverage,
     explain,
     find_k,
+    percentiles,
+    wilson,
 )
+from radu_core.retrieval.contents import DUPLICATE
 from radu_core.schema import Schema
 from radu_core.workflows.indexing import (
     build_index,
@@ -38,16 +43,27 @@ from radu_core.workflows.indexing import (
 from radu_core.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "CoverageReport",
     "build_index",
     "coverage_report",
+    "curve_rows",
+    "depending_datasets",
+    "embedders",
     "explained_misses",
+    "flag_misses",
+    "functions_rows",
     "left_out_rows",
     "load_index",
+    "measure",
     "measured_exemplars",
+    "miss_rows",
+    "module_state",
+    "not_indexed_rows",
+    "out_of_date",
+    "percentile_rows",
     "query_of",
     "resolved_exemplars",
     "retrieval_settings",
@@ -63,7 +79,7 @@ class CoverageReport:
     """Coverage over the whole grid, the recommended point, and what is missed there.
 
     ``left_out`` counts utterances of the split that weren't measured, by reason; ``cost`` gives the
-    tokens of a prompt at (k_desc, k_exemplar).
+    tokens of a prompt at (k_desc, k_exemplar); ``state`` is ``module_state`` when it was measured.
     """
 
     module: str
@@ -74,6 +90,7 @@ class CoverageReport:
     misses: tuple[Miss, ...]
     left_out: dict[str, int]
     cost: Callable[[int, int], float]
+    state: str = ""
 
     @property
     def settings(self) -> RetrievalSettings:
@@ -128,6 +145,7 @@ def coverage_report(
             "With k_desc and k_exemplar at most 0 nothing is retrieved",
             remedy="Let one of them be 1 or more.",
         )
+    state = module_state(workspace, module)  # before: what changes meanwhile makes it old
     usable, left_out = measured_exemplars(workspace, module, split)
     if not usable:
         raise InputError(
@@ -146,7 +164,50 @@ def coverage_report(
     choice = find_k(grid, target=target, cost=cost)
     misses = tuple(grid.misses(choice.k_desc, choice.k_exemplar))
     counts = dict(sorted(Counter(left_out.values()).items()))
-    return CoverageReport(module, split, target, grid, choice, misses, counts, cost)
+    return CoverageReport(module, split, target, grid, choice, misses, counts, cost, state)
+
+
+def measure(
+    workspace: Workspace,
+    module: str,
+    *,
+    split: Split = "validation",
+    target: float = 0.99,
+    progress: Progress = silent,
+) -> CoverageReport:
+    """As ``coverage_report``, with the embedding model in memory afterwards: a what-if is asked
+    about new texts, and is to be answered at once.
+    """
+    report = coverage_report(workspace, module, split=split, target=target, progress=progress)
+    progress("Loading the embedding model", 0, 0)
+    workspace.embedder(report.settings.embedder, progress=progress).load()
+    return report
+
+
+def module_state(workspace: Workspace, module: str) -> str:
+    """What changes whenever coverage might: with the schema, an exemplar, a split, a setting."""
+    store = workspace.store
+    return content_hash(
+        [
+            store.schema(module).hash,
+            retrieval_settings(workspace, module).model_dump(mode="json"),
+            sorted(store.revisions(module).items()),
+            sorted([*key, number] for key, number in store.counts(module).items()),
+        ]
+    )
+
+
+def out_of_date(workspace: Workspace, report: CoverageReport) -> bool:
+    """Whether the module has changed since it was measured."""
+    return report.state != module_state(workspace, report.module)
+
+
+def embedders(workspace: Workspace) -> list[str]:
+    """The embedders that can be named without fetching one: models, then runs."""
+    default = [DEFAULT_EMBEDDER]
+    models = sorted(p.parent.name for p in workspace.models.glob("*/modules.json"))
+    runs = sorted((p.parts[-3] for p in workspace.runs.glob("*/model/modules.json")), reverse=True)
+    return list(dict.fromkeys((*default, *models, *runs)))
 
 
 def left_out_rows(workspace: Workspace, module: str, split: Split) -> list[dict[str, str]]:
@@ -158,6 +219,28 @@ def left_out_rows(workspace: Workspace, module: str, split: Split) -> list[dict[
         for i in items
         if i.exemplar.id in left_out
     ]
+
+
+def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
+    """The resolved exemplars that an index doesn't hold, with the reason; for export."""
+    held = {e.id for e in index.exemplars}
+    return [
+        {
+            "id": id_,
+            "utterance": entry.exemplar.utterance,
+            "function": entry.exemplar.function or "none",
+            "reason": entry.left_out or DUPLICATE,
+        }
+        for id_, entry in sorted(index.contents.entries.items())
+        if id_ not in held
+    ]
+
+
+def depending_datasets(workspace: Workspace, module: str) -> list[str]:
+    """The datasets with rows of a module: they must be built again when it retrieves otherwise."""
+    from radu_core.workflows.dataset import datasets
+
+    return [d.title for d in datasets(workspace, module)]
 
 
 def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:
@@ -183,14 +266,95 @@ def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:
     return rows
 
 
+def curve_rows(report: CoverageReport) -> list[dict[str, Any]]:
+    """Every point of the five curves with its interval and, of ``together``, the functions."""
+    grid = report.grid
+    rows = []
+    for name in (*RANKINGS, "together"):
+        for k, covered in enumerate(grid.curve(name)):
+            low, high = wilson(covered, grid.total)
+            share = covered / grid.total if grid.total else 0.0
+            rows.append({"curve": name, "k": k, "covered": covered, "utterances": grid.total,
+                         "coverage": share, "low": low, "high": high})  # fmt: skip
+    return rows
+
+
+def functions_rows(report: CoverageReport) -> list[dict[str, Any]]:
+    """The curves over the number of different functions that a ranking has brought."""
+    grid = report.grid
+    rows = []
+    for name in RANKINGS:
+        ranks = grid.function_ranks[name]
+        for number in range(min(len(grid.index.functions), grid.max_exemplar) + 1):
+            covered = int(((ranks > 0) & (ranks <= number)).sum())
+            low, high = wilson(covered, grid.total)
+            rows.append({"curve": name, "functions": number, "covered": covered,
+                         "utterances": grid.total, "coverage": covered / max(1, grid.total),
+                         "low": low, "high": high})  # fmt: skip
+    return rows
+
+
+def percentile_rows(report: CoverageReport) -> list[dict[str, Any]]:
+    """Per ranking the percentiles of the rank at which the right function comes first; ``never``
+    counts the utterances for which it doesn't within the largest k.
+    """
+    first = report.grid.first
+    return [
+        {"ranking": name, **percentiles(first[name]), "never": int((first[name] == 0).sum())}
+        for name in RANKINGS
+    ]
+
+
+def miss_rows(explained: Sequence[ExplainedMiss]) -> list[dict[str, Any]]:
+    """Misses with their causes, flat; for tables and export."""
+    return [
+        {
+            "id": one.miss.id,
+            "utterance": one.miss.utterance,
+            "function": one.miss.function,
+            "retrieved": ", ".join(one.miss.retrieved),
+            "cause": one.causes[0].kind,
+            "why": one.causes[0].text,
+            "remedy": one.causes[0].remedy,
+            "all_causes": ", ".join(c.kind for c in one.causes),
+            "nearest": one.nearest[0].template if one.nearest else "",
+            "nearest_function": (one.nearest[0].function or "none") if one.nearest else "",
+            "nearest_cosine": round(one.nearest[0].similarity, 4) if one.nearest else None,
+            "own": one.own.template if one.own else "",
+            "own_cosine": round(one.own.similarity, 4) if one.own else None,
+            "description_rank": one.description_rank,
+            "exemplars": one.exemplars,
+        }
+        for one in explained
+    ]
+
+
+def flag_misses(
+    workspace: Workspace, module: str, explained: Sequence[ExplainedMiss], *, who: str
+) -> int:
+    """Send missed utterances to annotation, each with why; returns how many were found."""
+    flags = {
+        one.miss.id: f"Coverage: {one.miss.function} wasn't retrieved. {one.causes[0].text}"
+        for one in explained
+    }
+    return workspace.store.flag(module, flags, who=who, kind="suspected")
+
+
 def explained_misses(report: CoverageReport, k_desc: int, k_exemplar: int) -> list[ExplainedMiss]:
     """What is missed at a point, each with why and what would help."""
     return explain(report.grid, k_desc, k_exemplar)
 
 
-def tune(workspace: Workspace, module: str, *, progress: Progress = silent) -> Tuning:
+def tune(
+    workspace: Workspace,
+    module: str,
+    *,
+    settings: RetrievalSettings | None = None,
+    progress: Progress = silent,
+) -> Tuning:
     """Which weight of the dense ranking is best for a module; nothing is changed by asking."""
-    return choose_weight(load_index(workspace, module, progress=progress), progress=progress)
+    index = load_index(workspace, module, settings=settings, progress=progress)
+    return choose_weight(index, progress=progress)
 
 
 def prompt_cost(

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
 from radu_core.alignment import conflict
 from radu_core.errors import AlignmentError, InputError
-from radu_core.exemplars import AnnotatedExemplar, Split, parse_template
+from radu_core.exemplars import AnnotatedExemplar, Split, escape, parse_template
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
     CoverageGrid,
-    ModuleIndex,
     Query,
     RetrievalSettings,
-    coverage,
     wilson,
 )
+from radu_core.retrieval.supposed import suppose, thinned
 from radu_core.schema import Schema, require_function
+from radu_core.store import StoredExemplar
+from radu_core.workflows.add import add
 from radu_core.workflows.coverage import CoverageReport, coverage_report
+from radu_core.workflows.labels import put_schema
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Compared", "Difference", "WhatIf", "compare_retrieval", "difference", "what_if"]
+__all__ = [
+    "Compared",
+    "Difference",
+    "WhatIf",
+    "compare_retrieval",
+    "compared",
+    "difference",
+    "function_changes",
+    "keep_description",
+    "keep_exemplar",
+    "point_of",
+    "query_texts",
+    "slots_to_fill",
+    "what_if",
+]
 
 _MOST = 2_000  # utterances that a question is answered with; so it takes under a second
 
@@ -54,6 +71,8 @@ class WhatIf:
     """The answer: the grid as it would be beside the grid as it is, on the same utterances.
 
     ``measured`` of ``asked`` utterances were used: of more than 2,000, evenly spaced ones.
+    ``repeated`` are templates that the index holds already: they change nothing. ``own`` are those
+    of measured utterances: such a one helps others, and in train it would no longer be a measure.
     """
 
     grid: CoverageGrid
@@ -61,6 +80,8 @@ class WhatIf:
     difference: Difference
     measured: int
     asked: int
+    repeated: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,21 +103,33 @@ def what_if(
 ) -> WhatIf:
     """Coverage at ``point`` with other ``descriptions`` (function → text) and with more training
     exemplars: ``added`` holds pairs of function and template.
+
+    An utterance never finds its own duplicate, here as everywhere: adding a missed utterance as it
+    stands helps others like it, not itself.
     """
-    index, queries = report.grid.index, report.grid.queries
-    step = -(-len(queries) // _MOST)
-    some = queries[::step]
+    before = thinned(report.grid, _MOST)
+    index = before.index
     schema = _described(index.schema, descriptions or {})
-    exemplars = {e.id: e for e in (_exemplar(schema, n, *a) for n, a in enumerate(added))}
-    changed = index.changed(exemplars, schema=schema)
-    before = report.grid if step == 1 else _measured(report, index, some)
-    after = _measured(report, changed, some)
-    return WhatIf(after, before, difference(before, after, point, point), len(some), len(queries))
+    said, own = _as_queries_say(report.grid.queries, added)
+    exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(said)]
+    after = suppose(before, schema, {e.id: e for e in exemplars})
+    held = {e.id for e in after.index.exemplars}
+    repeated = tuple(e.template or "" for e in exemplars if e.id not in held)
+    moved = difference(before, after, point, point)
+    return WhatIf(after, before, moved, before.total, report.grid.total, repeated, own)
 
 
-def _measured(report: CoverageReport, index: ModuleIndex, some: Sequence[Query]) -> CoverageGrid:
-    most = report.grid
-    return coverage(index, some, max_desc=most.max_desc, max_exemplar=most.max_exemplar)
+def _as_queries_say(
+    queries: Sequence[Query], added: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """An exemplar that is a measured utterance word for word gets that one's template, so that the
+    utterance doesn't find itself in it. Second: which ones are.
+    """
+    known = {(q.function, escape(q.utterance)): q.template or "" for q in queries}
+    templates = {(q.function, q.template or "") for q in queries}
+    said = [(f, known.get((f, text.strip()), text.strip())) for f, text in added]
+    own = tuple(text for (_, text), key in zip(added, said, strict=True) if key in templates)
+    return said, own
 
 
 def _described(schema: Schema, descriptions: Mapping[str, str]) -> Schema:
@@ -162,10 +195,11 @@ def compare_retrieval(
     *,
     split: Split = "validation",
     target: float = 0.99,
-    points: tuple[tuple[int, int], tuple[int, int]] | None = None,
+    k_desc: int | None = None,
+    k_exemplar: int | None = None,
     progress: Progress = silent,
 ) -> Compared:
-    """Measure two settings on the same utterances; without ``points``, both at the first's choice.
+    """Measure two settings on the same utterances; where no k is said, at the first's choice.
 
     Neither is kept: choosing one is ``set_retrieval``.
     """
@@ -175,9 +209,84 @@ def compare_retrieval(
         )
         for s in (one, two)
     ]
-    own = (reports[0].choice.k_desc, reports[0].choice.k_exemplar)
-    at = points or (own, own)
-    return Compared(reports[0], reports[1], at, difference(reports[0].grid, reports[1].grid, *at))
+    point = point_of(reports[0], k_desc, k_exemplar)
+    return compared(reports[0], reports[1], (point, point))
+
+
+def compared(
+    one: CoverageReport, two: CoverageReport, points: tuple[tuple[int, int], tuple[int, int]]
+) -> Compared:
+    """Two reports on the same utterances side by side, each at its own point."""
+    return Compared(one, two, points, difference(one.grid, two.grid, *points))
+
+
+def point_of(report: CoverageReport, k_desc: int | None, k_exemplar: int | None) -> tuple[int, int]:
+    """A point of a report's grid, the recommended one where nothing is said."""
+    grid, choice = report.grid, report.choice
+    wanted = (
+        choice.k_desc if k_desc is None else k_desc,
+        choice.k_exemplar if k_exemplar is None else k_exemplar,
+    )
+    if wanted[0] > grid.max_desc or wanted[1] > grid.max_exemplar:
+        raise InputError(
+            f"The grid ends at k_desc {grid.max_desc} and k_exemplar {grid.max_exemplar}",
+            value=f"{wanted[0]}, {wanted[1]}",
+            remedy="Choose a point of the grid.",
+        )
+    return wanted
+
+
+def function_changes(one: CoverageGrid, moved: Difference) -> list[tuple[str, int, int, int]]:
+    """Per function of which some are gained or lost: its name, gained, lost, all of it measured."""
+    names = [q.function or "" for q in one.queries]
+    gained, lost = (Counter(names[n] for n in places) for places in (moved.gained, moved.lost))
+    total = Counter(names)
+    changed = sorted({*gained, *lost}, key=lambda f: (gained[f] - lost[f], f))
+    return [(f, gained[f], lost[f], total[f]) for f in changed]
+
+
+def keep_description(
+    workspace: Workspace, module: str, function: str, description: str, *, who: str
+) -> bool:
+    """Store another description of a function; returns whether that changed anything."""
+    schema = workspace.store.schema(module)
+    changed = _described(schema, {function: description.strip()})
+    return put_schema(workspace, changed, who=who)
+
+
+def slots_to_fill(template: str) -> list[str]:
+    """The slots of a template, each once: what an utterance of it has to say."""
+    return list(dict.fromkeys(parse_template(template).slots))
+
+
+def keep_exemplar(
+    workspace: Workspace,
+    module: str,
+    function: str,
+    template: str,
+    values: Mapping[str, str],
+    *,
+    who: str,
+) -> StoredExemplar:
+    """Store the utterance that a template makes with ``values`` (slot → words), as a training
+    exemplar that a person labelled. It is aligned as every other: its outcome says whether its
+    template is the one that was asked for.
+    """
+    parsed = parse_template(template)
+    empty = [s for s in dict.fromkeys(parsed.slots) if not values.get(s, "").strip()]
+    if empty:
+        raise InputError(
+            f"The slot {empty[0]} has no value", value=template,
+            remedy="Write what a user would say there: an utterance has words, not slots.",
+        )  # fmt: skip
+    said = "".join(p if isinstance(p, str) else values[p.name].strip() for p in parsed.parts)
+    known = require_function(workspace.store.schema(module), function)
+    typed: dict[str, str | list[str]] = {}
+    for name in dict.fromkeys(parsed.slots):
+        slot = known.slot(name)
+        value = values[name].strip()
+        typed[name] = [value] if slot is not None and slot.multi_value else value
+    return add(workspace, module, said, function=function, typed=typed, who=who)
 
 
 def query_texts(queries: Sequence[Query], places: Sequence[int]) -> list[tuple[str, str]]:

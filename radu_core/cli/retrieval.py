@@ -1,0 +1,374 @@
+"""Commands about retrieval: index, coverage, what-if, two settings side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.errors import InputError
+
+if TYPE_CHECKING:
+    from radu_core.exemplars import Split
+    from radu_core.retrieval import RetrievalSettings, Tuning
+    from radu_core.workflows.coverage import CoverageReport
+    from radu_core.workflows.what_if import Difference
+    from radu_core.workflows.workspace import Workspace
+
+__all__ = ["split_of"]
+
+_LISTED = 20
+_SIGNIFICANT = 0.05
+
+Target = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage to reach.")]
+SplitName = Annotated[str, typer.Option(help="Utterances to measure it on.")]
+Weight = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Weight of the dense ranking; the lexical one has the rest."),
+]
+EmbedderName = Annotated[
+    str | None, typer.Option(help="A model's name, a directory, or a run's id.")
+]
+KDesc = Annotated[int | None, typer.Option(min=0, max=50, help="Descriptions retrieved.")]
+KExemplar = Annotated[int | None, typer.Option(min=0, max=100, help="Exemplars retrieved.")]
+
+
+def split_of(name: str) -> Split:
+    """The split of that name; ``InputError`` if there is none."""
+    for known in ("train", "validation", "test"):
+        if name == known:
+            return known
+    raise InputError("No such split", value=name, remedy="Use train, validation or test.")
+
+
+def _settings(
+    space: Workspace, module: str, embedder: str | None, weight: float | None
+) -> RetrievalSettings:
+    """The module's settings with what was said instead."""
+    from radu_core.workflows.coverage import retrieval_settings
+
+    more: dict[str, Any] = {"embedder": embedder, "dense_weight": weight}
+    own = retrieval_settings(space, module)
+    return own.model_copy(update={k: v for k, v in more.items() if v is not None})
+
+
+@command("index")
+def index(
+    module: Module,
+    embedder: EmbedderName = None,
+    dense_weight: Weight = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Choose the weight on train, by leave-one-out.")
+    ] = False,
+) -> Answer:
+    """Build a module's retrieval index; what is said of it holds from now on."""
+    from radu_core.workflows import coverage
+
+    if tune and dense_weight is not None:
+        raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
+    space = workspace()
+    before = coverage.retrieval_settings(space, module)
+    chosen = _settings(space, module, embedder, dense_weight)
+    tuning = None
+    with progress_bar() as progress:
+        built = coverage.build_index(space, module, settings=chosen, progress=progress)
+        if tune:
+            tuning = coverage.tune(space, module, settings=chosen, progress=progress)
+            chosen = chosen.model_copy(update={"dense_weight": tuning.weight})
+        if chosen != before:
+            coverage.set_retrieval(space, module, chosen, who=who())
+            built = coverage.build_index(space, module, progress=progress)
+    counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
+    data = {
+        "module": module, **counts, "fingerprint": built.fingerprint, "source": built.source,
+        "left_out": built.left_out, "changed": chosen != before, "tuning": tuning,
+    }  # fmt: skip
+    lines: list[Any] = [
+        f"{module}: {counts['functions']} functions and {counts['exemplars']} exemplars indexed."
+    ]
+    lines += _source_lines(built.source)
+    lines += _tuning_lines(tuning) if tuning else []
+    if chosen != before:
+        lines.append("The module retrieves so from now on: build its datasets again.")
+    return Answer(data, lines)
+
+
+def _source_lines(source: Mapping[str, Any]) -> list[str]:
+    settings = source["settings"]
+    dense = source["dense"]
+    kind = "all compared" if dense == "flat" else f"HNSW, recall {source['recall']:.1%}"
+    lines = [
+        f"Embedder {source['embedder']}; dense: {kind}; weight of the dense ranking "
+        f"{settings['dense_weight']:g}."
+    ]
+    return lines + [f"not indexed {n}: {why}" for why, n in source["left_out"].items()]
+
+
+def _tuning_lines(tuning: Tuning) -> list[Any]:
+    rows = [
+        (f"{weight:g}", f"{share:.2%}", _mark(tuning, weight))
+        for weight, share in tuning.shares.items()
+    ]
+    title = f"Mean coverage at 1, 3, 5 and 8 functions, {tuning.queries} exemplars of train"
+    return [table(title, ["dense weight", "coverage", ""], rows)]
+
+
+def _mark(tuning: Tuning, weight: float) -> str:
+    named = [("taken", tuning.weight), ("highest", tuning.best)]
+    return ", ".join(name for name, value in named if value == weight)
+
+
+@command("find-k")
+def find_k(
+    module: Module,
+    target: Target = 0.99,
+    split: SplitName = "validation",
+    max_desc: Annotated[int, typer.Option(min=0, max=50, help="Largest k_desc to try.")] = 10,
+    max_exemplar: Annotated[
+        int, typer.Option(min=0, max=100, help="Largest k_exemplar to try.")
+    ] = 20,
+    embedder: EmbedderName = None,
+    dense_weight: Weight = None,
+    surface: Annotated[
+        Path | None, typer.Option(help="Write every point of the grid as CSV.")
+    ] = None,
+    misses: Annotated[
+        Path | None, typer.Option(help="Write every miss with its causes as CSV.")
+    ] = None,
+    left_out: Annotated[
+        Path | None, typer.Option(help="Write what wasn't measured, with reasons, as CSV.")
+    ] = None,
+) -> Answer:
+    """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
+    from radu_core.workflows import coverage
+
+    space, part = workspace(), split_of(split)
+    settings = _settings(space, module, embedder, dense_weight)
+    with progress_bar() as progress:
+        found = coverage.coverage_report(
+            space, module, split=part, target=target, max_desc=max_desc,
+            max_exemplar=max_exemplar, settings=settings, progress=progress,
+        )  # fmt: skip
+    choice = found.choice
+    explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
+    rows = coverage.miss_rows(explained)
+    lines = _report_lines(found, coverage.percentile_rows(found), rows)
+    files: list[tuple[Path | None, Callable[[], Sequence[Mapping[str, Any]]]]] = [
+        (surface, lambda: coverage.surface_rows(found)),
+        (misses, lambda: rows),
+        (left_out, lambda: coverage.left_out_rows(space, module, part)),
+    ]
+    for path, made in files:
+        if path is not None:
+            lines.append(_write_csv(path, made()))
+    data = {
+        "module": module,
+        "split": split,
+        "total": found.grid.total,
+        "choice": choice,
+        "hits": found.grid.hits,
+        "mean_functions": found.grid.mean_functions,
+        "per_function": found.grid.per_function(choice.k_desc, choice.k_exemplar),
+        "misses": found.misses,
+        "curves": {name: found.grid.curve(name) for name in _CURVES},
+        "percentiles": coverage.percentile_rows(found),
+        "causes": {one.miss.id: one.causes for one in explained},
+        "left_out": found.left_out,
+        "source": found.grid.index.source,
+    }
+    return Answer(data, lines, ok=choice.reached)
+
+
+_CURVES = ("descriptions", "dense", "lexical", "fused", "together")
+
+
+def _report_lines(
+    found: CoverageReport,
+    percentiles: Sequence[Mapping[str, Any]],
+    misses: Sequence[Mapping[str, Any]],
+) -> list[Any]:
+    choice = found.choice
+    lines: list[Any] = [
+        f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
+        f"({choice.low:.1%} to {choice.high:.1%}) of {found.grid.total} utterances, about "
+        f"{choice.cost:.0f} tokens.",
+        choice.note,
+    ]
+    lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
+    columns = ["ranking", "p50", "p90", "p95", "p99", "never"]
+    rows = [["–" if r.get(c) is None else r.get(c) for c in ("ranking", *columns[1:])]
+            for r in percentiles]  # fmt: skip
+    lines.append(table("Rank at which the right function comes first", columns, rows))
+    if misses:
+        causes = Counter(m["cause"] for m in misses)
+        lines.append("Missed: " + ", ".join(f"{n} {cause}" for cause, n in causes.most_common()))
+        keys = ["id", "utterance", "function", "retrieved", "why"]
+        shown = [[m[k] for k in keys] for m in misses[:_LISTED]]
+        more = f" ({_LISTED} of {len(misses)}; all with --misses FILE)"
+        title = "Missed" + (more if len(misses) > _LISTED else "")
+        lines.append(table(title, ["id", "utterance", "function", "retrieved instead", "why"],
+                           shown))  # fmt: skip
+    return lines
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+    import csv
+    from io import StringIO
+
+    from radu_core.files import write_text
+
+    text = StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_text(path, text.getvalue())
+    return f"{len(rows)} rows written to {path}."
+
+
+@command("compare-retrieval")
+def compare_retrieval(
+    module: Module,
+    embedder: EmbedderName = None,
+    dense_weight: Weight = None,
+    split: SplitName = "validation",
+    target: Target = 0.99,
+    k_desc: KDesc = None,
+    k_exemplar: KExemplar = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="If it is better, retrieve so from now on.")
+    ] = False,
+) -> Answer:
+    """Measure other settings beside the module's own, on the same utterances.
+
+    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings.
+    Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
+    """
+    from radu_core.workflows import coverage, what_if
+
+    space = workspace()
+    own = coverage.retrieval_settings(space, module)
+    other = _settings(space, module, embedder, dense_weight)
+    if other == own:
+        raise InputError(
+            "These are the settings that the module has",
+            remedy="Say another --embedder or --dense-weight to compare them with.",
+        )
+    with progress_bar() as progress:
+        found = what_if.compare_retrieval(
+            space, module, own, other, split=split_of(split), target=target,
+            k_desc=k_desc, k_exemplar=k_exemplar, progress=progress,
+        )  # fmt: skip
+    moved = found.difference
+    better = moved.after > moved.before and moved.p < _SIGNIFICANT
+    kept = keep and better
+    if kept:
+        coverage.set_retrieval(space, module, other, who=who())
+    lines = [
+        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on {moved.total} "
+        f"utterances of {split}:",
+        *_difference_lines(moved, (_named(own), _named(other))),
+        *_moved_lines(found.one.grid.queries, moved),
+    ]
+    if keep:
+        lines.append("Kept: build the module's datasets again." if kept else "Not kept.")
+    data = {
+        "module": module, "split": split, "settings": [own, other], "points": found.points,
+        "total": moved.total, "covered": [moved.before, moved.after], "p": moved.p,
+        "gained": what_if.query_texts(found.one.grid.queries, moved.gained),
+        "lost": what_if.query_texts(found.one.grid.queries, moved.lost),
+        "per_function": what_if.function_changes(found.one.grid, moved),
+        "better": better, "kept": kept,
+    }  # fmt: skip
+    return Answer(data, lines, ok=better)
+
+
+def _named(settings: RetrievalSettings) -> str:
+    return f"{settings.embedder}, dense weight {settings.dense_weight:g}"
+
+
+def _difference_lines(moved: Difference, names: tuple[str, str]) -> list[str]:
+    counts = (moved.before, moved.after)
+    lines = [
+        f"{name}: {count} covered, {count / max(1, moved.total):.1%} ({low:.1%} to {high:.1%})"
+        for name, count, (low, high) in zip(names, counts, moved.intervals, strict=True)
+    ]
+    return [
+        *lines,
+        f"{len(moved.gained)} gained, {len(moved.lost)} lost; p = {moved.p:.3g} (McNemar, exact).",
+    ]
+
+
+def _moved_lines(queries: Sequence[Any], moved: Difference) -> list[Any]:
+    from radu_core.workflows.what_if import query_texts
+
+    rows = [("gained", *one) for one in query_texts(queries, moved.gained)]
+    rows += [("lost", *one) for one in query_texts(queries, moved.lost)]
+    if not rows:
+        return []
+    more = f" ({_LISTED} of {len(rows)}; all with --json)" if len(rows) > _LISTED else ""
+    return [table(f"What moves{more}", ["", "id", "utterance"], rows[:_LISTED])]
+
+
+@command("what-if")
+def what_if(
+    module: Module,
+    function: Annotated[str, typer.Option(help="The function that is changed.")],
+    description: Annotated[str | None, typer.Option(help="Its description as it would be.")] = None,
+    exemplar: Annotated[
+        list[str] | None,
+        typer.Option(help="A training exemplar more, slots as <slot>. Repeatable."),
+    ] = None,
+    split: SplitName = "validation",
+    target: Target = 0.99,
+    k_desc: KDesc = None,
+    k_exemplar: KExemplar = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Store the description (never the exemplars).")
+    ] = False,
+) -> Answer:
+    """Coverage with another description or more exemplars; nothing is stored by asking.
+
+    At --k-desc and --k-exemplar, or at the recommended point. Exit 1: no more is covered than now.
+    """
+    from radu_core.workflows import coverage
+    from radu_core.workflows import what_if as workflow
+
+    if description is None and not exemplar:
+        raise InputError("Nothing would change", remedy="Say --description or --exemplar.")
+    if keep and description is None:
+        raise InputError("--keep stores a description", remedy="Say --description as well.")
+    space = workspace()
+    with progress_bar() as progress:
+        report = coverage.coverage_report(
+            space, module, split=split_of(split), target=target, progress=progress
+        )
+    point = workflow.point_of(report, k_desc, k_exemplar)
+    found = workflow.what_if(
+        report, point,
+        descriptions={} if description is None else {function: description},
+        added=[(function, text) for text in exemplar or ()],
+    )  # fmt: skip
+    moved = found.difference
+    if keep and description is not None:
+        workflow.keep_description(space, module, function, description, who=who())
+    lines: list[Any] = [
+        f"At k_desc={point[0]}, k_exemplar={point[1]}, on {found.measured} utterances of {split}:",
+        *_difference_lines(moved, ("now", "then")),
+        *(f"changes nothing, it is there already: {text}" for text in found.repeated),
+        *_moved_lines(found.before.queries, moved),
+    ]
+    if keep:
+        lines.append("The description is stored: build the module's datasets again.")
+    data = {
+        "module": module, "split": split, "point": point, "total": moved.total,
+        "covered": [moved.before, moved.after], "p": moved.p, "repeated": found.repeated,
+        "gained": workflow.query_texts(found.before.queries, moved.gained),
+        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": keep,
+    }  # fmt: skip
+    return Answer(data, lines, ok=moved.after > moved.before)

@@ -1,0 +1,108 @@
+"""Coverage as it would be: another description, exemplars more. What didn't change isn't computed
+again, so that the answer to a question is there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.progress import silent
+from radu_core.retrieval.coverage import CoverageGrid, grid_of
+from radu_core.retrieval.fusion import Ranking, fuse, ordered
+from radu_core.retrieval.index import _POOL, ModuleIndex, Parts, Ranked, description_text
+from radu_core.schema import Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["suppose", "thinned"]
+
+
+def thinned(grid: CoverageGrid, most: int) -> CoverageGrid:
+    """The grid of evenly spaced queries, ``most`` of them or fewer."""
+    step = max(1, -(-grid.total // most))
+    if step == 1:
+        return grid
+    ranked = grid.ranked
+    some = Ranked(
+        _every(ranked.descriptions, step),
+        _every(ranked.dense, step),
+        _every(ranked.lexical, step),
+        _every(ranked.fused, step),
+        ranked.vectors[::step],
+        ranked.asked[::step],
+    )
+    return _grid(grid, grid.index, some, step)
+
+
+def _every(ranking: Ranking, step: int) -> Ranking:
+    return Ranking(ranking.positions[::step], ranking.scores[::step])
+
+
+def suppose(
+    grid: CoverageGrid, schema: Schema, added: Mapping[str, AnnotatedExemplar]
+) -> CoverageGrid:
+    """The grid under ``schema``, which differs in descriptions only, and with exemplars more.
+
+    The same as measuring anew. The queries' vectors and their dense neighbours are known: only the
+    new exemplars are compared. BM25's weights change with every text, so its ranking is new.
+    """
+    index, ranked = grid.index, grid.ranked
+    if schema.hash != index.schema.hash:
+        index = _described(index, schema)
+        ranked = replace(ranked, descriptions=index._described(ranked.asked, grid.max_desc))
+    if added:
+        bigger = index.changed(added)
+        ranked = _ranked(grid, index, bigger, ranked)
+        index = bigger
+    return _grid(grid, index, ranked, 1)
+
+
+def _grid(grid: CoverageGrid, index: ModuleIndex, ranked: Ranked, step: int) -> CoverageGrid:
+    return grid_of(
+        index, grid.queries[::step], ranked, max_desc=grid.max_desc, max_exemplar=grid.max_exemplar
+    )
+
+
+def _described(index: ModuleIndex, schema: Schema) -> ModuleIndex:
+    """The index with other descriptions: no exemplar's place in it depends on them."""
+    texts = [description_text(f) for f in schema.functions]
+    vectors = index.embedder.embed(texts, side="passage")
+    parts = Parts(index.parts.vectors, vectors, index.parts.tokens, index.parts.dense)
+    return ModuleIndex(schema, index.contents, parts, index.embedder, index.settings)
+
+
+def _ranked(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, ranked: Ranked) -> Ranked:
+    pool = max(_POOL, 2 * grid.max_exemplar)
+    excluded = new._excluded(grid.queries)
+    dense = _dense(old, new, ranked, excluded, pool)
+    texts = [q.utterance for q in grid.queries]
+    lexical = new._lexically(texts, excluded, pool, silent)
+    fused = fuse(dense, lexical, dense_weight=new.settings.dense_weight, k=grid.max_exemplar)
+    return replace(ranked, dense=dense, lexical=lexical, fused=fused)
+
+
+def _dense(
+    old: ModuleIndex,
+    new: ModuleIndex,
+    ranked: Ranked,
+    excluded: NDArray[np.int64],
+    pool: int,
+) -> Ranking:
+    """The known neighbours at their new places, and the exemplars that are new."""
+    import numpy as np
+
+    place = {e.id: i for i, e in enumerate(new.exemplars)}
+    moved = np.array([*(place[e.id] for e in old.exemplars), -1], dtype=np.int64)
+    fresh = np.array(_fresh(old, new), dtype=np.int64)
+    near = (ranked.vectors @ new.vectors[fresh].T).astype(np.float32)
+    positions = np.hstack([moved[ranked.dense.positions], np.broadcast_to(fresh, near.shape)])
+    return ordered(positions, np.hstack([ranked.dense.scores, near]), excluded, pool)
+
+
+def _fresh(old: ModuleIndex, new: ModuleIndex) -> Sequence[int]:
+    known = {e.id for e in old.exemplars}
+    return [i for i, e in enumerate(new.exemplars) if e.id not in known]

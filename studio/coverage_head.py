@@ -1,0 +1,115 @@
+"""The head of the Coverage page: what is measured, the point that is looked at, its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
+from studio import jobs
+from studio.markdown import plain
+from studio.page import Page
+
+__all__ = ["figures", "keep_widgets", "measuring", "set_point"]
+
+_SPLITS = ("validation", "test", "train")
+_PREFIX = "coverage "
+_BEGINNING = {
+    "coverage target": 0.99,
+    "coverage over": "k",
+    "coverage bands": True,
+    "coverage compare curve": "fused",
+}
+_D, _E = "coverage k_desc", "coverage k_exemplar"
+
+
+def keep_widgets() -> None:
+    """Keep what was entered in a tab that isn't open: Streamlit forgets widgets it doesn't draw."""
+    for key, value in _BEGINNING.items():
+        st.session_state.setdefault(key, value)
+    for key in st.session_state:
+        if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith("coverage do "):
+            st.session_state[key] = st.session_state[key]
+
+
+def measuring(here: Page, key: Hashable) -> None:
+    """What to measure it on, and the button; the job goes on when the tab is closed."""
+    columns = st.columns([3, 4, 2], vertical_alignment="bottom")
+    split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
+    target = columns[1].slider(
+        "Target", 0.80, 0.995, step=0.005, format="percent", key="coverage target",
+        help="The recommended point is the cheapest whose lower bound reaches it.",
+    )  # fmt: skip
+    running = (found := jobs.job(key)) is not None and found.state == "running"
+    if columns[2].button("Measure", type="primary", icon=":material/search:", width="stretch",
+                         disabled=running, key="coverage do measure"):  # fmt: skip
+        _start(here, key, split, target)
+
+
+def _start(here: Page, key: Hashable, split: str, target: float) -> None:
+    jobs.start(
+        key,
+        "Measuring coverage",
+        lambda progress: measure(
+            here.workspace, here.module, split=split, target=target,  # type: ignore[arg-type]
+            progress=progress,
+        ),
+    )  # fmt: skip
+
+
+def set_point(k_desc: int, k_exemplar: int) -> None:
+    """Look at another point; in a callback, before the widgets are drawn."""
+    st.session_state[_D], st.session_state[_E] = int(k_desc), int(k_exemplar)
+
+
+def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
+    """The point that is looked at and its figures; the recommended one until another is chosen."""
+    choice, grid = report.choice, report.grid
+    if st.session_state.get("coverage report of") != (here.module, id(report)):
+        st.session_state["coverage report of"] = (here.module, id(report))
+        set_point(choice.k_desc, choice.k_exemplar)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        d = int(st.number_input("k_desc", 0, grid.max_desc, key=_D, width=126,
+                                help="Descriptions retrieved"))  # fmt: skip
+        e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=126,
+                                help="Exemplars retrieved"))  # fmt: skip
+        low, high = grid.interval(d, e)
+        covered = int(grid.hits[d, e])
+        st.metric(
+            f"covered, {100 * low:.1f} to {100 * high:.1f} %", f"{grid.share(d, e):.1%}",
+            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=168,
+        )  # fmt: skip
+        st.metric(
+            "tokens a prompt",
+            f"{report.cost(d, e):.0f}",
+            width=120,
+            help="Estimated from the templates: fixed, per function, per exemplar.",
+        )
+        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=90,
+                  help="Different functions in a prompt, on average.")  # fmt: skip
+        st.metric("missed", f"{grid.total - covered:,}", width=75,
+                  help=f"of {grid.total:,} utterances")  # fmt: skip
+        best = (choice.k_desc, choice.k_exemplar)
+        st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
+                  key="coverage do best")  # fmt: skip
+    _note(here, report)
+    return d, e
+
+
+def _note(here: Page, report: CoverageReport) -> None:
+    choice = report.choice
+    measured = f"Measured on {report.grid.total:,} utterances of {report.split}"
+    reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
+    st.caption(
+        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}. "
+        f"{plain(choice.note)} "
+        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}. {measured}; "
+        + (f"left out: {reasons}." if reasons else "none left out.")
+    )
+    if out_of_date(here.workspace, report):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning("The module has changed since this was measured.", icon=":material/update:")
+            if st.button("Measure again", key="coverage do again", icon=":material/refresh:"):
+                _start(here, ("coverage", here.module), report.split, report.target)
+                st.rerun()

@@ -1,0 +1,228 @@
+"""What if: another description, exemplars more; the answer at once, nothing stored by asking."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.workflows.coverage import CoverageReport, depending_datasets
+from radu_core.workflows.what_if import (
+    Difference,
+    WhatIf,
+    keep_description,
+    keep_exemplar,
+    query_texts,
+    slots_to_fill,
+)
+from radu_core.workflows.what_if import what_if as work
+from studio.markdown import plain
+from studio.page import Page, messages
+
+__all__ = ["ask_about", "moved_figures", "moved_table", "what_if"]
+
+_FUNCTION = "coverage what function"
+_MOST = 20  # exemplars asked about at a time
+_STORED = "coverage stored"
+
+
+def ask_about(function: str, template: str | None = None) -> None:
+    """Open this tab for a function, with an exemplar to add; in a callback."""
+    st.session_state["coverage tab"] = "What if"
+    st.session_state["coverage do go"] = True
+    st.session_state[_FUNCTION] = function
+    if template is not None:
+        key = f"coverage what exemplars {function}"
+        before = str(st.session_state.get(key, "")).strip()
+        text = " ".join(template.split())
+        st.session_state[key] = f"{before}\n{text}".strip() if text not in before else before
+
+
+@st.fragment
+def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
+    """A function's description and more exemplars of it, and what they would change."""
+    names = [f.name for f in report.grid.index.schema.functions]
+    if st.session_state.get(_FUNCTION) not in names:
+        st.session_state[_FUNCTION] = _worst(report, point) or names[0]
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        function = str(st.selectbox("Function", names, key=_FUNCTION))
+        schema = here.workspace.store.schema(here.module)
+        known = schema.function(function)
+        stored = known.description if known else ""
+        described = _description(function, stored)
+        lines = _lines(function)
+    with right, messages():
+        _stored(here)
+        descriptions = {function: described} if described != stored else {}
+        if not descriptions and not lines:
+            st.info(
+                "Change the description, or write an exemplar on the left. What it would change "
+                f"at ({point[0]}, {point[1]}) is shown here; nothing is stored by asking.",
+                icon=":material/science:",
+            )
+            return
+        answer, seconds = _answer(report, point, function, descriptions, lines)
+        _shown(answer, seconds)
+    with left:
+        if descriptions:
+            _keep_description(here, function, described)
+        for number, text in enumerate(lines):
+            _keep_exemplar(here, function, text, number)
+
+
+def _worst(report: CoverageReport, point: tuple[int, int]) -> str | None:
+    rows = report.grid.per_function(*point)
+    return min(rows, key=lambda f: (rows[f][0] / rows[f][1], f), default=None)
+
+
+def _description(function: str, stored: str) -> str:
+    key = f"coverage what description {function} {stored}"  # a stored one is the new beginning
+    st.session_state.setdefault(key, stored)
+    text = st.text_area("Description", key=key, height=110, help="Ctrl+Enter asks.")
+    return (text or "").strip()
+
+
+def _lines(function: str) -> list[str]:
+    key = f"coverage what exemplars {function}"
+    st.session_state.setdefault(key, "")
+    text = st.text_area(
+        "Exemplars to add, one a line", key=key, height=110,
+        placeholder="book me a room in <city>",
+        help="A slot is written <name>, a literal < as \\<. Ctrl+Enter asks.",
+    )  # fmt: skip
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if len(lines) > _MOST:
+        st.caption(f"The first {_MOST} of {len(lines)} are asked about.")
+    return list(dict.fromkeys(lines))[:_MOST]
+
+
+def _answer(
+    report: CoverageReport,
+    point: tuple[int, int],
+    function: str,
+    descriptions: dict[str, str],
+    lines: list[str],
+) -> tuple[WhatIf, float]:
+    """The answer, and the seconds it took; the last one is kept while the question is the same."""
+    asked = (point, function, descriptions, lines)
+    kept = st.session_state.get("coverage do answer")
+    if kept is None or kept[0] is not report or kept[1] != asked:
+        begun = time.perf_counter()
+        answer = work(
+            report, point, descriptions=descriptions, added=[(function, text) for text in lines]
+        )
+        kept = (report, asked, answer, time.perf_counter() - begun)
+        st.session_state["coverage do answer"] = kept
+    return kept[2], kept[3]
+
+
+def _shown(answer: WhatIf, seconds: float) -> None:
+    moved_figures(answer.difference, ("now", "then"))
+    some = (
+        f"{answer.measured:,} evenly spaced utterances of {answer.asked:,}"
+        if answer.measured < answer.asked
+        else f"{answer.measured:,} utterances"
+    )
+    st.caption(f"On {some}, in {seconds:.2f} s.")
+    for text in answer.own:
+        st.info(
+            f"{plain(text)} is measured here. It doesn't find itself; what it gains are others. In "
+            "train it would no longer be a measure: rather write one like it.",
+            icon=":material/info:",
+        )
+    for text in answer.repeated:
+        st.warning(f"Changes nothing, it is there already: {plain(text)}")
+    moved_table(answer.before.queries, answer.difference, "what if")
+
+
+def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
+    """Coverage of both with intervals, what is gained and lost, and McNemar's p."""
+    counts = (moved.before, moved.after)
+    change = (moved.after - moved.before) / max(1, moved.total)
+    with st.container(horizontal=True, gap="small"):
+        for place, (name, count, (low, high)) in enumerate(
+            zip(names, counts, moved.intervals, strict=True)
+        ):
+            st.metric(
+                f"{name}, {100 * low:.1f} to {100 * high:.1f} %",
+                f"{count / max(1, moved.total):.1%}", width=185,
+                delta=f"{100 * change:+.1f} points" if place and change else None,
+                help=f"{count:,} of {moved.total:,}; 95 % interval (Wilson)",
+            )  # fmt: skip
+        st.metric("gained", len(moved.gained), width=70)
+        st.metric("lost", len(moved.lost), width=60)
+        st.metric(
+            "p", f"{moved.p:.3g}", width=110,
+            help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
+            "would be by chance. Under 0.05 is a clear difference.",
+        )  # fmt: skip
+
+
+def moved_table(queries: Any, moved: Difference, key: str) -> None:
+    """The utterances that are gained or lost."""
+    rows = [
+        {"": word, "utterance": text, "function": queries[n].function or "", "id": id_}
+        for word, places in (("gained", moved.gained), ("lost", moved.lost))
+        for n, (id_, text) in zip(places, query_texts(queries, places), strict=True)
+    ]
+    if not rows:
+        st.caption("No utterance is gained or lost.")
+        return
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, key=f"coverage do moved {key}",
+        column_config={"utterance": st.column_config.TextColumn(width="large"),
+                       "": st.column_config.TextColumn(width="small")},
+    )  # fmt: skip
+
+
+def _keep_description(here: Page, function: str, text: str) -> None:
+    index = depending_datasets(here.workspace, here.module)
+    st.caption(
+        "Keeping it stores a new version of the schema; the index follows with one embedding. "
+        + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")
+    )
+    if st.button("Keep this description", icon=":material/save:", key="coverage do keep"):
+        with messages():
+            changed = keep_description(here.workspace, here.module, function, text, who=here.who)
+            _tell(
+                here,
+                f"The description of {plain(function)} is "
+                + ("stored. Measure again to see it everywhere." if changed else "as it was."),
+            )
+
+
+def _keep_exemplar(here: Page, function: str, text: str, number: int) -> None:
+    """A form with a field for each slot: an utterance has words there."""
+    try:
+        slots = slots_to_fill(text)
+    except RaduError:
+        return  # the answer's side says what is wrong with it
+    with st.form(f"coverage do form {number} {function} {text}", border=True):
+        st.markdown(plain(text))
+        values = {slot: st.text_input(plain(slot), placeholder="words a user would say there")
+                  for slot in slots}  # fmt: skip
+        pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
+    if pressed:
+        with messages():
+            item = keep_exemplar(
+                here.workspace, here.module, function, text, values, who=here.who
+            ).exemplar
+            state = "resolved" if item.outcome == "resolved" else (
+                f"{item.outcome}, so it isn't retrieved yet: {plain(item.reason)}"
+            )  # fmt: skip
+            _tell(here, f"Added as {plain(item.id)}: {state}.")
+
+
+def _tell(here: Page, text: str) -> None:
+    st.session_state[_STORED] = (here.module, text)
+    st.rerun()
+
+
+def _stored(here: Page) -> None:
+    module, text = st.session_state.pop(_STORED, ("", ""))
+    if module == here.module and text:
+        st.success(text, icon=":material/check_circle:")
