@@ -34,6 +34,7 @@ from radu_core.retrieval.contents import DUPLICATE
 from radu_core.schema import Schema
 from radu_core.workflows.indexing import (
     build_index,
+    data_state,
     load_index,
     query_of,
     resolved_exemplars,
@@ -186,15 +187,8 @@ def measure(
 
 def module_state(workspace: Workspace, module: str) -> str:
     """What changes whenever coverage might: with the schema, an exemplar, a split, a setting."""
-    store = workspace.store
-    return content_hash(
-        [
-            store.schema(module).hash,
-            retrieval_settings(workspace, module).model_dump(mode="json"),
-            sorted(store.revisions(module).items()),
-            sorted([*key, number] for key, number in store.counts(module).items()),
-        ]
-    )
+    counts = sorted([*key, number] for key, number in workspace.store.counts(module).items())
+    return content_hash([data_state(workspace, module), counts])
 
 
 def out_of_date(workspace: Workspace, report: CoverageReport) -> bool:
