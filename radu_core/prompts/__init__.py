@@ -9,11 +9,11 @@ from radu_core.prompts.negatives import (
     mine,
     pair_of,
 )
+from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import Part, TemplateSet, shipped_templates
 from radu_core.prompts.rows import (
     Discard,
     PromptRow,
-    RowOptions,
     Rows,
     rows_asked,
     rows_for,

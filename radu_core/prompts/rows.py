@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.prompts.negatives import (
@@ -20,10 +18,10 @@ from radu_core.prompts.negatives import (
     same_meaning,
     suspects_in,
 )
+from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import Part, TemplateSet
 from radu_core.prompts.strategies import (
     STRATEGIES,
-    Order,
     Variables,
     YesNo,
     all_variables,
@@ -47,91 +45,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Discard",
     "PromptRow",
-    "RowOptions",
     "Rows",
     "rows_asked",
     "rows_for",
     "shorten",
 ]
-
-
-class RowOptions(BaseModel):
-    """How many rows of each kind an exemplar gives. Shares are probabilities per exemplar.
-
-    The descriptions are what the page and the shell show beside each option.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    k_exemplar: int = Field(
-        default=4, ge=0, le=50, description="Exemplars shown in a rag prompt, the nearest ones."
-    )
-    k_slot_examples: int = Field(
-        default=2,
-        ge=0,
-        le=20,
-        description="Examples with their values shown in a slot prompt, of the same function.",
-    )
-    order: Order = Field(
-        default="most_relevant_last",
-        description="Where the most relevant function and exemplar stand in a prompt. The model is "
-        "asked in the same order later; after shuffled training, with the most relevant last.",
-    )
-    fewer_share: float = Field(
-        default=0.15,
-        ge=0,
-        le=1,
-        description="Share of rag utterances that give one more row with fewer exemplars.",
-    )
-    zero_share: float = Field(
-        default=0.05,
-        ge=0,
-        le=1,
-        description="Share of utterances that give one more row without any exemplar.",
-    )
-    dropout: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="In a row with fewer exemplars, the probability that an exemplar is left out, "
-        "wherever it stands. 0: the least relevant ones are left out.",
-    )
-    removed_share: float = Field(
-        default=0.15,
-        ge=0,
-        le=1,
-        description="Share of rag utterances that give one more row whose right function was taken "
-        "out of the prompt; the answer is none.",
-    )
-    knn_pairs: int = Field(
-        default=2,
-        ge=1,
-        le=20,
-        description="knn: exemplars of the same function an utterance is paired with (yes).",
-    )
-    knn_negatives: int = Field(
-        default=2,
-        ge=0,
-        le=50,
-        description="knn: exemplars of other functions an utterance is paired with (no).",
-    )
-    hardness: float = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="knn: 1 takes the nearest exemplars of other functions, 0 spreads them over "
-        "all that were retrieved.",
-    )
-    near_duplicate: float = Field(
-        default=0.95,
-        gt=0,
-        le=1,
-        description="A negative at least this similar to a positive is a suspected labelling "
-        "error: it is listed, and not trained on.",
-    )
-    seed: int = Field(
-        default=0, description="Decides which utterances give the additional rows, and shuffles."
-    )
 
 
 @dataclass(frozen=True)
