@@ -16,7 +16,6 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.prompts import (
-    SLOT_POOL,
     Discard,
     Judgements,
     PromptRow,
@@ -125,8 +124,7 @@ class Maker:
             yield id, row, shorter
 
     def _retrieve(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Retrieved]:
-        pool = POOL if "knn" in self.config.strategies else SLOT_POOL
-        k = max(pool, self.config.rows.k_exemplar)
+        k = max(POOL, self.config.rows.k_exemplar)
         queries = [_query(e) for e in exemplars]
         return self.index.search(queries, k_desc=self.config.k_desc, k_exemplar=k)
 

@@ -112,24 +112,24 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        with self._lock:
-            prompt = self._prompts[side]
-            keys = [_key(prompt, text) for text in texts]
-            known = self._cache.get(keys) if self._cache else {}
-            missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
-            if missing and self._model is None:
-                progress("Loading the embedding model", 0, 0)
-            done = 0
-            for wave in _waves(missing):
-                progress("Embedding", done, len(missing))
+        prompt = self._prompts[side]
+        keys = [_key(prompt, text) for text in texts]
+        known = self._cache.get(keys) if self._cache else {}
+        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
+        if missing and self._model is None:
+            progress("Loading the embedding model", 0, 0)
+        done = 0
+        for wave in _waves(missing):
+            progress("Embedding", done, len(missing))
+            with self._lock:  # for a wave: a single query needn't wait for a whole index
                 vectors = self._encode(list(wave.values()), prompt)
-                fresh = dict(zip(wave, vectors, strict=True))
-                if self._cache:
-                    self._cache.put(fresh)  # so that stopping loses one wave at most
-                known.update(fresh)
-                done += len(wave)
-            if missing:
-                progress("Embedding", done, done)
+            fresh = dict(zip(wave, vectors, strict=True))
+            if self._cache:
+                self._cache.put(fresh)  # so that stopping loses one wave at most
+            known.update(fresh)
+            done += len(wave)
+        if missing:
+            progress("Embedding", done, done)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
@@ -236,7 +236,8 @@ def _plain(model: Any, prompt: str) -> bool:
     if not _is_transformer(model) or len(modules) < 2:
         return False
     leaves_prompt_out = getattr(modules[1], "include_prompt", True) is False
-    return not (prompt and leaves_prompt_out)
+    lowers = bool(getattr(modules[0], "do_lower_case", False))
+    return not lowers and not (prompt and leaves_prompt_out)
 
 
 def _native_bf16() -> bool:

@@ -158,10 +158,16 @@ def _check_modules(
 def _inputs(
     workspace: Workspace, module: str, progress: Progress
 ) -> tuple[Schema, list[AnnotatedExemplar], ModuleIndex, TemplateSet]:
-    schema = workspace.store.schema(module)
-    exemplars = [item.exemplar for item in workspace.store.exemplars(module)]
+    """What rows are made of. Schema and resolved exemplars are those of the index: whatever is
+    decided meanwhile, rows and what they retrieve are of one state.
+    """
     index = load_index(workspace, module, progress=progress)
-    return schema, exemplars, index, TemplateSet(workspace.store.templates(module))
+    known = index.contents.entries
+    resolved = [entry.exemplar for _, entry in sorted(known.items())]
+    others = [i.exemplar for i in workspace.store.exemplars(module) if i.exemplar.id not in known]
+    open_ = [e for e in others if e.outcome != "resolved"]
+    templates = TemplateSet(workspace.store.templates(module))
+    return index.schema, [*resolved, *open_], index, templates
 
 
 def _tokenizer(workspace: Workspace, config: DatasetConfig, progress: Progress) -> Tokenizer | None:

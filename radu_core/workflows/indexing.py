@@ -75,7 +75,7 @@ def set_retrieval(
 ) -> None:
     """Choose how a module retrieves from now on: its prompts and datasets change with it."""
     workspace.embedder(settings.embedder)  # one that isn't there is said now
-    kept = settings.model_dump(mode="json")
+    kept = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
     workspace.store.change_settings(module, {_SETTING: kept}, who=who)
 
 
