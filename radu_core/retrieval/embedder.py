@@ -122,17 +122,27 @@ class SentenceEmbedder:
         for wave in _waves(missing):
             progress("Embedding", done, len(missing))
             with self._lock:  # for a wave: a single query needn't wait for a whole index
-                vectors = self._encode(list(wave.values()), prompt)
-            fresh = dict(zip(wave, vectors, strict=True))
-            if self._cache:
-                self._cache.put(fresh)  # so that stopping loses one wave at most
-            known.update(fresh)
+                known.update(self._embedded(wave, prompt))
             done += len(wave)
         if missing:
             progress("Embedding", done, done)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
+
+    def _embedded(self, wave: dict[str, str], prompt: str) -> dict[str, NDArray[np.float32]]:
+        """Embed and cache a wave, but what another thread has embedded while this one waited.
+
+        Stopping loses one wave at most.
+        """
+        known = self._cache.get(list(wave)) if self._cache else {}
+        missing = {k: t for k, t in wave.items() if k not in known}
+        if missing:
+            fresh = dict(zip(missing, self._encode(list(missing.values()), prompt), strict=True))
+            if self._cache:
+                self._cache.put(fresh)
+            known.update(fresh)
+        return known
 
     @property
     def dim(self) -> int:

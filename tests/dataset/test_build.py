@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE
+from fakes import HashEmbedder
+from retrieving import WHOLE, exemplar
 
-from radu_core.dataset import DatasetConfig, read_manifest, read_rows
+from radu_core.dataset import DatasetConfig, build_dataset, read_manifest, read_rows
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import file_hash
-from radu_core.prompts import RowOptions
+from radu_core.prompts import RowOptions, TemplateSet
+from radu_core.retrieval import ModuleIndex
 from radu_core.workflows.dataset import build, datasets
 from radu_core.workflows.load import export
 from radu_core.workflows.workspace import Workspace
@@ -146,3 +149,21 @@ def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
         == build(other, MODULE, config=ALL).manifest.hash
     )
     other.store.close()
+
+
+def test_none_is_not_taught_where_a_distant_exemplar_was_judged_the_same(tmp_path: Path) -> None:
+    """The judged one is the 31st hit; no task of the list decides how far is looked."""
+    rows = [exemplar("q", "alpha beta gamma", "book_flight")]
+    rows += [exemplar(f"f{i:02d}", f"alpha beta x{i}", "book_flight") for i in range(30)]
+    rows += [exemplar("h0", "alpha omega psi chi", "book_hotel"),
+             exemplar("h1", "hotel room", "book_hotel")]  # fmt: skip
+    index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
+    config = DatasetConfig.of(strategies=("rag",), tokenizer="none", removed_share=1.0)
+    for name, said in (("none", {}), ("same", {("h0", "q"): "same"})):
+        build_dataset(WHOLE, rows, index, TemplateSet(), config, tmp_path / name, judgements=said)
+    kinds = {
+        name: [r["kind"] for r in read_rows(tmp_path / name, "train") if r["exemplar_id"] == "q"]
+        for name in ("none", "same")
+    }
+    assert kinds["none"].count("removed") == 1
+    assert "removed" not in kinds["same"]

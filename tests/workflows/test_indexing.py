@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -357,3 +359,27 @@ def test_revisions_change_with_whatever_changes_an_exemplar(space: Workspace) ->
     third = space.store.revisions(MODULE)
     assert {id for id in third if third[id] != second[id]} == {"f00"}
     assert set(space.store.revisions(MODULE, outcome="unlocated")) <= {"u00", "a00"}
+
+
+def test_a_model_that_is_fetched_holds_up_no_index(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching, seen = threading.Event(), threading.Event()
+
+    def fetch(*_: Any, **__: Any) -> Path:
+        fetching.set()
+        assert seen.wait(10)
+        raise ModelError("gone")
+
+    monkeypatch.setattr("radu_core.workflows.workspace.model_directory", fetch)
+
+    def quietly() -> None:
+        with suppress(ModelError):
+            space.tokenizer("large")
+
+    fetcher = threading.Thread(target=quietly)
+    fetcher.start()
+    assert fetching.wait(10)
+    assert space.held("nothing") is None  # it would wait for ever
+    seen.set()
+    fetcher.join(10)
