@@ -35,7 +35,10 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     generators = [m for m in known if "MiniLM" not in m] or [DEFAULT_GENERATOR]
     with st.form("launch"):
         left, middle, right = st.columns(3)
-        name = left.selectbox("Dataset", [v.title for v in built])
+        titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
+        name = left.selectbox(
+            "Dataset", list(titles), format_func=lambda title: title + titles[title]
+        )
         model = middle.selectbox(
             "Base model", generators, accept_new_options=True,
             help="One that is installed, a hub's owner/name, or a directory.",

@@ -154,9 +154,13 @@ def find_k(
     left_out: Annotated[
         Path | None, typer.Option(help="Write what wasn't measured, with reasons, as CSV.")
     ] = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Prompts and datasets begin with this point from now on.")
+    ] = False,
 ) -> Answer:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
     from radu_core.workflows import coverage
+    from radu_core.workflows.indexing import choose_point
 
     space, part = workspace(), split_of(split)
     settings = _settings(space, module, embedder, dense_weight)
@@ -177,6 +181,9 @@ def find_k(
     for path, made in files:
         if path is not None:
             lines.append(_write_csv(path, made()))
+    if use:
+        choose_point(space, module, (choice.k_desc, choice.k_exemplar), who=who())
+        lines.append("Prompts and datasets of the module begin with this point from now on.")
     data = {
         "module": module,
         "split": split,

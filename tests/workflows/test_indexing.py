@@ -23,6 +23,8 @@ from radu_core.store import Store
 from radu_core.workflows import indexing
 from radu_core.workflows.indexing import (
     build_index,
+    choose_point,
+    chosen_point,
     load_index,
     query_of,
     resolved_exemplars,
@@ -383,3 +385,12 @@ def test_a_model_that_is_fetched_holds_up_no_index(
     assert space.held("nothing") is None  # it would wait for ever
     seen.set()
     fetcher.join(10)
+
+
+def test_a_point_is_chosen_and_kept(space: Workspace) -> None:
+    assert chosen_point(space, MODULE) == (3, 4)
+    choose_point(space, MODULE, (2, 0), who="ann")
+    assert chosen_point(Workspace(space.home), MODULE) == (2, 0)
+    for point in ((0, 0), (-1, 3), (3, 51)):
+        with pytest.raises(InputError, match="can't be a point"):
+            choose_point(space, MODULE, point, who="ann")
