@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from radu_core.dataset.build import whole_directory
 from radu_core.dataset.manifest import (
     FILE,
     SPLITS,
@@ -28,7 +27,7 @@ from radu_core.dataset.manifest import (
     read_manifest,
 )
 from radu_core.errors import DatasetError, InputError
-from radu_core.files import canonical_json, file_hash, write_json
+from radu_core.files import canonical_json, file_hash, whole_directory, write_json
 from radu_core.progress import Progress, silent
 
 __all__ = ["check_weights", "mix", "weight_of"]
