@@ -100,6 +100,30 @@ def test_weights_draw_and_repeat(two: Workspace, weight: float) -> None:
     assert manifest.parts[MODULE].weights == {"rag": 1.0, "all": 1.0}
 
 
+def test_a_part_that_is_built_again_meanwhile_is_mixed_as_it_was(two: Workspace) -> None:
+    path, manifest = mixed(two, ALL__all=2)
+    expected = lines(path, "train")
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if done == 0:
+            build(two, OTHER, name="m", config=DatasetConfig.of(strategies=("rag",), seed=9))
+
+    parts = [path.parent / MODULE, path.parent / OTHER]
+    again = mix(parts, path, weights={"*/all": 2}, progress=meanwhile)
+    assert again == manifest
+    assert lines(path, "train") == expected
+    (outdated,) = [v.outdated for v in datasets(two) if v.directory == path]
+    assert outdated == f"built again since, or gone: {OTHER}"
+
+
+def test_a_part_that_was_changed_isnt_mixed(two: Workspace) -> None:
+    path, _ = mixed(two)
+    with (path.parent / OTHER / "train.jsonl").open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(DatasetError, match=r"train\.jsonl isn't the file"):
+        mix([path.parent / MODULE, path.parent / OTHER], path)
+
+
 def test_weight_zero_leaves_a_task_out_of_every_split(two: Workspace) -> None:
     path, manifest = mixed(two, ALL__all=0)
     for split in ("train", "validation", "test"):
