@@ -169,22 +169,25 @@ def _variants() -> dict[str, Any]:
 
 def _negatives() -> dict[str, Any]:
     st.markdown("**Negatives**")
-    columns = st.columns(4)
+    columns = st.columns(3)
     found: dict[str, Any] = {}
-    for column, (name, label, least) in zip(
-        columns, (("knn_pairs", "knn: yes pairs", 1), ("knn_negatives", "knn: no pairs", 0)),
-        strict=False,
-    ):  # fmt: skip
+    pairs = (("knn_pairs", "knn: yes pairs", 1, 20), ("knn_negatives", "knn: no pairs", 0, 50))
+    for column, (name, label, least, most) in zip(columns, pairs, strict=False):
         found[name] = int(
             column.number_input(
-                label, least, 20, 2, key=f"dataset {name}", help=DatasetConfig.help(name)
+                label, least, most, 2, key=f"dataset {name}", help=DatasetConfig.help(name)
             )
         )
-    found["near_duplicate"] = columns[2].number_input(
+    found["hardness"] = columns[2].number_input(
+        "knn: hardness of no pairs", 0.0, 1.0, _default("hardness"), 0.1,
+        key="dataset hardness", help=DatasetConfig.help("hardness"),
+    )  # fmt: skip
+    left, right, _ = st.columns(3)
+    found["near_duplicate"] = left.number_input(
         "Suspected from similarity", 0.5, 1.0, _default("near_duplicate"), 0.01,
         key="dataset near_duplicate", help=DatasetConfig.help("near_duplicate"),
     )  # fmt: skip
-    cap = columns[3].number_input(
+    cap = right.number_input(
         "Out of scope, at most", 0.0, 1.0, 1.0, 0.05, key="dataset cap",
         help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
     )  # fmt: skip

@@ -87,6 +87,18 @@ def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
     assert at.number_input(key="dataset k_exemplar").value == 2
 
 
+def test_every_option_is_asked_for_and_used(space: Workspace) -> None:
+    at = opened()
+    asked = {w.key for w in (*at.number_input, *at.selectbox, *at.button_group)}
+    names = {"strategies": "tasks", "out_of_scope_cap": "cap"}
+    assert {f"dataset {names.get(n, n)}" for n in DatasetConfig.options()} <= asked
+    at.number_input(key="dataset hardness").set_value(0.5).run()
+    press(at, "Build")
+    until(at, "default** · rows")
+    (view,) = datasets(space, MODULE)
+    assert view.manifest.modules[MODULE].config == DatasetConfig.of(hardness=0.5)
+
+
 def test_several_modules_are_mixed(space: Workspace, write_jsonl) -> None:
     space.store.put_schema(parse_schema({**SCHEMA, "module": OTHER}), who="t")
     import_file(space, "jsonl", write_jsonl(ROWS, "b.jsonl"), module=OTHER, who="t")
