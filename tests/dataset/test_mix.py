@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from conftest import MODULE, SCHEMA
 
-from radu_core.dataset import DatasetConfig, Mixture, mix, read_manifest, read_rows, weight_of
+from radu_core.dataset import (
+    DatasetConfig,
+    Mixture,
+    diff_datasets,
+    mix,
+    read_manifest,
+    read_rows,
+    weight_of,
+)
 from radu_core.errors import DatasetError, InputError
 from radu_core.schema import parse_schema
 from radu_core.workflows.dataset import build, build_many, datasets, find
@@ -173,6 +181,21 @@ def test_a_mixture_is_listed_for_its_modules_and_says_when_it_is_outdated(two: W
         find(two, "nope")
     with pytest.raises(DatasetError, match="mixture of several"):
         read_manifest(path)
+
+
+def test_causes_are_not_read_from_parts_that_were_built_again(two: Workspace) -> None:
+    views = [
+        build_many(two, [MODULE, OTHER], name=name, config=DatasetConfig.of(
+            strategies=("rag",), removed_share=1.0, near_duplicate=near))[-1]
+        for name, near in (("one", 0.95), ("two", 0.01))
+    ]  # fmt: skip
+    found = diff_datasets(views[0].directory, views[1].directory)
+    assert {why[:19] for why in found.why} == {"is now discarded: n"}
+    for module in (MODULE, OTHER):
+        build(two, module, name="two", config=CONFIG)
+    again = diff_datasets(views[0].directory, views[1].directory)
+    assert again.kinds == found.kinds
+    assert set(again.why) == {"option changed: near_duplicate"}
 
 
 def test_a_part_of_an_earlier_version_is_refused(two: Workspace, tmp_path: Path) -> None:
