@@ -15,7 +15,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ from radu_core.dataset.manifest import (
     Manifest,
     Mixture,
     Part,
+    Sizes,
     read_dataset,
     read_manifest,
 )
@@ -67,7 +68,7 @@ def mix(
         _check([part.manifest for part in opened], chosen)
         ordered = sorted(opened, key=lambda part: part.manifest.module)
         new = stack.enter_context(whole_directory(directory))
-        drawn = _Drawn(Counter(), Counter(), {s: Counter() for s in SPLITS})
+        drawn = _Drawn()
         _write_train(ordered, new, chosen, seed, drawn, progress)
         for split in ("validation", "test"):
             _write_plain(ordered, new, split, chosen, drawn)
@@ -75,6 +76,7 @@ def mix(
             version=VERSION,
             seed=seed,
             parts={p.manifest.module: _part(p.manifest, chosen, drawn) for p in ordered},
+            tokens=_sizes(ordered, drawn),
             counts={s: dict(sorted(drawn.counts[s].items())) for s in SPLITS},
             files={p.name: file_hash(p) for p in sorted(new.glob("*.jsonl"))},
         )
@@ -177,9 +179,12 @@ def check_weights(
 
 @dataclass
 class _Drawn:
-    out: Counter[str]
-    repeated: Counter[str]
-    counts: dict[str, Counter[str]]
+    """What was taken: rows by module/task, of these repeated; by split rows and their tokens."""
+
+    out: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {s: Counter() for s in SPLITS})
+    tokens: dict[str, Counter[int]] = field(default_factory=dict)
 
 
 def _part(manifest: Manifest, weights: Mapping[str, float], drawn: _Drawn) -> Part:
@@ -221,7 +226,7 @@ def _write_train(
                 progress("Mixing rows", min(number, int(expected)), int(expected))
             drawn.out[key] += 1
             drawn.repeated[key] += copy > 0
-            _put(file, line, drawn.counts["train"])
+            _put(file, line, "train", drawn)
     progress("Mixing rows", int(expected), int(expected))
 
 
@@ -268,10 +273,19 @@ def _write_plain(
             for task in part.manifest.config.strategies:
                 if weight_of(weights, part.manifest.module, task):
                     for line in part.lines(split, task):
-                        _put(file, line, drawn.counts[split])
+                        _put(file, line, split, drawn)
 
 
-def _put(file: IO[bytes], line: bytes, counts: Counter[str]) -> None:
+def _put(file: IO[bytes], line: bytes, split: str, drawn: _Drawn) -> None:
     row = json.loads(line)
-    counts[f"{row['task']}/{row['kind']}"] += 1
+    drawn.counts[split][f"{row['task']}/{row['kind']}"] += 1
+    if "tokens" in row:
+        drawn.tokens.setdefault(f"{split}/{row['task']}", Counter())[row["tokens"]] += 1
     file.write(line)
+
+
+def _sizes(parts: Sequence[_Open], drawn: _Drawn) -> dict[str, Sizes]:
+    """Those of different tokenizers can't be put together."""
+    if len({part.manifest.tokenizer for part in parts}) > 1:
+        return {}
+    return {key: Sizes.of(tokens) for key, tokens in sorted(drawn.tokens.items())}

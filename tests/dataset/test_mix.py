@@ -139,6 +139,16 @@ def test_weight_zero_leaves_a_task_out_of_every_split(two: Workspace) -> None:
     assert manifest.parts[MODULE].drawn["all"]["out"] == 0
 
 
+@pytest.mark.parametrize("weights", [{"ALL__rag": 0}, {"ALL__all": 0}, {"ALL__rag": 0.2}, {}])
+def test_the_longest_row_is_one_that_was_taken(two: Workspace, weights: dict[str, float]) -> None:
+    path, manifest = mixed(two, **weights)
+    rows = [r for s in ("train", "validation") for r in read_rows(path, s)]
+    assert manifest.longest == max(r["tokens"] for r in rows)
+    assert {k for k in manifest.tokens if k.startswith("train")} == {
+        f"train/{r['task']}" for r in rows
+    }
+
+
 def test_the_most_specific_weight_counts() -> None:
     weights = {"a_b_en/rag": 2.0, "a_b_en": 3.0, "*/rag": 4.0}
     assert weight_of(weights, "a_b_en", "rag") == 2.0
