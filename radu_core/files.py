@@ -183,15 +183,13 @@ def _put_in_place(new: Path, directory: Path) -> None:
         os.replace(directory, old)
     try:
         os.replace(new, directory)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            with suppress(OSError):
+    except BaseException as error:
+        faster = isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+        if not faster:  # by another process; then it is as if ours had come first
+            with suppress(OSError):  # where that fails as well, the old one still lies beside
                 os.replace(old, directory)
             raise
-        # another process was faster: it is as if ours had come first
-    finally:
-        if directory.exists():  # else the old one couldn't be put back: it is all there is
-            shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
