@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "parse_json",
     "read_json",
     "readable",
+    "whole_directory",
     "write_json",
     "write_text",
 ]
@@ -155,6 +156,40 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+
+
+@contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """A new directory that takes the place of ``directory`` at the end, or never was.
+
+    On any error ``directory`` is as it was before. Of two that are put there at once one stays,
+    whole.
+    """
+    with disk_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        try:
+            yield new
+            new.chmod(0o755)
+            _put_in_place(new, directory)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _put_in_place(new: Path, directory: Path) -> None:
+    """Swap ``directory`` for ``new``; if that fails, what was there is there again."""
+    old = new.with_name(new.name + ".old")
+    with suppress(FileNotFoundError):  # none yet, or another process has just taken it away
+        os.replace(directory, old)
+    try:
+        os.replace(new, directory)
+    except BaseException as error:
+        faster = isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+        if not faster:  # by another process; then it is as if ours had come first
+            with suppress(OSError):  # where that fails as well, the old one still lies beside
+                os.replace(old, directory)
+            raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from radu_core.prompts import STRATEGIES
 from radu_core.workflows import dataset as workflow
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.indexing import chosen_point
+from radu_core.workflows.prompt_tokens import generators
 from studio import jobs
 from studio.dataset_diff import compare
 from studio.dataset_preview import preview
@@ -139,7 +140,7 @@ def _sizes(here: Page) -> dict[str, Any]:
             help=DatasetConfig.help("max_length"),
         )
     )  # fmt: skip
-    known = workflow.base_models(here.workspace) or [DEFAULT_GENERATOR]
+    known = generators(here.workspace) or [DEFAULT_GENERATOR]
     chosen = right.selectbox(
         "Tokens of", [*known, _NO_CHECK], accept_new_options=True, key="dataset tokenizer",
         help=DatasetConfig.help("tokenizer"),
@@ -171,22 +172,25 @@ def _variants() -> dict[str, Any]:
 
 def _negatives() -> dict[str, Any]:
     st.markdown("**Negatives**")
-    columns = st.columns(4)
+    columns = st.columns(3)
     found: dict[str, Any] = {}
-    for column, (name, label, least) in zip(
-        columns, (("knn_pairs", "knn: yes pairs", 1), ("knn_negatives", "knn: no pairs", 0)),
-        strict=False,
-    ):  # fmt: skip
+    pairs = (("knn_pairs", "knn: yes pairs", 1, 20), ("knn_negatives", "knn: no pairs", 0, 50))
+    for column, (name, label, least, most) in zip(columns, pairs, strict=False):
         found[name] = int(
             column.number_input(
-                label, least, 20, 2, key=f"dataset {name}", help=DatasetConfig.help(name)
+                label, least, most, 2, key=f"dataset {name}", help=DatasetConfig.help(name)
             )
         )
-    found["near_duplicate"] = columns[2].number_input(
+    found["hardness"] = columns[2].number_input(
+        "knn: hardness of no pairs", 0.0, 1.0, _default("hardness"), 0.1,
+        key="dataset hardness", help=DatasetConfig.help("hardness"),
+    )  # fmt: skip
+    left, right, _ = st.columns(3)
+    found["near_duplicate"] = left.number_input(
         "Suspected from similarity", 0.5, 1.0, _default("near_duplicate"), 0.01,
         key="dataset near_duplicate", help=DatasetConfig.help("near_duplicate"),
     )  # fmt: skip
-    cap = columns[3].number_input(
+    cap = right.number_input(
         "Out of scope, at most", 0.0, 1.0, 1.0, 0.05, key="dataset cap",
         help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
     )  # fmt: skip

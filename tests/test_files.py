@@ -7,12 +7,20 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from radu_core.errors import DiskFullError, StoreError
-from radu_core.files import canonical_json, content_hash, open_atomic, write_json, write_text
+from radu_core.files import (
+    canonical_json,
+    content_hash,
+    open_atomic,
+    whole_directory,
+    write_json,
+    write_text,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +32,51 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         file.writelines(["half", 1])
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_directory_that_cant_be_put_in_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: bool
+) -> None:
+    """Where even that fails, the old one still lies beside it."""
+    place = tmp_path / "d"
+    with whole_directory(place) as new:
+        (new / "x").write_text("old")
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if target == place and not (restored and source.suffix == ".old"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(DiskFullError), whole_directory(place) as new:
+        (new / "x").write_text("new")
+    (left,) = tmp_path.iterdir()
+    assert (left / "x").read_text() == "old"
+    assert (left == place) is restored
+
+
+def test_directories_put_in_one_place_at_once_leave_one_whole(tmp_path: Path) -> None:
+    place = tmp_path / "d"
+    errors: list[Exception] = []
+
+    def put(text: str) -> None:
+        try:
+            for _ in range(100):
+                with whole_directory(place) as new:
+                    (new / "x").write_text(text)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=put, args=(text,)) for text in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+    assert (place / "x").read_text() in "abc"
 
 
 def test_a_full_disk_is_said_with_its_remedy(

@@ -15,6 +15,8 @@ from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview, Sizes
     from radu_core.workflows.workspace import Workspace
 
@@ -27,12 +29,14 @@ Modules = Annotated[list[str], typer.Option("--module", "-m", help="A module. Re
 Named = Annotated[
     str, typer.Argument(help="A dataset's directory, its name, NAME/MODULE or NAME/mixture.")
 ]
-_OPTIONS: dict[str, Any] = {
-    "strategies": list[str], "k_desc": int, "k_exemplar": int, "k_slot_examples": int,
-    "order": str, "fewer_share": float, "zero_share": float, "dropout": float,
-    "removed_share": float, "knn_pairs": int, "knn_negatives": int, "near_duplicate": float,
-    "out_of_scope_cap": str, "max_length": int, "tokenizer": str, "seed": int,
-}  # fmt: skip
+_PLAIN = (int, float)
+
+
+def _kind(field: FieldInfo) -> Any:
+    """As what the shell takes an option: what can be ``none`` or is one of some words, as text."""
+    if field.annotation == tuple[str, ...]:
+        return list[str]
+    return field.annotation if field.annotation in _PLAIN else str
 
 
 def _with_options(work: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -42,7 +46,7 @@ def _with_options(work: Callable[..., Answer]) -> Callable[..., Answer]:
     """
     signature = inspect.signature(work, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    fields = [_parameter(name, kind) for name, kind in _OPTIONS.items()]
+    fields = [_parameter(name, _kind(field)) for name, field in DatasetConfig.options().items()]
     work.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
     return work
 

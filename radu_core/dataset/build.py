@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -18,12 +14,12 @@ from radu_core.dataset.fit import Fitted, Tokenizer, facts, shortened_line
 from radu_core.dataset.making import BATCH, Made, Maker, usable
 from radu_core.dataset.manifest import FILE, SPLITS, VERSION, Manifest, Sizes, read_manifest
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import canonical_json, content_hash, disk_errors, file_hash, write_json
+from radu_core.files import canonical_json, content_hash, file_hash, whole_directory, write_json
 from radu_core.progress import Progress, silent
 from radu_core.prompts import Judgements, PromptRow, TemplateSet, judgements_hash
 from radu_core.schema import Schema
 
-__all__ = ["build_dataset", "row_line", "whole_directory"]
+__all__ = ["build_dataset", "row_line"]
 
 _LISTS = ("discards", "suspects", "shortened")
 
@@ -77,28 +73,6 @@ def build_dataset(
         )
         write_json(new / FILE, manifest.model_dump(mode="json"))
         return read_manifest(new)
-
-
-@contextmanager
-def whole_directory(directory: Path) -> Iterator[Path]:
-    """A new directory that takes the place of ``directory`` at the end, or never was."""
-    with disk_errors(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-        try:
-            yield new
-            _put_in_place(new, directory)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
-def _put_in_place(new: Path, directory: Path) -> None:
-    new.chmod(0o755)
-    old = new.with_name(new.name + ".old")
-    if directory.exists():
-        os.replace(directory, old)
-    os.replace(new, directory)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass

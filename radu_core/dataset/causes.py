@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from radu_core.dataset.manifest import Manifest, Mixture
+from radu_core.prompts import judgements_hash
 
 __all__ = ["Causes", "Side", "facts_of"]
 
@@ -16,27 +17,32 @@ _UNKNOWN = "made by another version of the studio"
 _VARIED = ("fewer", "zero", "removed", "absent")
 _OF_TASK = {
     "rag": {"k_desc", "k_exemplar", "order"},
-    "knn": {"knn_pairs", "knn_negatives", "near_duplicate"},
+    "knn": {"knn_pairs", "knn_negatives", "hardness", "near_duplicate"},
     "all": {"k_slot_examples", "order"},
     "single": {"k_slot_examples", "order"},
 }
 _OF_KIND = {
     "fewer": {"fewer_share", "dropout"},
     "zero": {"zero_share"},
-    "removed": {"removed_share"},
+    "removed": {"removed_share", "near_duplicate"},
     "negative": {"near_duplicate"},
-    "out_of_scope": {"out_of_scope_cap"},
+    "out_of_scope": {"out_of_scope_cap", "near_duplicate"},
 }
 _OF_ANY = {"max_length", "tokenizer"}
+_OF_PAIRS = ("knn_yes", "knn_no", "removed", "negative", "out_of_scope")  # what is judged matters
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two datasets: its number in the database, and its manifest."""
+    """One of the two datasets: its number in the database, and its manifest.
+
+    ``told`` are the modules whose discards are known.
+    """
 
     db: sqlite3.Connection
     number: int
     manifest: Manifest | Mixture
+    told: frozenset[str]
 
     def exemplar(self, module: str, id: str) -> tuple[str, str] | None:
         """The hash and the split of an exemplar that has a row."""
@@ -46,13 +52,16 @@ class Side:
         ).fetchone()
         return found and (str(found[0]), str(found[1]))
 
-    def discarded(self, module: str, id: str, task: str) -> str:
-        """Why an exemplar has no row of a task; "" if nothing is said of it."""
+    def discarded(self, row: Mapping[str, Any]) -> list[str]:
+        """Why there is no such row of its exemplar, as far as something is said of it."""
         found = self.db.execute(
-            "SELECT reason FROM discard WHERE side = ? AND key = ? AND task IN (?, 'every task')",
-            (self.number, f"{module}\n{id}", task),
-        ).fetchone()
-        return str(found[0]) if found else ""
+            "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
+            "AND task IN (?, 'every task') AND coalesce(kind, ?) = ? AND coalesce(id, ?) = ? "
+            "ORDER BY reason",
+            (self.number, f"{row['module']}\n{row['exemplar_id']}", row["task"],
+             row["kind"], row["kind"], row["id"], row["id"]),
+        )  # fmt: skip
+        return [str(reason) for (reason,) in found]
 
     def mentions(self, module: str, id: str) -> bool:
         """Whether the dataset knows of an exemplar at all."""
@@ -105,11 +114,16 @@ class Causes:
             return [f"module {'new' if absent == 0 else 'gone'}: {module}"]
         if task not in manifest.config.strategies:
             return [f"task {'new' if absent == 0 else 'gone'}: {task}"]
+        one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
         if not there.mentions(module, id):
-            return [_weights(here, there, module, task) or _exemplar(absent)]
-        reason = there.discarded(module, id, task)
-        if reason:
-            return [f"{'was' if absent == 0 else 'is now'} discarded: {reason}"]
+            weights = _weights(here, there, module, task)
+            options = [] if weights or module in there.told else [*_options(one, two, row)]
+            return options or [weights or _exemplar(absent)]
+        both = here.discarded(row)
+        reasons = [reason for reason in there.discarded(row) if reason not in both]
+        if reasons:
+            was = "was" if absent == 0 else "is now"
+            return [f"{was} discarded: {reason}" for reason in reasons]
         why = []
         known = there.exemplar(module, id)
         own = here.exemplar(module, id)
@@ -120,7 +134,6 @@ class Causes:
             why.append(f"split moved: {places[0]} to {places[1]}")
         weights = _weights(here, there, module, task)
         why += [weights] if weights else []
-        one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
         why += [] if why else [*_options(one, two, row)]
         if not why and (one.index != two.index or one.embedder != two.embedder):
             why += _retrieved(one, two, row, "exemplars")
@@ -153,7 +166,7 @@ def _retrieved(one: Manifest, two: Manifest, row: Mapping[str, Any], what: str) 
 
 
 def _options(one: Manifest, two: Manifest, row: Mapping[str, Any]) -> Iterator[str]:
-    """The options that differ and that such a row depends on, by name."""
+    """What was chosen and differs, and what such a row depends on: options, judgements."""
     old, new = _flat(one), _flat(two)
     shuffled = "shuffled" in (old["order"], new["order"]) and row["task"] in (
         "rag",
@@ -168,6 +181,13 @@ def _options(one: Manifest, two: Manifest, row: Mapping[str, Any]) -> Iterator[s
             yield f"option changed: {name}" if name != "seed" else "seed changed"
     if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:
         yield "tokenizer changed"
+    if row["kind"] in _OF_PAIRS and _judged(one) != _judged(two):
+        yield "judgements changed"
+
+
+def _judged(manifest: Manifest) -> str:
+    """A dataset from before pairs were judged is one without judgements."""
+    return manifest.judgements_hash or judgements_hash({})
 
 
 def _flat(manifest: Manifest) -> dict[str, Any]:
@@ -219,6 +239,8 @@ def _module_facts(one: Manifest, two: Manifest) -> Iterator[str]:
         yield f"templates changed: {', '.join(templates)}"
     if one.exemplars_hash != two.exemplars_hash:
         yield "exemplars were added, removed or edited"
+    if _judged(one) != _judged(two):
+        yield "what people judged of pairs differs"
     if one.embedder != two.embedder:
         yield f"embedder was {one.embedder}, is {two.embedder}"
     if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:

@@ -12,6 +12,8 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES, RowOptions
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from radu_core.retrieval import Embedder, Query, Retrieved
 
 __all__ = ["DatasetConfig", "Retriever", "check_config"]
@@ -72,10 +74,15 @@ class DatasetConfig(BaseModel):
             ) from error
 
     @staticmethod
+    def options() -> dict[str, FieldInfo]:
+        """Every option by name: a dataset's own, and in the place of ``rows`` the rows'."""
+        own = {k: v for k, v in DatasetConfig.model_fields.items() if k != "rows"}
+        return {**own, **RowOptions.model_fields}
+
+    @staticmethod
     def help(name: str) -> str:
         """What the option of that name, of ``rows`` or not, is for."""
-        fields = {**RowOptions.model_fields, **DatasetConfig.model_fields}
-        return fields[name].description or ""
+        return DatasetConfig.options()[name].description or ""
 
 
 class Retriever(Protocol):

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -36,7 +36,7 @@ CREATE TABLE row (side INT, key TEXT, split TEXT, at INT, digest BLOB, PRIMARY K
     WITHOUT ROWID;
 CREATE TABLE exemplar (side INT, key TEXT, hash TEXT, split TEXT, PRIMARY KEY (side, key))
     WITHOUT ROWID;
-CREATE TABLE discard (side INT, key TEXT, task TEXT, reason TEXT);
+CREATE TABLE discard (side INT, key TEXT, task TEXT, kind TEXT, id TEXT, reason TEXT);
 """
 _COMPARED = """
 SELECT a.key AS key, a.split, a.at, b.split, b.at FROM row a LEFT JOIN row b
@@ -113,6 +113,7 @@ def diff_datasets(
                 remedy="Build it again to compare it.",
             )
     counted = _Counted(Counter(), {}, {}, [], sample)
+    folders = [_folders(p, m) for p, m in zip((old, new), manifests, strict=True)]
     with _database() as db:
         total = sum(m.rows(s) for m in manifests for s in SPLITS)
         done = 0
@@ -120,8 +121,9 @@ def diff_datasets(
             for some in _read_side(db, side, path):
                 done += some
                 progress("Reading both datasets", done, total)
-            _read_discards(db, side, path, manifests[side])
-        _compare(db, (old, new), manifests, counted, out, progress)
+            _read_discards(db, side, folders[side])
+        causes = Causes(*(Side(db, n, manifests[n], frozenset(folders[n])) for n in (0, 1)))
+        _compare(db, (old, new), causes, counted, out, progress)
     before = sum(manifests[0].rows(s) for s in SPLITS)
     changes = counted.changes
     return DatasetDiff(
@@ -199,24 +201,32 @@ def _digest(row: Mapping[str, Any], split: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _read_discards(
-    db: sqlite3.Connection, side: int, path: Path, manifest: Manifest | Mixture
-) -> None:
-    """Why exemplars have no row; a mixture's are in its modules' own datasets, where they lie."""
-    folders = (
-        [path] if isinstance(manifest, Manifest) else [path.parent / m for m in manifest.parts]
-    )
-    for folder, module in zip(folders, manifest.modules, strict=True):
+def _read_discards(db: sqlite3.Connection, side: int, folders: Mapping[str, Path]) -> None:
+    """Why exemplars have no row, of the modules in these directories."""
+    for module, folder in folders.items():
         file = folder / "discards.jsonl"
         if file.is_file():
             db.executemany(
-                "INSERT INTO discard VALUES (?, ?, ?, ?)",
+                "INSERT INTO discard VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (side, f"{module}\n{d['exemplar_id']}", d["strategy"], d["reason"])
+                    (side, f"{module}\n{d['exemplar_id']}", d["strategy"], d.get("kind"),
+                     d.get("id"), d["reason"])
                     for _, d in _located(file)
                 ),
-            )
+            )  # fmt: skip
     db.execute(f"CREATE INDEX IF NOT EXISTS discard_{side} ON discard (side, key)")
+
+
+def _folders(path: Path, manifest: Manifest | Mixture) -> dict[str, Path]:
+    """Where each module's own dataset lies; of a mixture, those that weren't built again since."""
+    if isinstance(manifest, Manifest):
+        return {manifest.module: path}
+    found = {}
+    for module, part in manifest.parts.items():
+        with suppress(DatasetError):
+            if read_dataset(path.parent / module).hash == part.hash:
+                found[module] = path.parent / module
+    return found
 
 
 @dataclass
@@ -239,7 +249,7 @@ class _Counted:
 def _compare(
     db: sqlite3.Connection,
     paths: tuple[Path, Path],
-    manifests: list[Manifest | Mixture],
+    causes: Causes,
     counted: _Counted,
     out: Path | None,
     progress: Progress,
@@ -249,7 +259,6 @@ def _compare(
             {s: stack.enter_context((p / f"{s}.jsonl").open("rb")) for s in SPLITS} for p in paths
         ]
         sink: IO[str] | None = stack.enter_context(open_atomic(out)) if out else None
-        causes = Causes(Side(db, 0, manifests[0]), Side(db, 1, manifests[1]))
         for number, (_, *places) in enumerate(db.execute(_COMPARED)):
             if number % _EVERY == 0:
                 progress("Comparing rows", number, 0)

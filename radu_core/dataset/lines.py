@@ -27,7 +27,10 @@ _KNOWN_CUT = re.compile(
 
 
 class LineCounter:
-    """Counts texts by their lines; ``count`` counts whole texts."""
+    """Counts texts by their lines; ``count`` counts whole texts. Safe to share by threads.
+
+    What is known is replaced, never cleared: another thread may be reading it.
+    """
 
     def __init__(self, count: Callable[[Sequence[str]], list[int]]) -> None:
         self._count = count
@@ -40,9 +43,11 @@ class LineCounter:
         new = list({line: None for lines in cut for line in lines if line not in known})
         fresh = dict(zip(new, self._count(new), strict=True))
         counts = [sum(fresh[n] if n in fresh else known[n] for n in lines) for lines in cut]
+        kept = {n: c for n, c in fresh.items() if len(n) <= _LONGEST}
         if len(known) + len(fresh) > _REMEMBERED:
-            known.clear()
-        known.update((n, c) for n, c in fresh.items() if len(n) <= _LONGEST)
+            self._known = kept
+        else:
+            known.update(kept)
         return counts
 
 

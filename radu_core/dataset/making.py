@@ -85,8 +85,8 @@ class Maker:
         for (item, id, row, _), one in zip(waiting, fitted, strict=True):
             item.rows.append((id, one))
             if one.row is None:
-                discard = Discard(item.exemplar.id, row.strategy, _TOO_LONG)
-                line = {"kind": row.kind, "tokens": one.tokens, "tokens_before": one.before}
+                discard = Discard(item.exemplar.id, row.strategy, _TOO_LONG, row.kind)
+                line = {"id": id, "tokens": one.tokens, "tokens_before": one.before}
                 item.discards.append({"split": item.exemplar.split, **asdict(discard), **line})
         return made
 

@@ -122,8 +122,7 @@ class Manifest(_Counted):
     @property
     def longest(self) -> int | None:
         """Tokens of the longest training or validation row; None when nobody counted."""
-        sizes = [s.max for key, s in self.tokens.items() if not key.startswith("test/")]
-        return max(sizes, default=0) if self.tokenizer else None
+        return _longest(self.tokens) if self.tokenizer else None
 
 
 class Part(BaseModel):
@@ -139,12 +138,17 @@ class Part(BaseModel):
 
 
 class Mixture(_Counted):
-    """What several modules' datasets were mixed into, by which weights."""
+    """What several modules' datasets were mixed into, by which weights.
+
+    ``tokens`` is split/task → sizes of the rows that were taken; empty unless one tokenizer
+    counted them all.
+    """
 
     kind: ClassVar[str] = "mixture"
 
     seed: int
     parts: dict[str, Part]
+    tokens: dict[str, Sizes] = Field(default_factory=dict)
 
     @property
     def modules(self) -> dict[str, Manifest]:
@@ -159,9 +163,13 @@ class Mixture(_Counted):
 
     @property
     def longest(self) -> int | None:
-        """Tokens of the longest training or validation row of any part."""
-        sizes = [m.longest or 0 for m in self.modules.values()]
-        return max(sizes, default=0) if self.tokenizer else None
+        """Tokens of the longest training or validation row; None when nobody counted."""
+        return _longest(self.tokens) if self.tokens else None
+
+
+def _longest(tokens: Mapping[str, Sizes]) -> int:
+    sizes = [s.max for key, s in tokens.items() if not key.startswith("test/")]
+    return max(sizes, default=0)
 
 
 def row_id(task: str, kind: str, exemplar_id: str, slot: str | None, number: int) -> str:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import io
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from radu_core.dataset.build import whole_directory
 from radu_core.dataset.manifest import (
     FILE,
     SPLITS,
@@ -24,11 +26,12 @@ from radu_core.dataset.manifest import (
     Manifest,
     Mixture,
     Part,
+    Sizes,
     read_dataset,
     read_manifest,
 )
 from radu_core.errors import DatasetError, InputError
-from radu_core.files import canonical_json, file_hash, write_json
+from radu_core.files import canonical_json, file_hash, whole_directory, write_json
 from radu_core.progress import Progress, silent
 
 __all__ = ["check_weights", "mix", "weight_of"]
@@ -60,18 +63,20 @@ def mix(
     carries its number as ``copy``. Validation and test are the parts' own, one after the other.
     """
     chosen = dict(weights or {})
-    manifests = {path: read_manifest(path, verify=True) for path in parts}
-    _check(list(manifests.values()), chosen)
-    ordered = dict(sorted(manifests.items(), key=lambda item: item[1].module))
-    with whole_directory(directory) as new:
-        drawn = _Drawn(Counter(), Counter(), {s: Counter() for s in SPLITS})
+    with ExitStack() as stack:
+        opened = [_open(path, stack) for path in parts]
+        _check([part.manifest for part in opened], chosen)
+        ordered = sorted(opened, key=lambda part: part.manifest.module)
+        new = stack.enter_context(whole_directory(directory))
+        drawn = _Drawn()
         _write_train(ordered, new, chosen, seed, drawn, progress)
         for split in ("validation", "test"):
             _write_plain(ordered, new, split, chosen, drawn)
         mixture = Mixture(
             version=VERSION,
             seed=seed,
-            parts={m.module: _part(m, chosen, drawn) for m in ordered.values()},
+            parts={p.manifest.module: _part(p.manifest, chosen, drawn) for p in ordered},
+            tokens=_sizes(ordered, drawn),
             counts={s: dict(sorted(drawn.counts[s].items())) for s in SPLITS},
             files={p.name: file_hash(p) for p in sorted(new.glob("*.jsonl"))},
         )
@@ -79,6 +84,59 @@ def mix(
         made = read_dataset(new)
     assert isinstance(made, Mixture)
     return made
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A dataset whose files stay open: one that is built in its place meanwhile isn't read."""
+
+    manifest: Manifest
+    files: Mapping[str, io.BufferedReader]
+
+    def lines(self, split: str, task: str) -> Iterator[bytes]:
+        """The lines of a task, as they are. A quote inside a JSON text is escaped, so the sign is
+        never part of a prompt."""
+        sign = f'"task":"{task}"'.encode()
+        with io.BufferedReader(_Pass(self.files[split].fileno())) as file:
+            for line in file:
+                if sign in line:
+                    yield line
+
+
+class _Pass(io.RawIOBase):
+    """Reads an open file from its start, with a place of its own: several passes go on at once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = os.pread(self._descriptor, len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _open(path: Path, stack: ExitStack) -> _Open:
+    """Open a dataset; ``DatasetError`` if a file isn't what its manifest says."""
+    manifest = read_manifest(path)
+    files: dict[str, io.BufferedReader] = {}
+    for split in SPLITS:
+        file = path / f"{split}.jsonl"
+        try:
+            files[split] = stack.enter_context(file.open("rb"))
+            same = hashlib.file_digest(files[split], "sha256").hexdigest()
+        except OSError:
+            same = ""
+        if same != manifest.files.get(file.name):
+            raise DatasetError(
+                f"{file} isn't the file the manifest was written for",
+                remedy="Build the dataset again.",
+            )
+    return _Open(manifest, files)
 
 
 def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
@@ -121,9 +179,12 @@ def check_weights(
 
 @dataclass
 class _Drawn:
-    out: Counter[str]
-    repeated: Counter[str]
-    counts: dict[str, Counter[str]]
+    """What was taken: rows by module/task, of these repeated; by split rows and their tokens."""
+
+    out: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {s: Counter() for s in SPLITS})
+    tokens: dict[str, Counter[int]] = field(default_factory=dict)
 
 
 def _part(manifest: Manifest, weights: Mapping[str, float], drawn: _Drawn) -> Part:
@@ -144,7 +205,7 @@ def _rows_in(manifest: Manifest) -> dict[str, int]:
 
 
 def _write_train(
-    manifests: Mapping[Path, Manifest],
+    parts: Sequence[_Open],
     new: Path,
     weights: Mapping[str, float],
     seed: int,
@@ -153,49 +214,40 @@ def _write_train(
 ) -> None:
     streams = []
     expected = 0.0
-    for path, manifest in manifests.items():
-        for task, rows in _rows_in(manifest).items():
-            weight = weight_of(weights, manifest.module, task)
+    for part in parts:
+        for task, rows in _rows_in(part.manifest).items():
+            weight = weight_of(weights, part.manifest.module, task)
             if rows and weight:
                 expected += rows * weight
-                streams.append(_stream(path, manifest.module, task, rows, weight, seed))
+                streams.append(_stream(part, task, rows, weight, seed))
     with (new / "train.jsonl").open("wb") as file:
         for number, (_, key, line, copy) in enumerate(heapq.merge(*streams)):
             if number % _EVERY == 0:
                 progress("Mixing rows", min(number, int(expected)), int(expected))
             drawn.out[key] += 1
             drawn.repeated[key] += copy > 0
-            _put(file, line, drawn.counts["train"])
+            _put(file, line, "train", drawn)
     progress("Mixing rows", int(expected), int(expected))
 
 
 def _stream(
-    path: Path, module: str, task: str, rows: int, weight: float, seed: int
+    part: _Open, task: str, rows: int, weight: float, seed: int
 ) -> Iterator[tuple[float, str, bytes, int]]:
     """A task's drawn rows with their places in the mixture, ascending from 0 to 1.
 
     Pass after pass over the file, each row at an even distance from the last, so that all streams
     run out together whatever their sizes.
     """
+    module = part.manifest.module
     key = f"{module}/{task}"
     phase = _lot(f"{seed}:{key}")
     for copy in range(math.ceil(weight)):
         share = min(1.0, weight - copy)
-        for number, line in enumerate(_lines(path, "train", task)):
+        for number, line in enumerate(part.lines("train", task)):
             if share < 1 and _lot(f"{seed}:{module}:{json.loads(line)['id']}") >= share:
                 continue
             place = (copy + share * (number + phase) / rows) / weight
             yield place, key, _marked(line, copy), copy
-
-
-def _lines(path: Path, split: str, task: str) -> Iterator[bytes]:
-    """The lines of a task, as they are. A quote inside a JSON text is escaped, so the sign is
-    never part of a prompt."""
-    sign = f'"task":"{task}"'.encode()
-    with (path / f"{split}.jsonl").open("rb") as file:
-        for line in file:
-            if sign in line:
-                yield line
 
 
 def _marked(line: bytes, copy: int) -> bytes:
@@ -210,21 +262,30 @@ def _lot(text: str) -> float:
 
 
 def _write_plain(
-    manifests: Mapping[Path, Manifest],
+    parts: Sequence[_Open],
     new: Path,
     split: str,
     weights: Mapping[str, float],
     drawn: _Drawn,
 ) -> None:
     with (new / f"{split}.jsonl").open("wb") as file:
-        for path, manifest in manifests.items():
-            for task in manifest.config.strategies:
-                if weight_of(weights, manifest.module, task):
-                    for line in _lines(path, split, task):
-                        _put(file, line, drawn.counts[split])
+        for part in parts:
+            for task in part.manifest.config.strategies:
+                if weight_of(weights, part.manifest.module, task):
+                    for line in part.lines(split, task):
+                        _put(file, line, split, drawn)
 
 
-def _put(file: IO[bytes], line: bytes, counts: Counter[str]) -> None:
+def _put(file: IO[bytes], line: bytes, split: str, drawn: _Drawn) -> None:
     row = json.loads(line)
-    counts[f"{row['task']}/{row['kind']}"] += 1
+    drawn.counts[split][f"{row['task']}/{row['kind']}"] += 1
+    if "tokens" in row:
+        drawn.tokens.setdefault(f"{split}/{row['task']}", Counter())[row["tokens"]] += 1
     file.write(line)
+
+
+def _sizes(parts: Sequence[_Open], drawn: _Drawn) -> dict[str, Sizes]:
+    """Those of different tokenizers can't be put together."""
+    if len({part.manifest.tokenizer for part in parts}) > 1:
+        return {}
+    return {key: Sizes.of(tokens) for key, tokens in sorted(drawn.tokens.items())}

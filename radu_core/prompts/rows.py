@@ -79,11 +79,12 @@ class PromptRow:
 
 @dataclass(frozen=True)
 class Discard:
-    """An exemplar that gives no row for a strategy, and why."""
+    """An exemplar that gives no row for a strategy, and why. ``kind``: only none of that kind."""
 
     exemplar_id: str
     strategy: str
     reason: str
+    kind: str | None = None
 
 
 @dataclass
@@ -303,7 +304,7 @@ def _add_none(job: _Job, made: Rows, kind: str, hits: Retrieved) -> None:
         return
     made.suspects += suspects_in(job.exemplar, negatives)
     reason = f"no {kind} row: an exemplar of a function in its prompt seems to mean the same"
-    made.discards += job.discard(reason).discards
+    made.discards.append(Discard(job.exemplar.id, job.strategy, reason, kind))
 
 
 def _rag_negative(job: _Job) -> Rows:

@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radu_core.errors import NotFoundError, RaduError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import disk_errors, read_json, write_json
+from radu_core.files import read_json, whole_directory, write_json
 from radu_core.retrieval.contents import Contents
 from radu_core.retrieval.dense import DenseIndex
 from radu_core.retrieval.embedder import Embedder
@@ -42,41 +38,17 @@ def save(index: ModuleIndex, directory: Path) -> None:
     """Write an index to a temporary directory, then put it in the place of ``directory``."""
     import numpy as np
 
-    with disk_errors(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-        try:
-            np.savez(
-                new / _VECTORS,
-                exemplars=index.vectors,
-                descriptions=index.description_vectors,
-                fingerprint=np.array(index.fingerprint),
-            )
-            index.parts.dense.write_graph(new / _GRAPH)
-            rows = [e.model_dump(mode="json") for e in index.exemplars]
-            write_json(new / _EXEMPLARS, rows)
-            write_json(new / _META, _meta(index))
-            new.chmod(0o755)
-            _put_in_place(new, directory)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
-def _put_in_place(new: Path, directory: Path) -> None:
-    """Swap ``directory`` for ``new``; if that fails, what was there is there again."""
-    old = new.with_name(new.name + ".old")
-    with suppress(FileNotFoundError):  # none yet, or another process has just taken it away
-        os.replace(directory, old)
-    try:
-        os.replace(new, directory)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            with suppress(OSError):
-                os.replace(old, directory)
-            raise
-        # another process was faster: whose index it is, its fingerprint says
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    with whole_directory(directory) as new:
+        np.savez(
+            new / _VECTORS,
+            exemplars=index.vectors,
+            descriptions=index.description_vectors,
+            fingerprint=np.array(index.fingerprint),
+        )
+        index.parts.dense.write_graph(new / _GRAPH)
+        rows = [e.model_dump(mode="json") for e in index.exemplars]
+        write_json(new / _EXEMPLARS, rows)
+        write_json(new / _META, _meta(index))
 
 
 def _meta(index: ModuleIndex) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from radu_core.alignment import conflict
-from radu_core.errors import InputError, NotFoundError
+from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
+from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, rag_prompt
 from radu_core.retrieval import (
@@ -385,21 +385,9 @@ def token_counter(workspace: Workspace, *, model: str = DEFAULT_GENERATOR) -> Ca
     """Counts tokens as ``model`` does if it is installed, otherwise words and punctuation."""
     import re
 
-    try:
-        directory = (
-            model_directory(model, workspace.models) if _installed(workspace, model) else None
-        )
-    except NotFoundError:
-        directory = None
-    if directory is None:
+    from radu_core.workflows.prompt_tokens import tokenizer_of
+
+    tokenizer = tokenizer_of(workspace, model)
+    if tokenizer is None:
         return lambda text: len(re.findall(r"\w+|[^\w\s]", text))
-    from radu_core.training.encoding import load_tokenizer
-
-    tokenizer = load_tokenizer(directory)
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _installed(workspace: Workspace, model: str) -> bool:
-    from pathlib import Path
-
-    return Path(model).is_dir() or (workspace.models / model / "config.json").is_file()

@@ -25,7 +25,6 @@ from radu_core.dataset.mix import check_weights
 from radu_core.errors import DatasetError, InputError, ModelError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
-from radu_core.models import installed_models
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, judgements_hash
 from radu_core.retrieval import ModuleIndex
@@ -36,7 +35,6 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "DatasetView",
-    "base_models",
     "build",
     "build_many",
     "compare",
@@ -318,8 +316,3 @@ def compare(
 ) -> DatasetDiff:
     """What differs between two datasets, row by row, and why; ``out`` gets all of it as JSONL."""
     return diff_datasets(old.directory, new.directory, out=out, sample=sample, progress=progress)
-
-
-def base_models(workspace: Workspace) -> list[str]:
-    """Installed models that text can be generated with, by name."""
-    return [m["name"] for m in installed_models(workspace.models) if "MiniLM" not in m["name"]]

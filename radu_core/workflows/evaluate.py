@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from radu_core.alignment import conflict
-from radu_core.dataset import MIXTURE
 from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
@@ -24,7 +23,7 @@ from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory
 from radu_core.workflows.coverage import query_of
-from radu_core.workflows.train import Serving, open_run, serving
+from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -41,7 +40,7 @@ __all__ = [
 def report_path(run: RunDirectory, split: str, module: str | None = None) -> Path:
     """Where the evaluation of a run on a split (of a module, where it has several) lies."""
     folder = run.path / "evaluation"
-    apart = module is not None and run.module == MIXTURE
+    apart = module is not None and of_mixture(run)
     return (folder / str(module) if apart else folder) / f"{split}.json"
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "RunView",
     "Serving",
     "check",
+    "of_mixture",
     "open_run",
     "resume",
     "run_modules",
@@ -163,9 +164,21 @@ def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) 
 
 def run_modules(run: RunDirectory) -> list[str]:
     """The modules that a run can parse utterances of: one, or those of its mixture."""
-    if run.module != MIXTURE:
-        return [run.module]
-    return sorted(p.parent.name for p in (run.path / "serving").glob("*/manifest.json"))
+    if of_mixture(run):
+        return [p.parent.name for p in _apart(run)]
+    try:
+        return [str(read_json(run.path / "serving" / "manifest.json")["module"])]
+    except (RaduError, LookupError, TypeError):
+        return [run.module]  # damaged: the dataset's directory is named like it, as a rule
+
+
+def of_mixture(run: RunDirectory) -> bool:
+    """Whether a run was on several modules, by what it keeps, whatever its dataset was called."""
+    return bool(_apart(run)) or run.module == MIXTURE
+
+
+def _apart(run: RunDirectory) -> list[Path]:
+    return sorted((run.path / "serving").glob("*/manifest.json"))
 
 
 def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = None) -> Serving:
@@ -180,7 +193,7 @@ def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = Non
             f"Run {run.id} wasn't trained on that module", value=module,
             remedy=f"It was on {', '.join(known)}.",
         )  # fmt: skip
-    if run.module == MIXTURE:
+    if of_mixture(run):
         if module is None and len(known) != 1:
             raise InputError(
                 f"Run {run.id} was trained on several modules",

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from radu_core.cli import app
 from radu_core.cli.output import who
+from radu_core.dataset import DatasetConfig
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.workspace import Workspace
 
@@ -183,17 +184,28 @@ def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:
     assert json.loads(radu("runs", "list", "--json")[1]) == {"runs": []}
 
 
+def test_every_option_of_a_dataset_can_be_given() -> None:
+    group = typer.main.get_command(app)
+    for path in (["build-dataset"], ["datasets", "preview"]):
+        found: Any = group
+        for name in path:
+            found = found.commands[name]
+        assert [n for n in DatasetConfig.options() if n not in {p.name for p in found.params}] == []
+
+
 def _datasets(radu: Any, files: Path) -> None:
     """Previewed, built with options, listed, shown, compared, and several of them mixed."""
     built = str(files / "ds" / MODULE)
     code, out, _ = radu("datasets", "preview", "-m", MODULE, "--sample", "50", "--json")
     lines = json.loads(out)["previews"][0]["lines"]
     assert (code, sum(n["rows"] for n in lines if n["split"] == "train")) == (0, 18)
-    assert radu("build-dataset", "-m", MODULE, "--max-length", "40", "--order", "shuffled")[0] == 0
+    assert radu("build-dataset", "-m", MODULE, "--max-length", "40", "--order", "shuffled",
+                "--hardness", "0.5")[0] == 0  # fmt: skip
     found = json.loads(radu("datasets", "list", "--json")[1])["datasets"]
     assert [(d["name"], d["of"]) for d in found] == [("default", MODULE)]
     shown = json.loads(radu("datasets", "show", "default", "--json")[1])["manifest"]
     assert (shown["config"]["max_length"], shown["config"]["rows"]["order"]) == (40, "shuffled")
+    assert shown["config"]["rows"]["hardness"] == 0.5
     assert "Tokens of a row" in radu("datasets", "show", built)[1]
     code, out, _ = radu("datasets", "diff", built, built, "--json")
     assert (code, json.loads(out)["same"]) == (0, sum(n["rows"] for n in lines))

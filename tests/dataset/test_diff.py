@@ -10,12 +10,19 @@ import pytest
 from conftest import MODULE, SCHEMA
 from fakes import HashEmbedder
 
-from radu_core.dataset import DatasetConfig, DatasetDiff, diff_datasets, read_differences
+from radu_core.dataset import (
+    DatasetConfig,
+    DatasetDiff,
+    diff_datasets,
+    read_differences,
+    read_rows,
+)
 from radu_core.errors import DatasetError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
 from radu_core.workflows.dataset import build
 from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.judgements import judge
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.templates import save_template
@@ -132,6 +139,40 @@ def test_options(
     differ: Callable[..., DatasetDiff], options: dict[str, Any], why: set[str]
 ) -> None:
     assert set(differ(**options).why) == why
+
+
+def test_the_hardness_of_negatives(differ: Callable[..., DatasetDiff]) -> None:
+    found = differ(hardness=0.0)
+    assert set(found.why) == {"option changed: hardness"}
+    assert set(found.kinds) == {"knn/knn_no"}
+
+
+def judge_all_the_same(loaded: Workspace) -> None:
+    """Every pair that a knn row says no of really means the same."""
+    config = DatasetConfig.of(strategies=("knn",))
+    for row in read_rows(build(loaded, MODULE, name="pairs", config=config).directory, "train"):
+        if row["kind"] == "knn_no":
+            judge(loaded, MODULE, row["exemplar_id"], row["exemplar_ids"][0], "same", who="t")
+
+
+def test_judgements(loaded: Workspace, differ: Callable[..., DatasetDiff]) -> None:
+    found = differ(lambda: judge_all_the_same(loaded))
+    others = {why for why in found.why if why != "judgements changed"}
+    assert all(why.startswith("is now discarded: no ") for why in others)
+    assert found.why["judgements changed"]["removed"] > 0
+    assert found.facts == ("what people judged of pairs differs",)
+
+
+def test_a_discard_of_another_kind_is_no_cause(loaded: Workspace) -> None:
+    judge_all_the_same(loaded)
+    views = [
+        build(loaded, MODULE, name=name, config=DatasetConfig.of(
+            strategies=("rag",), removed_share=1.0, fewer_share=share))
+        for name, share in (("one", 1.0), ("two", 0.0))
+    ]  # fmt: skip
+    assert any("no removed row" in why for why in views[0].manifest.discards)  # type: ignore[union-attr]
+    found = diff_datasets(views[0].directory, views[1].directory)
+    assert set(found.why) == {"option changed: fewer_share"}
 
 
 def test_a_seed_and_an_embedder(loaded: Workspace, differ: Callable[..., DatasetDiff]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,21 @@ def test_a_line_is_counted_once() -> None:
     assert words.counted == 4
     assert counter.count(["c\nd", "\n\nq"]) == [3, 3]
     assert words.counted == 6  # "c\n" and "\n\nq": a break without a sign on both sides isn't one
+
+
+def test_lines_are_counted_while_another_thread_forgets_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two builds share a tokenizer: the second one counts in the middle of the first."""
+    monkeypatch.setattr("radu_core.dataset.lines._REMEMBERED", 3)
+    others: list[str] = []
+
+    def count(texts: Sequence[str]) -> list[int]:
+        if others:
+            counter.count([others.pop()])
+        return [len(t) for t in texts]
+
+    counter = LineCounter(count)
+    assert counter.count(["one\nthree"]) == [9]
+    others.append("a\nb\nc\nd")
+    assert counter.count(["one\nfour"]) == [8]

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from conftest import MODULE, SCHEMA
 
-from radu_core.dataset import DatasetConfig, Mixture, mix, read_manifest, read_rows, weight_of
+from radu_core.dataset import (
+    DatasetConfig,
+    Mixture,
+    diff_datasets,
+    mix,
+    read_manifest,
+    read_rows,
+    weight_of,
+)
 from radu_core.errors import DatasetError, InputError
 from radu_core.schema import parse_schema
 from radu_core.workflows.dataset import build, build_many, datasets, find
@@ -100,11 +108,45 @@ def test_weights_draw_and_repeat(two: Workspace, weight: float) -> None:
     assert manifest.parts[MODULE].weights == {"rag": 1.0, "all": 1.0}
 
 
+def test_a_part_that_is_built_again_meanwhile_is_mixed_as_it_was(two: Workspace) -> None:
+    path, manifest = mixed(two, ALL__all=2)
+    expected = lines(path, "train")
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if done == 0:
+            build(two, OTHER, name="m", config=DatasetConfig.of(strategies=("rag",), seed=9))
+
+    parts = [path.parent / MODULE, path.parent / OTHER]
+    again = mix(parts, path, weights={"*/all": 2}, progress=meanwhile)
+    assert again == manifest
+    assert lines(path, "train") == expected
+    (outdated,) = [v.outdated for v in datasets(two) if v.directory == path]
+    assert outdated == f"built again since, or gone: {OTHER}"
+
+
+def test_a_part_that_was_changed_isnt_mixed(two: Workspace) -> None:
+    path, _ = mixed(two)
+    with (path.parent / OTHER / "train.jsonl").open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(DatasetError, match=r"train\.jsonl isn't the file"):
+        mix([path.parent / MODULE, path.parent / OTHER], path)
+
+
 def test_weight_zero_leaves_a_task_out_of_every_split(two: Workspace) -> None:
     path, manifest = mixed(two, ALL__all=0)
     for split in ("train", "validation", "test"):
         assert {r["task"] for r in read_rows(path, split)} <= {"rag"}
     assert manifest.parts[MODULE].drawn["all"]["out"] == 0
+
+
+@pytest.mark.parametrize("weights", [{"ALL__rag": 0}, {"ALL__all": 0}, {"ALL__rag": 0.2}, {}])
+def test_the_longest_row_is_one_that_was_taken(two: Workspace, weights: dict[str, float]) -> None:
+    path, manifest = mixed(two, **weights)
+    rows = [r for s in ("train", "validation") for r in read_rows(path, s)]
+    assert manifest.longest == max(r["tokens"] for r in rows)
+    assert {k for k in manifest.tokens if k.startswith("train")} == {
+        f"train/{r['task']}" for r in rows
+    }
 
 
 def test_the_most_specific_weight_counts() -> None:
@@ -149,6 +191,21 @@ def test_a_mixture_is_listed_for_its_modules_and_says_when_it_is_outdated(two: W
         find(two, "nope")
     with pytest.raises(DatasetError, match="mixture of several"):
         read_manifest(path)
+
+
+def test_causes_are_not_read_from_parts_that_were_built_again(two: Workspace) -> None:
+    views = [
+        build_many(two, [MODULE, OTHER], name=name, config=DatasetConfig.of(
+            strategies=("rag",), removed_share=1.0, near_duplicate=near))[-1]
+        for name, near in (("one", 0.95), ("two", 0.01))
+    ]  # fmt: skip
+    found = diff_datasets(views[0].directory, views[1].directory)
+    assert {why[:19] for why in found.why} == {"is now discarded: n"}
+    for module in (MODULE, OTHER):
+        build(two, module, name="two", config=CONFIG)
+    again = diff_datasets(views[0].directory, views[1].directory)
+    assert again.kinds == found.kinds
+    assert set(again.why) == {"option changed: near_duplicate"}
 
 
 def test_a_part_of_an_earlier_version_is_refused(two: Workspace, tmp_path: Path) -> None:

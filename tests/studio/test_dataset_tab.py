@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -85,6 +86,31 @@ def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
     assert f"{view.manifest.rows('train'):,}" == rows
     assert view.manifest.modules[MODULE].config == DatasetConfig.of(k_exemplar=2)
     assert at.number_input(key="dataset k_exemplar").value == 2
+
+
+def test_every_option_is_asked_for_and_used(space: Workspace) -> None:
+    at = opened()
+    asked = {w.key for w in (*at.number_input, *at.selectbox, *at.button_group)}
+    names = {"strategies": "tasks", "out_of_scope_cap": "cap"}
+    assert {f"dataset {names.get(n, n)}" for n in DatasetConfig.options()} <= asked
+    at.number_input(key="dataset hardness").set_value(0.5).run()
+    press(at, "Build")
+    until(at, "default** · rows")
+    (view,) = datasets(space, MODULE)
+    assert view.manifest.modules[MODULE].config == DatasetConfig.of(hardness=0.5)
+
+
+def test_an_embedder_is_no_base_model(space: Workspace) -> None:
+    for name, file in (("bge-small", "modules.json"), ("tiny-generator", "generation_config.json")):
+        directory = space.models / name
+        directory.mkdir(parents=True)
+        for text in ("config.json", file):
+            (directory / text).write_text("{}")
+        facts = {"name": name, "source": "here", "licence": "none"}
+        (directory / "radu-model.json").write_text(json.dumps(facts))
+    options = opened().selectbox(key="dataset tokenizer").options
+    assert "tiny-generator" in options
+    assert "bge-small" not in options
 
 
 def test_several_modules_are_mixed(space: Workspace, write_jsonl) -> None:

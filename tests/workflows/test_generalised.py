@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,24 @@ def test_a_run_keeps_what_each_module_needs(
     with pytest.raises(InputError, match="wasn't trained on that module"):
         train.serving(two, run, module="acme_none_en")
     assert {f.module: f.in_dataset for f in funnels(two)} == {MODULE: 8, OTHER: 8}
+
+
+def test_a_dataset_may_lie_in_a_directory_of_any_name(
+    two: Workspace, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    shutil.copytree(config.dataset, tmp_path / "mine")
+    run = train.start(two, config.model_copy(update={"dataset": tmp_path / "mine"}))
+    assert train.run_modules(run) == [OTHER, MODULE]
+    assert [r.id for r in train.runs(two, OTHER)] == [run.id]
+    assert train.serving(two, run, module=OTHER).manifest.module == OTHER
+    assert report_path(run, "test", OTHER) == run.path / "evaluation" / OTHER / "test.json"
+    shutil.copytree(config.dataset.parent / MODULE, tmp_path / "one")
+    one = train.start(two, config.model_copy(update={"dataset": tmp_path / "one"}))
+    assert train.run_modules(one) == [MODULE]
+    assert {r.id for r in train.runs(two, MODULE)} == {one.id, run.id}
+    assert train.serving(two, one, module=MODULE).manifest.module == MODULE
+    assert report_path(one, "test", MODULE) == one.path / "evaluation" / "test.json"
 
 
 def test_a_module_that_changed_blocks_the_launch(two: Workspace, config: TrainConfig) -> None:

@@ -15,6 +15,7 @@ from radu_core.files import content_hash
 from radu_core.prompts import Part, PromptRow
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.workflows import prompt_tokens
+from radu_core.workflows.coverage import token_counter
 from radu_core.workflows.prompt_tokens import generators, token_view, token_warnings, tokenizer_of
 from radu_core.workflows.workspace import Workspace
 
@@ -160,3 +161,17 @@ def test_installed_generators_are_offered_and_loaded_once(
         (made / "radu-model.json").write_text(record)
     assert generators(workspace) == [prompt_tokens.BASE, "tiny"]
     assert tokenizer_of(workspace, "tiny") is tokenizer_of(workspace, "tiny")
+
+
+def test_a_prompts_cost_is_counted_with_the_same_tokenizer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    assert token_counter(workspace)("fly me, please") == 4  # words and signs: none is installed
+    make_tiny_model(workspace.models / "tiny")
+    record = '{"name": "tiny", "source": "here", "licence": "none"}'
+    (workspace.models / "tiny" / "radu-model.json").write_text(record)
+    loaded = tokenizer_of(workspace, "tiny")
+    monkeypatch.setattr(prompt_tokens, "load_tokenizer", None)  # it isn't loaded again
+    expected = len(loaded("fly me, please", add_special_tokens=False)["input_ids"])
+    assert token_counter(workspace, model="tiny")("fly me, please") == expected
