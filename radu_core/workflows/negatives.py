@@ -18,9 +18,9 @@ from radu_core.prompts.negatives import (
     mine,
     same_meaning,
 )
-from radu_core.retrieval import ExemplarHit, ModuleIndex, Query
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, query_of
 from radu_core.schema import require_function
-from radu_core.workflows.coverage import load_index, query_of, resolved_exemplars
+from radu_core.workflows.coverage import load_index, resolved_exemplars
 from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 

@@ -33,11 +33,11 @@ from radu_core.prompts.inspect import (
     worst,
 )
 from radu_core.prompts.negatives import POOL
-from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved, query_of
 from radu_core.schema import Schema, require_function
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import token_counter
-from radu_core.workflows.indexing import load_index, query_of, retrieval_settings
+from radu_core.workflows.indexing import load_index, retrieval_settings
 from radu_core.workflows.judgements import judgements
 from radu_core.workflows.prompt_tokens import (
     BASE,
@@ -64,6 +64,10 @@ __all__ = [
 ]
 
 OUT_OF_SCOPE = "none"  # as in the prompts; no function can have this name
+_VARIED = ("rag", "all")  # strategies that make more rows, for the training split only
+_NOT_VARIED = (
+    "as in the dataset, no rows with fewer or no exemplars, or without the right function, are made"
+)
 LIMIT: int = TrainConfig.model_fields["max_length"].default
 
 
@@ -190,6 +194,10 @@ def prepare(
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     meant, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
     meant = meant if exemplar else meant.model_copy(update={"context": context or None})
+    chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
+    used = chosen.for_split(meant.split)  # what is typed counts as one to train on
+    if used != chosen and strategy in _VARIED:
+        notes.append(f"it is of split {meant.split}: {_NOT_VARIED}")
     known = exemplar is not None or function is not None
     asked = exemplar is None and (not known or strategy not in FUNCTION_STRATEGIES)
     return Prepared(
@@ -199,7 +207,7 @@ def prepare(
         stored=exemplar is not None,
         asked=asked,
         wide=wide,
-        options=(options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar}),
+        options=used,
         notes=tuple(notes),
         model=model,
         limit=limit,

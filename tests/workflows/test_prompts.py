@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import MODULE
 
+from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import InputError, TemplateError
+from radu_core.exemplars import Split
 from radu_core.files import content_hash
-from radu_core.prompts import STRATEGIES, TemplateSet, check_template
-from radu_core.workflows import prompts
+from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_template
+from radu_core.workflows import negatives, prompts
+from radu_core.workflows.dataset import build
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.prompt_tokens import BASE
 from radu_core.workflows.prompts import Preview, as_json, as_text, preview
 from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
+
+VARIED = ["positive", "fewer", "zero", "removed"]
 
 
 @pytest.fixture(autouse=True)
@@ -216,3 +224,41 @@ def test_an_export_holds_everything(tokenized: Workspace) -> None:
     assert {"warnings", "notes", "negatives", "model", "limit"} <= set(data)
     assert as_text(shown).startswith("=== rag/positive\nWhich function")
     assert made.row.prompt + " book_flight\n" in as_text(shown)
+
+
+def test_a_negative_exemplar_is_shown_as_the_dataset_has_it(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    """A positive that looks the same contradicts it: the dataset finds it, and so does the page."""
+    row = {"id": "pos", "utterance": "what about pillows", "function": "book_hotel",
+           "split": "train", "arguments": {}}  # fmt: skip
+    rows = [row, {**row, "id": "neg", "mode": "negative"}]
+    import_file(loaded, "jsonl", write_jsonl(rows, "n.jsonl"), module=MODULE, who="t")
+    resolve(loaded, MODULE, who="t")
+    shown = preview(loaded, MODULE, strategy="rag", exemplar_id="neg")
+    why = "nearly the same as an exemplar of the function it isn't"
+    assert f"no row: {why}" in shown.notes
+    config = DatasetConfig.of(strategies=("rag",), tokenizer="none")
+    built = build(loaded, MODULE, name="n", config=config).directory
+    discards = [json.loads(line) for line in (built / "discards.jsonl").read_text().splitlines()]
+    assert [d["reason"] for d in discards if d["exemplar_id"] == "neg"] == [why]
+    found = negatives.retrieve(loaded, MODULE, exemplar_id="neg")
+    assert "pos" in [h.id for h in found.hits]
+
+
+@pytest.mark.parametrize(("split", "kinds"), [("validation", ["positive"]), ("train", VARIED)])
+def test_rows_vary_for_training_only_and_it_says_so(
+    loaded: Workspace, split: Split, kinds: list[str]
+) -> None:
+    items = loaded.store.exemplars(MODULE, splits=[split], outcomes=["resolved"])
+    one = next(i.exemplar.id for i in items if i.exemplar.function)
+    options = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
+    shown = preview(loaded, MODULE, strategy="rag", exemplar_id=one, options=options)
+    assert [r.row.kind for r in shown.rows] == kinds
+    said = any(note.startswith(f"it is of split {split}") for note in shown.notes)
+    assert said == (split != "train")
+    config = DatasetConfig.of(
+        strategies=("rag",), tokenizer="none", removed_share=1, fewer_share=1, zero_share=1
+    )
+    built = build(loaded, MODULE, name="n", config=config).directory
+    assert [r["kind"] for r in read_rows(built, split) if r["exemplar_id"] == one] == kinds
