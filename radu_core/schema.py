@@ -138,6 +138,17 @@ class Schema(_Model):
         """The function of that name, or None."""
         return next((f for f in self.functions if f.name == name), None)
 
+    def context_of(self, text: str) -> tuple[Function, str] | None:
+        """The function that a context (``function`` or ``function.slot``) names, and the slot's
+        name, "" if none; None where no function is named.
+
+        Names may have dots: what is a slot of its function goes first, then the longest function.
+        """
+        named = [f for f in self.functions if f"{text}.".startswith(f"{f.name}.")]
+        found = [(f, text[len(f.name) + 1 :]) for f in sorted(named, key=lambda f: -len(f.name))]
+        whole = (pair for pair in found if not pair[1] or pair[0].slot(pair[1]))
+        return next(whole, found[0] if found else None)
+
     def recognizer(self, name: str | None) -> ListRecognizer | PatternRecognizer | None:
         """The recognizer of that name, or None."""
         return next((r for r in self.recognizers if r.name == name), None)

@@ -473,16 +473,15 @@ def _yes_no(job: _Job) -> Rows:
 
     An answer that doesn't fill the slot is irrelevant to the question.
     """
-    function_name, _, slot_name = (job.exemplar.context or "").partition(".")
-    function = job.schema.function(function_name)
-    slot = function.slot(slot_name) if function else None
-    if slot is None or slot.type != "boolean":
+    asked = job.schema.context_of(job.exemplar.context or "")
+    slot = asked[0].slot(asked[1]) if asked else None
+    if asked is None or slot is None or slot.type != "boolean":
         return job.discard("the bot hadn't asked a yes/no question")
     if job.exemplar.mode == "negative":
         return job.discard("a negative exemplar says what it isn't, not what it answers")
     value = job.exemplar.arguments.get(slot.name)
     answer: YesNo = "irrelevant"
-    if job.exemplar.function == function_name and isinstance(value, bool):
+    if job.exemplar.function == asked[0].name and isinstance(value, bool):
         answer = "affirmative" if value else "negative"
     question = slot.description or slot.name.replace("_", " ")
     variables: Variables = {"question": question, "answer": job.exemplar.utterance}

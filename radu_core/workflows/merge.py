@@ -71,7 +71,7 @@ def _plan(
         dict(sorted(Counter(e.outcome or "new" for e in moved).items())),
         tuple(s.name for s in gone.slots if kept.slot(s.name)),
         tuple(s.name for s in gone.slots if not kept.slot(s.name)),
-        sum(_names(e.context, away) for e in exemplars),
+        sum(_named(schema, e.context, away) is not None for e in exemplars),
         (*unlike, *broken),
     )
 
@@ -114,9 +114,10 @@ def _broken(
         yield f"and {len(found) - _LISTED} more"
 
 
-def _names(context: str | None, function: str) -> bool:
-    """Whether it is the function or one of its slots; functions may have dots in their names."""
-    return context == function or (context or "").startswith(f"{function}.")
+def _named(schema: Schema, context: str | None, function: str) -> str | None:
+    """The slot of the function that a context names, "" if none; None if it names another one."""
+    found = schema.context_of(context or "")
+    return found[1] if found is not None and found[0].name == function else None
 
 
 def merge_functions(
@@ -136,7 +137,7 @@ def merge_functions(
             f"{away} can't be merged into {keep}: {'; '.join(plan.conflicts)}",
             remedy="Make the slots equal on the Schema page, or correct these exemplars.",
         )
-    moved = [(i, _moved(i.exemplar, keep, away)) for i in items]
+    moved = [(i, _moved(schema, i.exemplar, keep, away)) for i in items]
     changed = [made for i, made in moved if made is not i.exemplar]
     seen = {i.exemplar.id: i.revision for i, made in moved if made is not i.exemplar}
     with store.writing(module, who=who) as w:
@@ -157,10 +158,11 @@ def _expect(w: Writing, schema: Schema, seen: Mapping[str, int]) -> None:
         )
 
 
-def _moved(exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
+def _moved(schema: Schema, exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
     update: dict[str, object] = {}
     if exemplar.function == away:
         update["function"] = keep
-    if exemplar.context is not None and _names(exemplar.context, away):
-        update["context"] = keep + exemplar.context[len(away) :]
+    slot = _named(schema, exemplar.context, away)
+    if slot is not None:
+        update["context"] = f"{keep}.{slot}" if slot else keep
     return exemplar.model_copy(update=update) if update else exemplar

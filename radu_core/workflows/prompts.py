@@ -287,11 +287,11 @@ def check_context(schema: Schema, context: str | None) -> None:
     """``InputError`` unless ``context`` is a function of the module, or one of its slots."""
     if not context:
         return
-    name, _, slot = context.partition(".")
-    function = require_function(schema, name)
+    named = schema.context_of(context)
+    function, slot = named or (require_function(schema, context.partition(".")[0]), "")
     if slot and function.slot(slot) is None:
         raise InputError(
-            f"{name} has no slot of that name", value=slot,
+            f"{function.name} has no slot of that name", value=slot,
             remedy=f"It has: {', '.join(s.name for s in function.slots) or 'none'}.",
         )  # fmt: skip
 

@@ -89,3 +89,16 @@ def test_what_was_changed_meanwhile_is_not_overwritten(
 def test_two_functions_that_are_there_are_needed(loaded: Workspace, away: str) -> None:
     with pytest.raises(InputError):
         merge_plan(loaded, MODULE, "book_flight", away)
+
+
+def test_a_context_of_a_function_with_a_longer_name_stays(workspace: Workspace) -> None:
+    names = ("book", "book.hotel", "reserve")
+    functions = [{"name": n, "slots": [{"name": "pets", "type": "boolean"}]} for n in names]
+    workspace.store.put_schema(parse_schema({"module": MODULE, "functions": functions}), who="t")
+    contexts = {"a": "book.hotel.pets", "b": "book.pets", "c": "book", "d": "book.hotel"}
+    for id_, context in contexts.items():
+        asked = AnnotatedExemplar(id=id_, utterance="yes", context=context)
+        workspace.store.add_exemplar(MODULE, asked, who="t")
+    assert merge_functions(workspace, MODULE, "reserve", "book", who="t").contexts == 2
+    found = {i.exemplar.id: i.exemplar.context for i in workspace.store.exemplars(MODULE)}
+    assert found == {"a": "book.hotel.pets", "b": "reserve.pets", "c": "reserve", "d": "book.hotel"}

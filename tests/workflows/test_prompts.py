@@ -15,12 +15,13 @@ from radu_core.errors import InputError, TemplateError
 from radu_core.exemplars import Split
 from radu_core.files import content_hash
 from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_template
+from radu_core.schema import parse_schema
 from radu_core.workflows import negatives, prompts
 from radu_core.workflows.dataset import build
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.prompts import Preview, as_json, as_text, preview
+from radu_core.workflows.prompts import Preview, as_json, as_text, check_context, preview
 from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
 
@@ -262,3 +263,18 @@ def test_rows_vary_for_training_only_and_it_says_so(
     )
     built = build(loaded, MODULE, name="n", config=config).directory
     assert [r["kind"] for r in read_rows(built, split) if r["exemplar_id"] == one] == kinds
+
+
+def test_a_context_may_name_a_function_with_dots() -> None:
+    found = parse_schema(
+        {
+            "module": "acme_x_en",
+            "functions": [{"name": "book"}, {"name": "book.hotel", "slots": [{"name": "pets"}]}],
+        }
+    )
+    for context in ("book.hotel.pets", "book.hotel", "book"):
+        check_context(found, context)
+    with pytest.raises(InputError, match=r"book\.hotel has no slot of that name.*'x'"):
+        check_context(found, "book.hotel.x")
+    with pytest.raises(InputError, match="no function of that name"):
+        check_context(found, "taxi.x")
