@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import conflict
@@ -13,6 +13,7 @@ from radu_core.schema import Function, Schema, Slot, require_function
 from radu_core.store import bulk, changes
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
+from radu_core.store.opinions import opinions_of
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["MergePlan", "merge_functions", "merge_plan"]
@@ -28,6 +29,8 @@ class MergePlan:
 
     ``moved`` counts the exemplars by outcome; ``shared`` slots are the same in both, ``added`` ones
     come to ``keep`` (as optional), ``contexts`` counts exemplars whose context names ``away``.
+    ``opinions`` counts exemplars that change while people are asked about them: what these said so
+    far counts no longer, and stays in the history.
     """
 
     keep: str
@@ -36,6 +39,7 @@ class MergePlan:
     shared: tuple[str, ...]
     added: tuple[str, ...]
     contexts: int
+    opinions: int
     conflicts: tuple[str, ...]
 
     @property
@@ -48,11 +52,21 @@ def merge_plan(workspace: Workspace, module: str, keep: str, away: str) -> Merge
     """Look at a merge before it is done; ``InputError`` if a function isn't there."""
     schema = workspace.store.schema(module)
     exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
-    return _plan(schema, exemplars, keep, away)
+    return _plan(schema, exemplars, keep, away, _asked(workspace, module))
+
+
+def _asked(workspace: Workspace, module: str) -> frozenset[str]:
+    """The exemplars about which somebody has an opinion that counts."""
+    with workspace.store.reading() as connection:
+        return frozenset(opinion.id for opinion in opinions_of(connection, module))
 
 
 def _plan(
-    schema: Schema, exemplars: Sequence[AnnotatedExemplar], keep: str, away: str
+    schema: Schema,
+    exemplars: Sequence[AnnotatedExemplar],
+    keep: str,
+    away: str,
+    asked: Collection[str],
 ) -> MergePlan:
     kept, gone = require_function(schema, keep), require_function(schema, away)
     if keep == away:
@@ -72,6 +86,7 @@ def _plan(
         tuple(s.name for s in gone.slots if kept.slot(s.name)),
         tuple(s.name for s in gone.slots if not kept.slot(s.name)),
         sum(_named(schema, e.context, away) is not None for e in exemplars),
+        sum(e.id in asked and _moved(schema, e, keep, away) is not e for e in exemplars),
         (*unlike, *broken),
     )
 
@@ -131,7 +146,7 @@ def merge_functions(
     store = workspace.store
     schema = store.schema(module)
     items = store.exemplars(module)
-    plan = _plan(schema, [i.exemplar for i in items], keep, away)
+    plan = _plan(schema, [i.exemplar for i in items], keep, away, _asked(workspace, module))
     if plan.conflicts:
         raise ConflictError(
             f"{away} can't be merged into {keep}: {'; '.join(plan.conflicts)}",
