@@ -244,7 +244,8 @@ def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
     given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
     if prepared.asked:
         return rows_asked(*given, options=prepared.options)
-    said = judgements(prepared.workspace, subject.schema.module)
+    concerned = [subject.exemplar, *prepared.wide.exemplars]
+    said = judgements(prepared.workspace, subject.schema.module, concerned)
     made = rows_for(*given, options=prepared.options, judgements=said)
     if not made.rows:
         made.rows = rows_asked(*given, options=prepared.options).rows

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MODULE
@@ -18,10 +19,19 @@ from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_templat
 from radu_core.schema import parse_schema
 from radu_core.workflows import negatives, prompts
 from radu_core.workflows.dataset import build
+from radu_core.workflows.judgements import judge
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.prompts import Preview, as_json, as_text, check_context, preview
+from radu_core.workflows.prompts import (
+    Preview,
+    as_json,
+    as_text,
+    check_context,
+    prepare,
+    preview,
+    render,
+)
 from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
 
@@ -278,3 +288,24 @@ def test_a_context_may_name_a_function_with_dots() -> None:
         check_context(found, "book.hotel.x")
     with pytest.raises(InputError, match="no function of that name"):
         check_context(found, "taxi.x")
+
+
+def test_a_judgement_does_not_make_a_preview_read_the_whole_module(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one of many: the template editor renders each pinned example twice."""
+    before = preview(loaded, MODULE, strategy="knn", exemplar_id="f00")
+    no = next(r.row.exemplar_ids[0] for r in before.rows if r.row.kind == "knn_no")
+    judge(loaded, MODULE, "f00", no, "same", who="t")
+    prepared = prepare(loaded, MODULE, strategy="knn", exemplar_id="f00")
+    real = type(loaded.store).exemplars
+    read: list[Any] = []
+
+    def counted(store: Any, module: str, **chosen: Any) -> Any:
+        read.append(chosen.get("ids"))
+        return real(store, module, **chosen)
+
+    monkeypatch.setattr(type(loaded.store), "exemplars", counted)
+    shown = render(prepared, TemplateSet())
+    assert read == [sorted(["f00", no])]
+    assert no not in [i for r in shown.rows for i in r.row.exemplar_ids]
