@@ -13,6 +13,7 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.workflows import dataset as workflow
 from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.prompt_tokens import generators
 from studio import jobs
 from studio.dataset_diff import compare
 from studio.dataset_preview import preview
@@ -137,7 +138,7 @@ def _sizes(here: Page) -> dict[str, Any]:
             help=DatasetConfig.help("max_length"),
         )
     )  # fmt: skip
-    known = workflow.base_models(here.workspace) or [DEFAULT_GENERATOR]
+    known = generators(here.workspace) or [DEFAULT_GENERATOR]
     chosen = right.selectbox(
         "Tokens of", [*known, _NO_CHECK], accept_new_options=True, key="dataset tokenizer",
         help=DatasetConfig.help("tokenizer"),

@@ -24,7 +24,6 @@ from radu_core.dataset import (
 from radu_core.dataset.mix import check_weights
 from radu_core.errors import DatasetError, InputError, ModelError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.models import installed_models
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex
@@ -35,7 +34,6 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "DatasetView",
-    "base_models",
     "build",
     "build_many",
     "compare",
@@ -262,8 +260,3 @@ def compare(
 ) -> DatasetDiff:
     """What differs between two datasets, row by row, and why; ``out`` gets all of it as JSONL."""
     return diff_datasets(old.directory, new.directory, out=out, sample=sample, progress=progress)
-
-
-def base_models(workspace: Workspace) -> list[str]:
-    """Installed models that text can be generated with, by name."""
-    return [m["name"] for m in installed_models(workspace.models) if "MiniLM" not in m["name"]]
