@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import TemplateSet
-from radu_core.prompts.rows import PromptRow
-from radu_core.prompts.strategies import check_template, llm_arguments
+from radu_core.prompts.rows import PromptRow, shuffle_seed
+from radu_core.prompts.strategies import arranged, check_template, llm_arguments
 from radu_core.schema import Function, Schema, as_values
 
 if TYPE_CHECKING:
@@ -78,17 +79,24 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a row was made from: the exemplar, the module's schema, and every hit that may be
-    shown, by id. ``known`` says whether it is known what the exemplar means."""
+    """What a row was made from: the exemplar, the module's schema, every hit that may be shown, by
+    id, and the options. ``known`` says whether it is known what the exemplar means."""
 
     exemplar: AnnotatedExemplar
     schema: Schema
     hits: Mapping[str, ExemplarHit] = field(default_factory=dict)
     known: bool = True
+    options: RowOptions = field(default_factory=RowOptions)
 
     def shown(self, row: PromptRow) -> list[ExemplarHit]:
-        """The exemplars in a row's prompt, nearest to the question first."""
+        """The exemplars in a row's prompt, most relevant first."""
         return [self.hits[i] for i in row.exemplar_ids if i in self.hits]
+
+    def backwards(self, row: PromptRow, names: Sequence[str]) -> list[str]:
+        """Functions or ids of exemplars of a ``rag`` row, given with the most relevant first, in
+        the order in which they stand in its prompt, the nearest to the question first."""
+        seed = shuffle_seed(self.options, row.strategy, row.kind, row.exemplar_id)
+        return arranged(names, self.options.order, str, seed=seed)[::-1]
 
 
 def question_start(row: PromptRow) -> int:
@@ -121,12 +129,13 @@ def _description_place(row: PromptRow, subject: Subject) -> Iterator[Place]:
     if name not in row.candidates:
         return
     found = _find_name(row, "descriptions", name)
-    position = row.candidates.index(name) + 1  # shown in reverse: the most relevant is the last
+    position = subject.backwards(row, row.candidates).index(name) + 1
     yield _place(row, name, "descriptions", position, len(row.candidates), found)
 
 
 def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
-    shown = subject.shown(row)
+    ids = [hit.id for hit in subject.shown(row)]
+    shown = [subject.hits[i] for i in subject.backwards(row, ids)]
     ends = _exemplar_spans(row, shown)
     for number, hit in enumerate(shown, start=1):
         if hit.function == subject.exemplar.function:

@@ -49,6 +49,7 @@ __all__ = [
     "rows_asked",
     "rows_for",
     "shorten",
+    "shuffle_seed",
 ]
 
 
@@ -103,6 +104,11 @@ class _More(TypedDict, total=False):
     slot: str | None
 
 
+def shuffle_seed(options: RowOptions, strategy: str, kind: str, exemplar_id: str) -> str:
+    """What decides the order in a row's prompt when orders are shuffled; see ``arranged``."""
+    return f"{options.seed}:{strategy}:{kind}:{exemplar_id}"
+
+
 @dataclass(frozen=True)
 class _Job:
     strategy: str
@@ -131,7 +137,7 @@ class _Job:
 
     def shuffle(self, kind: str) -> str:
         """What decides the order of a row of ``kind`` when orders are shuffled."""
-        return f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
+        return shuffle_seed(self.options, self.strategy, kind, self.exemplar.id)
 
     def drawn(self, kind: str, share: float) -> bool:
         """Whether the exemplar gives a row of ``kind``. Every kind has a lot of its own, so that

@@ -203,7 +203,7 @@ def prepare(
     return Prepared(
         workspace=workspace,
         strategy=strategy,
-        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known),
+        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known, used),
         stored=exemplar is not None,
         asked=asked,
         wide=wide,
