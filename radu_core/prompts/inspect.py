@@ -265,26 +265,9 @@ def _utterance_offset(row: PromptRow, utterance: str) -> int | None:
 # What is wrong.
 
 
-def inspect_row(
-    row: PromptRow,
-    subject: Subject,
-    *,
-    tokens: int = 0,
-    limit: int = 0,
-    spare: int | None = None,
-) -> tuple[PromptWarning, ...]:
-    """Everything that is wrong with a row, the worst first.
-
-    ``tokens`` is its length with completion and end token, ``limit`` the longest that is trained;
-    0: not known. ``spare`` are the tokens of the exemplars, which can be left out.
-    """
-    found: list[PromptWarning] = []
-    for check in _CHECKS:
-        found += check(row, subject)
-    if limit and tokens > limit:
-        # knn asks about its exemplar: without it there is no question.
-        found.append(too_long(tokens, limit, spare=0 if row.strategy == "knn" else spare))
-    return worst(found)
+def inspect_row(row: PromptRow, subject: Subject) -> tuple[PromptWarning, ...]:
+    """Everything that is wrong with a row but its length, the worst first."""
+    return worst([warning for check in _CHECKS for warning in check(row, subject)])
 
 
 def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
@@ -292,18 +275,23 @@ def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda w: _ORDER.index(w.severity)))
 
 
-def too_long(tokens: int, limit: int, *, spare: int | None = None) -> PromptWarning:
-    """A row with more tokens than the limit, and what becomes of it; see ``inspect_row``."""
-    if spare is not None and tokens - spare > limit:
-        fate = (
-            f"its exemplars have {spare:,}, so taking them out doesn't suffice, and build-dataset "
-            "lists it as a discard"
-        )
+def too_long(tokens: int, limit: int, left_out: tuple[int, int] | None) -> PromptWarning:
+    """A row of more tokens (with completion and end token) than the limit, and what becomes of it.
+
+    ``left_out``: how many exemplars and functions have to go until it fits; None if all that may
+    go doesn't suffice.
+    """
+    if left_out is None:
+        fate = "nothing that may be left out makes it fit, and build-dataset lists it as a discard"
         remedy = "Shorten the template or the descriptions, or raise max_length."
     else:
+        exemplars, functions = left_out
+        what = f"{exemplars} of its exemplars" if exemplars else ""
+        what += " and " if exemplars and functions else ""
+        what += f"{functions} of its functions" if functions else ""
         fate = (
-            "build-dataset takes its least relevant exemplars out, never the utterance, the "
-            "answer or the end token"
+            f"build-dataset takes the least relevant out, {what}, never the utterance, the answer "
+            "or the end token"
         )
         remedy = "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length."
     text = f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}."

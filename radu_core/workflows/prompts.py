@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from radu_core.alignment import conflict
+from radu_core.dataset.fit import fit
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -21,6 +22,7 @@ from radu_core.prompts import (
     TemplateSet,
     rows_asked,
     rows_for,
+    shorten,
 )
 from radu_core.prompts.inspect import (
     Place,
@@ -30,6 +32,7 @@ from radu_core.prompts.inspect import (
     places,
     question_start,
     template_warnings,
+    too_long,
     worst,
 )
 from radu_core.prompts.negatives import POOL
@@ -227,7 +230,7 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
         exemplar=subject.exemplar if prepared.stored else None,
         strategy=strategy,
         retrieved=hits,
-        rows=tuple(_inspected(prepared, made.rows)),
+        rows=tuple(_inspected(prepared, made.rows, templates)),
         negatives=tuple(others if subject.known else ()),
         notes=(*prepared.notes, *(f"no row: {d.reason}" for d in made.discards)),
         function=right,
@@ -244,8 +247,9 @@ def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
     given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
     if prepared.asked:
         return rows_asked(*given, options=prepared.options)
-    concerned = [subject.exemplar, *prepared.wide.exemplars]
-    said = judgements(prepared.workspace, subject.schema.module, concerned)
+    said = judgements(
+        prepared.workspace, subject.schema.module, [subject.exemplar, *prepared.wide.exemplars]
+    )
     made = rows_for(*given, options=prepared.options, judgements=said)
     if not made.rows:
         made.rows = rows_asked(*given, options=prepared.options).rows
@@ -320,7 +324,9 @@ def _typed(
     return exemplar, notes
 
 
-def _inspected(prepared: Prepared, rows: Sequence[PromptRow]) -> Iterator[PreviewRow]:
+def _inspected(
+    prepared: Prepared, rows: Sequence[PromptRow], templates: TemplateSet
+) -> Iterator[PreviewRow]:
     tokenizer = tokenizer_of(prepared.workspace, prepared.model)
     count = token_counter(prepared.workspace) if tokenizer is None else None
     for row in rows:
@@ -334,7 +340,7 @@ def _inspected(prepared: Prepared, rows: Sequence[PromptRow]) -> Iterator[Previe
         yield PreviewRow(
             row, prompt, completion, view,
             places=tuple(_measured(place, row, view) for place in places(row, prepared.subject)),
-            warnings=tuple(_row_warnings(prepared, row, view, prompt + completion)),
+            warnings=worst(_row_warnings(prepared, row, view, templates)),
         )  # fmt: skip
 
 
@@ -345,12 +351,48 @@ def _measured(place: Place, row: PromptRow, view: TokenView | None) -> Place:
 
 
 def _row_warnings(
-    prepared: Prepared, row: PromptRow, view: TokenView | None, tokens: int
-) -> tuple[PromptWarning, ...]:
-    limit = prepared.limit if view is not None else 0  # words say nothing about a limit in tokens
-    spare = None if view is None else view.per_part["exemplars"]
-    found = inspect_row(row, prepared.subject, tokens=tokens, limit=limit, spare=spare)
-    return worst([*found, *(token_warnings(view) if view is not None else ())])
+    prepared: Prepared, row: PromptRow, view: TokenView | None, templates: TemplateSet
+) -> list[PromptWarning]:
+    found = list(inspect_row(row, prepared.subject))
+    if view is None:  # words say nothing about a limit in tokens
+        return found
+    if view.tokens > prepared.limit:
+        left_out = _left_out(prepared, row, templates)
+        found.append(too_long(view.tokens, prepared.limit, left_out))
+    return [*found, *token_warnings(view)]
+
+
+def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tuple[int, int] | None:
+    """How many exemplars and functions the dataset leaves out of a row; None if it has to go."""
+
+    def shorter(longer: PromptRow) -> PromptRow | None:
+        made = shorten(
+            longer, prepared.subject.exemplar, prepared.subject.schema, prepared.wide, templates,
+            options=prepared.options,
+        )  # fmt: skip
+        return made and replace(made, completion=row.completion)  # a question has none
+
+    limit = prepared.limit + (not row.completion)  # nor an end token
+    tokenizer = tokenizer_of(prepared.workspace, prepared.model)
+    made = fit([(row, shorter)], _Counting(tokenizer), max_length=limit)[0]
+    exemplars, functions = made.dropped
+    return None if made.row is None else (len(exemplars), len(functions))
+
+
+@dataclass
+class _Counting:
+    """A tokenizer as ``fit`` asks it."""
+
+    tokenizer: Any
+    name: str = ""
+    hash: str = ""
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text by itself, without special tokens."""
+        if not texts:  # transformers fails on none
+            return []
+        made = self.tokenizer(list(texts), add_special_tokens=False)
+        return [len(ids) for ids in made["input_ids"]]
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:

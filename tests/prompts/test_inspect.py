@@ -67,8 +67,8 @@ def made(
     return rows[0], Subject(own, found, {h.id: h for h in hits}, known, options)
 
 
-def kinds(row: PromptRow, subject: Subject, **more: int) -> list[tuple[str, str]]:
-    return [(w.kind, w.severity) for w in inspect_row(row, subject, **more)]
+def kinds(row: PromptRow, subject: Subject) -> list[tuple[str, str]]:
+    return [(w.kind, w.severity) for w in inspect_row(row, subject)]
 
 
 def test_the_right_answer_of_a_rag_prompt_stands_where_it_says() -> None:
@@ -228,14 +228,15 @@ def test_what_has_no_description_is_named() -> None:
 
 
 def test_a_row_over_the_limit_says_by_how_much_and_what_becomes_of_it() -> None:
-    row, subject = made(exemplar())
-    assert kinds(row, subject, tokens=512, limit=512) == []
-    (warning,) = inspect_row(row, subject, tokens=520, limit=512)
+    warning = too_long(520, 512, (2, 0))
     assert (warning.kind, warning.severity) == ("truncated", "error")
     assert "520 tokens, 8 more than the limit of 512" in warning.text
-    assert "least relevant exemplars" in warning.text
-    assert "least relevant exemplars" in too_long(520, 512, spare=8).text
-    assert "have 7, so taking them out doesn't suffice" in too_long(520, 512, spare=7).text
+    assert "least relevant out, 2 of its exemplars, never" in warning.text
+    assert "out, 4 of its exemplars and 1 of its functions, never" in (
+        too_long(520, 512, (4, 1)).text
+    )
+    assert "out, 3 of its functions, never" in too_long(520, 512, (0, 3)).text
+    assert "lists it as a discard" in too_long(520, 512, None).text
 
 
 def test_a_changed_utterance_is_told() -> None:

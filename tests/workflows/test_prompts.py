@@ -12,17 +12,21 @@ import pytest
 from conftest import MODULE
 
 from radu_core.dataset import DatasetConfig, read_rows
+from radu_core.dataset.fit import FastTokenizer
+from radu_core.dataset.making import Maker
 from radu_core.errors import InputError, TemplateError
 from radu_core.exemplars import Split
 from radu_core.files import content_hash
 from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_template
+from radu_core.prompts.inspect import too_long
 from radu_core.schema import parse_schema
 from radu_core.workflows import negatives, prompts
 from radu_core.workflows.dataset import build
+from radu_core.workflows.indexing import load_index
 from radu_core.workflows.judgements import judge
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.prompt_tokens import BASE
+from radu_core.workflows.prompt_tokens import BASE, tokenizer_of
 from radu_core.workflows.prompts import (
     Preview,
     as_json,
@@ -309,3 +313,34 @@ def test_a_judgement_does_not_make_a_preview_read_the_whole_module(
     shown = render(prepared, TemplateSet())
     assert read == [sorted(["f00", no])]
     assert no not in [i for r in shown.rows for i in r.row.exemplar_ids]
+
+
+@pytest.mark.parametrize("strategy", ["rag", "knn", "all"])
+def test_what_becomes_of_a_long_row_is_what_the_dataset_makes_of_it(
+    tokenized: Workspace, strategy: str
+) -> None:
+    shares = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
+    exemplar = tokenized.store.exemplar(MODULE, "f00").exemplar
+    schema, index = tokenized.store.schema(MODULE), load_index(tokenized, MODULE)
+    tokenizer = FastTokenizer(tokenizer_of(tokenized, BASE), name=BASE)
+    seen: set[tuple[int, int] | None] = set()
+    for limit in range(40, 400, 20):
+        config = DatasetConfig(strategies=(strategy,), rows=shares, max_length=limit)
+        maker = Maker(schema, index, TemplateSet(), config, tokenizer)
+        fates = {}
+        for _, fitted in maker.made([exemplar])[0].rows:
+            exemplars, functions = fitted.dropped
+            left_out = (len(exemplars), len(functions)) if fitted.row else None
+            warning = too_long(fitted.before or 0, limit, left_out)
+            long = (fitted.before or 0) > limit
+            fates[fitted.original.prompt] = [warning.text] if long else []
+            seen |= {left_out} if long else set()
+        shown = preview(
+            tokenized, MODULE, strategy=strategy, exemplar_id="f00", options=shares, limit=limit
+        )
+        for made in shown.rows:
+            said = [w.text for w in made.warnings if w.kind == "truncated"]
+            assert said == fates[made.row.prompt]
+    assert None in seen
+    assert any(fate and fate[0] for fate in seen) == (strategy != "knn")
+    assert any(fate and fate[1] for fate in seen) == (strategy == "rag")
