@@ -17,6 +17,7 @@ from radu_core.errors import InputError, SchemaError, shorten
 from radu_core.files import content_hash
 
 __all__ = [
+    "OUT_OF_SCOPE",
     "Arguments",
     "Function",
     "LintFinding",
@@ -43,6 +44,8 @@ Scalar = bool | int | float | str
 Value = Scalar | list[Scalar]
 Arguments = dict[str, Value]
 SlotType = Literal["string", "integer", "number", "boolean", "date", "time"]
+
+OUT_OF_SCOPE = "none"  # what is asked and answered instead of a function; none has this name
 
 _MODULE_ID = re.compile(r"[a-z0-9]+_[a-z0-9-]+_[a-z]{2,3}")
 _NAME = re.compile(r"[^\W\d][\w.\-]*")
@@ -377,12 +380,12 @@ def _unique(what: str, names: list[str]) -> None:
 
 
 def _named(what: str, name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > 100 or name == "none":
+    if not _NAME.fullmatch(name) or len(name) > 100 or name == OUT_OF_SCOPE:
         raise SchemaError(
             f"{what} name can't be used",
             value=name,
             remedy="Use letters, digits, '_', '-' and '.', starting with a letter; "
-            "'none' means out of scope.",
+            f"'{OUT_OF_SCOPE}' means out of scope.",
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from radu_core.errors import SchemaError
 from radu_core.schema import (
+    OUT_OF_SCOPE,
     Slot,
     argument_problems,
     check_module_id,
@@ -134,3 +135,8 @@ def test_a_context_names_a_function_and_a_slot_whatever_dots_they_have(
 ) -> None:
     found = DOTTED.context_of(text)
     assert (found and (found[0].name, found[1])) == expected
+
+
+def test_no_function_can_have_the_name_that_means_out_of_scope() -> None:
+    with pytest.raises(SchemaError, match="'none' means out of scope"):
+        parse_schema({"module": "a_b_en", "functions": [{"name": OUT_OF_SCOPE}]})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
+from radu_core.schema import OUT_OF_SCOPE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +142,7 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss, point: tuple[int, int]) ->
 
 
 def _named(near: Near) -> str:
-    return near.function or "none"
+    return near.function or OUT_OF_SCOPE
 
 
 def _doubtful(best: Near | None) -> Iterator[Cause]:

@@ -37,7 +37,7 @@ from radu_core.prompts.inspect import (
 )
 from radu_core.prompts.negatives import POOL
 from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved, query_of
-from radu_core.schema import Schema, require_function
+from radu_core.schema import OUT_OF_SCOPE, Schema, require_function
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import token_counter
 from radu_core.workflows.indexing import load_index, retrieval_settings
@@ -53,7 +53,6 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "LIMIT",
-    "OUT_OF_SCOPE",
     "Prepared",
     "Preview",
     "PreviewRow",
@@ -66,7 +65,6 @@ __all__ = [
     "render",
 ]
 
-OUT_OF_SCOPE = "none"  # as in the prompts; no function can have this name
 _VARIED = ("rag", "all")  # strategies that make more rows, for the training split only
 _NOT_VARIED = (
     "as in the dataset, no rows with fewer or no exemplars, or without the right function, are made"
