@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import streamlit as st
 
 from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
+from radu_core.workflows.indexing import choose_point, chosen_point
 from studio import jobs
 from studio.markdown import plain
 from studio.page import Page
@@ -93,8 +94,20 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
         best = (choice.k_desc, choice.k_exemplar)
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
                   key="coverage do best")  # fmt: skip
+        _use(here, (d, e))
     _note(here, report)
     return d, e
+
+
+def _use(here: Page, point: tuple[int, int]) -> None:
+    """Prompts and datasets begin with the point that is in use."""
+    used = chosen_point(here.workspace, here.module) == point
+    if st.button(
+        "In use" if used else "Use this point", disabled=used or point == (0, 0),
+        key="coverage do point", help="Prompts and datasets of this module begin with it.",
+    ):  # fmt: skip
+        choose_point(here.workspace, here.module, point, who=here.who)
+        st.rerun()
 
 
 def _note(here: Page, report: CoverageReport) -> None:

@@ -13,6 +13,7 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.workflows import dataset as workflow
 from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.indexing import chosen_point
 from radu_core.workflows.prompt_tokens import generators
 from studio import jobs
 from studio.dataset_diff import compare
@@ -116,12 +117,13 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
 
 def _sizes(here: Page) -> dict[str, Any]:
     columns = st.columns(3)
+    first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     found: dict[str, Any] = {}
     for column, (name, label, most, value) in zip(
         columns,
         (
-            ("k_desc", "k_desc", 50, 3),
-            ("k_exemplar", "k_exemplar", 50, 4),
+            ("k_desc", "k_desc", 50, first_desc),
+            ("k_exemplar", "k_exemplar", 50, first_exemplar),
             ("k_slot_examples", "Slot examples", 20, 2),
         ),
         strict=False,
@@ -233,7 +235,7 @@ def _card(view: DatasetView) -> None:
     rows = ", ".join(f"{manifest.rows(s):,} {s}" for s in ("train", "validation", "test"))
     with st.expander(f"**{plain(view.title)}** · rows: {rows}"):
         if view.outdated:
-            st.warning(plain(f"Its modules' datasets were {view.outdated}. Build it again."))
+            st.warning(plain(f"Out of date: {view.outdated}. Build it again."))
         counts = [
             {"rows of": kind, "split": split, "count": count}
             for split, kinds in manifest.counts.items()

@@ -11,6 +11,7 @@ from radu_core.exemplars import LONGEST
 from radu_core.prompts import STRATEGIES
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.records import StoredExemplar
+from radu_core.workflows.indexing import chosen_point
 from radu_core.workflows.prompt_tokens import BASE, generators
 from radu_core.workflows.prompts import LIMIT
 from studio.markdown import plain
@@ -150,12 +151,13 @@ def _typed(here: Page) -> dict[str, Any] | None:
 def settings(here: Page) -> dict[str, Any]:
     """How much is retrieved, which base model tokenizes, and its longest row."""
     installed = generators(here.workspace) or [BASE]
+    first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     columns = st.columns([3, 3, 5, 3])
     k_desc = columns[0].number_input(
-        "k_desc", 0, 50, 3, key="prompt k_desc", help="Descriptions retrieved."
+        "k_desc", 0, 50, first_desc, key="prompt k_desc", help="Descriptions retrieved."
     )
     k_exemplar = columns[1].number_input(
-        "k_exemplar", 0, 50, 4, key="prompt k_exemplar", help="Exemplars shown."
+        "k_exemplar", 0, 50, first_exemplar, key="prompt k_exemplar", help="Exemplars shown."
     )
     model = columns[2].selectbox(
         "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."

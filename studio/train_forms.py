@@ -34,7 +34,10 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         return
     with st.form("launch"):
         left, middle, right = st.columns(3)
-        name = left.selectbox("Dataset", [v.title for v in built])
+        titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
+        name = left.selectbox(
+            "Dataset", list(titles), format_func=lambda title: title + titles[title]
+        )
         model = middle.selectbox(
             "Base model", generators(here.workspace) or [DEFAULT_GENERATOR],
             accept_new_options=True,

@@ -47,6 +47,9 @@ class WordTokenizer:
         self.hash = hashlib.sha256(name.encode()).hexdigest()
         self.counted = 0
 
+    def special_in(self, text: str) -> str | None:
+        return "<|end|>" if "<|end|>" in text else None
+
     def count(self, texts: Sequence[str]) -> list[int]:
         self.counted += len(texts)
         return [len(re.findall(r"\w+|[^\w\s]|\n", text)) for text in texts]

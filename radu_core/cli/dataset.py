@@ -16,6 +16,7 @@ from radu_core.errors import InputError
 
 if TYPE_CHECKING:
     from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview, Sizes
+    from radu_core.workflows.workspace import Workspace
 
 __all__: list[str] = []
 
@@ -55,9 +56,18 @@ def _parameter(name: str, kind: Any) -> inspect.Parameter:
     )  # fmt: skip
 
 
-def _config(options: Mapping[str, Any]) -> DatasetConfig:
+def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) -> DatasetConfig:
+    """The options said; k of a single module are those chosen for it, if nothing is said."""
+    from radu_core.workflows.indexing import chosen_point
+
     strategies = options.get("strategies")
-    return DatasetConfig.of(**{**options, "strategies": tuple(strategies) if strategies else None})
+    given = {**options, "strategies": tuple(strategies) if strategies else None}
+    if len(modules) == 1:
+        space.store.schema(modules[0])
+        names = ("k_desc", "k_exemplar")
+        for name, k in zip(names, chosen_point(space, modules[0]), strict=True):
+            given[name] = k if given.get(name) is None else given[name]
+    return DatasetConfig.of(**given)
 
 
 @command("build-dataset")
@@ -82,11 +92,12 @@ def build_dataset(
     """Make fine-tuning rows, with negatives, of resolved exemplars; several modules are mixed."""
     from radu_core.workflows import dataset
 
+    space = workspace()
+    config, weights = _config(space, module, options), _weights(weight or [])
     with progress_bar() as progress:
         views = dataset.build_many(
-            workspace(), module, name=name, config=_config(options), weights=_weights(weight or []),
-            out=out, progress=progress,
-        )  # fmt: skip
+            space, module, name=name, config=config, weights=weights, out=out, progress=progress
+        )
     lines: list[Any] = []
     made: list[dict[str, Any]] = []
     for view in views:
@@ -187,10 +198,10 @@ def datasets_preview(
     """What build-dataset would make, from a sample, in seconds. It writes nothing."""
     from radu_core.workflows import dataset
 
+    space = workspace()
+    config = _config(space, module, options)
     with progress_bar() as progress:
-        found = dataset.preview(
-            workspace(), module, config=_config(options), sample=sample, progress=progress
-        )
+        found = dataset.preview(space, module, config=config, sample=sample, progress=progress)
     lines: list[Any] = []
     for one in found:
         lines += _previewed(one)

@@ -35,8 +35,10 @@ def prompts(
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
-    k_desc: Annotated[int, typer.Option(min=0, max=50)] = 3,
-    k_exemplar: Annotated[int, typer.Option(min=0, max=50)] = 4,
+    k_desc: Annotated[
+        int | None, typer.Option(min=0, max=50, help="Default: the module's (find-k --use).")
+    ] = None,
+    k_exemplar: Annotated[int | None, typer.Option(min=0, max=50)] = None,
     model: Annotated[
         str | None, typer.Option(help="The installed base model that tokenizes.")
     ] = None,
@@ -50,13 +52,17 @@ def prompts(
     """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
     with them. Exit 1: something is wrong."""
     from radu_core.workflows import prompts as workflow
+    from radu_core.workflows.indexing import chosen_point
     from radu_core.workflows.prompt_tokens import BASE
 
+    space = workspace()
+    first_desc, first_exemplar = chosen_point(space, module)
     with progress_bar() as progress:
         shown = workflow.preview(
-            workspace(), module, strategy=strategy, text="" if by_id else text,
+            space, module, strategy=strategy, text="" if by_id else text,
             exemplar_id=text if by_id else None, function=function, context=context,
-            k_desc=k_desc, k_exemplar=k_exemplar, model=model or BASE,
+            k_desc=first_desc if k_desc is None else k_desc,
+            k_exemplar=first_exemplar if k_exemplar is None else k_exemplar, model=model or BASE,
             limit=limit or workflow.LIMIT, progress=progress,
         )  # fmt: skip
     lines: list[Any] = []

@@ -31,6 +31,10 @@ Weight = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Weight of the dense ranking; the lexical one has the rest."),
 ]
+GraphFrom = Annotated[
+    int | None,
+    typer.Option(min=1, help="Use an HNSW graph from so many exemplars on; 1: now."),
+]
 EmbedderName = Annotated[
     str | None, typer.Option(help="A model's name, a directory, or a run's id.")
 ]
@@ -47,12 +51,18 @@ def split_of(name: str) -> Split:
 
 
 def _settings(
-    space: Workspace, module: str, embedder: str | None, weight: float | None
+    space: Workspace,
+    module: str,
+    embedder: str | None,
+    weight: float | None,
+    graph_from: int | None = None,
 ) -> RetrievalSettings:
     """The module's settings with what was said instead."""
     from radu_core.workflows.coverage import retrieval_settings
 
-    more: dict[str, Any] = {"embedder": embedder, "dense_weight": weight}
+    more: dict[str, Any] = {
+        "embedder": embedder, "dense_weight": weight, "graph_from": graph_from,
+    }  # fmt: skip
     own = retrieval_settings(space, module)
     return own.model_copy(update={k: v for k, v in more.items() if v is not None})
 
@@ -62,6 +72,7 @@ def index(
     module: Module,
     embedder: EmbedderName = None,
     dense_weight: Weight = None,
+    graph_from: GraphFrom = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose the weight on train, by leave-one-out.")
     ] = False,
@@ -73,7 +84,7 @@ def index(
         raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
     space = workspace()
     before = coverage.retrieval_settings(space, module)
-    chosen = _settings(space, module, embedder, dense_weight)
+    chosen = _settings(space, module, embedder, dense_weight, graph_from)
     tuning = None
     with progress_bar() as progress:
         built = coverage.build_index(space, module, settings=chosen, progress=progress)
@@ -143,9 +154,13 @@ def find_k(
     left_out: Annotated[
         Path | None, typer.Option(help="Write what wasn't measured, with reasons, as CSV.")
     ] = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Prompts and datasets begin with this point from now on.")
+    ] = False,
 ) -> Answer:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
     from radu_core.workflows import coverage
+    from radu_core.workflows.indexing import choose_point
 
     space, part = workspace(), split_of(split)
     settings = _settings(space, module, embedder, dense_weight)
@@ -166,6 +181,9 @@ def find_k(
     for path, made in files:
         if path is not None:
             lines.append(_write_csv(path, made()))
+    if use:
+        choose_point(space, module, (choice.k_desc, choice.k_exemplar), who=who())
+        lines.append("Prompts and datasets of the module begin with this point from now on.")
     data = {
         "module": module,
         "split": split,
@@ -236,6 +254,7 @@ def compare_retrieval(
     module: Module,
     embedder: EmbedderName = None,
     dense_weight: Weight = None,
+    graph_from: GraphFrom = None,
     split: SplitName = "validation",
     target: Target = 0.99,
     k_desc: KDesc = None,
@@ -253,7 +272,7 @@ def compare_retrieval(
 
     space = workspace()
     own = coverage.retrieval_settings(space, module)
-    other = _settings(space, module, embedder, dense_weight)
+    other = _settings(space, module, embedder, dense_weight, graph_from)
     if other == own:
         raise InputError(
             "These are the settings that the module has",

@@ -99,6 +99,12 @@ def check_config(config: DatasetConfig) -> None:
             raise InputError("No such strategy", value=name, remedy=f"Use some of {known}.")
     if not config.strategies:
         raise InputError("No task was chosen", remedy=f"Choose some of {known}.")
+    if "rag" in config.strategies and config.k_desc == config.rows.k_exemplar == 0:
+        raise InputError(
+            "With k_desc and k_exemplar 0 a rag prompt shows no function, and its answer is "
+            "always none",
+            remedy="Let one of them be 1 or more; Coverage says which are enough.",
+        )
     if len(set(config.strategies)) < len(config.strategies):
         raise InputError(
             "A task is named twice", value=list(config.strategies), remedy="Name each once."

@@ -16,7 +16,6 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.prompts import (
-    SLOT_POOL,
     Discard,
     Judgements,
     PromptRow,
@@ -77,7 +76,8 @@ class Maker:
             item = Made(exemplar, exemplar_hash(exemplar))
             made.append(item)
             for strategy in self._strategies(item):
-                waiting += [(item, *row) for row in self._rows(strategy, item, hits)]
+                made_rows = self._rows(strategy, item, hits)
+                waiting += [(item, *row) for row in made_rows if self._plain_text(item, row[1])]
         fitted = fit(
             [(row, shorter) for _, _, row, shorter in waiting],
             self.tokenizer,
@@ -90,6 +90,17 @@ class Maker:
                 line = {"kind": row.kind, "tokens": one.tokens, "tokens_before": one.before}
                 item.discards.append({"split": item.exemplar.split, **asdict(discard), **line})
         return made
+
+    def _plain_text(self, item: Made, row: PromptRow) -> bool:
+        """Whether the model reads the row as text: a sign of its own would end it, or worse."""
+        sign = self.tokenizer and self.tokenizer.special_in(row.prompt + row.completion)
+        if not sign:
+            return True
+        why = f"{sign} in it is a special token of the base model's"
+        discard = Discard(item.exemplar.id, row.strategy, why)
+        line = {"split": item.exemplar.split, **asdict(discard), "kind": row.kind}
+        item.discards.append(line)
+        return False
 
     def _strategies(self, item: Made) -> Sequence[str]:
         """The tasks that use the exemplar; when none may, it says why."""
@@ -126,8 +137,7 @@ class Maker:
             yield id, row, shorter
 
     def _retrieve(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Retrieved]:
-        pool = POOL if "knn" in self.config.strategies else SLOT_POOL
-        k = max(pool, self.config.rows.k_exemplar)
+        k = max(POOL, self.config.rows.k_exemplar)
         queries = [query_of(e) for e in exemplars]
         return self.index.search(queries, k_desc=self.config.k_desc, k_exemplar=k)
 

@@ -112,27 +112,37 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        with self._lock:
-            prompt = self._prompts[side]
-            keys = [_key(prompt, text) for text in texts]
-            known = self._cache.get(keys) if self._cache else {}
-            missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
-            if missing and self._model is None:
-                progress("Loading the embedding model", 0, 0)
-            done = 0
-            for wave in _waves(missing):
-                progress("Embedding", done, len(missing))
-                vectors = self._encode(list(wave.values()), prompt)
-                fresh = dict(zip(wave, vectors, strict=True))
-                if self._cache:
-                    self._cache.put(fresh)  # so that stopping loses one wave at most
-                known.update(fresh)
-                done += len(wave)
-            if missing:
-                progress("Embedding", done, done)
+        prompt = self._prompts[side]
+        keys = [_key(prompt, text) for text in texts]
+        known = self._cache.get(keys) if self._cache else {}
+        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
+        if missing and self._model is None:
+            progress("Loading the embedding model", 0, 0)
+        done = 0
+        for wave in _waves(missing):
+            progress("Embedding", done, len(missing))
+            with self._lock:  # for a wave: a single query needn't wait for a whole index
+                known.update(self._embedded(wave, prompt))
+            done += len(wave)
+        if missing:
+            progress("Embedding", done, done)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
+
+    def _embedded(self, wave: dict[str, str], prompt: str) -> dict[str, NDArray[np.float32]]:
+        """Embed and cache a wave, but what another thread has embedded while this one waited.
+
+        Stopping loses one wave at most.
+        """
+        known = self._cache.get(list(wave)) if self._cache else {}
+        missing = {k: t for k, t in wave.items() if k not in known}
+        if missing:
+            fresh = dict(zip(missing, self._encode(list(missing.values()), prompt), strict=True))
+            if self._cache:
+                self._cache.put(fresh)
+            known.update(fresh)
+        return known
 
     @property
     def dim(self) -> int:
@@ -236,7 +246,8 @@ def _plain(model: Any, prompt: str) -> bool:
     if not _is_transformer(model) or len(modules) < 2:
         return False
     leaves_prompt_out = getattr(modules[1], "include_prompt", True) is False
-    return not (prompt and leaves_prompt_out)
+    lowers = bool(getattr(modules[0], "do_lower_case", False))
+    return not lowers and not (prompt and leaves_prompt_out)
 
 
 def _native_bf16() -> bool:

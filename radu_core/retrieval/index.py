@@ -24,11 +24,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ModuleIndex", "Parts", "Ranked", "SearchMode", "description_text", "fingerprint"]
+__all__ = [
+    "ModuleIndex",
+    "Parts",
+    "Ranked",
+    "SearchMode",
+    "description_text",
+    "fingerprint",
+    "pool_of",
+]
 
 SearchMode = Literal["fused", "dense", "lexical"]
 VERSION = 2
-_POOL = 50  # candidates taken from each ranking into the fusion, at least
+_POOL = 100  # candidates taken from each ranking into the fusion
 _BLOCK = 256  # queries scored at a time: 20 MB of scores for 20,000 exemplars
 
 
@@ -217,12 +225,12 @@ class ModuleIndex:
         texts = [q.utterance for q in queries]
         as_query = self.embedder.embed(texts, side="query", progress=progress)
         vectors = self.embedder.embed(texts, side="symmetric", progress=progress)
-        excluded = self._excluded(queries)
-        pool = max(_POOL, 2 * k_exemplar)
+        excluded = self.excluded(queries)
+        pool = pool_of(k_exemplar)
         dense = self._dense(vectors, excluded, pool)
-        lexical = self._lexically(texts, excluded, pool, progress)
+        lexical = self.lexically(texts, excluded, pool, progress)
         fused = fuse(dense, lexical, dense_weight=self.settings.dense_weight, k=k_exemplar)
-        return Ranked(self._described(as_query, k_desc), dense, lexical, fused, vectors, as_query)
+        return Ranked(self.described(as_query, k_desc), dense, lexical, fused, vectors, as_query)
 
     def search(
         self,
@@ -290,7 +298,7 @@ class ModuleIndex:
             e.mode,
         )  # fmt: skip
 
-    def _described(self, vectors: NDArray[np.float32], k: int) -> Ranking:
+    def described(self, vectors: NDArray[np.float32], k: int) -> Ranking:
         import numpy as np
 
         positions, scores = self._descriptions.search(vectors, len(self.functions))
@@ -302,7 +310,7 @@ class ModuleIndex:
         positions, scores = self.parts.dense.search(vectors, pool + excluded.shape[1])
         return ordered(positions, scores, excluded, pool)
 
-    def _lexically(
+    def lexically(
         self,
         texts: Sequence[str],
         excluded: NDArray[np.int64],
@@ -323,7 +331,7 @@ class ModuleIndex:
             scores[number] = matching[chosen]
         return ordered(positions, scores, excluded, pool)
 
-    def _excluded(self, queries: Sequence[Query]) -> NDArray[np.int64]:
+    def excluded(self, queries: Sequence[Query]) -> NDArray[np.int64]:
         """Per query where it is itself and where its duplicate is (-1: nowhere), ``(n, 2)``."""
         import numpy as np
 
@@ -340,6 +348,15 @@ class ModuleIndex:
 def _row(ranking: Ranking, number: int) -> list[tuple[int, float]]:
     pairs = zip(ranking.positions[number].tolist(), ranking.scores[number].tolist(), strict=True)
     return [(i, score) for i, score in pairs if i >= 0]
+
+
+def pool_of(k_exemplar: int) -> int:
+    """How many candidates of each ranking are fused.
+
+    The same for all that ask for a hundred or fewer: the nearest four are then the same four,
+    whether four were asked for, or fifty to find negatives in.
+    """
+    return max(_POOL, k_exemplar)
 
 
 def description_text(function: Function) -> str:

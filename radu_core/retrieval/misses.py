@@ -82,7 +82,7 @@ def _own(
     import numpy as np
 
     own = places.get(miss.function, np.zeros(0, dtype=np.int64))
-    return own[~np.isin(own, grid.index._excluded([grid.queries[miss.number]])[0])]
+    return own[~np.isin(own, grid.index.excluded([grid.queries[miss.number]])[0])]
 
 
 def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:

@@ -47,7 +47,10 @@ def save(index: ModuleIndex, directory: Path) -> None:
         new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
         try:
             np.savez(
-                new / _VECTORS, exemplars=index.vectors, descriptions=index.description_vectors
+                new / _VECTORS,
+                exemplars=index.vectors,
+                descriptions=index.description_vectors,
+                fingerprint=np.array(index.fingerprint),
             )
             index.parts.dense.write_graph(new / _GRAPH)
             rows = [e.model_dump(mode="json") for e in index.exemplars]
@@ -113,7 +116,7 @@ def load_saved(
             contents = Contents.of(schema, map(AnnotatedExemplar.model_validate, rows))
         settings = RetrievalSettings.model_validate(meta["source"]["settings"])
         vectors, descriptions = _read_vectors(
-            directory, len(contents.exemplars), len(schema.functions)
+            directory, meta["fingerprint"], len(contents.exemplars), len(schema.functions)
         )
         tokenize = tokenizer_for(schema.language)
         tokens = [tokenize(template_text(e.template or "")) for e in contents.exemplars]
@@ -158,15 +161,17 @@ def _read_meta(directory: Path) -> dict[str, Any]:
 
 
 def _read_vectors(
-    directory: Path, exemplars: int, functions: int
+    directory: Path, fingerprint: str, exemplars: int, functions: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The vectors of the exemplars and of the functions, one each."""
     import numpy as np
 
     with np.load(directory / _VECTORS, allow_pickle=False) as arrays:
         vectors, descriptions = arrays["exemplars"], arrays["descriptions"]
+        other = str(arrays["fingerprint"]) != fingerprint  # put in its place while we read
     if (
-        vectors.ndim != 2
+        other
+        or vectors.ndim != 2
         or vectors.shape[1:] != descriptions.shape[1:]
         or (len(vectors), len(descriptions)) != (exemplars, functions)
         or {vectors.dtype, descriptions.dtype} != {np.dtype(np.float32)}

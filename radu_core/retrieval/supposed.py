@@ -11,7 +11,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import silent
 from radu_core.retrieval.coverage import CoverageGrid, grid_of
 from radu_core.retrieval.fusion import Ranking, fuse, ordered
-from radu_core.retrieval.index import _POOL, ModuleIndex, Parts, Ranked, description_text
+from radu_core.retrieval.index import ModuleIndex, Parts, Ranked, description_text, pool_of
 from radu_core.schema import Schema
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def suppose(
     index, ranked = grid.index, grid.ranked
     if schema.hash != index.schema.hash:
         index = _described(index, schema)
-        ranked = replace(ranked, descriptions=index._described(ranked.asked, grid.max_desc))
+        ranked = replace(ranked, descriptions=index.described(ranked.asked, grid.max_desc))
     if added:
         bigger = index.changed(added)
         ranked = _ranked(grid, index, bigger, ranked)
@@ -76,11 +76,11 @@ def _described(index: ModuleIndex, schema: Schema) -> ModuleIndex:
 
 
 def _ranked(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, ranked: Ranked) -> Ranked:
-    pool = max(_POOL, 2 * grid.max_exemplar)
-    excluded = new._excluded(grid.queries)
+    pool = pool_of(grid.max_exemplar)
+    excluded = new.excluded(grid.queries)
     dense = _dense(old, new, ranked, excluded, pool)
     texts = [q.utterance for q in grid.queries]
-    lexical = new._lexically(texts, excluded, pool, silent)
+    lexical = new.lexically(texts, excluded, pool, silent)
     fused = fuse(dense, lexical, dense_weight=new.settings.dense_weight, k=grid.max_exemplar)
     return replace(ranked, dense=dense, lexical=lexical, fused=fused)
 
@@ -96,7 +96,8 @@ def _dense(
     import numpy as np
 
     place = {e.id: i for i, e in enumerate(new.exemplars)}
-    moved = np.array([*(place[e.id] for e in old.exemplars), -1], dtype=np.int64)
+    # One that is a duplicate of a new one with a lower id gives way to it.
+    moved = np.array([*(place.get(e.id, -1) for e in old.exemplars), -1], dtype=np.int64)
     fresh = np.array(_fresh(old, new), dtype=np.int64)
     near = (ranked.vectors @ new.vectors[fresh].T).astype(np.float32)
     positions = np.hstack([moved[ranked.dense.positions], np.broadcast_to(fresh, near.shape)])

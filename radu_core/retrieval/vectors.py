@@ -31,9 +31,6 @@ class VectorCache:
         self._recent: dict[str, NDArray[np.float32]] = {}
         with self._open() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS vector (key TEXT PRIMARY KEY, data BLOB)"
-            )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -41,6 +38,9 @@ class VectorCache:
         try:
             with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
                 connection.execute("PRAGMA synchronous = OFF")
+                connection.execute(  # each time: somebody may delete the file under a studio
+                    "CREATE TABLE IF NOT EXISTS vector (key TEXT PRIMARY KEY, data BLOB)"
+                )
                 yield connection
         except sqlite3.Error as error:
             if "full" in str(error) or is_full(self._path):

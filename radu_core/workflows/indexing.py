@@ -25,7 +25,10 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "build_index",
+    "choose_point",
+    "chosen_point",
     "data_state",
+    "index_fingerprint",
     "load_index",
     "resolved_exemplars",
     "retrieval_settings",
@@ -33,6 +36,8 @@ __all__ = [
 ]
 
 _SETTING = "retrieval"
+_POINT = "point"  # what prompts and datasets begin with
+_FIRST_POINT = (3, 4)
 _FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
 _SAVED_BELOW = 5_000  # exemplars: saving a larger index takes longer than bringing it up to date
 
@@ -67,8 +72,25 @@ def set_retrieval(
 ) -> None:
     """Choose how a module retrieves from now on: its prompts and datasets change with it."""
     workspace.embedder(settings.embedder)  # one that isn't there is said now
-    kept = settings.model_dump(mode="json")
+    kept = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
     workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+
+
+def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
+    """(k_desc, k_exemplar) that prompts and datasets of a module begin with: what somebody chose
+    on the Coverage page or by ``radu find-k --use``, otherwise (3, 4).
+    """
+    kept = workspace.store.settings(module).get(_POINT)
+    if isinstance(kept, list) and len(kept) == 2 and all(type(k) is int for k in kept):
+        return kept[0], kept[1]
+    return _FIRST_POINT
+
+
+def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, who: str) -> None:
+    """Begin with this point from now on; it stays a choice of every dataset."""
+    if min(point) < 0 or max(point) > 50 or point == (0, 0):
+        raise InputError("That can't be a point", value=point, remedy="Use 0 to 50, not both 0.")
+    workspace.store.change_settings(module, {_POINT: list(point)}, who=who)
 
 
 def data_state(workspace: Workspace, module: str) -> str:
@@ -77,6 +99,14 @@ def data_state(workspace: Workspace, module: str) -> str:
     seen = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
     settings = retrieval_settings(workspace, module).model_dump(mode="json")
     return content_hash([store.schema(module).hash, settings, seen])
+
+
+def index_fingerprint(workspace: Workspace, module: str) -> str:
+    """The fingerprint that the module's index has, or would have; nothing is embedded."""
+    chosen = retrieval_settings(workspace, module)
+    contents = Contents.of(workspace.store.schema(module), resolved_exemplars(workspace, module))
+    identity = workspace.embedder(chosen.embedder).identity
+    return fingerprint(workspace.store.schema(module), contents, identity, chosen)
 
 
 def build_index(

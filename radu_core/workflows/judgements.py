@@ -9,12 +9,21 @@ from datetime import datetime
 from typing import Protocol
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash
 from radu_core.prompts.negatives import Judgements, Pair, Verdict, pair_of
 from radu_core.store import pairs
 from radu_core.store.pairs import Judgement
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["JudgedPair", "history", "judge", "judged_pairs", "judgements", "withdraw"]
+__all__ = [
+    "JudgedPair",
+    "history",
+    "judge",
+    "judged_pairs",
+    "judged_state",
+    "judgements",
+    "withdraw",
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,11 @@ def _effect(verdict: Verdict, first: AnnotatedExemplar, second: AnnotatedExempla
     if verdict == "different":
         return "no longer suspected: used as a negative like any other"
     return "never a negative; a label is wrong or the functions overlap"
+
+
+def judged_state(workspace: Workspace, module: str) -> str:
+    """What changes whenever a pair is judged or a judgement withdrawn."""
+    return content_hash([[j.first, j.second, v] for j, v in _judged(workspace, module)])
 
 
 def _judged(workspace: Workspace, module: str) -> list[tuple[Judgement, Verdict]]:

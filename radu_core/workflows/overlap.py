@@ -62,9 +62,9 @@ def overlap_report(
     progress: Progress = silent,
 ) -> OverlapReport:
     """Measure how far the functions of ``module`` overlap; ``InputError`` if nothing is indexed."""
-    schema = workspace.store.schema(module)
     seen = _seen(workspace, module)
     index = load_index(workspace, module, progress=progress)
+    schema = index.schema  # of the same state as the exemplars
     progress("Comparing every exemplar with all others", 0, 0)
     said = judgements(workspace, module, index.exemplars)
     near = neighbours(index, k=K)

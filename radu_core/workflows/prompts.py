@@ -13,7 +13,6 @@ from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
-    SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
     PromptRow,
@@ -190,8 +189,7 @@ def prepare(
     utterance = exemplar.utterance if exemplar else _utterance(text)
     found = index or load_index(workspace, module, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
-    pool = POOL if strategy == "knn" else SLOT_POOL  # as many as the dataset's rows are made of
-    wide = found.search([query], k_desc=k_desc, k_exemplar=max(pool, k_exemplar))[0]
+    wide = found.search([query], k_desc=k_desc, k_exemplar=max(POOL, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     meant, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
     meant = meant if exemplar else meant.model_copy(update={"context": context or None})
@@ -391,6 +389,10 @@ class _Counting:
             return []
         made = self.tokenizer(list(texts), add_special_tokens=False)
         return [len(ids) for ids in made["input_ids"]]
+
+    def special_in(self, text: str) -> str | None:
+        """Nothing: what a text holds is looked at cell by cell."""
+        return None
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:

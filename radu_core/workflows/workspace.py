@@ -37,6 +37,7 @@ class Workspace:
             self.home.mkdir(parents=True, exist_ok=True)
         self.database_url = database_url or sqlite_url(self.home / "radu.db")
         self._lock = threading.RLock()
+        self._models = threading.RLock()  # fetching one may take minutes
         self._embedders: dict[str, SentenceEmbedder] = {}
         self._held: dict[Hashable, object] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
@@ -81,7 +82,10 @@ class Workspace:
         """
         from radu_core.retrieval import SentenceEmbedder
 
-        with self._lock:
+        known = self._embedders.get(name)
+        if known is not None:
+            return known
+        with self._models:
             if name not in self._embedders:
                 directory = self._run_model(name) or model_directory(
                     name, self.models, progress=progress
@@ -116,7 +120,10 @@ class Workspace:
         """What counts tokens as that model does, loaded once; the model is fetched if missing."""
         from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 
-        with self._lock:
+        known = self._tokenizers.get(name)
+        if known is not None:
+            return known
+        with self._models:
             if name not in self._tokenizers:
                 directory = model_directory(name, self.models, progress=progress)
                 self._tokenizers[name] = FastTokenizer(load_tokenizer(directory), name=name)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE
+from fakes import HashEmbedder, WordTokenizer
+from retrieving import WHOLE, exemplar
 
-from radu_core.dataset import DatasetConfig, read_manifest, read_rows
+from radu_core.dataset import DatasetConfig, build_dataset, read_manifest, read_rows
+from radu_core.dataset.config import check_config
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import file_hash
-from radu_core.prompts import RowOptions
+from radu_core.prompts import RowOptions, TemplateSet
+from radu_core.retrieval import ModuleIndex
 from radu_core.workflows.dataset import build, datasets
 from radu_core.workflows.load import export
 from radu_core.workflows.workspace import Workspace
@@ -146,3 +150,51 @@ def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
         == build(other, MODULE, config=ALL).manifest.hash
     )
     other.store.close()
+
+
+def test_none_is_not_taught_where_a_distant_exemplar_was_judged_the_same(tmp_path: Path) -> None:
+    """The judged one is the 31st hit; no task of the list decides how far is looked."""
+    rows = [exemplar("q", "alpha beta gamma", "book_flight")]
+    rows += [exemplar(f"f{i:02d}", f"alpha beta x{i}", "book_flight") for i in range(30)]
+    rows += [exemplar("h0", "alpha omega psi chi", "book_hotel"),
+             exemplar("h1", "hotel room", "book_hotel")]  # fmt: skip
+    index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
+    config = DatasetConfig.of(strategies=("rag",), tokenizer="none", removed_share=1.0)
+    for name, said in (("none", {}), ("same", {("h0", "q"): "same"})):
+        build_dataset(WHOLE, rows, index, TemplateSet(), config, tmp_path / name, judgements=said)
+    kinds = {
+        name: [r["kind"] for r in read_rows(tmp_path / name, "train") if r["exemplar_id"] == "q"]
+        for name in ("none", "same")
+    }
+    assert kinds["none"].count("removed") == 1
+    assert "removed" not in kinds["same"]
+
+
+def test_a_dataset_says_what_has_changed_since(loaded: Workspace) -> None:
+    build(loaded, MODULE)
+    assert [v.outdated for v in datasets(loaded)] == [""]
+    loaded.store.put_template(MODULE, "rag", "{{ utterance }}!", who="ann")
+    assert [v.outdated for v in datasets(loaded)] == ["templates changed since"]
+    build(loaded, MODULE)
+    item = loaded.store.exemplar(MODULE, "n00")
+    other = item.exemplar.model_copy(update={"function": "book_hotel"})
+    loaded.store.decide(MODULE, other, who="ann", kind="decided", expected_revision=item.revision)
+    [view] = datasets(loaded)
+    assert view.outdated == "exemplars, or how they are retrieved changed since"
+
+
+def test_a_sign_of_the_models_own_is_no_row(tmp_path: Path) -> None:
+    rows = [exemplar("a", "fly me <|end|> home"), exemplar("b", "a room", "book_hotel")]
+    index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
+    config = DatasetConfig.of(strategies=("rag",), zero_share=0.0, removed_share=0.0)
+    made = build_dataset(WHOLE, rows, index, TemplateSet(), config, tmp_path / "d",
+                         tokenizer=WordTokenizer())  # fmt: skip
+    assert made.rows("train") == 0  # b's prompt would show a's template
+    [why] = [d for d in made.discards if "special token" in d]
+    assert why == "rag: <|end|> in it is a special token of the base model's"
+    assert made.discards[why] == 2
+
+
+def test_a_rag_prompt_that_shows_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="shows no function"):
+        check_config(DatasetConfig.of(k_desc=0, k_exemplar=0))

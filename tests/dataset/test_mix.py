@@ -141,7 +141,7 @@ def test_a_mixture_is_listed_for_its_modules_and_says_when_it_is_outdated(two: W
     assert [v.outdated for v in datasets(two)] == ["", "", ""]
     build(two, OTHER, name="m", config=DatasetConfig.of(seed=5))
     outdated = [v.outdated for v in datasets(two, MODULE)]
-    assert outdated == ["", f"built again since, or gone: {OTHER}"]
+    assert outdated == ["", f"its parts were built again since, or are gone: {OTHER}"]
     assert find(two, "m/mixture").directory == path
     with pytest.raises(InputError, match="several datasets"):
         find(two, "m")

@@ -293,3 +293,12 @@ def test_the_source_says_what_an_index_was_built_from(schema: Schema, graph_from
         "dense": "hnsw" if graph_from == 1 else "flat", "recall": 1.0, "members": 8,
         "left_out": {"duplicate of another (same template and function)": 1, "test split": 1},
     }  # fmt: skip
+
+
+def test_the_nearest_are_the_same_however_many_are_asked_for() -> None:
+    """Rows with negatives ask for fifty, a prompt at inference for twenty."""
+    index = ModuleIndex.build(WHOLE, random_exemplars(600), HashEmbedder())
+    queries = [Query(e.utterance, e.id, e.template, e.function) for e in index.exemplars[:60]]
+    few = index.search(queries, k_desc=1, k_exemplar=4)
+    many = index.search(queries, k_desc=1, k_exemplar=50)
+    assert [f.exemplars for f in few] == [m.exemplars[:4] for m in many]

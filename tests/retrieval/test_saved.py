@@ -12,10 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import HashEmbedder
-from retrieving import built, exemplar, random_exemplars
+from retrieving import WHOLE, built, exemplar, random_exemplars
 
 from radu_core.errors import NotFoundError, StaleIndexError, StoreError
-from radu_core.retrieval import Contents, ModuleIndex, Query, indexed, load_saved, saved_fingerprint
+from radu_core.retrieval import (
+    Contents,
+    ModuleIndex,
+    Query,
+    indexed,
+    load_saved,
+    saved,
+    saved_fingerprint,
+)
 from radu_core.schema import Schema
 
 QUERY = [Query("fly to Rome"), Query("a hotel room")]
@@ -271,3 +279,23 @@ def test_an_index_that_another_took_away_is_put_there(
     monkeypatch.setattr(os, "replace", slow)
     index.save(tmp_path / "i")
     assert files(tmp_path) == ["i"]
+
+
+def test_vectors_of_another_index_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process puts its index in the place of this one while it is read."""
+    one = ModuleIndex.build(WHOLE, random_exemplars(30), HashEmbedder())
+    first = one.exemplars[3].id
+    two = one.changed({first: exemplar(first, "completely other words here", "book_hotel")})
+    one.save(tmp_path / "i")
+    read = saved._read_vectors
+
+    def swapped(directory: Path, *more: Any) -> Any:
+        two.save(directory)
+        return read(directory, *more)
+
+    monkeypatch.setattr(saved, "_read_vectors", swapped)
+    with pytest.raises(StaleIndexError):
+        load_saved(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint,
+                   contents=one.contents)  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from fakes import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from retrieving import WHOLE
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import ModuleIndex, Query, coverage
@@ -89,3 +90,12 @@ def test_thinning_takes_evenly_spaced_queries(total: int, most: int, left: int) 
     assert some.total == left
     for name, first in grid.first.items():
         assert np.array_equal(some.first[name], first[::step])
+
+
+def test_a_duplicate_with_a_higher_id_gives_way() -> None:
+    rows = [exemplar("😀1", "book_flight", "fly me"), exemplar("a", "book_hotel", "room")]
+    index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
+    grid = coverage(index, [Query("fly", "q", "fly", "book_flight")], max_desc=2, max_exemplar=2)
+    added = exemplar("what if 0", "book_flight", "fly me")
+    after = suppose(grid, WHOLE, {added.id: added})
+    assert after.retrieved(0, 0, 1).exemplars[0].id == "what if 0"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -21,6 +23,8 @@ from radu_core.store import Store
 from radu_core.workflows import indexing
 from radu_core.workflows.indexing import (
     build_index,
+    choose_point,
+    chosen_point,
     load_index,
     resolved_exemplars,
     retrieval_settings,
@@ -350,3 +354,36 @@ def test_revisions_change_with_whatever_changes_an_exemplar(space: Workspace) ->
     third = space.store.revisions(MODULE)
     assert {id for id in third if third[id] != second[id]} == {"f00"}
     assert set(space.store.revisions(MODULE, outcome="unlocated")) <= {"u00", "a00"}
+
+
+def test_a_model_that_is_fetched_holds_up_no_index(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching, seen = threading.Event(), threading.Event()
+
+    def fetch(*_: Any, **__: Any) -> Path:
+        fetching.set()
+        assert seen.wait(10)
+        raise ModelError("gone")
+
+    monkeypatch.setattr("radu_core.workflows.workspace.model_directory", fetch)
+
+    def quietly() -> None:
+        with suppress(ModelError):
+            space.tokenizer("large")
+
+    fetcher = threading.Thread(target=quietly)
+    fetcher.start()
+    assert fetching.wait(10)
+    assert space.held("nothing") is None  # it would wait for ever
+    seen.set()
+    fetcher.join(10)
+
+
+def test_a_point_is_chosen_and_kept(space: Workspace) -> None:
+    assert chosen_point(space, MODULE) == (3, 4)
+    choose_point(space, MODULE, (2, 0), who="ann")
+    assert chosen_point(Workspace(space.home), MODULE) == (2, 0)
+    for point in ((0, 0), (-1, 3), (3, 51)):
+        with pytest.raises(InputError, match="can't be a point"):
+            choose_point(space, MODULE, point, who="ann")

@@ -160,3 +160,21 @@ def test_overlap_lists_pairs_lint_and_sends_to_annotation(space: Workspace) -> N
     assert "near duplicates" not in {f.kind for f in after.findings}
     assert after.state != report.state
     assert (moved_on(space, report), moved_on(space, after)) == (True, False)
+
+
+def test_rows_and_index_are_of_one_state(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody relabels while the index is read: its rows say what the index says."""
+    load = dataset.load_index
+
+    def relabelled(workspace: Workspace, module: str, **more: Any) -> Any:
+        item = workspace.store.exemplar(module, "t1")
+        other = item.exemplar.model_copy(update={"function": "book_hotel"})
+        workspace.store.decide(
+            module, other, who="ann", kind="decided", expected_revision=item.revision
+        )
+        return load(workspace, module, **more)
+
+    monkeypatch.setattr(dataset, "load_index", relabelled)
+    view = dataset.build(space, MODULE, config=DatasetConfig(strategies=("rag",)))
+    said = {r["function"] for r in read_rows(view.directory, "train") if r["exemplar_id"] == "t1"}
+    assert said == {"book_hotel"}
