@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sgd_module import SgdModule, as_query, sgd_module
+from sgd_module import SgdModule, sgd_module
 from sgd_turns import data_directory
 
 from radu_core.exemplars import AnnotatedExemplar
@@ -31,6 +31,7 @@ from radu_core.retrieval import (
     SentenceEmbedder,
     choose_weight,
     coverage,
+    query_of,
     wilson,
 )
 from radu_core.retrieval.coverage import function_ranks, ranked_functions
@@ -74,7 +75,7 @@ class Large:
         self.schema = module.schema
         some = module.exemplars[: EXEMPLARS + QUERIES]
         self.exemplars = [e.model_copy(update={"split": "train"}) for e in some[:EXEMPLARS]]
-        self.queries = [as_query(e) for e in some[EXEMPLARS:]]
+        self.queries = [query_of(e) for e in some[EXEMPLARS:]]
         self.index = ModuleIndex.build(self.schema, self.exemplars, embedder())
         self.index.embedder.embed([q.utterance for q in self.queries])
 
@@ -138,7 +139,7 @@ def embedding(large: Large, dev: SgdModule) -> None:
     grids = []
     for precision in ("fp32", "auto"):
         index = ModuleIndex.build(dev.schema, dev.split("train"), embedder(precision=precision))
-        queries = [as_query(e) for e in dev.split("validation", "test")]
+        queries = [query_of(e) for e in dev.split("validation", "test")]
         grids.append(coverage(index, queries, max_desc=10, max_exemplar=20))
     apart = (grids[0].hits - grids[1].hits) * 100 / grids[0].total
     print(
@@ -250,7 +251,7 @@ def coverages(module: SgdModule, title: str) -> None:
     settings = RetrievalSettings(dense_weight=tuning.weight)
     index = ModuleIndex(index.schema, index.contents, index.parts, index.embedder, settings)
     asked = module.split("validation", "test")
-    ranked = index.rank([as_query(e) for e in asked], k_desc=0, k_exemplar=50)
+    ranked = index.rank([query_of(e) for e in asked], k_desc=0, k_exemplar=50)
     right = _places(index, asked)
     shares = {}
     for mode in ("dense", "lexical", "fused"):

@@ -8,7 +8,6 @@ from pathlib import Path
 from radu_core.errors import AlignmentError
 from radu_core.exemplars import AnnotatedExemplar, Split, escape, make_template
 from radu_core.formats import read
-from radu_core.retrieval import Query
 from radu_core.schema import Schema
 
 MODULE = "sgd_all_en"
@@ -44,8 +43,3 @@ def _resolved(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
     except AlignmentError:  # a few published spans overlap
         template = escape(exemplar.utterance)
     return exemplar.model_copy(update={"template": template, "outcome": "resolved"})
-
-
-def as_query(exemplar: AnnotatedExemplar) -> Query:
-    """An exemplar as a query that never finds its duplicates."""
-    return Query(exemplar.utterance, exemplar.id, exemplar.template, exemplar.function)

@@ -17,6 +17,7 @@ from radu_core.errors import InputError, SchemaError, shorten
 from radu_core.files import content_hash
 
 __all__ = [
+    "OUT_OF_SCOPE",
     "Arguments",
     "Function",
     "LintFinding",
@@ -43,6 +44,8 @@ Scalar = bool | int | float | str
 Value = Scalar | list[Scalar]
 Arguments = dict[str, Value]
 SlotType = Literal["string", "integer", "number", "boolean", "date", "time"]
+
+OUT_OF_SCOPE = "none"  # what is asked and answered instead of a function; none has this name
 
 _MODULE_ID = re.compile(r"[a-z0-9]+_[a-z0-9-]+_[a-z]{2,3}")
 _NAME = re.compile(r"[^\W\d][\w.\-]*")
@@ -137,6 +140,17 @@ class Schema(_Model):
     def function(self, name: str) -> Function | None:
         """The function of that name, or None."""
         return next((f for f in self.functions if f.name == name), None)
+
+    def context_of(self, text: str) -> tuple[Function, str] | None:
+        """The function that a context (``function`` or ``function.slot``) names, and the slot's
+        name, "" if none; None where no function is named.
+
+        Names may have dots: what is a slot of its function goes first, then the longest function.
+        """
+        named = [f for f in self.functions if f"{text}.".startswith(f"{f.name}.")]
+        found = [(f, text[len(f.name) + 1 :]) for f in sorted(named, key=lambda f: -len(f.name))]
+        whole = (pair for pair in found if not pair[1] or pair[0].slot(pair[1]))
+        return next(whole, found[0] if found else None)
 
     def recognizer(self, name: str | None) -> ListRecognizer | PatternRecognizer | None:
         """The recognizer of that name, or None."""
@@ -366,12 +380,12 @@ def _unique(what: str, names: list[str]) -> None:
 
 
 def _named(what: str, name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > 100 or name == "none":
+    if not _NAME.fullmatch(name) or len(name) > 100 or name == OUT_OF_SCOPE:
         raise SchemaError(
             f"{what} name can't be used",
             value=name,
             remedy="Use letters, digits, '_', '-' and '.', starting with a letter; "
-            "'none' means out of scope.",
+            f"'{OUT_OF_SCOPE}' means out of scope.",
         )
 
 

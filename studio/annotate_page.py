@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
-from radu_core.store.queues import OUT_OF_SCOPE
+from radu_core.schema import OUT_OF_SCOPE
 from radu_core.workflows.annotation_token import make_token
 from radu_core.workflows.guidelines import guidelines
 from studio import annotate_add, annotate_agreement, annotate_bulk, annotate_guidelines

@@ -10,9 +10,9 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.prompts import Negative, RowOptions
+from radu_core.schema import OUT_OF_SCOPE
 from radu_core.workflows import judgements
 from radu_core.workflows.negatives import (
-    OUT_OF_SCOPE,
     Dial,
     Mined,
     Retrieval,

@@ -283,10 +283,20 @@ def _cost(plan: MergePlan) -> None:
         "history.",
         f"Slots that both have: {plain(', '.join(plan.shared) or 'none')}.",
         f"Slots that come along, as optional: {plain(', '.join(plan.added) or 'none')}.",
+        *_renewed(plan),
         f"{plain(plan.away)} leaves the schema, which can be restored under “Earlier” on the "
         "Schema page; the exemplars stay moved.",
     ]
     st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _renewed(plan: MergePlan) -> list[str]:
+    if not plan.opinions:
+        return []
+    return [
+        f"**{plan.opinions:,}** of those that change have opinions that wait for a decision: these "
+        "count no longer, people are asked again, and the history keeps what they said."
+    ]
 
 
 # Confusion

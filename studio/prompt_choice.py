@@ -9,10 +9,11 @@ import streamlit as st
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import LONGEST
 from radu_core.prompts import STRATEGIES
+from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.records import StoredExemplar
 from radu_core.workflows.indexing import chosen_point
 from radu_core.workflows.prompt_tokens import BASE, generators
-from radu_core.workflows.prompts import LIMIT, OUT_OF_SCOPE
+from radu_core.workflows.prompts import LIMIT
 from studio.markdown import plain
 from studio.page import Page
 

@@ -8,11 +8,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.models import DEFAULT_GENERATOR, installed_models
+from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.prompt_tokens import generators
 from radu_core.workflows.train import RunView
 from studio import jobs
 from studio.markdown import plain
@@ -31,8 +32,6 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     if not built:
         st.info("Build a dataset first.")
         return
-    known = [m["name"] for m in installed_models(here.workspace.models)]
-    generators = [m for m in known if "MiniLM" not in m] or [DEFAULT_GENERATOR]
     with st.form("launch"):
         left, middle, right = st.columns(3)
         titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
@@ -40,7 +39,8 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
             "Dataset", list(titles), format_func=lambda title: title + titles[title]
         )
         model = middle.selectbox(
-            "Base model", generators, accept_new_options=True,
+            "Base model", generators(here.workspace) or [DEFAULT_GENERATOR],
+            accept_new_options=True,
             help="One that is installed, a hub's owner/name, or a directory.",
         )  # fmt: skip
         method = right.segmented_control("Method", ["lora", "full"], default="lora", required=True)

@@ -11,6 +11,7 @@ import pytest
 
 from radu_core.errors import SchemaError
 from radu_core.schema import (
+    OUT_OF_SCOPE,
     Slot,
     argument_problems,
     check_module_id,
@@ -103,3 +104,39 @@ def test_a_pattern_that_explodes_is_no_match_in_bounded_time() -> None:
     begun = time.monotonic()
     assert recognize(parse_schema(data).recognizers[0], "a" * 40 + "b") == []
     assert time.monotonic() - begun < 5
+
+
+DOTTED = parse_schema({
+    "module": "a_b_en",
+    "functions": [
+        {"name": "book", "slots": [{"name": "hotel"}, {"name": "hotel.pets"}]},
+        {"name": "book.hotel", "slots": [{"name": "pets"}]},
+        {"name": "book.taxi", "slots": [{"name": "seats"}]},
+    ],
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("book", ("book", "")),
+        ("book.hotel", ("book.hotel", "")),  # a function before a slot of the shorter one
+        ("book.hotel.pets", ("book.hotel", "pets")),
+        ("book.taxi.seats", ("book.taxi", "seats")),
+        ("book.taxi.gone", ("book.taxi", "gone")),
+        ("book.other", ("book", "other")),
+        ("booking", None),
+        ("", None),
+        (".pets", None),
+    ],
+)
+def test_a_context_names_a_function_and_a_slot_whatever_dots_they_have(
+    text: str, expected: tuple[str, str] | None
+) -> None:
+    found = DOTTED.context_of(text)
+    assert (found and (found[0].name, found[1])) == expected
+
+
+def test_no_function_can_have_the_name_that_means_out_of_scope() -> None:
+    with pytest.raises(SchemaError, match="'none' means out of scope"):
+        parse_schema({"module": "a_b_en", "functions": [{"name": OUT_OF_SCOPE}]})

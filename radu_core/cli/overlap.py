@@ -200,7 +200,8 @@ def merge(
         f"{away} into {keep}: {plan.total} exemplars move "
         f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
         f"{', '.join(plan.shared) or 'none'}; added: {', '.join(plan.added) or 'none'}; contexts "
-        f"that change: {plan.contexts}.",
+        f"that change: {plan.contexts}; open rounds of opinions that begin anew: "
+        f"{plan.opinions}.",
         *(f"forbids it: {why}" for why in plan.conflicts),
     ]
     if yes and not plan.conflicts:

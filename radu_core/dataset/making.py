@@ -25,10 +25,11 @@ from radu_core.prompts import (
     shorten,
 )
 from radu_core.prompts.negatives import POOL
+from radu_core.retrieval.hits import query_of
 from radu_core.schema import Schema
 
 if TYPE_CHECKING:
-    from radu_core.retrieval import Query, Retrieved
+    from radu_core.retrieval import Retrieved
 
 __all__ = ["BATCH", "Made", "Maker", "exemplar_hash", "usable"]
 
@@ -116,7 +117,7 @@ class Maker:
         self, strategy: str, item: Made, hits: Retrieved
     ) -> Iterator[tuple[str, PromptRow, Shorter]]:
         exemplar = item.exemplar
-        options = self.config.rows if exemplar.split == "train" else plain(self.config).rows
+        options = self.config.rows.for_split(exemplar.split)
         made: Rows = rows_for(
             strategy, exemplar, self.schema, hits, self.templates, options=options,
             judgements=self.judgements, with_parts=False,
@@ -137,24 +138,8 @@ class Maker:
 
     def _retrieve(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Retrieved]:
         k = max(POOL, self.config.rows.k_exemplar)
-        queries = [_query(e) for e in exemplars]
+        queries = [query_of(e) for e in exemplars]
         return self.index.search(queries, k_desc=self.config.k_desc, k_exemplar=k)
-
-
-def _query(exemplar: AnnotatedExemplar) -> Query:
-    """The exemplar doesn't retrieve itself or its duplicates. A negative one isn't indexed, and a
-    positive that looks the same is a contradiction to be found."""
-    from radu_core.retrieval import Query
-
-    if exemplar.mode == "negative":
-        return Query(exemplar.utterance, exemplar.id)
-    return Query(exemplar.utterance, exemplar.id, exemplar.template, exemplar.function)
-
-
-def plain(config: DatasetConfig) -> DatasetConfig:
-    """Validation and test have no rows made to vary the prompt."""
-    none = {"removed_share": 0.0, "fewer_share": 0.0, "zero_share": 0.0}
-    return config.model_copy(update={"rows": config.rows.model_copy(update=none)})
 
 
 def exemplar_hash(exemplar: AnnotatedExemplar) -> str:

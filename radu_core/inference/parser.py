@@ -26,14 +26,22 @@ from radu_core.prompts import (
     single_prompt,
     slot_examples,
 )
-from radu_core.schema import Arguments, Function, Schema, Slot, Value, as_values, fits_type
+from radu_core.schema import (
+    OUT_OF_SCOPE,
+    Arguments,
+    Function,
+    Schema,
+    Slot,
+    Value,
+    as_values,
+    fits_type,
+)
 
 if TYPE_CHECKING:
     from radu_core.retrieval import ModuleIndex, Query, Retrieved
 
-__all__ = ["NONE", "FunctionCall", "Parser", "ParserSettings"]
+__all__ = ["FunctionCall", "Parser", "ParserSettings"]
 
-NONE = "none"
 _SLOT_TOKENS = 96
 
 
@@ -113,11 +121,11 @@ class Parser:
             progress("Choosing functions", number, len(queries))
             start = time.perf_counter()
             scores = self._function_scores(query.utterance, hits, context)
-            name = max(sorted(scores), key=lambda n: scores[n]) if scores else NONE
+            name = max(sorted(scores), key=lambda n: scores[n]) if scores else OUT_OF_SCOPE
             seconds = shared + time.perf_counter() - start
             calls.append(
                 FunctionCall(
-                    function=None if name == NONE else name, scores=scores, seconds=seconds
+                    function=None if name == OUT_OF_SCOPE else name, scores=scores, seconds=seconds
                 )
             )
         self._fill_slots(queries, found, asked, calls, progress)
@@ -144,7 +152,7 @@ class Parser:
             self.schema, utterance, shown, self.templates, context=context, order=order
         )
         likelihoods = self.generator.score(prompt, [completion_for_rag(n) for n in names])
-        return _softmax({n or NONE: s for n, s in zip(names, likelihoods, strict=True)})
+        return _softmax({n or OUT_OF_SCOPE: s for n, s in zip(names, likelihoods, strict=True)})
 
     def _knn_scores(self, utterance: str, hits: Retrieved) -> dict[str, float]:
         """Per function the likeliest yes of its exemplars; ``none`` when every one says no."""
@@ -157,7 +165,7 @@ class Parser:
             share = _softmax({"yes": yes, "no": no})["yes"]
             assert hit.function is not None
             best[hit.function] = max(best.get(hit.function, 0.0), share)
-        best[NONE] = 1.0 - max(best.values(), default=0.0)
+        best[OUT_OF_SCOPE] = 1.0 - max(best.values(), default=0.0)
         total = sum(best.values())
         return {name: score / total for name, score in best.items()}
 

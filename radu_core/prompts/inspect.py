@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import TemplateSet
-from radu_core.prompts.rows import PromptRow
-from radu_core.prompts.strategies import check_template, llm_arguments
+from radu_core.prompts.rows import PromptRow, shuffle_seed
+from radu_core.prompts.strategies import arranged, check_template, llm_arguments
 from radu_core.schema import Function, Schema, as_values
 
 if TYPE_CHECKING:
@@ -78,17 +79,24 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a row was made from: the exemplar, the module's schema, and every hit that may be
-    shown, by id. ``known`` says whether it is known what the exemplar means."""
+    """What a row was made from: the exemplar, the module's schema, every hit that may be shown, by
+    id, and the options. ``known`` says whether it is known what the exemplar means."""
 
     exemplar: AnnotatedExemplar
     schema: Schema
     hits: Mapping[str, ExemplarHit] = field(default_factory=dict)
     known: bool = True
+    options: RowOptions = field(default_factory=RowOptions)
 
     def shown(self, row: PromptRow) -> list[ExemplarHit]:
-        """The exemplars in a row's prompt, nearest to the question first."""
+        """The exemplars in a row's prompt, most relevant first."""
         return [self.hits[i] for i in row.exemplar_ids if i in self.hits]
+
+    def backwards(self, row: PromptRow, names: Sequence[str]) -> list[str]:
+        """Functions or ids of exemplars of a ``rag`` row, given with the most relevant first, in
+        the order in which they stand in its prompt, the nearest to the question first."""
+        seed = shuffle_seed(self.options, row.strategy, row.kind, row.exemplar_id)
+        return arranged(names, self.options.order, str, seed=seed)[::-1]
 
 
 def question_start(row: PromptRow) -> int:
@@ -121,12 +129,13 @@ def _description_place(row: PromptRow, subject: Subject) -> Iterator[Place]:
     if name not in row.candidates:
         return
     found = _find_name(row, "descriptions", name)
-    position = row.candidates.index(name) + 1  # shown in reverse: the most relevant is the last
+    position = subject.backwards(row, row.candidates).index(name) + 1
     yield _place(row, name, "descriptions", position, len(row.candidates), found)
 
 
 def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
-    shown = subject.shown(row)
+    ids = [hit.id for hit in subject.shown(row)]
+    shown = [subject.hits[i] for i in subject.backwards(row, ids)]
     ends = _exemplar_spans(row, shown)
     for number, hit in enumerate(shown, start=1):
         if hit.function == subject.exemplar.function:
@@ -256,26 +265,9 @@ def _utterance_offset(row: PromptRow, utterance: str) -> int | None:
 # What is wrong.
 
 
-def inspect_row(
-    row: PromptRow,
-    subject: Subject,
-    *,
-    tokens: int = 0,
-    limit: int = 0,
-    spare: int | None = None,
-) -> tuple[PromptWarning, ...]:
-    """Everything that is wrong with a row, the worst first.
-
-    ``tokens`` is its length with completion and end token, ``limit`` the longest that is trained;
-    0: not known. ``spare`` are the tokens of the exemplars, which can be left out.
-    """
-    found: list[PromptWarning] = []
-    for check in _CHECKS:
-        found += check(row, subject)
-    if limit and tokens > limit:
-        # knn asks about its exemplar: without it there is no question.
-        found.append(too_long(tokens, limit, spare=0 if row.strategy == "knn" else spare))
-    return worst(found)
+def inspect_row(row: PromptRow, subject: Subject) -> tuple[PromptWarning, ...]:
+    """Everything that is wrong with a row but its length, the worst first."""
+    return worst([warning for check in _CHECKS for warning in check(row, subject)])
 
 
 def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
@@ -283,18 +275,23 @@ def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda w: _ORDER.index(w.severity)))
 
 
-def too_long(tokens: int, limit: int, *, spare: int | None = None) -> PromptWarning:
-    """A row with more tokens than the limit, and what becomes of it; see ``inspect_row``."""
-    if spare is not None and tokens - spare > limit:
-        fate = (
-            f"its exemplars have {spare:,}, so taking them out doesn't suffice, and build-dataset "
-            "lists it as a discard"
-        )
+def too_long(tokens: int, limit: int, left_out: tuple[int, int] | None) -> PromptWarning:
+    """A row of more tokens (with completion and end token) than the limit, and what becomes of it.
+
+    ``left_out``: how many exemplars and functions have to go until it fits; None if all that may
+    go doesn't suffice.
+    """
+    if left_out is None:
+        fate = "nothing that may be left out makes it fit, and build-dataset lists it as a discard"
         remedy = "Shorten the template or the descriptions, or raise max_length."
     else:
+        exemplars, functions = left_out
+        what = f"{exemplars} of its exemplars" if exemplars else ""
+        what += " and " if exemplars and functions else ""
+        what += f"{functions} of its functions" if functions else ""
         fate = (
-            "build-dataset takes its least relevant exemplars out, never the utterance, the "
-            "answer or the end token"
+            f"build-dataset takes the least relevant out, {what}, never the utterance, the answer "
+            "or the end token"
         )
         remedy = "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length."
     text = f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from radu_core.exemplars import Split
 from radu_core.prompts.strategies import Order
 
 __all__ = ["RowOptions"]
@@ -86,3 +87,10 @@ class RowOptions(BaseModel):
     seed: int = Field(
         default=0, description="Decides which utterances give the additional rows, and shuffles."
     )
+
+    def for_split(self, split: Split) -> RowOptions:
+        """These options for training; for any other split no rows are made to vary the prompt."""
+        if split == "train":
+            return self
+        none = {"removed_share": 0.0, "fewer_share": 0.0, "zero_share": 0.0}
+        return self.model_copy(update=none)

@@ -49,6 +49,7 @@ __all__ = [
     "rows_asked",
     "rows_for",
     "shorten",
+    "shuffle_seed",
 ]
 
 
@@ -104,6 +105,11 @@ class _More(TypedDict, total=False):
     slot: str | None
 
 
+def shuffle_seed(options: RowOptions, strategy: str, kind: str, exemplar_id: str) -> str:
+    """What decides the order in a row's prompt when orders are shuffled; see ``arranged``."""
+    return f"{options.seed}:{strategy}:{kind}:{exemplar_id}"
+
+
 @dataclass(frozen=True)
 class _Job:
     strategy: str
@@ -132,7 +138,7 @@ class _Job:
 
     def shuffle(self, kind: str) -> str:
         """What decides the order of a row of ``kind`` when orders are shuffled."""
-        return f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
+        return shuffle_seed(self.options, self.strategy, kind, self.exemplar.id)
 
     def drawn(self, kind: str, share: float) -> bool:
         """Whether the exemplar gives a row of ``kind``. Every kind has a lot of its own, so that
@@ -474,16 +480,15 @@ def _yes_no(job: _Job) -> Rows:
 
     An answer that doesn't fill the slot is irrelevant to the question.
     """
-    function_name, _, slot_name = (job.exemplar.context or "").partition(".")
-    function = job.schema.function(function_name)
-    slot = function.slot(slot_name) if function else None
-    if slot is None or slot.type != "boolean":
+    asked = job.schema.context_of(job.exemplar.context or "")
+    slot = asked[0].slot(asked[1]) if asked else None
+    if asked is None or slot is None or slot.type != "boolean":
         return job.discard("the bot hadn't asked a yes/no question")
     if job.exemplar.mode == "negative":
         return job.discard("a negative exemplar says what it isn't, not what it answers")
     value = job.exemplar.arguments.get(slot.name)
     answer: YesNo = "irrelevant"
-    if job.exemplar.function == function_name and isinstance(value, bool):
+    if job.exemplar.function == asked[0].name and isinstance(value, bool):
         answer = "affirmative" if value else "negative"
     question = slot.description or slot.name.replace("_", " ")
     variables: Variables = {"question": question, "answer": job.exemplar.utterance}

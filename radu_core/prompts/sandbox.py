@@ -28,7 +28,7 @@ from jinja2.visitor import NodeTransformer
 
 __all__ = ["LONGEST", "LONGEST_SOURCE", "PARTS", "Render", "compiled", "names_read", "short"]
 
-LONGEST = 100_000  # characters of a prompt, and of any text on the way to it
+LONGEST = 100_000  # characters of a prompt, and of any text that is kept on the way to it
 LONGEST_SOURCE = 50_000
 PARTS = ("instruction", "descriptions", "exemplars", "utterance")
 _WORK = 1_000_000  # nodes a rendering may evaluate; about a second at the very worst
@@ -227,6 +227,14 @@ class _Guard(NodeTransformer):
         cost = _weight(node)
         self.generic_visit(node)
         node.iter = _filter(node.iter, "radu loop", nodes.Const(cost, lineno=node.lineno))
+        return node
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.AssignBlock:  # noqa: N802
+        """What a block set is as long as any other text may be."""
+        self.generic_visit(node)
+        # a filter of no node is one of the block's text
+        kept = nodes.Filter(node.filter, "radu measure", [], [], None, None, lineno=node.lineno)
+        node.filter = kept
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from radu_core.errors import TemplateError
 from radu_core.prompts.render import Part, TemplateSet
-from radu_core.schema import Arguments, Function, Schema, Slot, Value
+from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Schema, Slot, Value
 
 if TYPE_CHECKING:
     from radu_core.retrieval import ExemplarHit, Retrieved
@@ -151,7 +151,7 @@ def _full(name: str) -> Variables:
 
 def completion_for_rag(function: str | None) -> str:
     """The function's name, or ``none``."""
-    return f" {function or 'none'}"
+    return f" {function or OUT_OF_SCOPE}"
 
 
 def completion_for_knn(same: bool) -> str:

@@ -12,7 +12,7 @@ from radu_core.retrieval.coverage import (
     wilson,
 )
 from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
-from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved
+from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved, query_of
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
 from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
 from radu_core.retrieval.saved import indexed, load_saved, saved_fingerprint
@@ -47,6 +47,7 @@ __all__ = [
     "indexed",
     "load_saved",
     "percentiles",
+    "query_of",
     "saved_fingerprint",
     "wilson",
 ]

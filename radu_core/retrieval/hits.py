@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radu_core.exemplars import Mode, Span
+from radu_core.exemplars import AnnotatedExemplar, Mode, Span, escape
 from radu_core.schema import Arguments
 
-__all__ = ["DescriptionHit", "ExemplarHit", "Query", "Retrieved"]
+__all__ = ["DescriptionHit", "ExemplarHit", "Query", "Retrieved", "query_of"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,15 @@ class Query:
     exemplar_id: str | None = None
     template: str | None = None
     function: str | None = None
+
+
+def query_of(exemplar: AnnotatedExemplar) -> Query:
+    """The exemplar as a query that never retrieves itself or its duplicates.
+
+    A negative one isn't indexed, and a positive that looks the same is a contradiction to be
+    found: it leaves out itself only, and has no right function to be retrieved.
+    """
+    if exemplar.mode == "negative":
+        return Query(exemplar.utterance, exemplar.id)
+    template = exemplar.template or escape(exemplar.utterance)
+    return Query(exemplar.utterance, exemplar.id, template, exemplar.function)

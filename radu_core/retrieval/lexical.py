@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LexicalIndex", "Tokenizer", "template_text", "tokenizer_for", "words"]
+__all__ = [
+    "SIGN",
+    "LexicalIndex",
+    "Tokenizer",
+    "folded",
+    "template_text",
+    "tokenizer_for",
+    "words",
+]
 
 Tokenizer = Callable[[str], list[str]]
-_SIGN = r"[\p{L}\p{M}\p{N}]"
-_WORD = regex.compile(rf"{_SIGN}+(?:['’]{_SIGN}+)*")
+SIGN = r"[\p{L}\p{M}\p{N}]"  # of a word; vowels and tones of many scripts are marks
+_WORD = regex.compile(rf"{SIGN}+(?:['’]{SIGN}+)*")
 # Scripts that put no space between words, and Hangul, whose words carry their endings.
 _RUN = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]+"
@@ -31,13 +39,17 @@ _RUN = regex.compile(
 
 def words(text: str) -> list[str]:
     """The words of a text, composed and case-folded; scripts without spaces in pairs of signs."""
-    # composed before as well: № and bold letters have no lower case until they are plain ones
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")  # of İ
-    folded = unicodedata.normalize("NFKC", folded)
     found: list[str] = []
-    for word in _WORD.findall(folded):
+    for word in _WORD.findall(folded(text)):
         found += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]
     return found
+
+
+def folded(text: str) -> str:
+    """Text as words are compared: letters composed and plain, case folded."""
+    # composed before as well: № and bold letters have no lower case until they are plain ones
+    lower = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")  # of İ
+    return unicodedata.normalize("NFKC", lower)
 
 
 def _pairs(word: str) -> list[str]:

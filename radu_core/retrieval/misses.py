@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
+from radu_core.schema import OUT_OF_SCOPE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,8 @@ class ExplainedMiss:
     """A miss with its causes, the likeliest first.
 
     ``own`` is the right function's nearest exemplar, ``nearest`` those that were nearer or
-    retrieved instead; ``description_rank`` is the right description's place among all.
+    retrieved instead; ``description_rank`` is the right description's place among all,
+    ``exemplars`` counts the right function's. The utterance itself and its duplicate are in none.
     """
 
     miss: Miss
@@ -66,14 +67,22 @@ class ExplainedMiss:
 
 def explain(grid: CoverageGrid, k_desc: int, k_exemplar: int) -> list[ExplainedMiss]:
     """Every miss at a point, with why."""
-    counts = Counter(e.function for e in grid.index.exemplars)
     places = _places(grid.index)
     return [
-        _explained(
-            grid, miss, (k_desc, k_exemplar), counts[miss.function], places.get(miss.function)
-        )
+        _explained(grid, miss, (k_desc, k_exemplar), _own(grid, miss, places))
         for miss in grid.misses(k_desc, k_exemplar)
     ]
+
+
+def _own(
+    grid: CoverageGrid, miss: Miss, places: Mapping[str | None, NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Where the right function's exemplars are; an utterance of split train and its duplicate,
+    which it never retrieves, aren't among them."""
+    import numpy as np
+
+    own = places.get(miss.function, np.zeros(0, dtype=np.int64))
+    return own[~np.isin(own, grid.index.excluded([grid.queries[miss.number]])[0])]
 
 
 def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
@@ -89,13 +98,13 @@ def _explained(
     grid: CoverageGrid,
     miss: Miss,
     point: tuple[int, int],
-    exemplars: int,
-    own_places: NDArray[np.int64] | None,
+    own_places: NDArray[np.int64],
 ) -> ExplainedMiss:
     index, number = grid.index, miss.number
     vector = grid.ranked.vectors[number]
     own = None
-    if own_places is not None:
+    exemplars = len(own_places)
+    if exemplars:
         near = index.vectors[own_places] @ vector
         own = _near(index, int(own_places[int(near.argmax())]), float(near.max()))
     hits = grid.retrieved(number, 0, max(point[1], 3)).exemplars
@@ -133,7 +142,7 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss, point: tuple[int, int]) ->
 
 
 def _named(near: Near) -> str:
-    return near.function or "none"
+    return near.function or OUT_OF_SCOPE
 
 
 def _doubtful(best: Near | None) -> Iterator[Cause]:
@@ -150,11 +159,17 @@ def _doubtful(best: Near | None) -> Iterator[Cause]:
 def _too_few(found: ExplainedMiss) -> Iterator[Cause]:
     name = found.miss.function
     if not found.exemplars:
-        yield Cause("no exemplar", f"{name} has no training exemplar.", "Add some, ten or more.")
+        yield Cause(
+            "no exemplar",
+            f"{name} has no training exemplar to find it by.",
+            "Add some, ten or more.",
+        )
     elif found.exemplars < FEW:
+        number = "one" if found.exemplars == 1 else f"{found.exemplars} different"
         yield Cause(
             "few exemplars",
-            f"{name} has only {found.exemplars} different training exemplars.",
+            f"{name} has only {number} training "
+            f"{'exemplar' if found.exemplars == 1 else 'exemplars'} to find it by.",
             "Add more, ten in all at least.",
         )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
+import regex
+
 from radu_core.errors import AlignmentError
 from radu_core.exemplars import SlotRef, parse_template
+from radu_core.retrieval.lexical import SIGN, folded
 
 __all__ = ["Equality", "Judgements", "Pair", "Verdict", "bare", "equality", "frame", "pair_of"]
 
@@ -19,7 +20,7 @@ Judgements = Mapping[Pair, Verdict]  # what people said of two exemplars, by the
 Equality = Literal["same template", "same words", "same frame"]
 
 _FRAME_WORDS = 3  # "<> to <>" says nothing: a frame needs so many words
-_WORD = re.compile(r"[^\W_]+")
+_WORD = regex.compile(rf"[\p{{L}}\p{{N}}]{SIGN}*")  # a mark by itself colours an emoji
 
 
 def pair_of(first: str, second: str) -> Pair:
@@ -65,4 +66,4 @@ def bare(pieces: Sequence[str]) -> tuple[str, ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(unicodedata.normalize("NFKC", text.casefold())))
+    return tuple(_WORD.findall(folded(text)))

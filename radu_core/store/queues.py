@@ -21,6 +21,7 @@ from sqlalchemy import (
     true,
 )
 
+from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.changes import Writing
 from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
 from radu_core.store.leases import Lease
@@ -28,7 +29,6 @@ from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
 __all__ = [
     "ANY",
-    "OUT_OF_SCOPE",
     "Apart",
     "Filter",
     "find",
@@ -39,7 +39,6 @@ __all__ = [
     "waiting",
 ]
 
-OUT_OF_SCOPE = "none"  # no function may have this name
 _ESCAPE = "\\"
 
 

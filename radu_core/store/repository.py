@@ -389,12 +389,24 @@ class Store:
 
     # Templates
 
-    def put_template(self, module: str, name: str, text: str, *, who: str) -> int:
-        """Store a new version of a module's own template; returns its number, from 1."""
+    def put_template(
+        self, module: str, name: str, text: str, *, who: str, based_on: int | None = None
+    ) -> int:
+        """Store a new version of a module's own template; returns its number, from 1.
+
+        ``ConflictError`` when the newest version isn't ``based_on`` (0: there is none).
+        """
         self.schema(module)
         with writing(self._engine) as connection:
             where = (templates.c.module == module) & (templates.c.name == name)
             last = connection.scalar(select(func.max(templates.c.version)).where(where)) or 0
+            if based_on is not None and last != based_on:
+                saver = select(templates.c.who).where(where, templates.c.version == last)
+                raise ConflictError(
+                    f"{connection.scalar(saver) or 'Somebody'} saved version {last} of {name} "
+                    "meanwhile",
+                    remedy="Copy your text, load that version, and put your change into it.",
+                )
             connection.execute(
                 insert(templates).values(
                     module=module, name=name, version=last + 1, text=text, at=self._clock(), who=who

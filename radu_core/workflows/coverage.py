@@ -28,6 +28,7 @@ from radu_core.retrieval import (
     explain,
     find_k,
     percentiles,
+    query_of,
     wilson,
 )
 from radu_core.retrieval.contents import DUPLICATE
@@ -36,7 +37,6 @@ from radu_core.workflows.indexing import (
     build_index,
     data_state,
     load_index,
-    query_of,
     resolved_exemplars,
     retrieval_settings,
     set_retrieval,
@@ -65,7 +65,6 @@ __all__ = [
     "not_indexed_rows",
     "out_of_date",
     "percentile_rows",
-    "query_of",
     "resolved_exemplars",
     "retrieval_settings",
     "set_retrieval",

@@ -21,8 +21,8 @@ from radu_core.files import content_hash
 from radu_core.inference import FunctionCall, Generator, Parser
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
+from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
-from radu_core.workflows.coverage import query_of
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.workspace import Workspace
 

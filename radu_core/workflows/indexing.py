@@ -9,13 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from radu_core.errors import InputError, NotFoundError, StaleIndexError
-from radu_core.exemplars import AnnotatedExemplar, Split, escape
+from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
     Contents,
     ModuleIndex,
-    Query,
     RetrievalSettings,
     fingerprint,
     load_saved,
@@ -31,7 +30,6 @@ __all__ = [
     "data_state",
     "index_fingerprint",
     "load_index",
-    "query_of",
     "resolved_exemplars",
     "retrieval_settings",
     "set_retrieval",
@@ -58,12 +56,6 @@ def resolved_exemplars(
     """The resolved exemplars of a module, by id."""
     items = workspace.store.exemplars(module, splits=splits, outcomes=["resolved"])
     return [i.exemplar for i in items]
-
-
-def query_of(exemplar: AnnotatedExemplar) -> Query:
-    """The exemplar as a query that never retrieves itself or its duplicates."""
-    template = exemplar.template or escape(exemplar.utterance)
-    return Query(exemplar.utterance, exemplar.id, template, exemplar.function)
 
 
 def retrieval_settings(workspace: Workspace, module: str) -> RetrievalSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import conflict
@@ -13,6 +13,7 @@ from radu_core.schema import Function, Schema, Slot, require_function
 from radu_core.store import bulk, changes
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
+from radu_core.store.opinions import opinions_of
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["MergePlan", "merge_functions", "merge_plan"]
@@ -28,6 +29,8 @@ class MergePlan:
 
     ``moved`` counts the exemplars by outcome; ``shared`` slots are the same in both, ``added`` ones
     come to ``keep`` (as optional), ``contexts`` counts exemplars whose context names ``away``.
+    ``opinions`` counts exemplars that change while people are asked about them: what these said so
+    far counts no longer, and stays in the history.
     """
 
     keep: str
@@ -36,6 +39,7 @@ class MergePlan:
     shared: tuple[str, ...]
     added: tuple[str, ...]
     contexts: int
+    opinions: int
     conflicts: tuple[str, ...]
 
     @property
@@ -48,11 +52,21 @@ def merge_plan(workspace: Workspace, module: str, keep: str, away: str) -> Merge
     """Look at a merge before it is done; ``InputError`` if a function isn't there."""
     schema = workspace.store.schema(module)
     exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
-    return _plan(schema, exemplars, keep, away)
+    return _plan(schema, exemplars, keep, away, _asked(workspace, module))
+
+
+def _asked(workspace: Workspace, module: str) -> frozenset[str]:
+    """The exemplars about which somebody has an opinion that counts."""
+    with workspace.store.reading() as connection:
+        return frozenset(opinion.id for opinion in opinions_of(connection, module))
 
 
 def _plan(
-    schema: Schema, exemplars: Sequence[AnnotatedExemplar], keep: str, away: str
+    schema: Schema,
+    exemplars: Sequence[AnnotatedExemplar],
+    keep: str,
+    away: str,
+    asked: Collection[str],
 ) -> MergePlan:
     kept, gone = require_function(schema, keep), require_function(schema, away)
     if keep == away:
@@ -71,7 +85,8 @@ def _plan(
         dict(sorted(Counter(e.outcome or "new" for e in moved).items())),
         tuple(s.name for s in gone.slots if kept.slot(s.name)),
         tuple(s.name for s in gone.slots if not kept.slot(s.name)),
-        sum(_names(e.context, away) for e in exemplars),
+        sum(_named(schema, e.context, away) is not None for e in exemplars),
+        sum(e.id in asked and _moved(schema, e, keep, away) is not e for e in exemplars),
         (*unlike, *broken),
     )
 
@@ -114,9 +129,10 @@ def _broken(
         yield f"and {len(found) - _LISTED} more"
 
 
-def _names(context: str | None, function: str) -> bool:
-    """Whether it is the function or one of its slots; functions may have dots in their names."""
-    return context == function or (context or "").startswith(f"{function}.")
+def _named(schema: Schema, context: str | None, function: str) -> str | None:
+    """The slot of the function that a context names, "" if none; None if it names another one."""
+    found = schema.context_of(context or "")
+    return found[1] if found is not None and found[0].name == function else None
 
 
 def merge_functions(
@@ -130,13 +146,13 @@ def merge_functions(
     store = workspace.store
     schema = store.schema(module)
     items = store.exemplars(module)
-    plan = _plan(schema, [i.exemplar for i in items], keep, away)
+    plan = _plan(schema, [i.exemplar for i in items], keep, away, _asked(workspace, module))
     if plan.conflicts:
         raise ConflictError(
             f"{away} can't be merged into {keep}: {'; '.join(plan.conflicts)}",
             remedy="Make the slots equal on the Schema page, or correct these exemplars.",
         )
-    moved = [(i, _moved(i.exemplar, keep, away)) for i in items]
+    moved = [(i, _moved(schema, i.exemplar, keep, away)) for i in items]
     changed = [made for i, made in moved if made is not i.exemplar]
     seen = {i.exemplar.id: i.revision for i, made in moved if made is not i.exemplar}
     with store.writing(module, who=who) as w:
@@ -157,10 +173,11 @@ def _expect(w: Writing, schema: Schema, seen: Mapping[str, int]) -> None:
         )
 
 
-def _moved(exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
+def _moved(schema: Schema, exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
     update: dict[str, object] = {}
     if exemplar.function == away:
         update["function"] = keep
-    if exemplar.context is not None and _names(exemplar.context, away):
-        update["context"] = keep + exemplar.context[len(away) :]
+    slot = _named(schema, exemplar.context, away)
+    if slot is not None:
+        update["context"] = f"{keep}.{slot}" if slot else keep
     return exemplar.model_copy(update=update) if update else exemplar

@@ -18,14 +18,13 @@ from radu_core.prompts.negatives import (
     mine,
     same_meaning,
 )
-from radu_core.retrieval import ExemplarHit, ModuleIndex, Query
-from radu_core.schema import require_function
-from radu_core.workflows.coverage import load_index, query_of, resolved_exemplars
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, query_of
+from radu_core.schema import OUT_OF_SCOPE, require_function
+from radu_core.workflows.coverage import load_index, resolved_exemplars
 from radu_core.workflows.judgements import judgements
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
-    "OUT_OF_SCOPE",
     "POSITIONS",
     "Dial",
     "DialPoint",
@@ -36,7 +35,6 @@ __all__ = [
     "retrieve",
 ]
 
-OUT_OF_SCOPE = "none"
 POSITIONS = tuple(n / 10 for n in range(11))
 _BATCH = 256
 _CLOSE = 0.8  # cosine from which a negative counts as close

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from radu_core.alignment import conflict
+from radu_core.dataset.fit import fit
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -20,6 +21,7 @@ from radu_core.prompts import (
     TemplateSet,
     rows_asked,
     rows_for,
+    shorten,
 )
 from radu_core.prompts.inspect import (
     Place,
@@ -29,14 +31,15 @@ from radu_core.prompts.inspect import (
     places,
     question_start,
     template_warnings,
+    too_long,
     worst,
 )
 from radu_core.prompts.negatives import POOL
-from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved
-from radu_core.schema import Schema, require_function
+from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved, query_of
+from radu_core.schema import OUT_OF_SCOPE, Schema, require_function
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import token_counter
-from radu_core.workflows.indexing import load_index, query_of, retrieval_settings
+from radu_core.workflows.indexing import load_index, retrieval_settings
 from radu_core.workflows.judgements import judgements
 from radu_core.workflows.prompt_tokens import (
     BASE,
@@ -49,7 +52,6 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "LIMIT",
-    "OUT_OF_SCOPE",
     "Prepared",
     "Preview",
     "PreviewRow",
@@ -62,7 +64,10 @@ __all__ = [
     "render",
 ]
 
-OUT_OF_SCOPE = "none"  # as in the prompts; no function can have this name
+_VARIED = ("rag", "all")  # strategies that make more rows, for the training split only
+_NOT_VARIED = (
+    "as in the dataset, no rows with fewer or no exemplars, or without the right function, are made"
+)
 LIMIT: int = TrainConfig.model_fields["max_length"].default
 
 
@@ -188,16 +193,20 @@ def prepare(
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     meant, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
     meant = meant if exemplar else meant.model_copy(update={"context": context or None})
+    chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
+    used = chosen.for_split(meant.split)  # what is typed counts as one to train on
+    if used != chosen and strategy in _VARIED:
+        notes.append(f"it is of split {meant.split}: {_NOT_VARIED}")
     known = exemplar is not None or function is not None
     asked = exemplar is None and (not known or strategy not in FUNCTION_STRATEGIES)
     return Prepared(
         workspace=workspace,
         strategy=strategy,
-        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known),
+        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known, used),
         stored=exemplar is not None,
         asked=asked,
         wide=wide,
-        options=(options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar}),
+        options=used,
         notes=tuple(notes),
         model=model,
         limit=limit,
@@ -217,7 +226,7 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
         exemplar=subject.exemplar if prepared.stored else None,
         strategy=strategy,
         retrieved=hits,
-        rows=tuple(_inspected(prepared, made.rows)),
+        rows=tuple(_inspected(prepared, made.rows, templates)),
         negatives=tuple(others if subject.known else ()),
         notes=(*prepared.notes, *(f"no row: {d.reason}" for d in made.discards)),
         function=right,
@@ -234,7 +243,9 @@ def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
     given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
     if prepared.asked:
         return rows_asked(*given, options=prepared.options)
-    said = judgements(prepared.workspace, subject.schema.module)
+    said = judgements(
+        prepared.workspace, subject.schema.module, [subject.exemplar, *prepared.wide.exemplars]
+    )
     made = rows_for(*given, options=prepared.options, judgements=said)
     if not made.rows:
         made.rows = rows_asked(*given, options=prepared.options).rows
@@ -277,11 +288,11 @@ def check_context(schema: Schema, context: str | None) -> None:
     """``InputError`` unless ``context`` is a function of the module, or one of its slots."""
     if not context:
         return
-    name, _, slot = context.partition(".")
-    function = require_function(schema, name)
+    named = schema.context_of(context)
+    function, slot = named or (require_function(schema, context.partition(".")[0]), "")
     if slot and function.slot(slot) is None:
         raise InputError(
-            f"{name} has no slot of that name", value=slot,
+            f"{function.name} has no slot of that name", value=slot,
             remedy=f"It has: {', '.join(s.name for s in function.slots) or 'none'}.",
         )  # fmt: skip
 
@@ -309,7 +320,9 @@ def _typed(
     return exemplar, notes
 
 
-def _inspected(prepared: Prepared, rows: Sequence[PromptRow]) -> Iterator[PreviewRow]:
+def _inspected(
+    prepared: Prepared, rows: Sequence[PromptRow], templates: TemplateSet
+) -> Iterator[PreviewRow]:
     tokenizer = tokenizer_of(prepared.workspace, prepared.model)
     count = token_counter(prepared.workspace) if tokenizer is None else None
     for row in rows:
@@ -323,7 +336,7 @@ def _inspected(prepared: Prepared, rows: Sequence[PromptRow]) -> Iterator[Previe
         yield PreviewRow(
             row, prompt, completion, view,
             places=tuple(_measured(place, row, view) for place in places(row, prepared.subject)),
-            warnings=tuple(_row_warnings(prepared, row, view, prompt + completion)),
+            warnings=worst(_row_warnings(prepared, row, view, templates)),
         )  # fmt: skip
 
 
@@ -334,12 +347,52 @@ def _measured(place: Place, row: PromptRow, view: TokenView | None) -> Place:
 
 
 def _row_warnings(
-    prepared: Prepared, row: PromptRow, view: TokenView | None, tokens: int
-) -> tuple[PromptWarning, ...]:
-    limit = prepared.limit if view is not None else 0  # words say nothing about a limit in tokens
-    spare = None if view is None else view.per_part["exemplars"]
-    found = inspect_row(row, prepared.subject, tokens=tokens, limit=limit, spare=spare)
-    return worst([*found, *(token_warnings(view) if view is not None else ())])
+    prepared: Prepared, row: PromptRow, view: TokenView | None, templates: TemplateSet
+) -> list[PromptWarning]:
+    found = list(inspect_row(row, prepared.subject))
+    if view is None:  # words say nothing about a limit in tokens
+        return found
+    if view.tokens > prepared.limit:
+        left_out = _left_out(prepared, row, templates)
+        found.append(too_long(view.tokens, prepared.limit, left_out))
+    return [*found, *token_warnings(view)]
+
+
+def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tuple[int, int] | None:
+    """How many exemplars and functions the dataset leaves out of a row; None if it has to go."""
+
+    def shorter(longer: PromptRow) -> PromptRow | None:
+        made = shorten(
+            longer, prepared.subject.exemplar, prepared.subject.schema, prepared.wide, templates,
+            options=prepared.options,
+        )  # fmt: skip
+        return made and replace(made, completion=row.completion)  # a question has none
+
+    limit = prepared.limit + (not row.completion)  # nor an end token
+    tokenizer = tokenizer_of(prepared.workspace, prepared.model)
+    made = fit([(row, shorter)], _Counting(tokenizer), max_length=limit)[0]
+    exemplars, functions = made.dropped
+    return None if made.row is None else (len(exemplars), len(functions))
+
+
+@dataclass
+class _Counting:
+    """A tokenizer as ``fit`` asks it."""
+
+    tokenizer: Any
+    name: str = ""
+    hash: str = ""
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text by itself, without special tokens."""
+        if not texts:  # transformers fails on none
+            return []
+        made = self.tokenizer(list(texts), add_special_tokens=False)
+        return [len(ids) for ids in made["input_ids"]]
+
+    def special_in(self, text: str) -> str | None:
+        """Nothing: what a text holds is looked at cell by cell."""
+        return None
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:

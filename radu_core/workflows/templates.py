@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from radu_core.errors import ConflictError, DatasetError, InputError, NotFoundError, RaduError
+from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, check_template
@@ -116,14 +116,9 @@ def save_template(
     """
     try_template(workspace, module, name, text)
     now = template(workspace, module, name)
-    if based_on is not None and now.number != based_on:
-        raise ConflictError(
-            f"{now.versions[0].who or 'Somebody'} saved version {now.number} of {name} meanwhile",
-            remedy="Copy your text, load that version, and put your change into it.",
-        )
-    if now.text == text:
+    if now.text == text and based_on in (None, now.number):
         raise InputError(f"{name} is like that already", remedy="Change something to save it.")
-    return workspace.store.put_template(module, name, text, who=who)
+    return workspace.store.put_template(module, name, text, who=who, based_on=based_on)
 
 
 def restore_template(workspace: Workspace, module: str, name: str, number: int, *, who: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from conftest import SCHEMA
@@ -21,6 +21,7 @@ from radu_core.prompts.inspect import (
     worst,
 )
 from radu_core.prompts.rows import PromptRow
+from radu_core.prompts.strategies import Order
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
 from radu_core.schema import parse_schema
 
@@ -56,17 +57,18 @@ def made(
     known: bool = True,
     schema: dict[str, Any] = SCHEMA,
     asked: bool = False,
+    options: RowOptions = PLAIN,
 ) -> tuple[PromptRow, Subject]:
     found = parse_schema(schema)
     retrieved = Retrieved(tuple(DescriptionHit(n, i, 1.0) for i, n in enumerate(names, 1)), hits)
     templates = TemplateSet({strategy: template} if template else None)
     make = rows_asked if asked else rows_for
-    rows = make(strategy, own, found, retrieved, templates, options=PLAIN).rows
-    return rows[0], Subject(own, found, {h.id: h for h in hits}, known)
+    rows = make(strategy, own, found, retrieved, templates, options=options).rows
+    return rows[0], Subject(own, found, {h.id: h for h in hits}, known, options)
 
 
-def kinds(row: PromptRow, subject: Subject, **more: int) -> list[tuple[str, str]]:
-    return [(w.kind, w.severity) for w in inspect_row(row, subject, **more)]
+def kinds(row: PromptRow, subject: Subject) -> list[tuple[str, str]]:
+    return [(w.kind, w.severity) for w in inspect_row(row, subject)]
 
 
 def test_the_right_answer_of_a_rag_prompt_stands_where_it_says() -> None:
@@ -81,6 +83,23 @@ def test_the_right_answer_of_a_rag_prompt_stands_where_it_says() -> None:
     assert row.prompt[start:] == '"a seat to Oslo" ->'
     assert [p.distance for p in found] == [start - (p.end or 0) for p in found]
     assert found[1].distance == len('" -> book_flight\n"a room in <city>" -> book_hotel\n')
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("order", get_args(Order))
+def test_places_are_counted_as_they_stand_in_any_order(order: Order, seed: int) -> None:
+    chosen = PLAIN.model_copy(update={"order": order, "seed": seed})
+    row, subject = made(exemplar(), options=chosen)
+    found = places(row, subject)
+    for place in found:
+        text = {None: "book_flight", "e2": "fly to <destination>", "e4": "a plane from <origin>"}
+        assert row.prompt[place.start : place.end] == text[place.exemplar_id]
+        lines = "".join(p.text for p in row.parts if p.origin == place.origin).split("\n")
+        own = f'"{text[place.exemplar_id]}"' if place.exemplar_id else "book_flight:"
+        shown = [x for x in lines if x.startswith(('"', "book_"))][::-1]
+        assert shown[place.position - 1].startswith(own)
+    if order == "most_relevant_first":
+        assert [(p.position, p.of) for p in found] == [(2, 2), (1, 4), (3, 4)]
 
 
 def test_a_place_that_the_template_does_not_show_says_so() -> None:
@@ -209,14 +228,15 @@ def test_what_has_no_description_is_named() -> None:
 
 
 def test_a_row_over_the_limit_says_by_how_much_and_what_becomes_of_it() -> None:
-    row, subject = made(exemplar())
-    assert kinds(row, subject, tokens=512, limit=512) == []
-    (warning,) = inspect_row(row, subject, tokens=520, limit=512)
+    warning = too_long(520, 512, (2, 0))
     assert (warning.kind, warning.severity) == ("truncated", "error")
     assert "520 tokens, 8 more than the limit of 512" in warning.text
-    assert "least relevant exemplars" in warning.text
-    assert "least relevant exemplars" in too_long(520, 512, spare=8).text
-    assert "have 7, so taking them out doesn't suffice" in too_long(520, 512, spare=7).text
+    assert "least relevant out, 2 of its exemplars, never" in warning.text
+    assert "out, 4 of its exemplars and 1 of its functions, never" in (
+        too_long(520, 512, (4, 1)).text
+    )
+    assert "out, 3 of its functions, never" in too_long(520, 512, (0, 3)).text
+    assert "lists it as a discard" in too_long(520, 512, None).text
 
 
 def test_a_changed_utterance_is_told() -> None:

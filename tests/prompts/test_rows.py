@@ -152,3 +152,20 @@ def test_descriptions_are_shortened_visibly() -> None:
     row = AnnotatedExemplar(id="x", utterance="u", function="f", template="u", spans=())
     (made,) = rows_for("rag", row, parse_schema(data), hits, TemplateSet(), options=NONE).rows
     assert "f: " + "word " * 13 + "word…" in made.prompt
+
+
+def test_a_question_of_a_function_with_dots_in_its_name_gives_its_row() -> None:
+    pets = {"name": "pets", "description": "Do you bring pets?", "type": "boolean"}
+    found = parse_schema(
+        {
+            "module": "acme_x_en",
+            "functions": [{"name": "book"}, {"name": "book.hotel", "slots": [pets]}],
+        }
+    )
+    answer = AnnotatedExemplar(
+        id="x", utterance="yes", function="book.hotel", context="book.hotel.pets",
+        arguments={"pets": True}, spans=(), template="yes", outcome="resolved",
+    )  # fmt: skip
+    [made] = rows_for("yes_no", answer, found, Retrieved(), TemplateSet()).rows
+    assert (made.completion, made.slot) == (" affirmative", "pets")
+    assert "Do you bring pets?" in made.prompt

@@ -175,6 +175,11 @@ GROWING = {
     "doubled by ~": "{% set a = utterance %}" + "{% set a = a ~ a %}" * 60 + "{{ a }}",
     "doubled by +": "{% set a = utterance %}" + "{% set a = a + a %}" * 60 + "{{ a }}",
     "many in one ~": "{% set a = utterance %}{{ " + " ~ ".join(["a"] * 5_000) + " }}",
+    "doubled by set blocks":
+        "{% set a %}{{ utterance }}{% endset %}"
+        + "{% set a %}{{ a }}{{ a }}{% endset %}" * 5 + "{{ a | length }}",
+    "set once, unused": "{% set a %}" + "{{ utterance }}" * 21 + "{% endset %}x",
+    "set with a filter": "{% set a | upper %}" + "{{ utterance }}" * 21 + "{% endset %}x",
     "doubled lists": "{% set a = [1] %}" + "{% set a = a + a %}" * 60 + "{{ a | length }}",
     "lists of lists": "{% set a = [1, 1] %}" + "{% set a = [a, a] %}" * 18 + "{{ a | tojson }}",
     "deep lists": "{% set a = [1] %}" + "{% set a = [a] %}" * 60 + "{{ a | tojson }}",
@@ -303,3 +308,8 @@ def test_the_longest_prompt_and_the_longest_utterance_fit() -> None:
 def test_an_error_within_the_parser_has_a_line_too() -> None:
     with pytest.raises(TemplateSyntaxError):
         compiled("{{")
+
+
+def test_a_set_block_is_what_it_says_and_its_filter_is_used() -> None:
+    source = "{% set a %}{{ utterance }}!{% endset %}{% set b | upper %}{{ a }}?{% endset %}{{ b }}"
+    assert rendered(source, utterance="go") == "GO!?"

@@ -60,6 +60,20 @@ def test_few_exemplars_and_an_overlap_name_the_other_function() -> None:
     assert one.nearest[0].similarity > one.own.similarity
 
 
+@pytest.mark.parametrize("asked", ["t0", "another id"])
+def test_what_it_never_retrieves_explains_nothing(asked: str) -> None:
+    """A miss of split train, or one with a duplicate there, isn't its own nearest exemplar."""
+    rows = [("book_flight", "zebra crossing"), ("book_hotel", "zebra road"),
+            ("book_hotel", "zebra path"), ("book_flight", "plane plane")]  # fmt: skip
+    query = Query("zebra crossing", asked, "zebra crossing", "book_flight")
+    [one] = explain(grid(schema(**TWO), rows, query), 0, 1)
+    assert one.own is not None
+    assert (one.own.id, one.exemplars) == ("t3", 1)
+    assert one.causes[0].text == ("book_flight has only one training exemplar to find it by.")
+    [alone] = explain(grid(schema(**TWO), rows[:3], query), 0, 1)
+    assert (alone.own, alone.exemplars, kinds(alone)[0]) == (None, 0, "no exemplar")
+
+
 @pytest.mark.parametrize(("text", "said"), [("", "is empty"), ("Fly somewhere", "has 2 words")])
 def test_a_thin_description_is_quoted(text: str, said: str) -> None:
     rows = [("book_hotel", "room"), *(("book_flight", f"seat {n}") for n in "abc")]

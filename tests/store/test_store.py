@@ -254,6 +254,25 @@ def test_templates_keep_their_versions(store: Store) -> None:
     assert [v.text for v in store.template_versions(MODULE, "rag")] == ["a", "b"]
 
 
+def test_of_two_that_change_one_version_of_a_template_one_is_stored(store: Store) -> None:
+    """They looked at it together, and found nobody else's version there."""
+    begin = threading.Barrier(2)
+
+    def save(who: str) -> int | str:
+        begin.wait()
+        try:
+            return store.put_template(MODULE, "rag", who, who=who, based_on=0)
+        except ConflictError as error:
+            return error.what
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(save, ("ann", "bob")))
+    [saved] = store.template_versions(MODULE, "rag")
+    told = f"{saved.who} saved version 1 of rag meanwhile"
+    assert answers == ([1, told] if saved.who == "ann" else [told, 1])
+    assert store.put_template(MODULE, "rag", "c", who="x", based_on=1) == 2
+
+
 def test_any_text_comes_back_as_it_went_in(store: Store, make_exemplar: Make) -> None:
     words = "👩🏽‍🚀 Cafe\u0301 \u202eabc\u202c 東京 \u0000 '; DROP TABLE exemplars; --"
     store.put_exemplars(MODULE, [make_exemplar(words, id="1")], who="a", source="f")

@@ -42,6 +42,22 @@ def opened(module: str = MODULE) -> AppTest:
     return at.run()
 
 
+def test_only_models_that_generate_are_offered(space: Workspace) -> None:
+    """Another embedder than the default one says what it is by its files."""
+    for name in ("bge-small", "tiny"):
+        made = space.models / name
+        made.mkdir(parents=True)
+        record = {"name": name, "source": "x", "licence": "y"}
+        (made / "radu-model.json").write_text(json.dumps(record))
+        (made / "config.json").write_text("{}")
+    (space.models / "bge-small" / "modules.json").write_text("[]")
+    build(space, MODULE, config=DatasetConfig.of(strategies=("rag",)))
+    at = opened()
+    for label in ("Tokens of", "Base model"):
+        [chosen] = [s for s in at.selectbox if s.label == label]
+        assert (chosen.value, "bge-small" in chosen.options) == ("tiny", False)
+
+
 def press(at: AppTest, label: str) -> None:
     next(b for b in at.button if b.label == label).click().run()
 

@@ -26,7 +26,6 @@ from radu_core.workflows.indexing import (
     choose_point,
     chosen_point,
     load_index,
-    query_of,
     resolved_exemplars,
     retrieval_settings,
     set_retrieval,
@@ -298,12 +297,6 @@ def test_an_unknown_module_has_no_index(space: Workspace) -> None:
     for make in (load_index, build_index):
         with pytest.raises(NotFoundError):
             make(space, "acme_none_en")
-
-
-def test_an_exemplar_asks_without_itself() -> None:
-    row = exemplar("a", "fly", outcome=None, template=None).model_copy(update={"utterance": "1 <2"})
-    assert query_of(row) == Query("1 <2", "a", "1 \\<2", "book_flight")
-    assert query_of(exemplar("b", "fly <x>", None)) == Query("fly <x>", "b", "fly <x>", None)
 
 
 def test_pages_that_ask_at_once_get_the_same_index(space: Workspace, another: Workspace) -> None:

@@ -10,6 +10,7 @@ from conftest import MODULE, SCHEMA
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
+from radu_core.store import opinions
 from radu_core.workflows.merge import merge_functions, merge_plan
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
@@ -47,6 +48,20 @@ def test_all_of_it_moves_and_nothing_is_lost(loaded: Workspace) -> None:
     assert (event.kind, event.note, event.who) == ("merged", "book_hotel into book_flight", "ann")
     assert len(loaded.store.schema_versions(MODULE)) == 3
     assert resolve(loaded, MODULE, who="t").outcomes.get("invalid", 0) == 0
+
+
+def test_it_says_whose_opinions_count_no_longer(loaded: Workspace) -> None:
+    items = [i.exemplar for i in loaded.store.exemplars(MODULE)]
+    of = {f: next(e for e in items if e.function == f) for f in ("book_hotel", "book_flight")}
+    for exemplar in of.values():
+        with loaded.store.writing(MODULE, who="ann") as w:
+            opinions.give(w, exemplar)
+    plan = merge_plan(loaded, MODULE, "book_flight", "book_hotel")
+    assert plan.opinions == 1
+    assert merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="t") == plan
+    with loaded.store.reading() as connection:
+        standing = opinions.opinions_of(connection, MODULE)
+    assert [o.id for o in standing] == [of["book_flight"].id]
 
 
 def _hotel(known: dict[str, AnnotatedExemplar]) -> str:
@@ -89,3 +104,16 @@ def test_what_was_changed_meanwhile_is_not_overwritten(
 def test_two_functions_that_are_there_are_needed(loaded: Workspace, away: str) -> None:
     with pytest.raises(InputError):
         merge_plan(loaded, MODULE, "book_flight", away)
+
+
+def test_a_context_of_a_function_with_a_longer_name_stays(workspace: Workspace) -> None:
+    names = ("book", "book.hotel", "reserve")
+    functions = [{"name": n, "slots": [{"name": "pets", "type": "boolean"}]} for n in names]
+    workspace.store.put_schema(parse_schema({"module": MODULE, "functions": functions}), who="t")
+    contexts = {"a": "book.hotel.pets", "b": "book.pets", "c": "book", "d": "book.hotel"}
+    for id_, context in contexts.items():
+        asked = AnnotatedExemplar(id=id_, utterance="yes", context=context)
+        workspace.store.add_exemplar(MODULE, asked, who="t")
+    assert merge_functions(workspace, MODULE, "reserve", "book", who="t").contexts == 2
+    found = {i.exemplar.id: i.exemplar.context for i in workspace.store.exemplars(MODULE)}
+    assert found == {"a": "book.hotel.pets", "b": "reserve.pets", "c": "reserve", "d": "book.hotel"}

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MODULE
 
+from radu_core.dataset import DatasetConfig, read_rows
+from radu_core.dataset.fit import FastTokenizer
+from radu_core.dataset.making import Maker
 from radu_core.errors import InputError, TemplateError
+from radu_core.exemplars import Split
 from radu_core.files import content_hash
-from radu_core.prompts import STRATEGIES, TemplateSet, check_template
-from radu_core.workflows import prompts
-from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.prompts import Preview, as_json, as_text, preview
+from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_template
+from radu_core.prompts.inspect import too_long
+from radu_core.schema import parse_schema
+from radu_core.workflows import negatives, prompts
+from radu_core.workflows.dataset import build
+from radu_core.workflows.indexing import load_index
+from radu_core.workflows.judgements import judge
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.prompt_tokens import BASE, tokenizer_of
+from radu_core.workflows.prompts import (
+    Preview,
+    as_json,
+    as_text,
+    check_context,
+    prepare,
+    preview,
+    render,
+)
 from radu_core.workflows.templates import save_template, template_sources
 from radu_core.workflows.workspace import Workspace
+
+VARIED = ["positive", "fewer", "zero", "removed"]
 
 
 @pytest.fixture(autouse=True)
@@ -216,3 +239,108 @@ def test_an_export_holds_everything(tokenized: Workspace) -> None:
     assert {"warnings", "notes", "negatives", "model", "limit"} <= set(data)
     assert as_text(shown).startswith("=== rag/positive\nWhich function")
     assert made.row.prompt + " book_flight\n" in as_text(shown)
+
+
+def test_a_negative_exemplar_is_shown_as_the_dataset_has_it(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    """A positive that looks the same contradicts it: the dataset finds it, and so does the page."""
+    row = {"id": "pos", "utterance": "what about pillows", "function": "book_hotel",
+           "split": "train", "arguments": {}}  # fmt: skip
+    rows = [row, {**row, "id": "neg", "mode": "negative"}]
+    import_file(loaded, "jsonl", write_jsonl(rows, "n.jsonl"), module=MODULE, who="t")
+    resolve(loaded, MODULE, who="t")
+    shown = preview(loaded, MODULE, strategy="rag", exemplar_id="neg")
+    why = "nearly the same as an exemplar of the function it isn't"
+    assert f"no row: {why}" in shown.notes
+    config = DatasetConfig.of(strategies=("rag",), tokenizer="none")
+    built = build(loaded, MODULE, name="n", config=config).directory
+    discards = [json.loads(line) for line in (built / "discards.jsonl").read_text().splitlines()]
+    assert [d["reason"] for d in discards if d["exemplar_id"] == "neg"] == [why]
+    found = negatives.retrieve(loaded, MODULE, exemplar_id="neg")
+    assert "pos" in [h.id for h in found.hits]
+
+
+@pytest.mark.parametrize(("split", "kinds"), [("validation", ["positive"]), ("train", VARIED)])
+def test_rows_vary_for_training_only_and_it_says_so(
+    loaded: Workspace, split: Split, kinds: list[str]
+) -> None:
+    items = loaded.store.exemplars(MODULE, splits=[split], outcomes=["resolved"])
+    one = next(i.exemplar.id for i in items if i.exemplar.function)
+    options = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
+    shown = preview(loaded, MODULE, strategy="rag", exemplar_id=one, options=options)
+    assert [r.row.kind for r in shown.rows] == kinds
+    said = any(note.startswith(f"it is of split {split}") for note in shown.notes)
+    assert said == (split != "train")
+    config = DatasetConfig.of(
+        strategies=("rag",), tokenizer="none", removed_share=1, fewer_share=1, zero_share=1
+    )
+    built = build(loaded, MODULE, name="n", config=config).directory
+    assert [r["kind"] for r in read_rows(built, split) if r["exemplar_id"] == one] == kinds
+
+
+def test_a_context_may_name_a_function_with_dots() -> None:
+    found = parse_schema(
+        {
+            "module": "acme_x_en",
+            "functions": [{"name": "book"}, {"name": "book.hotel", "slots": [{"name": "pets"}]}],
+        }
+    )
+    for context in ("book.hotel.pets", "book.hotel", "book"):
+        check_context(found, context)
+    with pytest.raises(InputError, match=r"book\.hotel has no slot of that name.*'x'"):
+        check_context(found, "book.hotel.x")
+    with pytest.raises(InputError, match="no function of that name"):
+        check_context(found, "taxi.x")
+
+
+def test_a_judgement_does_not_make_a_preview_read_the_whole_module(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one of many: the template editor renders each pinned example twice."""
+    before = preview(loaded, MODULE, strategy="knn", exemplar_id="f00")
+    no = next(r.row.exemplar_ids[0] for r in before.rows if r.row.kind == "knn_no")
+    judge(loaded, MODULE, "f00", no, "same", who="t")
+    prepared = prepare(loaded, MODULE, strategy="knn", exemplar_id="f00")
+    real = type(loaded.store).exemplars
+    read: list[Any] = []
+
+    def counted(store: Any, module: str, **chosen: Any) -> Any:
+        read.append(chosen.get("ids"))
+        return real(store, module, **chosen)
+
+    monkeypatch.setattr(type(loaded.store), "exemplars", counted)
+    shown = render(prepared, TemplateSet())
+    assert read == [sorted(["f00", no])]
+    assert no not in [i for r in shown.rows for i in r.row.exemplar_ids]
+
+
+@pytest.mark.parametrize("strategy", ["rag", "knn", "all"])
+def test_what_becomes_of_a_long_row_is_what_the_dataset_makes_of_it(
+    tokenized: Workspace, strategy: str
+) -> None:
+    shares = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
+    exemplar = tokenized.store.exemplar(MODULE, "f00").exemplar
+    schema, index = tokenized.store.schema(MODULE), load_index(tokenized, MODULE)
+    tokenizer = FastTokenizer(tokenizer_of(tokenized, BASE), name=BASE)
+    seen: set[tuple[int, int] | None] = set()
+    for limit in range(40, 400, 20):
+        config = DatasetConfig(strategies=(strategy,), rows=shares, max_length=limit)
+        maker = Maker(schema, index, TemplateSet(), config, tokenizer)
+        fates = {}
+        for _, fitted in maker.made([exemplar])[0].rows:
+            exemplars, functions = fitted.dropped
+            left_out = (len(exemplars), len(functions)) if fitted.row else None
+            warning = too_long(fitted.before or 0, limit, left_out)
+            long = (fitted.before or 0) > limit
+            fates[fitted.original.prompt] = [warning.text] if long else []
+            seen |= {left_out} if long else set()
+        shown = preview(
+            tokenized, MODULE, strategy=strategy, exemplar_id="f00", options=shares, limit=limit
+        )
+        for made in shown.rows:
+            said = [w.text for w in made.warnings if w.kind == "truncated"]
+            assert said == fates[made.row.prompt]
+    assert None in seen
+    assert any(fate and fate[0] for fate in seen) == (strategy != "knn")
+    assert any(fate and fate[1] for fate in seen) == (strategy == "rag")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conftest import MODULE
 
@@ -46,6 +48,22 @@ def test_every_version_is_kept_and_the_shipped_one_is_number_0(loaded: Workspace
     assert not template(loaded, MODULE, "rag").changed
     with pytest.raises(NotFoundError, match="There are: 4, 3, 2, 1, 0"):
         restore_template(loaded, MODULE, "rag", 9, who="ann")
+
+
+def test_a_version_saved_between_the_look_and_the_save_is_not_covered(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = type(loaded.store).put_template
+
+    def late(*arguments: Any, **more: Any) -> int:
+        monkeypatch.setattr(type(loaded.store), "put_template", real)
+        save_template(loaded, MODULE, "rag", MINE, who="bob", based_on=0)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(type(loaded.store), "put_template", late)
+    with pytest.raises(ConflictError, match="bob saved version 1 of rag meanwhile"):
+        save_template(loaded, MODULE, "rag", MINE + "!", who="ann", based_on=0)
+    assert template_sources(loaded, MODULE)["rag"] == MINE
 
 
 def test_saving_over_somebody_elses_version_is_refused(loaded: Workspace) -> None:
