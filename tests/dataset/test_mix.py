@@ -121,7 +121,7 @@ def test_a_part_that_is_built_again_meanwhile_is_mixed_as_it_was(two: Workspace)
     assert again == manifest
     assert lines(path, "train") == expected
     (outdated,) = [v.outdated for v in datasets(two) if v.directory == path]
-    assert outdated == f"built again since, or gone: {OTHER}"
+    assert outdated == f"its parts were built again since, or are gone: {OTHER}"
 
 
 def test_a_part_that_was_changed_isnt_mixed(two: Workspace) -> None:
