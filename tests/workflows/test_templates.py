@@ -80,6 +80,24 @@ def test_a_branch_that_fails_is_found_before_it_is_saved(
     assert caught.value.line == line
 
 
+@pytest.mark.parametrize(
+    ("name", "over"),
+    [("rag", "functions"), ("rag", "exemplars"), ("all", "slots"), ("all", "examples"),
+     ("single", "examples")],
+)  # fmt: skip
+def test_a_template_that_fails_at_the_largest_k_is_refused(
+    loaded: Workspace, name: str, over: str
+) -> None:
+    """It renders where two are shown, and on no prompt of fifty."""
+    loops = "".join(f"{{% for e{d} in {over} %}}" for d in range(8))
+    text = f"{shipped_templates()[name]}\n{loops}{'x' * 32}{'{% endfor %}' * 8}"
+    line = text.count("\n") + 1
+    with pytest.raises(TemplateError, match="the largest prompt that can be asked for") as caught:
+        save_template(loaded, MODULE, name, text, who="ann")
+    assert caught.value.line == line
+    assert template(loaded, MODULE, name).number == 0
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_variables_of_a_template_are_those_that_prompts_give(name: str) -> None:
     can, must = template_variables(name)
