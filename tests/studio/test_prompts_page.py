@@ -176,6 +176,37 @@ def test_an_error_says_its_line_keeps_the_edit_and_bars_saving(space: Workspace)
     assert source(at).value == shipped_templates()["rag"]
 
 
+def test_an_edit_that_fails_on_examples_says_so_once_and_bars_saving(space: Workspace) -> None:
+    at = editing()
+    text = shipped_templates()["rag"]
+    source(at).input(text + "\n{% if 'trial' not in utterance %}{{ 1 / 0 }}{% endif %}").run()
+    assert not at.exception
+    (told,) = [e.value.replace("\\", "") for e in at.error]
+    assert told.startswith("Can't be rendered on 3 of 3 pinned examples")
+    assert f"line {text.count(chr(10)) + 2}" in told
+    assert [i.value for i in at.info] == []
+    assert button(at, "Save as a new version").disabled
+
+
+def test_an_edit_that_gives_the_answer_away_is_saved_only_when_agreed(space: Workspace) -> None:
+    at = editing()
+    leaking = shipped_templates()["rag"] + "\nbook_flight"
+    source(at).input(leaking).run()
+    assert not at.exception
+    told = [e.value.replace("\\", "") for e in at.error]
+    assert told[0].startswith("The edit makes 1 of 3 pinned examples wrong: answer leaked.")
+    assert "**Answer leaked.** The completion, book_flight, stands" in told[1]
+    assert button(at, "Save as a new version").disabled
+    at.checkbox[0].check().run()
+    assert not button(at, "Save as a new version").disabled
+    source(at).input(leaking + "!").run()  # agreed to that text, not to another
+    assert button(at, "Save as a new version").disabled
+    at.checkbox[0].check().run()
+    button(at, "Save as a new version").click().run()
+    assert template(space, MODULE, "rag").text == leaking + "!"
+    assert not at.checkbox
+
+
 def test_an_edit_survives_that_somebody_else_saved(space: Workspace) -> None:
     at = editing()
     mine = shipped_templates()["rag"].replace("Which", "What")

@@ -21,6 +21,7 @@ from radu_core.workflows.templates import (
     template,
     template_sources,
     try_template,
+    verdict,
 )
 from radu_core.workflows.workspace import Workspace
 
@@ -152,6 +153,45 @@ def test_a_pinned_example_that_is_gone_is_told(loaded: Workspace) -> None:
     gone, there = compare(loaded, MODULE, "rag", MINE)
     assert (gone.exemplar.id, gone.after, "no exemplar" in gone.reason) == ("gone", None, True)
     assert there.after is not None
+
+
+LEAKING = shipped_templates()["rag"] + "\n{% if 'Oslo' in utterance %}book_flight{% endif %}"
+
+
+def test_warnings_that_an_edit_brings_are_told(loaded: Workspace) -> None:
+    pin(loaded, MODULE, ["f00", "n00"], who="ann")
+    leaks, fine = compare(loaded, MODULE, "rag", LEAKING)
+    assert [w.kind for w in leaks.warnings] == ["answer leaked"]
+    assert fine.warnings == ()
+    ((text, ids),) = verdict([leaks, fine]).errors
+    assert (text.split(".")[0], "book_flight, stands" in text, ids) == (
+        "answer leaked", True, ("f00",)
+    )  # fmt: skip
+    save_template(loaded, MODULE, "rag", LEAKING, who="ann")
+    again = compare(loaded, MODULE, "rag", LEAKING + " ")
+    assert [c.warnings for c in again] == [(), ()]  # it isn't this edit that leaks
+    assert verdict(again).clean
+
+
+def test_all_rows_of_an_example_are_looked_at_for_warnings(loaded: Workspace) -> None:
+    """The first row says yes; the leak is in the others'."""
+    pin(loaded, MODULE, ["f00"], who="ann")
+    (found,) = compare(loaded, MODULE, "knn", shipped_templates()["knn"] + "\nno")
+    assert found.after is not None
+    assert found.after.row.completion == " yes"
+    assert [w.text for w in found.warnings] == [
+        "The completion, no, stands in the prompt after the utterance."
+    ]
+
+
+def test_an_edit_that_fails_on_pinned_examples_is_told_once(loaded: Workspace) -> None:
+    pin(loaded, MODULE, ["f00", "f01", "n00"], who="ann")
+    text = shipped_templates()["rag"] + "\n{% if 'Oslo' in utterance %}{{ 1 / 0 }}{% endif %}"
+    found = compare(loaded, MODULE, "rag", text)
+    failing = tuple(c.exemplar.id for c in found if "Oslo" in c.exemplar.utterance)
+    assert [c.exemplar.id for c in found if c.failed] == list(failing)
+    ((reason, ids),) = verdict(found).failed
+    assert (ids, f"line {text.count(chr(10)) + 1}" in reason) == (failing, True)
 
 
 def test_a_difference_in_lines() -> None:
