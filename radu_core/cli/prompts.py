@@ -22,6 +22,10 @@ __all__: list[str] = []
 _templates = typer.Typer(help="List, show, compare and change templates.", no_args_is_help=True)
 app.add_typer(_templates, name="templates")
 
+_FOUND = {
+    "rag": "right function in the prompt",
+    "knn": "an exemplar of the right function among those asked about",
+}
 Name = Annotated[str, typer.Argument(help="rag, knn, all, single or yes_no.")]
 
 
@@ -65,7 +69,8 @@ def prompts(
     for made in shown.rows:
         lines += _row_lines(made, tokens=tokens)
     if shown.answer_retrieved is not None:
-        lines.append(f"right function in the prompt: {'yes' if shown.answer_retrieved else 'NO'}")
+        what = _FOUND[strategy]
+        lines.append(f"{what}: {'yes' if shown.answer_retrieved else 'NO'}")
     lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in shown.warnings]
     lines += [f"note: {note}" for note in shown.notes]
     if shown.rows and shown.rows[0].tokens is None:

@@ -62,6 +62,14 @@ def test_json_carries_ids_labels_and_hashes(radu: Any) -> None:
     assert code == 1  # an error among the warnings
 
 
+def test_knn_says_that_an_exemplar_is_asked_about(radu: Any) -> None:
+    """Its prompt names no function."""
+    out = radu("prompts", "f00", "--id", "--strategy", "knn")[1]
+    assert "an exemplar of the right function among those asked about: yes" in out
+    assert "right function in the prompt" not in out
+    assert "right function in the prompt: yes" in radu("prompts", "f00", "--id")[1]
+
+
 def test_a_yes_no_answer_takes_its_context(radu: Any) -> None:
     ask = ("prompts", "sure", "--strategy", "yes_no", "--context")
     code, out, _ = radu(*ask, "book_flight.refundable")

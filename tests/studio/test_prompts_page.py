@@ -73,6 +73,15 @@ def test_a_link_opens_a_prompt_and_the_address_follows_the_widgets(space: Worksp
     assert "tell me a joke" in htmls(at)
 
 
+def test_what_is_right_about_a_prompt_is_said_for_its_strategy(space: Workspace) -> None:
+    at = opened(module=MODULE, exemplar="f00", strategy="rag")
+    assert [s.value for s in at.success] == ["The right function is in the prompt."]
+    at = opened(module=MODULE, exemplar="f00", strategy="knn")
+    assert [s.value for s in at.success] == [
+        "An exemplar of the right function is among those that the model is asked about."
+    ]
+
+
 def test_a_link_to_what_is_not_there_says_so(space: Workspace) -> None:
     at = opened(module=MODULE, exemplar="*nope*", strategy="dance")
     told = at.warning[0].value
