@@ -35,7 +35,7 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         with right:
             _state(here, view)
         text, wrong = _source(here, view)
-        compared = _compare(here, view, view.text if wrong else text, settings)
+        compared = _compare(here, view, view.text if wrong else text, settings, wrong)
         found = workflow.verdict(compared or ())
         agreed = _verdict(here, view, text, found, len(compared or ()))
         _buttons(here, view, text, barred=wrong is not None or bool(found.failed) or not agreed)
@@ -122,15 +122,22 @@ def _wrong(error: TemplateError, text: str) -> None:
 
 
 def _compare(
-    here: Page, view: TemplateView, text: str, settings: dict[str, Any]
+    here: Page,
+    view: TemplateView,
+    text: str,
+    settings: dict[str, Any],
+    wrong: TemplateError | None,
 ) -> list[Compared] | None:
-    """The pinned examples with this text; None, and told, where nothing can be retrieved."""
+    """The pinned examples with this text; None where nothing can be retrieved, or where the version
+    in use is as wrong as the edit. Told, unless ``wrong`` has told it."""
     try:
         with retrieving(here) as progress:
             return workflow.compare(
                 here.workspace, here.module, view.name, text, progress=progress, **settings
             )
     except RaduError as error:
+        if wrong and isinstance(error, TemplateError):
+            return None
         st.error(plain(f"Not tried on the pinned examples: {error}"), icon=":material/error:")
         return None
 

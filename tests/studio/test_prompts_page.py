@@ -216,6 +216,19 @@ def test_an_edit_that_gives_the_answer_away_is_saved_only_when_agreed(space: Wor
     assert not at.checkbox
 
 
+def test_a_version_in_use_that_is_wrong_is_told_once_and_can_be_left(space: Workspace) -> None:
+    """Saved before templates were tried on the largest prompt."""
+    loops = "{% for e in exemplars %}" * 8 + "x" * 32 + "{% endfor %}" * 8
+    space.store.put_template(MODULE, "rag", "{{ utterance }}\n" + loops, who="bob")
+    at = editing()
+    assert not at.exception
+    (told,) = at.error
+    assert "line 2" in told.value
+    button(at, "Back to the shipped version").click().run()
+    assert not at.error
+    assert template(space, MODULE, "rag").text == shipped_templates()["rag"]
+
+
 def test_an_edit_survives_that_somebody_else_saved(space: Workspace) -> None:
     at = editing()
     mine = shipped_templates()["rag"].replace("Which", "What")
