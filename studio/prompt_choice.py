@@ -24,6 +24,7 @@ _STORED, _TYPED = "An exemplar", "Any utterance"
 _OFFERED = 25  # of a search; a select box with all of 20,000 would be sent anew at every rerun
 _LONGEST_SEARCH = 200
 _ID = "prompt exemplar"
+_NARROW = 150  # pixels: with less, a number field has no room for its − and +
 _STRATEGY = "prompt strategy"
 
 
@@ -152,19 +153,32 @@ def settings(here: Page) -> dict[str, Any]:
     """How much is retrieved, which base model tokenizes, and its longest row."""
     installed = generators(here.workspace) or [BASE]
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
-    columns = st.columns([3, 3, 5, 3])
-    k_desc = columns[0].number_input(
-        "k_desc", 0, 50, first_desc, key="prompt k_desc", help="Descriptions retrieved."
-    )
-    k_exemplar = columns[1].number_input(
-        "k_exemplar", 0, 50, first_exemplar, key="prompt k_exemplar", help="Exemplars shown."
-    )
-    model = columns[2].selectbox(
-        "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
-    )
-    limit = columns[3].number_input(
-        "Longest row", 16, 131_072, LIMIT, 64, key="prompt limit", help="max_length, in tokens."
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):  # wraps where it is narrow
+        k_desc = st.number_input(
+            "k_desc",
+            0,
+            50,
+            first_desc,
+            key="prompt k_desc",
+            help="Descriptions retrieved.",
+            width=_NARROW,
+        )
+        k_exemplar = st.number_input(
+            "k_exemplar",
+            0,
+            50,
+            first_exemplar,
+            key="prompt k_exemplar",
+            help="Exemplars shown.",
+            width=_NARROW,
+        )
+        limit = st.number_input(
+            "Longest row", 16, 131_072, LIMIT, 64, key="prompt limit",
+            help="max_length, in tokens.", width=_NARROW,
+        )  # fmt: skip
+        model = st.selectbox(
+            "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
+        )
     return {
         "k_desc": int(k_desc), "k_exemplar": int(k_exemplar), "model": model or BASE,
         "limit": int(limit),

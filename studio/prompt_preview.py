@@ -35,6 +35,10 @@ _KINDS = {
 }
 
 
+_PRESENT = {
+    "rag": "The right function is in the prompt.",
+    "knn": "An exemplar of the right function is among those that the model is asked about.",
+}
 _MISSING = {
     "rag": "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
     "it here. Raise k, or see Coverage.",
@@ -97,7 +101,7 @@ def shown_rows(here: Page, shown: Preview) -> None:
 
 def _verdict(shown: Preview) -> None:
     if shown.answer_retrieved is True:
-        st.success("The right function is in the prompt.", icon=":material/check:")
+        st.success(_PRESENT[shown.strategy], icon=":material/check:")
     elif shown.answer_retrieved is False:
         st.error(_MISSING[shown.strategy], icon=":material/error:")
     for warning in shown.warnings:

@@ -7,15 +7,16 @@ from typing import Any
 import streamlit as st
 
 from radu_core.errors import RaduError, TemplateError
+from radu_core.files import content_hash
 from radu_core.prompts import template_variables
 from radu_core.workflows import templates as workflow
 from radu_core.workflows.prompts import PreviewRow
-from radu_core.workflows.templates import Compared, TemplateView
+from radu_core.workflows.templates import Compared, TemplateView, Verdict
 from studio import prompt_html as html
 from studio import template_pins as pins
 from studio.markdown import plain
 from studio.page import Page, messages
-from studio.prompt_preview import retrieving
+from studio.prompt_preview import retrieving, tell
 
 __all__ = ["editor"]
 
@@ -34,7 +35,10 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         with right:
             _state(here, view)
         text, wrong = _source(here, view)
-        _buttons(here, view, text, wrong)
+        compared = _compare(here, view, view.text if wrong else text, settings, wrong)
+        found = workflow.verdict(compared or ())
+        agreed = _verdict(here, view, text, found, len(compared or ()))
+        _buttons(here, view, text, barred=wrong is not None or bool(found.failed) or not agreed)
         shown = st.segmented_control(
             "Show", [_SIDES, _DIFF, _SHIPPED, _VERSIONS], default=_SIDES, required=True,
             key="template shown", label_visibility="collapsed",
@@ -44,7 +48,7 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         elif shown == _VERSIONS:
             _versions(here, view)
         else:
-            _examples(here, view, text, settings, wrong, sides=shown == _SIDES)
+            _examples(compared, wrong, sides=shown == _SIDES)
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -117,12 +121,49 @@ def _wrong(error: TemplateError, text: str) -> None:
         st.code(f"{error.line}: {lines[error.line - 1]}", language=None)
 
 
-def _buttons(here: Page, view: TemplateView, text: str, wrong: TemplateError | None) -> None:
+def _compare(
+    here: Page,
+    view: TemplateView,
+    text: str,
+    settings: dict[str, Any],
+    wrong: TemplateError | None,
+) -> list[Compared] | None:
+    """The pinned examples with this text; None where nothing can be retrieved, or where the version
+    in use is as wrong as the edit. Told, unless ``wrong`` has told it."""
+    try:
+        with retrieving(here) as progress:
+            return workflow.compare(
+                here.workspace, here.module, view.name, text, progress=progress, **settings
+            )
+    except RaduError as error:
+        if wrong and isinstance(error, TemplateError):
+            return None
+        st.error(plain(f"Not tried on the pinned examples: {error}"), icon=":material/error:")
+        return None
+
+
+def _verdict(here: Page, view: TemplateView, text: str, found: Verdict, tried: int) -> bool:
+    """What the pinned examples say of the edit, said once. Whether it may be saved: one that makes
+    something wrong is saved only when a person agrees to just that."""
+    for reason, ids in found.failed:
+        told = f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."
+        st.error(plain(f"{told} {reason}"), icon=":material/error:")
+    if found.failed or not found.errors:
+        return not found.failed
+    wrong = sorted({id for _, ids in found.errors for id in ids})
+    kinds = dict.fromkeys(reason.split(".")[0] for reason, _ in found.errors)
+    told = f"The edit makes {len(wrong)} of {tried} pinned examples wrong: {', '.join(kinds)}. "
+    st.error(plain(told + f"{_SIDES} says it at each."), icon=":material/error:")
+    asked = content_hash([here.module, view.name, text, found.errors])[:16]
+    return st.checkbox("Save it all the same", key=f"template agreed {asked}")
+
+
+def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None:
     same = text == view.text
     with st.container(horizontal=True):
         st.button(
             "Save as a new version", type="primary", icon=":material/save:",
-            disabled=same or wrong is not None, on_click=_save, args=(here, view, text),
+            disabled=same or barred, on_click=_save, args=(here, view, text),
             help="Used from then on; old versions stay.",
         )  # fmt: skip
         st.button(
@@ -200,50 +241,44 @@ def _versions(here: Page, view: TemplateView) -> None:
                 )  # fmt: skip
 
 
-def _examples(
-    here: Page,
-    view: TemplateView,
-    text: str,
-    settings: dict[str, Any],
-    wrong: TemplateError | None,
-    *,
-    sides: bool,
-) -> None:
+def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, sides: bool) -> None:
     """The pinned examples with this text; with the version in use while it has an error."""
-    shown = view.text if wrong else text
-    if wrong:
+    if wrong and compared:
         st.caption("With the version in use, as the edit has an error:")
-    with retrieving(here) as progress:
-        found = workflow.compare(
-            here.workspace, here.module, view.name, shown, progress=progress, **settings
-        )
-    if not found:
+    if compared == []:
         st.info("There is no resolved exemplar to show it on.")
-    for compared in found:
-        _compared(compared, sides=sides)
+    for one in compared or ():
+        _compared(one, sides=sides)
 
 
 def _compared(found: Compared, *, sides: bool) -> None:
     one = found.exemplar
     with st.container(border=True):
         st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
-        if found.after is None or found.before is None:
+        if found.failed:
+            st.caption("The edit can't be rendered on it; above is why.")
+        elif found.after is None or found.before is None:
             st.info(plain(found.reason or "No prompt of this kind is made of it."))
-        if found.after is None:
-            return
-        before = found.before
-        if before is None or before.row.prompt == found.after.row.prompt:
-            st.html(html.text_view(found.after.row, found.after.tokens))
-        elif sides:
-            left, right = st.columns(2)
-            left.caption("Version in use")
-            left.html(html.text_view(before.row, before.tokens))
-            right.caption("With your edit")
-            right.html(html.text_view(found.after.row, found.after.tokens))
-        else:
-            names = ("version in use", "with your edit")
-            lines = workflow.diff(before.row.prompt, found.after.row.prompt, names=names)
-            st.code("\n".join(lines), language="diff", wrap_lines=True)
+        for warning in found.warnings:
+            tell(warning)
+        if found.after is not None:
+            _prompts(found.before, found.after, sides=sides)
+
+
+def _prompts(before: PreviewRow | None, after: PreviewRow, *, sides: bool) -> None:
+    """A prompt as it is and as it would be: one view where nothing changes."""
+    if before is None or before.row.prompt == after.row.prompt:
+        st.html(html.text_view(after.row, after.tokens))
+    elif sides:
+        left, right = st.columns(2)
+        left.caption("Version in use")
+        left.html(html.text_view(before.row, before.tokens))
+        right.caption("With your edit")
+        right.html(html.text_view(after.row, after.tokens))
+    else:
+        names = ("version in use", "with your edit")
+        lines = workflow.diff(before.row.prompt, after.row.prompt, names=names)
+        st.code("\n".join(lines), language="diff", wrap_lines=True)
 
 
 def _sizes(found: Compared) -> str:

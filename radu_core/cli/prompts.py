@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,17 +10,22 @@ import typer
 
 from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
-from radu_core.errors import InputError
+from radu_core.errors import InputError, ModelError, TemplateError
 
 if TYPE_CHECKING:
     from radu_core.workflows.prompt_tokens import TokenView
     from radu_core.workflows.prompts import PreviewRow
+    from radu_core.workflows.templates import Verdict
 
 __all__: list[str] = []
 
 _templates = typer.Typer(help="List, show, compare and change templates.", no_args_is_help=True)
 app.add_typer(_templates, name="templates")
 
+_FOUND = {
+    "rag": "right function in the prompt",
+    "knn": "an exemplar of the right function among those asked about",
+}
 Name = Annotated[str, typer.Argument(help="rag, knn, all, single or yes_no.")]
 
 
@@ -69,7 +75,8 @@ def prompts(
     for made in shown.rows:
         lines += _row_lines(made, tokens=tokens)
     if shown.answer_retrieved is not None:
-        lines.append(f"right function in the prompt: {'yes' if shown.answer_retrieved else 'NO'}")
+        what = _FOUND[strategy]
+        lines.append(f"{what}: {'yes' if shown.answer_retrieved else 'NO'}")
     lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in shown.warnings]
     lines += [f"note: {note}" for note in shown.notes]
     if shown.rows and shown.rows[0].tokens is None:
@@ -178,8 +185,13 @@ def templates_set(
     name: Name,
     module: Module,
     path: Annotated[Path, typer.Argument(help="A file with the template's source.")],
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Use it although it makes prompts of pinned examples wrong."),
+    ] = False,
 ) -> Answer:
-    """Check a template and use it from now on, as a new version; old ones stay."""
+    """Check a template on the pinned examples and use it from now on, as a new version; old ones
+    stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
     from radu_core.workflows import templates as workflow
 
     try:
@@ -188,8 +200,34 @@ def templates_set(
         raise InputError(
             "Can't read the template", value=str(path), remedy="Name a text file in UTF-8."
         ) from error
-    number = workflow.save_template(workspace(), module, name, text, who=who())
-    return _used(name, module, number)
+    space = workspace()
+    found, notes = workflow.Verdict(), []
+    try:
+        with progress_bar() as progress:
+            found = workflow.verdict(workflow.compare(space, module, name, text, progress=progress))
+    except ModelError as error:  # a template can be written where no model is installed
+        notes = [f"not tried on the pinned examples: {error}"]
+    _refuse(name, found, force=force)
+    number = workflow.save_template(space, module, name, text, who=who())
+    return _used(name, module, number, notes=[*notes, *_reasons(found.errors)])
+
+
+def _refuse(name: str, found: Verdict, *, force: bool) -> None:
+    """``TemplateError`` where the pinned examples speak against an edit."""
+    if found.failed:
+        raise TemplateError(
+            f"{name} can't be rendered on pinned examples: {' '.join(_reasons(found.failed))}",
+            remedy="The old version stays in use.",
+        )
+    if found.errors and not force:
+        raise TemplateError(
+            f"{name} makes prompts wrong that aren't now: {' '.join(_reasons(found.errors))}",
+            remedy="The old version stays in use; --force uses this one all the same.",
+        )
+
+
+def _reasons(found: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
+    return [f"{reason} ({', '.join(ids)})" for reason, ids in found]
 
 
 @command("restore", group=_templates)
@@ -205,11 +243,12 @@ def templates_restore(
     return _used(name, module, number)
 
 
-def _used(name: str, module: str, number: int) -> Answer:
+def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Answer:
     from radu_core.workflows import templates as workflow
 
     old = workflow.old_datasets(workspace(), module)
     lines = [f"Version {number} of {name} is used from now on."]
+    lines += [f"note: {note}" for note in notes]
     if old:
         lines.append(f"Built with older templates, build again: {', '.join(old)}.")
     return Answer({"name": name, "version": number, "old_datasets": old}, lines)

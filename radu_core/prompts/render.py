@@ -14,7 +14,7 @@ from jinja2.exceptions import SecurityError
 
 from radu_core.errors import TemplateError
 from radu_core.files import content_hash
-from radu_core.prompts.sandbox import LONGEST, Render, compiled, names_read, short
+from radu_core.prompts.sandbox import LONGEST, BudgetError, Render, compiled, names_read, short
 
 __all__ = ["Part", "TemplateSet", "shipped_templates", "short"]
 
@@ -77,7 +77,7 @@ class TemplateSet:
         render = Render()
         with _told(name, template):
             context = template.new_context(render.variables(variables))
-            pieces = _pieces(template.root_render_func(context), render)
+            pieces = _pieces(template, template.root_render_func(context), render)
         return _stripped(pieces)
 
     def _template(self, name: str) -> Template:
@@ -88,7 +88,17 @@ class TemplateSet:
         return self._compiled[name]
 
 
-def _pieces(output: Iterator[str], render: Render) -> list[tuple[str, list[str]]]:
+class _LengthError(BudgetError):
+    """The output got too long at ``line``: counted outside of the template's own frames."""
+
+    def __init__(self, line: int | None) -> None:
+        self.line = line
+        super().__init__(f"more than {LONGEST:,} characters")
+
+
+def _pieces(
+    template: Template, output: Iterator[str], render: Render
+) -> list[tuple[str, list[str]]]:
     """The output, a list for every part. A part begins before the piece that its call gives."""
     current: list[str] = []
     found = [("instruction", current)]
@@ -101,9 +111,8 @@ def _pieces(output: Iterator[str], render: Render) -> list[tuple[str, list[str]]
         current.append(piece)
         size += len(piece)
         if size > LONGEST:
-            raise SecurityError(
-                f"more than {LONGEST:,} characters: shorten it or show fewer exemplars"
-            )
+            frame = getattr(output, "gi_frame", None)  # where it has just given this piece
+            raise _LengthError(frame and template.get_corresponding_lineno(frame.f_lineno))
     return found
 
 
@@ -140,6 +149,9 @@ def _error(name: str, template: Template | None, error: Exception) -> TemplateEr
     elif isinstance(error, UndefinedError):
         what = f" uses something that isn't there ({error.message})"
         remedy = "See docs/prompts.md for the variables of each template."
+    elif isinstance(error, BudgetError):
+        what = f" makes more of a prompt than the sandbox allows ({error})"
+        remedy = "Shorten it, or loop over less: loops within loops multiply."
     elif isinstance(error, SecurityError | OverflowError):
         what = f" does something the sandbox forbids ({error})"
         remedy = "Use the given variables and filters only."
@@ -155,6 +167,8 @@ def _line(template: Template | None, error: Exception) -> int | None:
     """The template's line that raised: of the syntax error, or of the compiled code's frame."""
     if isinstance(error, TemplateSyntaxError):
         return error.lineno
+    if isinstance(error, _LengthError):
+        return error.line
     if template is None:
         return None
     line, trace = None, error.__traceback__

@@ -26,7 +26,16 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-__all__ = ["LONGEST", "LONGEST_SOURCE", "PARTS", "Render", "compiled", "names_read", "short"]
+__all__ = [
+    "LONGEST",
+    "LONGEST_SOURCE",
+    "PARTS",
+    "BudgetError",
+    "Render",
+    "compiled",
+    "names_read",
+    "short",
+]
 
 LONGEST = 100_000  # characters of a prompt, and of any text that is kept on the way to it
 LONGEST_SOURCE = 50_000
@@ -55,6 +64,10 @@ _WORDS = {
 }  # fmt: skip
 
 
+class BudgetError(SecurityError):
+    """A rendering that works on, or grows, beyond its budget: nothing else is wrong with it."""
+
+
 class Render:
     """One rendering: what it has left of its budget, and the part it is in.
 
@@ -77,17 +90,17 @@ class Render:
         return ""
 
     def spend(self, work: int) -> None:
-        """Pay for work; ``SecurityError`` when nothing is left."""
+        """Pay for work; ``BudgetError`` when nothing is left."""
         self.left -= work
         if self.left < 0:
-            raise SecurityError("too much work: too many loop steps, or texts that are too long")
+            raise BudgetError("too much work: too many loop steps, or texts that are too long")
 
     def measure(self, value: Any, depth: int = 0) -> None:
         """Pay for a value by its size, with all that is in it; ``SecurityError`` if too large."""
         if isinstance(value, str):
             size = len(value)
             if size > LONGEST:
-                raise SecurityError(f"a text of more than {LONGEST:,} characters")
+                raise BudgetError(f"a text of more than {LONGEST:,} characters")
             self.spend(1 + size // 16)
         elif isinstance(value, Mapping):
             self._inside(value.keys(), depth)
@@ -341,7 +354,7 @@ def _short(text: str, words: int) -> str:
 def _join(values: Any, separator: str = "") -> str:
     texts = [_text(v) for v in values]
     if sum(map(len, texts)) + len(texts) * len(separator) > LONGEST:
-        raise SecurityError(f"joining to more than {LONGEST:,} characters")
+        raise BudgetError(f"joining to more than {LONGEST:,} characters")
     return separator.join(texts)
 
 

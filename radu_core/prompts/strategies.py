@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FUNCTION_STRATEGIES",
+    "LARGEST_K",
     "SLOT_POOL",
     "SLOT_STRATEGIES",
     "STRATEGIES",
@@ -45,6 +46,8 @@ __all__ = [
 FUNCTION_STRATEGIES = ("knn", "rag")
 SLOT_STRATEGIES = ("single", "all")
 STRATEGIES = (*FUNCTION_STRATEGIES, *SLOT_STRATEGIES, "yes_no")
+LARGEST_K = 50  # what k_desc and k_exemplar may be at most
+_LONG_TEXT = 300  # characters: longer than most utterances and descriptions
 SLOT_POOL = 20  # exemplars looked through for examples of the same function
 YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
 Order = Literal["most_relevant_last", "most_relevant_first", "shuffled"]
@@ -67,7 +70,8 @@ def check_template(templates: TemplateSet, name: str) -> None:
     isn't given, can't be rendered, or doesn't show what it must.
 
     It is tried on what real prompts differ in: with and without exemplars, context, descriptions,
-    values to choose from. So a branch that fails is found before a dataset is built.
+    values to choose from, and on the largest that can be asked for. So a branch that fails is found
+    before a dataset is built.
     """
     trials = _trials(name)
     _check_names(templates, name, trials[0])
@@ -81,6 +85,19 @@ def check_template(templates: TemplateSet, name: str) -> None:
                 remedy=f"It must use: {must} (docs/prompts.md lists all variables). "
                 "The old version stays in use.",
             )
+    _check_largest(templates, name)
+
+
+def _check_largest(templates: TemplateSet, name: str) -> None:
+    """A prompt of the largest k that may be set, with long texts, is rendered as well."""
+    try:
+        templates.render(name, **_largest(name))
+    except TemplateError as error:
+        raise TemplateError(
+            f"{error.what}, on the largest prompt that can be asked for: {LARGEST_K} functions or "
+            "slots and as many exemplars, all of long texts",
+            remedy=error.remedy, line=error.line,
+        ) from error  # fmt: skip
 
 
 def template_variables(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -115,6 +132,23 @@ def _trials(name: str) -> list[Variables]:
     }  # fmt: skip
     others = [{k: v for k, v in given.items() if k in full} for given in (some, bare)]
     return [full, *({**full, **other} for other in others if other)]
+
+
+def _largest(name: str) -> Variables:
+    """The variables of the largest prompt: every list as long as it can be, every text long."""
+    full = _full(name)
+    large = {key: _lengthened(value) for key, value in full.items()}
+    return {k: v * LARGEST_K if isinstance(v, list) else v for k, v in large.items()}
+
+
+def _lengthened(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value + " ") * (_LONG_TEXT // (len(value) + 1))
+    if isinstance(value, Mapping):
+        return {
+            k: v if k in ("name", "type", "function") else _lengthened(v) for k, v in value.items()
+        }
+    return [_lengthened(v) for v in value] if isinstance(value, list) else value
 
 
 _FUNCTION = {"name": "trialfunction", "description": "trialfunction"}

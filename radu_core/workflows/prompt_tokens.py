@@ -237,9 +237,13 @@ def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
         )  # fmt: skip
     special = sorted({c.text.strip() for c in view.cells if c.special and c.origin != "end"})
     if special:
+        shown = ", ".join(map(repr, special[:5]))
+        one = len(special) == 1
+        it = "it" if one else "them"
         yield PromptWarning(
             "special tokens", "error",
-            f"The text {', '.join(map(repr, special[:5]))} is a special token of {view.model}: the "
-            "model takes it for the end of a text, or of a turn.",
-            "Take it out of the utterance, the description or the template.",
+            f"The text{'' if one else 's'} {shown} {'is a' if one else 'are'} special "
+            f"token{'' if one else 's'} of {view.model}: the model takes {it} for the end of a "
+            "text, or of a turn.",
+            f"Take {it} out of the utterance, the description or the template.",
         )  # fmt: skip

@@ -11,15 +11,17 @@ from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, check_template
+from radu_core.prompts.inspect import PromptWarning, worst
 from radu_core.workflows.indexing import load_index
 from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.prompts import LIMIT, Prepared, PreviewRow, prepare, render
+from radu_core.workflows.prompts import LIMIT, Prepared, Preview, PreviewRow, prepare, render
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "MOST_PINS",
     "Compared",
     "TemplateView",
+    "Verdict",
     "Version",
     "compare",
     "diff",
@@ -31,6 +33,7 @@ __all__ = [
     "template",
     "template_sources",
     "try_template",
+    "verdict",
 ]
 
 MOST_PINS = 8
@@ -69,12 +72,30 @@ class TemplateView:
 
 @dataclass(frozen=True)
 class Compared:
-    """A pinned example before and after an edit. Where there is no row, ``reason`` says why."""
+    """A pinned example before and after an edit: its first row. Where there is none, ``reason``
+    says why; ``failed``: because the edit can't be rendered. ``warnings`` are those of all its
+    rows that it hasn't with the version in use."""
 
     exemplar: AnnotatedExemplar
     before: PreviewRow | None
     after: PreviewRow | None
     reason: str = ""
+    failed: bool = False
+    warnings: tuple[PromptWarning, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an edit may be saved. ``failed``: why it can't be, each reason with the ids of the
+    pinned examples. ``errors``: what it makes wrong in them that isn't now, in the same way."""
+
+    failed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self.failed and not self.errors
 
 
 def template_sources(workspace: Workspace, module: str) -> dict[str, str]:
@@ -226,15 +247,49 @@ def compare(
             gone = AnnotatedExemplar(id=id, utterance=id)
             found.append(Compared(gone, None, None, error.what))
             continue
-        old, _ = _first(made, before)
-        new, reason = _first(made, after)
-        found.append(Compared(made.subject.exemplar, old, new, reason))
+        found.append(_compared(made, before, after))
     return found
 
 
-def _first(made: Prepared, templates: TemplateSet) -> tuple[PreviewRow | None, str]:
+def _compared(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
+    exemplar = made.subject.exemplar
+    old, _ = _rendered(made, before)
+    new, reason = _rendered(made, after)
+    first = old.rows[0] if old and old.rows else None
+    if new is None:
+        return Compared(exemplar, first, None, reason, failed=True)
+    if not new.rows:
+        return Compared(exemplar, first, None, "; ".join(new.notes))
+    return Compared(exemplar, first, new.rows[0], warnings=_new_warnings(old, new))
+
+
+def _rendered(made: Prepared, templates: TemplateSet) -> tuple[Preview | None, str]:
     try:
-        shown = render(made, templates)
+        return render(made, templates), ""
     except RaduError as error:
         return None, str(error)
-    return (shown.rows[0], "") if shown.rows else (None, "; ".join(shown.notes))
+
+
+def _new_warnings(old: Preview | None, new: Preview) -> tuple[PromptWarning, ...]:
+    known = {_same_as(w) for made in (old.rows if old else ()) for w in made.warnings}
+    return worst([w for made in new.rows for w in made.warnings if _same_as(w) not in known])
+
+
+def _same_as(warning: PromptWarning) -> tuple[str, str]:
+    """What makes two warnings one: how many tokens are too many differs with every edit."""
+    return warning.kind, "" if warning.kind == "truncated" else warning.text
+
+
+def verdict(compared: Iterable[Compared]) -> Verdict:
+    """What the pinned examples say of an edit; every reason once, in their order."""
+    failed: dict[str, list[str]] = {}
+    errors: dict[str, list[str]] = {}
+    for one in compared:
+        if one.failed:
+            failed.setdefault(one.reason, []).append(one.exemplar.id)
+        for warning in one.warnings:
+            if warning.severity == "error":
+                text = f"{warning.kind}. {warning.text} {warning.remedy}"
+                errors.setdefault(text, []).append(one.exemplar.id)
+    return Verdict(*(tuple((t, tuple(dict.fromkeys(ids))) for t, ids in found.items())
+                     for found in (failed, errors)))  # fmt: skip

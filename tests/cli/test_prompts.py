@@ -12,6 +12,7 @@ from conftest import MODULE
 from typer.testing import CliRunner
 
 from radu_core.cli import app
+from radu_core.errors import ModelError
 from radu_core.prompts import shipped_templates
 from radu_core.workflows.prompt_tokens import BASE
 from radu_core.workflows.workspace import Workspace
@@ -59,6 +60,14 @@ def test_json_carries_ids_labels_and_hashes(radu: Any) -> None:
     assert tokens["ids_hash"]
     assert [w["kind"] for w in data["rows"][0]["warnings"]] == ["truncated"]
     assert code == 1  # an error among the warnings
+
+
+def test_knn_says_that_an_exemplar_is_asked_about(radu: Any) -> None:
+    """Its prompt names no function."""
+    out = radu("prompts", "f00", "--id", "--strategy", "knn")[1]
+    assert "an exemplar of the right function among those asked about: yes" in out
+    assert "right function in the prompt" not in out
+    assert "right function in the prompt: yes" in radu("prompts", "f00", "--id")[1]
 
 
 def test_a_yes_no_answer_takes_its_context(radu: Any) -> None:
@@ -114,3 +123,40 @@ def test_a_template_that_is_refused_changes_nothing(radu: Any, tmp_path: Path) -
     assert json.loads(radu("templates", "show", "rag", "--json")[1])["version"] == 0
     wrong.write_bytes(b"\xff\xfe")
     assert radu("templates", "set", "rag", str(wrong))[0] == 2
+
+
+SHIPPED = shipped_templates()["rag"]
+
+
+def test_a_template_that_fails_on_a_pinned_example_is_refused(radu: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "rag.jinja"
+    mine.write_text(SHIPPED + "\n{% if 'Oslo' in utterance %}{{ 1 / 0 }}{% endif %}")
+    for more in ((), ("--force",)):
+        code, _, err = radu("templates", "set", "rag", str(mine), *more)
+        assert (code, "can't be rendered on pinned examples" in err, "f00" in err) == (
+            2, True, True,
+        )  # fmt: skip
+    assert json.loads(radu("templates", "show", "rag", "--json")[1])["version"] == 0
+
+
+def test_a_template_that_gives_the_answer_away_needs_force(radu: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "rag.jinja"
+    mine.write_text(SHIPPED + "\nbook_flight")
+    code, _, err = radu("templates", "set", "rag", str(mine))
+    assert (code, "answer leaked" in err, "--force" in err) == (2, True, True)
+    assert json.loads(radu("templates", "show", "rag", "--json")[1])["version"] == 0
+    code, out, _ = radu("templates", "set", "rag", str(mine), "--force")
+    assert (code, "Version 1 of rag is used" in out, "answer leaked" in out) == (0, True, True)
+
+
+def test_a_template_can_be_set_where_no_model_is_installed(
+    radu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise ModelError("No such model is installed", remedy="Fetch it.")
+
+    monkeypatch.setattr(Workspace, "embedder", none)
+    mine = tmp_path / "rag.jinja"
+    mine.write_text(SHIPPED.replace("Which", "What"))
+    code, out, _ = radu("templates", "set", "rag", str(mine))
+    assert (code, "not tried on the pinned examples: No such model" in out) == (0, True)

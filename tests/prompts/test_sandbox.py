@@ -201,7 +201,7 @@ GROWING = {
 
 @pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
 def test_nothing_grows_without_bound(source: str) -> None:
-    with pytest.raises(TemplateError, match="forbids"):
+    with pytest.raises(TemplateError, match=r"sandbox (forbids|allows)"):
         rendered(source, many=list(range(1_000)), utterance=LONG)
 
 
@@ -262,6 +262,30 @@ def test_errors_say_the_line(source: str, line: int) -> None:
     with pytest.raises(TemplateError, match=f"line {line}") as caught:
         rendered(source)
     assert caught.value.line == line
+
+
+NESTED = "one\n{% for a in many %}{% for b in many %}\n{{ utterance }}\n{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (NESTED, 3),
+        ("a\n{% for a in many %}\nb\n{% for b in many %}{% for c in many %}x{% endfor %}"
+         "{% endfor %}{% endfor %}", 4),
+        ("{% set a = utterance %}\n" + "{% set a = a ~ a %}" * 60, 2),
+        ("{% for a in many %}" + "x" * 2000 + "{% endfor %}", 1),
+        ("a\n{% if many %}\n{{ many | join(utterance) }}{% endif %}", 3),
+    ],
+    ids=["output", "work", "a text", "the template's own text", "join"],
+)  # fmt: skip
+def test_what_is_too_much_says_its_line_and_what_to_do(source: str, line: int) -> None:
+    many = list(range(100))
+    with pytest.raises(TemplateError, match=f"line {line} makes more of a prompt") as caught:
+        rendered(source, many=many, utterance="x" * 2_000)
+    assert caught.value.line == line
+    assert "Shorten it" in caught.value.remedy
+    assert "given variables" not in caught.value.remedy
 
 
 def test_templates_can_still_do_what_prompts_need() -> None:

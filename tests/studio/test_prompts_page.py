@@ -73,6 +73,15 @@ def test_a_link_opens_a_prompt_and_the_address_follows_the_widgets(space: Worksp
     assert "tell me a joke" in htmls(at)
 
 
+def test_what_is_right_about_a_prompt_is_said_for_its_strategy(space: Workspace) -> None:
+    at = opened(module=MODULE, exemplar="f00", strategy="rag")
+    assert [s.value for s in at.success] == ["The right function is in the prompt."]
+    at = opened(module=MODULE, exemplar="f00", strategy="knn")
+    assert [s.value for s in at.success] == [
+        "An exemplar of the right function is among those that the model is asked about."
+    ]
+
+
 def test_a_link_to_what_is_not_there_says_so(space: Workspace) -> None:
     at = opened(module=MODULE, exemplar="*nope*", strategy="dance")
     told = at.warning[0].value
@@ -174,6 +183,50 @@ def test_an_error_says_its_line_keeps_the_edit_and_bars_saving(space: Workspace)
     assert source(at).value == wrong  # an edit isn't lost while another template is looked at
     button(at, "Discard the edit").click().run()
     assert source(at).value == shipped_templates()["rag"]
+
+
+def test_an_edit_that_fails_on_examples_says_so_once_and_bars_saving(space: Workspace) -> None:
+    at = editing()
+    text = shipped_templates()["rag"]
+    source(at).input(text + "\n{% if 'trial' not in utterance %}{{ 1 / 0 }}{% endif %}").run()
+    assert not at.exception
+    (told,) = [e.value.replace("\\", "") for e in at.error]
+    assert told.startswith("Can't be rendered on 3 of 3 pinned examples")
+    assert f"line {text.count(chr(10)) + 2}" in told
+    assert [i.value for i in at.info] == []
+    assert button(at, "Save as a new version").disabled
+
+
+def test_an_edit_that_gives_the_answer_away_is_saved_only_when_agreed(space: Workspace) -> None:
+    at = editing()
+    leaking = shipped_templates()["rag"] + "\nbook_flight"
+    source(at).input(leaking).run()
+    assert not at.exception
+    told = [e.value.replace("\\", "") for e in at.error]
+    assert told[0].startswith("The edit makes 1 of 3 pinned examples wrong: answer leaked.")
+    assert "**Answer leaked.** The completion, book_flight, stands" in told[1]
+    assert button(at, "Save as a new version").disabled
+    at.checkbox[0].check().run()
+    assert not button(at, "Save as a new version").disabled
+    source(at).input(leaking + "!").run()  # agreed to that text, not to another
+    assert button(at, "Save as a new version").disabled
+    at.checkbox[0].check().run()
+    button(at, "Save as a new version").click().run()
+    assert template(space, MODULE, "rag").text == leaking + "!"
+    assert not at.checkbox
+
+
+def test_a_version_in_use_that_is_wrong_is_told_once_and_can_be_left(space: Workspace) -> None:
+    """Saved before templates were tried on the largest prompt."""
+    loops = "{% for e in exemplars %}" * 8 + "x" * 32 + "{% endfor %}" * 8
+    space.store.put_template(MODULE, "rag", "{{ utterance }}\n" + loops, who="bob")
+    at = editing()
+    assert not at.exception
+    (told,) = at.error
+    assert "line 2" in told.value
+    button(at, "Back to the shipped version").click().run()
+    assert not at.error
+    assert template(space, MODULE, "rag").text == shipped_templates()["rag"]
 
 
 def test_an_edit_survives_that_somebody_else_saved(space: Workspace) -> None:

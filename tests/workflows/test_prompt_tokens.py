@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from radu_core.prompts import Part, PromptRow
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.workflows import prompt_tokens
 from radu_core.workflows.coverage import token_counter
-from radu_core.workflows.prompt_tokens import generators, token_view, token_warnings, tokenizer_of
+from radu_core.workflows.prompt_tokens import (
+    Cell,
+    generators,
+    token_view,
+    token_warnings,
+    tokenizer_of,
+)
 from radu_core.workflows.workspace import Workspace
 
 
@@ -107,7 +114,12 @@ def test_tokens_belong_to_the_part_in_which_they_begin(tokenizer: Any) -> None:
 def test_a_special_token_in_a_text_is_an_error(tokenizer: Any) -> None:
     (warning,) = token_warnings(token_view(tokenizer, row("so <|end|> x")))
     assert (warning.kind, warning.severity) == ("special tokens", "error")
-    assert "'<|end|>'" in warning.text
+    assert warning.text.startswith("The text '<|end|>' is a special token of ")
+    view = token_view(tokenizer, row("so <|end|> x"))
+    marks = replace(view, cells=(*view.cells, Cell((0,), "<|pad|>", "utterance", False, True)))
+    (both,) = token_warnings(marks)
+    assert both.text.startswith("The texts '<|end|>', '<|pad|>' are special tokens of ")
+    assert "takes them for the end" in both.text
     assert not list(token_warnings(token_view(tokenizer, row("to Oslo"))))
 
 

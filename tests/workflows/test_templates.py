@@ -23,6 +23,7 @@ from radu_core.workflows.templates import (
     template,
     template_sources,
     try_template,
+    verdict,
 )
 from radu_core.workflows.workspace import Workspace
 
@@ -98,6 +99,24 @@ def test_a_branch_that_fails_is_found_before_it_is_saved(
     assert caught.value.line == line
 
 
+@pytest.mark.parametrize(
+    ("name", "over"),
+    [("rag", "functions"), ("rag", "exemplars"), ("all", "slots"), ("all", "examples"),
+     ("single", "examples")],
+)  # fmt: skip
+def test_a_template_that_fails_at_the_largest_k_is_refused(
+    loaded: Workspace, name: str, over: str
+) -> None:
+    """It renders where two are shown, and on no prompt of fifty."""
+    loops = "".join(f"{{% for e{d} in {over} %}}" for d in range(8))
+    text = f"{shipped_templates()[name]}\n{loops}{'x' * 32}{'{% endfor %}' * 8}"
+    line = text.count("\n") + 1
+    with pytest.raises(TemplateError, match="the largest prompt that can be asked for") as caught:
+        save_template(loaded, MODULE, name, text, who="ann")
+    assert caught.value.line == line
+    assert template(loaded, MODULE, name).number == 0
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_variables_of_a_template_are_those_that_prompts_give(name: str) -> None:
     can, must = template_variables(name)
@@ -152,6 +171,45 @@ def test_a_pinned_example_that_is_gone_is_told(loaded: Workspace) -> None:
     gone, there = compare(loaded, MODULE, "rag", MINE)
     assert (gone.exemplar.id, gone.after, "no exemplar" in gone.reason) == ("gone", None, True)
     assert there.after is not None
+
+
+LEAKING = shipped_templates()["rag"] + "\n{% if 'Oslo' in utterance %}book_flight{% endif %}"
+
+
+def test_warnings_that_an_edit_brings_are_told(loaded: Workspace) -> None:
+    pin(loaded, MODULE, ["f00", "n00"], who="ann")
+    leaks, fine = compare(loaded, MODULE, "rag", LEAKING)
+    assert [w.kind for w in leaks.warnings] == ["answer leaked"]
+    assert fine.warnings == ()
+    ((text, ids),) = verdict([leaks, fine]).errors
+    assert (text.split(".")[0], "book_flight, stands" in text, ids) == (
+        "answer leaked", True, ("f00",)
+    )  # fmt: skip
+    save_template(loaded, MODULE, "rag", LEAKING, who="ann")
+    again = compare(loaded, MODULE, "rag", LEAKING + " ")
+    assert [c.warnings for c in again] == [(), ()]  # it isn't this edit that leaks
+    assert verdict(again).clean
+
+
+def test_all_rows_of_an_example_are_looked_at_for_warnings(loaded: Workspace) -> None:
+    """The first row says yes; the leak is in the others'."""
+    pin(loaded, MODULE, ["f00"], who="ann")
+    (found,) = compare(loaded, MODULE, "knn", shipped_templates()["knn"] + "\nno")
+    assert found.after is not None
+    assert found.after.row.completion == " yes"
+    assert [w.text for w in found.warnings] == [
+        "The completion, no, stands in the prompt after the utterance."
+    ]
+
+
+def test_an_edit_that_fails_on_pinned_examples_is_told_once(loaded: Workspace) -> None:
+    pin(loaded, MODULE, ["f00", "f01", "n00"], who="ann")
+    text = shipped_templates()["rag"] + "\n{% if 'Oslo' in utterance %}{{ 1 / 0 }}{% endif %}"
+    found = compare(loaded, MODULE, "rag", text)
+    failing = tuple(c.exemplar.id for c in found if "Oslo" in c.exemplar.utterance)
+    assert [c.exemplar.id for c in found if c.failed] == list(failing)
+    ((reason, ids),) = verdict(found).failed
+    assert (ids, f"line {text.count(chr(10)) + 1}" in reason) == (failing, True)
 
 
 def test_a_difference_in_lines() -> None:
