@@ -11,7 +11,13 @@ import streamlit as st
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
 from radu_core.workflows.coverage import CoverageReport, curve_rows, retrieval_settings
-from radu_core.workflows.what_if import Compared, compare_retrieval, compared, function_changes
+from radu_core.workflows.what_if import (
+    Compared,
+    compare_retrieval,
+    compared,
+    function_changes,
+    telling_point,
+)
 from studio import jobs
 from studio.coverage_curves import chart
 from studio.coverage_index import choose, use
@@ -98,7 +104,10 @@ def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], t
     columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
     apart = columns[0].toggle("A point of its own for each", key="coverage apart")
     if not apart:
-        return _within(found.one, point), _within(found.two, point)
+        at, note = telling_point(found.one, found.two, _within(found.one, point))
+        if note:
+            st.info(note, icon=":material/info:")
+        return at, _within(found.two, at)
     made = []
     for n, one in enumerate((found.one, found.two)):
         word = ("first", "second")[n]

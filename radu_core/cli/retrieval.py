@@ -258,8 +258,8 @@ def compare_retrieval(
 ) -> Answer:
     """Measure other settings beside the module's own, on the same utterances.
 
-    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings.
-    Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
+    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
+    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4. Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows import coverage, what_if
 
@@ -284,6 +284,7 @@ def compare_retrieval(
     lines = [
         f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on {moved.total} "
         f"utterances of {split}:",
+        *([found.note] if found.note else []),
         *_difference_lines(moved, (_named(own), _named(other))),
         *_moved_lines(found.one.grid.queries, moved),
     ]
@@ -295,7 +296,7 @@ def compare_retrieval(
         "gained": what_if.query_texts(found.one.grid.queries, moved.gained),
         "lost": what_if.query_texts(found.one.grid.queries, moved.lost),
         "per_function": what_if.function_changes(found.one.grid, moved),
-        "better": better, "kept": kept,
+        "better": better, "kept": kept, "note": found.note,
     }  # fmt: skip
     return Answer(data, lines, ok=better)
 

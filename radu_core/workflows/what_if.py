@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 from radu_core.alignment import conflict
@@ -38,9 +38,11 @@ __all__ = [
     "point_of",
     "query_texts",
     "slots_to_fill",
+    "telling_point",
     "what_if",
 ]
 
+_TELLING = 4  # exemplars at which two weights are told apart, where none are recommended
 _MOST = 2_000  # utterances that a question is answered with; so it takes under a second
 
 
@@ -86,12 +88,16 @@ class WhatIf:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two settings side by side, each with its own report; ``difference`` is at their points."""
+    """Two settings side by side, each with its own report; ``difference`` is at their points.
+
+    ``note`` says what the points can't tell, or why they aren't the recommended ones.
+    """
 
     one: CoverageReport
     two: CoverageReport
     points: tuple[tuple[int, int], tuple[int, int]]
     difference: Difference
+    note: str = ""
 
 
 def what_if(
@@ -199,9 +205,8 @@ def compare_retrieval(
     k_exemplar: int | None = None,
     progress: Progress = silent,
 ) -> Compared:
-    """Measure two settings on the same utterances; where no k is said, at the first's choice.
-
-    Neither is kept: choosing one is ``set_retrieval``.
+    """Measure two settings on the same utterances; where no k is said, at ``telling_point`` of the
+    first's choice. Neither is kept: choosing one is ``set_retrieval``.
     """
     reports = [
         coverage_report(
@@ -209,8 +214,33 @@ def compare_retrieval(
         )
         for s in (one, two)
     ]
-    point = point_of(reports[0], k_desc, k_exemplar)
-    return compared(reports[0], reports[1], (point, point))
+    point, note = point_of(reports[0], k_desc, k_exemplar), ""
+    if k_exemplar is None:
+        point, note = telling_point(reports[0], reports[1], point, descriptions=k_desc or 0)
+    elif k_exemplar == 0 and _only_exemplars(one, two):
+        note = "Without exemplars the weight changes nothing: choose a k_exemplar above 0."
+    return replace(compared(reports[0], reports[1], (point, point)), note=note)
+
+
+def telling_point(
+    one: CoverageReport, two: CoverageReport, point: tuple[int, int], *, descriptions: int = 0
+) -> tuple[tuple[int, int], str]:
+    """``point``; or where it has no exemplars and nothing else can differ, one with four exemplars
+    and so many ``descriptions`` (each covers what the weight could). Second: what is said of it.
+    """
+    most = min(one.grid.max_exemplar, two.grid.max_exemplar)
+    if point[1] > 0 or most == 0 or not _only_exemplars(one.settings, two.settings):
+        return point, ""
+    instead = (descriptions, min(_TELLING, most))
+    return instead, (
+        f"Compared at k_desc {instead[0]}, k_exemplar {instead[1]}: at k_desc {point[0]}, "
+        "k_exemplar 0 no exemplar is retrieved, and the two differ in nothing else."
+    )
+
+
+def _only_exemplars(one: RetrievalSettings, two: RetrievalSettings) -> bool:
+    """Whether the two rank descriptions alike, so that only exemplars can tell them apart."""
+    return one.embedder == two.embedder
 
 
 def compared(

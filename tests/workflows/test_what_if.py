@@ -132,6 +132,23 @@ def test_two_settings_are_measured_on_the_same_utterances(loaded: Workspace) -> 
     assert elsewhere.difference.after == found.two.grid.hits[2, 0]
 
 
+def test_two_weights_are_compared_where_exemplars_are_retrieved(loaded: Workspace) -> None:
+    own = retrieval_settings(loaded, MODULE)
+    other = own.model_copy(update={"dense_weight": 0.0})
+    found = work.compare_retrieval(loaded, MODULE, own, other, split="train")
+    recommended = (found.one.choice.k_desc, found.one.choice.k_exemplar)
+    for point, expected, noted in (
+        ((3, 0), (0, 4), True), ((3, 2), (3, 2), False), ((0, 1), (0, 1), False)
+    ):  # fmt: skip
+        at, note = work.telling_point(found.one, found.two, point)
+        assert (at, bool(note)) == (expected, noted)
+    assert found.points[0] == (recommended if recommended[1] else (0, 4))
+    none = work.compare_retrieval(loaded, MODULE, own, other, split="train", k_exemplar=0)
+    assert "changes nothing" in none.note
+    some = work.compare_retrieval(loaded, MODULE, own, other, split="train", k_desc=2)
+    assert some.points[0] == ((2, recommended[1]) if recommended[1] else (2, 4))
+
+
 def test_other_utterances_and_points_beyond_the_grid_are_refused(
     loaded: Workspace, report: CoverageReport
 ) -> None:
