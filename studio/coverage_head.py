@@ -35,6 +35,7 @@ def keep_widgets() -> None:
 
 def measuring(here: Page, key: Hashable) -> None:
     """What to measure it on, and the button; the job goes on when the tab is closed."""
+    _as_measured(here, key)
     columns = st.columns([3, 4, 2], vertical_alignment="bottom")
     split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
     target = columns[1].slider(
@@ -45,6 +46,17 @@ def measuring(here: Page, key: Hashable) -> None:
     if columns[2].button("Measure", type="primary", icon=":material/search:", width="stretch",
                          disabled=running, key="coverage do measure"):  # fmt: skip
         _start(here, key, split, target)
+
+
+def _as_measured(here: Page, key: Hashable) -> None:
+    """Say of what is shown what it was measured on: once, so that something else can be chosen."""
+    found = jobs.job(key)
+    report = found.result if found is not None else None
+    if report is None or st.session_state.get("coverage measured") == (here.module, id(report)):
+        return
+    st.session_state["coverage measured"] = (here.module, id(report))
+    st.session_state["coverage split"] = report.split
+    st.session_state["coverage target"] = report.target
 
 
 def _start(here: Page, key: Hashable, split: str, target: float) -> None:

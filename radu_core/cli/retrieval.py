@@ -259,7 +259,8 @@ def compare_retrieval(
     """Measure other settings beside the module's own, on the same utterances.
 
     At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
-    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4. Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
+    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4. Exit 1: the other ones
+    aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows import coverage, what_if
 

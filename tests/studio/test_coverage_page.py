@@ -123,6 +123,15 @@ def test_before_it_is_measured_the_page_says_what_to_do(hostile: Workspace) -> N
     assert at.selectbox(key="coverage split").value == "validation"
 
 
+def test_a_new_session_says_what_the_result_was_measured_on(hostile: Workspace) -> None:
+    done(("coverage", MODULE), lambda: measure(hostile, MODULE, split="train", target=0.9))
+    at = opened()
+    assert at.selectbox(key="coverage split").value == "train"
+    assert at.slider(key="coverage target").value == 0.9
+    at.selectbox(key="coverage split").set_value("test").run()  # and something else can be chosen
+    assert at.selectbox(key="coverage split").value == "test"
+
+
 def test_an_embedder_that_is_gone_is_a_message_with_the_settings_below(
     hostile: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
