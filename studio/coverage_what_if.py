@@ -69,7 +69,8 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         _shown(answer, seconds)
     with left:
         if descriptions:
-            _keep_description(here, function, described)
+            alone = answer if not lines else _alone(report, point, descriptions)
+            _keep_description(here, function, described, alone.difference)
         for number, text in enumerate(lines):
             _keep_exemplar(here, function, text, number)
 
@@ -118,6 +119,17 @@ def _answer(
         kept = (report, asked, answer, time.perf_counter() - begun)
         st.session_state["coverage do answer"] = kept
     return kept[2], kept[3]
+
+
+def _alone(report: CoverageReport, point: tuple[int, int], descriptions: dict[str, str]) -> WhatIf:
+    """The description without the exemplars, which aren't kept with it."""
+    asked = (point, descriptions)
+    kept = st.session_state.get("coverage do alone")
+    if kept is None or kept[0] is not report or kept[1] != asked:
+        kept = (report, asked, work(report, point, descriptions=descriptions))
+        st.session_state["coverage do alone"] = kept
+    found: WhatIf = kept[2]
+    return found
 
 
 def _shown(answer: WhatIf, seconds: float) -> None:
@@ -179,13 +191,22 @@ def moved_table(queries: Any, moved: Difference, key: str) -> None:
     )  # fmt: skip
 
 
-def _keep_description(here: Page, function: str, text: str) -> None:
+def _keep_description(here: Page, function: str, text: str, alone: Difference) -> None:
+    """Keep it; one that covers less by itself only when that is said, an empty one never."""
+    if not text:
+        st.caption("An empty description can't be kept: say in a sentence what the user wants.")
+        return
     index = depending_datasets(here.workspace, here.module)
     st.caption(
         "Keeping it stores a new version of the schema; the index follows with one embedding. "
         + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")
     )
-    if st.button("Keep this description", icon=":material/save:", key="coverage do keep"):
+    fewer = alone.before - alone.after
+    agreed = fewer <= 0 or st.checkbox(
+        f"Keep it although it covers {fewer:,} fewer by itself", key=f"coverage do agree {text}"
+    )
+    if st.button("Keep this description", icon=":material/save:", key="coverage do keep",
+                 disabled=not agreed):  # fmt: skip
         with messages():
             changed = keep_description(here.workspace, here.module, function, text, who=here.who)
             _tell(

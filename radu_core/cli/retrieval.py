@@ -259,8 +259,8 @@ def compare_retrieval(
     """Measure other settings beside the module's own, on the same utterances.
 
     At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
-    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4. Exit 1: the other ones
-    aren't significantly better (McNemar's exact test, p < 0.05).
+    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
+    Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows import coverage, what_if
 
@@ -343,8 +343,15 @@ def what_if(
     k_desc: KDesc = None,
     k_exemplar: KExemplar = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Store the description (never the exemplars).")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Store the description (never the exemplars), unless it alone covers less.",
+        ),
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --keep: store it all the same.")] = (
+        False
+    ),
 ) -> Answer:
     """Coverage with another description or more exemplars; nothing is stored by asking.
 
@@ -357,6 +364,13 @@ def what_if(
         raise InputError("Nothing would change", remedy="Say --description or --exemplar.")
     if keep and description is None:
         raise InputError("--keep stores a description", remedy="Say --description as well.")
+    if force and not keep:
+        raise InputError("--force is for --keep", remedy="Say --keep as well, or leave it out.")
+    if keep and not (description or "").strip():
+        raise InputError(
+            "An empty description isn't kept", value=description,
+            remedy="Say in a sentence what the user wants with it.",
+        )  # fmt: skip
     space = workspace()
     with progress_bar() as progress:
         report = coverage.coverage_report(
@@ -368,21 +382,33 @@ def what_if(
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
     )  # fmt: skip
-    moved = found.difference
+    moved, kept, lines_kept = found.difference, False, []
     if keep and description is not None:
-        workflow.keep_description(space, module, function, description, who=who())
+        alone = workflow.what_if(report, point, descriptions={function: description})
+        kept = force or alone.difference.after >= alone.difference.before
+        lines_kept = [_keep_lines(alone.difference, kept=kept)]
+        if kept:
+            workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
         f"At k_desc={point[0]}, k_exemplar={point[1]}, on {found.measured} utterances of {split}:",
         *_difference_lines(moved, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
         *_moved_lines(found.before.queries, moved),
     ]
-    if keep:
-        lines.append("The description is stored: build the module's datasets again.")
+    lines += lines_kept
     data = {
         "module": module, "split": split, "point": point, "total": moved.total,
         "covered": [moved.before, moved.after], "p": moved.p, "repeated": found.repeated,
         "gained": workflow.query_texts(found.before.queries, moved.gained),
-        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": keep,
+        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": kept,
     }  # fmt: skip
     return Answer(data, lines, ok=moved.after > moved.before)
+
+
+def _keep_lines(alone: Difference, *, kept: bool) -> str:
+    if kept:
+        return "The description is stored: build the module's datasets again."
+    return (
+        f"The description isn't stored: by itself it covers {alone.after}, less than the "
+        f"{alone.before} now. To store it all the same, say --force."
+    )

@@ -278,7 +278,14 @@ def function_changes(one: CoverageGrid, moved: Difference) -> list[tuple[str, in
 def keep_description(
     workspace: Workspace, module: str, function: str, description: str, *, who: str
 ) -> bool:
-    """Store another description of a function; returns whether that changed anything."""
+    """Store another description of a function; returns whether that changed anything. An empty
+    one is refused: nothing could be retrieved by it.
+    """
+    if not description.strip():
+        raise InputError(
+            f"The description of {function} would be empty", value=description,
+            remedy="Say in a sentence what the user wants with it.",
+        )  # fmt: skip
     schema = workspace.store.schema(module)
     changed = _described(schema, {function: description.strip()})
     return put_schema(workspace, changed, who=who)

@@ -100,6 +100,16 @@ def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
     assert "0 gained, 0 lost" in out
 
 
+def test_a_description_that_covers_less_is_kept_only_by_force(radu: Any) -> None:
+    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc",
+           "1", "--k-exemplar", "0", "--description", "zzz qqq", "--keep")  # fmt: skip
+    assert radu(*ask[:-3], "--description", "fly me to please", "--keep")[0] == 0
+    code, out, _ = radu(*ask, "--exemplar", "fly me off", "--json")
+    assert (code, json.loads(out)["kept"]) == (1, False)
+    assert "isn't stored: by itself it covers" in radu(*ask)[1].replace("\n", " ")
+    assert json.loads(radu(*ask, "--force", "--json")[1])["kept"]
+
+
 def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
     code, out, _ = radu(
         "compare-retrieval", "-m", MODULE, "--dense-weight", "0", "--keep", "--json"
@@ -120,6 +130,10 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
         (("what-if", "-m", MODULE, "--function", "x", "--description", "y"), "no function of that"),
         (("what-if", "-m", MODULE, "--function", "book_flight", "--exemplar", "<x>", "--keep"),
          "--keep stores a description"),
+        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", " ", "--keep"),
+         "empty description isn't kept"),
+        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", "x", "--force"),
+         "--force is for --keep"),
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("find-k", "-m", MODULE, "--surface", "/proc/x/y.csv"), "/proc/x"),
     ],

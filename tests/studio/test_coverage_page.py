@@ -19,7 +19,7 @@ from radu_core.schema import parse_schema
 from radu_core.workflows.coverage import measure, retrieval_settings
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.what_if import compare_retrieval
+from radu_core.workflows.what_if import compare_retrieval, keep_description
 from radu_core.workflows.workspace import Workspace
 from studio import jobs
 
@@ -162,6 +162,24 @@ def test_a_description_is_asked_about_and_then_kept(hostile: Workspace) -> None:
     assert kept is not None
     assert kept.description == "two bob http example"
     assert any("changed since this was measured" in w.value for w in at.warning)
+
+
+def test_a_worse_description_is_kept_only_when_that_is_said(hostile: Workspace) -> None:
+    keep_description(hostile, MODULE, "_b_", "one Bob", who="ann")
+    done(("coverage", MODULE), lambda: measure(hostile, MODULE, split="train"))
+    at = opened("What if", (1, 0))
+    at.selectbox(key="coverage what function").set_value("__init__").run()
+    at.text_area[0].input("").run()
+    assert not [b for b in at.button if b.key == "coverage do keep"]
+    assert any("can't be kept" in c.value for c in at.caption)
+    at.text_area[0].input("zzz").run()
+    assert {m.label: m.value for m in at.metric}["lost"] == "1"
+    assert at.button(key="coverage do keep").disabled
+    at.checkbox[0].check().run()
+    at.button(key="coverage do keep").click().run()
+    kept = hostile.store.schema(MODULE).function("__init__")
+    assert kept is not None
+    assert kept.description == "zzz"
 
 
 def test_an_exemplar_is_added_from_its_form(hostile: Workspace) -> None:

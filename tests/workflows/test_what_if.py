@@ -78,6 +78,8 @@ def test_keeping_a_description_stores_a_version(loaded: Workspace) -> None:
     assert kept.description == "Fly."
     assert loaded.store.schema_versions(MODULE)[-1].who == "ann"
     assert not work.keep_description(loaded, MODULE, "book_flight", "Fly.", who="ann")
+    with pytest.raises(InputError, match="would be empty"):
+        work.keep_description(loaded, MODULE, "book_flight", " ", who="ann")
     with pytest.raises(InputError, match="no function"):
         work.keep_description(loaded, MODULE, "nope", "x", who="ann")
 
