@@ -12,6 +12,7 @@ from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
 from radu_core.workflows.coverage import (
+    MISS_COLUMNS,
     CoverageReport,
     explained_misses,
     flag_misses,
@@ -68,11 +69,16 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
     some = _filtered(explained)
     rows = miss_rows(some)
     columns = ["utterance", "function", "retrieved", "cause", "remedy"]
-    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
+    frame = pd.DataFrame(rows, columns=list(MISS_COLUMNS))
     frame["cause"] = [_CAUSES[c] for c in frame["cause"]]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(some):,} of {len(explained):,} missed**")
-        show.download(rows, name=f"{here.module}-misses.csv", key="misses", label="them with why")
+        show.download(
+            pd.DataFrame(rows, columns=list(MISS_COLUMNS)),
+            name=f"{here.module}-misses.csv",
+            key="misses",
+            label="them with why",
+        )
         if st.button(f"Send {len(some):,} to annotation", icon=":material/flag:",
                      disabled=not some, key="coverage do send"):  # fmt: skip
             _send(here, some)

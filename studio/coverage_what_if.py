@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from radu_core.errors import RaduError
+from radu_core.files import content_hash
 from radu_core.workflows.coverage import CoverageReport, depending_datasets
 from radu_core.workflows.what_if import (
     Difference,
     WhatIf,
     keep_description,
     keep_exemplar,
+    keep_exemplars,
     query_texts,
     slots_to_fill,
 )
@@ -25,6 +29,9 @@ from studio.page import Page, messages
 __all__ = ["ask_about", "moved_figures", "moved_table", "what_if"]
 
 _FUNCTION = "coverage what function"
+_EXEMPLARS = "coverage what exemplars"
+_LEFT = "coverage do left"
+_LONG = 160  # characters of an exemplar that are repeated below the field
 _MOST = 20  # exemplars asked about at a time
 _STORED = "coverage stored"
 
@@ -35,7 +42,7 @@ def ask_about(function: str, template: str | None = None) -> None:
     st.session_state["coverage do go"] = True
     st.session_state[_FUNCTION] = function
     if template is not None:
-        key = f"coverage what exemplars {function}"
+        key = f"{_EXEMPLARS} {function}"
         before = str(st.session_state.get(key, "")).strip()
         text = " ".join(template.split())
         st.session_state[key] = f"{before}\n{text}".strip() if text not in before else before
@@ -71,8 +78,12 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         if descriptions:
             alone = answer if not lines else _alone(report, point, descriptions)
             _keep_description(here, function, described, alone.difference)
-        for number, text in enumerate(lines):
-            _keep_exemplar(here, function, text, number)
+        fields = _slots_of(lines)
+        if len(fields) > 1:
+            _keep_exemplars(here, function, fields)
+        else:
+            for text, slots in fields.items():
+                _keep_exemplar(here, function, text, slots)
 
 
 def _worst(report: CoverageReport, point: tuple[int, int]) -> str | None:
@@ -88,8 +99,10 @@ def _description(function: str, stored: str) -> str:
 
 
 def _lines(function: str) -> list[str]:
-    key = f"coverage what exemplars {function}"
+    key = f"{_EXEMPLARS} {function}"
     st.session_state.setdefault(key, "")
+    if st.session_state.get(_LEFT, ("",))[0] == function:  # added from here: no longer asked about
+        st.session_state[key] = st.session_state.pop(_LEFT)[1]
     text = st.text_area(
         "Exemplars to add, one a line", key=key, height=110,
         placeholder="book me a room in <city>",
@@ -216,14 +229,19 @@ def _keep_description(here: Page, function: str, text: str, alone: Difference) -
             )
 
 
-def _keep_exemplar(here: Page, function: str, text: str, number: int) -> None:
+def _slots_of(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Each exemplar's slots; the answer's side says what is wrong with one that isn't here."""
+    found = {}
+    for text in lines:
+        with suppress(RaduError):
+            found[text] = slots_to_fill(text)
+    return found
+
+
+def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -> None:
     """A form with a field for each slot: an utterance has words there."""
-    try:
-        slots = slots_to_fill(text)
-    except RaduError:
-        return  # the answer's side says what is wrong with it
-    with st.form(f"coverage do form {number} {function} {text}", border=True):
-        st.markdown(plain(text))
+    with st.form(f"coverage do form {function} {content_hash([text])}", border=True):
+        st.markdown(plain(_short(text)))
         values = {slot: st.text_input(plain(slot), placeholder="words a user would say there")
                   for slot in slots}  # fmt: skip
         pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
@@ -236,6 +254,50 @@ def _keep_exemplar(here: Page, function: str, text: str, number: int) -> None:
                 f"{item.outcome}, so it isn't retrieved yet: {plain(item.reason)}"
             )  # fmt: skip
             _tell(here, f"Added as {plain(item.id)}: {state}.")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG].rstrip()} … ({len(text):,} characters)"
+
+
+def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str]]) -> None:
+    """Several in one table, with a column for each slot; those that are ticked are added."""
+    slots = list(dict.fromkeys(s for some in fields.values() for s in some))
+    frame = pd.DataFrame(
+        [{"add": True, "exemplar": text, **{f"slot {s}": "" if s in own else "–" for s in slots}}
+         for text, own in fields.items()]
+    )  # fmt: skip
+    configured = {f"slot {s}": st.column_config.TextColumn(s, width=110) for s in slots}
+    with st.form(f"coverage do forms {function} {content_hash(list(fields))}", border=True):
+        if slots:
+            st.caption("Write the words a user would say for each slot that an exemplar has.")
+        edited = st.data_editor(
+            frame, hide_index=True, disabled=["exemplar"], height=min(318, 38 + 35 * len(frame)),
+            key=f"coverage do table {function} {content_hash(list(fields))}",
+            column_config={"add": st.column_config.CheckboxColumn(width=45),
+                           "exemplar": st.column_config.TextColumn(width=210), **configured},
+        )  # fmt: skip
+        pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")
+    if pressed:
+        with messages():
+            chosen = {
+                str(row["exemplar"]): {s: str(row[f"slot {s}"] or "") for s in fields[text]}
+                for (_, row), text in zip(edited.iterrows(), fields, strict=True)
+                if row["add"]
+            }
+            _add_all(here, function, chosen)
+
+
+def _add_all(here: Page, function: str, chosen: Mapping[str, Mapping[str, str]]) -> None:
+    """Add them and keep in the field those that weren't, with the reasons."""
+    kept = keep_exemplars(here.workspace, here.module, function, chosen, who=here.who)
+    added = set(chosen) - set(kept.refused)
+    field = str(st.session_state.get(f"{_EXEMPLARS} {function}", ""))
+    left = [line for line in field.splitlines() if line.strip() not in added]
+    st.session_state[_LEFT] = (function, "\n".join(left))
+    counts = ", ".join(f"{n:,} {outcome}" for outcome, n in kept.outcomes.items()) or "none"
+    refused = [f"- {plain(_short(text))}: {plain(why)}" for text, why in kept.refused.items()]
+    _tell(here, "\n".join([f"Added: {counts}. Not added: {len(refused):,}.", *refused]))
 
 
 def _tell(here: Page, text: str) -> None:

@@ -169,14 +169,15 @@ def find_k(
     explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
     rows = coverage.miss_rows(explained)
     lines = _report_lines(found, coverage.percentile_rows(found), rows)
-    files: list[tuple[Path | None, Callable[[], Sequence[Mapping[str, Any]]]]] = [
-        (surface, lambda: coverage.surface_rows(found)),
-        (misses, lambda: rows),
-        (left_out, lambda: coverage.left_out_rows(space, module, part)),
-    ]
-    for path, made in files:
+    files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
+        (surface, (), lambda: coverage.surface_rows(found)),  # never without rows
+        (misses, coverage.MISS_COLUMNS, lambda: rows),
+        (left_out, coverage.LEFT_OUT_COLUMNS,
+         lambda: coverage.left_out_rows(space, module, part)),
+    ]  # fmt: skip
+    for path, columns, made in files:
         if path is not None:
-            lines.append(_write_csv(path, made()))
+            lines.append(_write_csv(path, made(), columns))
     data = {
         "module": module,
         "split": split,
@@ -227,17 +228,18 @@ def _report_lines(
     return lines
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """The rows under their names; of none, the head says what there would be: ``columns``."""
     import csv
     from io import StringIO
 
     from radu_core.files import write_text
 
     text = StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    names = list(rows[0]) if rows else columns
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_text(path, text.getvalue())
     return f"{len(rows)} rows written to {path}."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import comb
 
 from radu_core.alignment import conflict
-from radu_core.errors import AlignmentError, InputError
+from radu_core.errors import AlignmentError, InputError, RaduError, StoreError
 from radu_core.exemplars import AnnotatedExemplar, Split, escape, parse_template
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
@@ -28,6 +28,7 @@ from radu_core.workflows.workspace import Workspace
 __all__ = [
     "Compared",
     "Difference",
+    "Kept",
     "WhatIf",
     "compare_retrieval",
     "compared",
@@ -35,6 +36,7 @@ __all__ = [
     "function_changes",
     "keep_description",
     "keep_exemplar",
+    "keep_exemplars",
     "point_of",
     "query_texts",
     "slots_to_fill",
@@ -294,6 +296,41 @@ def keep_description(
 def slots_to_fill(template: str) -> list[str]:
     """The slots of a template, each once: what an utterance of it has to say."""
     return list(dict.fromkeys(parse_template(template).slots))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of exemplars that were to be stored: how many were, by outcome, and why others
+    weren't (template → reason).
+    """
+
+    outcomes: dict[str, int]
+    refused: dict[str, str]
+
+
+def keep_exemplars(
+    workspace: Workspace,
+    module: str,
+    function: str,
+    values: Mapping[str, Mapping[str, str]],
+    *,
+    who: str,
+) -> Kept:
+    """``keep_exemplar`` for each template (template → slot → words). One that is refused holds up
+    no other; losing the database does, as it would each.
+    """
+    outcomes: Counter[str] = Counter()
+    refused = {}
+    for template, words in values.items():
+        try:
+            item = keep_exemplar(workspace, module, function, template, words, who=who)
+        except StoreError:
+            raise
+        except RaduError as error:
+            refused[template] = str(error)
+        else:
+            outcomes[item.exemplar.outcome] += 1
+    return Kept(dict(sorted(outcomes.items())), refused)
 
 
 def keep_exemplar(

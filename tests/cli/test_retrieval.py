@@ -64,6 +64,14 @@ def test_find_k_says_everything_and_writes_it(radu: Any, tmp_path: Path) -> None
     assert "Rank at which the right function comes first" in text
 
 
+def test_a_file_of_no_misses_has_its_head(radu: Any, tmp_path: Path) -> None:
+    path, full = tmp_path / "none.csv", tmp_path / "some.csv"
+    assert "Missed:" not in radu("find-k", "-m", MODULE, "--misses", str(path))[1]
+    radu("find-k", "-m", MODULE, "--split", "train", "--max-desc", "0", "--max-exemplar", "1",
+         "--misses", str(full))  # fmt: skip
+    assert path.read_text() == full.read_text().splitlines()[0] + "\n"
+
+
 def test_what_is_measured_once_is_not_kept(radu: Any) -> None:
     code, out, _ = radu("find-k", "-m", MODULE, "--dense-weight", "0.2", "--json")
     assert json.loads(out)["source"]["settings"]["dense_weight"] == 0.2

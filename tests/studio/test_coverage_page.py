@@ -196,6 +196,30 @@ def test_an_exemplar_is_added_from_its_form(hostile: Workspace) -> None:
     assert "Added as" in at.success[0].value
 
 
+def test_several_exemplars_are_added_at_once(hostile: Workspace) -> None:
+    done(("coverage", MODULE), lambda: measure(hostile, MODULE))
+    at = opened("What if", (0, 1))
+    at.selectbox(key="coverage what function").set_value("_b_").run()
+    at.text_area[1].input("two or more\nten or less\ntwo or more").run()
+    assert not [b for b in at.button if b.label == "Add this exemplar"]
+    next(b for b in at.button if b.label == "Add all that are ticked").click().run()
+    assert not at.exception
+    stored = {i.exemplar.utterance for i in hostile.store.exemplars(MODULE)}
+    assert {"two or more", "ten or less"} <= stored
+    assert at.success[0].value == "Added: 2 resolved. Not added: 0."
+    assert at.text_area[1].value == ""
+
+
+def test_a_long_exemplar_is_cut_below_the_field(hostile: Workspace) -> None:
+    done(("coverage", MODULE), lambda: measure(hostile, MODULE))
+    at = opened("What if", (0, 1))
+    at.selectbox(key="coverage what function").set_value("_b_").run()
+    at.text_area[1].input("long " * 2_000).run()
+    assert not at.exception
+    assert max(len(m.value) for m in at.markdown) < 300
+    assert any("9,999 characters" in m.value.replace("\\", "") for m in at.markdown)
+
+
 def test_misses_are_sent_to_annotation_and_the_report_stays(hostile: Workspace) -> None:
     done(("coverage", MODULE), lambda: measure(hostile, MODULE))
     at = opened("Misses", (0, 0))

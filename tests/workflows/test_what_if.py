@@ -100,6 +100,18 @@ def test_keeping_an_exemplar_fills_its_slots(loaded: Workspace) -> None:
         )
 
 
+def test_several_are_kept_and_one_that_is_refused_holds_up_no_other(loaded: Workspace) -> None:
+    values: dict[str, dict[str, str]] = {
+        "carry me off to <destination>": {"destination": "Lund"},
+        "off I go to <destination>": {},
+        "up and away now": {},
+    }
+    kept = work.keep_exemplars(loaded, MODULE, "book_flight", values, who="ann")
+    assert sum(kept.outcomes.values()) == 2
+    assert list(kept.refused) == ["off I go to <destination>"]
+    assert "destination has no value" in kept.refused["off I go to <destination>"]
+
+
 def test_a_slot_of_several_values_takes_a_list(loaded: Workspace) -> None:
     item = work.keep_exemplar(
         loaded, MODULE, "book_hotel", "somewhere with <extras>", {"extras": "a pool"}, who="ann"
