@@ -22,6 +22,7 @@ from studio import jobs
 from studio.coverage_curves import chart
 from studio.coverage_index import choose, use
 from studio.coverage_what_if import moved_figures, moved_table
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -81,7 +82,7 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
     found = compared(found.one, found.two, at)
     moved_figures(found.difference, ("first", "second"))
     st.markdown(_verdict(found, names))
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = side_by_side([3, 2], key="coverage-compare")
     with left:
         _curves(reports, names)
     with right:
@@ -101,21 +102,21 @@ def _named(settings: RetrievalSettings) -> str:
 
 def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where each is looked at: both at the page's point, unless they are to have their own."""
-    columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
-    apart = columns[0].toggle("A point of its own for each", key="coverage apart")
+    apart = st.toggle("A point of its own for each", key="coverage apart")
     if not apart:
         at, note = telling_point(found.one, found.two, _within(found.one, point))
         if note:
             st.info(note, icon=":material/info:")
         return at, _within(found.two, at)
     made = []
+    columns = st.columns(4, vertical_alignment="bottom")
     for n, one in enumerate((found.one, found.two)):
         word = ("first", "second")[n]
         for name, best in (("k_desc", one.choice.k_desc), ("k_exemplar", one.choice.k_exemplar)):
             most = one.grid.max_desc if name == "k_desc" else one.grid.max_exemplar
             key = f"coverage {word} {name} {id(one)}"
             st.session_state.setdefault(key, best)
-            column = columns[1 + 2 * n + (name == "k_exemplar")]
+            column = columns[2 * n + (name == "k_exemplar")]
             made.append(int(column.number_input(f"{word}: {name}", 0, most, key=key)))
     return (made[0], made[1]), (made[2], made[3])
 

@@ -86,39 +86,50 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
                                 help="Descriptions retrieved"))  # fmt: skip
         e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=126,
                                 help="Exemplars retrieved"))  # fmt: skip
-        low, high = grid.interval(d, e)
-        covered = int(grid.hits[d, e])
-        st.metric(
-            f"covered, {100 * low:.1f} to {100 * high:.1f} %", f"{grid.share(d, e):.1%}",
-            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=168,
-        )  # fmt: skip
-        st.metric(
-            "tokens a prompt",
-            f"{report.cost(d, e):.0f}",
-            width=120,
-            help="Estimated from the templates: fixed, per function, per exemplar.",
-        )
-        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=90,
-                  help="Different functions in a prompt, on average.")  # fmt: skip
-        st.metric("missed", f"{grid.total - covered:,}", width=75,
-                  help=f"of {grid.total:,} utterances")  # fmt: skip
         best = (choice.k_desc, choice.k_exemplar)
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
                   key="coverage do best")  # fmt: skip
-    _note(here, report)
+        with st.popover("Why this one", type="tertiary"):
+            _why(report)
+    _line(report, d, e)
+    _changed(here, report)
     return d, e
 
 
-def _note(here: Page, report: CoverageReport) -> None:
-    choice = report.choice
-    measured = f"Measured on {report.grid.total:,} utterances of {report.split}"
-    reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
+def _line(report: CoverageReport, d: int, e: int) -> None:
+    """The figures of a point in one line, and what they were measured on."""
+    grid, choice = report.grid, report.choice
+    (low, high), missed = grid.interval(d, e), grid.total - int(grid.hits[d, e])
+    st.markdown(
+        f"**{grid.share(d, e):.1%} covered** ({100 * low:.1f} to {100 * high:.1f} %) · "
+        f"**{missed:,}** of {grid.total:,} missed · **{grid.mean_functions[d, e]:.1f}** functions "
+        f"and **{report.cost(d, e):.0f}** tokens a prompt",
+        help="The interval is Wilson's, 95 %. Functions: different ones in a prompt, on average. "
+        "Tokens: estimated from the templates, so much fixed, per function and per exemplar.",
+    )
+    out = sum(report.left_out.values())
     st.caption(
-        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}. "
-        f"{plain(choice.note)} "
-        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}. {measured}; "
+        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}"
+        + ("" if choice.reached else f", which doesn't show {report.target:.1%}")
+        + f". Measured on {report.split}, {out:,} left out."
+    )
+
+
+def _why(report: CoverageReport) -> None:
+    """Why the recommended point is, and what wasn't measured."""
+    choice = report.choice
+    reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
+    st.markdown(
+        f"**k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}** {plain(choice.note)} "
+        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
+    )
+    st.markdown(
+        f"Measured on {report.grid.total:,} utterances of {report.split}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
+
+
+def _changed(here: Page, report: CoverageReport) -> None:
     if out_of_date(here.workspace, report):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("The module has changed since this was measured.", icon=":material/update:")

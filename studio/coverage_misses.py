@@ -85,7 +85,7 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
         _told(here)
     event = st.dataframe(
         frame[columns], hide_index=True, on_select="rerun", selection_mode="single-row",
-        key="coverage do misses", height=min(420, 38 + 35 * max(1, len(some))),
+        key="coverage do misses", height=min(318, 38 + 35 * max(1, len(some))),
         column_config={
             "utterance": st.column_config.TextColumn(width=300),
             "function": st.column_config.TextColumn("right function", width=140),

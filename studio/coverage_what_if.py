@@ -23,6 +23,7 @@ from radu_core.workflows.what_if import (
     slots_to_fill,
 )
 from radu_core.workflows.what_if import what_if as work
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -54,7 +55,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     names = [f.name for f in report.grid.index.schema.functions]
     if st.session_state.get(_FUNCTION) not in names:
         st.session_state[_FUNCTION] = _worst(report, point) or names[0]
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = side_by_side([2, 3], key="coverage-what-if")
     with left:
         function = str(st.selectbox("Function", names, key=_FUNCTION))
         schema = here.workspace.store.schema(here.module)
@@ -173,18 +174,29 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
             zip(names, counts, moved.intervals, strict=True)
         ):
             st.metric(
-                f"{name}, {100 * low:.1f} to {100 * high:.1f} %",
-                f"{count / max(1, moved.total):.1%}", width=185,
+                name, f"{count / max(1, moved.total):.1%}", width=125,
                 delta=f"{100 * change:+.1f} points" if place and change else None,
-                help=f"{count:,} of {moved.total:,}; 95 % interval (Wilson)",
+                help=f"{count:,} of {moved.total:,}; 95 %: {_interval(low, high)} (Wilson)",
             )  # fmt: skip
         st.metric("gained", len(moved.gained), width=70)
         st.metric("lost", len(moved.lost), width=60)
         st.metric(
-            "p", f"{moved.p:.3g}", width=110,
+            "p", f"{moved.p:.3g}", width=100,
             help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
             "would be by chance. Under 0.05 is a clear difference.",
         )  # fmt: skip
+    st.caption(
+        "95 % intervals: "
+        + ", ".join(
+            f"{name} {_interval(*interval)}"
+            for name, interval in zip(names, moved.intervals, strict=True)
+        )
+        + "."
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def moved_table(queries: Any, moved: Difference, key: str) -> None:
