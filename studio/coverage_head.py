@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
 from studio import jobs
 from studio.markdown import plain
@@ -89,7 +90,8 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
         best = (choice.k_desc, choice.k_exemplar)
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
                   key="coverage do best")  # fmt: skip
-        with st.popover("Why this one", type="tertiary"):
+        why = "Why" if choice.reached else f"{report.target:.1%} isn't shown: why"
+        with st.popover(why, type="tertiary"):
             _why(report)
     _line(report, d, e)
     _changed(here, report)
@@ -97,21 +99,16 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
 
 
 def _line(report: CoverageReport, d: int, e: int) -> None:
-    """The figures of a point in one line, and what they were measured on."""
-    grid, choice = report.grid, report.choice
+    """The figures of a point in one line, and how many weren't measured."""
+    grid, out = report.grid, sum(report.left_out.values())
     (low, high), missed = grid.interval(d, e), grid.total - int(grid.hits[d, e])
     st.markdown(
-        f"**{grid.share(d, e):.1%} covered** ({100 * low:.1f} to {100 * high:.1f} %) · "
-        f"**{missed:,}** of {grid.total:,} missed · **{grid.mean_functions[d, e]:.1f}** functions "
-        f"and **{report.cost(d, e):.0f}** tokens a prompt",
+        f"**{grid.share(d, e):.1%} covered** :small[({100 * low:.1f} to {100 * high:.1f} %)] · "
+        f"**{missed:,}** of {grid.total:,} missed"
+        + (f" · {out:,} left out" if out else "")
+        + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens",
         help="The interval is Wilson's, 95 %. Functions: different ones in a prompt, on average. "
-        "Tokens: estimated from the templates, so much fixed, per function and per exemplar.",
-    )
-    out = sum(report.left_out.values())
-    st.caption(
-        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}"
-        + ("" if choice.reached else f", which doesn't show {report.target:.1%}")
-        + f". Measured on {report.split}, {out:,} left out."
+        "Tokens: of a prompt, estimated from the templates: fixed, per function, per exemplar.",
     )
 
 
@@ -120,11 +117,12 @@ def _why(report: CoverageReport) -> None:
     choice = report.choice
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
     st.markdown(
-        f"**k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}** {plain(choice.note)} "
+        f"Recommended: **k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}**. "
+        f"{plain(choice.note)} "
         f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
     )
     st.markdown(
-        f"Measured on {report.grid.total:,} utterances of {report.split}; "
+        f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
 
