@@ -10,6 +10,7 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, curve_rows, retrieval_settings
 from radu_core.workflows.what_if import (
     Compared,
@@ -129,7 +130,8 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
     moved, (one, two) = found.difference, found.points
     where = f"at {one}" if one == two else f"at {one} and {two}"
     if moved.p >= _CLEAR or moved.before == moved.after:
-        return f"**No clear difference** {where} on {moved.total:,} utterances (p = {moved.p:.3g})."
+        on = counted(moved.total, "utterance")
+        return f"**No clear difference** {where} on {on} (p = {moved.p:.3g})."
     better = names[moved.after > moved.before]
     return f"**{plain(better)}** is better {where} (p = {moved.p:.3g})."
 

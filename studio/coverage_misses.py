@@ -11,6 +11,7 @@ import streamlit as st
 from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
+from radu_core.words import counted, ordinal
 from radu_core.workflows.coverage import (
     MISS_COLUMNS,
     CoverageReport,
@@ -35,7 +36,7 @@ _CAUSES = {
     "overlap": "functions overlap",
     "unlike": "said in another way",
     "description": "description not near",
-    "just below": "just below k",
+    "just below": "beyond k",
 }
 
 
@@ -169,14 +170,10 @@ def _neighbours(one: ExplainedMiss) -> None:
                        "function": st.column_config.TextColumn(width=130),
                        "exemplar": st.column_config.TextColumn(width=330)},
     )  # fmt: skip
-    ways = (
-        f"{one.exemplars:,} exemplars"
-        if one.exemplars
-        else "no exemplar"
-    )  # fmt: skip
+    ways = counted(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
     st.caption(
-        f"{plain(one.miss.function)} has {ways}; its description comes {one.description_rank}. "
-        "among all for this utterance."
+        f"{plain(one.miss.function)} has {ways}; its description comes "
+        f"{ordinal(one.description_rank)} among all for this utterance."
     )
 
 

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, surface_rows
 from studio import show
 from studio.coverage_head import set_point
@@ -116,4 +117,4 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)
     if asked:
-        st.caption(f"{asked:,} more functions have no utterance in {report.split}.")
+        st.caption(f"{counted(asked, 'more function')} without an utterance in {report.split}.")

@@ -12,6 +12,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, depending_datasets
 from radu_core.workflows.what_if import (
     Difference,
@@ -63,6 +64,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         stored = known.description if known else ""
         described = _description(function, stored)
         lines = _lines(function)
+    answer = None
     with right, messages():
         _stored(here)
         descriptions = {function: described} if described != stored else {}
@@ -77,8 +79,10 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         _shown(answer, seconds)
     with left:
         if descriptions:
-            alone = answer if not lines else _alone(report, point, descriptions)
-            _keep_description(here, function, described, alone.difference)
+            with messages():
+                alone = answer if not lines else _alone(report, point, descriptions)
+                if alone is not None:  # otherwise the right side says what is wrong
+                    _keep_description(here, function, described, alone.difference)
         fields = _slots_of(lines)
         if len(fields) > 1:
             _keep_exemplars(here, function, fields)
@@ -151,7 +155,7 @@ def _shown(answer: WhatIf, seconds: float) -> None:
     some = (
         f"{answer.measured:,} evenly spaced utterances of {answer.asked:,}"
         if answer.measured < answer.asked
-        else f"{answer.measured:,} utterances"
+        else counted(answer.measured, "utterance")
     )
     st.caption(f"On {some}, in {seconds:.2f} s.")
     for text in answer.own:

@@ -12,6 +12,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.exemplars import Split
@@ -100,7 +101,8 @@ def index(
         "left_out": built.left_out, "changed": chosen != before, "tuning": tuning,
     }  # fmt: skip
     lines: list[Any] = [
-        f"{module}: {counts['functions']} functions and {counts['exemplars']} exemplars indexed."
+        f"{module}: {counted(len(built.functions), 'function')} and "
+        f"{counted(len(built.exemplars), 'exemplar')} indexed."
     ]
     lines += _source_lines(built.source)
     lines += _tuning_lines(tuning) if tuning else []
@@ -125,7 +127,9 @@ def _tuning_lines(tuning: Tuning) -> list[Any]:
         (f"{weight:g}", f"{share:.2%}", _mark(tuning, weight))
         for weight, share in tuning.shares.items()
     ]
-    title = f"Mean coverage at 1, 3, 5 and 8 functions, {tuning.queries} exemplars of train"
+    title = (
+        f"Mean coverage at 1, 3, 5 and 8 functions, {counted(tuning.queries, 'exemplar')} of train"
+    )
     return [table(title, ["dense weight", "coverage", ""], rows)]
 
 
@@ -207,8 +211,8 @@ def _report_lines(
     choice = found.choice
     lines: list[Any] = [
         f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
-        f"({choice.low:.1%} to {choice.high:.1%}) of {found.grid.total} utterances, about "
-        f"{choice.cost:.0f} tokens.",
+        f"({choice.low:.1%} to {choice.high:.1%}) of "
+        f"{counted(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
         choice.note,
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
@@ -241,7 +245,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-    return f"{len(rows)} rows written to {path}."
+    return f"{counted(len(rows), 'row')} written to {path}."
 
 
 @command("compare-retrieval")
@@ -285,8 +289,8 @@ def compare_retrieval(
     if kept:
         coverage.set_retrieval(space, module, other, who=who())
     lines = [
-        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on {moved.total} "
-        f"utterances of {split}:",
+        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on "
+        f"{counted(moved.total, 'utterance')} of {split}:",
         *([found.note] if found.note else []),
         *_difference_lines(moved, (_named(own), _named(other))),
         *_moved_lines(found.one.grid.queries, moved),
@@ -392,7 +396,8 @@ def what_if(
         if kept:
             workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
-        f"At k_desc={point[0]}, k_exemplar={point[1]}, on {found.measured} utterances of {split}:",
+        f"At k_desc={point[0]}, k_exemplar={point[1]}, on "
+        f"{counted(found.measured, 'utterance')} of {split}:",
         *_difference_lines(moved, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
         *_moved_lines(found.before.queries, moved),
