@@ -10,12 +10,20 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, curve_rows, retrieval_settings
-from radu_core.workflows.what_if import Compared, compare_retrieval, compared, function_changes
+from radu_core.workflows.what_if import (
+    Compared,
+    compare_retrieval,
+    compared,
+    function_changes,
+    telling_point,
+)
 from studio import jobs
 from studio.coverage_curves import chart
 from studio.coverage_index import choose, use
 from studio.coverage_what_if import moved_figures, moved_table
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -75,7 +83,7 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
     found = compared(found.one, found.two, at)
     moved_figures(found.difference, ("first", "second"))
     st.markdown(_verdict(found, names))
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = side_by_side([3, 2], key="coverage-compare")
     with left:
         _curves(reports, names)
     with right:
@@ -95,18 +103,21 @@ def _named(settings: RetrievalSettings) -> str:
 
 def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where each is looked at: both at the page's point, unless they are to have their own."""
-    columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
-    apart = columns[0].toggle("A point of its own for each", key="coverage apart")
+    apart = st.toggle("A point of its own for each", key="coverage apart")
     if not apart:
-        return _within(found.one, point), _within(found.two, point)
+        at, note = telling_point(found.one, found.two, _within(found.one, point))
+        if note:
+            st.info(note, icon=":material/info:")
+        return at, _within(found.two, at)
     made = []
+    columns = st.columns(4, vertical_alignment="bottom")
     for n, one in enumerate((found.one, found.two)):
         word = ("first", "second")[n]
         for name, best in (("k_desc", one.choice.k_desc), ("k_exemplar", one.choice.k_exemplar)):
             most = one.grid.max_desc if name == "k_desc" else one.grid.max_exemplar
             key = f"coverage {word} {name} {id(one)}"
             st.session_state.setdefault(key, best)
-            column = columns[1 + 2 * n + (name == "k_exemplar")]
+            column = columns[2 * n + (name == "k_exemplar")]
             made.append(int(column.number_input(f"{word}: {name}", 0, most, key=key)))
     return (made[0], made[1]), (made[2], made[3])
 
@@ -119,7 +130,8 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
     moved, (one, two) = found.difference, found.points
     where = f"at {one}" if one == two else f"at {one} and {two}"
     if moved.p >= _CLEAR or moved.before == moved.after:
-        return f"**No clear difference** {where} on {moved.total:,} utterances (p = {moved.p:.3g})."
+        on = counted(moved.total, "utterance")
+        return f"**No clear difference** {where} on {on} (p = {moved.p:.3g})."
     better = names[moved.after > moved.before]
     return f"**{plain(better)}** is better {where} (p = {moved.p:.3g})."
 

@@ -16,6 +16,7 @@ from radu_core.workflows.coverage import (
     percentile_rows,
 )
 from studio import show
+from studio.layout import side_by_side
 from studio.page import Page
 
 __all__ = ["chart", "curves"]
@@ -36,7 +37,7 @@ _K, _FUNCTIONS = "k", "functions in the prompt"
 
 def curves(here: Page, report: CoverageReport) -> None:
     """One ranking alone each, and descriptions with fused exemplars."""
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = side_by_side([3, 2], key="coverage-curves")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
             over = st.segmented_control("Over", [_K, _FUNCTIONS], required=True,
@@ -64,7 +65,7 @@ def chart(
     colours = [_COLOURS[list(names).index(n) % 5] for n in present]
     dashes = [_DASHES[list(names).index(n) % 5] for n in present]
     legend = alt.Legend(
-        orient="top", title=None, columns=3, labelLimit=320,
+        orient="bottom", title=None, columns=2, labelLimit=280,
         symbolType="stroke", symbolStrokeWidth=3, symbolSize=400, symbolOpacity=1,
     )  # fmt: skip
     colour = alt.Color("curve:N", scale=alt.Scale(domain=present, range=colours), legend=legend)

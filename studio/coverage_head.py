@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
 from radu_core.workflows.indexing import choose_point, chosen_point
 from studio import jobs
@@ -36,6 +37,7 @@ def keep_widgets() -> None:
 
 def measuring(here: Page, key: Hashable) -> None:
     """What to measure it on, and the button; the job goes on when the tab is closed."""
+    _as_measured(here, key)
     columns = st.columns([3, 4, 2], vertical_alignment="bottom")
     split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
     target = columns[1].slider(
@@ -46,6 +48,17 @@ def measuring(here: Page, key: Hashable) -> None:
     if columns[2].button("Measure", type="primary", icon=":material/search:", width="stretch",
                          disabled=running, key="coverage do measure"):  # fmt: skip
         _start(here, key, split, target)
+
+
+def _as_measured(here: Page, key: Hashable) -> None:
+    """Say of what is shown what it was measured on: once, so that something else can be chosen."""
+    found = jobs.job(key)
+    report = found.result if found is not None else None
+    if report is None or st.session_state.get("coverage measured") == (here.module, id(report)):
+        return
+    st.session_state["coverage measured"] = (here.module, id(report))
+    st.session_state["coverage split"] = report.split
+    st.session_state["coverage target"] = report.target
 
 
 def _start(here: Page, key: Hashable, split: str, target: float) -> None:
@@ -75,27 +88,15 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
                                 help="Descriptions retrieved"))  # fmt: skip
         e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=126,
                                 help="Exemplars retrieved"))  # fmt: skip
-        low, high = grid.interval(d, e)
-        covered = int(grid.hits[d, e])
-        st.metric(
-            f"covered, {100 * low:.1f} to {100 * high:.1f} %", f"{grid.share(d, e):.1%}",
-            help=f"{covered:,} of {grid.total:,} utterances; 95 % interval (Wilson)", width=168,
-        )  # fmt: skip
-        st.metric(
-            "tokens a prompt",
-            f"{report.cost(d, e):.0f}",
-            width=120,
-            help="Estimated from the templates: fixed, per function, per exemplar.",
-        )
-        st.metric("functions", f"{grid.mean_functions[d, e]:.1f}", width=90,
-                  help="Different functions in a prompt, on average.")  # fmt: skip
-        st.metric("missed", f"{grid.total - covered:,}", width=75,
-                  help=f"of {grid.total:,} utterances")  # fmt: skip
         best = (choice.k_desc, choice.k_exemplar)
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
                   key="coverage do best")  # fmt: skip
         _use(here, (d, e))
-    _note(here, report)
+        why = "Why" if choice.reached else f"{report.target:.1%} isn't shown: why"
+        with st.popover(why, type="tertiary"):
+            _why(report)
+    _line(report, d, e)
+    _changed(here, report)
     return d, e
 
 
@@ -110,16 +111,36 @@ def _use(here: Page, point: tuple[int, int]) -> None:
         st.rerun()
 
 
-def _note(here: Page, report: CoverageReport) -> None:
+def _line(report: CoverageReport, d: int, e: int) -> None:
+    """The figures of a point in one line, and how many weren't measured."""
+    grid, out = report.grid, sum(report.left_out.values())
+    (low, high), missed = grid.interval(d, e), grid.total - int(grid.hits[d, e])
+    st.markdown(
+        f"**{grid.share(d, e):.1%} covered** :small[({100 * low:.1f} to {100 * high:.1f} %)] · "
+        f"**{missed:,}** of {grid.total:,} missed"
+        + (f" · {out:,} left out" if out else "")
+        + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens",
+        help="The interval is Wilson's, 95 %. Functions: different ones in a prompt, on average. "
+        "Tokens: of a prompt, estimated from the templates: fixed, per function, per exemplar.",
+    )
+
+
+def _why(report: CoverageReport) -> None:
+    """Why the recommended point is, and what wasn't measured."""
     choice = report.choice
-    measured = f"Measured on {report.grid.total:,} utterances of {report.split}"
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
-    st.caption(
-        f"Recommended: k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}. "
+    st.markdown(
+        f"Recommended: **k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}**. "
         f"{plain(choice.note)} "
-        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}. {measured}; "
+        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
+    )
+    st.markdown(
+        f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
+
+
+def _changed(here: Page, report: CoverageReport) -> None:
     if out_of_date(here.workspace, report):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("The module has changed since this was measured.", icon=":material/update:")

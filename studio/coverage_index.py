@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.retrieval import RetrievalSettings, Tuning
+from radu_core.words import counted
 from radu_core.workflows.coverage import (
     CoverageReport,
     depending_datasets,
@@ -194,7 +195,7 @@ def _mark(found: Tuning, now: RetrievalSettings, weight: float) -> str:
 
 
 def _reason(found: Tuning) -> str:
-    measured = f"on {found.queries:,} exemplars"
+    measured = f"on {counted(found.queries, 'exemplar')}"
     if found.weight == found.best:
         return f"Recommended: {found.weight:g}, the highest {measured}."
     gain = found.shares[found.best] - found.shares[found.weight]

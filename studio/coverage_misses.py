@@ -11,7 +11,9 @@ import streamlit as st
 from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
+from radu_core.words import counted, ordinal
 from radu_core.workflows.coverage import (
+    MISS_COLUMNS,
     CoverageReport,
     explained_misses,
     flag_misses,
@@ -34,7 +36,7 @@ _CAUSES = {
     "overlap": "functions overlap",
     "unlike": "said in another way",
     "description": "description not near",
-    "just below": "just below k",
+    "just below": "beyond k",
 }
 
 
@@ -68,18 +70,23 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
     some = _filtered(explained)
     rows = miss_rows(some)
     columns = ["utterance", "function", "retrieved", "cause", "remedy"]
-    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
+    frame = pd.DataFrame(rows, columns=list(MISS_COLUMNS))
     frame["cause"] = [_CAUSES[c] for c in frame["cause"]]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(some):,} of {len(explained):,} missed**")
-        show.download(rows, name=f"{here.module}-misses.csv", key="misses", label="them with why")
+        show.download(
+            pd.DataFrame(rows, columns=list(MISS_COLUMNS)),
+            name=f"{here.module}-misses.csv",
+            key="misses",
+            label="them with why",
+        )
         if st.button(f"Send {len(some):,} to annotation", icon=":material/flag:",
                      disabled=not some, key="coverage do send"):  # fmt: skip
             _send(here, some)
         _told(here)
     event = st.dataframe(
         frame[columns], hide_index=True, on_select="rerun", selection_mode="single-row",
-        key="coverage do misses", height=min(420, 38 + 35 * max(1, len(some))),
+        key="coverage do misses", height=min(318, 38 + 35 * max(1, len(some))),
         column_config={
             "utterance": st.column_config.TextColumn(width=300),
             "function": st.column_config.TextColumn("right function", width=140),
@@ -163,14 +170,10 @@ def _neighbours(one: ExplainedMiss) -> None:
                        "function": st.column_config.TextColumn(width=130),
                        "exemplar": st.column_config.TextColumn(width=330)},
     )  # fmt: skip
-    ways = (
-        f"{one.exemplars:,} exemplars"
-        if one.exemplars
-        else "no exemplar"
-    )  # fmt: skip
+    ways = counted(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
     st.caption(
-        f"{plain(one.miss.function)} has {ways}; its description comes {one.description_rank}. "
-        "among all for this utterance."
+        f"{plain(one.miss.function)} has {ways}; its description comes "
+        f"{ordinal(one.description_rank)} among all for this utterance."
     )
 
 

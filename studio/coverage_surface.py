@@ -8,20 +8,23 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, surface_rows
 from studio import show
 from studio.coverage_head import set_point
+from studio.layout import side_by_side
 from studio.page import Page
 
 __all__ = ["surface"]
 
 _HEIGHT = 380
+_NOTHING = "#8a8a8a"  # (0, 0) retrieves nothing: no measurement, and no colour of one
 _MARKS = ["", "looked at", "recommended"]
 
 
 def surface(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     """The heat map, whose cells can be clicked, beside the functions at the point."""
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = side_by_side([3, 2], key="coverage-surface")
     rows = surface_rows(report)
     with left:
         _heat_map(rows, report, point)
@@ -48,13 +51,14 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
     )
     st.caption(
         "Click a cell to look at its point. Red border: the point looked at; purple: the "
-        "recommended one. Hover for interval, functions and tokens."
+        "recommended one. Grey: nothing is retrieved. Hover for interval, functions and tokens."
     )
 
 
 def _cells(frame: pd.DataFrame) -> alt.Chart:
     some = frame[(frame["k_desc"] > 0) | (frame["k_exemplar"] > 0)]
     lowest = min(float(some["coverage"].min()), 0.99)
+    nothing = (alt.datum.k_desc == 0) & (alt.datum.k_exemplar == 0)
     cell = alt.selection_point(name="cell", fields=["k_desc", "k_exemplar"])
     shares = [
         alt.Tooltip(f"{n}:Q", format=".1%", title=t)
@@ -66,11 +70,15 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X("k_exemplar:O", title="exemplars retrieved (k_exemplar)",
                     axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("k_desc:O", title="descriptions retrieved (k_desc)", sort="descending"),
-            color=alt.Color(
-                "coverage:Q",
-                scale=alt.Scale(scheme="viridis", domain=[lowest, 1.0], clamp=True),
-                legend=alt.Legend(format=".0%", title="covered", orient="top"),
+            y=alt.Y("k_desc:O", title="descriptions retrieved (k_desc)", sort="descending",
+                    axis=alt.Axis(labelFlush=False, labelBound=False, labelBaseline="middle")),
+            color=alt.condition(
+                nothing, alt.value(_NOTHING),
+                alt.Color(
+                    "coverage:Q",
+                    scale=alt.Scale(scheme="viridis", domain=[lowest, 1.0], clamp=True),
+                    legend=alt.Legend(format=".0%", title="covered", orient="top"),
+                ),
             ),
             stroke=alt.Stroke("mark:N", legend=None, scale=alt.Scale(
                 domain=_MARKS, range=["transparent", "#ff3b30", "#d400c8"])),
@@ -109,4 +117,4 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)
     if asked:
-        st.caption(f"{asked:,} more functions have no utterance in {report.split}.")
+        st.caption(f"{counted(asked, 'more function')} without an utterance in {report.split}.")

@@ -15,6 +15,7 @@ from studio.page import Page
 __all__ = ["confusion_chart", "function_map"]
 
 _MOST_CELLS = 25  # functions in the heat map
+_CELLS = 400  # pixels of the rows together, where they get at least 15 each: nearly squares
 _MOST_COLOURS = 20
 _COLOURED = 8
 _OUT = "out of scope"
@@ -82,8 +83,10 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
     top = max(0.1, float(others.max())) if len(others) else 0.1
     base = alt.Chart(frame).encode(
         x=alt.X("neighbours:N", sort=names, title="its neighbours' function",
-                axis=alt.Axis(labelAngle=-90, labelLimit=170, labelOverlap=False)),
-        y=alt.Y("function:N", sort=names, title="exemplars of", axis=alt.Axis(labelLimit=220)),
+                axis=alt.Axis(orient="top", labelAngle=-90, labelLimit=170, labelOverlap=False)),
+        y=alt.Y("function:N", sort=names, title="exemplars of",
+                axis=alt.Axis(labelLimit=170, labelOverlap=False, labelFlush=False,
+                              labelBound=False, labelBaseline="middle")),
         tooltip=[
             alt.Tooltip("function:N", title="exemplars of"),
             alt.Tooltip("neighbours:N", title="neighbours of"),
@@ -97,10 +100,10 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
             alt.datum.function == alt.datum.neighbours,
             alt.value("#8a8a8a"),
             alt.Color("share:Q", scale=alt.Scale(scheme="viridis", domain=[0.0, top]),
-                      legend=alt.Legend(format=".0%", title="share")),
+                      legend=alt.Legend(format=".0%", title="share", orient="bottom")),
         )
     )  # fmt: skip
-    return cells.properties(height=alt.Step(26))
+    return cells.properties(height=alt.Step(max(15, min(26, _CELLS // len(names)))))
 
 
 # Map
@@ -178,11 +181,11 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
         for kind, mark in (
             ("exemplar", {"filled": True, "size": 28, "opacity": 0.45}),
             ("description", {"shape": "square", "size": 90, "strokeWidth": 2}),
-            ("function", {"shape": "diamond", "filled": True, "size": 240, "opacity": 1.0}),
+            ("function", {"shape": "diamond", "filled": True, "size": 180, "opacity": 1.0}),
         )
     ]
     labelled = highlighted or (names if len(names) <= _MOST_COLOURS else [])
-    for names_of, away in ((labelled[::2], -14), (labelled[1::2], 16)):  # neighbours' stay apart
+    for names_of, away in ((labelled[::2], -20), (labelled[1::2], 20)):  # neighbours' stay apart
         centres = base.transform_filter(alt.datum.kind == "function")
         chosen = centres.transform_filter(alt.FieldOneOfPredicate("function", names_of))
         text = chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.retrieval.findings import ACTIONS, KINDS, Example, Finding
+from radu_core.words import counted
 from radu_core.workflows import judgements
 from radu_core.workflows.merge import MergePlan, merge_functions, merge_plan
 from radu_core.workflows.overlap import (
@@ -64,8 +65,8 @@ def measure(here: Page, key: Hashable) -> None:
 def measured(here: Page, report: OverlapReport) -> None:
     """What was measured, and whether the module has moved on since."""
     st.caption(
-        f"Measured on {report.distinct:,} distinct exemplars of {report.exemplars:,} resolved "
-        f"training ones, each beside its {report.k} nearest."
+        f"Measured on {counted(report.distinct, 'distinct exemplar')} of "
+        f"{report.exemplars:,} resolved training ones, each beside its {report.k} nearest."
     )
     if moved_on(here.workspace, report):
         st.warning("The module has changed since. Measure again.", icon=":material/refresh:")
@@ -77,7 +78,7 @@ def tabs(here: Page, report: OverlapReport) -> None:
     confused = len(pairs_confused(report, most=10_000))
     parts = {
         f"Findings ({len(report.findings):,})": _findings,
-        f"Confusion ({confused:,} pairs)": confusion_chart,
+        f"Confusion ({counted(confused, 'pair')})": confusion_chart,
         "Map": function_map,
         "Judged pairs": _judged_pairs,
     }
@@ -116,7 +117,7 @@ def _findings(here: Page, report: OverlapReport) -> None:
         [_row(f, e) for f in shown for e in f.examples or (Example("", None, ""),)],
         name=f"{here.module}-overlap.csv",
         key="overlap findings",
-        label=f"{len(shown):,} findings with their examples",
+        label=f"{counted(len(shown), 'finding')} with their examples",
     )
 
 
@@ -154,7 +155,7 @@ def _finding(here: Page, finding: Finding, number: int) -> None:
         if finding.kind in ("near duplicates", "outlier", "judged the same"):
             _two(finding.examples[0])
         elif finding.examples:
-            with st.expander(f"{len(finding.examples)} examples"):
+            with st.expander(counted(len(finding.examples), "example")):
                 st.dataframe(pd.DataFrame(_examples(finding)), hide_index=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             for action in finding.actions:
@@ -270,7 +271,9 @@ def _merge(here: Page, functions: tuple[str, ...]) -> None:
                 icon=":material/block:",
             )
             link("schema", "Open the schema", module=here.module)
-        elif st.button(f"Merge {plan.total:,} exemplars into {plain(keep)}", type="primary"):
+        elif st.button(
+            f"Merge {counted(plan.total, 'exemplar')} into {plain(keep)}", type="primary"
+        ):
             merge_functions(here.workspace, here.module, keep, away, who=here.who)
             jobs.forget(("overlap", here.module))
             st.rerun()

@@ -12,6 +12,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.exemplars import Split
@@ -100,7 +101,8 @@ def index(
         "left_out": built.left_out, "changed": chosen != before, "tuning": tuning,
     }  # fmt: skip
     lines: list[Any] = [
-        f"{module}: {counts['functions']} functions and {counts['exemplars']} exemplars indexed."
+        f"{module}: {counted(len(built.functions), 'function')} and "
+        f"{counted(len(built.exemplars), 'exemplar')} indexed."
     ]
     lines += _source_lines(built.source)
     lines += _tuning_lines(tuning) if tuning else []
@@ -125,7 +127,9 @@ def _tuning_lines(tuning: Tuning) -> list[Any]:
         (f"{weight:g}", f"{share:.2%}", _mark(tuning, weight))
         for weight, share in tuning.shares.items()
     ]
-    title = f"Mean coverage at 1, 3, 5 and 8 functions, {tuning.queries} exemplars of train"
+    title = (
+        f"Mean coverage at 1, 3, 5 and 8 functions, {counted(tuning.queries, 'exemplar')} of train"
+    )
     return [table(title, ["dense weight", "coverage", ""], rows)]
 
 
@@ -173,14 +177,15 @@ def find_k(
     explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
     rows = coverage.miss_rows(explained)
     lines = _report_lines(found, coverage.percentile_rows(found), rows)
-    files: list[tuple[Path | None, Callable[[], Sequence[Mapping[str, Any]]]]] = [
-        (surface, lambda: coverage.surface_rows(found)),
-        (misses, lambda: rows),
-        (left_out, lambda: coverage.left_out_rows(space, module, part)),
-    ]
-    for path, made in files:
+    files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
+        (surface, (), lambda: coverage.surface_rows(found)),  # never without rows
+        (misses, coverage.MISS_COLUMNS, lambda: rows),
+        (left_out, coverage.LEFT_OUT_COLUMNS,
+         lambda: coverage.left_out_rows(space, module, part)),
+    ]  # fmt: skip
+    for path, columns, made in files:
         if path is not None:
-            lines.append(_write_csv(path, made()))
+            lines.append(_write_csv(path, made(), columns))
     if use:
         choose_point(space, module, (choice.k_desc, choice.k_exemplar), who=who())
         lines.append("Prompts and datasets of the module begin with this point from now on.")
@@ -213,8 +218,8 @@ def _report_lines(
     choice = found.choice
     lines: list[Any] = [
         f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
-        f"({choice.low:.1%} to {choice.high:.1%}) of {found.grid.total} utterances, about "
-        f"{choice.cost:.0f} tokens.",
+        f"({choice.low:.1%} to {choice.high:.1%}) of "
+        f"{counted(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
         choice.note,
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
@@ -234,19 +239,20 @@ def _report_lines(
     return lines
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """The rows under their names; of none, the head says what there would be: ``columns``."""
     import csv
     from io import StringIO
 
     from radu_core.files import write_text
 
     text = StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    names = list(rows[0]) if rows else columns
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_text(path, text.getvalue())
-    return f"{len(rows)} rows written to {path}."
+    return f"{counted(len(rows), 'row')} written to {path}."
 
 
 @command("compare-retrieval")
@@ -265,7 +271,8 @@ def compare_retrieval(
 ) -> Answer:
     """Measure other settings beside the module's own, on the same utterances.
 
-    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings.
+    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
+    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
     Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows import coverage, what_if
@@ -289,8 +296,9 @@ def compare_retrieval(
     if kept:
         coverage.set_retrieval(space, module, other, who=who())
     lines = [
-        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on {moved.total} "
-        f"utterances of {split}:",
+        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on "
+        f"{counted(moved.total, 'utterance')} of {split}:",
+        *([found.note] if found.note else []),
         *_difference_lines(moved, (_named(own), _named(other))),
         *_moved_lines(found.one.grid.queries, moved),
     ]
@@ -302,7 +310,7 @@ def compare_retrieval(
         "gained": what_if.query_texts(found.one.grid.queries, moved.gained),
         "lost": what_if.query_texts(found.one.grid.queries, moved.lost),
         "per_function": what_if.function_changes(found.one.grid, moved),
-        "better": better, "kept": kept,
+        "better": better, "kept": kept, "note": found.note,
     }  # fmt: skip
     return Answer(data, lines, ok=better)
 
@@ -348,8 +356,15 @@ def what_if(
     k_desc: KDesc = None,
     k_exemplar: KExemplar = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Store the description (never the exemplars).")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Store the description (never the exemplars), unless it alone covers less.",
+        ),
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --keep: store it all the same.")] = (
+        False
+    ),
 ) -> Answer:
     """Coverage with another description or more exemplars; nothing is stored by asking.
 
@@ -362,6 +377,13 @@ def what_if(
         raise InputError("Nothing would change", remedy="Say --description or --exemplar.")
     if keep and description is None:
         raise InputError("--keep stores a description", remedy="Say --description as well.")
+    if force and not keep:
+        raise InputError("--force is for --keep", remedy="Say --keep as well, or leave it out.")
+    if keep and not (description or "").strip():
+        raise InputError(
+            "An empty description isn't kept", value=description,
+            remedy="Say in a sentence what the user wants with it.",
+        )  # fmt: skip
     space = workspace()
     with progress_bar() as progress:
         report = coverage.coverage_report(
@@ -373,21 +395,34 @@ def what_if(
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
     )  # fmt: skip
-    moved = found.difference
+    moved, kept, lines_kept = found.difference, False, []
     if keep and description is not None:
-        workflow.keep_description(space, module, function, description, who=who())
+        alone = workflow.what_if(report, point, descriptions={function: description})
+        kept = force or alone.difference.after >= alone.difference.before
+        lines_kept = [_keep_lines(alone.difference, kept=kept)]
+        if kept:
+            workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
-        f"At k_desc={point[0]}, k_exemplar={point[1]}, on {found.measured} utterances of {split}:",
+        f"At k_desc={point[0]}, k_exemplar={point[1]}, on "
+        f"{counted(found.measured, 'utterance')} of {split}:",
         *_difference_lines(moved, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
         *_moved_lines(found.before.queries, moved),
     ]
-    if keep:
-        lines.append("The description is stored: build the module's datasets again.")
+    lines += lines_kept
     data = {
         "module": module, "split": split, "point": point, "total": moved.total,
         "covered": [moved.before, moved.after], "p": moved.p, "repeated": found.repeated,
         "gained": workflow.query_texts(found.before.queries, moved.gained),
-        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": keep,
+        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": kept,
     }  # fmt: skip
     return Answer(data, lines, ok=moved.after > moved.before)
+
+
+def _keep_lines(alone: Difference, *, kept: bool) -> str:
+    if kept:
+        return "The description is stored: build the module's datasets again."
+    return (
+        f"The description isn't stored: by itself it covers {alone.after}, less than the "
+        f"{alone.before} now. To store it all the same, say --force."
+    )

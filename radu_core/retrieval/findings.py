@@ -17,6 +17,7 @@ from radu_core.retrieval.coverage import wilson
 from radu_core.retrieval.overlap import Confusion, Neighbours, two_groups
 from radu_core.retrieval.pairs import Judgements, bare, equality, frame, pair_of
 from radu_core.schema import Schema, Slot
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -483,8 +484,8 @@ def _few(schema: Schema, near: Neighbours, enough: int) -> list[Finding]:
             Finding(
                 "few exemplars",
                 (function.name,),
-                f"{function.name} has {distinct} resolved training exemplars{repeated}; "
-                f"{enough} are the least",
+                f"{function.name} has {counted(distinct, 'resolved training exemplar')}{repeated}; "
+                f"the least is {enough}",
                 "Add some that differ in their words, or resolve those that wait.",
                 ("add", "annotate"),
                 {"exemplars": distinct, "with repetitions": total, "least": enough},

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
+    "LEFT_OUT_COLUMNS",
+    "MISS_COLUMNS",
     "CoverageReport",
     "build_index",
     "coverage_report",
@@ -72,6 +74,13 @@ __all__ = [
     "token_counter",
     "tune",
 ]
+
+# What a file of none still says at its head.
+MISS_COLUMNS = (
+    "id", "utterance", "function", "retrieved", "cause", "why", "remedy", "all_causes", "nearest",
+    "nearest_function", "nearest_cosine", "own", "own_cosine", "description_rank", "exemplars",
+)  # fmt: skip
+LEFT_OUT_COLUMNS = ("id", "utterance", "reason")
 
 
 @dataclass(frozen=True)
@@ -299,7 +308,7 @@ def percentile_rows(report: CoverageReport) -> list[dict[str, Any]]:
 
 
 def miss_rows(explained: Sequence[ExplainedMiss]) -> list[dict[str, Any]]:
-    """Misses with their causes, flat; for tables and export."""
+    """Misses with their causes, flat (``MISS_COLUMNS``); for tables and export."""
     return [
         {
             "id": one.miss.id,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 from radu_core.alignment import conflict
-from radu_core.errors import AlignmentError, InputError
+from radu_core.errors import AlignmentError, InputError, RaduError, StoreError
 from radu_core.exemplars import AnnotatedExemplar, Split, escape, parse_template
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import (
@@ -28,6 +28,7 @@ from radu_core.workflows.workspace import Workspace
 __all__ = [
     "Compared",
     "Difference",
+    "Kept",
     "WhatIf",
     "compare_retrieval",
     "compared",
@@ -35,12 +36,15 @@ __all__ = [
     "function_changes",
     "keep_description",
     "keep_exemplar",
+    "keep_exemplars",
     "point_of",
     "query_texts",
     "slots_to_fill",
+    "telling_point",
     "what_if",
 ]
 
+_TELLING = 4  # exemplars at which two weights are told apart, where none are recommended
 _MOST = 2_000  # utterances that a question is answered with; so it takes under a second
 
 
@@ -86,12 +90,16 @@ class WhatIf:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two settings side by side, each with its own report; ``difference`` is at their points."""
+    """Two settings side by side, each with its own report; ``difference`` is at their points.
+
+    ``note`` says what the points can't tell, or why they aren't the recommended ones.
+    """
 
     one: CoverageReport
     two: CoverageReport
     points: tuple[tuple[int, int], tuple[int, int]]
     difference: Difference
+    note: str = ""
 
 
 def what_if(
@@ -199,9 +207,8 @@ def compare_retrieval(
     k_exemplar: int | None = None,
     progress: Progress = silent,
 ) -> Compared:
-    """Measure two settings on the same utterances; where no k is said, at the first's choice.
-
-    Neither is kept: choosing one is ``set_retrieval``.
+    """Measure two settings on the same utterances; where no k is said, at ``telling_point`` of the
+    first's choice. Neither is kept: choosing one is ``set_retrieval``.
     """
     reports = [
         coverage_report(
@@ -209,8 +216,33 @@ def compare_retrieval(
         )
         for s in (one, two)
     ]
-    point = point_of(reports[0], k_desc, k_exemplar)
-    return compared(reports[0], reports[1], (point, point))
+    point, note = point_of(reports[0], k_desc, k_exemplar), ""
+    if k_exemplar is None:
+        point, note = telling_point(reports[0], reports[1], point, descriptions=k_desc or 0)
+    elif k_exemplar == 0 and _only_exemplars(one, two):
+        note = "Without exemplars the weight changes nothing: choose a k_exemplar above 0."
+    return replace(compared(reports[0], reports[1], (point, point)), note=note)
+
+
+def telling_point(
+    one: CoverageReport, two: CoverageReport, point: tuple[int, int], *, descriptions: int = 0
+) -> tuple[tuple[int, int], str]:
+    """``point``; or where it has no exemplars and nothing else can differ, one with four exemplars
+    and so many ``descriptions`` (each covers what the weight could). Second: what is said of it.
+    """
+    most = min(one.grid.max_exemplar, two.grid.max_exemplar)
+    if point[1] > 0 or most == 0 or not _only_exemplars(one.settings, two.settings):
+        return point, ""
+    instead = (descriptions, min(_TELLING, most))
+    return instead, (
+        f"Compared at k_desc {instead[0]}, k_exemplar {instead[1]}: at k_desc {point[0]}, "
+        "k_exemplar 0 no exemplar is retrieved, and the two differ in nothing else."
+    )
+
+
+def _only_exemplars(one: RetrievalSettings, two: RetrievalSettings) -> bool:
+    """Whether the two rank descriptions alike, so that only exemplars can tell them apart."""
+    return one.embedder == two.embedder
 
 
 def compared(
@@ -248,7 +280,14 @@ def function_changes(one: CoverageGrid, moved: Difference) -> list[tuple[str, in
 def keep_description(
     workspace: Workspace, module: str, function: str, description: str, *, who: str
 ) -> bool:
-    """Store another description of a function; returns whether that changed anything."""
+    """Store another description of a function; returns whether that changed anything. An empty
+    one is refused: nothing could be retrieved by it.
+    """
+    if not description.strip():
+        raise InputError(
+            f"The description of {function} would be empty", value=description,
+            remedy="Say in a sentence what the user wants with it.",
+        )  # fmt: skip
     schema = workspace.store.schema(module)
     changed = _described(schema, {function: description.strip()})
     return put_schema(workspace, changed, who=who)
@@ -257,6 +296,41 @@ def keep_description(
 def slots_to_fill(template: str) -> list[str]:
     """The slots of a template, each once: what an utterance of it has to say."""
     return list(dict.fromkeys(parse_template(template).slots))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of exemplars that were to be stored: how many were, by outcome, and why others
+    weren't (template → reason).
+    """
+
+    outcomes: dict[str, int]
+    refused: dict[str, str]
+
+
+def keep_exemplars(
+    workspace: Workspace,
+    module: str,
+    function: str,
+    values: Mapping[str, Mapping[str, str]],
+    *,
+    who: str,
+) -> Kept:
+    """``keep_exemplar`` for each template (template → slot → words). One that is refused holds up
+    no other; losing the database does, as it would each.
+    """
+    outcomes: Counter[str] = Counter()
+    refused = {}
+    for template, words in values.items():
+        try:
+            item = keep_exemplar(workspace, module, function, template, words, who=who)
+        except StoreError:
+            raise
+        except RaduError as error:
+            refused[template] = str(error)
+        else:
+            outcomes[item.exemplar.outcome] += 1
+    return Kept(dict(sorted(outcomes.items())), refused)
 
 
 def keep_exemplar(

@@ -64,6 +64,14 @@ def test_find_k_says_everything_and_writes_it(radu: Any, tmp_path: Path) -> None
     assert "Rank at which the right function comes first" in text
 
 
+def test_a_file_of_no_misses_has_its_head(radu: Any, tmp_path: Path) -> None:
+    path, full = tmp_path / "none.csv", tmp_path / "some.csv"
+    assert "Missed:" not in radu("find-k", "-m", MODULE, "--misses", str(path))[1]
+    radu("find-k", "-m", MODULE, "--split", "train", "--max-desc", "0", "--max-exemplar", "1",
+         "--misses", str(full))  # fmt: skip
+    assert path.read_text() == full.read_text().splitlines()[0] + "\n"
+
+
 def test_what_is_measured_once_is_not_kept(radu: Any) -> None:
     code, out, _ = radu("find-k", "-m", MODULE, "--dense-weight", "0.2", "--json")
     assert json.loads(out)["source"]["settings"]["dense_weight"] == 0.2
@@ -100,6 +108,16 @@ def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
     assert "0 gained, 0 lost" in out
 
 
+def test_a_description_that_covers_less_is_kept_only_by_force(radu: Any) -> None:
+    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc",
+           "1", "--k-exemplar", "0", "--description", "zzz qqq", "--keep")  # fmt: skip
+    assert radu(*ask[:-3], "--description", "fly me to please", "--keep")[0] == 0
+    code, out, _ = radu(*ask, "--exemplar", "fly me off", "--json")
+    assert (code, json.loads(out)["kept"]) == (1, False)
+    assert "isn't stored: by itself it covers" in radu(*ask)[1].replace("\n", " ")
+    assert json.loads(radu(*ask, "--force", "--json")[1])["kept"]
+
+
 def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
     code, out, _ = radu(
         "compare-retrieval", "-m", MODULE, "--dense-weight", "0", "--keep", "--json"
@@ -120,6 +138,10 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
         (("what-if", "-m", MODULE, "--function", "x", "--description", "y"), "no function of that"),
         (("what-if", "-m", MODULE, "--function", "book_flight", "--exemplar", "<x>", "--keep"),
          "--keep stores a description"),
+        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", " ", "--keep"),
+         "empty description isn't kept"),
+        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", "x", "--force"),
+         "--force is for --keep"),
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("find-k", "-m", MODULE, "--surface", "/proc/x/y.csv"), "/proc/x"),
     ],

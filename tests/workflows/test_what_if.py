@@ -78,6 +78,8 @@ def test_keeping_a_description_stores_a_version(loaded: Workspace) -> None:
     assert kept.description == "Fly."
     assert loaded.store.schema_versions(MODULE)[-1].who == "ann"
     assert not work.keep_description(loaded, MODULE, "book_flight", "Fly.", who="ann")
+    with pytest.raises(InputError, match="would be empty"):
+        work.keep_description(loaded, MODULE, "book_flight", " ", who="ann")
     with pytest.raises(InputError, match="no function"):
         work.keep_description(loaded, MODULE, "nope", "x", who="ann")
 
@@ -96,6 +98,18 @@ def test_keeping_an_exemplar_fills_its_slots(loaded: Workspace) -> None:
         work.keep_exemplar(
             loaded, MODULE, "book_flight", template, {"destination": "Lund"}, who="ann"
         )
+
+
+def test_several_are_kept_and_one_that_is_refused_holds_up_no_other(loaded: Workspace) -> None:
+    values: dict[str, dict[str, str]] = {
+        "carry me off to <destination>": {"destination": "Lund"},
+        "off I go to <destination>": {},
+        "up and away now": {},
+    }
+    kept = work.keep_exemplars(loaded, MODULE, "book_flight", values, who="ann")
+    assert sum(kept.outcomes.values()) == 2
+    assert list(kept.refused) == ["off I go to <destination>"]
+    assert "destination has no value" in kept.refused["off I go to <destination>"]
 
 
 def test_a_slot_of_several_values_takes_a_list(loaded: Workspace) -> None:
@@ -130,6 +144,23 @@ def test_two_settings_are_measured_on_the_same_utterances(loaded: Workspace) -> 
     assert sum(g for _, g, _, _ in by_function) == len(moved.gained)
     elsewhere = work.compared(found.one, found.two, ((0, 1), (2, 0)))
     assert elsewhere.difference.after == found.two.grid.hits[2, 0]
+
+
+def test_two_weights_are_compared_where_exemplars_are_retrieved(loaded: Workspace) -> None:
+    own = retrieval_settings(loaded, MODULE)
+    other = own.model_copy(update={"dense_weight": 0.0})
+    found = work.compare_retrieval(loaded, MODULE, own, other, split="train")
+    recommended = (found.one.choice.k_desc, found.one.choice.k_exemplar)
+    for point, expected, noted in (
+        ((3, 0), (0, 4), True), ((3, 2), (3, 2), False), ((0, 1), (0, 1), False)
+    ):  # fmt: skip
+        at, note = work.telling_point(found.one, found.two, point)
+        assert (at, bool(note)) == (expected, noted)
+    assert found.points[0] == (recommended if recommended[1] else (0, 4))
+    none = work.compare_retrieval(loaded, MODULE, own, other, split="train", k_exemplar=0)
+    assert "changes nothing" in none.note
+    some = work.compare_retrieval(loaded, MODULE, own, other, split="train", k_desc=2)
+    assert some.points[0] == ((2, recommended[1]) if recommended[1] else (2, 4))
 
 
 def test_other_utterances_and_points_beyond_the_grid_are_refused(
