@@ -92,8 +92,8 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
         st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
                   key="coverage do best")  # fmt: skip
         _use(here, (d, e))
-        why = "Why" if choice.reached else f"{report.target:.1%} isn't shown: why"
-        with st.popover(why, type="tertiary"):
+        icon = ":material/info:" if choice.reached else ":material/warning:"
+        with st.popover("Why", type="tertiary", icon=icon):
             _why(report)
     _line(report, d, e)
     _changed(here, report)
@@ -119,14 +119,12 @@ def _line(report: CoverageReport, d: int, e: int) -> None:
         f"**{grid.share(d, e):.1%} covered** :small[({100 * low:.1f} to {100 * high:.1f} %)] · "
         f"**{missed:,}** of {grid.total:,} missed"
         + (f" · {out:,} left out" if out else "")
-        + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens",
-        help="The interval is Wilson's, 95 %. Functions: different ones in a prompt, on average. "
-        "Tokens: of a prompt, estimated from the templates: fixed, per function, per exemplar.",
+        + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens"
     )
 
 
 def _why(report: CoverageReport) -> None:
-    """Why the recommended point is, and what wasn't measured."""
+    """Why that point is recommended, what wasn't measured, and what the figures are."""
     choice = report.choice
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
     st.markdown(
@@ -137,6 +135,10 @@ def _why(report: CoverageReport) -> None:
     st.markdown(
         f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
+    )
+    st.caption(
+        "Intervals are Wilson's, 95 %. Functions: different ones in a prompt, on average. Tokens: "
+        "of a prompt, estimated from the templates: fixed, per function, per exemplar."
     )
 
 

@@ -290,7 +290,7 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
         edited = st.data_editor(
             frame, hide_index=True, disabled=["exemplar"], height=min(318, 38 + 35 * len(frame)),
             key=f"coverage do table {function} {content_hash(list(fields))}",
-            column_config={"add": st.column_config.CheckboxColumn(width=45),
+            column_config={"add": st.column_config.CheckboxColumn(width=75),
                            "exemplar": st.column_config.TextColumn(width=210), **configured},
         )  # fmt: skip
         pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")

@@ -13,6 +13,7 @@ from radu_core.progress import Progress, silent
 from radu_core.retrieval.fusion import Ranking
 from radu_core.retrieval.hits import Query, Retrieved
 from radu_core.retrieval.index import ModuleIndex, Ranked
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -370,11 +371,11 @@ def _note(grid: CoverageGrid, best: tuple[int, int], target: float, reached: boo
     possible = wilson(grid.total, grid.total)[0]
     if possible < target:
         return (
-            f"With {grid.total} utterances even full coverage has a lower bound of {possible:.1%}: "
-            f"{target:.1%} can't be shown. This is the cheapest point of the highest coverage."
+            f"With {counted(grid.total, 'utterance')} even full coverage has a lower bound of "
+            f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest point of the highest coverage."
         )
     missed = grid.total - int(grid.hits[best])
     return (
-        f"No point reaches {target:.1%}: {missed} utterances are missed even here. Look at the "
-        "misses: a thin description, no exemplar, or two functions that overlap."
+        f"No point reaches {target:.1%}: {counted(missed, 'utterance')} missed even here. Look at "
+        "the misses: a thin description, no exemplar, or two functions that overlap."
     )

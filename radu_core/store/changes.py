@@ -69,7 +69,11 @@ def row_of(w: Writing, id: str) -> RowMapping:
     where = (exemplars.c.module == w.module) & (exemplars.c.id == id)
     row = w.connection.execute(select(exemplars).where(where)).mappings().first()
     if row is None:
-        raise NotFoundError(f"{w.module} has no exemplar of that id", value=id, remedy="Reload.")
+        raise NotFoundError(
+            f"{w.module} has no exemplar of that id",
+            value=id,
+            remedy="Check it, or reload.",
+        )
     return row
 
 
@@ -158,7 +162,9 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
     before = w.connection.scalar(select(events.c.before).where(where, events.c.id == event_id))
     if before is None:
         raise NotFoundError(
-            f"Exemplar {id} has no state before that event", value=event_id, remedy="Reload."
+            f"Exemplar {id} has no state before that event",
+            value=event_id,
+            remedy="Check it, or reload.",
         )
     return state_before(before)
 

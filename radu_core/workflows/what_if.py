@@ -329,7 +329,7 @@ def keep_exemplars(
         except RaduError as error:
             refused[template] = str(error)
         else:
-            outcomes[item.exemplar.outcome] += 1
+            outcomes[item.exemplar.outcome or "unresolved"] += 1
     return Kept(dict(sorted(outcomes.items())), refused)
 
 

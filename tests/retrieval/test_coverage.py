@@ -117,14 +117,14 @@ def test_too_few_utterances_cannot_show_a_high_target(index: ModuleIndex) -> Non
     grid = coverage(index, [Query("fly", function="book_flight")], max_desc=2, max_exemplar=2)
     choice = find_k(grid, target=0.99)
     assert not choice.reached
-    assert "With 1 utterances even full coverage" in choice.note
+    assert "With 1 utterance even full coverage" in choice.note
 
 
 def test_misses_that_no_k_cures_are_said(index: ModuleIndex) -> None:
     queries = [Query("fly", function="book_flight")] * 900 + [Query("fly", function="unknown")] * 9
     choice = find_k(coverage(index, queries, max_desc=2, max_exemplar=2), target=0.995)
     assert (choice.reached, choice.share) == (False, pytest.approx(900 / 909))
-    assert choice.note.startswith("No point reaches 99.5%: 9 utterances are missed even here.")
+    assert choice.note.startswith("No point reaches 99.5%: 9 utterances missed even here.")
 
 
 def test_a_grid_of_nothing_has_nothing_to_choose(index: ModuleIndex) -> None:
