@@ -372,8 +372,8 @@ def _note(grid: CoverageGrid, best: tuple[int, int], target: float, reached: boo
     if possible < target:
         return (
             f"With {counted(grid.total, 'utterance')} even full coverage has a lower bound of "
-            f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest point of the highest "
-            "coverage."
+            f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest point of the "
+            "highest coverage."
         )
     missed = grid.total - int(grid.hits[best])
     return (
