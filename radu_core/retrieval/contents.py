@@ -74,7 +74,8 @@ class Contents:
 
 
 def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
-    text = exemplar.model_dump_json().encode("utf-8", "surrogatepass")
+    ordered = {"arguments": dict(sorted(exemplar.arguments.items()))}  # as they are saved
+    text = exemplar.model_copy(update=ordered).model_dump_json().encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(text).digest()
     return _Entry(exemplar, key_of(exemplar), digest, _reason(schema, exemplar))
 

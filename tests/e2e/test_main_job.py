@@ -17,7 +17,17 @@ from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.e2e
 MINUTES = 60_000
-PAGES = ["Home", "Load", "Schema", "Annotate", "Coverage", "Prompts", "Train", "Evaluate"]
+PAGES = [
+    "Home",
+    "Load",
+    "Schema",
+    "Annotate",
+    "Coverage",
+    "Overlap",
+    "Prompts",
+    "Train",
+    "Evaluate",
+]
 TRAVEL = "aurora_travel_en"
 
 
@@ -51,8 +61,12 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
 
         go(page, "Coverage")
         page.get_by_role("button", name="Measure").click()
-        expect(page.get_by_text("tokens a prompt")).to_be_visible(timeout=2 * MINUTES)
+        expect(page.get_by_text(re.compile(r"[\d.]+% covered .* tokens"))).to_be_visible(
+            timeout=2 * MINUTES
+        )
+        page.get_by_role("button", name="Why").click()
         expect(page.get_by_text(re.compile("95 % interval: "))).to_be_visible()
+        page.keyboard.press("Escape")
 
         go(page, "Prompts")
         expect(page.get_by_text("Which function does the user want?")).to_be_visible()
@@ -102,7 +116,7 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
     Then somebody's own schema and table, with a row that is wrong.
     """
     with studio(home) as address:
-        for name in ("annotate", "coverage", "prompts", "train", "evaluate", "schema"):
+        for name in ("annotate", "coverage", "overlap", "prompts", "train", "evaluate", "schema"):
             page.goto(f"{address}/{name}")
             expect(page.get_by_text("There is no module yet")).to_be_visible()
             expect(page.get_by_test_id("stSidebar").get_by_text("ann", exact=True)).to_be_visible()

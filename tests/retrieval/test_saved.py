@@ -299,3 +299,12 @@ def test_vectors_of_another_index_are_not_taken(
     with pytest.raises(StaleIndexError):
         load_saved(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint,
                    contents=one.contents)  # fmt: skip
+
+
+def test_what_a_run_keeps_is_read_without_the_store(tmp_path: Path) -> None:
+    """Arguments in any order: they are saved in their names' order."""
+    row = exemplar("a", "fly me", arguments={"origin": "Oslo", "destination": "Rome"})
+    one = ModuleIndex.build(WHOLE, [row, *random_exemplars(5)], HashEmbedder())
+    one.save(tmp_path / "i")
+    again = load_saved(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint)
+    assert again.fingerprint == one.fingerprint
