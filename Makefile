@@ -8,7 +8,7 @@ export PYTHONUTF8 := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models sample run demo check format test test-fast bench clean browser
+.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,10 +44,12 @@ format: setup-dev  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-check: setup-dev  ## Format, lint, types, layering, fast tests
+lint: setup-dev  ## Format, lint, types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+check: lint  ## Format, lint, types, layering, fast tests
 	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
 
 browser:
