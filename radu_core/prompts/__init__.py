@@ -1,5 +1,6 @@
 """Prompt templates and strategies: (utterance, retrieved context) → prompt and completion."""
 
+from radu_core.prompts.making import Discard, PromptRow, Rows
 from radu_core.prompts.negatives import (
     Judgements,
     Negative,
@@ -11,14 +12,7 @@ from radu_core.prompts.negatives import (
 )
 from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import Part, TemplateSet, shipped_templates
-from radu_core.prompts.rows import (
-    Discard,
-    PromptRow,
-    Rows,
-    rows_asked,
-    rows_for,
-    shorten,
-)
+from radu_core.prompts.rows import rows_asked, rows_for, shorten
 from radu_core.prompts.strategies import (
     FUNCTION_STRATEGIES,
     SLOT_POOL,

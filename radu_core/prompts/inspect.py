@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.prompts.making import PromptRow, shuffle_seed
 from radu_core.prompts.options import RowOptions
 from radu_core.prompts.render import TemplateSet
-from radu_core.prompts.rows import PromptRow, shuffle_seed
 from radu_core.prompts.strategies import arranged, check_template, llm_arguments
 from radu_core.schema import Function, Schema, as_values
 

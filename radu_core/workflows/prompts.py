@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from radu_core.alignment import conflict
 from radu_core.dataset.fit import fit
@@ -52,6 +52,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "LIMIT",
+    "Asked",
     "Prepared",
     "Preview",
     "PreviewRow",
@@ -127,22 +128,28 @@ class Prepared:
     limit: int
 
 
+class Asked(TypedDict, total=False):
+    """What is to be previewed; what isn't given is as ``prepare`` has it."""
+
+    strategy: Required[str]
+    text: str
+    exemplar_id: str | None
+    function: str | None
+    context: str | None
+    k_desc: int
+    k_exemplar: int
+    options: RowOptions | None
+    model: str
+    limit: int
+    progress: Progress
+
+
 def preview(
     workspace: Workspace,
     module: str,
     *,
-    strategy: str,
-    text: str = "",
-    exemplar_id: str | None = None,
-    function: str | None = None,
-    context: str | None = None,
-    k_desc: int = 3,
-    k_exemplar: int = 4,
-    options: RowOptions | None = None,
-    model: str = BASE,
-    limit: int = LIMIT,
     templates: TemplateSet | None = None,
-    progress: Progress = silent,
+    **asked: Unpack[Asked],
 ) -> Preview:
     """Render the rows of ``strategy`` for a stored exemplar or for any typed ``text``.
 
@@ -152,11 +159,7 @@ def preview(
     likeliest retrieved function when none is given. Where no row is made for training, the prompt
     is shown as it is at inference. ``model`` tokenizes, ``limit`` is its longest row.
     """
-    made = prepare(
-        workspace, module, strategy=strategy, text=text, exemplar_id=exemplar_id,
-        function=function, context=context, k_desc=k_desc, k_exemplar=k_exemplar, options=options,
-        model=model, limit=limit, progress=progress,
-    )  # fmt: skip
+    made = prepare(workspace, module, **asked)
     return render(made, templates or TemplateSet(workspace.store.templates(module)))
 
 

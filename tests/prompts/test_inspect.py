@@ -20,7 +20,7 @@ from radu_core.prompts.inspect import (
     too_long,
     worst,
 )
-from radu_core.prompts.rows import PromptRow
+from radu_core.prompts.making import PromptRow
 from radu_core.prompts.strategies import Order
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
 from radu_core.schema import parse_schema
