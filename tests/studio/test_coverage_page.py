@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from conftest import MODULE
-from fakes import HashEmbedder
 from streamlit.testing.v1 import AppTest
 
 from radu_core.errors import ModelError
@@ -41,15 +39,9 @@ ROWS = [
 
 
 @pytest.fixture
-def space(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def space(workspace: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
     """A workspace that the pages use as well."""
-    monkeypatch.setenv("RADU_HOME", str(workspace.home))
-    monkeypatch.setenv("RADU_USER", "ann")
-    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
-    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
-    st.cache_resource.clear()
-    yield workspace
-    st.cache_resource.clear()
+    return pages_use(workspace)
 
 
 @pytest.fixture

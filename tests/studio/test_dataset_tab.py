@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import streamlit as st
+from app_testing import run_until
 from conftest import MODULE, ROWS, SCHEMA
-from fakes import HashEmbedder, WordTokenizer
 from streamlit.testing.v1 import AppTest
 
 from radu_core.dataset import DatasetConfig
@@ -26,14 +24,9 @@ OTHER = "acme_stays_en"
 
 
 @pytest.fixture
-def space(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    monkeypatch.setenv("RADU_HOME", str(loaded.home))
-    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
-    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
-    monkeypatch.setattr(Workspace, "tokenizer", lambda *_, **__: WordTokenizer())
-    st.cache_resource.clear()
-    yield loaded
-    st.cache_resource.clear()
+def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
+    """A workspace that the pages use as well."""
+    return pages_use(loaded)
 
 
 def opened(module: str = MODULE) -> AppTest:
@@ -64,13 +57,8 @@ def press(at: AppTest, label: str) -> None:
 
 def until(at: AppTest, words: str) -> str:
     """Rerun until the words are shown; all that is shown then."""
-    for _ in range(100):
-        text = shown(at)
-        if words in text:
-            return text
-        time.sleep(0.05)
-        at.run()
-    raise AssertionError(f"{words!r} isn't in {shown(at)}")
+    run_until(at, lambda at: words in shown(at))
+    return shown(at)
 
 
 def shown(at: AppTest) -> str:

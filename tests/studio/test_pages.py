@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
+from app_testing import run_until
 from conftest import MODULE, SCHEMA
-from fakes import HashEmbedder, WordTokenizer
 from streamlit.testing.v1 import AppTest
 
 from radu_core.prompts import TemplateSet
 from radu_core.schema import parse_schema
-from radu_core.workflows import prompts
 from radu_core.workflows.annotation_token import read_token
 from radu_core.workflows.judgements import judged_pairs
 from radu_core.workflows.load import import_file
@@ -49,17 +47,9 @@ HOSTILE_ROWS = [
 
 
 @pytest.fixture
-def space(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def space(workspace: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
     """A workspace that the pages use as well."""
-    monkeypatch.setenv("RADU_HOME", str(workspace.home))
-    monkeypatch.setenv("RADU_USER", "*ann*")
-    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
-    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
-    monkeypatch.setattr(Workspace, "tokenizer", lambda *_, **__: WordTokenizer())
-    monkeypatch.setattr(prompts, "token_counter", lambda _: lambda text: len(text.split()))
-    st.cache_resource.clear()
-    yield workspace
-    st.cache_resource.clear()
+    return pages_use(workspace, who="*ann*")
 
 
 @pytest.fixture
@@ -266,11 +256,7 @@ def measured() -> AppTest:
     """The Overlap page after Measure has ended."""
     at = opened("overlap")
     next(b for b in at.button if b.label == "Measure").click().run()
-    for _ in range(100):
-        if at.tabs:
-            break
-        time.sleep(0.05)
-        at.run()
+    run_until(at, lambda at: at.tabs)
     assert not at.exception
     return at
 
@@ -297,11 +283,7 @@ def test_overlap_without_anything_to_index_says_so(space: Workspace) -> None:
     space.store.put_schema(parse_schema(SCHEMA), who="t")
     at = opened("overlap")
     next(b for b in at.button if b.label == "Measure").click().run()
-    for _ in range(100):
-        if at.error:
-            break
-        time.sleep(0.05)
-        at.run()
+    run_until(at, lambda at: at.error)
     assert "no resolved training exemplars" in shown([at.error[0].value])
 
 
@@ -338,10 +320,6 @@ def test_negatives_say_why_and_take_judgements_back(twins: Workspace) -> None:
 def test_the_dial_is_counted_over_the_module(twins: Workspace) -> None:
     at = negatives_of("_t1_")
     at.button(key="negatives count").click().run()
-    for _ in range(100):
-        if any("training exemplars" in c.value for c in at.caption):
-            break
-        time.sleep(0.05)
-        at.run()
+    run_until(at, lambda at: any("training exemplars" in c.value for c in at.caption))
     told = next(c.value for c in at.caption if "training exemplars" in c.value)
     assert "2 suspected pairs of 2 exemplars" in told

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from conftest import MODULE
-from fakes import HashEmbedder
 from streamlit.testing.v1 import AppTest
 
 from radu_core.prompts import shipped_templates
@@ -25,15 +23,9 @@ PAGE = Path(__file__).resolve().parents[2] / "pages" / "prompts.py"
 
 
 @pytest.fixture
-def space(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    monkeypatch.setenv("RADU_HOME", str(loaded.home))
-    monkeypatch.setenv("RADU_USER", "ann")
-    monkeypatch.delenv("RADU_DATABASE_URL", raising=False)
-    monkeypatch.setattr(Workspace, "embedder", lambda *_, **__: HashEmbedder())
-    monkeypatch.setattr(prompts, "token_counter", lambda _: lambda text: len(text.split()))
-    st.cache_resource.clear()
-    yield loaded
-    st.cache_resource.clear()
+def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
+    """A workspace that the pages use as well."""
+    return pages_use(loaded)
 
 
 @pytest.fixture
