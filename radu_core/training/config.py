@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from radu_core.errors import InputError, shorten
 from radu_core.files import readable
@@ -17,7 +17,13 @@ _LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
 
 
 class TrainConfig(BaseModel):
-    """All settings of a run. ``dataset`` is ``…/<name>/<module>``; sizes are in rows and tokens."""
+    """All settings of a run. ``dataset`` is ``…/<name>/<module>``; sizes are in rows and tokens.
+
+    ``batch_size × grad_accumulation`` rows make an optimizer step; ``tokens_per_pass`` bounds how
+    many tokens go through the model at once (None: by the device). Which rows make a step doesn't
+    depend on it. ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run
+    after so many evaluations that weren't better (0: never).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,20 +35,59 @@ class TrainConfig(BaseModel):
     max_minutes: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=8, ge=1, le=512)
     grad_accumulation: int = Field(default=1, ge=1, le=512)
+    tokens_per_pass: int | None = Field(default=None, ge=16)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup_share: float = Field(default=0.05, ge=0, le=0.9)
     weight_decay: float = Field(default=0.0, ge=0, le=1)
+    max_grad_norm: float = Field(default=1.0, ge=0, le=1000)
     max_length: int = Field(default=512, ge=16, le=131_072)
     skip_overlong: bool = False
     lora_rank: int = Field(default=16, ge=1, le=512)
     lora_alpha: int = Field(default=32, ge=1, le=1024)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     lora_targets: str | tuple[str, ...] = "all-linear"
+    use_dora: bool = False
+    use_rslora: bool = False
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    gradient_checkpointing: bool = False
     eval_every: int = Field(default=25, ge=1)
     eval_rows: int = Field(default=64, ge=0)
+    task_metrics: bool = True
+    best_by: Literal["last", "loss", "function_accuracy", "slot_f1"] = "last"
+    early_stopping: int = Field(default=0, ge=0, le=1000)
     save_every: int = Field(default=50, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
+    tags: tuple[str, ...] = ()
+
+    @field_validator("use_dora", "use_rslora")
+    @classmethod
+    def _of_adapters(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("method") == "full":
+            raise ValueError("full fine-tuning has no adapter; choose lora or leave this off")
+        return value
+
+    @field_validator("task_metrics")
+    @classmethod
+    def _of_rows(cls, value: bool, info: ValidationInfo) -> bool:
+        return value and info.data.get("eval_rows", 1) > 0
+
+    @field_validator("best_by")
+    @classmethod
+    def _is_measured(cls, value: str, info: ValidationInfo) -> str:
+        if value != "last" and info.data.get("eval_rows") == 0:
+            raise ValueError("it is measured on validation rows; set eval_rows above 0, or last")
+        if value in ("function_accuracy", "slot_f1") and info.data.get("task_metrics") is False:
+            raise ValueError("it is a task metric; turn task_metrics on, or choose loss")
+        return value
+
+    @field_validator("early_stopping")
+    @classmethod
+    def _has_a_measure(cls, value: int, info: ValidationInfo) -> int:
+        if value and info.data.get("best_by") == "last":
+            raise ValueError("it needs to know what is better; set best_by to something measured")
+        return value
 
     @field_validator("dataset", "base_model", "notes")
     @classmethod
