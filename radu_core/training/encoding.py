@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from radu_core.dataset import load_tokenizer, read_dataset, read_rows
@@ -36,6 +36,7 @@ class Encoded:
 
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
+    task: str = ""
 
     @property
     def supervised(self) -> int:
@@ -114,7 +115,7 @@ def _encode_split(
         if len(encoded.input_ids) > config.max_length:
             overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids)))
         else:
-            kept.append(encoded)
+            kept.append(replace(encoded, task=row["task"]))
     return kept
 
 

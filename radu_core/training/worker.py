@@ -6,7 +6,6 @@ events, and an end that always has a state, a reason and a remedy.
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
@@ -24,24 +23,13 @@ from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import (
-    IGNORED,
-    Collator,
-    Encoded,
-    Preflight,
-    load_tokenizer,
-    preflight,
-)
+from radu_core.training.encoding import Preflight, load_tokenizer, preflight
 from radu_core.training.runs import RunDirectory
+from radu_core.training.trainer import make_trainer, steady_memory
 
-if TYPE_CHECKING:
-    import torch
-
-__all__ = ["completion_loss", "main", "rate_share", "train"]
+__all__ = ["main", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
-_SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
-_SAVE_SHARE = 0.05  # unless saving took more than this share of the time
 
 
 class RunGoneError(RunError):
@@ -110,12 +98,16 @@ class _Heart(threading.Thread):
                 self.stop.set()
             time.sleep(_HEARTBEAT_SECONDS)
 
-    def check(self) -> None:
-        """Raise when the run has been deleted or is to stop. Cheap: it looks at no file."""
+    def check_gone(self) -> None:
+        """Raise when the run has been deleted."""
         if self.gone:
             raise RunGoneError(
                 f"Run {self._run.id} was deleted while it ran", remedy="Launch anew."
             )
+
+    def check(self) -> None:
+        """Raise when the run has been deleted or is to stop. Cheap: it looks at no file."""
+        self.check_gone()
         if self.stop.is_set():
             raise _Stopped
 
@@ -128,8 +120,10 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     run.append("state", state="loading")
     config = run.config()
     set_seed(config.seed)
+    steady_memory()
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
+    _same_rows(run, rows)
     run.append(
         "preflight",
         train_rows=len(rows.train),
@@ -142,18 +136,23 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     model = _load_model(config, model_directory)
     heart.check()
     started = time.time()
-    trainer = _make_trainer(run, config, model, rows, tokenizer, heart)
+    trainer = make_trainer(
+        run, config, model, rows, tokenizer, check=heart.check_gone, stopping=heart.stop.is_set
+    )
     run.append("state", state="running")
     _interruptible(model, heart.check)
     _train_or_keep(run, trainer, heart)
     run.append("state", state="saving")
-    loss = _validation_loss(trainer, rows)
+    ended = trainer.state.global_step
+    step, measured = _best(trainer, config)
     _save(run, config, trainer.model, tokenizer)
     report = {
-        "steps": trainer.state.global_step,
+        "steps": ended,
+        "model_of_step": step,
         "seconds": round(time.time() - started, 1),
         "train_rows": len(rows.train),
-        "validation_loss": loss,
+        "validation_loss": measured.get("loss"),
+        "validation": measured,
         "tokens_hash": rows.tokens_hash,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
@@ -161,7 +160,38 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     }
     write_text(run.path / "README.md", model_card(run.id, config, report))
     write_json(run.path / "report.json", report)
-    run.append("state", state="finished", reason=_early_end(config, trainer.state))
+    run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
+
+
+def _same_rows(run: RunDirectory, rows: Preflight) -> None:
+    """``RunError`` when a run that is resumed would go on with other rows than it began with."""
+    begun = next((e.data for e in run.events() if e.kind == "preflight"), None)
+    if begun is not None and begun.get("tokens_hash") != rows.tokens_hash:
+        raise RunError(
+            f"The dataset of run {run.id} has changed since it was launched (its tokens were "
+            f"{begun.get('tokens_hash')} and are {rows.tokens_hash})",
+            remedy="Build that dataset again as it was, or launch a new run on the new one.",
+        )
+
+
+def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
+    """Give the model the weights that become the run's; their step, and what they measure."""
+    state = trainer.state
+    if trainer.eval_dataset is None:
+        return state.global_step, {}
+    best, at, where = state.best_metric, state.best_global_step, state.best_model_checkpoint
+    last = trainer.evaluate()
+    if config.best_by != "last" and at not in (None, state.global_step) and where:
+        now = last[f"eval_{config.best_by}"]
+        if (now >= best) if config.best_by == "loss" else (now <= best):
+            trainer._load_best_model()
+            last = trainer.evaluate()
+            return int(at), _measured(last)
+    return state.global_step, _measured(last)
+
+
+def _measured(metrics: dict[str, float]) -> dict[str, float]:
+    return {name.removeprefix("eval_"): value for name, value in metrics.items()}
 
 
 def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
@@ -200,12 +230,32 @@ def _interruptible(model: Any, check: Callable[[], None]) -> None:
         layer.register_forward_hook(after)
 
 
-def _early_end(config: TrainConfig, state: Any) -> str:
-    """Why a run finished before its last step; empty if it didn't."""
-    if state.global_step >= state.max_steps:
-        return ""
-    done = f"step {state.global_step} of {state.max_steps}"
-    return f"Its {config.max_minutes:g} minutes were over at {done}."
+def _early_end(config: TrainConfig, state: Any, step: int) -> str:
+    """Why a run finished before its last step, and which step's weights it kept if not the last;
+    empty if neither."""
+    said = []
+    if state.global_step < state.max_steps:
+        done = f"step {state.global_step} of {state.max_steps}"
+        why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
+        best = state.best_global_step
+        stale = (
+            config.early_stopping
+            and best is not None
+            and ((state.global_step - best) // config.eval_every >= config.early_stopping)
+        )
+        if stale:
+            why = (
+                f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
+                f"({config.best_by}) than that of step {best}."
+            )
+        said.append(why)
+    if step != state.global_step:
+        said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
+    return " ".join(filter(None, said))
+
+
+def _timed(config: TrainConfig) -> bool:
+    return config.max_minutes is not None
 
 
 def _load_model(config: TrainConfig, directory: Path) -> Any:
@@ -226,246 +276,13 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        use_dora=config.use_dora,
+        use_rslora=config.use_rslora,
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, lora)
-
-
-def completion_loss(
-    model: Callable[..., Any],
-    inputs: dict[str, torch.Tensor],
-    num_items: torch.Tensor | int | None = None,
-) -> tuple[torch.Tensor, Any]:
-    """Cross-entropy on the supervised tokens, with logits for the last positions only.
-
-    Rows are padded on the left, so all completions lie within the last ``keep`` positions; one
-    position before the first supervised one predicts it. The sum is divided by ``num_items``
-    (the supervised tokens of the whole accumulated batch) or by this batch's own. The model is
-    called as a whole, so that autocast and a distributed wrapper see it.
-    """
-    import torch
-
-    labels = inputs["labels"]
-    supervised = (labels != IGNORED).any(dim=0).nonzero()
-    keep = labels.shape[1] - int(supervised[0]) + 1
-    outputs = model(
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        position_ids=inputs["position_ids"],
-        logits_to_keep=keep,
-    )
-    logits = outputs.logits[:, :-1].float()
-    wanted = labels[:, -(keep - 1) :]
-    loss = torch.nn.functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]),
-        wanted.reshape(-1),
-        ignore_index=IGNORED,
-        reduction="sum",
-    )
-    count = (wanted != IGNORED).sum() if num_items is None else num_items
-    return loss / count, outputs
-
-
-def rate_share(progress: float, warmup_share: float) -> float:
-    """The share of the learning rate at ``progress`` (0 to 1): linear warm-up, linear decay to 0.
-
-    transformers' linear schedule, with the run's progress in place of its steps: a run that its
-    time ends before its steps do has to come to rest as well, or its last step is its wildest.
-    """
-    if progress < warmup_share:
-        return progress / warmup_share
-    return max(0.0, (1.0 - progress) / (1.0 - warmup_share))
-
-
-def _make_trainer(
-    run: RunDirectory,
-    config: TrainConfig,
-    model: Any,
-    rows: Preflight,
-    tokenizer: Any,
-    heart: _Heart,
-) -> Any:
-    from transformers import Trainer, TrainerCallback
-
-    spoken: dict[str, float] = {"tokens": 0.0}
-
-    class CompletionTrainer(Trainer):  # type: ignore[misc]
-        """A Trainer whose loss needs the logits of the completions only, and whose learning rate
-        comes to its end with the time."""
-
-        lr_scheduler: Any
-
-        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            from torch.optim.lr_scheduler import LambdaLR
-
-            if self.lr_scheduler is not None:
-                return self.lr_scheduler
-            begun, seconds = time.monotonic(), 60 * (config.max_minutes or math.inf)
-
-            def share(step: int) -> float:
-                by_time = (time.monotonic() - begun) / seconds
-                return rate_share(max(step / num_training_steps, by_time), config.warmup_share)
-
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
-            self._created_lr_scheduler = True
-            return self.lr_scheduler
-
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            loss, _ = completion_loss(model, inputs, num_items_in_batch)
-            if model.training:
-                spoken["tokens"] += float(inputs["attention_mask"].sum())
-            return (loss, {"loss": loss}) if return_outputs else loss
-
-    class Reporter(TrainerCallback):  # type: ignore[misc]
-        """Turns what the Trainer says into events, and the time into its controls."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.begun = self.saved = time.time()
-            self.save_seconds = 0.0
-            self.first_step = state.global_step
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if heart.gone:
-                heart.check()
-            self.stepped = time.time()
-            minutes = (self.stepped - self.begun) / 60
-            out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
-            if heart.stop.is_set() or out_of_time:
-                control.should_training_stop = control.should_save = True
-            if self.stepped - self.saved > max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE):
-                control.should_save = True
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            logs = logs or {}
-            if "loss" in logs:
-                if not math.isfinite(logs["loss"]):
-                    raise RunError(
-                        f"The loss became {logs['loss']} at step {state.global_step}",
-                        remedy="Lower the learning rate, or use precision fp32.",
-                    )
-                run.append("step", **self._figures(state, logs))
-            if "eval_loss" in logs:
-                run.append("validation", step=state.global_step, loss=logs["eval_loss"])
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.saved = time.time()
-            self.save_seconds = self.saved - self.stepped
-            run.append("checkpoint", step=state.global_step)
-
-        def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
-            import psutil
-
-            elapsed = max(1e-9, time.time() - self.begun)
-            done = state.global_step - self.first_step
-            left = (state.max_steps - state.global_step) * elapsed / max(1, done)
-            if config.max_minutes is not None:
-                left = min(left, max(0.0, config.max_minutes * 60 - elapsed))
-            return {
-                "step": state.global_step,
-                "steps": state.max_steps,
-                "epoch": round(float(state.epoch or 0), 4),
-                "loss": logs["loss"],
-                "learning_rate": logs.get("learning_rate"),
-                "tokens_per_second": round(spoken["tokens"] / elapsed, 1),
-                "eta_seconds": round(left, 1),
-                "memory_gb": round(psutil.Process().memory_info().rss / 1e9, 2),
-            }
-
-    trainer = CompletionTrainer(
-        model=model,
-        args=_arguments(run, config, len(rows.train)),
-        train_dataset=_Rows(rows.train),
-        eval_dataset=_Rows(_evaluated(config, rows)) if _evaluated(config, rows) else None,
-        data_collator=Collator(tokenizer.eos_token_id),
-        callbacks=[Reporter()],
-    )
-    from transformers import PrinterCallback, ProgressCallback
-
-    trainer.remove_callback(ProgressCallback)
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-class _Rows:
-    """A map-style dataset of encoded rows."""
-
-    def __init__(self, rows: tuple[Encoded, ...]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> dict[str, list[int]]:
-        row = self._rows[index]
-        return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
-
-
-def _evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
-    """Every n-th validation row, at most ``eval_rows``, so that all functions are among them."""
-    step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
-    return rows.validation[::step][: config.eval_rows]
-
-
-def _arguments(run: RunDirectory, config: TrainConfig, rows: int) -> Any:
-    import torch
-    from transformers import TrainingArguments
-
-    gpu = torch.cuda.is_available()
-    effective = config.batch_size * config.grad_accumulation
-    steps = config.max_steps or max(1, math.ceil(config.epochs * math.ceil(rows / effective)))
-    evaluates = config.eval_rows > 0
-    return TrainingArguments(
-        output_dir=str(run.path / "checkpoints"),
-        use_cpu=not gpu,
-        bf16=_bf16(config),
-        max_steps=steps,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.grad_accumulation,
-        learning_rate=config.rate,
-        weight_decay=config.weight_decay,
-        optim="adamw_torch_fused",
-        train_sampling_strategy="group_by_length",
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=config.eval_every if evaluates else None,
-        prediction_loss_only=True,
-        save_strategy="steps",
-        save_steps=config.save_every,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        seed=config.seed,
-        disable_tqdm=True,
-    )
-
-
-def _bf16(config: TrainConfig) -> bool:
-    """bf16 autocast where the hardware has it (CPU: avx512_bf16 or AMX), or as asked."""
-    import torch
-
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _validation_loss(trainer: Any, rows: Preflight) -> float | None:
-    return float(trainer.evaluate()["eval_loss"]) if trainer.eval_dataset is not None else None
 
 
 def _save(run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any) -> None:

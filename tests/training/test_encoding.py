@@ -14,7 +14,7 @@ from transformers import get_linear_schedule_with_warmup
 from radu_core.errors import DatasetError, ModelError
 from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
-from radu_core.training.worker import completion_loss, rate_share
+from radu_core.training.loss import completion_loss, rate_share
 from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 
@@ -56,10 +56,10 @@ class TableModel:
 
 def test_the_loss_is_the_hand_computed_one() -> None:
     batch = Collator(0)([{"input_ids": [3, 2, 1, 2], "labels": [IGNORED, IGNORED, 1, 2]}])
-    loss, _ = completion_loss(TableModel(), batch)
+    loss = completion_loss(TableModel(), batch)
     normaliser = math.log(math.exp(2.0) + 3.0)
     assert float(loss.detach()) == pytest.approx(((normaliser - 2.0) + normaliser) / 2, rel=1e-6)
-    whole, _ = completion_loss(TableModel(), batch, num_items=8)
+    whole = completion_loss(TableModel(), batch, num_items=8)
     assert float(whole) == pytest.approx((2 * normaliser - 2.0) / 8, rel=1e-6)
 
 
@@ -74,7 +74,7 @@ def test_the_short_loss_equals_the_full_one_on_a_real_model(
     batch = Collator(tokenizer.eos_token_id)(
         [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
     )
-    loss, _ = completion_loss(model, batch)
+    loss = completion_loss(model, batch)
     total = 0.0
     for row in rows:
         out = model(input_ids=torch.tensor([row.input_ids]), labels=torch.tensor([row.labels]))

@@ -19,7 +19,7 @@ from conftest import MODULE
 from radu_core.errors import DatasetError, DiskFullError, InputError, ModelError, RunError
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory, TrainConfig, launch, stop, worker
+from radu_core.training import RunDirectory, TrainConfig, launch, stop, trainer, worker
 from radu_core.training.launcher import check_disk
 from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
@@ -95,7 +95,7 @@ def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
     from transformers import AutoModelForCausalLM
 
     from radu_core.training.encoding import Collator, load_tokenizer, preflight
-    from radu_core.training.worker import completion_loss
+    from radu_core.training.loss import completion_loss
 
     wanted = config(
         loaded, tiny_model, method="full", max_steps=1, batch_size=512, precision="fp32"
@@ -109,7 +109,7 @@ def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
     )
     with torch.inference_mode():
         model = AutoModelForCausalLM.from_pretrained(str(tiny_model))
-        loss, _ = completion_loss(model, batch)
+        loss = completion_loss(model, batch)
     assert train.run_view(run).steps[0].data["loss"] == pytest.approx(float(loss), rel=1e-3)
 
 
@@ -143,7 +143,7 @@ def test_a_stop_within_a_step_keeps_the_step_before(
     run = RunDirectory.create(loaded.runs, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
     calls = []
     heart: list[worker._Heart] = []
-    real_heart, real_loss = worker._Heart, worker.completion_loss
+    real_heart, real_loss = worker._Heart, trainer.completion_loss
 
     def begin(run: RunDirectory) -> worker._Heart:
         heart.append(real_heart(run))
@@ -153,14 +153,14 @@ def test_a_stop_within_a_step_keeps_the_step_before(
         calls.append(1)
         if len(calls) == 3 and at == "forward":
             heart[0].stop.set()
-        value, outputs = real_loss(*arguments)
+        value = real_loss(*arguments)
         if len(calls) == 3 and at == "backward":
             heart[0].stop.set()
         assert len(calls) < 4
-        return value, outputs
+        return value
 
     monkeypatch.setattr(worker, "_Heart", begin)
-    monkeypatch.setattr(worker, "completion_loss", loss)
+    monkeypatch.setattr(trainer, "completion_loss", loss)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         assert worker.main([str(run.path), str(tiny_model)]) == 0

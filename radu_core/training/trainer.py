@@ -1,0 +1,331 @@
+"""transformers' Trainer, with a loss on completions, a batch in passes, and task metrics.
+
+Trainer does the loop, the optimizer, checkpoints and resuming. Ours is what it can't know: which
+logits are needed, what a better checkpoint is, and what a run tells.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radu_core.errors import DatasetError, RunError
+from radu_core.training.config import TrainConfig
+from radu_core.training.encoding import Collator, Encoded, Preflight
+from radu_core.training.loss import completion_loss, passes, rate_share
+from radu_core.training.measures import measure_rows, tasks_of
+from radu_core.training.runs import RunDirectory
+
+__all__ = ["make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
+
+_SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
+_SAVE_SHARE = 0.05  # unless saving took more than this share of the time
+_CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
+_FORWARD_SHARE = 0.4  # of a training step's time, until an evaluation has been timed
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def steady_memory() -> None:
+    """Let glibc keep the memory that a step frees, for the next one (elsewhere: nothing).
+
+    Otherwise each large tensor is mapped and zeroed anew, which costs up to a fifth of the time
+    on a CPU (benchmarks/README.md).
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    for parameter in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+        mallopt(parameter, 2**31 - 1)
+
+
+def tokens_per_pass(config: TrainConfig) -> int:
+    """How many tokens go through the model at once."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    return config.tokens_per_pass or (_GPU_TOKENS if gpu else _CPU_TOKENS)
+
+
+def uses_bf16(config: TrainConfig) -> bool:
+    """bf16 autocast where the hardware has it (CPU: avx512_bf16 or AMX), or as asked."""
+    import torch
+
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@dataclass
+class _Clock:
+    """Where a run's seconds go, and the tokens it has read."""
+
+    begun: float = field(default_factory=time.time)
+    stepping: float = 0.0
+    evaluating: float = 0.0
+    evaluations: int = 0
+    tokens: int = 0
+
+    def left(self, *, tokens: float, evaluations: int, eval_tokens: int) -> float:
+        """Seconds to the end, if so many tokens and evaluations are still to come."""
+        per_token = self.stepping / max(1, self.tokens)
+        other = max(0.0, time.time() - self.begun - self.stepping - self.evaluating)
+        saving = 1.0 + other / max(1e-9, self.stepping)
+        once = (
+            self.evaluating / self.evaluations
+            if self.evaluations
+            else eval_tokens * per_token * _FORWARD_SHARE
+        )
+        return tokens * per_token * saving + evaluations * once
+
+
+def make_trainer(
+    run: RunDirectory,
+    config: TrainConfig,
+    model: Any,
+    rows: Preflight,
+    tokenizer: Any,
+    *,
+    check: Callable[[], None],
+    stopping: Callable[[], bool],
+) -> Any:
+    """A Trainer that writes the run's events. ``check`` raises when the run is gone; ``stopping``
+    says that it was asked to stop."""
+    from transformers import PrinterCallback, ProgressCallback, Trainer
+
+    clock = _Clock()
+    asked = _evaluated(config, rows)
+    _check_best(config, asked)
+    budget = tokens_per_pass(config)
+
+    class CompletionTrainer(Trainer):  # type: ignore[misc]
+        """A Trainer whose batches go through the model in passes, whose learning rate comes to
+        its end with the time, and which measures the task on validation rows."""
+
+        lr_scheduler: Any
+
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            from torch.optim.lr_scheduler import LambdaLR
+
+            if self.lr_scheduler is not None:
+                return self.lr_scheduler
+            begun, seconds = time.monotonic(), 60 * (config.max_minutes or math.inf)
+
+            def share(step: int) -> float:
+                by_time = (time.monotonic() - begun) / seconds
+                progress = max(step / num_training_steps, by_time)
+                return rate_share(progress, config.warmup_share, config.schedule)
+
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
+            self._created_lr_scheduler = True
+            return self.lr_scheduler
+
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            model.train()
+            inputs = self._prepare_inputs(inputs)
+            clock.tokens += int(inputs["attention_mask"].sum())
+            parts = []
+            for part in passes(inputs, budget):
+                with self.compute_loss_context_manager():
+                    loss = completion_loss(model, part, num_items_in_batch)
+                self.accelerator.backward(loss)
+                parts.append(loss.detach())
+            return sum(parts)
+
+        def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+            begun = time.time()
+            with self.compute_loss_context_manager():
+                found = measure_rows(
+                    self.model, tokenizer, asked, tokens=budget, task_metrics=config.task_metrics
+                )
+            clock.evaluating += time.time() - begun
+            clock.evaluations += 1
+            run.append("validation", step=self.state.global_step, **found)
+            metrics = {f"eval_{name}": value for name, value in found.items()}
+            self.log(metrics)
+            return metrics
+
+        def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
+            better = bool(super()._determine_best_metric(metrics, trial))
+            state = self.state
+            if better:
+                self.control.should_save = True  # or the best would be forgotten
+            elif config.early_stopping and state.best_global_step is not None:
+                since = (state.global_step - state.best_global_step) // config.eval_every
+                if since >= config.early_stopping:
+                    self.control.should_training_stop = True
+            return better
+
+    trainer = CompletionTrainer(
+        model=model,
+        args=_arguments(run, config, rows),
+        train_dataset=_Rows(rows.train),
+        eval_dataset=_Rows(asked) if asked else None,
+        data_collator=Collator(tokenizer.eos_token_id),
+        callbacks=[_reporter(run, config, rows, asked, clock, check, stopping)],
+    )
+    trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _reporter(
+    run: RunDirectory,
+    config: TrainConfig,
+    rows: Preflight,
+    asked: tuple[Encoded, ...],
+    clock: _Clock,
+    check: Callable[[], None],
+    stopping: Callable[[], bool],
+) -> Any:
+    from transformers import TrainerCallback
+
+    row_tokens = rows.train_tokens / max(1, len(rows.train))
+    step_tokens = row_tokens * config.batch_size * config.grad_accumulation
+    eval_tokens = sum(len(r.input_ids) for r in asked)
+
+    class Reporter(TrainerCallback):  # type: ignore[misc]
+        """Turns what the Trainer says into events, and the time into its controls."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            clock.begun = self.saved = time.time()
+            self.save_seconds = 0.0
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.step_begun = time.time()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            check()
+            self.stepped = time.time()
+            clock.stepping += self.stepped - self.step_begun
+            minutes = (self.stepped - clock.begun) / 60
+            out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
+            if stopping() or out_of_time:
+                control.should_training_stop = control.should_save = True
+            if self.stepped - self.saved > max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE):
+                control.should_save = True
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            logs = logs or {}
+            if "loss" not in logs:
+                return
+            if not math.isfinite(logs["loss"]):
+                raise RunError(
+                    f"The loss became {logs['loss']} at step {state.global_step}",
+                    remedy="Resume from the checkpoint before it with a lower learning rate (fork "
+                    "the run), or use precision fp32.",
+                )
+            run.append("step", **self._figures(state, logs))
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.saved = time.time()
+            self.save_seconds = self.saved - self.stepped
+            run.append("checkpoint", step=state.global_step)
+
+        def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
+            import psutil
+
+            steps = state.max_steps - state.global_step
+            evaluations = 0
+            if asked:
+                evaluations = state.max_steps // config.eval_every
+                evaluations += 1 - state.global_step // config.eval_every  # one more at the end
+            left = clock.left(
+                tokens=steps * step_tokens, evaluations=evaluations, eval_tokens=eval_tokens
+            )
+            if config.max_minutes is not None:
+                left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
+            return {
+                "step": state.global_step,
+                "steps": state.max_steps,
+                "epoch": round(float(state.epoch or 0), 4),
+                "loss": logs["loss"],
+                "grad_norm": logs.get("grad_norm"),
+                "learning_rate": logs.get("learning_rate"),
+                "tokens_per_second": round(clock.tokens / max(1e-9, clock.stepping), 1),
+                "eta_seconds": round(left, 1),
+                "memory_gb": round(psutil.Process().memory_info().rss / 1e9, 2),
+            }
+
+    return Reporter()
+
+
+class _Rows:
+    """A map-style dataset of encoded rows."""
+
+    def __init__(self, rows: tuple[Encoded, ...]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        row = self._rows[index]
+        return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
+
+
+def _evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
+    """Every n-th validation row, at most ``eval_rows``, so that all functions are among them."""
+    step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
+    return rows.validation[::step][: config.eval_rows]
+
+
+def _check_best(config: TrainConfig, asked: tuple[Encoded, ...]) -> None:
+    """``DatasetError`` unless the validation rows can say which checkpoint is best."""
+    can = {"last": True, "loss": bool(asked), **tasks_of(asked)}
+    if not can[config.best_by]:
+        raise DatasetError(
+            f"best_by={config.best_by} can't be measured: no row of the dataset's validation "
+            f"split that is looked at ({len(asked)}) is of a task that gives it",
+            remedy="Build the dataset with such rows in validation, or set best_by: last.",
+        )
+
+
+def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    effective = config.batch_size * config.grad_accumulation
+    per_epoch = math.ceil(len(rows.train) / effective)
+    steps = config.max_steps or max(1, math.ceil(config.epochs * per_epoch))
+    evaluates = bool(_evaluated(config, rows))
+    best = config.best_by != "last"
+    return TrainingArguments(
+        output_dir=str(run.path / "checkpoints"),
+        use_cpu=not torch.cuda.is_available(),
+        bf16=uses_bf16(config),
+        max_steps=steps,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.grad_accumulation,
+        activation_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        learning_rate=config.rate,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        optim="adamw_torch_fused",
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=config.eval_every if evaluates else None,
+        metric_for_best_model=config.best_by if best else None,
+        greater_is_better=config.best_by != "loss" if best else None,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        seed=config.seed,
+        disable_tqdm=True,
+    )
