@@ -114,6 +114,7 @@ def make_trainer(
         its end with the time, and which measures the task on validation rows."""
 
         lr_scheduler: Any
+        measured: tuple[int, dict[str, float]] = (-1, {})  # step and metrics, of the last time
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             from torch.optim.lr_scheduler import LambdaLR
@@ -154,6 +155,8 @@ def make_trainer(
             run.append("validation", step=self.state.global_step, **found)
             metrics = {f"eval_{name}": value for name, value in found.items()}
             self.log(metrics)
+            self.control.should_evaluate = False  # a run that ends here isn't measured twice
+            self.measured = (self.state.global_step, metrics)
             return metrics
 
         def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:

@@ -180,7 +180,8 @@ def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
     if trainer.eval_dataset is None:
         return state.global_step, {}
     best, at, where = state.best_metric, state.best_global_step, state.best_model_checkpoint
-    last = trainer.evaluate()
+    step, last = trainer.measured
+    last = last if step == state.global_step else trainer.evaluate()
     if config.best_by != "last" and at not in (None, state.global_step) and where:
         now = last[f"eval_{config.best_by}"]
         if (now >= best) if config.best_by == "loss" else (now <= best):

@@ -1,0 +1,430 @@
+"""What makes a run fast changes nothing that it learns; and its measures are what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import MODULE
+
+from radu_core.errors import InputError
+from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
+from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
+from radu_core.training.loss import completion_loss, passes, rate_share
+from radu_core.training.measures import measure_rows, slot_pairs
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.demo import follow
+from radu_core.workflows.workspace import Workspace
+
+WORDS = ("fly me to Oslo ->", "a hotel in Rome for two nights please ->", "hi ->", "to Bergen ->")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Any:
+    return load_tokenizer(tiny_model)
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(str(tiny_model), dtype=torch.float32)
+
+
+def batch_of(tokenizer: Any, count: int = 4) -> dict[str, torch.Tensor]:
+    rows = [encode_row(tokenizer, WORDS[i], " book_flight" * (i + 1)) for i in range(count)]
+    return Collator(tokenizer.eos_token_id)(
+        [{"input_ids": r.input_ids, "labels": r.labels} for r in rows]
+    )
+
+
+def gradients(model: Any) -> torch.Tensor:
+    found = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    model.zero_grad()
+    return found
+
+
+def plain(model: Any, batch: dict[str, torch.Tensor]) -> tuple[float, torch.Tensor]:
+    """The padded batch at once with all logits, in fp32, by transformers' own loss: the reference.
+
+    It is told where positions begin, as left padding needs.
+    """
+    loss = model(**batch).loss
+    loss.backward()
+    return float(loss.detach()), gradients(model)
+
+
+@pytest.mark.parametrize("tokens", [1, 24, 40, 10_000])
+def test_a_batch_in_passes_has_the_loss_and_the_gradients_of_the_plain_one(
+    model: Any, tokenizer: Any, tokens: int
+) -> None:
+    batch = batch_of(tokenizer)
+    wanted, reference = plain(model, batch)
+    total = int((batch["labels"] != IGNORED).sum())
+    loss = 0.0
+    for part in passes(batch, tokens):
+        one = completion_loss(model, part, total)
+        one.backward()
+        loss += float(one.detach())
+    assert loss == pytest.approx(wanted, rel=1e-5)
+    torch.testing.assert_close(gradients(model), reference, rtol=1e-4, atol=1e-6)
+
+
+def test_passes_hold_every_row_once_within_their_tokens(tokenizer: Any) -> None:
+    batch = batch_of(tokenizer)
+    widths = batch["attention_mask"].sum(dim=1)
+    parts = list(passes(batch, int(widths.max()) + 1))
+    assert sum(p["input_ids"].shape[0] for p in parts) == 4
+    assert sum(int(p["attention_mask"].sum()) for p in parts) == int(widths.sum())
+    assert all(p["attention_mask"][:, 0].any() for p in parts)  # no column of padding only
+    assert all(p["input_ids"].shape[0] == 1 or p["input_ids"].numel() <= int(widths.max()) + 1
+               for p in parts)  # fmt: skip
+
+
+def test_bf16_is_near_the_plain_run(model: Any, tokenizer: Any) -> None:
+    """Tolerance: loss 1 %, gradient direction 0.99 (cosine)."""
+    batch = batch_of(tokenizer)
+    wanted, reference = plain(model, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = completion_loss(model, batch)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(wanted, rel=0.01)
+    assert torch.cosine_similarity(gradients(model), reference, dim=0) > 0.99
+
+
+def test_checkpointing_changes_nothing(model: Any, tokenizer: Any) -> None:
+    batch = batch_of(tokenizer)
+    wanted, reference = plain(model, batch)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    loss = completion_loss(model, batch)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(wanted, rel=1e-5)
+    torch.testing.assert_close(gradients(model), reference, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "progress", "share"),
+    [
+        ("linear", 0.55, 0.5), ("cosine", 0.1, 1.0), ("cosine", 0.55, 0.5), ("cosine", 1.0, 0.0),
+        ("constant", 0.05, 0.5), ("constant", 0.9, 1.0), ("cosine", 0.325, 0.8535533905932737),
+    ],
+)  # fmt: skip
+def test_the_schedules(schedule: str, progress: float, share: float) -> None:
+    assert rate_share(progress, 0.1, schedule) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        (' {"city": "Oslo", "nights": 2}', {("city", '"Oslo"'): 1, ("nights", "2"): 1}),
+        (' {"city": ["Oslo", "Rome"]}', {("city", '"Oslo"'): 1, ("city", '"Rome"'): 1}),
+        (' "Oslo"', {("", '"Oslo"'): 1}), (" null", {}), (" {", {}), ("{}", {}),
+    ],
+)  # fmt: skip
+def test_slot_pairs(text: str, pairs: dict[tuple[str, str], int]) -> None:
+    assert slot_pairs(text) == Counter(pairs)
+
+
+def overfitted(model: Any, tokenizer: Any, rows: list[Encoded]) -> None:
+    """Train until it knows the rows by heart."""
+    batch = Collator(tokenizer.eos_token_id)(
+        [{"input_ids": r.input_ids, "labels": r.labels} for r in rows]
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    model.train()
+    for _ in range(300):
+        loss = completion_loss(model, batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if float(loss.detach()) < 0.01:
+            return
+    pytest.fail(f"it didn't learn four rows (loss {float(loss)})")
+
+
+@pytest.mark.slow
+def test_the_end_token_is_learnt_and_the_measures_are_those_of_generation(
+    model: Any, tokenizer: Any
+) -> None:
+    torch.manual_seed(0)
+    asked = [("fly ->", " book_flight", "rag"), ("sleep ->", " book_hotel", "rag"),
+             ("to Oslo ->", ' {"city": "Oslo"}', "all"),
+             ("two nights ->", ' {"nights": 2}', "all")]  # fmt: skip
+    rows = [replace(encode_row(tokenizer, p, c), task=t) for p, c, t in asked]
+    overfitted(model, tokenizer, rows)
+    for prompt, completion, _ in asked:
+        ids = torch.tensor([tokenizer(prompt, add_special_tokens=False)["input_ids"]])
+        out = model.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=40,
+            pad_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id,
+        )[0, ids.shape[1] :]  # fmt: skip
+        assert int(out[-1]) == tokenizer.eos_token_id  # it stops by itself
+        assert tokenizer.decode(out[:-1]) == completion
+
+    def found(these: list[Encoded]) -> dict[str, float]:
+        return measure_rows(model, tokenizer, these, tokens=64, task_metrics=True)
+
+    right = found(rows)
+    assert (right["function_accuracy"], right["slot_f1"]) == (1.0, 1.0)
+    # The same prompts with other answers: what is said for them is known now.
+    other = [
+        rows[0],
+        replace(encode_row(tokenizer, "sleep ->", " book_flight"), task="rag"),
+        replace(encode_row(tokenizer, "to Oslo ->", ' {"city": "Oslo", "nights": 2}'), task="all"),
+        rows[3],
+    ]
+    wrong = found(other)
+    assert wrong["function_accuracy"] == 0.5
+    assert wrong["slot_f1"] == pytest.approx(2 * 2 / (2 + 3))  # 2 right, 2 said, 3 labelled
+    assert "function_accuracy" not in found(rows[2:])
+    assert measure_rows(model, tokenizer, rows, tokens=64, task_metrics=False).keys() == {"loss"}
+
+
+def test_the_measured_loss_is_that_of_the_whole_batch(model: Any, tokenizer: Any) -> None:
+    rows = [encode_row(tokenizer, w, " book") for w in WORDS]
+    with torch.no_grad():
+        whole = completion_loss(model.eval(), batch_of_rows(tokenizer, rows))
+    one = measure_rows(model, tokenizer, rows, tokens=16, task_metrics=True)
+    assert one == {"loss": pytest.approx(float(whole), rel=1e-5)}
+
+
+def batch_of_rows(tokenizer: Any, rows: list[Encoded]) -> dict[str, torch.Tensor]:
+    return Collator(tokenizer.eos_token_id)(
+        [{"input_ids": r.input_ids, "labels": r.labels} for r in rows]
+    )
+
+
+# --- whole runs, in this process ---
+
+
+Run = Callable[..., RunDirectory]
+
+
+@pytest.fixture
+def run_here(loaded: Workspace, tiny_model: Path) -> Run:
+    """Do a run in this process; ``before(trainer)`` may change what it does."""
+    view = build(loaded, MODULE)
+    number = iter(range(1, 60))
+
+    def do(**more: object) -> RunDirectory:
+        data = {"max_steps": 4, "batch_size": 4, "eval_every": 2, "eval_rows": 4, **more}
+        config = TrainConfig.checked(
+            {"dataset": view.directory, "base_model": str(tiny_model), **data}
+        )
+        now = datetime(2026, 1, 1, 0, next(number), tzinfo=UTC)
+        run = RunDirectory.create(loaded.runs, config, now=now)
+        again(run)
+        return run
+
+    return do
+
+
+def again(run: RunDirectory) -> int:
+    """The worker's own main, whose signal handler doesn't stay."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        return worker.main([str(run.path), run.config().base_model])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def losses(run: RunDirectory) -> list[float]:
+    return [e.data["loss"] for e in run.events() if e.kind == "step"]
+
+
+def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(run.model / "model.safetensors"))
+
+
+def same_weights(one: RunDirectory, two: RunDirectory) -> bool:
+    a, b = weights(one), weights(two)
+    return a.keys() == b.keys() and all(torch.equal(a[n], b[n]) for n in a)
+
+
+@pytest.mark.slow
+def test_accumulated_batches_are_the_big_batch(run_here: Run) -> None:
+    big = run_here(method="full", precision="fp32", batch_size=4)
+    small = run_here(method="full", precision="fp32", batch_size=1, grad_accumulation=4)
+    passed = run_here(method="full", precision="fp32", batch_size=4, tokens_per_pass=16)
+    assert losses(small) == pytest.approx(losses(big), rel=1e-4)
+    assert losses(passed) == pytest.approx(losses(big), rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_same_bundle_gives_the_same_weights_and_another_seed_others(
+    run_here: Run, method: str
+) -> None:
+    runs = [run_here(method=method, seed=seed) for seed in (7, 7, 8)]
+    assert losses(runs[0]) == losses(runs[1])
+    assert same_weights(runs[0], runs[1])
+    assert losses(runs[0]) != losses(runs[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"use_rslora": True, "lora_dropout": 0.1}])
+def test_the_adapters_of_peft(run_here: Run, more: dict[str, object]) -> None:
+    run = run_here(**more)
+    assert run.state()[0] == "finished"
+    saved = json.loads((run.path / "adapter" / "adapter_config.json").read_text())
+    assert {n: saved[n] for n in more} == more
+
+
+def metrics_of(values: list[float]) -> Callable[..., dict[str, float]]:
+    """In place of measuring: the loss of each evaluation in turn."""
+    left = iter(values)
+
+    def measured(*_: object, **__: object) -> dict[str, float]:
+        return {"loss": next(left), "function_accuracy": 0.5}
+
+    return measured
+
+
+@pytest.mark.slow
+def test_early_stopping_keeps_the_best_checkpoint(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = metrics_of([3.0, 1.0, 2.0, 2.5, 1.0])
+    monkeypatch.setattr(trainer, "measure_rows", seen)
+    run = run_here(
+        max_steps=40, eval_every=1, save_every=1, best_by="loss", early_stopping=2, method="full"
+    )
+    assert run.state() == (
+        "finished",
+        "Stopped early at step 4 of 40: 2 evaluations weren't better (loss) than that of step 2. "
+        "Its model is that of step 2, the best by loss.",
+    )
+    report = run.report()
+    assert report is not None
+    assert (report["steps"], report["model_of_step"], report["validation_loss"]) == (4, 2, 1.0)
+
+
+@pytest.mark.slow
+def test_killed_at_random_and_resumed_a_run_ends_with_the_weights_of_one_that_wasnt(
+    run_here: Run, loaded: Workspace
+) -> None:
+    """kill -9 of a real process, three times; bit for bit."""
+    import random
+    import time
+
+    import psutil
+
+    whole = run_here(max_steps=60, save_every=3, eval_every=10)
+    run = train.start(loaded, whole.config())
+    dice = random.Random(5)
+    for number in range(3):
+        seen, wanted = len(losses(run)), dice.randint(1, 8)
+        end = time.monotonic() + 60
+        while len(losses(run)) < seen + wanted and run.alive():
+            assert time.monotonic() < end
+            time.sleep(0.002)
+        if run.alive():
+            psutil.Process(run.pid()).kill()
+        while run.alive():
+            time.sleep(0.01)
+        assert run.state()[0] == "lost", number
+        train.resume(loaded, run.id)
+    follow(run, poll=0.1)
+    assert len(losses(run)) >= 60
+    assert same_weights(whole, run)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_the_run_with_a_remedy_and_keeps_the_step_before(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    real = trainer.completion_loss
+
+    def spoilt(*arguments: Any) -> torch.Tensor:
+        calls.append(1)
+        return real(*arguments) * (math.nan if len(calls) == 3 else 1.0)
+
+    monkeypatch.setattr(trainer, "completion_loss", spoilt)
+    run = run_here(save_every=1, tokens_per_pass=100_000)
+    state, reason = run.state()
+    assert state == "failed"
+    assert "The loss became nan at step 3" in reason
+    assert "lower learning rate" in reason
+    assert max(run.checkpoints()) == 2
+    assert not run.model.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("12 GB"), "Out of memory .12 GB.. Use a smaller"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory"),
+        (OSError(28, "No space left on device"), "No space left while saving"),
+    ],
+)
+def test_what_ends_a_run_has_a_reason_and_a_remedy(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def broken(*_: object) -> torch.Tensor:
+        raise error
+
+    monkeypatch.setattr(trainer, "completion_loss", broken)
+    run = run_here()
+    assert run.state()[0] == "failed"
+    import re
+
+    assert re.search(words, run.state()[1])
+
+
+@pytest.mark.slow
+def test_a_run_isnt_resumed_on_other_rows_or_none(run_here: Run) -> None:
+    run = run_here(max_steps=2)
+    assert run.state()[0] == "finished"
+    config = run.config()
+    events = (run.path / "events.jsonl").read_text()
+    (run.path / "events.jsonl").write_text(
+        events.replace('"tokens_hash": "', '"tokens_hash": "other')
+    )
+    assert again(run) == 1
+    assert "has changed since it was launched" in run.state()[1]
+    config.dataset.rename(config.dataset.with_name("moved"))
+    assert again(run) == 1
+    state, reason = run.state()
+    assert state == "failed"
+    assert str(config.dataset) in reason
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"use_dora": True, "method": "full"}, "use_dora: .*no adapter"),
+        ({"best_by": "loss", "eval_rows": 0}, "best_by: .*eval_rows above 0"),
+        ({"best_by": "slot_f1", "task_metrics": False}, "best_by: .*task_metrics on"),
+        ({"early_stopping": 2}, "early_stopping: .*set best_by"),
+        ({"schedule": "wild"}, "schedule: .*got 'wild'"),
+    ],
+)
+def test_combinations_that_make_no_sense_are_refused_at_their_field(
+    more: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        TrainConfig.checked({"dataset": "d", "base_model": "m", **more})
+
+
+@pytest.mark.slow
+def test_a_best_that_cant_be_measured_is_said(run_here: Run, monkeypatch: Any) -> None:
+    monkeypatch.setattr(trainer, "tasks_of", lambda _: {"function_accuracy": False})
+    run = run_here(best_by="function_accuracy")
+    assert run.state()[0] == "failed"
+    assert "best_by=function_accuracy can't be measured" in run.state()[1]
+    assert preflight(run.config(), load_tokenizer(Path(run.config().base_model))).train
