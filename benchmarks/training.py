@@ -1,0 +1,221 @@
+"""Fine-tuning speed: our worker's Trainer against a plain fp32 padded Trainer and TRL as it comes.
+
+``python benchmarks/training.py [--method lora|full] [--steps 8] [--cases ours,plain,trl]``: the
+sample project's travel bot, SmolLM2-135M, the same rows, each case in a process of its own, one
+after the other. Prints rows and tokens a second, peak memory, the losses, and the ratios. TRL is
+left out where it isn't installed (``pip install -r requirements-bench.txt``).
+
+The physical limit: LoRA needs about 4 FLOPs per weight and token (forward, and back to the inputs
+only), full fine-tuning 6. Printed beside it: what a bf16 matrix product of the model's shape
+reaches on this machine, and the tokens per second that would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from radu_core.models import DEFAULT_GENERATOR, model_directory
+from radu_core.training import RunDirectory, TrainConfig, preflight
+from radu_core.training.encoding import Preflight, load_tokenizer
+from radu_core.training.measures import measure_rows
+from radu_core.workflows.dataset import build
+from radu_core.workflows.sample import load_sample
+from radu_core.workflows.workspace import Workspace
+
+MODULE = "aurora_travel_en"
+WARM = 1  # steps that aren't timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--method", choices=["lora", "full"], default="lora")
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--cases", default="plain,ours,trl")
+    parser.add_argument("--case")
+    parser.add_argument("--home", type=Path)
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(one(options.case, options.home, options.method, options.steps)))
+        return
+    print(f"load {os.getloadavg()[0]:.1f}; {options.method}, {options.steps} steps of 8 rows")
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        models = Workspace.from_environment().models.resolve()
+        (home / "models").symlink_to(models)
+        space = Workspace(home)
+        load_sample(space, only=("travel",))
+        build(space, MODULE)
+        found = {c: in_process(c, home, options) for c in options.cases.split(",") if installed(c)}
+    table(found, options.method)
+
+
+def installed(case: str) -> bool:
+    if case == "trl" and importlib.util.find_spec("trl") is None:
+        print("trl: left out, it isn't installed")
+        return False
+    return True
+
+
+def in_process(case: str, home: Path, options: argparse.Namespace) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--case", case, "--home", str(home),
+               "--method", options.method, "--steps", str(options.steps)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{case} failed:\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def table(found: dict[str, dict[str, Any]], method: str) -> None:
+    for case, seen in found.items():
+        losses = ", ".join(f"{x:.3f}" for x in seen["losses"][-3:])
+        print(
+            f"{case:6} {seen['rows']:.2f} rows/s  {seen['tokens']:.0f} tokens/s  "
+            f"peak {seen['peak']:.2f} GB  last losses {losses}  validation {seen['loss']:.4f}"
+        )
+    limit = found["ours"]["limit"] if "ours" in found else 0.0
+    if limit:
+        print(f"limit (bf16 products of this model, {method}): {limit:.0f} tokens/s; "
+              f"ours is {found['ours']['tokens'] / limit:.0%} of it")  # fmt: skip
+    for other in ("plain", "trl"):
+        if other in found and "ours" in found:
+            ours, that = found["ours"], found[other]
+            print(
+                f"ours / {other}: rows/s {ours['rows'] / that['rows']:.2f} x, peak memory "
+                f"{ours['peak'] / that['peak']:.2f} x, validation loss "
+                f"{ours['loss'] / that['loss'] - 1:+.2%}"
+            )
+
+
+def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
+    """One case, in this process: rows/s of the steps after the first, peak memory, losses."""
+    import torch
+    from transformers import set_seed
+
+    from radu_core.training.trainer import steady_memory
+    from radu_core.training.worker import _load_model
+
+    space = Workspace(home)
+    directory = model_directory(DEFAULT_GENERATOR, space.models)
+    config = TrainConfig(
+        dataset=space.datasets / "default" / MODULE, base_model=DEFAULT_GENERATOR, method=method,
+        max_steps=steps + WARM, eval_rows=0, save_every=10_000,
+        learning_rate={"lora": 1e-3, "full": 5e-5}[method],
+    )  # fmt: skip
+    tokenizer = load_tokenizer(directory)
+    rows = preflight(config, tokenizer)
+    set_seed(0)
+    if case == "ours":
+        steady_memory()
+    model = _load_model(config, directory)
+    run = RunDirectory.create(home / "runs", config, now=datetime.now(UTC))
+    trainer = {"ours": ours, "plain": plain, "trl": trl}[case](run, config, model, rows, tokenizer)
+    clock = clocked(trainer)
+    trainer.train()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    seconds = clock[-1] - clock[WARM]
+    mean = rows.train_tokens / len(rows.train)
+    loss = measure_rows(
+        trainer.model, tokenizer, rows.validation[:48], tokens=1024, task_metrics=False
+    )["loss"]
+    per_second = 8 * steps / seconds
+    weights = sum(p.numel() for p in model.parameters() if p.dim() == 2) - 49_152 * 576
+    flops = (4 if method == "lora" else 6) * weights
+    return {
+        "rows": per_second, "tokens": per_second * mean, "peak": peak, "loss": loss,
+        "losses": [h["loss"] for h in trainer.state.log_history if "loss" in h],
+        "limit": reached(torch) / flops,
+    }  # fmt: skip
+
+
+def clocked(trainer: Any) -> list[float]:
+    """The moments at which steps end, from the beginning on."""
+    from transformers import TrainerCallback
+
+    moments: list[float] = []
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            moments.append(time.perf_counter())
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            moments.append(time.perf_counter())
+
+    trainer.add_callback(Clock())
+    return moments
+
+
+def reached(torch: Any) -> float:
+    """FLOP/s of a bf16 product of an MLP's shape."""
+    a, b = torch.randn(1024, 576).bfloat16(), torch.randn(1536, 576).bfloat16()
+    torch.nn.functional.linear(a, b)
+    begun, count = time.perf_counter(), 0
+    while time.perf_counter() - begun < 1.0:
+        torch.nn.functional.linear(a, b)
+        count += 1
+    return 2.0 * 1024 * 576 * 1536 * count / (time.perf_counter() - begun)
+
+
+def ours(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
+    from radu_core.training.trainer import make_trainer
+
+    return make_trainer(run, config, model, rows, tok, check=lambda: None, stopping=lambda: False)
+
+
+def arguments(run: RunDirectory, config: TrainConfig) -> dict[str, Any]:
+    return {
+        "output_dir": str(run.path / "checkpoints"), "use_cpu": True,
+        "max_steps": config.max_steps, "per_device_train_batch_size": 8,
+        "learning_rate": config.rate, "warmup_steps": config.warmup_share,
+        "logging_steps": 1, "report_to": "none", "save_strategy": "no", "seed": 0,
+        "disable_tqdm": True, "remove_unused_columns": False,
+    }  # fmt: skip
+
+
+def listed(rows: Preflight) -> list[dict[str, list[int]]]:
+    return [
+        {"input_ids": list(r.input_ids), "labels": list(r.labels),
+         "attention_mask": [1] * len(r.input_ids)} for r in rows.train
+    ]  # fmt: skip
+
+
+def plain(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
+    from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
+
+    tok.pad_token_id = tok.eos_token_id
+    return Trainer(
+        model=model, args=TrainingArguments(**arguments(run, config), bf16=False),
+        train_dataset=listed(rows), data_collator=DataCollatorForSeq2Seq(tok, padding=True),
+    )  # fmt: skip
+
+
+def trl(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
+    """SFTTrainer on prompt-completion text, all settings its own."""
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    tok.pad_token_id = tok.eos_token_id
+    pairs = [
+        {"prompt": tok.decode(r.input_ids[: -r.supervised]),
+         "completion": tok.decode(r.input_ids[-r.supervised : -1])} for r in rows.train
+    ]  # fmt: skip
+    settings = arguments(run, config)
+    del settings["remove_unused_columns"]
+    return SFTTrainer(
+        model=model, args=SFTConfig(**settings), train_dataset=Dataset.from_list(pairs),
+        processing_class=tok,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
