@@ -33,6 +33,7 @@ from radu_core.training.encoding import (
     preflight,
 )
 from radu_core.training.runs import RunDirectory
+from radu_core.training.saving import save_model
 
 if TYPE_CHECKING:
     import torch
@@ -148,7 +149,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     _train_or_keep(run, trainer, heart)
     run.append("state", state="saving")
     loss = _validation_loss(trainer, rows)
-    _save(run, config, trainer.model, tokenizer)
+    checked = save_model(run, config, trainer.model, tokenizer, rows)
     report = {
         "steps": trainer.state.global_step,
         "seconds": round(time.time() - started, 1),
@@ -157,6 +158,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "tokens_hash": rows.tokens_hash,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
+        "model_check": checked,
         "torch": torch.__version__,
     }
     write_text(run.path / "README.md", model_card(run.id, config, report))
@@ -466,31 +468,6 @@ def _bf16(config: TrainConfig) -> bool:
 
 def _validation_loss(trainer: Any, rows: Preflight) -> float | None:
     return float(trainer.evaluate()["eval_loss"]) if trainer.eval_dataset is not None else None
-
-
-def _save(run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any) -> None:
-    """``adapter/`` as trained and ``model/`` merged, in the base's dtype, each written whole."""
-    base = model.get_base_model() if config.method == "lora" else model
-    if config.method == "lora":
-        _whole(run.path / "adapter", lambda new: model.save_pretrained(new))
-        base = model.merge_and_unload()
-    base.config.use_cache = True
-
-    def write(new: Path) -> None:
-        import torch
-
-        base.to(torch.bfloat16).save_pretrained(new)
-        tokenizer.save_pretrained(new)
-
-    _whole(run.model, write)
-
-
-def _whole(target: Path, write: Callable[[Path], object]) -> None:
-    new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    write(new)
-    shutil.rmtree(target, ignore_errors=True)
-    new.replace(target)
 
 
 if __name__ == "__main__":
