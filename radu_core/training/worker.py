@@ -161,7 +161,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "model_check": checked,
         "torch": torch.__version__,
     }
-    write_text(run.path / "README.md", model_card(run.id, config, report))
+    write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state))
 

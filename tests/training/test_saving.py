@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from adapted_model import adapted
 from transformers import AutoModelForCausalLM
 
 from radu_core.errors import RunError
@@ -54,21 +55,6 @@ def run_of(tmp_path: Path, **more: Any) -> tuple[RunDirectory, TrainConfig]:
     return RunDirectory.create(tmp_path / "runs", config, now=datetime(2026, 1, 1, tzinfo=UTC)), (
         config
     )
-
-
-def adapted(tiny: Path, *, targets: Any = "all-linear", size: float = 0.05) -> Any:
-    """The tiny model with an adapter that does something."""
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(1)
-    base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    model = get_peft_model(
-        base, LoraConfig(r=4, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM")
-    )
-    for name, weight in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=size)
-    return model
 
 
 @pytest.fixture
