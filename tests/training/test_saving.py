@@ -160,3 +160,21 @@ def test_which_rows_are_checked(tiny_model: Path) -> None:
     none = Preflight(every.train[:3], (), (), "")
     assert saving._sample(none, 400) == list(every.train[:3])
     assert len(saving._sample(every, 2**26)) == 1
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_reference_is_computed_in_float32_whatever_the_training_was(
+    tiny_model: Path, method: str
+) -> None:
+    """The Trainer leaves a bfloat16 autocast around the model's forward."""
+    from accelerate import Accelerator
+
+    model = adapted(tiny_model)
+    model = model if method == "lora" else model.merge_and_unload()
+    sample = rows(tiny_model).train[:5]
+    before, _ = supervised_logits(model.eval(), sample, 0)
+    wrapped = Accelerator(mixed_precision="bf16", cpu=True).prepare(model)
+    rounded, _ = supervised_logits(wrapped.eval(), sample, 0)
+    after, _ = supervised_logits(saving._plain(wrapped.train()), sample, 0)
+    assert torch.equal(after, before)
+    assert not torch.equal(rounded, before)
