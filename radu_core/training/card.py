@@ -2,36 +2,293 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
+import yaml
+
+from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
+from radu_core.errors import RaduError
+from radu_core.files import read_json
 from radu_core.training.config import TrainConfig
 
-__all__ = ["model_card"]
+__all__ = ["base_licence", "model_card", "vllm_command"]
+
+_UNKNOWN = "not stated in the base model's files: look it up"
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
+_LONGEST_CELL = 200
+_NO_DORA = " vLLM doesn't serve DoRA adapters: serve the merged model there."
+Form = Literal["run", "model", "adapter"]
 
 
-def model_card(run: str, config: TrainConfig, report: Mapping[str, Any]) -> str:
-    """Markdown: what the model is, what it was made from, and how to load it."""
-    settings = "\n".join(
-        f"| {name} | {value} |" for name, value in config.model_dump(mode="json").items()
+def model_card(
+    run: str,
+    config: TrainConfig,
+    report: Mapping[str, Any],
+    *,
+    base: Path | None = None,
+    evaluations: Sequence[Mapping[str, Any]] = (),
+    modules: Sequence[str] = (),
+    place: str = "model",
+    form: Form = "run",
+) -> str:
+    """Markdown: what the model is, what it was made from, how good it is, and how to load it.
+
+    ``base`` is the base model's directory, for its licence; ``evaluations`` are evaluation reports
+    as JSON; ``modules`` names the modules where the dataset may be gone; ``place`` is where the
+    model lies, as seen from the card; ``form`` is what the card lies beside: a run, or an exported
+    model or adapter.
+    """
+    dataset = _dataset(config)
+    named = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
+    parts = [
+        f"# {run}",
+        _what(config, named),
+        _data(config, dataset, named, report),
+        _metrics(report, evaluations),
+        _check(config, report.get("model_check")),
+        _limits(named),
+        _use(config, report, place, form),
+        _settings(config),
+        f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
+        "training utterances are the team's own.",
+    ]
+    return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def base_licence(directory: Path | None) -> str:
+    """What the base model's own files say: its card, its LICENSE file, the studio's record of it.
+
+    Where none of them does, that it has to be looked up; it is never guessed.
+    """
+    if directory is None or not directory.is_dir():
+        return _UNKNOWN
+    return _from_card(directory) or _from_file(directory) or _from_record(directory) or _UNKNOWN
+
+
+def _from_card(directory: Path) -> str:
+    try:
+        text = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
+        found = _FRONT_MATTER.match(text)
+        data = yaml.safe_load(found[1]) if found else None
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
+        return ""
+    said = data.get("license") if isinstance(data, dict) else None
+    names = [str(n) for n in said] if isinstance(said, list) else [str(said or "")]
+    if names == ["other"] and isinstance(data, dict):
+        names = [str(data.get("license_name") or "other (see its model card)")]
+    return _cell(", ".join(names))
+
+
+def _from_file(directory: Path) -> str:
+    """The first words of a LICENSE file, and its name: its text is what holds."""
+    files = sorted(p for p in directory.iterdir() if p.stem.upper() in ("LICENSE", "LICENCE"))
+    for path in files:
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            continue
+        title = next((line.strip() for line in lines if line.strip()), "")
+        if title:
+            return f"{_cell(title)} (its file {path.name})"
+    return ""
+
+
+def _from_record(directory: Path) -> str:
+    try:
+        data = read_json(directory / "radu-model.json")
+    except RaduError:
+        return ""
+    said = str(data.get("licence") or "") if isinstance(data, dict) else ""
+    return "" if said.startswith("see ") else _cell(said)
+
+
+def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
+    """The dataset's manifest; None where the dataset is gone by now."""
+    try:
+        return read_dataset(config.dataset)
+    except RaduError:
+        return None
+
+
+def _what(config: TrainConfig, modules: Sequence[str]) -> str:
+    named = ", ".join(f"`{m}`" for m in modules)
+    where = f"the module {named}" if len(modules) == 1 else f"the modules {named}"
+    how = "LoRA" if config.method == "lora" else "full"
+    return (
+        f"A {how} fine-tune of **{config.base_model}** that turns an utterance of {where} into a "
+        "function call. Made with Radu Studio."
     )
+
+
+def _data(
+    config: TrainConfig,
+    dataset: Manifest | Mixture | None,
+    modules: Sequence[str],
+    report: Mapping[str, Any],
+) -> str:
+    lines = [f"- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`"]
+    if len(modules) > 1:
+        lines.append(f"- Modules: {', '.join(f'`{m}`' for m in modules)}")
+    same = dataset is not None and dataset.hash == report.get("dataset", dataset.hash)
+    if dataset is None or not same:
+        lines.append("- Rows per split: the dataset isn't there any more, or was built again")
+    else:
+        rows = ", ".join(f"{dataset.rows(s):,} {s}" for s in SPLITS)
+        lines.append(f"- Rows per split: {rows} (test rows were not trained on)")
+    lines += [
+        f"- Trained on: {_number(report.get('train_rows'))} rows, {_number(report.get('steps'))} "
+        f"steps, {_number(report.get('seconds'))} s",
+        f"- Rows left out for their length: {len(report.get('overlong') or ())}",
+        f"- Manifest hash: `{report.get('dataset') or (dataset.hash if dataset else 'unknown')}`",
+        f"- Token ids and labels: `{report.get('tokens_hash', 'unknown')}`",
+    ]
+    return "## Data\n\n" + "\n".join(lines)
+
+
+def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
     loss = report.get("validation_loss")
-    return f"""# {run}
+    lines = [f"- Validation loss: {'not measured' if loss is None else _number(loss)}"]
+    task = report.get("task_metrics")
+    if isinstance(task, Mapping):
+        lines += [
+            f"- On validation rows, {str(k).replace('_', ' ')}: {_number(v)}"
+            for k, v in task.items()
+            if isinstance(v, int | float)
+        ]
+    table = [_evaluation(e) for e in evaluations]
+    if not table:
+        return "## Metrics\n\n" + "\n".join([*lines, "- Not evaluated on a split yet."])
+    head = [
+        "| module | split | rows | function accuracy (95 %) | slot F1 | exact match |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    return "## Metrics\n\n" + "\n".join(lines) + "\n\n" + "\n".join([*head, *table])
 
-A {config.method} fine-tune of **{config.base_model}** that turns an utterance of the module
-`{config.dataset.name}` into a function call. Made with Radu Studio. The licence of the base model
-applies; the training utterances are the team's own.
 
-- Training rows: {report["train_rows"]}, steps: {report["steps"]}, time: {report["seconds"]} s
-- Validation loss: {"not measured" if loss is None else f"{loss:.4f}"}
-- Dataset manifest: `{report["dataset"]}`
-- Token ids and labels: `{report["tokens_hash"]}`
+def _evaluation(report: Mapping[str, Any]) -> str:
+    """A line of the table, from an evaluation report as JSON."""
+    trained = report["trained"]
+    function = trained["function"]
+    cells = [
+        report["module"], report["split"], report["rows"],
+        f"{function['share']:.1%} ({function['low']:.1%} to {function['high']:.1%})",
+        f"{trained['slot_f1']:.1%}", f"{trained['exact_match']['share']:.1%}",
+    ]  # fmt: skip
+    return "| " + " | ".join(_cell(str(c)) for c in cells) + " |"
 
-`model/` loads with plain transformers (`AutoModelForCausalLM.from_pretrained`); a LoRA run also
-keeps its `adapter/`. Weights are safetensors in bfloat16. Use it through `radu parse`, which
-builds the prompts it was trained on.
 
-| setting | value |
-|---|---|
-{settings}
-"""
+def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
+    """What the written model was found to do beside the trained one."""
+    if not check:
+        return ""
+    trained = "base and adapter" if config.method == "lora" else "the model as trained"
+    lines = [
+        f"The weights are safetensors in {check['dtype']}. As written they were loaded again and "
+        f"compared with {trained}, in float32, on {check['rows']} rows "
+        f"({check['supervised_tokens']} supervised tokens):",
+        "",
+        f"- Same most likely token: {check['equal_argmax']:.2%}",
+        f"- Mean loss: {check['loss_written']:.4f} (as trained {check['loss_trained']:.4f})",
+        f"- Largest difference of a logit: {check['max_logit_difference']:.3g}",
+    ]
+    if check.get("before"):
+        lines.append("- bfloat16 was tried first and was too coarse.")
+    return "## Written model\n\n" + "\n".join(lines)
+
+
+def _limits(modules: Sequence[str]) -> str:
+    kind = "that module" if len(modules) == 1 else "those modules"
+    return f"""## Limitations
+
+- It knows the functions and slots of {kind} as they were when it was trained, and prompts built
+  like those of its rows. To any other text its answer means nothing.
+- It can choose a wrong function and copy a wrong value. Check a call before you act on it.
+- It was measured on utterances like those it was trained on, if at all; how well it does on others
+  has to be measured."""
+
+
+def vllm_command(
+    config: TrainConfig,
+    place: str,
+    *,
+    adapter: bool = False,
+    base: str | None = None,
+    dtype: str = "bfloat16",
+) -> str:
+    """The shell command that serves ``place``, or the adapter that lies there on ``base``.
+
+    Rows hold prompt and completion, so a request needs as many tokens as a row may have. vLLM
+    would halve float32 weights by itself, so ``dtype`` is said where it has to be kept.
+    """
+    length = f"--max-model-len {config.max_length}"
+    if not adapter:
+        kept = " --dtype float32" if dtype == "float32" else ""
+        return f"vllm serve {shlex.quote(place)} {length}{kept}"
+    rank = next((r for r in _VLLM_RANKS if r >= config.lora_rank), _VLLM_RANKS[-1])
+    return (
+        f"vllm serve {shlex.quote(base or config.base_model)} --enable-lora "
+        f"--lora-modules {shlex.quote(f'radu={place}')} --max-lora-rank {rank} {length}"
+    )
+
+
+_LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+model = AutoModelForCausalLM.from_pretrained({place}, dtype="auto")"""
+_LOAD_ADAPTER = """from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place})
+base = AutoModelForCausalLM.from_pretrained({base}, dtype="float32")
+model = PeftModel.from_pretrained(base, {place})"""
+
+
+def _use(config: TrainConfig, report: Mapping[str, Any], place: str, form: Form) -> str:
+    """How to load and serve it."""
+    adapter = form == "adapter"
+    load = _LOAD_ADAPTER if adapter else _LOAD_MODEL
+    dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
+    beside = "\n\nThe adapter alone lies in `adapter/`."
+    beside = beside if config.method == "lora" and form == "run" else ""
+    kept = "serving/" if form == "run" else "radu/"
+    return f"""## Use
+
+```python
+{load.format(place=json.dumps(place), base=json.dumps(config.base_model))}
+inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+answer = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+```
+
+With vLLM: `{vllm_command(config, place, adapter=adapter, dtype=dtype)}`, then ask
+`/v1/completions` (not the chat endpoint: the prompts are plain text) with `temperature` 0 and
+`add_special_tokens` false.{_NO_DORA if adapter and config.use_dora else ""}
+
+The prompt has to be one like those it was trained on: `radu parse` builds it from the schema, the
+templates and the index in `{kept}`.{beside}"""
+
+
+def _settings(config: TrainConfig) -> str:
+    rows = "\n".join(
+        f"| {name} | {_cell(str(value))} |"
+        for name, value in config.model_dump(mode="json").items()
+    )
+    return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}"
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else "unknown"
+
+
+def _cell(text: str) -> str:
+    """On one line, with nothing that ends a cell of a table."""
+    line = " ".join(text.split()).replace("|", "\\|")
+    return line if len(line) <= _LONGEST_CELL else line[: _LONGEST_CELL - 1] + "…"

@@ -25,6 +25,7 @@ from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Preflight, load_tokenizer, preflight
 from radu_core.training.runs import RunDirectory
+from radu_core.training.saving import save_model
 from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
@@ -143,22 +144,23 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     _interruptible(model, heart.check)
     _train_or_keep(run, trainer, heart)
     run.append("state", state="saving")
-    ended = trainer.state.global_step
+    ended, seconds = trainer.state.global_step, time.time() - started
     step, measured = _best(trainer, config)
-    _save(run, config, trainer.model, tokenizer)
+    checked = save_model(run, config, trainer.model, tokenizer, rows)
     report = {
         "steps": ended,
         "model_of_step": step,
-        "seconds": round(time.time() - started, 1),
+        "seconds": round(seconds, 1),
         "train_rows": len(rows.train),
         "validation_loss": measured.get("loss"),
-        "validation": measured,
+        "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
         "tokens_hash": rows.tokens_hash,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
+        "model_check": checked,
         "torch": torch.__version__,
     }
-    write_text(run.path / "README.md", model_card(run.id, config, report))
+    write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
 
@@ -284,31 +286,6 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, lora)
-
-
-def _save(run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any) -> None:
-    """``adapter/`` as trained and ``model/`` merged, in the base's dtype, each written whole."""
-    base = model.get_base_model() if config.method == "lora" else model
-    if config.method == "lora":
-        _whole(run.path / "adapter", lambda new: model.save_pretrained(new))
-        base = model.merge_and_unload()
-    base.config.use_cache = True
-
-    def write(new: Path) -> None:
-        import torch
-
-        base.to(torch.bfloat16).save_pretrained(new)
-        tokenizer.save_pretrained(new)
-
-    _whole(run.model, write)
-
-
-def _whole(target: Path, write: Callable[[Path], object]) -> None:
-    new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    write(new)
-    shutil.rmtree(target, ignore_errors=True)
-    new.replace(target)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,254 @@
+"""The end of a run: ``adapter/`` and ``model/``, and a check that ``model/`` is what was trained.
+
+Merging an adapter and rounding to bfloat16 both change the weights. So what was written is loaded
+again and its answers on validation rows are compared with those of the model as it was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from radu_core.errors import RunError
+from radu_core.files import read_json, whole_directory, write_json
+from radu_core.models import quiet_loading
+from radu_core.training.config import TrainConfig
+from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
+from radu_core.training.runs import RunDirectory
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CHECK_FILE", "ModelCheck", "save_model", "supervised_logits"]
+
+CHECK_FILE = "model_check.json"
+Dtype = Literal["bfloat16", "float32"]
+
+_ROWS = 32
+_ROWS_AT_ONCE = 4
+_MOST_LOGITS = 2**28  # 1 GiB of float32, of the trained model; fewer rows where it would be more
+_LEAST_EQUAL = 0.99
+_LOSS_SHARE, _LOSS_PLUS = 0.01, 0.005  # the losses may differ by that share, and so much more
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """The written model beside the trained one, on ``supervised_tokens`` of ``rows`` rows.
+
+    ``equal_argmax`` is the share of these tokens for which both would say the same one; losses are
+    means per supervised token, in nats. ``dtype`` is that of the written weights, in which they
+    are also used here; the trained model computes in float32.
+    """
+
+    rows: int
+    supervised_tokens: int
+    equal_argmax: float
+    loss_trained: float
+    loss_written: float
+    max_logit_difference: float
+    dtype: Dtype
+
+    @property
+    def passed(self) -> bool:
+        """Whether the written model does what the trained one did. A loss that is no number fails.
+
+        The bound on the loss is 1 % of the trained model's and 0.005 nats.
+        """
+        bound = _LOSS_SHARE * self.loss_trained + _LOSS_PLUS
+        near = abs(self.loss_written - self.loss_trained) <= bound
+        return self.equal_argmax >= _LEAST_EQUAL and near
+
+    def __str__(self) -> str:
+        return (
+            f"{self.dtype}: {self.equal_argmax:.2%} of {self.supervised_tokens} tokens in "
+            f"{self.rows} rows are equal, loss {self.loss_written:.4f} instead of "
+            f"{self.loss_trained:.4f}, logits differ by up to {self.max_logit_difference:.3g}"
+        )
+
+
+def save_model(
+    run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any, rows: Preflight
+) -> dict[str, Any]:
+    """Write ``adapter/`` (LoRA only) and ``model/`` (merged, bfloat16 if that is good enough).
+
+    Returns what ``model_check.json`` says: the figures of ``ModelCheck``, ``passed``, and under
+    ``before`` those of a bfloat16 model that wasn't good enough. Raises ``RunError`` when the
+    float32 model fails as well: then there is no ``model/``, but the adapter is kept. ``model`` is
+    used up: a LoRA model is merged, and its weights may be freed.
+    """
+    model = _plain(model)
+    sample = _sample(rows, int(model.config.vocab_size))
+    expected = supervised_logits(model, sample, tokenizer.eos_token_id)
+    if config.method == "lora":
+        with whole_directory(run.path / "adapter") as new:
+            model.save_pretrained(new)
+        model = model.merge_and_unload()
+    model.config.use_cache = True
+    with whole_directory(run.model) as new:
+        checks = _write_checked(new, model, tokenizer, sample, expected)
+        record = _record(checks)
+        write_json(run.path / CHECK_FILE, record)
+        if not checks[-1].passed:
+            raise _failed(config, checks)
+    return record
+
+
+def _record(checks: Sequence[ModelCheck]) -> dict[str, Any]:
+    last = checks[-1]
+    before = [{**asdict(c), "passed": c.passed} for c in checks[:-1]]
+    return {**asdict(last), "passed": last.passed, "before": before}
+
+
+def _failed(config: TrainConfig, checks: Sequence[ModelCheck]) -> RunError:
+    figures = "; ".join(str(c) for c in checks)
+    if config.method == "full":
+        return RunError(
+            f"The written model isn't the trained one ({figures})",
+            remedy="The checkpoints are kept. Look for a full or faulty disk, then resume.",
+        )
+    return RunError(
+        f"The merged model doesn't do what base and adapter do ({figures})",
+        remedy="The adapter is kept: use it unmerged (adapter/), or train with lora_targets "
+        "all-linear, which leaves the embeddings and the output layer alone.",
+    )
+
+
+def _plain(model: Any) -> Any:
+    """The model without the autocast that the Trainer wraps its forward in, ready to be asked."""
+    from accelerate.utils import extract_model_from_parallel
+
+    return extract_model_from_parallel(model, keep_fp32_wrapper=False).eval()
+
+
+def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
+    """Up to 32 validation rows (training rows where there are none), evenly spread.
+
+    Fewer where the logits of all of them wouldn't fit into 1 GiB.
+    """
+    source = rows.validation or rows.train
+    count = min(_ROWS, len(source))
+    spread = [source[i * len(source) // count] for i in range(count)]
+    kept, tokens = spread[:1], spread[0].supervised
+    for row in spread[1:]:
+        tokens += row.supervised
+        if tokens * vocabulary > _MOST_LOGITS:
+            break
+        kept.append(row)
+    return kept
+
+
+def supervised_logits(
+    model: Any, rows: Sequence[Encoded], pad_id: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits ``(tokens, vocabulary)`` that predict each supervised token, and those tokens.
+
+    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is.
+    """
+    import torch
+
+    with torch.no_grad():
+        parts = [_batch_logits(model, batch) for batch in _batches(rows, pad_id)]
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+def _batches(rows: Sequence[Encoded], pad_id: int) -> Iterator[dict[str, torch.Tensor]]:
+    collate = Collator(pad_id)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        batch = rows[start : start + _ROWS_AT_ONCE]
+        yield collate([{"input_ids": r.input_ids, "labels": r.labels} for r in batch])
+
+
+def _batch_logits(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    labels = batch["labels"]
+    first = int((labels != IGNORED).any(dim=0).nonzero()[0])
+    keep = labels.shape[1] - first + 1  # the position before a token predicts it
+    inputs = {k: v.to(model.device) for k, v in batch.items() if k != "labels"}
+    logits = model(**inputs, logits_to_keep=keep).logits[:, :-1]
+    wanted = labels[:, first:]
+    supervised = wanted != IGNORED
+    return logits.cpu()[supervised].float(), wanted[supervised]
+
+
+def _write_checked(
+    new: Path,
+    model: Any,
+    tokenizer: Any,
+    sample: Sequence[Encoded],
+    expected: tuple[torch.Tensor, torch.Tensor],
+) -> list[ModelCheck]:
+    """Write ``model`` into ``new`` in bfloat16, and in float32 if that isn't good enough.
+
+    Beside ``model`` there is at most one other copy, of two bytes a weight; before the float32 one
+    is loaded, ``model``'s own weights are freed.
+    """
+    device, checks = model.device, []
+    dtypes: tuple[Dtype, ...] = ("bfloat16", "float32")
+    for dtype in dtypes:
+        for file in new.iterdir():
+            file.unlink()
+        _write(new, model, tokenizer, dtype)
+        if dtype == dtypes[-1]:
+            _free(model)
+        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype))
+        if checks[-1].passed:
+            break
+    return checks
+
+
+def _write(new: Path, model: Any, tokenizer: Any, dtype: Dtype) -> None:
+    """``save_pretrained`` in ``dtype``, leaving ``model`` as it is; tied weights stay tied."""
+    import torch
+
+    wanted = getattr(torch, dtype)
+    cast: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
+    weights = {}
+    for name, weight in model.state_dict().items():
+        key = (weight.data_ptr(), tuple(weight.shape))
+        if key not in cast:
+            cast[key] = weight.to(wanted) if weight.is_floating_point() else weight
+        weights[name] = cast[key]
+    model.save_pretrained(new, state_dict=weights)
+    config = read_json(new / "config.json")  # it says the dtype of the model in memory
+    config.pop("torch_dtype", None)
+    write_json(new / "config.json", {**config, "dtype": dtype})
+    tokenizer.save_pretrained(new)
+
+
+def _free(model: Any) -> None:
+    """Give back the memory of the weights, whoever else holds the model."""
+    import torch
+
+    for weight in (*model.parameters(), *model.buffers()):
+        weight.data = torch.empty(0)
+
+
+def _check(
+    directory: Path,
+    device: Any,
+    pad_id: int,
+    sample: Sequence[Encoded],
+    expected: tuple[torch.Tensor, torch.Tensor],
+    dtype: Dtype,
+) -> ModelCheck:
+    """Load what ``directory`` holds, as anybody would, and compare it with ``expected``."""
+    from torch.nn.functional import cross_entropy
+    from transformers import AutoModelForCausalLM
+
+    quiet_loading()
+    written = AutoModelForCausalLM.from_pretrained(
+        str(directory), dtype="auto", local_files_only=True, use_safetensors=True
+    )
+    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id)
+    trained, tokens = expected
+    same = (logits.argmax(dim=-1) == trained.argmax(dim=-1)).float().mean()
+    return ModelCheck(
+        rows=len(sample),
+        supervised_tokens=len(tokens),
+        equal_argmax=float(same),
+        loss_trained=float(cross_entropy(trained, tokens)),
+        loss_written=float(cross_entropy(logits, tokens)),
+        max_logit_difference=float((logits - trained).abs().max()),
+        dtype=dtype,
+    )

@@ -1,0 +1,245 @@
+"""A run's model as a directory that works without the studio."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radu_core.errors import InputError, ModelError, RaduError, RunError
+from radu_core.files import disk_errors, read_json, whole_directory, write_text
+from radu_core.models import model_directory
+from radu_core.progress import Progress, silent
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.card import Form, model_card, vllm_command
+from radu_core.workflows.evaluate import reports
+from radu_core.workflows.train import of_mixture, open_run, run_modules
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["CONVERTER", "Export", "export_model"]
+
+CONVERTER = "RADU_GGUF_CONVERTER"
+_SCRIPT = "convert_hf_to_gguf.py"
+_GGUF = "model.gguf"
+_TYPES = {"bfloat16": "bf16", "float32": "f32"}
+_TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.jinja")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written: ``size`` in bytes, ``vllm`` the command that serves it."""
+
+    directory: Path
+    files: tuple[str, ...]
+    size: int
+    dtype: str
+    vllm: str
+    gguf: Path | None
+    notes: tuple[str, ...]
+
+
+def export_model(
+    workspace: Workspace,
+    run: str,
+    out: Path,
+    *,
+    adapter_only: bool = False,
+    gguf: bool = False,
+    progress: Progress = silent,
+) -> Export:
+    """Write the model of ``run`` (an id, or ``last``) to ``out``, whole or not at all.
+
+    The directory loads with plain transformers (with peft: ``adapter_only``) and holds a model card
+    and, in ``radu/``, what prompts are made from. ``gguf`` adds ``model.gguf``. Raises
+    ``InputError`` before anything is written when the run has no such model, ``out`` is in use, or
+    there is no converter.
+    """
+    opened = open_run(workspace, run)
+    target = _free_target(out)
+    source = _source(opened, adapter_only=adapter_only)
+    converter = _converter(adapter_only=adapter_only) if gguf else None
+    config, report = opened.config(), opened.report() or {}
+    base = _base(workspace, config)
+    with whole_directory(target) as new, disk_errors(target):
+        progress("Copying the model", 0, 0)
+        _copy(source, new)
+        if adapter_only and opened.model.is_dir():
+            _copy_tokenizer(opened.model, new)
+        elif adapter_only and base:
+            _copy_tokenizer(base, new)
+        _copy(opened.path / "serving", new / "radu")
+        dtype = _dtype(new)
+        write_text(new / "README.md", _card(opened, config, report, base, target, adapter_only))
+        if converter:
+            progress("Converting to GGUF", 0, 0)
+            _convert(converter, new, dtype)
+        files = sorted(p for p in new.rglob("*") if p.is_file())
+        names = tuple(p.relative_to(new).as_posix() for p in files)
+        size = sum(p.stat().st_size for p in files)
+    served = vllm_command(
+        config, str(target), adapter=adapter_only, base=str(base) if base else None, dtype=dtype
+    )
+    written = target / _GGUF if converter else None
+    notes = _notes(config, base, adapter_only=adapter_only)
+    return Export(target, names, size, dtype, served, written, notes)
+
+
+def _free_target(out: Path) -> Path:
+    """``out``, resolved; ``InputError`` where something lies there."""
+    try:
+        target = out.expanduser().resolve()
+        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"Can't use that directory ({error})", remedy="Name another.") from error
+    if taken:
+        what = "That directory isn't empty" if target.is_dir() else "That is a file"
+        raise InputError(what, value=str(target), remedy="Name a new or an empty directory.")
+    return target
+
+
+def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
+    """Where what is to be exported lies. An adapter may be of a run whose merged model failed."""
+    state, reason = run.state()
+    part = run.path / "adapter" if adapter_only else run.model
+    named = "adapter" if adapter_only else "model"
+    ended = state == "finished" or (adapter_only and state == "failed")
+    if adapter_only and state != "damaged" and run.config().method == "full":
+        raise InputError(
+            f"Run {run.id} has no adapter: it was a full fine-tuning",
+            remedy="Export it without --adapter-only.",
+        )
+    if not ended or not part.is_dir():
+        kept = (run.path / "adapter").is_dir() and state == "failed" and not adapter_only
+        raise InputError(
+            f"Run {run.id} has no {named} to export: it is {state}. {reason}".rstrip(),
+            remedy="Export its adapter with --adapter-only." if kept else "Choose a finished run.",
+        )
+    if not (run.path / "serving").is_dir():
+        raise RunError(
+            f"Run {run.id} doesn't hold what prompts are made from ({run.path / 'serving'})",
+            remedy="Restore a backup of the run, or launch it anew.",
+        )
+    return part
+
+
+def _converter(*, adapter_only: bool) -> Path:
+    """llama.cpp's converter; ``InputError`` says what is missing and how to get it."""
+    if adapter_only:
+        raise InputError(
+            "--gguf needs the merged model", remedy="Leave --adapter-only off, or --gguf."
+        )
+    named = os.environ.get(CONVERTER)
+    if named:
+        path = Path(named).expanduser()
+        if path.is_file():
+            return path.resolve()
+        raise InputError(f"{CONVERTER} names no file", value=named, remedy=f"Name {_SCRIPT}.")
+    found = shutil.which(_SCRIPT)
+    if found:
+        return Path(found)
+    raise InputError(
+        f"There is no GGUF converter here: {_SCRIPT} is not on PATH and {CONVERTER} is not set",
+        remedy="Get it with `git clone https://github.com/ggml-org/llama.cpp` and set "
+        f"{CONVERTER}=…/llama.cpp/{_SCRIPT}; it needs the Python packages of "
+        "llama.cpp/requirements/requirements-convert_hf_to_gguf.txt.",
+    )
+
+
+def _base(workspace: Workspace, config: TrainConfig) -> Path | None:
+    """The base model's directory where it lies here; it isn't fetched for a card."""
+    target = workspace.models / config.base_model.replace("/", "--")
+    try:
+        there = Path(config.base_model).expanduser().is_dir() or target.is_dir()
+        return model_directory(config.base_model, workspace.models) if there else None
+    except (OSError, RuntimeError, RaduError):
+        return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Files one by one, so that a full disk is met as such."""
+    for file in sorted(p for p in source.rglob("*") if p.is_file()):
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
+
+
+def _copy_tokenizer(source: Path, new: Path) -> None:
+    for pattern in _TOKENIZER:
+        for file in sorted(source.glob(pattern)):
+            shutil.copyfile(file, new / file.name)
+
+
+def _dtype(new: Path) -> str:
+    """What the weights are, by the model's config; an adapter's are float32."""
+    path = new / "config.json"
+    return str(read_json(path).get("dtype", "bfloat16")) if path.is_file() else "float32"
+
+
+def _card(
+    run: RunDirectory,
+    config: TrainConfig,
+    report: dict[str, Any],
+    base: Path | None,
+    target: Path,
+    adapter_only: bool,
+) -> str:
+    """The run's card with its evaluations as they are now."""
+    modules = run_modules(run)
+    found = [r for m in (modules if of_mixture(run) else [None]) for r in reports(run, m).values()]
+    form: Form = "adapter" if adapter_only else "model"
+    return model_card(
+        run.id, config, report, base=base, modules=modules, place=target.name, form=form,
+        evaluations=[r.model_dump(mode="json") for r in found],
+    )  # fmt: skip
+
+
+def _convert(converter: Path, new: Path, dtype: str) -> None:
+    """Run llama.cpp's converter on ``new`` and open what it wrote."""
+    command = [sys.executable, str(converter)] if converter.suffix == ".py" else [str(converter)]
+    outtype = _TYPES.get(dtype, "f32")
+    options = [str(new), "--outfile", str(new / _GGUF), "--outtype", outtype]
+    try:
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ModelError(
+            f"Can't run {converter} ({error.strerror})", remedy=f"Check {CONVERTER}."
+        ) from error
+    if done.returncode != 0:
+        last = next(reversed(done.stderr.strip().splitlines()), "it said nothing")
+        raise ModelError(
+            f"{converter.name} ended with {done.returncode}: {last[:300]}",
+            remedy="Check that it knows this kind of model and that its packages are installed; "
+            "nothing was exported.",
+        )
+    _check_gguf(new / _GGUF, converter)
+
+
+def _check_gguf(path: Path, converter: Path) -> None:
+    from gguf import GGUFReader
+
+    try:
+        tensors = len(GGUFReader(path).tensors)
+    except Exception as error:  # the reader raises whatever the bytes lead it to
+        raise ModelError(
+            f"{converter.name} wrote no readable GGUF ({type(error).__name__}: {error})",
+            remedy="Use llama.cpp's own converter, of a newer version; nothing was exported.",
+        ) from error
+    if not tensors:
+        raise ModelError(
+            f"{converter.name} wrote a GGUF without tensors",
+            remedy="Use llama.cpp's own converter; nothing was exported.",
+        )
+
+
+def _notes(config: TrainConfig, base: Path | None, *, adapter_only: bool) -> tuple[str, ...]:
+    """What whoever serves it has to know."""
+    notes = []
+    if adapter_only and base is None:
+        notes.append(f"The base model {config.base_model} isn't here; the adapter needs it.")
+    if adapter_only and config.use_dora:
+        notes.append("vLLM doesn't serve DoRA adapters: export the merged model for it.")
+    return tuple(notes)

@@ -1,0 +1,247 @@
+"""An exported model works where there is no studio."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from adapted_model import adapted
+from conftest import MODULE
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from radu_core.cli import app
+from radu_core.errors import InputError, ModelError, RunError
+from radu_core.files import write_json
+from radu_core.training import RunDirectory, TrainConfig, preflight
+from radu_core.training.encoding import load_tokenizer
+from radu_core.training.saving import save_model
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.export_model import export_model
+from radu_core.workflows.workspace import Workspace
+
+PROMPT = "Which function does the user want?"
+GENERATE = """
+import json, sys
+from transformers import AutoModelForCausalLM, AutoTokenizer
+place, prompt = sys.argv[1:]
+tokenizer = AutoTokenizer.from_pretrained(place)
+model = AutoModelForCausalLM.from_pretrained(place, dtype="auto")
+inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+answer = model.generate(**inputs, max_new_tokens=12, do_sample=False)
+assert not any(name.split(".")[0] == "radu_core" for name in sys.modules)
+print(json.dumps(answer[0].tolist()))
+"""
+
+
+@pytest.fixture
+def run(loaded: Workspace, tiny_model: Path) -> RunDirectory:
+    """A finished LoRA run, without the training."""
+    view = build(loaded, MODULE)
+    config = TrainConfig(dataset=view.directory, base_model=str(tiny_model))
+    made = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    train._keep_for_serving(made, train._to_serve(loaded, view.manifest))
+    tokenizer = load_tokenizer(tiny_model)
+    rows = preflight(config, tokenizer)
+    checked = save_model(made, config, adapted(tiny_model), tokenizer, rows)
+    report = {"train_rows": 7, "steps": 1, "dataset": view.manifest.hash, "model_check": checked}
+    write_json(made.path / "report.json", report)
+    made.append("state", state="finished")
+    return made
+
+
+def greedy(place: Path) -> list[int]:
+    tokenizer = load_tokenizer(place)
+    model = AutoModelForCausalLM.from_pretrained(place, dtype="auto")
+    inputs = tokenizer(PROMPT, add_special_tokens=False, return_tensors="pt")
+    answer: list[int] = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0].tolist()
+    return answer
+
+
+def test_it_loads_with_plain_transformers_and_says_the_same(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    made = export_model(loaded, "last", out)
+    wanted = {
+        "config.json", "generation_config.json", "tokenizer.json", "README.md",
+        "model.safetensors", "radu/schema.json", "radu/manifest.json",
+    }  # fmt: skip
+    assert wanted <= set(made.files)
+    assert made.size == sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
+    kept = " --dtype float32" if made.dtype == "float32" else ""
+    assert made.vllm == f"vllm serve {out} --max-model-len 512{kept}"
+    assert (made.gguf, made.notes) == (None, ())
+    assert f"module `{MODULE}`" in (out / "README.md").read_text()
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", GENERATE, str(out), PROMPT],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer == greedy(run.model)
+    assert len(answer) > len(load_tokenizer(out)(PROMPT)["input_ids"])
+
+
+def test_the_adapter_alone_does_what_the_model_does(
+    loaded: Workspace, run: RunDirectory, tiny_model: Path, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+
+    made = export_model(loaded, run.id, tmp_path / "a", adapter_only=True)
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json"} <= set(made.files)
+    assert "config.json" not in made.files
+    assert made.vllm == (
+        f"vllm serve {tiny_model} --enable-lora --lora-modules radu={tmp_path / 'a'} "
+        "--max-lora-rank 16 --max-model-len 512"
+    )
+    base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    ids = torch.tensor([greedy(run.model)])
+    merged = AutoModelForCausalLM.from_pretrained(run.model, dtype=torch.float32)(ids).logits
+    alone = PeftModel.from_pretrained(base, tmp_path / "a")(ids).logits
+    assert torch.allclose(merged, alone, atol=0.02)
+
+
+def test_the_adapter_of_a_run_whose_model_failed_can_be_had(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path
+) -> None:
+    shutil.rmtree(run.model)
+    (run.path / "report.json").unlink()
+    run.append("state", state="failed", reason="The merged model doesn't do it.")
+    with pytest.raises(InputError, match=r"it is failed\. The merged.*with --adapter-only"):
+        export_model(loaded, run.id, tmp_path / "m")
+    made = export_model(loaded, run.id, tmp_path / "a", adapter_only=True)
+    assert "tokenizer.json" in made.files
+    assert not (tmp_path / "m").exists()
+
+
+def test_nothing_that_is_there_is_written_over(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("mine")
+    with pytest.raises(InputError, match="isn't empty"):
+        export_model(loaded, run.id, tmp_path / "full")
+    with pytest.raises(InputError, match="That is a file"):
+        export_model(loaded, run.id, tmp_path / "full" / "x")
+    assert (tmp_path / "full" / "x").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    assert export_model(loaded, run.id, tmp_path / "empty").files
+
+
+def test_what_cant_be_exported_is_said(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="no such run"):
+        export_model(loaded, "nope", tmp_path / "o")
+    shutil.rmtree(run.path / "serving")
+    with pytest.raises(RunError, match="doesn't hold what prompts are made from"):
+        export_model(loaded, run.id, tmp_path / "o")
+    run.append("state", state="stopped", reason="Stopped by request.")
+    with pytest.raises(InputError, match=r"it is stopped\. Stopped by request\."):
+        export_model(loaded, run.id, tmp_path / "o")
+    full = run.config().model_copy(update={"method": "full"})
+    (run.path / "config.yaml").write_text(full.to_yaml())
+    with pytest.raises(InputError, match="has no adapter: it was a full"):
+        export_model(loaded, run.id, tmp_path / "o", adapter_only=True)
+    assert not (tmp_path / "o").exists()
+
+
+FAKE = """
+import sys
+place, _, out, _, kind = sys.argv[1:]
+{work}
+"""
+GOOD = """
+import numpy as np
+from gguf import GGUFWriter
+writer = GGUFWriter(out, "llama")
+writer.add_string("general.description", kind)
+writer.add_tensor("output.weight", np.zeros((2, 2), dtype=np.float32))
+writer.write_header_to_file()
+writer.write_kv_data_to_file()
+writer.write_tensors_to_file()
+writer.close()
+"""
+
+
+@pytest.fixture
+def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def make(work: str) -> Path:
+        path = tmp_path / "convert_hf_to_gguf.py"
+        path.write_text(FAKE.format(work=work))
+        monkeypatch.setenv("RADU_GGUF_CONVERTER", str(path))
+        return path
+
+    return make
+
+
+def test_a_gguf_lies_beside_the_model(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path, converter: Any
+) -> None:
+    from gguf import GGUFReader
+
+    converter(GOOD)
+    made = export_model(loaded, run.id, tmp_path / "o", gguf=True)
+    assert made.gguf == tmp_path / "o" / "model.gguf"
+    field = GGUFReader(made.gguf).get_field("general.description")
+    assert field is not None
+    assert field.contents() == {"bfloat16": "bf16", "float32": "f32"}[made.dtype]
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        ("sys.exit('unknown architecture')", r"ended with 1: unknown architecture"),
+        ("open(out, 'w').write('x' * 100)", "wrote no readable GGUF"),
+        ("pass", "wrote no readable GGUF"),
+    ],
+)
+def test_a_converter_that_fails_leaves_nothing(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path, converter: Any, work: str, words: str
+) -> None:
+    converter(work)
+    with pytest.raises(ModelError, match=words):
+        export_model(loaded, run.id, tmp_path / "o", gguf=True)
+    assert not (tmp_path / "o").exists()
+    assert not list(tmp_path.glob(".o.*"))
+
+
+def test_a_missing_converter_is_said_before_anything_is_written(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RADU_GGUF_CONVERTER", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"is not on PATH.*git clone .*llama\.cpp"):
+        export_model(loaded, run.id, tmp_path / "o", gguf=True)
+    monkeypatch.setenv("RADU_GGUF_CONVERTER", str(tmp_path / "no.py"))
+    with pytest.raises(InputError, match="RADU_GGUF_CONVERTER names no file"):
+        export_model(loaded, run.id, tmp_path / "o", gguf=True)
+    with pytest.raises(InputError, match="--gguf needs the merged model"):
+        export_model(loaded, run.id, tmp_path / "o", gguf=True, adapter_only=True)
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_command_prints_how_to_serve_it(
+    loaded: Workspace, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RADU_HOME", str(loaded.home))
+    command = ["export-model", run.id, "--out", str(tmp_path / "o")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert f"vllm serve {tmp_path / 'o'} --max-model-len 512" in done.stdout
+    again = CliRunner().invoke(
+        app, ["export-model", run.id, "--out", str(tmp_path / "o"), "--json"]
+    )
+    assert again.exit_code == 2
+    assert json.loads(again.stdout)["error"] == "InputError"
