@@ -32,6 +32,7 @@ from radu_core.training.encoding import (
     load_tokenizer,
     preflight,
 )
+from radu_core.training.queue import turn
 from radu_core.training.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def main(arguments: list[str]) -> int:
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
     try:
-        train(run, Path(arguments[1]), heart)
+        with turn(run, stopped=heart.stop.is_set) as ours:
+            if ours:
+                train(run, Path(arguments[1]), heart)
     except _Stopped:
         run.append("state", state="stopped", reason=f"Stopped by request. {run.kept()}")
     except RunGoneError as error:
