@@ -135,7 +135,8 @@ def test_two_runs_started_at_once_are_never_at_work_together(
     wait(lambda: all(r.state()[0] in FINAL for r in runs))
     first, second = (states(r) for r in runs)
     assert list(first)[-1] == list(second)[-1] == "finished"
-    assert "queued" in second and "queued" not in first
+    assert "queued" in second
+    assert "queued" not in first
     assert second["loading"] >= first["finished"]
 
 
