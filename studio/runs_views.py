@@ -70,9 +70,10 @@ def _table(found: Sequence[RunDirectory]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         key="runs table",
+        placeholder="–",
         height="content" if len(rows) <= 8 else 320,
         column_config={
-            "run": st.column_config.TextColumn(width="medium"),
+            "run": st.column_config.TextColumn(width=330),
             "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "loss": st.column_config.NumberColumn(format="%.3f"),
             "tags": st.column_config.ListColumn(),
