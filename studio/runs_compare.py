@@ -75,12 +75,12 @@ def _curves(compared: Comparison) -> None:
             x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("loss:Q", scale=alt.Scale(type="sqrt")),
             color=alt.Color(
-                "run:N", title=None, legend=alt.Legend(orient="top", columns=2, labelLimit=400)
+                "run:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=400)
             ),
             strokeDash=alt.StrokeDash("on:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["run", "on", "step", alt.Tooltip("loss:Q", format=".4f")],
         )
-        .properties(height=280)
+        .properties(height=360)
     )
     st.altair_chart(chart, alt="Loss by step of each run")
 

@@ -73,7 +73,7 @@ def _table(found: Sequence[RunDirectory]) -> None:
         placeholder="–",
         height="content" if len(rows) <= 8 else 320,
         column_config={
-            "run": st.column_config.TextColumn(width=330),
+            "run": st.column_config.TextColumn(width=310),
             "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "loss": st.column_config.NumberColumn(format="%.3f"),
             "tags": st.column_config.ListColumn(),
@@ -255,14 +255,15 @@ def _figures(view: RunView) -> None:
         values = [e.data[name] for e in view.validations if e.data.get(name) is not None]
         if values:
             shown[label] = f"{values[-1]:.1%}"
-    for column, (label, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
-        column.metric(label, value)
+    with st.container(horizontal=True, gap="large"):  # what doesn't fit goes to the next line
+        for label, value in shown.items():
+            st.metric(label, value, width="content")
 
 
 def _curves(view: RunView) -> None:
     rows = [_point(e, "loss", "training") for e in view.steps]
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
-    st.altair_chart(_chart(rows, "loss", height=260), alt="Loss by step")
+    st.altair_chart(_chart(rows, "loss", height=320), alt="Loss by step")
     shares = [
         _point(e, name, label)
         for name, label in _SHARES.items()
@@ -270,7 +271,7 @@ def _curves(view: RunView) -> None:
         if e.data.get(name) is not None
     ]
     if shares:
-        chart = _chart(shares, "share of validation rows", height=150, shares=True)
+        chart = _chart(shares, "share", height=240, shares=True)
         st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
 
 
