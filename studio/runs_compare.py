@@ -113,12 +113,12 @@ def _tests(compared: Comparison) -> None:
         rows = [
             {
                 "measure": t.measure,
-                "one": t.one,
-                "the other": t.two,
+                "p": f"{t.p:.3g}",
                 "only one right": t.only_one,
                 "only the other right": t.only_two,
                 "rows": t.rows,
-                "p": f"{t.p:.3g}",
+                "one": t.one,
+                "the other": t.two,
             }
             for t in compared.paired
         ]

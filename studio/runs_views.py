@@ -255,7 +255,7 @@ def _figures(view: RunView) -> None:
         values = [e.data[name] for e in view.validations if e.data.get(name) is not None]
         if values:
             shown[label] = f"{values[-1]:.1%}"
-    with st.container(horizontal=True, gap="large"):  # what doesn't fit goes to the next line
+    with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
         for label, value in shown.items():
             st.metric(label, value, width="content")
 
