@@ -4,7 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import runs
-from studio import dataset_forms
+from studio import dataset_forms, runs_views
 from studio import train_forms as forms
 from studio.page import messages, page
 
@@ -20,4 +20,4 @@ with page(
     with launch, messages():
         forms.launch(here, built)
     with watch, messages():
-        forms.watch(here, runs(here.workspace, here.module))
+        runs_views.watch(here, runs(here.workspace, here.module))

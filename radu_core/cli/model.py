@@ -1,4 +1,4 @@
-"""Commands of runs: training, evaluation, parsing."""
+"""Commands of a run's work: training, evaluation, parsing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
+from radu_core.cli.runs import Run
 from radu_core.errors import RunError
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluation_text"]
 
-_runs = typer.Typer(help="List, show, stop and resume training runs.", no_args_is_help=True)
-app.add_typer(_runs, name="runs")
-
-Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
 RunModule = Annotated[
     str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
 ]
@@ -52,59 +49,6 @@ def train(
         lines,
         ok=state not in ("failed", "lost"),
     )
-
-
-@command("list", group=_runs)
-def runs_list(
-    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
-) -> Answer:
-    """All runs, newest first, with their states."""
-    from radu_core.workflows import train as workflow
-
-    space = workspace()
-    views = [workflow.run_view(r) for r in workflow.runs(space, module)]
-    rows = [(v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", "")) for v in views]
-    damaged = [f"{v.id} is damaged: {v.reason}" for v in views if v.state == "damaged"]
-    data = [{"run": v.id, "state": v.state, "reason": v.reason, **v.latest} for v in views]
-    return Answer({"runs": data}, [table("Runs", ["run", "state", "step", "loss"], rows), *damaged])
-
-
-@command("show", group=_runs)
-def runs_show(run: Run) -> Answer:
-    """One run: state, newest figures, settings, the end of its log."""
-    from radu_core.workflows import train as workflow
-
-    view = workflow.run_view(workflow.open_run(workspace(), run))
-    figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
-    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.settings]
-    if view.state in ("failed", "lost"):
-        lines += ["Log:", view.log_tail]
-    data = {
-        "run": view.id, "state": view.state, "reason": view.reason, "latest": view.latest,
-        "config": view.config, "validations": view.validations,
-    }  # fmt: skip
-    return Answer(data, lines)
-
-
-@command("stop", group=_runs)
-def runs_stop(run: Run) -> Answer:
-    """Stop a run: it keeps what it has learnt and ends within 10 s."""
-    from radu_core.workflows import train as workflow
-
-    space = workspace()
-    state = workflow.stop_run(space, run)
-    _, reason = workflow.open_run(space, run).state()
-    data = {"run": run, "state": state, "reason": reason}
-    return Answer(data, [f"{run} is {state}. {reason}".rstrip()])
-
-
-@command("resume", group=_runs)
-def runs_resume(run: Run) -> Answer:
-    """Go on with a stopped, failed or lost run from its last checkpoint."""
-    from radu_core.workflows import train as workflow
-
-    resumed = workflow.resume(workspace(), run)
-    return Answer({"run": resumed.id}, [f"{resumed.id} goes on."])
 
 
 @command("evaluate")

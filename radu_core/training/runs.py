@@ -19,8 +19,9 @@ from radu_core.training.config import TrainConfig
 __all__ = ["FINAL", "RunDirectory", "RunEvent", "RunState", "list_runs"]
 
 RunState = Literal[
-    "created", "loading", "running", "saving", "finished", "stopped", "failed", "lost", "damaged"
-]
+    "created", "queued", "loading", "running", "saving",
+    "finished", "stopped", "failed", "lost", "damaged",
+]  # fmt: skip
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
 _NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full)-[0-9a-f]{4}")

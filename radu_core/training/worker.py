@@ -24,6 +24,7 @@ from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Preflight, load_tokenizer, preflight
+from radu_core.training.queue import turn
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.trainer import make_trainer, steady_memory
@@ -48,7 +49,9 @@ def main(arguments: list[str]) -> int:
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
     try:
-        train(run, Path(arguments[1]), heart)
+        with turn(run, stopped=heart.stop.is_set) as ours:
+            if ours:
+                train(run, Path(arguments[1]), heart)
     except _Stopped:
         run.append("state", state="stopped", reason=f"Stopped by request. {run.kept()}")
     except RunGoneError as error:

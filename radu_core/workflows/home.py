@@ -124,7 +124,7 @@ def _next(
         return NextStep("coverage", "See coverage", "No index has been built yet.")
     if in_dataset == 0:
         return NextStep("train", "Build a dataset", "Look at the prompts, then build a dataset.")
-    if any(s in ("created", "loading", "running", "saving") for s in states):
+    if any(s in ("created", "queued", "loading", "running", "saving") for s in states):
         return NextStep("train", "Watch the run", "A run is under way.")
     if trained == 0:
         return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")

@@ -1,0 +1,238 @@
+"""Commands that list runs, go on with them, fork, describe, delete and compare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.errors import InputError, RaduError
+
+if TYPE_CHECKING:
+    from radu_core.training import RunDirectory
+    from radu_core.workflows.runs import About, Comparison
+
+__all__ = ["Run"]
+
+_runs = typer.Typer(
+    help="List, show, stop, resume, fork, describe, delete and compare training runs.",
+    no_args_is_help=True,
+)
+app.add_typer(_runs, name="runs")
+
+Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
+
+
+def _told(run: RunDirectory) -> About:
+    """What people say of it; nothing when that is damaged: a listing goes on."""
+    from radu_core.workflows.runs import About, about
+
+    try:
+        return about(run)
+    except RaduError as error:
+        return About(notes=str(error))
+
+
+@command("list", group=_runs)
+def runs_list(
+    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
+) -> Answer:
+    """All runs, newest first, with their states."""
+    from radu_core.workflows import train as workflow
+
+    space = workspace()
+    found = workflow.runs(space, module)
+    views = [workflow.run_view(r) for r in found]
+    told = [_told(r) for r in found]
+    rows = [
+        (v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", ""), " ".join(about.tags))
+        for v, about in zip(views, told, strict=True)
+    ]
+    damaged = [f"{v.id} is damaged: {v.reason}" for v in views if v.state == "damaged"]
+    data = [
+        {"run": v.id, "state": v.state, "reason": v.reason, **v.latest, **about.model_dump()}
+        for v, about in zip(views, told, strict=True)
+    ]
+    shown = table("Runs", ["run", "state", "step", "loss", "tags"], rows)
+    return Answer({"runs": data}, [shown, *damaged])
+
+
+@command("show", group=_runs)
+def runs_show(run: Run) -> Answer:
+    """One run: state, newest figures, settings, the end of its log."""
+    from radu_core.workflows import runs
+    from radu_core.workflows import train as workflow
+
+    opened = workflow.open_run(workspace(), run)
+    view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
+    figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
+    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.settings]
+    if ahead:
+        lines.insert(1, f"It waits for {', '.join(ahead)}.")
+    lines += [told.notes, *(f"tag: {tag}" for tag in told.tags)]
+    if view.state in ("failed", "lost"):
+        lines += ["Log:", view.log_tail]
+    data = {
+        "run": view.id, "state": view.state, "reason": view.reason, "latest": view.latest,
+        "config": view.config, "validations": view.validations,
+        "waits_for": ahead, **told.model_dump(),
+    }  # fmt: skip
+    return Answer(data, lines)
+
+
+@command("stop", group=_runs)
+def runs_stop(run: Run) -> Answer:
+    """Stop a run: it keeps what it has learnt and ends within 10 s."""
+    from radu_core.workflows import train as workflow
+
+    space = workspace()
+    state = workflow.stop_run(space, run)
+    _, reason = workflow.open_run(space, run).state()
+    data = {"run": run, "state": state, "reason": reason}
+    return Answer(data, [f"{run} is {state}. {reason}".rstrip()])
+
+
+@command("resume", group=_runs)
+def runs_resume(run: Run) -> Answer:
+    """Go on with a stopped, failed or lost run from its last checkpoint."""
+    from radu_core.workflows import train as workflow
+
+    resumed = workflow.resume(workspace(), run)
+    return Answer({"run": resumed.id}, [f"{resumed.id} goes on."])
+
+
+@command("fork", group=_runs)
+def runs_fork(
+    run: Run,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting to change, as name=value.")
+    ] = None,
+) -> Answer:
+    """Launch a new run with the settings of another and changes, from its first step."""
+    from radu_core.workflows import runs as workflow
+
+    given = dict(_setting(text) for text in changes or [])
+    with progress_bar() as progress:
+        forked = workflow.fork(workspace(), run, given, progress=progress)
+    data = {"run": forked.id, "forked_from": workflow.about(forked).forked_from}
+    return Answer(data, [f"Run {forked.id} is launched.", f"Watch it: radu runs show {forked.id}"])
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """``name=value``, the value read as YAML."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError("That isn't a setting", value=text, remedy="Write it as name=value.")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"The value of {name.strip()} can't be read", value=value, remedy="Write it as YAML."
+        ) from error
+
+
+@command("delete", group=_runs)
+def runs_delete(run: Run) -> Answer:
+    """Move a run that isn't under way to the trash."""
+    from radu_core.workflows import runs as workflow
+    from radu_core.workflows.train import open_run
+
+    space = workspace()
+    name = open_run(space, run).id
+    there = workflow.trash(space, name)
+    lines = [f"{name} lies in {there}.", f"Bring it back: radu runs restore {name}"]
+    return Answer({"run": name, "directory": there}, lines)
+
+
+@command("restore", group=_runs)
+def runs_restore(
+    run: Annotated[str, typer.Argument(help="The id of a run in the trash.")],
+) -> Answer:
+    """Bring a run back from the trash."""
+    from radu_core.workflows import runs as workflow
+
+    back = workflow.restore_run(workspace(), run)
+    return Answer({"run": back.id, "directory": back.path}, [f"{back.id} is back."])
+
+
+@command("trash", group=_runs)
+def runs_trash(
+    empty: Annotated[bool, typer.Option(help="Delete them for good.")] = False,
+) -> Answer:
+    """The runs in the trash, newest first."""
+    from radu_core.workflows import runs as workflow
+
+    space = workspace()
+    found = [run.id for run in workflow.list_trash(space)]
+    if empty:
+        count = workflow.empty_trash(space)
+        return Answer({"deleted": found}, [f"{count} deleted for good."])
+    return Answer({"runs": found}, found or ["The trash is empty."])
+
+
+@command("note", group=_runs)
+def runs_note(
+    run: Run,
+    text: Annotated[str | None, typer.Argument(help="The note; it replaces the old one.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag; those given replace the old ones.")
+    ] = None,
+) -> Answer:
+    """Say what a run is about: a note, tags. What isn't given stays as it was."""
+    from radu_core.workflows import runs as workflow
+
+    told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
+    return Answer(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
+
+
+@command("compare", group=_runs)
+def runs_compare(
+    runs: Annotated[list[str], typer.Argument(help="Two runs or more.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    module: Annotated[
+        str | None, typer.Option("--module", "-m", help="Whose reports, of runs on several.")
+    ] = None,
+) -> Answer:
+    """Settings that differ, and measurements side by side with a paired test of every two."""
+    from radu_core.workflows import runs as workflow
+
+    found = workflow.compare_runs(workspace(), runs, split=split, module=module)
+    data = {
+        "runs": found.runs, "split": found.split, "settings": found.settings,
+        "losses": found.losses, "paired": found.paired, "unpaired": found.unpaired,
+        "metrics": {name: report.trained for name, report in found.reports.items()},
+    }  # fmt: skip
+    return Answer(data, _compared(found))
+
+
+def _compared(found: Comparison) -> list[Any]:
+    settings = [
+        (field, *(values[name] for name in found.runs)) for field, values in found.settings.items()
+    ]
+    metrics = [
+        (
+            name,
+            report.rows,
+            f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
+            f"{m.slot_f1:.1%}",
+            f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
+        )
+        for name, report in found.reports.items()
+        for m in (report.trained,)
+    ]
+    columns = ["run", "rows", "function accuracy (95 %)", "slot F1", "exact match (95 %)"]
+    lines: list[Any] = [
+        table("Settings that differ", ["setting", *found.runs], settings)
+        if settings
+        else "Their settings are the same."
+    ]
+    if metrics:
+        lines.append(table(f"Measured on {found.split}", columns, metrics))
+    lines += [
+        f"{p.measure}: only {p.one} has {p.only_one} rows right, only {p.two} {p.only_two}, of "
+        f"{p.rows}; p = {p.p:.3g}"
+        for p in found.paired
+    ]
+    return [*lines, *found.unpaired]

@@ -1,0 +1,109 @@
+"""One run at a time uses the machine: who waits, and for whom. No process but the runs' own.
+
+A run holds an advisory lock on ``<runs>/.machine.lock`` while it works. The kernel lets go of it
+when the process ends, however it ends, so a killed run never holds up the others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from radu_core.errors import RaduError, RunError
+from radu_core.files import disk_errors
+from radu_core.training.runs import RunDirectory, RunState, list_runs
+
+__all__ = ["LOCK", "ahead", "turn"]
+
+LOCK = ".machine.lock"
+_POLL = 0.2  # seconds
+_WORKING: tuple[RunState, ...] = ("loading", "running", "saving")
+_WAITING: tuple[RunState, ...] = ("created", "queued")
+
+
+@contextmanager
+def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
+    """Wait until the machine is this run's, and keep it until the end of the block.
+
+    True once it is; False when ``stopped`` said so while it waited: then the run is already in the
+    state ``stopped``. The run is ``queued`` while it waits; of several the one launched first goes
+    on first. ``RunError`` when the run's directory is deleted meanwhile.
+    """
+    path = run.path.parent / LOCK
+    with disk_errors(path), path.open("a") as lock:
+        mine = _waited(run, lock, stopped)
+        if not mine:
+            run.append("state", state="stopped", reason=_stopped_early(run))
+        yield mine
+
+
+def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bool:
+    """Whether the lock was got before somebody stopped the run."""
+    told = False
+    while not _taken(run, lock):
+        if not run.exists:
+            raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch anew.")
+        if stopped():
+            return False
+        if not told:
+            run.append("state", state="queued")
+            told = True
+        time.sleep(_POLL)
+    return True
+
+
+def _taken(run: RunDirectory, lock: IO[str]) -> bool:
+    """Try to get the lock; one that is free is left to those that were launched earlier."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    if _earlier(run):
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        return False
+    return True
+
+
+def _stopped_early(run: RunDirectory) -> str:
+    if run.checkpoints():
+        return f"Stopped before it went on. {run.kept()}"
+    return "Stopped before it began."
+
+
+def ahead(run: RunDirectory) -> tuple[str, ...]:
+    """The ids of the runs that a waiting run waits for: the one at work, then the earlier ones."""
+    working = [r.id for r in _living(run) if _state(r) in _WORKING]
+    return (*working, *(r.id for r in _earlier(run)))
+
+
+def _earlier(run: RunDirectory) -> list[RunDirectory]:
+    """The living runs that wait as well and were launched before this one, in their order."""
+    own = _launched(run)
+    waiting = [(_launched(r), r) for r in _living(run) if _state(r) in _WAITING]
+    return [r for launched, r in sorted(waiting, key=lambda pair: pair[0]) if launched < own]
+
+
+def _living(run: RunDirectory) -> list[RunDirectory]:
+    """The other runs that have a process, oldest id first."""
+    found = []
+    for other in reversed(list_runs(run.path.parent)):
+        try:
+            if other.id != run.id and other.alive():
+                found.append(other)
+        except RaduError:  # damaged: nobody can say whose turn it would be
+            continue
+    return found
+
+
+def _state(run: RunDirectory) -> str:
+    states = [e.data.get("state") for e in run.events() if e.kind == "state"]
+    return str(states[-1]) if states else ""
+
+
+def _launched(run: RunDirectory) -> tuple[float, str]:
+    """When the run was launched, the last time; ties go by id."""
+    told = [e for e in run.events() if e.kind == "state" and e.data.get("state") == "created"]
+    return (told[-1].at if told else 0.0, run.id)

@@ -1,0 +1,297 @@
+"""The Runs tab of the Train page: all runs, the chosen one live, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+import yaml
+
+from radu_core.errors import InputError, RaduError
+from radu_core.training import RunDirectory, RunEvent
+from radu_core.training.runs import FINAL
+from radu_core.workflows import runs as workflow
+from radu_core.workflows import train
+from radu_core.workflows.runs import About
+from radu_core.workflows.train import RunView
+from studio import jobs
+from studio.markdown import plain
+from studio.navigation import link
+from studio.page import Page, messages
+from studio.runs_compare import compare
+
+__all__ = ["watch"]
+
+_COLOURS = {
+    "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
+    "queued": "gray",
+}  # fmt: skip
+_SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
+
+
+def watch(here: Page, found: Sequence[RunDirectory]) -> None:
+    """All runs of the module, the chosen one live, a comparison, and the trash."""
+    if found:
+        _table(found)
+        runs = {run.id: run for run in found}
+        wanted = st.session_state.pop("run wanted", None)  # by a fork
+        if wanted in runs:
+            st.session_state["run chosen"] = wanted
+        chosen = runs[st.selectbox("Run", list(runs), key="run chosen")]
+        _live(here, chosen)
+        _manage(here, chosen)
+        if len(found) > 1:
+            compare(here, found)
+    else:
+        st.info("No run of this module yet.")
+    _trash(here)
+
+
+def _table(found: Sequence[RunDirectory]) -> None:
+    rows = []
+    for run in found:
+        view, about = train.run_view(run), _about(run)
+        rows.append(
+            {
+                "run": run.id,
+                "state": view.state,
+                "started": _started(run),
+                "steps": view.latest.get("step"),
+                "loss": view.latest.get("loss"),
+                "tags": list(about.tags),
+                "notes": about.notes,
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="runs table",
+        placeholder="–",
+        height="content" if len(rows) <= 8 else 320,
+        column_config={
+            "run": st.column_config.TextColumn(width=310),
+            "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "loss": st.column_config.NumberColumn(format="%.3f"),
+            "tags": st.column_config.ListColumn(),
+        },
+    )
+
+
+def _started(run: RunDirectory) -> datetime | None:
+    first = next(iter(run.events()), None)
+    return None if first is None else datetime.fromtimestamp(first.at, UTC)
+
+
+def _about(run: RunDirectory) -> About:
+    try:
+        return workflow.about(run)
+    except RaduError as error:
+        return About(notes=str(error))
+
+
+@st.fragment(run_every=1.0)
+def _live(here: Page, run: RunDirectory) -> None:
+    with messages():
+        if not run.exists:
+            st.error("This run's directory is gone. Nothing of it can be shown any more.")
+            return
+        view = train.run_view(run)
+        _actions(here, run, view)
+        _state(run, view)
+        if view.steps:
+            _curves(view)
+        with st.expander("Settings and log"):
+            st.code(view.settings, language="yaml")
+            st.code(view.log_tail or "(the log is empty)", language=None)
+
+
+def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(view.state, color=_COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
+        if view.state not in FINAL and st.button("Stop", icon=":material/stop:", key="stop run"):
+            with st.spinner("It saves what it has learnt …"):
+                train.stop_run(here.workspace, run.id)
+            st.rerun(scope="app")
+        if view.state in ("stopped", "failed", "lost") and st.button(
+            "Resume", icon=":material/play_arrow:", key="resume run"
+        ):
+            train.resume(here.workspace, run.id)
+            st.rerun(scope="app")
+        if view.state == "finished":
+            link("evaluate", "Evaluate")
+    st.caption(plain(run.path))
+
+
+def _manage(here: Page, run: RunDirectory) -> None:
+    """What is said of it and done with it. Not in the fragment, which runs every second."""
+    about = _about(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.popover("Fork", icon=":material/fork_right:"):
+            _fork(here, run)
+        with st.popover("Notes and tags", icon=":material/edit_note:"):
+            _describe(here, run)
+        with st.popover("Delete", icon=":material/delete:"):
+            _delete(here, run)
+        for tag in about.tags:
+            st.badge(plain(tag), color="gray")
+    if about.notes:
+        st.markdown(plain(about.notes))
+    if about.forked_from:
+        st.caption(f"Forked from {plain(about.forked_from)}.")
+
+
+def _fork(here: Page, run: RunDirectory) -> None:
+    """The settings that change, a line each; the rest is as in the run."""
+    st.caption(f"A new run with the settings of {plain(run.id)} and your changes, from step 0.")
+    text = st.text_area(
+        "Changes (YAML, a setting a line)", placeholder="learning_rate: 0.0005\nseed: 1",
+        key=f"fork changes {run.id}",
+    )  # fmt: skip
+    key = ("fork", run.id)
+    with messages():
+        with st.expander("Its settings"):
+            st.code(run.config().to_yaml(), language="yaml")
+        if st.button("Launch", type="primary", icon=":material/rocket_launch:", key="fork launch"):
+            changes = _changes(text)
+            workflow.changed_config(run, changes)  # says what is wrong before anything starts
+            jobs.start(
+                key,
+                "Launching",
+                lambda progress: workflow.fork(here.workspace, run.id, changes, progress=progress),
+            )
+        forked = jobs.show(key)
+        if forked is not None:
+            st.success(f"Run {plain(forked.id)} is on its way.")
+            if st.button("Show it", key="fork show"):
+                jobs.forget(key)
+                st.session_state["run wanted"] = forked.id
+                st.rerun()
+
+
+def _changes(text: str) -> dict[str, object]:
+    try:
+        data = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError("The changes aren't YAML", value=text, remedy="Correct them.") from error
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise InputError(
+            "The changes aren't settings", value=text, remedy="Write name: value, a line each."
+        )
+    return data
+
+
+def _describe(here: Page, run: RunDirectory) -> None:
+    with messages():
+        about = workflow.about(run)
+        notes = st.text_area("Notes", about.notes, key=f"notes {run.id}")
+        tags = st.multiselect(
+            "Tags", list(about.tags), list(about.tags), accept_new_options=True,
+            key=f"tags {run.id}", help="Type one and press Enter.",
+        )  # fmt: skip
+        if st.button("Save", type="primary", key="describe save"):
+            workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
+            st.rerun()
+
+
+def _delete(here: Page, run: RunDirectory) -> None:
+    st.markdown(f"{plain(run.id)} goes to the trash, from where it can be restored below.")
+    with messages():
+        if st.button("Move to the trash", type="primary", key="delete confirmed"):
+            workflow.trash(here.workspace, run.id)
+            st.rerun()
+
+
+def _trash(here: Page) -> None:
+    thrown = [run.id for run in workflow.list_trash(here.workspace)]
+    if not thrown:
+        return
+    with st.expander(f"Trash ({len(thrown)})"), messages():
+        name = st.selectbox("Deleted run", thrown, key="trash chosen")
+        with st.container(horizontal=True):
+            if st.button("Restore", icon=":material/restore_from_trash:", key="trash restore"):
+                workflow.restore_run(here.workspace, name)
+                st.rerun()
+            with st.popover("Empty the trash", icon=":material/delete_forever:"):
+                st.markdown(f"{len(thrown)} of all modules are deleted for good, models and all.")
+                if st.button("Delete for good", key="trash empty"):
+                    workflow.empty_trash(here.workspace)
+                    st.rerun()
+
+
+def _state(run: RunDirectory, view: RunView) -> None:
+    if view.reason:
+        bad = view.state in ("failed", "lost", "damaged")
+        (st.error if bad else st.info)(plain(view.reason))
+    if view.state == "queued":
+        ahead = workflow.waits_for(run)
+        said = f"It waits for {plain(', '.join(ahead))}." if ahead else "It is its turn."
+        st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
+    latest = view.latest
+    if not latest:
+        if view.state not in (*FINAL, "queued"):
+            st.progress(0.0, text="Loading the model and tokenizing every row …")
+        return
+    done, total = int(latest["step"]), int(latest["steps"])
+    left = "" if view.state in FINAL else f" · {latest['eta_seconds'] / 60:.1f} min left"
+    text = f"step {done} of {total} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
+    st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
+    _figures(view)
+
+
+def _figures(view: RunView) -> None:
+    latest = view.latest
+    best = min((e.data["loss"] for e in view.validations if "loss" in e.data), default=None)
+    shown = {
+        "loss": f"{latest['loss']:.3f}",
+        "best validation loss": "–" if best is None else f"{best:.3f}",
+        "learning rate": f"{latest.get('learning_rate') or 0:.1e}",
+        "memory": f"{latest.get('memory_gb', 0):.1f} GB",
+    }
+    for name, label in _SHARES.items():
+        values = [e.data[name] for e in view.validations if e.data.get(name) is not None]
+        if values:
+            shown[label] = f"{values[-1]:.1%}"
+    with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
+        for label, value in shown.items():
+            st.metric(label, value, width="content")
+
+
+def _curves(view: RunView) -> None:
+    rows = [_point(e, "loss", "training") for e in view.steps]
+    rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
+    st.altair_chart(_chart(rows, "loss", height=320), alt="Loss by step")
+    shares = [
+        _point(e, name, label)
+        for name, label in _SHARES.items()
+        for e in view.validations
+        if e.data.get(name) is not None
+    ]
+    if shares:
+        chart = _chart(shares, "share", height=240, shares=True)
+        st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
+
+
+def _point(event: RunEvent, name: str, on: str) -> dict[str, Any]:
+    return {"step": event.data["step"], "value": event.data[name], "on": on}
+
+
+def _chart(
+    rows: list[dict[str, Any]], title: str, *, height: int, shares: bool = False
+) -> alt.Chart:
+    scale = alt.Scale(domain=[0, 1]) if shares else alt.Scale(type="sqrt")
+    axis = alt.Axis(format="%") if shares else alt.Axis()
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line(point={"size": 15})
+        .encode(
+            x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=alt.Y("value:Q", scale=scale, axis=axis, title=title),
+            color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
+            tooltip=["on", "step", alt.Tooltip("value:Q", format=".1%" if shares else ".4f")],
+        )
+        .properties(height=height)
+    )
