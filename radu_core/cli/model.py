@@ -30,12 +30,17 @@ RunModule = Annotated[
 def train(
     config: Annotated[Path, typer.Argument(help="YAML: dataset, base_model, method, …")],
     wait: Annotated[bool, typer.Option(help="Show its progress until it ends.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Launch nothing: check rows, memory, time and disk.")
+    ] = False,
 ) -> Answer:
-    """Launch a fine-tuning run in a process of its own. Exit 1: --wait, and it failed."""
+    """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
     from radu_core.training import TrainConfig
     from radu_core.workflows import demo
     from radu_core.workflows import train as workflow
 
+    if check:
+        return _checked(config)
     space = workspace()
     with progress_bar() as progress:
         run = workflow.start(space, TrainConfig.from_file(config), progress=progress)
@@ -52,6 +57,17 @@ def train(
         lines,
         ok=state not in ("failed", "lost"),
     )
+
+
+def _checked(path: Path) -> Answer:
+    """What a run of this config would need, and what stands in its way."""
+    from radu_core.training import TrainConfig
+    from radu_core.workflows.preflight import preflight_report, report_data, report_lines
+
+    space = workspace()
+    with progress_bar() as progress:
+        report = preflight_report(space, TrainConfig.from_file(path), progress=progress)
+    return Answer(report_data(report), report_lines(report), ok=report.ok)
 
 
 @command("list", group=_runs)

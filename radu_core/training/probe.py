@@ -359,7 +359,8 @@ class _Bench:
         config = self._config.model_copy(update=update)
         run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
         rows = Preflight(tuple(train), tuple(validation), (), "")
-        return _make_trainer(run, config, self._model, rows, self._tokenizer, _StillHeart())
+        heart: Any = _StillHeart()
+        return _make_trainer(run, config, self._model, rows, self._tokenizer, heart)
 
     def with_peak(self, found: Probe) -> Probe:
         """With the most memory that this process has had until now."""
