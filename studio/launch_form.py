@@ -237,8 +237,7 @@ def _settings(
         _wrong(column, wrong.get(name))
     full = data["method"] == "full"
     _row(SIMPLE, wrong, full=full)
-    expert = {s.field for group in EXPERT.values() for s in group}
-    with st.expander("Expert", icon=":material/tune:", expanded=bool(expert & set(wrong))):
+    with st.expander("Expert", icon=":material/tune:"):
         for name, group in EXPERT.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
             for start in range(0, len(group), 3):
@@ -254,17 +253,25 @@ def _row(settings: Sequence[Setting], wrong: dict[str, str], *, full: bool) -> N
 
 def _field(column: DeltaGenerator, setting: Setting, *, off: bool) -> None:
     shown, key = _shown(setting), _key(setting.field)
-    if setting.kind in ("whole", "number"):
-        step = float(setting.step) if setting.kind == "number" else int(setting.step)
+    if setting.kind == "whole":
         column.number_input(
-            setting.label, value=shown, step=step, key=key, help=setting.help, disabled=off
-        )
+            setting.label, value=shown, step=int(setting.step), key=key, help=setting.help,
+            disabled=off,
+        )  # fmt: skip
+    elif setting.kind == "number":
+        column.number_input(
+            setting.label, value=shown, step=float(setting.step), format="%g", key=key,
+            help=setting.help, disabled=off,
+        )  # fmt: skip
     elif setting.kind == "choice":
         column.selectbox(setting.label, setting.options, key=key, help=setting.help, disabled=off)
     elif setting.kind == "yes":
         column.toggle(setting.label, shown, key=key, help=setting.help, disabled=off)
     else:
-        column.text_input(setting.label, shown, key=key, help=setting.help, disabled=off)
+        empty = "1e-3 for LoRA, 5e-5 for full" if setting.kind == "rate" else None
+        column.text_input(
+            setting.label, shown, key=key, help=setting.help, disabled=off, placeholder=empty
+        )
 
 
 def _wrong(column: DeltaGenerator, message: str | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from radu_core.dataset import read_rows
-from radu_core.errors import RaduError
+from radu_core.errors import DatasetError, RaduError
 from radu_core.files import content_hash
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
@@ -206,7 +206,11 @@ def _rows(
     """Every row tokenized by the run's own preflight, which leaves over-long ones out here."""
     config = found.config
     lenient = config.model_copy(update={"skip_overlong": True})
-    rows = check(workspace, lenient, progress=progress)
+    try:
+        rows = check(workspace, lenient, progress=progress)
+    except DatasetError:
+        check(workspace, config, progress=progress)  # says that all are over-long, if they are
+        raise
     tokenizer = load_tokenizer(model_directory(config.base_model, workspace.models))
     if rows.overlong and not config.skip_overlong:
         longest = max(tokens for _, _, tokens in rows.overlong)

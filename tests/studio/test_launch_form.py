@@ -116,7 +116,7 @@ def test_full_has_no_adapter(space: Workspace) -> None:
     at = opened()
     at.toggle(key="launch use_dora").set_value(True).run()
     assert config_shown(at).use_dora
-    at.button_group(key="launch method").set_value(["full"]).run()
+    at.segmented_control(key="launch method").set_value("full").run()
     widgets = [*at.number_input, *at.text_input, *at.toggle]
     off = {w.key for w in widgets if w.disabled}
     assert off == {f"launch {s.field}" for s in EXPERT["Adapter"]}
@@ -151,7 +151,7 @@ def test_a_check_shows_its_report_and_says_when_it_is_old(
     button(at, "Check").click().run()
     run_until(at, lambda at: "longer than max_length=64" in shown(at))
     assert "It can be launched." not in shown(at)
-    assert not space.runs.exists()
+    assert not list(space.runs.iterdir())
 
 
 def test_launch_starts_the_run_that_the_yaml_says(
