@@ -20,6 +20,8 @@ def report_view(report: PreflightReport) -> None:
             st.success("It can be launched.", icon=":material/check_circle:")
         for problem in report.problems:
             st.error(plain(f"{problem.what} {problem.remedy}"), icon=":material/error:")
+        for note in report.notes:
+            st.warning(plain(note), icon=":material/hourglass:")
         if report.prediction is not None:
             _needs(report, report.prediction)
         elif report.problems:

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -88,6 +88,7 @@ def probe(
 ) -> Probe:
     """Measure in a process of its own; ``scratch`` is where it may write, and is left as it was.
 
+    Where not one step was done within ``seconds``, ``longest_seconds`` is 0.
     ``RunError`` says why nothing could be measured, and what to do. The process and all it began
     are gone when this returns or raises, whatever ``progress`` raises.
     """
@@ -155,16 +156,9 @@ def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
     found = _read(folder)
     if found.failure:
         raise RunError(found.failure)
-    if overrun is None and code == 0:
-        return found
-    if overrun is not None and found.longest_seconds:
-        return found  # what was measured until then is enough to go by
+    if overrun is not None or code == 0:
+        return found  # what was measured until the time was over is enough to go by
     at = f"while it was at: {found.stage}"
-    if overrun is not None:
-        raise RunError(
-            f"Not one step was done within {overrun:g} s ({at})",
-            remedy="Use a smaller batch_size or grad_accumulation, a smaller model, or LoRA.",
-        )
     if code == -signal.SIGKILL:
         raise RunError(
             f"The trial step was ended by the system, for want of memory as a rule ({at})",
@@ -224,7 +218,7 @@ def measure(
     found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
     tell(found := replace(found, stage="Stepping on the longest rows"))
     bench = _Bench(config, model, tokenizer, scratch)
-    found = _longest(bench, rows, found, end)
+    found = _longest(bench, rows, found, end, tell)
     tell(found := replace(found, stage="Evaluating the longest rows"))
     found = _evaluation(bench, config, rows, found)
     tell(found := replace(found, stage="Stepping on typical rows"))
@@ -233,18 +227,22 @@ def measure(
     return found
 
 
-def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float) -> Probe:
+def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
     """Two steps, as the optimizer's state is there from the second on; one if time is over."""
     batch = _longest_of(rows.train, bench.step_rows)
-    clock = bench.train(batch, steps=2, end=end, save=True)
     tokens = [len(row.input_ids) for row in batch]
+    found = replace(
+        found, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
+    )
+
+    def after(seconds: float) -> None:
+        tell(bench.with_peak(replace(found, longest_seconds=seconds)))
+
+    clock = bench.train(batch, steps=2, end=end, save=True, after=after)
     return bench.with_peak(
         replace(
             found,
             longest_seconds=clock.seconds[-1],
-            longest_rows=len(batch),
-            longest_tokens=sum(tokens),
-            longest_row=max(tokens),
             save_seconds=clock.save_seconds,
             save_bytes=clock.save_bytes,
         )
@@ -295,8 +293,8 @@ def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
 class _Clock:
     """A Trainer's callback: how long steps and a save took; ends the training at ``end``."""
 
-    def __init__(self, end: float, *, save: bool) -> None:
-        self._end, self._save = end, save
+    def __init__(self, end: float, *, save: bool, after: Callable[[float], None] | None) -> None:
+        self._end, self._save, self._after = end, save, after
         self.seconds: list[float] = []
         self.whole = self.save_seconds = 0.0
         self.save_bytes = 0
@@ -311,6 +309,8 @@ class _Clock:
         self._stepped = time.monotonic()
         self.seconds.append(self._stepped - self._begun)
         self.whole = self._stepped - self._first
+        if self._after:
+            self._after(self.seconds[-1])
         over = self._stepped > self._end
         control.should_training_stop = control.should_training_stop or over
         control.should_save = self._save and (over or state.global_step >= state.max_steps)
@@ -334,11 +334,19 @@ class _Bench:
         self._scratch = scratch
         self.step_rows = config.batch_size * config.grad_accumulation
 
-    def train(self, rows: Sequence[Encoded], *, steps: int, end: float, save: bool) -> _Clock:
+    def train(
+        self,
+        rows: Sequence[Encoded],
+        *,
+        steps: int,
+        end: float,
+        save: bool,
+        after: Callable[[float], None] | None = None,
+    ) -> _Clock:
         from transformers import TrainerCallback
 
         kind = type("Clock", (_Clock, TrainerCallback), {})  # the library is loaded only now
-        clock: _Clock = kind(end, save=save)
+        clock: _Clock = kind(end, save=save, after=after)
         trainer = self._trainer(rows, (), steps=steps)
         trainer.add_callback(clock)
         trainer.train()

@@ -110,6 +110,17 @@ class PreflightReport:
     problems: tuple[Problem, ...] = ()
 
     @property
+    def notes(self) -> list[str]:
+        """What doesn't stand in its way, and should be known."""
+        if self.probe is None or self.prediction is not None:
+            return []
+        return [
+            f"Not one step was done in the time of the check (it was at: {self.probe.stage}), so "
+            "memory and time aren't known. The machine is busy, or a step is too large for it: try "
+            "a smaller batch_size or grad_accumulation, or LoRA."
+        ]
+
+    @property
     def ok(self) -> bool:
         """Whether it can be launched."""
         return not self.problems
@@ -152,6 +163,7 @@ def report_lines(report: PreflightReport) -> list[str]:
         ]
         if need.gpu_bytes:
             lines.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
+    lines += [f"NOTE: {note}" for note in report.notes]
     lines += [f"PROBLEM: {p.what} {p.remedy}" for p in report.problems]
     return [*lines, "It can be launched." if report.ok else "It can't be launched as it is."]
 
@@ -183,9 +195,9 @@ def preflight_report(
             measured = measure(
                 config, directory, scratch=workspace.home / "cache" / "probe", progress=progress
             )
-            found = replace(
-                found, probe=measured, prediction=_predicted(found, measured, directory)
-            )
+            found = replace(found, probe=measured)
+            if measured.longest_seconds:
+                found = replace(found, prediction=_predicted(found, measured, directory))
             problems += _shortages(found)
     return replace(found, problems=tuple(dict.fromkeys(problems)))
 

@@ -39,7 +39,7 @@ def test_steps_on_the_longest_and_on_typical_rows_are_measured(
     assert [t.stage for t in told] == [
         "Tokenizing every row",
         "Loading the model",
-        "Stepping on the longest rows",
+        *3 * ["Stepping on the longest rows"],
         "Evaluating the longest rows",
         "Stepping on typical rows",
         "Done",
@@ -102,8 +102,8 @@ def test_a_process_that_takes_too_long_is_ended(
     config: TrainConfig, tiny_model: Path, tmp_path: Path
 ) -> None:
     before, begun = _children(), time.monotonic()
-    with pytest.raises(RunError, match=r"Not one step was done within 0\.1 s"):
-        probe(config, tiny_model, scratch=tmp_path / "s", seconds=0.1)
+    found = probe(config, tiny_model, scratch=tmp_path / "s", seconds=0.1)
+    assert found == Probe()
     assert _children() == before
     assert time.monotonic() - begun < 5
 

@@ -155,6 +155,15 @@ def test_a_failed_trial_a_changed_module_and_no_model_are_problems(
     assert any("Build the dataset again" in p.remedy or p.remedy for p in report.problems)
 
 
+def test_where_no_step_was_done_in_time_it_is_a_note(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    report = preflight_report(loaded, config, measure=lambda *_, **__: Probe())
+    assert report.ok
+    assert report.prediction is None
+    assert "Not one step was done" in "\n".join(report_lines(report))
+
+
 def test_a_stop_goes_through(loaded: Workspace, config: TrainConfig) -> None:
     class StopError(Exception):
         pass
