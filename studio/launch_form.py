@@ -45,7 +45,7 @@ SIMPLE = (
     Setting("epochs", "Epochs", "number",
             "How often the run goes through all training rows. More for few rows, less where the "
             "validation loss rises again.", step=0.5),
-    Setting("max_minutes", "At most minutes (0: no limit)", "number",
+    Setting("max_minutes", "At most minutes (0: any)", "number",
             "The run comes to rest and saves when they are over. Check says how long it takes "
             "without.", optional=True, step=5.0),
     Setting("batch_size", "Batch size", "whole",

@@ -32,9 +32,9 @@ def report_view(report: PreflightReport) -> None:
 def _needs(report: PreflightReport, need: Prediction) -> None:
     time, memory, disk, speed = st.columns(4)
     time.metric("Time", duration(need.seconds))
-    memory.metric("Memory", f"{need.memory_bytes / 1e9:.1f} of {need.memory_free / 1e9:.1f} GB")
-    disk.metric("Disk", f"{need.disk_bytes / 1e9:.1f} of {report.disk_free / 1e9:.1f} GB")
-    speed.metric("Speed", f"{need.tokens_per_second:,.0f} tokens/s")
+    memory.metric(f"Memory of {need.memory_free / 1e9:.1f} GB", f"{need.memory_bytes / 1e9:.1f} GB")
+    disk.metric(f"Disk of {report.disk_free / 1e9:.1f} GB", f"{need.disk_bytes / 1e9:.1f} GB")
+    speed.metric("Tokens/s", f"{need.tokens_per_second:,.0f}")
     parts = [
         f"{need.steps:,} steps: {duration(need.training_seconds)}",
         f"evaluations: {duration(need.evaluation_seconds)}",

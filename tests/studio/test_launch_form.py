@@ -142,8 +142,8 @@ def test_a_check_shows_its_report_and_says_when_it_is_old(
     button(at, "Check").click().run()
     run_until(at, lambda at: "It can be launched." in shown(at))
     text = shown(at)
-    assert "Memory 1.0 of" in text
-    assert "Speed 500 tokens/s" in text
+    assert re.search(r"Memory of [\d.]+ GB 1\.0 GB", text)
+    assert "Tokens/s 500" in text
     assert "train rows" in text
     assert "The settings have changed" not in text
     at.number_input(key="launch max_length").set_value(64).run()
