@@ -4,7 +4,11 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import runs
+<<<<<<< HEAD
 from studio import dataset_forms, runs_views
+=======
+from studio import dataset_forms, launch_form
+>>>>>>> launch
 from studio import train_forms as forms
 from studio.page import messages, page
 
@@ -18,6 +22,6 @@ with page(
     with build, messages():
         dataset_forms.dataset(here, built)
     with launch, messages():
-        forms.launch(here, built)
+        launch_form.launch(here, built)
     with watch, messages():
         runs_views.watch(here, runs(here.workspace, here.module))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radu_core.cli.model import Run
+from radu_core.cli.runs import Run
 from radu_core.cli.output import Answer, command, progress_bar, workspace
 from radu_core.words import counted
 

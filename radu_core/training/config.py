@@ -122,6 +122,19 @@ class TrainConfig(BaseModel):
             ) from error
 
     @classmethod
+    def problems(cls, data: object) -> dict[str, str]:
+        """What is wrong with plain data, by field; empty if ``checked`` would take it."""
+        try:
+            cls.model_validate(data)
+        except ValidationError as error:
+            found: dict[str, str] = {}
+            for each in error.errors():
+                name = str(each["loc"][0]) if each["loc"] else "config"
+                found.setdefault(name, each["msg"].removeprefix("Value error, "))
+            return found
+        return {}
+
+    @classmethod
     def from_yaml(cls, text: str) -> TrainConfig:
         """Settings from YAML; ``InputError`` says what is wrong."""
         try:

@@ -39,6 +39,7 @@ __all__ = [
     "RunView",
     "Serving",
     "check",
+    "check_unchanged",
     "of_mixture",
     "open_run",
     "resume",
@@ -128,6 +129,12 @@ class Serving:
             if config.rows.order == "most_relevant_first"
             else "most_relevant_last",
         )
+
+
+def check_unchanged(workspace: Workspace, config: TrainConfig) -> None:
+    """``DatasetError`` if the dataset isn't of its modules as they are: a run couldn't parse."""
+    for manifest in read_dataset(config.dataset).modules.values():
+        _to_serve(workspace, manifest)
 
 
 def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:

@@ -79,7 +79,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         )
         page.get_by_role("tab", name="2 Launch").click()
         choose(page, "Base model", str(model))
-        page.get_by_text("More", exact=True).click()
+        page.get_by_text("Expert", exact=True).click()
         page.get_by_role("spinbutton", name="At most steps").fill("3")
         page.get_by_role("spinbutton", name="max_length (tokens)").fill("1024")
         page.get_by_role("button", name="Launch").click()

@@ -1,0 +1,422 @@
+"""What a run will need, measured: a few real steps in a process that ends right after them.
+
+``python -m radu_core.training.probe CONFIG.yaml MODEL_DIRECTORY OUT.json`` builds the run's own
+Trainer and lets it step on the longest batch there can be, on typical ones, and evaluate the
+longest validation rows. It is a process of its own because its peak memory is what is asked, and
+because the kernel may end it for want of memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from radu_core.errors import RunError
+from radu_core.files import disk_errors, read_json, write_json, write_text
+from radu_core.progress import Progress, silent
+from radu_core.training.config import TrainConfig
+from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
+from radu_core.training.runs import RunDirectory
+
+__all__ = ["Probe", "evaluated", "main", "measure", "probe"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MEASURE_SECONDS = 35.0  # after that no further step is begun
+_END_SECONDS = 60.0  # after that the process is ended, whatever it does
+_MOST_STEPS = 6  # typical ones
+_CAUTION = 0.6  # share of the time left that typical steps may be planned for
+_POLL = 0.1
+_NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was measured. Times in seconds, memory in bytes; 0 is "not measured".
+
+    ``longest_*`` is of one step on the longest rows, ``step_*`` the mean of ``steps`` typical
+    steps; tokens are those of the rows, without padding. ``save_bytes`` is one checkpoint.
+    ``gpu_bytes`` is the most that torch had allocated on a CUDA device.
+    """
+
+    stage: str = "Starting"
+    device: str = "cpu"
+    load_seconds: float = 0.0
+    longest_seconds: float = 0.0
+    longest_rows: int = 0
+    longest_tokens: int = 0
+    longest_row: int = 0
+    steps: int = 0
+    step_seconds: float = 0.0
+    step_tokens: float = 0.0
+    evaluation_seconds: float = 0.0
+    evaluation_tokens: int = 0
+    save_seconds: float = 0.0
+    save_bytes: int = 0
+    peak_bytes: int = 0
+    gpu_bytes: int = 0
+    failure: str = ""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """By the typical steps; by the longest where the time was over before any."""
+        if self.step_seconds:
+            return self.step_tokens / self.step_seconds
+        return self.longest_tokens / self.longest_seconds if self.longest_seconds else 0.0
+
+
+def probe(
+    config: TrainConfig,
+    model: Path,
+    *,
+    scratch: Path,
+    progress: Progress = silent,
+    seconds: float = _END_SECONDS,
+) -> Probe:
+    """Measure in a process of its own; ``scratch`` is where it may write, and is left as it was.
+
+    Where not one step was done within ``seconds``, ``longest_seconds`` is 0.
+    ``RunError`` says why nothing could be measured, and what to do. The process and all it began
+    are gone when this returns or raises, whatever ``progress`` raises.
+    """
+    with disk_errors(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch, prefix=".probe-") as name:
+            folder = Path(name)
+            write_text(folder / "config.yaml", config.to_yaml())
+            with (folder / "log.txt").open("wb") as log:
+                process = _begin(folder, model, log)
+            try:
+                in_time = _follow(process, folder, progress, seconds)
+            finally:
+                _end(process)
+            return _outcome(folder, process.returncode, seconds if not in_time else None)
+
+
+def _begin(folder: Path, model: Path, log: Any) -> subprocess.Popen[bytes]:
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    names = [str(folder / "config.yaml"), str(model), str(folder / "out.json")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "radu_core.training.probe", *names],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        },
+    )
+
+
+def _follow(
+    process: subprocess.Popen[bytes], folder: Path, progress: Progress, seconds: float
+) -> bool:
+    """Wait for the process's end; whether it came within ``seconds``."""
+    begun = time.monotonic()
+    while process.poll() is None:
+        spent = time.monotonic() - begun
+        if spent > seconds:
+            return False
+        progress(_read(folder).stage, int(spent), int(seconds))
+        time.sleep(_POLL)
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End its whole group: it leads one, so nobody else's process is in it."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _read(folder: Path) -> Probe:
+    if not (folder / "out.json").is_file():
+        return Probe()
+    data = read_json(folder / "out.json")
+    return Probe(**{f.name: data[f.name] for f in fields(Probe) if f.name in data})
+
+
+def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
+    found = _read(folder)
+    if found.failure:
+        raise RunError(found.failure)
+    if overrun is not None or code == 0:
+        return found  # what was measured until the time was over is enough to go by
+    at = f"while it was at: {found.stage}"
+    if code == -signal.SIGKILL:
+        raise RunError(
+            f"The trial step was ended by the system, for want of memory as a rule ({at})",
+            remedy="Use a smaller batch_size or max_length, LoRA, or close other programs.",
+        )
+    last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()
+    raise RunError(
+        f"The trial step ended with code {code} {at} ({last[-300:]})",
+        remedy="The same would happen to the run: correct the cause first.",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and write OUT.json after every stage, so that what is known survives an end."""
+    from radu_core.training.worker import _reason
+
+    config = TrainConfig.from_file(Path(arguments[0]))
+    out = Path(arguments[2])
+    latest = Probe()
+
+    def tell(found: Probe) -> None:
+        nonlocal latest
+        latest = found
+        write_json(out, asdict(found))
+
+    try:
+        measure(config, Path(arguments[1]), scratch=out.parent, tell=tell)
+    except BaseException as error:  # whatever it was, it is the answer
+        traceback.print_exc()
+        tell(replace(latest, failure=_reason(error)))
+        return 1
+    return 0
+
+
+def measure(
+    config: TrainConfig,
+    model_directory: Path,
+    *,
+    scratch: Path,
+    tell: Any = None,
+    seconds: float = _MEASURE_SECONDS,
+) -> Probe:
+    """Load, step and evaluate in this process. ``tell`` gets what is known after every stage."""
+    from transformers import set_seed
+
+    from radu_core.training.worker import _load_model
+
+    tell = tell or (lambda _: None)
+    end = time.monotonic() + seconds
+    tell(found := Probe(stage="Tokenizing every row"))
+    set_seed(config.seed)
+    tokenizer = load_tokenizer(model_directory)
+    rows = preflight(config, tokenizer)
+    tell(found := replace(found, stage="Loading the model"))
+    begun = time.monotonic()
+    model = _load_model(config, model_directory)
+    found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
+    tell(found := replace(found, stage="Stepping on the longest rows"))
+    bench = _Bench(config, model, tokenizer, scratch)
+    found = _longest(bench, rows, found, end, tell)
+    tell(found := replace(found, stage="Evaluating the longest rows"))
+    found = _evaluation(bench, config, rows, found)
+    tell(found := replace(found, stage="Stepping on typical rows"))
+    found = _typical(bench, config, rows, found, end)
+    tell(found := replace(found, stage="Done"))
+    return found
+
+
+def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
+    """Two steps, as the optimizer's state is there from the second on; one if time is over."""
+    batch = _longest_of(rows.train, bench.step_rows)
+    tokens = [len(row.input_ids) for row in batch]
+    found = replace(
+        found, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
+    )
+
+    def after(seconds: float) -> None:
+        tell(bench.with_peak(replace(found, longest_seconds=seconds)))
+
+    clock = bench.train(batch, steps=2, end=end, save=True, after=after)
+    return bench.with_peak(
+        replace(
+            found,
+            longest_seconds=clock.seconds[-1],
+            save_seconds=clock.save_seconds,
+            save_bytes=clock.save_bytes,
+        )
+    )
+
+
+def _evaluation(bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
+    batch = _longest_of(evaluated(config, rows), config.batch_size)
+    if not batch:
+        return found
+    seconds = bench.evaluate(batch)
+    tokens = sum(len(row.input_ids) for row in batch)
+    return bench.with_peak(replace(found, evaluation_seconds=seconds, evaluation_tokens=tokens))
+
+
+def _typical(
+    bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe, end: float
+) -> Probe:
+    """Steps on rows drawn by the seed: every drawn row is used once, so their tokens are known.
+
+    Where the time ends before the steps do, the mean of the drawn rows stands for those used.
+    """
+    left = _CAUTION * (end - time.monotonic())
+    steps = min(_MOST_STEPS, int(left / max(1e-6, found.longest_seconds)))
+    wanted = min(steps * bench.step_rows, len(rows.train))
+    if wanted < 1:
+        return found
+    drawn = random.Random(config.seed).sample(range(len(rows.train)), wanted)
+    batch = [rows.train[i] for i in sorted(drawn)]
+    planned = math.ceil(wanted / bench.step_rows)
+    clock = bench.train(batch, steps=planned, end=end, save=False)
+    done = len(clock.seconds)
+    tokens = sum(len(row.input_ids) for row in batch) / planned
+    found = replace(found, steps=done, step_seconds=clock.whole / done, step_tokens=tokens)
+    return bench.with_peak(found)
+
+
+def _longest_of(rows: Sequence[Encoded], count: int) -> list[Encoded]:
+    return sorted(rows, key=lambda row: -len(row.input_ids))[:count]
+
+
+def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
+    """The validation rows that a run evaluates: every n-th, at most ``eval_rows``."""
+    step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
+    return rows.validation[::step][: config.eval_rows]
+
+
+class _Clock:
+    """A Trainer's callback: how long steps and a save took; ends the training at ``end``."""
+
+    def __init__(self, end: float, *, save: bool, after: Callable[[float], None] | None) -> None:
+        self._end, self._save, self._after = end, save, after
+        self.seconds: list[float] = []
+        self.whole = self.save_seconds = 0.0
+        self.save_bytes = 0
+        self._first = self._begun = self._stepped = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._begun = time.monotonic()
+        self._first = self._first or self._begun
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        _wait_for_gpu()
+        self._stepped = time.monotonic()
+        self.seconds.append(self._stepped - self._begun)
+        self.whole = self._stepped - self._first
+        if self._after:
+            self._after(self.seconds[-1])
+        over = self._stepped > self._end
+        control.should_training_stop = control.should_training_stop or over
+        control.should_save = self._save and (over or state.global_step >= state.max_steps)
+        control.should_evaluate = False
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.save_seconds = time.monotonic() - self._stepped
+        written = Path(args.output_dir).rglob("*")
+        self.save_bytes = sum(path.stat().st_size for path in written if path.is_file())
+
+
+class _Bench:
+    """The run's own Trainer on rows of ours."""
+
+    def __init__(self, config: TrainConfig, model: Any, tokenizer: Any, scratch: Path) -> None:
+        quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
+        self._config = config.model_copy(
+            update={**quiet, "early_stopping": 0, "task_metrics": False}
+        )
+        self._model, self._tokenizer = model, tokenizer
+        self._scratch = scratch
+        self.step_rows = config.batch_size * config.grad_accumulation
+
+    def train(
+        self,
+        rows: Sequence[Encoded],
+        *,
+        steps: int,
+        end: float,
+        save: bool,
+        after: Callable[[float], None] | None = None,
+    ) -> _Clock:
+        from transformers import TrainerCallback
+
+        kind = type("Clock", (_Clock, TrainerCallback), {})  # the library is loaded only now
+        clock: _Clock = kind(end, save=save, after=after)
+        trainer = self._trainer(rows, (), steps=steps)
+        trainer.add_callback(clock)
+        trainer.train()
+        return clock
+
+    def evaluate(self, rows: Sequence[Encoded]) -> float:
+        """Seconds of an evaluation of ``rows``."""
+        trainer = self._trainer(rows, rows, steps=1)
+        begun = time.monotonic()
+        trainer.evaluate()
+        _wait_for_gpu()
+        return time.monotonic() - begun
+
+    def _trainer(self, train: Sequence[Encoded], validation: Sequence[Encoded], steps: int) -> Any:
+        from radu_core.training.worker import _make_trainer
+
+        update = {"max_steps": steps, "eval_rows": len(validation)}
+        config = self._config.model_copy(update=update)
+        run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
+        rows = Preflight(tuple(train), tuple(validation), (), "")
+        heart: Any = _StillHeart()
+        return _make_trainer(run, config, self._model, rows, self._tokenizer, heart)
+
+    def with_peak(self, found: Probe) -> Probe:
+        """With the most memory that this process has had until now."""
+        return replace(found, peak_bytes=_peak(), gpu_bytes=_gpu_peak())
+
+
+class _StillHeart:
+    """Stands where a run's heart does: nobody stops a probe but by ending its process."""
+
+    gone = False
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+
+    def check(self) -> None:
+        """Nothing to say."""
+
+
+def _peak() -> int:
+    """Bytes. Not ``ru_maxrss`` where it can be helped: a child begins with its parent's."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _gpu_peak() -> int:
+    import torch
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+
+
+def _wait_for_gpu() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

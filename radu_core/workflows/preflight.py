@@ -1,0 +1,372 @@
+"""Before a run: everything that can be known about it in at most about a minute."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from radu_core.dataset import read_rows
+from radu_core.errors import DatasetError, RaduError
+from radu_core.files import content_hash
+from radu_core.models import model_directory
+from radu_core.progress import Progress, silent
+from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
+from radu_core.training.encoding import IGNORED, load_tokenizer
+from radu_core.training.launcher import check_disk
+from radu_core.training.probe import Probe, probe
+from radu_core.workflows.train import check, check_unchanged
+from radu_core.workflows.workspace import Workspace
+
+__all__ = [
+    "Example",
+    "ListedRow",
+    "Prediction",
+    "PreflightReport",
+    "Problem",
+    "command",
+    "duration",
+    "preflight_report",
+    "report_data",
+    "report_lines",
+]
+
+_SPLITS = ("train", "validation")
+_CHECKPOINTS = 3  # two are kept, and a third is written before one goes
+_SPARE_MEMORY = 0.95  # of what is free; the rest is for whatever else the machine does
+_SAVE_SECONDS, _SAVE_SHARE = 60.0, 0.05  # how often the worker saves by time
+_START_SECONDS = 8.0  # a process that loads torch, transformers and peft
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a run can't be launched, or would fail; and what to do."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class ListedRow:
+    """A row that isn't learnt as it is: ``tokens`` long, of which ``supervised`` are learnt."""
+
+    id: str
+    task: str
+    split: str
+    tokens: int
+    supervised: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """The first training row, decoded from its tokens. ``hash`` is of its tokens and labels."""
+
+    prompt: str
+    completion: str
+    prompt_tokens: int
+    completion_tokens: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model.
+
+    ``capped`` says that ``max_minutes`` ends it before its last step.
+    """
+
+    steps: int
+    seconds: float
+    training_seconds: float
+    evaluation_seconds: float
+    saving_seconds: float
+    tokens_per_second: float
+    memory_bytes: int
+    memory_free: int
+    gpu_bytes: int
+    disk_bytes: int
+    capped: bool
+
+
+@dataclass(frozen=True)
+class PreflightReport:
+    """``rows`` and ``tokens`` are per split, of the rows that are used."""
+
+    config: TrainConfig
+    rows: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    tokens_hash: str = ""
+    listed: tuple[ListedRow, ...] = ()
+    example: Example | None = None
+    probe: Probe | None = None
+    prediction: Prediction | None = None
+    disk_free: int = 0
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What doesn't stand in its way, and should be known."""
+        if self.probe is None or self.prediction is not None:
+            return []
+        return [
+            f"Not one step was done in the time of the check (it was at: {self.probe.stage}), so "
+            "memory and time aren't known. The machine is busy, or a step is too large for it: try "
+            "a smaller batch_size or grad_accumulation, or LoRA."
+        ]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be launched."""
+        return not self.problems
+
+
+def command(config_path: Path | str, *, home: Path | None = None) -> str:
+    """What launches the same run in a shell; ``home`` is the workspace to launch it in."""
+    before = f"RADU_HOME={shlex.quote(str(home))} " if home else ""
+    return f"{before}radu train {shlex.quote(str(config_path))}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def report_data(report: PreflightReport) -> dict[str, Any]:
+    """The report as plain data, for ``--json``."""
+    data = asdict(replace(report, config=None))  # type: ignore[arg-type]
+    return {**data, "config": report.config.model_dump(mode="json"), "ok": report.ok}
+
+
+def report_lines(report: PreflightReport) -> list[str]:
+    """The report as lines of text, problems last."""
+    lines = [
+        f"{split}: {report.rows[split]} rows, {report.tokens[split]} tokens"
+        for split in report.rows
+    ]
+    lines += [f"{r.reason}: {r.id} ({r.task}), {r.tokens} tokens" for r in report.listed]
+    need = report.prediction
+    if need is not None:
+        until = ", ended by max_minutes" if need.capped else ""
+        lines += [
+            f"time: about {duration(need.seconds)} for {need.steps} steps{until}, at "
+            f"{need.tokens_per_second:.0f} tokens/s",
+            f"memory: {need.memory_bytes / 1e9:.1f} GB of {need.memory_free / 1e9:.1f} GB free",
+            f"disk: {need.disk_bytes / 1e9:.1f} GB of {report.disk_free / 1e9:.1f} GB free",
+        ]
+        if need.gpu_bytes:
+            lines.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
+    lines += [f"NOTE: {note}" for note in report.notes]
+    lines += [f"PROBLEM: {p.what} {p.remedy}" for p in report.problems]
+    return [*lines, "It can be launched." if report.ok else "It can't be launched as it is."]
+
+
+def preflight_report(
+    workspace: Workspace,
+    config: TrainConfig,
+    *,
+    progress: Progress = silent,
+    measure: Callable[..., Probe] = probe,
+) -> PreflightReport:
+    """Check every row, then let the run's own code do a few steps. Nothing is launched.
+
+    What would go wrong is in ``problems``; the steps are done only where there are none.
+    """
+    config = config.model_copy(update={"dataset": config.dataset.resolve()})
+    problems: list[Problem] = []
+    with _listed(problems):
+        check_unchanged(workspace, config)
+    found = PreflightReport(config, disk_free=_disk_free(workspace))
+    with _listed(problems):
+        found = _rows(workspace, found, problems, progress)
+    directory = None
+    with _listed(problems):
+        directory = model_directory(config.base_model, workspace.models, progress=progress)
+        check_disk(workspace.runs, directory)
+    if directory is not None and not problems:
+        with _listed(problems):
+            measured = measure(
+                config, directory, scratch=workspace.home / "cache" / "probe", progress=progress
+            )
+            found = replace(found, probe=measured)
+            if measured.longest_seconds:
+                found = replace(found, prediction=_predicted(found, measured, directory))
+            problems += _shortages(found)
+    return replace(found, problems=tuple(dict.fromkeys(problems)))
+
+
+@contextmanager
+def _listed(problems: list[Problem]) -> Iterator[None]:
+    """Errors of ours become problems; others go on."""
+    try:
+        yield
+    except RaduError as error:
+        what = str(error).removesuffix(error.remedy).rstrip()
+        problems.append(Problem(what, error.remedy))
+
+
+def _rows(
+    workspace: Workspace, found: PreflightReport, problems: list[Problem], progress: Progress
+) -> PreflightReport:
+    """Every row tokenized by the run's own preflight, which leaves over-long ones out here."""
+    config = found.config
+    lenient = config.model_copy(update={"skip_overlong": True})
+    try:
+        rows = check(workspace, lenient, progress=progress)
+    except DatasetError:
+        check(workspace, config, progress=progress)  # says that all are over-long, if they are
+        raise
+    tokenizer = load_tokenizer(model_directory(config.base_model, workspace.models))
+    if rows.overlong and not config.skip_overlong:
+        longest = max(tokens for _, _, tokens in rows.overlong)
+        problems.append(
+            Problem(
+                f"{len(rows.overlong)} rows are longer than max_length={config.max_length} "
+                f"tokens; the longest has {longest}.",
+                "Raise max_length, show fewer exemplars, or set skip_overlong.",
+            )
+        )
+    progress("Looking for rows that teach nothing", 0, 0)
+    return replace(
+        found,
+        rows={"train": len(rows.train), "validation": len(rows.validation)},
+        tokens={
+            "train": rows.train_tokens,
+            "validation": sum(len(row.input_ids) for row in rows.validation),
+        },
+        tokens_hash=rows.tokens_hash,
+        listed=(*_overlong(rows), *_unsupervised(config, tokenizer)),
+        example=_example(tokenizer, rows.train[0]),
+    )
+
+
+def _overlong(rows: Preflight) -> list[ListedRow]:
+    """Which split they are of isn't kept with them: train comes first."""
+    return [ListedRow(i, task, "", n, None, "over-long") for i, task, n in rows.overlong]
+
+
+def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
+    """Rows with an empty completion: only the end token would be learnt of them."""
+    found = []
+    for split in _SPLITS:
+        for row in read_rows(config.dataset, split):
+            if not row["completion"].strip():
+                encoded = encode_row(tokenizer, row["prompt"], row["completion"])
+                found.append(
+                    ListedRow(
+                        row["exemplar_id"], row["task"], split, len(encoded.input_ids),
+                        encoded.supervised, "unsupervised",
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _example(tokenizer: Any, row: Encoded) -> Example:
+    pairs = list(zip(row.input_ids, row.labels, strict=True))
+    prompt = [token for token, label in pairs if label == IGNORED]
+    completion = [token for token, label in pairs if label != IGNORED]
+    return Example(
+        tokenizer.decode(prompt),
+        tokenizer.decode(completion),
+        len(prompt),
+        len(completion),
+        content_hash([list(row.input_ids), list(row.labels)]),
+    )
+
+
+def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Prediction:
+    """Steps × their tokens × the seconds of a token, evaluations, saves and loading."""
+    config = found.config
+    rows, tokens = found.rows["train"], found.tokens["train"]
+    a_pass = math.ceil(rows / (config.batch_size * config.grad_accumulation))
+    steps = config.max_steps or max(1, math.ceil(config.epochs * a_pass))
+    speed = max(1e-9, measured.tokens_per_second)
+    training = steps * (tokens / a_pass) / speed
+    once = _evaluation_seconds(found, measured)
+    wanted_evaluations = steps // config.eval_every if once else 0
+    saving = (steps // config.save_every) * measured.save_seconds
+    saving += _by_time(training, measured.save_seconds)
+    whole = training + wanted_evaluations * once + saving
+    limit = 60 * (config.max_minutes or math.inf)
+    around = _START_SECONDS + measured.load_seconds + once + 2 * measured.save_seconds
+    return Prediction(
+        steps=steps,
+        seconds=min(whole, limit) + around,
+        training_seconds=training,
+        evaluation_seconds=(wanted_evaluations + 1) * once,
+        saving_seconds=saving + measured.save_seconds,
+        tokens_per_second=speed,
+        memory_bytes=measured.peak_bytes,
+        memory_free=_memory_free(),
+        gpu_bytes=measured.gpu_bytes,
+        disk_bytes=_CHECKPOINTS * measured.save_bytes + 2 * _weights(model),
+        capped=whole > limit,
+    )
+
+
+def _by_time(training: float, save_seconds: float) -> float:
+    return training / max(_SAVE_SECONDS, save_seconds / _SAVE_SHARE) * save_seconds
+
+
+def _evaluation_seconds(found: PreflightReport, measured: Probe) -> float:
+    """One evaluation of the rows that a run evaluates, by tokens."""
+    count = min(found.config.eval_rows, found.rows["validation"])
+    if not count or not measured.evaluation_tokens:
+        return 0.0
+    tokens = count * found.tokens["validation"] / found.rows["validation"]
+    return measured.evaluation_seconds * tokens / measured.evaluation_tokens
+
+
+def _shortages(found: PreflightReport) -> list[Problem]:
+    """Where it needs more than there is."""
+    need = found.prediction
+    if need is None:
+        return []
+    short = []
+    if need.memory_bytes > _SPARE_MEMORY * need.memory_free:
+        short.append(
+            Problem(
+                f"It needs {need.memory_bytes / 1e9:.1f} GB of memory, and "
+                f"{need.memory_free / 1e9:.1f} GB are free.",
+                "Use a smaller batch_size or max_length, LoRA, or close other programs.",
+            )
+        )
+    if need.disk_bytes > found.disk_free:
+        short.append(
+            Problem(
+                f"It needs {need.disk_bytes / 1e9:.1f} GB of disk, and "
+                f"{found.disk_free / 1e9:.1f} GB are free.",
+                "Delete old runs or point RADU_HOME at a larger disk.",
+            )
+        )
+    return short
+
+
+def _memory_free() -> int:
+    """Bytes that a new process may take: the machine's, or what a container leaves of them."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    with suppress(OSError, ValueError):  # no such limit, or "max"
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii").split()
+        cached = int(stat[stat.index("inactive_file") + 1])  # given up when it is wanted
+        free = min(free, limit - used + cached)
+    return free
+
+
+def _disk_free(workspace: Workspace) -> int:
+    return shutil.disk_usage(workspace.home).free
+
+
+def _weights(model: Path) -> int:
+    return sum(f.stat().st_size for f in model.glob("*.safetensors"))

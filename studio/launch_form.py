@@ -1,0 +1,338 @@
+"""The launch tab of the Train page: settings, a check before, the run's config, the button."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.training import TrainConfig
+from radu_core.workflows import train
+from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.preflight import command, preflight_report
+from radu_core.workflows.prompt_tokens import generators
+from studio import jobs
+from studio.launch_report import report_view
+from studio.markdown import plain
+from studio.page import Page
+
+__all__ = ["EXPERT", "SIMPLE", "launch"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of ``TrainConfig`` as the form asks for it.
+
+    ``kind``: an ``optional`` number is 0 for None; ``rate`` is a number as text, empty for None;
+    ``words`` are separated by commas. ``step`` is what a number's buttons add.
+    """
+
+    field: str
+    label: str
+    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words"]
+    help: str
+    options: tuple[str, ...] = ()
+    optional: bool = False
+    step: float = 1
+    adapter: bool = False
+
+
+SIMPLE = (
+    Setting("epochs", "Epochs", "number",
+            "How often the run goes through all training rows. More for few rows, less where the "
+            "validation loss rises again.", step=0.5),
+    Setting("max_minutes", "At most minutes (0: any)", "number",
+            "The run comes to rest and saves when they are over. Check says how long it takes "
+            "without.", optional=True, step=5.0),
+    Setting("batch_size", "Batch size", "whole",
+            "Rows that go through the model before the weights change. Smaller needs less memory; "
+            "larger is steadier."),
+)  # fmt: skip
+EXPERT: dict[str, tuple[Setting, ...]] = {
+    "Optimizer": (
+        Setting("learning_rate", "Learning rate", "rate",
+                "How far a step goes. Empty: 1e-3 for LoRA, 5e-5 for full. Lower it when the loss "
+                "jumps."),
+        Setting("schedule", "Schedule", "choice",
+                "How the learning rate falls until the end. Constant suits runs that are stopped "
+                "by hand.", ("linear", "cosine", "constant")),
+        Setting("warmup_share", "Warm-up share", "number",
+                "The share of the run in which the learning rate rises from 0. Raise it when the "
+                "first steps make the loss worse.", step=0.01),
+        Setting("weight_decay", "Weight decay", "number",
+                "Pulls weights towards 0. Try 0.01 when full fine-tuning overfits.", step=0.01),
+        Setting("max_grad_norm", "Longest gradient (0: any)", "number",
+                "Longer gradients are shortened to this. Lower it when the loss has spikes.",
+                step=0.1),
+        Setting("grad_accumulation", "Batches per step", "whole",
+                "So many batches make one step: the same as a larger batch, in the memory of a "
+                "small one."),
+    ),
+    "Adapter": (
+        Setting("lora_rank", "LoRA rank", "whole",
+                "How much an adapter can hold. Raise it when training loss stays high.",
+                adapter=True),
+        Setting("lora_alpha", "LoRA alpha", "whole",
+                "The adapter's weight is alpha / rank. As a rule twice the rank.", adapter=True),
+        Setting("lora_dropout", "LoRA dropout", "number",
+                "The share of the adapter's input left out at random. Try 0.05 when few rows are "
+                "learnt by heart.", step=0.05, adapter=True),
+        Setting("lora_targets", "LoRA targets", "text",
+                "Layers that get an adapter: all-linear, or names separated by commas, such as "
+                "q_proj, v_proj, for a smaller one.", adapter=True),
+        Setting("use_dora", "DoRA", "yes",
+                "Learns size and direction of weights apart. Slower; at low ranks often better.",
+                adapter=True),
+        Setting("use_rslora", "rsLoRA", "yes",
+                "Divides alpha by the root of the rank. Turn it on for ranks above 64.",
+                adapter=True),
+    ),
+    "Memory and speed": (
+        Setting("max_length", "max_length (tokens)", "whole",
+                "Longer rows are refused, never cut. Raise it to the longest row that Check "
+                "names."),
+        Setting("skip_overlong", "Leave over-long rows out (they are listed)", "yes",
+                "Train without rows longer than max_length instead of refusing the run."),
+        Setting("tokens_per_pass", "Tokens per pass (0: by the device)", "whole",
+                "How many tokens go through the model at once. Lower it when memory runs out: the "
+                "result stays the same.", optional=True, step=256),
+        Setting("precision", "Precision", "choice",
+                "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
+                ("auto", "bf16", "fp32")),
+        Setting("gradient_checkpointing", "Gradient checkpointing", "yes",
+                "Computes activations twice instead of keeping them: less memory, about a third "
+                "slower."),
+    ),
+    "Validation and best checkpoint": (
+        Setting("eval_every", "Evaluate every (steps)", "whole",
+                "How often validation rows are measured. Rarely on slow machines."),
+        Setting("eval_rows", "Validation rows (0: none)", "whole",
+                "How many rows an evaluation measures. More is surer and slower."),
+        Setting("task_metrics", "Task metrics", "yes",
+                "Also let the model answer these rows: function accuracy and slot F1. Slower than "
+                "the loss alone."),
+        Setting("best_by", "Keep the checkpoint that is best by", "choice",
+                "Which checkpoint becomes the model. Choose loss or a task metric for long runs.",
+                ("last", "loss", "function_accuracy", "slot_f1")),
+        Setting("early_stopping", "Stop after evaluations without gain (0: never)", "whole",
+                "Ends a run that doesn't get better. Needs a best checkpoint other than last."),
+        Setting("save_every", "Save every (steps)", "whole",
+                "How often a checkpoint is written, besides once a minute."),
+    ),
+    "Limits and naming": (
+        Setting("max_steps", "At most steps (0: no limit)", "whole",
+                "Takes the place of epochs. A few are enough to try a config.", optional=True),
+        Setting("seed", "Seed", "whole",
+                "The order of rows and the start of the adapter. Change it to see how much of a "
+                "difference is chance."),
+        Setting("notes", "Notes", "text", "What this run is for; shown with it."),
+        Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
+    ),
+}  # fmt: skip
+
+
+def launch(here: Page, built: Sequence[DatasetView]) -> None:
+    """Ask, say at each field what is wrong with it, check, launch."""
+    if not built:
+        st.info("Build a dataset first, in “1 Dataset”.")
+        return
+    data = _data(here, built)
+    wrong = TrainConfig.problems(data)
+    _settings(here, built, data, wrong)
+    config = None if wrong else TrainConfig.checked(data)
+    _buttons(here, config)
+    if wrong:
+        labels = {s.field: s.label for s in _all()}
+        names = ", ".join(labels.get(name, _LABELS.get(name, name)) for name in wrong)
+        st.error(plain(f"It can't be launched as it is. Correct at the field: {names}."))
+    _outcomes(here, config)
+    if config is not None:
+        _same_elsewhere(here, config)
+
+
+_LABELS = {"dataset": "Dataset", "base_model": "Base model", "method": "Method"}
+
+
+def _all() -> tuple[Setting, ...]:
+    return (*SIMPLE, *(s for group in EXPERT.values() for s in group))
+
+
+def _key(field: str) -> str:
+    return f"launch {field}"
+
+
+def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
+    """The settings as they stand, before the fields are drawn: what is wrong is said at them."""
+    known = {view.title: view for view in built}
+    title = st.session_state.get(_key("dataset"))
+    view = known.get(str(title), built[0])
+    data: dict[str, Any] = {
+        "dataset": view.directory,
+        "base_model": st.session_state.get(_key("base_model"), _models(here)[0]) or "",
+        "method": st.session_state.get(_key("method"), "lora") or "lora",
+    }
+    for each in _all():
+        if each.adapter and data["method"] == "full":
+            continue  # there is no adapter: its fields are off and don't count
+        data[each.field] = _value(each, st.session_state.get(_key(each.field), _shown(each)))
+    return data
+
+
+def _models(here: Page) -> list[str]:
+    return generators(here.workspace) or [DEFAULT_GENERATOR]
+
+
+def _shown(setting: Setting) -> Any:
+    """The default, as the field shows it."""
+    default = TrainConfig.model_fields[setting.field].default
+    if setting.kind == "number":
+        return float(default or 0)
+    if setting.kind == "whole":
+        return default or 0
+    if setting.kind in ("rate", "words"):
+        return ""
+    return default
+
+
+def _value(setting: Setting, shown: Any) -> Any:
+    """What a field shows, as the config takes it."""
+    if setting.optional:
+        return shown or None
+    if setting.kind == "rate":
+        return (shown or "").strip() or None
+    if setting.kind == "words":
+        return _words(shown)
+    if setting.field == "lora_targets" and "," in shown:
+        return _words(shown)
+    return shown
+
+
+def _words(shown: str) -> list[str]:
+    return [word.strip() for word in shown.split(",") if word.strip()]
+
+
+def _settings(
+    here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    left, middle, right = st.columns(3)
+    titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
+    left.selectbox(
+        "Dataset", list(titles), format_func=lambda title: title + titles[title],
+        key=_key("dataset"), help="One that was built in the first tab.",
+    )  # fmt: skip
+    middle.selectbox(
+        "Base model", _models(here), accept_new_options=True, key=_key("base_model"),
+        help="One that is installed, a hub's owner/name, or a directory.",
+    )  # fmt: skip
+    right.segmented_control(
+        "Method", ["lora", "full"], default="lora", required=True, key=_key("method"),
+        help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
+        "rows, with memory to spare.",
+    )  # fmt: skip
+    for column, name in ((left, "dataset"), (middle, "base_model"), (right, "method")):
+        _wrong(column, wrong.get(name))
+    full = data["method"] == "full"
+    _row(SIMPLE, wrong, full=full)
+    with st.expander("Expert", icon=":material/tune:"):
+        for name, group in EXPERT.items():
+            st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
+            for start in range(0, len(group), 3):
+                _row(group[start : start + 3], wrong, full=full)
+
+
+def _row(settings: Sequence[Setting], wrong: dict[str, str], *, full: bool) -> None:
+    columns = st.columns(3, vertical_alignment="top")
+    for column, setting in zip(columns, settings, strict=False):
+        _field(column, setting, off=full and setting.adapter)
+        _wrong(column, wrong.get(setting.field))
+
+
+def _field(column: DeltaGenerator, setting: Setting, *, off: bool) -> None:
+    shown, key = _shown(setting), _key(setting.field)
+    if setting.kind == "whole":
+        column.number_input(
+            setting.label, value=shown, step=int(setting.step), key=key, help=setting.help,
+            disabled=off,
+        )  # fmt: skip
+    elif setting.kind == "number":
+        column.number_input(
+            setting.label, value=shown, step=float(setting.step), format="%g", key=key,
+            help=setting.help, disabled=off,
+        )  # fmt: skip
+    elif setting.kind == "choice":
+        column.selectbox(setting.label, setting.options, key=key, help=setting.help, disabled=off)
+    elif setting.kind == "yes":
+        column.toggle(setting.label, shown, key=key, help=setting.help, disabled=off)
+    else:
+        empty = "1e-3 for LoRA, 5e-5 for full" if setting.kind == "rate" else None
+        column.text_input(
+            setting.label, shown, key=key, help=setting.help, disabled=off, placeholder=empty
+        )
+
+
+def _wrong(column: DeltaGenerator, message: str | None) -> None:
+    if message:
+        column.markdown(f":red[:material/error: {plain(message)}]")
+
+
+def _buttons(here: Page, config: TrainConfig | None) -> None:
+    looked, begun = ("launch check", here.module), ("launch", here.module)
+    with st.container(horizontal=True):
+        checking = st.button(
+            "Check", icon=":material/fact_check:", disabled=config is None,
+            help="Rows, memory, time and disk, in about a minute. Launches nothing.",
+        )  # fmt: skip
+        going = st.button(
+            "Launch", type="primary", icon=":material/rocket_launch:", disabled=config is None
+        )
+    if config is None:
+        return
+    if checking:
+        _forget(begun)
+        jobs.start(
+            looked,
+            "Checking",
+            lambda progress: preflight_report(here.workspace, config, progress=progress),
+        )
+    if going:
+        jobs.start(
+            begun,
+            "Launching",
+            lambda progress: train.start(here.workspace, config, progress=progress),
+        )
+
+
+def _forget(key: Hashable) -> None:
+    """Forget a job that has ended."""
+    found = jobs.job(key)
+    if found is not None and found.state != "running":
+        jobs.forget(key)
+
+
+def _outcomes(here: Page, config: TrainConfig | None) -> None:
+    started = jobs.show(("launch", here.module))
+    if started is not None:
+        st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
+    report = jobs.show(("launch check", here.module))
+    if report is not None:
+        resolved = config and config.model_copy(update={"dataset": config.dataset.resolve()})
+        if report.config != resolved:
+            st.info("The settings have changed since. Press Check to look again.")
+        report_view(report)
+
+
+def _same_elsewhere(here: Page, config: TrainConfig) -> None:
+    """The same run in a shell: the config as a file, and the command."""
+    text = config.to_yaml()
+    with st.expander("The same run in a shell", icon=":material/terminal:"):
+        st.download_button(
+            "Download run.yaml", text, file_name="run.yaml", mime="application/yaml",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        shell = command("run.yaml", home=here.workspace.home)
+        st.code(f"{shell} --check\n{shell}", language="bash", wrap_lines=True)
+        st.code(text, language="yaml")

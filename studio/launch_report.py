@@ -1,0 +1,70 @@
+"""What a check before a launch found, as the launch tab shows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from radu_core.workflows.preflight import Prediction, PreflightReport, duration
+from studio import show
+from studio.markdown import plain
+
+__all__ = ["report_view"]
+
+
+def report_view(report: PreflightReport) -> None:
+    """Problems first, then what the run needs, then the rows."""
+    with st.container(border=True):
+        if report.ok:
+            st.success("It can be launched.", icon=":material/check_circle:")
+        for problem in report.problems:
+            st.error(plain(f"{problem.what} {problem.remedy}"), icon=":material/error:")
+        for note in report.notes:
+            st.warning(plain(note), icon=":material/hourglass:")
+        if report.prediction is not None:
+            _needs(report, report.prediction)
+        elif report.problems:
+            st.caption("Memory and time are measured once nothing stands in the way.")
+        _rows(report)
+
+
+def _needs(report: PreflightReport, need: Prediction) -> None:
+    time, memory, disk, speed = st.columns(4)
+    time.metric("Time", duration(need.seconds))
+    memory.metric(f"Memory of {need.memory_free / 1e9:.1f} GB", f"{need.memory_bytes / 1e9:.1f} GB")
+    disk.metric(f"Disk of {report.disk_free / 1e9:.1f} GB", f"{need.disk_bytes / 1e9:.1f} GB")
+    speed.metric("Tokens/s", f"{need.tokens_per_second:,.0f}")
+    parts = [
+        f"{need.steps:,} steps: {duration(need.training_seconds)}",
+        f"evaluations: {duration(need.evaluation_seconds)}",
+        f"saving: {duration(need.saving_seconds)}",
+    ]
+    if need.gpu_bytes:
+        parts.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
+    if need.capped:
+        parts.append("ended early by its minutes")
+    if report.config.task_metrics:
+        parts.append("answers for task metrics not included")
+    st.caption(plain(" · ".join(parts)))
+
+
+def _rows(report: PreflightReport) -> None:
+    if report.rows:
+        counted = [
+            f"{report.rows[split]:,} {split} rows ({report.tokens[split]:,} tokens)"
+            for split in report.rows
+        ]
+        st.caption(plain(" · ".join([*counted, f"tokens hash {report.tokens_hash[:12]}"])))
+    if report.listed:
+        st.markdown(f"**{len(report.listed):,} rows that aren't learnt as they are**")
+        show.rows([asdict(row) for row in report.listed], name="rows.csv", key="launch listed")
+    example = report.example
+    if example is not None:
+        with st.expander("A row as the model reads it"):
+            st.caption(
+                f"{example.prompt_tokens:,} prompt tokens, {example.completion_tokens:,} "
+                f"completion tokens, which are learnt · hash {example.hash[:12]}"
+            )
+            st.code(example.prompt, language=None, wrap_lines=True)
+            st.code(example.completion, language=None, wrap_lines=True)

@@ -1,0 +1,133 @@
+"""The trial steps before a run: real ones, on a tiny model."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import MODULE
+
+from radu_core.errors import RunError
+from radu_core.files import write_json
+from radu_core.training import TrainConfig
+from radu_core.training import probe as module
+from radu_core.training.probe import Probe, measure, probe
+from radu_core.workflows.dataset import build
+from radu_core.workflows.workspace import Workspace
+
+
+@pytest.fixture
+def config(loaded: Workspace, tiny_model: Path) -> TrainConfig:
+    view = build(loaded, MODULE)
+    return TrainConfig(
+        dataset=view.directory, base_model=str(tiny_model), batch_size=4, max_length=4096
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_steps_on_the_longest_and_on_typical_rows_are_measured(
+    config: TrainConfig, tiny_model: Path, tmp_path: Path, method: str
+) -> None:
+    config = config.model_copy(update={"method": method})
+    told: list[Probe] = []
+    found = measure(config, tiny_model, scratch=tmp_path, tell=told.append)
+    assert [t.stage for t in told] == [
+        "Tokenizing every row",
+        "Loading the model",
+        *3 * ["Stepping on the longest rows"],
+        "Evaluating the longest rows",
+        "Stepping on typical rows",
+        "Done",
+    ]
+    assert (found.longest_rows, found.device) == (4, "cpu")
+    assert found.longest_tokens > found.step_tokens > 0
+    assert found.longest_row <= found.longest_tokens
+    assert 1 <= found.steps <= 6
+    assert min(found.load_seconds, found.evaluation_seconds, found.save_seconds) > 0
+    assert found.tokens_per_second == pytest.approx(found.step_tokens / found.step_seconds)
+    assert found.peak_bytes > 50_000_000
+    assert found.save_bytes > 10_000
+
+
+@pytest.mark.slow
+def test_when_the_time_is_over_one_step_is_enough(
+    config: TrainConfig, tiny_model: Path, tmp_path: Path
+) -> None:
+    found = measure(config, tiny_model, scratch=tmp_path, seconds=0)
+    assert (found.steps, found.step_seconds) == (0, 0.0)
+    assert found.longest_seconds > 0
+    assert found.tokens_per_second == pytest.approx(found.longest_tokens / found.longest_seconds)
+
+
+@pytest.mark.slow
+def test_the_process_measures_and_leaves_nothing(
+    config: TrainConfig, tiny_model: Path, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    scratch = tmp_path / "scratch"
+    found = probe(
+        config, tiny_model, scratch=scratch, progress=lambda what, *_: stages.append(what)
+    )
+    assert found.stage == "Done"
+    assert stages[0] == "Starting"
+    assert list(scratch.iterdir()) == []
+
+
+class _StopError(Exception):
+    pass
+
+
+def _children() -> set[int]:
+    return {p.pid for p in psutil.Process(os.getpid()).children(recursive=True)}
+
+
+def test_a_stop_ends_the_process(config: TrainConfig, tiny_model: Path, tmp_path: Path) -> None:
+    before = _children()
+
+    def stop(*_: object) -> None:
+        raise _StopError
+
+    with pytest.raises(_StopError):
+        probe(config, tiny_model, scratch=tmp_path / "s", progress=stop)
+    assert _children() == before
+    assert list((tmp_path / "s").iterdir()) == []
+
+
+def test_a_process_that_takes_too_long_is_ended(
+    config: TrainConfig, tiny_model: Path, tmp_path: Path
+) -> None:
+    before, begun = _children(), time.monotonic()
+    found = probe(config, tiny_model, scratch=tmp_path / "s", seconds=0.1)
+    assert found == Probe()
+    assert _children() == before
+    assert time.monotonic() - begun < 5
+
+
+def test_what_was_measured_before_the_time_was_over_counts(tmp_path: Path) -> None:
+    known = Probe(stage="Stepping on typical rows", longest_seconds=2.0, longest_tokens=100)
+    write_json(tmp_path / "out.json", asdict(known))
+    assert module._outcome(tmp_path, -9, 60.0) == known
+    assert known.tokens_per_second == 50
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(-9, "for want of memory as a rule .*Stepping"), (1, r"ended with code 1 .*\(boom\)")],
+)
+def test_an_end_has_a_reason_and_a_remedy(tmp_path: Path, code: int, words: str) -> None:
+    write_json(tmp_path / "out.json", asdict(Probe(stage="Stepping on the longest rows")))
+    (tmp_path / "log.txt").write_text("boom\n", encoding="utf-8")
+    with pytest.raises(RunError, match=words) as caught:
+        module._outcome(tmp_path, code, None)
+    assert "longest rows" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_failure_in_the_process_comes_back(config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"\."):
+        probe(config, tmp_path / "nothing", scratch=tmp_path / "s")

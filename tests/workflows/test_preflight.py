@@ -1,0 +1,210 @@
+"""What can be known before a run: rows, needs, problems."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import MODULE
+from typer.testing import CliRunner
+
+from radu_core.cli import app
+from radu_core.errors import RunError
+from radu_core.schema import parse_schema
+from radu_core.training import TrainConfig
+from radu_core.training.encoding import load_tokenizer
+from radu_core.training.probe import Probe
+from radu_core.workflows import preflight as workflow
+from radu_core.workflows.dataset import build
+from radu_core.workflows.preflight import (
+    command,
+    duration,
+    preflight_report,
+    report_data,
+    report_lines,
+)
+from radu_core.workflows.train import check
+from radu_core.workflows.workspace import Workspace
+
+MEASURED = Probe(
+    stage="Done", load_seconds=2.0, longest_seconds=8.0, longest_rows=4, longest_tokens=2000,
+    longest_row=700, steps=3, step_seconds=2.0, step_tokens=1000.0, evaluation_seconds=4.0,
+    evaluation_tokens=2000, save_seconds=1.0, save_bytes=10**6, peak_bytes=10**9,
+)  # fmt: skip
+
+
+def measured(*_: object, **__: object) -> Probe:
+    return MEASURED
+
+
+@pytest.fixture
+def config(loaded: Workspace, tiny_model: Path) -> TrainConfig:
+    view = build(loaded, MODULE)
+    return TrainConfig(
+        dataset=view.directory, base_model=str(tiny_model), batch_size=4, max_length=4096
+    )
+
+
+def test_rows_tokens_and_an_example_are_the_run_s_own(
+    loaded: Workspace, config: TrainConfig, tiny_model: Path
+) -> None:
+    report = preflight_report(loaded, config, measure=measured)
+    own = check(loaded, config)
+    assert report.ok
+    assert report.rows == {"train": len(own.train), "validation": len(own.validation)}
+    assert report.tokens["train"] == own.train_tokens
+    assert report.tokens_hash == own.tokens_hash
+    example = report.example
+    assert example is not None
+    assert example.completion_tokens == own.train[0].supervised
+    assert example.prompt_tokens + example.completion_tokens == len(own.train[0].input_ids)
+    tokenizer = load_tokenizer(tiny_model)
+    assert example.completion.endswith(tokenizer.eos_token)
+    assert tokenizer.decode(own.train[0].input_ids) == example.prompt + example.completion
+
+
+def test_time_is_steps_by_tokens_evaluations_saves_and_loading(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    config = config.model_copy(update={"max_steps": 100, "eval_every": 25, "eval_rows": 2})
+    report = preflight_report(loaded, config, measure=measured)
+    need = report.prediction
+    assert need is not None
+    a_pass = -(-report.rows["train"] // 4)
+    training = 100 * report.tokens["train"] / a_pass / 500
+    once = 4.0 * 2 * report.tokens["validation"] / report.rows["validation"] / 2000
+    assert need.steps == 100
+    assert need.tokens_per_second == 500
+    assert need.training_seconds == pytest.approx(training)
+    assert need.evaluation_seconds == pytest.approx(5 * once)
+    saving = 2 + training / 60
+    assert need.seconds == pytest.approx(training + 5 * once + saving + 8 + 2 + 2)
+    assert not need.capped
+
+
+def test_minutes_cap_the_time(loaded: Workspace, config: TrainConfig) -> None:
+    config = config.model_copy(update={"max_steps": 10**6, "max_minutes": 1.0})
+    need = preflight_report(loaded, config, measure=measured).prediction
+    assert need is not None
+    assert need.capped
+    assert 60 < need.seconds < 120
+
+
+def test_overlong_rows_are_listed_and_refused_unless_they_are_left_out(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    lengths = sorted(len(e.input_ids) for e in check(loaded, config).train)
+    config = config.model_copy(update={"max_length": lengths[len(lengths) // 2]})
+    report = preflight_report(loaded, config, measure=measured)
+    assert not report.ok
+    assert report.prediction is None
+    assert "longer than max_length" in report.problems[0].what
+    assert "skip_overlong" in report.problems[0].remedy
+    assert {r.reason for r in report.listed} == {"over-long"}
+    assert all(r.tokens > config.max_length for r in report.listed)
+    lenient = config.model_copy(update={"skip_overlong": True})
+    again = preflight_report(loaded, lenient, measure=measured)
+    assert again.ok
+    assert again.listed == report.listed
+
+
+def test_a_row_without_a_completion_is_listed(
+    loaded: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"exemplar_id": "f00", "task": "rag/positive", "prompt": "fly", "completion": " "}
+    monkeypatch.setattr(
+        workflow, "read_rows", lambda _, split: [row] if split == "validation" else []
+    )
+    [listed] = preflight_report(loaded, config, measure=measured).listed
+    assert (listed.id, listed.split, listed.reason) == ("f00", "validation", "unsupervised")
+    assert listed.supervised is not None
+    assert listed.supervised < listed.tokens
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({"peak_bytes": 10**15}, "GB of memory"), ({"save_bytes": 10**16}, "GB of disk")],
+)
+def test_what_the_machine_hasnt_got_is_a_problem(
+    loaded: Workspace, config: TrainConfig, more: dict[str, int], words: str
+) -> None:
+    found = Probe(**{**MEASURED.__dict__, **more})
+    report = preflight_report(loaded, config, measure=lambda *_, **__: found)
+    [problem] = report.problems
+    assert words in problem.what
+    assert problem.remedy
+
+
+def test_a_failed_trial_a_changed_module_and_no_model_are_problems(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    def fails(*_: object, **__: object) -> Probe:
+        raise RunError("The trial step was ended by the system", remedy="Use LoRA.")
+
+    [problem] = preflight_report(loaded, config, measure=fails).problems
+    assert problem == workflow.Problem("The trial step was ended by the system.", "Use LoRA.")
+    unknown = config.model_copy(update={"base_model": "nothing"})
+    [problem] = preflight_report(loaded, unknown, measure=measured).problems
+    assert "No such model" in problem.what
+    schema = loaded.store.schema(MODULE).model_dump(mode="json")
+    schema["functions"][0]["description"] = "Something else."
+    loaded.store.put_schema(parse_schema(schema), who="t")
+    report = preflight_report(loaded, config, measure=measured)
+    assert not report.ok
+    assert any("Build the dataset again" in p.remedy or p.remedy for p in report.problems)
+
+
+def test_where_no_step_was_done_in_time_it_is_a_note(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    report = preflight_report(loaded, config, measure=lambda *_, **__: Probe())
+    assert report.ok
+    assert report.prediction is None
+    assert "Not one step was done" in "\n".join(report_lines(report))
+
+
+def test_a_stop_goes_through(loaded: Workspace, config: TrainConfig) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        preflight_report(loaded, config, progress=stop, measure=measured)
+
+
+def test_the_command_is_quoted() -> None:
+    assert command("run.yaml") == "radu train run.yaml"
+    assert command("my run.yaml", home=Path("/a b")) == "RADU_HOME='/a b' radu train 'my run.yaml'"
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (40, 720, 12_600)] == ["40 s", "12 min", "3.5 h"]
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_shell_checks_and_launches_nothing(
+    loaded: Workspace,
+    config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    good: bool,
+) -> None:
+    monkeypatch.setenv("RADU_HOME", str(loaded.home))
+    if not good:
+        config = config.model_copy(update={"max_length": 16})
+    report = preflight_report(loaded, config, measure=measured)
+    monkeypatch.setattr(workflow, "preflight_report", lambda *_, **__: report)
+    path = tmp_path / "run.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    result = CliRunner().invoke(app, ["train", str(path), "--check", "--json"])
+    assert result.exit_code == (0 if good else 1)
+    data = json.loads(result.stdout)
+    assert data["ok"] is good
+    assert data["config"]["batch_size"] == 4
+    assert not loaded.runs.exists() or not list(loaded.runs.iterdir())
+    lines = "\n".join(report_lines(report))
+    assert ("PROBLEM:" in lines) is not good
+    assert report_data(report)["rows"] == report.rows
