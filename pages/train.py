@@ -4,12 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import runs
-<<<<<<< HEAD
-from studio import dataset_forms, runs_views
-=======
-from studio import dataset_forms, launch_form
->>>>>>> launch
-from studio import train_forms as forms
+from studio import dataset_forms, launch_form, runs_views
 from studio.page import messages, page
 
 with page(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from radu_core.cli.runs import Run
 from radu_core.cli.output import Answer, command, progress_bar, workspace
+from radu_core.cli.runs import Run
 from radu_core.words import counted
 
 __all__: list[str] = []

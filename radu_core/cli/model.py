@@ -56,8 +56,6 @@ def train(
     )
 
 
-<<<<<<< HEAD
-=======
 def _checked(path: Path) -> Answer:
     """What a run of this config would need, and what stands in its way."""
     from radu_core.training import TrainConfig
@@ -69,60 +67,6 @@ def _checked(path: Path) -> Answer:
     return Answer(report_data(report), report_lines(report), ok=report.ok)
 
 
-@command("list", group=_runs)
-def runs_list(
-    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
-) -> Answer:
-    """All runs, newest first, with their states."""
-    from radu_core.workflows import train as workflow
-
-    space = workspace()
-    views = [workflow.run_view(r) for r in workflow.runs(space, module)]
-    rows = [(v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", "")) for v in views]
-    damaged = [f"{v.id} is damaged: {v.reason}" for v in views if v.state == "damaged"]
-    data = [{"run": v.id, "state": v.state, "reason": v.reason, **v.latest} for v in views]
-    return Answer({"runs": data}, [table("Runs", ["run", "state", "step", "loss"], rows), *damaged])
-
-
-@command("show", group=_runs)
-def runs_show(run: Run) -> Answer:
-    """One run: state, newest figures, settings, the end of its log."""
-    from radu_core.workflows import train as workflow
-
-    view = workflow.run_view(workflow.open_run(workspace(), run))
-    figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
-    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.settings]
-    if view.state in ("failed", "lost"):
-        lines += ["Log:", view.log_tail]
-    data = {
-        "run": view.id, "state": view.state, "reason": view.reason, "latest": view.latest,
-        "config": view.config, "validations": view.validations,
-    }  # fmt: skip
-    return Answer(data, lines)
-
-
-@command("stop", group=_runs)
-def runs_stop(run: Run) -> Answer:
-    """Stop a run: it keeps what it has learnt and ends within 10 s."""
-    from radu_core.workflows import train as workflow
-
-    space = workspace()
-    state = workflow.stop_run(space, run)
-    _, reason = workflow.open_run(space, run).state()
-    data = {"run": run, "state": state, "reason": reason}
-    return Answer(data, [f"{run} is {state}. {reason}".rstrip()])
-
-
-@command("resume", group=_runs)
-def runs_resume(run: Run) -> Answer:
-    """Go on with a stopped, failed or lost run from its last checkpoint."""
-    from radu_core.workflows import train as workflow
-
-    resumed = workflow.resume(workspace(), run)
-    return Answer({"run": resumed.id}, [f"{resumed.id} goes on."])
-
-
->>>>>>> launch
 @command("evaluate")
 def evaluate(
     run: Run,

@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -31,8 +30,9 @@ from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
 from radu_core.training.runs import RunDirectory
+from radu_core.training.trainer import evaluated, steady_memory
 
-__all__ = ["Probe", "evaluated", "main", "measure", "probe"]
+__all__ = ["Probe", "main", "measure", "probe"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MEASURE_SECONDS = 35.0  # after that no further step is begun
@@ -214,6 +214,7 @@ def measure(
     rows = preflight(config, tokenizer)
     tell(found := replace(found, stage="Loading the model"))
     begun = time.monotonic()
+    steady_memory()
     model = _load_model(config, model_directory)
     found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
     tell(found := replace(found, stage="Stepping on the longest rows"))
@@ -282,12 +283,6 @@ def _typical(
 
 def _longest_of(rows: Sequence[Encoded], count: int) -> list[Encoded]:
     return sorted(rows, key=lambda row: -len(row.input_ids))[:count]
-
-
-def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
-    """The validation rows that a run evaluates: every n-th, at most ``eval_rows``."""
-    step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
-    return rows.validation[::step][: config.eval_rows]
 
 
 class _Clock:
@@ -361,30 +356,23 @@ class _Bench:
         return time.monotonic() - begun
 
     def _trainer(self, train: Sequence[Encoded], validation: Sequence[Encoded], steps: int) -> Any:
-        from radu_core.training.worker import _make_trainer
+        from radu_core.training.trainer import make_trainer
 
-        update = {"max_steps": steps, "eval_rows": len(validation)}
+        update = {
+            "max_steps": steps, "eval_rows": len(validation), "best_by": "last",
+            "early_stopping": 0, "task_metrics": False,
+        }  # fmt: skip
         config = self._config.model_copy(update=update)
         run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
         rows = Preflight(tuple(train), tuple(validation), (), "")
-        heart: Any = _StillHeart()
-        return _make_trainer(run, config, self._model, rows, self._tokenizer, heart)
+        return make_trainer(
+            run, config, self._model, rows, self._tokenizer,
+            check=lambda: None, stopping=lambda: False,
+        )  # fmt: skip
 
     def with_peak(self, found: Probe) -> Probe:
         """With the most memory that this process has had until now."""
         return replace(found, peak_bytes=_peak(), gpu_bytes=_gpu_peak())
-
-
-class _StillHeart:
-    """Stands where a run's heart does: nobody stops a probe but by ending its process."""
-
-    gone = False
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-
-    def check(self) -> None:
-        """Nothing to say."""
 
 
 def _peak() -> int:

@@ -21,7 +21,7 @@ from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, tasks_of
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
+__all__ = ["evaluated", "make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
 
 _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
@@ -105,7 +105,7 @@ def make_trainer(
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
     clock = _Clock()
-    asked = _evaluated(config, rows)
+    asked = evaluated(config, rows)
     _check_best(config, asked)
     budget = tokens_per_pass(config)
 
@@ -278,8 +278,9 @@ class _Rows:
         return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
 
 
-def _evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
-    """Every n-th validation row, at most ``eval_rows``, so that all functions are among them."""
+def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
+    """The validation rows that a run looks at: every n-th, at most ``eval_rows``, so that all
+    functions are among them."""
     step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
     return rows.validation[::step][: config.eval_rows]
 
@@ -302,7 +303,7 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
     effective = config.batch_size * config.grad_accumulation
     per_epoch = math.ceil(len(rows.train) / effective)
     steps = config.max_steps or max(1, math.ceil(config.epochs * per_epoch))
-    evaluates = bool(_evaluated(config, rows))
+    evaluates = bool(evaluated(config, rows))
     best = config.best_by != "last"
     return TrainingArguments(
         output_dir=str(run.path / "checkpoints"),
