@@ -65,10 +65,10 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 "first steps make the loss worse.", step=0.01),
         Setting("weight_decay", "Weight decay", "number",
                 "Pulls weights towards 0. Try 0.01 when full fine-tuning overfits.", step=0.01),
-        Setting("max_grad_norm", "Longest gradient (0: any)", "number",
+        Setting("max_grad_norm", "Max gradient norm (0: any)", "number",
                 "Longer gradients are shortened to this. Lower it when the loss has spikes.",
                 step=0.1),
-        Setting("grad_accumulation", "Batches per step", "whole",
+        Setting("grad_accumulation", "Gradient accumulation", "whole",
                 "So many batches make one step: the same as a larger batch, in the memory of a "
                 "small one."),
     ),
