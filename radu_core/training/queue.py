@@ -33,7 +33,9 @@ def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
     on first. ``RunError`` when the run's directory is deleted meanwhile.
     """
     path = run.path.parent / LOCK
-    with disk_errors(path), path.open("a") as lock:
+    with disk_errors(path):  # around the opening only: what the run meets is its own to say
+        lock = path.open("a")
+    with lock:
         mine = _waited(run, lock, stopped)
         if not mine:
             run.append("state", state="stopped", reason=_stopped_early(run))
