@@ -50,7 +50,7 @@ def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bo
             raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch anew.")
         if stopped():
             return False
-        if not told:
+        if not told and ahead(run):  # else a later run is letting go of the lock right now
             run.append("state", state="queued")
             told = True
         time.sleep(_POLL)
@@ -58,7 +58,13 @@ def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bo
 
 
 def _taken(run: RunDirectory, lock: IO[str]) -> bool:
-    """Try to get the lock; one that is free is left to those that were launched earlier."""
+    """Try to get the lock; one that is free is left to those that were launched earlier.
+
+    Looked at before, so that a later run doesn't hold the lock for a moment and bar an earlier one,
+    and after, for one that came between.
+    """
+    if _earlier(run):
+        return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
