@@ -44,13 +44,14 @@ def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
 
 def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bool:
     """Whether the lock was got before somebody stopped the run."""
-    told = False
+    told, tries = False, 0
     while not _taken(run, lock):
         if not run.exists:
             raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch anew.")
         if stopped():
             return False
-        if not told and ahead(run):  # else a later run is letting go of the lock right now
+        tries += 1  # at the first, a later run may only be about to let go of the lock
+        if not told and (tries > 1 or ahead(run)):
             run.append("state", state="queued")
             told = True
         time.sleep(_POLL)

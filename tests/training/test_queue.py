@@ -65,11 +65,11 @@ def test_a_run_that_waits_is_queued_and_can_be_stopped(taken: Path) -> None:
 
     def stopped() -> bool:
         looked.append(run.state()[0])
-        return len(looked) == 2
+        return len(looked) == 3
 
     with turn(run, stopped=stopped) as ours:
         assert not ours
-    assert looked == ["created", "queued"]
+    assert looked == ["created", "created", "queued"]
     assert run.state() == ("stopped", "Stopped before it began.")
 
 
