@@ -19,7 +19,7 @@ _LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
 class TrainConfig(BaseModel):
     """All settings of a run. ``dataset`` is ``…/<name>/<module>``; sizes are in rows and tokens.
 
-    ``batch_size × grad_accumulation`` rows make an optimizer step; ``tokens_per_pass`` bounds how
+    ``batch_size × grad_accumulation × processes`` rows make an optimizer step; ``tokens_per_pass`` bounds how
     many tokens go through the model at once (None: by the device). Which rows make a step doesn't
     depend on it. ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run
     after so many evaluations that weren't better (0: never).
@@ -34,6 +34,7 @@ class TrainConfig(BaseModel):
     max_steps: int | None = Field(default=None, ge=1)
     max_minutes: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=8, ge=1, le=512)
+    processes: int = Field(default=1, ge=1, le=64)
     grad_accumulation: int = Field(default=1, ge=1, le=512)
     tokens_per_pass: int | None = Field(default=None, ge=16)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -96,6 +97,11 @@ class TrainConfig(BaseModel):
         if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             raise ValueError("it holds a character that isn't text")
         return value
+
+    @property
+    def step_rows(self) -> int:
+        """How many rows make an optimizer step."""
+        return self.batch_size * self.grad_accumulation * self.processes
 
     @property
     def rate(self) -> float:

@@ -51,6 +51,8 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    if run.config().processes == 1:  # Trainer would spread one process's batch over all GPUs
+        environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
     with (run.path / "log.txt").open("ab") as log:
         process = subprocess.Popen(
             command,

@@ -322,12 +322,17 @@ class _Bench:
 
     def __init__(self, config: TrainConfig, model: Any, tokenizer: Any, scratch: Path) -> None:
         quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
+        # on a CPU, several processes share the cores: as slow as one with all their rows
+        shared = 1 if _on_gpu() else config.processes
         self._config = config.model_copy(
-            update={**quiet, "early_stopping": 0, "task_metrics": False}
-        )
+            update={
+                **quiet, "early_stopping": 0, "task_metrics": False, "processes": 1,
+                "batch_size": config.batch_size * shared,
+            }
+        )  # fmt: skip
         self._model, self._tokenizer = model, tokenizer
         self._scratch = scratch
-        self.step_rows = config.batch_size * config.grad_accumulation
+        self.step_rows = self._config.step_rows
 
     def train(
         self,
@@ -391,6 +396,12 @@ def _device() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _on_gpu() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _gpu_peak() -> int:

@@ -10,6 +10,7 @@ import ctypes
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,21 +136,31 @@ def make_trainer(
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             model.train()
             inputs = self._prepare_inputs(inputs)
-            clock.tokens += int(inputs["attention_mask"].sum())
-            parts = []
-            for part in passes(inputs, budget):
-                with self.compute_loss_context_manager():
-                    loss = completion_loss(model, part, num_items_in_batch)
-                self.accelerator.backward(loss)
-                parts.append(loss.detach())
-            return sum(parts)
+            clock.tokens += int(inputs["attention_mask"].sum()) * config.processes
+            losses = []
+            parts = list(passes(inputs, budget))
+            for part in parts:
+                last = part is parts[-1]  # gradients are exchanged once a step
+                with nullcontext() if last else self.accelerator.no_sync(model):
+                    with self.compute_loss_context_manager():
+                        loss = completion_loss(model, part, num_items_in_batch)
+                    # items are counted over all processes, whose gradients are averaged
+                    loss = loss * config.processes
+                    self.accelerator.backward(loss)
+                losses.append(loss.detach())
+            return sum(losses)
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             begun = time.time()
-            with self.compute_loss_context_manager():
-                found = measure_rows(
-                    self.model, tokenizer, asked, tokens=budget, task_metrics=config.task_metrics
-                )
+            found: dict[str, float] = {}
+            if self.is_world_process_zero():
+                with self.compute_loss_context_manager():
+                    found = measure_rows(
+                        self.model, tokenizer, asked, tokens=budget,
+                        task_metrics=config.task_metrics,
+                    )  # fmt: skip
+            if self.is_in_train:
+                found = _of_first(found)
             clock.evaluating += time.time() - begun
             clock.evaluations += 1
             run.append("validation", step=self.state.global_step, **found)
@@ -195,7 +206,7 @@ def _reporter(
     from transformers import TrainerCallback
 
     row_tokens = rows.train_tokens / max(1, len(rows.train))
-    step_tokens = row_tokens * config.batch_size * config.grad_accumulation
+    step_tokens = row_tokens * config.step_rows
     eval_tokens = sum(len(r.input_ids) for r in asked)
 
     class Reporter(TrainerCallback):  # type: ignore[misc]
@@ -214,9 +225,11 @@ def _reporter(
             clock.stepping += self.stepped - self.step_begun
             minutes = (self.stepped - clock.begun) / 60
             out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
-            if stopping() or out_of_time:
-                control.should_training_stop = control.should_save = True
-            if self.stepped - self.saved > max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE):
+            pause = max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE)
+            stop, save = _of_first((stopping() or out_of_time, self.stepped - self.saved > pause))
+            if stop:
+                control.should_training_stop = True
+            if stop or save:
                 control.should_save = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -264,6 +277,17 @@ def _reporter(
     return Reporter()
 
 
+def _of_first(value: Any) -> Any:
+    """What the process of rank 0 says, in all of them: they have to decide alike."""
+    import torch.distributed as processes
+
+    if not (processes.is_available() and processes.is_initialized()):
+        return value
+    said = [value]
+    processes.broadcast_object_list(said, src=0)
+    return said[0]
+
+
 class _Rows:
     """A map-style dataset of encoded rows."""
 
@@ -300,8 +324,7 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
     import torch
     from transformers import TrainingArguments
 
-    effective = config.batch_size * config.grad_accumulation
-    per_epoch = math.ceil(len(rows.train) / effective)
+    per_epoch = math.ceil(len(rows.train) / config.step_rows)
     steps = config.max_steps or max(1, math.ceil(config.epochs * per_epoch))
     evaluates = bool(evaluated(config, rows))
     best = config.best_by != "last"
@@ -329,6 +352,9 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
         logging_nan_inf_filter=False,
         report_to="none",
         remove_unused_columns=False,
+        ddp_backend=None if torch.cuda.is_available() or config.processes == 1 else "gloo",
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,  # their exchange would wait for passes that others don't have
         dataloader_num_workers=0,
         seed=config.seed,
         disable_tqdm=True,

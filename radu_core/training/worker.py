@@ -25,6 +25,7 @@ from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Preflight, load_tokenizer, preflight
 from radu_core.training.queue import turn
+from radu_core.training.ranks import Muted, distribute, leave_group, own_rank, tell
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.trainer import make_trainer, steady_memory
@@ -44,6 +45,9 @@ class _Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 def main(arguments: list[str]) -> int:
     """Do the run; 0 when it finished or was stopped, 1 when it failed, 3 when it was deleted."""
+    rank = own_rank()
+    if rank is not None:
+        return _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
     heart = _Heart(run)
     heart.start()
@@ -51,7 +55,7 @@ def main(arguments: list[str]) -> int:
     try:
         with turn(run, stopped=heart.stop.is_set) as ours:
             if ours:
-                train(run, Path(arguments[1]), heart)
+                _work(run, Path(arguments[1]), heart)
     except _Stopped:
         run.append("state", state="stopped", reason=f"Stopped by request. {run.kept()}")
     except RunGoneError as error:
@@ -63,6 +67,34 @@ def main(arguments: list[str]) -> int:
             print("The run's directory was deleted.", file=sys.stderr)
             return 3
         run.append("state", state="failed", reason=_reason(error))
+        return 1
+    return 0
+
+
+def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
+    """Train here, or in as many processes as the config says."""
+    processes = run.config().processes
+    if processes == 1:
+        train(run, model_directory, heart)
+        return
+    distribute(run, model_directory, processes, lambda: heart.gone)
+    heart.check_gone()
+    if run.state()[0] != "finished":
+        raise _Stopped
+
+
+def _as_rank(rank: int, path: Path, model_directory: Path) -> int:
+    """Be one of a run's processes; 0 when it did its part, else the reason is left in a file."""
+    run = Muted(path) if rank else RunDirectory(path)
+    heart = _Heart(run)
+    heart.start()
+    try:
+        train(run, model_directory, heart)
+    except _Stopped:
+        return 0
+    except BaseException as error:  # whatever it was, the one that watches must know
+        traceback.print_exc()
+        tell(run, rank, _reason(error))
         return 1
     return 0
 
@@ -89,11 +121,14 @@ class _Heart(threading.Thread):
         self._run = run
         self.gone = False
         self.stop = threading.Event()
+        self._watcher = os.getppid() if own_rank() is not None else None
         (run.path / "heartbeat").touch()
 
     def run(self) -> None:
         """Beat until the process ends."""
         while not self.gone:
+            if self._watcher not in (None, os.getppid()):
+                os._exit(1)  # the process that watches was killed: nobody would end this one
             try:
                 os.utime(self._run.path / "heartbeat")
             except FileNotFoundError:
@@ -125,6 +160,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     config = run.config()
     set_seed(config.seed)
     steady_memory()
+    alone = config.processes == 1  # several have to end at the same step
+    check = heart.check if alone else heart.check_gone
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
     _same_rows(run, rows)
@@ -136,16 +173,23 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         overlong=len(rows.overlong),
         tokens_hash=rows.tokens_hash,
     )
-    heart.check()
+    check()
     model = _load_model(config, model_directory)
-    heart.check()
+    check()
     started = time.time()
     trainer = make_trainer(
         run, config, model, rows, tokenizer, check=heart.check_gone, stopping=heart.stop.is_set
     )
+    _check_processes(config, trainer)
     run.append("state", state="running")
-    _interruptible(model, heart.check)
-    _train_or_keep(run, trainer, heart)
+    if alone:
+        _interruptible(model, check)
+    try:
+        _train_or_keep(run, trainer, heart)
+    finally:
+        leave_group()
+    if not trainer.is_world_process_zero():
+        return
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
     step, measured = _best(trainer, config)
@@ -166,6 +210,16 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
+
+
+def _check_processes(config: TrainConfig, trainer: Any) -> None:
+    """``RunError`` unless as many processes work together as were asked for."""
+    found = trainer.accelerator.num_processes
+    if found != config.processes:
+        raise RunError(
+            f"{found} processes work together, and the config says processes={config.processes}",
+            remedy="Launch it as `radu train` does; accelerate and torch have to agree on it.",
+        )
 
 
 def _same_rows(run: RunDirectory, rows: Preflight) -> None:
@@ -204,14 +258,14 @@ def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
     """Train, from the last checkpoint if there is one; when it is stopped, keep the last step."""
     whole = run.checkpoints()
     for path in (run.path / "checkpoints").glob("checkpoint-*"):
-        if path not in whole.values():
+        if path not in whole.values() and trainer.is_world_process_zero():
             shutil.rmtree(path)  # one that was being written when the process was killed
     try:
         trainer.train(resume_from_checkpoint=str(whole[max(whole)]) if whole else None)
         heart.check()
     except _Stopped:
         step = trainer.state.global_step
-        if step and step not in run.checkpoints():
+        if trainer.accelerator.num_processes == 1 and step and step not in run.checkpoints():
             trainer._save_checkpoint(trainer.model, None)
             run.append("checkpoint", step=step)
         raise

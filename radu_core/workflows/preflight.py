@@ -285,7 +285,7 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     """Steps × their tokens × the seconds of a token, evaluations, saves and loading."""
     config = found.config
     rows, tokens = found.rows["train"], found.tokens["train"]
-    a_pass = math.ceil(rows / (config.batch_size * config.grad_accumulation))
+    a_pass = math.ceil(rows / config.step_rows)
     steps = config.max_steps or max(1, math.ceil(config.epochs * a_pass))
     speed = max(1e-9, measured.tokens_per_second)
     training = steps * (tokens / a_pass) / speed
@@ -303,7 +303,7 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
         evaluation_seconds=(wanted_evaluations + 1) * once,
         saving_seconds=saving + measured.save_seconds,
         tokens_per_second=speed,
-        memory_bytes=measured.peak_bytes,
+        memory_bytes=measured.peak_bytes * config.processes,
         memory_free=_memory_free(),
         gpu_bytes=measured.gpu_bytes,
         disk_bytes=_CHECKPOINTS * measured.save_bytes + 2 * _weights(model),
