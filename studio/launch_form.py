@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
+from radu_core.training.ranks import beyond
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.preflight import command, preflight_report
@@ -100,6 +101,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("tokens_per_pass", "Tokens per pass (0: by the device)", "whole",
                 "How many tokens go through the model at once. Lower it when memory runs out: the "
                 "result stays the same.", optional=True, step=256),
+        Setting("processes", "Processes", "whole",
+                "So many work together, each with a batch of its own: a step has that many times "
+                "the rows. For several GPUs; on one CPU it is no faster."),
         Setting("precision", "Precision", "choice",
                 "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
                 ("auto", "bf16", "fp32")),
@@ -142,6 +146,8 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         return
     data = _data(here, built)
     wrong = TrainConfig.problems(data)
+    if "processes" not in wrong and (reason := beyond(data["processes"])):
+        wrong["processes"] = reason
     _settings(here, built, data, wrong)
     config = None if wrong else TrainConfig.checked(data)
     _buttons(here, config)

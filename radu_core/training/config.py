@@ -19,10 +19,10 @@ _LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
 class TrainConfig(BaseModel):
     """All settings of a run. ``dataset`` is ``…/<name>/<module>``; sizes are in rows and tokens.
 
-    ``batch_size × grad_accumulation × processes`` rows make an optimizer step; ``tokens_per_pass`` bounds how
-    many tokens go through the model at once (None: by the device). Which rows make a step doesn't
-    depend on it. ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run
-    after so many evaluations that weren't better (0: never).
+    ``batch_size × grad_accumulation × processes`` rows make an optimizer step;
+    ``tokens_per_pass`` bounds how many tokens go through the model at once (None: by the device).
+    Which rows make a step doesn't depend on it. ``best_by`` says which checkpoint becomes the
+    model; ``early_stopping`` ends a run after so many evaluations that weren't better (0: never).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -32,6 +32,7 @@ from radu_core.training import (
 )
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import check_disk
+from radu_core.training.ranks import beyond
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -72,6 +73,11 @@ class RunView:
 
 def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
+    if reason := beyond(config.processes):
+        raise InputError(
+            f"processes={config.processes}: {reason}",
+            remedy="Lower it; raise batch_size or grad_accumulation instead.",
+        )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
     progress("Tokenizing every row", 0, 0)
     return preflight(config, load_tokenizer(directory))

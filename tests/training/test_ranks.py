@@ -12,6 +12,7 @@ import psutil
 import pytest
 from conftest import MODULE
 
+from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
@@ -122,3 +123,11 @@ def test_when_the_run_itself_is_killed_its_processes_end(
     os.kill(run.pid() or 0, signal.SIGKILL)
     wait(lambda: ranks(run) == [])
     assert run.state()[0] == "lost"
+
+
+def test_more_processes_than_the_machine_has_a_use_for_are_refused(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    with pytest.raises(InputError, match=r"processes=64: this machine has a use for \d+"):
+        train.start(loaded, wanted(loaded, tiny_model, processes=64))
+    assert train.runs(loaded) == []
