@@ -92,6 +92,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 adapter=True),
     ),
     "Memory and speed": (
+        Setting("chat_template", "Chat template", "text",
+                "none: rows are plain text. auto: the base model's own, if it has one, with the "
+                "prompt as the user's turn. Or the path of a jinja file."),
         Setting("max_length", "max_length (tokens)", "whole",
                 "Longer rows are refused, never cut. Raise it to the longest row that Check "
                 "names."),
@@ -319,7 +322,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
     report = jobs.show(("launch check", here.module))
     if report is not None:
-        resolved = config and config.model_copy(update={"dataset": config.dataset.resolve()})
+        resolved = config and config.resolved()
         if report.config != resolved:
             st.info("The settings have changed since. Press Check to look again.")
         report_view(report)

@@ -237,6 +237,19 @@ def vllm_command(
     )
 
 
+_ASK = {
+    False: 'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")',
+    True: """inputs = tokenizer.apply_chat_template(
+    [{"role": "user", "content": prompt}],
+    add_generation_prompt=True, return_dict=True, return_tensors="pt",
+)""",
+}
+_ASK_VLLM = {
+    False: "`/v1/completions` with `temperature` 0 and `add_special_tokens` false: the prompts are "
+    "plain\ntext, and the chat template that lies with the model gives them as they are.",
+    True: "`/v1/chat/completions` with the prompt as the user's message and `temperature` 0: the "
+    "chat template\nthat it was trained with lies with the model.",
+}
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({place})
@@ -256,19 +269,19 @@ def _use(config: TrainConfig, report: Mapping[str, Any], place: str, form: Form)
     dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
     beside = "\n\nThe adapter alone lies in `adapter/`."
     beside = beside if config.method == "lora" and form == "run" else ""
+    chat = bool(report.get("chat_template"))
     kept = "serving/" if form == "run" else "radu/"
     return f"""## Use
 
 ```python
 {load.format(place=json.dumps(place), base=json.dumps(config.base_model))}
-inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+{_ASK[chat]}
 answer = model.generate(**inputs, max_new_tokens=64, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
 With vLLM: `{vllm_command(config, place, adapter=adapter, dtype=dtype)}`, then ask
-`/v1/completions` (not the chat endpoint: the prompts are plain text) with `temperature` 0 and
-`add_special_tokens` false.{_NO_DORA if adapter and config.use_dora else ""}
+{_ASK_VLLM[chat]}{_NO_DORA if adapter and config.use_dora else ""}
 
 The prompt has to be one like those it was trained on: `radu parse` builds it from the schema, the
 templates and the index in `{kept}`.{beside}"""

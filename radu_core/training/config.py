@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from radu_core.files import readable
 
 __all__ = ["TrainConfig"]
 
+_JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
 
 
@@ -21,14 +23,17 @@ class TrainConfig(BaseModel):
 
     ``batch_size × grad_accumulation`` rows make an optimizer step; ``tokens_per_pass`` bounds how
     many tokens go through the model at once (None: by the device). Which rows make a step doesn't
-    depend on it. ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run
-    after so many evaluations that weren't better (0: never).
+    depend on it. ``chat_template`` is ``none`` (rows are plain text), ``auto`` (the base model's
+    own, if it has one), jinja, or the path of a file of it. ``best_by`` says which checkpoint
+    becomes the model; ``early_stopping`` ends a run after so many evaluations that weren't better
+    (0: never).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: Path
     base_model: str
+    chat_template: str = Field(default="none", min_length=1)
     method: Literal["lora", "full"] = "lora"
     epochs: float = Field(default=1.0, gt=0, le=100)
     max_steps: int | None = Field(default=None, ge=1)
@@ -89,7 +94,7 @@ class TrainConfig(BaseModel):
             raise ValueError("it needs to know what is better; set best_by to something measured")
         return value
 
-    @field_validator("dataset", "base_model", "notes")
+    @field_validator("dataset", "base_model", "chat_template", "notes")
     @classmethod
     def _is_text(cls, value: Path | str) -> Path | str:
         text = str(value)
@@ -101,6 +106,13 @@ class TrainConfig(BaseModel):
     def rate(self) -> float:
         """The learning rate, or the method's default."""
         return self.learning_rate or _LEARNING_RATE[self.method]
+
+    def resolved(self) -> TrainConfig:
+        """With absolute paths: a run's process works in another directory."""
+        found: dict[str, object] = {"dataset": self.dataset.resolve()}
+        if self.chat_template not in ("auto", "none") and not _JINJA.search(self.chat_template):
+            found["chat_template"] = str(Path(self.chat_template).expanduser().resolve())
+        return self.model_copy(update=found)
 
     def to_yaml(self) -> str:
         """The settings as YAML; ``from_yaml`` reads it back."""

@@ -23,10 +23,11 @@ from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Preflight, load_tokenizer, preflight
+from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
 from radu_core.training.queue import turn
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
+from radu_core.training.tokens import check_tokens
 from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
@@ -127,7 +128,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     steady_memory()
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    _same_rows(run, rows)
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id))
     run.append(
         "preflight",
         train_rows=len(rows.train),
@@ -149,6 +150,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
     step, measured = _best(trainer, config)
+    leave_in(trainer.model, tokenizer, rows)
     checked = save_model(run, config, trainer.model, tokenizer, rows)
     report = {
         "steps": ended,
@@ -158,6 +160,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "validation_loss": measured.get("loss"),
         "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
         "tokens_hash": rows.tokens_hash,
+        "chat_template": rows.template is not None,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
         "model_check": checked,
@@ -166,17 +169,6 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
-
-
-def _same_rows(run: RunDirectory, rows: Preflight) -> None:
-    """``RunError`` when a run that is resumed would go on with other rows than it began with."""
-    begun = next((e.data for e in run.events() if e.kind == "preflight"), None)
-    if begun is not None and begun.get("tokens_hash") != rows.tokens_hash:
-        raise RunError(
-            f"The dataset of run {run.id} has changed since it was launched (its tokens were "
-            f"{begun.get('tokens_hash')} and are {rows.tokens_hash})",
-            remedy="Build that dataset again as it was, or launch a new run on the new one.",
-        )
 
 
 def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:

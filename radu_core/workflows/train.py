@@ -32,6 +32,7 @@ from radu_core.training import (
 )
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import check_disk
+from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -88,8 +89,8 @@ def start(
 
     A run that can't be launched leaves nothing behind.
     """
-    config = config.model_copy(update={"dataset": config.dataset.resolve()})
-    check(workspace, config, progress=progress)
+    config = config.resolved()
+    rows = check(workspace, config, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -98,6 +99,7 @@ def start(
     try:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+        keep_tokens(run, rows)
         launch(run, model=model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
