@@ -103,6 +103,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("tokens_per_pass", "Tokens per pass (0: by the device)", "whole",
                 "How many tokens go through the model at once. Lower it when memory runs out: the "
                 "result stays the same.", optional=True, step=256),
+        Setting("packing", "Packing", "yes",
+                "Rows stand one after the other in a sequence, and don't read each other, instead "
+                "of being padded. The result stays the same; on a CPU it is no faster as a rule."),
         Setting("precision", "Precision", "choice",
                 "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
                 ("auto", "bf16", "fp32")),

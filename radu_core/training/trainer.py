@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, tasks_of
+from radu_core.training.packing import check_apart, packed_passes
 from radu_core.training.runs import RunDirectory
 
 __all__ = ["evaluated", "make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
@@ -108,6 +110,10 @@ def make_trainer(
     asked = evaluated(config, rows)
     _check_best(config, asked)
     budget = tokens_per_pass(config)
+    split: Callable[..., Any] = passes
+    if config.packing:
+        check_apart(model, rows.train)
+        split = partial(packed_passes, flash="flash" in str(model.config._attn_implementation))
 
     class CompletionTrainer(Trainer):  # type: ignore[misc]
         """A Trainer whose batches go through the model in passes, whose learning rate comes to
@@ -137,7 +143,7 @@ def make_trainer(
             inputs = self._prepare_inputs(inputs)
             clock.tokens += int(inputs["attention_mask"].sum())
             parts = []
-            for part in passes(inputs, budget):
+            for part in split(inputs, budget):
                 with self.compute_loss_context_manager():
                     loss = completion_loss(model, part, num_items_in_batch)
                 self.accelerator.backward(loss)
