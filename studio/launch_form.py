@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
+from radu_core.training.quantized import missing_for_qlora
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.preflight import command, preflight_report
@@ -135,6 +136,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("seed", "Seed", "whole",
                 "The order of rows and the start of the adapter. Change it to see how much of a "
                 "difference is chance."),
+        Setting("report_to", "Trackers", "words",
+                "Where the curves are sent as well, separated by commas: tensorboard, wandb, "
+                "mlflow and others that are installed. Empty: nowhere."),
         Setting("notes", "Notes", "text", "What this run is for; shown with it."),
         Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
     ),
@@ -188,6 +192,11 @@ def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
     return data
 
 
+def _methods() -> list[str]:
+    """qlora only where it can be done."""
+    return ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]
+
+
 def _models(here: Page) -> list[str]:
     return generators(here.workspace) or [DEFAULT_GENERATOR]
 
@@ -235,7 +244,7 @@ def _settings(
         help="One that is installed, a hub's owner/name, or a directory.",
     )  # fmt: skip
     right.segmented_control(
-        "Method", ["lora", "full"], default="lora", required=True, key=_key("method"),
+        "Method", _methods(), default="lora", required=True, key=_key("method"),
         help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
         "rows, with memory to spare.",
     )  # fmt: skip

@@ -119,7 +119,7 @@ def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
 def _what(config: TrainConfig, modules: Sequence[str]) -> str:
     named = ", ".join(f"`{m}`" for m in modules)
     where = f"the module {named}" if len(modules) == 1 else f"the modules {named}"
-    how = "LoRA" if config.method == "lora" else "full"
+    how = {"lora": "LoRA", "qlora": "QLoRA (base in 4 bits)", "full": "full"}[config.method]
     return (
         f"A {how} fine-tune of **{config.base_model}** that turns an utterance of {where} into a "
         "function call. Made with Radu Studio."
@@ -187,7 +187,7 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     """What the written model was found to do beside the trained one."""
     if not check:
         return ""
-    trained = "base and adapter" if config.method == "lora" else "the model as trained"
+    trained = "base and adapter" if config.adapts else "the model as trained"
     lines = [
         f"The weights are safetensors in {check['dtype']}. As written they were loaded again and "
         f"compared with {trained}, in float32, on {check['rows']} rows "
@@ -268,7 +268,7 @@ def _use(config: TrainConfig, report: Mapping[str, Any], place: str, form: Form)
     load = _LOAD_ADAPTER if adapter else _LOAD_MODEL
     dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
     beside = "\n\nThe adapter alone lies in `adapter/`."
-    beside = beside if config.method == "lora" and form == "run" else ""
+    beside = beside if config.adapts and form == "run" else ""
     chat = bool(report.get("chat_template"))
     kept = "serving/" if form == "run" else "radu/"
     return f"""## Use

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from radu_core.errors import InputError, shorten
 from radu_core.files import readable
+from radu_core.training.quantized import missing_for_qlora
+from radu_core.training.trackers import TRACKERS, missing_tracker
 
 __all__ = ["TrainConfig"]
 
 _JINJA = re.compile(r"{[{%]")
-_LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
+_LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
 
 
 class TrainConfig(BaseModel):
@@ -34,7 +36,7 @@ class TrainConfig(BaseModel):
     dataset: Path
     base_model: str
     chat_template: str = Field(default="none", min_length=1)
-    method: Literal["lora", "full"] = "lora"
+    method: Literal["lora", "full", "qlora"] = "lora"
     epochs: float = Field(default=1.0, gt=0, le=100)
     max_steps: int | None = Field(default=None, ge=1)
     max_minutes: float | None = Field(default=None, gt=0)
@@ -63,6 +65,7 @@ class TrainConfig(BaseModel):
     best_by: Literal["last", "loss", "function_accuracy", "slot_f1"] = "last"
     early_stopping: int = Field(default=0, ge=0, le=1000)
     save_every: int = Field(default=50, ge=1)
+    report_to: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
     tags: tuple[str, ...] = ()
@@ -103,6 +106,31 @@ class TrainConfig(BaseModel):
             raise ValueError("it holds a character that isn't text")
         return value
 
+    @field_validator("report_to")
+    @classmethod
+    def _is_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in TRACKERS]
+        if unknown:
+            raise ValueError(f"no such tracker: {unknown[0]}; there are {', '.join(TRACKERS)}")
+        return value
+
+    @property
+    def adapts(self) -> bool:
+        """Whether an adapter is trained."""
+        return self.method != "full"
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """What this machine lacks for it, by field. Not looked at when a config is read: that of
+        a run from elsewhere is still one."""
+        found = {}
+        if self.method == "qlora" and (lack := missing_for_qlora()):
+            found["method"] = lack
+        lacking = filter(None, map(missing_tracker, self.report_to))
+        if lack := "; ".join(lacking):
+            found["report_to"] = lack
+        return found
+
     @property
     def rate(self) -> float:
         """The learning rate, or the method's default."""
@@ -136,16 +164,15 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def problems(cls, data: object) -> dict[str, str]:
-        """What is wrong with plain data, by field; empty if ``checked`` would take it."""
+        """What is wrong with plain data, by field; empty if it could be launched here."""
         try:
-            cls.model_validate(data)
+            return cls.model_validate(data).unavailable
         except ValidationError as error:
             found: dict[str, str] = {}
             for each in error.errors():
                 name = str(each["loc"][0]) if each["loc"] else "config"
                 found.setdefault(name, each["msg"].removeprefix("Value error, "))
             return found
-        return {}
 
     @classmethod
     def from_yaml(cls, text: str) -> TrainConfig:

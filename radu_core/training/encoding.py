@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from radu_core.dataset import Encoder, chat_template, load_tokenizer, read_dataset, read_rows
 from radu_core.dataset.encoder import PLAIN
-from radu_core.errors import DatasetError
+from radu_core.errors import DatasetError, InputError
 from radu_core.files import content_hash
 from radu_core.training.config import TrainConfig
 
@@ -103,9 +103,13 @@ def row_hash(input_ids: Sequence[int], labels: Sequence[int]) -> str:
 def preflight(config: TrainConfig, tokenizer: Any) -> Preflight:
     """Tokenize every row before anything is launched. Nothing is ever truncated.
 
-    Raises ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``:
-    then they are left out and listed), when none is left, or when the dataset was changed.
+    Raises ``InputError`` when the machine lacks what the config asks for, ``DatasetError`` when
+    rows are longer than ``max_length`` (unless ``skip_overlong``: then they are left out and
+    listed), when none is left, or when the dataset was changed.
     """
+    if lacking := config.unavailable:
+        fields = "; ".join(f"{name}: {lack}" for name, lack in lacking.items())
+        raise InputError(f"It can't be done here: {fields}", remedy="Correct these fields.")
     manifest = read_dataset(config.dataset, verify=True)
     encoder = encoder_of(config, tokenizer)
     _check_lengths(config, encoder, manifest)

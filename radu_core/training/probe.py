@@ -323,7 +323,7 @@ class _Bench:
     def __init__(self, config: TrainConfig, model: Any, tokenizer: Any, scratch: Path) -> None:
         quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
         self._config = config.model_copy(
-            update={**quiet, "early_stopping": 0, "task_metrics": False}
+            update={**quiet, "early_stopping": 0, "task_metrics": False, "report_to": ()}
         )
         self._model, self._tokenizer = model, tokenizer
         self._scratch = scratch

@@ -24,10 +24,12 @@ from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import check_tokens
+from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
@@ -137,6 +139,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         overlong=len(rows.overlong),
         tokens_hash=rows.tokens_hash,
     )
+    if config.report_to:
+        keep_in(run.path / "trackers")
     heart.check()
     model = _load_model(config, model_directory)
     heart.check()
@@ -151,7 +155,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     ended, seconds = trainer.state.global_step, time.time() - started
     step, measured = _best(trainer, config)
     leave_in(trainer.model, tokenizer, rows)
-    checked = save_model(run, config, trainer.model, tokenizer, rows)
+    checked = save_model(run, config, trainer.model, tokenizer, rows, base=model_directory)
     report = {
         "steps": ended,
         "model_of_step": step,
@@ -262,9 +266,12 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
 
     quiet_loading()
 
-    model = AutoModelForCausalLM.from_pretrained(
-        str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    if config.method == "qlora":
+        model = load_quantized(directory)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
     model.config.use_cache = False
     if config.method == "full":
         return model
