@@ -21,7 +21,7 @@ PLAIN = (
     "{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
 )  # the chat template that says what a model trained without one reads
-_PROBE = "radu"
+_QUESTION, _ANSWER = "radu asks", "radu answers"  # what a template is tried with
 _DAY = datetime(2024, 7, 26)  # templates that name today would give other ids every day
 _NOW = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _SET = {"enable_thinking": "false", "date_string": f"'{_DAY:%d %b %Y}'"}
@@ -159,7 +159,7 @@ class Encoder:
 
     def _ending(self) -> tuple[int, int]:
         """The token that ends the assistant's turn, and how many the template puts after it."""
-        _, found, after = self.whole_text(_PROBE, _PROBE).rpartition(_PROBE)
+        _, found, after = self.whole_text(_QUESTION, _ANSWER).rpartition(_ANSWER)
         ids = self._ids(after) if found else []
         special = _special(self.tokenizer)
         at = next((i for i, number in enumerate(ids) if number in special), None)

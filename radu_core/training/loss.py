@@ -16,7 +16,7 @@ __all__ = ["completion_logits", "completion_loss", "passes", "rate_share"]
 
 
 def completion_logits(
-    model: Callable[..., Any], inputs: dict[str, torch.Tensor]
+    model: Callable[..., Any], inputs: dict[str, Any]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits ``(rows, n, vocabulary)`` float32 and the labels ``(rows, n)`` they have to meet.
 
