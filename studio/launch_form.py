@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
-from radu_core.training.ranks import beyond
+from radu_core.training.quantized import missing_for_qlora
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.preflight import command, preflight_report
@@ -93,6 +93,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 adapter=True),
     ),
     "Memory and speed": (
+        Setting("chat_template", "Chat template", "text",
+                "none: rows are plain text. auto: the base model's own, if it has one, with the "
+                "prompt as the user's turn. Or the path of a jinja file."),
         Setting("max_length", "max_length (tokens)", "whole",
                 "Longer rows are refused, never cut. Raise it to the longest row that Check "
                 "names."),
@@ -104,6 +107,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("processes", "Processes", "whole",
                 "So many work together, each with a batch of its own: a step has that many times "
                 "the rows. For several GPUs; on one CPU it is no faster."),
+        Setting("packing", "Packing", "yes",
+                "Rows stand one after the other in a sequence, and don't read each other, instead "
+                "of being padded. The result stays the same; on a CPU it is no faster as a rule."),
         Setting("precision", "Precision", "choice",
                 "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
                 ("auto", "bf16", "fp32")),
@@ -133,6 +139,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("seed", "Seed", "whole",
                 "The order of rows and the start of the adapter. Change it to see how much of a "
                 "difference is chance."),
+        Setting("report_to", "Trackers", "words",
+                "Where the curves are sent as well, separated by commas: tensorboard, wandb, "
+                "mlflow and others that are installed. Empty: nowhere."),
         Setting("notes", "Notes", "text", "What this run is for; shown with it."),
         Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
     ),
@@ -146,8 +155,6 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         return
     data = _data(here, built)
     wrong = TrainConfig.problems(data)
-    if "processes" not in wrong and (reason := beyond(data["processes"])):
-        wrong["processes"] = reason
     _settings(here, built, data, wrong)
     config = None if wrong else TrainConfig.checked(data)
     _buttons(here, config)
@@ -186,6 +193,11 @@ def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
             continue  # there is no adapter: its fields are off and don't count
         data[each.field] = _value(each, st.session_state.get(_key(each.field), _shown(each)))
     return data
+
+
+def _methods() -> list[str]:
+    """qlora only where it can be done."""
+    return ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]
 
 
 def _models(here: Page) -> list[str]:
@@ -235,7 +247,7 @@ def _settings(
         help="One that is installed, a hub's owner/name, or a directory.",
     )  # fmt: skip
     right.segmented_control(
-        "Method", ["lora", "full"], default="lora", required=True, key=_key("method"),
+        "Method", _methods(), default="lora", required=True, key=_key("method"),
         help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
         "rows, with memory to spare.",
     )  # fmt: skip
@@ -325,7 +337,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
     report = jobs.show(("launch check", here.module))
     if report is not None:
-        resolved = config and config.model_copy(update={"dataset": config.dataset.resolve()})
+        resolved = config and config.resolved()
         if report.config != resolved:
             st.info("The settings have changed since. Press Check to look again.")
         report_view(report)

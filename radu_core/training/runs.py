@@ -24,7 +24,7 @@ RunState = Literal[
 ]  # fmt: skip
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
-_NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full)-[0-9a-f]{4}")
+_NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full|qlora)-[0-9a-f]{4}")
 _LAUNCH_SECONDS = 60.0  # from a run's creation to its process: the schema and the index are copied
 
 

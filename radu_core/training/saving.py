@@ -16,6 +16,7 @@ from radu_core.files import read_json, whole_directory, write_json
 from radu_core.models import quiet_loading
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
+from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -69,22 +70,29 @@ class ModelCheck:
 
 
 def save_model(
-    run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any, rows: Preflight
+    run: RunDirectory,
+    config: TrainConfig,
+    model: Any,
+    tokenizer: Any,
+    rows: Preflight,
+    *,
+    base: Path | None = None,
 ) -> dict[str, Any]:
     """Write ``adapter/`` (LoRA only) and ``model/`` (merged, bfloat16 if that is good enough).
 
     Returns what ``model_check.json`` says: the figures of ``ModelCheck``, ``passed``, and under
     ``before`` those of a bfloat16 model that wasn't good enough. Raises ``RunError`` when the
     float32 model fails as well: then there is no ``model/``, but the adapter is kept. ``model`` is
-    used up: a LoRA model is merged, and its weights may be freed.
+    used up: a LoRA model is merged, and its weights may be freed. ``base`` is the base model's
+    directory, which QLoRA needs to merge.
     """
     model = _plain(model)
     sample = _sample(rows, int(model.config.vocab_size))
     expected = supervised_logits(model, sample, tokenizer.eos_token_id)
-    if config.method == "lora":
+    if config.adapts:
         with whole_directory(run.path / "adapter") as new:
             model.save_pretrained(new)
-        model = model.merge_and_unload()
+        model = _merged(config, model, run.path / "adapter", base)
     model.config.use_cache = True
     with whole_directory(run.model) as new:
         checks = _write_checked(new, model, tokenizer, sample, expected)
@@ -93,6 +101,15 @@ def save_model(
         if not checks[-1].passed:
             raise _failed(config, checks)
     return record
+
+
+def _merged(config: TrainConfig, model: Any, adapter: Path, base: Path | None) -> Any:
+    if config.method != "qlora" or base is None:
+        return model.merge_and_unload()
+    ends = model.get_base_model().generation_config
+    merged = dequantized_and_merged(base, adapter)
+    merged.generation_config = ends
+    return merged.eval()
 
 
 def _record(checks: Sequence[ModelCheck]) -> dict[str, Any]:

@@ -23,11 +23,14 @@ from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Preflight, load_tokenizer, preflight
+from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.ranks import Muted, distribute, leave_group, own_rank, tell
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
+from radu_core.training.tokens import check_tokens
+from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
@@ -164,7 +167,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     check = heart.check if alone else heart.check_gone
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    _same_rows(run, rows)
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id))
     run.append(
         "preflight",
         train_rows=len(rows.train),
@@ -173,6 +176,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         overlong=len(rows.overlong),
         tokens_hash=rows.tokens_hash,
     )
+    if config.report_to:
+        keep_in(run.path / "trackers")
     check()
     model = _load_model(config, model_directory)
     check()
@@ -193,7 +198,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
     step, measured = _best(trainer, config)
-    checked = save_model(run, config, trainer.model, tokenizer, rows)
+    leave_in(trainer.model, tokenizer, rows)
+    checked = save_model(run, config, trainer.model, tokenizer, rows, base=model_directory)
     report = {
         "steps": ended,
         "model_of_step": step,
@@ -202,6 +208,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "validation_loss": measured.get("loss"),
         "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
         "tokens_hash": rows.tokens_hash,
+        "chat_template": rows.template is not None,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
         "model_check": checked,
@@ -219,17 +226,6 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
         raise RunError(
             f"{found} processes work together, and the config says processes={config.processes}",
             remedy="Launch it as `radu train` does; accelerate and torch have to agree on it.",
-        )
-
-
-def _same_rows(run: RunDirectory, rows: Preflight) -> None:
-    """``RunError`` when a run that is resumed would go on with other rows than it began with."""
-    begun = next((e.data for e in run.events() if e.kind == "preflight"), None)
-    if begun is not None and begun.get("tokens_hash") != rows.tokens_hash:
-        raise RunError(
-            f"The dataset of run {run.id} has changed since it was launched (its tokens were "
-            f"{begun.get('tokens_hash')} and are {rows.tokens_hash})",
-            remedy="Build that dataset again as it was, or launch a new run on the new one.",
         )
 
 
@@ -324,9 +320,12 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
 
     quiet_loading()
 
-    model = AutoModelForCausalLM.from_pretrained(
-        str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    if config.method == "qlora":
+        model = load_quantized(directory)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
     model.config.use_cache = False
     if config.method == "full":
         return model

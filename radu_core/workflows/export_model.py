@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import InputError, ModelError, RaduError, RunError
 from radu_core.files import disk_errors, read_json, whole_directory, write_text
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.card import Form, model_card, vllm_command
+from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.train import of_mixture, open_run, run_modules
 from radu_core.workflows.workspace import Workspace
@@ -71,6 +73,7 @@ def export_model(
             _copy_tokenizer(opened.model, new)
         elif adapter_only and base:
             _copy_tokenizer(base, new)
+            write_text(new / "chat_template.jinja", template_of(opened) or PLAIN)
         _copy(opened.path / "serving", new / "radu")
         dtype = _dtype(new)
         write_text(new / "README.md", _card(opened, config, report, base, target, adapter_only))

@@ -32,7 +32,7 @@ from radu_core.training import (
 )
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import check_disk
-from radu_core.training.ranks import beyond
+from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -73,11 +73,6 @@ class RunView:
 
 def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
-    if reason := beyond(config.processes):
-        raise InputError(
-            f"processes={config.processes}: {reason}",
-            remedy="Lower it; raise batch_size or grad_accumulation instead.",
-        )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
     progress("Tokenizing every row", 0, 0)
     return preflight(config, load_tokenizer(directory))
@@ -94,8 +89,8 @@ def start(
 
     A run that can't be launched leaves nothing behind.
     """
-    config = config.model_copy(update={"dataset": config.dataset.resolve()})
-    check(workspace, config, progress=progress)
+    config = config.resolved()
+    rows = check(workspace, config, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -104,6 +99,7 @@ def start(
     try:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+        keep_tokens(run, rows)
         launch(run, model=model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
