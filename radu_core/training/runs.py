@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from radu_core.errors import NotFoundError, RaduError, RunError, StoreError
-from radu_core.files import content_hash, disk_errors, read_json, write_json, write_text
+from radu_core.files import (
+    content_hash,
+    disk_errors,
+    read_json,
+    whole_directory,
+    write_json,
+    write_text,
+)
 from radu_core.training.config import TrainConfig
 
 __all__ = ["FINAL", "RunDirectory", "RunEvent", "RunState", "list_runs"]
@@ -25,7 +33,7 @@ RunState = Literal[
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
 _NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full)-[0-9a-f]{4}")
-_LAUNCH_SECONDS = 60.0  # from a run's creation to its process: the schema and the index are copied
+_LAUNCH_SECONDS = 60.0  # from a run's creation to its process
 
 
 @dataclass(frozen=True)
@@ -38,24 +46,43 @@ class RunEvent:
 
 
 class RunDirectory:
-    """One run: ``config.yaml``, ``events.jsonl``, ``process.json``, ``log.txt``, ``checkpoints/``,
-    ``model/``, ``adapter/``, ``report.json``, ``README.md``, ``serving/``, ``evaluation/``."""
+    """One run: ``config.yaml``, ``events.jsonl`` (what happened, in order) and, as it goes on,
+    ``about.json`` (notes, tags, origin), ``serving/`` (what prompts are made from),
+    ``process.json``, ``heartbeat``, ``stop`` (a request), ``log.txt``, ``checkpoints/``,
+    ``adapter/`` (LoRA), ``model/``, ``model_check.json`` (the model as written beside the one that
+    was trained), ``report.json``, ``README.md`` (the model card), ``evaluation/``.
+
+    What has a dot before its name was being written when its process was killed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, config: TrainConfig, *, now: datetime) -> RunDirectory:
-        """A new run directory under ``root``, named by time, module and method."""
+    def create(
+        cls,
+        root: Path,
+        config: TrainConfig,
+        *,
+        now: datetime,
+        prepare: Callable[[RunDirectory], object] | None = None,
+    ) -> RunDirectory:
+        """A new run directory under ``root``, named by time, module and method.
+
+        It is there with all that ``prepare`` puts into it, or not at all.
+        """
         text = config.to_yaml()
         digest = content_hash(f"{now.isoformat()}\n{text}")[:4]
         name = f"{now:%Y%m%d-%H%M%S}-{config.dataset.name}-{config.method}-{digest}"
-        run = cls(root / name)
-        with disk_errors(run.path):
-            run.path.mkdir(parents=True)
-        write_text(run.path / "config.yaml", text)
-        run.append("state", state="created")
-        return run
+        if (root / name).exists():
+            raise RunError("There is such a run already", value=name, remedy="Try again.")
+        with whole_directory(root / name) as new:
+            run = cls(new)
+            write_text(new / "config.yaml", text)
+            if prepare:
+                prepare(run)
+            run.append("state", state="created")
+        return cls(root / name)
 
     @classmethod
     def open(cls, root: Path, name: str) -> RunDirectory:
@@ -102,10 +129,16 @@ class RunDirectory:
         return TrainConfig.from_file(self.path / "config.yaml")
 
     def append(self, kind: str, **data: Any) -> None:
-        """Append an event. One line is one write, so readers never see half of two."""
+        """Append an event. One line is one write, so readers never see half of two.
+
+        Half a line, of a writer that was killed or of a full disk, is ended before.
+        """
         line = json.dumps({"kind": kind, "at": time.time(), **data}, ensure_ascii=False) + "\n"
-        with disk_errors(self.path), (self.path / "events.jsonl").open("a", encoding="utf-8") as f:
-            f.write(line)
+        with disk_errors(self.path), (self.path / "events.jsonl").open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line
+            file.write(line.encode())
 
     def events(self) -> list[RunEvent]:
         """All events so far; a last line that is still being written is left out."""
@@ -211,6 +244,8 @@ class RunDirectory:
         step = max(self.checkpoints(), default=None)
         if step is None:
             return "None of its steps was saved."
+        if any(e.kind == "trained" and e.data.get("step") == step for e in self.events()):
+            return f"Its training is done and kept (step {step}): resuming it writes the model."
         return f"What it had learnt by step {step} is kept."
 
     def log_tail(self, lines: int = 20) -> str:
@@ -228,8 +263,10 @@ class RunDirectory:
 
 
 def list_runs(root: Path) -> list[RunDirectory]:
-    """All runs under ``root``, newest first."""
+    """All runs under ``root``, newest first. A name with a dot before it is of one that is being
+    made, or was when its maker was killed."""
     if not root.is_dir():
         return []
-    found = [RunDirectory(p) for p in sorted(root.iterdir(), reverse=True) if p.is_dir()]
+    named = (p for p in sorted(root.iterdir(), reverse=True) if not p.name.startswith("."))
+    found = [RunDirectory(p) for p in named if p.is_dir()]
     return [r for r in found if r.exists]

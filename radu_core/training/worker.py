@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class _Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 def main(arguments: list[str]) -> int:
     """Do the run; 0 when it finished or was stopped, 1 when it failed, 3 when it was deleted."""
     run = RunDirectory(Path(arguments[0]))
+    _be_found(run)
     heart = _Heart(run)
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
@@ -65,6 +66,14 @@ def main(arguments: list[str]) -> int:
         run.append("state", state="failed", reason=_reason(error))
         return 1
     return 0
+
+
+def _be_found(run: RunDirectory) -> None:
+    """Say which process does the run: whoever launched it may have been killed before it could."""
+    import psutil
+
+    if os.getpgrp() == os.getpid() and run.exists:  # not a worker's worker
+        run.write_process(os.getpid(), psutil.Process().create_time())
 
 
 def _reason(error: BaseException) -> str:
@@ -145,11 +154,14 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     )
     run.append("state", state="running")
     _interruptible(model, heart.check)
-    _train_or_keep(run, trainer, heart)
+    _train_or_keep(run, trainer, config, heart)
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
+    tell = _Telling(run, heart.check)
+    tell("Measuring the model", 0, 0)
     step, measured = _best(trainer, config)
-    checked = save_model(run, config, trainer.model, tokenizer, rows)
+    checked = save_model(run, config, trainer.model, tokenizer, rows, progress=tell)
+    heart.check()
     report = {
         "steps": ended,
         "model_of_step": step,
@@ -166,6 +178,26 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
+
+
+class _Telling:
+    """Turns the progress of saving into events, one a second and step at most, and looks between
+    them whether the run is to stop."""
+
+    def __init__(self, run: RunDirectory, check: Callable[[], None]) -> None:
+        self._run, self._check = run, check
+        self._what, self._begun, self._told = "", 0.0, 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._check()
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._begun = what, now
+        elif done < total and now - self._told < 1.0:
+            return
+        self._told = now
+        seconds = round(now - self._begun, 2)
+        self._run.append("saving", what=what, done=done, total=total, seconds=seconds)
 
 
 def _same_rows(run: RunDirectory, rows: Preflight) -> None:
@@ -200,21 +232,57 @@ def _measured(metrics: dict[str, float]) -> dict[str, float]:
     return {name.removeprefix("eval_"): value for name, value in metrics.items()}
 
 
-def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
-    """Train, from the last checkpoint if there is one; when it is stopped, keep the last step."""
+def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: _Heart) -> None:
+    """Train, from the last checkpoint if there is one, and keep the last step, also when stopped.
+
+    A run that was stopped or killed after its last step only gets its weights back.
+    """
     whole = run.checkpoints()
-    for path in (run.path / "checkpoints").glob("checkpoint-*"):
-        if path not in whole.values():
-            shutil.rmtree(path)  # one that was being written when the process was killed
+    _clear(run, whole)
+    last = str(whole[max(whole)]) if whole else None
+    if last and _is_over(run, trainer, config, last):
+        return
     try:
-        trainer.train(resume_from_checkpoint=str(whole[max(whole)]) if whole else None)
+        trainer.train(resume_from_checkpoint=last)
         heart.check()
     except _Stopped:
-        step = trainer.state.global_step
-        if step and step not in run.checkpoints():
-            trainer._save_checkpoint(trainer.model, None)
-            run.append("checkpoint", step=step)
+        _keep_last(run, trainer)
         raise
+    _keep_last(run, trainer)
+    run.append("trained", step=trainer.state.global_step)
+
+
+def _keep_last(run: RunDirectory, trainer: Any) -> None:
+    step = trainer.state.global_step
+    if step and step not in run.checkpoints():
+        trainer._save_checkpoint(trainer.model, None)
+        run.append("checkpoint", step=step)
+
+
+def _clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
+    """Delete what was being written when an earlier process of the run was killed."""
+    halves = [p for p in (run.path / "checkpoints").glob("*-*") if p not in whole.values()]
+    halves += [p for name in ("model", "adapter") for p in run.path.glob(f".{name}.*")]
+    for path in halves:
+        shutil.rmtree(path)
+
+
+def _is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> bool:
+    """Whether nothing is left to train; then the trainer has the model and the state of its end.
+
+    Trainer itself would do a step too many.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
+    told = [e.data.get("step") for e in run.events() if e.kind == "trained"]
+    over = state.global_step >= trainer.args.max_steps or state.global_step in told
+    if over or _stale(config, state):
+        trainer._load_from_checkpoint(last)
+        trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
+        trainer.state = state
+        return True
+    return False
 
 
 def _interruptible(model: Any, check: Callable[[], None]) -> None:
@@ -243,21 +311,23 @@ def _early_end(config: TrainConfig, state: Any, step: int) -> str:
     if state.global_step < state.max_steps:
         done = f"step {state.global_step} of {state.max_steps}"
         why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
-        best = state.best_global_step
-        stale = (
-            config.early_stopping
-            and best is not None
-            and ((state.global_step - best) // config.eval_every >= config.early_stopping)
-        )
-        if stale:
+        if _stale(config, state):
             why = (
                 f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
-                f"({config.best_by}) than that of step {best}."
+                f"({config.best_by}) than that of step {state.best_global_step}."
             )
         said.append(why)
     if step != state.global_step:
         said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
     return " ".join(filter(None, said))
+
+
+def _stale(config: TrainConfig, state: Any) -> bool:
+    """Whether so many evaluations weren't better that the run ends."""
+    best = state.best_global_step
+    if not config.early_stopping or best is None:
+        return False
+    return bool((state.global_step - best) // config.eval_every >= config.early_stopping)
 
 
 def _timed(config: TrainConfig) -> bool:

@@ -116,10 +116,12 @@ def fork(
     """Launch a new run with the settings of another and changes; it begins at its first step."""
     origin = open_run(workspace, name)
     config = changed_config(origin, changes)
-    run = start(workspace, config, now=now, progress=progress)
-    told = about(run).model_copy(update={"forked_from": origin.id})
-    write_json(run.path / "about.json", told.model_dump(mode="json"))
-    return run
+    told = About(notes=config.notes, tags=config.tags, forked_from=origin.id)
+
+    def prepare(run: RunDirectory) -> None:
+        write_json(run.path / "about.json", told.model_dump(mode="json"))
+
+    return start(workspace, config, now=now, prepare=prepare, progress=progress)
 
 
 def waits_for(run: RunDirectory) -> tuple[str, ...]:

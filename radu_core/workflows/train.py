@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,11 +82,12 @@ def start(
     config: TrainConfig,
     *,
     now: datetime | None = None,
+    prepare: Callable[[RunDirectory], object] | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
-    """Check a run, create its directory, keep what serving it will need, and launch it.
+    """Check a run, create its directory with what serving it will need, and launch it.
 
-    A run that can't be launched leaves nothing behind.
+    ``prepare`` puts more into the directory. A run that can't be launched leaves nothing behind.
     """
     config = config.model_copy(update={"dataset": config.dataset.resolve()})
     check(workspace, config, progress=progress)
@@ -94,10 +95,15 @@ def start(
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
-    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
-    try:
+
+    def fill(run: RunDirectory) -> None:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+        if prepare:
+            prepare(run)
+
+    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
+    try:
         launch(run, model=model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
