@@ -62,7 +62,7 @@ from radu_core.workflows.workspace import Workspace  # noqa: E402
 
 WHO = ("worker", "studio", "both")
 MOMENTS = ("created", "queued", "loading", "running", "checkpoint", "validation", "saving")
-TINY = {"max_steps": 57, "batch_size": 4, "save_every": 4, "eval_every": 9, "eval_rows": 6}
+TINY = {"max_steps": 23, "batch_size": 4, "save_every": 4, "eval_every": 6, "eval_rows": 4}
 REAL = {"max_steps": 5, "batch_size": 2, "save_every": 2, "eval_every": 3, "eval_rows": 2}
 LANES: tuple[dict[str, Any], ...] = ({"method": "lora"}, {"method": "full", "best_by": "loss"})
 PATIENCE = 120.0  # seconds; with --real ten times as many
@@ -205,7 +205,7 @@ class Lane:
             if moment == "running":
                 steps = dice.randrange(1, int(self.config["max_steps"]))
                 self.until(lambda: sum(e.kind == "step" for e in events()) >= steps, 0.001)
-            longest = {"loading": 3.0, "running": 0.02, "saving": 0.6}[moment]
+            longest = {"loading": 8.0, "running": 0.02, "saving": 0.2}[moment]
             time.sleep(dice.uniform(0, longest * self.patience / PATIENCE))
         elif moment == "checkpoint":
             every, most = int(self.config["save_every"]), int(self.config["max_steps"])

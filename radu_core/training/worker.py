@@ -127,10 +127,10 @@ class _Heart(threading.Thread):
 
 def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     """The whole run: encode, load, train, save."""
+    run.append("state", state="loading")  # before the imports, which take seconds
     import torch
     from transformers import set_seed
 
-    run.append("state", state="loading")
     config = run.config()
     set_seed(config.seed)
     steady_memory()

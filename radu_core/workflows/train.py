@@ -57,6 +57,7 @@ class RunView:
     """A run as a page shows it: its state, its newest figures, and the curves' points.
 
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
+    ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     """
 
     id: str
@@ -67,6 +68,7 @@ class RunView:
     latest: dict[str, Any]
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
+    saving: dict[str, Any]
     log_tail: str
 
 
@@ -270,6 +272,7 @@ def run_view(run: RunDirectory) -> RunView:
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
+        dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
         run.log_tail(),
     )
 
