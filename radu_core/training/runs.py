@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
 from radu_core.errors import NotFoundError, RaduError, RunError, StoreError
 from radu_core.files import (
@@ -43,6 +45,75 @@ class RunEvent:
     kind: str
     at: float
     data: Mapping[str, Any]
+
+
+@dataclass
+class _Read:
+    """What was read of an event file: up to ``end``, which is behind a line's end."""
+
+    inode: int
+    size: int
+    changed: int  # nanoseconds
+    end: int
+    head: bytes
+    tail: bytes
+    events: list[RunEvent]
+
+
+_READ: OrderedDict[Path, _Read] = OrderedDict()
+_READ_LOCK = threading.Lock()
+_READ_FILES, _EDGE = 16, 256
+
+
+def _read_events(path: Path) -> list[RunEvent]:
+    """The events in a file, of which only what was appended since the last time is read.
+
+    A run has thousands, and a page that shows it asks every second. A file that was rewritten is
+    read from its beginning.
+    """
+    with _READ_LOCK, suppress(FileNotFoundError), path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        kept = _READ.pop(path, None)
+        if kept is None or not _continues(kept, status, file):
+            kept = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
+        if (kept.size, kept.changed) != (status.st_size, status.st_mtime_ns):
+            file.seek(kept.end)
+            new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            kept.events += _parsed(whole)
+            kept.head = (kept.head + whole[:_EDGE])[:_EDGE]
+            kept.tail = (kept.tail + whole)[-_EDGE:]
+            kept.end += len(whole)
+            kept.size, kept.changed = status.st_size, status.st_mtime_ns
+        _READ[path] = kept
+        while len(_READ) > _READ_FILES:
+            _READ.popitem(last=False)
+        return kept.events
+    return []
+
+
+def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
+    """Whether a file still begins with what was read of it."""
+    if (kept.inode, kept.size, kept.changed) == (
+        status.st_ino, status.st_size, status.st_mtime_ns,
+    ):  # fmt: skip
+        return True
+    if kept.inode != status.st_ino or status.st_size <= kept.size:
+        return False
+    head = file.read(len(kept.head))
+    file.seek(kept.end - len(kept.tail))
+    return head == kept.head and file.read(len(kept.tail)) == kept.tail
+
+
+def _parsed(lines: bytes) -> list[RunEvent]:
+    found = []
+    for line in lines.decode("utf-8", "replace").split("\n"):
+        try:
+            data = json.loads(line)
+            found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            continue
+    return found
 
 
 class RunDirectory:
@@ -142,18 +213,7 @@ class RunDirectory:
 
     def events(self) -> list[RunEvent]:
         """All events so far; a last line that is still being written is left out."""
-        try:
-            text = (self.path / "events.jsonl").read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in text.split("\n"):
-            try:
-                data = json.loads(line)
-                found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
-            except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-                continue
-        return found
+        return list(_read_events(self.path / "events.jsonl"))
 
     def state(self) -> tuple[RunState, str]:
         """The state and, for an end that isn't success, its reason.
