@@ -164,6 +164,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     heart.check()
     report = {
         "steps": ended,
+        "epochs": round(float(trainer.state.epoch or 0), 4),
         "model_of_step": step,
         "seconds": round(seconds, 1),
         "train_rows": len(rows.train),
