@@ -260,6 +260,14 @@ def _keep_last(run: RunDirectory, trainer: Any) -> None:
         run.append("checkpoint", step=step)
 
 
+def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
+    """What an earlier process of the run measured at that step, so that it isn't done again."""
+    told = [e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step]
+    if not told:
+        return -1, {}
+    return step, {f"eval_{name}": value for name, value in told[-1].items() if name != "step"}
+
+
 def _clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
     """Delete what was being written when an earlier process of the run was killed."""
     halves = [p for p in (run.path / "checkpoints").glob("*-*") if p not in whole.values()]
@@ -282,6 +290,7 @@ def _is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) ->
         trainer._load_from_checkpoint(last)
         trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
         trainer.state = state
+        trainer.measured = _measured_before(run, state.global_step)
         return True
     return False
 
