@@ -79,9 +79,9 @@ def _table(here: Page, names: tuple[str, ...]) -> None:
             hide_index=True,
             key="runs table",
             placeholder="–",
-            height="content" if len(rows) <= 8 else 320,
+            height="content" if len(rows) <= 4 else 180,  # the run at work has to be on the screen
             column_config={
-                "run": st.column_config.TextColumn(width=350),
+                "run": st.column_config.TextColumn(width=290),
                 "started": st.column_config.DatetimeColumn("started (UTC)", format=_TIME),
                 "loss": st.column_config.NumberColumn(format="%.3f"),
                 "tags": st.column_config.ListColumn(),
@@ -144,6 +144,7 @@ def _live(here: Page, run: RunDirectory) -> None:
             if view.steps:
                 _curves(view)
         with st.expander("Settings and log"):
+            st.caption(plain(run.path))
             st.code(view.settings, language="yaml")
             st.code(view.log_tail or "(the log is empty)", language=None)
 
@@ -162,7 +163,6 @@ def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
             st.rerun(scope="app")
         if view.state == "finished":
             link("evaluate", "Evaluate")
-    st.caption(plain(run.path))
 
 
 def _manage(here: Page, run: RunDirectory) -> None:
