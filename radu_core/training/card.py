@@ -142,13 +142,23 @@ def _data(
         rows = ", ".join(f"{dataset.rows(s):,} {s}" for s in SPLITS)
         lines.append(f"- Rows per split: {rows} (test rows were not trained on)")
     lines += [
-        f"- Trained on: {_number(report.get('train_rows'))} rows, {_number(report.get('steps'))} "
-        f"steps, {_number(report.get('seconds'))} s",
+        f"- Trained: {_trained(config, report)}",
         f"- Rows left out for their length: {len(report.get('overlong') or ())}",
         f"- Manifest hash: `{report.get('dataset') or (dataset.hash if dataset else 'unknown')}`",
         f"- Token ids and labels: `{report.get('tokens_hash', 'unknown')}`",
     ]
     return "## Data\n\n" + "\n".join(lines)
+
+
+def _trained(config: TrainConfig, report: Mapping[str, Any]) -> str:
+    """How much was read of the rows, whether all of them or a few."""
+    steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
+    size = config.batch_size * config.grad_accumulation
+    said = f"{_number(steps)} steps of {size} rows, in {_number(seconds)} s"
+    if not (isinstance(steps, int) and isinstance(rows, int) and rows):
+        return f"{said}, from {_number(rows)} rows"
+    epochs = report.get("epochs", steps * size / rows)
+    return f"{said}: {epochs:.3g} epochs of {rows:,} rows"
 
 
 def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:

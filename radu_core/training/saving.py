@@ -6,7 +6,7 @@ again and its answers on validation rows are compared with those of the model as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from radu_core.errors import RunError
 from radu_core.files import read_json, whole_directory, write_json
 from radu_core.models import quiet_loading
+from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
 from radu_core.training.quantized import dequantized_and_merged
@@ -26,6 +27,7 @@ __all__ = ["CHECK_FILE", "ModelCheck", "save_model", "supervised_logits"]
 
 CHECK_FILE = "model_check.json"
 Dtype = Literal["bfloat16", "float32"]
+Told = Callable[[int, int], None]
 
 _ROWS = 32
 _ROWS_AT_ONCE = 4
@@ -77,6 +79,7 @@ def save_model(
     rows: Preflight,
     *,
     base: Path | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write ``adapter/`` (LoRA only) and ``model/`` (merged, bfloat16 if that is good enough).
 
@@ -88,14 +91,17 @@ def save_model(
     """
     model = _plain(model)
     sample = _sample(rows, int(model.config.vocab_size))
-    expected = supervised_logits(model, sample, tokenizer.eos_token_id)
+    expected = supervised_logits(
+        model, sample, tokenizer.eos_token_id, _part(progress, "Asking the trained model")
+    )
     if config.adapts:
+        progress("Writing the adapter", 0, 0)
         with whole_directory(run.path / "adapter") as new:
             model.save_pretrained(new)
         model = _merged(config, model, run.path / "adapter", base)
     model.config.use_cache = True
     with whole_directory(run.model) as new:
-        checks = _write_checked(new, model, tokenizer, sample, expected)
+        checks = _write_checked(new, model, tokenizer, sample, expected, progress)
         record = _record(checks)
         write_json(run.path / CHECK_FILE, record)
         if not checks[-1].passed:
@@ -110,6 +116,10 @@ def _merged(config: TrainConfig, model: Any, adapter: Path, base: Path | None) -
     merged = dequantized_and_merged(base, adapter)
     merged.generation_config = ends
     return merged.eval()
+
+
+def _part(progress: Progress, what: str) -> Told:
+    return lambda done, total: progress(what, done, total)
 
 
 def _record(checks: Sequence[ModelCheck]) -> dict[str, Any]:
@@ -157,16 +167,21 @@ def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
 
 
 def supervised_logits(
-    model: Any, rows: Sequence[Encoded], pad_id: int
+    model: Any, rows: Sequence[Encoded], pad_id: int, told: Told = lambda done, total: None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The logits ``(tokens, vocabulary)`` that predict each supervised token, and those tokens.
 
-    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is.
+    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is; ``told`` gets
+    the rows done and those in all.
     """
     import torch
 
+    parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+    told(0, len(rows))
     with torch.no_grad():
-        parts = [_batch_logits(model, batch) for batch in _batches(rows, pad_id)]
+        for batch in _batches(rows, pad_id):
+            parts.append(_batch_logits(model, batch))
+            told(min(len(rows), len(parts) * _ROWS_AT_ONCE), len(rows))
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
 
@@ -194,6 +209,7 @@ def _write_checked(
     tokenizer: Any,
     sample: Sequence[Encoded],
     expected: tuple[torch.Tensor, torch.Tensor],
+    progress: Progress,
 ) -> list[ModelCheck]:
     """Write ``model`` into ``new`` in bfloat16, and in float32 if that isn't good enough.
 
@@ -203,12 +219,14 @@ def _write_checked(
     device, checks = model.device, []
     dtypes: tuple[Dtype, ...] = ("bfloat16", "float32")
     for dtype in dtypes:
+        progress(f"Writing the model in {dtype}", 0, 0)
         for file in new.iterdir():
             file.unlink()
         _write(new, model, tokenizer, dtype)
         if dtype == dtypes[-1]:
             _free(model)
-        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype))
+        told = _part(progress, f"Checking the model in {dtype}")
+        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype, told))
         if checks[-1].passed:
             break
     return checks
@@ -248,6 +266,7 @@ def _check(
     sample: Sequence[Encoded],
     expected: tuple[torch.Tensor, torch.Tensor],
     dtype: Dtype,
+    told: Told,
 ) -> ModelCheck:
     """Load what ``directory`` holds, as anybody would, and compare it with ``expected``."""
     from torch.nn.functional import cross_entropy
@@ -257,7 +276,7 @@ def _check(
     written = AutoModelForCausalLM.from_pretrained(
         str(directory), dtype="auto", local_files_only=True, use_safetensors=True
     )
-    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id)
+    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id, told)
     trained, tokens = expected
     same = (logits.argmax(dim=-1) == trained.argmax(dim=-1)).float().mean()
     return ModelCheck(

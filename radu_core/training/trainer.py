@@ -171,7 +171,7 @@ def make_trainer(
             clock.evaluations += 1
             run.append("validation", step=self.state.global_step, **found)
             metrics = {f"eval_{name}": value for name, value in found.items()}
-            self.log(metrics)
+            self.log(dict(metrics))  # it adds the epoch
             self.control.should_evaluate = False  # a run that ends here isn't measured twice
             self.measured = (self.state.global_step, metrics)
             return metrics

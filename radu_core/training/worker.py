@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def main(arguments: list[str]) -> int:
     if rank is not None:
         return _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
+    _be_found(run)
     heart = _Heart(run)
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
@@ -100,6 +101,14 @@ def _as_rank(rank: int, path: Path, model_directory: Path) -> int:
         tell(run, rank, _reason(error))
         return 1
     return 0
+
+
+def _be_found(run: RunDirectory) -> None:
+    """Say which process does the run: whoever launched it may have been killed before it could."""
+    import psutil
+
+    if os.getpgrp() == os.getpid() and run.exists:  # not a worker's worker
+        run.write_process(os.getpid(), psutil.Process().create_time())
 
 
 def _reason(error: BaseException) -> str:
@@ -156,10 +165,10 @@ class _Heart(threading.Thread):
 
 def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     """The whole run: encode, load, train, save."""
+    run.append("state", state="loading")  # before the imports, which take seconds
     import torch
     from transformers import set_seed
 
-    run.append("state", state="loading")
     config = run.config()
     set_seed(config.seed)
     steady_memory()
@@ -190,18 +199,24 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     if alone:
         _interruptible(model, check)
     try:
-        _train_or_keep(run, trainer, heart)
+        _train_or_keep(run, trainer, config, heart)
     finally:
         leave_group()
     if not trainer.is_world_process_zero():
         return
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
+    tell = _Telling(run, heart.check)
+    tell("Measuring the model", 0, 0)
     step, measured = _best(trainer, config)
     leave_in(trainer.model, tokenizer, rows)
-    checked = save_model(run, config, trainer.model, tokenizer, rows, base=model_directory)
+    checked = save_model(
+        run, config, trainer.model, tokenizer, rows, base=model_directory, progress=tell
+    )
+    heart.check()
     report = {
         "steps": ended,
+        "epochs": round(float(trainer.state.epoch or 0), 4),
         "model_of_step": step,
         "seconds": round(seconds, 1),
         "train_rows": len(rows.train),
@@ -229,6 +244,26 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
         )
 
 
+class _Telling:
+    """Turns the progress of saving into events, one a second and step at most, and looks between
+    them whether the run is to stop."""
+
+    def __init__(self, run: RunDirectory, check: Callable[[], None]) -> None:
+        self._run, self._check = run, check
+        self._what, self._begun, self._told = "", 0.0, 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._check()
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._begun = what, now
+        elif done < total and now - self._told < 1.0:
+            return
+        self._told = now
+        seconds = round(now - self._begun, 2)
+        self._run.append("saving", what=what, done=done, total=total, seconds=seconds)
+
+
 def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
     """Give the model the weights that become the run's; their step, and what they measure."""
     state = trainer.state
@@ -250,21 +285,67 @@ def _measured(metrics: dict[str, float]) -> dict[str, float]:
     return {name.removeprefix("eval_"): value for name, value in metrics.items()}
 
 
-def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
-    """Train, from the last checkpoint if there is one; when it is stopped, keep the last step."""
+def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: _Heart) -> None:
+    """Train, from the last checkpoint if there is one, and keep the last step, also when stopped.
+
+    A run that was stopped or killed after its last step only gets its weights back.
+    """
     whole = run.checkpoints()
-    for path in (run.path / "checkpoints").glob("checkpoint-*"):
-        if path not in whole.values() and trainer.is_world_process_zero():
-            shutil.rmtree(path)  # one that was being written when the process was killed
+    if trainer.is_world_process_zero():
+        _clear(run, whole)
+    last = str(whole[max(whole)]) if whole else None
+    if last and _is_over(run, trainer, config, last):
+        return
     try:
-        trainer.train(resume_from_checkpoint=str(whole[max(whole)]) if whole else None)
+        trainer.train(resume_from_checkpoint=last)
         heart.check()
     except _Stopped:
-        step = trainer.state.global_step
-        if trainer.accelerator.num_processes == 1 and step and step not in run.checkpoints():
-            trainer._save_checkpoint(trainer.model, None)
-            run.append("checkpoint", step=step)
+        _keep_last(run, trainer)
         raise
+    _keep_last(run, trainer)
+    run.append("trained", step=trainer.state.global_step)
+
+
+def _keep_last(run: RunDirectory, trainer: Any) -> None:
+    step = trainer.state.global_step
+    if step and step not in run.checkpoints():
+        trainer._save_checkpoint(trainer.model, None)
+        run.append("checkpoint", step=step)
+
+
+def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
+    """What an earlier process of the run measured at that step, so that it isn't done again."""
+    told = [e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step]
+    if not told:
+        return -1, {}
+    return step, {f"eval_{name}": value for name, value in told[-1].items() if name != "step"}
+
+
+def _clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
+    """Delete what was being written when an earlier process of the run was killed."""
+    halves = [p for p in (run.path / "checkpoints").glob("*-*") if p not in whole.values()]
+    halves += [p for name in ("model", "adapter") for p in run.path.glob(f".{name}.*")]
+    for path in halves:
+        shutil.rmtree(path)
+
+
+def _is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> bool:
+    """Whether nothing is left to train; then the trainer has the model and the state of its end.
+
+    Trainer itself would do a step too many.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
+    told = [e.data.get("step") for e in run.events() if e.kind == "trained"]
+    over = state.global_step >= trainer.args.max_steps or state.global_step in told
+    if over or _stale(config, state):
+        trainer._load_from_checkpoint(last)
+        trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
+        trainer.state = state
+        trainer.measured = _measured_before(run, state.global_step)
+        return True
+    return False
 
 
 def _interruptible(model: Any, check: Callable[[], None]) -> None:
@@ -293,21 +374,23 @@ def _early_end(config: TrainConfig, state: Any, step: int) -> str:
     if state.global_step < state.max_steps:
         done = f"step {state.global_step} of {state.max_steps}"
         why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
-        best = state.best_global_step
-        stale = (
-            config.early_stopping
-            and best is not None
-            and ((state.global_step - best) // config.eval_every >= config.early_stopping)
-        )
-        if stale:
+        if _stale(config, state):
             why = (
                 f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
-                f"({config.best_by}) than that of step {best}."
+                f"({config.best_by}) than that of step {state.best_global_step}."
             )
         said.append(why)
     if step != state.global_step:
         said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
     return " ".join(filter(None, said))
+
+
+def _stale(config: TrainConfig, state: Any) -> bool:
+    """Whether so many evaluations weren't better that the run ends."""
+    best = state.best_global_step
+    if not config.early_stopping or best is None:
+        return False
+    return bool((state.global_step - best) // config.eval_every >= config.early_stopping)
 
 
 def _timed(config: TrainConfig) -> bool:

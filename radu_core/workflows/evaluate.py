@@ -14,6 +14,7 @@ from radu_core.evaluation import (
     Prediction,
     compare,
     fit_baselines,
+    hash_of_rows,
     measure,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
@@ -143,6 +144,7 @@ def evaluate(
         run=run.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         rows=len(rows),
+        rows_hash=hash_of_rows(rows),
         left_out=left_out,
         trained=trained,
         untrained=before,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,7 @@ class RunView:
     """A run as a page shows it: its state, its newest figures, and the curves' points.
 
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
+    ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     """
 
     id: str
@@ -68,6 +69,7 @@ class RunView:
     latest: dict[str, Any]
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
+    saving: dict[str, Any]
     log_tail: str
 
 
@@ -83,11 +85,12 @@ def start(
     config: TrainConfig,
     *,
     now: datetime | None = None,
+    prepare: Callable[[RunDirectory], object] | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
-    """Check a run, create its directory, keep what serving it will need, and launch it.
+    """Check a run, create its directory with what serving it will need, and launch it.
 
-    A run that can't be launched leaves nothing behind.
+    ``prepare`` puts more into the directory. A run that can't be launched leaves nothing behind.
     """
     config = config.resolved()
     rows = check(workspace, config, progress=progress)
@@ -95,11 +98,16 @@ def start(
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
-    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
-    try:
+
+    def fill(run: RunDirectory) -> None:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
         keep_tokens(run, rows)
+        if prepare:
+            prepare(run)
+
+    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
+    try:
         launch(run, model=model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
@@ -266,6 +274,7 @@ def run_view(run: RunDirectory) -> RunView:
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
+        dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
         run.log_tail(),
     )
 
