@@ -85,7 +85,7 @@ class Lane:
     def __init__(self, home: Path, config: dict[str, Any], seed: int, patience: float) -> None:
         self.space, self.config, self.patience = Workspace(home), config, patience
         self.dice = random.Random(seed)
-        self.studio = Studio(home, script="benchmarks/training_kills_studio.py")
+        self.studio = Studio(home, script="benchmarks/_kills_studio.py")
         self.reference: dict[str, str] = {}
 
     def begin(self) -> None:
