@@ -1,9 +1,9 @@
 """Predicted against real: a run's time left after 5 % of its steps, and Check's peak memory.
 
-``python benchmarks/training_prediction.py [--steps 40] [--only 0,1]``: five configs on SmolLM2-135M
-and the sample project's travel bot, one after the other: Check, then the run itself. Prints the time
-left that the run told at 5 % of its steps against the time it then took to its last step (limit
-15 %), the peak memory that Check predicted against the worker's own (limit 10 %), and how far
+``python benchmarks/training_prediction.py [--steps 40] [--only 0,1]``: five configs on
+SmolLM2-135M and the sample project's travel bot, one after the other: Check, then the run itself.
+Prints the time left that the run told at 5 % of its steps against the time it then took to its last
+step (limit 15 %), the peak memory that Check predicted against the worker's own (limit 10 %), and how far
 Check's time was off. Ends with 1 beyond a limit. It wants a quiet machine: the load is printed.
 """
 
@@ -76,17 +76,17 @@ def one(space: Workspace, settings: dict[str, Any], steps: int) -> bool:
     off, memory_off = left / really - 1, predicted.memory_bytes / peak - 1
     print(
         f"  time left at 5 %: {left:.0f} s, really {really:.0f} s ({off:+.0%})\n"
-        f"  peak memory: predicted {predicted.memory_bytes / 1e9:.2f} GB, really {peak / 1e9:.2f} "
-        f"({memory_off:+.0%})\n"
-        f"  Check took {checked:.0f} s and said {predicted.seconds:.0f} s; start to saved model took "
-        f"{whole:.0f} ({predicted.seconds / whole - 1:+.0%})",
+        f"  peak memory: predicted {predicted.memory_bytes / 1e9:.2f} GB, "
+        f"really {peak / 1e9:.2f} ({memory_off:+.0%})\n"
+        f"  Check took {checked:.0f} s and said {predicted.seconds:.0f} s; "
+        f"start to saved model took {whole:.0f} ({predicted.seconds / whole - 1:+.0%})",
         flush=True,
     )
     return abs(off) <= TIME_LIMIT and abs(memory_off) <= MEMORY_LIMIT
 
 
 def watched(run: RunDirectory) -> tuple[float, float]:
-    """Peak resident bytes of the run's process until it has been trained, and seconds to its end."""
+    """Peak bytes of the run's process until it has been trained, and seconds to its end."""
     begun, peak = time.monotonic(), 0.0
     while (state := run.state()[0]) not in FINAL:
         if state == "running":
