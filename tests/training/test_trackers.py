@@ -42,7 +42,9 @@ def test_one_that_isnt_installed_is_refused_at_its_field(monkeypatch: pytest.Mon
 
 
 def test_one_that_trainer_doesnt_know_is_refused() -> None:
-    with pytest.raises(InputError, match=r"report_to: .*no such tracker: paper; there are azure_ml"):
+    with pytest.raises(
+        InputError, match=r"report_to: .*no such tracker: paper; there are azure_ml"
+    ):
         TrainConfig.checked({**BASE, "report_to": ["paper"]})
 
 
