@@ -40,7 +40,7 @@ class Workspace:
         self._models = threading.RLock()  # fetching one may take minutes
         self._embedders: dict[str, SentenceEmbedder] = {}
         self._held: dict[Hashable, object] = {}
-        self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -124,7 +124,8 @@ class Workspace:
         from radu_core.dataset import chat_template
         from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 
-        key = (name, chat if chat in ("none", "auto") else str(chat_template(None, chat)))
+        asked = chat if chat in ("none", "auto") else str(chat_template(None, chat))
+        key = name if asked == "none" else f"{name}\0{asked}"
         known = self._tokenizers.get(key)
         if known is not None:
             return known
@@ -132,6 +133,6 @@ class Workspace:
             if key not in self._tokenizers:
                 directory = model_directory(name, self.models, progress=progress)
                 loaded = load_tokenizer(directory)
-                template = chat_template(loaded, key[1])
+                template = chat_template(loaded, asked)
                 self._tokenizers[key] = FastTokenizer(loaded, name=name, template=template)
             return self._tokenizers[key]
