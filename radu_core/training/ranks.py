@@ -20,7 +20,7 @@ from radu_core.errors import RaduError, RunError
 from radu_core.files import read_json, write_json
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["Muted", "distribute", "leave_group", "own_rank", "tell"]
+__all__ = ["Muted", "distribute", "own_rank", "tell"]
 
 _POLL = 0.05
 
@@ -81,17 +81,6 @@ def _start(run: RunDirectory, model: Path, processes: int) -> list[subprocess.Po
         place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
         started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**common, **place}))
     return started
-
-
-def leave_group() -> None:
-    """Let go of the other processes: what comes after the training, each does by itself.
-
-    A process that ends while its threads still talk to others may be aborted.
-    """
-    import torch.distributed as group
-
-    if group.is_available() and group.is_initialized():
-        group.destroy_process_group()
 
 
 def tell(run: RunDirectory, rank: int, reason: str) -> None:

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
@@ -26,7 +26,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
 from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
-from radu_core.training.ranks import Muted, distribute, leave_group, own_rank, tell
+from radu_core.training.ranks import Muted, distribute, own_rank, tell
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import check_tokens
@@ -36,6 +36,7 @@ from radu_core.training.trainer import make_trainer, steady_memory
 __all__ = ["main", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
+_UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
 
 
 class RunGoneError(RunError):
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
     """Do the run; 0 when it finished or was stopped, 1 when it failed, 3 when it was deleted."""
     rank = own_rank()
     if rank is not None:
-        return _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
+        _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
     _be_found(run)
     heart = _Heart(run)
@@ -87,20 +88,26 @@ def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         raise _Stopped
 
 
-def _as_rank(rank: int, path: Path, model_directory: Path) -> int:
-    """Be one of a run's processes; 0 when it did its part, else the reason is left in a file."""
+def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
+    """Be one of a run's processes; 0 when it did its part, else the reason is left in a file.
+
+    Ends without freeing anything, as what torch has of the other processes may block while it is.
+    """
     run = Muted(path) if rank else RunDirectory(path)
     heart = _Heart(run)
     heart.start()
+    code = 0
     try:
         train(run, model_directory, heart)
     except _Stopped:
-        return 0
+        pass
     except BaseException as error:  # whatever it was, the one that watches must know
         traceback.print_exc()
         tell(run, rank, _reason(error))
-        return 1
-    return 0
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _be_found(run: RunDirectory) -> None:
@@ -198,10 +205,9 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     run.append("state", state="running")
     if alone:
         _interruptible(model, check)
-    try:
-        _train_or_keep(run, trainer, config, heart)
-    finally:
-        leave_group()
+    else:
+        _UNTIL_THE_END.append(trainer)
+    _train_or_keep(run, trainer, config, heart)
     if not trainer.is_world_process_zero():
         return
     run.append("state", state="saving")
