@@ -25,13 +25,12 @@ from radu_core.training import (
     RunEvent,
     RunState,
     TrainConfig,
-    launch,
     list_runs,
     preflight,
     stop,
 )
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.launcher import check_disk
+from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
 from radu_core.training.ranks import beyond
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
@@ -71,9 +70,16 @@ class RunView:
     log_tail: str
 
 
-def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
+def check(
+    workspace: Workspace,
+    config: TrainConfig,
+    *,
+    launcher: Launcher | None = None,
+    progress: Progress = silent,
+) -> Preflight:
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
-    if reason := beyond(config.processes):
+    here = launcher is None or isinstance(launcher, Local)
+    if here and (reason := beyond(config.processes)):
         raise InputError(
             f"processes={config.processes}: {reason}",
             remedy="Lower it; raise batch_size or grad_accumulation instead.",
@@ -87,15 +93,19 @@ def start(
     workspace: Workspace,
     config: TrainConfig,
     *,
+    launcher: Launcher | None = None,
     now: datetime | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
     """Check a run, create its directory, keep what serving it will need, and launch it.
 
-    A run that can't be launched leaves nothing behind.
+    By default here. A run that can't be launched leaves nothing behind.
     """
+    launcher = launcher or Local()
+    if reason := launcher.unreachable():
+        raise InputError(f"It can't be launched on {launcher.name}", remedy=reason)
     config = config.model_copy(update={"dataset": config.dataset.resolve()})
-    check(workspace, config, progress=progress)
+    check(workspace, config, launcher=launcher, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -104,7 +114,7 @@ def start(
     try:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
-        launch(run, model=model)
+        launcher.launch(run, model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -295,5 +305,5 @@ def resume(workspace: Workspace, name: str) -> RunDirectory:
             f"Run {run.id} is {state}. {reason}".rstrip(),
             remedy="Only a stopped, failed or lost run can be resumed.",
         )
-    launch(run, model=model_directory(run.config().base_model, workspace.models))
+    launcher_of(run).launch(run, model_directory(run.config().base_model, workspace.models))
     return run
