@@ -150,9 +150,9 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     reachable = _reachable()
     chosen = st.session_state.get(_key("launcher"))
     where = launcher(chosen if chosen in reachable else "local")
-    if where.name == "local" and "processes" not in wrong:
-        if reason := beyond(data["processes"]):
-            wrong["processes"] = reason
+    here_only = where.name == "local" and "processes" not in wrong
+    if here_only and (reason := beyond(data["processes"])):
+        wrong["processes"] = reason
     _settings(here, built, data, wrong)
     if len(reachable) > 1:
         st.segmented_control(

@@ -24,8 +24,17 @@ from radu_core.files import read_json, write_json
 from radu_core.training.ray_follower import sent_bytes
 from radu_core.training.runs import FINAL, RunDirectory, RunState
 
-__all__ = ["LAUNCHERS", "Launcher", "Local", "Ray", "check_disk", "launch", "launcher", "launcher_of",
-           "stop"]  # fmt: skip
+__all__ = [
+    "LAUNCHERS",
+    "Launcher",
+    "Local",
+    "Ray",
+    "check_disk",
+    "launch",
+    "launcher",
+    "launcher_of",
+    "stop",
+]
 
 LAUNCHERS = ("local", "ray")
 

@@ -34,10 +34,11 @@ _ROOT = Path(__file__).resolve().parents[1]
 _JOB = "ray.json"
 _POLL = 0.5  # seconds
 _PATIENCE = 600.0  # seconds that a cluster may be out of reach while its job runs
+_STARTING_SECONDS = 120.0
 _STOP_SECONDS = 300  # that a stopped job has to end its step and save
 
 
-class _Gone(RunError):
+class _GoneError(RunError):
     """The run's directory was deleted."""
 
 
@@ -109,20 +110,33 @@ class _Follower:
         with tempfile.TemporaryDirectory(dir=self._run.path, prefix=".sent-") as directory:
             self._pack(Path(directory))
             try:
-                self._client.submit_job(
-                    entrypoint=f"python -m radu_core.training.ray_job {name}",
-                    submission_id=name,
-                    runtime_env={"working_dir": directory, "env_vars": _environment()},
-                    metadata={"run": self._run.id},
-                    entrypoint_num_cpus=1,
-                    entrypoint_num_gpus=config.processes if self._most_gpus() else None,
-                )
+                self._send(name, directory, config.processes)
             except (OSError, RuntimeError) as error:
                 raise RunError(
                     f"The cluster at {self._address} didn't take the job: {error}",
                     remedy="Look whether it runs (ray status there), then resume.",
                 ) from error
         print(f"Job {name} is sent to {self._address}.", flush=True)
+
+    def _send(self, name: str, directory: str, processes: int) -> None:
+        """Submit the job; a cluster that is only just starting is asked again for a while."""
+        end = time.monotonic() + _STARTING_SECONDS
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=f"python -m radu_core.training.ray_job {name}",
+                    submission_id=name,
+                    runtime_env={"working_dir": directory, "env_vars": _environment()},
+                    metadata={"run": self._run.id},
+                    entrypoint_num_cpus=1,
+                    entrypoint_num_gpus=processes if self._most_gpus() else None,
+                )
+                return
+            except RuntimeError as error:
+                starting = "try again later" in str(error)
+                if not starting or self._asked() or time.monotonic() > end:
+                    raise
+            self._pause(None)
 
     def _pack(self, there: Path) -> None:
         """What the job needs: the package, dataset, run, and base model."""
@@ -187,13 +201,16 @@ class _Follower:
             self._client.stop_job(job["job"])
             self._told_to_stop = True
 
-    def _pause(self, job: dict[str, Any]) -> None:
+    def _pause(self, job: dict[str, Any] | None) -> None:
         try:
             os.utime(self._run.path / "heartbeat")
         except FileNotFoundError:
             with suppress(Exception):
-                self._client.stop_job(job["job"])
-            raise _Gone(f"Run {self._run.id} was deleted while it ran", remedy="Launch.") from None
+                if job is not None:
+                    self._client.stop_job(job["job"])
+            raise _GoneError(
+                f"Run {self._run.id} was deleted while it ran", remedy="Launch."
+            ) from None
         time.sleep(_POLL)
 
     def _ended_without_a_word(self, info: Any) -> None:

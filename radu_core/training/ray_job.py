@@ -136,7 +136,7 @@ def _unpacked(place: dict[str, str]) -> tuple[RunDirectory, Path]:
 
 def main(arguments: list[str]) -> int:
     """Do the run that was sent; 0 when it has an end, whichever, and all packets are written."""
-    logs = Path(os.readlink("/proc/self/fd/1")).parent  # Ray writes our output among its logs
+    logs = Path("/proc/self/fd/1").readlink().parent  # Ray writes our output among its logs
     place = read_json(Path(PLACE))
     run, model = _unpacked(place)
     for name in ("stop", "process.json"):

@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster: a real head on this machine, which shares nothing with us but its ports."""
+"""Runs on a Ray cluster: a real head on this machine, reached by its job API only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from conftest import MODULE
 
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, stop
-from radu_core.training.launcher import Ray, launcher, launcher_of
-from radu_core.training.ray_job import Outbox, relocate
+from radu_core.training.launcher import Ray, launcher
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
@@ -122,7 +121,8 @@ def test_a_run_on_ray_gives_the_model_it_gives_here(
     assert sorted(there.checkpoints()) == sorted(here.checkpoints())
     AutoModelForCausalLM.from_pretrained(there.model)
     report = there.report()
-    assert report is not None and report["steps"] == 4
+    assert report is not None
+    assert report["steps"] == 4
     texts = [p for p in there.path.rglob("*") if p.suffix in (".json", ".md") and p.is_file()]
     assert not [p for p in texts if "runtime_resources" in p.read_text(encoding="utf-8")]
     assert (
