@@ -46,7 +46,9 @@ _MOST_SENT = 500_000_000  # bytes; Ray takes 512 MiB, zipped, and weights can't 
 class Launcher(Protocol):
     """Where runs are done."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """``local`` or ``ray``."""
 
     def unreachable(self) -> str:
         """Why it can't be used now; empty if it can."""

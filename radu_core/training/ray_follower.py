@@ -75,6 +75,8 @@ class _Follower:
         self._cluster_model: str | None = told["model"]
         self._client = JobSubmissionClient(self._address)
         self._told_to_stop = False
+        for left in [*run.path.glob(".sent-*"), *run.path.glob(".taken-*")]:
+            shutil.rmtree(left)  # by a follower that was killed
 
     def follow(self) -> None:
         """Go on with a job that was sent before, or send one; return when it has an end."""
@@ -152,8 +154,13 @@ class _Follower:
             shutil.copy2(run.path / name, copy / name)
         for path in run.checkpoints().values():
             _link(path, copy / "checkpoints" / path.name)
-        place = {"id": run.id, "run": str(run.path), "model": str(self._model)}
-        write_json(there / PLACE, {**place, "cluster_model": self._cluster_model or ""})
+        place = {"id": run.id, "cluster_model": self._cluster_model or "", **self._places()}
+        write_json(there / PLACE, place)
+
+    def _places(self) -> dict[str, str]:
+        """The paths of here that a run's files name."""
+        dataset = self._run.config().dataset
+        return {"run": str(self._run.path), "model": str(self._model), "dataset": str(dataset)}
 
     def _most_gpus(self) -> int:
         """How many GPUs the cluster's machine with the most has."""
@@ -175,7 +182,13 @@ class _Follower:
                 self._stop_if_asked(job)
                 end = self._take(job, info.driver_node_id) if info.driver_node_id else None
                 heard = time.monotonic()
-            except (OSError, RuntimeError, tarfile.TarError) as error:
+            except (OSError, RuntimeError, ValueError, tarfile.TarError) as error:
+                if "does not exist" in str(error):
+                    raise RunError(
+                        f"The cluster at {self._address} knows nothing of the run's job any more: "
+                        f"it was started anew, or the job deleted. {self._run.kept()}",
+                        remedy="Resume it: that sends it again.",
+                    ) from error
                 if time.monotonic() - heard > _PATIENCE:
                     raise RunError(
                         f"The cluster at {self._address} hasn't answered for "
@@ -189,8 +202,13 @@ class _Follower:
             if info is not None and info.status.is_terminal():
                 self._ended_without_a_word(info)
                 break
-            if info is not None and info.status == "PENDING" and self._state() == "created":
-                self._run.append("state", state="queued")
+            if info is not None and info.status == "PENDING":
+                if self._told_to_stop:  # Ray keeps it until there is room, and ends it then
+                    reason = f"Stopped before it began. {self._run.kept()}"
+                    self._run.append("state", state="stopped", reason=reason)
+                    break
+                if self._state() == "created":
+                    self._run.append("state", state="queued")
             self._pause(job)
         write_json(self._run.path / _JOB, {**job, "done": True})
         if end is not None:
@@ -224,10 +242,13 @@ class _Follower:
             return
         with (self._run.path / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"{info.message}\n")
+        began = info.driver_exit_code is not None
         raise RunError(
-            f"Its job on the cluster ended without a word: {(info.message or '').strip()[-300:]}",
+            f"Its job on the cluster ended without a word: {(info.message or '').strip()[-400:]}",
             remedy="The log has more. The cluster's machines need the packages of "
-            "requirements.txt, for the same Python that runs Ray there.",
+            "requirements.txt, for the `python` that runs Ray there."
+            if began
+            else "Look there (ray status) whether there is room for it, then resume.",
         )
 
     def _take(self, job: dict[str, Any], node: str) -> dict[str, Any] | None:
@@ -275,11 +296,9 @@ class _Follower:
 
     def _relocate(self, files: Path) -> None:
         """Paths of the cluster's in what it wrote become those of here."""
-        place = files / PLACE
-        if place.exists():
-            there = read_json(place)
-            place.unlink()
-            relocate(files, {there["run"]: str(self._run.path), there["model"]: str(self._model)})
+        there = read_json(files / PLACE)
+        (files / PLACE).unlink()
+        relocate(files, {there[name]: here for name, here in self._places().items()})
 
     def _tidy(self, directory: str, node: str) -> None:
         """Delete the packets on the cluster; what can't be deleted is said in the log."""

@@ -38,6 +38,7 @@ def relocate(directory: Path, places: dict[str, str]) -> None:
             text = before = path.read_text(encoding="utf-8")
             for old, new in places.items():
                 text = text.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1])
+                text = text.replace(old, new)
             if text != before:
                 write_text(path, text)
 
@@ -46,12 +47,15 @@ class Outbox:
     """Packets of what is new of a run: log and events by their new bytes, checkpoints whole."""
 
     def __init__(self, directory: Path, run: RunDirectory, model: Path) -> None:
+        """``directory`` mustn't exist; ``model`` is the base model's, as it lies here."""
         self._directory = directory
         self._run = run
         self._count = 0
         self._sent = {name: self._size(name) for name in APPENDED}
         self._checkpoints = set(run.checkpoints())
-        self._place = json.dumps({"run": str(run.path), "model": str(model)}).encode()
+        dataset = str(run.config().dataset)
+        place = {"run": str(run.path), "model": str(model), "dataset": dataset}
+        self._place = json.dumps(place).encode()
         directory.mkdir(parents=True)
 
     def _size(self, name: str) -> int:

@@ -101,11 +101,11 @@ def start(
 
     By default here. A run that can't be launched leaves nothing behind.
     """
-    launcher = launcher or Local()
-    if reason := launcher.unreachable():
-        raise InputError(f"It can't be launched on {launcher.name}", remedy=reason)
+    where: Launcher = launcher or Local()
+    if reason := where.unreachable():
+        raise InputError(f"It can't be launched on {where.name}", remedy=reason)
     config = config.model_copy(update={"dataset": config.dataset.resolve()})
-    check(workspace, config, launcher=launcher, progress=progress)
+    check(workspace, config, launcher=where, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -114,7 +114,7 @@ def start(
     try:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
-        launcher.launch(run, model)
+        where.launch(run, model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         raise

@@ -18,10 +18,11 @@ from conftest import MODULE
 
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, stop
-from radu_core.training.launcher import Ray, launcher
+from radu_core.training.launcher import Ray, launcher, launcher_of
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
+from radu_core.workflows.runs import waits_for
 from radu_core.workflows.workspace import Workspace
 
 
@@ -162,12 +163,32 @@ def test_a_run_on_ray_is_stopped_followed_again_and_resumed(
     wait(lambda: set(jobs().values()) <= {"STOPPED", "SUCCEEDED"})
     at = max(run.checkpoints())
     assert at == len(losses(run))
+    assert not launcher_of(run).unreachable()
     train.resume(loaded, run.id)
     wait(lambda: len(losses(run)) > at)
     assert len(jobs()) == 2
     assert stop(run) == "stopped", run.state()
     steps = [e.data["step"] for e in run.events() if e.kind == "step"]
     assert steps == list(range(1, len(steps) + 1))
+
+
+@pytest.mark.ray
+def test_a_run_waits_for_room_on_the_cluster_and_can_be_stopped_meanwhile(
+    loaded: Workspace, tiny_model: Path, head: str
+) -> None:
+    from ray.job_submission import JobSubmissionClient
+
+    client = JobSubmissionClient(head)
+    other = client.submit_job(entrypoint="sleep 600", entrypoint_num_cpus=2)
+    wait(lambda: str(client.get_job_status(other)) == "RUNNING")
+    run = train.start(loaded, wanted(loaded, tiny_model), launcher=Ray(head))
+    wait(lambda: run.state()[0] == "queued")
+    assert waits_for(run) == ()
+    assert stop(run) == "stopped"
+    assert run.state()[1] == "Stopped before it began. None of its steps was saved."
+    client.stop_job(other)
+    wait(lambda: all(job.status.is_terminal() for job in client.list_jobs()))
+    assert losses(run) == []
 
 
 @pytest.mark.slow
