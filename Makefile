@@ -20,8 +20,8 @@ $(VENV)/.ready: requirements.txt constraints.txt pyproject.toml
 	@$(PY) -m pip install --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
-	@$(PY) -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt
+	@$(PY) -m pip install --quiet -r requirements-dev.txt -r requirements-ray.txt -c constraints.txt
 	@touch $@
 
 setup: $(VENV)/.ready  ## Create .venv and install the packages

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
+from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
 from radu_core.training.quantized import missing_for_qlora
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
@@ -154,17 +155,31 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         st.info("Build a dataset first, in “1 Dataset”.")
         return
     data = _data(here, built)
-    wrong = TrainConfig.problems(data)
+    reachable = _reachable()
+    chosen = st.session_state.get(_key("launcher"))
+    where = launcher(chosen if chosen in reachable else "local")
+    wrong = TrainConfig.problems(data, here=where.name == "local")
     _settings(here, built, data, wrong)
+    if len(reachable) > 1:
+        st.segmented_control(
+            "Where", reachable, default="local", required=True, key=_key("launcher"),
+            help="local: this machine. ray: the Ray cluster of RAY_ADDRESS, which answers.",
+        )  # fmt: skip
     config = None if wrong else TrainConfig.checked(data)
-    _buttons(here, config)
+    _buttons(here, config, where)
     if wrong:
         labels = {s.field: s.label for s in _all()}
         names = ", ".join(labels.get(name, _LABELS.get(name, name)) for name in wrong)
         st.error(plain(f"It can't be launched as it is. Correct at the field: {names}."))
     _outcomes(here, config)
     if config is not None:
-        _same_elsewhere(here, config)
+        _same_elsewhere(here, config, where)
+
+
+@st.cache_data(ttl=15, show_spinner=False)
+def _reachable() -> list[str]:
+    """The launchers that can be used now."""
+    return [name for name in LAUNCHERS if not launcher(name).unreachable()]
 
 
 _LABELS = {"dataset": "Dataset", "base_model": "Base model", "method": "Method"}
@@ -297,7 +312,7 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
         column.markdown(f":red[:material/error: {plain(message)}]")
 
 
-def _buttons(here: Page, config: TrainConfig | None) -> None:
+def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
     looked, begun = ("launch check", here.module), ("launch", here.module)
     with st.container(horizontal=True):
         checking = st.button(
@@ -320,7 +335,7 @@ def _buttons(here: Page, config: TrainConfig | None) -> None:
         jobs.start(
             begun,
             "Launching",
-            lambda progress: train.start(here.workspace, config, progress=progress),
+            lambda progress: train.start(here.workspace, config, launcher=where, progress=progress),
         )
 
 
@@ -343,7 +358,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         report_view(report)
 
 
-def _same_elsewhere(here: Page, config: TrainConfig) -> None:
+def _same_elsewhere(here: Page, config: TrainConfig, where: Launcher) -> None:
     """The same run in a shell: the config as a file, and the command."""
     text = config.to_yaml()
     with st.expander("The same run in a shell", icon=":material/terminal:"):
@@ -352,5 +367,6 @@ def _same_elsewhere(here: Page, config: TrainConfig) -> None:
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         shell = command("run.yaml", home=here.workspace.home)
-        st.code(f"{shell} --check\n{shell}", language="bash", wrap_lines=True)
+        how = "" if where.name == "local" else f" --launcher {where.name}"
+        st.code(f"{shell} --check\n{shell}{how}", language="bash", wrap_lines=True)
         st.code(text, language="yaml")

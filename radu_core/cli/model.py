@@ -30,17 +30,30 @@ def train(
     check: Annotated[
         bool, typer.Option("--check", help="Launch nothing: check rows, memory, time and disk.")
     ] = False,
+    launcher: Annotated[str, typer.Option(help="local, or ray: a Ray cluster.")] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="The cluster's job API, http://HOST:8265. Default: RAY_ADDRESS."),
+    ] = None,
+    ray_model: Annotated[
+        str | None,
+        typer.Option(help="The base model's directory on the cluster; it isn't sent then."),
+    ] = None,
 ) -> Answer:
     """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
     from radu_core.training import TrainConfig
+    from radu_core.training.launcher import launcher as launcher_named
     from radu_core.workflows import demo
     from radu_core.workflows import train as workflow
 
     if check:
         return _checked(config)
     space = workspace()
+    where = launcher_named(launcher, address=ray_address, model=ray_model)
     with progress_bar() as progress:
-        run = workflow.start(space, TrainConfig.from_file(config), progress=progress)
+        run = workflow.start(
+            space, TrainConfig.from_file(config), launcher=where, progress=progress
+        )
         if wait:
             with suppress(RunError):  # its state and reason are told below
                 demo.follow(run, progress=progress)

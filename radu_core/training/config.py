@@ -172,10 +172,14 @@ class TrainConfig(BaseModel):
             ) from error
 
     @classmethod
-    def problems(cls, data: object) -> dict[str, str]:
-        """What is wrong with plain data, by field; empty if it could be launched here."""
+    def problems(cls, data: object, *, here: bool = True) -> dict[str, str]:
+        """What is wrong with plain data, by field; empty if it could be launched.
+
+        ``here``: on this machine.
+        """
         try:
-            return cls.model_validate(data).unavailable
+            config = cls.model_validate(data)
+            return config.unavailable if here else {}
         except ValidationError as error:
             found: dict[str, str] = {}
             for each in error.errors():

@@ -100,14 +100,14 @@ def row_hash(input_ids: Sequence[int], labels: Sequence[int]) -> str:
     return content_hash([list(input_ids), list(labels)])
 
 
-def preflight(config: TrainConfig, tokenizer: Any) -> Preflight:
+def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Preflight:
     """Tokenize every row before anything is launched. Nothing is ever truncated.
 
-    Raises ``InputError`` when the machine lacks what the config asks for, ``DatasetError`` when
-    rows are longer than ``max_length`` (unless ``skip_overlong``: then they are left out and
-    listed), when none is left, or when the dataset was changed.
+    Raises ``InputError`` when the run is to be ``here`` and this machine lacks what it asks for,
+    ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``: then they
+    are left out and listed), when none is left, or when the dataset was changed.
     """
-    if lacking := config.unavailable:
+    if here and (lacking := config.unavailable):
         fields = "; ".join(f"{name}: {lack}" for name, lack in lacking.items())
         raise InputError(f"It can't be done here: {fields}", remedy="Correct these fields.")
     manifest = read_dataset(config.dataset, verify=True)

@@ -1,4 +1,7 @@
-"""Starting and stopping a run's process. Runs outlive the studio: they lead their own session."""
+"""Starting and stopping a run's process. Runs outlive the studio: they lead their own session.
+
+A ``Launcher`` says where a run is done: by its process here, or elsewhere while that follows.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,137 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
-from radu_core.errors import DiskFullError, RunError
+from radu_core.errors import DiskFullError, InputError, RunError
+from radu_core.files import read_json, write_json
+from radu_core.training.ray_follower import sent_bytes
 from radu_core.training.runs import FINAL, RunDirectory, RunState
 
-__all__ = ["check_disk", "launch", "stop"]
+__all__ = [
+    "LAUNCHERS",
+    "Launcher",
+    "Local",
+    "Ray",
+    "check_disk",
+    "launch",
+    "launcher",
+    "launcher_of",
+    "stop",
+]
+
+LAUNCHERS = ("local", "ray")
 
 _ROOT = Path(__file__).resolve().parents[2]
 _POLL = 0.1
+_MOST_SENT = 500_000_000  # bytes; Ray takes 512 MiB, zipped, and weights can't be zipped smaller
+
+
+class Launcher(Protocol):
+    """Where runs are done."""
+
+    @property
+    def name(self) -> str:
+        """``local`` or ``ray``."""
+
+    def unreachable(self) -> str:
+        """Why it can't be used now; empty if it can."""
+
+    def launch(self, run: RunDirectory, model: Path) -> int:
+        """Start the run's process, detached, and remember the launcher; returns its pid."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """This machine."""
+
+    name: str = "local"
+
+    def unreachable(self) -> str:
+        """Never."""
+        return ""
+
+    def launch(self, run: RunDirectory, model: Path) -> int:
+        """Start the worker."""
+        return launch(run, model=model)
+
+
+@dataclass(frozen=True)
+class Ray:
+    """A Ray cluster, by the ``http://`` address of its job API (its dashboard's).
+
+    ``model`` is the base model's directory as the cluster's machines see it; without one it is
+    sent.
+    """
+
+    address: str
+    model: str | None = None
+    name: str = "ray"
+
+    def unreachable(self) -> str:
+        """Why the cluster can't be used; looks at it for up to 2 s."""
+        if find_spec("ray") is None:
+            return (
+                "The package ray isn't installed. Install it: pip install -r requirements-ray.txt"
+            )
+        if not self.address:
+            return "No cluster is named. Set RAY_ADDRESS, or give --ray-address http://HOST:8265."
+        if not self.address.startswith(("http://", "https://")):
+            return (
+                f"{self.address} isn't the address of a Ray cluster's job API. "
+                "It begins with http://, and as a rule ends with :8265, the dashboard's port."
+            )
+        try:
+            with urllib.request.urlopen(f"{self.address.rstrip('/')}/api/version", timeout=2) as f:
+                f.read()
+        except (OSError, ValueError) as error:
+            return (
+                f"No Ray cluster answers at {self.address} ({error}). Start one there with "
+                "`ray start --head`, or correct the address."
+            )
+        return ""
+
+    def launch(self, run: RunDirectory, model: Path) -> int:
+        """Start the follower; it sends the run."""
+        if reason := self.unreachable():
+            raise RunError(f"The run can't be launched on Ray: {reason}")
+        sent = sent_bytes(run, None if self.model else model)
+        if sent > _MOST_SENT:
+            raise RunError(
+                f"Dataset, base model and checkpoints are {sent / 1e6:,.0f} MB, and a Ray cluster "
+                f"takes at most {_MOST_SENT / 1e6:,.0f} MB",
+                remedy="Put the base model where the cluster's machines see it, and give its "
+                "directory there: --ray-model.",
+            )
+        told = {"launcher": self.name, "address": self.address.rstrip("/"), "model": self.model}
+        write_json(run.path / "launcher.json", told)
+        return _start(run, "radu_core.training.ray_follower", model)
+
+
+def launcher(name: str, *, address: str | None = None, model: str | None = None) -> Launcher:
+    """The launcher of that name; Ray's address is that of the environment if none is given."""
+    if name not in LAUNCHERS:
+        raise InputError(
+            "There is no such launcher", value=name, remedy=f"Choose {' or '.join(LAUNCHERS)}."
+        )
+    if name == "local":
+        if address or model:
+            raise InputError("An address or model for Ray needs --launcher ray")
+        return Local()
+    return Ray(address or os.environ.get("RAY_ADDRESS", ""), model)
+
+
+def launcher_of(run: RunDirectory) -> Launcher:
+    """The launcher that a run was launched with."""
+    if not run.elsewhere:
+        return Local()
+    told = read_json(run.path / "launcher.json")
+    return Ray(str(told["address"]), told["model"])
 
 
 def check_disk(run_root: Path, model: Path) -> None:
@@ -34,7 +158,11 @@ def check_disk(run_root: Path, model: Path) -> None:
 
 
 def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> int:
-    """Start the run's process, detached, with its output in ``log.txt``. Returns its pid."""
+    """Start the run's process here, detached, with its output in ``log.txt``. Returns its pid."""
+    return _start(run, "radu_core.training.worker", model, python=python)
+
+
+def _start(run: RunDirectory, module: str, model: Path, *, python: str = sys.executable) -> int:
     import psutil
 
     check_disk(run.path.parent, model)
@@ -42,7 +170,7 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
         (run.path / name).unlink(missing_ok=True)
     if run.state()[0] != "created":  # so that nobody resumes it a second time meanwhile
         run.append("state", state="created")
-    command = [python, "-m", "radu_core.training.worker", str(run.path), str(model)]
+    command = [python, "-m", module, str(run.path), str(model)]
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
@@ -74,11 +202,14 @@ def launch(run: RunDirectory, *, model: Path, python: str = sys.executable) -> i
     return process.pid
 
 
-def stop(run: RunDirectory, *, seconds: float = 9.0) -> RunState:
+def stop(run: RunDirectory, *, seconds: float | None = None) -> RunState:
     """Ask the run to save what it has learnt and end; after ``seconds`` end its process group.
 
-    Returns the state it ended in. Leaves no process behind.
+    Returns the state it ended in. Leaves no process behind. It gets 9 s by default; one elsewhere
+    gets 60, as what it has learnt comes back meanwhile (and is fetched by resuming it, if not).
     """
+    if seconds is None:
+        seconds = 60.0 if run.elsewhere else 9.0
     state, _ = run.state()
     if state in FINAL:
         return state

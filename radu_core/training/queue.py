@@ -84,6 +84,8 @@ def _stopped_early(run: RunDirectory) -> str:
 
 def ahead(run: RunDirectory) -> tuple[str, ...]:
     """The ids of the runs that a waiting run waits for: the one at work, then the earlier ones."""
+    if run.elsewhere:
+        return ()
     working = [r.id for r in _living(run) if _state(r) in _WORKING]
     return (*working, *(r.id for r in _earlier(run)))
 
@@ -96,11 +98,11 @@ def _earlier(run: RunDirectory) -> list[RunDirectory]:
 
 
 def _living(run: RunDirectory) -> list[RunDirectory]:
-    """The other runs that have a process, oldest id first."""
+    """The other runs that have a process and use this machine, oldest id first."""
     found = []
     for other in reversed(list_runs(run.path.parent)):
         try:
-            if other.id != run.id and other.alive():
+            if other.id != run.id and not other.elsewhere and other.alive():
                 found.append(other)
         except RaduError:  # damaged: nobody can say whose turn it would be
             continue

@@ -195,6 +195,11 @@ class RunDirectory:
         """The trained model, loadable by plain transformers once the run has finished."""
         return self.path / "model"
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another machine does it; its process here only follows (``launcher.json``)."""
+        return (self.path / "launcher.json").is_file()
+
     def config(self) -> TrainConfig:
         """The run's settings; ``InputError`` names the file when they can't be read."""
         return TrainConfig.from_file(self.path / "config.yaml")

@@ -96,6 +96,7 @@ def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
     run = Muted(path) if rank else RunDirectory(path)
     heart = _Heart(run)
     heart.start()
+    signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # Ray sends it to every process
     code = 0
     try:
         train(run, model_directory, heart)

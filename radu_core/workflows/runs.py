@@ -16,6 +16,7 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, RunEvent, TrainConfig, list_runs
+from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
 from radu_core.workflows.evaluate import reports
@@ -118,7 +119,10 @@ def fork(
     now: datetime | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
-    """Launch a new run with the settings of another and changes; it begins at its first step."""
+    """Launch a new run with the settings of another and changes; it begins at its first step.
+
+    It is launched where the other one was.
+    """
     origin = open_run(workspace, name)
     config = changed_config(origin, changes)
     told = About(notes=config.notes, tags=config.tags, forked_from=origin.id)
@@ -126,7 +130,8 @@ def fork(
     def prepare(run: RunDirectory) -> None:
         write_json(run.path / "about.json", told.model_dump(mode="json"))
 
-    return start(workspace, config, now=now, prepare=prepare, progress=progress)
+    where = launcher_of(origin)
+    return start(workspace, config, launcher=where, now=now, prepare=prepare, progress=progress)
 
 
 def waits_for(run: RunDirectory) -> tuple[str, ...]:

@@ -25,13 +25,12 @@ from radu_core.training import (
     RunEvent,
     RunState,
     TrainConfig,
-    launch,
     list_runs,
     preflight,
     stop,
 )
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.launcher import check_disk
+from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
@@ -73,27 +72,39 @@ class RunView:
     log_tail: str
 
 
-def check(workspace: Workspace, config: TrainConfig, *, progress: Progress = silent) -> Preflight:
+def check(
+    workspace: Workspace,
+    config: TrainConfig,
+    *,
+    launcher: Launcher | None = None,
+    progress: Progress = silent,
+) -> Preflight:
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
+    here = launcher is None or isinstance(launcher, Local)
     directory = model_directory(config.base_model, workspace.models, progress=progress)
     progress("Tokenizing every row", 0, 0)
-    return preflight(config, load_tokenizer(directory))
+    return preflight(config, load_tokenizer(directory), here=here)
 
 
 def start(
     workspace: Workspace,
     config: TrainConfig,
     *,
+    launcher: Launcher | None = None,
     now: datetime | None = None,
     prepare: Callable[[RunDirectory], object] | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
     """Check a run, create its directory with what serving it will need, and launch it.
 
-    ``prepare`` puts more into the directory. A run that can't be launched leaves nothing behind.
+    By default here. ``prepare`` puts more into the directory. A run that can't be launched leaves
+    nothing behind.
     """
+    where: Launcher = launcher or Local()
+    if reason := where.unreachable():
+        raise InputError(f"It can't be launched on {where.name}", remedy=reason)
     config = config.resolved()
-    rows = check(workspace, config, progress=progress)
+    rows = check(workspace, config, launcher=where, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -108,7 +119,7 @@ def start(
 
     run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
     try:
-        launch(run, model=model)
+        where.launch(run, model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -300,5 +311,5 @@ def resume(workspace: Workspace, name: str) -> RunDirectory:
             f"Run {run.id} is {state}. {reason}".rstrip(),
             remedy="Only a stopped, failed or lost run can be resumed.",
         )
-    launch(run, model=model_directory(run.config().base_model, workspace.models))
+    launcher_of(run).launch(run, model_directory(run.config().base_model, workspace.models))
     return run
