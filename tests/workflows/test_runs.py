@@ -14,6 +14,7 @@ from radu_core.errors import InputError, NotFoundError, StoreError
 from radu_core.evaluation import EvaluationReport, Prediction, hash_of_rows, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.launcher import Local
 from radu_core.workflows import runs, train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import report_path
@@ -116,7 +117,7 @@ def test_a_setting_changed_to_none_gets_its_default(workspace: Workspace) -> Non
 def test_a_fork_says_what_it_was_forked_from(
     loaded: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    monkeypatch.setattr(Local, "launch", lambda *_: 1)
     wanted = TrainConfig(
         dataset=build(loaded, MODULE).directory, base_model=str(tiny_model), tags=("a",)
     )
