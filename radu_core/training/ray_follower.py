@@ -150,8 +150,9 @@ class _Follower:
             _link(self._model, there / "model")
         copy = there / "runs" / run.id
         copy.mkdir(parents=True)
-        for name in ("config.yaml", "events.jsonl"):
-            shutil.copy2(run.path / name, copy / name)
+        for name in ("config.yaml", "events.jsonl", "tokens.json"):
+            if (run.path / name).is_file():
+                shutil.copy2(run.path / name, copy / name)
         for path in run.checkpoints().values():
             _link(path, copy / "checkpoints" / path.name)
         place = {"id": run.id, "cluster_model": self._cluster_model or "", **self._places()}
