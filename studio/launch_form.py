@@ -177,6 +177,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
 
 
 @st.cache_data(ttl=15, show_spinner=False)
+@st.cache_data(ttl=15, show_spinner=False)  # a cluster that doesn't answer takes 2 s to say so
 def _reachable() -> list[str]:
     """The launchers that can be used now."""
     return [name for name in LAUNCHERS if not launcher(name).unreachable()]
