@@ -20,6 +20,10 @@ NEEDED = (
     "studio.page",
     "numpy",
     "PIL.PngImagePlugin",
+    "altair",  # from here on: what comes back to a run at work
+    "studio.dataset_forms",
+    "studio.launch_form",
+    "studio.runs_views",
 )
 
 

@@ -48,7 +48,8 @@ def main() -> None:
     if options.case:
         print(json.dumps(one(options.case, options.home, options.method, options.steps)))
         return
-    print(f"load {os.getloadavg()[0]:.1f}; {options.method}, {options.steps} steps of 8 rows")
+    load = os.getloadavg()[0]
+    print(f"load {load:.1f}; {options.method}, {options.steps} steps of 8 rows", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         models = Workspace.from_environment().models.resolve()
@@ -56,8 +57,11 @@ def main() -> None:
         space = Workspace(home)
         load_sample(space, only=("travel",))
         build(space, MODULE)
-        found = {c: in_process(c, home, options) for c in options.cases.split(",") if installed(c)}
-    table(found, options.method)
+        found = {}
+        for case in filter(installed, options.cases.split(",")):
+            found[case] = in_process(case, home, options)
+            told(case, found[case])
+    ratios(found, options.method)
 
 
 def installed(case: str) -> bool:
@@ -76,13 +80,17 @@ def in_process(case: str, home: Path, options: argparse.Namespace) -> dict[str, 
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def table(found: dict[str, dict[str, Any]], method: str) -> None:
-    for case, seen in found.items():
-        losses = ", ".join(f"{x:.3f}" for x in seen["losses"][-3:])
-        print(
-            f"{case:6} {seen['rows']:.2f} rows/s  {seen['tokens']:.0f} tokens/s  "
-            f"peak {seen['peak']:.2f} GB  last losses {losses}  validation {seen['loss']:.4f}"
-        )
+def told(case: str, seen: dict[str, Any]) -> None:
+    losses = ", ".join(f"{x:.3f}" for x in seen["losses"][-3:])
+    print(
+        f"{case:6} {seen['rows']:.2f} rows/s  {seen['tokens']:.0f} tokens/s  "
+        f"peak {seen['peak']:.2f} GB  last losses {losses}  validation {seen['loss']:.4f}  "
+        f"load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+
+
+def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
     limit = found["ours"]["limit"] if "ours" in found else 0.0
     if limit:
         print(f"limit (bf16 products of this model, {method}): {limit:.0f} tokens/s; "

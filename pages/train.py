@@ -7,16 +7,23 @@ from radu_core.workflows.train import runs
 from studio import dataset_forms, launch_form, runs_views
 from studio.page import messages, page
 
+TABS = ["1 Dataset", "2 Launch", "3 Runs"]
+
 with page(
     "Train",
     "A run is a process of its own: it goes on when this tab or the studio is closed, and is "
     "found again here.",
 ) as here:
-    build, launch, watch = st.tabs(["1 Dataset", "2 Launch", "3 Runs"], key="train tab")
+    found = runs(here.workspace, here.module)
+    first = TABS[2 if runs_views.under_way(found) else 0]
+    kept = st.session_state.setdefault(
+        f"first tab {here.module}", first
+    )  # later runs don't move it
+    build, launch, watch = st.tabs(TABS, default=kept, key="train tab")
+    with watch, messages():  # first: who comes back to a run at work wants to see it at once
+        runs_views.watch(here, found)
     built = datasets(here.workspace, here.module)
     with build, messages():
         dataset_forms.dataset(here, built)
     with launch, messages():
         launch_form.launch(here, built)
-    with watch, messages():
-        runs_views.watch(here, runs(here.workspace, here.module))

@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_EMBEDDER",
     "DEFAULT_GENERATOR",
     "KNOWN_MODELS",
+    "RECORD",
     "KnownModel",
     "installed_models",
     "loading",
@@ -35,7 +36,7 @@ __all__ = [
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "SmolLM2-135M-Instruct"
-_RECORD = "radu-model.json"
+RECORD = "radu-model.json"
 _PIP_SECONDS = 900
 
 
@@ -88,7 +89,7 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
         path = Path(name).expanduser()
         if path.is_dir():
             return _usable(path.resolve())
-        if (target / _RECORD).is_file():
+        if (target / RECORD).is_file():
             return target
     except (OSError, RuntimeError) as error:  # a name that is too long, no such user's home
         raise _unknown(name) from error
@@ -137,7 +138,7 @@ def loading(what: str, *, remedy: str) -> Iterator[None]:
 
 def installed_models(root: Path) -> list[dict[str, str]]:
     """What lies in ``root``, by name: the record written when each model was fetched."""
-    return [_read_record(path) for path in sorted(root.glob(f"*/{_RECORD}"))]
+    return [_read_record(path) for path in sorted(root.glob(f"*/{RECORD}"))]
 
 
 def _read_record(path: Path) -> dict[str, str]:
@@ -166,10 +167,10 @@ def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
         new = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             record = fill(new)
-            write_json(new / _RECORD, record)
+            write_json(new / RECORD, record)
             new.chmod(0o755)
             if target.exists():  # an older, incomplete directory, or another process was faster
-                if (target / _RECORD).is_file():
+                if (target / RECORD).is_file():
                     return target
                 shutil.rmtree(target)
             os.replace(new, target)

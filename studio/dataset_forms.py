@@ -133,7 +133,7 @@ def _sizes(here: Page) -> dict[str, Any]:
                 label, 0, most, value, key=f"dataset {name}", help=DatasetConfig.help(name)
             )
         )
-    left, right = st.columns([1, 2])
+    left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(
             "Longest row (tokens)", 16, 131_072, 512, 64, key="dataset max_length",
@@ -146,6 +146,10 @@ def _sizes(here: Page) -> dict[str, Any]:
         help=DatasetConfig.help("tokenizer"),
     )  # fmt: skip
     found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
+    found["chat_template"] = last.selectbox(
+        "Chat template", ["none", "auto"], accept_new_options=True, key="dataset chat_template",
+        help=DatasetConfig.help("chat_template"),
+    )  # fmt: skip
     return found
 
 

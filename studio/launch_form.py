@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
-from radu_core.training.ranks import beyond
+from radu_core.training.quantized import missing_for_qlora
 from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.preflight import command, preflight_report
@@ -94,6 +94,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 adapter=True),
     ),
     "Memory and speed": (
+        Setting("chat_template", "Chat template", "text",
+                "none: rows are plain text. auto: the base model's own, if it has one, with the "
+                "prompt as the user's turn. Or the path of a jinja file."),
         Setting("max_length", "max_length (tokens)", "whole",
                 "Longer rows are refused, never cut. Raise it to the longest row that Check "
                 "names."),
@@ -105,6 +108,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("processes", "Processes", "whole",
                 "So many work together, each with a batch of its own: a step has that many times "
                 "the rows. For several GPUs; on one CPU it is no faster."),
+        Setting("packing", "Packing", "yes",
+                "Rows stand one after the other in a sequence, and don't read each other, instead "
+                "of being padded. The result stays the same; on a CPU it is no faster as a rule."),
         Setting("precision", "Precision", "choice",
                 "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
                 ("auto", "bf16", "fp32")),
@@ -134,6 +140,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("seed", "Seed", "whole",
                 "The order of rows and the start of the adapter. Change it to see how much of a "
                 "difference is chance."),
+        Setting("report_to", "Trackers", "words",
+                "Where the curves are sent as well, separated by commas: tensorboard, wandb, "
+                "mlflow and others that are installed. Empty: nowhere."),
         Setting("notes", "Notes", "text", "What this run is for; shown with it."),
         Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
     ),
@@ -146,13 +155,10 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         st.info("Build a dataset first, in “1 Dataset”.")
         return
     data = _data(here, built)
-    wrong = TrainConfig.problems(data)
     reachable = _reachable()
     chosen = st.session_state.get(_key("launcher"))
     where = launcher(chosen if chosen in reachable else "local")
-    here_only = where.name == "local" and "processes" not in wrong
-    if here_only and (reason := beyond(data["processes"])):
-        wrong["processes"] = reason
+    wrong = TrainConfig.problems(data, here=where.name == "local")
     _settings(here, built, data, wrong)
     if len(reachable) > 1:
         st.segmented_control(
@@ -204,6 +210,11 @@ def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
     return data
 
 
+def _methods() -> list[str]:
+    """qlora only where it can be done."""
+    return ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]
+
+
 def _models(here: Page) -> list[str]:
     return generators(here.workspace) or [DEFAULT_GENERATOR]
 
@@ -251,7 +262,7 @@ def _settings(
         help="One that is installed, a hub's owner/name, or a directory.",
     )  # fmt: skip
     right.segmented_control(
-        "Method", ["lora", "full"], default="lora", required=True, key=_key("method"),
+        "Method", _methods(), default="lora", required=True, key=_key("method"),
         help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
         "rows, with memory to spare.",
     )  # fmt: skip
@@ -341,7 +352,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
     report = jobs.show(("launch check", here.module))
     if report is not None:
-        resolved = config and config.model_copy(update={"dataset": config.dataset.resolve()})
+        resolved = config and config.resolved()
         if report.config != resolved:
             st.info("The settings have changed since. Press Check to look again.")
         report_view(report)

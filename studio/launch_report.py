@@ -64,7 +64,7 @@ def _rows(report: PreflightReport) -> None:
         with st.expander("A row as the model reads it"):
             st.caption(
                 f"{example.prompt_tokens:,} prompt tokens, {example.completion_tokens:,} "
-                f"completion tokens, which are learnt · hash {example.hash[:12]}"
+                f"completion tokens, which are learnt · hash {example.hash[:16]}"
             )
             st.code(example.prompt, language=None, wrap_lines=True)
             st.code(example.completion, language=None, wrap_lines=True)

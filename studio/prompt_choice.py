@@ -179,7 +179,11 @@ def settings(here: Page) -> dict[str, Any]:
         model = st.selectbox(
             "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
         )
+        chat = st.selectbox(
+            "Chat template", ["none", "auto"], key="prompt chat", width=_NARROW,
+            help="none: plain text. auto: as turns of the base model's own, if it has one.",
+        )  # fmt: skip
     return {
         "k_desc": int(k_desc), "k_exemplar": int(k_exemplar), "model": model or BASE,
-        "limit": int(limit),
+        "limit": int(limit), "chat_template": chat or "none",
     }  # fmt: skip

@@ -21,6 +21,7 @@ _COLOURS = {  # translucent, so that one palette is readable on light and dark g
     "exemplars": "#d08700",
     "utterance": "#0b9e97",
     "completion": "#d14d72",
+    "chat": "#8a8f98",
 }
 _PARTS = "".join(
     f".radu-prompt .{name}, .radu-size .{name} {{ --c: {colour}; }}\n"

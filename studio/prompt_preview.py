@@ -139,7 +139,8 @@ def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None
         if tokens:
             st.caption(
                 "Underlined and bold: learnt. Broken border: a special token. A small figure: so "
-                "many tokens are one character. Point at a token for its id."
+                "many tokens are one character. Point at a token for its id. Hash of ids and "
+                f"labels, as a run keeps it: {made.tokens.row_hash[:16]}"
             )
         _places(made)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.training import RunDirectory
-from radu_core.workflows.runs import Comparison, compare_runs
+from radu_core.workflows.runs import UNCORRECTED, Comparison, compare_runs
 from studio import show
 from studio.markdown import plain
 from studio.page import Page, messages
@@ -125,7 +125,7 @@ def _tests(compared: Comparison) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared rows")
         st.caption(
             "p: how often chance alone would set them so far apart, were both equally good "
-            "(McNemar's test, exact). Below 0.05 the difference is clear."
+            f"(McNemar's test, exact). Below 0.05 the difference is clear. {UNCORRECTED}"
         )
-    for why in compared.unpaired:
+    for why in (*compared.unpaired, *compared.unverified):
         st.caption(plain(why))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,24 +24,30 @@ from studio.navigation import link
 from studio.page import Page, messages
 from studio.runs_compare import compare
 
-__all__ = ["watch"]
+__all__ = ["under_way", "watch"]
 
 _COLOURS = {
     "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
     "queued": "gray",
 }  # fmt: skip
+_TIME = "YYYY-MM-DD HH:mm"
+_MOST_POINTS = 400  # of a curve: more can't be told apart, and slow the browser down
 _SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
 
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     """All runs of the module, the chosen one live, a comparison, and the trash."""
     if found:
-        _table(found)
+        _table(here, tuple(run.id for run in found))
         runs = {run.id: run for run in found}
         wanted = st.session_state.pop("run wanted", None)  # by a fork
         if wanted in runs:
             st.session_state["run chosen"] = wanted
-        chosen = runs[st.selectbox("Run", list(runs), key="run chosen")]
+        names = list(runs)
+        at_work = next((n for n in names if _at_work(runs[n])), names[0])
+        chosen = runs[
+            st.selectbox("Run", names, index=names.index(at_work), key="run chosen", width=480)
+        ]
         _live(here, chosen)
         _manage(here, chosen)
         if len(found) > 1:
@@ -51,34 +57,63 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     _trash(here)
 
 
-def _table(found: Sequence[RunDirectory]) -> None:
-    rows = []
-    for run in found:
-        view, about = train.run_view(run), _about(run)
-        rows.append(
-            {
-                "run": run.id,
-                "state": view.state,
-                "started": _started(run),
-                "steps": view.latest.get("step"),
-                "loss": view.latest.get("loss"),
-                "tags": list(about.tags),
-                "notes": about.notes,
-            }
+def under_way(found: Sequence[RunDirectory]) -> bool:
+    """Whether one of these runs hasn't ended."""
+    return any(_row(run)["state"] not in FINAL for run in found)
+
+
+def _at_work(run: RunDirectory) -> bool:
+    return _row(run)["state"] in ("loading", "running", "saving")
+
+
+@st.fragment(run_every=2.0)
+def _table(here: Page, names: tuple[str, ...]) -> None:
+    """The table alone is drawn anew; the page is only when there is another run or one less."""
+    with messages():
+        found = train.runs(here.workspace, here.module)
+        if tuple(run.id for run in found) != names:
+            st.rerun(scope="app")
+        rows = [_row(run) for run in found]
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            key="runs table",
+            placeholder="–",
+            height="content" if len(rows) <= 4 else 180,  # the run at work has to be on the screen
+            column_config={
+                "run": st.column_config.TextColumn(width=290),
+                "started": st.column_config.DatetimeColumn("started (UTC)", format=_TIME),
+                "loss": st.column_config.NumberColumn(format="%.3f"),
+                "tags": st.column_config.ListColumn(),
+            },
         )
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        key="runs table",
-        placeholder="–",
-        height="content" if len(rows) <= 8 else 320,
-        column_config={
-            "run": st.column_config.TextColumn(width=310),
-            "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            "loss": st.column_config.NumberColumn(format="%.3f"),
-            "tags": st.column_config.ListColumn(),
-        },
-    )
+
+
+@st.cache_resource
+def _rows() -> dict[tuple[object, ...], dict[str, Any]]:
+    """The rows of runs that have ended, by their files' times: they needn't be read each time."""
+    return {}
+
+
+def _row(run: RunDirectory) -> dict[str, Any]:
+    files = [run.path / name for name in ("events.jsonl", "config.yaml", "about.json")]
+    key = (str(run.path), *(f.stat().st_mtime_ns if f.exists() else 0 for f in files))
+    kept = _rows().get(key)
+    if kept is None:
+        view, about = train.run_view(run), _about(run)
+        kept = {
+            "run": run.id,
+            "state": view.state,
+            "started": _started(run),
+            "steps": view.latest.get("step"),
+            "of": view.latest.get("steps"),
+            "loss": view.latest.get("loss"),
+            "tags": list(about.tags),
+            "notes": about.notes,
+        }
+        if view.state in FINAL:
+            _rows()[key] = kept
+    return kept
 
 
 def _started(run: RunDirectory) -> datetime | None:
@@ -100,11 +135,16 @@ def _live(here: Page, run: RunDirectory) -> None:
             st.error("This run's directory is gone. Nothing of it can be shown any more.")
             return
         view = train.run_view(run)
-        _actions(here, run, view)
-        _state(run, view)
-        if view.steps:
-            _curves(view)
+        # each in a place of its own: what comes and goes in one doesn't move the next
+        with st.container():
+            _actions(here, run, view)
+        with st.container():
+            _state(run, view)
+        with st.container():
+            if view.steps:
+                _curves(view)
         with st.expander("Settings and log"):
+            st.caption(plain(run.path))
             st.code(view.settings, language="yaml")
             st.code(view.log_tail or "(the log is empty)", language=None)
 
@@ -123,7 +163,6 @@ def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
             st.rerun(scope="app")
         if view.state == "finished":
             link("evaluate", "Evaluate")
-    st.caption(plain(run.path))
 
 
 def _manage(here: Page, run: RunDirectory) -> None:
@@ -231,15 +270,35 @@ def _state(run: RunDirectory, view: RunView) -> None:
         said = f"It waits for {plain(', '.join(ahead))}." if ahead else "It is its turn."
         st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
     latest = view.latest
-    if not latest:
-        if view.state not in (*FINAL, "queued"):
-            st.progress(0.0, text="Loading the model and tokenizing every row …")
-        return
-    done, total = int(latest["step"]), int(latest["steps"])
-    left = "" if view.state in FINAL else f" · {latest['eta_seconds'] / 60:.1f} min left"
-    text = f"step {done} of {total} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
-    st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
-    _figures(view)
+    if view.state == "saving":
+        _saving(view.saving)
+    elif not latest and view.state not in (*FINAL, "queued"):
+        st.progress(0.0, text="Loading the model and tokenizing every row …")
+    elif latest:
+        done, total = int(latest["step"]), int(latest["steps"])
+        left = "" if view.state in FINAL else f" · {_duration(latest['eta_seconds'])} left"
+        text = f"step {done:,} of {total:,} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
+        st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
+    if latest:
+        _figures(view)
+
+
+def _saving(told: Mapping[str, Any]) -> None:
+    """How far the writing and checking of the model is."""
+    done, total, seconds = (float(told.get(n) or 0) for n in ("done", "total", "seconds"))
+    text = f"{told.get('what') or 'Saving'} …"
+    if total:
+        text += f" {done:,.0f} of {total:,.0f} rows"
+    if done and seconds:
+        text += f" · {done / seconds:,.1f} rows/s"
+    st.progress(done / total if total else 0.0, text=text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _figures(view: RunView) -> None:
@@ -261,9 +320,12 @@ def _figures(view: RunView) -> None:
 
 
 def _curves(view: RunView) -> None:
-    rows = [_point(e, "loss", "training") for e in view.steps]
+    size = -(-len(view.steps) // _MOST_POINTS)
+    rows = _thinned(view.steps, size)
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
     st.altair_chart(_chart(rows, "loss", height=320), alt="Loss by step")
+    if size > 1:
+        st.caption(f"A point of the training loss is the mean of {size} steps.")
     shares = [
         _point(e, name, label)
         for name, label in _SHARES.items()
@@ -273,6 +335,19 @@ def _curves(view: RunView) -> None:
     if shares:
         chart = _chart(shares, "share", height=240, shares=True)
         st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
+
+
+def _thinned(steps: Sequence[RunEvent], size: int) -> list[dict[str, Any]]:
+    """The means of each ``size`` steps' losses, at the last of them."""
+    parts = [steps[i : i + size] for i in range(0, len(steps), size)]
+    return [
+        {
+            "step": part[-1].data["step"],
+            "value": sum(e.data["loss"] for e in part) / len(part),
+            "on": "training",
+        }
+        for part in parts
+    ]
 
 
 def _point(event: RunEvent, name: str, on: str) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class WordTokenizer:
         self.counted += len(texts)
         return [len(re.findall(r"\w+|[^\w\s]|\n", text)) for text in texts]
 
+    def sizes(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        counts = self.count([text for row in rows for text in row])
+        return [a + b + 1 for a, b in zip(counts[::2], counts[1::2], strict=True)]
+
 
 class ScriptedModel:
     """A language model that prefers the candidates it was told, and says what it was told."""

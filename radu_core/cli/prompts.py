@@ -48,6 +48,9 @@ def prompts(
     model: Annotated[
         str | None, typer.Option(help="The installed base model that tokenizes.")
     ] = None,
+    chat_template: Annotated[
+        str, typer.Option(help="none, auto (the base model's own), or a jinja file's path.")
+    ] = "none",
     limit: Annotated[
         int | None, typer.Option(min=16, help="The longest row in tokens: max_length.")
     ] = None,
@@ -69,7 +72,7 @@ def prompts(
             exemplar_id=text if by_id else None, function=function, context=context,
             k_desc=first_desc if k_desc is None else k_desc,
             k_exemplar=first_exemplar if k_exemplar is None else k_exemplar, model=model or BASE,
-            limit=limit or workflow.LIMIT, progress=progress,
+            chat_template=chat_template, limit=limit or workflow.LIMIT, progress=progress,
         )  # fmt: skip
     lines: list[Any] = []
     for made in shown.rows:
@@ -101,6 +104,7 @@ def _row_lines(made: PreviewRow, *, tokens: bool) -> list[str]:
     if made.tokens is not None:
         counts = made.tokens.per_part.items()
         lines.append("   " + ", ".join(f"{part} {count}" for part, count in counts if count))
+        lines.append(f"   hash {made.tokens.row_hash[:16]}")
     if tokens and made.tokens is not None:
         lines.append(_token_text(made.tokens))
     else:

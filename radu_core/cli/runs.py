@@ -202,12 +202,15 @@ def runs_compare(
     data = {
         "runs": found.runs, "split": found.split, "settings": found.settings,
         "losses": found.losses, "paired": found.paired, "unpaired": found.unpaired,
+        "unverified": found.unverified,
         "metrics": {name: report.trained for name, report in found.reports.items()},
     }  # fmt: skip
     return Answer(data, _compared(found))
 
 
 def _compared(found: Comparison) -> list[Any]:
+    from radu_core.workflows.runs import UNCORRECTED
+
     settings = [
         (field, *(values[name] for name in found.runs)) for field, values in found.settings.items()
     ]
@@ -235,4 +238,4 @@ def _compared(found: Comparison) -> list[Any]:
         f"{p.rows}; p = {p.p:.3g}"
         for p in found.paired
     ]
-    return [*lines, *found.unpaired]
+    return [*lines, *found.unpaired, *found.unverified, *([UNCORRECTED] if found.paired else [])]

@@ -9,6 +9,7 @@ is a directory beside those of its modules: the same three splits and a manifest
 from radu_core.dataset.build import build_dataset
 from radu_core.dataset.config import DatasetConfig, Retriever
 from radu_core.dataset.diff import DatasetDiff, Difference, diff_datasets, read_differences
+from radu_core.dataset.encoder import Encoder, chat_template
 from radu_core.dataset.fit import Tokenizer, TokenizerFacts, load_tokenizer
 from radu_core.dataset.manifest import (
     MIXTURE,
@@ -29,6 +30,7 @@ __all__ = [
     "DatasetConfig",
     "DatasetDiff",
     "Difference",
+    "Encoder",
     "Manifest",
     "Mixture",
     "Preview",
@@ -38,6 +40,7 @@ __all__ = [
     "Tokenizer",
     "TokenizerFacts",
     "build_dataset",
+    "chat_template",
     "diff_datasets",
     "load_tokenizer",
     "mix",

@@ -28,7 +28,7 @@ _OF_KIND = {
     "negative": {"near_duplicate"},
     "out_of_scope": {"out_of_scope_cap", "near_duplicate"},
 }
-_OF_ANY = {"max_length", "tokenizer"}
+_OF_ANY = {"max_length", "tokenizer", "chat_template"}
 _OF_PAIRS = ("knn_yes", "knn_no", "removed", "negative", "out_of_scope")  # what is judged matters
 
 

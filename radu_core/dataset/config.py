@@ -43,6 +43,12 @@ class DatasetConfig(BaseModel):
         default=DEFAULT_GENERATOR,
         description="The base model whose tokens are counted. none: lengths aren't checked.",
     )
+    chat_template: str = Field(
+        default="none",
+        min_length=1,
+        description="How rows will be put to the base model, as their length depends on it: none "
+        "(plain text), auto (its own chat template, if it has one), or a jinja file's path.",
+    )
     out_of_scope_cap: float | None = Field(
         default=None,
         ge=0,

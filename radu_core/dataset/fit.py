@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from radu_core.dataset.encoder import Encoder
 from radu_core.errors import ModelError
-from radu_core.files import content_hash
 from radu_core.models import loading
 from radu_core.prompts import PromptRow
 
@@ -40,6 +40,10 @@ class Tokenizer(Protocol):
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text by itself, without special tokens."""
+        ...
+
+    def sizes(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of each (prompt, completion) as it is trained, its end token counted."""
         ...
 
     def special_in(self, text: str) -> str | None:
@@ -78,11 +82,15 @@ def load_tokenizer(directory: Path) -> Any:
 
 
 class FastTokenizer:
-    """transformers' own tokenizer of a model, in batches; the same that training feeds."""
+    """transformers' own tokenizer of a model, in batches; the same that training feeds.
 
-    def __init__(self, tokenizer: Any, *, name: str) -> None:
+    ``template`` is the chat template that rows are written with, if any.
+    """
+
+    def __init__(self, tokenizer: Any, *, name: str, template: str | None = None) -> None:
         self.name = name
-        self.hash = tokenizer_hash(tokenizer)
+        self._encoder = Encoder(tokenizer, template)
+        self.hash = self._encoder.hash
         self._tokenizer = tokenizer
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         if self._backend is not None:  # nothing is cut or filled up while we count
@@ -103,6 +111,10 @@ class FastTokenizer:
             return self._lines.count(texts)
         return self._whole(texts)
 
+    def sizes(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of each (prompt, completion) as it is trained, its end token counted."""
+        return self._encoder.sizes(rows, self.count)
+
     def _whole(self, texts: Sequence[str]) -> list[int]:
         counts: list[int] = []
         for start in range(0, len(texts), _BATCH):
@@ -119,14 +131,6 @@ def _line_counter(backend: Any, count: Callable[[Sequence[str]], list[int]]) -> 
     from radu_core.dataset.lines import LineCounter, splits_at_lines
 
     return LineCounter(count) if backend is not None and splits_at_lines(backend) else None
-
-
-def tokenizer_hash(tokenizer: Any) -> str:
-    """SHA-256 over all that decides how a transformers tokenizer cuts a text."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        return content_hash(backend.to_str())
-    return content_hash(sorted(tokenizer.get_vocab().items()))
 
 
 @dataclass(frozen=True)
@@ -187,9 +191,7 @@ def fit(
 
 
 def _sizes(rows: Sequence[PromptRow], tokenizer: Tokenizer) -> list[int]:
-    """Prompt and completion are tokenized apart, as they are for training; the end token is one."""
-    counts = tokenizer.count([*(r.prompt for r in rows), *(r.completion for r in rows)])
-    return [a + b + 1 for a, b in zip(counts[: len(rows)], counts[len(rows) :], strict=True)]
+    return tokenizer.sizes([(r.prompt, r.completion) for r in rows])
 
 
 def shortened_line(made: Fitted, id: str, split: str) -> dict[str, Any]:

@@ -10,7 +10,12 @@ from radu_core.evaluation.metrics import (
     Share,
     measure,
 )
-from radu_core.evaluation.report import EvaluationReport, Verdict, against_baselines
+from radu_core.evaluation.report import (
+    EvaluationReport,
+    Verdict,
+    against_baselines,
+    hash_of_rows,
+)
 
 __all__ = [
     "Baseline",
@@ -25,5 +30,6 @@ __all__ = [
     "against_baselines",
     "compare",
     "fit_baselines",
+    "hash_of_rows",
     "measure",
 ]

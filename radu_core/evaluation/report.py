@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from radu_core.errors import StoreError
 from radu_core.evaluation.compare import Comparison
 from radu_core.evaluation.metrics import CallError, Metrics
-from radu_core.files import read_json, write_json
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash, read_json, write_json
 
-__all__ = ["EvaluationReport", "Verdict", "against_baselines"]
+__all__ = ["EvaluationReport", "Verdict", "against_baselines", "hash_of_rows"]
 
 
 class EvaluationReport(BaseModel):
     """``trained`` is the run's model, ``untrained`` its base model on the same rows, if measured.
 
+    ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
     of the trained model with each baseline.
     """
@@ -30,6 +32,7 @@ class EvaluationReport(BaseModel):
     run: str
     created: str
     rows: int
+    rows_hash: str = ""
     left_out: dict[str, int]
     trained: Metrics
     untrained: Metrics | None = None
@@ -58,6 +61,12 @@ class EvaluationReport(BaseModel):
     def systems(self) -> tuple[Metrics, ...]:
         """Baselines first, then the model before and after training."""
         return (*self.baselines, *((self.untrained,) if self.untrained else ()), self.trained)
+
+
+def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:
+    """Of ids, texts and labels, whatever the order: equal for the same rows, asked the same."""
+    told = sorted([r.id, r.utterance, r.context, r.function, r.arguments] for r in rows)
+    return content_hash(told)
 
 
 @dataclass(frozen=True)

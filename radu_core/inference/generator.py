@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from radu_core.dataset import Encoder
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
 
@@ -30,10 +31,14 @@ class LanguageModel(Protocol):
 class Generator:
     """A model directory (safetensors and tokenizer), loaded once.
 
-    Runs in bf16 where a GPU has it and in fp32 on a CPU, so that scores don't depend on rounding.
+    ``template`` is the chat template that prompts are put with: the one the model was trained
+    with (None: plain text). Runs in bf16 where a GPU has it and in fp32 on a CPU, so that scores
+    don't depend on rounding.
     """
 
-    def __init__(self, directory: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, template: str | None = None, threads: int | None = None
+    ) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -54,15 +59,13 @@ class Generator:
             )
         self._model: Any = model.to(device).eval()
         self._device = device
-        self._end: int = self._tokenizer.eos_token_id
-        self._stops = [self._end, *_newline_tokens(self._tokenizer)]
-
-    def _ids(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        self._encoder = Encoder(self._tokenizer, template)
+        self._pad: int = self._tokenizer.eos_token_id
+        self._stops = [self._encoder.end, self._pad, *_newline_tokens(self._tokenizer)]
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of ``text``, without special tokens."""
-        return len(self._ids(text))
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def score(self, prompt: str, candidates: Sequence[str]) -> list[float]:
         """Summed log-likelihood of each candidate and its end token after ``prompt``.
@@ -72,8 +75,8 @@ class Generator:
         """
         import torch
 
-        prefix = self._ids(prompt)
-        options = [[*self._ids(c), self._end] for c in candidates]
+        rows = [self._encoder.row(prompt, c) for c in candidates]
+        prefix, options = rows[0][0], [answer for _, answer in rows]
         width = max(len(o) for o in options)
         with torch.inference_mode():
             first = self._model(
@@ -84,7 +87,7 @@ class Generator:
             cache = first.past_key_values
             cache.batch_repeat_interleave(len(options))
             padded = torch.tensor(
-                [o + [self._end] * (width - len(o)) for o in options], device=self._device
+                [o + [self._pad] * (width - len(o)) for o in options], device=self._device
             )
             mask = torch.ones(len(options), len(prefix) + width, device=self._device)
             for row, option in enumerate(options):
@@ -107,7 +110,7 @@ class Generator:
     ) -> list[str]:
         """Greedy continuation of each prompt to its end token or a new line (completions are one
         line), in batches of like length."""
-        ids = [self._ids(p) for p in prompts]
+        ids = [self._encoder.prompt(p) for p in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         texts = [""] * len(ids)
         for start in range(0, len(order), batch_size):
@@ -124,7 +127,7 @@ class Generator:
 
         width = max(map(len, batch))
         padded = torch.tensor(
-            [[self._end] * (width - len(r)) + r for r in batch], device=self._device
+            [[self._pad] * (width - len(r)) + r for r in batch], device=self._device
         )
         mask = torch.tensor(
             [[0] * (width - len(r)) + [1] * len(r) for r in batch], device=self._device
@@ -136,7 +139,7 @@ class Generator:
                 do_sample=False,
                 max_new_tokens=max_new_tokens,
                 eos_token_id=self._stops,
-                pad_token_id=self._end,
+                pad_token_id=self._pad,
             )
         return [str(self._tokenizer.decode(row[width:], skip_special_tokens=True)) for row in out]
 

@@ -119,7 +119,7 @@ def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
 def _what(config: TrainConfig, modules: Sequence[str]) -> str:
     named = ", ".join(f"`{m}`" for m in modules)
     where = f"the module {named}" if len(modules) == 1 else f"the modules {named}"
-    how = "LoRA" if config.method == "lora" else "full"
+    how = {"lora": "LoRA", "qlora": "QLoRA (base in 4 bits)", "full": "full"}[config.method]
     return (
         f"A {how} fine-tune of **{config.base_model}** that turns an utterance of {where} into a "
         "function call. Made with Radu Studio."
@@ -142,13 +142,23 @@ def _data(
         rows = ", ".join(f"{dataset.rows(s):,} {s}" for s in SPLITS)
         lines.append(f"- Rows per split: {rows} (test rows were not trained on)")
     lines += [
-        f"- Trained on: {_number(report.get('train_rows'))} rows, {_number(report.get('steps'))} "
-        f"steps, {_number(report.get('seconds'))} s",
+        f"- Trained: {_trained(config, report)}",
         f"- Rows left out for their length: {len(report.get('overlong') or ())}",
         f"- Manifest hash: `{report.get('dataset') or (dataset.hash if dataset else 'unknown')}`",
         f"- Token ids and labels: `{report.get('tokens_hash', 'unknown')}`",
     ]
     return "## Data\n\n" + "\n".join(lines)
+
+
+def _trained(config: TrainConfig, report: Mapping[str, Any]) -> str:
+    """How much was read of the rows, whether all of them or a few."""
+    steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
+    size = config.batch_size * config.grad_accumulation
+    said = f"{_number(steps)} steps of {size} rows, in {_number(seconds)} s"
+    if not (isinstance(steps, int) and isinstance(rows, int) and rows):
+        return f"{said}, from {_number(rows)} rows"
+    epochs = report.get("epochs", steps * size / rows)
+    return f"{said}: {epochs:.3g} epochs of {rows:,} rows"
 
 
 def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
@@ -187,7 +197,7 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     """What the written model was found to do beside the trained one."""
     if not check:
         return ""
-    trained = "base and adapter" if config.method == "lora" else "the model as trained"
+    trained = "base and adapter" if config.adapts else "the model as trained"
     lines = [
         f"The weights are safetensors in {check['dtype']}. As written they were loaded again and "
         f"compared with {trained}, in float32, on {check['rows']} rows "
@@ -237,6 +247,19 @@ def vllm_command(
     )
 
 
+_ASK = {
+    False: 'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")',
+    True: """inputs = tokenizer.apply_chat_template(
+    [{"role": "user", "content": prompt}],
+    add_generation_prompt=True, return_dict=True, return_tensors="pt",
+)""",
+}
+_ASK_VLLM = {
+    False: "`/v1/completions` with `temperature` 0 and `add_special_tokens` false: the prompts are "
+    "plain\ntext, and the chat template that lies with the model gives them as they are.",
+    True: "`/v1/chat/completions` with the prompt as the user's message and `temperature` 0: the "
+    "chat template\nthat it was trained with lies with the model.",
+}
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({place})
@@ -255,20 +278,20 @@ def _use(config: TrainConfig, report: Mapping[str, Any], place: str, form: Form)
     load = _LOAD_ADAPTER if adapter else _LOAD_MODEL
     dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
     beside = "\n\nThe adapter alone lies in `adapter/`."
-    beside = beside if config.method == "lora" and form == "run" else ""
+    beside = beside if config.adapts and form == "run" else ""
+    chat = bool(report.get("chat_template"))
     kept = "serving/" if form == "run" else "radu/"
     return f"""## Use
 
 ```python
 {load.format(place=json.dumps(place), base=json.dumps(config.base_model))}
-inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+{_ASK[chat]}
 answer = model.generate(**inputs, max_new_tokens=64, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
 With vLLM: `{vllm_command(config, place, adapter=adapter, dtype=dtype)}`, then ask
-`/v1/completions` (not the chat endpoint: the prompts are plain text) with `temperature` 0 and
-`add_special_tokens` false.{_NO_DORA if adapter and config.use_dora else ""}
+{_ASK_VLLM[chat]}{_NO_DORA if adapter and config.use_dora else ""}
 
 The prompt has to be one like those it was trained on: `radu parse` builds it from the schema, the
 templates and the index in `{kept}`.{beside}"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from radu_core.errors import InputError, shorten
 from radu_core.files import readable
+from radu_core.training.machine import beyond
+from radu_core.training.quantized import missing_for_qlora
+from radu_core.training.trackers import TRACKERS, missing_tracker
 
 __all__ = ["TrainConfig"]
 
-_LEARNING_RATE = {"lora": 1e-3, "full": 5e-5}
+_JINJA = re.compile(r"{[{%]")
+_LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
 
 
 class TrainConfig(BaseModel):
@@ -21,15 +26,18 @@ class TrainConfig(BaseModel):
 
     ``batch_size × grad_accumulation × processes`` rows make an optimizer step;
     ``tokens_per_pass`` bounds how many tokens go through the model at once (None: by the device).
-    Which rows make a step doesn't depend on it. ``best_by`` says which checkpoint becomes the
-    model; ``early_stopping`` ends a run after so many evaluations that weren't better (0: never).
+    Which rows make a step doesn't depend on it. ``chat_template`` is ``none`` (rows are plain
+    text), ``auto`` (the base model's own, if it has one), jinja, or the path of a file of it.
+    ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run after so many
+    evaluations that weren't better (0: never).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: Path
     base_model: str
-    method: Literal["lora", "full"] = "lora"
+    chat_template: str = Field(default="none", min_length=1)
+    method: Literal["lora", "full", "qlora"] = "lora"
     epochs: float = Field(default=1.0, gt=0, le=100)
     max_steps: int | None = Field(default=None, ge=1)
     max_minutes: float | None = Field(default=None, gt=0)
@@ -37,6 +45,7 @@ class TrainConfig(BaseModel):
     processes: int = Field(default=1, ge=1, le=64)
     grad_accumulation: int = Field(default=1, ge=1, le=512)
     tokens_per_pass: int | None = Field(default=None, ge=16)
+    packing: bool = False
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup_share: float = Field(default=0.05, ge=0, le=0.9)
@@ -58,6 +67,7 @@ class TrainConfig(BaseModel):
     best_by: Literal["last", "loss", "function_accuracy", "slot_f1"] = "last"
     early_stopping: int = Field(default=0, ge=0, le=1000)
     save_every: int = Field(default=50, ge=1)
+    report_to: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
     tags: tuple[str, ...] = ()
@@ -90,13 +100,40 @@ class TrainConfig(BaseModel):
             raise ValueError("it needs to know what is better; set best_by to something measured")
         return value
 
-    @field_validator("dataset", "base_model", "notes")
+    @field_validator("dataset", "base_model", "chat_template", "notes")
     @classmethod
     def _is_text(cls, value: Path | str) -> Path | str:
         text = str(value)
         if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             raise ValueError("it holds a character that isn't text")
         return value
+
+    @field_validator("report_to")
+    @classmethod
+    def _is_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in TRACKERS]
+        if unknown:
+            raise ValueError(f"no such tracker: {unknown[0]}; there are {', '.join(TRACKERS)}")
+        return value
+
+    @property
+    def adapts(self) -> bool:
+        """Whether an adapter is trained."""
+        return self.method != "full"
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """What this machine lacks for it, by field. Not looked at when a config is read: that of
+        a run from elsewhere is still one."""
+        found = {}
+        if self.method == "qlora" and (lack := missing_for_qlora()):
+            found["method"] = lack
+        lacking = filter(None, map(missing_tracker, self.report_to))
+        if lack := "; ".join(lacking):
+            found["report_to"] = lack
+        if lack := beyond(self.processes):
+            found["processes"] = lack
+        return found
 
     @property
     def step_rows(self) -> int:
@@ -107,6 +144,13 @@ class TrainConfig(BaseModel):
     def rate(self) -> float:
         """The learning rate, or the method's default."""
         return self.learning_rate or _LEARNING_RATE[self.method]
+
+    def resolved(self) -> TrainConfig:
+        """With absolute paths: a run's process works in another directory."""
+        found: dict[str, object] = {"dataset": self.dataset.resolve()}
+        if self.chat_template not in ("auto", "none") and not _JINJA.search(self.chat_template):
+            found["chat_template"] = str(Path(self.chat_template).expanduser().resolve())
+        return self.model_copy(update=found)
 
     def to_yaml(self) -> str:
         """The settings as YAML; ``from_yaml`` reads it back."""
@@ -128,17 +172,20 @@ class TrainConfig(BaseModel):
             ) from error
 
     @classmethod
-    def problems(cls, data: object) -> dict[str, str]:
-        """What is wrong with plain data, by field; empty if ``checked`` would take it."""
+    def problems(cls, data: object, *, here: bool = True) -> dict[str, str]:
+        """What is wrong with plain data, by field; empty if it could be launched.
+
+        ``here``: on this machine.
+        """
         try:
-            cls.model_validate(data)
+            config = cls.model_validate(data)
+            return config.unavailable if here else {}
         except ValidationError as error:
             found: dict[str, str] = {}
             for each in error.errors():
                 name = str(each["loc"][0]) if each["loc"] else "config"
                 found.setdefault(name, each["msg"].removeprefix("Value error, "))
             return found
-        return {}
 
     @classmethod
     def from_yaml(cls, text: str) -> TrainConfig:

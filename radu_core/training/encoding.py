@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from radu_core.dataset import load_tokenizer, read_dataset, read_rows
-from radu_core.dataset.fit import tokenizer_hash
-from radu_core.errors import DatasetError
+from radu_core.dataset import Encoder, chat_template, load_tokenizer, read_dataset, read_rows
+from radu_core.dataset.encoder import PLAIN
+from radu_core.errors import DatasetError, InputError
 from radu_core.files import content_hash
 from radu_core.training.config import TrainConfig
 
@@ -23,8 +23,11 @@ __all__ = [
     "Encoded",
     "Preflight",
     "encode_row",
+    "encoder_of",
+    "leave_in",
     "load_tokenizer",
     "preflight",
+    "row_hash",
 ]
 
 IGNORED = -100  # the label that torch's cross-entropy passes over
@@ -46,12 +49,20 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What tokenizing every row found. ``overlong`` lists (exemplar id, task, tokens)."""
+    """What tokenizing every row found. ``overlong`` lists (exemplar id, task, tokens, split).
+
+    ``template`` is the chat template that the rows were written with, ``end`` the token that ends
+    a completion, ``tokenizer_hash`` of tokenizer and template, ``dataset_hash`` the manifest's.
+    """
 
     train: tuple[Encoded, ...]
     validation: tuple[Encoded, ...]
-    overlong: tuple[tuple[str, str, int], ...]
+    overlong: tuple[tuple[str, str, int, str], ...]
     tokens_hash: str
+    template: str | None = None
+    end: int | None = None
+    tokenizer_hash: str = ""
+    dataset_hash: str = ""
 
     @property
     def train_tokens(self) -> int:
@@ -59,46 +70,74 @@ class Preflight:
         return sum(len(e.input_ids) for e in self.train)
 
 
-def encode_row(tokenizer: Any, prompt: str, completion: str) -> Encoded:
-    """Prompt and completion are tokenized apart and joined; the end token is appended."""
-    start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    answer = [
-        *tokenizer(completion, add_special_tokens=False)["input_ids"],
-        tokenizer.eos_token_id,
-    ]
+def encoder_of(config: TrainConfig, tokenizer: Any) -> Encoder:
+    """What writes a run's rows; ``InputError`` or ``ModelError`` when its template won't do."""
+    return Encoder(tokenizer, chat_template(tokenizer, config.chat_template))
+
+
+def encode_row(encoder: Encoder | Any, prompt: str, completion: str) -> Encoded:
+    """A row's ids and labels, by an encoder, or by a tokenizer as plain text."""
+    encoder = encoder if isinstance(encoder, Encoder) else Encoder(encoder)
+    start, answer = encoder.row(prompt, completion)
     return Encoded((*start, *answer), (*[IGNORED] * len(start), *answer))
 
 
-def preflight(config: TrainConfig, tokenizer: Any) -> Preflight:
+def leave_in(model: Any, tokenizer: Any, rows: Preflight) -> None:
+    """Let what will be saved say how it was trained: its chat template, and where to stop.
+
+    Without a template it is one that gives the prompt as it is.
+    """
+    tokenizer.chat_template = rows.template or PLAIN
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    known = base.generation_config.eos_token_id
+    ends = known if isinstance(known, list) else [known]
+    if rows.end is not None and rows.end not in ends:
+        base.generation_config.eos_token_id = [rows.end, *(e for e in ends if e is not None)]
+
+
+def row_hash(input_ids: Sequence[int], labels: Sequence[int]) -> str:
+    """SHA-256 over a row's ids and labels, without padding."""
+    return content_hash([list(input_ids), list(labels)])
+
+
+def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Preflight:
     """Tokenize every row before anything is launched. Nothing is ever truncated.
 
-    Raises ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``:
-    then they are left out and listed), when none is left, or when the dataset was changed.
+    Raises ``InputError`` when the run is to be ``here`` and this machine lacks what it asks for,
+    ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``: then they
+    are left out and listed), when none is left, or when the dataset was changed.
     """
+    if here and (lacking := config.unavailable):
+        fields = "; ".join(f"{name}: {lack}" for name, lack in lacking.items())
+        raise InputError(f"It can't be done here: {fields}", remedy="Correct these fields.")
     manifest = read_dataset(config.dataset, verify=True)
-    _check_lengths(config, tokenizer, manifest)
-    overlong: list[tuple[str, str, int]] = []
-    train = _encode_split(config, tokenizer, "train", overlong)
-    validation = _encode_split(config, tokenizer, "validation", overlong)
+    encoder = encoder_of(config, tokenizer)
+    _check_lengths(config, encoder, manifest)
+    overlong: list[tuple[str, str, int, str]] = []
+    train = _encode_split(config, encoder, "train", overlong)
+    validation = _encode_split(config, encoder, "validation", overlong)
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
         raise DatasetError(
             f"{len(overlong)} rows are longer than max_length={config.max_length} tokens; the "
-            f"longest has {longest[2]} ({longest[1]}, exemplar {longest[0]})",
+            f"longest has {longest[2]} ({longest[3]}, {longest[1]}, exemplar {longest[0]})",
             remedy="Raise max_length, show fewer exemplars, or set skip_overlong.",
         )
     if not train:
         raise DatasetError("No training row is left", remedy="Build a dataset with rows in train.")
     hashed = content_hash([[list(e.input_ids), list(e.labels)] for e in (*train, *validation)])
-    return Preflight(tuple(train), tuple(validation), tuple(overlong), hashed)
+    return Preflight(
+        tuple(train), tuple(validation), tuple(overlong), hashed, encoder.template, encoder.end,
+        encoder.hash, manifest.hash,
+    )  # fmt: skip
 
 
-def _check_lengths(config: TrainConfig, tokenizer: Any, manifest: Manifest | Mixture) -> None:
+def _check_lengths(config: TrainConfig, encoder: Encoder, manifest: Manifest | Mixture) -> None:
     """What the dataset counted with the same tokenizer needn't be counted to be refused."""
     counted, longest = manifest.tokenizer, manifest.longest
     if counted is None or longest is None or config.skip_overlong or longest <= config.max_length:
         return
-    if counted.hash == tokenizer_hash(tokenizer):
+    if counted.hash == encoder.hash:
         raise DatasetError(
             f"Rows are longer than max_length={config.max_length} tokens: the dataset's manifest "
             f"says that the longest has {longest}",
@@ -107,13 +146,13 @@ def _check_lengths(config: TrainConfig, tokenizer: Any, manifest: Manifest | Mix
 
 
 def _encode_split(
-    config: TrainConfig, tokenizer: Any, split: str, overlong: list[tuple[str, str, int]]
+    config: TrainConfig, encoder: Encoder, split: str, overlong: list[tuple[str, str, int, str]]
 ) -> list[Encoded]:
     kept = []
     for row in read_rows(config.dataset, split):
-        encoded = encode_row(tokenizer, row["prompt"], row["completion"])
+        encoded = encode_row(encoder, row["prompt"], row["completion"])
         if len(encoded.input_ids) > config.max_length:
-            overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids)))
+            overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split))
         else:
             kept.append(replace(encoded, task=row["task"]))
     return kept

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from radu_core.training.encoding import IGNORED
+from radu_core.training.packing import packed_logits
 
 if TYPE_CHECKING:
     import torch
@@ -15,14 +16,16 @@ __all__ = ["completion_logits", "completion_loss", "passes", "rate_share"]
 
 
 def completion_logits(
-    model: Callable[..., Any], inputs: dict[str, torch.Tensor]
+    model: Callable[..., Any], inputs: dict[str, Any]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits ``(rows, n, vocabulary)`` float32 and the labels ``(rows, n)`` they have to meet.
 
     Rows are padded on the left, so all completions lie within the last ``n`` positions; one
     position before the first supervised one predicts it. The model is called as a whole, so that
-    autocast and a distributed wrapper see it.
+    autocast and a distributed wrapper see it. Packed rows are told by having no attention mask.
     """
+    if inputs["attention_mask"] is None:
+        return packed_logits(model, inputs)
     labels = inputs["labels"]
     supervised = (labels != IGNORED).any(dim=0).nonzero()
     keep = labels.shape[1] - int(supervised[0]) + 1

@@ -130,7 +130,7 @@ def _generated(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any)
         part = rows[start : start + _BATCH]
         prompts = [r.input_ids[: len(r.input_ids) - r.supervised] for r in part]
         width = max(map(len, prompts))
-        pad = tokenizer.eos_token_id
+        pad, end = tokenizer.eos_token_id, part[0].labels[-1]  # every row's last is its end token
         out = model.generate(
             input_ids=torch.tensor(
                 [[pad] * (width - len(p)) + list(p) for p in prompts], device=device
@@ -142,7 +142,7 @@ def _generated(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any)
             use_cache=True,
             max_new_tokens=max(r.supervised for r in part) + 4,
             pad_token_id=pad,
-            eos_token_id=pad,
+            eos_token_id=[end, pad],
         )
         texts += [str(tokenizer.decode(o[width:], skip_special_tokens=True)) for o in out]
     return texts

@@ -327,7 +327,7 @@ class _Bench:
         self._config = config.model_copy(
             update={
                 **quiet, "early_stopping": 0, "task_metrics": False, "processes": 1,
-                "batch_size": config.batch_size * shared,
+                "batch_size": config.batch_size * shared, "report_to": (),
             }
         )  # fmt: skip
         self._model, self._tokenizer = model, tokenizer

@@ -20,7 +20,7 @@ from radu_core.errors import RaduError, RunError
 from radu_core.files import read_json, write_json
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["Muted", "beyond", "distribute", "leave_group", "most_processes", "own_rank", "tell"]
+__all__ = ["Muted", "distribute", "own_rank", "tell"]
 
 _POLL = 0.05
 
@@ -36,20 +36,6 @@ def own_rank() -> int | None:
     """Which of a run's processes this is; None for one that is alone or watches over others."""
     rank = os.environ.get("RANK", "")
     return int(rank) if rank.isdecimal() and "RADU_RANKS" in os.environ else None
-
-
-def most_processes() -> int:
-    """How many processes this machine has a use for: one for each GPU, else one for each core."""
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))  # a page asks, and needn't load torch
-    return gpus or len(os.sched_getaffinity(0))
-
-
-def beyond(processes: int) -> str:
-    """Why so many processes are too many for this machine; empty if they aren't."""
-    most = most_processes()
-    if processes <= most:
-        return ""
-    return f"this machine has a use for {most} (one for each GPU, else one for each core)"
 
 
 def distribute(run: RunDirectory, model: Path, processes: int, gone: Callable[[], bool]) -> None:
@@ -95,17 +81,6 @@ def _start(run: RunDirectory, model: Path, processes: int) -> list[subprocess.Po
         place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
         started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**common, **place}))
     return started
-
-
-def leave_group() -> None:
-    """Let go of the other processes: what comes after the training, each does by itself.
-
-    A process that ends while its threads still talk to others may be aborted.
-    """
-    import torch.distributed as group
-
-    if group.is_available() and group.is_initialized():
-        group.destroy_process_group()
 
 
 def tell(run: RunDirectory, rank: int, reason: str) -> None:

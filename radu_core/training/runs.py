@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
 from radu_core.errors import NotFoundError, RaduError, RunError, StoreError
-from radu_core.files import content_hash, disk_errors, read_json, write_json, write_text
+from radu_core.files import (
+    content_hash,
+    disk_errors,
+    read_json,
+    whole_directory,
+    write_json,
+    write_text,
+)
 from radu_core.training.config import TrainConfig
 
 __all__ = ["FINAL", "RunDirectory", "RunEvent", "RunState", "list_runs"]
@@ -24,8 +34,8 @@ RunState = Literal[
 ]  # fmt: skip
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
-_NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full)-[0-9a-f]{4}")
-_LAUNCH_SECONDS = 60.0  # from a run's creation to its process: the schema and the index are copied
+_NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full|qlora)-[0-9a-f]{4}")
+_LAUNCH_SECONDS = 60.0  # from a run's creation to its process
 
 
 @dataclass(frozen=True)
@@ -37,25 +47,113 @@ class RunEvent:
     data: Mapping[str, Any]
 
 
+@dataclass
+class _Read:
+    """What was read of an event file: up to ``end``, which is behind a line's end."""
+
+    inode: int
+    size: int
+    changed: int  # nanoseconds
+    end: int
+    head: bytes
+    tail: bytes
+    events: list[RunEvent]
+
+
+_READ: OrderedDict[Path, _Read] = OrderedDict()
+_READ_LOCK = threading.Lock()
+_READ_FILES, _EDGE = 16, 256
+
+
+def _read_events(path: Path) -> list[RunEvent]:
+    """The events in a file, of which only what was appended since the last time is read.
+
+    A run has thousands, and a page that shows it asks every second. A file that was rewritten is
+    read from its beginning.
+    """
+    with _READ_LOCK, suppress(FileNotFoundError), path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        kept = _READ.pop(path, None)
+        if kept is None or not _continues(kept, status, file):
+            kept = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
+        if (kept.size, kept.changed) != (status.st_size, status.st_mtime_ns):
+            file.seek(kept.end)
+            new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            kept.events += _parsed(whole)
+            kept.head = (kept.head + whole[:_EDGE])[:_EDGE]
+            kept.tail = (kept.tail + whole)[-_EDGE:]
+            kept.end += len(whole)
+            kept.size, kept.changed = status.st_size, status.st_mtime_ns
+        _READ[path] = kept
+        while len(_READ) > _READ_FILES:
+            _READ.popitem(last=False)
+        return kept.events
+    return []
+
+
+def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
+    """Whether a file still begins with what was read of it."""
+    if (kept.inode, kept.size, kept.changed) == (
+        status.st_ino, status.st_size, status.st_mtime_ns,
+    ):  # fmt: skip
+        return True
+    if kept.inode != status.st_ino or status.st_size <= kept.size:
+        return False
+    head = file.read(len(kept.head))
+    file.seek(kept.end - len(kept.tail))
+    return head == kept.head and file.read(len(kept.tail)) == kept.tail
+
+
+def _parsed(lines: bytes) -> list[RunEvent]:
+    found = []
+    for line in lines.decode("utf-8", "replace").split("\n"):
+        try:
+            data = json.loads(line)
+            found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            continue
+    return found
+
+
 class RunDirectory:
-    """One run: ``config.yaml``, ``events.jsonl``, ``process.json``, ``log.txt``, ``checkpoints/``,
-    ``model/``, ``adapter/``, ``report.json``, ``README.md``, ``serving/``, ``evaluation/``."""
+    """One run: ``config.yaml``, ``events.jsonl`` (what happened, in order) and, as it goes on,
+    ``about.json`` (notes, tags, origin), ``serving/`` (what prompts are made from),
+    ``process.json``, ``heartbeat``, ``stop`` (a request), ``log.txt``, ``checkpoints/``,
+    ``adapter/`` (LoRA), ``model/``, ``model_check.json`` (the model as written beside the one that
+    was trained), ``report.json``, ``README.md`` (the model card), ``evaluation/``.
+
+    What has a dot before its name was being written when its process was killed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, config: TrainConfig, *, now: datetime) -> RunDirectory:
-        """A new run directory under ``root``, named by time, module and method."""
+    def create(
+        cls,
+        root: Path,
+        config: TrainConfig,
+        *,
+        now: datetime,
+        prepare: Callable[[RunDirectory], object] | None = None,
+    ) -> RunDirectory:
+        """A new run directory under ``root``, named by time, module and method.
+
+        It is there with all that ``prepare`` puts into it, or not at all.
+        """
         text = config.to_yaml()
         digest = content_hash(f"{now.isoformat()}\n{text}")[:4]
         name = f"{now:%Y%m%d-%H%M%S}-{config.dataset.name}-{config.method}-{digest}"
-        run = cls(root / name)
-        with disk_errors(run.path):
-            run.path.mkdir(parents=True)
-        write_text(run.path / "config.yaml", text)
-        run.append("state", state="created")
-        return run
+        if (root / name).exists():
+            raise RunError("There is such a run already", value=name, remedy="Try again.")
+        with whole_directory(root / name) as new:
+            run = cls(new)
+            write_text(new / "config.yaml", text)
+            if prepare:
+                prepare(run)
+            run.append("state", state="created")
+        return cls(root / name)
 
     @classmethod
     def open(cls, root: Path, name: str) -> RunDirectory:
@@ -107,25 +205,20 @@ class RunDirectory:
         return TrainConfig.from_file(self.path / "config.yaml")
 
     def append(self, kind: str, **data: Any) -> None:
-        """Append an event. One line is one write, so readers never see half of two."""
+        """Append an event. One line is one write, so readers never see half of two.
+
+        Half a line, of a writer that was killed or of a full disk, is ended before.
+        """
         line = json.dumps({"kind": kind, "at": time.time(), **data}, ensure_ascii=False) + "\n"
-        with disk_errors(self.path), (self.path / "events.jsonl").open("a", encoding="utf-8") as f:
-            f.write(line)
+        with disk_errors(self.path), (self.path / "events.jsonl").open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line
+            file.write(line.encode())
 
     def events(self) -> list[RunEvent]:
         """All events so far; a last line that is still being written is left out."""
-        try:
-            text = (self.path / "events.jsonl").read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in text.split("\n"):
-            try:
-                data = json.loads(line)
-                found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
-            except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-                continue
-        return found
+        return list(_read_events(self.path / "events.jsonl"))
 
     def state(self) -> tuple[RunState, str]:
         """The state and, for an end that isn't success, its reason.
@@ -216,6 +309,8 @@ class RunDirectory:
         step = max(self.checkpoints(), default=None)
         if step is None:
             return "None of its steps was saved."
+        if any(e.kind == "trained" and e.data.get("step") == step for e in self.events()):
+            return f"Its training is done and kept (step {step}): resuming it writes the model."
         return f"What it had learnt by step {step} is kept."
 
     def log_tail(self, lines: int = 20) -> str:
@@ -233,8 +328,10 @@ class RunDirectory:
 
 
 def list_runs(root: Path) -> list[RunDirectory]:
-    """All runs under ``root``, newest first."""
+    """All runs under ``root``, newest first. A name with a dot before it is of one that is being
+    made, or was when its maker was killed."""
     if not root.is_dir():
         return []
-    found = [RunDirectory(p) for p in sorted(root.iterdir(), reverse=True) if p.is_dir()]
+    named = (p for p in sorted(root.iterdir(), reverse=True) if not p.name.startswith("."))
+    found = [RunDirectory(p) for p in named if p.is_dir()]
     return [r for r in found if r.exists]

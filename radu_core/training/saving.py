@@ -6,7 +6,7 @@ again and its answers on validation rows are compared with those of the model as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from radu_core.errors import RunError
 from radu_core.files import read_json, whole_directory, write_json
 from radu_core.models import quiet_loading
+from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
+from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = ["CHECK_FILE", "ModelCheck", "save_model", "supervised_logits"]
 
 CHECK_FILE = "model_check.json"
 Dtype = Literal["bfloat16", "float32"]
+Told = Callable[[int, int], None]
 
 _ROWS = 32
 _ROWS_AT_ONCE = 4
@@ -69,30 +72,54 @@ class ModelCheck:
 
 
 def save_model(
-    run: RunDirectory, config: TrainConfig, model: Any, tokenizer: Any, rows: Preflight
+    run: RunDirectory,
+    config: TrainConfig,
+    model: Any,
+    tokenizer: Any,
+    rows: Preflight,
+    *,
+    base: Path | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write ``adapter/`` (LoRA only) and ``model/`` (merged, bfloat16 if that is good enough).
 
     Returns what ``model_check.json`` says: the figures of ``ModelCheck``, ``passed``, and under
     ``before`` those of a bfloat16 model that wasn't good enough. Raises ``RunError`` when the
     float32 model fails as well: then there is no ``model/``, but the adapter is kept. ``model`` is
-    used up: a LoRA model is merged, and its weights may be freed.
+    used up: a LoRA model is merged, and its weights may be freed. ``base`` is the base model's
+    directory, which QLoRA needs to merge.
     """
     model = _plain(model)
     sample = _sample(rows, int(model.config.vocab_size))
-    expected = supervised_logits(model, sample, tokenizer.eos_token_id)
-    if config.method == "lora":
+    expected = supervised_logits(
+        model, sample, tokenizer.eos_token_id, _part(progress, "Asking the trained model")
+    )
+    if config.adapts:
+        progress("Writing the adapter", 0, 0)
         with whole_directory(run.path / "adapter") as new:
             model.save_pretrained(new)
-        model = model.merge_and_unload()
+        model = _merged(config, model, run.path / "adapter", base)
     model.config.use_cache = True
     with whole_directory(run.model) as new:
-        checks = _write_checked(new, model, tokenizer, sample, expected)
+        checks = _write_checked(new, model, tokenizer, sample, expected, progress)
         record = _record(checks)
         write_json(run.path / CHECK_FILE, record)
         if not checks[-1].passed:
             raise _failed(config, checks)
     return record
+
+
+def _merged(config: TrainConfig, model: Any, adapter: Path, base: Path | None) -> Any:
+    if config.method != "qlora" or base is None:
+        return model.merge_and_unload()
+    ends = model.get_base_model().generation_config
+    merged = dequantized_and_merged(base, adapter)
+    merged.generation_config = ends
+    return merged.eval()
+
+
+def _part(progress: Progress, what: str) -> Told:
+    return lambda done, total: progress(what, done, total)
 
 
 def _record(checks: Sequence[ModelCheck]) -> dict[str, Any]:
@@ -140,16 +167,21 @@ def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
 
 
 def supervised_logits(
-    model: Any, rows: Sequence[Encoded], pad_id: int
+    model: Any, rows: Sequence[Encoded], pad_id: int, told: Told = lambda done, total: None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The logits ``(tokens, vocabulary)`` that predict each supervised token, and those tokens.
 
-    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is.
+    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is; ``told`` gets
+    the rows done and those in all.
     """
     import torch
 
+    parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+    told(0, len(rows))
     with torch.no_grad():
-        parts = [_batch_logits(model, batch) for batch in _batches(rows, pad_id)]
+        for batch in _batches(rows, pad_id):
+            parts.append(_batch_logits(model, batch))
+            told(min(len(rows), len(parts) * _ROWS_AT_ONCE), len(rows))
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
 
@@ -177,6 +209,7 @@ def _write_checked(
     tokenizer: Any,
     sample: Sequence[Encoded],
     expected: tuple[torch.Tensor, torch.Tensor],
+    progress: Progress,
 ) -> list[ModelCheck]:
     """Write ``model`` into ``new`` in bfloat16, and in float32 if that isn't good enough.
 
@@ -186,12 +219,14 @@ def _write_checked(
     device, checks = model.device, []
     dtypes: tuple[Dtype, ...] = ("bfloat16", "float32")
     for dtype in dtypes:
+        progress(f"Writing the model in {dtype}", 0, 0)
         for file in new.iterdir():
             file.unlink()
         _write(new, model, tokenizer, dtype)
         if dtype == dtypes[-1]:
             _free(model)
-        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype))
+        told = _part(progress, f"Checking the model in {dtype}")
+        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype, told))
         if checks[-1].passed:
             break
     return checks
@@ -231,6 +266,7 @@ def _check(
     sample: Sequence[Encoded],
     expected: tuple[torch.Tensor, torch.Tensor],
     dtype: Dtype,
+    told: Told,
 ) -> ModelCheck:
     """Load what ``directory`` holds, as anybody would, and compare it with ``expected``."""
     from torch.nn.functional import cross_entropy
@@ -240,7 +276,7 @@ def _check(
     written = AutoModelForCausalLM.from_pretrained(
         str(directory), dtype="auto", local_files_only=True, use_safetensors=True
     )
-    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id)
+    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id, told)
     trained, tokens = expected
     same = (logits.argmax(dim=-1) == trained.argmax(dim=-1)).float().mean()
     return ModelCheck(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, tasks_of
+from radu_core.training.packing import check_apart, packed_passes
 from radu_core.training.runs import RunDirectory
 
 __all__ = ["evaluated", "make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
@@ -109,6 +111,10 @@ def make_trainer(
     asked = evaluated(config, rows)
     _check_best(config, asked)
     budget = tokens_per_pass(config)
+    split: Callable[..., Any] = passes
+    if config.packing:
+        check_apart(model, rows.train)
+        split = partial(packed_passes, flash="flash" in str(model.config._attn_implementation))
 
     class CompletionTrainer(Trainer):  # type: ignore[misc]
         """A Trainer whose batches go through the model in passes, whose learning rate comes to
@@ -138,7 +144,7 @@ def make_trainer(
             inputs = self._prepare_inputs(inputs)
             clock.tokens += int(inputs["attention_mask"].sum()) * config.processes
             losses = []
-            parts = list(passes(inputs, budget))
+            parts = list(split(inputs, budget))
             for part in parts:
                 last = part is parts[-1]  # gradients are exchanged once a step
                 with nullcontext() if last else self.accelerator.no_sync(model):
@@ -165,7 +171,7 @@ def make_trainer(
             clock.evaluations += 1
             run.append("validation", step=self.state.global_step, **found)
             metrics = {f"eval_{name}": value for name, value in found.items()}
-            self.log(metrics)
+            self.log(dict(metrics))  # it adds the epoch
             self.control.should_evaluate = False  # a run that ends here isn't measured twice
             self.measured = (self.state.global_step, metrics)
             return metrics
@@ -350,7 +356,8 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to="none",
+        report_to=list(config.report_to) or "none",
+        run_name=run.id,
         remove_unused_columns=False,
         ddp_backend=None if torch.cuda.is_available() or config.processes == 1 else "gloo",
         ddp_find_unused_parameters=False,

@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
@@ -23,16 +23,20 @@ from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Preflight, load_tokenizer, preflight
+from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
-from radu_core.training.ranks import Muted, distribute, leave_group, own_rank, tell
+from radu_core.training.ranks import Muted, distribute, own_rank, tell
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
+from radu_core.training.tokens import check_tokens
+from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
+_UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
 
 
 class RunGoneError(RunError):
@@ -47,8 +51,9 @@ def main(arguments: list[str]) -> int:
     """Do the run; 0 when it finished or was stopped, 1 when it failed, 3 when it was deleted."""
     rank = own_rank()
     if rank is not None:
-        return _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
+        _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
+    _be_found(run)
     heart = _Heart(run)
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too
@@ -83,21 +88,35 @@ def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         raise _Stopped
 
 
-def _as_rank(rank: int, path: Path, model_directory: Path) -> int:
-    """Be one of a run's processes; 0 when it did its part, else the reason is left in a file."""
+def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
+    """Be one of a run's processes; 0 when it did its part, else the reason is left in a file.
+
+    Ends without freeing anything, as what torch has of the other processes may block while it is.
+    """
     run = Muted(path) if rank else RunDirectory(path)
     heart = _Heart(run)
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # Ray sends it to every process
+    code = 0
     try:
         train(run, model_directory, heart)
     except _Stopped:
-        return 0
+        pass
     except BaseException as error:  # whatever it was, the one that watches must know
         traceback.print_exc()
         tell(run, rank, _reason(error))
-        return 1
-    return 0
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _be_found(run: RunDirectory) -> None:
+    """Say which process does the run: whoever launched it may have been killed before it could."""
+    import psutil
+
+    if os.getpgrp() == os.getpid() and run.exists:  # not a worker's worker
+        run.write_process(os.getpid(), psutil.Process().create_time())
 
 
 def _reason(error: BaseException) -> str:
@@ -154,10 +173,10 @@ class _Heart(threading.Thread):
 
 def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     """The whole run: encode, load, train, save."""
+    run.append("state", state="loading")  # before the imports, which take seconds
     import torch
     from transformers import set_seed
 
-    run.append("state", state="loading")
     config = run.config()
     set_seed(config.seed)
     steady_memory()
@@ -165,7 +184,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     check = heart.check if alone else heart.check_gone
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    _same_rows(run, rows)
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id))
     run.append(
         "preflight",
         train_rows=len(rows.train),
@@ -174,6 +193,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         overlong=len(rows.overlong),
         tokens_hash=rows.tokens_hash,
     )
+    if config.report_to:
+        keep_in(run.path / "trackers")
     check()
     model = _load_model(config, model_directory)
     check()
@@ -185,24 +206,31 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     run.append("state", state="running")
     if alone:
         _interruptible(model, check)
-    try:
-        _train_or_keep(run, trainer, heart)
-    finally:
-        leave_group()
+    else:
+        _UNTIL_THE_END.append(trainer)
+    _train_or_keep(run, trainer, config, heart)
     if not trainer.is_world_process_zero():
         return
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
+    tell = _Telling(run, heart.check)
+    tell("Measuring the model", 0, 0)
     step, measured = _best(trainer, config)
-    checked = save_model(run, config, trainer.model, tokenizer, rows)
+    leave_in(trainer.model, tokenizer, rows)
+    checked = save_model(
+        run, config, trainer.model, tokenizer, rows, base=model_directory, progress=tell
+    )
+    heart.check()
     report = {
         "steps": ended,
+        "epochs": round(float(trainer.state.epoch or 0), 4),
         "model_of_step": step,
         "seconds": round(seconds, 1),
         "train_rows": len(rows.train),
         "validation_loss": measured.get("loss"),
         "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
         "tokens_hash": rows.tokens_hash,
+        "chat_template": rows.template is not None,
         "overlong": [list(item) for item in rows.overlong],
         "dataset": read_dataset(config.dataset).hash,
         "model_check": checked,
@@ -223,15 +251,24 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
         )
 
 
-def _same_rows(run: RunDirectory, rows: Preflight) -> None:
-    """``RunError`` when a run that is resumed would go on with other rows than it began with."""
-    begun = next((e.data for e in run.events() if e.kind == "preflight"), None)
-    if begun is not None and begun.get("tokens_hash") != rows.tokens_hash:
-        raise RunError(
-            f"The dataset of run {run.id} has changed since it was launched (its tokens were "
-            f"{begun.get('tokens_hash')} and are {rows.tokens_hash})",
-            remedy="Build that dataset again as it was, or launch a new run on the new one.",
-        )
+class _Telling:
+    """Turns the progress of saving into events, one a second and step at most, and looks between
+    them whether the run is to stop."""
+
+    def __init__(self, run: RunDirectory, check: Callable[[], None]) -> None:
+        self._run, self._check = run, check
+        self._what, self._begun, self._told = "", 0.0, 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._check()
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._begun = what, now
+        elif done < total and now - self._told < 1.0:
+            return
+        self._told = now
+        seconds = round(now - self._begun, 2)
+        self._run.append("saving", what=what, done=done, total=total, seconds=seconds)
 
 
 def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
@@ -255,21 +292,67 @@ def _measured(metrics: dict[str, float]) -> dict[str, float]:
     return {name.removeprefix("eval_"): value for name, value in metrics.items()}
 
 
-def _train_or_keep(run: RunDirectory, trainer: Any, heart: _Heart) -> None:
-    """Train, from the last checkpoint if there is one; when it is stopped, keep the last step."""
+def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: _Heart) -> None:
+    """Train, from the last checkpoint if there is one, and keep the last step, also when stopped.
+
+    A run that was stopped or killed after its last step only gets its weights back.
+    """
     whole = run.checkpoints()
-    for path in (run.path / "checkpoints").glob("checkpoint-*"):
-        if path not in whole.values() and trainer.is_world_process_zero():
-            shutil.rmtree(path)  # one that was being written when the process was killed
+    if trainer.is_world_process_zero():
+        _clear(run, whole)
+    last = str(whole[max(whole)]) if whole else None
+    if last and _is_over(run, trainer, config, last):
+        return
     try:
-        trainer.train(resume_from_checkpoint=str(whole[max(whole)]) if whole else None)
+        trainer.train(resume_from_checkpoint=last)
         heart.check()
     except _Stopped:
-        step = trainer.state.global_step
-        if trainer.accelerator.num_processes == 1 and step and step not in run.checkpoints():
-            trainer._save_checkpoint(trainer.model, None)
-            run.append("checkpoint", step=step)
+        _keep_last(run, trainer)
         raise
+    _keep_last(run, trainer)
+    run.append("trained", step=trainer.state.global_step)
+
+
+def _keep_last(run: RunDirectory, trainer: Any) -> None:
+    step = trainer.state.global_step
+    if step and step not in run.checkpoints():
+        trainer._save_checkpoint(trainer.model, None)
+        run.append("checkpoint", step=step)
+
+
+def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
+    """What an earlier process of the run measured at that step, so that it isn't done again."""
+    told = [e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step]
+    if not told:
+        return -1, {}
+    return step, {f"eval_{name}": value for name, value in told[-1].items() if name != "step"}
+
+
+def _clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
+    """Delete what was being written when an earlier process of the run was killed."""
+    halves = [p for p in (run.path / "checkpoints").glob("*-*") if p not in whole.values()]
+    halves += [p for name in ("model", "adapter") for p in run.path.glob(f".{name}.*")]
+    for path in halves:
+        shutil.rmtree(path)
+
+
+def _is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> bool:
+    """Whether nothing is left to train; then the trainer has the model and the state of its end.
+
+    Trainer itself would do a step too many.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
+    told = [e.data.get("step") for e in run.events() if e.kind == "trained"]
+    over = state.global_step >= trainer.args.max_steps or state.global_step in told
+    if over or _stale(config, state):
+        trainer._load_from_checkpoint(last)
+        trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
+        trainer.state = state
+        trainer.measured = _measured_before(run, state.global_step)
+        return True
+    return False
 
 
 def _interruptible(model: Any, check: Callable[[], None]) -> None:
@@ -298,21 +381,23 @@ def _early_end(config: TrainConfig, state: Any, step: int) -> str:
     if state.global_step < state.max_steps:
         done = f"step {state.global_step} of {state.max_steps}"
         why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
-        best = state.best_global_step
-        stale = (
-            config.early_stopping
-            and best is not None
-            and ((state.global_step - best) // config.eval_every >= config.early_stopping)
-        )
-        if stale:
+        if _stale(config, state):
             why = (
                 f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
-                f"({config.best_by}) than that of step {best}."
+                f"({config.best_by}) than that of step {state.best_global_step}."
             )
         said.append(why)
     if step != state.global_step:
         said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
     return " ".join(filter(None, said))
+
+
+def _stale(config: TrainConfig, state: Any) -> bool:
+    """Whether so many evaluations weren't better that the run ends."""
+    best = state.best_global_step
+    if not config.early_stopping or best is None:
+        return False
+    return bool((state.global_step - best) // config.eval_every >= config.early_stopping)
 
 
 def _timed(config: TrainConfig) -> bool:
@@ -325,9 +410,12 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
 
     quiet_loading()
 
-    model = AutoModelForCausalLM.from_pretrained(
-        str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    if config.method == "qlora":
+        model = load_quantized(directory)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
     model.config.use_cache = False
     if config.method == "full":
         return model

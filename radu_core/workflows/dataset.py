@@ -173,7 +173,7 @@ def _tokenizer(workspace: Workspace, config: DatasetConfig, progress: Progress) 
     if config.tokenizer is None:
         return None
     try:
-        return workspace.tokenizer(config.tokenizer, progress=progress)
+        return workspace.tokenizer(config.tokenizer, chat=config.chat_template, progress=progress)
     except ModelError as error:
         raise ModelError(
             f"Lengths can't be checked: {error.what}",

@@ -14,6 +14,7 @@ from radu_core.evaluation import (
     Prediction,
     compare,
     fit_baselines,
+    hash_of_rows,
     measure,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
@@ -23,6 +24,7 @@ from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
+from radu_core.training.tokens import template_of
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.workspace import Workspace
 
@@ -128,12 +130,13 @@ def evaluate(
         progress(f"Baseline: {system.name}", 0, 0)
         said[system.name] = system.predict(rows)
     before = None
+    template = template_of(run)
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)
         label = "before training"
-        before, _ = measure(label, rows, _predictions(label, base, kept, rows, progress))
+        before, _ = measure(label, rows, _predictions(label, base, template, kept, rows, progress))
     label = "after training"
-    predictions = _predictions(label, run.model, kept, rows, progress)
+    predictions = _predictions(label, run.model, template, kept, rows, progress)
     trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
@@ -141,6 +144,7 @@ def evaluate(
         run=run.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         rows=len(rows),
+        rows_hash=hash_of_rows(rows),
         left_out=left_out,
         trained=trained,
         untrained=before,
@@ -158,6 +162,7 @@ def evaluate(
 def _predictions(
     label: str,
     model: Path,
+    template: str | None,
     kept: Serving,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
@@ -165,7 +170,8 @@ def _predictions(
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
-    parser = Parser(Generator(model), kept.index, kept.schema, kept.templates, kept.settings)
+    generator = Generator(model, template=template)
+    parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )
@@ -189,7 +195,8 @@ def parse(
     if not run.model.is_dir():
         raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
     kept = serving(workspace, run, module=module)
-    parser = Parser(Generator(run.model), kept.index, kept.schema, kept.templates, kept.settings)
+    generator = Generator(run.model, template=template_of(run))
+    parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
     return parser.parse(utterance, context=context)
 
 

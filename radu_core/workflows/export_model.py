@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import InputError, ModelError, RaduError, RunError
-from radu_core.files import disk_errors, read_json, whole_directory, write_text
-from radu_core.models import model_directory
+from radu_core.files import disk_errors, read_json, whole_directory, write_json, write_text
+from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.card import Form, model_card, vllm_command
+from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.train import of_mixture, open_run, run_modules
 from radu_core.workflows.workspace import Workspace
@@ -26,6 +29,7 @@ CONVERTER = "RADU_GGUF_CONVERTER"
 _SCRIPT = "convert_hf_to_gguf.py"
 _GGUF = "model.gguf"
 _TYPES = {"bfloat16": "bf16", "float32": "f32"}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.jinja")
 
 
@@ -71,6 +75,9 @@ def export_model(
             _copy_tokenizer(opened.model, new)
         elif adapter_only and base:
             _copy_tokenizer(base, new)
+            write_text(new / "chat_template.jinja", template_of(opened) or PLAIN)
+        if adapter_only:
+            _name_base(new, _hub_id(config, base))
         _copy(opened.path / "serving", new / "radu")
         dtype = _dtype(new)
         write_text(new / "README.md", _card(opened, config, report, base, target, adapter_only))
@@ -159,6 +166,28 @@ def _base(workspace: Workspace, config: TrainConfig) -> Path | None:
         return None
 
 
+def _hub_id(config: TrainConfig, base: Path | None) -> str:
+    """The base model's name on the hub, by the record of where it came from; empty if unknown."""
+    try:
+        source = str(read_json(base / RECORD).get("source") or "") if base else ""
+    except (RaduError, AttributeError):
+        source = ""
+    for name in (source, config.base_model):
+        if _HUB_ID.fullmatch(name) and not Path(name).exists():
+            return name
+    return ""
+
+
+def _name_base(new: Path, hub_id: str) -> None:
+    """Let the adapter name its base as others know it: a path on this machine tells them nothing.
+
+    peft wrote the path; it stays where the hub's name isn't known.
+    """
+    path = new / "adapter_config.json"
+    if hub_id:
+        write_json(path, {**read_json(path), "base_model_name_or_path": hub_id})
+
+
 def _copy(source: Path, target: Path) -> None:
     """Files one by one, so that a full disk is met as such."""
     for file in sorted(p for p in source.rglob("*") if p.is_file()):
@@ -240,6 +269,12 @@ def _notes(config: TrainConfig, base: Path | None, *, adapter_only: bool) -> tup
     notes = []
     if adapter_only and base is None:
         notes.append(f"The base model {config.base_model} isn't here; the adapter needs it.")
+    known = KNOWN_MODELS.get(config.base_model)
+    if adapter_only and known and known.weights.endswith(".gguf"):
+        notes.append(
+            f"The base here was made from {known.weights}: the weights of {known.source} are "
+            "slightly different. Serve the adapter on the one here, or export the merged model."
+        )
     if adapter_only and config.use_dora:
         notes.append("vLLM doesn't serve DoRA adapters: export the merged model for it.")
     return tuple(notes)

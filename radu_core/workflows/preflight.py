@@ -13,11 +13,10 @@ from typing import Any
 
 from radu_core.dataset import read_rows
 from radu_core.errors import DatasetError, RaduError
-from radu_core.files import content_hash
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
-from radu_core.training.encoding import IGNORED, load_tokenizer
+from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row_hash
 from radu_core.training.launcher import check_disk
 from radu_core.training.probe import Probe, probe
 from radu_core.workflows.train import check, check_unchanged
@@ -151,7 +150,7 @@ def report_lines(report: PreflightReport) -> list[str]:
         f"{split}: {report.rows[split]} rows, {report.tokens[split]} tokens"
         for split in report.rows
     ]
-    lines += [f"{r.reason}: {r.id} ({r.task}), {r.tokens} tokens" for r in report.listed]
+    lines += [f"{r.reason}: {r.id} ({r.split}, {r.task}), {r.tokens} tokens" for r in report.listed]
     need = report.prediction
     if need is not None:
         until = ", ended by max_minutes" if need.capped else ""
@@ -179,7 +178,7 @@ def preflight_report(
 
     What would go wrong is in ``problems``; the steps are done only where there are none.
     """
-    config = config.model_copy(update={"dataset": config.dataset.resolve()})
+    config = config.resolved()
     problems: list[Problem] = []
     with _listed(problems):
         check_unchanged(workspace, config)
@@ -225,7 +224,7 @@ def _rows(
         raise
     tokenizer = load_tokenizer(model_directory(config.base_model, workspace.models))
     if rows.overlong and not config.skip_overlong:
-        longest = max(tokens for _, _, tokens in rows.overlong)
+        longest = max(tokens for _, _, tokens, _ in rows.overlong)
         problems.append(
             Problem(
                 f"{len(rows.overlong)} rows are longer than max_length={config.max_length} "
@@ -248,17 +247,17 @@ def _rows(
 
 
 def _overlong(rows: Preflight) -> list[ListedRow]:
-    """Which split they are of isn't kept with them: train comes first."""
-    return [ListedRow(i, task, "", n, None, "over-long") for i, task, n in rows.overlong]
+    return [ListedRow(i, task, split, n, None, "over-long") for i, task, n, split in rows.overlong]
 
 
 def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
     """Rows with an empty completion: only the end token would be learnt of them."""
     found = []
+    encoder = encoder_of(config, tokenizer)
     for split in _SPLITS:
         for row in read_rows(config.dataset, split):
             if not row["completion"].strip():
-                encoded = encode_row(tokenizer, row["prompt"], row["completion"])
+                encoded = encode_row(encoder, row["prompt"], row["completion"])
                 found.append(
                     ListedRow(
                         row["exemplar_id"], row["task"], split, len(encoded.input_ids),
@@ -277,7 +276,7 @@ def _example(tokenizer: Any, row: Encoded) -> Example:
         tokenizer.decode(completion),
         len(prompt),
         len(completion),
-        content_hash([list(row.input_ids), list(row.labels)]),
+        row_hash(row.input_ids, row.labels),
     )
 
 

@@ -8,17 +8,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from radu_core.dataset import Encoder, chat_template
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, KNOWN_MODELS, installed_models
 from radu_core.prompts import PromptRow
 from radu_core.prompts.inspect import PromptWarning
-from radu_core.training.encoding import IGNORED, encode_row, load_tokenizer
+from radu_core.training.encoding import IGNORED, encode_row, load_tokenizer, row_hash
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "BASE",
     "Cell",
     "TokenView",
+    "encoder_for",
     "generators",
     "token_view",
     "token_warnings",
@@ -34,7 +36,8 @@ _REPLACEMENT = "�"
 class Cell:
     """The tokens of one piece of text: one, or those that only together are a character.
 
-    ``origin`` is the part in which it begins, ``end`` for the appended end token. ``supervised``:
+    ``origin`` is the part in which it begins, ``end`` for the end token, ``chat`` for what a chat
+    template puts around prompt and completion. ``supervised``:
     the loss is taken on it. ``special``: the tokenizer gives it a meaning, whatever its letters.
     ``unknown``: the tokenizer has no token for it.
     """
@@ -53,6 +56,8 @@ class TokenView:
 
     A row without a completion is a question: it has neither labels nor an end token. ``per_part``
     counts tokens by origin, in the order of the prompt; the end token counts with the completion.
+    ``begin`` is where in the text of the cells the prompt begins, after what a chat template puts
+    before it. ``row_hash`` is that of ids and labels together, as a run's ``tokens.json`` has it.
     """
 
     model: str
@@ -62,6 +67,8 @@ class TokenView:
     per_part: Mapping[str, int]
     ids_hash: str
     labels_hash: str
+    row_hash: str
+    begin: int = 0
 
     @property
     def tokens(self) -> int:
@@ -75,7 +82,7 @@ class TokenView:
 
     def between(self, start: int, end: int) -> int:
         """The tokens of the prompt that begin at characters ``start`` to ``end``, half-open."""
-        position = count = 0
+        position, count = -self.begin, 0
         for cell in self.cells:
             count += len(cell.ids) if start <= position < end else 0
             position += len(cell.text)
@@ -114,31 +121,54 @@ def _tokenizer(directory: Path, state: tuple[tuple[str, int], ...]) -> Any:
     return load_tokenizer(directory)
 
 
-def token_view(tokenizer: Any, row: PromptRow, *, model: str = BASE) -> TokenView:
-    """Tokenize a row with the function that training uses, and say what each token is."""
+def encoder_for(workspace: Workspace, model: str, chat: str = "none") -> Encoder | None:
+    """What writes rows for an installed model with a setting ``chat_template``; None: it isn't
+    installed."""
+    tokenizer = tokenizer_of(workspace, model)
+    return None if tokenizer is None else Encoder(tokenizer, chat_template(tokenizer, chat))
+
+
+def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> TokenView:
+    """Tokenize a row with the function that training uses, and say what each token is.
+
+    A tokenizer stands for its encoder of plain text.
+    """
+    encoder = encoder if isinstance(encoder, Encoder) else Encoder(encoder)
+    tokenizer = encoder.tokenizer
     ids: tuple[int, ...]
     labels: tuple[int, ...]
     if row.completion:
-        encoded = encode_row(tokenizer, row.prompt, row.completion)
+        encoded = encode_row(encoder, row.prompt, row.completion)
         ids, labels = encoded.input_ids, encoded.labels
     else:
-        ids = tuple(tokenizer(row.prompt, add_special_tokens=False)["input_ids"])
+        ids = tuple(encoder.prompt(row.prompt))
         labels = (IGNORED,) * len(ids)
     start = sum(label == IGNORED for label in labels)
     signs = _Signs(
         frozenset(tokenizer.all_special_ids), frozenset(tokenizer.all_special_tokens),
         tokenizer.unk_token_id,
     )  # fmt: skip
-    cells = [*_prompt_cells(tokenizer, signs, row, ids[:start])]
+    cells = [*_prompt_cells(encoder, signs, row, ids[:start])]
     if row.completion:
-        answer = _grouped(tokenizer, row.completion, ids[start:-1])
+        answer = _grouped(tokenizer, _answer_text(encoder, row), ids[start:-1])
         cells += [_cell(signs, group, text, "completion", True) for group, text in answer]
         end = str(tokenizer.convert_ids_to_tokens(ids[-1]))
         cells.append(Cell(ids[-1:], end, "end", True, special=True))
     return TokenView(
         model, ids, labels, tuple(cells), _per_part(cells), content_hash(list(ids)),
-        content_hash(list(labels)),
+        content_hash(list(labels)), row_hash(ids, labels),
+        _begin(encoder.prompt_text(row.prompt), row.prompt),
     )  # fmt: skip
+
+
+def _answer_text(encoder: Encoder, row: PromptRow) -> str:
+    """The completion as it is tokenized, without its end token."""
+    if encoder.template is None:
+        return row.completion
+    before = len(encoder.prompt_text(row.prompt))
+    after = encoder.whole_text(row.prompt, row.completion)[before:]
+    end = str(encoder.tokenizer.convert_ids_to_tokens(encoder.end))
+    return after.rpartition(end)[0]
 
 
 class _Signs(NamedTuple):
@@ -150,22 +180,35 @@ class _Signs(NamedTuple):
 
 
 def _prompt_cells(
-    tokenizer: Any, signs: _Signs, row: PromptRow, ids: Sequence[int]
+    encoder: Encoder, signs: _Signs, row: PromptRow, ids: Sequence[int]
 ) -> Iterator[Cell]:
     """A token belongs to the part in which its first character stands.
 
     The prompt is tokenized as a whole: its parts, tokenized apart, would give other ids.
     """
-    ends, position = [], 0
+    whole = encoder.prompt_text(row.prompt)
+    begin = _begin(whole, row.prompt)
+    ends, position = [(begin, "chat")] if begin else [], begin
     for part in row.parts:
         position += len(part.text)
         ends.append((position, part.origin))
+    if encoder.template is not None:
+        ends.append((len(whole), "chat"))
     position = at = 0
-    for group, text in _grouped(tokenizer, row.prompt, ids):
+    for group, text in _grouped(encoder.tokenizer, whole, ids):
         while at < len(ends) - 1 and position >= ends[at][0]:
             at += 1
         yield _cell(signs, group, text, ends[at][1] if ends else "instruction", False)
         position += len(text)
+
+
+def _begin(whole: str, prompt: str) -> int:
+    """Where the prompt stands in what is tokenized; a template may have stripped its ends."""
+    at = whole.rfind(prompt)
+    if at >= 0:
+        return at
+    inner = prompt.strip()
+    return max(0, whole.rfind(inner) - prompt.find(inner))
 
 
 def _cell(signs: _Signs, ids: tuple[int, ...], text: str, origin: str, supervised: bool) -> Cell:
@@ -219,10 +262,10 @@ def _decoded_offsets(tokenizer: Any, text: str, ids: Sequence[int]) -> list[tupl
 
 
 def _per_part(cells: Sequence[Cell]) -> dict[str, int]:
-    counts = dict.fromkeys(PARTS, 0)
+    counts = dict.fromkeys(("chat", *PARTS), 0)
     for cell in cells:
         counts["completion" if cell.origin == "end" else cell.origin] += len(cell.ids)
-    return counts
+    return {part: n for part, n in counts.items() if n or part in PARTS}
 
 
 def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
@@ -235,7 +278,8 @@ def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
             "sign for all of them.",
             "Choose a base model whose tokenizer knows the module's script.",
         )  # fmt: skip
-    special = sorted({c.text.strip() for c in view.cells if c.special and c.origin != "end"})
+    framing = ("end", "chat")
+    special = sorted({c.text.strip() for c in view.cells if c.special and c.origin not in framing})
     if special:
         shown = ", ".join(map(repr, special[:5]))
         one = len(special) == 1

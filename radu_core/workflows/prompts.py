@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Required, TypedDict, Unpack
 
 from radu_core.alignment import conflict
-from radu_core.dataset.fit import fit
+from radu_core.dataset.fit import FastTokenizer, fit
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -44,9 +44,9 @@ from radu_core.workflows.judgements import judgements
 from radu_core.workflows.prompt_tokens import (
     BASE,
     TokenView,
+    encoder_for,
     token_view,
     token_warnings,
-    tokenizer_of,
 )
 from radu_core.workflows.workspace import Workspace
 
@@ -126,6 +126,7 @@ class Prepared:
     notes: tuple[str, ...]
     model: str
     limit: int
+    chat_template: str = "none"
 
 
 class Asked(TypedDict, total=False):
@@ -140,6 +141,7 @@ class Asked(TypedDict, total=False):
     k_exemplar: int
     options: RowOptions | None
     model: str
+    chat_template: str
     limit: int
     progress: Progress
 
@@ -157,7 +159,8 @@ def preview(
     the bot had just asked for. Without a function the prompts have no completion. Those of slot
     strategies and yes_no never have one, as a typed text has no values; slots are those of the
     likeliest retrieved function when none is given. Where no row is made for training, the prompt
-    is shown as it is at inference. ``model`` tokenizes, ``limit`` is its longest row.
+    is shown as it is at inference. ``model`` tokenizes, with the setting ``chat_template``;
+    ``limit`` is its longest row.
     """
     made = prepare(workspace, module, **asked)
     return render(made, templates or TemplateSet(workspace.store.templates(module)))
@@ -182,6 +185,7 @@ def prepare(
     options: RowOptions | None = None,
     index: ModuleIndex | None = None,
     model: str = BASE,
+    chat_template: str = "none",
     limit: int = LIMIT,
     progress: Progress = silent,
 ) -> Prepared:
@@ -213,6 +217,7 @@ def prepare(
         notes=tuple(notes),
         model=model,
         limit=limit,
+        chat_template=chat_template,
     )
 
 
@@ -326,10 +331,10 @@ def _typed(
 def _inspected(
     prepared: Prepared, rows: Sequence[PromptRow], templates: TemplateSet
 ) -> Iterator[PreviewRow]:
-    tokenizer = tokenizer_of(prepared.workspace, prepared.model)
-    count = token_counter(prepared.workspace) if tokenizer is None else None
+    encoder = encoder_for(prepared.workspace, prepared.model, prepared.chat_template)
+    count = token_counter(prepared.workspace) if encoder is None else None
     for row in rows:
-        view = None if tokenizer is None else token_view(tokenizer, row, model=prepared.model)
+        view = None if encoder is None else token_view(encoder, row, model=prepared.model)
         if view is not None:
             completion = view.per_part["completion"]
             prompt = view.tokens - completion
@@ -372,30 +377,13 @@ def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tup
         return made and replace(made, completion=row.completion)  # a question has none
 
     limit = prepared.limit + (not row.completion)  # nor an end token
-    tokenizer = tokenizer_of(prepared.workspace, prepared.model)
-    made = fit([(row, shorter)], _Counting(tokenizer), max_length=limit)[0]
+    encoder = encoder_for(prepared.workspace, prepared.model, prepared.chat_template)
+    if encoder is None:
+        return None
+    counting = FastTokenizer(encoder.tokenizer, name=prepared.model, template=encoder.template)
+    made = fit([(row, shorter)], counting, max_length=limit)[0]
     exemplars, functions = made.dropped
     return None if made.row is None else (len(exemplars), len(functions))
-
-
-@dataclass
-class _Counting:
-    """A tokenizer as ``fit`` asks it."""
-
-    tokenizer: Any
-    name: str = ""
-    hash: str = ""
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text by itself, without special tokens."""
-        if not texts:  # transformers fails on none
-            return []
-        made = self.tokenizer(list(texts), add_special_tokens=False)
-        return [len(ids) for ids in made["input_ids"]]
-
-    def special_in(self, text: str) -> str | None:
-        """Nothing: what a text holds is looked at cell by cell."""
-        return None
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
@@ -456,6 +444,7 @@ def _row_json(made: PreviewRow) -> dict[str, Any]:
         "labels": list(view.labels),
         "ids_hash": view.ids_hash,
         "labels_hash": view.labels_hash,
+        "row_hash": view.row_hash,
         "per_part": dict(view.per_part),
         "cells": [asdict(c) for c in view.cells],
     }

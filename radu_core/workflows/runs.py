@@ -24,6 +24,7 @@ from radu_core.workflows.train import open_run, run_modules, start
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
+    "UNCORRECTED",
     "About",
     "Comparison",
     "Paired",
@@ -39,6 +40,10 @@ __all__ = [
     "waits_for",
 ]
 
+UNCORRECTED = (
+    "The p-values aren't corrected for the number of tests: of twenty tests of equally good runs, "
+    "one is below 0.05 by chance."
+)
 _SPLITS = ("test", "validation", "train")
 
 
@@ -120,11 +125,13 @@ def fork(
     """
     origin = open_run(workspace, name)
     config = changed_config(origin, changes)
+    told = About(notes=config.notes, tags=config.tags, forked_from=origin.id)
+
+    def prepare(run: RunDirectory) -> None:
+        write_json(run.path / "about.json", told.model_dump(mode="json"))
+
     where = launcher_of(origin)
-    run = start(workspace, config, launcher=where, now=now, progress=progress)
-    told = about(run).model_copy(update={"forked_from": origin.id})
-    write_json(run.path / "about.json", told.model_dump(mode="json"))
-    return run
+    return start(workspace, config, launcher=where, now=now, prepare=prepare, progress=progress)
 
 
 def waits_for(run: RunDirectory) -> tuple[str, ...]:
@@ -215,7 +222,8 @@ class Comparison:
 
     ``settings``: field → run → value, of those that differ. ``losses``: per run, its events
     ``step`` and ``validation``. ``reports``: per run, where it was measured on ``split``.
-    ``unpaired``: in words, which two couldn't be tested and why.
+    ``unpaired``: in words, which two couldn't be tested and why; ``unverified``: of which tests it
+    can't be said whether both measured the same rows.
     """
 
     runs: tuple[str, ...]
@@ -225,6 +233,7 @@ class Comparison:
     reports: dict[str, EvaluationReport]
     paired: tuple[Paired, ...]
     unpaired: tuple[str, ...]
+    unverified: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -252,6 +261,7 @@ def compare_runs(
         reports=measured,
         paired=tuple(paired),
         unpaired=tuple(unpaired),
+        unverified=tuple(_unverified(measured, paired)),
     )
 
 
@@ -291,10 +301,21 @@ def _tests(
     return paired, unpaired
 
 
+def _unverified(measured: Mapping[str, EvaluationReport], paired: Sequence[Paired]) -> list[str]:
+    tested = dict.fromkeys((t.one, t.two) for t in paired)
+    return [
+        f"{one} and {two}: at least one was measured before reports told which rows they are of. "
+        "That these are the same can't be verified; evaluate both again to be sure."
+        for one, two in tested
+        if not (measured[one].rows_hash and measured[two].rows_hash)
+    ]
+
+
 def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
     """Why two reports aren't of the same rows; empty when nothing says so.
 
-    A report names its wrong rows only, so those that both have wrong must have one label.
+    The hashes of their rows do. An older report has none, and names its wrong rows only: those
+    that both have wrong must have one label.
     """
     if one.module != two.module:
         return f"one is of {one.module}, the other of {two.module}."
@@ -305,6 +326,8 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
     ]  # fmt: skip
     if labels[0] != labels[1] or one.trained.slot_pairs != two.trained.slot_pairs:
         return "the labels have changed between them. Evaluate both again."
+    if one.rows_hash and two.rows_hash and one.rows_hash != two.rows_hash:
+        return "they measured other rows, or rows that were changed. Evaluate both again."
     theirs = {e.exemplar_id: (e.utterance, e.expected_function) for e in two.errors}
     for error in one.errors:
         here = (error.utterance, error.expected_function)

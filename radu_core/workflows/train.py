@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from radu_core.training import (
 )
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
-from radu_core.training.ranks import beyond
+from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -57,6 +57,7 @@ class RunView:
     """A run as a page shows it: its state, its newest figures, and the curves' points.
 
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
+    ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     """
 
     id: str
@@ -67,6 +68,7 @@ class RunView:
     latest: dict[str, Any]
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
+    saving: dict[str, Any]
     log_tail: str
 
 
@@ -79,14 +81,9 @@ def check(
 ) -> Preflight:
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
     here = launcher is None or isinstance(launcher, Local)
-    if here and (reason := beyond(config.processes)):
-        raise InputError(
-            f"processes={config.processes}: {reason}",
-            remedy="Lower it; raise batch_size or grad_accumulation instead.",
-        )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
     progress("Tokenizing every row", 0, 0)
-    return preflight(config, load_tokenizer(directory))
+    return preflight(config, load_tokenizer(directory), here=here)
 
 
 def start(
@@ -95,25 +92,33 @@ def start(
     *,
     launcher: Launcher | None = None,
     now: datetime | None = None,
+    prepare: Callable[[RunDirectory], object] | None = None,
     progress: Progress = silent,
 ) -> RunDirectory:
-    """Check a run, create its directory, keep what serving it will need, and launch it.
+    """Check a run, create its directory with what serving it will need, and launch it.
 
-    By default here. A run that can't be launched leaves nothing behind.
+    By default here. ``prepare`` puts more into the directory. A run that can't be launched leaves
+    nothing behind.
     """
     where: Launcher = launcher or Local()
     if reason := where.unreachable():
         raise InputError(f"It can't be launched on {where.name}", remedy=reason)
-    config = config.model_copy(update={"dataset": config.dataset.resolve()})
-    check(workspace, config, launcher=where, progress=progress)
+    config = config.resolved()
+    rows = check(workspace, config, launcher=where, progress=progress)
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
-    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC))
-    try:
+
+    def fill(run: RunDirectory) -> None:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+        keep_tokens(run, rows)
+        if prepare:
+            prepare(run)
+
+    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
+    try:
         where.launch(run, model)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
@@ -280,6 +285,7 @@ def run_view(run: RunDirectory) -> RunView:
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
+        dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
         run.log_tail(),
     )
 

@@ -116,15 +116,23 @@ class Workspace:
             while len(self._held) > _MOST_HELD:
                 del self._held[next(iter(self._held))]
 
-    def tokenizer(self, name: str, *, progress: Progress = silent) -> Tokenizer:
-        """What counts tokens as that model does, loaded once; the model is fetched if missing."""
+    def tokenizer(self, name: str, *, chat: str = "none", progress: Progress = silent) -> Tokenizer:
+        """What counts tokens as that model does, loaded once; the model is fetched if missing.
+
+        ``chat`` is the setting ``chat_template``; a file is read anew every time.
+        """
+        from radu_core.dataset import chat_template
         from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 
-        known = self._tokenizers.get(name)
+        asked = chat if chat in ("none", "auto") else str(chat_template(None, chat))
+        key = name if asked == "none" else f"{name}\0{asked}"
+        known = self._tokenizers.get(key)
         if known is not None:
             return known
         with self._models:
-            if name not in self._tokenizers:
+            if key not in self._tokenizers:
                 directory = model_directory(name, self.models, progress=progress)
-                self._tokenizers[name] = FastTokenizer(load_tokenizer(directory), name=name)
-            return self._tokenizers[name]
+                loaded = load_tokenizer(directory)
+                template = chat_template(loaded, asked)
+                self._tokenizers[key] = FastTokenizer(loaded, name=name, template=template)
+            return self._tokenizers[key]

@@ -86,8 +86,8 @@ def test_scores_are_the_summed_log_likelihoods(tiny_model: Path) -> None:
     prompt, candidates = "Which function? ->", [" book_flight", " none", " a"]
     expected = []
     for candidate in candidates:
-        start = generator._ids(prompt)
-        ids = [*start, *generator._ids(candidate), generator._end]
+        start = generator._encoder.prompt(prompt)
+        ids = [*start, *generator._encoder.row(prompt, candidate)[1]]
         with torch.inference_mode():
             logits = generator._model(input_ids=torch.tensor([ids])).logits[0].float()
         chosen = torch.log_softmax(logits[:-1], -1)[range(len(ids) - 1), ids[1:]]

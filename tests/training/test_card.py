@@ -45,7 +45,7 @@ def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:
         f"A LoRA fine-tune of **m** that turns an utterance of the module `{MODULE}` into",
         f"- Rows per split: {counts.rows('train')} train, {counts.rows('validation')} validation, "
         f"{counts.rows('test')} test",
-        "- Trained on: 1,234 rows, 4 steps, 1.5 s",
+        "- Trained: 4 steps of 8 rows, in 1.5 s: 0.0259 epochs of 1,234 rows",
         "- Rows left out for their length: 1",
         f"- Manifest hash: `{view.manifest.hash}`",
         "- Validation loss: 1.235",
@@ -133,5 +133,5 @@ def test_a_card_of_an_adapter_loads_it_on_its_base() -> None:
     assert 'model = PeftModel.from_pretrained(base, "out")' in card
     assert "`vllm serve own/m --enable-lora --lora-modules radu=out --max-lora-rank 16" in card
     assert "vLLM doesn't serve DoRA adapters" in card
-    assert "- Trained on: unknown rows, unknown steps, unknown s" in card
+    assert "- Trained: unknown steps of 8 rows, in unknown s, from unknown rows" in card
     assert "`adapter/`" not in card

@@ -106,7 +106,8 @@ def test_over_long_rows_block_or_are_listed_but_never_cut(
     found = preflight(config.model_copy(update={"skip_overlong": True}), tokenizer)
     rows = view.manifest.rows("train") + view.manifest.rows("validation")
     assert len(found.train) + len(found.validation) + len(found.overlong) == rows
-    assert all(tokens > 150 for _, _, tokens in found.overlong)
+    assert all(tokens > 150 for _, _, tokens, _ in found.overlong)
+    assert {split for *_, split in found.overlong} <= {"train", "validation"}
 
 
 def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:

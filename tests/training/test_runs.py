@@ -19,7 +19,15 @@ from conftest import MODULE
 from radu_core.errors import DatasetError, DiskFullError, InputError, ModelError, RunError
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory, TrainConfig, launch, stop, trainer, worker
+from radu_core.training import (
+    RunDirectory,
+    TrainConfig,
+    launch,
+    list_runs,
+    stop,
+    trainer,
+    worker,
+)
 from radu_core.training.launcher import check_disk
 from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
@@ -330,6 +338,56 @@ def test_a_process_that_cant_be_found_again_is_ended(
     with pytest.raises(DiskFullError):
         launch(run, model=tiny_model)
     assert not psutil.pid_exists(pids[0])
+
+
+def test_a_run_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def full(_: RunDirectory) -> None:
+        raise DiskFullError("full")
+
+    with pytest.raises(DiskFullError):
+        RunDirectory.create(tmp_path, wanted, now=now, prepare=full)
+    assert list(tmp_path.iterdir()) == []
+    run = RunDirectory.create(
+        tmp_path, wanted, now=now, prepare=lambda r: (r.path / "about.json").write_text("{}")
+    )
+    assert (run.path / "about.json").is_file()
+    with pytest.raises(RunError, match="There is such a run already"):
+        RunDirectory.create(tmp_path, wanted, now=now)
+    shutil.copytree(run.path, tmp_path / f".{run.id}.x")  # its maker was killed
+    assert [r.id for r in list_runs(tmp_path)] == [run.id]
+
+
+def test_half_an_event_doesnt_take_the_next_one_with_it(tmp_path: Path) -> None:
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    run = RunDirectory.create(tmp_path, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    with (run.path / "events.jsonl").open("a") as file:
+        file.write('{"kind": "step", "at": 1.0, "lo')
+    assert [e.kind for e in run.events()] == ["state"]
+    run.append("state", state="stopped", reason="ü")
+    assert [e.data for e in run.events()] == [
+        {"state": "created"}, {"state": "stopped", "reason": "ü"},
+    ]  # fmt: skip
+
+
+def test_events_are_read_on_where_they_were_left_and_anew_when_the_file_is_another(
+    tmp_path: Path,
+) -> None:
+    wanted = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    run = RunDirectory.create(tmp_path, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
+    for step in range(50):
+        run.append("step", step=step)
+        assert [e.data.get("step") for e in run.events()] == [None, *range(step + 1)]
+    path = run.path / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:7]))  # shorter
+    assert len(run.events()) == 7
+    path.write_text("".join(reversed(lines)))  # longer, and not what it was
+    assert [e.data.get("step") for e in run.events()] == [*range(49, -1, -1), None]
+    path.unlink()
+    assert run.events() == []
 
 
 def test_a_run_that_was_never_launched_is_lost(

@@ -168,7 +168,9 @@ def test_the_reference_is_computed_in_float32_whatever_the_training_was(
 ) -> None:
     """The Trainer leaves a bfloat16 autocast around the model's forward."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state(reset_partial_state=True)  # of a Trainer that another test made
     model = adapted(tiny_model)
     model = model if method == "lora" else model.merge_and_unload()
     sample = rows(tiny_model).train[:5]

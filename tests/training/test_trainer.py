@@ -343,6 +343,69 @@ def test_killed_at_random_and_resumed_a_run_ends_with_the_weights_of_one_that_wa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"max_steps": 5},  # in the middle of an epoch
+        {"max_steps": 40, "eval_every": 1, "best_by": "loss", "early_stopping": 2},
+        {"max_steps": 40, "max_minutes": 1e-6},
+    ],
+)
+def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_step_more(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
+) -> None:
+    if "early_stopping" in more:
+        monkeypatch.setattr(trainer, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
+    hearts: list[worker._Heart] = []
+    real_heart, real_save = worker._Heart, worker.save_model
+
+    def begin(run: RunDirectory) -> worker._Heart:
+        hearts.append(real_heart(run))
+        return hearts[-1]
+
+    def interrupted(*arguments: Any, progress: Any) -> Any:
+        def tell(what: str, done: int, total: int) -> None:
+            if what.startswith("Checking"):
+                hearts[0].stop.set()
+            progress(what, done, total)
+
+        return real_save(*arguments, progress=tell)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "_Heart", begin)
+        patched.setattr(worker, "save_model", interrupted)
+        run = run_here(method="full", **more)
+    steps = len(losses(run))
+    assert run.state() == (
+        "stopped",
+        f"Stopped by request. Its training is done and kept (step {steps}): resuming it writes "
+        "the model.",
+    )
+    assert not run.model.exists()
+    assert not list(run.path.glob(".model.*"))
+    said = [e.data["what"] for e in run.events() if e.kind == "saving"]
+    assert said[:3] == [
+        "Measuring the model", "Asking the trained model", "Asking the trained model",
+    ]  # fmt: skip
+    (run.path / ".model.left").mkdir()  # as by a kill
+    assert again(run) == 0
+    assert run.state()[0] == "finished"
+    assert len(losses(run)) == steps
+    assert not list(run.path.glob(".model.*"))
+    if "early_stopping" in more:
+        monkeypatch.setattr(trainer, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
+    if "max_minutes" in more:  # the learning rate followed the clock
+        return
+    whole = run_here(method="full", **more)
+    assert same_weights(whole, run)
+    one, other = whole.report(), run.report()
+    assert one is not None
+    assert other is not None
+    for name in ("steps", "epochs", "model_of_step", "validation_loss", "task_metrics"):
+        assert one[name] == other[name], name
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_a_remedy_and_keeps_the_step_before(
     run_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +454,7 @@ def test_a_run_isnt_resumed_on_other_rows_or_none(run_here: Run) -> None:
     run = run_here(max_steps=2)
     assert run.state()[0] == "finished"
     config = run.config()
+    (run.path / "tokens.json").unlink()  # as in a run from before it was kept
     events = (run.path / "events.jsonl").read_text()
     (run.path / "events.jsonl").write_text(
         events.replace('"tokens_hash": "', '"tokens_hash": "other')

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from radu_core.cli import app
 from radu_core.errors import InputError, ModelError, RunError
-from radu_core.files import write_json
+from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import save_model
@@ -110,6 +110,25 @@ def test_the_adapter_alone_does_what_the_model_does(
     merged = AutoModelForCausalLM.from_pretrained(run.model, dtype=torch.float32)(ids).logits
     alone = PeftModel.from_pretrained(base, tmp_path / "a")(ids).logits
     assert torch.allclose(merged, alone, atol=0.02)
+
+
+def test_the_adapter_names_its_base_as_the_hub_does(
+    loaded: Workspace, run: RunDirectory, tiny_model: Path, tmp_path: Path
+) -> None:
+    def named(out: str) -> str:
+        made = export_model(loaded, run.id, tmp_path / out, adapter_only=True)
+        return str(read_json(made.directory / "adapter_config.json")["base_model_name_or_path"])
+
+    known = loaded.models / "own--tiny"
+    shutil.copytree(tiny_model, known)
+    assert named("unknown") == str(tiny_model)
+    record = {"name": "own/tiny", "source": "maker/tiny", "licence": "MIT"}
+    (known / "radu-model.json").write_text(json.dumps(record))
+    config = run.config().model_copy(update={"base_model": "own/tiny"})
+    (run.path / "config.yaml").write_text(config.to_yaml())
+    assert named("known") == "maker/tiny"
+    (known / "radu-model.json").write_text("[")
+    assert named("damaged") == "own/tiny"
 
 
 def test_the_adapter_of_a_run_whose_model_failed_can_be_had(

@@ -14,6 +14,7 @@ from radu_core.errors import DatasetError, InputError
 from radu_core.schema import parse_schema
 from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
+from radu_core.training.launcher import Local
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build, build_many
 from radu_core.workflows.evaluate import report_path
@@ -48,7 +49,7 @@ def test_every_row_of_a_mixture_is_encoded(config: TrainConfig, tiny_model: Path
 def test_a_run_keeps_what_each_module_needs(
     two: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    monkeypatch.setattr(Local, "launch", lambda *_: 1)
     run = train.start(two, config)
     assert "-mixture-lora-" in run.id
     assert train.run_modules(run) == [OTHER, MODULE]
@@ -72,7 +73,7 @@ def test_a_run_keeps_what_each_module_needs(
 def test_a_dataset_may_lie_in_a_directory_of_any_name(
     two: Workspace, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    monkeypatch.setattr(Local, "launch", lambda *_: 1)
     shutil.copytree(config.dataset, tmp_path / "mine")
     run = train.start(two, config.model_copy(update={"dataset": tmp_path / "mine"}))
     assert train.run_modules(run) == [OTHER, MODULE]
@@ -97,7 +98,7 @@ def test_a_module_that_changed_blocks_the_launch(two: Workspace, config: TrainCo
 def test_a_run_on_one_module_is_as_before(
     two: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    monkeypatch.setattr(Local, "launch", lambda *_: 1)
     view = build(two, MODULE)
     config = TrainConfig(dataset=view.directory, base_model=str(tiny_model), max_length=1024)
     run = train.start(two, config)

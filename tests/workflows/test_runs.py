@@ -11,9 +11,10 @@ import pytest
 from conftest import MODULE
 
 from radu_core.errors import InputError, NotFoundError, StoreError
-from radu_core.evaluation import EvaluationReport, Prediction, measure
+from radu_core.evaluation import EvaluationReport, Prediction, hash_of_rows, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.launcher import Local
 from radu_core.workflows import runs, train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import report_path
@@ -39,12 +40,14 @@ def made(space: Workspace, day: int, **more: Any) -> RunDirectory:
     return run
 
 
-def measured(run: RunDirectory, said: list[Prediction], rows: Any = None) -> EvaluationReport:
+def measured(
+    run: RunDirectory, said: list[Prediction], rows: Any = None, *, told: bool = False
+) -> EvaluationReport:
     rows = rows or ROWS
     metrics, errors = measure("after training", rows, said)
     report = EvaluationReport(
         module=MODULE, split="test", run=run.id, created="", rows=len(rows), left_out={},
-        trained=metrics, errors=tuple(errors),
+        trained=metrics, errors=tuple(errors), rows_hash=hash_of_rows(rows) if told else "",
     )  # fmt: skip
     report.save(report_path(run, "test"))
     return report
@@ -114,7 +117,7 @@ def test_a_setting_changed_to_none_gets_its_default(workspace: Workspace) -> Non
 def test_a_fork_says_what_it_was_forked_from(
     loaded: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "launch", lambda *_, **__: 1)
+    monkeypatch.setattr(Local, "launch", lambda *_: 1)
     wanted = TrainConfig(
         dataset=build(loaded, MODULE).directory, base_model=str(tiny_model), tags=("a",)
     )
@@ -140,6 +143,27 @@ def test_two_runs_on_the_same_rows_are_tested_pairwise(workspace: Workspace) -> 
     assert (exact.only_one, exact.only_two) == (3, 1)
     assert exact.p == pytest.approx(0.625)
     assert found.unpaired == ()
+
+
+def test_reports_of_other_rows_arent_paired_and_older_ones_are_doubted(
+    workspace: Workspace,
+) -> None:
+    """Two samples of one size, all right: only the hash tells them apart."""
+    one, two = made(workspace, 1), made(workspace, 2)
+    other = [r.model_copy(update={"id": f"x{r.id}"}) for r in ROWS]
+    measured(one, RIGHT, told=True)
+    measured(two, RIGHT, other, told=True)
+    found = runs.compare_runs(workspace, [one.id, two.id])
+    assert found.paired == found.unverified == ()
+    assert "they measured other rows, or rows that were changed" in found.unpaired[0]
+    measured(two, RIGHT, ROWS[::-1], told=True)
+    found = runs.compare_runs(workspace, [one.id, two.id])
+    assert (len(found.paired), found.unpaired, found.unverified) == (2, (), ())
+    measured(two, RIGHT, other)
+    found = runs.compare_runs(workspace, [one.id, two.id])
+    assert len(found.paired) == 2
+    [doubt] = found.unverified
+    assert doubt.startswith(f"{one.id} and {two.id}: at least one was measured before")
 
 
 def test_equal_runs_have_no_difference(workspace: Workspace) -> None:

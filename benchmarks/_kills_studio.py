@@ -1,0 +1,55 @@
+"""The studio with two routes more, so that ``training_kills.py`` needs no browser to launch runs.
+
+``streamlit run`` starts it like ``app.py``. The routes call the workflows that the page's buttons
+call, in the studio's own process: a run is its child.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import streamlit as st  # noqa: E402
+from fakes import HashEmbedder  # noqa: E402
+from starlette.concurrency import run_in_threadpool  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import JSONResponse  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+from radu_core.training import TrainConfig  # noqa: E402
+from radu_core.workflows import train  # noqa: E402
+from radu_core.workflows.workspace import Workspace  # noqa: E402
+
+
+def space() -> Workspace:
+    made = Workspace.from_environment()
+    made._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    return made
+
+
+def launch(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"run": train.start(space(), TrainConfig.checked(asked)).id}
+
+
+def view(asked: dict[str, Any]) -> dict[str, Any]:
+    seen = train.run_view(train.open_run(space(), asked["run"]))
+    return {"state": seen.state, "reason": seen.reason}
+
+
+def resume(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"run": train.resume(space(), asked["run"]).id}
+
+
+def route(work: Any) -> Route:
+    async def answer(request: Request) -> JSONResponse:
+        asked = await request.json()
+        return JSONResponse(await run_in_threadpool(work, asked))
+
+    return Route(f"/kills/{work.__name__}", answer, methods=["POST"])
+
+
+app = st.App(str(ROOT / "studio" / "main.py"), routes=[route(w) for w in (launch, view, resume)])

@@ -1,0 +1,500 @@
+"""kill -9 of the worker, the studio, or both, at random moments: what is left, and what resumes.
+
+``python benchmarks/training_kills.py [--kills 100] [--seed 0] [--real]``: real processes, a tiny
+model (``--real``: SmolLM2-135M, a few steps). Two homes with a studio each, side by side: LoRA, and
+full fine-tuning that keeps its best checkpoint. Each time a run is launched by the studio; one time
+in three a second one waits behind it (or is at work, where it is the waiting one that is killed).
+Looked at is
+
+- that the state told, also by a studio that was started again, is the right one: lost, finished, or
+  going on where only the studio was killed;
+- that no process of the run is left, and nothing half-written passes as whole;
+- that the other run gets its turn and finishes;
+- that the run, resumed where it was lost, finishes with the weights of a run that nobody killed,
+  bit for bit.
+
+Ends with 1 if anything was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+os.environ["OMP_NUM_THREADS"] = "1"  # two lanes on two cores; and the sums are in one order
+
+import psutil  # noqa: E402
+import torch  # noqa: E402
+from conftest import MODULE, ROWS, SCHEMA  # noqa: E402
+from fakes import HashEmbedder, WordTokenizer  # noqa: E402
+from safetensors import safe_open  # noqa: E402
+from studio_process import Studio  # noqa: E402
+from tiny_model import make_tiny_model  # noqa: E402
+
+from radu_core.errors import RunError  # noqa: E402
+from radu_core.files import read_json  # noqa: E402
+from radu_core.models import DEFAULT_GENERATOR, model_directory  # noqa: E402
+from radu_core.schema import parse_schema  # noqa: E402
+from radu_core.training import RunDirectory, list_runs  # noqa: E402
+from radu_core.training.runs import FINAL  # noqa: E402
+from radu_core.workflows.dataset import build  # noqa: E402
+from radu_core.workflows.load import import_file  # noqa: E402
+from radu_core.workflows.outcomes import resolve  # noqa: E402
+from radu_core.workflows.workspace import Workspace  # noqa: E402
+
+WHO = ("worker", "studio", "both")
+MOMENTS = ("created", "queued", "loading", "running", "checkpoint", "validation", "saving")
+TINY = {"max_steps": 23, "batch_size": 4, "save_every": 4, "eval_every": 6, "eval_rows": 4}
+REAL = {"max_steps": 5, "batch_size": 2, "save_every": 2, "eval_every": 3, "eval_rows": 2}
+LANES: tuple[dict[str, Any], ...] = ({"method": "lora"}, {"method": "full", "best_by": "loss"})
+PATIENCE = 600.0  # seconds: the machine may be busy; with --real ten times as many
+
+
+@dataclass
+class Found:
+    """One kill: what was aimed at, what was hit, and what was wrong afterwards."""
+
+    who: str
+    aimed: str
+    hit: str = ""
+    wrong: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+
+
+class Lane:
+    """A home with a studio, and the runs that are launched and killed there."""
+
+    def __init__(self, home: Path, config: dict[str, Any], seed: int, patience: float) -> None:
+        self.space, self.config, self.patience = Workspace(home), config, patience
+        self.dice = random.Random(seed)
+        self.studio = Studio(home, script="benchmarks/_kills_studio.py")
+        self.reference: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Start the studio, and make the weights of a run that nobody kills."""
+        self.studio.start()
+        run = RunDirectory.open(self.space.runs, self.ask("launch", **self.config)["run"])
+        self.until(lambda: run.state()[0] in FINAL)
+        if run.state()[0] != "finished":
+            raise SystemExit(f"the reference is {run.state()}\n{run.log_tail()}")
+        self.reference = weights(run)
+
+    def ask(self, what: str, **asked: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.studio.address}/kills/{what}", json.dumps(asked).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=self.patience) as answer:
+            return dict(json.load(answer))
+
+    def until(self, holds: Callable[[], Any], poll: float = 0.02) -> None:
+        end = time.monotonic() + self.patience
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError("it took too long")
+            time.sleep(poll)
+
+    def trial(self, who: str, moment: str) -> Found:
+        """Launch, kill, look, resume, look."""
+        found = Found(who, moment)
+        try:
+            victim, other = self.launched(moment)
+        except Exception as error:
+            found.wrong.append(f"launch: {error!r}")
+            self.sweep()
+            return found
+        try:
+            pid = self.kill(victim, who, moment)
+            self.look(found, victim, other, who, pid)
+        except Exception as error:
+            found.wrong.append(f"{error!r} {traceback.format_exc()[-300:]}")
+            self.sweep()
+        if self.studio._process is None:
+            self.studio.start()
+        return found
+
+    # --- launching ----------------------------------------------------------------------------
+
+    def launched(self, moment: str) -> tuple[RunDirectory, RunDirectory | None]:
+        """The run to be killed, and another. At ``created`` the launch is still going on."""
+        if moment == "queued":
+            other = self.launch()
+            self.until(lambda: told(other) in ("loading", "running"))
+            victim = self.launch()
+            self.until(lambda: told(victim) == "queued", 0.001)
+            return victim, other
+        two = self.dice.random() < 1 / 3
+        if moment == "created":
+            before = self.launch() if two else None
+            return self.being_launched(), before
+        return self.launch(), self.launch() if two else None
+
+    def launch(self) -> RunDirectory:
+        return RunDirectory(self.space.runs / self.ask("launch", **self.config)["run"])
+
+    def being_launched(self) -> RunDirectory:
+        """A run whose directory has just appeared, or is about to: its launch goes on."""
+        before = {p.name for p in self.space.runs.iterdir()}
+
+        def ask() -> None:
+            with suppress(OSError):  # the studio is killed meanwhile
+                self.ask("launch", **self.config)
+
+        threading.Thread(target=ask, daemon=True).start()
+        new: list[str] = []
+
+        def appeared() -> bool:
+            new[:] = [p.name for p in self.space.runs.iterdir() if p.name not in before]
+            return bool(new)
+
+        self.until(appeared, 0.0005)
+        name = new[0]
+        if name.startswith("."):  # being filled: the rest of its name is random
+            name = name[1:].rpartition(".")[0]
+        return RunDirectory(self.space.runs / name)
+
+    # --- killing ------------------------------------------------------------------------------
+
+    def kill(self, run: RunDirectory, who: str, moment: str) -> int | None:
+        """Wait for the moment, and kill. Returns the worker's pid, where there is one."""
+        self.wait_for(run, moment, who)
+        victims = ["worker", "studio"] if who == "both" else [who]
+        self.dice.shuffle(victims)
+        pid = pid_of(run)
+        for one in victims:
+            if one == "studio":
+                self.studio.end(signal.SIGKILL)
+            else:
+                pid = pid or next(iter(workers(run)), None)
+                if pid:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_for(self, run: RunDirectory, moment: str, who: str) -> None:
+        dice, events = self.dice, run.events
+
+        def over() -> bool:
+            return told(run) in FINAL
+
+        if moment == "created":
+            if who != "studio":
+                self.until(lambda: pid_of(run) or over(), 0.001)
+            time.sleep(dice.uniform(0, 0.25))
+        elif moment == "queued":
+            time.sleep(dice.uniform(0, 0.5))
+        elif moment in ("loading", "running", "saving"):
+            self.until(lambda: told(run) == moment or over(), 0.001)
+            if moment == "running":
+                steps = dice.randrange(1, int(self.config["max_steps"]))
+                self.until(lambda: sum(e.kind == "step" for e in events()) >= steps, 0.001)
+            longest = {"loading": 8.0, "running": 0.02, "saving": 0.2}[moment]
+            time.sleep(dice.uniform(0, longest * self.patience / PATIENCE))
+        elif moment == "checkpoint":
+            every, most = int(self.config["save_every"]), int(self.config["max_steps"])
+            step = every * dice.randrange(1, most // every + 1)
+            path = run.path / "checkpoints" / f"checkpoint-{step}"
+            self.until(lambda: path.exists() or over(), 0.0005)
+            time.sleep(dice.uniform(0, 0.03))
+        else:
+            every, most = int(self.config["eval_every"]), int(self.config["max_steps"])
+            step = every * dice.randrange(1, most // every + 1)
+            self.until(
+                lambda: (
+                    over() or any(e.kind == "step" and e.data["step"] >= step for e in events())
+                ),
+                0.0005,
+            )
+            time.sleep(dice.uniform(0, 0.03))
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def look(
+        self, found: Found, run: RunDirectory, other: RunDirectory | None, who: str, pid: int | None
+    ) -> None:
+        if who != "studio":
+            self.until(lambda: not workers(run))
+            if pid:
+                self.gone(found, pid)
+        found.hit = hit(run)
+        if who != "worker":
+            self.studio.start()
+        if not run.exists:  # killed before there was a run: nothing may look like one
+            if any(r.id == run.id for r in list_runs(self.space.runs)) or workers(run):
+                found.wrong.append("a run that was never made is listed or at work")
+        else:
+            found.wrong += half_written(run)
+            self.look_at_state(found, run, who)
+            self.to_the_end(found, run)
+        if other:
+            self.until(lambda: other.state()[0] in FINAL)
+            if other.state()[0] != "finished" or weights(other) != self.reference:
+                found.wrong.append(f"the other run: {other.state()}")
+        for one in filter(None, (run, other)):
+            self.until(lambda run=one: not run.exists or not run.alive())  # type: ignore[misc]
+            found.orphans += [f"{one.id}: process {p}" for p in workers(one)]
+
+    def gone(self, found: Found, leader: int) -> None:
+        """Within 10 s, in which the kernel clears it away, nothing of the group is left."""
+        end = time.monotonic() + 10
+        while (left := group(leader)) and time.monotonic() < end:
+            time.sleep(0.02)
+        found.orphans += left
+
+    def look_at_state(self, found: Found, run: RunDirectory, who: str) -> None:
+        state, reason = run.state()
+        shown = self.ask("view", run=run.id)["state"]
+        last = told(run)
+        if who == "studio":
+            launched = bool(workers(run)) or last in FINAL
+            if launched:
+                good = {last, state} - {"lost"}
+                if state == "lost" or shown == "lost" or not good:
+                    found.wrong.append(f"{state} ({reason}), though only the studio was killed")
+            elif state != "created":
+                found.wrong.append(f"{state}, though it was never launched")
+            return
+        wanted = last if last in FINAL else "lost"
+        if last == "created" and not (run.path / "process.json").is_file():
+            wanted = "created"  # for a minute; then it was never launched
+        if {state, shown} != {wanted}:
+            found.wrong.append(f"{state} (the studio says {shown}) instead of {wanted}: {reason}")
+
+    def to_the_end(self, found: Found, run: RunDirectory) -> None:
+        """Resumed where it was lost, it finishes with the weights of a run nobody killed."""
+        if run.state()[0] == "created" and not workers(run):
+            a_minute_later(run)
+            if run.state() != ("lost", "It was never launched."):
+                found.wrong.append(f"a minute later it is {run.state()}")
+        if run.state()[0] == "lost":
+            self.ask("resume", run=run.id)
+        self.until(lambda: run.state()[0] in FINAL)
+        if run.state()[0] != "finished":
+            found.wrong.append(f"it ended {run.state()}")
+        elif weights(run) != self.reference:
+            found.wrong.append("its weights are not those of a run that nobody killed")
+        elif (run.path / "serving" / "manifest.json").is_file() is False:
+            found.wrong.append("it can't be served")
+        found.wrong += half_written(run)
+
+    def sweep(self) -> None:
+        """End what a trial that went wrong has left, so that the next one isn't misled."""
+        for run in list_runs(self.space.runs):
+            for pid in workers(run):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def pid_of(run: RunDirectory) -> int | None:
+    """The worker's, once it or the studio has said it."""
+    try:
+        return run.pid()
+    except RunError:  # no directory yet
+        return None
+
+
+def told(run: RunDirectory) -> str:
+    """The last state that the run's events say."""
+    states = [str(e.data["state"]) for e in run.events() if e.kind == "state"]
+    return states[-1] if states else ""
+
+
+def a_minute_later(run: RunDirectory) -> None:
+    """Set back its clock, instead of waiting."""
+    events = [{"kind": e.kind, "at": e.at - 61, **e.data} for e in run.events()]
+    (run.path / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+
+
+def workers(run: RunDirectory) -> list[int]:
+    """The living processes that do this run, by their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words, status = process.info["cmdline"] or [], process.info["status"]
+        ours = "radu_core.training.worker" in words and any(w.endswith(f"/{run.id}") for w in words)
+        if ours and status != psutil.STATUS_ZOMBIE:
+            found.append(int(process.pid))
+    return found
+
+
+def group(leader: int) -> list[str]:
+    """The living processes of a process group."""
+    found = []
+    for process in psutil.process_iter(["status", "name"]):
+        with suppress(ProcessLookupError, PermissionError):
+            alive = process.info["status"] != psutil.STATUS_ZOMBIE
+            if alive and os.getpgid(process.pid) == leader:
+                found.append(f"process {process.pid} ({process.info['name']})")
+    return found
+
+
+def hit(run: RunDirectory) -> str:
+    """What the run was doing when it was killed, as far as its files say."""
+    if not run.exists:
+        return "before it was a run"
+    state = told(run)
+    if state != "running":
+        return state
+    whole = run.checkpoints().values()
+    if any(p not in whole for p in (run.path / "checkpoints").glob("checkpoint-*")):
+        return "running: checkpoint"
+    events = [e for e in run.events() if e.kind in ("step", "validation")]
+    if events and events[-1].kind == "step" and events[-1].data["step"] % EVAL_EVERY == 0:
+        return "running: validation"
+    return "running"
+
+
+EVAL_EVERY = TINY["eval_every"]
+
+
+def half_written(run: RunDirectory) -> list[str]:
+    """What passes as whole and isn't."""
+    wrong = []
+    for name in ("report.json", "process.json", "about.json", "model_check.json"):
+        if (run.path / name).exists():
+            try:
+                read_json(run.path / name)
+            except Exception as error:
+                wrong.append(f"{name}: {error}")
+    for name in ("model", "adapter"):
+        folder = run.path / name
+        if folder.exists():
+            needed = "config.json" if name == "model" else "adapter_config.json"
+            wrong += loads(folder, needed, "*.safetensors")
+    for path in run.checkpoints().values():
+        if path == max(run.checkpoints().items())[1]:
+            wrong += loads(path, "trainer_state.json", "*.safetensors", "*.pt")
+    if told(run) == "finished" and not (run.model.is_dir() and run.report()):
+        wrong.append("finished without a model or a report")
+    return wrong
+
+
+def loads(folder: Path, *needed: str) -> list[str]:
+    wrong = [f"{folder.name}: no {n}" for n in needed if not list(folder.glob(n))]
+    for file in folder.iterdir():
+        try:
+            if file.suffix == ".safetensors":
+                with safe_open(file, framework="pt") as weights:
+                    for key in weights.keys():  # noqa: SIM118 - it isn't a mapping
+                        weights.get_tensor(key)
+            elif file.suffix == ".pt":
+                torch.load(file, weights_only=True)
+            elif file.suffix in (".pth", ".json"):
+                file.read_bytes()
+        except FileNotFoundError:  # the run goes on, and has just replaced it
+            continue
+        except Exception as error:
+            wrong.append(f"{folder.name}/{file.name}: {error!r}")
+    return wrong
+
+
+def weights(run: RunDirectory) -> dict[str, str]:
+    """The hash of each weights file of the model and the adapter."""
+    files = sorted([*run.model.glob("*.safetensors"), *run.path.glob("adapter/*.safetensors")])
+    return {str(f.relative_to(run.path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def make_home(home: Path, *, real: bool) -> dict[str, Any]:
+    """A home with a small module, its dataset, and a model; what a run there is asked."""
+    space = Workspace(home)
+    space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()  # type: ignore[assignment]
+    home.mkdir(exist_ok=True)
+    rows = home / "rows.jsonl"
+    rows.write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    space.store.put_schema(parse_schema(SCHEMA), who="kills")
+    import_file(space, "jsonl", rows, module=MODULE, who="kills")
+    resolve(space, MODULE, who="kills")
+    dataset = build(space, MODULE).directory
+    space.store.close()
+    if real:
+        model = model_directory(DEFAULT_GENERATOR, Workspace.from_environment().models).resolve()
+    else:
+        model = make_tiny_model(home / "tiny")
+    return {"dataset": str(dataset), "base_model": str(model), **(REAL if real else TINY)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", action="store_true")
+    options = parser.parse_args()
+    global EVAL_EVERY
+    EVAL_EVERY = (REAL if options.real else TINY)["eval_every"]
+    plan = [(w, m) for m in MOMENTS for w in WHO]
+    random.Random(options.seed).shuffle(plan)
+    plan = [plan[i % len(plan)] for i in range(options.kills)]
+    begun, found = time.time(), list[Found]()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        lanes = [one_lane(Path(scratch), n, options) for n in range(len(LANES))]
+        threads = [
+            threading.Thread(target=work, args=(lane, plan[n :: len(lanes)], found))
+            for n, lane in enumerate(lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    table(found)
+    print(f"{len(found)} kills in {(time.time() - begun) / 60:.1f} min, seed {options.seed}")
+    short = len(found) < options.kills
+    raise SystemExit(1 if short or any(f.wrong or f.orphans for f in found) else 0)
+
+
+def one_lane(scratch: Path, number: int, options: argparse.Namespace) -> Lane:
+    place = scratch / f"lane{number}"
+    place.mkdir()
+    config = make_home(place / "home", real=options.real) | LANES[number]
+    patience = PATIENCE * (10 if options.real else 1)
+    return Lane(place / "home", config, 1000 * options.seed + number, patience)
+
+
+def work(lane: Lane, plan: list[tuple[str, str]], found: list[Found]) -> None:
+    lane.begin()
+    try:
+        for who, moment in plan:
+            begun = time.time()
+            found.append(lane.trial(who, moment))
+            one = found[-1]
+            print(
+                f"{lane.config['method']:4} {who:6} at {moment:10} hit {one.hit:20} "
+                f"{time.time() - begun:5.1f} s  {one.wrong or ''} {one.orphans or ''}",
+                flush=True,
+            )
+    finally:
+        lane.sweep()
+        lane.studio.end(signal.SIGKILL)
+
+
+def table(found: list[Found]) -> None:
+    print("\n| killed | while the run was | times | wrong | orphans |\n|---|---|---:|---:|---:|")
+    cells = Counter((f.who, f.hit) for f in found)
+    for (who, moment), times in sorted(cells.items()):
+        these = [f for f in found if (f.who, f.hit) == (who, moment)]
+        wrong, orphans = sum(bool(f.wrong) for f in these), sum(bool(f.orphans) for f in these)
+        print(f"| {who} | {moment} | {times} | {wrong} | {orphans} |")
+    for one in found:
+        for line in [*one.wrong, *one.orphans]:
+            print(f"WRONG: {one.who} at {one.hit}: {line}")
+
+
+if __name__ == "__main__":
+    main()

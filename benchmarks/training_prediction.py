@@ -1,0 +1,106 @@
+"""Predicted against real: a run's time left after 5 % of its steps, and Check's peak memory.
+
+``python benchmarks/training_prediction.py [--steps 40] [--only 0,1]``: five configs on
+SmolLM2-135M and the sample project's travel bot, one after the other: Check, then the run itself.
+Prints the time left that the run told at 5 % of its steps against the time it then took to its
+last step (limit 15 %), the peak memory that Check predicted against the worker's own (limit 10 %),
+and how far Check's time was off. Ends with 1 beyond a limit. It wants a quiet machine: the load is
+printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.runs import FINAL
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.preflight import preflight_report
+from radu_core.workflows.sample import load_sample
+from radu_core.workflows.workspace import Workspace
+
+MODULE = "aurora_travel_en"
+CONFIGS: tuple[dict[str, Any], ...] = (
+    {"batch_size": 2, "eval_every": 10, "eval_rows": 16},
+    {"batch_size": 4, "grad_accumulation": 2, "eval_rows": 0},
+    {"batch_size": 4, "method": "full", "eval_every": 20, "eval_rows": 16},
+    {"batch_size": 2, "gradient_checkpointing": True, "eval_rows": 16, "task_metrics": False},
+    {"batch_size": 2, "use_dora": True, "lora_rank": 8, "eval_rows": 0, "tokens_per_pass": 512},
+)
+TIME_LIMIT, MEMORY_LIMIT = 0.15, 0.10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--only", default=",".join(map(str, range(len(CONFIGS)))))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        (home / "models").symlink_to(Workspace.from_environment().models.resolve())
+        space = Workspace(home)
+        load_sample(space, only=("travel",))
+        build(space, MODULE)
+        chosen = [CONFIGS[int(i)] for i in options.only.split(",")]
+        good = [one(space, settings, options.steps) for settings in chosen]
+    return 0 if all(good) else 1
+
+
+def one(space: Workspace, settings: dict[str, Any], steps: int) -> bool:
+    dataset = space.datasets / "default" / MODULE
+    config = TrainConfig.checked(
+        {"dataset": dataset, "base_model": DEFAULT_GENERATOR, "max_steps": steps, **settings}
+    )
+    print(f"{settings}; load {os.getloadavg()[0]:.1f}", flush=True)
+    begun = time.monotonic()
+    report = preflight_report(space, config)
+    checked = time.monotonic() - begun
+    predicted = report.prediction
+    if predicted is None:
+        print(f"  Check refused: {report.problems}")
+        return False
+    run = train.start(space, config)
+    peak, whole = watched(run)
+    told = {e.data["step"]: e for e in run.events() if e.kind == "step"}
+    early = told[max(1, round(0.05 * steps))]
+    left, really = early.data["eta_seconds"], told[steps].at - early.at
+    if settings.get("eval_rows") and steps % settings.get("eval_every", 25) == 0:
+        really = max(e.at for e in run.events() if e.kind == "validation") - early.at
+    off, memory_off = left / really - 1, predicted.memory_bytes / peak - 1
+    print(
+        f"  time left at 5 %: {left:.0f} s, really {really:.0f} s ({off:+.0%})\n"
+        f"  peak memory: predicted {predicted.memory_bytes / 1e9:.2f} GB, "
+        f"really {peak / 1e9:.2f} ({memory_off:+.0%})\n"
+        f"  Check took {checked:.0f} s and said {predicted.seconds:.0f} s; "
+        f"start to saved model took {whole:.0f} ({predicted.seconds / whole - 1:+.0%})",
+        flush=True,
+    )
+    return abs(off) <= TIME_LIMIT and abs(memory_off) <= MEMORY_LIMIT
+
+
+def watched(run: RunDirectory) -> tuple[float, float]:
+    """Peak bytes of the run's process until it has been trained, and seconds to its end."""
+    begun, peak = time.monotonic(), 0.0
+    while (state := run.state()[0]) not in FINAL:
+        if state == "running":
+            try:
+                text = Path(f"/proc/{run.pid()}/status").read_text(encoding="ascii")
+            except OSError:
+                continue
+            peak = 1024.0 * int(text.partition("VmHWM:")[2].split()[0])
+        time.sleep(0.2)
+    if run.state()[0] != "finished":
+        raise SystemExit(f"{run.state()}\n{run.log_tail()}")
+    return peak, time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    sys.exit(main())

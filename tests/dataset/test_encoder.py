@@ -1,0 +1,115 @@
+"""Ids of a row: plain text as before, or turns of a chat template, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radu_core.dataset import Encoder, chat_template, load_tokenizer
+from radu_core.dataset.fit import FastTokenizer
+from radu_core.errors import InputError, ModelError
+
+TURNS = (
+    "{% for m in messages %}[{{ m['role'] }}]\n{{ m['content'] }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Any:
+    return load_tokenizer(tiny_model)
+
+
+def ids(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_plain_text_is_joined_with_an_end_token(tokenizer: Any) -> None:
+    plain = Encoder(tokenizer)
+    start, answer = plain.row("fly ->", " book_flight")
+    assert start == plain.prompt("fly ->") == ids(tokenizer, "fly ->")
+    assert answer == [*ids(tokenizer, " book_flight"), tokenizer.eos_token_id]
+
+
+def test_a_completion_is_the_assistants_turn_up_to_its_end(tokenizer: Any) -> None:
+    chat = Encoder(tokenizer, TURNS)
+    start, answer = chat.row("fly ->", " book_flight")
+    assert start == chat.prompt("fly ->")
+    assert tokenizer.decode(start) == "[user]\nfly -><|end|>\n[assistant]\n"
+    assert tokenizer.decode(answer) == "book_flight<|end|>"
+    assert answer[-1] == chat.end == tokenizer.eos_token_id
+
+
+def test_the_end_may_be_another_token_than_the_tokenizers(tiny_model: Path) -> None:
+    other = load_tokenizer(tiny_model)
+    other.add_special_tokens({"extra_special_tokens": ["<|turn|>"]})
+    chat = Encoder(other, TURNS.replace("<|end|>", "<|turn|>"))
+    assert chat.end == other.convert_tokens_to_ids("<|turn|>") != other.eos_token_id
+    assert chat.row("fly ->", " book_flight")[1][-1] == chat.end
+
+
+def test_a_template_may_strip_and_say_more_before(tokenizer: Any) -> None:
+    stripping = "Be brief.\n" + TURNS.replace("m['content']", "m['content'] | trim")
+    start, answer = Encoder(tokenizer, stripping).row("  fly ->\n", " none ")
+    assert tokenizer.decode([*start, *answer]) == (
+        "Be brief.\n[user]\nfly -><|end|>\n[assistant]\nnone<|end|>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{% for m in messages %}{{ m['content'] }}\n{% endfor %}", "no special token after"),
+        ("{{ messages | length }} " + TURNS, "isn't how question and answer begin"),
+        ("{{ raise_exception('only tools') }}", "only tools"),
+        ("{% if %}", "TemplateSyntaxError"),
+        ("{{ messages[0]['content'] }}<|end|>", "no special token after"),
+    ],
+)
+def test_what_cant_be_used_is_refused_naming_the_model(
+    tiny_model: Path, tokenizer: Any, template: str, words: str
+) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        Encoder(tokenizer, template).row("fly ->", " none")
+    assert str(tiny_model) in str(caught.value)
+    assert "chat_template: none" in caught.value.remedy
+
+
+def test_lengths_are_those_of_the_rows(tokenizer: Any) -> None:
+    rows = [("fly me ->\nto Oslo", " book_flight"), ("hi ->", ' {"a": 1}'), ("", " none")]
+    for template in (None, TURNS, "Hello\n" + TURNS):
+        encoder = Encoder(tokenizer, template)
+        fast = FastTokenizer(tokenizer, name="tiny", template=template)
+        assert fast.sizes(rows) == [sum(map(len, encoder.row(p, c))) for p, c in rows]
+    assert fast.hash != FastTokenizer(tokenizer, name="tiny").hash
+
+
+def test_settings(tokenizer: Any, tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "chat.jinja"
+    file.write_text(TURNS, encoding="utf-8")
+    assert chat_template(tokenizer, "none") is None
+    assert chat_template(tokenizer, "auto") is None  # it has none
+    assert chat_template(tokenizer, str(file)) == chat_template(tokenizer, TURNS) == TURNS
+    own = load_tokenizer(tiny_model)
+    own.chat_template = TURNS
+    assert chat_template(own, "auto") == TURNS
+    assert chat_template(own, "none") is None
+    with pytest.raises(InputError, match="names no file"):
+        chat_template(tokenizer, str(tmp_path / "gone.jinja"))
+
+
+def test_a_row_is_the_same_every_day_and_without_thinking(tokenizer: Any) -> None:
+    asked = (
+        "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}"
+        "{% endif %}{{ date_string }} {{ strftime_now(\"%d %B %Y\") }}\n" + TURNS.replace(
+            "[assistant]\n", "[assistant]\n{% if enable_thinking is not false %}hm{% endif %}"
+        )
+    )  # fmt: skip
+    template = chat_template(tokenizer, asked)
+    start, _ = Encoder(tokenizer, template).row("fly ->", " none")
+    assert tokenizer.decode(start) == (
+        "26 Jul 2024 26 July 2024\n[user]\nfly -><|end|>\n[assistant]\n"
+    )
+    assert chat_template(tokenizer, template or "") == template
