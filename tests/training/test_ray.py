@@ -17,6 +17,7 @@ import pytest
 from conftest import MODULE
 
 from radu_core.errors import InputError
+from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.launcher import Ray, launcher, launcher_of
 from radu_core.training.runs import FINAL
@@ -26,7 +27,7 @@ from radu_core.workflows.runs import waits_for
 from radu_core.workflows.workspace import Workspace
 
 
-def wait(condition: Callable[[], bool], seconds: float = 240.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 480.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
@@ -170,6 +171,11 @@ def test_a_run_on_ray_is_stopped_followed_again_and_resumed(
     assert stop(run) == "stopped", run.state()
     steps = [e.data["step"] for e in run.events() if e.kind == "step"]
     assert steps == list(range(1, len(steps) + 1))
+    kept = read_json(run.path / "tokens.json")
+    write_json(run.path / "tokens.json", {**kept, "train": ["0" * 16, *kept["train"][1:]]})
+    train.resume(loaded, run.id)  # what was checked at launch is compared there, too
+    assert ended(run) == "failed", run.log_tail()
+    assert "train row 1" in run.state()[1]
 
 
 @pytest.mark.ray
