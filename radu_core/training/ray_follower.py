@@ -27,6 +27,7 @@ from radu_core.errors import NotFoundError, RaduError, RunError
 from radu_core.files import read_json, write_json
 from radu_core.training.ray_job import APPENDED, PLACE, relocate
 from radu_core.training.runs import FINAL, RunDirectory
+from radu_core.training.tokens import FILE as TOKENS
 
 __all__ = ["main", "sent_bytes"]
 
@@ -150,8 +151,8 @@ class _Follower:
             _link(self._model, there / "model")
         copy = there / "runs" / run.id
         copy.mkdir(parents=True)
-        for name in ("config.yaml", "events.jsonl", "tokens.json"):
-            if (run.path / name).is_file():
+        for name in ("config.yaml", "events.jsonl", TOKENS):
+            if (run.path / name).exists():
                 shutil.copy2(run.path / name, copy / name)
         for path in run.checkpoints().values():
             _link(path, copy / "checkpoints" / path.name)

@@ -25,7 +25,7 @@ __all__ = ["APPENDED", "PLACE", "Outbox", "main", "relocate"]
 
 PLACE = "place.json"
 APPENDED = ("log.txt", "events.jsonl")
-_RESULTS = ("adapter", "model", "README.md", "model_check.json", "report.json")
+_RESULTS = ("adapter", "model", "README.md", "model_check.json", "report.json", "trackers")
 _TEXT = (".json", ".md")
 _SECONDS, _LATER_SECONDS = 1.0, 10.0  # between packets: of the first 300, and after
 _FIRST = 300

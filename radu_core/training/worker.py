@@ -431,7 +431,17 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, lora)
+    try:
+        return get_peft_model(model, lora)
+    except ValueError as error:
+        if "odule" not in type(error).__name__ + str(error):
+            raise
+        linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
+        names = sorted({name.rpartition(".")[2] for name in linear})
+        raise RunError(
+            f"lora_targets {targets} aren't layers of {config.base_model}",
+            remedy=f"Choose among {', '.join(names)}, or all-linear.",
+        ) from error
 
 
 if __name__ == "__main__":

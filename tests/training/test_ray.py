@@ -17,6 +17,7 @@ import pytest
 from conftest import MODULE
 
 from radu_core.errors import InputError
+from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.launcher import Ray, launcher, launcher_of
 from radu_core.training.runs import FINAL
@@ -26,7 +27,7 @@ from radu_core.workflows.runs import waits_for
 from radu_core.workflows.workspace import Workspace
 
 
-def wait(condition: Callable[[], bool], seconds: float = 240.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 480.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
@@ -60,7 +61,7 @@ def of_head(directory: str) -> list[psutil.Process]:
 def head() -> Iterator[str]:
     """The address of a head of our own; nothing of it is left at the end."""
     directory = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets' paths have to be short
-    port, dashboard, client = free_ports(3)
+    port, dashboard, client, agent = free_ports(4)
     binaries = Path(sys.executable).parent
     environment = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")}
     environment |= {
@@ -71,7 +72,8 @@ def head() -> Iterator[str]:
         subprocess.run(
             [binaries / "ray", "start", "--head", "--num-cpus=2", f"--port={port}",
              "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}",
-             f"--ray-client-server-port={client}", f"--temp-dir={directory}",
+             f"--ray-client-server-port={client}",
+             f"--dashboard-agent-listen-port={agent}", f"--temp-dir={directory}",
              "--object-store-memory=100000000", "--disable-usage-stats"],
             env=environment, check=True, capture_output=True, timeout=300,
         )  # fmt: skip
@@ -170,6 +172,11 @@ def test_a_run_on_ray_is_stopped_followed_again_and_resumed(
     assert stop(run) == "stopped", run.state()
     steps = [e.data["step"] for e in run.events() if e.kind == "step"]
     assert steps == list(range(1, len(steps) + 1))
+    kept = read_json(run.path / "tokens.json")
+    write_json(run.path / "tokens.json", {**kept, "train": ["0" * 16, *kept["train"][1:]]})
+    train.resume(loaded, run.id)  # what was checked at launch is compared there, too
+    assert ended(run) == "failed", run.log_tail()
+    assert "train row 1" in run.state()[1]
 
 
 @pytest.mark.ray
