@@ -434,12 +434,13 @@ def _load_model(config: TrainConfig, directory: Path) -> Any:
     try:
         return get_peft_model(model, lora)
     except ValueError as error:
-        if "odule" not in type(error).__name__ + str(error):
+        if "module" not in str(error).lower():
             raise
         linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
-        names = sorted({name.rpartition(".")[2] for name in linear})
+        names = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
+        asked = targets if isinstance(targets, str) else ", ".join(targets)
         raise RunError(
-            f"lora_targets {targets} aren't layers of {config.base_model}",
+            f"lora_targets ({asked}) aren't layers of {config.base_model}",
             remedy=f"Choose among {', '.join(names)}, or all-linear.",
         ) from error
 
