@@ -38,11 +38,19 @@ def own_rank() -> int | None:
     return int(rank) if rank.isdecimal() and "RADU_RANKS" in os.environ else None
 
 
-def distribute(run: RunDirectory, model: Path, processes: int, gone: Callable[[], bool]) -> None:
+def distribute(
+    run: RunDirectory,
+    model: Path,
+    processes: int,
+    *,
+    gone: Callable[[], bool],
+    stopping: Callable[[], bool],
+) -> None:
     """Do the run in so many processes; returns once all have ended.
 
     ``RunError`` with the reason of the one that failed first; then the others have been ended.
-    ``gone`` says that the run was deleted: they are ended, too.
+    ``gone`` says that the run was deleted: they are ended, too. ``stopping`` says that this process
+    was told to end: they are asked to stop, by the file that they look for.
     """
     for old in run.path.glob("rank-*.json"):
         old.unlink()
@@ -53,6 +61,8 @@ def distribute(run: RunDirectory, model: Path, processes: int, gone: Callable[[]
             codes = [process.poll() for process in started]
             if any(codes) or None not in codes:
                 break
+            if stopping():
+                (run.path / "stop").touch()
             time.sleep(_POLL)
         failed = [(rank, code) for rank, code in enumerate(codes) if code]
     finally:

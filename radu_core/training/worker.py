@@ -82,7 +82,7 @@ def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     if processes == 1:
         train(run, model_directory, heart)
         return
-    distribute(run, model_directory, processes, lambda: heart.gone)
+    distribute(run, model_directory, processes, gone=lambda: heart.gone, stopping=heart.stop.is_set)
     heart.check_gone()
     if run.state()[0] != "finished":
         raise _Stopped

@@ -103,6 +103,17 @@ def test_two_processes_stop_at_one_step_and_go_on_from_it(
     assert steps == list(range(1, len(steps) + 1))
 
 
+def test_a_shutdown_stops_all_processes_with_what_they_learnt(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    run = train.start(loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000))
+    wait(lambda: len(losses(run)) > 0)
+    os.kill(run.pid() or 0, signal.SIGTERM)
+    assert ended(run) == "stopped"
+    assert run.checkpoints()
+    wait(lambda: ranks(run) == [])
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_all_with_a_reason(
     loaded: Workspace, tiny_model: Path, rank: int
