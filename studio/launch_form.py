@@ -176,7 +176,6 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         _same_elsewhere(here, config, where)
 
 
-@st.cache_data(ttl=15, show_spinner=False)
 @st.cache_data(ttl=15, show_spinner=False)  # a cluster that doesn't answer takes 2 s to say so
 def _reachable() -> list[str]:
     """The launchers that can be used now."""

@@ -79,7 +79,7 @@ def _start(run: RunDirectory, model: Path, processes: int) -> list[subprocess.Po
         port = probe.getsockname()[1]
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     common = {
-        **os.environ, "RADU_RANKS": "1", "WORLD_SIZE": str(processes),
+        **os.environ, "RADU_RANKS": str(os.getpid()), "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
     }  # fmt: skip

@@ -132,6 +132,8 @@ def make_trainer(
 
             def share(step: int) -> float:
                 by_time = (time.monotonic() - begun) / seconds
+                if config.max_minutes is not None:
+                    by_time = _of_first(by_time)  # one clock for all processes
                 progress = max(step / num_training_steps, by_time)
                 return rate_share(progress, config.warmup_share, config.schedule)
 

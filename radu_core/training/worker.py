@@ -141,7 +141,8 @@ class _Heart(threading.Thread):
         self._run = run
         self.gone = False
         self.stop = threading.Event()
-        self._watcher = os.getppid() if own_rank() is not None else None
+        # not getppid(): the one that watches may have been killed before we looked
+        self._watcher = int(os.environ["RADU_RANKS"]) if own_rank() is not None else None
         (run.path / "heartbeat").touch()
 
     def run(self) -> None:
@@ -282,6 +283,13 @@ def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
     if config.best_by != "last" and at not in (None, state.global_step) and where:
         now = last[f"eval_{config.best_by}"]
         if (now >= best) if config.best_by == "loss" else (now <= best):
+            kept = Path(trainer.args.output_dir) / f"checkpoint-{at}"  # the run may have been moved
+            if not kept.is_dir():
+                raise RunError(
+                    f"The checkpoint of step {at}, the best by {config.best_by}, is gone",
+                    remedy="Fork the run; or set best_by: last.",
+                )
+            state.best_model_checkpoint = str(kept)
             trainer._load_best_model()
             last = trainer.evaluate()
             return int(at), _measured(last)

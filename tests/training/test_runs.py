@@ -28,7 +28,7 @@ from radu_core.training import (
     trainer,
     worker,
 )
-from radu_core.training.launcher import check_disk
+from radu_core.training.launcher import Local, check_disk
 from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
 from radu_core.workflows import train
@@ -315,7 +315,7 @@ def test_a_run_that_cant_be_launched_leaves_nothing(
         raise DiskFullError("full")
 
     wanted = config(loaded, tiny_model)
-    monkeypatch.setattr(train, part, full)
+    monkeypatch.setattr(Local if part == "launch" else train, part, full)
     with pytest.raises(DiskFullError):
         train.start(loaded, wanted)
     assert train.runs(loaded) == []

@@ -363,13 +363,13 @@ def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_
         hearts.append(real_heart(run))
         return hearts[-1]
 
-    def interrupted(*arguments: Any, progress: Any) -> Any:
+    def interrupted(*arguments: Any, progress: Any, **named: Any) -> Any:
         def tell(what: str, done: int, total: int) -> None:
             if what.startswith("Checking"):
                 hearts[0].stop.set()
             progress(what, done, total)
 
-        return real_save(*arguments, progress=tell)
+        return real_save(*arguments, progress=tell, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(worker, "_Heart", begin)
