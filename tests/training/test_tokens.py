@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 import pytest
 import torch
 from conftest import MODULE
+from working import again
 
 from radu_core.dataset import Encoder, chat_template, load_tokenizer
 from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import RunError
 from radu_core.files import canonical_json, file_hash, read_json, write_json
 from radu_core.inference import Generator
-from radu_core.training import RunDirectory, TrainConfig, preflight, worker
+from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, row_hash
 from radu_core.training.tokens import (
     FILE,
@@ -37,15 +37,6 @@ TURNS = (
     "{% if add_generation_prompt %}[assistant]\n{% endif %}"
 )
 Run = Callable[..., RunDirectory]
-
-
-def again(run: RunDirectory) -> int:
-    """The worker's own main, whose signal handler doesn't stay."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        return worker.main([str(run.path), run.config().base_model])
-    finally:
-        signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

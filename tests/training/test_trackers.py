@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import MODULE
+from working import again
 
 from radu_core.errors import InputError
-from radu_core.training import RunDirectory, TrainConfig, preflight, quantized, trackers, worker
+from radu_core.training import RunDirectory, TrainConfig, preflight, quantized, trackers
 from radu_core.training import config as config_module
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.trackers import TRACKERS, keep_in, missing_tracker
@@ -99,11 +99,7 @@ def test_tensorboard_gets_the_curves(
          "max_steps": 2, "eval_rows": 0, "report_to": ["tensorboard"]}
     )  # fmt: skip
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        assert worker.main([str(run.path), str(tiny_model)]) == 0, run.state()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    assert again(run) == 0, run.state()
     [written] = (run.path / "trackers" / "tensorboard").glob("events.out.tfevents.*")
     assert b"train/loss" in written.read_bytes()
 
@@ -121,11 +117,7 @@ def test_qlora_trains_and_what_it_saves_is_what_was_trained(
          "max_steps": 4, "eval_rows": 4, "method": "qlora"}
     )  # fmt: skip
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        assert worker.main([str(run.path), str(tiny_model)]) == 0, run.state()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    assert again(run) == 0, run.state()
     report = run.report() or {}
     assert report["model_check"]["passed"]
     assert "quantization_config" not in (run.model / "config.json").read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import MODULE
+from working import again
 
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
@@ -228,15 +228,6 @@ def run_here(loaded: Workspace, tiny_model: Path) -> Run:
         return run
 
     return do
-
-
-def again(run: RunDirectory) -> int:
-    """The worker's own main, whose signal handler doesn't stay."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        return worker.main([str(run.path), run.config().base_model])
-    finally:
-        signal.signal(signal.SIGTERM, handler)
 
 
 def losses(run: RunDirectory) -> list[float]:
