@@ -1,9 +1,10 @@
 """kill -9 of the worker, the studio, or both, at random moments: what is left, and what resumes.
 
 ``python benchmarks/training_kills.py [--kills 100] [--seed 0] [--real]``: real processes, a tiny
-model (``--real``: SmolLM2-135M, a few steps). Two homes with a studio each, side by side: LoRA, and
-full fine-tuning that keeps its best checkpoint. Each time a run is launched by the studio; one time
-in three a second one waits behind it (or is at work, where it is the waiting one that is killed).
+model (``--real``: SmolLM2-135M, a few steps). Three homes with a studio each, side by side: LoRA
+with dropout, full fine-tuning that keeps its best checkpoint, and LoRA in two processes, of which
+the one that watches over them is killed. Each time a run is launched by the studio; one time in
+three a second one waits behind it (or is at work, where it is the waiting one that is killed).
 Looked at is
 
 - that the state told, also by a studio that was started again, is the right one: lost, finished, or
@@ -39,7 +40,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-os.environ["OMP_NUM_THREADS"] = "1"  # two lanes on two cores; and the sums are in one order
+os.environ["OMP_NUM_THREADS"] = "1"  # several lanes on two cores; and the sums are in one order
 
 import psutil  # noqa: E402
 import torch  # noqa: E402
@@ -64,7 +65,11 @@ WHO = ("worker", "studio", "both")
 MOMENTS = ("created", "queued", "loading", "running", "checkpoint", "validation", "saving")
 TINY = {"max_steps": 23, "batch_size": 4, "save_every": 4, "eval_every": 6, "eval_rows": 4}
 REAL = {"max_steps": 5, "batch_size": 2, "save_every": 2, "eval_every": 3, "eval_rows": 2}
-LANES: tuple[dict[str, Any], ...] = ({"method": "lora"}, {"method": "full", "best_by": "loss"})
+LANES: tuple[dict[str, Any], ...] = (
+    {"method": "lora", "lora_dropout": 0.2},
+    {"method": "full", "best_by": "loss"},
+    {"method": "lora", "processes": 2, "batch_size": 2},
+)
 PATIENCE = 600.0  # seconds: the machine may be busy; with --real ten times as many
 
 
@@ -84,6 +89,7 @@ class Lane:
 
     def __init__(self, home: Path, config: dict[str, Any], seed: int, patience: float) -> None:
         self.space, self.config, self.patience = Workspace(home), config, patience
+        self.name = config["method"] + (" x 2" if config.get("processes") else "")
         self.dice = random.Random(seed)
         self.studio = Studio(home, script="benchmarks/_kills_studio.py")
         self.reference: dict[str, str] = {}
@@ -475,7 +481,7 @@ def work(lane: Lane, plan: list[tuple[str, str]], found: list[Found]) -> None:
             found.append(lane.trial(who, moment))
             one = found[-1]
             print(
-                f"{lane.config['method']:4} {who:6} at {moment:10} hit {one.hit:20} "
+                f"{lane.name:9} {who:6} at {moment:10} hit {one.hit:20} "
                 f"{time.time() - begun:5.1f} s  {one.wrong or ''} {one.orphans or ''}",
                 flush=True,
             )

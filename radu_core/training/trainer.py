@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -24,7 +25,15 @@ from radu_core.training.measures import measure_rows, tasks_of
 from radu_core.training.packing import check_apart, packed_passes
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["evaluated", "make_trainer", "steady_memory", "tokens_per_pass", "uses_bf16"]
+__all__ = [
+    "RandomState",
+    "evaluated",
+    "make_trainer",
+    "of_first",
+    "steady_memory",
+    "tokens_per_pass",
+    "uses_bf16",
+]
 
 _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
@@ -68,6 +77,40 @@ def uses_bf16(config: TrainConfig) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """What the random generators that a step draws from would give next."""
+
+    python: Any
+    numpy: Any
+    torch: Any
+    cuda: Any
+
+    @classmethod
+    def now(cls) -> RandomState:
+        """That of this process."""
+        import numpy as np
+        import torch
+
+        return cls(
+            random.getstate(),
+            np.random.get_state(),
+            torch.get_rng_state(),
+            torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None,
+        )
+
+    def restore(self) -> None:
+        """Put the generators back."""
+        import numpy as np
+        import torch
+
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+        torch.set_rng_state(self.torch)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state_all(self.cuda)
 
 
 @dataclass
@@ -122,6 +165,7 @@ def make_trainer(
 
         lr_scheduler: Any
         measured: tuple[int, dict[str, float]] = (-1, {})  # step and metrics, of the last time
+        drawn: RandomState | None = None  # after the last whole step
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             from torch.optim.lr_scheduler import LambdaLR
@@ -133,7 +177,7 @@ def make_trainer(
             def share(step: int) -> float:
                 by_time = (time.monotonic() - begun) / seconds
                 if config.max_minutes is not None:
-                    by_time = _of_first(by_time)  # one clock for all processes
+                    by_time = of_first(by_time)  # one clock for all processes
                 progress = max(step / num_training_steps, by_time)
                 return rate_share(progress, config.warmup_share, config.schedule)
 
@@ -158,6 +202,14 @@ def make_trainer(
                 losses.append(loss.detach())
             return sum(losses)
 
+        def _maybe_log_save_evaluate(self, *args: Any, **more: Any) -> None:
+            self.drawn = RandomState.now()  # this is where a step ends
+            super()._maybe_log_save_evaluate(*args, **more)
+
+        def _save_rng_state(self, output_dir: str) -> None:
+            super()._save_rng_state(output_dir)
+            self.accelerator.wait_for_everyone()  # whole is a checkpoint only with all of them
+
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             begun = time.time()
             found: dict[str, float] = {}
@@ -168,7 +220,7 @@ def make_trainer(
                         task_metrics=config.task_metrics,
                     )  # fmt: skip
             if self.is_in_train:
-                found = _of_first(found)
+                found = of_first(found)
             clock.evaluating += time.time() - begun
             clock.evaluations += 1
             run.append("validation", step=self.state.global_step, **found)
@@ -234,7 +286,7 @@ def _reporter(
             minutes = (self.stepped - clock.begun) / 60
             out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
             pause = max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE)
-            stop, save = _of_first((stopping() or out_of_time, self.stepped - self.saved > pause))
+            stop, save = of_first((stopping() or out_of_time, self.stepped - self.saved > pause))
             if stop:
                 control.should_training_stop = True
             if stop or save:
@@ -285,7 +337,7 @@ def _reporter(
     return Reporter()
 
 
-def _of_first(value: Any) -> Any:
+def of_first(value: Any) -> Any:
     """What the process of rank 0 says, in all of them: they have to decide alike."""
     import torch.distributed as processes
 

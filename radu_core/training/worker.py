@@ -6,6 +6,7 @@ events, and an end that always has a state, a reason and a remedy.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +33,7 @@ from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
-from radu_core.training.trainer import make_trainer, steady_memory
+from radu_core.training.trainer import make_trainer, of_first, steady_memory
 
 __all__ = ["main", "train"]
 
@@ -71,7 +73,12 @@ def main(arguments: list[str]) -> int:
         if not run.exists:
             print("The run's directory was deleted.", file=sys.stderr)
             return 3
-        run.append("state", state="failed", reason=_reason(error))
+        reason = _reason(error)
+        try:
+            run.append("state", state="failed", reason=reason)
+        except DiskFullError:  # half a checkpoint may be what fills it
+            _clear(run, run.checkpoints())
+            run.append("state", state="failed", reason=reason)
         return 1
     return 0
 
@@ -309,10 +316,13 @@ def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: 
     if trainer.is_world_process_zero():
         _clear(run, whole)
     last = str(whole[max(whole)]) if whole else None
-    if last and _is_over(run, trainer, config, last):
-        return
+    if last:
+        _catch_up(trainer, config, Path(last))
+        if _is_over(run, trainer, config, last):
+            return
     try:
         trainer.train(resume_from_checkpoint=last)
+        _check_alike(trainer)
         heart.check()
     except _Stopped:
         _keep_last(run, trainer)
@@ -321,11 +331,54 @@ def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: 
     run.append("trained", step=trainer.state.global_step)
 
 
+def _check_alike(trainer: Any) -> None:
+    """``RunError`` unless all processes have the same weights: each has made the steps itself."""
+    import torch
+
+    if trainer.accelerator.num_processes == 1:
+        return
+    trained = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
+    sums = torch.stack([p.double().sum() for p in trained])
+    seen = trainer.accelerator.gather(sums[None])
+    if not torch.isclose(seen, seen[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
+        raise RunError(
+            "The run's processes have come apart: their weights differ",
+            remedy="Fork it with processes: 1, and report it with its bundle.",
+        )
+
+
 def _keep_last(run: RunDirectory, trainer: Any) -> None:
+    """Save the last whole step; what a step or an evaluation that was cut off drew at random is
+    drawn again when the run goes on."""
     step = trainer.state.global_step
-    if step and step not in run.checkpoints():
+    if of_first(step and step not in run.checkpoints()):
+        if trainer.drawn is not None:
+            trainer.drawn.restore()
         trainer._save_checkpoint(trainer.model, None)
         run.append("checkpoint", step=step)
+
+
+def _catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
+    """Do the evaluation that was due at the checkpoint ``last`` if a stop cut it off.
+
+    Whether it was done is read from the checkpoint, which is then told what it found: a kill
+    meanwhile changes nothing.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(last / "trainer_state.json"))
+    step = state.global_step
+    done = any(said.get("step") == step and "eval_loss" in said for said in state.log_history)
+    if trainer.eval_dataset is None or step % config.eval_every or done:
+        return
+    if trainer.is_world_process_zero():
+        trainer._load_from_checkpoint(str(last))
+        trainer.state = state
+        if trainer._determine_best_metric(trainer.evaluate(), None):
+            state.best_model_checkpoint = str(last)
+        text = json.dumps(asdict(state), indent=2, sort_keys=True)
+        write_text(last / "trainer_state.json", text + "\n")
+    trainer.accelerator.wait_for_everyone()
 
 
 def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:

@@ -234,6 +234,10 @@ def losses(run: RunDirectory) -> list[float]:
     return [e.data["loss"] for e in run.events() if e.kind == "step"]
 
 
+def measured(run: RunDirectory) -> list[Any]:
+    return [e.data for e in run.events() if e.kind == "validation"]
+
+
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
@@ -331,6 +335,81 @@ def test_killed_at_random_and_resumed_a_run_ends_with_the_weights_of_one_that_wa
     follow(run, poll=0.1)
     assert len(losses(run)) >= 60
     assert same_weights(whole, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "call", "kept"),
+    [("completion_loss", 3, 2), ("completion_loss", 6, 5), ("measure_rows", 1, 2)],
+)
+def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch, place: str, call: int, kept: int
+) -> None:
+    """Bit for bit, though dropout draws at random, and without an evaluation less."""
+    settings: dict[str, Any] = {
+        "max_steps": 8, "lora_dropout": 0.3, "save_every": 100, "best_by": "loss",
+    }  # fmt: skip
+    whole = run_here(**settings)
+    hearts: list[worker._Heart] = []
+    real_heart, real = worker._Heart, getattr(trainer, place)
+    calls: list[int] = []
+
+    def begin(run: RunDirectory) -> worker._Heart:
+        hearts.append(real_heart(run))
+        return hearts[-1]
+
+    def cut(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == call:
+            hearts[0].stop.set()
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "_Heart", begin)
+        patched.setattr(trainer, place, cut)
+        run = run_here(**settings)
+    assert run.state()[0] == "stopped"
+    assert max(run.checkpoints()) == kept
+    assert again(run) == 0
+    assert run.state()[0] == "finished"
+    assert losses(run) == losses(whole)
+    assert measured(run) == measured(whole)
+    assert same_weights(whole, run)
+    one, other = whole.report(), run.report()
+    assert one is not None
+    assert other is not None
+    assert other["model_of_step"] == one["model_of_step"]
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_a_stop_cut_off_counts_for_early_stopping(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the best: without it the run would end too early, with another model."""
+    hearts: list[worker._Heart] = []
+    real_heart = worker._Heart
+
+    def begin(run: RunDirectory) -> worker._Heart:
+        hearts.append(real_heart(run))
+        return hearts[-1]
+
+    told = metrics_of([3.0, 2.0, 1.0, 4.0, 4.0, 1.0])
+
+    def cut(*arguments: Any, **named: Any) -> Any:
+        if len(hearts) == 1 and len(losses(hearts[0]._run)) == 2:
+            hearts[0].stop.set()
+            hearts[0].check()
+        return told(*arguments, **named)
+
+    monkeypatch.setattr(worker, "_Heart", begin)
+    monkeypatch.setattr(trainer, "measure_rows", cut)
+    run = run_here(max_steps=9, eval_every=1, best_by="loss", early_stopping=2, method="full")
+    assert run.state()[0] == "stopped"
+    assert max(run.checkpoints()) == 2
+    assert again(run) == 0
+    report = run.report()
+    assert report is not None
+    assert (report["steps"], report["model_of_step"], report["validation_loss"]) == (5, 3, 1.0)
 
 
 @pytest.mark.slow
