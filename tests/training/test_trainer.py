@@ -339,11 +339,10 @@ def test_killed_at_random_and_resumed_a_run_ends_with_the_weights_of_one_that_wa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("place", "call", "kept"),
-    [("completion_loss", 3, 2), ("completion_loss", 6, 5), ("measure_rows", 1, 2)],
+    ("place", "call"), [("completion_loss", 3), ("completion_loss", 6), ("measure_rows", 1)]
 )
 def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt(
-    run_here: Run, monkeypatch: pytest.MonkeyPatch, place: str, call: int, kept: int
+    run_here: Run, monkeypatch: pytest.MonkeyPatch, place: str, call: int
 ) -> None:
     """Bit for bit, though dropout draws at random, and without an evaluation less."""
     settings: dict[str, Any] = {
@@ -369,7 +368,7 @@ def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt
         patched.setattr(trainer, place, cut)
         run = run_here(**settings)
     assert run.state()[0] == "stopped"
-    assert max(run.checkpoints()) == kept
+    assert max(run.checkpoints()) == len(losses(run)) < 8
     assert again(run) == 0
     assert run.state()[0] == "finished"
     assert losses(run) == losses(whole)
