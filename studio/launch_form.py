@@ -110,7 +110,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 "the rows. For several GPUs; on one CPU it is no faster."),
         Setting("packing", "Packing", "yes",
                 "Rows stand one after the other in a sequence, and don't read each other, instead "
-                "of being padded. The result stays the same; on a CPU it is no faster as a rule."),
+                "of being padded. Faster; the result stays the same."),
         Setting("precision", "Precision", "choice",
                 "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
                 ("auto", "bf16", "fp32")),

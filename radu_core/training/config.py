@@ -45,7 +45,7 @@ class TrainConfig(BaseModel):
     processes: int = Field(default=1, ge=1, le=64)
     grad_accumulation: int = Field(default=1, ge=1, le=512)
     tokens_per_pass: int | None = Field(default=None, ge=16)
-    packing: bool = False
+    packing: bool = True
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup_share: float = Field(default=0.05, ge=0, le=0.9)

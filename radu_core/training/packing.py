@@ -1,49 +1,118 @@
-"""Several short rows in one sequence, kept apart by a block-diagonal attention: no padding.
+"""Several short rows in one sequence, without padding: products over all of it, attention by row.
 
-transformers sees by positions that begin anew that a sequence is packed, provided it is given
-neither an attention mask nor a cache (``masking_utils.find_packed_sequence_indices``; for flash
-attention ``prepare_fa_kwargs_from_position_ids``). A model that doesn't is found out by
-``check_apart``. How a step goes through the model changes, not which rows make it.
+On a CPU attention goes through the rows one by one (``attend_by_row``). Flash attention on a GPU
+does so itself: transformers sees by positions that begin anew that a sequence is packed, provided
+it is given neither an attention mask nor a cache (``prepare_fa_kwargs_from_position_ids``).
+Elsewhere every token would be compared with all of the sequence, and rows are padded instead, as
+for a model whose packed rows don't get what they get alone (``why_not_apart``): how a step goes
+through the model changes, not what is learnt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from radu_core.errors import RunError
 from radu_core.training.encoding import IGNORED, Encoded
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["check_apart", "packed_logits", "packed_passes"]
+__all__ = ["attend_by_row", "packed_logits", "packed_passes", "packer", "why_not_apart"]
 
-_MOST_DENSE = 4096  # tokens at once where every token is compared with every other
-_CHECKED = 48  # tokens of each of the rows that are tried out
-_TOLERANCE = 0.02  # of the largest logit
+_BY_ROW = "radu_by_row"  # its name among transformers' attention functions
+_TOLERANCE = {"float32": 1e-3, "other": 0.02}  # of the largest logit
+
+
+def packer(model: Any, rows: Sequence[Encoded]) -> tuple[Callable[..., Any] | None, str]:
+    """What cuts a batch of ``rows`` into packed sequences for ``model``, and sets the model up for
+    them; else None, and why rows are padded."""
+    base = _base(model)
+    usual = base.config._attn_implementation
+    flash = "flash" in usual
+    if not flash and not attend_by_row(model):
+        return None, "attention can't go row by row: that takes a CPU, or flash attention"
+    if why := why_not_apart(model, rows, by_row=not flash):
+        base.set_attn_implementation(usual)
+        return None, why
+    return partial(packed_passes, by_row=not flash), ""
+
+
+def _base(model: Any) -> Any:
+    """The model within an adapter."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def attend_by_row(model: Any) -> bool:
+    """Let the attention of a model on a CPU go through packed rows one by one, where it is told
+    their sizes; False where that isn't possible, and the model is as it was."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    base = _base(model)
+    if base.device.type != "cpu" or base.config._attn_implementation != "sdpa":
+        return False
+    AttentionInterface.register(_BY_ROW, _attention_by_row)
+    AttentionMaskInterface.register(_BY_ROW, sdpa_mask)  # for all that isn't packed
+    base.set_attn_implementation(_BY_ROW)
+    return True
+
+
+def _attention_by_row(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    row_sizes: Sequence[int] | None = None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **more: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' sdpa; where ``row_sizes`` are given, causal attention within each row.
+
+    ``query`` is ``(1, heads, tokens, size)``; key and value may have fewer heads. Gives
+    ``(1, tokens, heads, size)``.
+    """
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+    from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+
+    if row_sizes is None:
+        found, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
+        )
+        return found, None
+    groups = query.shape[1] // key.shape[1]
+    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    rows = zip(*(t.split(list(row_sizes), dim=2) for t in (query, key, value)), strict=True)
+    by_row = [
+        scaled_dot_product_attention(*row, dropout_p=dropout, scale=scaling, is_causal=True)
+        for row in rows
+    ]
+    return torch.cat(by_row, dim=2).transpose(1, 2).contiguous(), None
 
 
 def packed_passes(
-    batch: dict[str, torch.Tensor], tokens: int, *, flash: bool = False
+    batch: dict[str, torch.Tensor], tokens: int, *, by_row: bool
 ) -> Iterator[dict[str, Any]]:
     """A left-padded batch in sequences of at most ``tokens`` tokens, each of whole rows.
 
-    Gives ``input_ids, position_ids, labels`` of shape ``(1, n)``, and ``attention_mask`` None. A
-    sequence has one row at least. Without ``flash`` attention one is shorter: its time and memory
-    grow with the square.
+    Gives ``input_ids, position_ids, labels`` of shape ``(1, n)``, ``attention_mask`` None, and for
+    attention ``by_row`` the ``row_sizes``. A sequence has one row at least.
     """
-    most = tokens if flash else min(tokens, _MOST_DENSE)
     widths = [int(n) for n in batch["attention_mask"].sum(dim=1)]
     order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
     while order:
-        rows, room = [order[0]], most - widths[order[0]]
+        rows, room = [order[0]], tokens - widths[order[0]]
         for row in order[1:]:
             if widths[row] <= room:
                 rows.append(row)
                 room -= widths[row]
         order = [row for row in order if row not in rows]
-        yield _packed(batch, rows)
+        packed = _packed(batch, rows)
+        yield {**packed, "row_sizes": [widths[row] for row in rows]} if by_row else packed
 
 
 def _packed(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]:
@@ -72,41 +141,56 @@ def packed_logits(
         attention_mask=None,
         use_cache=False,
         logits_to_keep=supervised - 1,
+        **_sizes(inputs.get("row_sizes")),
     )
     return outputs.logits.float(), labels[:, supervised]
 
 
-def check_apart(model: Any, rows: Sequence[Encoded]) -> None:
-    """``RunError`` when ``model`` lets a packed row read the one before it.
+def _sizes(sizes: Sequence[int] | None) -> dict[str, Any]:
+    """As an argument; others than ours don't know it."""
+    return {} if sizes is None else {"row_sizes": sizes}
 
-    The second of two packed rows has to get the logits that it gets alone.
+
+def why_not_apart(model: Any, rows: Sequence[Encoded], *, by_row: bool) -> str:
+    """Why packed rows don't get what they get alone; empty if they do.
+
+    The longest row is packed behind another and has to get the logits that it gets by itself. That
+    finds attention that reads the row before, and attention that isn't causal over a whole row.
     """
     import torch
 
     device = next(model.parameters()).device
-    one, two = (list(r.input_ids[:_CHECKED]) for r in (rows[0], rows[-1]))
+    by_length = sorted(rows, key=lambda row: len(row.input_ids))
+    one, two = (list(r.input_ids) for r in (by_length[0], by_length[-1]))
 
-    def logits(ids: list[int], positions: list[int]) -> torch.Tensor:
+    def logits(parts: list[list[int]], sizes: list[int] | None) -> torch.Tensor:
         found = model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
+            input_ids=torch.tensor([[i for part in parts for i in part]], device=device),
+            position_ids=torch.tensor(
+                [[i for part in parts for i in range(len(part))]], device=device
+            ),
             attention_mask=None,
             use_cache=False,
+            logits_to_keep=len(two),
+            **_sizes(sizes),
         )
-        return torch.as_tensor(found.logits[0, -len(two) :]).float()
+        return torch.as_tensor(found.logits[0]).float()
 
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            alone = logits(two, [*range(len(two))])
-            packed = logits(one + two, [*range(len(one)), *range(len(two))])
+            alone = logits([two], None)
+            packed = logits([one, two], [len(one), len(two)] if by_row else None)
+    except (TypeError, ValueError) as error:  # it knows nothing of packing
+        return f"this kind of model can't be given packed rows ({error})"
     finally:
         model.train(was_training)
     off = float((packed - alone).abs().max() / alone.abs().max())
-    if not off <= _TOLERANCE:
-        raise RunError(
-            f"This kind of model doesn't keep packed rows apart: the logits of a row change by "
-            f"{off:.1%} when another stands before it",
-            remedy="Turn packing off.",
-        )
+    exact = next(model.parameters()).dtype == torch.float32
+    if off <= _TOLERANCE["float32" if exact else "other"]:
+        return ""
+    return (
+        "this kind of model doesn't keep packed rows apart: the logits of a row change by "
+        f"{off:.1%} when another stands before it"
+    )

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, tasks_of
-from radu_core.training.packing import check_apart, packed_passes
+from radu_core.training.packing import packer
 from radu_core.training.runs import RunDirectory
 
 __all__ = [
@@ -156,8 +155,9 @@ def make_trainer(
     budget = tokens_per_pass(config)
     split: Callable[..., Any] = passes
     if config.packing:
-        check_apart(model, rows.train)
-        split = partial(packed_passes, flash="flash" in str(model.config._attn_implementation))
+        packed, why = packer(model, rows.train)
+        split = packed or passes
+        run.append("packing", packed=packed is not None, why=why)
 
     class CompletionTrainer(Trainer):  # type: ignore[misc]
         """A Trainer whose batches go through the model in passes, whose learning rate comes to

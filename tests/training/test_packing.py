@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from radu_core.errors import RunError
 from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss
-from radu_core.training.packing import check_apart, packed_logits, packed_passes
+from radu_core.training.packing import (
+    attend_by_row,
+    packed_logits,
+    packed_passes,
+    packer,
+    why_not_apart,
+)
 
 WORDS = ("fly me to Oslo ->", "a hotel in Rome for two nights please ->", "hi ->", "", "to ->")
 
@@ -48,14 +52,12 @@ def gradients(model: Any) -> torch.Tensor:
     return found
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("tokens", [1, 60, 10_000])
 def test_packed_rows_have_the_loss_and_the_gradients_of_the_padded_batch(
-    model: Any, batch: dict[str, torch.Tensor], tokens: int, attention: str
+    model: Any, batch: dict[str, torch.Tensor], rows: list[Encoded], tokens: int
 ) -> None:
     """Tolerance, float32: loss 1e-5, gradients 1e-4 (relative) or 1e-6. The row without a prompt
     begins with a label: nothing predicts it, here as there."""
-    model.set_attn_implementation(attention)
     # with labels, transformers' own loss: the mean over supervised tokens that something predicts
     shifted = int((batch["labels"][:, 1:] != IGNORED).sum())
     batch["labels"][batch["position_ids"] == 0] = IGNORED
@@ -64,8 +66,10 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_the_padded_batch(
     wanted = gradients(model)
     total = int((batch["labels"] != IGNORED).sum())
     assert total < shifted
+    split, why = packer(model, rows)
+    assert split is not None, why
     loss = 0.0
-    for part in packed_passes(batch, tokens):
+    for part in split(batch, tokens):
         one = completion_loss(model, part, total)
         one.backward()
         loss += float(one.detach())
@@ -77,7 +81,7 @@ def test_every_row_is_in_one_sequence_within_its_tokens(
     batch: dict[str, torch.Tensor], rows: list[Encoded]
 ) -> None:
     sizes = sorted((len(r.input_ids) for r in rows), reverse=True)
-    parts = list(packed_passes(batch, sizes[0] + sizes[-1]))
+    parts = list(packed_passes(batch, sizes[0] + sizes[-1], by_row=True))
     assert len(parts) < len(rows)
     seen = []
     for part in parts:
@@ -89,36 +93,60 @@ def test_every_row_is_in_one_sequence_within_its_tokens(
     assert sorted(seen) == sorted(r.input_ids for r in rows)
 
 
-def test_without_flash_attention_a_sequence_is_bounded(batch: dict[str, torch.Tensor]) -> None:
-    many = {name: value.repeat(200, 1) for name, value in batch.items()}
-    assert max(p["input_ids"].shape[1] for p in packed_passes(many, 10**6)) <= 4096
-    [whole] = packed_passes(many, 10**6, flash=True)
-    assert whole["input_ids"].shape[1] == int(many["attention_mask"].sum())
-
-
 def test_logits_are_those_that_predict_the_labels(
     model: Any, batch: dict[str, torch.Tensor]
 ) -> None:
-    [part] = packed_passes(batch, 10_000)
+    attend_by_row(model)
+    [part] = packed_passes(batch, 10_000, by_row=True)
+    assert part["row_sizes"] == sorted(batch["attention_mask"].sum(dim=1).tolist(), reverse=True)
     logits, wanted = packed_logits(model, part)
     assert logits.shape[:2] == wanted.shape
     assert (wanted != IGNORED).all()
 
 
-def test_a_model_that_lets_rows_read_each_other_is_refused(model: Any, rows: list[Encoded]) -> None:
-    check_apart(model, rows)
-    check_apart(model, rows[:1])
+class Reading(torch.nn.Module):
+    """It takes a sequence for one text, as some kinds of models do."""
 
-    class Reading(torch.nn.Module):
-        """It takes a sequence for one text, as some kinds of models do."""
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = model
+    def forward(self, input_ids: Any, logits_to_keep: int, **_: Any) -> Any:
+        return self.inner(input_ids=input_ids, logits_to_keep=logits_to_keep)
 
-        def forward(self, input_ids: Any, **_: Any) -> Any:
-            return SimpleNamespace(logits=self.inner(input_ids=input_ids).logits)
 
-    with pytest.raises(RunError, match="doesn't keep packed rows apart") as caught:
-        check_apart(Reading(), rows)
-    assert "packing off" in caught.value.remedy
+def test_a_model_that_lets_rows_read_each_other_is_found_out(
+    model: Any, rows: list[Encoded]
+) -> None:
+    attend_by_row(model)
+    assert why_not_apart(model, rows, by_row=True) == ""
+    assert why_not_apart(model, rows[:1], by_row=True) == ""
+    assert "doesn't keep packed rows apart" in why_not_apart(Reading(model), rows, by_row=True)
+
+
+def test_a_model_with_attention_to_the_last_few_tokens_is_found_out(
+    tiny_model: Path, rows: list[Encoded]
+) -> None:
+    """Causal attention over a whole row isn't what it does."""
+    from transformers import AutoConfig, MistralConfig, MistralForCausalLM
+
+    plain = AutoConfig.from_pretrained(str(tiny_model)).to_dict()
+    names = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+             "num_attention_heads", "num_key_value_heads")  # fmt: skip
+    torch.manual_seed(0)
+    model = MistralForCausalLM(
+        MistralConfig(**{n: plain[n] for n in names}, sliding_window=2, initializer_range=0.5)
+    )
+    split, why = packer(model, rows)
+    assert split is None
+    assert "doesn't keep packed rows apart" in why
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_where_attention_cant_go_row_by_row_rows_are_padded(
+    model: Any, rows: list[Encoded]
+) -> None:
+    model.set_attn_implementation("eager")
+    split, why = packer(model, rows)
+    assert split is None
+    assert "a CPU, or flash attention" in why
