@@ -1,13 +1,14 @@
 """Fine-tuning speed: our worker's Trainer against a plain fp32 padded Trainer and TRL as it comes.
 
-``python benchmarks/training.py [--method lora|full] [--steps 8] [--cases ours,plain,trl]``: the
+``python benchmarks/training.py [--method lora|full] [--steps 8] [--cases plain,ours,trl-fp32]``: the
 sample project's travel bot, SmolLM2-135M, the same rows, each case in a process of its own, one
 after the other. Prints rows and tokens a second, peak memory, the losses, and the ratios. TRL is
 left out where it isn't installed (``pip install -r requirements-bench.txt``).
 
 The physical limit: LoRA needs about 4 FLOPs per weight and token (forward, and back to the inputs
-only), full fine-tuning 6. Printed beside it: what a bf16 matrix product of the model's shape
-reaches on this machine, and the tokens per second that would be.
+only), full fine-tuning 6. Printed beside it: what a matrix product of the model's shape reaches on
+this machine in the precision that a run would choose, and the tokens per second that would be.
+TRL comes with bf16, which processors without it emulate, very slowly: ``trl-fp32`` is TRL without.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--method", choices=["lora", "full"], default="lora")
     parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--cases", default="plain,ours,trl")
+    parser.add_argument("--cases", default="plain,ours,trl,trl-fp32")
     parser.add_argument("--case")
     parser.add_argument("--home", type=Path)
     options = parser.parse_args()
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def installed(case: str) -> bool:
-    if case == "trl" and importlib.util.find_spec("trl") is None:
+    if case.startswith("trl") and importlib.util.find_spec("trl") is None:
         print("trl: left out, it isn't installed")
         return False
     return True
@@ -93,9 +94,9 @@ def told(case: str, seen: dict[str, Any]) -> None:
 def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
     limit = found["ours"]["limit"] if "ours" in found else 0.0
     if limit:
-        print(f"limit (bf16 products of this model, {method}): {limit:.0f} tokens/s; "
+        print(f"limit (products of this model, {method}): {limit:.0f} tokens/s; "
               f"ours is {found['ours']['tokens'] / limit:.0%} of it")  # fmt: skip
-    for other in ("plain", "trl"):
+    for other in ("plain", "trl", "trl-fp32"):
         if other in found and "ours" in found:
             ours, that = found["ours"], found[other]
             print(
@@ -110,7 +111,7 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     import torch
     from transformers import set_seed
 
-    from radu_core.training.trainer import steady_memory
+    from radu_core.training.trainer import steady_memory, uses_bf16
     from radu_core.training.worker import _load_model
 
     space = Workspace(home)
@@ -127,7 +128,8 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
         steady_memory()
     model = _load_model(config, directory)
     run = RunDirectory.create(home / "runs", config, now=datetime.now(UTC))
-    trainer = {"ours": ours, "plain": plain, "trl": trl}[case](run, config, model, rows, tokenizer)
+    make = {"ours": ours, "plain": plain, "trl": trl, "trl-fp32": trl_fp32}[case]
+    trainer = make(run, config, model, rows, tokenizer)
     clock = clocked(trainer)
     trainer.train()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -142,7 +144,7 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     return {
         "rows": per_second, "tokens": per_second * mean, "peak": peak, "loss": loss,
         "losses": [h["loss"] for h in trainer.state.log_history if "loss" in h],
-        "limit": reached(torch) / flops,
+        "limit": reached(torch, bf16=uses_bf16(config)) / flops,
     }  # fmt: skip
 
 
@@ -163,9 +165,10 @@ def clocked(trainer: Any) -> list[float]:
     return moments
 
 
-def reached(torch: Any) -> float:
-    """FLOP/s of a bf16 product of an MLP's shape."""
-    a, b = torch.randn(1024, 576).bfloat16(), torch.randn(1536, 576).bfloat16()
+def reached(torch: Any, *, bf16: bool) -> float:
+    """FLOP/s of a product of an MLP's shape."""
+    kind = torch.bfloat16 if bf16 else torch.float32
+    a, b = torch.randn(1024, 576, dtype=kind), torch.randn(1536, 576, dtype=kind)
     torch.nn.functional.linear(a, b)
     begun, count = time.perf_counter(), 0
     while time.perf_counter() - begun < 1.0:
@@ -207,8 +210,14 @@ def plain(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, t
     )  # fmt: skip
 
 
-def trl(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
-    """SFTTrainer on prompt-completion text, all settings its own."""
+def trl_fp32(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
+    return trl(run, config, model, rows, tok, bf16=False)
+
+
+def trl(
+    run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any, **more: Any
+) -> Any:
+    """SFTTrainer on prompt-completion text, all settings its own but ``more``."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -220,7 +229,7 @@ def trl(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok
     settings = arguments(run, config)
     del settings["remove_unused_columns"]
     return SFTTrainer(
-        model=model, args=SFTConfig(**settings), train_dataset=Dataset.from_list(pairs),
+        model=model, args=SFTConfig(**settings, **more), train_dataset=Dataset.from_list(pairs),
         processing_class=tok,
     )  # fmt: skip
 
