@@ -7,7 +7,7 @@ rows and inference all ask an ``Encoder``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ _SET = {"enable_thinking": "false", "date_string": f"'{_DAY:%d %b %Y}'"}
 
 def chat_template(tokenizer: Any, setting: str) -> str | None:
     """The template that a setting means: ``none``, ``auto`` (the tokenizer's own, or none where it
-    has none), jinja, or the path of a file of it. ``InputError`` when there is no such file.
+    has none), jinja, or the path of a file of it. ``InputError`` when there is no such file,
+    ``ModelError`` when the tokenizer has several templates and none is its default.
 
     What a template asks of whoever renders it is settled in its text, so that a row gives the
     same ids everywhere and on every day: no thinking, and a fixed date.
@@ -38,8 +39,22 @@ def chat_template(tokenizer: Any, setting: str) -> str | None:
         return None
     if setting == "auto":
         own = getattr(tokenizer, "chat_template", None)
-        return _settled(str(tokenizer.get_chat_template())) if own else None
+        return _settled(_only(tokenizer, own)) if own else None
     return _settled(_text(setting))
+
+
+def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
+    """The one template of a tokenizer, or the one that it calls its default."""
+    if isinstance(own, str):
+        return own
+    if "default" not in own:
+        raise ModelError(
+            f"{tokenizer.name_or_path} has several chat templates ({', '.join(sorted(own))}), and "
+            "none of them is its default",
+            remedy="Give chat_template the jinja of one of them, or the path of a file of it; or "
+            "use none.",
+        )
+    return own["default"]
 
 
 def _settled(template: str) -> str:
@@ -89,11 +104,18 @@ class Encoder:
         self._tail = 0  # tokens that the template puts after the end token
         if template is not None:
             self.end, self._tail = self._ending()
+        self._signs = _signs(tokenizer, template, self.end)
 
     @property
     def hash(self) -> str:
         """SHA-256 over tokenizer and template."""
         return tokenizer_hash(self.tokenizer, self.template)
+
+    def special_in(self, text: str) -> str | None:
+        """A sign in a text that the model would take for one of its own: the end of a text or of a
+        turn, or what a chat template puts around one."""
+        found = self._signs.search(text) if self._signs else None
+        return found[0] if found else None
 
     def prompt_text(self, prompt: str) -> str:
         """What is tokenized of a row before its completion."""
@@ -177,3 +199,16 @@ class Encoder:
 def _special(tokenizer: Any) -> set[int]:
     added = getattr(tokenizer, "added_tokens_decoder", {})
     return {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+
+
+def _signs(tokenizer: Any, template: str | None, end: int) -> re.Pattern[str] | None:
+    """Finds the special tokens that a model is used with, the longest first.
+
+    Others that its vocabulary has (SmolLM2's ``<filename>``) may be names of slots.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    named = {token.content for token in added.values() if token.special}
+    signs = {*tokenizer.all_special_tokens, str(tokenizer.convert_ids_to_tokens(end))}
+    signs |= {sign for sign in named if sign in (template or "")}
+    found = sorted(map(re.escape, filter(str.strip, signs)), key=len, reverse=True)
+    return re.compile("|".join(found)) if found else None
