@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,6 @@ class Encoder:
         self._tail = 0  # tokens that the template puts after the end token
         if template is not None:
             self.end, self._tail = self._ending()
-        self._signs = _signs(tokenizer, template, self.end)
 
     @property
     def hash(self) -> str:
@@ -114,8 +114,21 @@ class Encoder:
     def special_in(self, text: str) -> str | None:
         """A sign in a text that the model would take for one of its own: the end of a text or of a
         turn, or what a chat template puts around one."""
-        found = self._signs.search(text) if self._signs else None
+        found = self._signs.search(text)
         return found[0] if found else None
+
+    @cached_property
+    def _signs(self) -> re.Pattern[str]:
+        """Finds the special tokens that the model is used with, the longest first.
+
+        Others that its vocabulary has (SmolLM2's ``<filename>``) may be names of slots.
+        """
+        tokenizer = self.tokenizer
+        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        signs = {*tokenizer.all_special_tokens, tokenizer.convert_ids_to_tokens(self.end)}
+        signs |= {t.content for t in added if t.special and t.content in (self.template or "")}
+        found = sorted(map(re.escape, filter(str.strip, signs)), key=lambda s: (-len(s), s))
+        return re.compile("|".join(found))
 
     def prompt_text(self, prompt: str) -> str:
         """What is tokenized of a row before its completion."""
@@ -199,16 +212,3 @@ class Encoder:
 def _special(tokenizer: Any) -> set[int]:
     added = getattr(tokenizer, "added_tokens_decoder", {})
     return {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-
-
-def _signs(tokenizer: Any, template: str | None, end: int) -> re.Pattern[str] | None:
-    """Finds the special tokens that a model is used with, the longest first.
-
-    Others that its vocabulary has (SmolLM2's ``<filename>``) may be names of slots.
-    """
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    named = {token.content for token in added.values() if token.special}
-    signs = {*tokenizer.all_special_tokens, str(tokenizer.convert_ids_to_tokens(end))}
-    signs |= {sign for sign in named if sign in (template or "")}
-    found = sorted(map(re.escape, filter(str.strip, signs)), key=len, reverse=True)
-    return re.compile("|".join(found)) if found else None
