@@ -128,7 +128,7 @@ class Encoder:
         signs = {*tokenizer.all_special_tokens, tokenizer.convert_ids_to_tokens(self.end)}
         signs |= {t.content for t in added if t.special and t.content in (self.template or "")}
         found = sorted(map(re.escape, filter(str.strip, signs)), key=lambda s: (-len(s), s))
-        return re.compile("|".join(found))
+        return re.compile("|".join(found) or "(?!)")  # none: it matches nothing
 
     def prompt_text(self, prompt: str) -> str:
         """What is tokenized of a row before its completion."""
