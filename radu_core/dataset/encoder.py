@@ -7,8 +7,9 @@ rows and inference all ask an ``Encoder``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ _SET = {"enable_thinking": "false", "date_string": f"'{_DAY:%d %b %Y}'"}
 
 def chat_template(tokenizer: Any, setting: str) -> str | None:
     """The template that a setting means: ``none``, ``auto`` (the tokenizer's own, or none where it
-    has none), jinja, or the path of a file of it. ``InputError`` when there is no such file.
+    has none), jinja, or the path of a file of it. ``InputError`` when there is no such file,
+    ``ModelError`` when the tokenizer has several templates and none is its default.
 
     What a template asks of whoever renders it is settled in its text, so that a row gives the
     same ids everywhere and on every day: no thinking, and a fixed date.
@@ -38,8 +40,22 @@ def chat_template(tokenizer: Any, setting: str) -> str | None:
         return None
     if setting == "auto":
         own = getattr(tokenizer, "chat_template", None)
-        return _settled(str(tokenizer.get_chat_template())) if own else None
+        return _settled(_only(tokenizer, own)) if own else None
     return _settled(_text(setting))
+
+
+def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
+    """The one template of a tokenizer, or the one that it calls its default."""
+    if isinstance(own, str):
+        return own
+    if "default" not in own:
+        raise ModelError(
+            f"{tokenizer.name_or_path} has several chat templates ({', '.join(sorted(own))}), and "
+            "none of them is its default",
+            remedy="Give chat_template the jinja of one of them, or the path of a file of it; or "
+            "use none.",
+        )
+    return own["default"]
 
 
 def _settled(template: str) -> str:
@@ -94,6 +110,25 @@ class Encoder:
     def hash(self) -> str:
         """SHA-256 over tokenizer and template."""
         return tokenizer_hash(self.tokenizer, self.template)
+
+    def special_in(self, text: str) -> str | None:
+        """A sign in a text that the model would take for one of its own: the end of a text or of a
+        turn, or what a chat template puts around one."""
+        found = self._signs.search(text)
+        return found[0] if found else None
+
+    @cached_property
+    def _signs(self) -> re.Pattern[str]:
+        """Finds the special tokens that the model is used with, the longest first.
+
+        Others that its vocabulary has (SmolLM2's ``<filename>``) may be names of slots.
+        """
+        tokenizer = self.tokenizer
+        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        signs = {*tokenizer.all_special_tokens, tokenizer.convert_ids_to_tokens(self.end)}
+        signs |= {t.content for t in added if t.special and t.content in (self.template or "")}
+        found = sorted(map(re.escape, filter(str.strip, signs)), key=lambda s: (-len(s), s))
+        return re.compile("|".join(found) or "(?!)")  # none: it matches nothing
 
     def prompt_text(self, prompt: str) -> str:
         """What is tokenized of a row before its completion."""

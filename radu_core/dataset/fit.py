@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,14 +95,11 @@ class FastTokenizer:
         if self._backend is not None:  # nothing is cut or filled up while we count
             self._backend.no_truncation()
             self._backend.no_padding()
-        signs = sorted(map(re.escape, tokenizer.all_special_tokens), reverse=True)
-        self._special = re.compile("|".join(signs)) if signs else None
         self._lines = _line_counter(self._backend, self._whole)
 
     def special_in(self, text: str) -> str | None:
         """A sign that the model takes for one of its own (an end of turn, say), if any."""
-        found = self._special.search(text) if self._special else None
-        return found[0] if found else None
+        return self._encoder.special_in(text)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text by itself, without special tokens."""

@@ -51,6 +51,8 @@ class Encoded:
 class Preflight:
     """What tokenizing every row found. ``overlong`` lists (exemplar id, task, tokens, split).
 
+    ``special`` lists (exemplar id, task, tokens, split, sign) of rows whose text holds a sign that
+    the model takes for one of its own, as ``<|im_end|>``; they are left out as well.
     ``template`` is the chat template that the rows were written with, ``end`` the token that ends
     a completion, ``tokenizer_hash`` of tokenizer and template, ``dataset_hash`` the manifest's.
     """
@@ -63,6 +65,7 @@ class Preflight:
     end: int | None = None
     tokenizer_hash: str = ""
     dataset_hash: str = ""
+    special: tuple[tuple[str, str, int, str, str], ...] = ()
 
     @property
     def train_tokens(self) -> int:
@@ -105,7 +108,8 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
 
     Raises ``InputError`` when the run is to be ``here`` and this machine lacks what it asks for,
     ``DatasetError`` when rows are longer than ``max_length`` (unless ``skip_overlong``: then they
-    are left out and listed), when none is left, or when the dataset was changed.
+    are left out and listed), when none is left, or when the dataset was changed. Rows with a
+    special token in their text are left out and listed.
     """
     if here and (lacking := config.unavailable):
         fields = "; ".join(f"{name}: {lack}" for name, lack in lacking.items())
@@ -114,8 +118,9 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     encoder = encoder_of(config, tokenizer)
     _check_lengths(config, encoder, manifest)
     overlong: list[tuple[str, str, int, str]] = []
-    train = _encode_split(config, encoder, "train", overlong)
-    validation = _encode_split(config, encoder, "validation", overlong)
+    special: list[tuple[str, str, int, str, str]] = []
+    train = _encode_split(config, encoder, "train", overlong, special)
+    validation = _encode_split(config, encoder, "validation", overlong, special)
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
         raise DatasetError(
@@ -123,12 +128,18 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
             f"longest has {longest[2]} ({longest[3]}, {longest[1]}, exemplar {longest[0]})",
             remedy="Raise max_length, show fewer exemplars, or set skip_overlong.",
         )
+    if not train and special:
+        raise DatasetError(
+            f"No training row is left: {special[0][4]} is in the text of {len(special)} rows, and "
+            f"{config.base_model} takes it for a sign of its own",
+            remedy="Take it out of utterances, descriptions and prompt templates.",
+        )
     if not train:
         raise DatasetError("No training row is left", remedy="Build a dataset with rows in train.")
     hashed = content_hash([[list(e.input_ids), list(e.labels)] for e in (*train, *validation)])
     return Preflight(
         tuple(train), tuple(validation), tuple(overlong), hashed, encoder.template, encoder.end,
-        encoder.hash, manifest.hash,
+        encoder.hash, manifest.hash, tuple(special),
     )  # fmt: skip
 
 
@@ -146,12 +157,18 @@ def _check_lengths(config: TrainConfig, encoder: Encoder, manifest: Manifest | M
 
 
 def _encode_split(
-    config: TrainConfig, encoder: Encoder, split: str, overlong: list[tuple[str, str, int, str]]
+    config: TrainConfig,
+    encoder: Encoder,
+    split: str,
+    overlong: list[tuple[str, str, int, str]],
+    special: list[tuple[str, str, int, str, str]],
 ) -> list[Encoded]:
     kept = []
     for row in read_rows(config.dataset, split):
         encoded = encode_row(encoder, row["prompt"], row["completion"])
-        if len(encoded.input_ids) > config.max_length:
+        if sign := encoder.special_in(row["prompt"] + row["completion"]):
+            special.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split, sign))
+        elif len(encoded.input_ids) > config.max_length:
             overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split))
         else:
             kept.append(replace(encoded, task=row["task"]))

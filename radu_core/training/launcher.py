@@ -21,6 +21,7 @@ from typing import Protocol
 
 from radu_core.errors import DiskFullError, InputError, RunError
 from radu_core.files import read_json, write_json
+from radu_core.training.machine import first_gpu
 from radu_core.training.ray_follower import sent_bytes
 from radu_core.training.runs import FINAL, RunDirectory, RunState
 
@@ -179,8 +180,8 @@ def _start(run: RunDirectory, module: str, model: Path, *, python: str = sys.exe
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    if run.config().processes == 1:  # Trainer would spread one process's batch over all GPUs
-        environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    if run.config().processes == 1:
+        environment |= first_gpu(environment)
     with (run.path / "log.txt").open("ab") as log:
         process = subprocess.Popen(
             command,

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["beyond", "most_processes"]
+__all__ = ["beyond", "first_gpu", "most_processes"]
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def most_processes() -> int:
-    """How many processes this machine has a use for: one for each GPU, else one for each core."""
+    """How many processes this machine has a use for: one for each GPU, else one for each core.
+
+    Of the GPUs those count that the environment lets be seen.
+    """
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))  # a page asks, and needn't load torch
-    return gpus or len(os.sched_getaffinity(0))
+    return _seen(gpus, os.environ.get(_VISIBLE)) or len(os.sched_getaffinity(0))
+
+
+def _seen(gpus: int, listed: str | None) -> int:
+    """How many of the GPUs a list lets be seen: those before ``-1``, as CUDA reads it."""
+    if listed is None:
+        return gpus
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    return min(gpus, names.index("-1") if "-1" in names else len(names))
+
+
+def first_gpu(environment: Mapping[str, str]) -> dict[str, str]:
+    """What to set for a process that is alone: the first GPU that it may see is all that it sees.
+
+    Trainer would spread one process's batch over all of them (``DataParallel``).
+    """
+    return {_VISIBLE: environment.get(_VISIBLE, "0").split(",")[0].strip()}
 
 
 def beyond(processes: int) -> str:

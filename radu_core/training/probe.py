@@ -29,6 +29,7 @@ from radu_core.files import disk_errors, read_json, write_json, write_text
 from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
+from radu_core.training.machine import first_gpu
 from radu_core.training.runs import RunDirectory
 from radu_core.training.trainer import evaluated, steady_memory
 
@@ -117,6 +118,7 @@ def _begin(folder: Path, model: Path, log: Any) -> subprocess.Popen[bytes]:
         start_new_session=True,
         env={
             **os.environ,
+            **first_gpu(os.environ),
             "PYTHONPATH": os.pathsep.join(paths),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",

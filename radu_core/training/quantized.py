@@ -6,11 +6,13 @@ merged into the weights as they were used, that is the base rounded to NF4 and t
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["dequantized_and_merged", "load_quantized", "missing_for_qlora"]
+__all__ = ["dequantized_and_merged", "load_quantized", "missing_for_qlora", "own_gpu"]
 
 
 def missing_for_qlora() -> str:
@@ -22,6 +24,14 @@ def missing_for_qlora() -> str:
     if not torch.cuda.is_available():
         return "qlora needs a CUDA GPU, and there is none here; use lora"
     return ""
+
+
+def own_gpu(environment: Mapping[str, str]) -> int:
+    """The GPU of this process, as torchrun numbers them; 0 for one that is alone.
+
+    Weights in 4 bits can't be moved, so they are loaded where accelerate will train them.
+    """
+    return max(0, int(environment.get("LOCAL_RANK", "-1")))  # -1: none, as accelerate reads it
 
 
 def load_quantized(directory: Path) -> Any:
@@ -45,7 +55,7 @@ def _loaded(directory: Path) -> Any:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16 if bf16 else torch.float16,
         ),
-        device_map={"": 0},
+        device_map={"": own_gpu(os.environ)},
         dtype=torch.bfloat16 if bf16 else torch.float16,
         local_files_only=True,
         use_safetensors=True,

@@ -7,13 +7,15 @@ heartbeat; the process of rank 0 writes events, checkpoints and the model.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from radu_core.errors import RaduError, RunError
@@ -22,7 +24,9 @@ from radu_core.training.runs import RunDirectory
 
 __all__ = ["Muted", "distribute", "own_rank", "tell"]
 
-_POLL = 0.05
+_POLL, _GRACE = 0.05, 2.0  # seconds
+# what gloo, NCCL and torch's store say in a process whose peer has ended
+_LOST = re.compile(r"^Dist\w*Error\b|\bgloo\b|\bby peer\b|ncclRemoteError|Broken pipe")
 
 
 class Muted(RunDirectory):
@@ -46,37 +50,63 @@ def distribute(
     gone: Callable[[], bool],
     stopping: Callable[[], bool],
 ) -> None:
-    """Do the run in so many processes; returns once all have ended.
+    """Do the run in so many processes; returns once that of rank 0 has ended well.
 
-    ``RunError`` with the reason of the one that failed first; then the others have been ended.
-    ``gone`` says that the run was deleted: they are ended, too. ``stopping`` says that this process
-    was told to end: they are asked to stop, by the file that they look for.
+    ``RunError`` with the reason when one has failed before. None is left at the end: the others get
+    a moment to end by themselves, and to say why if they failed. ``gone`` says that the run was
+    deleted: they are ended, too. ``stopping`` says that this process was told to end: they are
+    asked to stop, by the file that they look for.
     """
     for old in run.path.glob("rank-*.json"):
         old.unlink()
-    started = _start(run, model, processes)
-    codes: list[int | None] = []
-    try:
-        while not gone():
-            codes = [process.poll() for process in started]
-            if any(codes) or None not in codes:
-                break
-            if stopping():
-                (run.path / "stop").touch()
-            time.sleep(_POLL)
-        failed = [(rank, code) for rank, code in enumerate(codes) if code]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-    if failed:
-        raise RunError(_reason(run, *failed[0], processes))
+    with _reserved_port() as port:
+        started = _start(run, model, processes, port)
+        try:
+            codes = _codes(run, started, gone=gone, stopping=stopping)
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+    if codes[0] != 0 and any(codes):
+        raise RunError(_reason(run, codes))
 
 
-def _start(run: RunDirectory, model: Path, processes: int) -> list[subprocess.Popen[bytes]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def _codes(
+    run: RunDirectory,
+    started: Sequence[subprocess.Popen[bytes]],
+    *,
+    gone: Callable[[], bool],
+    stopping: Callable[[], bool],
+) -> list[int | None]:
+    """The exit codes, by rank, once the run is over; None of one that hasn't ended."""
+    end = math.inf
+    while True:
+        codes = [process.poll() for process in started]
+        if None not in codes or gone() or time.monotonic() > end:
+            return codes
+        if math.isinf(end) and (codes[0] == 0 or any(codes)):
+            end = time.monotonic() + _GRACE
+        if stopping():
+            (run.path / "stop").touch()
+        time.sleep(_POLL)
+
+
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """A port of this machine that no other program is given meanwhile.
+
+    It stays bound here, without listening. Whoever asks for any port gets another one, and rank 0
+    can listen on it, as both sides set ``SO_REUSEADDR`` (torch does for its store).
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("", 0))
+        yield held.getsockname()[1]
+
+
+def _start(
+    run: RunDirectory, model: Path, processes: int, port: int
+) -> list[subprocess.Popen[bytes]]:
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     common = {
         **os.environ, "RADU_RANKS": str(os.getpid()), "WORLD_SIZE": str(processes),
@@ -96,17 +126,42 @@ def _start(run: RunDirectory, model: Path, processes: int) -> list[subprocess.Po
 def tell(run: RunDirectory, rank: int, reason: str) -> None:
     """Leave the reason for which this process ends, for the one that watches."""
     with suppress(OSError, RaduError):  # the disk may be full: then the exit code has to do
-        write_json(run.path / f"rank-{rank}.json", {"reason": reason})
+        write_json(run.path / f"rank-{rank}.json", {"at": time.time(), "reason": reason})
 
 
-def _reason(run: RunDirectory, rank: int, code: int, processes: int) -> str:
-    which = f"Process {rank + 1} of the run's {processes}"
-    if code < 0:
-        return (
-            f"{which} was ended by signal {-code}. As a rule that is want of memory: use fewer "
-            "processes or a smaller batch_size; or resume."
-        )
-    try:
-        return str(read_json(run.path / f"rank-{rank}.json")["reason"])
-    except (RaduError, KeyError, TypeError):
-        return f"{which} ended with code {code}. The log has the details."
+def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
+    """Why the run failed: what went wrong first, not what the others made of it.
+
+    That is the earliest reason told, unless it only says that another process was lost; then a
+    process that was ended by a signal, which can't tell anything.
+    """
+    told = _told(run)
+    if any("EADDRINUSE" in reason for reason in told):
+        return "Another program took the port that the run's processes meet at. Resume the run."
+    own = [reason for reason in told if not _LOST.search(reason)]
+    if own:
+        return own[0]
+    for rank, code in enumerate(codes):
+        if code is not None and code < 0:
+            return (
+                f"Process {rank + 1} of the run's {len(codes)} was ended by signal {-code}. As a "
+                "rule that is want of memory: use fewer processes or a smaller batch_size; or "
+                "resume."
+            )
+    if told:
+        return told[0]
+    rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
+    return (
+        f"Process {rank + 1} of the run's {len(codes)} ended with code {code}. The log has the "
+        "details."
+    )
+
+
+def _told(run: RunDirectory) -> list[str]:
+    """The reasons that the processes left, in the order of time."""
+    found = []
+    for path in sorted(run.path.glob("rank-*.json")):
+        with suppress(RaduError, KeyError, TypeError, ValueError):
+            said = read_json(path)
+            found.append((float(said["at"]), str(said["reason"])))
+    return [reason for _, reason in sorted(found)]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from radu_core.files import read_json, write_json, write_text
 from radu_core.training.config import TrainConfig
+from radu_core.training.machine import first_gpu
 from radu_core.training.runs import FINAL, RunDirectory
 
 __all__ = ["APPENDED", "PLACE", "Outbox", "main", "relocate"]
@@ -153,6 +154,8 @@ def main(arguments: list[str]) -> int:
         os.environ["OMP_NUM_THREADS"] = threads
     else:  # Ray's is 1, whatever the machine has
         os.environ.pop("OMP_NUM_THREADS", None)
+    if run.config().processes == 1:
+        os.environ.update(first_gpu(os.environ))
     with (run.path / "log.txt").open("ab") as log:
         worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     print(f"{run.id}: process {worker.pid}, packets in {logs / arguments[0]}", flush=True)

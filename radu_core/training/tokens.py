@@ -1,19 +1,29 @@
 """What is trained is what was checked: every row's hash, kept at launch and compared after
-collation."""
+collation; and the base model is the same one, by its files' hashes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import NotFoundError, RaduError, RunError
-from radu_core.files import read_json, write_json
+from radu_core.files import file_hash, read_json, readable, write_json
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight, row_hash
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["FILE", "Tokens", "check_tokens", "collated_hashes", "keep_tokens", "template_of"]
+__all__ = [
+    "FILE",
+    "Tokens",
+    "base_hashes",
+    "check_tokens",
+    "collated_hashes",
+    "keep_tokens",
+    "template_of",
+]
 
 FILE = "tokens.json"
 _DIGITS = 16  # of a row's hash that are kept
@@ -24,7 +34,8 @@ class Tokens(BaseModel):
     """``tokens.json``: what a run's rows were when they were checked.
 
     ``train`` and ``validation`` hold a hash per row, of its ids and labels. ``template`` is the
-    chat template the rows were written with.
+    chat template the rows were written with. ``base`` has the SHA-256 of each file that makes the
+    base model (``base_hashes``); None in a run from before that was kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,14 +46,38 @@ class Tokens(BaseModel):
     template: str | None
     train: tuple[str, ...]
     validation: tuple[str, ...]
+    base: dict[str, str] | None = None
 
 
-def keep_tokens(run: RunDirectory, rows: Preflight) -> None:
-    """Write what was checked into the run's directory."""
-    write_json(run.path / FILE, _tokens(rows).model_dump(mode="json"))
+def keep_tokens(run: RunDirectory, rows: Preflight, base: Path | None = None) -> None:
+    """Write what was checked, and the base model's hashes, into the run's directory."""
+    _write(run, _tokens(rows, base))
 
 
-def _tokens(rows: Preflight) -> Tokens:
+def _write(run: RunDirectory, tokens: Tokens) -> None:
+    write_json(run.path / FILE, tokens.model_dump(mode="json"))
+
+
+def base_hashes(directory: Path) -> dict[str, str]:
+    """The SHA-256 of each file that says what a base model computes: its weights and config.
+
+    A file is read once in a process, unless its size or time of change is another one.
+    """
+    files = [*sorted(directory.glob("*.safetensors")), directory / "config.json"]
+    found = {}
+    for path in files:
+        with readable(path):
+            status = path.stat()
+            found[path.name] = _file_hash(path, status.st_size, status.st_mtime_ns)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _file_hash(path: Path, _size: int, _changed: int) -> str:
+    return file_hash(path)
+
+
+def _tokens(rows: Preflight, base: Path | None) -> Tokens:
     def hashes(some: Sequence[Encoded]) -> tuple[str, ...]:
         return tuple(row_hash(r.input_ids, r.labels)[:_DIGITS] for r in some)
 
@@ -53,6 +88,7 @@ def _tokens(rows: Preflight) -> Tokens:
         template=rows.template,
         train=hashes(rows.train),
         validation=hashes(rows.validation),
+        base=None if base is None else base_hashes(base),
     )
 
 
@@ -74,8 +110,11 @@ def collated_hashes(collate: Any, rows: Sequence[Encoded]) -> list[str]:
     return found
 
 
-def check_tokens(run: RunDirectory, rows: Preflight, collate: Collator) -> None:
-    """``RunError`` unless the collator feeds what was checked at launch, row by row.
+def check_tokens(
+    run: RunDirectory, rows: Preflight, collate: Collator, base: Path | None = None
+) -> None:
+    """``RunError`` unless the collator feeds what was checked at launch, row by row, to the same
+    base model. That is the directory ``base``; without one it isn't looked at.
 
     A run that was never checked (it wasn't launched by a workflow) keeps what it begins with, so
     that it is resumed on the same.
@@ -83,13 +122,40 @@ def check_tokens(run: RunDirectory, rows: Preflight, collate: Collator) -> None:
     checked = _kept(run)
     if checked is None:
         _same_as_begun(run, rows)
-        keep_tokens(run, rows)
-        checked = _tokens(rows)
+        checked = _tokens(rows, base)
+        _write(run, checked)
     why = _changed(checked, rows)
     for split, kept in (("train", checked.train), ("validation", checked.validation)):
         fed = collated_hashes(collate, getattr(rows, split))
         if fed != list(kept):
             raise _differ(run, f"{_first(fed, kept, split)}{why}")
+    if base is not None:
+        _check_base(run, checked, base)
+
+
+def _check_base(run: RunDirectory, checked: Tokens, base: Path) -> None:
+    found = base_hashes(base)
+    if checked.base is None:  # from before it was kept
+        _write(run, checked.model_copy(update={"base": found}))
+    elif what := _differences(checked.base, found):
+        raise RunError(
+            f"The base model of run {run.id} has changed since it was launched ({what}; it lies "
+            f"in {base})",
+            remedy="Put the base model back as it was, or launch a new run.",
+        )
+
+
+def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> str:
+    said = []
+    for name in sorted({*kept, *found}):
+        old, new = (hashes.get(name, "")[:_DIGITS] for hashes in (kept, found))
+        if not new:
+            said.append(f"{name} is gone")
+        elif not old:
+            said.append(f"{name} is new")
+        elif kept[name] != found[name]:
+            said.append(f"{name} was {old} and is {new}")
+    return "; ".join(said)
 
 
 def template_of(run: RunDirectory) -> str | None:

@@ -241,13 +241,20 @@ def _rows(
             "validation": sum(len(row.input_ids) for row in rows.validation),
         },
         tokens_hash=rows.tokens_hash,
-        listed=(*_overlong(rows), *_unsupervised(config, tokenizer)),
+        listed=(*_overlong(rows), *_special(rows), *_unsupervised(config, tokenizer)),
         example=_example(tokenizer, rows.train[0]),
     )
 
 
 def _overlong(rows: Preflight) -> list[ListedRow]:
     return [ListedRow(i, task, split, n, None, "over-long") for i, task, n, split in rows.overlong]
+
+
+def _special(rows: Preflight) -> list[ListedRow]:
+    return [
+        ListedRow(i, task, split, n, None, f"special token {sign}")
+        for i, task, n, split, sign in rows.special
+    ]
 
 
 def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:

@@ -109,11 +109,12 @@ def start(
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
+    progress("Hashing the base model", 0, 0)
 
     def fill(run: RunDirectory) -> None:
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
-        keep_tokens(run, rows)
+        keep_tokens(run, rows, model)
         if prepare:
             prepare(run)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import AddedToken
 
 from radu_core.dataset import Encoder, chat_template, load_tokenizer
 from radu_core.dataset.fit import FastTokenizer
@@ -98,6 +99,37 @@ def test_settings(tokenizer: Any, tiny_model: Path, tmp_path: Path) -> None:
     assert chat_template(own, "none") is None
     with pytest.raises(InputError, match="names no file"):
         chat_template(tokenizer, str(tmp_path / "gone.jinja"))
+
+
+def test_of_several_templates_the_default_one_is_used_or_it_is_said(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    made = load_tokenizer(tiny_model)
+    made.chat_template = {"tools": "no", "default": TURNS}
+    made.save_pretrained(tmp_path / "several")
+    assert chat_template(load_tokenizer(tmp_path / "several"), "auto") == TURNS
+    made.chat_template = {"tools": "no", "rag": TURNS}
+    made.save_pretrained(tmp_path / "none")
+    saved = load_tokenizer(tmp_path / "none")
+    with pytest.raises(
+        ModelError, match=r"none has several chat templates \(rag, tools\)"
+    ) as caught:
+        chat_template(saved, "auto")
+    assert "the jinja of one of them" in caught.value.remedy
+    assert chat_template(saved, TURNS) == TURNS
+
+
+def test_signs_of_the_models_own_are_found_in_a_text(tiny_model: Path) -> None:
+    made = load_tokenizer(tiny_model)
+    made.add_tokens([AddedToken(s, special=True) for s in ("<filename>", "<|turn|>", "<|turn|>s")])
+    plain = Encoder(made)
+    assert plain.special_in("so <|end|> it ends") == "<|end|>"
+    assert plain.special_in("<|turn|>, <filename> or <|END|>") is None  # it isn't used with these
+    chat = Encoder(made, TURNS.replace("<|end|>", "<|turn|>"))
+    assert chat.special_in("fly <|turn|>s") == "<|turn|>"
+    assert chat.special_in("open <filename>") is None  # a slot may be called so
+    fast = FastTokenizer(made, name="tiny", template=chat.template)
+    assert fast.special_in("fly <|turn|>") == "<|turn|>"
 
 
 def test_a_row_is_the_same_every_day_and_without_thinking(tokenizer: Any) -> None:

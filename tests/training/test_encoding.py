@@ -11,8 +11,9 @@ import torch
 from conftest import MODULE
 from transformers import get_linear_schedule_with_warmup
 
+from radu_core.dataset import read_rows
 from radu_core.errors import DatasetError, ModelError
-from radu_core.training import TrainConfig, preflight
+from radu_core.training import TrainConfig, encoding, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, rate_share
 from radu_core.workflows.dataset import build
@@ -108,6 +109,35 @@ def test_over_long_rows_block_or_are_listed_but_never_cut(
     assert len(found.train) + len(found.validation) + len(found.overlong) == rows
     assert all(tokens > 150 for _, _, tokens, _ in found.overlong)
     assert {split for *_, split in found.overlong} <= {"train", "validation"}
+
+
+def test_rows_with_a_special_token_in_their_text_are_left_out_and_listed(
+    loaded: Workspace, tiny_model: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = build(loaded, MODULE)
+    config = TrainConfig(dataset=view.directory, base_model=str(tiny_model))
+    whole = preflight(config, tokenizer)
+    assert whole.special == ()
+
+    def changed(directory: Path, split: str) -> list[dict[str, Any]]:
+        first, *others = read_rows(directory, split)
+        return [{**first, "prompt": f"<|end|>{first['prompt']}"}, *others]
+
+    monkeypatch.setattr(encoding, "read_rows", changed)
+    found = preflight(config, tokenizer)
+    assert found.train == whole.train[1:]
+    assert found.validation == whole.validation[1:]
+    rows = [next(iter(read_rows(view.directory, split))) for split in ("train", "validation")]
+    longer = [len(whole.train[0].input_ids) + 1, len(whole.validation[0].input_ids) + 1]
+    assert found.special == tuple(
+        (row["exemplar_id"], row["task"], tokens, split, "<|end|>")
+        for row, tokens, split in zip(rows, longer, ("train", "validation"), strict=True)
+    )
+    monkeypatch.setattr(encoding, "read_rows", lambda *a: changed(*a)[:1])
+    with pytest.raises(
+        DatasetError, match=r"No training row is left: <\|end\|> is in the text of 2"
+    ):
+        preflight(config, tokenizer)
 
 
 def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, row_hash
 from radu_core.training.tokens import (
     FILE,
+    base_hashes,
     check_tokens,
     collated_hashes,
     keep_tokens,
@@ -82,7 +84,7 @@ def launched(loaded: Workspace, tiny_model: Path, tmp_path: Path) -> RunDirector
          "chat_template": str(template), "max_steps": 1, "eval_rows": 0}
     )  # fmt: skip
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    keep_tokens(run, preflight(config, load_tokenizer(model)))
+    keep_tokens(run, preflight(config, load_tokenizer(model)), model)
     return run
 
 
@@ -165,6 +167,81 @@ def test_an_older_run_is_compared_with_its_events(launched: RunDirectory) -> Non
     (launched.path / "events.jsonl").write_text("", encoding="utf-8")
     check_tokens(launched, rows, collate)
     assert template_of(launched) == rows.template
+
+
+def compared(run: RunDirectory) -> None:
+    """What a run does before its first step."""
+    config = run.config()
+    base = Path(config.base_model)
+    tokenizer = load_tokenizer(base)
+    rows = preflight(config, tokenizer)
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id), base)
+
+
+def other_weights(base: Path) -> None:
+    path = base / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-4] + bytes(4))
+    os.utime(path, ns=(1, 1))
+
+
+def more_weights(base: Path) -> None:
+    (base / "more.safetensors").write_bytes(b"more")
+
+
+def other_names(base: Path) -> None:
+    (base / "model.safetensors").rename(base / "model-00001-of-00001.safetensors")
+
+
+def other_config(base: Path) -> None:
+    write_json(base / "config.json", {**read_json(base / "config.json"), "rope_theta": 7.0})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_weights, r"\(model\.safetensors was [0-9a-f]{16} and is [0-9a-f]{16}; it lies in"),
+        (more_weights, r"\(more\.safetensors is new;"),
+        (other_names, r"model-00001-of-00001\.safetensors is new; model\.safetensors is gone;"),
+        (other_config, r"\(config\.json was"),
+    ],
+)
+def test_another_base_model_than_at_launch_is_said_by_file(
+    launched: RunDirectory, change: Callable[[Path], None], words: str
+) -> None:
+    compared(launched)
+    change(Path(launched.config().base_model))
+    for _ in range(2):  # what is found doesn't take the place of what was kept
+        with pytest.raises(RunError, match=f"The base model of run {launched.id} .*{words}"):
+            compared(launched)
+
+
+def test_the_base_model_may_lie_elsewhere(launched: RunDirectory, tmp_path: Path) -> None:
+    """On a cluster, say: its files are compared by name and content."""
+    base = Path(launched.config().base_model)
+    elsewhere = base.rename(tmp_path / "elsewhere")
+    text = launched.config().model_copy(update={"base_model": str(elsewhere)}).to_yaml()
+    (launched.path / "config.yaml").write_text(text, encoding="utf-8")
+    compared(launched)
+
+
+def test_hashes_are_those_of_the_files_as_they_are(launched: RunDirectory) -> None:
+    base = Path(launched.config().base_model)
+    names = ("config.json", "model.safetensors")
+    before = base_hashes(base)
+    assert before == {name: file_hash(base / name) for name in names}
+    other_weights(base)
+    after = base_hashes(base)
+    assert after == {name: file_hash(base / name) for name in names} != before
+
+
+def test_a_record_from_before_the_base_was_kept_is_read_and_completed(
+    launched: RunDirectory,
+) -> None:
+    kept = read_json(launched.path / FILE)
+    write_json(launched.path / FILE, {k: v for k, v in kept.items() if k != "base"})
+    assert template_of(launched) is not None
+    compared(launched)
+    assert read_json(launched.path / FILE) == kept
 
 
 @pytest.mark.slow

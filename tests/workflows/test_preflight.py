@@ -10,9 +10,10 @@ from conftest import MODULE
 from typer.testing import CliRunner
 
 from radu_core.cli import app
+from radu_core.dataset import read_rows
 from radu_core.errors import RunError
 from radu_core.schema import parse_schema
-from radu_core.training import TrainConfig
+from radu_core.training import TrainConfig, encoding
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.probe import Probe
 from radu_core.workflows import preflight as workflow
@@ -107,6 +108,24 @@ def test_overlong_rows_are_listed_and_refused_unless_they_are_left_out(
     again = preflight_report(loaded, lenient, measure=measured)
     assert again.ok
     assert again.listed == report.listed
+
+
+def test_a_row_with_a_special_token_in_its_text_is_listed(
+    loaded: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(directory: Path, split: str) -> list[dict[str, object]]:
+        first, *others = read_rows(directory, split)
+        return [{**first, "prompt": f"so <|end|> {first['prompt']}"}, *others]
+
+    before = check(loaded, config)
+    monkeypatch.setattr(encoding, "read_rows", changed)
+    report = preflight_report(loaded, config, measure=measured)
+    assert report.ok
+    assert report.rows["train"] == len(before.train) - 1
+    assert [(r.split, r.reason) for r in report.listed] == [
+        ("train", "special token <|end|>"), ("validation", "special token <|end|>"),
+    ]  # fmt: skip
+    assert any(line.startswith("special token <|end|>: ") for line in report_lines(report))
 
 
 def test_a_row_without_a_completion_is_listed(
