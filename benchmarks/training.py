@@ -1,6 +1,6 @@
 """Fine-tuning speed: our worker's Trainer against a plain fp32 padded Trainer and TRL as it comes.
 
-``python benchmarks/training.py [--method lora|full] [--steps 8] [--cases plain,ours,trl-fp32]``: the
+``python benchmarks/training.py [--method lora|full] [--steps 8] [--cases plain,ours]``: the
 sample project's travel bot, SmolLM2-135M, the same rows, each case in a process of its own, one
 after the other. Prints rows and tokens a second, peak memory, the losses, and the ratios. TRL is
 left out where it isn't installed (``pip install -r requirements-bench.txt``).

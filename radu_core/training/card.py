@@ -144,6 +144,7 @@ def _data(
     lines += [
         f"- Trained: {_trained(config, report)}",
         f"- Rows left out for their length: {len(report.get('overlong') or ())}",
+        f"- Rows left out for a special token in their text: {len(report.get('special') or ())}",
         f"- Manifest hash: `{report.get('dataset') or (dataset.hash if dataset else 'unknown')}`",
         f"- Token ids and labels: `{report.get('tokens_hash', 'unknown')}`",
     ]
@@ -153,7 +154,7 @@ def _data(
 def _trained(config: TrainConfig, report: Mapping[str, Any]) -> str:
     """How much was read of the rows, whether all of them or a few."""
     steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
-    size = config.batch_size * config.grad_accumulation
+    size = config.step_rows
     said = f"{_number(steps)} steps of {size} rows, in {_number(seconds)} s"
     if not (isinstance(steps, int) and isinstance(rows, int) and rows):
         return f"{said}, from {_number(rows)} rows"

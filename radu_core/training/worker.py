@@ -192,13 +192,14 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     check = heart.check if alone else heart.check_gone
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    check_tokens(run, rows, Collator(tokenizer.eos_token_id))
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id), model_directory)
     run.append(
         "preflight",
         train_rows=len(rows.train),
         validation_rows=len(rows.validation),
         train_tokens=rows.train_tokens,
         overlong=len(rows.overlong),
+        special=len(rows.special),
         tokens_hash=rows.tokens_hash,
     )
     if config.report_to:
@@ -240,6 +241,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         "tokens_hash": rows.tokens_hash,
         "chat_template": rows.template is not None,
         "overlong": [list(item) for item in rows.overlong],
+        "special": [list(item) for item in rows.special],
         "dataset": read_dataset(config.dataset).hash,
         "model_check": checked,
         "torch": torch.__version__,
@@ -250,7 +252,12 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
 
 
 def _check_processes(config: TrainConfig, trainer: Any) -> None:
-    """``RunError`` unless as many processes work together as were asked for."""
+    """``RunError`` unless as many processes work together as were asked for, each on one device."""
+    if trainer.args.n_gpu > 1:  # Trainer would spread one process's batch over them
+        raise RunError(
+            f"A process of the run sees {trainer.args.n_gpu} GPUs, and has a use for one",
+            remedy="Set CUDA_VISIBLE_DEVICES to one of them; set processes to use more.",
+        )
     found = trainer.accelerator.num_processes
     if found != config.processes:
         raise RunError(

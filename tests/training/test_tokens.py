@@ -129,9 +129,14 @@ def changed_tokenizer(run: RunDirectory) -> None:
     write_json(path, data)
 
 
+def changed_weights(run: RunDirectory) -> None:
+    other_weights(Path(run.config().base_model))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (changed_weights, r"\(model.safetensors was .*;"),
         (changed_row, "train row 2 was .* the dataset has changed"),
         (changed_template, "the chat template has changed"),
         (changed_tokenizer, "tokenizer has changed"),
