@@ -86,10 +86,10 @@ def _attention_by_row(
         return found, None
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    rows = zip(*(t.split(list(row_sizes), dim=2) for t in (query, key, value)), strict=True)
+    queries, keys, values = (torch.split(t, list(row_sizes), dim=2) for t in (query, key, value))
     by_row = [
-        scaled_dot_product_attention(*row, dropout_p=dropout, scale=scaling, is_causal=True)
-        for row in rows
+        scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling, is_causal=True)
+        for q, k, v in zip(queries, keys, values, strict=True)
     ]
     return torch.cat(by_row, dim=2).transpose(1, 2).contiguous(), None
 
