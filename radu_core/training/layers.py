@@ -46,8 +46,7 @@ def wrong_targets(targets: str | Sequence[str], directory: Path) -> str:
     if isinstance(targets, str):
         return _wrong_pattern(targets, paths, directory)
     if ALL in targets:
-        others = " and without other layers" if len(targets) > 1 else ""
-        return f"{ALL} stands alone: write it as a word, not in a list{others}"
+        return f"{ALL} stands alone: a word, not in a list and not beside layers"
     unknown = [name for name in targets if not any(_ends(path, name) for path in paths)]
     if not unknown or len(paths) == 1:
         return ""
@@ -63,13 +62,15 @@ def _wrong_pattern(pattern: str, paths: Sequence[str], directory: Path) -> str:
     # a base model without its head is saved without the first part of the paths
     if len(paths) == 1 or any(matches(p) or matches(f"model.{p}") for p in paths):
         return ""
-    hint = f" Write [{pattern}] for the layers of that name," if _NAMES.fullmatch(pattern) else ""
-    return f"no layer's whole path fits it;{hint} {_choose(directory)}"
+    hint = (
+        f"write [{pattern}] for the layers of that name, or " if _NAMES.fullmatch(pattern) else ""
+    )
+    return f"no layer's whole path fits it; {hint}{_choose(directory)}"
 
 
 def _choose(directory: Path) -> str:
     names = layer_names(directory)
-    return f"choose among {', '.join(names)}, or {ALL}" if names else f"or choose {ALL}"
+    return f"choose among {', '.join(names)}, or {ALL}" if names else f"choose {ALL}"
 
 
 def _ends(path: str, name: str) -> bool:
