@@ -89,8 +89,14 @@ def test_what_peft_would_refuse_or_leave_out_is_named(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]", b"\x02\0\0\0\0\0\0\0{", b'\x07' + b"\0" * 7 + b'{"a":1}'],
-)  # fmt: skip
+    [
+        b"",
+        b"\xff" * 20,
+        b"\x02" + b"\0" * 7 + b"[]",
+        b"\x02" + b"\0" * 7 + b"{",
+        b"\x07" + b"\0" * 7 + b'{"a":1}',
+    ],
+)
 def test_a_file_that_doesnt_say_refuses_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
     assert layer_names(tmp_path) == ()
