@@ -27,6 +27,10 @@ __all__ = ["EXPERT", "SIMPLE", "launch"]
 
 ALL_LINEAR = "all-linear"
 _NAME = re.compile(r"[\w.-]+")
+_NARROWEST = 260  # pixels of a field
+_STYLE = """<style>
+.st-key-launch-fields [data-testid="stWidgetLabel"] p { white-space: normal; }
+</style>"""  # a label that is cut off doesn't say what is asked
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,16 @@ def _words(shown: str) -> list[str]:
 def _settings(
     here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
 ) -> None:
-    left, middle, right = st.columns(3)
+    st.html(_STYLE)
+    with st.container(key="launch-fields"):
+        _fields(here, built, data, wrong)
+
+
+def _fields(
+    here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    fields = st.grid(3, min_column_width=_NARROWEST)
+    left, middle, right = (fields.cell() for _ in range(3))
     titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
     left.selectbox(
         "Dataset", list(titles), format_func=lambda title: title + titles[title],
@@ -293,12 +306,11 @@ def _settings(
         _wrong(column, wrong.get(name))
     full = data["method"] == "full"
     offers = _offers(here, data)
-    _row(SIMPLE, wrong, offers)
+    _group(SIMPLE, wrong, offers)
     with st.expander("Expert", icon=":material/tune:"):
         for name, group in EXPERT.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
-            for start in range(0, len(group), 3):
-                _row(group[start : start + 3], wrong, offers)
+            _group(group, wrong, offers)
 
 
 @dataclass(frozen=True)
@@ -320,11 +332,13 @@ def _offers(here: Page, data: dict[str, Any]) -> _Offers:
     )
 
 
-def _row(settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers) -> None:
-    columns = st.columns(3, vertical_alignment="top")
-    for column, setting in zip(columns, settings, strict=False):
-        _field(column, setting, offers)
-        _wrong(column, wrong.get(setting.field))
+def _group(settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers) -> None:
+    """Three fields in a row, two in a narrow window."""
+    fields = st.grid(3, min_column_width=_NARROWEST)
+    for setting in settings:
+        cell = fields.cell()
+        _field(cell, setting, offers)
+        _wrong(cell, wrong.get(setting.field))
 
 
 def _field(column: DeltaGenerator, setting: Setting, offers: _Offers) -> None:
