@@ -38,9 +38,11 @@ def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
     return pages_use(loaded)
 
 
-def opened() -> AppTest:
+def opened(**state: object) -> AppTest:
     at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
     at.query_params["module"] = MODULE
+    for name, value in state.items():
+        at.session_state[name] = value
     return at.run()
 
 
@@ -163,8 +165,7 @@ def test_layers_of_the_base_model_are_offered_and_others_refused(tiny: Workspace
 def test_a_directory_without_a_model_is_refused_at_its_field(
     space: Workspace, tmp_path: Path
 ) -> None:
-    at = opened()
-    at.selectbox(key="launch base_model").set_value(str(tmp_path)).run()
+    at = opened(**{"launch base_model": str(tmp_path)})
     assert "holds no model" in shown(at)
     assert button(at, "Launch").disabled
 
