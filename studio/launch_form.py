@@ -426,8 +426,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
     if started is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success(
-                f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.",
-                width="content",
+                f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab."
             )
             st.button(
                 "Show it", icon=":material/visibility:", key="launch show",
