@@ -34,7 +34,7 @@ _COLOURS = {
     "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
     "queued": "gray",
 }  # fmt: skip
-_COLUMNS = ("run", "state", "where", "started", "steps", "of", "loss", "tags", "notes")
+_COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
 _MOST_POINTS = 400  # of a curve: more can't be told apart, and slow the browser down
 _ACTIONS = {"stop": ("Stop", ":material/stop:"), "resume": ("Resume", ":material/play_arrow:")}
@@ -95,6 +95,7 @@ def _table(here: Page, names: tuple[str, ...]) -> None:
             height="content" if len(rows) <= 4 else 180,  # the run at work has to be on the screen
             column_config={
                 "run": st.column_config.TextColumn(width=290),
+                "where": st.column_config.TextColumn(width=220),
                 "started": st.column_config.DatetimeColumn("started (UTC)", format=_TIME),
                 "loss": st.column_config.NumberColumn(format="%.3f"),
                 "tags": st.column_config.ListColumn(),

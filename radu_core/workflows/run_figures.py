@@ -133,7 +133,7 @@ def _written(check: Mapping[str, Any]) -> Written:
     return Written(
         f"The model is written in {check['dtype']}, which takes twice the disk and memory of "
         f"bfloat16: rounded to bfloat16 it answered differently from the model that was trained "
-        f"({_compared(check['before'][-1])}). In {check['dtype']} {_compared(check)}.",
+        f"({_compared(check['before'][-1])}). In {check['dtype']}, {_compared(check)}.",
         True,
     )
 
@@ -141,6 +141,6 @@ def _written(check: Mapping[str, Any]) -> Written:
 def _compared(check: Mapping[str, Any]) -> str:
     return (
         f"{check['equal_argmax']:.1%} of {check['supervised_tokens']:,} tokens of {check['rows']} "
-        f"rows are as trained, loss {check['loss_written']:.4f} (as trained "
-        f"{check['loss_trained']:.4f})"
+        f"rows are as trained, and the loss is {check['loss_written']:.4f} instead of "
+        f"{check['loss_trained']:.4f}"
     )
