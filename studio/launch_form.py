@@ -27,7 +27,7 @@ __all__ = ["EXPERT", "SIMPLE", "launch"]
 
 ALL_LINEAR = "all-linear"
 _NAME = re.compile(r"[\w.-]+")
-_NARROWEST = 260  # pixels of a field
+_NARROWEST = 230  # pixels of a field
 _STYLE = """<style>
 .st-key-launch-fields [data-testid="stWidgetLabel"] p { white-space: normal; }
 </style>"""  # a label that is cut off doesn't say what is asked
