@@ -171,6 +171,12 @@ def _live(here: Page, run: RunDirectory) -> None:
         with st.container():
             _state(run, view)
         with st.container():
+            if view.written is not None:
+                (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
+        with st.container():
+            if view.latest:
+                _figures(view)
+        with st.container():
             if view.steps:
                 _curves(view)
         with st.expander("Settings and log"):
@@ -325,10 +331,6 @@ def _state(run: RunDirectory, view: RunView) -> None:
         left = "" if view.state in FINAL else f" · {_duration(latest['eta_seconds'])} left"
         text = f"step {done:,} of {total:,} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
         st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
-    if view.written is not None:
-        (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
-    if latest:
-        _figures(view)
 
 
 def _saving(told: Mapping[str, Any]) -> None:
