@@ -377,16 +377,20 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
     looked, begun = ("launch check", here.module), ("launch", here.module)
     looking, going = (_runs(key) for key in (looked, begun))
-    with st.container(horizontal=True, key="launch-buttons"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         check = st.button(
             "Check", icon=":material/fact_check:", disabled=config is None or looking,
             key="launch check button",
-            help="Rows, memory, time and disk, in about a minute. Launches nothing.",
         )  # fmt: skip
         launched = st.button(
             "Launch", type="primary", icon=":material/rocket_launch:", key="launch button",
             disabled=config is None or going,
         )  # fmt: skip
+        # beside them: a tooltip would lie on the fields above for as long as the button is focused
+        st.caption(
+            "Check: rows, memory, time and disk, in about a minute. It launches nothing.",
+            width="content",
+        )
     if config is None:
         return
     if check:
