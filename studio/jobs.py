@@ -82,12 +82,21 @@ def _jobs() -> dict[Hashable, Job]:
     return {}
 
 
-def start(key: Hashable, title: str, work: Callable[[Progress], Any], *, about: Any = None) -> Job:
-    """Start ``work`` under ``key``, unless it is running already: see that it can't be asked for
-    then."""
+def start(
+    key: Hashable,
+    title: str,
+    work: Callable[[Progress], Any],
+    *,
+    about: Any = None,
+    anew: bool = False,
+) -> Job:
+    """Start ``work`` under ``key``. What is running already goes on instead, unless ``anew``: then
+    it is stopped, and nothing of it is shown any more."""
     jobs = _jobs()
     if key in jobs and jobs[key].running:
-        return jobs[key]
+        if not anew:
+            return jobs[key]
+        jobs[key].stop = True
     started = jobs[key] = Job(title, about)
 
     def end(state: Literal["done", "failed", "stopped"], message: str = "") -> None:

@@ -376,15 +376,15 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
     looked, begun = ("launch check", here.module), ("launch", here.module)
-    looking, going = (_runs(key) for key in (looked, begun))
+    # neither is off while its job runs: the keyboard's focus would be lost, and go to the top
     with st.container(horizontal=True, vertical_alignment="center"):
         check = st.button(
-            "Check", icon=":material/fact_check:", disabled=config is None or looking,
+            "Check", icon=":material/fact_check:", disabled=config is None,
             key="launch check button",
         )  # fmt: skip
         launched = st.button(
             "Launch", type="primary", icon=":material/rocket_launch:", key="launch button",
-            disabled=config is None or going,
+            disabled=config is None,
         )  # fmt: skip
         # beside them: a tooltip would lie on the fields above for as long as the button is focused
         st.caption(
@@ -400,6 +400,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             "Checking",
             lambda progress: preflight_report(here.workspace, config, progress=progress),
             about=config.resolved(),
+            anew=True,
         )
     if launched:
         jobs.start(
@@ -408,8 +409,6 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             lambda progress: train.start(here.workspace, config, launcher=where, progress=progress),
             about=config.resolved(),
         )
-    if check or launched:
-        st.rerun()  # the button is off while its job runs
 
 
 def _runs(key: Hashable) -> bool:
@@ -425,7 +424,7 @@ def _forget(key: Hashable) -> None:
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
     begun, looked = ("launch", here.module), ("launch check", here.module)
-    _under_way(begun, "A launch", config)
+    _under_way(begun, "A launch", "Stop it to launch another run.", config)
     started = jobs.show(begun, passing=True)
     if started is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -436,7 +435,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
                 "Show it", icon=":material/visibility:", key="launch show",
                 on_click=runs_views.lead_to, args=(started.id,),
             )  # fmt: skip
-    _under_way(looked, "A check", config)
+    _under_way(looked, "A check", "Press Check to begin anew.", config)
     report = jobs.show(looked, passing=True)
     if report is not None:
         resolved = config and config.resolved()
@@ -445,16 +444,14 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         report_view(report)
 
 
-def _under_way(key: Hashable, what: str, config: TrainConfig | None) -> None:
-    """Why the button is off: its job runs, maybe with other settings than are shown."""
+def _under_way(key: Hashable, what: str, instead: str, config: TrainConfig | None) -> None:
+    """What another press does while a job runs, maybe with other settings than are shown."""
     found = jobs.job(key)
-    if found is None or not found.running:
-        return
-    changed = config is None or found.about != config.resolved()
-    st.caption(
-        f"{what} is under way" + (", with the settings as they were. Stop it to begin another "
-                                  "with these." if changed else ". Stop it to begin another.")
-    )  # fmt: skip
+    if found is not None and found.running:
+        changed = config is None or found.about != config.resolved()
+        st.caption(
+            f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
+        )
 
 
 def _same_elsewhere(here: Page, config: TrainConfig, where: Launcher) -> None:
