@@ -3,7 +3,7 @@
 import streamlit as st
 
 from radu_core.workflows.evaluate import damaged_reports, evaluate, reports
-from radu_core.workflows.train import runs
+from radu_core.workflows.train import module_at_work, runs
 from studio import evaluate_views as views
 from studio import jobs
 from studio.navigation import link
@@ -12,6 +12,7 @@ from studio.page import messages, page
 with page(
     "Evaluate",
     "The model beside free baselines made from the same labels, on the same utterances.",
+    opens_on=module_at_work,
 ) as here:
     found = [r for r in runs(here.workspace, here.module) if r.model.is_dir()]
     if not found:

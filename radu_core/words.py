@@ -1,8 +1,10 @@
-"""Numbers in sentences: "1 utterance", "2,000 utterances", "the 3rd"."""
+"""Numbers and lists in sentences: "1 utterance", "2,000 utterances", "the 3rd", "a, b and c"."""
 
 from __future__ import annotations
 
-__all__ = ["counted", "ordinal"]
+from collections.abc import Sequence
+
+__all__ = ["counted", "listed", "ordinal"]
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -16,3 +18,10 @@ def ordinal(number: int) -> str:
         number % 10, "th"
     )  # fmt: skip
     return f"{number:,}{ending}"
+
+
+def listed(parts: Sequence[str], last: str = "and") -> str:
+    """a · a and b · a, b and c; ``last`` is the word before the last one."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"

@@ -69,7 +69,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
                 progress=progress,
             ),
         )  # fmt: skip
-    found = jobs.show(seen)
+    found = jobs.show(seen, passing=True)
     if found:
         previews, asked = found
         if asked != (tuple(modules), config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.evaluation import EvaluationReport, against_baselines
+from radu_core.evaluation import EvaluationReport, Share, against_baselines
 from radu_core.workflows.evaluate import parse, send_errors
 from studio import show
 from studio.markdown import plain
@@ -28,10 +28,12 @@ def result(report: EvaluationReport | None) -> None:
             {
                 "system": m.system,
                 "function accuracy": m.function.share,
-                "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
+                "95 %": _interval(m.function),
                 "slot F1": m.slot_f1,
                 "exact match": m.exact_match.share,
-                "out of scope, P / R": f"{m.out_of_scope_precision} / {m.out_of_scope_recall}",
+                "95 % of it": _interval(m.exact_match),
+                "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
+                f"{_of(m.out_of_scope_recall)}",
                 "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
             }
             for m in report.systems
@@ -41,7 +43,8 @@ def result(report: EvaluationReport | None) -> None:
     st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
-        f"{report.rows:,} utterances of {report.split}, measured {report.created}."
+        f"{report.rows:,} utterances of {report.split}, measured {report.created}; "
+        f"{report.trained.slot_pairs:,} values of slots in them."
         + (f" Left out: {left_out}." if left_out else "")
     )
     st.markdown("**Per function** (after training)")
@@ -50,7 +53,10 @@ def result(report: EvaluationReport | None) -> None:
             "function": f.function,
             "rows": f.rows,
             "recall": f.recall.measured,
+            "95 %": _interval(f.recall),
+            "said": f.precision.total,
             "precision": f.precision.measured,
+            "95 % of it": _interval(f.precision),
         }
         for f in report.trained.per_function
     ]
@@ -59,6 +65,15 @@ def result(report: EvaluationReport | None) -> None:
         hide_index=True,
         column_config={"recall": _SHARE, "precision": _SHARE},
     )
+
+
+def _interval(share: Share) -> str:
+    return f"{share.low:.1%} to {share.high:.1%}" if share.total else "–"
+
+
+def _of(share: Share) -> str:
+    """A share with the rows it is of."""
+    return f"{share} of {share.total:,}" if share.total else str(share)
 
 
 def _verdict(report: EvaluationReport) -> None:

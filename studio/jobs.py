@@ -1,11 +1,13 @@
 """Work that takes longer than a rerun: a thread of the server's, not of a browser tab's.
 
 A job goes on when its tab is closed and is found again by its key. It ends at the next step it
-reports once somebody presses Stop; what it writes is written whole or not at all.
+reports once somebody presses Stop; what it writes is written whole or not at all. How it ended is
+told in every browser for a while, and after that only in those that saw it at work.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -22,6 +24,9 @@ from studio.markdown import plain
 __all__ = ["Job", "forget", "job", "show", "start"]
 
 _log = logging.getLogger(__name__)
+_NUMBERS = itertools.count()
+_NEWS = 600.0  # seconds that the end of a job is news
+_SEEN = "jobs seen"
 
 
 class _Stopped(Exception):  # noqa: N818 - somebody asked for it
@@ -30,9 +35,11 @@ class _Stopped(Exception):  # noqa: N818 - somebody asked for it
 
 @dataclass
 class Job:
-    """A piece of work and how far it is; times are in seconds."""
+    """A piece of work and how far it is; times are in seconds. ``about`` is what it is done for."""
 
     title: str
+    about: Any = None
+    number: int = field(default_factory=lambda: next(_NUMBERS))
     state: Literal["running", "done", "failed", "stopped"] = "running"
     what: str = ""
     done: int = 0
@@ -41,6 +48,12 @@ class Job:
     stop: bool = False
     result: Any = None
     message: str = ""
+    ended: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether it hasn't ended."""
+        return self.state == "running"
 
     def report(self, what: str, done: int, total: int) -> None:
         """The job's ``Progress``."""
@@ -69,30 +82,41 @@ def _jobs() -> dict[Hashable, Job]:
     return {}
 
 
-def start(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Job:
-    """Start ``work`` under ``key``, unless it is running already."""
+def start(
+    key: Hashable,
+    title: str,
+    work: Callable[[Progress], Any],
+    *,
+    about: Any = None,
+    anew: bool = False,
+) -> Job:
+    """Start ``work`` under ``key``. What is running already goes on instead, unless ``anew``: then
+    it is stopped, and nothing of it is shown any more."""
     jobs = _jobs()
-    if key in jobs and jobs[key].state == "running":
-        return jobs[key]
-    started = jobs[key] = Job(title)
+    if key in jobs and jobs[key].running:
+        if not anew:
+            return jobs[key]
+        jobs[key].stop = True
+    started = jobs[key] = Job(title, about)
+
+    def end(state: Literal["done", "failed", "stopped"], message: str = "") -> None:
+        started.message, started.ended = message, time.monotonic()
+        started.state = state  # last: who sees it sees the rest
 
     def run() -> None:
         try:
             started.result = work(started.report)
-            started.state = "done"
+            end("done")
         except _Stopped:
-            started.state = "stopped"
-            started.message = (
-                f"{title} was stopped. Steps it had finished stand; none is half done."
-            )
+            end("stopped", f"{title} was stopped. Steps it had finished stand; none is half done.")
         except RaduError as error:
-            started.state, started.message = "failed", str(error)
+            end("failed", str(error))
         except Exception as error:
             _log.exception("%s failed", title)
-            started.state = "failed"
-            started.message = (
+            end(
+                "failed",
                 f"{title} failed unexpectedly ({type(error).__name__}). The studio's log has the "
-                "details; nothing was half-written."
+                "details; nothing was half-written.",
             )
 
     threading.Thread(target=run, name=f"job {title}", daemon=True).start()
@@ -100,8 +124,18 @@ def start(key: Hashable, title: str, work: Callable[[Progress], Any]) -> Job:
 
 
 def job(key: Hashable) -> Job | None:
-    """The job under ``key``."""
-    return _jobs().get(key)
+    """The job under ``key``; one that failed or was stopped only while that is news here."""
+    found = _jobs().get(key)
+    if found is None or found.state in ("running", "done") or _is_news(found):
+        return found
+    return None
+
+
+def _is_news(found: Job) -> bool:
+    """Whether a job runs, or ended not long ago, or was seen at work in this browser."""
+    if found.running or time.monotonic() - found.ended < _NEWS:
+        return True
+    return found.number in st.session_state.get(_SEEN, ())
 
 
 def forget(key: Hashable) -> None:
@@ -109,12 +143,16 @@ def forget(key: Hashable) -> None:
     _jobs().pop(key, None)
 
 
-def show(key: Hashable) -> Any:
-    """Show the job under ``key`` while it runs; its result once it is done, otherwise None."""
+def show(key: Hashable, *, passing: bool = False) -> Any:
+    """Show the job under ``key`` while it runs; its result once it is done, otherwise None.
+
+    A ``passing`` result is a message and not a measurement: it is shown while it is news.
+    """
     found = job(key)
-    if found is None:
+    if found is None or (passing and not _is_news(found)):
         return None
-    if found.state == "running":
+    st.session_state[_SEEN] = {*st.session_state.get(_SEEN, ()), found.number}
+    if found.running:
         _running(key)
     elif found.state != "done":
         (st.warning if found.state == "stopped" else st.error)(plain(found.message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,12 +18,19 @@ from radu_core.workflows import train
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.preflight import command, preflight_report
 from radu_core.workflows.prompt_tokens import generators
-from studio import jobs
+from studio import jobs, runs_views
 from studio.launch_report import report_view
 from studio.markdown import plain
 from studio.page import Page
 
 __all__ = ["EXPERT", "SIMPLE", "launch"]
+
+ALL_LINEAR = "all-linear"
+_NAME = re.compile(r"[\w.-]+")
+_NARROWEST = 230  # pixels of a field
+_STYLE = """<style>
+.st-key-launch-fields [data-testid="stWidgetLabel"] p { white-space: normal; }
+</style>"""  # a label that is cut off doesn't say what is asked
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,13 @@ class Setting:
     """A field of ``TrainConfig`` as the form asks for it.
 
     ``kind``: an ``optional`` number is 0 for None; ``rate`` is a number as text, empty for None;
-    ``words`` are separated by commas. ``step`` is what a number's buttons add.
+    ``words`` are separated by commas; ``layers`` are chosen among the base model's. ``step`` is
+    what a number's buttons add.
     """
 
     field: str
     label: str
-    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words"]
+    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words", "layers"]
     help: str
     options: tuple[str, ...] = ()
     optional: bool = False
@@ -57,8 +66,8 @@ SIMPLE = (
 EXPERT: dict[str, tuple[Setting, ...]] = {
     "Optimizer": (
         Setting("learning_rate", "Learning rate", "rate",
-                "How far a step goes. Empty: 1e-3 for LoRA, 5e-5 for full. Lower it when the loss "
-                "jumps."),
+                "How far a step goes. Empty: 1e-3 for LoRA and QLoRA, 5e-5 for full. Lower it when "
+                "the loss jumps."),
         Setting("schedule", "Schedule", "choice",
                 "How the learning rate falls until the end. Constant suits runs that are stopped "
                 "by hand.", ("linear", "cosine", "constant")),
@@ -83,9 +92,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("lora_dropout", "LoRA dropout", "number",
                 "The share of the adapter's input left out at random. Try 0.05 when few rows are "
                 "learnt by heart.", step=0.05, adapter=True),
-        Setting("lora_targets", "LoRA targets", "text",
-                "Layers that get an adapter: all-linear, or names separated by commas, such as "
-                "q_proj, v_proj, for a smaller one.", adapter=True),
+        Setting("lora_targets", "LoRA targets", "layers",
+                "Layers that get an adapter: all-linear, or some of the base model's, such as "
+                "q_proj and v_proj, for a smaller one.", adapter=True),
         Setting("use_dora", "DoRA", "yes",
                 "Learns size and direction of weights apart. Slower; at low ranks often better.",
                 adapter=True),
@@ -158,7 +167,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     reachable = _reachable()
     chosen = st.session_state.get(_key("launcher"))
     where = launcher(chosen if chosen in reachable else "local")
-    wrong = TrainConfig.problems(data, here=where.name == "local")
+    wrong = train.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, built, data, wrong)
     if len(reachable) > 1:
         st.segmented_control(
@@ -228,7 +237,7 @@ def _shown(setting: Setting) -> Any:
         return default or 0
     if setting.kind in ("rate", "words"):
         return ""
-    return default
+    return [default] if setting.kind == "layers" else default
 
 
 def _value(setting: Setting, shown: Any) -> Any:
@@ -239,9 +248,26 @@ def _value(setting: Setting, shown: Any) -> Any:
         return (shown or "").strip() or None
     if setting.kind == "words":
         return _words(shown)
-    if setting.field == "lora_targets" and "," in shown:
-        return _words(shown)
+    if setting.kind == "layers":
+        return _targets(shown)
     return shown
+
+
+def _targets(shown: Sequence[str]) -> str | list[str]:
+    """What was chosen as peft takes it: one name would be a pattern if it weren't in a list."""
+    if len(shown) == 1 and (shown[0] == ALL_LINEAR or not _NAME.fullmatch(shown[0])):
+        return shown[0]
+    return [*shown]
+
+
+def _all_or_some(key: str) -> None:
+    """Choosing a layer takes all-linear away, and choosing that takes the layers away."""
+    chosen, before = st.session_state[key], st.session_state.get(f"{key} before", [ALL_LINEAR])
+    if ALL_LINEAR in chosen and len(chosen) > 1:
+        some = [name for name in chosen if name != ALL_LINEAR]
+        chosen = some if ALL_LINEAR in before else [ALL_LINEAR]
+        st.session_state[key] = chosen
+    st.session_state[f"{key} before"] = chosen
 
 
 def _words(shown: str) -> list[str]:
@@ -251,7 +277,16 @@ def _words(shown: str) -> list[str]:
 def _settings(
     here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
 ) -> None:
-    left, middle, right = st.columns(3)
+    st.html(_STYLE)
+    with st.container(key="launch-fields"):
+        _fields(here, built, data, wrong)
+
+
+def _fields(
+    here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    fields = st.grid(3, min_column_width=_NARROWEST)
+    left, middle, right = (fields.cell() for _ in range(3))
     titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
     left.selectbox(
         "Dataset", list(titles), format_func=lambda title: title + titles[title],
@@ -264,28 +299,50 @@ def _settings(
     right.segmented_control(
         "Method", _methods(), default="lora", required=True, key=_key("method"),
         help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
-        "rows, with memory to spare.",
+        "rows, with memory to spare. QLoRA is LoRA on a base model kept in 4 bits: for a GPU that "
+        "it doesn't fit otherwise; offered where there is one, with bitsandbytes.",
     )  # fmt: skip
     for column, name in ((left, "dataset"), (middle, "base_model"), (right, "method")):
         _wrong(column, wrong.get(name))
     full = data["method"] == "full"
-    _row(SIMPLE, wrong, full=full)
+    offers = _offers(here, data)
+    _group(SIMPLE, wrong, offers)
     with st.expander("Expert", icon=":material/tune:"):
         for name, group in EXPERT.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
-            for start in range(0, len(group), 3):
-                _row(group[start : start + 3], wrong, full=full)
+            _group(group, wrong, offers)
 
 
-def _row(settings: Sequence[Setting], wrong: dict[str, str], *, full: bool) -> None:
-    columns = st.columns(3, vertical_alignment="top")
-    for column, setting in zip(columns, settings, strict=False):
-        _field(column, setting, off=full and setting.adapter)
-        _wrong(column, wrong.get(setting.field))
+@dataclass(frozen=True)
+class _Offers:
+    """What of the fields depends on others: the base model's layers, the method and its rate."""
+
+    layers: tuple[str, ...]
+    full: bool
+    rate: str
 
 
-def _field(column: DeltaGenerator, setting: Setting, *, off: bool) -> None:
-    shown, key = _shown(setting), _key(setting.field)
+def _offers(here: Page, data: dict[str, Any]) -> _Offers:
+    method = data["method"]
+    rate = TrainConfig.model_construct(method=method, learning_rate=None).rate
+    return _Offers(
+        train.layers(here.workspace, str(data["base_model"])),
+        method == "full",
+        f"{rate:.0e}".replace("e-0", "e-"),
+    )
+
+
+def _group(settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers) -> None:
+    """Three fields in a row, two in a narrow window."""
+    fields = st.grid(3, min_column_width=_NARROWEST)
+    for setting in settings:
+        cell = fields.cell()
+        _field(cell, setting, offers)
+        _wrong(cell, wrong.get(setting.field))
+
+
+def _field(column: DeltaGenerator, setting: Setting, offers: _Offers) -> None:
+    shown, key, off = _shown(setting), _key(setting.field), offers.full and setting.adapter
     if setting.kind == "whole":
         column.number_input(
             setting.label, value=shown, step=int(setting.step), key=key, help=setting.help,
@@ -300,8 +357,13 @@ def _field(column: DeltaGenerator, setting: Setting, *, off: bool) -> None:
         column.selectbox(setting.label, setting.options, key=key, help=setting.help, disabled=off)
     elif setting.kind == "yes":
         column.toggle(setting.label, shown, key=key, help=setting.help, disabled=off)
+    elif setting.kind == "layers":
+        column.multiselect(
+            setting.label, [ALL_LINEAR, *offers.layers], shown, key=key, help=setting.help,
+            disabled=off, accept_new_options=True, on_change=_all_or_some, args=(key,),
+        )  # fmt: skip
     else:
-        empty = "1e-3 for LoRA, 5e-5 for full" if setting.kind == "rate" else None
+        empty = offers.rate if setting.kind == "rate" else None
         column.text_input(
             setting.label, shown, key=key, help=setting.help, disabled=off, placeholder=empty
         )
@@ -314,48 +376,82 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
     looked, begun = ("launch check", here.module), ("launch", here.module)
-    with st.container(horizontal=True):
-        checking = st.button(
+    # neither is off while its job runs: the keyboard's focus would be lost, and go to the top
+    with st.container(horizontal=True, vertical_alignment="center"):
+        check = st.button(
             "Check", icon=":material/fact_check:", disabled=config is None,
-            help="Rows, memory, time and disk, in about a minute. Launches nothing.",
+            key="launch check button",
         )  # fmt: skip
-        going = st.button(
-            "Launch", type="primary", icon=":material/rocket_launch:", disabled=config is None
+        launched = st.button(
+            "Launch", type="primary", icon=":material/rocket_launch:", key="launch button",
+            disabled=config is None,
+        )  # fmt: skip
+        # beside them: a tooltip would lie on the fields above for as long as the button is focused
+        st.caption(
+            "Check: rows, memory, time and disk, in about a minute. It launches nothing.",
+            width="content",
         )
     if config is None:
         return
-    if checking:
+    if check:
         _forget(begun)
         jobs.start(
             looked,
             "Checking",
             lambda progress: preflight_report(here.workspace, config, progress=progress),
+            about=config.resolved(),
+            anew=True,
         )
-    if going:
+    if launched:
         jobs.start(
             begun,
             "Launching",
             lambda progress: train.start(here.workspace, config, launcher=where, progress=progress),
+            about=config.resolved(),
         )
+
+
+def _runs(key: Hashable) -> bool:
+    found = jobs.job(key)
+    return found is not None and found.running
 
 
 def _forget(key: Hashable) -> None:
     """Forget a job that has ended."""
-    found = jobs.job(key)
-    if found is not None and found.state != "running":
+    if not _runs(key):
         jobs.forget(key)
 
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
-    started = jobs.show(("launch", here.module))
+    begun, looked = ("launch", here.module), ("launch check", here.module)
+    _under_way(begun, "A launch", "Stop it to launch another run.", config)
+    started = jobs.show(begun, passing=True)
     if started is not None:
-        st.success(f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab.")
-    report = jobs.show(("launch check", here.module))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.success(
+                f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab."
+            )
+            st.button(
+                "Show it", icon=":material/visibility:", key="launch show",
+                on_click=runs_views.lead_to, args=(started.id,),
+            )  # fmt: skip
+    _under_way(looked, "A check", "Press Check to begin anew.", config)
+    report = jobs.show(looked, passing=True)
     if report is not None:
         resolved = config and config.resolved()
         if report.config != resolved:
             st.info("The settings have changed since. Press Check to look again.")
         report_view(report)
+
+
+def _under_way(key: Hashable, what: str, instead: str, config: TrainConfig | None) -> None:
+    """What another press does while a job runs, maybe with other settings than are shown."""
+    found = jobs.job(key)
+    if found is not None and found.running:
+        changed = config is None or found.about != config.resolved()
+        st.caption(
+            f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
+        )
 
 
 def _same_elsewhere(here: Page, config: TrainConfig, where: Launcher) -> None:

@@ -95,7 +95,7 @@ def _key(here: Page) -> tuple[str, str]:
 
 
 def _report(here: Page) -> None:
-    done = jobs.show(_key(here))
+    done = jobs.show(_key(here), passing=True)
     if done is None:
         return
     report, funnel = done

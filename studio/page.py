@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,15 +54,21 @@ def messages() -> Iterator[None]:
 
 @contextmanager
 def page(
-    title: str, about: str, *, needs_module: bool = True, offline: bool = False
+    title: str,
+    about: str,
+    *,
+    needs_module: bool = True,
+    offline: bool = False,
+    opens_on: Callable[[Workspace], str | None] = lambda _: None,
 ) -> Iterator[Page]:
     """Begin a page. Where it can't, or needs a module and there is none, it says so and ends.
 
     One that works ``offline`` goes on with the module it had when the database can't be reached.
+    ``opens_on`` says which module is shown where neither session nor address names one.
     """
     begun = None
     with messages():
-        begun = _begin(title, about, offline=offline)
+        begun = _begin(title, about, offline=offline, opens_on=opens_on)
     if begun is None:
         st.stop()
     if needs_module and not begun.module:
@@ -78,7 +84,9 @@ def page(
         yield begun
 
 
-def _begin(title: str, about: str, *, offline: bool) -> Page:
+def _begin(
+    title: str, about: str, *, offline: bool, opens_on: Callable[[Workspace], str | None]
+) -> Page:
     st.html(_STYLE)
     who = gate()  # before the page says what it is
     st.header(title, anchor=False)
@@ -92,14 +100,16 @@ def _begin(title: str, about: str, *, offline: bool) -> Page:
             raise
         st.error(plain(error), icon=":material/error:")
         modules = [str(kept)]
-    return Page(space, _choose(modules), who)
+    return Page(space, _choose(modules, lambda: opens_on(space)), who)
 
 
-def _choose(modules: list[str]) -> str:
+def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     if not modules:
         return ""
     asked = st.query_params.get("module")
     kept = st.session_state.get("module") or asked
+    if kept not in modules:
+        kept = otherwise()
     position = modules.index(kept) if kept in modules else 0
     chosen = str(st.sidebar.selectbox("Module", modules, index=position))
     if asked and asked not in modules:

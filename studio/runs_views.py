@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -16,6 +17,7 @@ from radu_core.training import RunDirectory, RunEvent
 from radu_core.training.runs import FINAL
 from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
+from radu_core.workflows.run_figures import SHARES, last_figures
 from radu_core.workflows.runs import About
 from radu_core.workflows.train import RunView
 from studio import jobs
@@ -24,15 +26,23 @@ from studio.navigation import link
 from studio.page import Page, messages
 from studio.runs_compare import compare
 
-__all__ = ["under_way", "watch"]
+__all__ = ["RUNS", "TAB", "lead_to", "under_way", "watch"]
+
+RUNS, TAB = "3 Runs", "train tab"
 
 _COLOURS = {
     "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
     "queued": "gray",
 }  # fmt: skip
+_COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
 _MOST_POINTS = 400  # of a curve: more can't be told apart, and slow the browser down
-_SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
+_ACTIONS = {"stop": ("Stop", ":material/stop:"), "resume": ("Resume", ":material/play_arrow:")}
+
+
+def lead_to(name: str) -> None:
+    """Show a run in its tab; in a callback, before the tabs are drawn."""
+    st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
 
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
@@ -59,11 +69,12 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
 
 def under_way(found: Sequence[RunDirectory]) -> bool:
     """Whether one of these runs hasn't ended."""
-    return any(_row(run)["state"] not in FINAL for run in found)
+    return any(row["state"] not in FINAL for row in map(_row, found) if row)
 
 
 def _at_work(run: RunDirectory) -> bool:
-    return _row(run)["state"] in ("loading", "running", "saving")
+    row = _row(run)
+    return row is not None and row["state"] in ("loading", "running", "saving")
 
 
 @st.fragment(run_every=2.0)
@@ -73,15 +84,18 @@ def _table(here: Page, names: tuple[str, ...]) -> None:
         found = train.runs(here.workspace, here.module)
         if tuple(run.id for run in found) != names:
             st.rerun(scope="app")
-        rows = [_row(run) for run in found]
+        rows = [row for row in map(_row, found) if row]
+        elsewhere = any(row["where"] for row in rows)
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
+            column_order=[n for n in _COLUMNS if elsewhere or n != "where"],
             key="runs table",
             placeholder="–",
             height="content" if len(rows) <= 4 else 180,  # the run at work has to be on the screen
             column_config={
                 "run": st.column_config.TextColumn(width=290),
+                "where": st.column_config.TextColumn(width=220),
                 "started": st.column_config.DatetimeColumn("started (UTC)", format=_TIME),
                 "loss": st.column_config.NumberColumn(format="%.3f"),
                 "tags": st.column_config.ListColumn(),
@@ -95,25 +109,41 @@ def _rows() -> dict[tuple[object, ...], dict[str, Any]]:
     return {}
 
 
-def _row(run: RunDirectory) -> dict[str, Any]:
-    files = [run.path / name for name in ("events.jsonl", "config.yaml", "about.json")]
-    key = (str(run.path), *(f.stat().st_mtime_ns if f.exists() else 0 for f in files))
+def _row(run: RunDirectory) -> dict[str, Any] | None:
+    """A run's row; None if it was deleted since it was found."""
+    files = ("events.jsonl", "config.yaml", "about.json")
+    key = (str(run.path), *(_changed(run.path / name) for name in files))
     kept = _rows().get(key)
-    if kept is None:
+    if kept is not None:
+        return kept
+    try:
         view, about = train.run_view(run), _about(run)
-        kept = {
-            "run": run.id,
-            "state": view.state,
-            "started": _started(run),
-            "steps": view.latest.get("step"),
-            "of": view.latest.get("steps"),
-            "loss": view.latest.get("loss"),
-            "tags": list(about.tags),
-            "notes": about.notes,
-        }
-        if view.state in FINAL:
-            _rows()[key] = kept
+    except RaduError:
+        if run.exists:
+            raise
+        return None
+    kept = {
+        "run": run.id,
+        "state": view.state,
+        "where": view.where,
+        "started": _started(run),
+        "steps": view.latest.get("step"),
+        "of": view.latest.get("steps"),
+        "loss": view.latest.get("loss"),
+        "tags": list(about.tags),
+        "notes": about.notes,
+    }
+    if view.state in FINAL and run.exists:
+        _rows()[key] = kept
     return kept
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _started(run: RunDirectory) -> datetime | None:
@@ -141,6 +171,12 @@ def _live(here: Page, run: RunDirectory) -> None:
         with st.container():
             _state(run, view)
         with st.container():
+            if view.written is not None:
+                (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
+        with st.container():
+            if view.latest:
+                _figures(view)
+        with st.container():
             if view.steps:
                 _curves(view)
         with st.expander("Settings and log"):
@@ -152,17 +188,33 @@ def _live(here: Page, run: RunDirectory) -> None:
 def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(view.state, color=_COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
-        if view.state not in FINAL and st.button("Stop", icon=":material/stop:", key="stop run"):
-            with st.spinner("It saves what it has learnt …"):
-                train.stop_run(here.workspace, run.id)
-            st.rerun(scope="app")
-        if view.state in ("stopped", "failed", "lost") and st.button(
-            "Resume", icon=":material/play_arrow:", key="resume run"
-        ):
-            train.resume(here.workspace, run.id)
-            st.rerun(scope="app")
+        if view.where:
+            st.badge(plain(f"on {view.where}"), color="violet", icon=":material/cloud:")
+        _stop_or_resume(here, run, view)
         if view.state == "finished":
             link("evaluate", "Evaluate")
+
+
+def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
+    """One button for both, so that the keyboard's focus stays on it when the run has stopped.
+
+    A press counts as what the button said when it was pressed: the run may have ended since.
+    """
+    can = "" if view.state in FINAL else "stop"
+    can = "resume" if view.state in ("stopped", "failed", "lost") else can
+    said = st.session_state.get("run action")
+    st.session_state["run action"] = (run.id, can)
+    if not can:
+        return
+    label, icon = _ACTIONS[can]
+    if not st.button(label, icon=icon, key="run action button") or said != (run.id, can):
+        return
+    if can == "stop":
+        with st.spinner("It saves what it has learnt …"):
+            train.stop_run(here.workspace, run.id)
+    else:
+        train.resume(here.workspace, run.id)
+    st.rerun(scope="app")
 
 
 def _manage(here: Page, run: RunDirectory) -> None:
@@ -202,7 +254,7 @@ def _fork(here: Page, run: RunDirectory) -> None:
                 "Launching",
                 lambda progress: workflow.fork(here.workspace, run.id, changes, progress=progress),
             )
-        forked = jobs.show(key)
+        forked = jobs.show(key, passing=True)
         if forked is not None:
             st.success(f"Run {plain(forked.id)} is on its way.")
             if st.button("Show it", key="fork show"):
@@ -279,8 +331,6 @@ def _state(run: RunDirectory, view: RunView) -> None:
         left = "" if view.state in FINAL else f" · {_duration(latest['eta_seconds'])} left"
         text = f"step {done:,} of {total:,} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
         st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
-    if latest:
-        _figures(view)
 
 
 def _saving(told: Mapping[str, Any]) -> None:
@@ -302,21 +352,25 @@ def _duration(seconds: float) -> str:
 
 
 def _figures(view: RunView) -> None:
+    """The newest figures; under those on validation rows what they rest on."""
     latest = view.latest
     best = min((e.data["loss"] for e in view.validations if "loss" in e.data), default=None)
     shown = {
-        "loss": f"{latest['loss']:.3f}",
-        "best validation loss": "–" if best is None else f"{best:.3f}",
-        "learning rate": f"{latest.get('learning_rate') or 0:.1e}",
-        "memory": f"{latest.get('memory_gb', 0):.1f} GB",
+        "loss": (f"{latest['loss']:.3f}", ""),
+        "learning rate": (f"{latest.get('learning_rate') or 0:.1e}", ""),
+        "memory": (f"{latest.get('memory_gb', 0):.1f} GB", ""),
+        "best validation loss": ("–" if best is None else f"{best:.3f}", ""),
     }
-    for name, label in _SHARES.items():
-        values = [e.data[name] for e in view.validations if e.data.get(name) is not None]
-        if values:
-            shown[label] = f"{values[-1]:.1%}"
+    for figure in last_figures(view.validations, view.asked):
+        if figure.name == "loss":
+            shown["best validation loss"] = (f"{best:.3f}", figure.basis)
+        else:
+            shown[figure.label] = (figure.text, figure.basis)
     with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
-        for label, value in shown.items():
-            st.metric(label, value, width="content")
+        for label, (value, basis) in shown.items():
+            st.metric(
+                label, value, basis or None, delta_color="off", delta_arrow="off", width="content"
+            )
 
 
 def _curves(view: RunView) -> None:
@@ -328,7 +382,7 @@ def _curves(view: RunView) -> None:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
     shares = [
         _point(e, name, label)
-        for name, label in _SHARES.items()
+        for name, label in SHARES.items()
         for e in view.validations
         if e.data.get(name) is not None
     ]

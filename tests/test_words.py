@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radu_core.words import counted, ordinal
+from radu_core.words import counted, listed, ordinal
 
 
 def test_ordinals() -> None:
@@ -17,3 +17,8 @@ def test_one_is_not_many() -> None:
     assert counted(1, "utterance") == "1 utterance"
     assert counted(0, "utterance") == "0 utterances"
     assert counted(2_000, "entry", "entries") == "2,000 entries"
+
+
+def test_lists() -> None:
+    assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert listed(["a", "b"], "or") == "a or b"

@@ -14,7 +14,7 @@ from radu_core.cli.runs import Run
 from radu_core.errors import RunError
 
 if TYPE_CHECKING:
-    from radu_core.evaluation import EvaluationReport
+    from radu_core.evaluation import EvaluationReport, Share
 
 __all__ = ["evaluation_text"]
 
@@ -119,14 +119,14 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         (
             m.system,
             f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
-            f"{m.slot_f1:.1%}",
-            f"{m.exact_match.share:.1%}",
-            f"{m.out_of_scope_precision} / {m.out_of_scope_recall}",
+            f"{m.slot_f1:.1%} ({m.slot_pairs})",
+            f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
+            f"{_of(m.out_of_scope_precision)} / {_of(m.out_of_scope_recall)}",
             f"{1000 * m.seconds_p50:.0f} ms",
         )
         for m in report.systems
     ]
-    columns = ["system", "function accuracy (95 %)", "slot F1", "exact match",
+    columns = ["system", "function accuracy (95 %)", "slot F1 (pairs)", "exact match (95 %)",
                "out of scope P / R", "median"]  # fmt: skip
     title = f"{report.run} on {report.rows} rows of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
@@ -136,6 +136,11 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
     lines += [f"no clear difference on {report.rows} rows: {line}" for line in verdict.unclear]
     return lines
+
+
+def _of(share: Share) -> str:
+    """A share with the rows it is of."""
+    return f"{share} of {share.total}" if share.total else str(share)
 
 
 @command("parse")

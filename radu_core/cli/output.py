@@ -17,7 +17,9 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -38,6 +40,7 @@ app = typer.Typer(
 )
 _errors = Console(stderr=True, highlight=False)
 _out = Console(highlight=False)
+_WIDEST = 10_000  # signs in a line
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,17 @@ def _tell(answer: Answer, *, as_json: bool) -> None:
         print(json.dumps(answer.data, default=_plain, ensure_ascii=False))
     else:
         for part in answer.text:
-            _out.print(part, soft_wrap=isinstance(part, str), markup=False)
+            _printed(part)
     print(end="", flush=True)  # so that what goes wrong with it is met here
+
+
+def _printed(part: Any) -> None:
+    """A table whose whole columns need more than the window has is printed wider than it."""
+    out = _out
+    if isinstance(part, Table) and any(column.no_wrap for column in part.columns):
+        needed = Measurement.get(_out, _out.options.update(max_width=_WIDEST), part).minimum
+        out = _out if needed <= _out.width else Console(width=needed, highlight=False)
+    out.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
 def _tell_error(kind: str, message: str, *, as_json: bool) -> None:
@@ -159,12 +171,24 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table for people; numbers are right-aligned."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    whole: Sequence[str] = (),
+) -> Table:
+    """A table for people; numbers are right-aligned. What is in ``whole`` columns, such as ids
+    that are copied, is never broken into lines."""
     made = Table(title=title, title_justify="left", show_lines=False)
     for position, column in enumerate(columns):
         number = bool(rows) and all(isinstance(r[position], int | float) for r in rows)
-        made.add_column(column, justify="right" if number else "left", overflow="fold")
+        kept = column in whole
+        widest = max((cell_len(str(r[position])) for r in rows), default=0) if kept else None
+        made.add_column(
+            column, justify="right" if number else "left", overflow="fold",
+            no_wrap=kept, min_width=widest,
+        )  # fmt: skip
     for row in rows:
         made.add_row(*(_escaped(str(cell)) for cell in row))
     return made

@@ -11,8 +11,12 @@ from radu_core.cli.output import Answer, app, command, progress_bar, table, work
 from radu_core.errors import InputError, RaduError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from radu_core.training import RunDirectory
+    from radu_core.workflows.run_figures import Figure
     from radu_core.workflows.runs import About, Comparison
+    from radu_core.workflows.train import RunView
 
 __all__ = ["Run"]
 
@@ -43,20 +47,46 @@ def runs_list(
     from radu_core.workflows import train as workflow
 
     space = workspace()
-    found = workflow.runs(space, module)
-    views = [workflow.run_view(r) for r in found]
-    told = [_told(r) for r in found]
+    found = [(view, _told(run)) for run in workflow.runs(space, module) if (view := _view(run))]
+    elsewhere = any(view.where for view, _ in found)
     rows = [
-        (v.id, v.state, v.latest.get("step", ""), v.latest.get("loss", ""), " ".join(about.tags))
-        for v, about in zip(views, told, strict=True)
-    ]
-    damaged = [f"{v.id} is damaged: {v.reason}" for v in views if v.state == "damaged"]
+        (
+            view.id, view.state, view.latest.get("step", ""), _rounded(view.latest.get("loss", "")),
+            *([view.where or "here"] if elsewhere else []), " ".join(about.tags),
+        )
+        for view, about in found
+    ]  # fmt: skip
+    damaged = [f"{v.id} is damaged: {v.reason}" for v, _ in found if v.state == "damaged"]
     data = [
-        {"run": v.id, "state": v.state, "reason": v.reason, **v.latest, **about.model_dump()}
-        for v, about in zip(views, told, strict=True)
-    ]
-    shown = table("Runs", ["run", "state", "step", "loss", "tags"], rows)
+        {
+            "run": v.id, "state": v.state, "reason": v.reason, "where": v.where, **v.latest,
+            **about.model_dump(),
+        }
+        for v, about in found
+    ]  # fmt: skip
+    columns = ["run", "state", "step", "loss", *(["where"] if elsewhere else []), "tags"]
+    shown = table("Runs", columns, rows, whole=("run",))
     return Answer({"runs": data}, [shown, *damaged])
+
+
+def _view(run: RunDirectory) -> RunView | None:
+    """The run as it is; None if it was deleted since the others were found."""
+    from radu_core.workflows.train import run_view
+
+    try:
+        return run_view(run)
+    except RaduError:
+        if run.exists:
+            raise
+        return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _rounded(value: object) -> object:
+    return f"{value:.3f}" if isinstance(value, float) else value
 
 
 @command("show", group=_runs)
@@ -64,22 +94,52 @@ def runs_show(run: Run) -> Answer:
     """One run: state, newest figures, settings, the end of its log."""
     from radu_core.workflows import runs
     from radu_core.workflows import train as workflow
+    from radu_core.workflows.run_figures import last_figures
 
     opened = workflow.open_run(workspace(), run)
     view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
-    figures = ", ".join(f"{k} {v}" for k, v in view.latest.items())
-    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip(), figures, view.settings]
+    measured = last_figures(view.validations, view.asked)
+    data = {
+        "run": view.id, "state": view.state, "reason": view.reason, "where": view.where,
+        "latest": view.latest, "config": view.config, "validations": view.validations,
+        "measured": measured, "written": view.written, "waits_for": ahead, **told.model_dump(),
+    }  # fmt: skip
+    return Answer(data, _shown(view, told, ahead, measured))
+
+
+def _shown(
+    view: RunView, told: About, ahead: Sequence[str], measured: Sequence[Figure]
+) -> list[str]:
+    """A run in lines; what there is nothing to say of is left out."""
+    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip()]
+    if view.where:
+        lines.append(f"On {view.where}")
     if ahead:
-        lines.insert(1, f"It waits for {', '.join(ahead)}.")
-    lines += [told.notes, *(f"tag: {tag}" for tag in told.tags)]
+        lines.append(f"It waits for {', '.join(ahead)}.")
+    lines += [_progress(view)] if view.latest else []
+    lines += [f"On validation, step {figure.step}: {figure}" for figure in measured]
+    lines += [view.written.text] if view.written else []
+    lines += [*filter(None, [told.notes]), *(f"tag: {tag}" for tag in told.tags), view.settings]
     if view.state in ("failed", "lost"):
         lines += ["Log:", view.log_tail]
-    data = {
-        "run": view.id, "state": view.state, "reason": view.reason, "latest": view.latest,
-        "config": view.config, "validations": view.validations,
-        "waits_for": ahead, **told.model_dump(),
+    return lines
+
+
+def _progress(view: RunView) -> str:
+    """The newest step's figures, and when a run that goes on will end."""
+    from radu_core.training.runs import FINAL
+    from radu_core.workflows.preflight import duration
+
+    latest = view.latest
+    parts = [f"step {latest.get('step')} of {latest.get('steps')}"]
+    units = {
+        "epoch": "epoch {:.3g}", "loss": "loss {:.3f}", "learning_rate": "learning rate {:.1e}",
+        "tokens_per_second": "{:,.0f} tokens/s", "memory_gb": "{:.1f} GB",
     }  # fmt: skip
-    return Answer(data, lines)
+    parts += [form.format(latest[n]) for n, form in units.items() if _is_number(latest.get(n))]
+    if view.state not in FINAL and _is_number(latest.get("eta_seconds")):
+        parts.append(f"{duration(latest['eta_seconds'])} left")
+    return " · ".join(parts)
 
 
 @command("stop", group=_runs)
@@ -232,7 +292,8 @@ def _compared(found: Comparison) -> list[Any]:
         else "Their settings are the same."
     ]
     if metrics:
-        lines.append(table(f"Measured on {found.split}", columns, metrics))
+        measured = f"Measured on {found.split}"
+        lines.append(table(measured, columns, metrics, whole=("run",)))
     lines += [
         f"{p.measure}: only {p.one} has {p.only_one} rows right, only {p.two} {p.only_two}, of "
         f"{p.rows}; p = {p.p:.3g}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from radu_core.errors import InputError, shorten
+from radu_core.errors import InputError
+from radu_core.fields import wrong_lines
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES, RowOptions
 
@@ -71,12 +72,9 @@ class DatasetConfig(BaseModel):
         try:
             return cls.model_validate({**given, **none, "rows": rows})
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{e['loc'][-1]}: {e['msg']} (got {shorten(e['input'], 60)})"
-                for e in error.errors()[:5]
-            )
             raise InputError(
-                f"The dataset's options aren't valid: {wrong}", remedy="Correct these."
+                f"The dataset's options aren't valid: {wrong_lines(error, cls)}",
+                remedy="Correct these.",
             ) from error
 
     @staticmethod

@@ -9,7 +9,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from radu_core.errors import InputError, shorten
+from radu_core.errors import InputError
+from radu_core.fields import wrong_fields, wrong_lines
 from radu_core.files import readable
 from radu_core.training.machine import beyond
 from radu_core.training.quantized import missing_for_qlora
@@ -162,13 +163,9 @@ class TrainConfig(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            lines = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (got "
-                f"{shorten(e['input'], 60)})"
-                for e in error.errors()[:5]
-            )
             raise InputError(
-                f"The config isn't valid: {lines}", remedy="Correct these fields."
+                f"The config isn't valid: {wrong_lines(error, cls)}",
+                remedy="Correct these fields.",
             ) from error
 
     @classmethod
@@ -181,11 +178,7 @@ class TrainConfig(BaseModel):
             config = cls.model_validate(data)
             return config.unavailable if here else {}
         except ValidationError as error:
-            found: dict[str, str] = {}
-            for each in error.errors():
-                name = str(each["loc"][0]) if each["loc"] else "config"
-                found.setdefault(name, each["msg"].removeprefix("Value error, "))
-            return found
+            return wrong_fields(error, cls)
 
     @classmethod
     def from_yaml(cls, text: str) -> TrainConfig:

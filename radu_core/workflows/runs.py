@@ -20,7 +20,7 @@ from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
 from radu_core.workflows.evaluate import reports
-from radu_core.workflows.train import open_run, run_modules, start
+from radu_core.workflows.train import lives, open_run, run_modules, start
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -150,16 +150,9 @@ def trash(workspace: Workspace, name: str) -> Path:
     """Move a run that isn't under way to the trash; returns where it lies there."""
     run = open_run(workspace, name)
     state, _ = run.state()
-    if state not in FINAL or _lives(run):
+    if state not in FINAL or lives(run):
         raise InputError(f"Run {run.id} is {state}", remedy="Stop it first, then delete it.")
     return _moved(run.path, _trash(workspace) / run.id)
-
-
-def _lives(run: RunDirectory) -> bool:
-    try:
-        return run.alive()
-    except RaduError:  # damaged: it doesn't say which process does it
-        return False
 
 
 def restore_run(workspace: Workspace, name: str) -> RunDirectory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from radu_core.dataset import MIXTURE, Manifest, Mixture, read_dataset, read_man
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
 from radu_core.files import read_json, readable, write_json
 from radu_core.inference import ParserSettings
-from radu_core.models import model_directory
+from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex
@@ -31,8 +31,10 @@ from radu_core.training import (
 )
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
+from radu_core.training.layers import layer_names, wrong_targets
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
+from radu_core.workflows.run_figures import Written, asked_rows, keep_asked, where, written
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -40,6 +42,9 @@ __all__ = [
     "Serving",
     "check",
     "check_unchanged",
+    "layers",
+    "lives",
+    "module_at_work",
     "of_mixture",
     "open_run",
     "resume",
@@ -49,6 +54,7 @@ __all__ = [
     "serving",
     "start",
     "stop_run",
+    "wrong_settings",
 ]
 
 
@@ -58,6 +64,8 @@ class RunView:
 
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
     ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
+    ``where`` is empty for this machine; ``asked`` is how many validation rows give each figure;
+    ``written`` is what the check of the written model found.
     """
 
     id: str
@@ -70,6 +78,9 @@ class RunView:
     validations: tuple[RunEvent, ...]
     saving: dict[str, Any]
     log_tail: str
+    where: str
+    asked: dict[str, int]
+    written: Written | None
 
 
 def check(
@@ -82,8 +93,37 @@ def check(
     """Tokenize every row of a run that is to be; errors say what would go wrong."""
     here = launcher is None or isinstance(launcher, Local)
     directory = model_directory(config.base_model, workspace.models, progress=progress)
+    if config.adapts and (wrong := wrong_targets(config.lora_targets, directory)):
+        raise InputError(f"lora_targets: {wrong}", remedy="Correct this field.")
     progress("Tokenizing every row", 0, 0)
     return preflight(config, load_tokenizer(directory), here=here)
+
+
+def layers(workspace: Workspace, base_model: str) -> tuple[str, ...]:
+    """The layers that an adapter can be put on; none of a model that isn't here or doesn't say."""
+    try:
+        directory = local_model(base_model, workspace.models)
+    except RaduError:
+        return ()
+    return () if directory is None else layer_names(directory)
+
+
+def wrong_settings(
+    workspace: Workspace, data: Mapping[str, Any], *, here: bool = True
+) -> dict[str, str]:
+    """What is wrong with settings as plain data, by field, as far as a glance at files can say."""
+    wrong = TrainConfig.problems(data, here=here)
+    if {"base_model", "lora_targets", "method"} & set(wrong):
+        return wrong
+    try:
+        directory = local_model(str(data.get("base_model", "")), workspace.models)
+    except RaduError as error:
+        return {**wrong, "base_model": str(error)}
+    targets = data.get("lora_targets", "all-linear")
+    if directory is None or data.get("method") == "full":
+        return wrong
+    said = wrong_targets(targets, directory)
+    return {**wrong, "lora_targets": said} if said else wrong
 
 
 def start(
@@ -115,6 +155,7 @@ def start(
         for one in kept:
             _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
         keep_tokens(run, rows, model)
+        keep_asked(run, config, rows)
         if prepare:
             prepare(run)
 
@@ -260,6 +301,21 @@ def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
     return [r for r in found if module is None or module in (r.module, *run_modules(r))]
 
 
+def module_at_work(workspace: Workspace) -> str | None:
+    """The module of the run at work, or else of the newest run; None when there is no run."""
+    found = list_runs(workspace.runs)
+    run = next((r for r in found if lives(r)), found[0] if found else None)
+    return None if run is None else next(iter(run_modules(run)), None)
+
+
+def lives(run: RunDirectory) -> bool:
+    """Whether a process does the run, as far as it says which."""
+    try:
+        return run.alive()
+    except RaduError:  # damaged: it doesn't say which process does it
+        return False
+
+
 def open_run(workspace: Workspace, name: str) -> RunDirectory:
     """A run by its id, or ``last`` for the newest."""
     if name == "last":
@@ -277,17 +333,21 @@ def run_view(run: RunDirectory) -> RunView:
     steps = tuple(e for e in events if e.kind == "step")
     with readable(run.path / "config.yaml"):
         settings = (run.path / "config.yaml").read_text(encoding="utf-8", errors="replace")
+    config = _config(run)
     return RunView(
         run.id,
         state,
         reason,
-        _config(run),
+        config,
         settings,
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
         dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
         run.log_tail(),
+        where(run),
+        asked_rows(events, config),
+        written(run),
     )
 
 

@@ -229,7 +229,7 @@ def _datasets(radu: Any, files: Path) -> None:
     for wrong, words in (
         (("--weight", "x"), "MODULE=NUMBER"),
         (("--weight", "nope=1"), "isn't in the mixture"),
-        (("--order", "up"), "order: Input should be"),
+        (("--order", "up"), "order: give most_relevant"),
         (("--strategy", "rags"), "No such strategy"),
     ):
         code, _, err = radu(*both, *wrong)

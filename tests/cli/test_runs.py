@@ -71,3 +71,80 @@ def test_a_wrong_setting_of_a_fork_is_refused(two: list[str], setting: str, word
     code, out = radu("fork", "last", "--set", setting)
     assert code == 2
     assert words in out
+
+
+STEP = {
+    "step": 3, "steps": 4, "epoch": 0.3333333, "loss": 1.2345678901234567, "memory_gb": 1.234,
+    "learning_rate": 0.00012345, "tokens_per_second": 1234.5678, "eta_seconds": 90.0,
+}  # fmt: skip
+
+
+def run_of(home: Path, name: str) -> RunDirectory:
+    return RunDirectory(home / "runs" / name)
+
+
+def test_what_has_ended_has_no_time_left_and_figures_are_rounded(
+    two: list[str], tmp_path: Path
+) -> None:
+    run = run_of(tmp_path, two[1])
+    run.append("asked", loss=12, function_accuracy=8, slot_f1=4)
+    run.append("step", **STEP)
+    run.append("validation", step=3, loss=1.2345678, function_accuracy=0.625, slot_f1=0.5)
+    run.append("state", state="finished", reason="")
+    code, out = radu("show", "last")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[1] == (
+        "step 3 of 4 · epoch 0.333 · loss 1.235 · learning rate 1.2e-04 · 1,235 tokens/s · 1.2 GB"
+    )
+    assert "On validation, step 3: validation loss 1.235 (12 rows)" in lines
+    assert "On validation, step 3: function accuracy 62.5% (8 rows, 95 %: 30.6% to 86.3%)" in lines
+    assert "On validation, step 3: slot F1 50.0% (4 rows)" in lines
+    assert "left" not in out
+    measured = json.loads(radu("show", "last", "--json")[1])["measured"]
+    assert [(m["name"], m["rows"]) for m in measured] == [
+        ("loss", 12), ("function_accuracy", 8), ("slot_f1", 4),
+    ]  # fmt: skip
+
+
+def test_what_goes_on_has_its_time_left(two: list[str], tmp_path: Path) -> None:
+    import psutil
+
+    run, own = run_of(tmp_path, two[1]), psutil.Process()
+    run.write_process(own.pid, own.create_time())
+    run.append("state", state="running")
+    run.append("step", **STEP)
+    assert "1.2 GB · 2 min left" in radu("show", "last")[1]
+
+
+@pytest.mark.parametrize("width", ["40", "80"])
+def test_ids_are_never_broken(
+    two: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    run_of(tmp_path, two[0]).append("step", **STEP)
+    radu("note", two[0], "--tag", "a long tag of many words", "--tag", "another one of them")
+    monkeypatch.setenv("COLUMNS", width)
+    lines = radu("list")[1].splitlines()
+    assert [sum(name in line for line in lines) for name in two] == [1, 1]
+    assert "1.235" in next(line for line in lines if two[0] in line)
+
+
+def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_path: Path) -> None:
+    assert "where" not in radu("list")[1]
+    run = run_of(tmp_path, two[1])
+    (run.path / "launcher.json").write_text('{"address": "http://head:8265", "model": null}')
+    check = {
+        "rows": 4, "supervised_tokens": 50, "equal_argmax": 1.0, "loss_trained": 1.0,
+        "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "float32", "passed": True,
+    }  # fmt: skip
+    coarse = {**check, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
+    (run.path / "model_check.json").write_text(json.dumps({**check, "before": [coarse]}))
+    assert "Ray," in radu("list")[1]
+    out = radu("show", "last")[1]
+    assert "On Ray, http://head:8265" in out
+    assert "rounded to bfloat16 it answered differently" in out
+    assert "90.0% of 50 tokens of 4 rows are as trained" in out
+    (run.path / "model_check.json").write_text("{}")
+    assert "doesn't say what the check of the model found" in radu("show", "last")[1]
+    (run.path / "model_check.json").write_text("{")
+    assert "can't be read" in radu("show", "last")[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from radu_core.training import TrainConfig
 from radu_core.training.probe import Probe
 from radu_core.workflows import preflight, train
 from radu_core.workflows.dataset import build
+from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
-from studio import launch_form
+from studio import jobs, launch_form
 from studio.launch_form import EXPERT, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +38,11 @@ def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
     return pages_use(loaded)
 
 
-def opened() -> AppTest:
+def opened(**state: object) -> AppTest:
     at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
     at.query_params["module"] = MODULE
+    for name, value in state.items():
+        at.session_state[name] = value
     return at.run()
 
 
@@ -78,7 +82,7 @@ def test_what_is_chosen_is_in_the_yaml(space: Workspace) -> None:
     at = opened()
     at.number_input(key="launch batch_size").set_value(2)
     at.text_input(key="launch learning_rate").set_value("3e-4")
-    at.text_input(key="launch lora_targets").set_value("q_proj, v_proj")
+    at.multiselect(key="launch lora_targets").set_value(["q_proj", "v_proj"])
     at.text_input(key="launch tags").set_value("first, try")
     at.number_input(key="launch max_minutes").set_value(5.0)
     at.selectbox(key="launch best_by").set_value("loss").run()
@@ -91,9 +95,9 @@ def test_what_is_chosen_is_in_the_yaml(space: Workspace) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "label", "words"),
     [
-        ("learning_rate", "fast", "Learning rate", "valid number"),
-        ("lora_rank", 0, "LoRA rank", "greater than or equal to 1"),
-        ("warmup_share", 2.0, "Warm-up share", "less than or equal to 0.9"),
+        ("learning_rate", "fast", "Learning rate", "give a number above 0 and at most 1"),
+        ("lora_rank", 0, "LoRA rank", "give a whole number from 1 to 512"),
+        ("warmup_share", 2.0, "Warm-up share", "give a number from 0 to 0.9"),
         ("early_stopping", 3, "Stop after evaluations without gain", "set best_by"),
     ],
 )
@@ -117,7 +121,7 @@ def test_full_has_no_adapter(space: Workspace) -> None:
     at.toggle(key="launch use_dora").set_value(True).run()
     assert config_shown(at).use_dora
     at.segmented_control(key="launch method").set_value("full").run()
-    widgets = [*at.number_input, *at.text_input, *at.toggle]
+    widgets = [*at.number_input, *at.text_input, *at.toggle, *at.multiselect]
     off = {w.key for w in widgets if w.disabled}
     assert off == {f"launch {s.field}" for s in EXPERT["Adapter"]}
     config = config_shown(at)
@@ -125,8 +129,99 @@ def test_full_has_no_adapter(space: Workspace) -> None:
     assert not button(at, "Launch").disabled
 
 
+@pytest.fixture
+def tiny(space: Workspace, tiny_model: Path) -> Workspace:
+    """A workspace in which the tiny model is installed."""
+    made = shutil.copytree(tiny_model, space.models / "tiny")
+    write_json(made / "radu-model.json", {"name": "tiny", "source": "x", "licence": "y"})
+    return space
+
+
+def test_layers_of_the_base_model_are_offered_and_others_refused(tiny: Workspace) -> None:
+    at = opened()
+    assert at.selectbox(key="launch base_model").value == "tiny"
+    targets = at.multiselect(key="launch lora_targets")
+    assert targets.value == ["all-linear"]
+    assert targets.options == [
+        "all-linear", "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj",
+    ]  # fmt: skip
+    targets.set_value(["all-linear", "q_proj"]).run()  # a layer takes its place
+    assert at.multiselect(key="launch lora_targets").value == ["q_proj"]
+    assert config_shown(at).lora_targets == ("q_proj",)
+    at.multiselect(key="launch lora_targets").set_value(["q_proj", "query"]).run()
+    [message] = [m.value for m in at.markdown if m.value.startswith(":red[")]
+    assert "query isn't a layer of the base model; choose among" in re.sub(r"\\(.)", r"\1", message)
+    assert button(at, "Launch").disabled
+    at.multiselect(key="launch lora_targets").set_value(["q_proj", "query", "all-linear"]).run()
+    assert config_shown(at).lora_targets == "all-linear"
+    at.multiselect(key="launch lora_targets").set_value([]).run()
+    assert "no layer is named" in shown(at)
+    at.multiselect(key="launch lora_targets").set_value([r".*\.(q|v)_proj"]).run()
+    assert config_shown(at).lora_targets == r".*\.(q|v)_proj"
+    at.segmented_control(key="launch method").set_value("full").run()
+    assert not button(at, "Launch").disabled
+
+
+def test_a_directory_without_a_model_is_refused_at_its_field(
+    space: Workspace, tmp_path: Path
+) -> None:
+    at = opened(**{"launch base_model": str(tmp_path)})
+    assert "holds no model" in shown(at)
+    assert button(at, "Launch").disabled
+
+
+def test_the_rate_that_an_empty_field_means_is_the_methods(space: Workspace) -> None:
+    at = opened()
+    assert at.text_input(key="launch learning_rate").placeholder == "1e-3"
+    at.segmented_control(key="launch method").set_value("full").run()
+    assert at.text_input(key="launch learning_rate").placeholder == "5e-5"
+
+
+def test_a_second_check_takes_the_place_of_the_first(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    asked: list[int] = []
+
+    def report(_: Workspace, config: TrainConfig, **__: object) -> PreflightReport:
+        asked.append(config.batch_size)
+        if len(asked) == 1:
+            go_on.wait(30)
+        return PreflightReport(config.resolved())
+
+    monkeypatch.setattr(launch_form, "preflight_report", report)
+    at = opened()
+    button(at, "Check").click().run()
+    assert "A check is under way. Press Check to begin anew." in shown(at)
+    first = jobs.job(("launch check", MODULE))
+    assert first is not None
+    at.number_input(key="launch batch_size").set_value(3).run()
+    assert "under way, with the settings as they were. Press Check to begin anew." in shown(at)
+    button(at, "Check").click().run()
+    run_until(at, lambda at: "It can be launched." in shown(at))
+    assert (asked, first.stop, first.running) == ([8, 3], True, True)
+    assert "under way" not in shown(at)
+    assert "The settings have changed" not in shown(at)
+    go_on.set()
+
+
+def test_old_news_isnt_told_in_a_new_browser(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        launch_form, "preflight_report", lambda _, config, **__: PreflightReport(config.resolved())
+    )
+    at = opened()
+    button(at, "Check").click().run()
+    run_until(at, lambda at: "It can be launched." in shown(at))
+    assert "It can be launched." in shown(opened())  # somebody comes back to it
+    monkeypatch.setattr(jobs, "_NEWS", 0.0)
+    assert "It can be launched." not in shown(opened())
+    assert "It can be launched." in shown(at.run())  # it was seen at work here
+
+
 def test_a_check_shows_its_report_and_says_when_it_is_old(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch, tiny_model: Path
+    tiny: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         launch_form,
@@ -135,8 +230,6 @@ def test_a_check_shows_its_report_and_says_when_it_is_old(
             space, config, progress=progress, measure=lambda *_, **__: MEASURED
         ),
     )
-    made = shutil.copytree(tiny_model, space.models / "tiny")
-    write_json(made / "radu-model.json", {"name": "tiny", "source": "x", "licence": "y"})
     at = opened()
     at.number_input(key="launch max_length").set_value(4096).run()
     button(at, "Check").click().run()
@@ -151,7 +244,7 @@ def test_a_check_shows_its_report_and_says_when_it_is_old(
     button(at, "Check").click().run()
     run_until(at, lambda at: "longer than max_length=64" in shown(at))
     assert "It can be launched." not in shown(at)
-    assert not list(space.runs.iterdir())
+    assert not list(tiny.runs.iterdir())
 
 
 def test_launch_starts_the_run_that_the_yaml_says(
@@ -174,3 +267,5 @@ def test_launch_starts_the_run_that_the_yaml_says(
     run_until(at, lambda at: "Run the-run is on its way" in shown(at))
     assert launched == [asked]
     assert asked.max_steps == 3
+    at.button(key="launch show").click().run()
+    assert at.session_state["train tab"] == "3 Runs"

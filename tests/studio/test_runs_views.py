@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import write_json
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows import runs, train
 from radu_core.workflows.evaluate import report_path
@@ -76,6 +78,107 @@ def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> N
     at.button(key="delete confirmed").click().run()
     assert f"Run {run.id} is running. Stop it first, then delete it." in shown(at)
     assert not at.exception
+
+
+def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
+    run = made(space, 1)
+    run.append("asked", loss=12, function_accuracy=8, slot_f1=4)
+    at = opened()
+    told = {m.label: (m.value, m.delta) for m in at.metric}
+    assert told["best validation loss"] == ("1.250", "12 rows")
+    # 5 of 8; Wilson's interval by hand: (5 + 1.92) / 11.84 ± 1.96 · √(5·3/8 + 0.96) / 11.84
+    assert told["function accuracy"] == ("62.5%", "8 rows, 95 %: 30.6% to 86.3%")
+    assert told["slot F1"] == ("50.0%", "4 rows")
+
+
+def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> None:
+    run = made(space, 1, "finished")
+    found = {
+        "rows": 4, "supervised_tokens": 50, "equal_argmax": 1.0, "loss_trained": 1.0,
+        "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "float32", "passed": True,
+    }  # fmt: skip
+    coarse = {**found, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
+    write_json(run.path / "model_check.json", {**found, "before": []})
+    assert not opened().warning
+    write_json(run.path / "model_check.json", {**found, "before": [coarse]})
+    [told] = opened().warning
+    text = re.sub(r"\\(.)", r"\1", told.value)
+    assert "written in float32" in text
+    assert "90.0% of 50 tokens of 4 rows are as trained" in text
+
+
+def test_a_run_on_ray_says_so(space: Workspace) -> None:
+    here, there = made(space, 1), made(space, 2)
+    at = opened()
+    [table] = [d for d in at.dataframe if "steps" in d.value]
+    assert "where" not in table.proto.column_order
+    write_json(there.path / "launcher.json", {"address": "http://head:8265", "model": None})
+    there.append("note")  # so that its row is read anew
+    at = opened()
+    [table] = [d for d in at.dataframe if "steps" in d.value]
+    assert "where" in table.proto.column_order
+    rows = dict(zip(table.value["run"], table.value["where"], strict=True))
+    assert rows == {there.id: "Ray, http://head:8265", here.id: ""}
+    assert "on Ray, http://head:8265" in shown(at)
+
+
+def test_a_run_that_is_deleted_while_the_page_is_drawn(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = made(space, 1), made(space, 2)
+    real = train.run_view
+
+    def gone(run: RunDirectory) -> train.RunView:
+        if run.id == first.id:
+            shutil.rmtree(first.path, ignore_errors=True)
+        return real(run)
+
+    monkeypatch.setattr(train, "run_view", gone)
+    at = opened()
+    assert not at.error
+    assert not at.exception
+    [table] = [d.value for d in at.dataframe if "steps" in d.value]
+    assert table["run"].tolist() == [second.id]
+
+
+def test_one_button_stops_and_resumes_and_a_late_press_does_neither(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(space, 1, "running")
+    resumed: list[str] = []
+    monkeypatch.setattr(train, "resume", lambda _, name: resumed.append(name))
+    at = opened()
+    assert at.button(key="run action button").label == "Stop"
+    run.append("state", state="stopped", reason="")  # after it was drawn
+    at.button(key="run action button").click().run()
+    assert resumed == []
+    assert at.button(key="run action button").label == "Resume"
+    at.button(key="run action button").click().run()
+    assert resumed == [run.id]
+
+
+def test_the_page_opens_on_the_module_of_the_run_at_work(space: Workspace) -> None:
+    others = {name: space.store.schema(MODULE).model_copy(update={"module": name})
+              for name in ("aaa_first_en", "zzz_last_en")}  # fmt: skip
+    for schema in others.values():
+        space.store.put_schema(schema, who="ann")
+
+    def module(**session: str) -> str:
+        at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
+        for name, value in session.items():
+            at.session_state[name] = value
+        return str(at.run().sidebar.selectbox[0].value)
+
+    assert module() == "aaa_first_en"
+    newest = RunDirectory.create(
+        space.runs, TrainConfig(dataset=Path("d/zzz_last_en"), base_model="m"),
+        now=datetime(2026, 2, 1, tzinfo=UTC),
+    )  # fmt: skip
+    newest.append("state", state="stopped", reason="")
+    assert module() == "zzz_last_en"
+    made(space, 1, "running")
+    assert module() == MODULE
+    assert module(module="aaa_first_en") == "aaa_first_en"
 
 
 def test_a_queued_run_says_for_whom_it_waits(space: Workspace) -> None:

@@ -92,6 +92,17 @@ def test_minutes_cap_the_time(loaded: Workspace, config: TrainConfig) -> None:
     assert 60 < need.seconds < 120
 
 
+def test_layers_that_arent_there_are_a_problem(loaded: Workspace, config: TrainConfig) -> None:
+    wrong = config.model_copy(update={"lora_targets": ("q_proj", "query")})
+    report = preflight_report(loaded, wrong, measure=measured)
+    assert [p.what for p in report.problems] == [
+        "lora_targets: query isn't a layer of the base model; choose among down_proj, gate_proj, "
+        "k_proj, o_proj, q_proj, up_proj, v_proj, or all-linear."
+    ]
+    full = wrong.model_copy(update={"method": "full"})
+    assert preflight_report(loaded, full, measure=measured).ok
+
+
 def test_overlong_rows_are_listed_and_refused_unless_they_are_left_out(
     loaded: Workspace, config: TrainConfig
 ) -> None:

@@ -1,0 +1,146 @@
+"""What a run says of itself, in words and figures as people read them: on a page, in a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from radu_core.errors import NotFoundError, RaduError
+from radu_core.evaluation import Share
+from radu_core.files import read_json
+from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
+from radu_core.training.measures import CHOOSES, FILLS
+from radu_core.training.saving import CHECK_FILE
+from radu_core.training.trainer import evaluated
+
+__all__ = ["Figure", "Written", "asked_rows", "keep_asked", "last_figures", "where", "written"]
+
+ASKED = "asked"  # the event that says how many validation rows give each figure
+SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
+
+
+def keep_asked(run: RunDirectory, config: TrainConfig, rows: Preflight) -> None:
+    """Tell how many validation rows the run will be measured on, for each figure."""
+    asked = evaluated(config, rows)
+    run.append(
+        ASKED,
+        loss=len(asked),
+        function_accuracy=sum(row.task in CHOOSES for row in asked),
+        slot_f1=sum(row.task in FILLS for row in asked),
+    )
+
+
+def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[str, int]:
+    """Figure → the rows it is of, as far as the run says: an older one doesn't for its shares."""
+    told = next((e.data for e in reversed(events) if e.kind == ASKED), None)
+    if told is not None:
+        return {name: int(told[name]) for name in ("loss", *SHARES) if told.get(name)}
+    begun = next((e.data for e in reversed(events) if e.kind == "preflight"), {})
+    rows = begun.get("validation_rows")
+    return {"loss": min(int(rows), config.eval_rows)} if config and rows else {}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the measurements on validation rows, at ``step``; ``rows`` is None if unknown.
+
+    ``low`` and ``high`` are the 95 % Wilson interval of a share of rows; slot F1 has none.
+    """
+
+    name: str
+    label: str
+    value: float
+    step: int
+    rows: int | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The value: "1.250", "62.5%"."""
+        return f"{self.value:.1%}" if self.name in SHARES else f"{self.value:.3f}"
+
+    @property
+    def basis(self) -> str:
+        """What it rests on: "12 rows, 95 %: 38.6% to 81.5%"; empty when that isn't known."""
+        if self.rows is None:
+            return ""
+        said = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        if self.low is None or self.high is None:
+            return said
+        return f"{said}, 95 %: {self.low:.1%} to {self.high:.1%}"
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.text}{f' ({self.basis})' if self.basis else ''}"
+
+
+def last_figures(validations: Sequence[RunEvent], asked: Mapping[str, int]) -> tuple[Figure, ...]:
+    """The newest of each measurement on validation rows, loss first."""
+    found = []
+    for name, label in {"loss": "validation loss", **SHARES}.items():
+        told = [e.data for e in validations if e.data.get(name) is not None]
+        if told:
+            found.append(_figure(name, label, told[-1], asked.get(name)))
+    return tuple(found)
+
+
+def _figure(name: str, label: str, told: Mapping[str, Any], rows: int | None) -> Figure:
+    value, step = float(told[name]), int(told.get("step") or 0)
+    if name != "function_accuracy" or not rows:
+        return Figure(name, label, value, step, rows)
+    share = Share.of(round(value * rows), rows)
+    return Figure(name, label, value, step, rows, share.low, share.high)
+
+
+def where(run: RunDirectory) -> str:
+    """Where a run is done if not here: "Ray, http://head:8265"; empty for this machine."""
+    if not run.elsewhere:
+        return ""
+    try:
+        return f"Ray, {read_json(run.path / 'launcher.json')['address']}"
+    except (RaduError, LookupError, TypeError):
+        return "Ray (launcher.json can't be read)"
+
+
+@dataclass(frozen=True)
+class Written:
+    """How the written model compares with the trained one. ``coarse``: bfloat16 wasn't enough."""
+
+    text: str
+    coarse: bool = False
+
+
+def written(run: RunDirectory) -> Written | None:
+    """What the check of the written model found; None before there is one."""
+    try:
+        check = read_json(run.path / CHECK_FILE)
+    except NotFoundError:
+        return None
+    except RaduError as error:
+        return Written(f"What the check of the written model found can't be read. {error}", True)
+    try:
+        return _written(check)
+    except (LookupError, TypeError, ValueError):
+        return Written(f"{CHECK_FILE} doesn't say what the check of the model found.", True)
+
+
+def _written(check: Mapping[str, Any]) -> Written:
+    if not check["passed"]:
+        return Written(f"The written model isn't what was trained: {_compared(check)}.", True)
+    if not check["before"]:
+        return Written(f"The model is written in {check['dtype']}; {_compared(check)}.")
+    return Written(
+        f"The model is written in {check['dtype']}, which takes twice the disk and memory of "
+        f"bfloat16: rounded to bfloat16 it answered differently from the model that was trained "
+        f"({_compared(check['before'][-1])}). In {check['dtype']}, {_compared(check)}.",
+        True,
+    )
+
+
+def _compared(check: Mapping[str, Any]) -> str:
+    return (
+        f"{check['equal_argmax']:.1%} of {check['supervised_tokens']:,} tokens of {check['rows']} "
+        f"rows are as trained, and the loss is {check['loss_written']:.4f} instead of "
+        f"{check['loss_trained']:.4f}"
+    )
