@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["beyond", "first_gpu", "most_processes"]
+__all__ = ["beyond", "first_gpu", "most_processes", "stand_back"]
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+_NICE = 5
 
 
 def most_processes() -> int:
@@ -34,6 +36,17 @@ def first_gpu(environment: Mapping[str, str]) -> dict[str, str]:
     Trainer would spread one process's batch over all of them (``DataParallel``).
     """
     return {_VISIBLE: environment.get(_VISIBLE, "0").split(",")[0].strip()}
+
+
+def stand_back() -> None:
+    """Let what a person waits for, as the studio's pages, go before this process and its children.
+
+    A machine that is otherwise idle is used as ever. Linux may weigh sessions instead of processes
+    (``autogroup``, sched(7)); then this one's is made as light.
+    """
+    os.nice(_NICE - min(_NICE, os.nice(0)))
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")
 
 
 def beyond(processes: int) -> str:

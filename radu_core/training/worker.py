@@ -26,6 +26,7 @@ from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.machine import stand_back
 from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.ranks import Muted, distribute, own_rank, tell
@@ -56,6 +57,8 @@ def main(arguments: list[str]) -> int:
         _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
     _be_found(run)
+    if os.getsid(0) == os.getpid():  # detached: nobody waits for it
+        stand_back()
     heart = _Heart(run)
     heart.start()
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # a shutdown is a request, too

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,3 +86,22 @@ def test_the_trial_steps_see_one_gpu(
     with (tmp_path / "log.txt").open("wb") as log:
         trial._begin(tmp_path, tmp_path, log).wait()
     assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "sees 2\n"
+
+
+def test_a_process_stands_back_once_and_its_children_with_it() -> None:
+    code = (
+        "import os, subprocess\n"
+        "from radu_core.training.machine import stand_back\n"
+        "stand_back(); stand_back()\n"
+        "print(os.nice(0), subprocess.check_output(['nice'], text=True))\n"
+        "path = '/proc/self/autogroup'\n"
+        "print(open(path).read() if os.path.exists(path) else 'nice 5')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        start_new_session=True,
+    )  # fmt: skip
+    own, child, *group = done.stdout.split()
+    expected = max(5, os.nice(0))
+    assert (int(own), int(child)) == (expected, expected)
+    assert group[-1] == "5"
