@@ -31,7 +31,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
 from radu_core.training.machine import first_gpu
 from radu_core.training.runs import RunDirectory
-from radu_core.training.trainer import evaluated, steady_memory
+from radu_core.training.trainer import evaluated, evaluation_tokens, steady_memory
 
 __all__ = ["Probe", "main", "measure", "probe"]
 
@@ -49,7 +49,9 @@ class Probe:
     """What was measured. Times in seconds, memory in bytes; 0 is "not measured".
 
     ``longest_*`` is of one step on the longest rows, ``step_*`` the mean of ``steps`` typical
-    steps; tokens are those of the rows, without padding. ``save_bytes`` is one checkpoint.
+    steps; tokens are those of the rows, without padding. A forward pass over ``evaluation_tokens``
+    took ``evaluation_seconds``; an evaluation of the run is one over ``evaluated_tokens``, about.
+    ``save_bytes`` is one checkpoint.
     ``gpu_bytes`` is the most that torch had allocated on a CUDA device.
     """
 
@@ -65,6 +67,7 @@ class Probe:
     step_tokens: float = 0.0
     evaluation_seconds: float = 0.0
     evaluation_tokens: int = 0
+    evaluated_tokens: float = 0.0
     save_seconds: float = 0.0
     save_bytes: int = 0
     peak_bytes: int = 0
@@ -253,12 +256,19 @@ def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any
 
 
 def _evaluation(bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
-    batch = _longest_of(evaluated(config, rows), config.batch_size)
+    asked = evaluated(config, rows)
+    batch = _longest_of(asked, config.batch_size)
     if not batch:
         return found
     seconds = bench.evaluate(batch)
-    tokens = sum(len(row.input_ids) for row in batch)
-    return bench.with_peak(replace(found, evaluation_seconds=seconds, evaluation_tokens=tokens))
+    return bench.with_peak(
+        replace(
+            found,
+            evaluation_seconds=seconds,
+            evaluation_tokens=sum(len(row.input_ids) for row in batch),
+            evaluated_tokens=evaluation_tokens(asked, answers=config.task_metrics),
+        )
+    )
 
 
 def _typical(

@@ -10,7 +10,7 @@ import ctypes
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +20,14 @@ from radu_core.errors import DatasetError, RunError
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
-from radu_core.training.measures import measure_rows, tasks_of
+from radu_core.training.measures import FILLS, measure_rows, tasks_of
 from radu_core.training.packing import packer
 from radu_core.training.runs import RunDirectory
 
 __all__ = [
     "RandomState",
     "evaluated",
+    "evaluation_tokens",
     "make_trainer",
     "of_first",
     "steady_memory",
@@ -38,6 +39,7 @@ _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
 _CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
 _FORWARD_SHARE = 0.4  # of a training step's time, until an evaluation has been timed
+_ANSWER_SHARE = 2.0  # how long slot rows take to be answered, in their forward passes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -114,17 +116,33 @@ class RandomState:
 
 @dataclass
 class _Clock:
-    """Where a run's seconds go, and the tokens it has read."""
+    """Where a run's seconds go, and the tokens it has read; of them those of the first step."""
 
     begun: float = field(default_factory=time.time)
     stepping: float = 0.0
     evaluating: float = 0.0
     evaluations: int = 0
     tokens: int = 0
+    first: tuple[float, int] | None = None
 
-    def left(self, *, tokens: float, evaluations: int, eval_tokens: int) -> float:
-        """Seconds to the end, if so many tokens and evaluations are still to come."""
-        per_token = self.stepping / max(1, self.tokens)
+    def stepped(self, seconds: float) -> None:
+        """A step has taken so long."""
+        self.stepping += seconds
+        self.first = self.first or (self.stepping, self.tokens)
+
+    @property
+    def per_token(self) -> float:
+        """Seconds of a step for each token. The first step, which also makes the optimizer's state
+        and touches all memory for the first time, counts only while it is the only one."""
+        seconds, tokens = self.first or (0.0, 0)
+        if self.tokens == tokens:
+            seconds, tokens = 0.0, 0
+        return (self.stepping - seconds) / max(1, self.tokens - tokens)
+
+    def left(self, *, tokens: float, evaluations: int, eval_tokens: float) -> float:
+        """Seconds to the end, if so many tokens and evaluations are still to come; an evaluation
+        takes as long as a forward pass over ``eval_tokens``."""
+        per_token = self.per_token
         other = max(0.0, time.time() - self.begun - self.stepping - self.evaluating)
         saving = 1.0 + other / max(1e-9, self.stepping)
         once = (
@@ -267,7 +285,7 @@ def _reporter(
 
     row_tokens = rows.train_tokens / max(1, len(rows.train))
     step_tokens = row_tokens * config.step_rows
-    eval_tokens = sum(len(r.input_ids) for r in asked)
+    eval_tokens = evaluation_tokens(asked, answers=config.task_metrics)
 
     class Reporter(TrainerCallback):  # type: ignore[misc]
         """Turns what the Trainer says into events, and the time into its controls."""
@@ -282,7 +300,7 @@ def _reporter(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             check()
             self.stepped = time.time()
-            clock.stepping += self.stepped - self.step_begun
+            clock.stepped(self.stepped - self.step_begun)
             minutes = (self.stepped - clock.begun) / 60
             out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
             pause = max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE)
@@ -367,6 +385,17 @@ def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
     functions are among them."""
     step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
     return rows.validation[::step][: config.eval_rows]
+
+
+def evaluation_tokens(asked: Sequence[Encoded], *, answers: bool) -> float:
+    """How many tokens a forward pass over which takes about as long as an evaluation.
+
+    ``answers`` are those of slot rows: read once more, and then written a token at a time.
+    """
+    read = sum(len(row.input_ids) for row in asked)
+    if not answers:
+        return float(read)
+    return read + _ANSWER_SHARE * sum(len(row.input_ids) for row in asked if row.task in FILLS)
 
 
 def _check_best(config: TrainConfig, asked: tuple[Encoded, ...]) -> None:

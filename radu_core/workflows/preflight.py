@@ -295,7 +295,7 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     steps = config.max_steps or max(1, math.ceil(config.epochs * a_pass))
     speed = max(1e-9, measured.tokens_per_second)
     training = steps * (tokens / a_pass) / speed
-    once = _evaluation_seconds(found, measured)
+    once = _evaluation_seconds(measured)
     wanted_evaluations = steps // config.eval_every if once else 0
     saving = (steps // config.save_every) * measured.save_seconds
     saving += _by_time(training, measured.save_seconds)
@@ -321,13 +321,12 @@ def _by_time(training: float, save_seconds: float) -> float:
     return training / max(_SAVE_SECONDS, save_seconds / _SAVE_SHARE) * save_seconds
 
 
-def _evaluation_seconds(found: PreflightReport, measured: Probe) -> float:
+def _evaluation_seconds(measured: Probe) -> float:
     """One evaluation of the rows that a run evaluates, by tokens."""
-    count = min(found.config.eval_rows, found.rows["validation"])
-    if not count or not measured.evaluation_tokens:
+    if not measured.evaluation_tokens:
         return 0.0
-    tokens = count * found.tokens["validation"] / found.rows["validation"]
-    return measured.evaluation_seconds * tokens / measured.evaluation_tokens
+    per_token = measured.evaluation_seconds / measured.evaluation_tokens
+    return per_token * measured.evaluated_tokens
 
 
 def _shortages(found: PreflightReport) -> list[Problem]:

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MEASURED = Probe(
     stage="Done", load_seconds=2.0, longest_seconds=8.0, longest_tokens=2000, steps=3,
     step_seconds=2.0, step_tokens=1000.0, evaluation_seconds=4.0, evaluation_tokens=2000,
+    evaluated_tokens=3000.0,
     save_seconds=1.0, save_bytes=10**6, peak_bytes=10**9,
 )  # fmt: skip
 

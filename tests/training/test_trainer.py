@@ -205,6 +205,21 @@ def batch_of_rows(tokenizer: Any, rows: list[Encoded]) -> dict[str, torch.Tensor
     )
 
 
+def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
+    clock = trainer._Clock()
+    clock.tokens = 100
+    clock.stepped(10.0)
+    assert clock.per_token == pytest.approx(0.1)
+    clock.tokens = 300
+    clock.stepped(4.0)
+    assert clock.per_token == pytest.approx(0.02)
+    row = encode_row(tokenizer, WORDS[0], " book_flight")
+    slots, size = replace(row, task="all"), len(row.input_ids)
+    assert trainer.evaluation_tokens([row, slots], answers=False) == 2 * size
+    with_answers = trainer.evaluation_tokens([row, slots], answers=True)
+    assert with_answers == (2 + trainer._ANSWER_SHARE) * size
+
+
 # --- whole runs, in this process ---
 
 

@@ -31,7 +31,8 @@ from radu_core.workflows.workspace import Workspace
 MEASURED = Probe(
     stage="Done", load_seconds=2.0, longest_seconds=8.0, longest_rows=4, longest_tokens=2000,
     longest_row=700, steps=3, step_seconds=2.0, step_tokens=1000.0, evaluation_seconds=4.0,
-    evaluation_tokens=2000, save_seconds=1.0, save_bytes=10**6, peak_bytes=10**9,
+    evaluation_tokens=2000, evaluated_tokens=3000.0, save_seconds=1.0,
+    save_bytes=10**6, peak_bytes=10**9,
 )  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_time_is_steps_by_tokens_evaluations_saves_and_loading(
     assert need is not None
     a_pass = -(-report.rows["train"] // 4)
     training = 100 * report.tokens["train"] / a_pass / 500
-    once = 4.0 * 2 * report.tokens["validation"] / report.rows["validation"] / 2000
+    once = 4.0 * 3000 / 2000
     assert need.steps == 100
     assert need.tokens_per_second == 500
     assert need.training_seconds == pytest.approx(training)
