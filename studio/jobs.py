@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,6 @@ from studio.markdown import plain
 __all__ = ["Job", "forget", "job", "show", "start"]
 
 _log = logging.getLogger(__name__)
-_NUMBERS = itertools.count()
 _NEWS = 600.0  # seconds that the end of a job is news
 _SEEN = "jobs seen"
 
@@ -39,7 +38,7 @@ class Job:
 
     title: str
     about: Any = None
-    number: int = field(default_factory=lambda: next(_NUMBERS))
+    number: int = field(default_factory=lambda: next(_numbers()))
     state: Literal["running", "done", "failed", "stopped"] = "running"
     what: str = ""
     done: int = 0
@@ -75,6 +74,11 @@ class Job:
         elif self.total:
             text += f" · {self.done:,} of {self.total:,}"
         return text
+
+
+@st.cache_resource
+def _numbers() -> Iterator[int]:
+    return itertools.count()  # beside the jobs: a file that is loaded anew mustn't begin again
 
 
 @st.cache_resource

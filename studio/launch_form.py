@@ -403,6 +403,8 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             anew=True,
         )
     if launched:
+        if checking := jobs.job(looked):
+            checking.stop = True  # it would measure a machine that the run is using
         jobs.start(
             begun,
             "Launching",

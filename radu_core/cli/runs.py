@@ -47,7 +47,8 @@ def runs_list(
     from radu_core.workflows import train as workflow
 
     space = workspace()
-    found = [(view, _told(run)) for run in workflow.runs(space, module) if (view := _view(run))]
+    seen = ((_view(run), _told(run)) for run in workflow.runs(space, module))
+    found = [(view, about) for view, about in seen if view]
     elsewhere = any(view.where for view, _ in found)
     rows = [
         (

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+
+import regex
 
 from radu_core.words import listed
 
-__all__ = ["layer_names", "wrong_targets"]
+__all__ = ["layer_names", "weight_files", "wrong_targets"]
 
 ALL = "all-linear"
 _MOST_HEADER = 100_000_000  # bytes, what the format allows
 _NOT_OFFERED = re.compile(r"embed|^wte$|^wpe$|^lm_head$|^shared$")
 _NAMES = re.compile(r"[\w.-]+")
+_STEMS = ("", "model.", "transformer.")  # what a base model without its head is saved without
+_PATTERN_SECONDS = 0.5
 
 
 def layer_names(directory: Path) -> tuple[str, ...]:
@@ -56,12 +61,15 @@ def wrong_targets(targets: str | Sequence[str], directory: Path) -> str:
 
 def _wrong_pattern(pattern: str, paths: Sequence[str], directory: Path) -> str:
     try:
-        matches = re.compile(pattern).fullmatch
-    except (re.error, RecursionError, OverflowError) as error:
+        matches = regex.compile(pattern).fullmatch
+    except (regex.error, RecursionError, OverflowError) as error:
         return f"that is no regular expression ({error}); {_choose(directory)}"
-    # a base model without its head is saved without the first part of the paths
-    if len(paths) == 1 or any(matches(p) or matches(f"model.{p}") for p in paths):
-        return ""
+    try:
+        whole = (stem + path for path in paths for stem in _STEMS)
+        if len(paths) == 1 or any(matches(path, timeout=_PATTERN_SECONDS) for path in whole):
+            return ""
+    except TimeoutError:
+        return "trying it takes too long: write it without a repetition within a repetition"
     hint = (
         f"write [{pattern}] for the layers of that name, or " if _NAMES.fullmatch(pattern) else ""
     )
@@ -79,22 +87,35 @@ def _ends(path: str, name: str) -> bool:
 
 def _layers(directory: Path) -> list[str]:
     """The paths of everything that has a matrix as its weight."""
-    files = sorted(directory.glob("model*.safetensors")) or sorted(directory.glob("*.safetensors"))
     return [
         name.removesuffix(".weight")
-        for file in files  # others beside model*: the same weights under their makers' names
-        for name, dimensions in _tensors(file)
+        for file in weight_files(directory)
+        for name, dimensions in _header(file)
         if name.endswith(".weight") and dimensions == 2
     ]
 
 
-def _tensors(file: Path) -> Iterator[tuple[str, int]]:
+def weight_files(directory: Path) -> list[Path]:
+    """The files that a model's weights are read from, by name. Others beside ``model*`` hold the
+    same weights under their makers' names."""
+    return sorted(directory.glob("model*.safetensors")) or sorted(directory.glob("*.safetensors"))
+
+
+def _header(file: Path) -> tuple[tuple[str, int], ...]:
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return _tensors(file, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _tensors(file: Path, _size: int, _changed: int) -> tuple[tuple[str, int], ...]:
     """Names and numbers of dimensions; nothing of a file that isn't what it should be."""
     try:
         with file.open("rb") as opened:
             size = int.from_bytes(opened.read(8), "little")
             header = json.loads(opened.read(size)) if size <= _MOST_HEADER else {}
-        found = [(str(n), len(t["shape"])) for n, t in header.items() if n != "__metadata__"]
+        return tuple((str(n), len(t["shape"])) for n, t in header.items() if n != "__metadata__")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
-        return
-    yield from found
+        return ()

@@ -1,17 +1,14 @@
 """Several short rows in one sequence, without padding: products over all of it, attention by row.
 
-On a CPU attention goes through the rows one by one (``attend_by_row``). Flash attention on a GPU
-does so itself: transformers sees by positions that begin anew that a sequence is packed, provided
-it is given neither an attention mask nor a cache (``prepare_fa_kwargs_from_position_ids``).
-Elsewhere every token would be compared with all of the sequence, and rows are padded instead, as
-for a model whose packed rows don't get what they get alone (``why_not_apart``): how a step goes
-through the model changes, not what is learnt.
+On a CPU attention goes through the rows one by one (``attend_by_row``). Elsewhere every token would
+be compared with all of the sequence, and rows are padded instead, as for a model whose packed rows
+don't get what they get alone (``why_not_apart``): how a step goes through the model changes, not
+what is learnt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from radu_core.training.encoding import IGNORED, Encoded
@@ -22,21 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["attend_by_row", "packed_logits", "packed_passes", "packer", "why_not_apart"]
 
 _BY_ROW = "radu_by_row"  # its name among transformers' attention functions
+_MOST = 4096  # tokens: transformers makes a mask of their square for packed rows, though unused
 _TOLERANCE = {"float32": 1e-3, "other": 0.02}  # of the largest logit
 
 
 def packer(model: Any, rows: Sequence[Encoded]) -> tuple[Callable[..., Any] | None, str]:
     """What cuts a batch of ``rows`` into packed sequences for ``model``, and sets the model up for
     them; else None, and why rows are padded."""
-    base = _base(model)
-    usual = base.config._attn_implementation
-    flash = "flash" in usual
-    if not flash and not attend_by_row(model):
-        return None, "attention can't go row by row: that takes a CPU, or flash attention"
-    if why := why_not_apart(model, rows, by_row=not flash):
-        base.set_attn_implementation(usual)
+    if not attend_by_row(model):
+        return None, "attention can't go row by row: that takes a CPU, and a model that has sdpa"
+    if why := why_not_apart(model, rows):
+        _base(model).set_attn_implementation("sdpa")
         return None, why
-    return partial(packed_passes, by_row=not flash), ""
+    return packed_passes, ""
 
 
 def _base(model: Any) -> Any:
@@ -47,11 +42,13 @@ def _base(model: Any) -> Any:
 def attend_by_row(model: Any) -> bool:
     """Let the attention of a model on a CPU go through packed rows one by one, where it is told
     their sizes; False where that isn't possible, and the model is as it was."""
+    import torch
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
     base = _base(model)
-    if base.device.type != "cpu" or base.config._attn_implementation != "sdpa":
+    # the Trainer takes the model to a GPU only later, if there is one
+    if torch.cuda.is_available() or base.config._attn_implementation not in ("sdpa", _BY_ROW):
         return False
     AttentionInterface.register(_BY_ROW, _attention_by_row)
     AttentionMaskInterface.register(_BY_ROW, sdpa_mask)  # for all that isn't packed
@@ -94,25 +91,23 @@ def _attention_by_row(
     return torch.cat(by_row, dim=2).transpose(1, 2).contiguous(), None
 
 
-def packed_passes(
-    batch: dict[str, torch.Tensor], tokens: int, *, by_row: bool
-) -> Iterator[dict[str, Any]]:
+def packed_passes(batch: dict[str, torch.Tensor], tokens: int) -> Iterator[dict[str, Any]]:
     """A left-padded batch in sequences of at most ``tokens`` tokens, each of whole rows.
 
-    Gives ``input_ids, position_ids, labels`` of shape ``(1, n)``, ``attention_mask`` None, and for
-    attention ``by_row`` the ``row_sizes``. A sequence has one row at least.
+    Gives ``input_ids, position_ids, labels`` of shape ``(1, n)``, ``attention_mask`` None, and the
+    ``row_sizes``. A sequence has one row at least.
     """
+    most = min(tokens, _MOST)
     widths = [int(n) for n in batch["attention_mask"].sum(dim=1)]
     order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
     while order:
-        rows, room = [order[0]], tokens - widths[order[0]]
+        rows, room = [order[0]], most - widths[order[0]]
         for row in order[1:]:
             if widths[row] <= room:
                 rows.append(row)
                 room -= widths[row]
         order = [row for row in order if row not in rows]
-        packed = _packed(batch, rows)
-        yield {**packed, "row_sizes": [widths[row] for row in rows]} if by_row else packed
+        yield {**_packed(batch, rows), "row_sizes": [widths[row] for row in rows]}
 
 
 def _packed(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]:
@@ -141,17 +136,12 @@ def packed_logits(
         attention_mask=None,
         use_cache=False,
         logits_to_keep=supervised - 1,
-        **_sizes(inputs.get("row_sizes")),
+        row_sizes=inputs["row_sizes"],
     )
     return outputs.logits.float(), labels[:, supervised]
 
 
-def _sizes(sizes: Sequence[int] | None) -> dict[str, Any]:
-    """As an argument; others than ours don't know it."""
-    return {} if sizes is None else {"row_sizes": sizes}
-
-
-def why_not_apart(model: Any, rows: Sequence[Encoded], *, by_row: bool) -> str:
+def why_not_apart(model: Any, rows: Sequence[Encoded]) -> str:
     """Why packed rows don't get what they get alone; empty if they do.
 
     The longest row is packed behind another and has to get the logits that it gets by itself. That
@@ -163,7 +153,7 @@ def why_not_apart(model: Any, rows: Sequence[Encoded], *, by_row: bool) -> str:
     by_length = sorted(rows, key=lambda row: len(row.input_ids))
     one, two = (list(r.input_ids) for r in (by_length[0], by_length[-1]))
 
-    def logits(parts: list[list[int]], sizes: list[int] | None) -> torch.Tensor:
+    def logits(parts: list[list[int]], **more: Any) -> torch.Tensor:
         found = model(
             input_ids=torch.tensor([[i for part in parts for i in part]], device=device),
             position_ids=torch.tensor(
@@ -172,7 +162,7 @@ def why_not_apart(model: Any, rows: Sequence[Encoded], *, by_row: bool) -> str:
             attention_mask=None,
             use_cache=False,
             logits_to_keep=len(two),
-            **_sizes(sizes),
+            **more,
         )
         return torch.as_tensor(found.logits[0]).float()
 
@@ -180,10 +170,12 @@ def why_not_apart(model: Any, rows: Sequence[Encoded], *, by_row: bool) -> str:
     model.eval()
     try:
         with torch.no_grad():
-            alone = logits([two], None)
-            packed = logits([one, two], [len(one), len(two)] if by_row else None)
-    except (TypeError, ValueError) as error:  # it knows nothing of packing
-        return f"this kind of model can't be given packed rows ({error})"
+            alone = logits([two])
+            packed = logits([one, two], row_sizes=[len(one), len(two)])
+    except MemoryError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:  # it knows nothing of packing
+        return f"this kind of model can't be given packed rows ({str(error)[:200]})"
     finally:
         model.train(was_training)
     off = float((packed - alone).abs().max() / alone.abs().max())

@@ -29,7 +29,7 @@ from radu_core.files import disk_errors, read_json, write_json, write_text
 from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
-from radu_core.training.machine import first_gpu
+from radu_core.training.machine import first_gpu, stand_back
 from radu_core.training.runs import RunDirectory
 from radu_core.training.trainer import evaluated, evaluation_tokens, steady_memory
 
@@ -180,6 +180,7 @@ def main(arguments: list[str]) -> int:
     """Measure and write OUT.json after every stage, so that what is known survives an end."""
     from radu_core.training.worker import _reason
 
+    stand_back()  # as the run will
     config = TrainConfig.from_file(Path(arguments[0]))
     out = Path(arguments[2])
     latest = Probe()

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import NotFoundError, RaduError, RunError
-from radu_core.files import file_hash, read_json, readable, write_json
+from radu_core.files import content_hash, file_hash, read_json, readable, write_json
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight, row_hash
+from radu_core.training.layers import weight_files
 from radu_core.training.runs import RunDirectory
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 FILE = "tokens.json"
 _DIGITS = 16  # of a row's hash that are kept
 _AT_ONCE = 32
+_ABOUT = ("transformers_version", "_name_or_path", "architectures")  # says nothing of what it does
 
 
 class Tokens(BaseModel):
@@ -63,13 +65,14 @@ def base_hashes(directory: Path) -> dict[str, str]:
 
     A file is read once in a process, unless its size or time of change is another one.
     """
-    files = [*sorted(directory.glob("*.safetensors")), directory / "config.json"]
     found = {}
-    for path in files:
+    for path in weight_files(directory):
         with readable(path):
             status = path.stat()
             found[path.name] = _file_hash(path, status.st_size, status.st_mtime_ns)
-    return found
+    config = read_json(directory / "config.json")
+    said = {n: v for n, v in config.items() if n not in _ABOUT} if isinstance(config, dict) else {}
+    return {**found, "config.json": content_hash(said)}
 
 
 @lru_cache(maxsize=256)
@@ -199,6 +202,8 @@ def _changed(checked: Tokens, rows: Preflight) -> str:
         return "; the base model's tokenizer has changed"
     if checked.dataset_hash != rows.dataset_hash:
         return "; the dataset has changed"
+    if rows.special:  # a run from before such rows were left out
+        return f"; {len(rows.special)} rows have a special token in their text and are left out now"
     return ""
 
 

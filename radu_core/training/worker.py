@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -81,7 +82,8 @@ def main(arguments: list[str]) -> int:
             run.append("state", state="failed", reason=reason)
         except DiskFullError:  # half a checkpoint may be what fills it
             _clear(run, run.checkpoints())
-            run.append("state", state="failed", reason=reason)
+            with suppress(DiskFullError):  # then the log has to do
+                run.append("state", state="failed", reason=reason)
         return 1
     return 0
 
@@ -195,7 +197,8 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     check = heart.check if alone else heart.check_gone
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    check_tokens(run, rows, Collator(tokenizer.eos_token_id), model_directory)
+    base = None if own_rank() else model_directory  # one of the processes reads its weights
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id), base)
     run.append(
         "preflight",
         train_rows=len(rows.train),
@@ -225,12 +228,12 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         return
     run.append("state", state="saving")
     ended, seconds = trainer.state.global_step, time.time() - started
-    tell = _Telling(run, heart.check)
-    tell("Measuring the model", 0, 0)
+    progress = _Telling(run, heart.check)
+    progress("Measuring the model", 0, 0)
     step, measured = _best(trainer, config)
     leave_in(trainer.model, tokenizer, rows)
     checked = save_model(
-        run, config, trainer.model, tokenizer, rows, base=model_directory, progress=tell
+        run, config, trainer.model, tokenizer, rows, base=model_directory, progress=progress
     )
     heart.check()
     report = {
@@ -348,7 +351,7 @@ def _check_alike(trainer: Any) -> None:
     if trainer.accelerator.num_processes == 1:
         return
     trained = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
-    sums = torch.stack([p.double().sum() for p in trained])
+    sums = torch.stack([p.sum(dtype=torch.float64) for p in trained])
     seen = trainer.accelerator.gather(sums[None])
     if not torch.isclose(seen, seen[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
         raise RunError(
@@ -361,7 +364,7 @@ def _keep_last(run: RunDirectory, trainer: Any) -> None:
     """Save the last whole step; what a step or an evaluation that was cut off drew at random is
     drawn again when the run goes on."""
     step = trainer.state.global_step
-    if of_first(step and step not in run.checkpoints()):
+    if of_first(step > 0 and step not in run.checkpoints()):
         if trainer.drawn is not None:
             trainer.drawn.restore()
         trainer._save_checkpoint(trainer.model, None)
@@ -379,12 +382,15 @@ def _catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
     state = TrainerState.load_from_json(str(last / "trainer_state.json"))
     step = state.global_step
     done = any(said.get("step") == step and "eval_loss" in said for said in state.log_history)
-    if trainer.eval_dataset is None or step % config.eval_every or done:
+    due = trainer.eval_dataset is not None and step % config.eval_every == 0 and not done
+    if not of_first(due):  # the others may look when it has been done
         return
     if trainer.is_world_process_zero():
         trainer._load_from_checkpoint(str(last))
         trainer.state = state
-        if trainer._determine_best_metric(trainer.evaluate(), None):
+        with trainer.accelerator.autocast():  # as while it trains
+            found = trainer.evaluate()
+        if trainer._determine_best_metric(found, None):
             state.best_model_checkpoint = str(last)
         text = json.dumps(asdict(state), indent=2, sort_keys=True)
         write_text(last / "trainer_state.json", text + "\n")

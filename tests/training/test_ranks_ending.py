@@ -61,7 +61,10 @@ def test_it_is_over_when_the_first_has_ended_well(do: Ranks) -> None:
     assert (first.returncode, second.returncode) == (0, -signal.SIGKILL)
 
 
-def test_what_others_meet_once_the_first_is_done_is_no_failure(do: Ranks) -> None:
+def test_what_others_meet_once_the_first_is_done_is_no_failure(
+    do: Ranks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "_GRACE", 60.0)
     first, second = do("", "sys.exit(1)")
     assert (first.returncode, second.returncode) == (0, 1)
 

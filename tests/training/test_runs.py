@@ -64,6 +64,7 @@ def test_a_run_finishes_and_its_model_is_served_and_measured(
     follow(run, poll=0.1)
     view = train.run_view(run)
     assert view.state == "finished"
+    assert [e.data for e in run.events() if e.kind == "packing"] == [{"packed": True, "why": ""}]
     assert [e.data["step"] for e in view.steps] == [1, 2, 3, 4]
     assert [e.data["step"] for e in view.validations][:2] == [2, 4]
     names = {p.name for p in run.path.iterdir()}

@@ -190,7 +190,7 @@ def other_weights(base: Path) -> None:
 
 
 def more_weights(base: Path) -> None:
-    (base / "more.safetensors").write_bytes(b"more")
+    (base / "model-2.safetensors").write_bytes(b"more")
 
 
 def other_names(base: Path) -> None:
@@ -205,7 +205,7 @@ def other_config(base: Path) -> None:
     ("change", "words"),
     [
         (other_weights, r"\(model\.safetensors was [0-9a-f]{16} and is [0-9a-f]{16}; it lies in"),
-        (more_weights, r"\(more\.safetensors is new;"),
+        (more_weights, r"\(model-2\.safetensors is new;"),
         (other_names, r"model-00001-of-00001\.safetensors is new; model\.safetensors is gone;"),
         (other_config, r"\(config\.json was"),
     ],
@@ -229,14 +229,24 @@ def test_the_base_model_may_lie_elsewhere(launched: RunDirectory, tmp_path: Path
     compared(launched)
 
 
-def test_hashes_are_those_of_the_files_as_they_are(launched: RunDirectory) -> None:
+def test_hashes_are_those_of_the_weights_as_they_are(launched: RunDirectory) -> None:
     base = Path(launched.config().base_model)
-    names = ("config.json", "model.safetensors")
     before = base_hashes(base)
-    assert before == {name: file_hash(base / name) for name in names}
+    assert set(before) == {"config.json", "model.safetensors"}
+    assert before["model.safetensors"] == file_hash(base / "model.safetensors")
     other_weights(base)
     after = base_hashes(base)
-    assert after == {name: file_hash(base / name) for name in names} != before
+    assert after["model.safetensors"] == file_hash(base / "model.safetensors")
+    assert after != before
+
+
+def test_what_changes_nothing_of_a_model_isnt_compared(launched: RunDirectory) -> None:
+    """The same config written by another version; the weights once more under their maker's names."""
+    base = Path(launched.config().base_model)
+    config = {**read_json(base / "config.json"), "transformers_version": "4.0"}
+    (base / "config.json").write_text(json.dumps(dict(sorted(config.items(), reverse=True))))
+    (base / "consolidated.safetensors").write_bytes(b"more")
+    compared(launched)
 
 
 def test_a_record_from_before_the_base_was_kept_is_read_and_completed(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import torch
 from conftest import MODULE
 from working import again
 
-from radu_core.errors import InputError
+from radu_core.errors import InputError, RunError
 from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
 from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, passes, rate_share
@@ -203,6 +204,16 @@ def batch_of_rows(tokenizer: Any, rows: list[Encoded]) -> dict[str, torch.Tensor
     return Collator(tokenizer.eos_token_id)(
         [{"input_ids": r.input_ids, "labels": r.labels} for r in rows]
     )
+
+
+def test_processes_that_came_apart_are_found_out(model: Any) -> None:
+    other = torch.tensor([0.0])
+    joined = SimpleNamespace(num_processes=2, gather=lambda sums: torch.cat([sums, sums + other]))
+    both = SimpleNamespace(accelerator=joined, model=model)
+    worker._check_alike(both)
+    other += 1e-9
+    with pytest.raises(RunError, match="come apart"):
+        worker._check_alike(both)
 
 
 def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
