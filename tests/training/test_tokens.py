@@ -241,7 +241,7 @@ def test_hashes_are_those_of_the_weights_as_they_are(launched: RunDirectory) -> 
 
 
 def test_what_changes_nothing_of_a_model_isnt_compared(launched: RunDirectory) -> None:
-    """The same config written by another version; the weights once more under their maker's names."""
+    """A config written by another version; the weights once more under their maker's names."""
     base = Path(launched.config().base_model)
     config = {**read_json(base / "config.json"), "transformers_version": "4.0"}
     (base / "config.json").write_text(json.dumps(dict(sorted(config.items(), reverse=True))))
