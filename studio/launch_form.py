@@ -426,8 +426,9 @@ def _forget(key: Hashable) -> None:
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
     begun, looked = ("launch", here.module), ("launch check", here.module)
-    _under_way(begun, "A launch", "Stop it to launch another run.", config)
+    above = st.empty()
     started = jobs.show(begun, passing=True)
+    _under_way(above, begun, "A launch", "Stop it to launch another run.", config)
     if started is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success(
@@ -437,8 +438,9 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
                 "Show it", icon=":material/visibility:", key="launch show",
                 on_click=runs_views.lead_to, args=(started.id,),
             )  # fmt: skip
-    _under_way(looked, "A check", "Press Check to begin anew.", config)
+    above = st.empty()
     report = jobs.show(looked, passing=True)
+    _under_way(above, looked, "A check", "Press Check to begin anew.", config)
     if report is not None:
         resolved = config and config.resolved()
         if report.config != resolved:
@@ -446,12 +448,17 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
         report_view(report)
 
 
-def _under_way(key: Hashable, what: str, instead: str, config: TrainConfig | None) -> None:
-    """What another press does while a job runs, maybe with other settings than are shown."""
+def _under_way(
+    above: DeltaGenerator, key: Hashable, what: str, instead: str, config: TrainConfig | None
+) -> None:
+    """What another press does while a job runs, maybe with other settings than are shown.
+
+    Said after the job was shown: it may end meanwhile.
+    """
     found = jobs.job(key)
     if found is not None and found.running:
         changed = config is None or found.about != config.resolved()
-        st.caption(
+        above.caption(
             f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
         )
 
