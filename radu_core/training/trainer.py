@@ -124,11 +124,13 @@ class _Clock:
     evaluations: int = 0
     tokens: int = 0
     first: tuple[float, int] | None = None
+    settled: float = 0.0  # when the first step was over
 
     def stepped(self, seconds: float) -> None:
-        """A step has taken so long."""
+        """A step has taken so long. What comes before the end of the first is done once."""
         self.stepping += seconds
-        self.first = self.first or (self.stepping, self.tokens)
+        if self.first is None:
+            self.first, self.settled = (self.stepping, self.tokens), time.time()
 
     @property
     def per_token(self) -> float:
@@ -143,8 +145,9 @@ class _Clock:
         """Seconds to the end, if so many tokens and evaluations are still to come; an evaluation
         takes as long as a forward pass over ``eval_tokens``."""
         per_token = self.per_token
-        other = max(0.0, time.time() - self.begun - self.stepping - self.evaluating)
-        saving = 1.0 + other / max(1e-9, self.stepping)
+        since = self.stepping - (self.first or (0.0, 0))[0]
+        other = max(0.0, time.time() - self.settled - since - self.evaluating)  # saving, mostly
+        saving = 1.0 + other / since if since else 1.0
         once = (
             self.evaluating / self.evaluations
             if self.evaluations

@@ -222,8 +222,10 @@ def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
     clock.stepped(10.0)
     assert clock.per_token == pytest.approx(0.1)
     clock.tokens = 300
+    clock.begun -= 1000.0  # what was done before the first step isn't done again
     clock.stepped(4.0)
     assert clock.per_token == pytest.approx(0.02)
+    assert clock.left(tokens=100.0, evaluations=0, eval_tokens=0.0) == pytest.approx(2.0)
     row = encode_row(tokenizer, WORDS[0], " book_flight")
     slots, size = replace(row, task="all"), len(row.input_ids)
     assert trainer.evaluation_tokens([row, slots], answers=False) == 2 * size
