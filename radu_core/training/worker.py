@@ -6,17 +6,14 @@ events, and an end that always has a state, a reason and a remedy.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +22,15 @@ from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
 from radu_core.training.card import model_card
+from radu_core.training.checkpoints import (
+    best,
+    catch_up,
+    check_alike,
+    clear,
+    early_end,
+    is_over,
+    keep_last,
+)
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
 from radu_core.training.machine import stand_back
@@ -35,7 +41,7 @@ from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
-from radu_core.training.trainer import make_trainer, of_first, steady_memory
+from radu_core.training.trainer import make_trainer, steady_memory
 
 __all__ = ["main", "train"]
 
@@ -81,7 +87,7 @@ def main(arguments: list[str]) -> int:
         try:
             run.append("state", state="failed", reason=reason)
         except DiskFullError:  # half a checkpoint may be what fills it
-            _clear(run, run.checkpoints())
+            clear(run, run.checkpoints())
             with suppress(DiskFullError):  # then the log has to do
                 run.append("state", state="failed", reason=reason)
         return 1
@@ -230,7 +236,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     ended, seconds = trainer.state.global_step, time.time() - started
     progress = _Telling(run, heart.check)
     progress("Measuring the model", 0, 0)
-    step, measured = _best(trainer, config)
+    step, measured = best(trainer, config)
     leave_in(trainer.model, tokenizer, rows)
     checked = save_model(
         run, config, trainer.model, tokenizer, rows, base=model_directory, progress=progress
@@ -254,7 +260,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     }
     write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
     write_json(run.path / "report.json", report)
-    run.append("state", state="finished", reason=_early_end(config, trainer.state, step))
+    run.append("state", state="finished", reason=early_end(config, trainer.state, step))
 
 
 def _check_processes(config: TrainConfig, trainer: Any) -> None:
@@ -292,34 +298,6 @@ class _Telling:
         self._run.append("saving", what=what, done=done, total=total, seconds=seconds)
 
 
-def _best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
-    """Give the model the weights that become the run's; their step, and what they measure."""
-    state = trainer.state
-    if trainer.eval_dataset is None:
-        return state.global_step, {}
-    best, at, where = state.best_metric, state.best_global_step, state.best_model_checkpoint
-    step, last = trainer.measured
-    last = last if step == state.global_step else trainer.evaluate()
-    if config.best_by != "last" and at not in (None, state.global_step) and where:
-        now = last[f"eval_{config.best_by}"]
-        if (now >= best) if config.best_by == "loss" else (now <= best):
-            kept = Path(trainer.args.output_dir) / f"checkpoint-{at}"  # the run may have been moved
-            if not kept.is_dir():
-                raise RunError(
-                    f"The checkpoint of step {at}, the best by {config.best_by}, is gone",
-                    remedy="Fork the run; or set best_by: last.",
-                )
-            state.best_model_checkpoint = str(kept)
-            trainer._load_best_model()
-            last = trainer.evaluate()
-            return int(at), _measured(last)
-    return state.global_step, _measured(last)
-
-
-def _measured(metrics: dict[str, float]) -> dict[str, float]:
-    return {name.removeprefix("eval_"): value for name, value in metrics.items()}
-
-
 def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: _Heart) -> None:
     """Train, from the last checkpoint if there is one, and keep the last step, also when stopped.
 
@@ -327,109 +305,21 @@ def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: 
     """
     whole = run.checkpoints()
     if trainer.is_world_process_zero():
-        _clear(run, whole)
+        clear(run, whole)
     last = str(whole[max(whole)]) if whole else None
     if last:
-        _catch_up(trainer, config, Path(last))
-        if _is_over(run, trainer, config, last):
+        catch_up(trainer, config, Path(last))
+        if is_over(run, trainer, config, last):
             return
     try:
         trainer.train(resume_from_checkpoint=last)
-        _check_alike(trainer)
+        check_alike(trainer)
         heart.check()
     except _Stopped:
-        _keep_last(run, trainer)
+        keep_last(run, trainer)
         raise
-    _keep_last(run, trainer)
+    keep_last(run, trainer)
     run.append("trained", step=trainer.state.global_step)
-
-
-def _check_alike(trainer: Any) -> None:
-    """``RunError`` unless all processes have the same weights: each has made the steps itself."""
-    import torch
-
-    if trainer.accelerator.num_processes == 1:
-        return
-    trained = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
-    sums = torch.stack([p.sum(dtype=torch.float64) for p in trained])
-    seen = trainer.accelerator.gather(sums[None])
-    if not torch.isclose(seen, seen[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
-        raise RunError(
-            "The run's processes have come apart: their weights differ",
-            remedy="Fork it with processes: 1, and report it with its bundle.",
-        )
-
-
-def _keep_last(run: RunDirectory, trainer: Any) -> None:
-    """Save the last whole step; what a step or an evaluation that was cut off drew at random is
-    drawn again when the run goes on."""
-    step = trainer.state.global_step
-    if of_first(step > 0 and step not in run.checkpoints()):
-        if trainer.drawn is not None:
-            trainer.drawn.restore()
-        trainer._save_checkpoint(trainer.model, None)
-        run.append("checkpoint", step=step)
-
-
-def _catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
-    """Do the evaluation that was due at the checkpoint ``last`` if a stop cut it off.
-
-    Whether it was done is read from the checkpoint, which is then told what it found: a kill
-    meanwhile changes nothing.
-    """
-    from transformers import TrainerState
-
-    state = TrainerState.load_from_json(str(last / "trainer_state.json"))
-    step = state.global_step
-    done = any(said.get("step") == step and "eval_loss" in said for said in state.log_history)
-    due = trainer.eval_dataset is not None and step % config.eval_every == 0 and not done
-    if not of_first(due):  # the others may look when it has been done
-        return
-    if trainer.is_world_process_zero():
-        trainer._load_from_checkpoint(str(last))
-        trainer.state = state
-        with trainer.accelerator.autocast():  # as while it trains
-            found = trainer.evaluate()
-        if trainer._determine_best_metric(found, None):
-            state.best_model_checkpoint = str(last)
-        text = json.dumps(asdict(state), indent=2, sort_keys=True)
-        write_text(last / "trainer_state.json", text + "\n")
-    trainer.accelerator.wait_for_everyone()
-
-
-def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
-    """What an earlier process of the run measured at that step, so that it isn't done again."""
-    told = [e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step]
-    if not told:
-        return -1, {}
-    return step, {f"eval_{name}": value for name, value in told[-1].items() if name != "step"}
-
-
-def _clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
-    """Delete what was being written when an earlier process of the run was killed."""
-    halves = [p for p in (run.path / "checkpoints").glob("*-*") if p not in whole.values()]
-    halves += [p for name in ("model", "adapter") for p in run.path.glob(f".{name}.*")]
-    for path in halves:
-        shutil.rmtree(path)
-
-
-def _is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> bool:
-    """Whether nothing is left to train; then the trainer has the model and the state of its end.
-
-    Trainer itself would do a step too many.
-    """
-    from transformers import TrainerState
-
-    state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
-    told = [e.data.get("step") for e in run.events() if e.kind == "trained"]
-    over = state.global_step >= trainer.args.max_steps or state.global_step in told
-    if over or _stale(config, state):
-        trainer._load_from_checkpoint(last)
-        trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
-        trainer.state = state
-        trainer.measured = _measured_before(run, state.global_step)
-        return True
-    return False
 
 
 def _interruptible(model: Any, check: Callable[[], None]) -> None:
@@ -449,36 +339,6 @@ def _interruptible(model: Any, check: Callable[[], None]) -> None:
     stacks = [module for module in model.modules() if isinstance(module, ModuleList)]
     for layer in max(stacks, key=len, default=[model]):
         layer.register_forward_hook(after)
-
-
-def _early_end(config: TrainConfig, state: Any, step: int) -> str:
-    """Why a run finished before its last step, and which step's weights it kept if not the last;
-    empty if neither."""
-    said = []
-    if state.global_step < state.max_steps:
-        done = f"step {state.global_step} of {state.max_steps}"
-        why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
-        if _stale(config, state):
-            why = (
-                f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
-                f"({config.best_by}) than that of step {state.best_global_step}."
-            )
-        said.append(why)
-    if step != state.global_step:
-        said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
-    return " ".join(filter(None, said))
-
-
-def _stale(config: TrainConfig, state: Any) -> bool:
-    """Whether so many evaluations weren't better that the run ends."""
-    best = state.best_global_step
-    if not config.early_stopping or best is None:
-        return False
-    return bool((state.global_step - best) // config.eval_every >= config.early_stopping)
-
-
-def _timed(config: TrainConfig) -> bool:
-    return config.max_minutes is not None
 
 
 def _load_model(config: TrainConfig, directory: Path) -> Any:

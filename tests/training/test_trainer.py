@@ -19,6 +19,7 @@ from working import again
 
 from radu_core.errors import InputError, RunError
 from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
+from radu_core.training.checkpoints import check_alike
 from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, slot_pairs
@@ -210,10 +211,10 @@ def test_processes_that_came_apart_are_found_out(model: Any) -> None:
     other = torch.tensor([0.0])
     joined = SimpleNamespace(num_processes=2, gather=lambda sums: torch.cat([sums, sums + other]))
     both = SimpleNamespace(accelerator=joined, model=model)
-    worker._check_alike(both)
+    check_alike(both)
     other += 1e-9
     with pytest.raises(RunError, match="come apart"):
-        worker._check_alike(both)
+        check_alike(both)
 
 
 def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
