@@ -5,6 +5,7 @@ import streamlit as st
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
 from studio import dataset_forms, launch_form, runs_views
+from studio.kept import kept
 from studio.page import messages, page
 
 TABS = ["1 Dataset", "2 Launch", runs_views.RUNS]
@@ -16,15 +17,17 @@ with page(
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)
-    first = TABS[2 if runs_views.under_way(found) else 0]
-    kept = st.session_state.setdefault(
-        f"first tab {here.module}", first
-    )  # later runs don't move it
-    build, launch, watch = st.tabs(TABS, default=kept, key=runs_views.TAB, on_change="rerun")
-    with watch, messages():  # first: who comes back to a run at work wants to see it at once
-        runs_views.watch(here, found)
-    built = datasets(here.workspace, here.module)
-    with build, messages():
-        dataset_forms.dataset(here, built)
-    with launch, messages():
-        launch_form.launch(here, built)
+    first = st.session_state.setdefault(  # later runs don't move it
+        f"first tab {here.module}", TABS[2 if runs_views.under_way(found) else 0]
+    )
+    build, launch, watch = st.tabs(TABS, default=first, key=runs_views.TAB, on_change="rerun")
+    # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
+    if watch.open:
+        with watch, messages(), kept("runs", runs_views.is_field):
+            runs_views.watch(here, found)
+    if build.open:
+        with build, messages(), kept("dataset", dataset_forms.is_field):
+            dataset_forms.dataset(here, datasets(here.workspace, here.module))
+    if launch.open:
+        with launch, messages(), kept("launch", launch_form.is_field):
+            launch_form.launch(here, datasets(here.workspace, here.module))

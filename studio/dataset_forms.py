@@ -21,13 +21,14 @@ from studio.dataset_preview import preview
 from studio.markdown import plain
 from studio.page import Page
 
-__all__ = ["dataset"]
+__all__ = ["dataset", "is_field"]
 
 _LISTS = (
     ("shortened.jsonl", "shortened rows"),
     ("discards.jsonl", "discards"),
     ("suspects.jsonl", "suspects"),
 )
+_NOT_FIELDS = ("dataset weights", "dataset preview")
 _NO_CHECK = "(lengths aren't checked)"
 _ORDERS = {
     "most_relevant_last": "most relevant last",
@@ -83,6 +84,11 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
         compare(here, built)
 
 
+def is_field(key: str) -> bool:
+    """Whether a key of the session is one of this tab's fields (its table keeps itself)."""
+    return key.startswith(("dataset ", "diff ")) and not key.startswith(_NOT_FIELDS)
+
+
 def _forget(key: Hashable) -> None:
     """Forget a job that has ended."""
     found = jobs.job(key)
@@ -108,7 +114,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
     )  # fmt: skip
     options: dict[str, Any] = {"strategies": tuple(tasks or ())}
     options |= _sizes(here)
-    with st.expander("More options"):
+    with st.expander("More options", key="dataset more", on_change="rerun"):
         options |= _variants()
         options |= _negatives()
     weights = _weights(modules, tasks or []) if len(modules) > 1 else {}
@@ -214,14 +220,18 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     frame = pd.DataFrame(
         [{"module": m, **{t: weight_of({}, m, t) for t in tasks}} for m in modules]
     )
+    key = f"dataset weights {' '.join(modules)} {' '.join(tasks)}"
+    if key not in st.session_state:  # drawn for the first time, or again: as it was left
+        st.session_state[f"{key} first"] = st.session_state.get(f"{key} last", frame)
     edited = st.data_editor(
-        frame, hide_index=True, disabled=["module"], width="content",
-        key=f"dataset weights {' '.join(modules)} {' '.join(tasks)}",
+        st.session_state[f"{key} first"], hide_index=True, disabled=["module"], width="content",
+        key=key,
         column_config={
             t: st.column_config.NumberColumn(t, min_value=0.0, max_value=100.0, required=True)
             for t in tasks
         },
     )  # fmt: skip
+    st.session_state[f"{key} last"] = edited
     return {
         f"{row['module']}/{task}": float(row[task])
         for row in edited.to_dict("records")

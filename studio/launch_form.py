@@ -23,7 +23,7 @@ from studio.launch_report import report_view
 from studio.markdown import plain
 from studio.page import Page
 
-__all__ = ["EXPERT", "SIMPLE", "launch"]
+__all__ = ["EXPERT", "SIMPLE", "is_field", "launch"]
 
 ALL_LINEAR = "all-linear"
 _NAME = re.compile(r"[\w.-]+")
@@ -198,8 +198,16 @@ def _all() -> tuple[Setting, ...]:
     return (*SIMPLE, *(s for group in EXPERT.values() for s in group))
 
 
+def is_field(key: str) -> bool:
+    """Whether a key of the session is one of this form's fields."""
+    return key in _KEYS
+
+
 def _key(field: str) -> str:
     return f"launch {field}"
+
+
+_KEYS = {_key(name) for name in (*_LABELS, "launcher", "expert", *(s.field for s in _all()))}
 
 
 def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
@@ -307,7 +315,7 @@ def _fields(
     full = data["method"] == "full"
     offers = _offers(here, data)
     _group(SIMPLE, wrong, offers)
-    with st.expander("Expert", icon=":material/tune:"):
+    with st.expander("Expert", icon=":material/tune:", key=_key("expert"), on_change="rerun"):
         for name, group in EXPERT.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
             _group(group, wrong, offers)

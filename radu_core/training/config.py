@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -183,12 +184,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def from_yaml(cls, text: str) -> TrainConfig:
         """Settings from YAML; ``InputError`` says what is wrong."""
-        try:
-            data = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
-            what = f"The config isn't YAML ({_yaml_problem(error)})"
-            raise InputError(what, remedy="Correct it.") from error
-        return cls.checked(data)
+        return _from_yaml(text)
 
     @classmethod
     def from_file(cls, path: Path) -> TrainConfig:
@@ -199,6 +195,16 @@ class TrainConfig(BaseModel):
             return cls.from_yaml(text)
         except InputError as error:
             raise InputError(f"{path}: {error.what}", remedy=error.remedy) from error
+
+
+@lru_cache(maxsize=512)  # reading one takes some 6 ms, and pages read those of all runs each second
+def _from_yaml(text: str) -> TrainConfig:
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
+        what = f"The config isn't YAML ({_yaml_problem(error)})"
+        raise InputError(what, remedy="Correct it.") from error
+    return TrainConfig.checked(data)
 
 
 def _yaml_problem(error: Exception) -> str:

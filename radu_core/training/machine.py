@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["beyond", "first_gpu", "most_processes", "stand_back"]
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_NICE = 5
+_NICE = 10
 
 
 def most_processes() -> int:

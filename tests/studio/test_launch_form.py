@@ -42,6 +42,7 @@ def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
 def opened(**state: object) -> AppTest:
     at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
     at.query_params["module"] = MODULE
+    at.session_state["train tab"] = "2 Launch"
     for name, value in state.items():
         at.session_state[name] = value
     return at.run()
@@ -270,3 +271,23 @@ def test_launch_starts_the_run_that_the_yaml_says(
     assert asked.max_steps == 3
     at.button(key="launch show").click().run()
     assert at.session_state["train tab"] == "3 Runs"
+
+
+def test_settings_stay_while_another_tab_is_open(space: Workspace) -> None:
+    at = opened()
+    at.number_input(key="launch epochs").set_value(2.5).run()
+    at.multiselect(key="launch lora_targets").set_value(["all-linear"]).run()
+    at.toggle(key="launch use_dora").set_value(True).run()
+    at.selectbox(key="launch schedule").set_value("cosine").run()
+    asked = config_shown(at)
+    for tab in ("3 Runs", "1 Dataset"):
+        at.session_state["train tab"] = tab
+        at.run()
+        assert not [c for c in at.code if c.value.startswith("dataset:")]
+    at.session_state["train tab"] = "2 Launch"
+    assert config_shown(at.run()) == asked
+    assert (asked.epochs, asked.use_dora, asked.schedule) == (2.5, True, "cosine")
+    assert at.number_input(key="launch epochs").value == 2.5
+    at.number_input(key="launch epochs").set_value(1.5).run()
+    assert config_shown(at).epochs == 1.5
+    assert not at.warning

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 from conftest import MODULE
@@ -51,7 +52,14 @@ def made(space: Workspace, day: int, state: str = "stopped") -> RunDirectory:
 def opened() -> AppTest:
     at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
     at.query_params["module"] = MODULE
+    at.session_state["train tab"] = "3 Runs"
     return at.run()
+
+
+def newest(at: AppTest) -> pd.DataFrame:
+    """The runs as the page lists them, without Markdown's signs."""
+    [table] = [t.value for t in at.table if "steps" in t.value]
+    return table.replace({r":\w+-badge\[(.*)\]": r"\1", r"[`\\]": ""}, regex=True)
 
 
 def shown(at: AppTest) -> str:
@@ -69,9 +77,11 @@ def test_without_a_run_it_says_so(space: Workspace) -> None:
 def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> None:
     run = made(space, 1, "running")
     at = opened()
-    [table] = [d.value for d in at.dataframe if "steps" in d.value]
-    assert table.loc[0, ["run", "state", "steps", "loss"]].tolist() == [run.id, "running", 3, 1.0]
-    assert table.loc[0, "tags"] == ["t1"]
+    told = ["run", "state", "started (UTC)", "steps", "loss", "tags"]
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    row = newest(at).loc[0, told].tolist()
+    assert row == [run.id, "running", row[2], "3 of 4", "1.000", "t1"]
+    assert row[2].startswith(when)
     text = shown(at)
     for figure in ("best validation loss 1.250", "function accuracy 62.5%", "slot F1 50.0%"):
         assert figure in text
@@ -110,14 +120,12 @@ def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> N
 def test_a_run_on_ray_says_so(space: Workspace) -> None:
     here, there = made(space, 1), made(space, 2)
     at = opened()
-    [table] = [d for d in at.dataframe if "steps" in d.value]
-    assert "where" not in table.proto.column_order
+    assert "where" not in newest(at)
     write_json(there.path / "launcher.json", {"address": "http://head:8265", "model": None})
     there.append("note")  # so that its row is read anew
     at = opened()
-    [table] = [d for d in at.dataframe if "steps" in d.value]
-    assert "where" in table.proto.column_order
-    rows = dict(zip(table.value["run"], table.value["where"], strict=True))
+    table = newest(at)
+    rows = dict(zip(table["run"], table["where"], strict=True))
     assert rows == {there.id: "Ray, http://head:8265", here.id: ""}
     assert "on Ray, http://head:8265" in shown(at)
 
@@ -137,8 +145,18 @@ def test_a_run_that_is_deleted_while_the_page_is_drawn(
     at = opened()
     assert not at.error
     assert not at.exception
-    [table] = [d.value for d in at.dataframe if "steps" in d.value]
-    assert table["run"].tolist() == [second.id]
+    assert newest(at)["run"].tolist() == [second.id]
+
+
+def test_many_runs_are_in_a_table_that_can_be_sorted(space: Workspace) -> None:
+    runs = [made(space, day).id for day in range(1, 7)]
+    at = opened()
+    assert newest(at)["run"].tolist() == runs[:1:-1]
+    assert [e.label for e in at.expander if "runs" in e.label] == ["All 6 runs"]
+    at.session_state["all runs"] = True
+    [table] = [d.value for d in at.run().dataframe if "steps" in d.value]
+    assert table["run"].tolist() == runs[::-1]
+    assert table.loc[0, ["state", "steps", "loss"]].tolist() == ["stopped", 3, 1.0]
 
 
 def test_one_button_stops_and_resumes_and_a_late_press_does_neither(

@@ -95,13 +95,13 @@ def test_a_process_stands_back_once_and_its_children_with_it() -> None:
         "stand_back(); stand_back()\n"
         "print(os.nice(0), subprocess.check_output(['nice'], text=True))\n"
         "path = '/proc/self/autogroup'\n"
-        "print(open(path).read() if os.path.exists(path) else 'nice 5')"
+        "print(open(path).read() if os.path.exists(path) else 'nice 10')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         start_new_session=True,
     )  # fmt: skip
     own, child, *group = done.stdout.split()
-    expected = max(5, os.nice(0))
+    expected = max(10, os.nice(0))
     assert (int(own), int(child)) == (expected, expected)
-    assert group[-1] == "5"
+    assert group[-1] == "10"
