@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,12 @@ _COLOURS = {
 _COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
 _AT_A_GLANCE = 4  # runs; the one at work has to be on the screen below them
-_NOTES = 60  # characters
+_STYLE = """<style>
+.st-key-newest-runs code { white-space: nowrap; }
+</style>"""  # when a run was started is in its id
 _MOST_POINTS = 200  # of a curve: more can't be told apart, and slow the browser down
+_MOST_DOTS = 40
+_DOT = 30  # its area in pixels
 _FIELDS = (
     "run chosen", "all runs", "settings and log ", "fork changes ", "notes ", "tags ",
     "runs compared", "compare split", "trash chosen",
@@ -111,26 +116,21 @@ def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
             "run": f"`{row['run']}`",
             "state": f":{_COLOURS.get(row['state'], 'blue')}-badge[{row['state']}]",
             "where": plain(row["where"]),
-            "started (UTC)": f"{row['started']:%Y-%m-%d %H:%M}" if row["started"] else "–",
             "steps": _of(row["steps"], row["of"]),
             "loss": "–" if row["loss"] is None else f"{row['loss']:.3f}",
             "tags": plain(", ".join(row["tags"])),
-            "notes": plain(_short(row["notes"])),
         }
         for row in rows
     ]
     frame = pd.DataFrame(told)
-    empty = [n for n in ("where", "tags", "notes") if not any(frame[n])]
-    st.table(frame.drop(columns=empty), border="horizontal", hide_index=True)
+    empty = [n for n in ("where", "tags") if not any(frame[n])]
+    st.html(_STYLE)
+    with st.container(key="newest-runs"):
+        st.table(frame.drop(columns=empty), border="horizontal", hide_index=True)
 
 
 def _of(done: int | None, total: int | None) -> str:
     return "–" if done is None or total is None else f"{done:,} of {total:,}"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _NOTES else f"{line[:_NOTES]}…"
 
 
 def _sortable(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -223,11 +223,13 @@ def _live(here: Page, run: RunDirectory) -> None:
             if view.written is not None:
                 (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
         with st.container():
+            if view.steps:
+                _losses(view)
+        with st.container():
             if view.latest:
                 _figures(view)
         with st.container():
-            if view.steps:
-                _curves(view)
+            _shares(view)
         _settings_and_log(run, view)
 
 
@@ -429,13 +431,16 @@ def _figures(view: RunView) -> None:
             )
 
 
-def _curves(view: RunView) -> None:
+def _losses(view: RunView) -> None:
     size = -(-len(view.steps) // _MOST_POINTS)
     rows = _thinned(view.steps, size)
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
     st.altair_chart(_chart(rows, "loss", height=320), alt="Loss by step")
     if size > 1:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
+
+
+def _shares(view: RunView) -> None:
     shares = [
         _point(e, name, label)
         for name, label in SHARES.items()
@@ -466,17 +471,30 @@ def _point(event: RunEvent, name: str, on: str) -> dict[str, Any]:
 
 def _chart(
     rows: list[dict[str, Any]], title: str, *, height: int, shares: bool = False
-) -> alt.Chart:
+) -> alt.LayerChart:
     scale = alt.Scale(domain=[0, 1]) if shares else alt.Scale(type="sqrt")
-    axis = alt.Axis(format="%") if shares else alt.Axis()
-    return (
-        alt.Chart(pd.DataFrame(rows))
-        .mark_line(point={"size": 15, "opacity": 0})
-        .encode(
-            x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("value:Q", scale=scale, axis=axis, title=title),
-            color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
-            tooltip=["on", "step", alt.Tooltip("value:Q", format=".1%" if shares else ".4f")],
-        )
-        .properties(height=height)
+    axis = alt.Axis(format="%", tickCount=5) if shares else alt.Axis(tickCount=5)
+    lines = alt.Chart(pd.DataFrame(_dotted(rows))).encode(
+        x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d", tickCount=8, grid=False)),
+        y=alt.Y("value:Q", scale=scale, axis=axis, title=title),
+        color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
     )
+    dots = lines.transform_filter("isValid(datum.dot)").encode(
+        opacity=alt.Opacity("dot:Q", scale=None),
+        tooltip=["on", "step", alt.Tooltip("value:Q", format=".1%" if shares else ".4f")],
+    )
+    return alt.layer(lines.mark_line(), dots.mark_circle(size=_DOT), height=height)
+
+
+def _dotted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With ``dot``, how visible each point's is: those of a short curve, or of a long one enough
+    invisible ones to read its values at the mouse. Each takes a browser's time."""
+    counts = Counter(row["on"] for row in rows)
+    seen: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        every = -(-counts[row["on"]] // _MOST_DOTS)
+        dot = None if seen[row["on"]] % every else float(every == 1)
+        seen[row["on"]] += 1
+        found.append({**row, "dot": dot})
+    return found

@@ -77,11 +77,8 @@ def test_without_a_run_it_says_so(space: Workspace) -> None:
 def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> None:
     run = made(space, 1, "running")
     at = opened()
-    told = ["run", "state", "started (UTC)", "steps", "loss", "tags"]
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    row = newest(at).loc[0, told].tolist()
-    assert row == [run.id, "running", row[2], "3 of 4", "1.000", "t1"]
-    assert row[2].startswith(when)
+    row = newest(at).loc[0, ["run", "state", "steps", "loss", "tags"]].tolist()
+    assert row == [run.id, "running", "3 of 4", "1.000", "t1"]
     text = shown(at)
     for figure in ("best validation loss 1.250", "function accuracy 62.5%", "slot F1 50.0%"):
         assert figure in text
