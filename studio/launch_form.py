@@ -383,7 +383,7 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 
 
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
-    looked, begun = ("launch check", here.module), ("launch", here.module)
+    looked, begun = ("launch check", here.module, here.who), ("launch", here.module, here.who)
     # neither is off while its job runs: the keyboard's focus would be lost, and go to the top
     with st.container(horizontal=True, vertical_alignment="center"):
         check = st.button(
@@ -433,7 +433,7 @@ def _forget(key: Hashable) -> None:
 
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
-    begun, looked = ("launch", here.module), ("launch check", here.module)
+    begun, looked = ("launch", here.module, here.who), ("launch check", here.module, here.who)
     above = st.empty()
     started = jobs.show(begun, passing=True)
     _under_way(above, begun, "A launch", "Stop it to launch another run.", config)

@@ -228,6 +228,8 @@ def _live(here: Page, run: RunDirectory) -> None:
         with st.container():
             if view.latest:
                 _figures(view)
+                if view.padded:
+                    st.caption(plain(f"Rows are padded, not packed: {view.padded}."))
         with st.container():
             _shares(view)
         _settings_and_log(run, view)

@@ -103,7 +103,8 @@ def runs_show(run: Run) -> Answer:
     data = {
         "run": view.id, "state": view.state, "reason": view.reason, "where": view.where,
         "latest": view.latest, "config": view.config, "validations": view.validations,
-        "measured": measured, "written": view.written, "waits_for": ahead, **told.model_dump(),
+        "measured": measured, "written": view.written, "padded": view.padded,
+        "waits_for": ahead, **told.model_dump(),
     }  # fmt: skip
     return Answer(data, _shown(view, told, ahead, measured))
 
@@ -120,6 +121,7 @@ def _shown(
     lines += [_progress(view)] if view.latest else []
     lines += [f"On validation, step {figure.step}: {figure}" for figure in measured]
     lines += [view.written.text] if view.written else []
+    lines += [f"Rows are padded, not packed: {view.padded}."] if view.padded else []
     lines += [*filter(None, [told.notes]), *(f"tag: {tag}" for tag in told.tags), view.settings]
     if view.state in ("failed", "lost"):
         lines += ["Log:", view.log_tail]

@@ -95,19 +95,29 @@ def packed_passes(batch: dict[str, torch.Tensor], tokens: int) -> Iterator[dict[
     """A left-padded batch in sequences of at most ``tokens`` tokens, each of whole rows.
 
     Gives ``input_ids, position_ids, labels`` of shape ``(1, n)``, ``attention_mask`` None, and the
-    ``row_sizes``. A sequence has one row at least.
+    ``row_sizes``. A sequence has one row at least. The longest decides how much memory a step
+    takes: they are as few and then as equal as they become with each row in the shortest so far,
+    longest rows first.
     """
-    most = min(tokens, _MOST)
     widths = [int(n) for n in batch["attention_mask"].sum(dim=1)]
-    order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
-    while order:
-        rows, room = [order[0]], most - widths[order[0]]
-        for row in order[1:]:
-            if widths[row] <= room:
-                rows.append(row)
-                room -= widths[row]
-        order = [row for row in order if row not in rows]
+    for rows in _shared(widths, min(tokens, _MOST)):
         yield {**_packed(batch, rows), "row_sizes": [widths[row] for row in rows]}
+
+
+def _shared(widths: Sequence[int], most: int) -> list[list[int]]:
+    """Rows by sequence; above ``most`` tokens is only one of a single row."""
+    order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
+    least = -(-sum(min(n, most) for n in widths) // most)
+    for count in range(max(1, least), len(widths) + 1):
+        shared: list[list[int]] = [[] for _ in range(count)]
+        sizes = [0] * count
+        for row in order:
+            shortest = sizes.index(min(sizes))
+            shared[shortest].append(row)
+            sizes[shortest] += widths[row]
+        if all(n <= most or len(rows) == 1 for n, rows in zip(sizes, shared, strict=True)):
+            return [rows for rows in shared if rows]
+    return [[row] for row in order]
 
 
 def _packed(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]:

@@ -31,7 +31,14 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
 from radu_core.training.machine import first_gpu, stand_back
 from radu_core.training.runs import RunDirectory
-from radu_core.training.trainer import evaluated, evaluation_tokens, steady_memory
+from radu_core.training.saving import checking_tokens
+from radu_core.training.trainer import (
+    FORWARD_SHARE,
+    evaluated,
+    evaluation_tokens,
+    steady_memory,
+    uses_bf16,
+)
 
 __all__ = ["Probe", "main", "measure", "probe"]
 
@@ -50,7 +57,8 @@ class Probe:
 
     ``longest_*`` is of one step on the longest rows, ``step_*`` the mean of ``steps`` typical
     steps; tokens are those of the rows, without padding. A forward pass over ``evaluation_tokens``
-    took ``evaluation_seconds``; an evaluation of the run is one over ``evaluated_tokens``, about.
+    took ``evaluation_seconds``; an evaluation of the run is one over ``evaluated_tokens``, about,
+    and checking the saved model one over ``checking_tokens``.
     ``save_bytes`` is one checkpoint.
     ``gpu_bytes`` is the most that torch had allocated on a CUDA device.
     """
@@ -68,6 +76,7 @@ class Probe:
     evaluation_seconds: float = 0.0
     evaluation_tokens: int = 0
     evaluated_tokens: float = 0.0
+    checking_tokens: float = 0.0
     save_seconds: float = 0.0
     save_bytes: int = 0
     peak_bytes: int = 0
@@ -80,6 +89,15 @@ class Probe:
         if self.step_seconds:
             return self.step_tokens / self.step_seconds
         return self.longest_tokens / self.longest_seconds if self.longest_seconds else 0.0
+
+    @property
+    def checking_seconds(self) -> float:
+        """Checking the saved model."""
+        if self.evaluation_tokens:
+            forward = self.evaluation_seconds / self.evaluation_tokens
+        else:
+            forward = FORWARD_SHARE / max(1e-9, self.tokens_per_second)
+        return self.checking_tokens * forward
 
 
 def probe(
@@ -258,6 +276,8 @@ def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any
 
 def _evaluation(bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
     asked = evaluated(config, rows)
+    size = int(bench.model.config.vocab_size)
+    found = replace(found, checking_tokens=checking_tokens(rows, size, bf16=uses_bf16(config)))
     batch = _longest_of(asked, config.batch_size)
     if not batch:
         return found
@@ -343,7 +363,7 @@ class _Bench:
                 "batch_size": config.batch_size * shared, "report_to": (),
             }
         )  # fmt: skip
-        self._model, self._tokenizer = model, tokenizer
+        self.model, self._tokenizer = model, tokenizer
         self._scratch = scratch
         self.step_rows = self._config.step_rows
 
@@ -384,7 +404,7 @@ class _Bench:
         run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
         rows = Preflight(tuple(train), tuple(validation), (), "")
         return make_trainer(
-            run, config, self._model, rows, self._tokenizer,
+            run, config, self.model, rows, self._tokenizer,
             check=lambda: None, stopping=lambda: False,
         )  # fmt: skip
 

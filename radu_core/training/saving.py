@@ -6,6 +6,7 @@ again and its answers on validation rows are compared with those of the model as
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from radu_core.training.runs import RunDirectory
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CHECK_FILE", "ModelCheck", "save_model", "supervised_logits"]
+__all__ = ["CHECK_FILE", "ModelCheck", "checking_tokens", "save_model", "supervised_logits"]
 
 CHECK_FILE = "model_check.json"
 Dtype = Literal["bfloat16", "float32"]
@@ -164,6 +165,38 @@ def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
             break
         kept.append(row)
     return kept
+
+
+def checking_tokens(rows: Preflight, vocabulary: int, *, bf16: bool) -> float:
+    """How many tokens a forward pass over which takes about as long as checking the saved model.
+
+    The pass is one as a run with or without ``bf16`` does it. The check is one of the trained model
+    in float32 and one of the written model in bfloat16, which some processors only emulate: how
+    they compare is measured on a product (some 0.1 s).
+    """
+    import torch
+
+    sample = _sample(rows, vocabulary)
+    widths = [len(row.input_ids) for row in sample]
+    parts = [widths[i : i + _ROWS_AT_ONCE] for i in range(0, len(widths), _ROWS_AT_ONCE)]
+    padded = sum(len(part) * max(part) for part in parts)
+    if torch.cuda.is_available():
+        return 2.0 * padded
+    full, half = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
+    return padded * (full + half) / (half if bf16 else full)
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """Seconds of a product of a layer's size, on the CPU."""
+    import torch
+
+    left, right = torch.ones(256, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
+    found = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        left @ right
+        found.append(time.perf_counter() - begun)
+    return min(found)
 
 
 def supervised_logits(

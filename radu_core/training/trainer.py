@@ -23,8 +23,10 @@ from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import FILLS, measure_rows, tasks_of
 from radu_core.training.packing import packer
 from radu_core.training.runs import RunDirectory
+from radu_core.training.saving import checking_tokens
 
 __all__ = [
+    "FORWARD_SHARE",
     "RandomState",
     "evaluated",
     "evaluation_tokens",
@@ -37,8 +39,8 @@ __all__ = [
 
 _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
-_CPU_TOKENS, _GPU_TOKENS = 1024, 16_384
-_FORWARD_SHARE = 0.4  # of a training step's time, until an evaluation has been timed
+_CPU_TOKENS, _GPU_TOKENS = 384, 16_384
+FORWARD_SHARE = 0.4  # of a training step's time, until an evaluation has been timed
 _ANSWER_SHARE = 2.0  # how long slot rows take to be answered, in their forward passes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -141,6 +143,11 @@ class _Clock:
             seconds, tokens = 0.0, 0
         return (self.stepping - seconds) / max(1, self.tokens - tokens)
 
+    @property
+    def forward(self) -> float:
+        """Seconds of a forward pass for each token, about."""
+        return self.per_token * FORWARD_SHARE
+
     def left(self, *, tokens: float, evaluations: int, eval_tokens: float) -> float:
         """Seconds to the end, if so many tokens and evaluations are still to come; an evaluation
         takes as long as a forward pass over ``eval_tokens``."""
@@ -149,9 +156,7 @@ class _Clock:
         other = max(0.0, time.time() - self.settled - since - self.evaluating)  # saving, mostly
         saving = 1.0 + other / since if since else 1.0
         once = (
-            self.evaluating / self.evaluations
-            if self.evaluations
-            else eval_tokens * per_token * _FORWARD_SHARE
+            self.evaluating / self.evaluations if self.evaluations else eval_tokens * self.forward
         )
         return tokens * per_token * saving + evaluations * once
 
@@ -293,9 +298,11 @@ def _reporter(
     class Reporter(TrainerCallback):  # type: ignore[misc]
         """Turns what the Trainer says into events, and the time into its controls."""
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             clock.begun = self.saved = time.time()
             self.save_seconds = 0.0
+            size = int(more["model"].config.vocab_size)
+            self.checking = checking_tokens(rows, size, bf16=uses_bf16(config))
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step_begun = time.time()
@@ -343,6 +350,7 @@ def _reporter(
             )
             if config.max_minutes is not None:
                 left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
+            left += self.checking * clock.forward
             return {
                 "step": state.global_step,
                 "steps": state.max_steps,

@@ -37,15 +37,16 @@ from radu_core.training.machine import stand_back
 from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.ranks import Muted, distribute, own_rank, tell
-from radu_core.training.runs import RunDirectory
+from radu_core.training.runs import RunDirectory, RunState
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 
-__all__ = ["main", "train"]
+__all__ = ["hold_room", "main", "tell_end", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
+_ROOM, _ROOM_BYTES = "room-for-last-words", 2**16
 _UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
 
 
@@ -64,6 +65,7 @@ def main(arguments: list[str]) -> int:
         _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
     _be_found(run)
+    hold_room(run)
     if os.getsid(0) == os.getpid():  # detached: nobody waits for it
         stand_back()
     heart = _Heart(run)
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
             if ours:
                 _work(run, Path(arguments[1]), heart)
     except _Stopped:
-        run.append("state", state="stopped", reason=f"Stopped by request. {run.kept()}")
+        tell_end(run, "stopped", f"Stopped by request. {run.kept()}")
     except RunGoneError as error:
         print(error, file=sys.stderr)
         return 3
@@ -83,15 +85,29 @@ def main(arguments: list[str]) -> int:
         if not run.exists:
             print("The run's directory was deleted.", file=sys.stderr)
             return 3
-        reason = _reason(error)
-        try:
-            run.append("state", state="failed", reason=reason)
-        except DiskFullError:  # half a checkpoint may be what fills it
-            clear(run, run.checkpoints())
-            with suppress(DiskFullError):  # then the log has to do
-                run.append("state", state="failed", reason=reason)
+        tell_end(run, "failed", _reason(error))
         return 1
+    finally:
+        with suppress(OSError):
+            (run.path / _ROOM).unlink(missing_ok=True)
     return 0
+
+
+def hold_room(run: RunDirectory) -> None:
+    """Keep room on the disk for the run's last words: it may be full by then."""
+    with suppress(OSError):  # it is full already; what the run does first will say so
+        (run.path / _ROOM).write_bytes(b"\1" * _ROOM_BYTES)
+
+
+def tell_end(run: RunDirectory, state: RunState, reason: str) -> None:
+    """Write how the run ended, if need be in the room that was held for it."""
+    try:
+        run.append("state", state=state, reason=reason)
+    except DiskFullError:
+        (run.path / _ROOM).unlink(missing_ok=True)
+        clear(run, run.checkpoints())  # half a checkpoint may be what fills it
+        with suppress(DiskFullError):  # then the log has to do
+            run.append("state", state=state, reason=reason)
 
 
 def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:

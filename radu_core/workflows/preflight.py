@@ -301,13 +301,14 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     saving += _by_time(training, measured.save_seconds)
     whole = training + wanted_evaluations * once + saving
     limit = 60 * (config.max_minutes or math.inf)
-    around = _START_SECONDS + measured.load_seconds + once + 2 * measured.save_seconds
+    last = 2 * measured.save_seconds + measured.checking_seconds
+    around = _START_SECONDS + measured.load_seconds + once + last
     return Prediction(
         steps=steps,
         seconds=min(whole, limit) + around,
         training_seconds=training,
         evaluation_seconds=(wanted_evaluations + 1) * once,
-        saving_seconds=saving + measured.save_seconds,
+        saving_seconds=saving + last,
         tokens_per_second=speed,
         memory_bytes=measured.peak_bytes * config.processes,
         memory_free=_memory_free(),

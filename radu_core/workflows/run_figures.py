@@ -14,7 +14,16 @@ from radu_core.training.measures import CHOOSES, FILLS
 from radu_core.training.saving import CHECK_FILE
 from radu_core.training.trainer import evaluated
 
-__all__ = ["Figure", "Written", "asked_rows", "keep_asked", "last_figures", "where", "written"]
+__all__ = [
+    "Figure",
+    "Written",
+    "asked_rows",
+    "keep_asked",
+    "last_figures",
+    "padded",
+    "where",
+    "written",
+]
 
 ASKED = "asked"  # the event that says how many validation rows give each figure
 SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
@@ -39,6 +48,12 @@ def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[s
     begun = next((e.data for e in reversed(events) if e.kind == "preflight"), {})
     rows = begun.get("validation_rows")
     return {"loss": min(int(rows), config.eval_rows)} if config and rows else {}
+
+
+def padded(events: Sequence[RunEvent]) -> str:
+    """Why rows that were to be packed are padded; empty if they are packed, or weren't to be."""
+    told = next((e.data for e in reversed(events) if e.kind == "packing"), {})
+    return "" if told.get("packed", True) else str(told.get("why") or "the run doesn't say why")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,14 @@ from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
 from radu_core.training.layers import layer_names, wrong_targets
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
-from radu_core.workflows.run_figures import Written, asked_rows, keep_asked, where, written
+from radu_core.workflows.run_figures import (
+    Written,
+    asked_rows,
+    keep_asked,
+    padded,
+    where,
+    written,
+)
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -65,7 +72,8 @@ class RunView:
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
     ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     ``where`` is empty for this machine; ``asked`` is how many validation rows give each figure;
-    ``written`` is what the check of the written model found.
+    ``written`` is what the check of the written model found; ``padded`` is why rows that were to be
+    packed are padded.
     """
 
     id: str
@@ -81,6 +89,7 @@ class RunView:
     where: str
     asked: dict[str, int]
     written: Written | None
+    padded: str
 
 
 def check(
@@ -348,6 +357,7 @@ def run_view(run: RunDirectory) -> RunView:
         where(run),
         asked_rows(events, config),
         written(run),
+        padded(events),
     )
 
 

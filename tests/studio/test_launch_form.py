@@ -195,7 +195,7 @@ def test_a_second_check_takes_the_place_of_the_first(
     at = opened()
     button(at, "Check").click().run()
     assert "A check is under way. Press Check to begin anew." in shown(at)
-    first = jobs.job(("launch check", MODULE))
+    first = jobs.job(("launch check", MODULE, "ann"))
     assert first is not None
     at.number_input(key="launch batch_size").set_value(3).run()
     assert "under way, with the settings as they were. Press Check to begin anew." in shown(at)

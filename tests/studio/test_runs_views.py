@@ -114,6 +114,14 @@ def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> N
     assert "90.0% of 50 tokens of 4 rows are as trained" in text
 
 
+def test_rows_that_are_padded_instead_of_packed_are_told(space: Workspace) -> None:
+    run = made(space, 1)
+    run.append("packing", packed=True, why="")
+    assert "padded" not in shown(opened())
+    run.append("packing", packed=False, why="rows read each other")
+    assert "Rows are padded, not packed: rows read each other." in shown(opened())
+
+
 def test_a_run_on_ray_says_so(space: Workspace) -> None:
     here, there = made(space, 1), made(space, 2)
     at = opened()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss
@@ -75,6 +76,62 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_the_padded_batch(
         loss += float(one.detach())
     assert loss == pytest.approx(float(reference), rel=1e-5)
     torch.testing.assert_close(gradients(model), wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["lora", "dora", "checkpointed", "checkpointed lora", "bf16"])
+def test_packing_goes_with_everything_else(
+    model: Any, batch: dict[str, torch.Tensor], rows: list[Encoded], how: str
+) -> None:
+    """Tolerance, float32: as above; bf16: loss 1 %, direction of the gradients 0.99 (cosine)."""
+    if "ora" in how:
+        lora = LoraConfig(r=4, target_modules="all-linear", use_dora="dora" in how)
+        model = get_peft_model(model, lora)
+        torch.manual_seed(0)
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:  # they begin at 0, and then nothing reaches lora_A
+                torch.nn.init.normal_(weight, std=0.1)
+    batch["labels"][batch["position_ids"] == 0] = IGNORED
+    reference = model(**batch).loss
+    reference.backward()
+    wanted = gradients(model)
+    if "checkpointed" in how:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    model.train()
+    split, why = packer(model, rows)
+    assert split is not None, why
+    total, loss = int((batch["labels"] != IGNORED).sum()), 0.0
+    for part in split(batch, 60):
+        with torch.autocast("cpu", torch.bfloat16, enabled=how == "bf16"):
+            one = completion_loss(model, part, total)
+        one.backward()
+        loss += float(one.detach())
+    found = gradients(model)
+    if how == "bf16":
+        assert loss == pytest.approx(float(reference), rel=0.01)
+        assert torch.cosine_similarity(found, wanted, dim=0) > 0.99
+    else:
+        assert loss == pytest.approx(float(reference), rel=1e-5)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("widths", "most", "sizes"),
+    [
+        ([5, 5, 5, 5, 5, 5], 12, [10, 10, 10]),
+        ([9, 8, 7, 3, 2, 1], 24, [15, 15]),  # filled up one by one it would be 24 and 6
+        ([30, 4, 3], 10, [30, 7]),  # above it, but alone
+        ([30, 30], 10, [30, 30]),
+        ([4], 512, [4]),
+    ],
+)
+def test_sequences_are_few_and_alike(widths: list[int], most: int, sizes: list[int]) -> None:
+    mask = torch.tensor([[0] * (max(widths) - n) + [1] * n for n in widths])
+    given = {"attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(0),
+             "input_ids": mask, "labels": mask}  # fmt: skip
+    parts = list(packed_passes(given, most))
+    assert [part["input_ids"].shape[1] for part in parts] == sizes
+    assert sorted(n for part in parts for n in part["row_sizes"]) == sorted(widths)
 
 
 def test_every_row_is_in_one_sequence_within_its_tokens(

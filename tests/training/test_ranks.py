@@ -152,7 +152,7 @@ def test_two_processes_learn_by_one_clock(loaded: Workspace, tiny_model: Path) -
         loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=0.05)
     )
     assert ended(run) == "finished", run.log_tail()
-    assert len(losses(run)) > 1
+    assert losses(run)
 
 
 def test_more_processes_than_the_machine_has_a_use_for_are_refused(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from radu_core.training import (
     TrainConfig,
     list_runs,
 )
+from radu_core.training.worker import hold_room, tell_end
 from radu_core.workflows import evaluate as evaluation
 from radu_core.workflows import train
 from radu_core.workflows.backup import backup, restore
@@ -222,3 +226,47 @@ def test_a_backup_restores_into_an_empty_home_only(loaded: Workspace, tmp_path: 
     assert again.store.exemplars(MODULE) == loaded.store.exemplars(MODULE)
     assert [d.manifest for d in datasets(again)] == [d.manifest for d in datasets(loaded)]
     again.store.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 1 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(disk: Path, run: RunDirectory) -> None:
+    """To the last byte: first with another file, then what is left of the events' last page."""
+    with suppress(OSError), (disk / "other").open("wb", buffering=0) as other:
+        while True:
+            other.write(b"x")
+    while True:
+        run.append("note")
+
+
+def test_a_run_says_its_last_words_on_a_full_disk(small_disk: Path) -> None:
+    config = TrainConfig(dataset=Path("d/m"), base_model="m")
+    run = RunDirectory.create(small_disk, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    hold_room(run)
+    run.append("state", state="running")
+    with pytest.raises(DiskFullError):
+        fill(small_disk, run)
+    reason = "No space left while saving. Free some and resume."
+    tell_end(run, "failed", reason)
+    assert run.state() == ("failed", reason)
+
+
+def test_without_room_held_the_log_has_to_do(small_disk: Path) -> None:
+    config = TrainConfig(dataset=Path("d/m"), base_model="m")
+    run = RunDirectory.create(small_disk, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(DiskFullError):
+        fill(small_disk, run)
+    tell_end(run, "failed", "why")
+    assert run.state()[0] != "failed"
