@@ -4,7 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
-from studio import dataset_forms, launch_form, runs_views
+from studio import dataset_forms, launch_form, runs_list, runs_views
 from studio.kept import kept
 from studio.page import messages, page
 
@@ -18,7 +18,7 @@ with page(
 ) as here:
     found = runs(here.workspace, here.module)
     first = st.session_state.setdefault(  # later runs don't move it
-        f"first tab {here.module}", TABS[2 if runs_views.under_way(found) else 0]
+        f"first tab {here.module}", TABS[2 if runs_list.under_way(found) else 0]
     )
     build, launch, watch = st.tabs(TABS, default=first, key=runs_views.TAB, on_change="rerun")
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others

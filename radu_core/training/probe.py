@@ -1,9 +1,9 @@
 """What a run will need, measured: a few real steps in a process that ends right after them.
 
-``python -m radu_core.training.probe CONFIG.yaml MODEL_DIRECTORY OUT.json`` builds the run's own
-Trainer and lets it step on the longest batch there can be, on typical ones, and evaluate the
+``python -m radu_core.training.probe CONFIG.yaml MODEL_DIRECTORY OUT.json [PID]`` builds the run's
+own Trainer and lets it step on the longest batch there can be, on typical ones, and evaluate the
 longest validation rows. It is a process of its own because its peak memory is what is asked, and
-because the kernel may end it for want of memory.
+because the kernel may end it for want of memory; it ends when its parent isn't PID any more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -130,7 +131,7 @@ def probe(
 
 def _begin(folder: Path, model: Path, log: Any) -> subprocess.Popen[bytes]:
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    names = [str(folder / "config.yaml"), str(model), str(folder / "out.json")]
+    names = [str(folder / "config.yaml"), str(model), str(folder / "out.json"), str(os.getpid())]
     return subprocess.Popen(
         [sys.executable, "-m", "radu_core.training.probe", *names],
         stdin=subprocess.DEVNULL,
@@ -199,6 +200,8 @@ def main(arguments: list[str]) -> int:
     from radu_core.training.worker import _reason
 
     stand_back()  # as the run will
+    if len(arguments) > 3:
+        threading.Thread(target=_end_with, args=(int(arguments[3]),), daemon=True).start()
     config = TrainConfig.from_file(Path(arguments[0]))
     out = Path(arguments[2])
     latest = Probe()
@@ -215,6 +218,13 @@ def main(arguments: list[str]) -> int:
         tell(replace(latest, failure=_reason(error)))
         return 1
     return 0
+
+
+def _end_with(parent: int) -> None:
+    """End when the process that asks is gone: it may have been killed."""
+    while os.getppid() == parent:
+        time.sleep(_POLL)
+    os._exit(1)
 
 
 def measure(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -96,6 +98,26 @@ def test_a_stop_ends_the_process(config: TrainConfig, tiny_model: Path, tmp_path
         probe(config, tiny_model, scratch=tmp_path / "s", progress=stop)
     assert _children() == before
     assert list((tmp_path / "s").iterdir()) == []
+
+
+def test_when_who_asks_is_killed_the_process_ends(
+    config: TrainConfig, tiny_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from radu_core.training.probe import _begin\n"
+        "folder, model = map(Path, sys.argv[1:])\n"
+        "print(_begin(folder, model, (folder / 'log.txt').open('wb')).pid, flush=True)\n"
+        "time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), str(tiny_model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        child = psutil.Process(int(asking.stdout.readline()))
+        asking.kill()
+    child.wait(30)  # it still imports torch
 
 
 def test_a_process_that_takes_too_long_is_ended(

@@ -1,0 +1,94 @@
+"""The Train page from the keyboard alone: settings, Check, Launch, Stop, Resume; and its tabs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import make_tiny_model
+from playwright.sync_api import Page, expect
+from studio_process import studio
+
+from radu_core.training.runs import list_runs
+from radu_core.workflows.dataset import build
+from radu_core.workflows.sample import load_sample
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+TRAVEL = "aurora_travel_en"
+MINUTES = 60_000
+FOCUSED = """() => {
+  const at = document.activeElement;
+  const label = at.getAttribute("aria-label") || at.innerText || "";
+  return [at.getAttribute("role") || at.tagName.toLowerCase(), label.trim()].join(" ");
+}"""
+
+
+def to(page: Page, wanted: str, *, key: str = "Tab", most: int = 60) -> None:
+    """Press ``key`` until what has the focus is ``wanted``: role or tag, and label, a pattern."""
+    passed = []
+    for _ in range(most):
+        passed.append(page.evaluate(FOCUSED))
+        if re.fullmatch(wanted, passed[-1], re.DOTALL):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{wanted!r} isn't among {passed}")
+
+
+def write(page: Page, text: str) -> None:
+    """In place of what the focused field says."""
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def test_from_settings_to_a_resumed_run(page: Page, home: Path, tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny")
+    space = Workspace(home)
+    load_sample(space, only=("travel",))
+    build(space, TRAVEL)
+    with studio(home) as address:
+        page.goto(f"{address}/train?module={TRAVEL}")
+        expect(page.get_by_role("button", name="Preview")).to_be_visible(timeout=MINUTES)
+        to(page, "tab 1 Dataset")
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("button", name="Check")).to_be_visible()
+        to(page, ".* Base model")
+        write(page, str(model))
+        to(page, ".* Epochs")
+        write(page, "60")
+        expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("60")
+
+        # another tab and back: what was entered is there
+        to(page, "tab 2 Launch", key="Shift+Tab")
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_text("No run of this module yet.")).to_be_visible()
+        page.keyboard.press("ArrowLeft")
+        expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("60")
+        expect(page.get_by_role("combobox", name="Base model")).to_have_value(str(model))
+
+        to(page, "button .*Check")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("It can be launched.")).to_be_visible(timeout=2 * MINUTES)
+        to(page, "button .*Launch")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("is on its way")).to_be_visible(timeout=2 * MINUTES)
+        to(page, "button .*Show it")
+        page.keyboard.press("Enter")
+        stepping = page.get_by_text(re.compile(r"step \d+ of"))
+        expect(stepping.first).to_be_visible(timeout=2 * MINUTES)
+
+        to(page, "button .*Stop")
+        page.keyboard.press("Space")
+        expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=MINUTES)
+        to(page, "button .*Resume", most=1)  # the focus stayed on it
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=MINUTES)
+        to(page, "button .*Stop", most=1)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=MINUTES)
+    [run] = list_runs(space.runs)
+    assert run.config().epochs == 60
+    assert run.state()[0] == "stopped"
+    assert sum(e.kind == "state" and e.data["state"] == "running" for e in run.events()) == 2
