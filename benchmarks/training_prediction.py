@@ -3,9 +3,9 @@
 ``python benchmarks/training_prediction.py [--steps 40] [--only 0,1]``: five configs on
 SmolLM2-135M and the sample project's travel bot, one after the other: Check, then the run itself.
 Prints the time left that the run told at 5 % of its steps against the time it then took until its
-model was saved and checked (limit 15 %), the peak memory that Check predicted against the worker's own (limit 10 %),
-and how far Check's time was off. Ends with 1 beyond one of the two limits. It wants a quiet machine: the load is
-printed.
+model was saved and checked (limit 15 %), the peak memory that Check predicted against the worker's
+own (limit 10 %), and how far Check's time was off. Ends with 1 beyond one of the two limits. It
+wants a quiet machine: the load is printed.
 """
 
 from __future__ import annotations

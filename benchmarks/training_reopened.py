@@ -5,7 +5,7 @@ that goes on all the while, and has told so many steps; a real studio and Chromi
 to the first frame in which all three are on the screen, each time in a new page: of a browser that
 has shown the studio before, as who comes back has it (its files are cached, the session is new),
 and of one that hasn't. The very first time is printed apart: the studio has just started. Ends with
-1 when the median of those that come back is above 2 seconds.
+1 when one of those that come back is above 2 seconds.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
     for what, times in (("a browser that comes back", back), ("a new browser", new)):
         print(f"{what}: median {statistics.median(times):.2f} s, {min(times):.2f} to "
               f"{max(times):.2f} s of {len(times)}")  # fmt: skip
-    raise SystemExit(0 if statistics.median(back) <= LIMIT else 1)
+    raise SystemExit(0 if max(back) <= LIMIT else 1)
 
 
 def at_work(home: Path, config: dict[str, object], events: int) -> RunDirectory:

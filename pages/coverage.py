@@ -12,19 +12,15 @@ from studio import (
     coverage_what_if,
     jobs,
 )
-from studio.kept import kept
 from studio.page import messages, page
 
-with (
-    page(
-        "Coverage",
-        "How often the right function is among those retrieved. What isn't retrieved can't be "
-        "learnt: its rows are left out of training.",
-    ) as here,
-    kept("coverage", coverage_head.is_field),
-):
+with page(
+    "Coverage",
+    "How often the right function is among those retrieved. What isn't retrieved can't be "
+    "learnt: its rows are left out of training.",
+) as here:
     key = ("coverage", here.module)
-    coverage_head.first_values()
+    coverage_head.keep_widgets()
     coverage_head.measuring(here, key)
     report = jobs.show(key)
     if report is None:

@@ -4,8 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
-from studio import dataset_forms, launch_form, runs_list, runs_views
-from studio.kept import kept
+from studio import dataset_forms, jobs, launch_form, runs_list, runs_views
 from studio.page import messages, page
 
 TABS = ["1 Dataset", "2 Launch", runs_views.RUNS]
@@ -23,11 +22,15 @@ with page(
     build, launch, watch = st.tabs(TABS, default=first, key=runs_views.TAB, on_change="rerun")
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
     if watch.open:
-        with watch, messages(), kept("runs", runs_views.is_field):
+        with watch, messages():
             runs_views.watch(here, found)
     if build.open:
-        with build, messages(), kept("dataset", dataset_forms.is_field):
+        with build, messages():
             dataset_forms.dataset(here, datasets(here.workspace, here.module))
+    else:
+        jobs.rerun_after(("dataset", here.module))
     if launch.open:
-        with launch, messages(), kept("launch", launch_form.is_field):
+        with launch, messages():
             launch_form.launch(here, datasets(here.workspace, here.module))
+    else:
+        jobs.rerun_after(("launch", here.module))

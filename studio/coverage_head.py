@@ -13,7 +13,7 @@ from studio import jobs
 from studio.markdown import plain
 from studio.page import Page
 
-__all__ = ["figures", "first_values", "is_field", "measuring", "set_point"]
+__all__ = ["figures", "keep_widgets", "measuring", "set_point"]
 
 _SPLITS = ("validation", "test", "train")
 _PREFIX = "coverage "
@@ -26,15 +26,13 @@ _BEGINNING = {
 _D, _E = "coverage k_desc", "coverage k_exemplar"
 
 
-def is_field(key: str) -> bool:
-    """Whether a key of the session is one of this page's fields."""
-    return key.startswith(_PREFIX) and not key.startswith("coverage do ")
-
-
-def first_values() -> None:
-    """What fields say at first: other tabs than theirs read them as well."""
+def keep_widgets() -> None:
+    """Keep what was entered in a tab that isn't open: Streamlit forgets widgets it doesn't draw."""
     for key, value in _BEGINNING.items():
         st.session_state.setdefault(key, value)
+    for key in st.session_state:
+        if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith("coverage do "):
+            st.session_state[key] = st.session_state[key]
 
 
 def measuring(here: Page, key: Hashable) -> None:

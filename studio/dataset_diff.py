@@ -29,8 +29,8 @@ def compare(here: Page, built: Sequence[DatasetView]) -> None:
     st.subheader("Compare two datasets", anchor=False)
     views = {f"{v.name}/{v.directory.name}": v for v in built}
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
-    old = left.selectbox("Old", list(views), key="diff old")
-    new = middle.selectbox("New", list(views), index=1, key="diff new")
+    old = left.selectbox("Old", list(views), key="diff old", persist_state="page")
+    new = middle.selectbox("New", list(views), index=1, key="diff new", persist_state="page")
     key = ("dataset diff", here.module, old, new)
     if right.button("Compare", icon=":material/difference:"):
         out = _export(here, old, new)
@@ -73,7 +73,7 @@ def _result(found: DatasetDiff, export: Path) -> None:
         )  # fmt: skip
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     change = left.segmented_control(
-        "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change"
+        "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change", persist_state="page"
     )
     some = [d for d in found.sample if change in (None, d.change)]
     number = right.number_input(f"Which of the first {len(some)}", 1, max(1, len(some)), 1)

@@ -18,17 +18,17 @@ from radu_core.workflows.prompt_tokens import generators
 from studio import jobs
 from studio.dataset_diff import compare
 from studio.dataset_preview import preview
+from studio.layout import expander
 from studio.markdown import plain
 from studio.page import Page
 
-__all__ = ["dataset", "is_field"]
+__all__ = ["dataset"]
 
 _LISTS = (
     ("shortened.jsonl", "shortened rows"),
     ("discards.jsonl", "discards"),
     ("suspects.jsonl", "suspects"),
 )
-_NOT_FIELDS = ("dataset weights", "dataset preview")
 _NO_CHECK = "(lengths aren't checked)"
 _ORDERS = {
     "most_relevant_last": "most relevant last",
@@ -84,11 +84,6 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
         compare(here, built)
 
 
-def is_field(key: str) -> bool:
-    """Whether a key of the session is one of this tab's fields (its table keeps itself)."""
-    return key.startswith(("dataset ", "diff ")) and not key.startswith(_NOT_FIELDS)
-
-
 def _forget(key: Hashable) -> None:
     """Forget a job that has ended."""
     found = jobs.job(key)
@@ -100,21 +95,25 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
     """The form, outside an ``st.form``: what is asked depends on what was answered."""
     left, right = st.columns([1, 2])
     name = left.text_input(
-        "Name", "default", key="dataset name", help="Building under a name that exists replaces it."
+        "Name",
+        "default",
+        key="dataset name",
+        persist_state="page",
+        help="Building under a name that exists replaces it.",
     )
     modules = right.multiselect(
         "Modules", here.workspace.store.modules(), default=[here.module],
-        key=f"dataset modules {here.module}",
+        key=f"dataset modules {here.module}", persist_state="page",
         help="One gives a specialised model. Several give one dataset each and a mixture of them, "
         "for a generalised model.",
     )  # fmt: skip
     tasks = st.pills(
-        "Tasks", STRATEGIES, selection_mode="multi", default=["rag", "all"], key="dataset tasks",
-        help=DatasetConfig.help("strategies"),
+        "Tasks", STRATEGIES, selection_mode="multi", default=["rag", "all"],
+        **_kept("tasks", "strategies"),
     )  # fmt: skip
     options: dict[str, Any] = {"strategies": tuple(tasks or ())}
     options |= _sizes(here)
-    with st.expander("More options", key="dataset more", on_change="rerun"):
+    with expander("More options", key="dataset more"):
         options |= _variants()
         options |= _negatives()
     weights = _weights(modules, tasks or []) if len(modules) > 1 else {}
@@ -136,25 +135,28 @@ def _sizes(here: Page) -> dict[str, Any]:
     ):
         found[name] = int(
             column.number_input(
-                label, 0, most, value, key=f"dataset {name}", help=DatasetConfig.help(name)
+                label,
+                0,
+                most,
+                value,
+                key=f"dataset {name}",
+                persist_state="page",
+                help=DatasetConfig.help(name),
             )
         )
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(
-            "Longest row (tokens)", 16, 131_072, 512, 64, key="dataset max_length",
-            help=DatasetConfig.help("max_length"),
+            "Longest row (tokens)", 16, 131_072, 512, 64, **_kept("max_length"),
         )
     )  # fmt: skip
     known = generators(here.workspace) or [DEFAULT_GENERATOR]
     chosen = right.selectbox(
-        "Tokens of", [*known, _NO_CHECK], accept_new_options=True, key="dataset tokenizer",
-        help=DatasetConfig.help("tokenizer"),
+        "Tokens of", [*known, _NO_CHECK], accept_new_options=True, **_kept("tokenizer"),
     )  # fmt: skip
     found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
     found["chat_template"] = last.selectbox(
-        "Chat template", ["none", "auto"], accept_new_options=True, key="dataset chat_template",
-        help=DatasetConfig.help("chat_template"),
+        "Chat template", ["none", "auto"], accept_new_options=True, **_kept("chat_template"),
     )  # fmt: skip
     return found
 
@@ -165,16 +167,29 @@ def _variants() -> dict[str, Any]:
     for column, (name, label) in zip(st.columns(4), _SHARES, strict=True):
         default = _default(name)
         found[name] = column.number_input(
-            label, 0.0, 1.0, default, 0.05, key=f"dataset {name}", help=DatasetConfig.help(name)
+            label,
+            0.0,
+            1.0,
+            default,
+            0.05,
+            key=f"dataset {name}",
+            persist_state="page",
+            help=DatasetConfig.help(name),
         )
     left, right = st.columns([3, 1])
     found["order"] = left.segmented_control(
         "Order in the prompt", list(_ORDERS), default="most_relevant_last", required=True,
-        format_func=lambda o: _ORDERS[o], key="dataset order", help=DatasetConfig.help("order"),
+        format_func=lambda o: _ORDERS[o], **_kept("order"),
     )  # fmt: skip
     found["seed"] = int(
         right.number_input(
-            "Seed", 0, 10_000, 0, key="dataset seed", help=DatasetConfig.help("seed")
+            "Seed",
+            0,
+            10_000,
+            0,
+            key="dataset seed",
+            persist_state="page",
+            help=DatasetConfig.help("seed"),
         )
     )
     return found
@@ -188,24 +203,36 @@ def _negatives() -> dict[str, Any]:
     for column, (name, label, least, most) in zip(columns, pairs, strict=False):
         found[name] = int(
             column.number_input(
-                label, least, most, 2, key=f"dataset {name}", help=DatasetConfig.help(name)
+                label,
+                least,
+                most,
+                2,
+                key=f"dataset {name}",
+                persist_state="page",
+                help=DatasetConfig.help(name),
             )
         )
     found["hardness"] = columns[2].number_input(
         "knn: hardness of no pairs", 0.0, 1.0, _default("hardness"), 0.1,
-        key="dataset hardness", help=DatasetConfig.help("hardness"),
+        **_kept("hardness"),
     )  # fmt: skip
     left, right, _ = st.columns(3)
     found["near_duplicate"] = left.number_input(
         "Suspected from similarity", 0.5, 1.0, _default("near_duplicate"), 0.01,
-        key="dataset near_duplicate", help=DatasetConfig.help("near_duplicate"),
+        **_kept("near_duplicate"),
     )  # fmt: skip
     cap = right.number_input(
-        "Out of scope, at most", 0.0, 1.0, 1.0, 0.05, key="dataset cap",
+        "Out of scope, at most", 0.0, 1.0, 1.0, 0.05, key="dataset cap", persist_state="page",
         help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
     )  # fmt: skip
     found["out_of_scope_cap"] = None if cap >= 1 else cap
     return found
+
+
+def _kept(name: str, option: str = "") -> dict[str, Any]:
+    """A field's key and help; what it says stays while another tab is open."""
+    help = DatasetConfig.help(option or name)
+    return {"key": f"dataset {name}", "persist_state": "page", "help": help}
 
 
 def _default(name: str) -> float:

@@ -21,7 +21,7 @@ from radu_core.errors import RaduError
 from radu_core.progress import Progress
 from studio.markdown import plain
 
-__all__ = ["Job", "forget", "job", "show", "start"]
+__all__ = ["Job", "forget", "job", "rerun_after", "show", "start", "stop_all"]
 
 _log = logging.getLogger(__name__)
 _NEWS = 600.0  # seconds that the end of a job is news
@@ -145,6 +145,27 @@ def _is_news(found: Job) -> bool:
 def forget(key: Hashable) -> None:
     """Forget an ended job and its result."""
     _jobs().pop(key, None)
+
+
+def stop_all(kind: str, *of: Hashable) -> None:
+    """Ask all running jobs to stop whose keys begin so."""
+    for key, found in list(_jobs().items()):
+        if isinstance(key, tuple) and key[: 1 + len(of)] == (kind, *of):
+            found.stop = True
+
+
+def rerun_after(key: Hashable) -> None:
+    """Draw the page anew once the job has ended, where it isn't shown itself."""
+    found = job(key)
+    if found is not None and found.running:
+        _awaited(key)
+
+
+@st.fragment(run_every=1.0)
+def _awaited(key: Hashable) -> None:
+    found = job(key)
+    if found is None or not found.running:
+        st.rerun()
 
 
 def show(key: Hashable, *, passing: bool = False) -> Any:

@@ -20,10 +20,11 @@ from radu_core.workflows.preflight import command, preflight_report
 from radu_core.workflows.prompt_tokens import generators
 from studio import jobs, runs_views
 from studio.launch_report import report_view
+from studio.layout import expander
 from studio.markdown import plain
 from studio.page import Page
 
-__all__ = ["EXPERT", "SIMPLE", "is_field", "launch"]
+__all__ = ["EXPERT", "SIMPLE", "launch"]
 
 ALL_LINEAR = "all-linear"
 _NAME = re.compile(r"[\w.-]+")
@@ -172,6 +173,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     if len(reachable) > 1:
         st.segmented_control(
             "Where", reachable, default="local", required=True, key=_key("launcher"),
+            persist_state="session",
             help="local: this machine. ray: the Ray cluster of RAY_ADDRESS, which answers.",
         )  # fmt: skip
     config = None if wrong else TrainConfig.checked(data)
@@ -198,16 +200,8 @@ def _all() -> tuple[Setting, ...]:
     return (*SIMPLE, *(s for group in EXPERT.values() for s in group))
 
 
-def is_field(key: str) -> bool:
-    """Whether a key of the session is one of this form's fields."""
-    return key in _KEYS
-
-
 def _key(field: str) -> str:
     return f"launch {field}"
-
-
-_KEYS = {_key(name) for name in (*_LABELS, "launcher", "expert", *(s.field for s in _all()))}
 
 
 def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
@@ -298,14 +292,16 @@ def _fields(
     titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
     left.selectbox(
         "Dataset", list(titles), format_func=lambda title: title + titles[title],
-        key=_key("dataset"), help="One that was built in the first tab.",
+        key=_key("dataset"), persist_state="session", help="One that was built in the first tab.",
     )  # fmt: skip
     middle.selectbox(
         "Base model", _models(here), accept_new_options=True, key=_key("base_model"),
+        persist_state="session",
         help="One that is installed, a hub's owner/name, or a directory.",
     )  # fmt: skip
     right.segmented_control(
         "Method", _methods(), default="lora", required=True, key=_key("method"),
+        persist_state="session",
         help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
         "rows, with memory to spare. QLoRA is LoRA on a base model kept in 4 bits: for a GPU that "
         "it doesn't fit otherwise; offered where there is one, with bitsandbytes.",
@@ -315,7 +311,7 @@ def _fields(
     full = data["method"] == "full"
     offers = _offers(here, data)
     _group(SIMPLE, wrong, offers)
-    with st.expander("Expert", icon=":material/tune:", key=_key("expert"), on_change="rerun"):
+    with expander("Expert", icon=":material/tune:", key="launch expert"):
         for name, group in EXPERT.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
             _group(group, wrong, offers)
@@ -351,30 +347,26 @@ def _group(settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers) 
 
 def _field(column: DeltaGenerator, setting: Setting, offers: _Offers) -> None:
     shown, key, off = _shown(setting), _key(setting.field), offers.full and setting.adapter
+    common: dict[str, Any] = {
+        "key": key, "help": setting.help, "disabled": off, "persist_state": "session",
+    }  # fmt: skip
     if setting.kind == "whole":
-        column.number_input(
-            setting.label, value=shown, step=int(setting.step), key=key, help=setting.help,
-            disabled=off,
-        )  # fmt: skip
+        column.number_input(setting.label, value=shown, step=int(setting.step), **common)
     elif setting.kind == "number":
-        column.number_input(
-            setting.label, value=shown, step=float(setting.step), format="%g", key=key,
-            help=setting.help, disabled=off,
-        )  # fmt: skip
+        step = float(setting.step)
+        column.number_input(setting.label, value=shown, step=step, format="%g", **common)
     elif setting.kind == "choice":
-        column.selectbox(setting.label, setting.options, key=key, help=setting.help, disabled=off)
+        column.selectbox(setting.label, setting.options, **common)
     elif setting.kind == "yes":
-        column.toggle(setting.label, shown, key=key, help=setting.help, disabled=off)
+        column.toggle(setting.label, shown, **common)
     elif setting.kind == "layers":
         column.multiselect(
-            setting.label, [ALL_LINEAR, *offers.layers], shown, key=key, help=setting.help,
-            disabled=off, accept_new_options=True, on_change=_all_or_some, args=(key,),
+            setting.label, [ALL_LINEAR, *offers.layers], shown, accept_new_options=True,
+            on_change=_all_or_some, args=(key,), **common,
         )  # fmt: skip
     else:
         empty = offers.rate if setting.kind == "rate" else None
-        column.text_input(
-            setting.label, shown, key=key, help=setting.help, disabled=off, placeholder=empty
-        )
+        column.text_input(setting.label, shown, placeholder=empty, **common)
 
 
 def _wrong(column: DeltaGenerator, message: str | None) -> None:
@@ -383,7 +375,7 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 
 
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
-    looked, begun = ("launch check", here.module, here.who), ("launch", here.module, here.who)
+    looked, begun = ("launch check", here.module, here.who), ("launch", here.module)
     # neither is off while its job runs: the keyboard's focus would be lost, and go to the top
     with st.container(horizontal=True, vertical_alignment="center"):
         check = st.button(
@@ -411,8 +403,8 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             anew=True,
         )
     if launched:
-        if checking := jobs.job(looked):
-            checking.stop = True  # it would measure a machine that the run is using
+        # they would measure a machine that the run is using
+        jobs.stop_all("launch check", here.module)
         jobs.start(
             begun,
             "Launching",
@@ -433,7 +425,7 @@ def _forget(key: Hashable) -> None:
 
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
-    begun, looked = ("launch", here.module, here.who), ("launch check", here.module, here.who)
+    begun, looked = ("launch", here.module), ("launch check", here.module, here.who)
     above = st.empty()
     started = jobs.show(begun, passing=True)
     _under_way(above, begun, "A launch", "Stop it to launch another run.", config)

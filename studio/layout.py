@@ -9,10 +9,23 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
+    from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
-__all__ = ["side_by_side"]
+__all__ = ["expander", "side_by_side"]
 
 _NARROW = 1200  # pixels of the window, the sidebar's 300 among them
+
+
+def expander(label: str, *, key: str, icon: str | None = None) -> ExpanderContainer:
+    """One that is as it was left when it is drawn again after a while, as in a tab."""
+    first, last = f"{key} first", f"{key} last"
+    if key not in st.session_state:
+        st.session_state[first] = st.session_state.get(last, False)
+    made = st.expander(
+        label, icon=icon, key=key, on_change="rerun", expanded=st.session_state[first]
+    )
+    st.session_state[last] = made.open
+    return made
 
 
 def side_by_side(

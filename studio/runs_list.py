@@ -16,6 +16,7 @@ from radu_core.training.runs import FINAL
 from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
 from radu_core.workflows.runs import About
+from studio.layout import expander
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -52,11 +53,15 @@ def table(here: Page, names: tuple[str, ...]) -> None:
         if tuple(run.id for run in found) != names:
             st.rerun(scope="app")
         rows = [row for row in map(_row, found) if row]
+        if not rows:
+            st.info("No run of this module yet.")
+            return
         _newest(rows[:_AT_A_GLANCE])
         if len(rows) > _AT_A_GLANCE:
-            every = st.expander(f"All {len(rows):,} runs", key="all runs", on_change="rerun")
+            every = expander("All runs", key="all runs")
             if every.open:
                 with every:
+                    st.caption(f"{len(rows):,} runs. A column's name sorts by it.")
                     _sortable(rows)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 import yaml
 
 from radu_core.errors import InputError
+from radu_core.files import content_hash
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
 from radu_core.workflows import runs as workflow
@@ -21,14 +22,10 @@ from studio.navigation import link
 from studio.page import Page, messages
 from studio.runs_compare import compare
 
-__all__ = ["RUNS", "TAB", "is_field", "lead_to", "watch"]
+__all__ = ["RUNS", "TAB", "lead_to", "watch"]
 
 RUNS, TAB = "3 Runs", "train tab"
 
-_FIELDS = (
-    "run chosen", "all runs", "settings and log ", "fork changes ", "notes ", "tags ",
-    "runs compared", "compare split", "trash chosen",
-)  # fmt: skip
 _ACTIONS = {"stop": ("Stop", ":material/stop:"), "resume": ("Resume", ":material/play_arrow:")}
 
 
@@ -37,15 +34,10 @@ def lead_to(name: str) -> None:
     st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
 
 
-def is_field(key: str) -> bool:
-    """Whether a key of the session is one of this tab's fields."""
-    return key.startswith(_FIELDS)
-
-
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     """All runs of the module, the chosen one live, a comparison, and the trash."""
+    runs_list.table(here, tuple(run.id for run in found))
     if found:
-        runs_list.table(here, tuple(run.id for run in found))
         runs = {run.id: run for run in found}
         wanted = st.session_state.pop("run wanted", None)  # by a fork
         if wanted in runs:
@@ -53,14 +45,19 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
         names = list(runs)
         at_work = next((n for n in names if runs_list.at_work(runs[n])), names[0])
         chosen = runs[
-            st.selectbox("Run", names, index=names.index(at_work), key="run chosen", width=480)
+            st.selectbox(
+                "Run",
+                names,
+                index=names.index(at_work),
+                key="run chosen",
+                persist_state="page",
+                width=480,
+            )
         ]
         _live(here, chosen)
         _manage(here, chosen)
         if len(found) > 1:
             compare(here, found)
-    else:
-        st.info("No run of this module yet.")
     _trash(here)
 
 
@@ -157,7 +154,7 @@ def _fork(here: Page, run: RunDirectory) -> None:
     st.caption(f"A new run with the settings of {plain(run.id)} and your changes, from step 0.")
     text = st.text_area(
         "Changes (YAML, a setting a line)", placeholder="learning_rate: 0.0005\nseed: 1",
-        key=f"fork changes {run.id}",
+        key=f"fork changes {run.id}", persist_state="page",
     )  # fmt: skip
     key = ("fork", run.id)
     with messages():
@@ -195,10 +192,12 @@ def _changes(text: str) -> dict[str, object]:
 def _describe(here: Page, run: RunDirectory) -> None:
     with messages():
         about = workflow.about(run)
-        notes = st.text_area("Notes", about.notes, key=f"notes {run.id}")
+        # what somebody else has written since isn't overwritten by what was shown before
+        version = f"{run.id} {content_hash(about.model_dump_json())[:8]}"
+        notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
         tags = st.multiselect(
             "Tags", list(about.tags), list(about.tags), accept_new_options=True,
-            key=f"tags {run.id}", help="Type one and press Enter.",
+            key=f"tags {version}", persist_state="page", help="Type one and press Enter.",
         )  # fmt: skip
         if st.button("Save", type="primary", key="describe save"):
             workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
@@ -218,7 +217,7 @@ def _trash(here: Page) -> None:
     if not thrown:
         return
     with st.expander(f"Trash ({len(thrown)})"), messages():
-        name = st.selectbox("Deleted run", thrown, key="trash chosen")
+        name = st.selectbox("Deleted run", thrown, key="trash chosen", persist_state="page")
         with st.container(horizontal=True):
             if st.button("Restore", icon=":material/restore_from_trash:", key="trash restore"):
                 workflow.restore_run(here.workspace, name)

@@ -125,8 +125,13 @@ def _start(
 
 def tell(run: RunDirectory, rank: int, reason: str) -> None:
     """Leave the reason for which this process ends, for the one that watches."""
-    with suppress(OSError, RaduError):  # the disk may be full: then the exit code has to do
-        write_json(run.path / f"rank-{rank}.json", {"at": time.time(), "reason": reason})
+    told = {"at": time.time(), "reason": reason}
+    try:
+        write_json(run.path / f"rank-{rank}.json", told)
+    except (OSError, RaduError):  # the disk may be full
+        with suppress(OSError, RaduError):  # then the exit code has to do
+            run.free_room()
+            write_json(run.path / f"rank-{rank}.json", told)
 
 
 def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:

@@ -34,6 +34,7 @@ RunState = Literal[
 ]  # fmt: skip
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
+_ROOM, _ROOM_BYTES = "room-for-last-words", 2**16
 _NAME = re.compile(r"\d{8}-\d{6}-(?P<module>.+)-(?:lora|full|qlora)-[0-9a-f]{4}")
 _LAUNCH_SECONDS = 60.0  # from a run's creation to its process
 
@@ -215,6 +216,16 @@ class RunDirectory:
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else "\n" + line
             file.write(line.encode())
+
+    def hold_room(self) -> None:
+        """Keep 64 KiB of the disk for the run's last words: it may be full by then."""
+        with suppress(OSError):  # it is full already; what the run does first will say so
+            (self.path / _ROOM).write_bytes(b"\1" * _ROOM_BYTES)
+
+    def free_room(self) -> None:
+        """Give back what ``hold_room`` kept."""
+        with suppress(OSError):
+            (self.path / _ROOM).unlink(missing_ok=True)
 
     def events(self) -> list[RunEvent]:
         """All events so far; a last line that is still being written is left out."""

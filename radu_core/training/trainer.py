@@ -40,7 +40,7 @@ __all__ = [
 _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
 _CPU_TOKENS, _GPU_TOKENS = 384, 16_384
-FORWARD_SHARE = 0.4  # of a training step's time, until an evaluation has been timed
+FORWARD_SHARE = 0.4  # of a training step's time, about
 _ANSWER_SHARE = 2.0  # how long slot rows take to be answered, in their forward passes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -303,6 +303,8 @@ def _reporter(
             self.save_seconds = 0.0
             size = int(more["model"].config.vocab_size)
             self.checking = checking_tokens(rows, size, bf16=uses_bf16(config))
+            if not args.use_cpu:  # on GPUs, tokens/s are those of all, and one of them checks
+                self.checking *= config.processes
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step_begun = time.time()

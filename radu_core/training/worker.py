@@ -43,10 +43,9 @@ from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 
-__all__ = ["hold_room", "main", "tell_end", "train"]
+__all__ = ["main", "tell_end", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
-_ROOM, _ROOM_BYTES = "room-for-last-words", 2**16
 _UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
 
 
@@ -65,7 +64,7 @@ def main(arguments: list[str]) -> int:
         _as_rank(rank, Path(arguments[0]), Path(arguments[1]))
     run = RunDirectory(Path(arguments[0]))
     _be_found(run)
-    hold_room(run)
+    run.hold_room()
     if os.getsid(0) == os.getpid():  # detached: nobody waits for it
         stand_back()
     heart = _Heart(run)
@@ -88,26 +87,23 @@ def main(arguments: list[str]) -> int:
         tell_end(run, "failed", _reason(error))
         return 1
     finally:
-        with suppress(OSError):
-            (run.path / _ROOM).unlink(missing_ok=True)
+        run.free_room()
     return 0
 
 
-def hold_room(run: RunDirectory) -> None:
-    """Keep room on the disk for the run's last words: it may be full by then."""
-    with suppress(OSError):  # it is full already; what the run does first will say so
-        (run.path / _ROOM).write_bytes(b"\1" * _ROOM_BYTES)
-
-
 def tell_end(run: RunDirectory, state: RunState, reason: str) -> None:
-    """Write how the run ended, if need be in the room that was held for it."""
-    try:
-        run.append("state", state=state, reason=reason)
-    except DiskFullError:
-        (run.path / _ROOM).unlink(missing_ok=True)
-        clear(run, run.checkpoints())  # half a checkpoint may be what fills it
-        with suppress(DiskFullError):  # then the log has to do
+    """Write how the run ended; on a full disk in the room that was held for it, else in that of
+    half a checkpoint, which may be what fills it."""
+    rooms: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        run.free_room,
+        lambda: clear(run, run.checkpoints()),
+    )
+    for room in rooms:
+        with suppress(OSError, DiskFullError):  # then the log has to do
+            room()
             run.append("state", state=state, reason=reason)
+            return
 
 
 def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:

@@ -149,10 +149,10 @@ def test_when_the_run_is_killed_in_its_first_moments_its_processes_end(
 def test_two_processes_learn_by_one_clock(loaded: Workspace, tiny_model: Path) -> None:
     """The learning rate follows the time; a run whose processes came apart would fail."""
     run = train.start(
-        loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=0.05)
+        loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=0.25)
     )
     assert ended(run) == "finished", run.log_tail()
-    assert losses(run)
+    assert len(losses(run)) > 1
 
 
 def test_more_processes_than_the_machine_has_a_use_for_are_refused(

@@ -21,7 +21,7 @@ from radu_core.training import (
     TrainConfig,
     list_runs,
 )
-from radu_core.training.worker import hold_room, tell_end
+from radu_core.training.worker import tell_end
 from radu_core.workflows import evaluate as evaluation
 from radu_core.workflows import train
 from radu_core.workflows.backup import backup, restore
@@ -254,7 +254,7 @@ def fill(disk: Path, run: RunDirectory) -> None:
 def test_a_run_says_its_last_words_on_a_full_disk(small_disk: Path) -> None:
     config = TrainConfig(dataset=Path("d/m"), base_model="m")
     run = RunDirectory.create(small_disk, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    hold_room(run)
+    run.hold_room()
     run.append("state", state="running")
     with pytest.raises(DiskFullError):
         fill(small_disk, run)
