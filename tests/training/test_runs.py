@@ -144,7 +144,9 @@ def test_a_stop_within_a_step_keeps_the_step_before(
     loaded: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """The run in this process: asked to stop in the middle of its third step."""
-    wanted = config(loaded, tiny_model, max_steps=9, save_every=100, batch_size=2)
+    wanted = config(  # a step is one pass
+        loaded, tiny_model, max_steps=9, save_every=100, batch_size=2, tokens_per_pass=4096
+    )
     run = RunDirectory.create(loaded.runs, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
     calls = []
     heart: list[worker._Heart] = []

@@ -161,6 +161,7 @@ def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt
     """Bit for bit, though dropout draws at random, and without an evaluation less."""
     settings: dict[str, Any] = {
         "max_steps": 8, "lora_dropout": 0.3, "save_every": 100, "best_by": "loss",
+        "tokens_per_pass": 4096,  # a step is one pass
     }  # fmt: skip
     whole = run_here(**settings)
     hearts: list[worker._Heart] = []
