@@ -16,7 +16,14 @@ from radu_core.training.encoding import IGNORED, Encoded
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["attend_by_row", "packed_logits", "packed_passes", "packer", "why_not_apart"]
+__all__ = [
+    "attend_by_row",
+    "largest_pass",
+    "packed_logits",
+    "packed_passes",
+    "packer",
+    "why_not_apart",
+]
 
 _BY_ROW = "radu_by_row"  # its name among transformers' attention functions
 _MOST = 4096  # tokens: transformers makes a mask of their square for packed rows, though unused
@@ -102,6 +109,12 @@ def packed_passes(batch: dict[str, torch.Tensor], tokens: int) -> Iterator[dict[
     widths = [int(n) for n in batch["attention_mask"].sum(dim=1)]
     for rows in _shared(widths, min(tokens, _MOST)):
         yield {**_packed(batch, rows), "row_sizes": [widths[row] for row in rows]}
+
+
+def largest_pass(widths: Sequence[int], tokens: int) -> int:
+    """Tokens of the longest sequence that a batch of rows so long is cut into."""
+    shared = _shared(widths, min(tokens, _MOST))
+    return max(sum(widths[row] for row in rows) for rows in shared)
 
 
 def _shared(widths: Sequence[int], most: int) -> list[list[int]]:

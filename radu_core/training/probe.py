@@ -31,6 +31,7 @@ from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
 from radu_core.training.machine import first_gpu, stand_back
+from radu_core.training.packing import largest_pass
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import checking_tokens
 from radu_core.training.trainer import (
@@ -38,6 +39,7 @@ from radu_core.training.trainer import (
     evaluated,
     evaluation_tokens,
     steady_memory,
+    tokens_per_pass,
     uses_bf16,
 )
 
@@ -47,6 +49,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MEASURE_SECONDS = 35.0  # after that no further step is begun
 _END_SECONDS = 60.0  # after that the process is ended, whatever it does
 _MOST_STEPS = 6  # typical ones
+_WINDOWS = 500  # of rows sorted by length, that are looked at
 _CAUTION = 0.6  # share of the time left that typical steps may be planned for
 _POLL = 0.1
 _NEVER = 10**9
@@ -263,8 +266,9 @@ def measure(
 
 
 def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
-    """Two steps, as the optimizer's state is there from the second on; one if time is over."""
-    batch = _longest_of(rows.train, bench.step_rows)
+    """Two steps on the rows that take most memory, as the optimizer's state is there from the
+    second on; one if time is over."""
+    batch = bench.heaviest_of(rows.train)
     tokens = [len(row.input_ids) for row in batch]
     found = replace(
         found, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
@@ -376,6 +380,21 @@ class _Bench:
         self.model, self._tokenizer = model, tokenizer
         self._scratch = scratch
         self.step_rows = self._config.step_rows
+
+    def heaviest_of(self, rows: Sequence[Encoded]) -> list[Encoded]:
+        """A step's rows: the longest. Where rows are packed, those of like length whose packed
+        sequences are the longest: of the longest rows fewer may fit into one."""
+        ordered = _longest_of(rows, len(rows))
+        if not self._config.packing or _on_gpu():
+            return ordered[: self.step_rows]
+        budget, size = tokens_per_pass(self._config), self._config.batch_size
+        last = max(0, len(ordered) - self.step_rows)
+        found, most = 0, 0
+        for start in range(0, last + 1, max(1, last // _WINDOWS)):
+            widths = [len(row.input_ids) for row in ordered[start : start + size]]
+            if (tokens := largest_pass(widths, budget)) > most:
+                found, most = start, tokens
+        return ordered[found : found + self.step_rows]
 
     def train(
         self,

@@ -39,7 +39,7 @@ __all__ = [
 
 _SAVE_SECONDS = 60.0  # at most so much of a run is lost when it is killed
 _SAVE_SHARE = 0.05  # unless saving took more than this share of the time
-_CPU_TOKENS, _GPU_TOKENS = 384, 16_384
+_CPU_TOKENS, _CPU_FULL_TOKENS, _GPU_TOKENS = 768, 384, 16_384
 FORWARD_SHARE = 0.4  # of a training step's time, about
 _ANSWER_SHARE = 2.0  # how long slot rows take to be answered, in their forward passes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -63,8 +63,11 @@ def tokens_per_pass(config: TrainConfig) -> int:
     """How many tokens go through the model at once."""
     import torch
 
-    gpu = torch.cuda.is_available()
-    return config.tokens_per_pass or (_GPU_TOKENS if gpu else _CPU_TOKENS)
+    if config.tokens_per_pass:
+        return config.tokens_per_pass
+    if torch.cuda.is_available():
+        return _GPU_TOKENS
+    return _CPU_TOKENS if config.adapts else _CPU_FULL_TOKENS
 
 
 def uses_bf16(config: TrainConfig) -> bool:

@@ -15,7 +15,7 @@ from conftest import MODULE
 
 from radu_core.errors import RunError
 from radu_core.files import write_json
-from radu_core.training import TrainConfig
+from radu_core.training import Encoded, TrainConfig
 from radu_core.training import probe as module
 from radu_core.training.probe import Probe, measure, probe
 from radu_core.workflows.dataset import build
@@ -157,3 +157,19 @@ def test_an_end_has_a_reason_and_a_remedy(tmp_path: Path, code: int, words: str)
 def test_a_failure_in_the_process_comes_back(config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"\."):
         probe(config, tmp_path / "nothing", scratch=tmp_path / "s")
+
+
+def test_the_heaviest_batch_fills_a_sequence(config: TrainConfig, tmp_path: Path) -> None:
+    """Four rows of 90 are cut into sequences of 180; four of 60 are one of 240."""
+    sizes = [90] * 4 + [60] * 4 + [10] * 4
+    rows = [Encoded(tuple(range(size)), (-100,) * size) for size in sizes]
+
+    def heaviest(**settings: object) -> list[int]:
+        wanted = config.model_copy(update={"tokens_per_pass": 256, **settings})
+        bench = module._Bench(wanted, None, None, tmp_path)
+        return [len(row.input_ids) for row in bench.heaviest_of(rows)]
+
+    assert heaviest() == [60] * 4
+    assert heaviest(packing=False) == [90] * 4
+    assert heaviest(tokens_per_pass=4096) == [90] * 4
+    assert heaviest(batch_size=64) == sizes
