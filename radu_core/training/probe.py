@@ -49,7 +49,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MEASURE_SECONDS = 35.0  # after that no further step is begun
 _END_SECONDS = 60.0  # after that the process is ended, whatever it does
 _MOST_STEPS = 6  # typical ones
-_WINDOWS = 500  # of rows sorted by length, that are looked at
+_MOST_DRAWS = 5000  # batches looked at for the heaviest
 _CAUTION = 0.6  # share of the time left that typical steps may be planned for
 _POLL = 0.1
 _NEVER = 10**9
@@ -268,7 +268,9 @@ def measure(
 def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
     """Two steps on the rows that take most memory, as the optimizer's state is there from the
     second on; one if time is over."""
-    batch = bench.heaviest_of(rows.train)
+    config = bench.wanted
+    a_pass = math.ceil(len(rows.train) / config.step_rows)
+    batch = bench.heaviest_of(rows.train, config.max_steps or math.ceil(config.epochs * a_pass))
     tokens = [len(row.input_ids) for row in batch]
     found = replace(
         found, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
@@ -371,6 +373,7 @@ class _Bench:
         quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
         # on a CPU, several processes share the cores: as slow as one with all their rows
         shared = 1 if _on_gpu() else config.processes
+        self.wanted = config
         self._config = config.model_copy(
             update={
                 **quiet, "early_stopping": 0, "task_metrics": False, "processes": 1,
@@ -381,20 +384,19 @@ class _Bench:
         self._scratch = scratch
         self.step_rows = self._config.step_rows
 
-    def heaviest_of(self, rows: Sequence[Encoded]) -> list[Encoded]:
-        """A step's rows: the longest. Where rows are packed, those of like length whose packed
-        sequences are the longest: of the longest rows fewer may fit into one."""
-        ordered = _longest_of(rows, len(rows))
+    def heaviest_of(self, rows: Sequence[Encoded], steps: int) -> list[Encoded]:
+        """A step's rows: the longest. Where rows are packed, the batch whose longest sequence is
+        the longest of so many as the run has, drawn at random as there: of the longest rows fewer
+        fit into one, and a short run of small batches meets no such thing."""
         if not self._config.packing or _on_gpu():
-            return ordered[: self.step_rows]
-        budget, size = tokens_per_pass(self._config), self._config.batch_size
-        last = max(0, len(ordered) - self.step_rows)
-        found, most = 0, 0
-        for start in range(0, last + 1, max(1, last // _WINDOWS)):
-            widths = [len(row.input_ids) for row in ordered[start : start + size]]
-            if (tokens := largest_pass(widths, budget)) > most:
-                found, most = start, tokens
-        return ordered[found : found + self.step_rows]
+            return _longest_of(rows, self.step_rows)
+        budget, size = tokens_per_pass(self._config), min(self._config.batch_size, len(rows))
+        draw, found, most = random.Random(self._config.seed), [*rows[:size]], 0
+        for _ in range(min(_MOST_DRAWS, steps * self._config.grad_accumulation)):
+            batch = draw.sample(rows, size)
+            if (tokens := largest_pass([len(row.input_ids) for row in batch], budget)) > most:
+                found, most = batch, tokens
+        return found * self._config.grad_accumulation
 
     def train(
         self,

@@ -35,7 +35,7 @@ def config(loaded: Workspace, tiny_model: Path) -> TrainConfig:
 def test_steps_on_the_longest_and_on_typical_rows_are_measured(
     config: TrainConfig, tiny_model: Path, tmp_path: Path, method: str
 ) -> None:
-    config = config.model_copy(update={"method": method})
+    config = config.model_copy(update={"packing": False, "method": method})
     told: list[Probe] = []
     found = measure(config, tiny_model, scratch=tmp_path, tell=told.append)
     assert [t.stage for t in told] == [
@@ -159,17 +159,20 @@ def test_a_failure_in_the_process_comes_back(config: TrainConfig, tmp_path: Path
         probe(config, tmp_path / "nothing", scratch=tmp_path / "s")
 
 
-def test_the_heaviest_batch_fills_a_sequence(config: TrainConfig, tmp_path: Path) -> None:
-    """Four rows of 90 are cut into sequences of 180; four of 60 are one of 240."""
-    sizes = [90] * 4 + [60] * 4 + [10] * 4
+def test_the_heaviest_batch_is_the_heaviest_that_a_run_may_draw(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    """Two rows of 90 don't fit into one sequence of 128 tokens; one of 90 and one of 30 do."""
+    sizes = [90] * 6 + [30] * 6 + [10] * 6
     rows = [Encoded(tuple(range(size)), (-100,) * size) for size in sizes]
 
-    def heaviest(**settings: object) -> list[int]:
-        wanted = config.model_copy(update={"tokens_per_pass": 256, **settings})
-        bench = module._Bench(wanted, None, None, tmp_path)
-        return [len(row.input_ids) for row in bench.heaviest_of(rows)]
+    def heaviest(steps: int, **settings: object) -> list[int]:
+        update = {"tokens_per_pass": 128, "batch_size": 2, **settings}
+        bench = module._Bench(config.model_copy(update=update), None, None, tmp_path)
+        return sorted(len(row.input_ids) for row in bench.heaviest_of(rows, steps))
 
-    assert heaviest() == [60] * 4
-    assert heaviest(packing=False) == [90] * 4
-    assert heaviest(tokens_per_pass=4096) == [90] * 4
-    assert heaviest(batch_size=64) == sizes
+    assert heaviest(500) == [30, 90]
+    assert heaviest(500, grad_accumulation=2) == [30, 30, 90, 90]
+    assert heaviest(500, tokens_per_pass=4096) == [90, 90]
+    assert heaviest(500, packing=False) == [90, 90]
+    assert heaviest(500, batch_size=64) == sorted(sizes)
