@@ -20,7 +20,6 @@ Ends with 1 if anything was wrong.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -39,19 +38,25 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT), str(ROOT / "tests")]
 os.environ["OMP_NUM_THREADS"] = "1"  # several lanes on two cores; and the sums are in one order
 
-import psutil  # noqa: E402
 import torch  # noqa: E402
+from _kills_look import (  # noqa: E402
+    a_minute_later,
+    group,
+    half_written,
+    hit,
+    pid_of,
+    told,
+    weights,
+    workers,
+)
 from conftest import MODULE, ROWS, SCHEMA  # noqa: E402
 from fakes import HashEmbedder, WordTokenizer  # noqa: E402
-from safetensors import safe_open  # noqa: E402
 from studio_process import Studio  # noqa: E402
 from tiny_model import make_tiny_model  # noqa: E402
 
-from radu_core.errors import RunError  # noqa: E402
-from radu_core.files import read_json  # noqa: E402
 from radu_core.models import DEFAULT_GENERATOR, model_directory  # noqa: E402
 from radu_core.schema import parse_schema  # noqa: E402
 from radu_core.training import RunDirectory, list_runs  # noqa: E402
@@ -239,7 +244,7 @@ class Lane:
             self.until(lambda: not workers(run))
             if pid:
                 self.gone(found, pid)
-        found.hit = hit(run)
+        found.hit = hit(run, TINY["eval_every"])
         if who != "worker":
             self.studio.start()
         if not run.exists:  # killed before there was a run: nothing may look like one
@@ -306,114 +311,6 @@ class Lane:
             for pid in workers(run):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-
-
-def pid_of(run: RunDirectory) -> int | None:
-    """The worker's, once it or the studio has said it."""
-    try:
-        return run.pid()
-    except RunError:  # no directory yet
-        return None
-
-
-def told(run: RunDirectory) -> str:
-    """The last state that the run's events say."""
-    states = [str(e.data["state"]) for e in run.events() if e.kind == "state"]
-    return states[-1] if states else ""
-
-
-def a_minute_later(run: RunDirectory) -> None:
-    """Set back its clock, instead of waiting."""
-    events = [{"kind": e.kind, "at": e.at - 61, **e.data} for e in run.events()]
-    (run.path / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
-
-
-def workers(run: RunDirectory) -> list[int]:
-    """The living processes that do this run, by their command line."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        words, status = process.info["cmdline"] or [], process.info["status"]
-        ours = "radu_core.training.worker" in words and any(w.endswith(f"/{run.id}") for w in words)
-        if ours and status != psutil.STATUS_ZOMBIE:
-            found.append(int(process.pid))
-    return found
-
-
-def group(leader: int) -> list[str]:
-    """The living processes of a process group."""
-    found = []
-    for process in psutil.process_iter(["status", "name"]):
-        with suppress(ProcessLookupError, PermissionError):
-            alive = process.info["status"] != psutil.STATUS_ZOMBIE
-            if alive and os.getpgid(process.pid) == leader:
-                found.append(f"process {process.pid} ({process.info['name']})")
-    return found
-
-
-def hit(run: RunDirectory) -> str:
-    """What the run was doing when it was killed, as far as its files say."""
-    if not run.exists:
-        return "before it was a run"
-    state = told(run)
-    if state != "running":
-        return state
-    whole = run.checkpoints().values()
-    if any(p not in whole for p in (run.path / "checkpoints").glob("checkpoint-*")):
-        return "running: checkpoint"
-    events = [e for e in run.events() if e.kind in ("step", "validation")]
-    if events and events[-1].kind == "step" and events[-1].data["step"] % EVAL_EVERY == 0:
-        return "running: validation"
-    return "running"
-
-
-EVAL_EVERY = TINY["eval_every"]
-
-
-def half_written(run: RunDirectory) -> list[str]:
-    """What passes as whole and isn't."""
-    wrong = []
-    for name in ("report.json", "process.json", "about.json", "model_check.json"):
-        if (run.path / name).exists():
-            try:
-                read_json(run.path / name)
-            except Exception as error:
-                wrong.append(f"{name}: {error}")
-    for name in ("model", "adapter"):
-        folder = run.path / name
-        if folder.exists():
-            needed = "config.json" if name == "model" else "adapter_config.json"
-            wrong += loads(folder, needed, "*.safetensors")
-    for path in run.checkpoints().values():
-        if path == max(run.checkpoints().items())[1]:
-            wrong += loads(path, "trainer_state.json", "*.safetensors", "*.pt")
-    if told(run) == "finished" and not (run.model.is_dir() and run.report()):
-        wrong.append("finished without a model or a report")
-    return wrong
-
-
-def loads(folder: Path, *needed: str) -> list[str]:
-    wrong = [f"{folder.name}: no {n}" for n in needed if not list(folder.glob(n))]
-    for file in folder.iterdir():
-        try:
-            if file.suffix == ".safetensors":
-                with safe_open(file, framework="pt") as weights:
-                    for key in weights.keys():  # noqa: SIM118 - it isn't a mapping
-                        weights.get_tensor(key)
-            elif file.suffix == ".pt":
-                torch.load(file, weights_only=True)
-            elif file.suffix in (".pth", ".json"):
-                file.read_bytes()
-        except FileNotFoundError:  # the run goes on, and has just replaced it
-            continue
-        except Exception as error:
-            wrong.append(f"{folder.name}/{file.name}: {error!r}")
-    return wrong
-
-
-def weights(run: RunDirectory) -> dict[str, str]:
-    """The hash of each weights file of the model and the adapter."""
-    files = sorted([*run.model.glob("*.safetensors"), *run.path.glob("adapter/*.safetensors")])
-    return {str(f.relative_to(run.path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
 def make_home(home: Path, *, real: bool) -> dict[str, Any]:

@@ -133,17 +133,7 @@ def _sizes(here: Page) -> dict[str, Any]:
         ),
         strict=False,
     ):
-        found[name] = int(
-            column.number_input(
-                label,
-                0,
-                most,
-                value,
-                key=f"dataset {name}",
-                persist_state="page",
-                help=DatasetConfig.help(name),
-            )
-        )
+        found[name] = int(column.number_input(label, 0, most, value, **_kept(name)))
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(
@@ -201,17 +191,7 @@ def _negatives() -> dict[str, Any]:
     found: dict[str, Any] = {}
     pairs = (("knn_pairs", "knn: yes pairs", 1, 20), ("knn_negatives", "knn: no pairs", 0, 50))
     for column, (name, label, least, most) in zip(columns, pairs, strict=False):
-        found[name] = int(
-            column.number_input(
-                label,
-                least,
-                most,
-                2,
-                key=f"dataset {name}",
-                persist_state="page",
-                help=DatasetConfig.help(name),
-            )
-        )
+        found[name] = int(column.number_input(label, least, most, 2, **_kept(name)))
     found["hardness"] = columns[2].number_input(
         "knn: hardness of no pairs", 0.0, 1.0, _default("hardness"), 0.1,
         **_kept("hardness"),
