@@ -12,6 +12,7 @@ from studio import (
     coverage_what_if,
     jobs,
 )
+from studio.layout import open_tab
 from studio.page import messages, page
 
 with page(
@@ -35,8 +36,6 @@ with page(
         "Compare": lambda: coverage_compare.compare(here, report, point),
         "Index": lambda: coverage_index.index(here, report),
     }
-    tabs = st.tabs(list(shown), key="coverage tab", on_change="rerun")
-    for tab, show in zip(tabs, shown.values(), strict=True):
-        if tab.open:
-            with tab, messages():
-                show()
+    tab = open_tab(list(shown), key="coverage tab")
+    with messages():
+        shown[tab]()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.prompts import preview
 from studio import prompt_choice, prompt_preview, template_editor
+from studio.layout import open_tab
 from studio.negative_forms import negatives
 from studio.page import messages, page
 
@@ -11,10 +12,9 @@ with page(
     "Prompts",
     "The same functions make these rows, the dataset's and the prompts at inference.",
 ) as here:
-    names = ["Preview", "Templates", "Negatives"]
-    rendered, templates, mined = st.tabs(names, key="prompts tab", on_change="rerun")
-    if rendered.open:
-        with rendered, messages():
+    tab = open_tab(["Preview", "Templates", "Negatives"], key="prompts tab")
+    with messages():
+        if tab == "Preview":
             choice = prompt_choice.choose(here)
             if choice is None:
                 st.info("Type an utterance, or choose one that is loaded.")
@@ -22,9 +22,7 @@ with page(
                 with prompt_preview.retrieving(here) as progress:
                     shown = preview(here.workspace, here.module, progress=progress, **choice)
                 prompt_preview.shown_rows(here, shown)
-    if templates.open:
-        with templates, messages():
+        elif tab == "Templates":
             template_editor.editor(here, prompt_choice.settings(here))
-    if mined.open:
-        with mined, messages():
+        else:
             negatives(here)

@@ -5,9 +5,11 @@ import streamlit as st
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
 from studio import dataset_forms, jobs, launch_form, runs_list, runs_views
+from studio.layout import open_tab
 from studio.page import messages, page
 
-TABS = ["1 Dataset", "2 Launch", runs_views.RUNS]
+BUILD, LAUNCH = "1 Dataset", "2 Launch"
+TABS = [BUILD, LAUNCH, runs_views.RUNS]
 
 with page(
     "Train",
@@ -19,18 +21,15 @@ with page(
     first = st.session_state.setdefault(  # later runs don't move it
         f"first tab {here.module}", TABS[2 if runs_list.under_way(found) else 0]
     )
-    build, launch, watch = st.tabs(TABS, default=first, key=runs_views.TAB, on_change="rerun")
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
-    if watch.open:
-        with watch, messages():
-            runs_views.watch(here, found)
-    if build.open:
-        with build, messages():
+    tab = open_tab(TABS, key=runs_views.TAB, default=first)
+    with messages():
+        if tab == BUILD:
             dataset_forms.dataset(here, datasets(here.workspace, here.module))
-    else:
-        jobs.rerun_after(("dataset", here.module))
-    if launch.open:
-        with launch, messages():
+        elif tab == LAUNCH:
             launch_form.launch(here, datasets(here.workspace, here.module))
-    else:
-        jobs.rerun_after(("launch", here.module))
+        else:
+            runs_views.watch(here, found)
+    for other, name in ((BUILD, "dataset"), (LAUNCH, "launch")):
+        if tab != other:
+            jobs.rerun_after((name, here.module))

@@ -1,8 +1,8 @@
-"""Columns that go below each other where the window is too narrow for them side by side."""
+"""Tabs of which the open one alone is made, expanders that stay as left, columns that wrap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
-__all__ = ["expander", "side_by_side"]
+__all__ = ["expander", "open_tab", "side_by_side"]
 
 _NARROW = 1200  # pixels of the window, the sidebar's 300 among them
 
@@ -26,6 +26,30 @@ def expander(label: str, *, key: str, icon: str | None = None) -> ExpanderContai
     )
     st.session_state[last] = made.open
     return made
+
+
+def open_tab(
+    names: Sequence[str],
+    *,
+    key: str,
+    default: str | None = None,
+    shown: Callable[[str], str] = str,
+) -> str:
+    """The name of the open tab of a row of tabs; the script makes what is in it.
+
+    ``st.tabs(on_change="rerun")`` isn't used: a tab that is on its way to be drawn again can't
+    hold the focus, and an answer that comes late takes back a newer choice (Streamlit 1.67).
+    """
+    st.session_state.setdefault(key, default or names[0])
+    chosen = st.segmented_control(
+        "Tabs",
+        names,
+        key=key,
+        format_func=shown,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return str(chosen)
 
 
 def side_by_side(

@@ -22,6 +22,7 @@ from radu_core.workflows.overlap import (
     pairs_confused,
 )
 from studio import jobs, show
+from studio.layout import open_tab
 from studio.markdown import plain
 from studio.navigation import go_to, link
 from studio.overlap_charts import confusion_chart, function_map
@@ -77,19 +78,19 @@ def tabs(here: Page, report: OverlapReport) -> None:
     """The findings, the confusion, the map and the judged pairs; only the open one is made."""
     confused = len(pairs_confused(report, most=10_000))
     parts = {
-        f"Findings ({len(report.findings):,})": _findings,
-        f"Confusion ({counted(confused, 'pair')})": confusion_chart,
+        "Findings": _findings,
+        "Confusion": confusion_chart,
         "Map": function_map,
         "Judged pairs": _judged_pairs,
     }
-    for tab, part in zip(
-        st.tabs(list(parts), key=f"overlap tab {here.module}", on_change="rerun"),
-        parts.values(),
-        strict=True,
-    ):
-        if tab.open:
-            with tab, messages():
-                part(here, report)
+    counts = {"Findings": f"{len(report.findings):,}", "Confusion": counted(confused, "pair")}
+    tab = open_tab(
+        list(parts),
+        key=f"overlap tab {here.module}",
+        shown=lambda name: f"{name} ({counts[name]})" if name in counts else name,
+    )
+    with messages():
+        parts[tab](here, report)
 
 
 # Findings
