@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from radu_core.files import content_hash, file_hash, read_json
-from radu_core.models import loading
+from radu_core.models import loading, native_bf16
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.vectors import VectorCache
 
@@ -85,7 +85,7 @@ class SentenceEmbedder:
         """What the transformer computes in: ``bf16`` or ``fp32``."""
         if self._precision != "auto":
             return self._precision
-        return "bf16" if _native_bf16() else "fp32"
+        return "bf16" if native_bf16() else "fp32"
 
     @cached_property
     def _cache(self) -> VectorCache | None:
@@ -248,14 +248,3 @@ def _plain(model: Any, prompt: str) -> bool:
     leaves_prompt_out = getattr(modules[1], "include_prompt", True) is False
     lowers = bool(getattr(modules[0], "do_lower_case", False))
     return not lowers and not (prompt and leaves_prompt_out)
-
-
-def _native_bf16() -> bool:
-    """Whether bf16 is faster than fp32 here: without hardware for it, it is far slower."""
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()) or bool(
-        getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
-    )

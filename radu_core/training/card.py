@@ -199,9 +199,10 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     if not check:
         return ""
     trained = "base and adapter" if config.adapts else "the model as trained"
+    used = f", computing in {check['computed_in']}," if "computed_in" in check else ""
     lines = [
-        f"The weights are safetensors in {check['dtype']}. As written they were loaded again and "
-        f"compared with {trained}, in float32, on {check['rows']} rows "
+        f"The weights are safetensors in {check['dtype']}. As written they were loaded again{used} "
+        f"and compared with {trained}, in float32, on {check['rows']} rows "
         f"({check['supervised_tokens']} supervised tokens):",
         "",
         f"- Same most likely token: {check['equal_argmax']:.2%}",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from radu_core.errors import RunError
 from radu_core.files import read_json, whole_directory, write_json
-from radu_core.models import quiet_loading
+from radu_core.models import native_bf16, quiet_loading
 from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
@@ -42,8 +42,9 @@ class ModelCheck:
     """The written model beside the trained one, on ``supervised_tokens`` of ``rows`` rows.
 
     ``equal_argmax`` is the share of these tokens for which both would say the same one; losses are
-    means per supervised token, in nats. ``dtype`` is that of the written weights, in which they
-    are also used here; the trained model computes in float32.
+    means per supervised token, in nats. ``dtype`` is that of the written weights, ``computed_in``
+    the one in which they were used here: their own, but float32 where the processor only emulates
+    bfloat16. The trained model computes in float32.
     """
 
     rows: int
@@ -53,6 +54,7 @@ class ModelCheck:
     loss_written: float
     max_logit_difference: float
     dtype: Dtype
+    computed_in: Dtype
 
     @property
     def passed(self) -> bool:
@@ -171,8 +173,8 @@ def checking_tokens(rows: Preflight, vocabulary: int, *, bf16: bool) -> float:
     """How many tokens a forward pass over which takes about as long as checking the saved model.
 
     The pass is one as a run with or without ``bf16`` does it. The check is one of the trained model
-    in float32 and one of the written model in bfloat16, which some processors only emulate: how
-    they compare is measured on a product (some 0.1 s).
+    in float32 and one of the written model; where the two dtypes both occur, how they compare is
+    measured on a product (some 0.1 s).
     """
     import torch
 
@@ -180,10 +182,11 @@ def checking_tokens(rows: Preflight, vocabulary: int, *, bf16: bool) -> float:
     widths = [len(row.input_ids) for row in sample]
     parts = [widths[i : i + _ROWS_AT_ONCE] for i in range(0, len(widths), _ROWS_AT_ONCE)]
     padded = sum(len(part) * max(part) for part in parts)
-    if torch.cuda.is_available():
+    native = native_bf16()
+    if torch.cuda.is_available() or not (native or bf16):
         return 2.0 * padded
     full, half = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
-    return padded * (full + half) / (half if bf16 else full)
+    return padded * (full + (half if native else full)) / (half if bf16 else full)
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
@@ -248,8 +251,8 @@ def _write_checked(
 ) -> list[ModelCheck]:
     """Write ``model`` into ``new`` in bfloat16, and in float32 if that isn't good enough.
 
-    Beside ``model`` there is at most one other copy, of two bytes a weight; before the float32 one
-    is loaded, ``model``'s own weights are freed.
+    Beside ``model`` there is at most one other copy, of two bytes a weight (four where bfloat16 is
+    emulated); before the float32 one is loaded, ``model``'s own weights are freed.
     """
     device, checks = model.device, []
     dtypes: tuple[Dtype, ...] = ("bfloat16", "float32")
@@ -303,13 +306,21 @@ def _check(
     dtype: Dtype,
     told: Told,
 ) -> ModelCheck:
-    """Load what ``directory`` holds, as anybody would, and compare it with ``expected``."""
+    """Load what ``directory`` holds, as anybody would, and compare it with ``expected``.
+
+    Where bfloat16 is emulated, nobody would compute in it: 32 rows take six times as long.
+    """
+    import torch
     from torch.nn.functional import cross_entropy
     from transformers import AutoModelForCausalLM
 
     quiet_loading()
+    computed_in: Dtype = dtype if native_bf16() else "float32"
     written = AutoModelForCausalLM.from_pretrained(
-        str(directory), dtype="auto", local_files_only=True, use_safetensors=True
+        str(directory),
+        dtype=getattr(torch, computed_in),
+        local_files_only=True,
+        use_safetensors=True,
     )
     logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id, told)
     trained, tokens = expected
@@ -322,4 +333,5 @@ def _check(
         loss_written=float(cross_entropy(logits, tokens)),
         max_logit_difference=float((logits - trained).abs().max()),
         dtype=dtype,
+        computed_in=computed_in,
     )

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from radu_core.errors import DatasetError, RunError
+from radu_core.models import native_bf16
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
@@ -71,18 +71,8 @@ def tokens_per_pass(config: TrainConfig) -> int:
 
 
 def uses_bf16(config: TrainConfig) -> bool:
-    """bf16 autocast where the hardware has it (CPU: avx512_bf16 or AMX), or as asked."""
-    import torch
-
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    """bf16 autocast where the hardware has it, or as asked."""
+    return native_bf16() if config.precision == "auto" else config.precision == "bf16"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def check(**more: Any) -> ModelCheck:
     figures: dict[str, Any] = {
         "rows": 1, "supervised_tokens": 100, "equal_argmax": 1.0, "loss_trained": 1.0,
         "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "bfloat16",
+        "computed_in": "bfloat16",
     }  # fmt: skip
     return ModelCheck(**{**figures, **more})
 
@@ -64,7 +65,11 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("exact")
-def test_the_merged_model_does_what_the_adapter_did(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("native", "used"), [(True, "bfloat16"), (False, "float32")])
+def test_the_merged_model_does_what_the_adapter_did(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool, used: str
+) -> None:
+    monkeypatch.setattr(saving, "native_bf16", lambda: native)
     run, config = run_of(tmp_path)
     tokenizer = load_tokenizer(tiny_model)
     sample = rows(tiny_model)
@@ -83,6 +88,8 @@ def test_the_merged_model_does_what_the_adapter_did(tiny_model: Path, tmp_path: 
     written = AutoModelForCausalLM.from_pretrained(run.model, dtype="auto")
     assert written.dtype == torch.bfloat16
     assert written.lm_head.weight.data_ptr() == written.get_input_embeddings().weight.data_ptr()
+    assert record["computed_in"] == used
+    written = AutoModelForCausalLM.from_pretrained(run.model, dtype=getattr(torch, used))
     again, _ = supervised_logits(written.eval(), sample.validation, tokenizer.eos_token_id)
     assert float((again - trained).abs().max()) == pytest.approx(record["max_logit_difference"])
     untrained = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()
