@@ -1,6 +1,6 @@
 """Predicted against real: a run's time left after 5 % of its steps, and Check's peak memory.
 
-``python benchmarks/training_prediction.py [--steps 40] [--only 0,1]``: five configs on
+``python benchmarks/training_prediction.py [--rows 320] [--only 0,1]``: five configs on
 SmolLM2-135M and the sample project's travel bot, one after the other: Check, then the run itself.
 Prints the time left that the run told at 5 % of its steps against the time it then took until its
 model was saved and checked (limit 15 %), the peak memory that Check predicted against the worker's
@@ -29,7 +29,7 @@ from radu_core.workflows.workspace import Workspace
 
 MODULE = "aurora_travel_en"
 CONFIGS: tuple[dict[str, Any], ...] = (
-    {"batch_size": 2, "eval_every": 10, "eval_rows": 16},
+    {"batch_size": 2, "eval_every": 40, "eval_rows": 16},
     {"batch_size": 4, "grad_accumulation": 2, "eval_rows": 0},
     {"batch_size": 4, "method": "full", "eval_every": 20, "eval_rows": 16},
     {"batch_size": 2, "gradient_checkpointing": True, "eval_rows": 16, "task_metrics": False},
@@ -40,7 +40,7 @@ TIME_LIMIT, MEMORY_LIMIT = 0.15, 0.10
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--rows", type=int, default=320, help="that each run trains on")
     parser.add_argument("--only", default=",".join(map(str, range(len(CONFIGS)))))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -50,16 +50,17 @@ def main() -> int:
         load_sample(space, only=("travel",))
         build(space, MODULE)
         chosen = [CONFIGS[int(i)] for i in options.only.split(",")]
-        good = [one(space, settings, options.steps) for settings in chosen]
+        good = [one(space, settings, options.rows) for settings in chosen]
     return 0 if all(good) else 1
 
 
-def one(space: Workspace, settings: dict[str, Any], steps: int) -> bool:
+def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
+    steps = rows // (settings["batch_size"] * settings.get("grad_accumulation", 1))
     dataset = space.datasets / "default" / MODULE
     config = TrainConfig.checked(
         {"dataset": dataset, "base_model": DEFAULT_GENERATOR, "max_steps": steps, **settings}
     )
-    print(f"{settings}; load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{settings}, {steps} steps; load {os.getloadavg()[0]:.1f}", flush=True)
     begun = time.monotonic()
     report = preflight_report(space, config)
     checked = time.monotonic() - begun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -141,6 +142,10 @@ class TrainConfig(BaseModel):
     def step_rows(self) -> int:
         """How many rows make an optimizer step."""
         return self.batch_size * self.grad_accumulation * self.processes
+
+    def evaluations(self, steps: int) -> int:
+        """How often a run of so many steps is evaluated where it can be; at last at its end."""
+        return math.ceil(steps / self.eval_every)
 
     @property
     def rate(self) -> float:

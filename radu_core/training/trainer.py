@@ -111,29 +111,29 @@ class RandomState:
 
 @dataclass
 class _Clock:
-    """Where a run's seconds go, and the tokens it has read; of them those of the first step."""
+    """Where a run's seconds go, and the tokens it has read: in all, and after each step."""
 
     begun: float = field(default_factory=time.time)
     stepping: float = 0.0
     evaluating: float = 0.0
     evaluations: int = 0
     tokens: int = 0
-    first: tuple[float, int] | None = None
+    steps: list[tuple[float, int]] = field(default_factory=list)  # both sums, after each
     settled: float = 0.0  # when the first step was over
 
     def stepped(self, seconds: float) -> None:
         """A step has taken so long. What comes before the end of the first is done once."""
         self.stepping += seconds
-        if self.first is None:
-            self.first, self.settled = (self.stepping, self.tokens), time.time()
+        if not self.steps:
+            self.settled = time.time()
+        self.steps.append((self.stepping, self.tokens))
 
     @property
     def per_token(self) -> float:
-        """Seconds of a step for each token. The first step, which also makes the optimizer's state
-        and touches all memory for the first time, counts only while it is the only one."""
-        seconds, tokens = self.first or (0.0, 0)
-        if self.tokens == tokens:
-            seconds, tokens = 0.0, 0
+        """Seconds of a step for each token, over the later half of the steps so far: the first
+        also makes the optimizer's state, and the next few still touch memory for the first time."""
+        before = len(self.steps) // 2
+        seconds, tokens = self.steps[before - 1] if before else (0.0, 0)
         return (self.stepping - seconds) / max(1, self.tokens - tokens)
 
     @property
@@ -145,7 +145,7 @@ class _Clock:
         """Seconds to the end, if so many tokens and evaluations are still to come; an evaluation
         takes as long as a forward pass over ``eval_tokens``."""
         per_token = self.per_token
-        since = self.stepping - (self.first or (0.0, 0))[0]
+        since = self.stepping - self.steps[0][0]
         other = max(0.0, time.time() - self.settled - since - self.evaluating)  # saving, mostly
         saving = 1.0 + other / since if since else 1.0
         once = (
@@ -337,9 +337,9 @@ def _reporter(
 
             steps = state.max_steps - state.global_step
             evaluations = 0
-            if asked:
-                evaluations = state.max_steps // config.eval_every
-                evaluations += 1 - state.global_step // config.eval_every  # one more at the end
+            if asked:  # that of this step is still to come
+                evaluations = config.evaluations(state.max_steps)
+                evaluations -= (state.global_step - 1) // config.eval_every
             left = clock.left(
                 tokens=steps * step_tokens, evaluations=evaluations, eval_tokens=eval_tokens
             )

@@ -296,10 +296,10 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     speed = max(1e-9, measured.tokens_per_second)
     training = steps * (tokens / a_pass) / speed
     once = _evaluation_seconds(measured)
-    wanted_evaluations = steps // config.eval_every if once else 0
+    evaluating = config.evaluations(steps) * once  # the last of them after the limit of time
     saving = (steps // config.save_every) * measured.save_seconds
     saving += _by_time(training, measured.save_seconds)
-    whole = training + wanted_evaluations * once + saving
+    whole = training + evaluating - once + saving
     limit = 60 * (config.max_minutes or math.inf)
     last = 2 * measured.save_seconds + measured.checking_seconds
     around = _START_SECONDS + measured.load_seconds + once + last
@@ -307,7 +307,7 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
         steps=steps,
         seconds=min(whole, limit) + around,
         training_seconds=training,
-        evaluation_seconds=(wanted_evaluations + 1) * once,
+        evaluation_seconds=evaluating,
         saving_seconds=saving + last,
         tokens_per_second=speed,
         memory_bytes=measured.peak_bytes * config.processes,

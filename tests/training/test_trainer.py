@@ -207,7 +207,7 @@ def test_processes_that_came_apart_are_found_out(model: Any) -> None:
         check_alike(both)
 
 
-def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
+def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
     clock = trainer._Clock()
     clock.tokens = 100
     clock.stepped(10.0)
@@ -217,6 +217,10 @@ def test_time_left_goes_by_the_steps_after_the_first(tokenizer: Any) -> None:
     clock.stepped(4.0)
     assert clock.per_token == pytest.approx(0.02)
     assert clock.left(tokens=100.0, evaluations=0, eval_tokens=0.0) == pytest.approx(2.0)
+    for seconds in (1.0, 2.0):
+        clock.tokens += 100
+        clock.stepped(seconds)
+    assert clock.per_token == pytest.approx(3.0 / 200)
     row = encode_row(tokenizer, WORDS[0], " book_flight")
     slots, size = replace(row, task="all"), len(row.input_ids)
     assert trainer.evaluation_tokens([row, slots], answers=False) == 2 * size

@@ -84,6 +84,25 @@ def test_the_same_bundle_gives_the_same_weights_and_another_seed_others(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("every", "steps"), [(2, [2, 4]), (3, [3, 4]), (9, [4])])
+def test_the_time_left_counts_the_evaluations_to_come(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch, every: int, steps: list[int]
+) -> None:
+    counted: list[int] = []
+    left = trainer._Clock.left
+
+    def told(clock: Any, *, evaluations: int, **more: float) -> float:
+        counted.append(evaluations)
+        return left(clock, evaluations=evaluations, **more)
+
+    monkeypatch.setattr(trainer._Clock, "left", told)
+    run = run_here(eval_every=every)
+    assert [e.data["step"] for e in run.events() if e.kind == "validation"] == steps
+    assert counted == [sum(at >= step for at in steps) for step in (1, 2, 3, 4)]
+    assert run.config().evaluations(4) == len(steps)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{"use_dora": True}, {"use_rslora": True, "lora_dropout": 0.1}])
 def test_the_adapters_of_peft(run_here: Run, more: dict[str, object]) -> None:
     run = run_here(**more)

@@ -79,9 +79,9 @@ def test_time_is_steps_by_tokens_evaluations_saves_and_loading(
     assert need.steps == 100
     assert need.tokens_per_second == 500
     assert need.training_seconds == pytest.approx(training)
-    assert need.evaluation_seconds == pytest.approx(5 * once)
+    assert need.evaluation_seconds == pytest.approx(4 * once)
     saving = 2 + training / 60
-    assert need.seconds == pytest.approx(training + 5 * once + saving + 8 + 2 + 2)
+    assert need.seconds == pytest.approx(training + 4 * once + saving + 8 + 2 + 2)
     assert not need.capped
 
 
