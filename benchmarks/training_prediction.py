@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
-    steps = rows // (settings["batch_size"] * settings.get("grad_accumulation", 1))
+    steps = max(1, rows // (settings["batch_size"] * settings.get("grad_accumulation", 1)))
     dataset = space.datasets / "default" / MODULE
     config = TrainConfig.checked(
         {"dataset": dataset, "base_model": DEFAULT_GENERATOR, "max_steps": steps, **settings}

@@ -9,7 +9,6 @@ from studio.layout import open_tab
 from studio.page import messages, page
 
 BUILD, LAUNCH = "1 Dataset", "2 Launch"
-TABS = [BUILD, LAUNCH, runs_views.RUNS]
 
 with page(
     "Train",
@@ -18,11 +17,10 @@ with page(
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)
-    first = st.session_state.setdefault(  # later runs don't move it
-        f"first tab {here.module}", TABS[2 if runs_list.under_way(found) else 0]
-    )
+    if runs_views.TAB not in st.session_state and runs_list.under_way(found):
+        st.session_state[runs_views.TAB] = runs_views.RUNS  # what who comes back wants to see
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
-    tab = open_tab(TABS, key=runs_views.TAB, default=first)
+    tab = open_tab((BUILD, LAUNCH, runs_views.RUNS), key=runs_views.TAB)
     with messages():
         if tab == BUILD:
             dataset_forms.dataset(here, datasets(here.workspace, here.module))

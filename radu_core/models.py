@@ -32,7 +32,6 @@ __all__ = [
     "loading",
     "local_model",
     "model_directory",
-    "native_bf16",
     "quiet_loading",
 ]
 
@@ -116,17 +115,6 @@ def _unknown(name: str) -> ModelError:
         value=name,
         remedy=f"Use {', '.join(KNOWN_MODELS)}, a directory that holds a model, or a hub's "
         "owner/name.",
-    )
-
-
-def native_bf16() -> bool:
-    """Whether bf16 is faster than fp32 here: without hardware for it, it is far slower."""
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()) or bool(
-        getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
     )
 
 

@@ -28,28 +28,15 @@ def expander(label: str, *, key: str, icon: str | None = None) -> ExpanderContai
     return made
 
 
-def open_tab(
-    names: Sequence[str],
-    *,
-    key: str,
-    default: str | None = None,
-    shown: Callable[[str], str] = str,
-) -> str:
-    """The name of the open tab of a row of tabs; the script makes what is in it.
-
-    ``st.tabs(on_change="rerun")`` isn't used: a tab that is on its way to be drawn again can't
-    hold the focus, and an answer that comes late takes back a newer choice (Streamlit 1.67).
-    """
-    st.session_state.setdefault(key, default or names[0])
-    chosen = st.segmented_control(
-        "Tabs",
-        names,
-        key=key,
-        format_func=shown,
-        required=True,
-        label_visibility="collapsed",
-    )
-    return str(chosen)
+def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = str) -> str:
+    """The name of the open tab of a row of tabs, the first if none is; the script makes what is
+    in it. Why not ``st.tabs``: docs/decisions/015-tabs.md."""
+    if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
+        st.session_state[key] = names[0]
+    return st.segmented_control(
+        "Tabs", names, key=key, format_func=label, required=True, label_visibility="collapsed",
+        persist_state="page",
+    )  # fmt: skip
 
 
 def side_by_side(

@@ -87,7 +87,7 @@ def tabs(here: Page, report: OverlapReport) -> None:
     tab = open_tab(
         list(parts),
         key=f"overlap tab {here.module}",
-        shown=lambda name: f"{name} ({counts[name]})" if name in counts else name,
+        label=lambda name: f"{name} ({counts[name]})" if name in counts else name,
     )
     with messages():
         parts[tab](here, report)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from radu_core.files import content_hash, file_hash, read_json
-from radu_core.models import loading, native_bf16
+from radu_core.hardware import native_bf16
+from radu_core.models import loading
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.vectors import VectorCache
 

@@ -144,8 +144,9 @@ class TrainConfig(BaseModel):
         return self.batch_size * self.grad_accumulation * self.processes
 
     def evaluations(self, steps: int) -> int:
-        """How often a run of so many steps is evaluated where it can be; at last at its end."""
-        return math.ceil(steps / self.eval_every)
+        """How often a run of so many steps is evaluated: every ``eval_every`` and after the last,
+        and the best checkpoint, where it is wanted and isn't the last one, once more."""
+        return math.ceil(steps / self.eval_every) + (self.best_by != "last")
 
     @property
     def rate(self) -> float:

@@ -33,7 +33,7 @@ from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, pref
 from radu_core.training.machine import first_gpu, stand_back
 from radu_core.training.packing import largest_pass
 from radu_core.training.runs import RunDirectory
-from radu_core.training.saving import checking_tokens
+from radu_core.training.saving import checking_bytes, checking_tokens
 from radu_core.training.trainer import (
     FORWARD_SHARE,
     evaluated,
@@ -63,8 +63,9 @@ class Probe:
     steps; tokens are those of the rows, without padding. A forward pass over ``evaluation_tokens``
     took ``evaluation_seconds``; an evaluation of the run is one over ``evaluated_tokens``, about,
     and checking the saved model one over ``checking_tokens``.
-    ``save_bytes`` is one checkpoint.
-    ``gpu_bytes`` is the most that torch had allocated on a CUDA device.
+    ``save_bytes`` is one checkpoint. ``peak_bytes`` is the most memory that loading, steps and
+    evaluations took, ``checking_bytes`` what checking the saved model takes on a CPU, about, and
+    ``gpu_bytes`` the most that torch had allocated on a CUDA device.
     """
 
     stage: str = "Starting"
@@ -81,6 +82,7 @@ class Probe:
     evaluation_tokens: int = 0
     evaluated_tokens: float = 0.0
     checking_tokens: float = 0.0
+    checking_bytes: int = 0
     save_seconds: float = 0.0
     save_bytes: int = 0
     peak_bytes: int = 0
@@ -250,10 +252,12 @@ def measure(
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
     tell(found := replace(found, stage="Loading the model"))
-    begun = time.monotonic()
+    begun, empty = time.monotonic(), _peak()
     steady_memory()
     model = _load_model(config, model_directory)
     found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
+    if not _on_gpu():
+        found = replace(found, checking_bytes=empty + checking_bytes(rows, model))
     tell(found := replace(found, stage="Stepping on the longest rows"))
     bench = _Bench(config, model, tokenizer, scratch)
     found = _longest(bench, rows, found, end, tell)

@@ -10,13 +10,14 @@ import ctypes
 import math
 import random
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from radu_core.errors import DatasetError, RunError
-from radu_core.models import native_bf16
+from radu_core.hardware import native_bf16
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
 from radu_core.training.loss import completion_loss, passes, rate_share
@@ -111,47 +112,50 @@ class RandomState:
 
 @dataclass
 class _Clock:
-    """Where a run's seconds go, and the tokens it has read: in all, and after each step."""
+    """Where a run's seconds go, and the tokens it has read."""
 
     begun: float = field(default_factory=time.time)
     stepping: float = 0.0
     evaluating: float = 0.0
     evaluations: int = 0
     tokens: int = 0
-    steps: list[tuple[float, int]] = field(default_factory=list)  # both sums, after each
-    settled: float = 0.0  # when the first step was over
+    after: tuple[array[float], array[float]] = field(  # seconds and tokens, after each step
+        default_factory=lambda: (array("d"), array("d"))
+    )
+    settled: float = 0.0  # when the first step was over, less what was evaluated until then
 
     def stepped(self, seconds: float) -> None:
         """A step has taken so long. What comes before the end of the first is done once."""
         self.stepping += seconds
-        if not self.steps:
-            self.settled = time.time()
-        self.steps.append((self.stepping, self.tokens))
+        if not self.after[0]:
+            self.settled = time.time() - self.evaluating
+        self.after[0].append(self.stepping)
+        self.after[1].append(self.tokens)
 
     @property
     def per_token(self) -> float:
         """Seconds of a step for each token, over the later half of the steps so far: the first
         also makes the optimizer's state, and the next few still touch memory for the first time."""
-        before = len(self.steps) // 2
-        seconds, tokens = self.steps[before - 1] if before else (0.0, 0)
-        return (self.stepping - seconds) / max(1, self.tokens - tokens)
+        half = len(self.after[0]) // 2
+        seconds, tokens = (sums[half - 1] if half else 0.0 for sums in self.after)
+        return (self.stepping - seconds) / max(1.0, self.tokens - tokens)
 
     @property
     def forward(self) -> float:
         """Seconds of a forward pass for each token, about."""
         return self.per_token * FORWARD_SHARE
 
-    def left(self, *, tokens: float, evaluations: int, eval_tokens: float) -> float:
-        """Seconds to the end, if so many tokens and evaluations are still to come; an evaluation
-        takes as long as a forward pass over ``eval_tokens``."""
-        per_token = self.per_token
-        since = self.stepping - self.steps[0][0]
-        other = max(0.0, time.time() - self.settled - since - self.evaluating)  # saving, mostly
-        saving = 1.0 + other / since if since else 1.0
-        once = (
-            self.evaluating / self.evaluations if self.evaluations else eval_tokens * self.forward
-        )
-        return tokens * per_token * saving + evaluations * once
+    def training(self, tokens: float) -> float:
+        """Seconds of steps over so many tokens, and of what is saved between them."""
+        since = self.stepping - self.after[0][0]
+        other = max(0.0, time.time() - self.settled - since - self.evaluating)
+        return tokens * self.per_token * (1.0 + other / since if since else 1.0)
+
+    def evaluation(self, tokens: float) -> float:
+        """Seconds of one: as they were, or those of a forward pass over so many ``tokens``."""
+        if self.evaluations:
+            return self.evaluating / self.evaluations
+        return tokens * self.forward
 
 
 def make_trainer(
@@ -332,20 +336,20 @@ def _reporter(
             self.save_seconds = self.saved - self.stepped
             run.append("checkpoint", step=state.global_step)
 
+        def _left(self, state: Any) -> float:
+            """Seconds to the end; the evaluation of this step is still to come."""
+            once = clock.evaluation(eval_tokens) if asked else 0.0
+            to_come = config.evaluations(state.max_steps)
+            to_come -= (state.global_step - 1) // config.eval_every
+            training = clock.training((state.max_steps - state.global_step) * step_tokens)
+            left = training + (to_come - 1) * once
+            if config.max_minutes is not None:
+                left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
+            return left + once + self.checking * clock.forward  # these come after the limit
+
         def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
             import psutil
 
-            steps = state.max_steps - state.global_step
-            evaluations = 0
-            if asked:  # that of this step is still to come
-                evaluations = config.evaluations(state.max_steps)
-                evaluations -= (state.global_step - 1) // config.eval_every
-            left = clock.left(
-                tokens=steps * step_tokens, evaluations=evaluations, eval_tokens=eval_tokens
-            )
-            if config.max_minutes is not None:
-                left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
-            left += self.checking * clock.forward
             return {
                 "step": state.global_step,
                 "steps": state.max_steps,
@@ -354,7 +358,7 @@ def _reporter(
                 "grad_norm": logs.get("grad_norm"),
                 "learning_rate": logs.get("learning_rate"),
                 "tokens_per_second": round(clock.tokens / max(1e-9, clock.stepping), 1),
-                "eta_seconds": round(left, 1),
+                "eta_seconds": round(self._left(state), 1),
                 "memory_gb": round(psutil.Process().memory_info().rss / 1e9, 2),
             }
 

@@ -296,10 +296,10 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     speed = max(1e-9, measured.tokens_per_second)
     training = steps * (tokens / a_pass) / speed
     once = _evaluation_seconds(measured)
-    evaluating = config.evaluations(steps) * once  # the last of them after the limit of time
+    evaluations = config.evaluations(steps)
     saving = (steps // config.save_every) * measured.save_seconds
     saving += _by_time(training, measured.save_seconds)
-    whole = training + evaluating - once + saving
+    whole = training + (evaluations - 1) * once + saving
     limit = 60 * (config.max_minutes or math.inf)
     last = 2 * measured.save_seconds + measured.checking_seconds
     around = _START_SECONDS + measured.load_seconds + once + last
@@ -307,10 +307,11 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
         steps=steps,
         seconds=min(whole, limit) + around,
         training_seconds=training,
-        evaluation_seconds=evaluating,
+        evaluation_seconds=evaluations * once,
         saving_seconds=saving + last,
         tokens_per_second=speed,
-        memory_bytes=measured.peak_bytes * config.processes,
+        memory_bytes=measured.peak_bytes * (config.processes - 1)
+        + max(measured.peak_bytes, measured.checking_bytes),
         memory_free=_memory_free(),
         gpu_bytes=measured.gpu_bytes,
         disk_bytes=_CHECKPOINTS * measured.save_bytes + 2 * _weights(model),

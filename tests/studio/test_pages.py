@@ -288,7 +288,7 @@ def test_overlap_without_anything_to_index_says_so(space: Workspace) -> None:
 
 
 def negatives_of(id_: str) -> AppTest:
-    """The Negatives part alone: AppTest has no way to open a tab."""
+    """The Negatives part alone: with the exemplar given."""
     script = f"""
 from studio.negative_forms import negatives
 from studio.page import page

@@ -124,8 +124,7 @@ def test_a_typed_utterance_is_previewed_with_context(tokenized: Workspace) -> No
 
 
 def editing(name: str = "rag") -> AppTest:
-    """The editor alone: AppTest can't open a tab."""
-
+    """The editor alone."""
     script = f"""
 import streamlit as st
 from studio.page import Page

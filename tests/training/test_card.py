@@ -66,6 +66,12 @@ def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:
     assert "note: " not in card
 
 
+def test_a_card_says_what_the_written_model_computed_in(tmp_path: Path) -> None:
+    config = TrainConfig(dataset=tmp_path / "default" / "a_en", base_model="m", method="full")
+    card = model_card("r", config, report(model_check={**CHECK, "computed_in": "float32"}))
+    assert "loaded again, computing in float32, and compared with the model as trained" in card
+
+
 def test_a_card_of_a_mixture_names_the_modules(tmp_path: Path) -> None:
     config = TrainConfig(dataset=tmp_path / "default" / "mixture", base_model="m")
     card = model_card("r", config, report(), modules=["a_en", "b_en"])

@@ -97,6 +97,36 @@ def test_the_merged_model_does_what_the_adapter_did(
     assert float((base - trained).abs().max()) > 4 * record["max_logit_difference"]
 
 
+@pytest.mark.parametrize(
+    ("native", "bf16", "passes"),
+    # of the trained model 3 s; of the written one 1 s in bfloat16; over a pass as the run does it
+    [(True, True, 4 / 1), (True, False, 4 / 3), (False, False, 6 / 3), (False, True, 6 / 1)],
+)
+def test_checking_is_two_forward_passes(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, native: bool, bf16: bool, passes: float
+) -> None:
+    monkeypatch.setattr(saving, "native_bf16", lambda: native)
+    seconds = {torch.float32: 3.0, torch.bfloat16: 1.0}
+    monkeypatch.setattr(saving, "_product_seconds", lambda dtype: seconds[dtype])
+    sample = rows(tiny_model)
+    widths = [len(row.input_ids) for row in sample.validation]
+    padded = sum(len(widths[i : i + 4]) * max(widths[i : i + 4]) for i in range(0, len(widths), 4))
+    assert saving.checking_tokens(sample, 100, bf16=bf16) == pytest.approx(passes * padded)
+
+
+@pytest.mark.parametrize(("native", "written"), [(True, 2), (False, 4)])
+def test_checking_takes_memory_for_both_models(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, native: bool, written: int
+) -> None:
+    monkeypatch.setattr(saving, "native_bf16", lambda: native)
+    model, sample = adapted(tiny_model), rows(tiny_model)
+    weights = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    logits = sum(r.supervised for r in sample.validation) * model.config.vocab_size
+    asked = saving.checking_bytes(sample, model)
+    assert asked == (4 + written) * weights + 8 * trained + 8 * logits
+
+
 def test_logits_of_a_batch_are_those_of_each_row_alone(tiny_model: Path) -> None:
     sample = rows(tiny_model).train[:5]
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()

@@ -216,7 +216,10 @@ def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
     clock.begun -= 1000.0  # what was done before the first step isn't done again
     clock.stepped(4.0)
     assert clock.per_token == pytest.approx(0.02)
-    assert clock.left(tokens=100.0, evaluations=0, eval_tokens=0.0) == pytest.approx(2.0)
+    assert clock.training(100.0) == pytest.approx(2.0)
+    assert clock.evaluation(300.0) == pytest.approx(300 * 0.02 * trainer.FORWARD_SHARE)
+    clock.evaluating, clock.evaluations = 12.0, 2
+    assert clock.evaluation(300.0) == 6.0
     for seconds in (1.0, 2.0):
         clock.tokens += 100
         clock.stepped(seconds)

@@ -88,18 +88,29 @@ def test_the_same_bundle_gives_the_same_weights_and_another_seed_others(
 def test_the_time_left_counts_the_evaluations_to_come(
     run_here: Run, monkeypatch: pytest.MonkeyPatch, every: int, steps: list[int]
 ) -> None:
-    counted: list[int] = []
-    left = trainer._Clock.left
-
-    def told(clock: Any, *, evaluations: int, **more: float) -> float:
-        counted.append(evaluations)
-        return left(clock, evaluations=evaluations, **more)
-
-    monkeypatch.setattr(trainer._Clock, "left", told)
+    monkeypatch.setattr(trainer._Clock, "evaluation", lambda *_: 1000.0)
+    monkeypatch.setattr(trainer._Clock, "training", lambda *_: 1.0)
+    monkeypatch.setattr(trainer, "checking_tokens", lambda *_, **__: 0.0)
     run = run_here(eval_every=every)
-    assert [e.data["step"] for e in run.events() if e.kind == "validation"] == steps
-    assert counted == [sum(at >= step for at in steps) for step in (1, 2, 3, 4)]
+    told = [e for e in run.events() if e.kind in ("step", "validation")]
+    assert [e.data["step"] for e in told if e.kind == "validation"] == steps
+    for number, event in enumerate(told):
+        if event.kind == "step":
+            to_come = sum(e.kind == "validation" for e in told[number:])
+            assert event.data["eta_seconds"] == 1 + 1000 * to_come
     assert run.config().evaluations(4) == len(steps)
+
+
+@pytest.mark.slow
+def test_the_last_evaluation_and_the_check_come_after_the_limit_of_time(
+    run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer._Clock, "evaluation", lambda *_: 1000.0)
+    monkeypatch.setattr(trainer, "checking_tokens", lambda *_, **__: 0.0)
+    run = run_here(eval_every=1, max_minutes=30.0)
+    told = [e.data["eta_seconds"] for e in run.events() if e.kind == "step"]
+    assert all(1000 + 1700 < left <= 1000 + 1800 for left in told[:2])  # 3 or 2 more wouldn't fit
+    assert told[-1] < 1001
 
 
 @pytest.mark.slow

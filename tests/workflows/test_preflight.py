@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,35 @@ def test_minutes_cap_the_time(loaded: Workspace, config: TrainConfig) -> None:
     need = preflight_report(loaded, config, measure=measured).prediction
     assert need is not None
     assert need.capped
-    assert 60 < need.seconds < 120
+    once = 4.0 * 3000 / 2000
+    assert need.seconds == pytest.approx(60 + once + 8 + 2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "best", "evaluations"), [(100, "last", 4), (101, "last", 5), (100, "loss", 5)]
+)
+def test_evaluations_are_those_within_and_that_at_the_end(
+    loaded: Workspace, config: TrainConfig, steps: int, best: str, evaluations: int
+) -> None:
+    more = {"max_steps": steps, "eval_every": 25, "eval_rows": 2, "best_by": best}
+    need = preflight_report(loaded, config.model_copy(update=more), measure=measured).prediction
+    assert need is not None
+    assert need.evaluation_seconds == pytest.approx(evaluations * 4.0 * 3000 / 2000)
+
+
+def test_memory_is_that_of_the_steps_or_of_the_check_at_the_end(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    two = config.model_copy(update={"processes": 2})
+    heavy = replace(MEASURED, checking_bytes=3 * 10**9)
+
+    def memory(config: TrainConfig, found: Probe) -> int:
+        need = preflight_report(loaded, config, measure=lambda *_, **__: found).prediction
+        assert need is not None
+        return need.memory_bytes
+
+    assert (memory(config, MEASURED), memory(two, MEASURED)) == (10**9, 2 * 10**9)
+    assert (memory(config, heavy), memory(two, heavy)) == (3 * 10**9, 4 * 10**9)
 
 
 def test_layers_that_arent_there_are_a_problem(loaded: Workspace, config: TrainConfig) -> None:
