@@ -201,8 +201,8 @@ def checking_bytes(rows: Preflight, model: Any) -> int:
     """Memory of ``model`` in float32, its optimizer, what is written of it, and both their logits,
     as they are when the saved model is checked on a CPU."""
     size = int(model.config.vocab_size)
-    weights = sum(p.numel() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    weights: int = sum(p.numel() for p in model.parameters())
+    trained: int = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logits = sum(row.supervised for row in _sample(rows, size)) * size
     return (4 + (2 if native_bf16() else 4)) * weights + 8 * trained + 2 * 4 * logits
 

@@ -341,11 +341,12 @@ def _reporter(
             once = clock.evaluation(eval_tokens) if asked else 0.0
             to_come = config.evaluations(state.max_steps)
             to_come -= (state.global_step - 1) // config.eval_every
-            training = clock.training((state.max_steps - state.global_step) * step_tokens)
-            left = training + (to_come - 1) * once
+            left: float = clock.training((state.max_steps - state.global_step) * step_tokens)
+            left += (to_come - 1) * once
             if config.max_minutes is not None:
                 left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
-            return left + once + self.checking * clock.forward  # these come after the limit
+            checking: float = self.checking * clock.forward
+            return left + once + checking  # these come after the limit
 
         def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
             import psutil
