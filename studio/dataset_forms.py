@@ -124,16 +124,16 @@ def _sizes(here: Page) -> dict[str, Any]:
     columns = st.columns(3)
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     found: dict[str, Any] = {}
-    for column, (name, label, most, value) in zip(
+    for column, (name, label, most, value, of) in zip(
         columns,
         (
-            ("k_desc", "k_desc", 50, first_desc),
-            ("k_exemplar", "k_exemplar", 50, first_exemplar),
-            ("k_slot_examples", "Slot examples", 20, 2),
+            ("k_desc", "k_desc", 50, first_desc, f" {here.module}"),  # each has a point of its own
+            ("k_exemplar", "k_exemplar", 50, first_exemplar, f" {here.module}"),
+            ("k_slot_examples", "Slot examples", 20, 2, ""),
         ),
         strict=False,
     ):
-        found[name] = int(column.number_input(label, 0, most, value, **_kept(name)))
+        found[name] = int(column.number_input(label, 0, most, value, **_kept(name + of, name)))
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(

@@ -78,26 +78,27 @@ def test_an_empty_module_says_what_to_do(space: Workspace) -> None:
 
 def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
     at = opened()
-    at.number_input(key="dataset k_exemplar").set_value(2).run()
+    at.number_input(key=f"dataset k_exemplar {MODULE}").set_value(2).run()
     press(at, "Preview")
     text = until(at, "What this would give")
     assert "these are the very numbers" in text
     rows = next(m.value for m in at.metric if m.label == "train rows")
-    at.number_input(key="dataset k_desc").set_value(1).run()
+    at.number_input(key=f"dataset k_desc {MODULE}").set_value(1).run()
     assert "The options have changed since" in shown(at)
-    at.number_input(key="dataset k_desc").set_value(3).run()
+    at.number_input(key=f"dataset k_desc {MODULE}").set_value(3).run()
     press(at, "Build")
     until(at, "default** · rows")
     (view,) = datasets(space, MODULE)
     assert f"{view.manifest.rows('train'):,}" == rows
     assert view.manifest.modules[MODULE].config == DatasetConfig.of(k_exemplar=2)
-    assert at.number_input(key="dataset k_exemplar").value == 2
+    assert at.number_input(key=f"dataset k_exemplar {MODULE}").value == 2
 
 
 def test_every_option_is_asked_for_and_used(space: Workspace) -> None:
     at = opened()
     asked = {w.key for w in (*at.number_input, *at.selectbox, *at.button_group)}
     names = {"strategies": "tasks", "out_of_scope_cap": "cap"}
+    names |= {n: f"{n} {MODULE}" for n in ("k_desc", "k_exemplar")}
     assert {f"dataset {names.get(n, n)}" for n in DatasetConfig.options()} <= asked
     at.number_input(key="dataset hardness").set_value(0.5).run()
     press(at, "Build")
