@@ -12,6 +12,7 @@ from radu_core.errors import InputError
 from radu_core.files import content_hash
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
+from radu_core.words import counted
 from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
 from radu_core.workflows.run_figures import last_figures
@@ -135,11 +136,12 @@ def _manage(here: Page, run: RunDirectory) -> None:
     """What is said of it and done with it. Not in the fragment, which runs every second."""
     about = runs_list.about_of(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.popover("Fork", icon=":material/fork_right:"):
+        # each run has its own: one that is open is closed when another run is shown
+        with st.popover("Fork", icon=":material/fork_right:", key=f"fork {run.id}"):
             _fork(here, run)
-        with st.popover("Notes and tags", icon=":material/edit_note:"):
+        with st.popover("Notes and tags", icon=":material/edit_note:", key=f"about {run.id}"):
             _describe(here, run)
-        with st.popover("Delete", icon=":material/delete:"):
+        with st.popover("Delete", icon=":material/delete:", key=f"delete {run.id}"):
             _delete(here, run)
         for tag in about.tags:
             st.badge(plain(tag), color="gray")
@@ -157,10 +159,10 @@ def _fork(here: Page, run: RunDirectory) -> None:
         key=f"fork changes {run.id}", persist_state="page",
     )  # fmt: skip
     key = ("fork", run.id)
+    job = jobs.job(key)
     with messages():
-        with st.expander("Its settings"):
-            st.code(run.config().to_yaml(), language="yaml")
-        if st.button("Launch", type="primary", icon=":material/rocket_launch:", key="fork launch"):
+        if st.button("Launch", type="primary", icon=":material/rocket_launch:", key="fork launch",
+                     disabled=job is not None and job.state == "running"):  # fmt: skip
             changes = _changes(text)
             workflow.changed_config(run, changes)  # says what is wrong before anything starts
             jobs.start(
@@ -175,6 +177,8 @@ def _fork(here: Page, run: RunDirectory) -> None:
                 jobs.forget(key)
                 st.session_state["run wanted"] = forked.id
                 st.rerun()
+    with messages(), st.expander("Its settings"):
+        st.code(run.config().to_yaml(), language="yaml")
 
 
 def _changes(text: str) -> dict[str, object]:
@@ -185,6 +189,11 @@ def _changes(text: str) -> dict[str, object]:
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise InputError(
             "The changes aren't settings", value=text, remedy="Write name: value, a line each."
+        )
+    if not data:
+        raise InputError(
+            "Nothing changes: it would be the same run again",
+            remedy="Write a setting and its new value; seed: 1 for another draw.",
         )
     return data
 
@@ -205,8 +214,11 @@ def _describe(here: Page, run: RunDirectory) -> None:
 
 
 def _delete(here: Page, run: RunDirectory) -> None:
-    st.markdown(f"{plain(run.id)} goes to the trash, from where it can be restored below.")
     with messages():
+        if (state := run.state()[0]) not in FINAL:
+            st.markdown(f"{plain(run.id)} is {state}. Stop it first.")
+            return
+        st.markdown(f"{plain(run.id)} goes to the trash, from where it can be restored below.")
         if st.button("Move to the trash", type="primary", key="delete confirmed"):
             workflow.trash(here.workspace, run.id)
             st.rerun()
@@ -244,8 +256,13 @@ def _state(run: RunDirectory, view: RunView) -> None:
         st.progress(0.0, text="Loading the model and tokenizing every row …")
     elif latest:
         done, total = int(latest["step"]), int(latest["steps"])
-        left = "" if view.state in FINAL else f" · {_duration(latest['eta_seconds'])} left"
-        text = f"step {done:,} of {total:,} · {latest['tokens_per_second']:,.0f} tokens/s{left}"
+        text = f"step {done:,} of {total:,}"
+        if view.state != "queued":  # it has been that fast, before it was resumed
+            text += f" · {latest['tokens_per_second']:,.0f} tokens/s"
+        if view.evaluating and view.state == "running":
+            text += f" · evaluating {counted(view.evaluating, 'row')}"
+        if view.state == "running":
+            text += f" · {_duration(latest['eta_seconds'])} left"
         st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
 from radu_core.errors import InputError, RaduError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,6 @@ def _shown(
 
 def _progress(view: RunView) -> str:
     """The newest step's figures, and when a run that goes on will end."""
-    from radu_core.training.runs import FINAL
     from radu_core.workflows.preflight import duration
 
     latest = view.latest
@@ -140,7 +140,9 @@ def _progress(view: RunView) -> str:
         "tokens_per_second": "{:,.0f} tokens/s", "memory_gb": "{:.1f} GB",
     }  # fmt: skip
     parts += [form.format(latest[n]) for n, form in units.items() if _is_number(latest.get(n))]
-    if view.state not in FINAL and _is_number(latest.get("eta_seconds")):
+    if view.evaluating and view.state == "running":
+        parts.append(f"evaluating {counted(view.evaluating, 'row')}")
+    if view.state == "running" and _is_number(latest.get("eta_seconds")):
         parts.append(f"{duration(latest['eta_seconds'])} left")
     return " · ".join(parts)
 

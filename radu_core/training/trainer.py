@@ -235,6 +235,7 @@ def make_trainer(
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             begun = time.time()
+            run.append("evaluating", step=self.state.global_step, rows=len(asked))
             found: dict[str, float] = {}
             if self.is_world_process_zero():
                 with self.compute_loss_context_manager():

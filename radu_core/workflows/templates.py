@@ -226,6 +226,7 @@ def compare(
     k_exemplar: int = 4,
     model: str = BASE,
     limit: int = LIMIT,
+    chat_template: str = "none",
     progress: Progress = silent,
 ) -> list[Compared]:
     """The pinned examples with the version in use and with ``text``, a row each.
@@ -242,6 +243,7 @@ def compare(
             made = prepare(
                 workspace, module, strategy=name, exemplar_id=id, k_desc=k_desc,
                 k_exemplar=k_exemplar, index=index, model=model, limit=limit,
+                chat_template=chat_template,
             )  # fmt: skip
         except NotFoundError as error:
             gone = AnnotatedExemplar(id=id, utterance=id)

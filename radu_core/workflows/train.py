@@ -70,7 +70,8 @@ class RunView:
     """A run as a page shows it: its state, its newest figures, and the curves' points.
 
     ``settings`` is the text of its config; ``config`` is None when that can't be understood.
-    ``saving`` says how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
+    ``evaluating`` is how many validation rows are being looked at just now, or 0; ``saving`` says
+    how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     ``where`` is empty for this machine; ``asked`` is how many validation rows give each figure;
     ``written`` is what the check of the written model found; ``padded`` is why rows that were to be
     packed are padded.
@@ -84,6 +85,7 @@ class RunView:
     latest: dict[str, Any]
     steps: tuple[RunEvent, ...]
     validations: tuple[RunEvent, ...]
+    evaluating: int
     saving: dict[str, Any]
     log_tail: str
     where: str
@@ -352,6 +354,7 @@ def run_view(run: RunDirectory) -> RunView:
         dict(steps[-1].data) if steps else {},
         steps,
         tuple(e for e in events if e.kind == "validation"),
+        _evaluating(events),
         dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
         run.log_tail(),
         where(run),
@@ -359,6 +362,11 @@ def run_view(run: RunDirectory) -> RunView:
         written(run),
         padded(events),
     )
+
+
+def _evaluating(events: list[RunEvent]) -> int:
+    last = events[-1] if events else None
+    return int(last.data.get("rows", 0)) if last is not None and last.kind == "evaluating" else 0
 
 
 def _config(run: RunDirectory) -> TrainConfig | None:
@@ -382,5 +390,8 @@ def resume(workspace: Workspace, name: str) -> RunDirectory:
             f"Run {run.id} is {state}. {reason}".rstrip(),
             remedy="Only a stopped, failed or lost run can be resumed.",
         )
-    launcher_of(run).launch(run, model_directory(run.config().base_model, workspace.models))
+    config, launcher = run.config(), launcher_of(run)
+    if isinstance(launcher, Local):
+        read_dataset(config.dataset)  # says so if it is gone
+    launcher.launch(run, model_directory(config.base_model, workspace.models))
     return run

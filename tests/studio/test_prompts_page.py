@@ -51,6 +51,15 @@ def button(at: AppTest, label: str) -> Any:
     return next(b for b in at.button if b.label == label)
 
 
+def test_templates_are_tried_on_the_pinned_examples(space: Workspace) -> None:
+    at = opened(module=MODULE)
+    at.segmented_control(key="prompts tab").set_value("Templates").run()
+    assert not at.exception
+    assert [e.value for e in at.error] == []
+    at.selectbox(key="prompt chat").select("auto").run()
+    assert [e.value for e in at.error] == []
+
+
 def test_a_link_opens_a_prompt_and_the_address_follows_the_widgets(space: Workspace) -> None:
     at = opened(module=MODULE, exemplar="h01", strategy="all")
     assert not at.exception

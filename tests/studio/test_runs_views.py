@@ -82,8 +82,8 @@ def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> N
     text = shown(at)
     for figure in ("best validation loss 1.250", "function accuracy 62.5%", "slot F1 50.0%"):
         assert figure in text
-    at.button(key="delete confirmed").click().run()
-    assert f"Run {run.id} is running. Stop it first, then delete it." in shown(at)
+    assert f"{run.id} is running. Stop it first." in shown(at)
+    assert not [b for b in at.button if b.key == "delete confirmed"]
     assert not at.exception
 
 
@@ -233,6 +233,22 @@ def test_a_deleted_run_can_be_restored(space: Workspace) -> None:
     assert [r.id for r in train.runs(space)] == [run.id]
 
 
+def test_an_evaluation_under_way_is_told(space: Workspace) -> None:
+    run = made(space, 1, state="running")
+    run.append("evaluating", step=3, rows=16)
+    assert train.run_view(run).evaluating == 16
+    run.append("validation", step=3, loss=1.0)
+    assert train.run_view(run).evaluating == 0
+
+
+def test_a_run_isnt_resumed_without_its_dataset(space: Workspace) -> None:
+    run = made(space, 1)
+    at = opened()
+    next(b for b in at.button if b.label == "Resume").click().run()
+    assert "There is no dataset" in shown(at)
+    assert run.state()[0] == "stopped"
+
+
 def test_a_wrong_change_of_a_fork_is_named(space: Workspace) -> None:
     run = made(space, 1)
     at = opened()
@@ -240,6 +256,7 @@ def test_a_wrong_change_of_a_fork_is_named(space: Workspace) -> None:
         ("epoch: 3", "no such setting"),
         ("[", "aren't YAML"),
         ("x", "name: value"),
+        ("", "Nothing changes"),
     ):
         at.text_area(key=f"fork changes {run.id}").set_value(text)
         at.button(key="fork launch").click().run()
