@@ -15,7 +15,7 @@ from radu_core.training.runs import FINAL
 from radu_core.words import counted
 from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
-from radu_core.workflows.run_figures import last_figures
+from radu_core.workflows.run_figures import card, last_figures
 from radu_core.workflows.train import RunView
 from studio import jobs, runs_curves, runs_list
 from studio.markdown import plain
@@ -88,6 +88,8 @@ def _live(here: Page, run: RunDirectory) -> None:
         with st.container():
             runs_curves.shares(view)
         _settings_and_log(run, view)
+        if view.state == "finished":
+            _model(run)
 
 
 def _settings_and_log(run: RunDirectory, view: RunView) -> None:
@@ -96,8 +98,18 @@ def _settings_and_log(run: RunDirectory, view: RunView) -> None:
     if shown.open:
         with shown:
             st.caption(plain(run.path))
-            st.code(view.settings, language="yaml")
             st.code(view.log_tail or "(the log is empty)", language=None)
+            st.code(view.settings, language="yaml")
+
+
+def _model(run: RunDirectory) -> None:
+    """Where it lies, how to take it along, and its card, which says how to load and serve it."""
+    shown = st.expander("Model and its card", key=f"model of {run.id}", on_change="rerun")
+    if shown.open:
+        with shown, messages():
+            st.caption(plain(run.model))
+            st.code(f"radu export-model {run.id} --out DIR", language="bash")
+            st.code(card(run), language="markdown")
 
 
 def _actions(here: Page, run: RunDirectory, view: RunView) -> None:

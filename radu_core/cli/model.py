@@ -15,6 +15,8 @@ from radu_core.errors import RunError
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
+    from radu_core.training import TrainConfig
+    from radu_core.workflows.workspace import Workspace
 
 __all__ = ["evaluation_text"]
 
@@ -41,7 +43,6 @@ def train(
     ] = None,
 ) -> Answer:
     """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
-    from radu_core.training import TrainConfig
     from radu_core.training.launcher import launcher as launcher_named
     from radu_core.workflows import demo
     from radu_core.workflows import train as workflow
@@ -51,9 +52,7 @@ def train(
     space = workspace()
     where = launcher_named(launcher, address=ray_address, model=ray_model)
     with progress_bar() as progress:
-        run = workflow.start(
-            space, TrainConfig.from_file(config), launcher=where, progress=progress
-        )
+        run = workflow.start(space, _config(config, space), launcher=where, progress=progress)
         if wait:
             with suppress(RunError):  # its state and reason are told below
                 demo.follow(run, progress=progress)
@@ -69,14 +68,24 @@ def train(
     )
 
 
+def _config(path: Path, space: Workspace) -> TrainConfig:
+    """Of a file; its dataset may be named as elsewhere, NAME/MODULE."""
+    from radu_core.training import TrainConfig
+
+    config = TrainConfig.from_file(path)
+    known = space.datasets / config.dataset
+    if config.dataset.exists() or not known.is_dir():
+        return config
+    return config.model_copy(update={"dataset": known})
+
+
 def _checked(path: Path) -> Answer:
     """What a run of this config would need, and what stands in its way."""
-    from radu_core.training import TrainConfig
     from radu_core.workflows.preflight import preflight_report, report_data, report_lines
 
     space = workspace()
     with progress_bar() as progress:
-        report = preflight_report(space, TrainConfig.from_file(path), progress=progress)
+        report = preflight_report(space, _config(path, space), progress=progress)
     return Answer(report_data(report), report_lines(report), ok=report.ok)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from radu_core.errors import NotFoundError, RaduError
 from radu_core.evaluation import Share
-from radu_core.files import read_json
+from radu_core.files import read_json, readable
 from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
 from radu_core.training.measures import CHOOSES, FILLS
 from radu_core.training.saving import CHECK_FILE
@@ -18,6 +18,7 @@ __all__ = [
     "Figure",
     "Written",
     "asked_rows",
+    "card",
     "keep_asked",
     "last_figures",
     "padded",
@@ -124,6 +125,13 @@ class Written:
 
     text: str
     coarse: bool = False
+
+
+def card(run: RunDirectory) -> str:
+    """The model card of a finished run, in Markdown."""
+    path = run.path / "README.md"
+    with readable(path):
+        return path.read_text(encoding="utf-8", errors="replace")
 
 
 def written(run: RunDirectory) -> Written | None:

@@ -148,3 +148,14 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     assert "doesn't say what the check of the model found" in radu("show", "last")[1]
     (run.path / "model_check.json").write_text("{")
     assert "can't be read" in radu("show", "last")[1]
+
+
+def test_a_config_may_name_its_dataset_as_a_list_does(tmp_path: Path) -> None:
+    from radu_core.cli.model import _config
+    from radu_core.workflows.workspace import Workspace
+
+    space, config = Workspace(tmp_path / "home"), tmp_path / "run.yaml"
+    config.write_text("dataset: mine/a_en\nbase_model: m\n")
+    assert _config(config, space).dataset == Path("mine/a_en")  # there is none: it will be said
+    (space.datasets / "mine" / "a_en").mkdir(parents=True)
+    assert _config(config, space).dataset == space.datasets / "mine" / "a_en"

@@ -233,6 +233,18 @@ def test_a_deleted_run_can_be_restored(space: Workspace) -> None:
     assert [r.id for r in train.runs(space)] == [run.id]
 
 
+def test_a_finished_run_shows_its_card_and_how_to_export_it(space: Workspace) -> None:
+    run = made(space, 1, "finished")
+    (run.path / "README.md").write_text("# m | *x*")
+    at = opened()
+    assert [e for e in at.expander if e.label == "Model and its card"]
+    at.session_state[f"model of {run.id}"] = True
+    at.run()
+    assert not at.exception
+    codes = [c.value for c in at.code]
+    assert codes[:2] == [f"radu export-model {run.id} --out DIR", "# m | *x*"]
+
+
 def test_an_evaluation_under_way_is_told(space: Workspace) -> None:
     run = made(space, 1, state="running")
     run.append("evaluating", step=3, rows=16)
