@@ -230,14 +230,13 @@ class Aligner:
         ]
         present = [p for p in placements if p.candidates]
         absent = [p for p in placements if not p.candidates]
-        unsaid = [p for p in absent if self._may_be_implied(p.value, slots[p.slot])]
-        missing = [p for p in absent if p not in unsaid]
+        missing = [p for p in absent if not self._may_be_implied(p.value, slots[p.slot])]
         found = enumerate_readings(utterance, present)
         if not found.readings and found.complete and len(present) > 1:
             present = [self._with_others(text, p, function) for p in present]
             found = enumerate_readings(utterance, present)
         readings = tuple(r for r in found.readings if r.spans or not missing)
-        implied = tuple(dict.fromkeys(p.slot for p in unsaid))
+        implied = tuple(dict.fromkeys(p.slot for p in absent if p not in missing))
         if len(readings) == 1 and found.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
@@ -298,7 +297,9 @@ class Aligner:
     def _may_be_implied(self, value: Scalar, slot: Slot) -> bool:
         """Whether a value is meant without being said: a yes or no of a slot that holds those."""
         return _is_boolean(value) or (
-            is_yes_no(value, self.language.code) and is_yes_no_slot(slot, self.language.code)
+            isinstance(value, str)
+            and is_yes_no(value, self.language.code)
+            and is_yes_no_slot(slot, self.language.code)
         )
 
     def _is_text(self, function: Function, placement: Placement) -> bool:

@@ -50,9 +50,10 @@ _FOLLOWERS = frozenset(_FOLLOWING.split())
 _CLAUSE = frozenset('.,;:!?…。，、；：！？()"“”\n')
 
 
-def is_yes_no(value: object, code: str) -> bool:
-    """Whether ``value`` is a text that says yes or no in the language ``code`` or in English."""
-    return isinstance(value, str) and squeezed(value) in _yes(code) | _no(code)
+@lru_cache(maxsize=16_384)
+def is_yes_no(value: str, code: str) -> bool:
+    """Whether ``value`` says yes or no in the language ``code`` or in English."""
+    return squeezed(value) in _yes(code) | _no(code)
 
 
 def is_yes_no_slot(slot: Slot | None, code: str) -> bool:

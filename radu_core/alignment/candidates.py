@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from radu_core.alignment.answers import is_yes_no, is_yes_no_slot, only_answers
@@ -85,8 +85,10 @@ class Finder:
 
     def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         found = self._by_form(text, form, function, slot)
+        if form.kind == "said_date":  # it is searched as it is written first
+            return found
         written = text.verbatim(form.surface) or text.in_any_case(form.surface)
-        if not written or form.kind == "said_date":
+        if not written:
             return found
         if slot is None or slot.name not in self.widened:
             found = _narrowed(found, written)
@@ -202,10 +204,11 @@ class Finder:
             (s, e): "exact" if utterance[s:e] == surface else "folded"
             for s, e in text.in_any_case(surface)
         }
-        short = surface.isupper() and len(surface) <= _ACRONYM_LENGTH
-        exact = [p for p, kind in places.items() if kind == "exact"]
-        if exact and (short or (len(exact) == 1 and self._case_tells(text, exact[0], surface))):
-            places = dict.fromkeys(exact, "exact")
+        if len(places) > 1:
+            exact = [p for p, kind in places.items() if kind == "exact"]
+            short = surface.isupper() and len(surface) <= _ACRONYM_LENGTH
+            if exact and (short or (len(exact) == 1 and self._case_tells(text, exact[0], surface))):
+                places = dict.fromkeys(exact, "exact")
         if slot is not None and slot.recognizer is not None:
             for place in _expressions(utterance, surface, slot, self.schema):
                 places.setdefault(place, "expression")
@@ -395,7 +398,7 @@ def _narrowed(found: Found, written: Sequence[Place]) -> Found:
 
     def narrow(wide: Candidate) -> Candidate:
         own = [p for p in written if _within(p, wide.place)]
-        return replace(wide, start=own[0][0], end=own[0][1]) if len(own) == 1 else wide
+        return wide._replace(start=own[0][0], end=own[0][1]) if len(own) == 1 else wide
 
     return Found(tuple(map(narrow, found.best)), tuple(map(narrow, found.others)))
 

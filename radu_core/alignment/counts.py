@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
@@ -232,7 +232,7 @@ class Counts:
         named = kept(lambda noun: self._names(noun, words.name))
         if named:
             bare = [p for p in places if p not in named and self.is_bare(text, p.place)]
-            return sorted([*(replace(p, named=True) for p in named), *bare], key=lambda p: p.start)
+            return sorted([*(p._replace(named=True) for p in named), *bare], key=lambda p: p.start)
         if len(places) < 2:
             return places
         left = kept(lambda noun: not words.others & set(noun[:1])) or places

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from radu_core.alignment.text import Place
 
@@ -61,8 +60,7 @@ INFERRED: frozenset[CandidateKind] = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One place: half-open code point offsets, how it was found, and how sure that is (0–1).
 
     ``doubt`` is what the value's type says against the place, as the end of a sentence about it
@@ -86,8 +84,7 @@ class Candidate:
         return self.start < place[1] and place[0] < self.end
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The places of one value: the best ones, and others to fall back on where those clash."""
 
     best: tuple[Candidate, ...]

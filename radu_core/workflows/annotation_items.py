@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.store.changes import comments_of
 from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.opinions import Opinion, opinions_of
+from radu_core.workflows.outcomes import place_json
 
 __all__ = ["MOST_READINGS", "Around", "around", "item_json", "whole_readings"]
 
@@ -182,6 +183,6 @@ def _places(
         return {}
     bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
     return {
-        (a.slot, repr(a.value)): [asdict(c) for c in a.candidates]
+        (a.slot, repr(a.value)): [place_json(c) for c in a.candidates]
         for a in aligner.align(bare).arguments
     }

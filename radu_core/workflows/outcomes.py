@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from radu_core.alignment import SAMPLE, Aligner, Alignment, Knowledge, Reading, learn
+from radu_core.alignment import SAMPLE, Aligner, Alignment, Candidate, Knowledge, Reading, learn
 from radu_core.errors import InputError
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -26,6 +26,7 @@ __all__ = [
     "as_labelled",
     "funnel",
     "module_knowledge",
+    "place_json",
     "resolve",
     "set_acceptance",
     "unresolved",
@@ -210,14 +211,21 @@ def _details(result: Alignment) -> dict[str, Any]:
             "slot": a.slot,
             "value": a.value,
             "state": a.state,
-            "places": [
-                {"start": c.start, "end": c.end, "kind": c.kind, "score": round(c.score, 4)}
-                for c in a.candidates
-            ],
+            "places": [place_json(c) for c in a.candidates],
         }
         for a in result.arguments
     ]
     return details
+
+
+def place_json(place: Candidate) -> dict[str, Any]:
+    """A place as the store and the Annotate page have it."""
+    return {
+        "start": place.start,
+        "end": place.end,
+        "kind": place.kind,
+        "score": round(place.score, 4),
+    }
 
 
 def funnel(workspace: Workspace, module: str) -> ResolveReport:
