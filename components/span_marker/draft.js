@@ -8,7 +8,7 @@ import { occurrences } from "./text.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-/** The draft an item begins with: its best reading, else what is known of it. */
+/** The draft an item begins with: its best reading where that is sure, else what is known of it. */
 export function begin(item) {
   const bare = {
     function: item.function,
@@ -18,7 +18,7 @@ export function begin(item) {
     chosen: -1,
     active: -1,
   };
-  if (item.readings.length && item.outcome !== "resolved") return choose(bare, item, 0);
+  if (item.readings[0]?.preselected && item.outcome !== "resolved") return choose(bare, item, 0);
   const marks = matched(bare.arguments, item.spans);
   const taken = new Set(marks.map((m) => m.key));
   item.arguments.forEach((argument, key) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
 from radu_core.alignment.places import INFERRED, SURE, Candidate, Found
-from radu_core.alignment.ranking import calibrated, guess, rank
+from radu_core.alignment.ranking import calibrated, rank
 from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
 from radu_core.alignment.text import Text
+from radu_core.alignment.unsaid import Guess, guesses, said_probability
 from radu_core.errors import AlignmentError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
@@ -268,31 +270,46 @@ class Aligner:
         missing: Sequence[Placement],
         readings: Sequence[Reading],
     ) -> tuple[Reading, ...]:
-        """Readings for when a value isn't written as itself: where the words beside a place are
-        those that stand beside the slot elsewhere. Only for one missing text; otherwise, and where
-        nothing fits, the readings of the values that are there.
+        """Readings for when values aren't written as themselves: the first of ``readings`` with the
+        places where a single text may be said in other words, and with all that is missing implied;
+        most likely first. What is only partly missing (one value of a list) can't be implied.
         """
         assert self.knowledge is not None
-        base = readings[0] if readings else Reading("", (), 1.0, 1.0)
-        partial = tuple(replace(r, confidence=0.0) for r in readings)  # a value is left out
-        slot, value = missing[0].slot, missing[0].value
+        base = readings[0] if readings else Reading(escape(text.utterance), (), 1.0, 1.0)
+        places = self._guesses(text, function, missing, base)
+        said = [said_probability(places[0] if places else None) for _ in missing]
+        rights = calibrated("guess", [g.share for g in places]) if places else []
+        found = []
+        for place, right in zip(places, rights, strict=True):
+            span = Span(
+                slot=missing[0].slot, start=place.place[0], end=place.place[1],
+                value=missing[0].value,
+            )  # fmt: skip
+            spans = tuple(sorted((*base.spans, span), key=lambda s: s.start))
+            confidence = base.confidence * said[0] * right
+            template = make_template(text.utterance, spans)
+            found.append(Reading(template, spans, place.share, confidence))
+        slots = tuple(dict.fromkeys(p.slot for p in missing))
+        if not {s.slot for s in base.spans} & set(slots):
+            confidence = base.confidence * math.prod(1 - p for p in said)
+            found.append(replace(base, confidence=confidence, implied=slots))
+        return tuple(sorted(found, key=lambda r: (-r.confidence, r.template)))
+
+    def _guesses(
+        self, text: Text, function: Function, missing: Sequence[Placement], base: Reading
+    ) -> list[Guess]:
+        """Where the one text that is missing may be said in other words."""
+        assert self.knowledge is not None
+        only = missing[0]
         if (
             len(missing) != 1
-            or not isinstance(value, str)
-            or not self._is_text(function, missing[0])
+            or not isinstance(only.value, str)
+            or not self._is_text(function, only)
         ):
-            return partial
+            return []
         taken = [(s.start, s.end) for s in base.spans]
-        phrases = self.knowledge.phrases.get(slot, frozenset())
-        guesses = guess(self.knowledge.context, text, slot, value, taken, phrases=phrases)
-        confidences = calibrated("guess", [share for _, share in guesses]) if guesses else []
-        found = []
-        for (place, share), confidence in zip(guesses, confidences, strict=True):
-            guessed = Span(slot=slot, start=place[0], end=place[1], value=value)
-            spans = tuple(sorted((*base.spans, guessed), key=lambda s: s.start))
-            template = make_template(text.utterance, spans)
-            found.append(Reading(template, spans, share, base.confidence * confidence))
-        return tuple(found) or partial
+        phrases = self.knowledge.phrases.get(only.slot, frozenset())
+        return guesses(self.knowledge.context, text, only.slot, only.value, taken, phrases=phrases)
 
     def _may_be_implied(self, value: Scalar, slot: Slot) -> bool:
         """Whether a value is meant without being said: a yes or no of a slot that holds those."""

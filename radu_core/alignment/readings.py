@@ -37,12 +37,14 @@ class Reading:
 
     ``evidence`` is the least sure of the candidates it is made of (0–1); ``confidence`` (0–1) is
     calibrated once a module's knowledge has ranked the readings, and equals ``evidence`` before.
+    ``implied`` are the slots whose value it takes as meant and not written.
     """
 
     template: str
     spans: tuple[Span, ...]
     evidence: float
     confidence: float
+    implied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.store.changes import comments_of
 from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.opinions import Opinion, opinions_of
-from radu_core.workflows.outcomes import place_json
+from radu_core.workflows.outcomes import PRESELECTED, place_json
 
 __all__ = ["MOST_READINGS", "Around", "around", "item_json", "whole_readings"]
 
@@ -83,10 +83,14 @@ def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
     """The stored readings that place or imply every argument, best first, at most nine."""
     if item.exemplar.outcome not in ("ambiguous", "unlocated"):
         return []
-    implied = set(_implied(item))
-    wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
-    whole = [r for r in item.readings if r["confidence"] > 0 and len(r["spans"]) == wanted]
+    whole = [r for r in item.readings if r["confidence"] > 0 and _says_all(r, item)]
     return whole[:MOST_READINGS]
+
+
+def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
+    implied = {*_implied(item), *reading.get("implied", ())}
+    wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
+    return len(reading["spans"]) == wanted
 
 
 def _implied(item: StoredExemplar) -> list[str]:
@@ -97,9 +101,10 @@ def _implied(item: StoredExemplar) -> list[str]:
 def _reading_json(reading: Mapping[str, Any], item: StoredExemplar) -> dict[str, Any]:
     return {
         "spans": reading["spans"],
-        "implied": _implied(item),
+        "implied": list(dict.fromkeys((*_implied(item), *reading.get("implied", ())))),
         "template": reading["template"],
         "confidence": reading["confidence"],
+        "preselected": reading["confidence"] >= PRESELECTED,
     }
 
 

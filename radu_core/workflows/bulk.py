@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import align
@@ -40,6 +40,7 @@ class Candidate:
     spans: tuple[Span, ...]
     template: str
     confidence: float
+    implied: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -129,20 +130,16 @@ def _candidate(item: StoredExemplar) -> Candidate | None:
         return None
     best = item.readings[0]
     spans = tuple(Span.model_validate(s) for s in best["spans"])
-    if Counter((s.slot, repr(s.value)) for s in spans) != _to_place(item):
-        return None
+    implied = tuple(dict.fromkeys((*exemplar.implied, *item.details.get("implied", ()))))
+    if Counter((s.slot, repr(s.value)) for s in spans) != _to_place(item, implied):
+        return None  # also where it takes a value as implied: that is for a person to say
     return Candidate(
         exemplar.id, item.revision, exemplar.utterance, exemplar.function, spans,
-        best["template"], best["confidence"],
+        best["template"], best["confidence"], implied,
     )  # fmt: skip
 
 
-def _implied(item: StoredExemplar) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*item.exemplar.implied, *item.details.get("implied", ()))))
-
-
-def _to_place(item: StoredExemplar) -> Counter[tuple[str, str]]:
-    implied = _implied(item)
+def _to_place(item: StoredExemplar, implied: Sequence[str]) -> Counter[tuple[str, str]]:
     arguments = item.exemplar.arguments.items()
     return Counter((s, repr(v)) for s, value in arguments if s not in implied
                    for v in as_values(value))  # fmt: skip
@@ -195,7 +192,7 @@ def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedEx
         update={
             "spans": best.spans,
             "template": make_template(best.utterance, best.spans),
-            "implied": _implied(item),
+            "implied": best.implied,
         }
     )
     result = align(schema, accepted)

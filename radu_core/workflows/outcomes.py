@@ -17,6 +17,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "ENOUGH",
+    "PRESELECTED",
     "RANKED_BY",
     "Cost",
     "ResolveReport",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 RANKED_BY = 1_000  # exemplars that rank the readings of a single one: under 0.2 s
+PRESELECTED = 0.9  # the confidence from which a reading is chosen for an annotator beforehand
 ENOUGH = 10  # resolved training exemplars that a function should have
 
 
@@ -137,7 +139,7 @@ def accepted(result: Alignment, threshold: float | None) -> Alignment:
     best = result.readings[0] if result.readings else None
     wanted = sum(a.state != "implied" for a in result.arguments)
     if best is None or best.confidence < threshold or len(best.spans) != wanted:
-        return result
+        return result  # that a value is implied is for a person to say
     return replace(
         result,
         outcome="resolved",
@@ -194,6 +196,7 @@ def _reading_json(reading: Reading) -> dict[str, Any]:
         "template": reading.template,
         "confidence": round(reading.confidence, 4),
         "spans": [s.model_dump(mode="json") for s in reading.spans],
+        "implied": list(reading.implied),
     }
 
 

@@ -106,20 +106,27 @@ def test_words_around_a_slot_say_where_a_missing_value_stands(
     result = align(schema, row, knowledge=Knowledge(context))
     assert (result.outcome, result.unlocated) == ("unlocated", ("destination",))
     assert result.kind == "a value isn't in the text"
-    best = result.readings[0]
-    assert best.template in (
+    said = next(r for r in result.readings if not r.implied)
+    assert said.template in (
         "fly from <origin> to the <destination> now",
         "fly from <origin> to the Eternal <destination> now",
     )
-    assert all(0 < r.confidence < 1 for r in result.readings)
+    [implied] = [r for r in result.readings if r.implied]
+    assert implied.implied == ("destination",)
+    assert implied.template == "fly from <origin> to the Eternal City now"
+    assert all(0 < r.confidence < 0.9 for r in result.readings)  # nobody knows which
+    assert sum(r.confidence for r in result.readings) == pytest.approx(1)
 
 
-def test_without_knowledge_a_reading_that_leaves_a_value_out_is_no_answer(
+def test_a_number_that_is_not_in_the_text_may_be_implied(
     schema: Schema, make_exemplar: Make
 ) -> None:
     row = make_exemplar("fly to Oslo", arguments={"destination": "Oslo", "passengers": 2})
     result = align(schema, row, knowledge=Knowledge())
-    assert [r.confidence for r in result.readings] == [0.0]
+    assert [(r.template, r.implied) for r in result.readings] == [
+        ("fly to <destination>", ("passengers",))
+    ]
+    assert result.readings[0].confidence < 0.9
 
 
 def test_a_yes_no_value_is_implied_unless_its_word_is_there(

@@ -24,6 +24,7 @@ ITEM = {
 }  # fmt: skip
 READING = {
     "implied": [],
+    "preselected": True,
     "spans": [
         {"slot": "from", "value": "Boston", "start": 5, "end": 11},
         {"slot": "to", "value": "Boston", "start": 15, "end": 21},
@@ -51,6 +52,12 @@ def test_it_begins_with_the_best_reading(modules: Page) -> None:
     found = _run(modules, "", readings=[READING])
     assert _marks(found) == {"from": (5, 11), "to": (15, 21), "day": (25, 31)}
     assert (found["chosen"], found["open"]) == (0, [])
+
+
+def test_a_reading_that_is_not_sure_is_not_chosen_beforehand(modules: Page) -> None:
+    found = _run(modules, "", readings=[{**READING, "preselected": False}])
+    assert _marks(found) == {"day": (25, 31)}
+    assert (found["chosen"], found["open"]) == (-1, ["from", "to"])
 
 
 def test_without_one_what_stands_once_is_placed_and_the_next_is_asked_for(modules: Page) -> None:

@@ -34,15 +34,16 @@ def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
         "function": "book_flight", "description": "Buy a plane ticket between two cities.",
         "outcome": "unlocated", "queue": "unlocated", "split": "train", "context": None,
         "reason": "no 2 in the text for passengers.", "flag": None, "held": None,
-        "arguments": [], "spans": [], "implied": [], "readings": [], "opinions": [],
-        "comments": [],
+        "arguments": [], "spans": [], "implied": [], "readings": [], "opinions": [], "comments": [],
     }  # fmt: skip
     assert [(a["slot"], a["type"], a["value"], a["state"]) for a in item["arguments"]] == [
         ("destination", "string", "Bonn", "once"), ("passengers", "integer", 2, "missing"),
     ]  # fmt: skip
     [place] = item["arguments"][0]["places"]
     assert (place["start"], place["end"], place["kind"]) == (29, 33, "exact")
-    assert item["readings"] == []
+    [reading] = item["readings"]
+    assert reading["template"] == "a seat for my wife and me to <destination>"
+    assert (reading["implied"], reading["preselected"]) == (["passengers"], False)
 
 
 def test_readings_are_the_whole_ones(space: Workspace) -> None:

@@ -1,0 +1,247 @@
+"""Values that aren't in the text: said in other words, or implied? What is offered, and how sure.
+
+Cases whose answer is known are made from utterances with gold spans (SGD, HWU64):
+*said*: the value of one span, whose words occur nowhere else in the module, is exchanged for
+another value of the slot, so that these words are what stands for it;
+*implied*: a slot that the utterance says nothing of gets a value that isn't in the text. Half of
+each stand beside an utterance of another function, whose words might be taken for the value.
+Real ones are SGD's canonical values that aren't in the text, and the sample's gold.
+
+    python benchmarks/unsaid.py          figures on dev, HWU64 test and the sample's gold
+    python benchmarks/unsaid.py --fit    the constants of unsaid.py, fitted on the train parts
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import alignment as bench
+from sgd_turns import REFERENCE, data_directory
+
+from radu_core.alignment import Knowledge, learn
+from radu_core.alignment.align import Aligner
+from radu_core.alignment.ranking import calibrated
+from radu_core.alignment.text import Text
+from radu_core.alignment.unsaid import Guess, features, guesses, said_probability
+from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.schema import Schema, as_values
+from radu_core.workflows.outcomes import PRESELECTED
+
+_MOST = 120  # of each kind and module
+_SEEDS = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A missing value with its guesses; ``gold`` is its place, or None if it is implied."""
+
+    source: str
+    guesses: Sequence[Guess]
+    gold: tuple[int, int] | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the first guess overlaps the gold place."""
+        best = self.guesses[0].place if self.guesses else None
+        return bool(best and self.gold and best[0] < self.gold[1] and self.gold[0] < best[1])
+
+
+def with_spans(rows: Sequence[bench.Row]) -> list[AnnotatedExemplar]:
+    """The rows as resolved exemplars: value = words, with their gold spans."""
+    found = []
+    for row in rows:
+        text = row.exemplar.utterance
+        spans = [Span(slot=s, start=a, end=b, value=text[a:b]) for s, a, b in sorted(row.gold)]
+        arguments: dict[str, list[str]] = defaultdict(list)
+        for span in spans:
+            arguments[span.slot].append(str(span.value))
+        found.append(
+            row.exemplar.model_copy(
+                update={
+                    "spans": tuple(spans),
+                    "arguments": {k: v if len(v) > 1 else v[0] for k, v in arguments.items()},
+                }
+            )
+        )
+    return found
+
+
+def made(
+    source: str, schema: Schema, rows: Sequence[bench.Row], seed: int,
+    beside: Sequence[AnnotatedExemplar],
+) -> Iterator[Case]:  # fmt: skip
+    """Cases of both kinds from one module; one half of its utterances teaches the other."""
+    draw = random.Random(f"{source} {seed}")
+    exemplars = with_spans(rows)
+    draw.shuffle(exemplars)
+    half = len(exemplars) // 2
+    taught, tried = exemplars[:half], exemplars[half:]
+    knowledge = learn(schema, taught)
+    aligner = Aligner(schema, knowledge=knowledge)
+    values: dict[str, list[str]] = defaultdict(list)
+    for exemplar in taught:
+        for slot, value in exemplar.arguments.items():
+            values[slot] += [str(v) for v in as_values(value)]
+    known = {slot: set(map(str.casefold, own)) for slot, own in values.items()}
+    counts: Counter[str] = Counter()
+    for exemplar in tried:
+        for span in exemplar.spans or ():
+            words = exemplar.utterance[span.start : span.end]
+            if words.casefold() not in known.get(span.slot, ()) and counts["said"] < _MOST:
+                case = _case(
+                    source, knowledge, aligner, exemplar, span.slot, values, draw, span, beside
+                )
+                counts["said"] += case is not None
+                yield from (case,) if case else ()
+        function = schema.function(exemplar.function or "")
+        open_slots = [s.name for s in function.slots if s.name not in exemplar.arguments and
+                      values[s.name]] if function else []  # fmt: skip
+        if open_slots and counts["implied"] < _MOST:
+            slot = draw.choice(open_slots)
+            case = _case(source, knowledge, aligner, exemplar, slot, values, draw, None, beside)
+            counts["implied"] += case is not None
+            yield from (case,) if case else ()
+
+
+def _case(
+    source: str, knowledge: Knowledge, aligner: Aligner, exemplar: AnnotatedExemplar, slot: str,
+    values: dict[str, list[str]], draw: random.Random, span: Span | None,
+    beside: Sequence[AnnotatedExemplar],
+) -> Case | None:  # fmt: skip
+    text, shift = exemplar.utterance, 0
+    if draw.random() < 0.5:
+        foreign = draw.choice([e for e in beside if e.function != exemplar.function] or beside)
+        shift = len(foreign.utterance) + 2 if draw.random() < 0.5 else 0
+        text = f"{foreign.utterance}. {text}" if shift else f"{text}. {foreign.utterance}"
+    other = [v for v in values[slot] if v.casefold() not in text.casefold()]
+    if not other:
+        return None
+    value = draw.choice(sorted(other))
+    taken = [(s.start + shift, s.end + shift) for s in exemplar.spans or () if s is not span]
+    found = guesses(
+        knowledge.context, Text(text, aligner.language), slot, value, taken,
+        phrases=knowledge.phrases.get(slot, frozenset()),
+    )  # fmt: skip
+    return Case(source, found, (span.start + shift, span.end + shift) if span else None)
+
+
+def real(source: str, schema: Schema, rows: Sequence[bench.Row]) -> Iterator[Case]:
+    """SGD's canonical values that aren't in the text, where gold says where they stand."""
+    knowledge = learn(schema, (r.exemplar for r in rows), reference=REFERENCE)
+    aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
+    for row in rows:
+        result = aligner.align(row.exemplar)
+        missing = [a for a in result.arguments if a.state == "missing"]
+        gold = {slot: (start, end) for slot, start, end in row.gold}
+        if len(missing) == 1 and missing[0].slot in gold and isinstance(missing[0].value, str):
+            slot = missing[0].slot
+            base = result.readings[0].spans if result.readings else ()
+            found = guesses(
+                knowledge.context, Text(row.exemplar.utterance, aligner.language), slot,
+                str(missing[0].value), [(s.start, s.end) for s in base if s.slot != slot],
+                phrases=knowledge.phrases.get(slot, frozenset()),
+            )  # fmt: skip
+            yield Case(source, found, gold[slot])
+
+
+def cases(part: str) -> list[Case]:
+    """All cases of the ``train`` parts, or of what is measured on."""
+    directory = data_directory()
+    found: list[Case] = []
+    if directory is None:
+        return found
+    modules = bench.sgd_rows(directory, "train" if part == "train" else "dev", "said")
+    every = [r.exemplar for _, rows in modules.values() for r in rows]
+    for seed in range(_SEEDS):
+        for name, (schema, rows) in modules.items():
+            found += made(f"sgd made {name}", schema, rows, seed, every)
+    for schema, rows in bench.sgd_rows(
+        directory, "train" if part == "train" else "dev", "canonical"
+    ).values():
+        found += real("sgd real", schema, rows)
+    home = bench.hwu64_rows(directory)
+    if home is not None:
+        schema, rows = home
+        own = [r for r in rows if (r.exemplar.split == "train") == (part == "train")]
+        for seed in range(_SEEDS):
+            found += made("hwu made", schema, own, seed, [r.exemplar for r in own])
+    return found
+
+
+def offered(case: Case) -> Iterator[tuple[float, bool]]:
+    """(confidence, whether it is right) of the first guess, and of the value being implied."""
+    said = said_probability(case.guesses[0] if case.guesses else None)
+    if case.guesses:
+        yield said * calibrated("guess", [g.share for g in case.guesses])[0], case.right
+    yield 1 - said, case.gold is None
+
+
+def report(name: str, found: Sequence[Case]) -> None:
+    """How good and how sure what is offered first is."""
+    both = [list(offered(c)) for c in found]
+    first = [max(options) for options in both]
+    sure = [right for confidence, right in first if confidence >= PRESELECTED]
+    print(
+        f"{name:10} {len(found):6,} cases: first right "
+        f"{sum(r for _, r in first) / len(first):.1%}; "
+        f"chosen beforehand {len(sure):,}, of them wrong {sure.count(False)}; calibration error "
+        f"{bench.calibration_error([o for options in both for o in options]):.3f} over all that "
+        f"is offered, {bench.calibration_error(first):.3f} over the first"
+    )
+
+
+def sample() -> None:
+    """The sample project's own gold: everything that is asked, and what isn't in the text of it."""
+    asked: list[tuple[float, bool]] = []
+    unsaid: list[tuple[float, bool]] = []
+    for schema, rows in bench.sample_rows().values():
+        knowledge = learn(schema, (r.exemplar for r in rows))
+        aligner = Aligner(schema, knowledge=knowledge)
+        for row in rows:
+            result = aligner.align(row.exemplar)
+            if result.outcome in ("resolved", "invalid") or not result.readings:
+                continue
+            judged = [(r.confidence, row.judge(r.spans) == "right") for r in result.readings]
+            asked.append(judged[0])
+            if any(a.state in ("missing", "unsure") for a in result.arguments):
+                unsaid += judged
+    sure = [right for confidence, right in asked if confidence >= PRESELECTED]
+    print(
+        f"sample: {len(asked)} asked; first right {sum(r for _, r in asked)}; chosen beforehand "
+        f"{len(sure)}, of them wrong {sure.count(False)}; calibration error of all that is offered "
+        f"where a value isn't in the text {bench.calibration_error(unsaid):.3f} ({len(unsaid)})"
+    )
+
+
+def fit(found: Sequence[Case]) -> None:
+    """Print the weights of P(said), and the calibration of guesses given that it is said."""
+    from sklearn.linear_model import LogisticRegression
+
+    own = [c for c in found if c.guesses]
+    kinds = Counter((c.source.split()[0], c.gold is None) for c in own)
+    weights = [1_000 / kinds[c.source.split()[0], c.gold is None] for c in own]
+    rows = [features(c.guesses[0])[1:] for c in own]
+    said = LogisticRegression(C=10).fit(rows, [c.gold is not None for c in own], weights)
+    print("said:", said.intercept_.round(2), said.coef_.round(2))
+    told = [c for c in own if c.gold]
+    odds = [[bench._log_odds(c.guesses[0].share)] for c in told]
+    guess = LogisticRegression(C=10).fit(odds, [c.right for c in told])
+    print("guess:", guess.intercept_.round(2), guess.coef_.round(2))
+
+
+def main() -> None:
+    if "--fit" in sys.argv:
+        fit(cases("train"))
+        return
+    found = cases("dev")
+    for source in sorted({c.source.split()[0] for c in found}):
+        report(source, [c for c in found if c.source.split()[0] == source])
+    sample()
+
+
+if __name__ == "__main__":
+    main()

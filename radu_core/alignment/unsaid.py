@@ -1,0 +1,118 @@
+"""What a value that isn't in the text may mean: said in other words, at which place, or implied.
+
+Naive Bayes over the words beside a place says which of the places is most likely *if* the value is
+said at all. Whether it is, is a logistic regression over what the module knows of the slot and how
+well the best place fits; its constants are fitted by ``benchmarks/unsaid.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radu_core.alignment.names import akin, with_possessive
+from radu_core.alignment.ranking import ContextModel, around, shares
+from radu_core.alignment.text import Place, Text, plain_words
+
+__all__ = ["Guess", "features", "guesses", "said_probability"]
+
+_COMMON = 1.1  # what a word that stands in templates as itself costs a guess, per log count
+_PHRASE = 6.0  # what it adds that the words are a phrase of the slot
+_NEAR = 60  # characters that two words beside a place lie in
+_BESIDE = 0.5  # the words and word pairs beside a place say partly the same
+_LONGEST_GUESS = 4  # words
+_LONGEST_TEXT = 150  # words; in longer ones nothing is guessed
+_MOST = 3
+_MOST_FIT = 8.0
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A place where a value may be said in other words. ``share`` (0–1) is among all places, if it
+    is said; ``fit`` the log-odds of the words beside it, as in ``ContextModel.fit``; ``common`` how
+    often its words stand outside slots (mean log count); ``phrase`` whether they are one of the
+    slot; ``akin`` whether they look like the value.
+    """
+
+    place: Place
+    share: float
+    fit: float
+    common: float
+    phrase: bool
+    akin: bool
+
+
+def guesses(
+    context: ContextModel,
+    text: Text,
+    slot: str,
+    value: str,
+    taken: Sequence[Place],
+    *,
+    phrases: frozenset[tuple[str, ...]] = frozenset(),
+) -> list[Guess]:
+    """The three places where a value of ``slot`` most likely stands if it is said, best first.
+
+    Judged by the words beside a place, as those beside the slot elsewhere, by how rarely the
+    place's own words stand outside slots, and whether they are one of the slot's ``phrases``.
+    """
+    tokens = text.tokens
+    if len(tokens) > _LONGEST_TEXT or not (phrases or context.knows(slot)):
+        return []
+    scores: dict[Place, float] = {}
+    details: dict[Place, tuple[float, float, bool, bool]] = {}
+    own = plain_words(value)
+    for size in range(1, _LONGEST_GUESS + 1):
+        for i in range(len(tokens) - size + 1):
+            window = tokens[i : i + size]
+            place = with_possessive(text, text.whole(i, i + size - 1), value)
+            words = [t.word for t in window]
+            if {words[0], words[-1]} & text.language.stop_words:
+                continue
+            if any(s < place[1] and place[0] < e for s, e in taken):
+                continue
+            near = slice(max(0, place[0] - _NEAR), place[0]), slice(place[1], place[1] + _NEAR)
+            beside = around(text.utterance[near[0]], text.utterance[near[1]])
+            common = sum(math.log1p(context.literal[w]) for w in words if w not in own)
+            phrase = tuple(words) in phrases
+            score = sum(_BESIDE * context.likelihood(slot, *b) for b in beside)
+            score += _PHRASE * phrase - _COMMON * common
+            if score > scores.get(place, -math.inf):
+                scores[place] = score
+                fit = sum(context.log_odds(slot, *b) for b in beside)
+                details[place] = (fit, common / size, phrase, akin(words, own))
+    if not scores:
+        return []
+    ranked = sorted(
+        zip(scores, shares(list(scores.values())), strict=True), key=lambda g: (-g[1], g[0])
+    )
+    return [Guess(place, share, *details[place]) for place, share in ranked[:_MOST]]
+
+
+# Weights of P(said), in the order of ``features``, fitted by ``benchmarks/unsaid.py --fit`` on as
+# many values that are said as implied, but for the intercept: of values that aren't in the text,
+# twice as many are taken to be implied.
+_SAID = (0.34, 0.37, -0.61, 4.49, 1.24)
+# Where no place can be guessed (a number, a date, a slot that nothing is known of). By judgement.
+_SAID_UNKNOWN = 0.35
+# The most that a place can get whose words nothing ties to the value: no phrase of its slot, and
+# not like it in spelling.
+_UNTIED = 0.8
+
+
+def features(best: Guess) -> tuple[float, ...]:
+    """What P(said) is judged by: 1, then the fit of the best place, how common its words are,
+    and whether they are a phrase of the slot or look like the value.
+    """
+    fit = max(-_MOST_FIT, min(_MOST_FIT, best.fit))
+    return (1.0, fit, best.common, float(best.phrase), float(best.akin))
+
+
+def said_probability(best: Guess | None) -> float:
+    """How likely a value whose best place is ``best`` is said at all, and not implied (0–1)."""
+    if best is None:
+        return _SAID_UNKNOWN
+    score = sum(w * x for w, x in zip(_SAID, features(best), strict=True))
+    found = 1 / (1 + math.exp(-score))
+    return found if best.phrase or best.akin else min(found, _UNTIED)
