@@ -99,7 +99,11 @@ def expect(row: RowMapping, revision: int) -> None:
 def decide(
     w: Writing, row: RowMapping, exemplar: AnnotatedExemplar, *, kind: str, note: str | None = None
 ) -> int:
-    """Store a decision about an exemplar, which takes a flag off; the new revision."""
+    """Store a decision about an exemplar, which takes a flag off; the new revision.
+
+    Nobody decides about the split here: it stays, though an opinion may be older than it.
+    """
+    exemplar = exemplar.model_copy(update={"split": row["split"]})
     more = {"flag": None, "flag_kind": None, "decided": 1}
     return change(w, row, exemplar, more, kind=kind, note=note)
 

@@ -236,11 +236,10 @@ def _decided(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str,
 
 def _judged(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
     """Which of these exemplars are in a pair that somebody has judged since."""
-    since = batch.moved or batch.at
     table = judgements.c
     either = table.first.in_(ids) | table.second.in_(ids)
     query = select(table.first, table.second, table.verdict, table.who).where(
-        table.module == w.module, either, table.at >= since
+        table.module == w.module, either, table.at >= batch.at
     )
     newest = {(r.first, r.second): r for r in w.connection.execute(query.order_by(table.id))}
     return {

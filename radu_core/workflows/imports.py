@@ -18,10 +18,11 @@ from radu_core.store.changes import Writing
 from radu_core.store.imports import find
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.tables import exemplars
+from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Kept", "UndoReport", "imports", "redo", "undo"]
+__all__ = ["Kept", "UndoReport", "imports", "redo", "state", "undo"]
 
 _EXAMPLES = 3
 
@@ -59,6 +60,34 @@ class UndoReport:
     reasons: dict[str, int]
     schema: str
     schema_returned: bool
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The same for people."""
+        went = "Come back from the trash" if self.redo else "To the trash"
+        again = "Changed again" if self.redo else "As before"
+        lines = [
+            f"{self.kind.capitalize()} {self.number}: {self.source}, "
+            f"{self.at:%Y-%m-%d %H:%M} UTC, by {self.who}.",
+            "Nothing has been changed yet. This is what would happen:" if self.dry_run else "Done.",
+            f"{went}: {counted(self.removed, 'exemplar')}. "
+            f"{again}: {counted(self.returned, 'exemplar')}.",
+        ]
+        if self.kept:
+            lines.append(f"Kept as they are: {counted(len(self.kept), 'exemplar')}.")
+            lines += [f"- {count:,}: {why}" for why, count in self.reasons.items()]
+        if self.gone:
+            lines.append(f"Deleted since, so left alone: {counted(self.gone, 'exemplar')}.")
+        return (*lines, self.schema) if self.schema else tuple(lines)
+
+
+def state(record: ImportRecord) -> str:
+    """What has become of an import, in words."""
+    if record.undone:
+        return f"taken back by {record.moved_by}, {record.moved:%Y-%m-%d %H:%M}"
+    if not record.details.get("stored", True):
+        return "not stored"
+    return "stands" if record.remembered else "stands; can't be taken back"
 
 
 def imports(workspace: Workspace, module: str) -> list[ImportRecord]:
@@ -189,7 +218,9 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
     needed = _needing(w, schema, before)
     if needed:
         shown = ", ".join(needed[:_EXAMPLES]) + (", …" if len(needed) > _EXAMPLES else "")
-        return f"The schema stays: {len(needed)} exemplars that remain need it ({shown}).", False
+        verb = "needs" if len(needed) == 1 else "need"
+        count = counted(len(needed), "exemplar")
+        return f"The schema stays: {count} that would remain {verb} it ({shown}).", False
     changes.put_schema(w, before)
     return "The schema of before the import is back.", True
 

@@ -150,7 +150,7 @@ def test_a_backup_comes_back_into_any_database(
             assert again.history(MODULE, "0002")[-1].id == last + 1
             number = again.record_import(MODULE, NewBatch("g", "h", 0, 0), who="b")
             assert number == before["import"][-1]["id"] + 1
-            assert [i.id for i in again.imports(MODULE)][0] == number
+            assert again.imports(MODULE)[0].id == number
     space.store.close()
 
 
