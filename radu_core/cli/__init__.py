@@ -20,13 +20,14 @@ from radu_core.cli import (
     retrieval,
     runs,
     tools,
+    trash,
 )
 from radu_core.cli.output import app
 
 __all__ = ["app", "main"]
 
 # importing them has registered their commands
-_COMMANDS = (data, imports, retrieval, overlap, prompts, dataset, model, runs, export, tools)
+_COMMANDS = (data, imports, trash, retrieval, overlap, prompts, dataset, model, runs, export, tools)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from radu_core.files import canonical_json
 from radu_core.store import bulk
 from radu_core.store.changes import Writing
+from radu_core.store.derived import folded
 from radu_core.store.rows import exemplar_before
 from radu_core.store.tables import (
     events,
@@ -43,7 +44,7 @@ from radu_core.store.tables import (
     trash,
 )
 
-__all__ = ["erase", "erase_module", "scrub"]
+__all__ = ["empty", "erase", "erase_module", "others_saying", "scrub"]
 
 _ERASED = "deleted for good"
 _GONE = "(deleted)"
@@ -89,6 +90,35 @@ def erase(w: Writing, ids: Sequence[str]) -> set[str]:
         w.connection.execute(delete(judgements).where(judgements.c.module == w.module, pair))
     _forget_quotes(w, set(ids), said)
     return said
+
+
+def empty(w: Writing, ids: Sequence[str]) -> set[str]:
+    """Delete exemplars that lie in the trash; see ``erase``.
+
+    Where an id is in use again, only what lies in the trash goes: the history is the other's too.
+    """
+    taken = set(bulk.revisions(w, ids))
+    said = erase(w, [id_ for id_ in ids if id_ not in taken])
+    for part in bulk.parts(sorted(taken)):
+        own = (trash.c.module == w.module) & trash.c.exemplar.in_(part)
+        for data in w.connection.scalars(select(trash.c.data).where(own)):
+            said.update(_utterances((json.loads(data)["row"]["data"],)))
+        w.connection.execute(delete(trash).where(own))
+    return said
+
+
+def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[str, str]]:
+    """Exemplars of any module that say just the same: (module, id), sorted, ``limit`` at most."""
+    starts = {folded(f"{utterance}\n") for utterance in said}
+    lengths = sorted({len(start) for start in starts})
+    query = select(texts.c.module, texts.c.id, texts.c.text).order_by(texts.c.module, texts.c.id)
+    found = []
+    for row in w.connection.execute(query.execution_options(yield_per=1_000)):
+        if any(row.text[:length] in starts for length in lengths):
+            found.append((row.module, row.id))
+            if len(found) == limit:
+                break
+    return found
 
 
 def _said(w: Writing, ids: Sequence[str]) -> Iterator[str]:

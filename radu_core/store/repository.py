@@ -116,6 +116,12 @@ class Store:
             query = select(modules.c.schema).where(modules.c.id == module, _PRESENT)
             text = connection.scalar(query)
         if text is None:
+            if module in self.trashed_modules():
+                raise NotFoundError(
+                    "That module is in the trash",
+                    value=module,
+                    remedy=f"Bring it back: radu modules restore {module}, or on the Home page.",
+                )
             known = ", ".join(self.modules()) or "none yet"
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
         return Schema.model_validate_json(text)
