@@ -19,6 +19,7 @@ from radu_core.cli import (
     prompts,
     retrieval,
     runs,
+    split,
     tools,
     trash,
 )
@@ -27,7 +28,20 @@ from radu_core.cli.output import app
 __all__ = ["app", "main"]
 
 # importing them has registered their commands
-_COMMANDS = (data, imports, trash, retrieval, overlap, prompts, dataset, model, runs, export, tools)
+_COMMANDS = (
+    data,
+    imports,
+    trash,
+    split,
+    retrieval,
+    overlap,
+    prompts,
+    dataset,
+    model,
+    runs,
+    export,
+    tools,
+)
 
 
 def main() -> None:
