@@ -6,7 +6,7 @@ import streamlit as st
 
 from radu_core.workflows.home import ModuleFunnel, funnels
 from radu_core.workflows.sample import load_sample
-from studio import jobs
+from studio import jobs, trash_views
 from studio.markdown import plain
 from studio.navigation import go_to, link
 from studio.page import page
@@ -55,6 +55,7 @@ with page(
         jobs.start(SAMPLE, "Loading the sample project", lambda p: work(progress=p))
     if not found:
         link("load", "Load your own data")
+    trash_views.trashed_modules(here)
     if jobs.show(SAMPLE):
         jobs.forget(SAMPLE)
         st.rerun()
