@@ -43,8 +43,7 @@ with page(
     "Exemplars of each module, stage by stage.",
     needs_module=False,
 ) as here:
-    found = funnels(here.workspace)
-    for item in found:
+    for item in (found := funnels(here.workspace)):
         show_module(item)
     if not found:
         st.info("Nothing is loaded yet. Begin with the sample project or with your own data.")
@@ -55,7 +54,7 @@ with page(
         jobs.start(SAMPLE, "Loading the sample project", lambda p: work(progress=p))
     if not found:
         link("load", "Load your own data")
-    trash_views.trashed_modules(here)
     if jobs.show(SAMPLE):
         jobs.forget(SAMPLE)
         st.rerun()
+    trash_views.trashed_modules(here)

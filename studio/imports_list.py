@@ -26,7 +26,8 @@ def imports(here: Page) -> None:
         return
     _moved(here)
     chosen = _choose(here, found)
-    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label="imports")
+    label = "import" if len(found) == 1 else "imports"
+    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label=label)
     _rejected(chosen)
 
 
@@ -64,12 +65,14 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox("Import", list(by_number), format_func=title, key="import chosen")
         undone = by_number[number].undone
-        if st.button(
+        st.button(
             "Preview undo" if not undone else "Preview redo",
             icon=":material/undo:" if not undone else ":material/redo:",
             help="Shows what would happen. Nothing is changed yet.",
-        ):
-            _start(here, number, redo=undone, dry_run=True)
+            on_click=_start,
+            args=(here, number),
+            kwargs={"redo": undone, "dry_run": True},
+        )
     return by_number[number]
 
 

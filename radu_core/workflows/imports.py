@@ -64,14 +64,18 @@ class UndoReport:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The same for people."""
-        went = "Come back from the trash" if self.redo else "To the trash"
-        again = "Changed again" if self.redo else "As before"
+        went = "Come back from the trash" if self.redo else "Go to the trash"
+        again = "Change again" if self.redo else "Return to what they were"
+        moves = [
+            f"{what}: {counted(count, 'exemplar')}."
+            for what, count in ((went, self.removed), (again, self.returned))
+            if count
+        ]
         lines = [
             f"{self.kind.capitalize()} {self.number}: {self.source}, "
             f"{self.at:%Y-%m-%d %H:%M} UTC, by {self.who}.",
             "Nothing has been changed yet. This is what would happen:" if self.dry_run else "Done.",
-            f"{went}: {counted(self.removed, 'exemplar')}. "
-            f"{again}: {counted(self.returned, 'exemplar')}.",
+            " ".join(moves) or "No exemplar changes.",
         ]
         if self.kept:
             lines.append(f"Kept as they are: {counted(len(self.kept), 'exemplar')}.")

@@ -56,7 +56,7 @@ def labels(at: AppTest) -> list[str]:
 def test_an_import_is_taken_back_after_a_preview(space: Workspace) -> None:
     at = press(opened("load"), "Preview undo")
     run_until(at, lambda at: "Undo import 1" in labels(at))
-    assert f"To the trash: {len(ROWS)} exemplars" in words(at)
+    assert f"Go to the trash: {len(ROWS)} exemplars" in words(at)
     assert len(space.store.exemplars(MODULE)) == len(ROWS)
     press(at, "Undo import 1")
     run_until(at, lambda at: "Done." in words(at))
