@@ -26,7 +26,6 @@ from radu_core.files import canonical_json
 from radu_core.store import bulk
 from radu_core.store.changes import Writing
 from radu_core.store.derived import folded
-from radu_core.store.rows import exemplar_before
 from radu_core.store.tables import (
     events,
     exemplars,
@@ -136,10 +135,12 @@ def _said(w: Writing, ids: Sequence[str]) -> Iterator[str]:
 
 
 def _utterances(states: Iterable[str | None]) -> Iterator[str]:
-    for state in states:
-        exemplar = exemplar_before(state)
-        if exemplar is not None:
-            yield exemplar.utterance
+    """The utterances in exemplars or states of them; what isn't valid can be deleted, too."""
+    for text in states:
+        state = json.loads(text) if text else {}
+        exemplar = json.loads(state["data"]) if "data" in state else state
+        if isinstance(utterance := exemplar.get("utterance"), str):
+            yield utterance
 
 
 def _forget_quotes(w: Writing, ids: set[str], said: set[str]) -> None:
