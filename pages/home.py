@@ -6,7 +6,7 @@ import streamlit as st
 
 from radu_core.workflows.home import ModuleFunnel, funnels
 from radu_core.workflows.sample import load_sample
-from studio import jobs
+from studio import jobs, trash_views
 from studio.markdown import plain
 from studio.navigation import go_to, link
 from studio.page import page
@@ -43,8 +43,7 @@ with page(
     "Exemplars of each module, stage by stage.",
     needs_module=False,
 ) as here:
-    found = funnels(here.workspace)
-    for item in found:
+    for item in (found := funnels(here.workspace)):
         show_module(item)
     if not found:
         st.info("Nothing is loaded yet. Begin with the sample project or with your own data.")
@@ -58,3 +57,4 @@ with page(
     if jobs.show(SAMPLE):
         jobs.forget(SAMPLE)
         st.rerun()
+    trash_views.trashed_modules(here)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from studio import load_forms
+from studio import imports_list, load_forms, split_form, trash_views
 from studio.page import messages, page
 
 with page(
@@ -11,8 +11,8 @@ with page(
     "without guessing waits on the Annotate page.",
     needs_module=False,
 ) as here:
-    bring, funnel, export, past = st.tabs(
-        ["Utterances", "Outcome", "Export", "Earlier imports"],
+    bring, funnel, splits, export, past, remove = st.tabs(
+        ["Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete"],
         key="load tab",
     )
     with bring:
@@ -23,7 +23,11 @@ with page(
             load_forms.utterances(here)
     with funnel, messages():
         load_forms.outcome(here)
+    with splits, messages():
+        split_form.splits(here)
     with export, messages():
         load_forms.export(here)
     with past, messages():
-        load_forms.imports(here)
+        imports_list.imports(here)
+    with remove, messages():
+        trash_views.delete(here)

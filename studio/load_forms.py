@@ -22,7 +22,7 @@ from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
-__all__ = ["export", "imports", "new_module", "outcome", "utterances"]
+__all__ = ["export", "new_module", "outcome", "utterances"]
 
 _LONGEST_NAME = 60  # characters: with what a temporary name adds, file systems take 255 bytes
 
@@ -108,7 +108,8 @@ def _report(here: Page) -> None:
     if report.stored:
         st.success(
             f"{text} {report.added:,} added, {report.changed:,} changed, {report.unchanged:,} "
-            f"unchanged, {report.kept:,} kept as a person decided."
+            f"unchanged, {report.kept:,} kept as a person decided. This is import {report.number}; "
+            "undo it on the tab Earlier imports."
         )
     else:
         st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
@@ -278,23 +279,3 @@ def export(here: Page) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def imports(here: Page) -> None:
-    """Every import into the module, with the rows it rejected."""
-    found = here.workspace.store.imports(here.module) if here.module else []
-    if not found:
-        st.info("Nothing has been imported yet.")
-        return
-    rows = [
-        {
-            "when": f"{i.at:%Y-%m-%d %H:%M}",
-            "who": i.who,
-            "file": i.source,
-            "rows": i.rows,
-            "accepted": i.accepted,
-            "rejected": len(i.rejections),
-        }
-        for i in found
-    ]
-    show.rows(rows, name="imports.csv", key="imports", label="imports")

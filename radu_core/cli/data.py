@@ -106,6 +106,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
             f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
             f"{report.kept} kept as a person decided."
         )
+        lines.append(f"This is import {report.number}. Undo: radu imports undo {report.number}")
     else:
         lines.append("Nothing was stored. Correct these rows, or say --keep-good.")
     if report.schema_left_aside:

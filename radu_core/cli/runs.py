@@ -96,18 +96,21 @@ def runs_show(run: Run) -> Answer:
     """One run: state, newest figures, settings, the end of its log."""
     from radu_core.workflows import runs
     from radu_core.workflows import train as workflow
+    from radu_core.workflows.deletion_notes import note_of
     from radu_core.workflows.run_figures import last_figures
 
     opened = workflow.open_run(workspace(), run)
     view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
+    deleted = note_of(opened.path)
     data = {
         "run": view.id, "state": view.state, "reason": view.reason, "where": view.where,
         "latest": view.latest, "config": view.config, "validations": view.validations,
         "measured": measured, "written": view.written, "padded": view.padded,
-        "waits_for": ahead, **told.model_dump(),
+        "waits_for": ahead, "deleted": deleted, **told.model_dump(),
     }  # fmt: skip
-    return Answer(data, _shown(view, told, ahead, measured))
+    lines = _shown(view, told, ahead, measured)
+    return Answer(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
 
 
 def _shown(

@@ -4,10 +4,13 @@ from radu_core.store.records import (
     AlignmentRecord,
     Event,
     ImportRecord,
+    Moved,
+    NewBatch,
     PutCounts,
     SchemaVersion,
     StoredExemplar,
     TemplateVersion,
+    Trashed,
 )
 from radu_core.store.repository import Store
 
@@ -15,9 +18,12 @@ __all__ = [
     "AlignmentRecord",
     "Event",
     "ImportRecord",
+    "Moved",
+    "NewBatch",
     "PutCounts",
     "SchemaVersion",
     "Store",
     "StoredExemplar",
     "TemplateVersion",
+    "Trashed",
 ]

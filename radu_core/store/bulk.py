@@ -14,7 +14,17 @@ from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
 from radu_core.store.tables import events, exemplars, opinions, skips
 
-__all__ = ["KIND", "accept", "relabel", "revisions", "undo"]
+__all__ = [
+    "KIND",
+    "accept",
+    "change_all",
+    "parts",
+    "relabel",
+    "revisions",
+    "rows_of",
+    "set_columns",
+    "undo",
+]
 
 KIND = "accepted in bulk"
 _PART = 500
@@ -30,8 +40,8 @@ def accept(
     stay as they are.
     """
     changed = []
-    for part in _parts(decided):
-        rows = _rows(w, [exemplar.id for exemplar, _ in part])
+    for part in parts(decided):
+        rows = rows_of(w, [exemplar.id for exemplar, _ in part])
         changes = []
         for exemplar, revision in part:
             row = rows.get(exemplar.id)
@@ -40,14 +50,14 @@ def accept(
                 continue
             more = {"flag": None, "flag_kind": None, "decided": 1}
             changes.append((row, _columns(exemplar, more)))
-        _change(w, changes, kind=KIND, note=batch)
+        change_all(w, changes, kind=KIND, note=batch)
     return changed
 
 
 def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
     """Set exemplars that are there to other labels, each with an event; flags stay as they are."""
-    for part in _parts(items):
-        rows = _rows(w, [exemplar.id for exemplar in part])
+    for part in parts(items):
+        rows = rows_of(w, [exemplar.id for exemplar in part])
         changes = [
             (
                 row,
@@ -56,14 +66,14 @@ def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: 
             for exemplar in part
             if (row := rows.get(exemplar.id)) is not None
         ]
-        _change(w, changes, kind=kind, note=note)
+        change_all(w, changes, kind=kind, note=note)
         put_texts(w, part)
 
 
 def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
     """The revision of each of these exemplars that is there."""
     found: dict[str, int] = {}
-    for part in _parts(ids):
+    for part in parts(ids):
         query = select(exemplars.c.id, exemplars.c.revision)
         mine = query.where(exemplars.c.module == w.module, exemplars.c.id.in_(part))
         found |= {row.id: row.revision for row in w.connection.execute(mine)}
@@ -85,8 +95,8 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
     back, since = [], []
-    for part in _parts(found):
-        rows = _rows(w, [id_ for id_, _, _ in part])
+    for part in parts(found):
+        rows = rows_of(w, [id_ for id_, _, _ in part])
         standing = standing_decisions(w, list(rows))
         changes = []
         for id_, event, before in part:
@@ -95,19 +105,20 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            changes.append((rows[id_], _before(before)))
+            changes.append((rows[id_], _before(before, rows[id_]["split"])))
             back.append(id_)
-        _change(w, changes, kind="restored", note=None)
+        change_all(w, changes, kind="restored", note=None)
     return back, since
 
 
-def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+def parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """A few hundred at a time, by statements for many: while it lasts, nobody else can save."""
     for start in range(0, len(items), _PART):
         yield items[start : start + _PART]
 
 
-def _rows(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
+def rows_of(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
+    """By id, the rows of those of these exemplars that are there."""
     query = select(exemplars).where(exemplars.c.module == w.module, exemplars.c.id.in_(ids))
     return {row["id"]: row for row in w.connection.execute(query).mappings()}
 
@@ -117,23 +128,53 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
     return columns | derived(exemplar, columns["flag_kind"])
 
 
-def _before(text: str) -> dict[str, Any]:
+def _before(text: str, split: str) -> dict[str, Any]:
+    """The columns of a state; a split isn't decided by a person, so it stays what it is by now."""
     state = state_before(text)
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    exemplar = exemplar.model_copy(update={"split": split})
     return _columns(exemplar, {name: state[name] for name in KEPT})
 
 
-def _change(
+def change_all(
     w: Writing,
     changes: Sequence[tuple[RowMapping, Mapping[str, Any]]],
     *,
     kind: str,
     note: str | None,
+    whole: bool = True,
 ) -> None:
     """Set the same columns of several exemplars, with events that hold the rows as they were.
 
     What ``changes.change`` does for one: opinions count no longer, and nobody has skipped them.
+    Where not the ``whole`` row, an event holds the exemplar as it was.
     """
+    if not changes:
+        return
+    set_columns(w, changes)
+    ids = [row["id"] for row, _ in changes]
+    people = standing_people(w, ids)
+    _begin_anew(w, ids)
+    w.connection.execute(
+        insert(events),
+        [
+            {
+                "module": w.module,
+                "exemplar": row["id"],
+                "at": w.now,
+                "who": w.who,
+                "kind": kind,
+                "before": state_of(row, people[row["id"]]) if whole else row["data"],
+                "after": values["data"],
+                "note": note,
+            }
+            for row, values in changes
+        ],
+    )
+
+
+def set_columns(w: Writing, changes: Sequence[tuple[RowMapping, Mapping[str, Any]]]) -> None:
+    """Set the same columns of several exemplars, which are of a new revision then."""
     if not changes:
         return
     new = [{**values, "revision": row["revision"] + 1, "updated": w.now} for row, values in changes]
@@ -149,20 +190,6 @@ def _change(
             for (row, _), values in zip(changes, new, strict=True)
         ],
     )
-    ids = [row["id"] for row, _ in changes]
-    people = standing_people(w, ids)
-    _begin_anew(w, ids)
-    w.connection.execute(
-        insert(events),
-        [
-            {
-                "module": w.module, "exemplar": row["id"], "at": w.now, "who": w.who, "kind": kind,
-                "before": state_of(row, people[row["id"]]), "after": values["data"],
-                "note": note,
-            }
-            for row, values in changes
-        ],
-    )  # fmt: skip
 
 
 def _begin_anew(w: Writing, ids: Sequence[str]) -> None:

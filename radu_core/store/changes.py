@@ -28,6 +28,7 @@ from radu_core.store.rows import (
 from radu_core.store.tables import events, exemplars, modules, opinions, skips, texts
 
 __all__ = [
+    "NOT_IMPORTED",
     "Writing",
     "add_event",
     "change",
@@ -51,7 +52,9 @@ __all__ = [
     "state_before_event",
 ]
 
-_NO_CHANGE = ("commented", "flagged")
+# An import had another version, which a person's decision kept out: ``after`` is the file's.
+NOT_IMPORTED = "not imported"
+_NO_CHANGE = ("commented", "flagged", NOT_IMPORTED)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,11 @@ def expect(row: RowMapping, revision: int) -> None:
 def decide(
     w: Writing, row: RowMapping, exemplar: AnnotatedExemplar, *, kind: str, note: str | None = None
 ) -> int:
-    """Store a decision about an exemplar, which takes a flag off; the new revision."""
+    """Store a decision about an exemplar, which takes a flag off; the new revision.
+
+    Nobody decides about the split here: it stays, though an opinion may be older than it.
+    """
+    exemplar = exemplar.model_copy(update={"split": row["split"]})
     more = {"flag": None, "flag_kind": None, "decided": 1}
     return change(w, row, exemplar, more, kind=kind, note=note)
 
@@ -180,12 +187,13 @@ def restore(
 ) -> int:
     """Set an exemplar back to a state (of ``state_before_event``); the new revision.
 
-    What the state doesn't say stays as it is. The opinion of ``without`` counts no longer;
-    ``disputed`` makes a disagreement of it.
+    What the state doesn't say stays as it is, and so does the split, which nobody decides here.
+    The opinion of ``without`` counts no longer; ``disputed`` makes a disagreement of it.
     """
     people = [who for who in state.get("opinions", ()) if who != without]
     disagreed = state.get("queue") == DISAGREEMENT and not without
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    exemplar = exemplar.model_copy(update={"split": row["split"]})
     more = {name: state[name] for name in KEPT if name in state}
     return change(
         w, row, exemplar, more, kind="restored", note=note, standing=people,
@@ -217,7 +225,13 @@ def put_schema(w: Writing, schema: Schema) -> bool:
     """Store a module's schema; returns whether it changed. The old one stays as an event."""
     text = schema.model_dump_json()
     own = modules.c.id == w.module
-    before = w.connection.scalar(select(modules.c.schema).where(own))
+    row = w.connection.execute(select(modules.c.schema, modules.c.trashed).where(own)).first()
+    if row is not None and row.trashed is not None:
+        raise ConflictError(
+            f"Module {w.module} is in the trash",
+            remedy=f"Bring it back: radu modules restore {w.module}. Or empty the trash first.",
+        )
+    before = row.schema if row is not None else None
     if before == text:
         return False
     values = {"schema": text, "schema_hash": schema.hash, "updated": w.now}

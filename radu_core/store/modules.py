@@ -15,7 +15,9 @@ __all__ = ["schema_and_settings"]
 
 def schema_and_settings(connection: Connection, module: str) -> tuple[str, dict[str, Any]]:
     """The schema of ``module`` as JSON text, and its settings; ``NotFoundError`` without one."""
-    query = select(modules.c.schema, modules.c.settings).where(modules.c.id == module)
+    query = select(modules.c.schema, modules.c.settings).where(
+        modules.c.id == module, modules.c.trashed.is_(None)
+    )
     row = connection.execute(query).first()
     if row is None:
         raise NotFoundError("No such module", value=module, remedy="Reload the page.")

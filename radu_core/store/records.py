@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,21 +14,28 @@ __all__ = [
     "AlignmentRecord",
     "Event",
     "ImportRecord",
+    "Moved",
+    "NewBatch",
     "PutCounts",
     "SchemaVersion",
     "StoredExemplar",
     "TemplateVersion",
+    "Trashed",
 ]
 
 
 @dataclass(frozen=True)
 class PutCounts:
-    """What an import did: ``kept`` rows had changed, but an annotator has decided since."""
+    """What an import did: ``kept`` rows had changed, but an annotator has decided since.
+
+    ``number`` is the import's, by which it can be taken back.
+    """
 
     added: int
     changed: int
     unchanged: int
     kept: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -105,8 +112,33 @@ class TemplateVersion:
 
 
 @dataclass(frozen=True)
+class NewBatch:
+    """What is remembered of an import (or a ``split`` of the module) besides its rows.
+
+    ``rows`` = accepted + rejected + skipped. ``details`` are further counts, as JSON has them. A
+    batch that brings a schema has it in ``schema_after``, and what it replaced in
+    ``schema_before`` (None: the module was new); both are JSON texts.
+    """
+
+    source: str
+    content_hash: str
+    rows: int
+    accepted: int
+    rejections: Sequence[Mapping[str, Any]] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    schema_before: str | None = None
+    schema_after: str | None = None
+    kind: str = "import"
+
+
+@dataclass(frozen=True)
 class ImportRecord:
-    """One import: its source, how many rows it had, what was accepted and what was rejected."""
+    """One import or split: its source, how many rows it had, what was accepted and rejected.
+
+    ``details`` are further counts; ``remembered`` is False for an import of a studio that didn't
+    remember which exemplars it changed. ``moved`` says when and by whom it was last taken back
+    (``undone``) or done again.
+    """
 
     id: int
     source: str
@@ -116,3 +148,38 @@ class ImportRecord:
     rows: int
     accepted: int
     rejections: tuple[dict[str, Any], ...]
+    module: str
+    kind: str
+    details: Mapping[str, Any]
+    remembered: bool
+    schema_before: str | None
+    schema_after: str | None
+    undone: bool
+    moved: datetime | None
+    moved_by: str | None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What taking a batch back did, or doing it again.
+
+    ``removed`` exemplars went to the trash (or came back from it), ``returned`` ones are as they
+    were; ``kept`` ones stay as they are, each (id, reason); ``gone`` ones aren't there any more.
+    """
+
+    removed: int
+    returned: int
+    kept: tuple[tuple[str, str], ...]
+    gone: int
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """An exemplar in the trash: ``number`` tells it from others that had its id."""
+
+    number: int
+    module: str
+    exemplar: AnnotatedExemplar
+    at: datetime
+    who: str
+    note: str

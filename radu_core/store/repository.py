@@ -14,17 +14,19 @@ from sqlalchemy import Connection, String, bindparam, func, insert, select, type
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import canonical_json
+from radu_core.files import content_hash
 from radu_core.schema import Schema, check_module_id
-from radu_core.store import bulk, changes, queues
+from radu_core.store import bulk, changes, imports, queues
 from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
 from radu_core.store.derived import FlagKind
 from radu_core.store.engine import make_engine, migrate, reading, writing
+from radu_core.store.erasing import scrub
 from radu_core.store.records import (
     AlignmentRecord,
     Event,
     ImportRecord,
+    NewBatch,
     PutCounts,
     SchemaVersion,
     StoredExemplar,
@@ -37,12 +39,13 @@ from radu_core.store.rows import (
     new_row,
     stored,
 )
-from radu_core.store.tables import events, exemplars, imports, modules, templates
+from radu_core.store.tables import events, exemplars, modules, templates
 
 __all__ = ["Store"]
 
 Clock = Callable[[], datetime]
 _MOST_IDS = 5_000  # more than these aren't listed in one query
+_PRESENT = modules.c.trashed.is_(None)  # a module isn't in the trash
 
 
 def utc_now() -> datetime:
@@ -53,7 +56,7 @@ def utc_now() -> datetime:
 class Store:
     """One database. Safe to share between threads: every call is a transaction of its own.
 
-    Nothing is ever physically deleted; every decision is an event.
+    Every decision is an event. What is deleted goes to the trash; only ``erasing`` removes rows.
     """
 
     def __init__(self, url: str, *, clock: Clock = utc_now, busy_seconds: float = 5.0) -> None:
@@ -105,13 +108,20 @@ class Store:
     def modules(self) -> list[str]:
         """The ids of all modules, sorted."""
         with reading(self._engine) as connection:
-            return sorted(connection.scalars(select(modules.c.id)))
+            return sorted(connection.scalars(select(modules.c.id).where(_PRESENT)))
 
     def schema(self, module: str) -> Schema:
         """The schema of ``module``; ``NotFoundError`` names the modules there are."""
         with reading(self._engine) as connection:
-            text = connection.scalar(select(modules.c.schema).where(modules.c.id == module))
+            query = select(modules.c.schema).where(modules.c.id == module, _PRESENT)
+            text = connection.scalar(query)
         if text is None:
+            if module in self.trashed_modules():
+                raise NotFoundError(
+                    "That module is in the trash",
+                    value=module,
+                    remedy=f"Bring it back: radu modules restore {module}, or on the Home page.",
+                )
             known = ", ".join(self.modules()) or "none yet"
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
         return Schema.model_validate_json(text)
@@ -149,59 +159,24 @@ class Store:
     # Exemplars
 
     def put_exemplars(
-        self, module: str, items: Iterable[AnnotatedExemplar], *, who: str, source: str
+        self,
+        module: str,
+        items: Iterable[AnnotatedExemplar],
+        *,
+        who: str,
+        source: str,
+        batch: NewBatch | None = None,
     ) -> PutCounts:
-        """Store imported exemplars in one transaction, all or nothing.
+        """Store imported exemplars in one transaction, all or nothing; see ``imports.put``.
 
-        A row is compared with what was imported under its id last: the same file again changes
-        nothing, even after annotators decided. A row that did change replaces what is there,
-        unless a person has decided since: then the decision is kept and counted.
+        ``batch`` is what is remembered of the import besides them, by default its ``source``.
         """
-        counts = dict.fromkeys(("added", "changed", "unchanged", "kept"), 0)
         self.schema(module)
+        if batch is None:
+            items = list(items)
+            batch = NewBatch(source, content_hash(source), len(items), len(items))
         with self.writing(module, who=who) as w:
-            known = self._imported(w.connection, module)
-            new: dict[str, AnnotatedExemplar] = {}
-            rows: list[dict[str, Any]] = []
-            changed: list[tuple[AnnotatedExemplar, str, bool]] = []
-            for item in items:
-                text = item.model_dump_json()
-                before = known.get(item.id)
-                if before is None:
-                    counts["added"] += 1
-                    rows.append(new_row(module, item, text, w.now))
-                    new[item.id] = item
-                    known[item.id] = (text, 0)
-                elif before[0] == text:
-                    counts["unchanged"] += 1
-                else:
-                    counts["kept" if before[1] else "changed"] += 1
-                    changed.append((item, text, bool(before[1])))
-                    known[item.id] = (text, before[1])
-            if rows:
-                w.connection.execute(insert(exemplars), rows)
-                changes.put_texts(w, new.values())
-            for exemplar, text, kept in changed:
-                self._replace(w, exemplar, text, kept)
-        return PutCounts(**counts)
-
-    def _imported(self, connection: Connection, module: str) -> dict[str, tuple[str, int]]:
-        query = select(exemplars.c.id, exemplars.c.imported, exemplars.c.decided)
-        rows = connection.execute(query.where(exemplars.c.module == module))
-        return {row.id: (row.imported or "", row.decided) for row in rows}
-
-    def _replace(self, w: Writing, exemplar: AnnotatedExemplar, text: str, kept: bool) -> None:
-        where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
-        before = w.connection.scalar(select(exemplars.c.data).where(where))
-        values: dict[str, Any] = {"imported": text}
-        if not kept:
-            row = new_row(w.module, exemplar, text, w.now)
-            values = {k: v for k, v in row.items() if k not in ("module", "id")}
-            values["revision"] = exemplars.c.revision + 1
-            changes.put_texts(w, [exemplar])
-            changes.set_standing(w, exemplar.id)
-        w.connection.execute(update(exemplars).where(where).values(**values))
-        changes.add_event(w, exemplar.id, "imported", before, text)
+            return imports.put(w, imports.begin(w, batch), items)
 
     def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
@@ -436,44 +411,33 @@ class Store:
 
     # Imports
 
-    def record_import(
-        self,
-        module: str,
-        *,
-        source: str,
-        content_hash: str,
-        rows: int,
-        accepted: int,
-        rejections: Sequence[Mapping[str, Any]],
-        who: str,
-    ) -> None:
-        """Remember an import, with every row that was rejected."""
-        with writing(self._engine) as connection:
-            connection.execute(
-                insert(imports).values(
-                    module=module,
-                    source=source,
-                    content_hash=content_hash,
-                    at=self._clock(),
-                    who=who,
-                    rows=rows,
-                    accepted=accepted,
-                    rejections=canonical_json([dict(r) for r in rejections]),
-                )
-            )
+    def record_import(self, module: str, batch: NewBatch, *, who: str) -> int:
+        """Remember an import of which nothing was stored; its number."""
+        with self.writing(module, who=who) as w:
+            return imports.begin(w, batch)
 
     def imports(self, module: str) -> list[ImportRecord]:
-        """All imports into a module, newest first."""
-        query = select(imports).where(imports.c.module == module).order_by(imports.c.id.desc())
+        """All imports into a module and splits of it, newest first."""
+        with reading(self._engine) as connection:
+            return imports.listed(connection, module)
+
+    def import_of(self, number: int) -> ImportRecord:
+        """The import or split of that number; ``NotFoundError`` if there is none."""
+        with reading(self._engine) as connection:
+            return imports.find(connection, number)
+
+    # Trash
+
+    def trashed_modules(self) -> dict[str, tuple[datetime, str]]:
+        """The modules in the trash: when each went there, and by whom."""
+        query = select(modules).where(modules.c.trashed.is_not(None)).order_by(modules.c.id)
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return [
-            ImportRecord(
-                r["id"], r["source"], r["content_hash"], aware(r["at"]), r["who"], r["rows"],
-                r["accepted"], tuple(json.loads(r["rejections"])),
-            )
-            for r in rows
-        ]  # fmt: skip
+        return {r["id"]: (aware(r["trashed"]), r["trashed_by"] or "") for r in rows}
+
+    def scrub(self) -> str:
+        """Rewrite the database's files without what was deleted; see ``erasing.scrub``."""
+        return scrub(self._engine)
 
     def backup(self, path: Path) -> None:
         """Copy the database, while it is in use, to the SQLite file ``path``."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
 __all__ = [
     "events",
     "exemplars",
+    "import_rows",
     "imports",
     "judgements",
     "leases",
@@ -28,6 +29,7 @@ __all__ = [
     "skips",
     "templates",
     "texts",
+    "trash",
 ]
 
 metadata = MetaData()
@@ -40,6 +42,8 @@ modules = Table(
     Column("schema_hash", String(64), nullable=False),
     Column("settings", Text),  # JSON
     Column("updated", DateTime(timezone=True), nullable=False),
+    Column("trashed", DateTime(timezone=True)),  # null: it isn't in the trash
+    Column("trashed_by", String(200)),
 )
 
 exemplars = Table(
@@ -161,11 +165,13 @@ templates = Table(
     Column("who", String(200), nullable=False),
 )
 
+# What changed many exemplars at once: an import, or a split of the module. Each has a number.
 imports = Table(
     "import",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("module", ForeignKey("module.id"), nullable=False),
+    Column("kind", String(20), nullable=False),  # "import" or "split"
     Column("source", Text, nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
@@ -173,4 +179,41 @@ imports = Table(
     Column("rows", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("rejections", Text, nullable=False),
+    Column("details", Text),  # JSON: further counts; null: its rows weren't remembered
+    Column("schema_before", Text),  # where it brought a schema: the one it replaced, if any
+    Column("schema_after", Text),  # and its own
+    Column("undone", Integer, nullable=False),  # 1 once it has been taken back
+    Column("moved", DateTime(timezone=True)),  # when it was last taken back, or done again
+    Column("moved_by", String(200)),
+)
+
+# What a batch did to each exemplar that it changed.
+import_rows = Table(
+    "import_row",
+    metadata,
+    Column("batch", ForeignKey("import.id"), primary_key=True),
+    Column("exemplar", String(200), primary_key=True),
+    Column("module", String(80), nullable=False),
+    Column("kind", String(10), nullable=False),  # "added", "changed", "kept" or "split"
+    # The exemplar on the other side: before the batch while it stands, after it once it is undone.
+    Column("state", Text),
+    Column("event", Integer, nullable=False),  # the newest event at that time
+    Column("undone", Integer, nullable=False),
+    Index("ix_import_row_exemplar", "module", "exemplar"),
+)
+
+# Exemplars that were deleted, with all that goes back with them; no other table holds them.
+trash = Table(
+    "trash",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("module", ForeignKey("module.id"), nullable=False),
+    Column("exemplar", String(200), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("note", Text),  # why
+    Column("batch", Integer),  # the import that was taken back, if that is why
+    Column("data", Text, nullable=False),  # JSON: its row and the opinions about it
+    Index("ix_trash_exemplar", "module", "exemplar"),
+    Index("ix_trash_batch", "batch", "exemplar"),
 )

@@ -29,6 +29,7 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, judgements_hash
 from radu_core.retrieval import ModuleIndex
 from radu_core.schema import Schema
+from radu_core.workflows.deletion_notes import note_of
 from radu_core.workflows.indexing import data_state, index_fingerprint, load_index
 from radu_core.workflows.judgements import judged_state, judgements
 from radu_core.workflows.workspace import Workspace
@@ -224,6 +225,8 @@ def _found(workspace: Workspace) -> Iterator[DatasetView]:
 
 def _outdated(workspace: Workspace, directory: Path, manifest: Manifest | Mixture) -> str:
     """What has changed since a dataset was built: its modules' data, or a mixture's parts."""
+    if deleted := note_of(directory):
+        return deleted
     if isinstance(manifest, Manifest):
         return _moved_on(workspace, manifest)
     changed = _changed_parts(directory, manifest)

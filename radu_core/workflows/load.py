@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import Outcome
 from radu_core.files import content_hash, disk_errors, file_hash, readable
-from radu_core.formats import Imported, Rejection, format_info, load_json, read, write
+from radu_core.formats import Rejection, format_info, load_json, read, write
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
+from radu_core.store import NewBatch
 from radu_core.workflows.labels import put_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.workspace import Workspace
@@ -30,6 +31,7 @@ __all__ = [
 class ImportReport:
     """What an import did. ``rows`` = accepted + rejected + the skipped.
 
+    ``number`` is the import's, by which it can be taken back (0: it wasn't recorded).
     ``stored`` is False when rows were rejected and the user hadn't asked to keep the good ones.
     ``left_out`` counts values that accepted rows lost, by reason. ``schema_left_aside`` says that
     the file has another schema than the module, which kept its own.
@@ -49,6 +51,7 @@ class ImportReport:
     schema_changed: bool = False
     schema_left_aside: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    number: int = 0
 
 
 def read_schema(module: str, path: Path) -> Schema:
@@ -119,6 +122,7 @@ def import_file(
     schema = store.schema(module) if known else None
     imported = read(format, path, module=module, schema=schema, options=options, progress=progress)
     stored = keep_good or not imported.rejections
+    before = store.schema(module) if module in store.modules() else None
     schema_changed = False
     if stored and schema is None and imported.schema is not None:
         schema_changed = put_schema(workspace, imported.schema, who=who)
@@ -128,11 +132,6 @@ def import_file(
             value=module,
             remedy="Create it first: radu init MODULE --schema FILE.",
         )
-    counts = (
-        store.put_exemplars(module, imported.exemplars, who=who, source=path.name)
-        if stored and imported.exemplars
-        else None
-    )
     report = ImportReport(
         module=module,
         source=path.name,
@@ -144,25 +143,33 @@ def import_file(
         schema_changed=schema_changed,
         schema_left_aside=schema is not None and imported.schema not in (None, schema),
         left_out=dict(imported.left_out),
-        **(asdict(counts) if counts else {}),
     )
-    _record(workspace, report, imported, path, who)
-    return report
+    if module not in store.modules():
+        return report
+    batch = _batch(report, path, before, imported.schema if schema_changed else None)
+    if not stored:
+        return replace(report, number=store.record_import(module, batch, who=who))
+    counts = store.put_exemplars(module, imported.exemplars, who=who, source=path.name, batch=batch)
+    return replace(report, **asdict(counts))
 
 
-def _record(
-    workspace: Workspace, report: ImportReport, imported: Imported, path: Path, who: str
-) -> None:
-    if report.module not in workspace.store.modules():
-        return
-    workspace.store.record_import(
-        report.module,
+def _batch(
+    report: ImportReport, path: Path, before: Schema | None, schema: Schema | None
+) -> NewBatch:
+    """What is remembered of an import; ``schema`` is what it brought in the place of ``before``."""
+    return NewBatch(
         source=report.source,
         content_hash=file_hash(path) if path.is_file() else content_hash(str(path)),
         rows=report.rows,
         accepted=report.accepted if report.stored else 0,
-        rejections=[asdict(r) for r in imported.rejections],
-        who=who,
+        rejections=[asdict(r) for r in report.rejections],
+        details={
+            "skipped": dict(report.skipped),
+            "left_out": dict(report.left_out),
+            "stored": report.stored,
+        },
+        schema_before=before.model_dump_json() if before and schema else None,
+        schema_after=schema.model_dump_json() if schema else None,
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, text
 from radu_core.errors import InputError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
-from radu_core.store import Store
+from radu_core.store import NewBatch, Store
 from radu_core.store import copying as copies
 from radu_core.store.engine import make_engine, newest_revision, reading, writing
 from radu_core.store.tables import events, exemplars, metadata
@@ -38,9 +38,7 @@ def filled(url: str, make_exemplar: Make) -> Iterator[Store]:
         store.put_exemplars(MODULE, items, who="a", source="f")
         store.change_settings(MODULE, {"accept_from": 0.9}, who="a")
         store.put_template(MODULE, "rag", WORDS.replace("\u0000", ""), who="a")
-        store.record_import(
-            MODULE, source="f", content_hash="h", rows=1, accepted=0, rejections=[{"a": 1}], who="a"
-        )
+        store.record_import(MODULE, NewBatch("f", "h", 1, 0, rejections=[{"a": 1}]), who="a")
         store.flag(MODULE, {"0001": "suspected"}, who="a")
         yield store
 
@@ -150,10 +148,9 @@ def test_a_backup_comes_back_into_any_database(
             last = before["event"][-1]["id"]
             again.flag(MODULE, {"0002": "new"}, who="b")
             assert again.history(MODULE, "0002")[-1].id == last + 1
-            again.record_import(
-                MODULE, source="g", content_hash="h", rows=0, accepted=0, rejections=[], who="b"
-            )
-            assert len(again.imports(MODULE)) == 2
+            number = again.record_import(MODULE, NewBatch("g", "h", 0, 0), who="b")
+            assert number == before["import"][-1]["id"] + 1
+            assert again.imports(MODULE)[0].id == number
     space.store.close()
 
 

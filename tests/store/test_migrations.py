@@ -96,3 +96,20 @@ def test_judgements_have_a_table(old: str) -> None:
         with store.reading() as connection:
             [found] = pairs.judged(connection, MODULE)
     assert (found.first, found.second, found.verdict) == ("1", "2", "same")
+
+
+def test_imports_of_before_are_listed_and_not_remembered(old: str) -> None:
+    engine = make_engine(old, busy_seconds=1)
+    with writing(engine) as connection:
+        connection.execute(
+            text(
+                "insert into import (module, source, content_hash, at, who, rows, accepted,"
+                " rejections) values (:m, 'f.jsonl', '', '2026-01-01 00:00:00', 'ann', 5, 5, '[]')"
+            ),
+            {"m": MODULE},
+        )
+    engine.dispose()
+    with Store.open(old) as store:
+        [found] = store.imports(MODULE)
+        assert (found.kind, found.remembered, found.undone) == ("import", False, False)
+        assert (store.modules(), store.trashed_modules()) == ([MODULE], {})

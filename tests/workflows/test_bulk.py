@@ -146,7 +146,7 @@ def test_what_is_changed_in_the_very_last_moment_is_left_too(
 
 def test_all_or_nothing_is_stored(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     found, before = bulk.preview(space, MODULE, from_=0.5), state(space)
-    change, calls = stored._change, []
+    change, calls = stored.change_all, []
 
     def fail(*args: Any, **more: Any) -> None:
         calls.append(1)
@@ -154,7 +154,7 @@ def test_all_or_nothing_is_stored(space: Workspace, monkeypatch: pytest.MonkeyPa
             raise sqlite3.OperationalError("the power went")
         change(*args, **more)
 
-    monkeypatch.setattr(stored, "_change", fail)
+    monkeypatch.setattr(stored, "change_all", fail)
     monkeypatch.setattr(stored, "_PART", 1)
     with pytest.raises(sqlite3.OperationalError):
         bulk.accept(space, MODULE, found.revisions, who="ann")

@@ -1,0 +1,100 @@
+"""Commands about batches: what was imported, taking it back, doing it again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.store import ImportRecord
+from radu_core.workflows import imports as workflow
+
+_imports = typer.Typer(
+    help="List imports (and splits), take one back, and do it again.", no_args_is_help=True
+)
+app.add_typer(_imports, name="imports")
+
+Number = Annotated[int, typer.Argument(help="The import's number: radu imports list.")]
+OfModule = Annotated[
+    str | None,
+    typer.Option("--module", "-m", help="Refuse a number that isn't of this module."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show what it would do; nothing is changed.")
+]
+_LISTED = 20
+
+
+@command("list", group=_imports)
+def imports_list(module: Module) -> Answer:
+    """All imports into a module and splits of it, newest first.
+
+    Example: radu imports list --module acme_travel_en
+    """
+    found = workflow.imports(workspace(), module)
+    columns = [
+        "number", "what", "when (UTC)", "who", "source", "rows", "accepted", "rejected", "skipped",
+        "added", "changed", "state",
+    ]  # fmt: skip
+    rows = [_row(record) for record in found]
+    data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in found]}
+    shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
+    return Answer(data, shown if found else ["Nothing has been imported yet."])
+
+
+def _row(record: ImportRecord) -> tuple[Any, ...]:
+    details = record.details
+    return (
+        record.id,
+        record.kind,
+        f"{record.at:%Y-%m-%d %H:%M}",
+        record.who,
+        record.source,
+        record.rows,
+        record.accepted,
+        len(record.rejections),
+        sum(details.get("skipped", {}).values()),
+        details.get("added", ""),
+        details.get("changed", ""),
+        workflow.state(record),
+    )
+
+
+@command("undo", group=_imports)
+def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Answer:
+    """Take a whole import (or split) back.
+
+    Exemplars that it added go to the trash; those that it changed return to what they were. What
+    people have decided since, or a later import has changed, is kept and listed with the reason.
+
+    Example: radu imports undo 7 --dry-run
+    """
+    report = workflow.undo(workspace(), number, module=module, who=who(), dry_run=dry_run)
+    return Answer(report, _text(report))
+
+
+@command("redo", group=_imports)
+def imports_redo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Answer:
+    """Do an import (or split) again that was taken back.
+
+    Example: radu imports redo 7
+    """
+    report = workflow.redo(workspace(), number, module=module, who=who(), dry_run=dry_run)
+    return Answer(report, _text(report))
+
+
+def _text(report: workflow.UndoReport) -> list[Any]:
+    lines: list[Any] = list(report.sentences)
+    if report.kept:
+        rows = [(k.id, k.why) for k in report.kept[:_LISTED]]
+        total = len(report.kept)
+        title = "Kept" + (f" ({_LISTED} of {total}; all with --json)" if total > _LISTED else "")
+        lines.append(table(title, ["exemplar", "why"], rows))
+    if report.schema_returned and not report.dry_run:
+        lines.append(f"Now: radu resolve --module {report.module}")
+    if not report.dry_run:
+        other = "undo" if report.redo else "redo"
+        lines.append(f"To reverse this: radu imports {other} {report.number}")
+    return lines

@@ -1,0 +1,165 @@
+"""Commands that delete: exemplars and modules go to the trash, and from there for good."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.errors import shorten
+from radu_core.words import counted
+from radu_core.workflows import trash as workflow
+
+_exemplars = typer.Typer(help="Delete exemplars and bring them back.", no_args_is_help=True)
+_modules = typer.Typer(help="List, delete and bring back modules.", no_args_is_help=True)
+app.add_typer(_exemplars, name="exemplars")
+app.add_typer(_modules, name="modules")
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of exemplars.")]
+ModuleId = Annotated[str, typer.Argument(help="The module's id.")]
+_LISTED = 20
+
+
+@command("delete", group=_exemplars)
+def exemplars_delete(
+    module: Module,
+    ids: Ids = None,
+    tag: Annotated[str, typer.Option(help="All that have this tag.")] = "",
+    search: Annotated[
+        str, typer.Option(help="All in which every word occurs: text, function, value or id.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list them; nothing is changed.")
+    ] = False,
+    for_good: Annotated[
+        bool, typer.Option("--for-good", help="Not to the trash: delete all that tells of them.")
+    ] = False,
+) -> Answer:
+    """Move exemplars to the trash, or delete them for good.
+
+    Example: radu exemplars delete f01 f02 --module acme_travel_en
+    """
+    space = workspace()
+    found = workflow.chosen(space, module, ids=ids or (), tag=tag, search=search)
+    data: dict[str, Any] = {"module": module, "ids": found, "dry_run": dry_run}
+    if dry_run or not found:
+        shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
+        return Answer(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
+    done = workflow.delete(space, module, found, who=who())
+    if for_good:
+        erased = workflow.empty(space, module, done.ids, who=who(), now=datetime.now(UTC))
+        return Answer(erased, erased.sentences)
+    lines = [f"{counted(len(done.ids), 'exemplar')} of {module} moved to the trash."]
+    back = done.ids[0] if len(done.ids) == 1 else "ID…"
+    return Answer(
+        {**data, "ids": done.ids},
+        [*lines, f"Bring them back: radu exemplars restore {back} --module {module}"],
+    )
+
+
+@command("restore", group=_exemplars)
+def exemplars_restore(
+    module: Module,
+    ids: Annotated[list[str], typer.Argument(help="Ids of exemplars in the trash.")],
+) -> Answer:
+    """Bring exemplars back from the trash.
+
+    Example: radu exemplars restore f01 --module acme_travel_en
+    """
+    back = workflow.restore(workspace(), module, ids, who=who())
+    return Answer(
+        {"module": module, "ids": back}, [f"{counted(len(back), 'exemplar')} brought back."]
+    )
+
+
+@command("trash", group=_exemplars)
+def exemplars_trash(
+    module: Module,
+    ids: Ids = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Delete them (or only these ids) for good.")
+    ] = False,
+) -> Answer:
+    """The exemplars in the trash, newest first.
+
+    Example: radu exemplars trash --module acme_travel_en --empty
+    """
+    space = workspace()
+    if empty:
+        erased = workflow.empty(space, module, ids or (), who=who(), now=datetime.now(UTC))
+        return Answer(erased, erased.sentences)
+    found = workflow.trash(space, module)
+    items = [t for t in found.items if not ids or t.exemplar.id in ids]
+    rows = [
+        (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
+        for t in items
+    ]
+    columns = ["id", "utterance", "when (UTC)", "who", "why"]
+    title = f"{counted(found.total, 'exemplar')} of {module} in the trash"
+    return Answer(found, [table(title, columns, rows)] if rows else ["The trash is empty."])
+
+
+@command("list", group=_modules)
+def modules_list() -> Answer:
+    """All modules, with the number of their exemplars.
+
+    Example: radu modules list
+    """
+    store = workspace().store
+    rows = [
+        (m, len(store.schema(m).functions), sum(store.counts(m).values())) for m in store.modules()
+    ]
+    data = [{"module": m, "functions": f, "exemplars": e} for m, f, e in rows]
+    shown = [table("Modules", ["module", "functions", "exemplars"], rows, whole=["module"])]
+    return Answer({"modules": data}, shown if rows else ["There is no module yet."])
+
+
+@command("delete", group=_modules)
+def modules_delete(module: ModuleId) -> Answer:
+    """Move a module to the trash, with all its exemplars, templates and settings.
+
+    Example: radu modules delete acme_travel_en
+    """
+    workflow.delete_module(workspace(), module, who=who())
+    lines = [f"{module} is in the trash.", f"Bring it back: radu modules restore {module}"]
+    return Answer({"module": module}, lines)
+
+
+@command("restore", group=_modules)
+def modules_restore(module: ModuleId) -> Answer:
+    """Bring a module back from the trash.
+
+    Example: radu modules restore acme_travel_en
+    """
+    workflow.restore_module(workspace(), module, who=who())
+    return Answer({"module": module}, [f"{module} is back."])
+
+
+@command("trash", group=_modules)
+def modules_trash(
+    module: Annotated[str | None, typer.Argument(help="Only this module.")] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Delete them for good.")] = False,
+) -> Answer:
+    """The modules in the trash.
+
+    Example: radu modules trash acme_travel_en --empty
+    """
+    space = workspace()
+    found = workflow.modules_in_trash(space)
+    if empty:
+        names = [module] if module else list(found)
+        now = datetime.now(UTC)
+        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in names]
+        lines = [line for one in erased for line in one.sentences]
+        return Answer({"deleted": erased}, lines or ["The trash is empty."])
+    rows = [
+        (name, f"{at:%Y-%m-%d %H:%M}", by)
+        for name, (at, by) in found.items()
+        if module in (None, name)
+    ]
+    data = [{"module": name, "at": at, "who": by} for name, at, by in rows]
+    shown = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
+    return Answer({"modules": data}, shown if rows else ["The trash is empty."])

@@ -1,0 +1,201 @@
+"""The trash: exemplars and modules that were deleted, and can be brought back or erased.
+
+An exemplar in the trash is in no other table but its history, so nothing else finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+
+from radu_core.errors import ConflictError, NotFoundError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import canonical_json
+from radu_core.store import bulk
+from radu_core.store.changes import Writing, put_texts
+from radu_core.store.records import Trashed
+from radu_core.store.rows import aware
+from radu_core.store.tables import (
+    events,
+    exemplars,
+    leases,
+    modules,
+    opinions,
+    skips,
+    texts,
+    trash,
+)
+
+__all__ = [
+    "bring_back",
+    "bring_module_back",
+    "count",
+    "ids",
+    "listed",
+    "newest_numbers",
+    "put",
+    "put_module",
+]
+
+_TRASHED = "trashed"
+_BACK = "brought back"
+
+
+def put(w: Writing, wanted: Sequence[str], *, note: str, batch: int | None = None) -> list[str]:
+    """Move exemplars to the trash, with the opinions about them; the ids of those there were."""
+    moved: list[str] = []
+    for part in bulk.parts(wanted):
+        rows = bulk.rows_of(w, part)
+        if rows:
+            _put_part(w, rows, note, batch)
+            moved += [id_ for id_ in part if id_ in rows]
+    return moved
+
+
+def _put_part(w: Writing, rows: dict[str, RowMapping], note: str, batch: int | None) -> None:
+    about: dict[str, list[dict[str, Any]]] = {id_: [] for id_ in rows}
+    query = select(opinions).where(opinions.c.module == w.module, opinions.c.exemplar.in_(rows))
+    for opinion in w.connection.execute(query.order_by(opinions.c.who)).mappings():
+        about[opinion["exemplar"]].append(_as_json(opinion))
+    told = {"module": w.module, "at": w.now, "who": w.who, "note": note}
+    w.connection.execute(
+        insert(trash),
+        [
+            {
+                **told,
+                "exemplar": id_,
+                "batch": batch,
+                "data": canonical_json({"row": _as_json(row), "opinions": about[id_]}),
+            }
+            for id_, row in rows.items()
+        ],
+    )
+    _forget(w, list(rows))
+    happened = {**told, "kind": _TRASHED, "before": None, "after": None}
+    w.connection.execute(insert(events), [{**happened, "exemplar": id_} for id_ in rows])
+
+
+def _forget(w: Writing, wanted: Sequence[str]) -> None:
+    for table, column in (
+        (leases, leases.c.exemplar),
+        (skips, skips.c.exemplar),
+        (opinions, opinions.c.exemplar),
+        (texts, texts.c.id),
+        (exemplars, exemplars.c.id),
+    ):
+        w.connection.execute(delete(table).where(table.c.module == w.module, column.in_(wanted)))
+
+
+def _as_json(row: RowMapping) -> dict[str, Any]:
+    return {k: aware(v).isoformat() if isinstance(v, datetime) else v for k, v in row.items()}
+
+
+def bring_back(w: Writing, numbers: Sequence[int], *, note: str | None = None) -> list[str]:
+    """Bring exemplars back, by their numbers in the trash; the ids of those that can't come back.
+
+    An id that is in use again keeps the old exemplar in the trash.
+    """
+    blocked: list[str] = []
+    for part in bulk.parts(numbers):
+        own = (trash.c.module == w.module) & trash.c.id.in_(part)
+        found = {row.exemplar: row for row in w.connection.execute(select(trash).where(own))}
+        taken = set(bulk.revisions(w, list(found)))
+        blocked += sorted(taken)
+        back = {id_: row for id_, row in found.items() if id_ not in taken}
+        if back:
+            _restore(w, {id_: json.loads(row.data) for id_, row in back.items()}, note)
+            mine = trash.c.id.in_([row.id for row in back.values()])
+            w.connection.execute(delete(trash).where(mine))
+    return blocked
+
+
+def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> None:
+    rows = [
+        {**one["row"], "updated": w.now, "revision": one["row"]["revision"] + 1}
+        for one in kept.values()
+    ]
+    w.connection.execute(insert(exemplars), rows)
+    put_texts(w, [AnnotatedExemplar.model_validate_json(row["data"]) for row in rows])
+    about = [
+        {**opinion, "at": datetime.fromisoformat(opinion["at"])}
+        for one in kept.values()
+        for opinion in one["opinions"]
+    ]
+    if about:
+        w.connection.execute(insert(opinions), about)
+    told = {"module": w.module, "at": w.now, "who": w.who, "kind": _BACK, "note": note}
+    happened = {**told, "before": None, "after": None}
+    w.connection.execute(insert(events), [{**happened, "exemplar": id_} for id_ in kept])
+
+
+def newest_numbers(
+    connection: Connection, module: str, wanted: Iterable[str], *, batch: int | None = None
+) -> dict[str, int]:
+    """By id, the number in the trash of each of these exemplars that is there: the newest."""
+    found: dict[str, int] = {}
+    for part in bulk.parts(list(wanted)):
+        own = (trash.c.module == module) & trash.c.exemplar.in_(part)
+        if batch is not None:
+            own &= trash.c.batch == batch
+        query = select(trash.c.exemplar, trash.c.id).where(own).order_by(trash.c.id)
+        found |= {row.exemplar: row.id for row in connection.execute(query)}
+    return found
+
+
+def listed(connection: Connection, module: str, *, limit: int) -> list[Trashed]:
+    """What of a module lies in the trash, newest first, ``limit`` at most."""
+    query = select(trash).where(trash.c.module == module).order_by(trash.c.id.desc())
+    return [
+        Trashed(
+            row["id"],
+            row["module"],
+            AnnotatedExemplar.model_validate_json(json.loads(row["data"])["row"]["data"]),
+            aware(row["at"]),
+            row["who"],
+            row["note"] or "",
+        )
+        for row in connection.execute(query.limit(limit)).mappings()
+    ]
+
+
+def count(connection: Connection, module: str) -> int:
+    """How many exemplars of a module lie in the trash."""
+    return int(connection.scalar(select(func.count()).where(trash.c.module == module)) or 0)
+
+
+def ids(connection: Connection, module: str) -> list[str]:
+    """The ids of all exemplars of a module in the trash, sorted."""
+    query = select(trash.c.exemplar).where(trash.c.module == module).distinct()
+    return sorted(connection.scalars(query))
+
+
+def put_module(w: Writing) -> None:
+    """Move the whole module to the trash: nothing lists or opens it any more."""
+    own = modules.c.id == w.module
+    if w.connection.scalar(select(modules.c.id).where(own, modules.c.trashed.is_(None))) is None:
+        raise NotFoundError("No such module", value=w.module, remedy="radu modules list.")
+    w.connection.execute(update(modules).where(own).values(trashed=w.now, trashed_by=w.who))
+    w.connection.execute(delete(leases).where(leases.c.module == w.module))
+    _tell(w, _TRASHED)
+
+
+def bring_module_back(w: Writing) -> None:
+    """Bring a module back from the trash."""
+    own = (modules.c.id == w.module) & modules.c.trashed.is_not(None)
+    done = w.connection.execute(update(modules).where(own).values(trashed=None, trashed_by=None))
+    if not done.rowcount:
+        raise ConflictError(
+            "No module of that id is in the trash",
+            value=w.module,
+            remedy="radu modules trash shows what is.",
+        )
+    _tell(w, _BACK)
+
+
+def _tell(w: Writing, kind: str) -> None:
+    told = {"module": w.module, "exemplar": None, "at": w.now, "who": w.who, "kind": kind}
+    w.connection.execute(insert(events).values(**told, before=None, after=None, note=None))

@@ -1,0 +1,125 @@
+"""The Load page's tabs on imports, splits and deletion, and Home's trash, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_testing import run_until
+from conftest import MODULE, ROWS
+from streamlit.testing.v1 import AppTest
+
+from radu_core.workflows import trash
+from radu_core.workflows.imports import imports
+from radu_core.workflows.workspace import Workspace
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@pytest.fixture
+def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
+    return pages_use(loaded, who="ann")
+
+
+def opened(name: str) -> AppTest:
+    """A page as a session opens it, navigation included."""
+    script = f"""
+import streamlit as st
+from pathlib import Path
+from typing import Any
+pages = [st.Page(p, title=p.stem, default=p.stem == "{name}")
+         for p in sorted(Path({str(PAGES)!r}).glob("*.py"))]
+st.navigation(pages).run()
+"""
+    return AppTest.from_string(script, default_timeout=60).run()
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return next(b for b in at.button if b.label == label).click().run()
+
+
+def words(at: AppTest) -> str:
+    found = [e.value for e in (*at.markdown, *at.success, *at.error, *at.info, *at.caption)]
+    return "\n".join(str(v) for v in found).replace("\\", "")
+
+
+def confirm(at: AppTest) -> Any:
+    return next(t for t in at.text_input if t.label == "Type the module's id to confirm")
+
+
+def labels(at: AppTest) -> list[str]:
+    return [b.label for b in at.button]
+
+
+def test_an_import_is_taken_back_after_a_preview(space: Workspace) -> None:
+    at = press(opened("load"), "Preview undo")
+    run_until(at, lambda at: "Undo import 1" in labels(at))
+    assert f"Go to the trash: {len(ROWS)} exemplars" in words(at)
+    assert len(space.store.exemplars(MODULE)) == len(ROWS)
+    press(at, "Undo import 1")
+    run_until(at, lambda at: "Done." in words(at))
+    assert space.store.exemplars(MODULE) == []
+    assert "Preview redo" in labels(at)
+    press(at, "Preview redo")
+    run_until(at, lambda at: "Redo import 1" in labels(at))
+    press(at, "Redo import 1")
+    run_until(at, lambda at: "Come back from the trash" in words(at) and "Done." in words(at))
+    assert len(space.store.exemplars(MODULE)) == len(ROWS)
+    press(at, "Close")
+    assert "Come back from the trash" not in words(at)
+
+
+def test_a_split_is_previewed_and_made(space: Workspace) -> None:
+    at = opened("load")
+    next(c for c in at.checkbox if c.label == "From scratch").check().run()
+    press(at, "Preview the split")
+    run_until(at, lambda at: any(label.startswith("Move ") for label in labels(at)))
+    assert not [i for i in imports(space, MODULE) if i.kind == "split"]
+    press(at, next(label for label in labels(at) if label.startswith("Move ")))
+    run_until(at, lambda at: "Split 2 is done" in words(at))
+    assert [i.kind for i in imports(space, MODULE)] == ["split", "import"]
+    press(at, "Check the splits")
+    run_until(at, lambda at: "No text and no template is in several splits." in words(at))
+
+
+def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> None:
+    at = opened("load")
+    search = next(t for t in at.text_input if t.key == "delete search")
+    search.input("no such thing").run()
+    assert "Nothing was found." in words(at)
+    search.input("hotel").run()
+    press(at, "Delete all 5 found")
+    assert "5 exemplars moved to the trash" in words(at)
+    assert trash.trash(space, MODULE).total == 5
+    press(at, "Delete all 5 for good")
+    assert "5 exemplars of acme_travel_en deleted for good" in words(at)
+    assert trash.trash(space, MODULE).total == 0
+
+
+def test_a_module_is_deleted_by_its_name_and_restored_on_home(space: Workspace) -> None:
+    at = opened("load")
+    confirm(at).input("acme")
+    press(at, "Delete the module")
+    assert f"That isn't {MODULE}" in words(at)
+    assert space.store.modules() == [MODULE]
+    confirm(at).input(MODULE)
+    press(at, "Delete the module")
+    assert not at.exception
+    assert space.store.modules() == []
+    at = opened("home")
+    assert "Modules in the trash (1)" in [e.label for e in at.expander]
+    press(at, "Delete for good")
+    assert f"That isn't {MODULE}" in words(at)
+    press(at, "Restore")
+    assert space.store.modules() == [MODULE]
+
+
+def test_the_tabs_are_there_without_a_module(
+    workspace: Workspace, pages_use: Callable[..., Workspace]
+) -> None:
+    pages_use(workspace)
+    at = opened("load")
+    assert not at.exception
+    assert "Nothing has been imported yet." in words(at)
