@@ -28,6 +28,7 @@ from radu_core.store.rows import (
 from radu_core.store.tables import events, exemplars, modules, opinions, skips, texts
 
 __all__ = [
+    "NOT_IMPORTED",
     "Writing",
     "add_event",
     "change",
@@ -51,7 +52,9 @@ __all__ = [
     "state_before_event",
 ]
 
-_NO_CHANGE = ("commented", "flagged")
+# An import had another version, which a person's decision kept out: ``after`` is the file's.
+NOT_IMPORTED = "not imported"
+_NO_CHANGE = ("commented", "flagged", NOT_IMPORTED)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store.changes import Writing, add_event
+from radu_core.store.changes import NOT_IMPORTED, Writing, add_event
 from radu_core.store.rows import aware
 from radu_core.store.tables import events, opinions
 
@@ -82,7 +82,7 @@ def withdraw(w: Writing, id: str) -> None:
 # What may happen while opinions are collected; any other event begins a new round. The decision
 # that the last opinion led to is taken back together with it.
 _WITHIN_A_ROUND = (
-    "opinion", "withdrawn", "commented", "flagged", "agreed", "disputed", "restored",
+    "opinion", "withdrawn", "commented", "flagged", "agreed", "disputed", "restored", NOT_IMPORTED,
 )  # fmt: skip
 
 

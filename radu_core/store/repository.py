@@ -155,7 +155,8 @@ class Store:
 
         A row is compared with what was imported under its id last: the same file again changes
         nothing, even after annotators decided. A row that did change replaces what is there,
-        unless a person has decided since: then the decision is kept and counted.
+        unless a person has decided since: then the decision is kept and counted, and the
+        exemplar's history holds what the file said.
         """
         counts = dict.fromkeys(("added", "changed", "unchanged", "kept"), 0)
         self.schema(module)
@@ -175,14 +176,13 @@ class Store:
                 elif before[0] == text:
                     counts["unchanged"] += 1
                 else:
-                    counts["kept" if before[1] else "changed"] += 1
                     changed.append((item, text, bool(before[1])))
                     known[item.id] = (text, before[1])
             if rows:
                 w.connection.execute(insert(exemplars), rows)
                 changes.put_texts(w, new.values())
             for exemplar, text, kept in changed:
-                self._replace(w, exemplar, text, kept)
+                counts[self._replace(w, exemplar, text, kept)] += 1
         return PutCounts(**counts)
 
     def _imported(self, connection: Connection, module: str) -> dict[str, tuple[str, int]]:
@@ -190,18 +190,24 @@ class Store:
         rows = connection.execute(query.where(exemplars.c.module == module))
         return {row.id: (row.imported or "", row.decided) for row in rows}
 
-    def _replace(self, w: Writing, exemplar: AnnotatedExemplar, text: str, kept: bool) -> None:
+    def _replace(self, w: Writing, exemplar: AnnotatedExemplar, text: str, kept: bool) -> str:
+        """Take a row that was imported otherwise before; what became of it, as it is counted."""
         where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
         before = w.connection.scalar(select(exemplars.c.data).where(where))
-        values: dict[str, Any] = {"imported": text}
-        if not kept:
-            row = new_row(w.module, exemplar, text, w.now)
-            values = {k: v for k, v in row.items() if k not in ("module", "id")}
-            values["revision"] = exemplars.c.revision + 1
-            changes.put_texts(w, [exemplar])
-            changes.set_standing(w, exemplar.id)
+        if kept:
+            w.connection.execute(update(exemplars).where(where).values(imported=text))
+            if before == text:  # the file says by now what the person decided
+                return "unchanged"
+            changes.add_event(w, exemplar.id, changes.NOT_IMPORTED, None, text)
+            return "kept"
+        row = new_row(w.module, exemplar, text, w.now)
+        values: dict[str, Any] = {k: v for k, v in row.items() if k not in ("module", "id")}
+        values["revision"] = exemplars.c.revision + 1
+        changes.put_texts(w, [exemplar])
+        changes.set_standing(w, exemplar.id)
         w.connection.execute(update(exemplars).where(where).values(**values))
         changes.add_event(w, exemplar.id, "imported", before, text)
+        return "changed"
 
     def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
