@@ -53,9 +53,12 @@ def _taken_back(connection: Connection, module: str, since: datetime) -> Counter
     recent = (events.c.module == module) & (events.c.at >= since)
     undone = select(events.c.exemplar).where(recent, events.c.kind.in_(_TAKES_BACK)).distinct()
     columns = (
-        events.c.exemplar, events.c.who, events.c.kind, events.c.note,
+        events.c.exemplar,
+        events.c.who,
+        events.c.kind,
+        events.c.note,
         events.c.before.is_not(None).label("has"),
-    )  # fmt: skip
+    )
     query = select(*columns).where(recent, events.c.exemplar.in_(undone))
     histories: dict[str, list[Row[Any]]] = {}
     for event in connection.execute(query.order_by(events.c.id)):
