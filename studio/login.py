@@ -95,7 +95,9 @@ def _auth() -> Mapping[str, Any] | None:
             ) from error
         return None
     if found is not None and not isinstance(found, Mapping):
-        raise InputError("[auth] in the secrets isn't a table", remedy="See README: annotators.")
+        raise InputError(
+            "[auth] in the secrets isn't a table", remedy="See “Who is annotating” in README.md."
+        )
     return found
 
 
@@ -113,7 +115,9 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
             if st.button(label, type="primary", icon=":material/login:"):
                 st.login(name)
         if "client_id" not in auth and not providers:
-            st.error("[auth] in the secrets names no client_id. See README: annotators.")
+            st.error(
+                "[auth] in the secrets names no client_id. See “Who is annotating” in README.md."
+            )
         _run("keep place", _KEEP_PLACE)
 
 
