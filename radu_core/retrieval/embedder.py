@@ -119,8 +119,6 @@ class SentenceEmbedder:
         missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
         if missing and self._model is None:
             progress("Loading the embedding model", 0, 0)
-            with self._lock:
-                self.load()
         done = 0
         for wave in _waves(missing):
             progress("Embedding", done, len(missing))
