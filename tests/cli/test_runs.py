@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import MODULE
 from typer.testing import CliRunner
@@ -163,3 +164,23 @@ def test_a_config_may_name_its_dataset_as_a_list_does(tmp_path: Path) -> None:
     assert _config(config, space).dataset == Path("mine/a_en")  # there is none: it will be said
     (space.datasets / "mine" / "a_en").mkdir(parents=True)
     assert _config(config, space).dataset == space.datasets / "mine" / "a_en"
+
+
+def test_show_says_what_a_run_does_before_its_first_step(two: list[str], tmp_path: Path) -> None:
+    run = run_of(tmp_path, two[1])
+    own = psutil.Process()
+    run.write_process(own.pid, own.create_time())
+    run.append("state", state="loading")
+    run.append("loading", what="Tokenizing every row")
+    assert "Tokenizing every row …" in radu("show", two[1])[1]
+    run.append("state", state="running")
+    assert "Making the first step …" in radu("show", two[1])[1]
+    run.append("step", **STEP)
+    out = radu("show", two[1])[1]
+    assert "…" not in out.split("dataset:")[0]
+    assert "step " in out
+    run.append("state", state="stopped", reason="")
+    run.append("state", state="loading")
+    out = radu("show", two[1])[1]
+    assert "Starting …" in out
+    assert " left" not in out
