@@ -22,7 +22,7 @@ from radu_core.workflows.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 
-def wait(condition: Callable[[], bool], seconds: float = 180.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
