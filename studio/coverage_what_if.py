@@ -70,7 +70,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         descriptions = {function: described} if described != stored else {}
         if not descriptions and not lines:
             st.info(
-                "Change the description, or write an exemplar on the left. What it would change "
+                "Change the description, or write an exemplar. What it would change "
                 f"at ({point[0]}, {point[1]}) is shown here; nothing is stored by asking.",
                 icon=":material/science:",
             )

@@ -57,9 +57,9 @@ SIMPLE = (
     Setting("epochs", "Epochs", "number",
             "How often the run goes through all training rows. More for few rows, less where the "
             "validation loss rises again.", step=0.5),
-    Setting("max_minutes", "At most minutes (0: any)", "number",
-            "The run comes to rest and saves when they are over. Check says how long it takes "
-            "without.", optional=True, step=5.0),
+    Setting("max_minutes", "Time limit in minutes (0 = no limit)", "number",
+            "Loading and training stop by then; measuring and writing the model come after it. "
+            "Check predicts how long the run takes without a limit.", optional=True, step=5.0),
     Setting("batch_size", "Batch size", "whole",
             "Rows that go through the model before the weights change. Smaller needs less memory; "
             "larger is steadier."),

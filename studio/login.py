@@ -21,7 +21,7 @@ from radu_core.errors import InputError
 from radu_core.files import content_hash
 from studio.markdown import plain
 
-__all__ = ["gate", "has_chosen", "require_login"]
+__all__ = ["ask_name", "gate", "has_chosen", "require_login"]
 
 _COOKIE = "radu_who"
 _LONGEST = 100  # characters of a name; the store keeps 200
@@ -48,11 +48,24 @@ export default function () {
 """
 
 
-def gate() -> str:
-    """The name that stands beside what is decided; ends the run where nobody is logged in."""
+def gate(*, ask: bool = True) -> str:
+    """The name that stands beside what is decided; ends the run where nobody is logged in.
+
+    Where there is no login the sidebar asks for the name, unless ``ask`` is False: then the page
+    does (``ask_name``).
+    """
     login = require_login()
     with st.sidebar:
-        return _logged_in() if login else _named()
+        return _logged_in() if login else _named(ask)
+
+
+def ask_name() -> None:
+    """Ask for the name on the page itself, where the sidebar may be out of sight, as on a phone."""
+    st.info(
+        "Choose your name first: it stands beside everything you decide.", icon=":material/badge:"
+    )
+    with st.container(width=480):
+        _choose_name(_account())
 
 
 def require_login() -> bool:
@@ -82,7 +95,9 @@ def _auth() -> Mapping[str, Any] | None:
             ) from error
         return None
     if found is not None and not isinstance(found, Mapping):
-        raise InputError("[auth] in the secrets isn't a table", remedy="See README: annotators.")
+        raise InputError(
+            "[auth] in the secrets isn't a table", remedy="See “Who is annotating” in README.md."
+        )
     return found
 
 
@@ -100,7 +115,9 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
             if st.button(label, type="primary", icon=":material/login:"):
                 st.login(name)
         if "client_id" not in auth and not providers:
-            st.error("[auth] in the secrets names no client_id. See README: annotators.")
+            st.error(
+                "[auth] in the secrets names no client_id. See “Who is annotating” in README.md."
+            )
         _run("keep place", _KEEP_PLACE)
 
 
@@ -148,11 +165,12 @@ def _chosen() -> str:
     return _clean(str(kept))
 
 
-def _named() -> str:
+def _named(ask: bool) -> str:
     """The name this browser keeps, chosen once; before that, the account's."""
     name = _chosen()
     if not name or st.session_state.get("rename"):
-        _choose_name(name or _account())
+        if ask:
+            _choose_name(name or _account())
         return name or _account()
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.caption(plain(name))
@@ -169,6 +187,8 @@ def _choose_name(before: str) -> None:
             help="Stands beside your decisions. This browser keeps it.",
         )  # fmt: skip
         st.form_submit_button("Keep this name", on_click=_name_chosen)
+        if st.session_state.pop("no name", False):
+            st.error("A name needs at least one visible character.")
 
 
 def _ask_again() -> None:
@@ -179,6 +199,8 @@ def _name_chosen() -> None:
     st.session_state.pop("rename", None)
     if name := _clean(st.session_state["name"]):
         st.session_state["who"] = name
+    else:
+        st.session_state["no name"] = True
 
 
 def _kept() -> str:

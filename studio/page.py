@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.workflows.workspace import Workspace
-from studio.login import gate
+from studio.login import ask_name, gate, has_chosen
 from studio.markdown import plain
 from studio.navigation import link
 from studio.spaces import workspace
@@ -58,17 +58,19 @@ def page(
     about: str,
     *,
     needs_module: bool = True,
+    needs_name: bool = False,
     offline: bool = False,
     opens_on: Callable[[Workspace], str | None] = lambda _: None,
 ) -> Iterator[Page]:
-    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends.
+    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends; where
+    it needs a name and none was chosen, it asks for it.
 
     One that works ``offline`` goes on with the module it had when the database can't be reached.
     ``opens_on`` says which module is shown where neither session nor address names one.
     """
     begun = None
     with messages():
-        begun = _begin(title, about, offline=offline, opens_on=opens_on)
+        begun = _begin(title, about, named=needs_name, offline=offline, opens_on=opens_on)
     if begun is None:
         st.stop()
     if needs_module and not begun.module:
@@ -80,15 +82,23 @@ def page(
         link("load", "Load utterances")
         link("home", "Load the sample project")
         st.stop()
+    if needs_name and not has_chosen():
+        ask_name()
+        st.stop()
     with messages():
         yield begun
 
 
 def _begin(
-    title: str, about: str, *, offline: bool, opens_on: Callable[[Workspace], str | None]
+    title: str,
+    about: str,
+    *,
+    named: bool,
+    offline: bool,
+    opens_on: Callable[[Workspace], str | None],
 ) -> Page:
     st.html(_STYLE)
-    who = gate()  # before the page says what it is
+    who = gate(ask=not named or has_chosen())  # before the page says what it is
     st.header(title, anchor=False)
     st.caption(about)
     space = workspace()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from radu_core.training import RunDirectory
 from radu_core.workflows.runs import UNCORRECTED, Comparison, compare_runs
-from studio import show
+from studio import runs_curves, show
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -70,12 +70,14 @@ def _curves(compared: Comparison) -> None:
     if not rows:
         st.caption("None of them has made a step.")
         return
+    scale = runs_curves.scale_choice("compared loss scale")
+    shown = runs_curves.drawable(rows, "loss", scale)
     chart = (
-        alt.Chart(pd.DataFrame(rows))
+        alt.Chart(pd.DataFrame(shown))
         .mark_line()
         .encode(
             x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("loss:Q", scale=alt.Scale(type="sqrt")),
+            y=runs_curves.loss_axis(scale, "loss"),
             color=alt.Color(
                 "run:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=400)
             ),
@@ -84,7 +86,8 @@ def _curves(compared: Comparison) -> None:
         )
         .properties(height=360)
     )
-    st.altair_chart(chart, alt="Loss by step of each run")
+    st.altair_chart(chart, alt=f"Loss by step of each run, {scale} scale")
+    runs_curves.tell_left_out(len(rows) - len(shown))
 
 
 def _metrics(compared: Comparison) -> None:

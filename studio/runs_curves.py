@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import altair as alt
 import pandas as pd
@@ -14,19 +14,44 @@ from radu_core.training import RunEvent
 from radu_core.workflows.run_figures import SHARES
 from radu_core.workflows.train import RunView
 
-__all__ = ["losses", "shares"]
+__all__ = ["drawable", "loss_axis", "losses", "scale_choice", "shares", "tell_left_out"]
+
+Scale = Literal["linear", "log"]
 
 _MOST_POINTS = 200  # of a curve: more can't be told apart, and slow the browser down
 _MOST_DOTS = 40
 _DOT = 30  # its area in pixels
 
 
+def scale_choice(key: str) -> Scale:
+    """Let people choose the scale of a loss axis; on a log one late progress can be seen."""
+    chosen = st.segmented_control(
+        "Loss scale", get_args(Scale), default="linear", key=key, persist_state="page",
+        required=True,
+    )  # fmt: skip
+    return "log" if chosen == "log" else "linear"
+
+
+def loss_axis(scale: Scale, field: str) -> alt.Y:
+    """The axis of a loss; its title says how it is scaled."""
+    return alt.Y(
+        f"{field}:Q",
+        scale=alt.Scale(type=scale),
+        axis=alt.Axis(tickCount=5),
+        title=f"loss ({scale} scale)",
+    )
+
+
 def losses(view: RunView) -> None:
     """The training loss and that on validation rows, by step."""
+    scale = scale_choice("loss scale")
     size = -(-len(view.steps) // _MOST_POINTS)
     rows = _thinned(view.steps, size)
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
-    st.altair_chart(_chart(rows, "loss", height=320), alt="Loss by step")
+    shown = drawable(rows, "value", scale)
+    y = loss_axis(scale, "value")
+    st.altair_chart(_chart(shown, y, ".4f", height=320), alt=f"Loss by step, {scale} scale")
+    tell_left_out(len(rows) - len(shown))
     if size > 1:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
 
@@ -40,7 +65,13 @@ def shares(view: RunView) -> None:
         if e.data.get(name) is not None
     ]
     if points:
-        chart = _chart(points, "share", height=240, shares=True)
+        y = alt.Y(
+            "value:Q",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format="%", tickCount=5),
+            title="share",
+        )
+        chart = _chart(points, y, ".1%", height=240)
         st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
 
 
@@ -61,19 +92,27 @@ def _point(event: RunEvent, name: str, on: str) -> dict[str, Any]:
     return {"step": event.data["step"], "value": event.data[name], "on": on}
 
 
-def _chart(
-    rows: list[dict[str, Any]], title: str, *, height: int, shares: bool = False
-) -> alt.LayerChart:
-    scale = alt.Scale(domain=[0, 1]) if shares else alt.Scale(type="sqrt")
-    axis = alt.Axis(format="%", tickCount=5) if shares else alt.Axis(tickCount=5)
+def drawable(rows: list[dict[str, Any]], field: str, scale: Scale) -> list[dict[str, Any]]:
+    """The rows that the scale can show: a logarithm has no place for a loss of 0."""
+    return [row for row in rows if row[field] > 0] if scale == "log" else rows
+
+
+def tell_left_out(number: int) -> None:
+    """Say how many losses of 0 a log scale leaves out."""
+    if number:
+        points = "1 point" if number == 1 else f"{number:,} points"
+        st.caption(f"{points} with a loss of 0 can't be shown on a log scale.")
+
+
+def _chart(rows: list[dict[str, Any]], y: alt.Y, form: str, *, height: int) -> alt.LayerChart:
     lines = alt.Chart(pd.DataFrame(_dotted(rows))).encode(
         x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d", tickCount=8, grid=False)),
-        y=alt.Y("value:Q", scale=scale, axis=axis, title=title),
+        y=y,
         color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
     )
     dots = lines.transform_filter("isValid(datum.dot)").encode(
         opacity=alt.Opacity("dot:Q", scale=None),
-        tooltip=["on", "step", alt.Tooltip("value:Q", format=".1%" if shares else ".4f")],
+        tooltip=["on", "step", alt.Tooltip("value:Q", format=form)],
     )
     return alt.layer(lines.mark_line(), dots.mark_circle(size=_DOT), height=height)
 

@@ -264,18 +264,27 @@ def _state(run: RunDirectory, view: RunView) -> None:
     latest = view.latest
     if view.state == "saving":
         _saving(view.saving)
-    elif not latest and view.state not in (*FINAL, "queued"):
-        st.progress(0.0, text="Loading the model and tokenizing every row …")
+    elif view.stage:
+        st.progress(_share(latest), text=f"{plain(view.stage)} …{_resumed(latest)}")
     elif latest:
-        done, total = int(latest["step"]), int(latest["steps"])
-        text = f"step {done:,} of {total:,}"
+        text = f"step {int(latest['step']):,} of {int(latest['steps']):,}"
         if view.state != "queued":  # it has been that fast, before it was resumed
             text += f" · {latest['tokens_per_second']:,.0f} tokens/s"
         if view.evaluating and view.state == "running":
             text += f" · evaluating {counted(view.evaluating, 'row')}"
         if view.state == "running":
             text += f" · {_duration(latest['eta_seconds'])} left"
-        st.progress(1.0 if view.state == "finished" else min(1.0, done / total), text=text)
+        st.progress(1.0 if view.state == "finished" else _share(latest), text=text)
+
+
+def _share(latest: Mapping[str, Any]) -> float:
+    """How much of the run is done by its newest step."""
+    return min(1.0, int(latest["step"]) / int(latest["steps"])) if latest else 0.0
+
+
+def _resumed(latest: Mapping[str, Any]) -> str:
+    """Where a run goes on; its speed and what is left are known once it has made a step."""
+    return f" It goes on after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
 
 
 def _saving(told: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from studio_process import CHROMIUM
 from tiny_model import make_tiny_model
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.hardware import VARIABLE
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.load import import_file
@@ -121,6 +122,14 @@ def loaded(workspace: Workspace, schema: Schema, write_jsonl: Callable[..., Path
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(params=[False, True], ids=["without bf16", "with bf16"])
+def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """A processor that computes in bf16, and one that doesn't, whichever is here: what holds must
+    hold on both. Where results are compared as numbers, say in which precision each is made."""
+    monkeypatch.setenv(VARIABLE, str(int(request.param)))
+    return bool(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,22 @@ def test_the_core_never_imports_streamlit() -> None:
         assert not roots & {"streamlit", "studio", "pages"}, path
 
 
+def loads_of_models(path: Path) -> list[ast.Call]:
+    """The calls of ``AutoModelForCausalLM.from_pretrained`` in a file."""
+    calls = (n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call))
+    return [c for c in calls if ast.unparse(c.func) == "AutoModelForCausalLM.from_pretrained"]
+
+
+def test_who_loads_a_model_says_in_which_precision() -> None:
+    """Else it is that of the file, which depends on what the machine it was written on can do."""
+    tests = Path(__file__).parent
+    paths = [p for root in (CORE, tests) for p in root.rglob("*.py")]
+    loads = [(path, call) for path in paths for call in loads_of_models(path)]
+    assert len(loads) > 10
+    for path, call in loads:
+        assert "dtype" in {k.arg for k in call.keywords}, f"{path}:{call.lineno}"
+
+
 def test_pages_are_thin() -> None:
     for path in (CORE.parent / "pages").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path

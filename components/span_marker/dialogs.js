@@ -139,7 +139,7 @@ export class Dialogs {
       at = 0;
       paint();
     });
-    this.show("Which function is it?", input, list);
+    this.show("Which function is it?", input, list, buttons(null, () => this.close(), "Cancel"));
     paint();
     input.focus();
     this.keys = (event) => {
@@ -163,7 +163,7 @@ export class Dialogs {
         el("dt", {}, keys.split(", ").flatMap((k, i) => [i ? ", " : "", ...kbd(k)])),
         el("dd", {}, what)])),
       el("p", { class: "quiet" },
-        "By mouse or touch: click a word, drag over words (with Alt: over signs), then click the " +
+        "By mouse or touch: click a word, drag over words (with Alt: over characters), then click the " +
         "slot. Click a marked place to select it."),
       buttons(null, () => this.close()));
   }
@@ -207,11 +207,11 @@ const help = () => [
   ...KEYS.filter((k) => k.help && k.act !== "accept").map((k) => [k.key, k.help]),
 ];
 
-function buttons(save, cancel) {
+function buttons(save, cancel, label = save ? "Cancel" : "Close") {
   return el("div", { class: "buttons" },
     save ? el("button", { type: "submit", class: "primary" }, save, " ", kbd("Enter")) : null,
     el("button", { type: "button", class: "plain", onclick: cancel },
-      save ? "Cancel" : "Close", " ", kbd("Esc")));
+      label, " ", kbd("Esc")));
 }
 
 /** The Markdown that guidelines need: headings, lists, paragraphs, emphasis, code. All as text. */

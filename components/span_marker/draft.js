@@ -33,7 +33,7 @@ export function begin(item) {
 export function choose(draft, item, number) {
   const reading = item.readings[number];
   if (!reading) return draft;
-  const guessed = item.arguments.findIndex((a) => a.state === "missing"); // placed by a guess only
+  const guessed = item.arguments.findIndex((a) => ["missing", "unsure"].includes(a.state));
   const labels = item.arguments.map(({ slot, value }, key) => ({ key, slot, value }));
   return ask({
     function: item.function,
@@ -64,6 +64,34 @@ export function open(draft) {
   return draft.arguments.filter(
     (a) => !draft.implied.includes(a.slot) && !draft.marks.some((m) => m.key === a.key),
   );
+}
+
+/**
+ * What is said of an argument. The item's own state of it is what its reason was made from, so the
+ * two agree: what the reason says isn't there is at most "suggested".
+ */
+export function stateOf(draft, item, argument) {
+  if (draft.implied.includes(argument.slot)) return "implied";
+  const mark = draft.marks.find((m) => m.key === argument.key);
+  if (mark?.hand) return "marked";
+  const known = item.arguments[argument.key];
+  const isOf = known && known.slot === argument.slot && same(known.value, argument.value);
+  const state = isOf ? known.state : "missing";
+  if (mark) return ["missing", "unsure"].includes(state) ? "suggested" : "placed";
+  if (state === "missing" || !known.places.length) return "not found";
+  if (known.places.length > 1) return `repeated ×${known.places.length}`;
+  return state === "unsure" ? "unsure" : "not marked";
+}
+
+/** Whether two drafts say the same of an utterance, whatever is asked for. */
+export function alike(a, b) {
+  const said = ({ function: name, arguments: all, marks, implied }) => [
+    name,
+    all.map(({ key, slot, value }) => [key, slot, value]),
+    marks.map(({ key, start, end }) => [key, start, end]).sort((x, y) => x[0] - y[0]),
+    [...implied].sort(),
+  ];
+  return same(said(a), said(b));
 }
 
 /** Ask for the first open argument, unless one that is open is asked for already. */

@@ -30,7 +30,8 @@ export class Editor {
     this.tokens = tokens(current.utterance, this.session.config.language);
     this.cuts = cuts(current.utterance);
     const mine = this.leftOf(current);
-    this.draft = mine ?? drafts.begin(current);
+    this.told = drafts.begin(current); // what the item's reason is of
+    this.draft = mine ?? this.told;
     this.touched = Boolean(mine);
     if (mine) this.item = drafts.rebased(mine, current).item;
     if (mine) this.draft = drafts.rebased(mine, current).draft;
@@ -103,12 +104,16 @@ export class Editor {
   }
 
   stateOf(argument) {
-    if (this.draft.implied.includes(argument.slot)) return "implied";
-    if (this.draft.marks.some((m) => m.key === argument.key)) return "placed";
-    const known = this.item.arguments[argument.key];
-    if (!known || !same(known.value, argument.value)) return "not found";
-    if (known.places.length > 1) return `repeated ×${known.places.length}`;
-    return known.places.length ? "unsure" : "not found";
+    return drafts.stateOf(this.draft, this.item, argument);
+  }
+
+  isOpen(argument) {
+    return drafts.open(this.draft).some((a) => a.key === argument.key);
+  }
+
+  /** Whether the item's reason is of what is shown: it was given before anything was changed. */
+  get isToldOf() {
+    return drafts.alike(this.draft, this.told);
   }
 
   // Changing the draft
@@ -256,7 +261,8 @@ export class Editor {
     const readings = found.readings.filter((r) => drafts.agrees(draft, r));
     const fresh = drafts.rebased(draft, { ...item, arguments: found.arguments, readings });
     const best = readings.length ? drafts.adopt(fresh.draft, fresh.item) : fresh.draft;
-    this.set({ draft: best, item: fresh.item });
+    this.told = best;
+    this.set({ draft: best, item: { ...fresh.item, reason: found.reason } });
   }
 
   undo() {

@@ -26,7 +26,7 @@ export const MOVES = [
   ["1 – 9", "choose a reading, or where an open value stands"],
   ["→ ← Tab", "move over the words"],
   ["Shift + → ←", "select more words"],
-  ["Alt + → ←", "move the selection's end by one sign; with Shift its beginning"],
+  ["Alt + → ←", "move the selection's end by one character; with Shift its beginning"],
   ["1 – 9, a – z", "with words selected: the slot they belong to"],
   ["Del", "with words selected: take their mark off"],
   ["Esc", "select nothing"],

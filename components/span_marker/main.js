@@ -6,6 +6,7 @@ import { Editor } from "./editor.js";
 import { ALWAYS, actionOf, KEYS } from "./keys.js";
 import { Pointer } from "./pointer.js";
 import { Session } from "./session.js";
+import { arrange } from "./tags.js";
 import * as view from "./view.js";
 
 class Marker {
@@ -18,6 +19,9 @@ class Marker {
     this.onKey = (event) => this.key(event);
     window.addEventListener("keydown", this.onKey, true);
     this.pointer = new Pointer(this);
+    this.sizes = new ResizeObserver(() => arrange(this.part("utterance"))); // lines break elsewhere
+    this.sizes.observe(this.part("utterance"));
+    document.fonts.ready.then(() => arrange(this.part("utterance")));
     this.part("actions").replaceChildren(...KEYS.filter((k) => k.button).map(({ key, act, button }) =>
       el("button",
         {
@@ -59,6 +63,7 @@ class Marker {
   close() {
     this.closed = true;
     window.removeEventListener("keydown", this.onKey, true);
+    this.sizes.disconnect();
     this.dialogs.close();
     this.session?.close();
   }
@@ -111,6 +116,7 @@ class Marker {
     const head = editor.selection ? editor.range.start : null;
     if (head === null) box.removeAttribute("aria-activedescendant");
     else box.setAttribute("aria-activedescendant", `piece-${head}`);
+    arrange(box);
     box.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
     this.part("hint").textContent = editor.selection
       ? `“${editor.selected}”: press the key of its slot, or click it.`

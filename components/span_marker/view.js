@@ -72,7 +72,10 @@ export function why(editor) {
     lines.push(el("p", { class: "problem" }, `⚠ ${who} has this one, too, at the moment.`));
   }
   if (item.flag) lines.push(el("p", { class: "flag" }, `⚑ ${item.flag}`));
-  if (item.reason) lines.push(el("p", {}, item.reason));
+  if (item.reason) {
+    const before = editor.isToldOf ? null : el("i", {}, "Before your changes: ");
+    lines.push(el("p", {}, before, item.reason));
+  }
   if (editor.dropped.length) {
     const left = editor.dropped.map((a) => `${a.slot} = ${a.value}`).join(", ");
     lines.push(el("p", { class: "problem" }, `⚠ This function has no such slots; left out: ${left}`));
@@ -116,8 +119,12 @@ export function utterance(editor) {
         "aria-label": option && mark ? `${words}, ${slots.get(mark.key)}` : null,
       },
       words,
-      first && el("span", { class: "tag", "aria-hidden": "true", dir: "ltr" },
-        el("b", {}, numbers.get(mark.key)), ` ${slots.get(mark.key)}`),
+      first && [
+        el("span", { class: "strut", "aria-hidden": "true" }),
+        el("span", { class: "lead", "aria-hidden": "true" }),
+        el("span", { class: "tag", "aria-hidden": "true" },
+          el("bdi", { dir: "ltr" }, el("b", {}, numbers.get(mark.key)), ` ${slots.get(mark.key)}`)),
+      ],
       place >= 0 && el("span", { class: "pick", "aria-hidden": "true" }, kbd(place + 1)),
     );
   });
@@ -137,7 +144,7 @@ export function labels(editor, on) {
     "Take the mark off ", kbd("Del"));
   return [...targets.map(({ key, slot, argument }) => {
     const state = argument ? editor.stateOf(argument) : "no value yet";
-    const open = argument && !["placed", "implied"].includes(state);
+    const open = argument && editor.isOpen(argument);
     const active = argument && argument.key === editor.draft.active;
     const known = editor.slotOf(slot);
     return el("button",
@@ -157,9 +164,7 @@ export function labels(editor, on) {
 }
 
 function sign(state) {
-  if (state === "placed") return "●";
-  if (state === "implied") return "◌";
-  return "○";
+  return { placed: "●", marked: "●", suggested: "◐", implied: "◌" }[state] ?? "○";
 }
 
 export function readings(editor, on) {
@@ -224,7 +229,7 @@ function chosen(editor, lines, on, name) {
           templateParts(editor.text, line.spans).map((part) =>
             typeof part === "string"
               ? part
-              : el("span", { class: `slot-in ${colours.get(part.slot)}` }, `<${part.slot}>`)),
+              : el("bdi", { class: `slot-in ${colours.get(part.slot)}`, dir: "ltr" }, `<${part.slot}>`)),
           line.implied?.length ? el("i", {}, `  (implied: ${line.implied.join(", ")})`) : null),
         line.note ? el("span", { class: "note" }, line.note) : null,
       )))];

@@ -105,8 +105,9 @@ def runs_show(run: Run) -> Answer:
     deleted = note_of(opened.path)
     data = {
         "run": view.id, "state": view.state, "reason": view.reason, "where": view.where,
-        "latest": view.latest, "config": view.config, "validations": view.validations,
-        "measured": measured, "written": view.written, "padded": view.padded,
+        "stage": view.stage, "latest": view.latest, "config": view.config,
+        "validations": view.validations, "measured": measured,
+        "written": view.written, "padded": view.padded,
         "waits_for": ahead, "deleted": deleted, **told.model_dump(),
     }  # fmt: skip
     lines = _shown(view, told, ahead, measured)
@@ -122,6 +123,7 @@ def _shown(
         lines.append(f"On {view.where}")
     if ahead:
         lines.append(f"It waits for {', '.join(ahead)}.")
+    lines += [f"{view.stage} …"] if view.stage else []
     lines += [_progress(view)] if view.latest else []
     lines += [f"On validation, step {figure.step}: {figure}" for figure in measured]
     lines += [view.written.text] if view.written else []
@@ -145,7 +147,7 @@ def _progress(view: RunView) -> str:
     parts += [form.format(latest[n]) for n, form in units.items() if _is_number(latest.get(n))]
     if view.evaluating and view.state == "running":
         parts.append(f"evaluating {counted(view.evaluating, 'row')}")
-    if view.state == "running" and _is_number(latest.get("eta_seconds")):
+    if view.state == "running" and not view.stage and _is_number(latest.get("eta_seconds")):
         parts.append(f"{duration(latest['eta_seconds'])} left")
     return " · ".join(parts)
 

@@ -208,7 +208,9 @@ def _read(directory: Path) -> dict[str, Any]:
             raise ValueError("it isn't an object")
     except NotFoundError as error:
         raise DatasetError(
-            "There is no dataset", value=str(directory), remedy="Build it: radu build-dataset."
+            "There is no dataset",
+            value=str(directory),
+            remedy="Build it on the Train page, or with radu build-dataset --module MODULE.",
         ) from error
     except (StoreError, ValueError) as error:
         raise DatasetError(f"{path} isn't a manifest", remedy="Build the dataset again.") from error

@@ -119,7 +119,9 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     path = directory / _META
     if not path.is_file():
         raise NotFoundError(
-            "There is no index", value=str(directory), remedy="Build it: radu index."
+            "There is no index",
+            value=str(directory),
+            remedy="Build it on the Coverage page, or with radu index --module MODULE.",
         )
     with _whole(directory):
         meta = dict(read_json(path))
@@ -165,5 +167,6 @@ def _whole(directory: Path) -> Iterator[None]:
     ) as error:  # fmt: skip
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
-            f"The index in {directory} is damaged ({said})", remedy="Build it again: radu index."
+            f"The index in {directory} is damaged ({said})",
+            remedy="Build it again on the Coverage page, or with radu index --module MODULE.",
         ) from error

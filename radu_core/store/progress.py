@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from radu_core.store.tables import events, exemplars
 
@@ -14,11 +17,14 @@ __all__ = ["DECISIONS", "Progress", "progress"]
 # Kinds of events that are a person's decision about one exemplar: not what was accepted in bulk.
 # One that several had to agree on is counted as the opinions it was made of.
 DECISIONS = ("placed", "corrected", "kept", "discarded", "adjudicated", "opinion")
+_TAKES_BACK = ("restored", "withdrawn")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Exemplars resolved and in all; decisions since then, by anybody and by one person."""
+    """Exemplars resolved and in all; decisions since then that stand, by anybody and by one
+    person. One that was taken back isn't counted, whoever took it back.
+    """
 
     resolved: int
     total: int
@@ -35,7 +41,51 @@ def progress(connection: Connection, module: str, *, who: str, since: datetime) 
         events.c.module == module, events.c.at >= since, events.c.kind.in_(DECISIONS)
     )
     rows = connection.execute(decided.group_by(events.c.who))
-    people = {row.who: int(row[1]) for row in rows}
+    people = Counter({row.who: int(row[1]) for row in rows})
+    people.subtract(_taken_back(connection, module, since))
     return Progress(
-        int(connection.scalar(resolved) or 0), int(total), sum(people.values()), people.get(who, 0)
+        int(connection.scalar(resolved) or 0), int(total), sum(people.values()), people[who]
     )
+
+
+def _taken_back(connection: Connection, module: str, since: datetime) -> Counter[str]:
+    """By person, how many of the decisions since then were taken back."""
+    recent = (events.c.module == module) & (events.c.at >= since)
+    undone = select(events.c.exemplar).where(recent, events.c.kind.in_(_TAKES_BACK)).distinct()
+    columns = (
+        events.c.exemplar,
+        events.c.who,
+        events.c.kind,
+        events.c.note,
+        events.c.before.is_not(None).label("has"),
+    )
+    query = select(*columns).where(recent, events.c.exemplar.in_(undone))
+    histories: dict[str, list[Row[Any]]] = {}
+    for event in connection.execute(query.order_by(events.c.id)):
+        histories.setdefault(event.exemplar, []).append(event)
+    return sum((_lost(history) for history in histories.values()), Counter())
+
+
+def _lost(history: Iterable[Row[Any]]) -> Counter[str]:
+    """Whose decisions in one exemplar's events, oldest first, were taken back in them.
+
+    Taking back is told as in ``changes``: "restored" without a note takes the last decision that
+    stands, which may be older than these events; "withdrawn" takes that person's last opinion.
+    """
+    standing: list[Row[Any]] = []
+    opinions: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    for event in history:
+        if event.kind == "opinion":
+            opinions[event.who] += 1
+        elif event.kind == "withdrawn":
+            if opinions[event.who]:
+                opinions[event.who] -= 1
+                lost[event.who] += 1
+        elif event.kind == "restored" and event.note is None:
+            last = standing.pop() if standing else None
+            if last is not None and last.kind in DECISIONS:
+                lost[last.who] += 1
+        elif event.has and event.kind != "imported":
+            standing.append(event)
+    return lost

@@ -140,7 +140,9 @@ def early_end(config: TrainConfig, state: Any, step: int) -> str:
     said = []
     if state.global_step < state.max_steps:
         done = f"step {state.global_step} of {state.max_steps}"
-        why = f"Its {config.max_minutes:g} minutes were over at {done}." if _timed(config) else ""
+        why = ""
+        if config.max_minutes is not None:
+            why = f"Its time limit of {config.max_minutes:g} min was reached at {done}."
         if _stale(config, state):
             why = (
                 f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
@@ -158,7 +160,3 @@ def _stale(config: TrainConfig, state: Any) -> bool:
     if not config.early_stopping or best is None:
         return False
     return bool((state.global_step - best) // config.eval_every >= config.early_stopping)
-
-
-def _timed(config: TrainConfig) -> bool:
-    return config.max_minutes is not None

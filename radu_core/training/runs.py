@@ -315,12 +315,19 @@ class RunDirectory:
                     found[int(step)] = path
         return dict(sorted(found.items()))
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its last step is done and kept, so that only the model has to be written."""
+        step = max(self.checkpoints(), default=None)
+        told = (e.data.get("step") for e in self.events() if e.kind == "trained")
+        return step is not None and step in told
+
     def kept(self) -> str:
         """What of a run that didn't finish can be gone on from, in a sentence."""
         step = max(self.checkpoints(), default=None)
         if step is None:
             return "None of its steps was saved."
-        if any(e.kind == "trained" and e.data.get("step") == step for e in self.events()):
+        if self.is_trained:
             return f"Its training is done and kept (step {step}): resuming it writes the model."
         return f"What it had learnt by step {step} is kept."
 

@@ -7,7 +7,7 @@ again and its answers on validation rows are compared with those of the model as
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +31,7 @@ __all__ = [
     "checking_bytes",
     "checking_tokens",
     "save_model",
+    "shortfalls",
     "supervised_logits",
 ]
 
@@ -70,16 +71,42 @@ class ModelCheck:
 
         The bound on the loss is 1 % of the trained model's and 0.005 nats.
         """
-        bound = _LOSS_SHARE * self.loss_trained + _LOSS_PLUS
-        near = abs(self.loss_written - self.loss_trained) <= bound
-        return self.equal_argmax >= _LEAST_EQUAL and near
+        return not shortfalls(asdict(self))
 
     def __str__(self) -> str:
+        why = "; ".join(shortfalls(asdict(self)))
         return (
             f"{self.dtype}: {self.equal_argmax:.2%} of {self.supervised_tokens} tokens in "
             f"{self.rows} rows are equal, loss {self.loss_written:.4f} instead of "
             f"{self.loss_trained:.4f}, logits differ by up to {self.max_logit_difference:.3g}"
+            f"{f' ({why})' if why else ''}"
         )
+
+
+def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
+    """In which ways a written model isn't what was trained, with figures; none: it passed.
+
+    ``check`` has the figures of a ``ModelCheck`` by name. What is said is what was decided by.
+    """
+    tokens, trained, written = (
+        check["supervised_tokens"],
+        check["loss_trained"],
+        check["loss_written"],
+    )
+    bound = _LOSS_SHARE * trained + _LOSS_PLUS
+    found = []
+    if not check["equal_argmax"] >= _LEAST_EQUAL:
+        other = round(tokens * (1 - check["equal_argmax"]))
+        found.append(
+            f"{other:,} of {tokens:,} tokens differ from the trained model's, more than the "
+            f"{1 - _LEAST_EQUAL:.0%} allowed"
+        )
+    if not abs(written - trained) <= bound:
+        found.append(
+            f"the loss is {written:.4g} instead of {trained:.4g}, further off than the "
+            f"{bound:.2g} allowed"
+        )
+    return tuple(found)
 
 
 def save_model(

@@ -20,6 +20,7 @@ from radu_core.errors import DatasetError, RunError
 from radu_core.hardware import native_bf16
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
+from radu_core.training.limit import TimeLimit
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import FILLS, measure_rows, tasks_of
 from radu_core.training.packing import packer
@@ -167,12 +168,13 @@ def make_trainer(
     *,
     check: Callable[[], None],
     stopping: Callable[[], bool],
+    limit: TimeLimit | None = None,
 ) -> Any:
     """A Trainer that writes the run's events. ``check`` raises when the run is gone; ``stopping``
-    says that it was asked to stop."""
+    says that it was asked to stop; ``limit`` began with the run (None: it begins here)."""
     from transformers import PrinterCallback, ProgressCallback, Trainer
 
-    clock = _Clock()
+    clock, until = _Clock(), limit or TimeLimit(config.max_minutes)
     asked = evaluated(config, rows)
     _check_best(config, asked)
     budget = tokens_per_pass(config)
@@ -195,7 +197,7 @@ def make_trainer(
 
             if self.lr_scheduler is not None:
                 return self.lr_scheduler
-            begun, seconds = time.monotonic(), 60 * (config.max_minutes or math.inf)
+            begun, seconds = time.monotonic(), max(1e-9, until.left)
 
             def share(step: int) -> float:
                 by_time = (time.monotonic() - begun) / seconds
@@ -271,7 +273,7 @@ def make_trainer(
         train_dataset=_Rows(rows.train),
         eval_dataset=_Rows(asked) if asked else None,
         data_collator=Collator(tokenizer.eos_token_id),
-        callbacks=[_reporter(run, config, rows, asked, clock, check, stopping)],
+        callbacks=[_reporter(run, config, rows, asked, clock, check, stopping, until)],
     )
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
@@ -286,6 +288,7 @@ def _reporter(
     clock: _Clock,
     check: Callable[[], None],
     stopping: Callable[[], bool],
+    limit: TimeLimit,
 ) -> Any:
     from transformers import TrainerCallback
 
@@ -305,16 +308,15 @@ def _reporter(
                 self.checking *= config.processes
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            limit.steps_begin()
             self.step_begun = time.time()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             check()
             self.stepped = time.time()
             clock.stepped(self.stepped - self.step_begun)
-            minutes = (self.stepped - clock.begun) / 60
-            out_of_time = config.max_minutes is not None and minutes >= config.max_minutes
             pause = max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE)
-            stop, save = of_first((stopping() or out_of_time, self.stepped - self.saved > pause))
+            stop, save = of_first((stopping() or limit.over, self.stepped - self.saved > pause))
             if stop:
                 control.should_training_stop = True
             if stop or save:
@@ -344,8 +346,7 @@ def _reporter(
             to_come -= (state.global_step - 1) // config.eval_every
             left: float = clock.training((state.max_steps - state.global_step) * step_tokens)
             left += (to_come - 1) * once
-            if config.max_minutes is not None:
-                left = min(left, max(0.0, config.max_minutes * 60 - (time.time() - clock.begun)))
+            left = min(left, limit.left)
             checking: float = self.checking * clock.forward
             return left + once + checking  # these come after the limit
 

@@ -33,12 +33,14 @@ from radu_core.training.checkpoints import (
 )
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.limit import TimeLimit, TimeUp
 from radu_core.training.machine import stand_back
 from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.ranks import Muted, distribute, own_rank, tell
 from radu_core.training.runs import RunDirectory, RunState
 from radu_core.training.saving import save_model
+from radu_core.training.stages import stage
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
@@ -76,6 +78,8 @@ def main(arguments: list[str]) -> int:
                 _work(run, Path(arguments[1]), heart)
     except _Stopped:
         tell_end(run, "stopped", f"Stopped by request. {run.kept()}")
+    except TimeUp:
+        tell_end(run, "stopped", _out_of_time(run))
     except RunGoneError as error:
         print(error, file=sys.stderr)
         return 3
@@ -107,15 +111,40 @@ def tell_end(run: RunDirectory, state: RunState, reason: str) -> None:
 
 
 def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
-    """Train here, or in as many processes as the config says."""
-    processes = run.config().processes
-    if processes == 1:
-        train(run, model_directory, heart)
+    """Train here, or in as many processes as the config says.
+
+    The run's time begins here. One whose last step is done is given the time to write its model.
+    """
+    config = run.config()
+    limit = TimeLimit(None if run.is_trained else config.max_minutes)
+    if config.processes == 1:
+        with limit.before_steps():
+            train(run, model_directory, heart, limit)
         return
-    distribute(run, model_directory, processes, gone=lambda: heart.gone, stopping=heart.stop.is_set)
+
+    def late() -> bool:
+        return limit.over and bool(stage(run.events()))
+
+    distribute(
+        run, model_directory, config.processes, gone=lambda: heart.gone or late(),
+        stopping=heart.stop.is_set,
+    )  # fmt: skip
     heart.check_gone()
-    if run.state()[0] != "finished":
-        raise _Stopped
+    if run.state()[0] == "finished":
+        return
+    if late():
+        raise TimeUp
+    raise _Stopped
+
+
+def _out_of_time(run: RunDirectory) -> str:
+    """Why a run whose time was over before it made a step has no model, and what helps."""
+    doing = stage(run.events()) or "Loading"
+    minutes = run.config().max_minutes
+    return (
+        f"Its time limit of {minutes:g} min was reached before it made a step, at: {doing}. "
+        f"{run.kept()} Fork it with a higher max_minutes."
+    )
 
 
 def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
@@ -129,7 +158,7 @@ def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: heart.stop.set())  # Ray sends it to every process
     code = 0
     try:
-        train(run, model_directory, heart)
+        train(run, model_directory, heart, TimeLimit(run.config().max_minutes))
     except _Stopped:
         pass
     except BaseException as error:  # whatever it was, the one that watches must know
@@ -202,8 +231,8 @@ class _Heart(threading.Thread):
             raise _Stopped
 
 
-def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
-    """The whole run: encode, load, train, save."""
+def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLimit) -> None:
+    """The whole run: encode, load, train, save. ``limit`` is for all up to the last step."""
     run.append("state", state="loading")  # before the imports, which take seconds
     import torch
     from transformers import set_seed
@@ -213,8 +242,10 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     steady_memory()
     alone = config.processes == 1  # several have to end at the same step
     check = heart.check if alone else heart.check_gone
+    run.append("loading", what="Tokenizing every row")
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
+    run.append("loading", what="Comparing rows and base model with those at its launch")
     base = None if own_rank() else model_directory  # one of the processes reads its weights
     check_tokens(run, rows, Collator(tokenizer.eos_token_id), base)
     run.append(
@@ -229,19 +260,22 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
     if config.report_to:
         keep_in(run.path / "trackers")
     check()
+    run.append("loading", what="Loading the model")
     model = _load_model(config, model_directory)
     check()
     started = time.time()
     trainer = make_trainer(
-        run, config, model, rows, tokenizer, check=heart.check_gone, stopping=heart.stop.is_set
-    )
+        run, config, model, rows, tokenizer,
+        check=heart.check_gone, stopping=heart.stop.is_set, limit=limit,
+    )  # fmt: skip
     _check_processes(config, trainer)
     run.append("state", state="running")
     if alone:
-        _interruptible(model, check)
+        _interruptible(model, check, limit)
     else:
         _UNTIL_THE_END.append(trainer)
     _train_or_keep(run, trainer, config, heart)
+    limit.steps_begin()  # none may have been left to make: the model is to be written all the same
     if not trainer.is_world_process_zero():
         return
     run.append("state", state="saving")
@@ -313,7 +347,8 @@ class _Telling:
 def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: _Heart) -> None:
     """Train, from the last checkpoint if there is one, and keep the last step, also when stopped.
 
-    A run that was stopped or killed after its last step only gets its weights back.
+    A run that was stopped or killed after its last step only gets its weights back. When its time
+    is over in the middle of a step, the step before is its last.
     """
     whole = run.checkpoints()
     if trainer.is_world_process_zero():
@@ -330,23 +365,32 @@ def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: 
     except _Stopped:
         keep_last(run, trainer)
         raise
+    except TimeUp:
+        if trainer.state.global_step == 0:
+            raise
     keep_last(run, trainer)
     run.append("trained", step=trainer.state.global_step)
 
 
-def _interruptible(model: Any, check: Callable[[], None]) -> None:
-    """Let ``check`` raise between any two layers of ``model``, on the way forward and back.
+def _interruptible(model: Any, check: Callable[[], None], limit: TimeLimit) -> None:
+    """Let ``check`` raise between any two layers of ``model``, on the way forward and back, and
+    ``limit`` in steps.
 
     So a stop needn't wait for a step that takes minutes. The weights are those of the step before:
-    they change in the optimizer only.
+    they change in the optimizer only. An evaluation is done whatever the time: the run's end would
+    have to do it again.
     """
     from torch.nn import ModuleList
 
-    def after(_layer: Any, _inputs: Any, output: Any) -> None:
+    def check_step(_: Any = None) -> None:
         check()
+        limit.check()
+
+    def after(layer: Any, _inputs: Any, output: Any) -> None:
+        (check_step if layer.training else check)()
         hidden = output[0] if isinstance(output, tuple) else output
         if hidden.requires_grad:
-            hidden.register_hook(lambda _: check())
+            hidden.register_hook(check_step)
 
     stacks = [module for module in model.modules() if isinstance(module, ModuleList)]
     for layer in max(stacks, key=len, default=[model]):

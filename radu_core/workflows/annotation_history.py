@@ -7,15 +7,21 @@ from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store import Event
+from radu_core.store import Event, changes
 
 __all__ = ["lines"]
 
 
 def lines(event: Event) -> list[str]:
-    """``function: book_flight → book_hotel`` and the like; all of it where nothing was before."""
+    """``function: book_flight → book_hotel`` and the like; all of it where nothing was before.
+
+    Of an import that changed nothing, since a person had decided: what the file says.
+    """
     if event.after is None:
         return []
+    if event.kind == changes.NOT_IMPORTED:
+        shown = _shown(event.after).items()
+        return [f"in the file: {name}: {value}" for name, value in shown if name != "outcome"]
     return list(_lines(event.before, event.after))
 
 

@@ -141,13 +141,14 @@ def _arguments(
             placed = next((s for s in left if _is(s, slot, scalar)), None)
             if placed:
                 left.remove(placed)
-            places = _with(placed, found.get((slot, repr(scalar)), []))
+            state, places = found.get((slot, repr(scalar)), ("missing", []))
+            places = _with(placed, places)
             arguments.append({
                 "slot": slot,
                 "description": declared.description if declared else "",
                 "type": declared.type if declared else "string",
                 "value": scalar,
-                "state": _state(slot in implied, placed, places),
+                "state": _state(state, places, placed=placed is not None, implied=slot in implied),
                 "places": places,
             })  # fmt: skip
     return arguments
@@ -165,29 +166,35 @@ def _with(placed: Span | None, places: list[dict[str, Any]]) -> list[dict[str, A
     return sorted([*places, given], key=lambda p: (p["start"], p["end"]))
 
 
-def _state(implied: bool, placed: Span | None, places: Sequence[Any]) -> str:
+def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) -> str:
+    """What the page says of a value: its decision, else what alignment ``found``, from which the
+    reason was made, too.
+    """
     if implied:
         return "implied"
     if placed:
         return "placed"
-    return {0: "missing", 1: "once"}.get(len(places), "repeated")
+    if found in ("missing", "unsure"):
+        return found
+    return "once" if len(places) == 1 else "repeated"
 
 
 def _places(
     aligner: Aligner, item: StoredExemplar, implied: set[str]
-) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """(slot, value) → places. What alignment stored of an open exemplar is taken as it is; one
-    that it stored nothing of is looked at, unless every value is placed or implied already.
+) -> dict[tuple[str, str], tuple[str, list[dict[str, Any]]]]:
+    """(slot, value) → alignment's state of it, and places. What alignment stored of an open
+    exemplar is taken as it is; one that it stored nothing of is looked at, unless every value is
+    placed or implied already.
     """
     exemplar = item.exemplar
     stored = item.details.get("arguments")
     if stored is not None:
-        return {(a["slot"], repr(a["value"])): a["places"] for a in stored}
+        return {(a["slot"], repr(a["value"])): (a["state"], a["places"]) for a in stored}
     placed = {span.slot for span in exemplar.spans or ()}
     if set(exemplar.arguments) <= placed | implied:
         return {}
     bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
     return {
-        (a.slot, repr(a.value)): [place_json(c) for c in a.candidates]
+        (a.slot, repr(a.value)): (a.state, [place_json(c) for c in a.candidates])
         for a in aligner.align(bare).arguments
     }

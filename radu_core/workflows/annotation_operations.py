@@ -155,7 +155,9 @@ def _is_reading(item: StoredExemplar, number: int | None, spans: tuple[Span, ...
 
 def _keep(case: Case, op: asked.Keep) -> int:
     if case.row["flag"] is None:
-        raise InputError("Nobody has flagged this exemplar", value=op.id, remedy="Go on.")
+        raise InputError(
+            "Nobody has flagged this exemplar", value=op.id, remedy="Accept it with Enter."
+        )
     return _settle(case, case.exemplar, "kept")
 
 
@@ -256,7 +258,9 @@ def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
 def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
     opinions = case.opinions()
     if case.row["queue"] != DISAGREEMENT:
-        raise InputError("There is no disagreement about this", value=op.id, remedy="Go on.")
+        raise InputError(
+            "There is no disagreement about this", value=op.id, remedy="Accept it with Enter."
+        )
     if op.choice >= len(opinions):
         raise InputError(
             f"There are {len(opinions)} opinions", value=op.choice + 1, remedy="Choose one of them."
@@ -273,13 +277,21 @@ def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
 def _undo(case: Case, op: asked.Undo) -> int:
     """Take one's opinion back, or else the last decision that stands."""
     if not case.taken:
-        raise InputError("What this would take back wasn't stored", value=op.id, remedy="Go on.")
+        raise InputError(
+            "What this would take back wasn't stored",
+            value=op.id,
+            remedy="Press h for what has happened to it.",
+        )
     w = case.w
     if w.who in [o.who for o in case.opinions()]:
         return _withdraw(case)
     last = changes.standing_decision(w, op.id)
     if last is None:
-        raise InputError("There is nothing to take back", value=op.id, remedy="Go on.")
+        raise InputError(
+            "There is nothing to take back",
+            value=op.id,
+            remedy="Press h for what has happened to it.",
+        )
     state = changes.state_before_event(w, op.id, last.id)
     if last.kind != "agreed":
         return changes.restore(w, case.row, state)

@@ -121,6 +121,8 @@ def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dic
 
 def _note(event: Event) -> str | None:
     """An event's note; going back names the event that was gone back to."""
+    if event.kind == changes.NOT_IMPORTED:
+        return "A person had decided: the decision stays, and nothing was changed."
     if event.kind == "restored" and event.note:
         return f"as it was before event {event.note}"
     return event.note

@@ -302,7 +302,8 @@ def find(workspace: Workspace, name: str, *, module: str | None = None) -> Datas
     if not fit:
         raise NotFoundError(
             "There is no such dataset", value=name,
-            remedy=f"There are {', '.join(titles)}." if titles else "Build it: radu build-dataset.",
+            remedy=f"There are {', '.join(titles)}." if titles
+            else "Build it on the Train page, or with radu build-dataset --module MODULE.",
         )  # fmt: skip
     raise InputError(
         "There are several datasets of that name", value=name, remedy=f"Use {' or '.join(titles)}."

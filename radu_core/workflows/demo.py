@@ -13,6 +13,7 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
+from radu_core.training.stages import stage
 from radu_core.workflows.coverage import CoverageReport, coverage_report
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -88,8 +89,10 @@ def follow(run: RunDirectory, *, progress: Progress = silent, poll: float = 0.5)
     """Wait for a run to end, telling its steps; ``RunError`` unless it finished."""
     while True:
         state, reason = run.state()
-        last = next((e for e in reversed(run.events()) if e.kind == "step"), None)
-        if last is not None and state == "running":
+        events = run.events()
+        last = next((e for e in reversed(events) if e.kind == "step"), None)
+        now = stage(events)
+        if last is not None and state == "running" and not now:
             figures = last.data
             what = (
                 f"Training (loss {figures['loss']:.3f}, "
@@ -98,7 +101,7 @@ def follow(run: RunDirectory, *, progress: Progress = silent, poll: float = 0.5)
             )
             progress(what, int(figures["step"]), int(figures["steps"]))
         else:
-            progress(f"Run is {state}", 0, 0)
+            progress(now or f"Run is {state}", 0, 0)
         if state in FINAL:
             if state != "finished":
                 raise RunError(

@@ -170,6 +170,7 @@ def _predictions(
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
+    progress(f"{label}: loading the model", 0, 0)
     generator = Generator(model, template=template)
     parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
     calls = parser.parse_many(

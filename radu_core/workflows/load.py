@@ -88,8 +88,9 @@ def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
         raise InputError(
             what,
             value=schema.module,
-            remedy=f"To replace its schema use the Schema page, or radu init --replace. "
-            f"{schema_cost(workspace.store, schema)} Nothing was changed.",
+            remedy="To replace its schema use the Schema page, or radu init "
+            f"{schema.module} --schema FILE --replace. {schema_cost(workspace.store, schema)} "
+            "Nothing was changed.",
         )
 
 
@@ -116,7 +117,7 @@ def import_file(
         raise InputError(
             "That format carries no schema to replace the module's by",
             value=format,
-            remedy="Use openai or sgd, or radu init MODULE --schema FILE.",
+            remedy="Use openai or sgd, or radu init MODULE --schema FILE --replace.",
         )
     known = module in store.modules() and not replace_schema
     schema = store.schema(module) if known else None

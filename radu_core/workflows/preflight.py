@@ -75,13 +75,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model.
+    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model, and
+    ``first_step_seconds`` loading to the end of the first step.
 
     ``capped`` says that ``max_minutes`` ends it before its last step.
     """
 
     steps: int
     seconds: float
+    first_step_seconds: float
     training_seconds: float
     evaluation_seconds: float
     saving_seconds: float
@@ -300,12 +302,13 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     saving = (steps // config.save_every) * measured.save_seconds
     saving += _by_time(training, measured.save_seconds)
     whole = training + (evaluations - 1) * once + saving
+    whole += _START_SECONDS + measured.load_seconds
     limit = 60 * (config.max_minutes or math.inf)
     last = 2 * measured.save_seconds + measured.checking_seconds
-    around = _START_SECONDS + measured.load_seconds + once + last
     return Prediction(
         steps=steps,
-        seconds=min(whole, limit) + around,
+        seconds=min(whole, limit) + once + last,  # these come after the limit
+        first_step_seconds=_START_SECONDS + measured.load_seconds + training / steps,
         training_seconds=training,
         evaluation_seconds=evaluations * once,
         saving_seconds=saving + last,
@@ -337,6 +340,15 @@ def _shortages(found: PreflightReport) -> list[Problem]:
     if need is None:
         return []
     short = []
+    limit = 60 * (found.config.max_minutes or math.inf)
+    if need.first_step_seconds > limit:
+        short.append(
+            Problem(
+                f"Its first step ends after about {duration(need.first_step_seconds)}, and its "
+                f"time limit is {duration(limit)}: it would end without a model.",
+                "Raise max_minutes, or use a smaller batch_size or grad_accumulation.",
+            )
+        )
     if need.memory_bytes > _SPARE_MEMORY * need.memory_free:
         short.append(
             Problem(

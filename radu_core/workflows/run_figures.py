@@ -11,7 +11,7 @@ from radu_core.evaluation import Share
 from radu_core.files import read_json, readable
 from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
 from radu_core.training.measures import CHOOSES, FILLS
-from radu_core.training.saving import CHECK_FILE
+from radu_core.training.saving import CHECK_FILE, shortfalls
 from radu_core.training.trainer import evaluated
 
 __all__ = [
@@ -150,20 +150,28 @@ def written(run: RunDirectory) -> Written | None:
 
 def _written(check: Mapping[str, Any]) -> Written:
     if not check["passed"]:
-        return Written(f"The written model isn't what was trained: {_compared(check)}.", True)
+        return Written(f"The written model isn't what was trained: {_wrong(check)}.", True)
+    rows = "1 row" if check["rows"] == 1 else f"{check['rows']:,} rows"
+    where = f"on {rows} {_compared(check)}"
     if not check["before"]:
-        return Written(f"The model is written in {check['dtype']}; {_compared(check)}.")
+        return Written(f"The model is written in {check['dtype']}; {where}.")
     return Written(
         f"The model is written in {check['dtype']}, which takes twice the disk and memory of "
-        f"bfloat16: rounded to bfloat16 it answered differently from the model that was trained "
-        f"({_compared(check['before'][-1])}). In {check['dtype']}, {_compared(check)}.",
+        f"bfloat16, because bfloat16 was too coarse: {_wrong(check['before'][-1])}. In "
+        f"{check['dtype']}, {where}.",
         True,
     )
 
 
+def _wrong(check: Mapping[str, Any]) -> str:
+    return "; ".join(shortfalls(check)) or "the check failed"
+
+
 def _compared(check: Mapping[str, Any]) -> str:
+    tokens = check["supervised_tokens"]
+    equal = round(check["equal_argmax"] * tokens)
+    said = f"all {tokens:,}" if equal == tokens else f"{equal:,} of {tokens:,}"
     return (
-        f"{check['equal_argmax']:.1%} of {check['supervised_tokens']:,} tokens of {check['rows']} "
-        f"rows are as trained, and the loss is {check['loss_written']:.4f} instead of "
-        f"{check['loss_trained']:.4f}"
+        f"{said} tokens are as trained, and the loss is {check['loss_written']:.4f} "
+        f"(trained: {check['loss_trained']:.4f})"
     )

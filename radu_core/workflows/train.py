@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ from radu_core.training import (
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
 from radu_core.training.layers import layer_names, wrong_targets
+from radu_core.training.runs import FINAL
+from radu_core.training.stages import stage
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.run_figures import (
@@ -74,7 +76,8 @@ class RunView:
     how far the saving of the model is: ``what``, ``done``, ``total``, ``seconds``.
     ``where`` is empty for this machine; ``asked`` is how many validation rows give each figure;
     ``written`` is what the check of the written model found; ``padded`` is why rows that were to be
-    packed are padded.
+    packed are padded. ``stage`` is what it does before its first step since it was launched or
+    resumed, and empty from then on: until then ``latest`` is from before.
     """
 
     id: str
@@ -92,6 +95,7 @@ class RunView:
     asked: dict[str, int]
     written: Written | None
     padded: str
+    stage: str
 
 
 def check(
@@ -355,13 +359,24 @@ def run_view(run: RunDirectory) -> RunView:
         steps,
         tuple(e for e in events if e.kind == "validation"),
         _evaluating(events),
-        dict(next((e.data for e in reversed(events) if e.kind == "saving"), {})),
+        _saving(events),
         run.log_tail(),
         where(run),
         asked_rows(events, config),
         written(run),
         padded(events),
+        "" if state in FINAL else stage(events),
     )
+
+
+def _saving(events: Sequence[RunEvent]) -> dict[str, Any]:
+    """How far the saving is; nothing of a saving that was broken off before."""
+    for event in reversed(events):
+        if event.kind == "saving":
+            return dict(event.data)
+        if event.kind == "state":
+            break
+    return {}
 
 
 def _evaluating(events: list[RunEvent]) -> int:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import MODULE
 from typer.testing import CliRunner
@@ -142,8 +143,12 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     assert "Ray," in radu("list")[1]
     out = radu("show", "last")[1]
     assert "On Ray, http://head:8265" in out
-    assert "rounded to bfloat16 it answered differently" in out
-    assert "90.0% of 50 tokens of 4 rows are as trained" in out
+    assert (
+        "written in float32, which takes twice the disk and memory of bfloat16, because bfloat16 "
+        "was too coarse: 5 of 50 tokens differ from the trained model's, more than the 1% allowed. "
+        "In float32, on 4 rows all 50 tokens are as trained, and the loss is 1.0000 (trained: "
+        "1.0000)."
+    ) in " ".join(out.split())
     (run.path / "model_check.json").write_text("{}")
     assert "doesn't say what the check of the model found" in radu("show", "last")[1]
     (run.path / "model_check.json").write_text("{")
@@ -159,3 +164,23 @@ def test_a_config_may_name_its_dataset_as_a_list_does(tmp_path: Path) -> None:
     assert _config(config, space).dataset == Path("mine/a_en")  # there is none: it will be said
     (space.datasets / "mine" / "a_en").mkdir(parents=True)
     assert _config(config, space).dataset == space.datasets / "mine" / "a_en"
+
+
+def test_show_says_what_a_run_does_before_its_first_step(two: list[str], tmp_path: Path) -> None:
+    run = run_of(tmp_path, two[1])
+    own = psutil.Process()
+    run.write_process(own.pid, own.create_time())
+    run.append("state", state="loading")
+    run.append("loading", what="Tokenizing every row")
+    assert "Tokenizing every row …" in radu("show", two[1])[1]
+    run.append("state", state="running")
+    assert "Making the first step …" in radu("show", two[1])[1]
+    run.append("step", **STEP)
+    out = radu("show", two[1])[1]
+    assert "…" not in out.split("dataset:")[0]
+    assert "step " in out
+    run.append("state", state="stopped", reason="")
+    run.append("state", state="loading")
+    out = radu("show", two[1])[1]
+    assert "Starting …" in out
+    assert " left" not in out

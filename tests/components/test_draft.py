@@ -112,3 +112,60 @@ def test_another_function_keeps_what_it_has_slots_for(modules: Page) -> None:
 def test_a_further_value_of_a_slot_makes_a_list(modules: Page) -> None:
     found = _run(modules, 'x = d.add(x, "day", "Boston", { start: 5, end: 11 });')
     assert found["labels"]["day"] == ["2026-03-02", "Boston"]
+
+
+UNSURE = {
+    **ITEM["arguments"][2],
+    "state": "unsure",
+    "places": [{"start": 25, "end": 31}],  # type: ignore[dict-item]
+}
+MISSING = {"slot": "people", "value": 2, "state": "missing", "places": []}
+
+
+def _states(page: Page, steps: str = "", **changes: Any) -> list[str]:
+    code = f"""async ([item, text]) => {{
+      const d = await import("/draft.js");
+      let x = d.begin(item);
+      {steps}
+      return x.arguments.map((a) => d.stateOf(x, item, a));
+    }}"""
+    return list(page.evaluate(code, [{**ITEM, **changes}, TEXT]))
+
+
+def test_a_state_says_what_the_item_knows(modules: Page) -> None:
+    assert _states(modules) == ["repeated ×2", "repeated ×2", "placed"]
+    assert _states(modules, readings=[READING]) == ["placed", "placed", "placed"]
+    assert _states(modules, "x = d.imply(x, 0);")[0] == "implied"
+    assert _states(modules, "x = d.unmark(x, 2);")[2] == "not marked"
+    assert _states(modules, 'x = d.setValue(x, 2, "noon", text);')[2] == "not found"
+
+
+@pytest.mark.parametrize(("argument", "bare"), [(UNSURE, "unsure"), (MISSING, "not found")])
+def test_what_isnt_in_the_text_is_at_most_suggested(
+    modules: Page, argument: dict[str, Any], bare: str
+) -> None:
+    """Else the page would say "placed" beside a reason that says it isn't there."""
+    span = {"slot": argument["slot"], "value": argument["value"], "start": 25, "end": 31}
+    reading = {"implied": [], "spans": [span]}
+    more = {"arguments": [argument], "outcome": "unlocated"}
+    assert _states(modules, **more) == [bare]
+    assert _states(modules, **more, readings=[reading]) == ["suggested"]
+    by_hand = "x = d.place(x, 0, { start: 5, end: 11 });"
+    assert _states(modules, by_hand, **more, readings=[reading]) == ["marked"]
+    resolved = {"arguments": [{**argument, "state": "placed"}], "outcome": "resolved"}
+    assert _states(modules, **resolved, spans=[span]) == ["placed"]
+
+
+def test_a_draft_is_another_once_something_was_said(modules: Page) -> None:
+    code = """async ([item, text]) => {
+      const d = await import("/draft.js");
+      const x = d.begin(item);
+      const others = [
+        d.activate(x, 1), d.place(x, 0, { start: 5, end: 11 }), d.unmark(x, 2), d.imply(x, 0),
+        d.setValue(x, 0, "Lima", text), d.setFunction(x, "ride", ["to"]),
+        d.imply(d.imply(x, 0), 0),
+      ];
+      return others.map((y) => d.alike(x, y));
+    }"""
+    found = modules.evaluate(code, [ITEM, TEXT])
+    assert found == [True, False, False, False, False, False, True]

@@ -211,7 +211,7 @@ def test_a_value_is_corrected_and_a_span_added_to_what_is_resolved(
     press(page, "n")
     page.keyboard.type("quito")
     press(page, "Enter")
-    expect(page.get_by_role("button", name="to quito placed")).to_be_visible()
+    expect(page.get_by_role("button", name="to quito marked")).to_be_visible()
     press(page, "Enter")
     saved(page)
     assert spans(space, "a") == {"to": "Quito"}
@@ -398,3 +398,69 @@ def test_two_annotators_disagree_and_one_key_settles_it(
     kinds = [e.kind for e in space.store.history(MODULE, "a")]
     assert kinds[-1] == "adjudicated"
     context.close()
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_on_a_phone_the_name_is_asked_for_on_the_page(space: Workspace, browser: Browser) -> None:
+    space.store.put_exemplars(
+        MODULE, [exemplar("a", TWICE, from_="Boston", to="Lima")], who="test", source="test"
+    )
+    resolve(space, MODULE, who="test")
+    server = Studio(space.home, environment={"RADU_USER": ""})
+    server.start()
+    try:
+        page = browser.new_context(**PHONE).new_page()  # type: ignore[arg-type]
+        page.goto(f"{server.address}/annotate?module={MODULE}")
+        page.get_by_role("textbox", name="Your name").fill("Zoë")
+        page.get_by_role("button", name="Keep this name").tap()
+        page.locator(".token").first.wait_for()
+        page.get_by_role("button", name="Accept").tap()
+        saved(page)
+    finally:
+        server.end()
+    [event] = space.store.history(MODULE, "a")
+    assert (event.who, event.kind) == ("Zoë", "placed")
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (844, 390), (320, 480), (1024, 300)])
+def test_every_dialog_has_its_buttons_on_the_screen(
+    annotate: Callable[..., Page], width: int, height: int
+) -> None:
+    page = annotate(exemplar("a", TWICE, from_="Boston", to="Lima"))
+    page.set_viewport_size({"width": width, "height": height})
+    for key, label in (
+        ("?", "Close"), ("g", "Close"), ("h", "Close"),
+        ("f", "Cancel"), ("d", "Cancel"), ("n", "Cancel"), ("c", "Cancel"),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        button = page.locator("dialog").get_by_role("button", name=label)
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height, key
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width, key
+        button.click()
+        expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_a_reason_of_before_a_change_says_so(annotate: Callable[..., Page]) -> None:
+    page = annotate(exemplar("a", TWICE, from_="Boston", to="Lima"))
+    why = page.locator(".why")
+    expect(why).to_have_text("'Boston' occurs twice; both fit from.")
+    press(page, "v")
+    expect(why).to_have_text("'Boston' occurs twice; both fit from.")
+    press(page, "2")
+    expect(why).to_have_text("Before your changes: 'Boston' occurs twice; both fit from.")
+    press(page, "u")
+    expect(why).to_have_text("'Boston' occurs twice; both fit from.")
+
+
+def test_todays_count_goes_back_with_an_undo(annotate: Callable[..., Page]) -> None:
+    page = annotate(exemplar("a", TWICE, from_="Boston", to="Lima"))
+    expect(page.get_by_text("today 0, yours 0")).to_be_visible()
+    for key, said in (("Enter", 1), ("u", 0), ("Shift+U", 1), ("u", 0)):
+        press(page, key)
+        expect(page.get_by_text(f"today {said}, yours {said}")).to_be_visible()

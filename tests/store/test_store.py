@@ -90,6 +90,34 @@ def test_importing_again_changes_nothing_and_keeps_decisions(store: Store, make_
     assert store.exemplar(MODULE, "2").exemplar.utterance == "goes"
 
 
+def test_an_import_that_changed_nothing_is_no_change_in_the_history(
+    store: Store, make_exemplar: Make
+) -> None:
+    one = make_exemplar("fly", id="1")
+    store.put_exemplars(MODULE, [one], who="a", source="f")
+    decided = one.model_copy(update={"outcome": "resolved", "resolved_by": "annotator"})
+    store.decide(MODULE, decided, who="ann", kind="placed", expected_revision=1)
+    newer = one.model_copy(update={"utterance": "flies"})
+    assert store.put_exemplars(MODULE, [newer], who="a", source="f").kept == 1
+    assert store.put_exemplars(MODULE, [newer], who="a", source="f").unchanged == 1
+    placed, tried = store.history(MODULE, "1")
+    assert (placed.kind, placed.after) == ("placed", decided)
+    assert (tried.kind, tried.before, tried.after) == ("not imported", None, newer)
+    assert store.exemplar(MODULE, "1").revision == 2
+    with pytest.raises(NotFoundError, match="no state before that event"):
+        store.restore(MODULE, "1", tried.id, who="ann", expected_revision=2)
+    # A file that says what the person decided has nothing to tell.
+    counts = store.put_exemplars(MODULE, [decided], who="a", source="f")
+    assert (counts.unchanged, counts.kept, len(store.history(MODULE, "1"))) == (1, 0, 2)
+    # What an import does change is told.
+    two = make_exemplar("go", id="2")
+    store.put_exemplars(MODULE, [two], who="a", source="f")
+    changed = two.model_copy(update={"function": None})
+    assert store.put_exemplars(MODULE, [changed], who="a", source="f").changed == 1
+    [event] = store.history(MODULE, "2")
+    assert (event.kind, event.before, event.after) == ("imported", two, changed)
+
+
 def test_an_import_is_one_transaction(store: Store, make_exemplar: Make) -> None:
     def rows():
         yield make_exemplar("fly", id="1")

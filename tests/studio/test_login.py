@@ -97,8 +97,26 @@ def test_a_login_that_is_set_up_wrongly_opens_nothing(
     assert MODULE not in texts(at)
 
 
-def test_without_a_login_a_name_is_chosen_once(space: Workspace) -> None:
+def test_annotate_asks_for_the_name_on_the_page_itself(space: Workspace) -> None:
+    """On a phone the sidebar is out of sight."""
     at = opened("annotate")
+    assert [i.value for i in at.info] == [
+        "Choose your name first: it stands beside everything you decide."
+    ]
+    assert not at.sidebar.text_input
+    assert not at.get("bidi_component")
+    field = at.main.text_input(key="name")
+    assert field.value
+    field.input(" \u0007 ")
+    next(b for b in at.main.button if b.label == "Keep this name").click().run()
+    assert [e.value for e in at.error] == ["A name needs at least one visible character."]
+    at.main.text_input(key="name").input("Ann")
+    next(b for b in at.main.button if b.label == "Keep this name").click().run()
+    assert (at.sidebar.caption[0].value, list(at.info), list(at.error)) == ("Ann", [], [])
+
+
+def test_without_a_login_a_name_is_chosen_once(space: Workspace) -> None:
+    at = opened("home")
     at.sidebar.text_input(key="name").input("  *Ann*\u0007 ")
     next(b for b in at.sidebar.button if b.label == "Keep this name").click().run()
     assert at.sidebar.caption[0].value == "\\*Ann\\*"

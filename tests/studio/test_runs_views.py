@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -68,6 +69,23 @@ def shown(at: AppTest) -> str:
     return re.sub(r"\\(.)", r"\1", "\n".join([*(str(p.value) for p in parts), *figures]))
 
 
+def bars(at: AppTest) -> list[str]:
+    """The texts of the progress bars."""
+    return [re.sub(r"\\(.)", r"\1", e.proto.text) for e in at.get("progress")]
+
+
+def loss_axes(at: AppTest) -> list[tuple[str, str]]:
+    """Type of scale and title of the vertical axes of losses."""
+    specs = [json.loads(e.proto.spec) for e in at.get("vega_lite_chart")]
+    found = {
+        (y["scale"]["type"], y["title"])
+        for spec in specs
+        for part in spec.get("layer", [spec])
+        if (y := part["encoding"]["y"])["title"].startswith("loss")
+    }
+    return sorted(found)
+
+
 def test_without_a_run_it_says_so(space: Workspace) -> None:
     at = opened()
     assert "No run of this module yet." in shown(at)
@@ -85,6 +103,54 @@ def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> N
     assert f"{run.id} is running. Stop it first." in shown(at)
     assert not [b for b in at.button if b.key == "delete confirmed"]
     assert not at.exception
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ((), "Starting its process …"),
+        (("loading",), "Starting …"),
+        (("loading", "Loading the model"), "Loading the model …"),
+        (("loading", "running"), "Making the first step …"),
+    ],
+)
+def test_what_a_run_does_before_its_first_step_is_told(
+    space: Workspace, events: tuple[str, ...], text: str
+) -> None:
+    run = made(space, 1, "queued")
+    run.append("state", state="created")
+    for said in events:
+        if said in ("loading", "running"):
+            run.append("state", state=said)
+        else:
+            run.append("loading", what=said)
+    assert bars(opened()) == [text]
+
+
+def test_a_resumed_run_doesnt_show_what_it_did_before(space: Workspace) -> None:
+    run = made(space, 1, "running")
+    [before] = bars(opened())
+    assert before == "step 3 of 4 · 5 tokens/s · 60 s left"
+    run.append("state", state="stopped", reason="")
+    run.append("state", state="loading")
+    run.append("loading", what="Tokenizing every row")
+    assert bars(opened()) == ["Tokenizing every row … It goes on after step 3 of 4."]
+    run.append("state", state="running")
+    assert bars(opened()) == ["Making the next step … It goes on after step 3 of 4."]
+    run.append("step", step=4, steps=4, loss=0.5, memory_gb=1.0, **STEP)
+    assert bars(opened()) == ["step 4 of 4 · 5 tokens/s · 60 s left"]
+
+
+def test_a_loss_axis_says_how_it_is_scaled(space: Workspace) -> None:
+    run = made(space, 1)
+    run.append("step", step=4, steps=4, loss=0.0, memory_gb=1.0, **STEP)
+    at = opened()
+    assert loss_axes(at) == [("linear", "loss (linear scale)")]
+    assert "can't be shown" not in shown(at)
+    at.segmented_control(key="loss scale").set_value("log")
+    at.run()
+    assert loss_axes(at) == [("log", "loss (log scale)")]
+    assert "1 point with a loss of 0 can't be shown on a log scale." in shown(at)
 
 
 def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
@@ -111,7 +177,7 @@ def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> N
     [told] = opened().warning
     text = re.sub(r"\\(.)", r"\1", told.value)
     assert "written in float32" in text
-    assert "90.0% of 50 tokens of 4 rows are as trained" in text
+    assert "5 of 50 tokens differ from the trained model's, more than the 1% allowed" in text
 
 
 def test_rows_that_are_padded_instead_of_packed_are_told(space: Workspace) -> None:

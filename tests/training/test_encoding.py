@@ -70,7 +70,7 @@ def test_the_short_loss_equals_the_full_one_on_a_real_model(
     """transformers' own loss on right-padded rows with all logits is the reference."""
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(str(tiny_model)).eval()
+    model = AutoModelForCausalLM.from_pretrained(str(tiny_model), dtype=torch.float32).eval()
     rows = [encode_row(tokenizer, p, c) for p, c in [("fly to Oslo ->", " book"), ("hi", " none")]]
     batch = Collator(tokenizer.eos_token_id)(
         [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]

@@ -73,7 +73,11 @@ def test_the_process_measures_and_leaves_nothing(
     stages: list[str] = []
     scratch = tmp_path / "scratch"
     found = probe(
-        config, tiny_model, scratch=scratch, progress=lambda what, *_: stages.append(what)
+        config,
+        tiny_model,
+        scratch=scratch,
+        progress=lambda what, *_: stages.append(what),
+        seconds=600,  # however busy the machine is
     )
     assert found.stage == "Done"
     assert stages[0] == "Starting"
@@ -156,7 +160,7 @@ def test_an_end_has_a_reason_and_a_remedy(tmp_path: Path, code: int, words: str)
 @pytest.mark.slow
 def test_a_failure_in_the_process_comes_back(config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"\."):
-        probe(config, tmp_path / "nothing", scratch=tmp_path / "s")
+        probe(config, tmp_path / "nothing", scratch=tmp_path / "s", seconds=600)
 
 
 def test_the_heaviest_batch_is_the_heaviest_that_a_run_may_draw(

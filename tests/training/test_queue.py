@@ -23,7 +23,7 @@ from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 
 
-def wait(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"

@@ -22,7 +22,7 @@ from radu_core.workflows.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 
-def wait(condition: Callable[[], bool], seconds: float = 180.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
@@ -149,10 +149,22 @@ def test_when_the_run_is_killed_in_its_first_moments_its_processes_end(
 def test_two_processes_learn_by_one_clock(loaded: Workspace, tiny_model: Path) -> None:
     """The learning rate follows the time; a run whose processes came apart would fail."""
     run = train.start(
-        loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=0.25)
+        loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=1.0)
     )
     assert ended(run) == "finished", run.log_tail()
     assert len(losses(run)) > 1
+    assert "Its time limit of 1 min was reached at step" in run.state()[1]
+
+
+def test_a_time_limit_before_the_first_step_ends_all_processes(
+    loaded: Workspace, tiny_model: Path
+) -> None:
+    run = train.start(
+        loaded, wanted(loaded, tiny_model, processes=2, max_steps=100_000, max_minutes=0.01)
+    )
+    assert ended(run) == "stopped", run.log_tail()
+    assert "was reached before it made a step, at: " in run.state()[1]
+    wait(lambda: ranks(run) == [])
 
 
 def test_more_processes_than_the_machine_has_a_use_for_are_refused(

@@ -84,11 +84,15 @@ def test_a_run_finishes_and_its_model_is_served_and_measured(
 
 
 @pytest.mark.slow
-def test_a_run_whose_time_is_over_finishes_and_says_so(loaded: Workspace, tiny_model: Path) -> None:
+def test_a_run_whose_time_is_over_before_its_first_step_says_so(
+    loaded: Workspace, tiny_model: Path
+) -> None:
     run = train.start(loaded, config(loaded, tiny_model, max_minutes=1e-6))
-    follow(run, poll=0.1)
-    assert run.state() == ("finished", "Its 1e-06 minutes were over at step 1 of 4.")
-    assert run.model.is_dir()
+    with pytest.raises(RunError, match="is stopped: Its time limit of 1e-06 min was reached"):
+        follow(run, poll=0.1)
+    assert run.state()[0] == "stopped"
+    assert "before it made a step, at: Starting. None of its steps was saved." in run.state()[1]
+    wait(lambda: not run.alive())
 
 
 @pytest.mark.slow
@@ -113,7 +117,7 @@ def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
         [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in rows]
     )
     with torch.inference_mode():
-        model = AutoModelForCausalLM.from_pretrained(str(tiny_model))
+        model = AutoModelForCausalLM.from_pretrained(str(tiny_model), dtype=torch.float32)
         loss = completion_loss(model, batch)
     assert train.run_view(run).steps[0].data["loss"] == pytest.approx(float(loss), rel=1e-3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from adapted_model import adapted
 from transformers import AutoModelForCausalLM
 
 from radu_core.errors import RunError
+from radu_core.files import write_json
 from radu_core.training import Preflight, RunDirectory, TrainConfig, encode_row, saving
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import ModelCheck, save_model, supervised_logits
+from radu_core.workflows import run_figures
 
 
 def check(**more: Any) -> ModelCheck:
@@ -43,6 +46,23 @@ def check(**more: Any) -> ModelCheck:
 )
 def test_what_is_good_enough(more: dict[str, Any], passed: bool) -> None:
     assert check(**more).passed is passed
+    assert bool(saving.shortfalls(asdict(check(**more)))) is not passed
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"equal_argmax": 0.98}, "2 of 100 tokens differ from the trained model's, more than the "
+                                 "1% allowed"),
+        ({"loss_written": 1.02}, "the loss is 1.02 instead of 1, further off than the 0.015 "
+                                 "allowed"),
+        ({"loss_written": float("nan")}, "the loss is nan instead of 1, further off than the "
+                                         "0.015 allowed"),
+    ],
+)  # fmt: skip
+def test_what_is_said_is_what_was_decided_by(more: dict[str, Any], said: str) -> None:
+    assert saving.shortfalls(asdict(check(**more))) == (said,)
+    assert said in str(check(**more))
 
 
 def rows(tiny: Path, *, validation: int = 6) -> Preflight:
@@ -139,12 +159,37 @@ def test_logits_of_a_batch_are_those_of_each_row_alone(tiny_model: Path) -> None
     assert tokens.tolist() == [t for r in sample for t in r.labels if t >= 0]
 
 
+def test_all_tokens_as_trained_is_never_given_as_the_reason(tmp_path: Path) -> None:
+    """Where the loss alone is off, the tokens aren't what was wrong."""
+    run, _ = run_of(tmp_path)
+    bad, good = check(loss_written=1.5), check(dtype="float32")
+    record = {**asdict(good), "passed": True, "before": [{**asdict(bad), "passed": False}]}
+    write_json(run.path / saving.CHECK_FILE, record)
+    told = run_figures.written(run)
+    assert told is not None
+    assert told.coarse
+    first, second = told.text.split(" In float32, ")
+    assert first.endswith(
+        "bfloat16 was too coarse: the loss is 1.5 instead of 1, further off than the 0.015 allowed."
+    )
+    assert "tokens" not in first
+    assert second == (
+        "on 1 row all 100 tokens are as trained, and the loss is 1.0000 (trained: 1.0000)."
+    )
+
+
+@pytest.mark.usefixtures("native")
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_float32_is_written_where_bfloat16_is_too_coarse(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(saving, "_LOSS_SHARE", 0.0)
-    monkeypatch.setattr(saving, "_LOSS_PLUS", 2e-6)
+    real = saving.shortfalls
+
+    def strict(figures: dict[str, Any]) -> tuple[str, ...]:
+        """How far rounding shifts a loss depends on what it is computed in."""
+        return ("too coarse",) if figures["dtype"] == "bfloat16" else real(figures)
+
+    monkeypatch.setattr(saving, "shortfalls", strict)
     run, config = run_of(tmp_path, method=method)
     model = adapted(tiny_model)
     model = model if method == "lora" else model.merge_and_unload()

@@ -17,6 +17,7 @@ from working import again
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
 from radu_core.training.encoding import load_tokenizer
+from radu_core.training.limit import TimeLimit
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.demo import follow
@@ -256,13 +257,26 @@ def test_an_evaluation_that_a_stop_cut_off_counts_for_early_stopping(
     assert (report["steps"], report["model_of_step"], report["validation_loss"]) == (5, 3, 1.0)
 
 
+def over_after(monkeypatch: pytest.MonkeyPatch, *, passes: int) -> None:
+    """Let the time of runs be over once so many passes were made."""
+    made: list[int] = []
+    real = trainer.completion_loss
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        made.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(trainer, "completion_loss", counted)
+    monkeypatch.setattr(TimeLimit, "over", property(lambda _: len(made) > passes))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
         {"max_steps": 5},  # in the middle of an epoch
         {"max_steps": 40, "eval_every": 1, "best_by": "loss", "early_stopping": 2},
-        {"max_steps": 40, "max_minutes": 1e-6},
+        {"max_steps": 40, "max_minutes": 30.0},
     ],
 )
 def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_step_more(
@@ -270,6 +284,8 @@ def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_
 ) -> None:
     if "early_stopping" in more:
         monkeypatch.setattr(trainer, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
+    if "max_minutes" in more:
+        over_after(monkeypatch, passes=4)
     hearts: list[worker._Heart] = []
     real_heart, real_save = worker._Heart, worker.save_model
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS
-from deciding import SEAT, Tab, reading, spans_of
+from deciding import SEAT, Clock, Tab, reading, spans_of
 
 from radu_core.errors import InputError, StoreLockedError
-from radu_core.workflows import annotation
+from radu_core.workflows import annotation, annotation_views
 from radu_core.workflows.annotation_request import Request
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve, unresolved
@@ -31,6 +31,38 @@ def test_an_operation_sent_twice_is_done_once(space: Workspace) -> None:
     assert [e.kind for e in space.store.history(MODULE, "a00")] == ["placed"]
     assert ann.send()["progress"] == {"resolved": 14, "total": 22, "today": 1, "mine": 1}
     assert Tab(space, "bob").send()["progress"]["mine"] == 0
+
+
+def test_what_was_taken_back_isnt_counted_today(space: Workspace) -> None:
+    ann, bob = Tab(space, "ann"), Tab(space, "bob")
+
+    def counted() -> tuple[int, int, int]:
+        progress = ann.send()["progress"]
+        return progress["resolved"], progress["today"], progress["mine"]
+
+    one = ann.do("decide", "a00", 2, **reading(space, "a00"))
+    ann.do("discard", "a01", 2, reason="a poem")
+    assert counted() == (14, 2, 2)
+    ann.do("undo", "a01", 3)
+    back = ann.do("undo", "a00", one["revision"])
+    assert counted() == (13, 0, 0)
+    assert ann.do("undo", "a00", back["revision"])["status"] == "refused"  # takes nothing twice
+    again = ann.do("decide", "a00", back["revision"], **reading(space, "a00"))
+    assert counted() == (14, 1, 1)
+    bob.do("undo", "a00", again["revision"])  # whoever takes it back, it was ann's
+    assert counted() == (13, 0, 0)
+    assert bob.send()["progress"]["mine"] == 0
+
+
+def test_what_is_taken_back_of_yesterday_costs_today_nothing(
+    space: Workspace, clock: Clock
+) -> None:
+    ann = Tab(space, "ann")
+    ann.do("decide", "a00", 2, **reading(space, "a00"))
+    clock.go(24 * 60)
+    ann.do("discard", "a01", 2, reason="a poem")
+    assert ann.do("undo", "a00", 3)["status"] == "stored"
+    assert ann.send()["progress"] == {"resolved": 13, "total": 22, "today": 1, "mine": 1}
 
 
 def test_an_operation_sent_twice_at_once_is_done_once(space: Workspace) -> None:
@@ -284,6 +316,10 @@ def test_after_an_undo_nobody_has_decided(
     newer = [{**r, "utterance": "from Oslo to Rome"} for r in ROWS if r["id"] == "a00"]
     path = write_jsonl(newer, "newer.jsonl")
     assert import_file(space, "jsonl", path, module=MODULE, who="t").kept == 1
+    newest = annotation_views.history(space, who="ann", module=MODULE, id="a00")[0]
+    assert (newest["kind"], newest["restorable"]) == ("not imported", False)
+    assert newest["note"] == "A person had decided: the decision stays, and nothing was changed."
+    assert "in the file: utterance: from Oslo to Rome" in newest["changes"]
     ann.do("undo", "a00", ack["revision"])
     assert import_file(space, "jsonl", path, module=MODULE, who="t").changed == 1
     assert space.store.exemplar(MODULE, "a00").exemplar.utterance == "from Oslo to Rome"

@@ -45,6 +45,19 @@ def test_two_who_agree_decide(double: Workspace) -> None:
     assert ann.send()["progress"] == {"resolved": 14, "total": 22, "today": 2, "mine": 1}
 
 
+def test_an_opinion_taken_back_isnt_counted_today(double: Workspace) -> None:
+    ann, bob = Tab(double, "ann"), Tab(double, "bob")
+    choice = reading(double, "a00")
+    ann.do("decide", "a00", 2, **choice)
+    done = bob.do("decide", "a00", 2, **choice)
+    assert ann.send()["progress"]["today"] == 2
+    bob.do("undo", "a00", done["revision"])  # the agreement and bob's opinion, not ann's
+    progress = ann.send()["progress"]
+    assert (progress["resolved"], progress["today"], progress["mine"]) == (13, 1, 1)
+    ann.do("undo", "a00", double.store.exemplar(MODULE, "a00").revision)
+    assert ann.send()["progress"] == {"resolved": 13, "total": 22, "today": 0, "mine": 0}
+
+
 def test_two_who_dont_agree_are_settled_by_one_key(double: Workspace) -> None:
     ann, bob, eve = Tab(double, "ann"), Tab(double, "bob"), Tab(double, "eve")
     templates = [r["template"] for r in double.store.exemplar(MODULE, "a00").readings]

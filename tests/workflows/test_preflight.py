@@ -88,11 +88,28 @@ def test_time_is_steps_by_tokens_evaluations_saves_and_loading(
 
 def test_minutes_cap_the_time(loaded: Workspace, config: TrainConfig) -> None:
     config = config.model_copy(update={"max_steps": 10**6, "max_minutes": 1.0})
-    need = preflight_report(loaded, config, measure=measured).prediction
+    report = preflight_report(loaded, config, measure=measured)
+    need = report.prediction
     assert need is not None
     assert need.capped
     once = 4.0 * 3000 / 2000
-    assert need.seconds == pytest.approx(60 + once + 8 + 2 + 2)
+    assert need.seconds == pytest.approx(60 + once + 2)  # loading is within, measuring isn't
+    assert report.ok
+
+
+def test_a_limit_that_ends_before_the_first_step_is_a_problem(
+    loaded: Workspace, config: TrainConfig
+) -> None:
+    config = config.model_copy(update={"max_steps": 10, "max_minutes": 0.15})
+    report = preflight_report(loaded, config, measure=measured)
+    need = report.prediction
+    assert need is not None
+    assert need.first_step_seconds == pytest.approx(8 + 2 + need.training_seconds / 10)
+    [problem] = report.problems
+    assert problem.what == (
+        f"Its first step ends after about {need.first_step_seconds:.0f} s, and its time limit is "
+        "9 s: it would end without a model."
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""A run's time limit: it holds from the moment the run has the machine to its last step."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["TimeLimit", "TimeUp"]
+
+_LONGEST = 1e6  # seconds that a timer may be set to; later ones are looked at again
+_AGAIN = 1.0  # seconds between two tries to end what went on all the same
+
+
+class TimeUp(Exception):  # noqa: N818 - not an error: the run was given so much time
+    """The run's time is over."""
+
+
+class TimeLimit:
+    """So many minutes from now on (None: any).
+
+    Until the first step begins, nothing asks whether time is over: rows are tokenized and weights
+    are loaded by others' code. So a timer raises ``TimeUp`` there, ``before_steps``. From then on a
+    step may be broken off between two layers only, as it changes the weights: that is where
+    ``check`` is called.
+    """
+
+    def __init__(
+        self, minutes: float | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.minutes = minutes
+        self._clock = clock
+        self._end = math.inf if minutes is None else clock() + 60 * minutes
+        self._armed = False
+
+    @property
+    def left(self) -> float:
+        """Seconds; 0 once time is over."""
+        return max(0.0, self._end - self._clock())
+
+    @property
+    def over(self) -> bool:
+        """Whether time is over."""
+        return self.minutes is not None and self.left == 0.0
+
+    def check(self) -> None:
+        """Raise ``TimeUp`` when time is over."""
+        if self.over:
+            raise TimeUp
+
+    @contextmanager
+    def before_steps(self) -> Iterator[None]:
+        """Let ``TimeUp`` interrupt the block, which runs in the main thread, until ``steps_begin``.
+
+        A call that doesn't come back to Python (the reading of one weight) is waited for.
+        """
+        if self.minutes is None:
+            yield
+            return
+        before = signal.signal(signal.SIGALRM, self._interrupt)
+        self._armed = True
+        try:
+            signal.setitimer(signal.ITIMER_REAL, min(max(1e-3, self.left), _LONGEST), _AGAIN)
+            yield
+        finally:
+            self.steps_begin()
+            signal.signal(signal.SIGALRM, before)
+
+    def steps_begin(self) -> None:
+        """From now on time is looked at between layers and steps, and interrupts nothing."""
+        self._armed = False
+        if self.minutes is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+    def _interrupt(self, *_: object) -> None:
+        if self._armed:
+            self.check()
