@@ -33,14 +33,9 @@ from pydantic import BaseModel, ValidationError
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash, write_json
-from radu_core.formats.common import (
-    Collected,
-    Imported,
-    RowError,
-    as_type,
-    check_options,
-    load_json,
-)
+from radu_core.formats.collected import Collected
+from radu_core.formats.common import Imported, RowError, check_options, load_json
+from radu_core.formats.values import as_type
 from radu_core.progress import Progress
 from radu_core.schema import Schema, SlotType, Value, as_values, parse_schema
 

@@ -23,7 +23,8 @@ from radu_core.schema import Schema, parse_schema
 
 def load(path: Path, schema: Schema | None, **options: Any) -> Imported:
     found = read("csv", path, module=MODULE, schema=schema, options=options)
-    assert found.rows == len(found.exemplars) + len(found.rejections)
+    skipped = sum(found.skipped.values())
+    assert found.rows == len(found.exemplars) + len(found.rejections) + skipped
     return found
 
 
@@ -258,15 +259,15 @@ def exemplars(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> list[AnnotatedE
                     st.fixed_dictionaries(
                         {},
                         optional={
-                            "city": texts,
-                            "extras": st.one_of(texts, st.lists(texts, max_size=3)),
+                            "city": full,
+                            "extras": st.one_of(full, st.lists(full, max_size=3)),
                         },
                     ),
                     st.just("book_hotel"),
                 ),
                 st.tuples(
                     st.fixed_dictionaries(
-                        {"origin": texts},
+                        {"origin": full},
                         optional={"passengers": st.integers(), "refundable": st.booleans()},
                     ),
                     st.just("book_flight"),
