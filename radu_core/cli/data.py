@@ -285,8 +285,6 @@ def export(
 ) -> Answer:
     """Write a module's exemplars (openai: its schema) to a file."""
     report = load.export(workspace(), format, out, module=module, outcomes=tuple(outcome or ()))
-    lines = [
-        f"{report.rows} rows written to {out}: {report.exemplars} of {report.total} exemplars."
-    ]
+    lines = [f"{report.rows} rows written to {out}."]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     return Answer(report, lines)
