@@ -10,7 +10,7 @@ from typing import Any
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import readable
-from radu_core.formats import jsonl, openai, sgd, table
+from radu_core.formats import jsonl, openai, sgd, sgd_export, table
 from radu_core.formats.common import Imported, Notice, Rejection, Tally, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
@@ -68,7 +68,7 @@ FORMATS: dict[str, FormatInfo] = {
         ),
         FormatInfo(
             "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
-            sgd.read, sgd.write, carries_schema=True,
+            sgd.read, sgd_export.write, carries_schema=True,
         ),
     )
 }  # fmt: skip

@@ -108,6 +108,17 @@ class TextFile:
         usual = _OF_LANGUAGE.get(self._language, ("cp1252",))
         return next((name for name in usual if name in found), found[0] if found else None)
 
+    @cached_property
+    def is_utf_8(self) -> bool:
+        """Whether the file's first million bytes are UTF-8."""
+        with self.path.open("rb") as file:
+            head = file.read(LONGEST_LINE)
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(head)
+        except UnicodeDecodeError:
+            return False
+        return True
+
     def raw_lines(self) -> Iterator[tuple[int, bytes | RowError]]:
         """(line number, the line as UTF-8 with its end, or what is wrong with it), without a byte
         order mark. A line over 1 MB is read away and rejected.
