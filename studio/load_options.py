@@ -53,8 +53,8 @@ def options(here: Page, path: Path, format: str) -> dict[str, Any]:
 
 
 def _encoding(path: Path) -> str | None:
-    names = [None, *file_view.ENCODINGS]
-    return st.selectbox(
+    names = ["", *file_view.ENCODINGS]
+    chosen = st.selectbox(
         "Encoding",
         names,
         format_func=lambda n: file_view.ENCODINGS[n] if n else "Automatic (UTF-8)",
@@ -62,6 +62,7 @@ def _encoding(path: Path) -> str | None:
         width=260,
         help="Automatic: UTF-8, or what the byte order mark says.",
     )
+    return str(chosen or "") or None
 
 
 def _sheet(here: Page, path: Path, format: str) -> str | None:
@@ -119,5 +120,8 @@ def _say_what_is_lost(view: file_view.FileView, mapping: dict[str, str], unlabel
     if unread:
         st.caption(plain(f"Not read: {', '.join(unread)}."))
     if not mapping.get("function"):
-        meaning = file_view.UNLABELLED[unlabelled]
-        st.warning(plain(f"No column holds the function: every row will be {meaning}."))
+        meaning = "unlabelled" if unlabelled == "keep" else "out of scope"
+        st.warning(
+            f"No column holds the function, so every row will be {meaning}. If one does, choose "
+            "function beside its name."
+        )

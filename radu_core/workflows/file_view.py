@@ -18,8 +18,8 @@ from radu_core.workflows.workspace import Workspace
 __all__ = ["ENCODINGS", "UNLABELLED", "FileView", "fields", "view_file"]
 
 UNLABELLED = {
-    "keep": "unlabelled: wait on the Annotate page",
-    "out-of-scope": "out of scope",
+    "keep": "Unlabelled: for a person to label",
+    "out-of-scope": "Out of scope",
 }
 _ROWS = 50  # looked at for what a column holds
 _SHOWN = 5
