@@ -201,7 +201,8 @@ def prepare(
     labelled = exemplar if exemplar and not exemplar.unlabelled else None
     meant, notes = (labelled, []) if labelled else _typed(utterance, function, hits, strategy)
     if labelled is None:
-        kept = {"id": exemplar.id, "split": exemplar.split} if exemplar else {}
+        names = ("id", "split", "outcome", "reason", "unlabelled")
+        kept = {name: getattr(exemplar, name) for name in names} if exemplar else {}
         asked_for = exemplar.context if exemplar else context or None
         meant = meant.model_copy(update={"context": asked_for, **kept})
     chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
