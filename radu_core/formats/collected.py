@@ -97,7 +97,7 @@ class Collected:
         if exemplar.unlabelled or exemplar.mode == "negative":
             return
         first = self._texts.setdefault((exemplar.utterance, exemplar.context), (place, exemplar))
-        if _labels(first[1]) != _labels(exemplar):
+        if first[1] is not exemplar and _labels(first[1]) != _labels(exemplar):
             here, there = _said(exemplar), _said(first[1])
             detail = f"{here} here, {there} in {first[0]}"
             self._notices.append(Notice(line, "conflict", exemplar.utterance, detail, source))
@@ -168,6 +168,7 @@ class Collected:
 
 
 def _labels(exemplar: AnnotatedExemplar) -> tuple[str | None, str]:
+    """What must be the same for the same text; 1 and true aren't."""
     return exemplar.function, canonical_json(exemplar.arguments)
 
 

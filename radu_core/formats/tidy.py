@@ -238,6 +238,8 @@ def _slots_among(
     unknown: dict[str, Any], function: Function | None, given: Mapping[str, Any]
 ) -> list[tuple[str, Any]]:
     """Keys of the row that are slots of its function, or ``arguments.<slot>``; taken out of it."""
+    if not unknown:
+        return []
     slots = {s.name.casefold() for s in function.slots} if function else set()
     have = {str(name).casefold() for name in given}
     found = []
