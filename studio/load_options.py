@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.errors import InputError
-from radu_core.files import content_hash
+from radu_core.files import content_hash, readable
 from radu_core.workflows import file_view
 from studio.markdown import plain
 from studio.page import Page
@@ -40,7 +40,7 @@ def options(here: Page, path: Path, format: str) -> dict[str, Any]:
         )
     if unlabelled != "keep":
         chosen["unlabelled"] = unlabelled
-    view = file_view.view_file(here.workspace, here.module, path, format=format, options=chosen)
+    view = _view(here, path, format, chosen)
     if view.likely:
         st.warning(
             f"The file isn't UTF-8. It is likely {file_view.ENCODINGS[view.likely]}: choose it "
@@ -50,6 +50,21 @@ def options(here: Page, path: Path, format: str) -> dict[str, Any]:
         chosen["mapping"] = _mapping(here, view)
         _say_what_is_lost(view, chosen["mapping"], unlabelled)
     return chosen
+
+
+def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_view.FileView:
+    """What is known of the file; not looked at again in every rerun."""
+    with readable(path):
+        stamp = path.stat().st_mtime_ns
+    state = (str(path), stamp, here.module, here.workspace.store.schema(here.module).hash)
+    return _viewed(here, path, format, chosen, state)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _viewed(
+    _here: Page, _path: Path, format: str, chosen: dict[str, Any], state: tuple[Any, ...]
+) -> file_view.FileView:
+    return file_view.view_file(_here.workspace, _here.module, _path, format=format, options=chosen)
 
 
 def _encoding(path: Path) -> str | None:
@@ -66,7 +81,7 @@ def _encoding(path: Path) -> str | None:
 
 
 def _sheet(here: Page, path: Path, format: str) -> str | None:
-    view = file_view.view_file(here.workspace, here.module, path, format=format)
+    view = _view(here, path, format, {})
     if len(view.sheets) < 2:
         return None
     return st.selectbox("Sheet", view.sheets, key=f"sheet {path}", width=260)

@@ -8,10 +8,12 @@ guess would change words without a trace.
 from __future__ import annotations
 
 import codecs
+import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from radu_core.errors import FormatError, InputError
 from radu_core.formats.common import RowError
@@ -68,7 +70,8 @@ _SAMPLE = 65_536  # bytes that an encoding is guessed by
 
 class TextFile:
     """A file of text. ``encoding`` is what it is read in, ``language`` (``de``) helps to guess;
-    ``first`` is its first character that isn't a blank.
+    ``first`` is its first character that isn't a blank. A pipe, which can be read once only, is
+    copied.
 
     Raises ``InputError`` for an encoding there isn't, and ``FormatError`` for a file that is
     plainly not in the encoding it would be read in.
@@ -77,7 +80,9 @@ class TextFile:
     def __init__(self, path: Path, *, encoding: str | None = None, language: str = "") -> None:
         self.path = path
         self._language = language
-        with path.open("rb") as file:
+        self._copy = None if path.is_file() else _copied(path)  # gone with this object
+        self._place = Path(self._copy.name) if self._copy else path
+        with self._place.open("rb") as file:
             head = file.read(_HEAD)
         marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
         self.encoding = _known(encoding) if encoding else marked or "utf-8"
@@ -96,7 +101,7 @@ class TextFile:
         """The encoding that the file likely has, if it isn't UTF-8; None if nothing fits."""
         from charset_normalizer import from_bytes  # slow to import
 
-        with self.path.open("rb") as file:
+        with self._place.open("rb") as file:
             sample = b"".join(line for line in file.readlines(_SAMPLE) if not line.isascii())
         names = {codecs.lookup(name).name: name for name in ENCODINGS if name != "utf-8"}
         isolated = [name.replace("-", "_") for name in names]
@@ -111,7 +116,7 @@ class TextFile:
     @cached_property
     def is_utf_8(self) -> bool:
         """Whether the file's first million bytes are UTF-8."""
-        with self.path.open("rb") as file:
+        with self._place.open("rb") as file:
             head = file.read(LONGEST_LINE)
         try:
             codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -173,8 +178,8 @@ class TextFile:
 
     def _open(self) -> Any:
         if self.encoding == "utf-8":
-            return self.path.open("rb")
-        return self.path.open(encoding=self.encoding, newline="\n")
+            return self._place.open("rb")
+        return self._place.open(encoding=self.encoding, newline="\n")
 
     def _line(self, file: Any, limit: int) -> bytes:
         """A line of at most ``limit`` bytes or characters; -1: all that is left."""
@@ -201,6 +206,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
     for number, text in TextFile(path).lines():
         if isinstance(text, RowError) or text.strip():
             yield number, text
+
+
+def _copied(path: Path) -> IO[bytes]:
+    """What a pipe gives, in a file that is deleted when it is closed."""
+    copy = tempfile.NamedTemporaryFile()  # noqa: SIM115 (it stays open)
+    with path.open("rb") as pipe:
+        shutil.copyfileobj(pipe, copy)
+    copy.flush()
+    return copy
 
 
 def _known(encoding: str) -> str:

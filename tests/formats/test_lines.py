@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,14 @@ def test_lines_are_the_same_in_every_encoding(tmp_path_factory: Any, lines: list
     assert [t for _, t in TextFile(path, encoding="utf-8").lines()] == lines
     path.write_bytes(text.encode("utf-16"))
     assert [t for _, t in TextFile(path).lines()] == lines
+
+
+def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    rows = [f'{{"utterance": "number {n}"}}\n' for n in range(1000)]
+    writer = threading.Thread(target=pipe.write_text, args=("".join(rows),))
+    writer.start()
+    found = load(pipe)
+    writer.join()
+    assert len(found.exemplars) == 1000
