@@ -231,7 +231,7 @@ def _read_arguments(
     implied = out.fields.get("implied")
     if isinstance(implied, list | tuple):  # what turned out to have no value isn't meant either
         absent = {str(name) for name in given} - found.keys()
-        out.fields["implied"] = [slot for slot in implied if slot not in absent]
+        out.fields["implied"] = [s for s in implied if str(s) not in absent]
 
 
 def _slots_among(

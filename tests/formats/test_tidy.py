@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MODULE
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import Imported, read, write
-from radu_core.schema import Schema, parse_schema
+from radu_core.schema import Schema, argument_problems, parse_schema
 
 SHOP = parse_schema(
     {
@@ -83,9 +86,9 @@ def test_values_become_what_their_slots_take(
     assert kinds == ({kind} if kind else set())
 
 
-@pytest.mark.parametrize("given", [None, "", "  ", [], [None]])
-def test_a_value_that_is_none_is_absent_and_not_implied(write_jsonl: Write, given: Any) -> None:
-    arguments = {"code": given, "pieces": 2}
+@pytest.mark.parametrize("value", [None, "", "  ", [], [None]])
+def test_a_value_that_is_none_is_absent_and_not_implied(write_jsonl: Write, value: Any) -> None:
+    arguments = {"code": value, "pieces": 2}
     row, kinds = one(write_jsonl, function="order", arguments=arguments, implied=["code"])
     assert (row.arguments, row.implied) == ({"pieces": 2}, ())
     assert len(kinds) >= 1
@@ -287,3 +290,41 @@ def load_rows(tmp_path: Path, rows: list[dict[str, Any]]) -> Imported:
     path = tmp_path / "given.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return load(path)
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-5, 10**12), st.floats(), st.text(max_size=5),
+        st.sampled_from(["order", "none", "", "code", "user", "assistant", "2", "train"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["code", "pieces", "slot", "start", "end", "value", "name", "role",
+                             "content", "function", "arguments", "tool_calls", "text"]),
+            inner, max_size=4),
+    ),
+    max_leaves=8,
+)  # fmt: skip
+KEYS = st.sampled_from(
+    [*AnnotatedExemplar.model_fields, "text", "intent", "exemplar", "messages", "PIECES", "meta",
+     "arguments.code", "Größe"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.dictionaries(KEYS, JSON, max_size=6), min_size=1, max_size=4))
+def test_any_json_is_taken_or_rejected_and_nothing_else(rows: list[dict[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = load(path)
+        for exemplar in found.exemplars:
+            assert not (exemplar.unlabelled and (exemplar.function or exemplar.arguments))
+            assert "NaN" not in exemplar.model_dump_json()
+            function = SHOP.function(exemplar.function or "")
+            assert function is None or argument_problems(function, exemplar.arguments) == []
+        written = Path(folder) / "again.jsonl"
+        write("jsonl", written, schema=SHOP, exemplars=found.exemplars)
+        if found.exemplars:
+            assert load(written).exemplars == found.exemplars
