@@ -65,7 +65,8 @@ class Agreement:
 
 def agreement(opinions: Opinions) -> Agreement:
     """Agreement of all pairs and of all together; exemplars with one opinion don't count."""
-    shared = {id: dict(said) for id, said in sorted(opinions.items()) if len(said) > 1}
+    labelled = {id: _labelled(said) for id, said in sorted(opinions.items())}
+    shared = {id: said for id, said in labelled.items() if len(said) > 1}
     annotators = tuple(sorted({who for said in shared.values() for who in said}))
     pairs = tuple(
         _pair(first, second, both)
@@ -82,6 +83,11 @@ def agreement(opinions: Opinions) -> Agreement:
         alpha=alpha([[_label(e) for e in said.values()] for said in shared.values()]),
         pairs=pairs,
     )
+
+
+def _labelled(said: Mapping[str, AnnotatedExemplar]) -> dict[str, AnnotatedExemplar]:
+    """The opinions that say something: who has left it unlabelled has said nothing of it."""
+    return {who: e for who, e in said.items() if not e.unlabelled or _is_discarded(e)}
 
 
 def alpha(units: Iterable[Sequence[str]]) -> float | None:

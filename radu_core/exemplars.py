@@ -22,6 +22,7 @@ from radu_core.schema import Arguments, Scalar
 __all__ = [
     "DISCARDED",
     "LONGEST",
+    "UNLABELLED",
     "AnnotatedExemplar",
     "Mode",
     "Outcome",
@@ -39,13 +40,14 @@ __all__ = [
 
 Mode = Literal["normal", "extended", "negative"]
 Split = Literal["train", "validation", "test"]
-Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid"]
+Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid", "unlabelled"]
 ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion", "automatic"]
 
 _TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
 _MAX_MATCHES = 50
 LONGEST = 10_000  # characters of an utterance
 DISCARDED = "discarded"  # the tag of what a person took out of use
+UNLABELLED = "Nobody has said yet what it means."  # the reason
 
 
 class Span(BaseModel):
@@ -60,7 +62,8 @@ class Span(BaseModel):
 
 
 class AnnotatedExemplar(BaseModel):
-    """One labelled utterance. ``function`` None is out of scope; ``implied`` names the slots whose
+    """One utterance with its labels. ``function`` None is out of scope, unless ``unlabelled``: then
+    nobody has said what it means, and it has no labels at all. ``implied`` names the slots whose
     value is meant but not written. ``spans`` None means not known yet, ``()`` that there are none.
     """
 
@@ -80,6 +83,13 @@ class AnnotatedExemplar(BaseModel):
     outcome: Outcome | None = None
     resolved_by: ResolvedBy | None = None
     reason: str = ""
+    # Left out of the JSON where it is false, so that what was stored before reads the same.
+    unlabelled: bool = Field(default=False, exclude_if=lambda unlabelled: not unlabelled)
+
+    @property
+    def out_of_scope(self) -> bool:
+        """Whether somebody has said that no function of the module is meant."""
+        return self.function is None and not self.unlabelled
 
 
 @dataclass(frozen=True)

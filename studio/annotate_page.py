@@ -27,6 +27,7 @@ _QUEUES = {
     "suspected": "Suspected errors",
     "disagreement": "Disagreements",
     "evaluation": "Errors in evaluation",
+    "unlabelled": "Not labelled",
     "all": "All utterances",
     _SKIPPED: "Skipped by me",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,11 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.files import open_atomic
 from radu_core.formats import FORMATS, guess_format
-from radu_core.formats import table as table_format
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
+from radu_core.words import counted
 from radu_core.workflows import load, outcomes
-from studio import jobs, show
+from studio import jobs, load_options, show
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
@@ -52,7 +54,7 @@ def new_module(here: Page) -> None:
 
 
 def utterances(here: Page) -> None:
-    """Choose a file, map its columns if it is a table, import it and align it."""
+    """Choose a file, say how it is read, import it and align it."""
     st.subheader("Utterances", anchor=False)
     if not here.module:
         st.info("Create a module first.")
@@ -71,7 +73,7 @@ def utterances(here: Page) -> None:
         return _report(here)
     format = guess_format(path)
     st.caption(plain(FORMATS[format].help))
-    options = _table_options(here, path) if format == "csv" and path.is_file() else {}
+    options = load_options.options(here, path, format)
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
 
@@ -113,10 +115,8 @@ def _report(here: Page) -> None:
         )
     else:
         st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
-    for reason, count in report.skipped.items():
-        st.caption(f"skipped {count:,}: {plain(reason)}")
-    for reason, count in report.left_out.items():
-        st.caption(f"left out {count:,}: {plain(reason)}")
+    for line in load.remarks(report):
+        st.caption(plain(line))
     if report.schema_left_aside:
         st.warning(
             "The file has another schema; the module kept its own. The Schema page changes it."
@@ -124,12 +124,24 @@ def _report(here: Page) -> None:
     if rejected:
         rows = [vars(r) for r in report.rejections]
         show.rows(rows, name="rejected.csv", key="rejected", label="rejected rows")
+    if report.notices:
+        rows = [vars(n) for n in report.notices]
+        show.rows(rows, name="repeated.csv", key="notices", label="repeated or contradicting rows")
     if funnel is not None:
         st.info(
             f"{funnel.outcomes.get('resolved', 0):,} of {funnel.total:,} utterances are resolved.",
             icon=":material/task_alt:",
         )
-    st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download this report",
+            lambda: show.as_json(asdict(report)),
+            file_name="import.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
 
 
 def _kept(file: Any) -> Path:
@@ -149,38 +161,6 @@ def _kept(file: Any) -> Path:
                 out.write(data)
         kept[file.file_id] = path
     return kept[file.file_id]
-
-
-def _table_options(here: Page, path: Path) -> dict[str, Any]:
-    """Which column holds what, guessed and to be corrected."""
-    first = table_format.preview(path, options={})
-    columns = list(first[0]) if first else []
-    schema = here.workspace.store.schema(here.module)
-    guessed = table_format.guess_mapping(columns, schema)
-    st.dataframe(pd.DataFrame(first), hide_index=True)
-    slots = sorted({f"arguments.{s.name}" for f in schema.functions for s in f.slots})
-    fields = ["(not imported)", *table_format.FIELDS, *slots]
-    back = {column: field for field, column in guessed.items()}
-    frame = pd.DataFrame(
-        {"column": columns, "holds": [back.get(c, "(not imported)") for c in columns]}
-    )
-    chosen = st.data_editor(
-        frame,
-        hide_index=True,
-        disabled=["column"],
-        column_config={"holds": st.column_config.SelectboxColumn("holds", options=fields)},
-        key=f"mapping {path.name}",
-    )
-    mapping: dict[str, str] = dict.fromkeys(guessed, "")  # a guess that was undone isn't read
-    for column, holds in zip(chosen["column"], chosen["holds"], strict=True):
-        if holds == "(not imported)":
-            continue
-        if mapping.get(holds):
-            raise InputError(
-                f"Two columns hold {holds}", value=column, remedy="Choose another field for one."
-            )
-        mapping[holds] = column
-    return {"mapping": mapping}
 
 
 def outcome(here: Page) -> None:
@@ -256,7 +236,7 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
 
 
 def export(here: Page) -> None:
-    """Everything out again, in any format that can be written."""
+    """Everything out again, in any format that is one file; written when it is asked for."""
     if not here.module:
         st.info("Nothing is loaded yet.")
         return
@@ -267,15 +247,23 @@ def export(here: Page) -> None:
         format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
         key="export as",
     )
-    ending = endings[format]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{here.module}.{ending}"
-        count = load.export(here.workspace, format, path, module=here.module)
-        data = path.read_bytes()
+    total = sum(here.workspace.store.counts(here.module).values())
+    if FORMATS[format].carries_exemplars:
+        st.caption(f"All {counted(total, 'exemplar')}, with spans, outcome and reason.")
+    else:
+        st.caption(f"The schema only: {counted(total, 'exemplar')} left out.")
+    name = f"{here.module}.{endings[format]}"
     st.download_button(
-        f"Download {plain(here.module)}.{ending} ({count:,} rows)",
-        data,
-        file_name=f"{here.module}.{ending}",
+        f"Download {plain(name)}",
+        partial(_exported, here, format, name),
+        file_name=name,
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _exported(here: Page, format: str, name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        load.export(here.workspace, format, path, module=here.module)
+        return path.read_bytes()

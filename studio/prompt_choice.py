@@ -114,7 +114,8 @@ def _offered(here: Page, search: str) -> dict[str, StoredExemplar]:
 def _label(item: StoredExemplar) -> str:
     one = item.exemplar
     state = "" if one.outcome == "resolved" else f"  ·  {one.outcome or 'not aligned'}"
-    return f"{one.utterance[:120]}  ·  {one.function or OUT_OF_SCOPE}  ·  {one.id}{state}"
+    meant = one.function or (OUT_OF_SCOPE if one.out_of_scope else "?")
+    return f"{one.utterance[:120]}  ·  {meant}  ·  {one.id}{state}"
 
 
 def _typed(here: Page) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import { cuts, tokens } from "./text.js";
 
 const DIGITS = "123456789";
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+export const UNLABELLED = "Press f to choose its function, or x if it is out of scope.";
 
 export class Editor {
   constructor(session, say, changed) {
@@ -55,6 +56,11 @@ export class Editor {
 
   get text() {
     return this.item.utterance;
+  }
+
+  /** Whether nobody has said what it means: without a function it isn't out of scope. */
+  get unlabelled() {
+    return Boolean(this.item.unlabelled) && this.draft.function === null;
   }
 
   get functions() {
@@ -381,6 +387,12 @@ export class Editor {
     }
     if (this.digits === "opinions" && !this.touched) {
       this.adjudicate(this.picked);
+      return;
+    }
+    if (this.unlabelled) {
+      this.hint = UNLABELLED;
+      this.say(UNLABELLED);
+      this.changed();
       return;
     }
     const [left] = drafts.open(this.draft);

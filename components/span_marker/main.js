@@ -135,7 +135,9 @@ class Marker {
 
   announce() {
     const { item } = this.editor;
-    if (item) this.say(`${item.utterance}. ${item.function ?? "out of scope"}. ${item.reason}`);
+    if (!item) return;
+    const meant = item.unlabelled ? "not labelled" : (item.function ?? "out of scope");
+    this.say(`${item.utterance}. ${meant}. ${item.reason}`);
   }
 
   say(words) {
@@ -301,7 +303,8 @@ class Marker {
       this.hint("The functions are on their way …");
       return;
     }
-    this.dialogs.choose(editor.functions, editor.draft.function, (name) => {
+    const current = editor.unlabelled ? undefined : editor.draft.function;
+    this.dialogs.choose(editor.functions, current, (name) => {
       if (name === null) editor.outOfScope();
       else editor.setFunction(name);
     });

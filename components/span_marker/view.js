@@ -1,6 +1,7 @@
 // Painting: each function fills one region from the editor and the session, and nothing else.
 
 import { el, kbd } from "./dom.js";
+import { UNLABELLED } from "./editor.js";
 import { pieces, templateParts } from "./text.js";
 
 const QUEUES = {
@@ -10,6 +11,7 @@ const QUEUES = {
   suspected: "suspected errors",
   disagreement: "disagreements",
   evaluation: "errors in evaluation",
+  unlabelled: "not labelled",
 };
 
 export const hue = (number) => `h${number % 8}`;
@@ -54,7 +56,7 @@ export function head(editor) {
   const name = editor.draft.function;
   const about = editor.definition?.description ?? item.description;
   return [
-    el("span", { class: "function" }, name ?? "out of scope"),
+    el("span", { class: "function" }, editor.unlabelled ? "not labelled" : (name ?? "out of scope")),
     name && el("span", { class: "about", title: about }, about),
     el("span", { class: "where" },
       [QUEUES[item.queue] ?? item.outcome ?? "new", item.split,
@@ -135,8 +137,7 @@ export function labels(editor, on) {
   const assigning = Boolean(editor.selection);
   const targets = assigning ? editor.targets : editor.targets.filter((t) => t.argument);
   if (!targets.length && !assigning) {
-    return [el("p", { class: "quiet" }, editor.draft.function
-      ? "No values. Select words to give them to a slot." : "Out of scope: no values.")];
+    return [el("p", { class: "quiet" }, noValues(editor))];
   }
   const marked = assigning && editor.markUnder(editor.range);
   const off = marked && el("button",
@@ -161,6 +162,12 @@ export function labels(editor, on) {
       el("span", { class: "state" }, state),
     );
   }), off].filter(Boolean);
+}
+
+function noValues(editor) {
+  if (editor.unlabelled) return UNLABELLED;
+  if (editor.draft.function) return "No values. Select words to give them to a slot.";
+  return "Out of scope: no values.";
 }
 
 function sign(state) {
@@ -206,7 +213,10 @@ function conflict(editor, on) {
   return chosen(editor, lines, on, "Versions");
 }
 
-const said = ({ discarded, function: name }) => (discarded ? "discarded" : (name ?? "out of scope"));
+const said = ({ discarded, unlabelled, function: name }) => {
+  if (discarded) return "discarded";
+  return unlabelled ? "not labelled" : (name ?? "out of scope");
+};
 
 function chosen(editor, lines, on, name) {
   if (!lines.length) return [];

@@ -1,4 +1,4 @@
-"""The outcome of one exemplar: resolved, ambiguous, unlocated or invalid, always with a reason."""
+"""The outcome of one exemplar, always with a reason."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from radu_core.alignment.text import Text
 from radu_core.alignment.unsaid import Guess, guesses, said_probability
 from radu_core.errors import AlignmentError, shorten
 from radu_core.exemplars import (
+    UNLABELLED,
     AnnotatedExemplar,
     Outcome,
     ResolvedBy,
@@ -74,6 +75,8 @@ class Alignment:
     @property
     def kind(self) -> str:
         """The kind of reason, where it isn't resolved: what is counted together."""
+        if self.outcome == "unlabelled":
+            return "no function was given"
         if self.outcome == "invalid":
             return "the labels contradict the schema or one another"
         states = {a.state for a in self.arguments}
@@ -140,6 +143,8 @@ class Aligner:
         Given spans are checked first, then a given template; otherwise all values are placed
         jointly, and ranked by the module's knowledge where several readings remain.
         """
+        if exemplar.unlabelled:
+            return Alignment("unlabelled", UNLABELLED)
         function = self._functions.get(exemplar.function or "")
         conflict = _conflict(exemplar, function)
         if conflict:
@@ -367,6 +372,8 @@ def conflict(schema: Schema, exemplar: AnnotatedExemplar) -> str:
 
 
 def _conflict(exemplar: AnnotatedExemplar, function: Function | None) -> str:
+    if exemplar.unlabelled:
+        return UNLABELLED
     if exemplar.function is None:
         return "An out-of-scope utterance has no arguments." if exemplar.arguments else ""
     if function is None:

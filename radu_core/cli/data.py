@@ -10,7 +10,7 @@ import typer
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import parse_json
-from radu_core.formats import Rejection
+from radu_core.formats import Notice, Rejection
 from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import schema_cost
 
@@ -73,6 +73,17 @@ def import_(
             "--replace-schema", help="openai, sgd: the file's schema replaces the module's."
         ),
     ] = False,
+    unlabelled: Annotated[
+        str,
+        typer.Option(
+            help="What a row without a function is: keep (unlabelled, for a person to label) or "
+            "out-of-scope."
+        ),
+    ] = "keep",
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="jsonl, csv: the file's encoding, e.g. cp1252 (default: UTF-8)."),
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
@@ -87,6 +98,10 @@ def import_(
         options["mapping"] = _pairs(map)
     if service:
         options["services"] = service
+    if unlabelled != "keep":
+        options["unlabelled"] = unlabelled
+    if encoding is not None:
+        options["encoding"] = encoding
     with progress_bar() as progress:
         report = load.import_file(
             workspace(), format, path, module=module, who=who(), keep_good=keep_good,
@@ -113,8 +128,14 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         lines.append(
             "The file's schema isn't the module's and was left aside; --replace-schema takes it."
         )
-    lines += [f"skipped {count}: {reason}" for reason, count in report.skipped.items()]
-    lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
+    lines += load.remarks(report)
+    if report.notices:
+        noted = [(_place(n, report), n.kind, n.utterance, n.detail) for n in report.notices[:20]]
+        more = len(report.notices) > 20
+        title = "Rows to look at" + (
+            f" (20 of {len(report.notices)}; all with --json)" if more else ""
+        )
+        lines.append(table(title, ["line", "what", "utterance", "details"], noted))
     if rejected:
         rows = [
             (_place(r, report), r.field, r.value, r.problem, r.remedy)
@@ -125,7 +146,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
     return lines
 
 
-def _place(rejection: Rejection, report: load.ImportReport) -> int | str:
+def _place(rejection: Rejection | Notice, report: load.ImportReport) -> int | str:
     """The line; after its source where that isn't the imported file itself."""
     if rejection.source in ("", report.source):
         return rejection.line
@@ -258,10 +279,13 @@ def export(
     outcome: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only this outcome: resolved, ambiguous, unlocated, invalid, new. Repeatable."
+            help="Only this outcome: resolved, ambiguous, unlocated, invalid, unlabelled, "
+            "new. Repeatable."
         ),
     ] = None,
 ) -> Answer:
     """Write a module's exemplars (openai: its schema) to a file."""
-    rows = load.export(workspace(), format, out, module=module, outcomes=tuple(outcome or ()))
-    return Answer({"rows": rows, "path": out}, [f"{rows} rows written to {out}."])
+    report = load.export(workspace(), format, out, module=module, outcomes=tuple(outcome or ()))
+    lines = [f"{report.rows} rows written to {out}."]
+    lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
+    return Answer(report, lines)

@@ -10,8 +10,8 @@ from typing import Any
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import readable
-from radu_core.formats import jsonl, openai, sgd, table
-from radu_core.formats.common import Imported, Rejection, load_json
+from radu_core.formats import jsonl, openai, sgd, sgd_export, table
+from radu_core.formats.common import Imported, Notice, Rejection, Tally, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
 
@@ -19,7 +19,9 @@ __all__ = [
     "FORMATS",
     "FormatInfo",
     "Imported",
+    "Notice",
     "Rejection",
+    "Tally",
     "format_info",
     "guess_format",
     "load_json",
@@ -41,6 +43,7 @@ class FormatInfo:
     reader: Reader
     writer: Writer | None
     carries_schema: bool = False
+    carries_exemplars: bool = True
 
     @property
     def directory(self) -> bool:
@@ -61,11 +64,11 @@ FORMATS: dict[str, FormatInfo] = {
         ),
         FormatInfo(
             "openai", (".json",), "OpenAI tools JSON: functions and slots, no utterances",
-            openai.read, openai.write, carries_schema=True,
+            openai.read, openai.write, carries_schema=True, carries_exemplars=False,
         ),
         FormatInfo(
             "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
-            sgd.read, sgd.write, carries_schema=True,
+            sgd.read, sgd_export.write, carries_schema=True,
         ),
     )
 }  # fmt: skip

@@ -16,58 +16,67 @@ An exemplar's id is ``<dialogue>-<turn>``; where a turn has several frames, one 
 The export adds what the published files have no place for, so that it comes back: a turn's
 ``exemplar`` holds the other fields of the exemplar, slots have ``type`` and ``multi_value``, and a
 service the ``reference_date`` of its module; the published ones count from 2019-03-01.
-The intent NONE is out of scope.
+The intent NONE is out of scope, where it is stated by an act. Dialogues without acts are read by
+their states (``sgd_states``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import FormatError, InputError
-from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash, write_json
-from radu_core.formats.common import (
-    Collected,
-    Imported,
-    RowError,
-    as_type,
-    check_options,
-    load_json,
-)
+from radu_core.exemplars import Split
+from radu_core.files import content_hash
+from radu_core.formats.collected import Collected
+from radu_core.formats.common import Imported, RowError, check_options, load_json
+from radu_core.formats.sgd_export import OUT_OF_SCOPE
+from radu_core.formats.sgd_states import FORMS, with_acts
+from radu_core.formats.values import as_type
 from radu_core.progress import Progress
 from radu_core.schema import Schema, SlotType, Value, as_values, parse_schema
+from radu_core.words import counted
 
-__all__ = ["read", "write"]
+__all__ = ["read"]
 
-_OUT_OF_SCOPE = "NONE"
 _FOREIGN = "a value of a slot that its intent doesn't have"
 _FURTHER = "a further value of a slot that takes one"
 _PUBLISHED = date(2019, 3, 1)  # what the dataset's own relative dates count from
 M = TypeVar("M", bound=BaseModel)
 
 
-class _Slot(BaseModel):
+class _Read(BaseModel):
+    """Part of a file; what isn't read of it is kept to be named."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def unread(self) -> Iterator[str]:
+        """The names of what isn't read and isn't empty."""
+        yield from (name for name, value in (self.model_extra or {}).items() if value or value == 0)
+
+
+class _Slot(_Read):
     name: str
     description: str
     type: SlotType = "string"
     multi_value: bool = False
 
 
-class _Intent(BaseModel):
+class _Intent(_Read):
     name: str
     description: str
     required_slots: list[str]
     optional_slots: dict[str, Any]
 
 
-class _Service(BaseModel):
+class _Service(_Read):
     service_name: str
     description: str
     reference_date: date | None = _PUBLISHED
@@ -75,27 +84,27 @@ class _Service(BaseModel):
     intents: list[_Intent]
 
 
-class _Action(BaseModel):
+class _Action(_Read):
     act: str
     slot: str
     values: list[str]
     canonical_values: list[str] = []
 
 
-class _Span(BaseModel):
+class _Span(_Read):
     slot: str
     start: int | None = None
     exclusive_end: int | None = None
 
 
-class _State(BaseModel):
+class _State(_Read):
     active_intent: str
 
 
-class _Frame(BaseModel):
+class _Frame(_Read):
     service: str
-    actions: list[_Action]
-    slots: list[_Span]
+    actions: list[_Action] = []
+    slots: list[_Span] = []
     state: _State
 
     @property
@@ -112,14 +121,14 @@ class _Frame(BaseModel):
         )
 
 
-class _Turn(BaseModel):
+class _Turn(_Read):
     speaker: Literal["USER"]
     utterance: str
     frames: list[_Frame]
     exemplar: dict[str, Any] = {}
 
 
-class _Dialogue(BaseModel):
+class _Dialogue(_Read):
     dialogue_id: str
     turns: list[Any]  # each is checked when it is read
 
@@ -142,6 +151,8 @@ class _Reading:
     target: Schema
     options: _Options
     left_out: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    without_acts: Counter[str] = field(default_factory=Counter)  # dialogues, by file
 
 
 def read(
@@ -162,6 +173,10 @@ def read(
     names = _function_names(services)
     found = _schema(services, names, module)
     reading = _Reading(services, names, found, schema or found, wanted)
+    for service in services.values():
+        _count_unread(reading, "schema: services", service)
+        _count_unread(reading, "schema: slots", *service.slots)
+        _count_unread(reading, "schema: intents", *service.intents)
     collected = Collected(reading.target, path.name)
     skipped: Counter[str] = Counter()
     files = sorted(path.glob("dialogues_*.json"))
@@ -174,7 +189,27 @@ def read(
                 skipped[row] += 1
             else:
                 collected.add(turn, row, source=place)
-    return collected.done(found, skipped=skipped, left_out=reading.left_out)
+    for name, count in reading.ignored.items():
+        collected.ignore(name, count)
+    return collected.done(
+        found, skipped=skipped, left_out=reading.left_out, notes=_notes(path, reading)
+    )
+
+
+def _count_unread(reading: _Reading, where: str, *parts: _Read) -> None:
+    reading.ignored.update(f"{where}.{name}" for part in parts for name in part.unread)
+
+
+def _notes(path: Path, reading: _Reading) -> Iterator[str]:
+    if not (path / "schema.json").is_file():
+        yield f"The schema is {path.resolve().parent.name}/schema.json, beside the directory."
+    if count := sum(reading.without_acts.values()):
+        yield (
+            f"{counted(count, 'dialogue')} without acts: an intent counts as stated where it "
+            "becomes active, and values come from the frames' slots and from what is new in "
+            "slot_values. Which of a value's forms the user said isn't told there: the one in the "
+            "text is taken, else the first."
+        )
 
 
 def _options(options: Mapping[str, Any]) -> _Options:
@@ -211,7 +246,10 @@ def _checked(kind: type[M], data: Any) -> M:
 
 
 def _services(path: Path, wanted: tuple[str, ...]) -> dict[str, _Service]:
+    beside = path.resolve().parent / "schema.json"
     file = path / "schema.json"
+    if not file.is_file() and beside.is_file():  # as in MultiWOZ: one for all parts
+        file = beside
     if not file.is_file():
         raise FormatError(
             f"{path} has no schema.json", remedy="Name the directory of one part, e.g. train/."
@@ -267,6 +305,7 @@ def _schema(
 
 def _slots(service: _Service, intent: _Intent) -> list[dict[str, Any]]:
     slots = {s.name: s for s in service.slots}
+    fields = set(_Slot.model_fields)
     own = dict.fromkeys([*intent.required_slots, *intent.optional_slots])
     unknown = [name for name in own if name not in slots]
     if unknown:
@@ -276,7 +315,10 @@ def _slots(service: _Service, intent: _Intent) -> list[dict[str, Any]]:
             value=unknown[0],
             remedy=f"It has {', '.join(slots) or 'none'}.",
         )
-    return [{**slots[name].model_dump(), "required": name in intent.required_slots} for name in own]
+    return [
+        {**slots[name].model_dump(include=fields), "required": name in intent.required_slots}
+        for name in own
+    ]
 
 
 def _rows(
@@ -295,8 +337,16 @@ def _rows(
             yield f"{file.name}, dialogue number {position}", 1, error
             continue
         place = f"{file.name}, dialogue {dialogue.dialogue_id}"
+        _count_unread(reading, "dialogues", dialogue)
+        found = with_acts(dialogue.turns)
+        if found is not None:
+            dialogue = dialogue.model_copy(update={"turns": found[0]})
+            reading.left_out[FORMS] += found[1]
+            reading.without_acts[file.name] += 1
         for number, turn in enumerate(dialogue.turns):
-            if not isinstance(turn, dict) or turn.get("speaker") != "SYSTEM":
+            if isinstance(turn, dict) and turn.get("speaker") == "SYSTEM":
+                reading.ignored["turns of the system"] += 1
+            else:
                 for row in _turn(dialogue, number, turn, reading):
                     yield place, number + 1, row
 
@@ -311,10 +361,17 @@ def _turn(
         return
     main = next((f for f in turn.frames if f.stated), turn.frames[0] if turn.frames else None)
     id_ = f"{dialogue.dialogue_id}-{number}"
+    _count_unread(reading, "turns", turn)
     for frame in turn.frames:
         if frame.service not in reading.services:
+            reading.ignored["frames of services that weren't chosen"] += 1
             continue
+        _count_unread(reading, "frames", frame)
+        _count_unread(reading, "frames.slots", *frame.slots)
+        _count_unread(reading, "frames.state", frame.state)
         row = _row(turn.utterance, frame, reading)
+        if turn.exemplar.get("unlabelled"):
+            row = {"utterance": turn.utterance}
         if isinstance(row, dict):
             row["id"] = id_ if frame is main else f"{id_}-{frame.service}"
             row["split"] = _split(dialogue.dialogue_id)
@@ -325,7 +382,7 @@ def _turn(
 def _row(utterance: str, frame: _Frame, reading: _Reading) -> dict[str, Any] | str:
     """A frame as a row without id and split, or the reason why it gives none."""
     stated = frame.stated
-    if stated == _OUT_OF_SCOPE:
+    if stated == OUT_OF_SCOPE:
         return {"utterance": utterance, "function": None}
     if stated is None and not reading.options.all_turns:
         return "a turn that states no intent"
@@ -397,76 +454,3 @@ def _given_spans(frame: _Frame, utterance: str, informed: Mapping[str, Value]) -
 def _split(dialogue: str) -> Split:
     number = int(content_hash(dialogue)[:8], 16) % 10
     return "train" if number < 7 else "validation" if number < 8 else "test"
-
-
-def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:
-    """Write one single-turn dialogue per exemplar, beside a schema.json, into a directory.
-
-    ``path`` is the directory. Read again into the module, the exemplars are the same, except that
-    a single value of a slot with several comes back as a list of one.
-    """
-    rows = list(exemplars)
-    slots = {s.name: s for f in schema.functions for s in f.slots}
-    write_json(path / "schema.json", [_service(schema, slots)])
-    write_json(path / "dialogues_001.json", [_dialogue(schema.module, row) for row in rows])
-    return len(rows)
-
-
-def _service(schema: Schema, slots: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "service_name": schema.module,
-        "description": schema.description,
-        "reference_date": schema.reference_date and schema.reference_date.isoformat(),
-        "slots": [
-            {
-                "name": s.name,
-                "description": s.description,
-                "is_categorical": bool(s.possible_values),
-                "possible_values": [str(v) for v in s.possible_values],
-                "type": s.type,
-                "multi_value": s.multi_value,
-            }
-            for s in slots.values()
-        ],
-        "intents": [
-            {
-                "name": f.name,
-                "description": f.description,
-                "is_transactional": False,
-                "required_slots": [s.name for s in f.slots if s.required],
-                "optional_slots": {s.name: "dontcare" for s in f.slots if not s.required},
-                "result_slots": [],
-            }
-            for f in schema.functions
-        ],
-    }
-
-
-def _dialogue(service: str, row: AnnotatedExemplar) -> dict[str, Any]:
-    intent = row.function or _OUT_OF_SCOPE
-    actions = [
-        {"act": "INFORM_INTENT", "slot": "intent", "values": [intent], "canonical_values": [intent]}
-    ]
-    for slot, value in row.arguments.items():
-        values = [str(v) for v in (value if isinstance(value, list) else [value])]
-        actions.append(
-            {"act": "INFORM", "slot": slot, "values": values, "canonical_values": values}
-        )
-    frame = {
-        "service": service,
-        "actions": actions,
-        "slots": [
-            {"slot": s.slot, "start": s.start, "exclusive_end": s.end} for s in row.spans or ()
-        ],
-        "state": {"active_intent": intent, "requested_slots": [], "slot_values": {}},
-    }
-    rest = row.model_dump(
-        mode="json", exclude_defaults=True, exclude={"utterance", "function", "arguments"}
-    )
-    turn = {
-        "speaker": "USER",
-        "utterance": row.utterance,
-        "frames": [frame],
-        "exemplar": {**rest, "split": row.split},
-    }
-    return {"dialogue_id": row.id, "services": [service], "turns": [turn]}

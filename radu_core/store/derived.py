@@ -12,6 +12,7 @@ from radu_core.schema import as_values
 __all__ = [
     "DISAGREEMENT",
     "QUEUES",
+    "UNLABELLED_QUEUE",
     "FlagKind",
     "derived",
     "flag_kind_of",
@@ -24,8 +25,11 @@ __all__ = [
 FlagKind = Literal["suspected", "evaluation"]
 # In the order in which they are worked through.
 DISAGREEMENT = "disagreement"
-_OUTCOMES = ("ambiguous", "unlocated", "invalid")
-QUEUES = (*_OUTCOMES, "suspected", DISAGREEMENT, "evaluation")
+UNLABELLED_QUEUE = "unlabelled"
+_OUTCOMES = ("ambiguous", "unlocated", "invalid", UNLABELLED_QUEUE)
+QUEUES = (
+    "ambiguous", "unlocated", "invalid", "suspected", DISAGREEMENT, "evaluation", UNLABELLED_QUEUE,
+)  # fmt: skip
 _LONGEST = 500
 
 

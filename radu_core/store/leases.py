@@ -21,8 +21,8 @@ LEASE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Lease:
-    """An item that somebody else's tab, or another tab of one's own, has at the moment; ``queue``
-    and ``function`` are those of the exemplar.
+    """An item that somebody else's tab, or another tab of one's own, has at the moment; ``queue``,
+    ``function`` and ``unlabelled`` are those of the exemplar.
     """
 
     exemplar: str
@@ -30,6 +30,7 @@ class Lease:
     until: datetime
     queue: str | None
     function: str | None
+    unlabelled: bool = False
 
 
 def keep(
@@ -80,12 +81,16 @@ def held_by_others(connection: Connection, module: str, client: str, now: dateti
     """The leases of all other tabs, the first to expire first."""
     same = (exemplars.c.module == leases.c.module) & (exemplars.c.id == leases.c.exemplar)
     columns = (leases.c.exemplar, leases.c.who, leases.c.until)
-    query = select(*columns, exemplars.c.queue, exemplars.c.function)
+    unlabelled = exemplars.c.outcome.is_not_distinct_from("unlabelled").label("unlabelled")
+    query = select(*columns, exemplars.c.queue, exemplars.c.function, unlabelled)
     query = query.select_from(leases.outerjoin(exemplars, same)).where(
         leases.c.module == module, leases.c.client != client, leases.c.until > now
     )
     rows = connection.execute(query.order_by(leases.c.until, leases.c.exemplar)).all()
-    return [Lease(r.exemplar, r.who, aware(r.until), r.queue, r.function) for r in rows]
+    return [
+        Lease(r.exemplar, r.who, aware(r.until), r.queue, r.function, bool(r.unlabelled))
+        for r in rows
+    ]
 
 
 def blocked(

@@ -16,7 +16,7 @@ __all__ = ["DECISIONS", "Progress", "progress"]
 
 # Kinds of events that are a person's decision about one exemplar: not what was accepted in bulk.
 # One that several had to agree on is counted as the opinions it was made of.
-DECISIONS = ("placed", "corrected", "kept", "discarded", "adjudicated", "opinion")
+DECISIONS = ("labelled", "placed", "corrected", "kept", "discarded", "adjudicated", "opinion")
 _TAKES_BACK = ("restored", "withdrawn")
 
 

@@ -222,9 +222,11 @@ def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield exemplars.c.queue == wanted.queue
     elif not wanted.anywhere:
         yield exemplars.c.queue.in_(QUEUES)
-    if wanted.function:
-        known = None if wanted.function == OUT_OF_SCOPE else wanted.function
-        yield _equals(exemplars.c.function, known)
+    if wanted.function == OUT_OF_SCOPE:
+        yield exemplars.c.function.is_(None)
+        yield exemplars.c.outcome.is_distinct_from("unlabelled")
+    elif wanted.function:
+        yield exemplars.c.function == wanted.function
 
 
 def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -308,4 +310,6 @@ def _fits(wanted: Filter, lease: Lease) -> bool:
         return False
     if lease.queue is None and not wanted.anywhere:
         return False
+    if lease.unlabelled:
+        return not wanted.function
     return wanted.function in ("", lease.function or OUT_OF_SCOPE)

@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
 _MOST_UNFIT = 200  # items that can't be shown are passed over in one request
 _WHAT = {
+    "labelled": "said what it means",
     "placed": "said where its values stand",
     "corrected": "corrected it",
     "kept": "said that it is right",

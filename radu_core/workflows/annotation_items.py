@@ -62,6 +62,7 @@ def item_json(
         "revision": item.revision,
         "utterance": exemplar.utterance,
         "function": exemplar.function,
+        "unlabelled": exemplar.unlabelled,
         "description": function.description if function else "",
         "outcome": exemplar.outcome,
         "queue": item.queue,

@@ -79,6 +79,7 @@ def _decide(case: Case, op: asked.Decide) -> int:
     candidate = exemplar.model_copy(
         update={
             "function": op.function,
+            "unlabelled": False,
             "arguments": arguments,
             "spans": ordered,
             "template": make_template(exemplar.utterance, ordered),
@@ -96,7 +97,7 @@ def _decide(case: Case, op: asked.Decide) -> int:
     reason = "Decided by a person."
     update = {"outcome": "resolved", "resolved_by": by, "reason": reason}
     same = (op.function, arguments) == (exemplar.function, exemplar.arguments)
-    kind = "placed" if same else "corrected"
+    kind = "labelled" if exemplar.unlabelled else "placed" if same else "corrected"
     return _settle(case, candidate.model_copy(update=update), kind)
 
 
@@ -157,6 +158,12 @@ def _keep(case: Case, op: asked.Keep) -> int:
     if case.row["flag"] is None:
         raise InputError(
             "Nobody has flagged this exemplar", value=op.id, remedy="Accept it with Enter."
+        )
+    if case.exemplar.unlabelled:
+        raise InputError(
+            "It has no label that could be right",
+            value=op.id,
+            remedy="Give it a function (f), or say that it is out of scope (x).",
         )
     return _settle(case, case.exemplar, "kept")
 

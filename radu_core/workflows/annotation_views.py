@@ -51,6 +51,7 @@ def preview(
     labelled = item.exemplar.model_copy(
         update={
             "function": function,
+            "unlabelled": False,
             "arguments": arguments,
             "spans": None,
             "template": None,

@@ -125,6 +125,8 @@ def measured_exemplars(
 
 
 def _not_measured(schema: Schema, exemplar: AnnotatedExemplar) -> str:
+    if exemplar.unlabelled:
+        return "not labelled yet"
     if not exemplar.function:
         return "out of scope"
     if exemplar.mode == "negative":

@@ -82,7 +82,9 @@ def rows_to_measure(
     rows = []
     for item in workspace.store.exemplars(module, splits=[split]):
         exemplar = item.exemplar
-        if exemplar.outcome == "invalid":
+        if exemplar.unlabelled:
+            left_out["not labelled yet"] += 1
+        elif exemplar.outcome == "invalid":
             left_out["invalid label"] += 1
         elif conflict(schema, exemplar):
             left_out["label contradicts the schema"] += 1

@@ -8,6 +8,7 @@ from radu_core.dataset import read_manifest
 from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
+from radu_core.words import counted
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.evaluate import damaged_reports, reports
 from radu_core.workflows.train import runs
@@ -29,8 +30,8 @@ class NextStep:
 class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
-    ``waiting`` is the length of the Annotate page's queues; ``notes`` say what of the module is
-    damaged.
+    ``waiting`` is the length of the Annotate page's queues, ``unlabelled`` of them wait for a
+    function; ``notes`` say what of the module is damaged.
     """
 
     module: str
@@ -44,6 +45,18 @@ class ModuleFunnel:
     trained: int
     next: NextStep
     notes: tuple[str, ...] = ()
+    unlabelled: int = 0
+
+    @property
+    def caption(self) -> str:
+        """Why the next step is the next one, and what else waits."""
+        text = f"Next: {self.next.why}"
+        if self.unlabelled:
+            text += (
+                f" {counted(self.unlabelled, 'utterance')} without a label: neither indexed nor "
+                "trained on until somebody labels them on the Annotate page."
+            )
+        return text
 
     @property
     def stages(self) -> tuple[tuple[str, int], ...]:
@@ -67,6 +80,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     counts = workspace.store.counts(module)
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
+    unlabelled = sum(n for (_, outcome), n in counts.items() if outcome == "unlabelled")
     waiting = sum(workspace.store.waiting(module).values())
     in_index, notes = _indexed(workspace, module)
     built = datasets(workspace, module)
@@ -78,10 +92,10 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     trained = max((_trained(run, module) for run in finished), default=0)
     evaluated = any(reports(run, module) or damaged_reports(run, module) for run in finished)
     figures = (loaded, resolved, in_index, in_dataset, trained)
-    step = _next(figures, waiting, [state for state, _, _ in states], evaluated)
+    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], evaluated)
     return ModuleFunnel(
         module, schema.description, len(schema.functions), loaded, resolved, waiting,
-        in_index, in_dataset, trained, step, tuple(notes),
+        in_index, in_dataset, trained, step, tuple(notes), unlabelled,
     )  # fmt: skip
 
 
@@ -108,12 +122,17 @@ def _trained(run: RunDirectory, module: str) -> int:
 def _next(
     figures: tuple[int, int, int, int, int],
     waiting: int,
+    unlabelled: int,
     states: list[RunState],
     evaluated: bool,
 ) -> NextStep:
     loaded, resolved, indexed, in_dataset, trained = figures
     if loaded == 0:
         return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
+    if unlabelled == loaded:
+        return NextStep(
+            "annotate", f"Label {unlabelled}", "Nobody has said yet what the utterances mean."
+        )
     if resolved == 0:
         return NextStep("load", "Resolve", "No value has been placed yet.")
     if waiting > 0.05 * loaded:

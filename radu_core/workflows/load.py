@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,20 +11,31 @@ from typing import Any, get_args
 from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import Outcome
 from radu_core.files import content_hash, disk_errors, file_hash, readable
-from radu_core.formats import Rejection, format_info, load_json, read, write
+from radu_core.formats import (
+    Notice,
+    Rejection,
+    Tally,
+    format_info,
+    load_json,
+    read,
+    write,
+)
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import NewBatch
+from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
+    "ExportReport",
     "ImportReport",
     "export",
     "import_file",
     "init_module",
     "read_schema",
+    "remarks",
 ]
 
 
@@ -33,8 +45,11 @@ class ImportReport:
 
     ``number`` is the import's, by which it can be taken back (0: it wasn't recorded).
     ``stored`` is False when rows were rejected and the user hadn't asked to keep the good ones.
-    ``left_out`` counts values that accepted rows lost, by reason. ``schema_left_aside`` says that
-    the file has another schema than the module, which kept its own.
+    ``left_out`` counts values that accepted rows lost, by reason; ``ignored`` what isn't read, by
+    column, key or message; ``normalised`` what was read otherwise than it is written, by kind.
+    ``notices`` list repeated rows and contradicting labels. Of the accepted, ``unlabelled`` have no
+    label and ``out_of_scope`` are said to be so. ``schema_left_aside`` says that the file has
+    another schema than the module, which kept its own.
     """
 
     module: str
@@ -51,7 +66,54 @@ class ImportReport:
     schema_changed: bool = False
     schema_left_aside: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    normalised: Mapping[str, Tally] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+    notes: tuple[str, ...] = ()
+    unlabelled: int = 0
+    out_of_scope: int = 0
     number: int = 0
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote: ``rows`` of the format (openai: tools), ``exemplars`` of ``total``;
+    ``left_out`` counts those that it doesn't hold, by reason.
+    """
+
+    path: Path
+    rows: int
+    exemplars: int
+    total: int
+    left_out: Mapping[str, int]
+
+
+def remarks(report: ImportReport) -> list[str]:
+    """What was skipped, left out, ignored and read otherwise, a sentence each, for people."""
+    lines = [*report.notes]
+    if report.unlabelled:
+        lines.append(
+            f"{counted(report.unlabelled, 'row')} without a function: unlabelled, neither indexed "
+            "nor trained on. Label them on the Annotate page, or import with --unlabelled "
+            "out-of-scope."
+        )
+    if report.out_of_scope:
+        lines.append(f"{counted(report.out_of_scope, 'row')} out of scope, as the file says.")
+    lines += [f"skipped {count:,}: {reason}" for reason, count in report.skipped.items()]
+    lines += [f"left out {count:,}: {reason}" for reason, count in report.left_out.items()]
+    if report.ignored:
+        names = ", ".join(f"{name} ({count:,})" for name, count in report.ignored.items())
+        lines.append(f"not read (values): {names}")
+    lines += [
+        f"normalised {tally.count:,}: {kind} ({tally.example})"
+        for kind, tally in report.normalised.items()
+    ]
+    conflicts = sum(n.kind == "conflict" for n in report.notices)
+    if conflicts:
+        lines.append(
+            f"{counted(conflicts, 'row')} with other labels than the same text has elsewhere."
+        )
+    return lines
 
 
 def read_schema(module: str, path: Path) -> Schema:
@@ -144,6 +206,12 @@ def import_file(
         schema_changed=schema_changed,
         schema_left_aside=schema is not None and imported.schema not in (None, schema),
         left_out=dict(imported.left_out),
+        ignored=dict(imported.ignored),
+        normalised=dict(imported.normalised),
+        notices=imported.notices,
+        notes=imported.notes,
+        unlabelled=sum(e.unlabelled for e in imported.exemplars),
+        out_of_scope=sum(e.out_of_scope for e in imported.exemplars),
     )
     if module not in store.modules():
         return report
@@ -167,6 +235,8 @@ def _batch(
         details={
             "skipped": dict(report.skipped),
             "left_out": dict(report.left_out),
+            "ignored": dict(report.ignored),
+            "normalised": {kind: tally.count for kind, tally in report.normalised.items()},
             "stored": report.stored,
         },
         schema_before=before.model_dump_json() if before and schema else None,
@@ -176,8 +246,8 @@ def _batch(
 
 def export(
     workspace: Workspace, format: str, path: Path, *, module: str, outcomes: tuple[str, ...] = ()
-) -> int:
-    """Write the module in ``format``; ``outcomes`` narrows it. Returns the number of rows.
+) -> ExportReport:
+    """Write the module in ``format``; ``outcomes`` narrows it.
 
     Outcomes are those of alignment, and ``new`` for what it hasn't seen yet.
     """
@@ -186,14 +256,20 @@ def export(
     if unknown:
         raise InputError("No such outcome", value=unknown[0], remedy=f"Use {', '.join(known)}.")
     schema = workspace.store.schema(module)
-    items = workspace.store.exemplars(module)
-    chosen = [
-        i.exemplar for i in items if not outcomes or (i.exemplar.outcome or "new") in outcomes
-    ]
-    directory = format_info(format).directory
+    items = [i.exemplar for i in workspace.store.exemplars(module)]
+    chosen = [e for e in items if not outcomes or (e.outcome or "new") in outcomes]
+    info = format_info(format)
     with disk_errors(path):
-        if path.is_dir() and not directory:
+        if path.is_dir() and not info.directory:
             raise InputError("That is a directory", value=str(path), remedy="Name a file.")
-        if path.is_file() and directory:
+        if path.is_file() and info.directory:
             raise InputError("That is a file", value=str(path), remedy="Name a directory.")
-    return write(format, path, schema=schema, exemplars=chosen)
+    rows = write(format, path, schema=schema, exemplars=chosen)
+    others = (e.outcome or "new" for e in items)
+    left_out = Counter(f"not asked for: {o}" for o in others if outcomes and o not in outcomes)
+    if not info.carries_exemplars:
+        left_out[f"{format} holds a schema, no utterances"] += len(chosen)
+        chosen = []
+    return ExportReport(
+        path, rows, len(chosen), len(items), {r: n for r, n in sorted(left_out.items()) if n}
+    )

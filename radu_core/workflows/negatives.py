@@ -95,6 +95,12 @@ def retrieve(
         if exemplar_id
         else _typed(workspace, module, text, function)
     )
+    if subject.unlabelled:
+        raise InputError(
+            "Nobody has said what this utterance means, so nothing can be set against it",
+            value=subject.id,
+            remedy="Label it on the Annotate page, or choose another exemplar.",
+        )
     index = load_index(workspace, module, progress=progress)
     query = query_of(subject) if exemplar_id else Query(subject.utterance)
     hits = index.search([query], k_desc=0, k_exemplar=POOL)[0].exemplars

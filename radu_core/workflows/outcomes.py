@@ -108,7 +108,7 @@ def module_knowledge(
     store = workspace.store
     progress("Learning from the module", 0, 0)
     labelled = (as_labelled(i) for batch in store.batches(module) for i in batch)
-    used = (e for e in labelled if DISCARDED not in e.tags)
+    used = (e for e in labelled if DISCARDED not in e.tags and not e.unlabelled)
     return learn(store.schema(module), used, most=most)
 
 

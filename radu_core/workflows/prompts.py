@@ -198,14 +198,19 @@ def prepare(
     query = query_of(exemplar) if exemplar else Query(utterance)
     wide = found.search([query], k_desc=k_desc, k_exemplar=max(POOL, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
-    meant, notes = (exemplar, []) if exemplar else _typed(utterance, function, hits, strategy)
-    meant = meant if exemplar else meant.model_copy(update={"context": context or None})
+    labelled = exemplar if exemplar and not exemplar.unlabelled else None
+    meant, notes = (labelled, []) if labelled else _typed(utterance, function, hits, strategy)
+    if labelled is None:
+        names = ("id", "split", "outcome", "reason", "unlabelled")
+        kept = {name: getattr(exemplar, name) for name in names} if exemplar else {}
+        asked_for = exemplar.context if exemplar else context or None
+        meant = meant.model_copy(update={"context": asked_for, **kept})
     chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
     used = chosen.for_split(meant.split)  # what is typed counts as one to train on
     if used != chosen and strategy in _VARIED:
         notes.append(f"it is of split {meant.split}: {_NOT_VARIED}")
-    known = exemplar is not None or function is not None
-    asked = exemplar is None and (not known or strategy not in FUNCTION_STRATEGIES)
+    known = labelled is not None or function is not None
+    asked = labelled is None and (not known or strategy not in FUNCTION_STRATEGIES)
     return Prepared(
         workspace=workspace,
         strategy=strategy,
@@ -398,6 +403,8 @@ def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
             f"This exemplar is {exemplar.outcome or 'not aligned yet'}{why}: no row is made of it.",
             "Resolve it: Annotate.",
         )  # fmt: skip
+    if exemplar.unlabelled:
+        return
     contradiction = conflict(prepared.subject.schema, exemplar)
     if contradiction:
         yield PromptWarning(

@@ -17,7 +17,7 @@ from radu_core.errors import FormatError, InputError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.files import parse_json, read_json
 from radu_core.formats import Imported, guess_format, read, write
-from radu_core.formats.common import read_lines
+from radu_core.formats.lines import read_lines
 from radu_core.schema import Schema
 
 Write = Callable[..., Path]
@@ -42,7 +42,7 @@ def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> N
     [
         ({"function": "book_flight"}, "utterance", "None", "missing"),
         ({"utterance": "x", "function": "fly"}, "function", "'fly'", "not in the schema"),
-        ({"utterance": "x", "intent": "y"}, "intent", "'y'", "not a field"),
+        ({"utterance": "x", "intent": "y"}, "function", "'y'", "not in the schema"),
         ({"utterance": "x", "function": "book_flight", "arguments": {"seat": "1"}}, "arguments",
          "{'seat': '1'}", "has no slot 'seat'"),
         ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": "two"}},
@@ -54,8 +54,16 @@ def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> N
           "template": "to <origin>"}, "template", "'to <origin>'", "doesn't fit"),
         ({"utterance": "x", "function": "book_flight", "arguments": {"origin": {"a": 1}}},
          "arguments.origin", "{'a': 1}", "isn't a text, a number"),
-        ({"utterance": "x", "split": "dev"}, "split", "'dev'", "input should be"),
-        ({"utterance": "x", "arguments": {"a": 1}}, "arguments", "{'a': 1}", "out-of-scope"),
+        ({"utterance": "x", "split": "eval"}, "split", "'eval'", "input should be"),
+        ({"utterance": "x", "function": None, "arguments": {"a": 1}}, "arguments", "{'a': 1}",
+         "out-of-scope"),
+        ({"utterance": "x", "arguments": {"a": 1}}, "arguments", "{'a': 1}", "has none"),
+        ({"utterance": "x", "spans": [{"slot": "a", "start": 0, "end": 1, "value": "x"}]}, "spans",
+         "[{'slot': 'a'", "has none"),
+        ({"utterance": "x", "function": ["book_flight", "book_hotel"]}, "function",
+         "['book_flight", "several"),
+        ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": 1e999}},
+         "arguments.passengers", "inf", "finite"),
     ],
 )  # fmt: skip
 def test_a_bad_row_says_where_what_and_what_to_do(
@@ -71,7 +79,8 @@ def test_a_bad_row_says_where_what_and_what_to_do(
 
 
 def test_an_id_that_is_taken_names_the_first_line(schema: Schema, write_jsonl: Write) -> None:
-    (rejection,) = load(write_jsonl([ROWS[0], ROWS[0]]), schema).rejections
+    other = {**ROWS[0], "split": "test"}
+    (rejection,) = load(write_jsonl([ROWS[0], other]), schema).rejections
     assert (rejection.field, rejection.problem) == ("id", "the same as in line 1")
 
 

@@ -189,10 +189,11 @@ def test_the_second_of_one_dialogue_names_the_first(sgd: Callable[..., Path]) ->
     path = sgd()
     (path / "dialogues_002.json").write_text((path / "dialogues_001.json").read_text())
     found = load(path)
-    assert [(r.source, r.line, r.problem) for r in found.rejections] == [
-        ("dialogues_002.json, dialogue 1_00000", line,
-         "the same as in dialogues_001.json, dialogue 1_00000") for line in (1, 5)
+    assert [(n.source, n.line, n.kind, n.detail) for n in found.notices] == [
+        ("dialogues_002.json, dialogue 1_00000", line, "repeated",
+         f"the same as dialogues_001.json, dialogue 1_00000, {line}") for line in (1, 5)
     ]  # fmt: skip
+    assert (found.rejections, found.skipped["the same row as one before it"]) == ((), 2)
 
 
 def test_rows_are_checked_against_the_modules_schema(

@@ -23,7 +23,8 @@ from radu_core.schema import Schema, parse_schema
 
 def load(path: Path, schema: Schema | None, **options: Any) -> Imported:
     found = read("csv", path, module=MODULE, schema=schema, options=options)
-    assert found.rows == len(found.exemplars) + len(found.rejections)
+    skipped = sum(found.skipped.values())
+    assert found.rows == len(found.exemplars) + len(found.rejections) + skipped
     return found
 
 
@@ -258,15 +259,15 @@ def exemplars(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> list[AnnotatedE
                     st.fixed_dictionaries(
                         {},
                         optional={
-                            "city": texts,
-                            "extras": st.one_of(texts, st.lists(texts, max_size=3)),
+                            "city": full,
+                            "extras": st.one_of(full, st.lists(full, max_size=3)),
                         },
                     ),
                     st.just("book_hotel"),
                 ),
                 st.tuples(
                     st.fixed_dictionaries(
-                        {"origin": texts},
+                        {"origin": full},
                         optional={"passengers": st.integers(), "refundable": st.booleans()},
                     ),
                     st.just("book_flight"),
@@ -368,3 +369,71 @@ def test_a_damaged_workbook_is_said(tmp_path: Path, schema: Schema) -> None:
             part.writestr(name, data[: len(data) // 2] if "sheet1" in name else data)
     with pytest.raises(FormatError, match="isn't an XLSX workbook"):
         load(tmp_path / "b.xlsx", schema)
+
+
+# Columns
+
+
+LABELS = "text,{}\na flight to Oslo,book_flight\nhi there,book_hotel\n"
+
+
+def test_names_of_columns_in_any_case(table: Callable[..., Imported]) -> None:
+    found = table("UTTERANCE,Intent,City,ARGUMENTS.Extras\na,book_hotel,Paris,x|y\n")
+    assert [(e.function, e.arguments) for e in found.exemplars] == [
+        ("book_hotel", {"city": "Paris", "extras": ["x", "y"]})
+    ]
+    assert found.ignored == {}
+    mapped = table("Sentence X,Intent\na,book_hotel\n", mapping={"utterance": "sentence x"})
+    assert texts(mapped) == ["a"]
+
+
+def test_columns_that_arent_read_are_named_and_counted(table: Callable[..., Imported]) -> None:
+    found = table("text,intent,note,confidence,\na,book_hotel,x,0.4,\nb,book_hotel,,0.2,z\n")
+    assert found.ignored == {"confidence": 2, "note": 1, "(column 5)": 1}
+
+
+def test_a_table_without_labels_is_unlabelled_and_says_so(table: Callable[..., Imported]) -> None:
+    found = table("text,note\na,x\nb,\n")
+    assert [(e.unlabelled, e.outcome) for e in found.exemplars] == [(True, "unlabelled")] * 2
+    assert "No column holds the function: the rows are unlabelled" in found.notes[0]
+
+
+def test_a_column_that_looks_like_labels_isnt_passed_over(table: Callable[..., Imported]) -> None:
+    with pytest.raises(FormatError, match=r"names functions: 'kind'.*--map function='kind'"):
+        table(LABELS.format("kind"))
+    mapped = table(LABELS.format("kind"), mapping={"function": "Kind"})
+    assert [e.function for e in mapped.exemplars] == ["book_flight", "book_hotel"]
+    assert all(
+        e.unlabelled for e in table(LABELS.format("kind"), mapping={"function": ""}).exemplars
+    )
+
+
+def test_two_columns_of_one_name_matter_only_where_they_are_read(
+    table: Callable[..., Imported],
+) -> None:
+    found = table("text,intent,note,note,,\na,book_hotel,x,y,,z\n")
+    assert found.ignored == {"note": 1, "note (2)": 1, "(column 5)": 0, "(column 6)": 1}
+    with pytest.raises(FormatError, match="two columns of the same name: 'text'"):
+        table("text,text\na,b\n")
+
+
+def test_blank_rows_and_empty_cells_beyond_are_counted(table: Callable[..., Imported]) -> None:
+    found = table("text,intent\n\na,book_hotel,,\n,\n\nb,book_hotel\n\n\n")
+    assert texts(found) == ["a", "b"]
+    assert found.skipped == {"a blank row": 3}
+    assert found.normalised["empty cells beyond the columns"].example == "line 3"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters_marks_quotes_and_breaks(table: Callable[..., Imported], delimiter: str) -> None:
+    rows = [["text", "intent", "city"], ['"a ""hotel""\nin Paris"', "book_hotel", "Paris"]]
+    text = "\ufeff" + "".join(delimiter.join(row) + "\r\n" for row in rows)
+    found = table(text)
+    assert [(e.utterance, e.function, e.arguments) for e in found.exemplars] == [
+        ('a "hotel"\nin Paris', "book_hotel", {"city": "Paris"})
+    ]
+
+
+def test_names_without_rows_are_said(table: Callable[..., Imported]) -> None:
+    with pytest.raises(FormatError, match=r"t\.csv names columns, but has no rows"):
+        table("text,intent\n")

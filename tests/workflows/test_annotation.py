@@ -24,15 +24,16 @@ def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
     reply = Tab(space, "ann").send(want=2)
     assert reply["counts"] == {
         "ambiguous": 8, "unlocated": 1, "invalid": 0, "suspected": 0, "disagreement": 0,
-        "evaluation": 0,
+        "evaluation": 0, "unlabelled": 0,
     }  # fmt: skip
     assert reply["progress"] == {"resolved": 13, "total": 22, "today": 0, "mine": 0}
     assert reply["others"] == {"items": 0, "seconds": None}
     [item] = [i for i in Tab(space, "bob").send(want=1, item="u00")["items"] if i["id"] == "u00"]
     assert item | {"arguments": [], "readings": []} == {
         "id": "u00", "revision": 2, "utterance": "a seat for my wife and me to Bonn",
-        "function": "book_flight", "description": "Buy a plane ticket between two cities.",
-        "outcome": "unlocated", "queue": "unlocated", "split": "train", "context": None,
+        "function": "book_flight", "unlabelled": False,
+        "description": "Buy a plane ticket between two cities.", "outcome": "unlocated",
+        "queue": "unlocated", "split": "train", "context": None,
         "reason": "no 2 in the text for passengers.", "flag": None, "held": None,
         "arguments": [], "spans": [], "implied": [], "readings": [], "opinions": [], "comments": [],
     }  # fmt: skip

@@ -67,7 +67,7 @@ def test_sgd_rows_that_dont_fit_the_modules_schema_are_rejected(
     theirs = Workspace(tmp_path / "theirs")
     theirs.store.put_schema(other, who="t")
     import_file(theirs, "jsonl", path, module=MODULE, who="t")
-    assert export(theirs, "sgd", tmp_path / "sgd", module=MODULE) == 2
+    assert export(theirs, "sgd", tmp_path / "sgd", module=MODULE).rows == 2
     theirs.store.close()
 
     report = import_file(loaded, "sgd", tmp_path / "sgd", module=MODULE, who="t")
@@ -99,8 +99,8 @@ def test_an_export_is_taken_back_by_another_workspace(
     loaded: Workspace, tmp_path: Path, format: str
 ) -> None:
     path = tmp_path / f"out.{format}"
-    assert export(loaded, format, path, module=MODULE) == len(ROWS)
-    assert export(loaded, format, path, module=MODULE) == len(ROWS)
+    assert export(loaded, format, path, module=MODULE).rows == len(ROWS)
+    assert export(loaded, format, path, module=MODULE).exemplars == len(ROWS)
     other = Workspace(tmp_path / "other")
     other.store.put_schema(loaded.store.schema(MODULE), who="t")
     report = import_file(other, format, path, module=MODULE, who="t")
@@ -119,7 +119,9 @@ def test_exports_that_cant_be(loaded: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a file"):
         export(loaded, "sgd", tmp_path / "file", module=MODULE)
     outcomes = ("unlocated", "ambiguous", "invalid", "new")
-    assert export(loaded, "jsonl", tmp_path / "o", module=MODULE, outcomes=outcomes) == 2
+    made = export(loaded, "jsonl", tmp_path / "o", module=MODULE, outcomes=outcomes)
+    assert (made.rows, made.total) == (2, len(ROWS))
+    assert made.left_out == {"not asked for: resolved": len(ROWS) - 2}
 
 
 @pytest.mark.parametrize(

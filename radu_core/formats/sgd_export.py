@@ -1,0 +1,89 @@
+"""A module written in the format of the Schema-Guided Dialogue dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import write_json
+from radu_core.schema import Schema
+
+__all__ = ["OUT_OF_SCOPE", "write"]
+
+OUT_OF_SCOPE = "NONE"  # the intent
+
+
+def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:
+    """Write one single-turn dialogue per exemplar, beside a schema.json, into a directory.
+
+    ``path`` is the directory. Read again into the module, the exemplars are the same, except that
+    a single value of a slot with several comes back as a list of one.
+    """
+    rows = list(exemplars)
+    slots = {s.name: s for f in schema.functions for s in f.slots}
+    write_json(path / "schema.json", [_service(schema, slots)])
+    write_json(path / "dialogues_001.json", [_dialogue(schema.module, row) for row in rows])
+    return len(rows)
+
+
+def _service(schema: Schema, slots: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "service_name": schema.module,
+        "description": schema.description,
+        "reference_date": schema.reference_date and schema.reference_date.isoformat(),
+        "slots": [
+            {
+                "name": s.name,
+                "description": s.description,
+                "is_categorical": bool(s.possible_values),
+                "possible_values": [str(v) for v in s.possible_values],
+                "type": s.type,
+                "multi_value": s.multi_value,
+            }
+            for s in slots.values()
+        ],
+        "intents": [
+            {
+                "name": f.name,
+                "description": f.description,
+                "is_transactional": False,
+                "required_slots": [s.name for s in f.slots if s.required],
+                "optional_slots": {s.name: "dontcare" for s in f.slots if not s.required},
+                "result_slots": [],
+            }
+            for f in schema.functions
+        ],
+    }
+
+
+def _dialogue(service: str, row: AnnotatedExemplar) -> dict[str, Any]:
+    intent = row.function or OUT_OF_SCOPE
+    stated = {"act": "INFORM_INTENT", "slot": "intent"}
+    actions: list[dict[str, Any]] = []
+    if not row.unlabelled:
+        actions.append({**stated, "values": [intent], "canonical_values": [intent]})
+    for slot, value in row.arguments.items():
+        values = [str(v) for v in (value if isinstance(value, list) else [value])]
+        actions.append(
+            {"act": "INFORM", "slot": slot, "values": values, "canonical_values": values}
+        )
+    frame = {
+        "service": service,
+        "actions": actions,
+        "slots": [
+            {"slot": s.slot, "start": s.start, "exclusive_end": s.end} for s in row.spans or ()
+        ],
+        "state": {"active_intent": intent, "requested_slots": [], "slot_values": {}},
+    }
+    rest = row.model_dump(
+        mode="json", exclude_defaults=True, exclude={"utterance", "function", "arguments"}
+    )
+    turn = {
+        "speaker": "USER",
+        "utterance": row.utterance,
+        "frames": [frame],
+        "exemplar": {**rest, "split": row.split},
+    }
+    return {"dialogue_id": row.id, "services": [service], "turns": [turn]}

@@ -1,0 +1,372 @@
+"""Rows as files have them, read as the fields of an exemplar: as tolerantly in every format.
+
+What is read as something else than it is written is a change with a kind; keys that mean nothing
+here are named. Neither is silent: both are counted in what an import gives.
+
+A row without a function is *unlabelled*. It is out of scope only where the file says so: ``null``,
+or a word such as ``none``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from radu_core.errors import shorten
+from radu_core.exemplars import (
+    DISCARDED,
+    UNLABELLED,
+    AnnotatedExemplar,
+    Outcome,
+    ResolvedBy,
+    Span,
+)
+from radu_core.files import parse_json
+from radu_core.formats.common import RowError
+from radu_core.formats.values import PLAIN, converted, is_blank, shown
+from radu_core.schema import Function, Schema, Slot, as_values
+
+__all__ = ["ALIASES", "OUT_OF_SCOPE_WORDS", "Change", "Tidied", "known_function", "tidied"]
+
+FIELDS = frozenset(AnnotatedExemplar.model_fields)
+ALIASES = {
+    "utterance": ("text", "query", "sentence", "message", "example"),
+    "function": ("intent", "skill", "label"),
+    "arguments": ("parameters", "params", "args"),
+    "template": ("exemplar",),
+}
+OUT_OF_SCOPE_WORDS = frozenset(
+    {"none", "null", "oos", "out_of_scope", "out-of-scope", "out of scope"}
+)
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_FIELD_OF = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+_STATE = {"outcome": get_args(Outcome), "resolved_by": get_args(ResolvedBy)}
+_LISTS = ("implied", "tags")
+_OPTIONAL = FIELDS - {"utterance", "function"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is read otherwise than it is written."""
+
+    kind: str
+    what: str
+
+
+@dataclass
+class Tidied:
+    """A row's fields; ``changes`` and ``ignored`` say what isn't as it was written."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def changed(self, kind: str, name: str, before: object, after: object) -> None:
+        """Remember a change of a field or a slot."""
+        self.changes.append(Change(kind, f"{name}: {shorten(before, 60)} → {shorten(after, 60)}"))
+
+
+def tidied(
+    row: Mapping[str, Any],
+    schema: Schema | None,
+    *,
+    cells: bool = False,
+    unlabelled_as_scope: bool = False,
+) -> Tidied:
+    """The row's fields, and what was changed and ignored; ``RowError`` for what means nothing.
+
+    ``cells``: values are texts of a table, where a number can't be written otherwise;
+    ``unlabelled_as_scope``: a row without a function is out of scope.
+    """
+    out = Tidied()
+    unknown = _named(row, out)
+    _read_function(out, schema, unlabelled_as_scope)
+    function = (
+        schema.function(out.fields["function"]) if schema and out.fields.get("function") else None
+    )
+    _read_arguments(out, function, unknown, cells)
+    if out.fields.get("unlabelled"):
+        _refuse_label(out.fields.get("arguments"), "arguments")
+    out.ignored += unknown
+    for name in _OPTIONAL & out.fields.keys():
+        if out.fields[name] is None:  # said to be absent
+            del out.fields[name]
+    _read_spans(out, function)
+    _read_rest(out)
+    return out
+
+
+def _named(row: Mapping[str, Any], out: Tidied) -> dict[str, Any]:
+    """Put what is named like a field, in any case or by a usual name, there; give the rest."""
+    unknown = {}
+    for key, value in row.items():
+        lower = str(key).strip().casefold()
+        name = lower if lower in FIELDS else _FIELD_OF.get(lower, "")
+        if key in FIELDS:
+            out.fields[key] = value
+        elif name and name not in row and name not in out.fields:
+            out.fields[name] = value
+            if key != "exemplar":  # the labellers' word for it
+                out.changes.append(Change("a field by another name", f"{key!r} read as {name!r}"))
+        else:
+            unknown[str(key)] = value
+    return unknown
+
+
+# The function
+
+
+def known_function(name: str, schema: Schema | None) -> str | None:
+    """The schema's function of that name, whatever its case, or None."""
+    if schema is None:
+        return None
+    if schema.function(name) is not None:
+        return name
+    folded = name.strip().casefold()
+    alike = [f.name for f in schema.functions if f.name.casefold() == folded]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _read_function(out: Tidied, schema: Schema | None, unlabelled_as_scope: bool) -> None:
+    """Set ``function`` and ``unlabelled``, so that they don't contradict each other."""
+    fields = out.fields
+    said = fields.pop("unlabelled", False)
+    given = fields.pop("function", "")
+    given = _one_function(out, given)
+    if isinstance(given, str) and given.strip():
+        fields["function"] = _function_named(out, given, schema)
+        if said in (True, "true"):
+            out.changed("labelled by now", "unlabelled", said, False)
+    elif given is None and said not in (True, "true"):
+        fields["function"] = None
+    elif unlabelled_as_scope:
+        fields["function"] = None
+        out.changes.append(Change("no function: out of scope, as asked for", "function: none"))
+    else:
+        _set_unlabelled(out)
+        return
+    if fields.get("outcome") == "unlabelled":  # a label was written into an export
+        fields.pop("outcome")
+        fields.pop("reason", None)
+
+
+def _one_function(out: Tidied, given: Any) -> Any:
+    """The name in a list of one or in ``{"name": …, "arguments": …}``."""
+    if isinstance(given, list) and len(given) < 2:
+        name = given[0] if given else ""
+        out.changed("one function in a list", "function", given, name)
+        given = name
+    if isinstance(given, list):
+        raise RowError(
+            "function", given, "names several functions",
+            "Give the row one function, or make a row for each.",
+        )  # fmt: skip
+    if isinstance(given, Mapping):
+        name = given.get("name")
+        out.changed("a function with its arguments inside", "function", given, name)
+        if "arguments" in given and out.fields.get("arguments") in (None, {}, ""):
+            out.fields["arguments"] = given["arguments"]
+        out.ignored += [f"function.{key}" for key in given if key not in ("name", "arguments")]
+        given = name
+    if given is not None and not isinstance(given, str):
+        raise RowError("function", given, "isn't a name", "Write the function's name, or null.")
+    return given
+
+
+def _function_named(out: Tidied, given: str, schema: Schema | None) -> str | None:
+    known = known_function(given, schema)
+    if known is not None:
+        if known != given:
+            out.changed("a function in another case", "function", given, known)
+        return known
+    if given.strip().casefold() in OUT_OF_SCOPE_WORDS:
+        out.changed("out of scope in a word", "function", given, None)
+        return None
+    return given.strip()
+
+
+def _set_unlabelled(out: Tidied) -> None:
+    fields = out.fields
+    for name in ("spans", "template", "implied"):
+        _refuse_label(fields.pop(name, None), name)
+    fields["unlabelled"] = True
+    if DISCARDED not in as_values(fields.get("tags") or []):
+        fields |= {"outcome": "unlabelled", "resolved_by": None, "reason": UNLABELLED}
+
+
+def _refuse_label(value: Any, name: str) -> None:
+    if value not in (None, "", {}, [], ()):
+        problem = "a row without a function has none"
+        raise RowError(name, value, problem, "Name its function, or leave them out.")
+
+
+# Arguments
+
+
+def _read_arguments(
+    out: Tidied, function: Function | None, unknown: dict[str, Any], cells: bool
+) -> None:
+    given = out.fields.get("arguments")
+    if isinstance(given, str):
+        given = _parsed(given, "arguments", dict, "a JSON object") if given.strip() else {}
+        out.changes.append(Change("arguments as a text of JSON", shorten(given, 60)))
+    if given is None:
+        given = {}
+    if not isinstance(given, Mapping):
+        raise RowError("arguments", given, "isn't an object", 'Write {"slot": value}.')
+    found: dict[str, Any] = {}
+    for name, value in [*given.items(), *_slots_among(unknown, function, given)]:
+        slot, own = _slot_named(out, str(name), function)
+        taken = _argument(out, own, value, slot, cells)
+        if taken is not None:
+            found.setdefault(own, taken)
+    if found or "arguments" in out.fields:
+        out.fields["arguments"] = found
+    implied = out.fields.get("implied")
+    if isinstance(implied, list | tuple):  # what turned out to have no value isn't meant either
+        absent = {str(name) for name in given} - found.keys()
+        out.fields["implied"] = [s for s in implied if str(s) not in absent]
+
+
+def _slots_among(
+    unknown: dict[str, Any], function: Function | None, given: Mapping[str, Any]
+) -> list[tuple[str, Any]]:
+    """Keys of the row that are slots of its function, or ``arguments.<slot>``; taken out of it."""
+    if not unknown:
+        return []
+    slots = {s.name.casefold() for s in function.slots} if function else set()
+    have = {str(name).casefold() for name in given}
+    found = []
+    for key in list(unknown):
+        name = key.strip()
+        if name.casefold().startswith("arguments."):
+            name = name[len("arguments.") :]
+        elif name.casefold() not in slots:
+            continue
+        if name.casefold() not in have:
+            found.append((name, unknown.pop(key)))
+    return found
+
+
+def _slot_named(out: Tidied, name: str, function: Function | None) -> tuple[Slot | None, str]:
+    slot = function.slot(name) if function else None
+    if slot is not None or function is None:
+        return slot, name
+    alike = [s for s in function.slots if s.name.casefold() == name.strip().casefold()]
+    if len(alike) != 1:
+        return None, name
+    out.changed("a slot in another case", "arguments", name, alike[0].name)
+    return alike[0], alike[0].name
+
+
+def _argument(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) -> Any:
+    """A value as its slot takes it; None if there is none."""
+    several = value if isinstance(value, list) else [value]
+    kept = [v for v in several if not is_blank(v)]
+    if len(kept) < len(several) and not cells:
+        kind = "null" if None in several else "an empty text"
+        out.changed(f"{kind} for a value: absent", name, value, kept or None)
+    made = [_scalar(out, name, v, slot, cells) for v in kept]
+    if not isinstance(value, list):
+        return made[0] if made else None
+    if slot is None or slot.multi_value:
+        return made if made or not several else None
+    if len(made) > 1:
+        return made
+    out.changed("a list for one value", name, value, made[0] if made else None)
+    return made[0] if made else None
+
+
+def _scalar(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RowError(
+            f"arguments.{name}", value, "isn't a finite number", "Write a number, or null."
+        )
+    if slot is None or not isinstance(value, str | int | float | bool):
+        return value
+    new, kind = converted(value, slot)
+    if kind and not (cells and kind in PLAIN):
+        out.changed(kind, name, value, new)
+    return new
+
+
+# Everything else
+
+
+def _read_spans(out: Tidied, function: Function | None) -> None:
+    """Spans with values as the arguments have them, and without what a span doesn't say."""
+    spans = out.fields.get("spans")
+    if isinstance(spans, str):
+        spans = _parsed(spans, "spans", list, "a JSON list")
+    if not isinstance(spans, list | tuple):
+        return
+    out.fields["spans"] = [
+        _span(out, span, function) if isinstance(span, Mapping) else span for span in spans
+    ]
+
+
+def _span(out: Tidied, span: Mapping[str, Any], function: Function | None) -> dict[str, Any]:
+    found = {}
+    for key, value in span.items():
+        if key in Span.model_fields:
+            found[key] = value
+        else:
+            out.ignored.append(f"spans.{key}")
+    slot = function.slot(str(found.get("slot"))) if function else None
+    value = found.get("value")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RowError("spans", value, "isn't a finite number", "Write a number.")
+    if slot is not None and isinstance(value, str | int | float | bool):
+        found["value"] = converted(value, slot)[0]  # counted with the argument
+    return found
+
+
+def _read_rest(out: Tidied) -> None:
+    fields = out.fields
+    for name in ("id", "utterance", "context"):
+        value = fields.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            fields[name] = shown(value)
+            out.changed("a number for a text", name, value, fields[name])
+    for name in _LISTS:
+        if isinstance(fields.get(name), str):
+            out.changed("a text for a list", name, fields[name], [fields[name]])
+            fields[name] = [part.strip() for part in fields[name].split("|") if part.strip()]
+    for name in ("split", "mode"):
+        _read_word(out, name, _SPLITS if name == "split" else {})
+    for name, known in _STATE.items():
+        if name in fields and fields[name] not in (*known, None):
+            del fields[name]  # a word of somebody else's
+            out.ignored.append(name)
+    if "reason" in fields and not isinstance(fields["reason"], str):
+        del fields["reason"]
+        out.ignored.append("reason")
+
+
+def _read_word(out: Tidied, name: str, words: Mapping[str, str]) -> None:
+    given = out.fields.get(name)
+    if not isinstance(given, str):
+        return
+    lower = given.strip().casefold()
+    if not lower:
+        del out.fields[name]
+        return
+    out.fields[name] = words.get(lower, lower)
+    if out.fields[name] != given:
+        out.changed(f"another word for a {name}", name, given, out.fields[name])
+
+
+def _parsed(text: str, name: str, kind: type, what: str) -> Any:
+    try:
+        value = parse_json(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, kind):
+        raise RowError(name, text, f"isn't {what}", f"Write {what}, or leave it out.")
+    return value

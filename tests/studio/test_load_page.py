@@ -1,0 +1,113 @@
+"""The Load page: what is said of a file before and after it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from app_testing import run_until
+from conftest import MODULE
+from streamlit.testing.v1 import AppTest
+
+from radu_core.formats import table
+from radu_core.workflows import load
+from radu_core.workflows.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
+    """The small module, in a workspace that the pages use as well."""
+    return pages_use(loaded, who="ann")
+
+
+def opened(path: Path, **state: object) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "load.py"), default_timeout=20)
+    for name, value in state.items():
+        at.session_state[name] = value
+    at.run()
+    next(t for t in at.text_input if t.label.startswith("or a path")).input(str(path)).run()
+    assert not at.exception
+    return at
+
+
+def said(at: AppTest) -> str:
+    shown = (*at.caption, *at.warning, *at.success, *at.error)
+    return "\n".join(e.value for e in shown).replace("\\", "")
+
+
+def press(at: AppTest) -> None:
+    next(b for b in at.button if b.label == "Import").click().run()
+    run_until(at, lambda at: at.success or at.error)
+    assert not at.exception
+
+
+def test_a_table_without_labels_says_so_before_and_after(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,note\na room,x\na bed,\n")
+    at = opened(path)
+    assert "Not read: note" in said(at)
+    assert "so every row will be unlabelled" in said(at)
+    press(at)
+    assert "2 rows without a function: unlabelled" in said(at)
+    assert "not read" in said(at)
+    assert space.store.waiting(MODULE)["unlabelled"] == 2
+
+
+def test_rows_without_a_function_may_be_out_of_scope(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,text,intent\nz1,hm,\n")
+    at = opened(path)
+    next(s for s in at.selectbox if s.label == "Rows without a function").select(
+        "out-of-scope"
+    ).run()
+    press(at)
+    assert space.store.exemplar(MODULE, "z1").exemplar.out_of_scope
+
+
+def test_the_encoding_is_named_and_chosen(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,text,intent\nz1,un hôtel,book_hotel\n".encode("cp1252"))
+    at = opened(path)
+    assert "likely Windows" in said(at)
+    next(s for s in at.selectbox if s.label == "Encoding").select("cp1252").run()
+    assert "likely" not in said(at)
+    press(at)
+    assert space.store.exemplar(MODULE, "z1").exemplar.utterance == "un hôtel"
+
+
+def test_a_mapping_is_of_names_not_of_places(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("note,intent,said\nx,book_hotel,a room\n")
+    kept = {f"columns {MODULE}": {"said": "utterance", "note": "tags", "gone": "id"}}
+    press(opened(path, **kept))
+    (row,) = [i.exemplar for i in space.store.exemplars(MODULE) if i.exemplar.tags]
+    assert (row.utterance, row.function, row.tags) == ("a room", "book_hotel", ("x",))
+
+
+def test_nothing_is_exported_before_it_is_asked_for(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the module was exported")
+
+    monkeypatch.setattr(load, "export", refuse)
+    monkeypatch.setattr(table, "write", refuse)
+    path = tmp_path / "t.jsonl"
+    path.write_text("{}\n")
+    at = opened(path)
+    assert "All 15 exemplars" in said(at)
+    at.radio(key="export as").set_value("openai").run()
+    assert not at.exception
+    assert "15 exemplars left out" in said(at)
+
+
+def test_a_report_lists_repeated_and_contradicting_rows(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,intent\nhm,book_hotel\nhm,book_hotel\nhm,book_flight\n")
+    at = opened(path)
+    press(at)
+    assert "skipped 1: the same row as one before it" in said(at)
+    assert "1 row with other labels than the same text has elsewhere" in said(at)
