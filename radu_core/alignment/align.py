@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from radu_core.alignment import reasons
-from radu_core.alignment.candidates import Finder
+from radu_core.alignment.candidates import Aliases, Finder
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
@@ -72,6 +72,8 @@ class Alignment:
     def kind(self) -> str:
         """The kind of reason, where it isn't resolved: what is counted together."""
         if self.outcome == "invalid":
+            if self.placements:  # the labels are right: what was looked for is what they say
+                return "given spans or a given template contradict the values"
             return "the labels contradict the schema or one another"
         states = {a.state for a in self.arguments}
         for state, kind in (
@@ -120,6 +122,7 @@ class Aligner:
         if knowledge is not None:
             self.finder.aliases = knowledge.aliases
             self.finder.generic = knowledge.generic
+        self._checker = replace(self.finder, aliases=_sure(self.finder.aliases))
 
     def align(self, exemplar: AnnotatedExemplar) -> Alignment:
         """Find where the arguments of ``exemplar`` stand in its utterance. Never raises.
@@ -161,12 +164,27 @@ class Aligner:
                 f"The given template {exemplar.template!r} isn't what the spans give, "
                 f"which is {template!r}.",
             )
-        problem = contradiction(
-            self.finder, Text(exemplar.utterance, self.language), ordered, function
-        )
+        problem = self._contradiction(exemplar, ordered, function)
         if problem:
-            return Alignment("invalid", problem)
+            return self._refused(exemplar, function, problem)
         return Alignment("resolved", "Spans were given.", "spans", ordered, template)
+
+    def _contradiction(
+        self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
+    ) -> str:
+        """What is wrong with spans. A person's decision may say that other words mean the value,
+        and so may what alignment resolved before, with what it knew then."""
+        decided = exemplar.resolved_by not in (None, "spans", "template")
+        text = Text(exemplar.utterance, self.language)
+        return contradiction(self._checker, text, spans, function, decided=decided)
+
+    def _refused(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
+        """Invalid; with the places that alignment finds by itself, for a person to choose from."""
+        found = self._located(function, exemplar)
+        return replace(
+            found, outcome="invalid", reason=problem, resolved_by=None, spans=None, template=None,
+            unlocated=(),
+        )  # fmt: skip
 
     def _given_template(
         self, exemplar: AnnotatedExemplar, text: str, function: Function
@@ -193,16 +211,19 @@ class Aligner:
             for slot, value in wanted
         }
         readings = [_as_reading(exemplar.utterance, way, wanted, places) for way in ways]
-        sure = [r for r in readings if r.evidence == 1.0] or readings
+        problems = [self._contradiction(exemplar, r.spans, function) for r in readings]
+        right = [r for r, problem in zip(readings, problems, strict=True) if not problem]
+        if not right:
+            return self._refused(
+                exemplar, function, f"The given template doesn't fit: {problems[0]}"
+            )
+        sure = [r for r in right if r.evidence == 1.0] or right
         if len(sure) > 1:
             return Alignment(
                 "ambiguous",
                 f"The given template fits the utterance in {len(sure)} ways.",
                 readings=tuple(sure),
             )
-        problem = contradiction(self.finder, prepared, sure[0].spans, function)
-        if problem:
-            return Alignment("invalid", problem)
         return Alignment(
             "resolved", "A template was given.", "template", sure[0].spans, str(template)
         )
@@ -342,6 +363,13 @@ def _conflict(exemplar: AnnotatedExemplar, function: Function | None) -> str:
         if slot not in exemplar.arguments
     ]
     return "; ".join(problems) + "." if problems else ""
+
+
+def _sure(aliases: Aliases) -> Aliases:
+    """The names that alignment decides by: what one row's span says is no proof of itself."""
+    return {
+        value: tuple(name for name in names if name[1] >= SURE) for value, names in aliases.items()
+    }
 
 
 def _without_values(exemplar: AnnotatedExemplar) -> Alignment:

@@ -13,9 +13,11 @@ from itertools import islice
 
 from radu_core.alignment.aliases import Missing, Seen, learn_names
 from radu_core.alignment.align import Aligner, Alignment
+from radu_core.alignment.checks import has_clean_edges
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.ranking import ContextModel
+from radu_core.alignment.shifts import could_stand
 from radu_core.alignment.text import Place, plain_words
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema, as_values
@@ -84,12 +86,31 @@ def _places(result: Alignment) -> tuple[Place, ...]:
 
 
 def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(squeezed name, the words that a labeller's span gives it), where they differ."""
+    """(squeezed name, the words that a labeller's span gives it), where they differ.
+
+    Not those of a span whose offsets may have been counted otherwise, or that goes on after the
+    name: two rows with "Oslo please" would teach that this is Oslo.
+    """
+    text = exemplar.utterance
     for span in exemplar.spans or ():
         if isinstance(span.value, str) and _is_name(span.value):
-            words = plain_words(exemplar.utterance[span.start : span.end])
-            if words and "".join(words) != squeezed(span.value):
+            said = text[span.start : span.end]
+            words = plain_words(said)
+            if (
+                words
+                and "".join(words) != squeezed(span.value)
+                and has_clean_edges(text, span.start, span.end)
+                and not _goes_on(said, span.value)
+                and not could_stand(text, span.start, span.end, span.value)
+            ):
                 yield squeezed(span.value), words
+
+
+def _goes_on(said: str, name: str) -> bool:
+    """Whether words that are no part of a name stand beside ``name`` ("Oslo please", not "New York
+    City" for New York), as far as capitals and commas show it."""
+    before, found, after = said.partition(name)
+    return bool(found) and any(m.strip() and m.islower() and "," not in m for m in (before, after))
 
 
 def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:

@@ -196,6 +196,7 @@ def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedEx
             "spans": best.spans,
             "template": make_template(best.utterance, best.spans),
             "implied": _implied(item),
+            "resolved_by": "suggestion",
         }
     )
     result = align(schema, accepted)
