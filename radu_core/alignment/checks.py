@@ -113,10 +113,9 @@ def _is_writing(
         return whole and _bounded(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]
     if here:  # the value stands here, and its edges are others
-        known = _is_known_name(finder, surface, span)
-        return (known or _is_qualified(surface, form.surface)) and has_clean_edges(
-            text.utterance, span.start, span.end
-        )
+        more = any(span.start <= start and end <= span.end for start, end in here)
+        known = _is_known_name(finder, surface, span) or _is_qualified(surface, form.surface)
+        return more and known and has_clean_edges(text.utterance, span.start, span.end)
     if _is_same(surface, form.surface) and has_clean_edges(text.utterance, span.start, span.end):
         return True
     if any(not _is_covered(p, spans) for p in expected):

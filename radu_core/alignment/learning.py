@@ -88,8 +88,8 @@ def _places(result: Alignment) -> tuple[Place, ...]:
 def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(squeezed name, the words that a labeller's span gives it), where they differ.
 
-    Not those of a span whose offsets may have been counted otherwise, or that goes on after the
-    name: two rows with "Oslo please" would teach that this is Oslo.
+    Not where the value itself stands elsewhere, or the span's offsets may have been counted
+    otherwise, or go on after the name: two rows with "Oslo please" would teach that this is Oslo.
     """
     text = exemplar.utterance
     for span in exemplar.spans or ():
@@ -100,17 +100,21 @@ def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]
                 words
                 and "".join(words) != squeezed(span.value)
                 and has_clean_edges(text, span.start, span.end)
-                and not _goes_on(said, span.value)
+                and _may_name(text, said, span.value)
                 and not could_stand(text, span.start, span.end, span.value)
             ):
                 yield squeezed(span.value), words
 
 
-def _goes_on(said: str, name: str) -> bool:
-    """Whether words that are no part of a name stand beside ``name`` ("Oslo please", not "New York
-    City" for New York), as far as capitals and commas show it."""
-    before, found, after = said.partition(name)
-    return bool(found) and any(m.strip() and m.islower() and "," not in m for m in (before, after))
+def _may_name(utterance: str, said: str, value: str) -> bool:
+    """Whether ``said`` may be another name of ``value``: the value stands nowhere, or within it and
+    what stands beside it belongs to the name ("New York City"), as capitals and commas show."""
+    if value.casefold() not in utterance.casefold():
+        return True
+    before, found, after = said.partition(value)
+    return bool(found) and not any(
+        m.strip() and m.islower() and "," not in m for m in (before, after)
+    )
 
 
 def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:

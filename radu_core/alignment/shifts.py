@@ -182,9 +182,7 @@ def _moved(by: int) -> Edges:
     return lambda start, end: (start + by, end + by)
 
 
-_HALF_OPEN = _moved(0)
-_UNITS: tuple[tuple[str, str, Units | None], ...] = (
-    ("", "", None),
+_UNITS: tuple[tuple[str, str, Units], ...] = (
     ("utf-16", "count UTF-16 units", _of_utf16),
     ("utf-8", "count bytes of UTF-8", _of_utf8),
     ("crlf", "count a line's end as two characters (CRLF)", _of_crlf),
@@ -197,14 +195,13 @@ _UNITS: tuple[tuple[str, str, Units | None], ...] = (
     ("plain", "count the text without HTML entities", _of_unescaped),
     ("stripped", "don't count the blanks in front of the text", _of_stripped),
     ("collapsed", "count blanks in a row as one", _of_collapsed),
-)  # fmt: skip
+)
 _EDGES: tuple[tuple[str, str, Edges], ...] = (
-    ("", "", _HALF_OPEN),
     ("inclusive", "end with their last character, not behind it", lambda s, e: (s, e + 1)),
     ("from-1", "count from 1", _moved(-1)),
     ("from-1-inclusive", "count from 1 and end with their last character", lambda s, e: (s - 1, e)),
     ("length", "give their length as their end", lambda s, e: (s, s + e)),
-)  # fmt: skip
+)
 
 
 def _with_blanks_of(template: Template, utterance: str) -> Template:
@@ -229,11 +226,12 @@ def _literally(change: Callable[[str], str]) -> Callable[[Template, str], Templa
 
 
 def _shifts() -> Iterator[Shift]:
-    """Those with one cause first: of shifts that explain as many rows, the first is taken."""
-    plain = [(u, e) for u in _UNITS for e in _EDGES if (u[0] == "") != (e[0] == "")]
-    both = [(u, e) for u in _UNITS for e in _EDGES if u[0] and e[0]]
-    for (unit, counts, units), (edge, ends, edges) in plain:
-        yield Shift(unit or edge, counts or ends, _counted(units, edges))
+    """The likeliest first: of shifts that explain as many rows, the first is taken. Other units
+    show only where such characters stand, other edges everywhere; two causes are tried last."""
+    for name, counts, units in _UNITS:
+        yield Shift(name, counts, _counted(units, _moved(0)))
+    for name, ends, edges in _EDGES:
+        yield Shift(name, ends, _counted(None, edges))
     yield Shift("blanks", "hold blanks at an edge", _without_blanks)
     yield Shift("punctuation", "hold punctuation or blanks at an edge", _without_marks)
     yield Shift("words", "count words", _of_words(0))
@@ -241,8 +239,9 @@ def _shifts() -> Iterator[Shift]:
     for by in (1, *(by for n in range(2, _FARTHEST + 1) for by in (n, -n))):
         where = f"{abs(by)} character{'s' * (abs(by) > 1)} too far {'left' if by > 0 else 'right'}"
         yield Shift(f"moved{-by:+d}", f"stand {where}", _counted(None, _moved(by)))
-    for (unit, counts, units), (edge, ends, edges) in both:
-        yield Shift(f"{unit}+{edge}", f"{counts}, and {ends}", _counted(units, edges))
+    for name, counts, units in _UNITS:
+        for edge, ends, edges in _EDGES:
+            yield Shift(f"{name}+{edge}", f"{counts}, and {ends}", _counted(units, edges))
 
 
 SHIFTS: tuple[Shift, ...] = tuple(_shifts())

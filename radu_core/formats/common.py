@@ -60,7 +60,9 @@ class Rejection:
 class Imported:
     """What a file gave: ``rows`` = exemplars + rejections + the sum of ``skipped``.
 
-    ``left_out`` counts values, by reason, that accepted rows lost.
+    ``left_out`` counts values, by reason, that accepted rows lost. ``misplaced`` gives, by its
+    number among the rejections, a row that was rejected only because its spans aren't inside the
+    utterance, overlap, or because its template doesn't fit.
     """
 
     schema: Schema | None
@@ -69,13 +71,23 @@ class Imported:
     rows: int
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    misplaced: Mapping[int, AnnotatedExemplar] = field(default_factory=dict)
 
 
 class RowError(Exception):
-    """A row is wrong in one field; becomes a ``Rejection`` where its line is known."""
+    """A row is wrong in one field; becomes a ``Rejection`` where its line is known. ``exemplar`` is
+    the row where only its spans or its template are wrong."""
 
-    def __init__(self, field: str, value: object, problem: str, remedy: str) -> None:
+    def __init__(
+        self,
+        field: str,
+        value: object,
+        problem: str,
+        remedy: str,
+        exemplar: AnnotatedExemplar | None = None,
+    ) -> None:
         super().__init__(problem)
+        self.exemplar = exemplar
         self.field = field
         self.value = value
         self.problem = problem
@@ -95,6 +107,7 @@ class Collected:
         self._places: dict[str, str] = {}
         self._exemplars: list[AnnotatedExemplar] = []
         self._rejections: list[Rejection] = []
+        self._misplaced: dict[int, AnnotatedExemplar] = {}
         self.rows = 0
 
     def add(self, line: int, row: Mapping[str, Any] | RowError, *, source: str = "") -> None:
@@ -114,6 +127,8 @@ class Collected:
             self._places[exemplar.id] = source or f"line {line}"
             self._exemplars.append(exemplar)
         except RowError as error:
+            if error.exemplar is not None:
+                self._misplaced[len(self._rejections)] = error.exemplar
             self._rejections.append(error.at(line, source or self._source))
 
     def done(
@@ -132,7 +147,13 @@ class Collected:
             )
         lost = {reason: count for reason, count in sorted((left_out or {}).items()) if count}
         return Imported(
-            schema, tuple(self._exemplars), tuple(self._rejections), rows, skipped, lost
+            schema,
+            tuple(self._exemplars),
+            tuple(self._rejections),
+            rows,
+            skipped,
+            lost,
+            self._misplaced,
         )
 
 
@@ -306,7 +327,7 @@ def _check_spans(exemplar: AnnotatedExemplar) -> None:
         check_spans(exemplar.utterance, exemplar.spans)
     except AlignmentError as error:
         shown = [s.model_dump() for s in exemplar.spans]
-        raise RowError("spans", shown, error.what, error.remedy) from error
+        raise RowError("spans", shown, error.what, error.remedy, exemplar) from error
 
 
 def _check_template(exemplar: AnnotatedExemplar) -> None:
@@ -322,4 +343,5 @@ def _check_template(exemplar: AnnotatedExemplar) -> None:
             exemplar.template,
             "doesn't fit the utterance",
             "Its literal text must equal the utterance's, with <slot> for each value.",
+            exemplar,
         )

@@ -14,7 +14,9 @@ from radu_core.formats import Imported, Rejection, format_info, load_json, read,
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.labels import put_schema
+from radu_core.workflows.outcomes import as_labelled
 from radu_core.workflows.schema_cost import schema_cost
+from radu_core.workflows.span_fixes import SpanReport, review_spans
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -32,7 +34,8 @@ class ImportReport:
 
     ``stored`` is False when rows were rejected and the user hadn't asked to keep the good ones.
     ``left_out`` counts values that accepted rows lost, by reason. ``schema_left_aside`` says that
-    the file has another schema than the module, which kept its own.
+    the file has another schema than the module, which kept its own. ``spans`` says which rows have
+    spans or templates that contradict their values; None where all are right.
     """
 
     module: str
@@ -49,6 +52,7 @@ class ImportReport:
     schema_changed: bool = False
     schema_left_aside: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    spans: SpanReport | None = None
 
 
 def read_schema(module: str, path: Path) -> Schema:
@@ -99,6 +103,7 @@ def import_file(
     who: str,
     keep_good: bool = False,
     replace_schema: bool = False,
+    fix_spans: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
@@ -106,7 +111,8 @@ def import_file(
 
     A format that carries a schema brings it along when the module has none yet, or when
     ``replace_schema`` asks for it; otherwise the module keeps its own, and rows that don't fit it
-    are rejected. The import is recorded with its rejected rows, whatever became of it.
+    are rejected. ``fix_spans`` corrects the spans and templates that a shift explains. The import
+    is recorded with its rejected rows, whatever became of it.
     """
     store = workspace.store
     if replace_schema and not format_info(format).carries_schema:
@@ -118,6 +124,9 @@ def import_file(
     known = module in store.modules() and not replace_schema
     schema = store.schema(module) if known else None
     imported = read(format, path, module=module, schema=schema, options=options, progress=progress)
+    imported, spans = _review_spans(
+        workspace, module, schema or imported.schema, imported, fix=fix_spans, progress=progress
+    )
     stored = keep_good or not imported.rejections
     schema_changed = False
     if stored and schema is None and imported.schema is not None:
@@ -144,10 +153,29 @@ def import_file(
         schema_changed=schema_changed,
         schema_left_aside=schema is not None and imported.schema not in (None, schema),
         left_out=dict(imported.left_out),
+        spans=spans,
         **(asdict(counts) if counts else {}),
     )
     _record(workspace, report, imported, path, who)
     return report
+
+
+def _review_spans(
+    workspace: Workspace,
+    module: str,
+    schema: Schema | None,
+    imported: Imported,
+    *,
+    fix: bool,
+    progress: Progress,
+) -> tuple[Imported, SpanReport | None]:
+    """Check the spans that the file gave; what the module calls its values counts too."""
+    if schema is None:
+        return imported, None
+    store = workspace.store
+    batches = store.batches(module) if module in store.modules() else ()
+    known = (as_labelled(item) for batch in batches for item in batch)
+    return review_spans(schema, imported, known=known, fix=fix, progress=progress)
 
 
 def _record(
