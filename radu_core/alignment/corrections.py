@@ -89,12 +89,17 @@ def _corrected(
         return
     right = _places(aligner, row, function)
     given = list(_given(row))
+    judged: dict[tuple[object, object], bool] = {}  # several shifts may lead to the same place
     for number in numbers:
         shift = _ALL[number]
-        for after in (
+        moved = (
             _moved(row, shift, given, right) if isinstance(shift, Shift) else _rewritten(row, shift)
-        ):
-            if after is not None and _is_right(aligner, after):
+        )
+        for after in moved:
+            key = (after.spans, after.template)
+            if key not in judged:
+                judged[key] = _is_right(aligner, after)
+            if judged[key]:
                 yield number, after
                 break
 

@@ -135,13 +135,12 @@ def _changed(
 
 def _counted(units: Units | None, edges: Edges) -> Move:
     """Offsets into another form of the utterance, with edges that are set otherwise."""
-    origins = lru_cache(maxsize=_REMEMBERED)(units) if units else None
 
     def move(utterance: str, start: int, end: int) -> Place | None:
         start, end = edges(start, end)
         if not 0 <= start < end:
             return None
-        origin = origins(utterance) if origins else None
+        origin = units(utterance) if units else None
         if origin is None:
             return start, end
         return (origin[start], origin[end]) if end < len(origin) else None
@@ -182,19 +181,22 @@ def _moved(by: int) -> Edges:
     return lambda start, end: (start + by, end + by)
 
 
-_UNITS: tuple[tuple[str, str, Units], ...] = (
-    ("utf-16", "count UTF-16 units", _of_utf16),
-    ("utf-8", "count bytes of UTF-8", _of_utf8),
-    ("crlf", "count a line's end as two characters (CRLF)", _of_crlf),
-    ("lf", "count CRLF as one character", _of_lf),
-    ("graphemes", "count what a reader sees as one character", _of_graphemes),
-    ("nfc", "count the composed text (NFC)", _of_normalised("NFC")),
-    ("nfd", "count the decomposed text (NFD)", _of_normalised("NFD")),
-    ("nfkc", "count the compatibility form of the text (NFKC)", _of_normalised("NFKC")),
-    ("html", "count the text in HTML, with its entities", _of_escaped),
-    ("plain", "count the text without HTML entities", _of_unescaped),
-    ("stripped", "don't count the blanks in front of the text", _of_stripped),
-    ("collapsed", "count blanks in a row as one", _of_collapsed),
+_UNITS: tuple[tuple[str, str, Units], ...] = tuple(
+    (name, counts, lru_cache(maxsize=_REMEMBERED)(units))
+    for name, counts, units in (
+        ("utf-16", "count UTF-16 units", _of_utf16),
+        ("utf-8", "count bytes of UTF-8", _of_utf8),
+        ("crlf", "count a line's end as two characters (CRLF)", _of_crlf),
+        ("lf", "count CRLF as one character", _of_lf),
+        ("graphemes", "count what a reader sees as one character", _of_graphemes),
+        ("nfc", "count the composed text (NFC)", _of_normalised("NFC")),
+        ("nfd", "count the decomposed text (NFD)", _of_normalised("NFD")),
+        ("nfkc", "count the compatibility form of the text (NFKC)", _of_normalised("NFKC")),
+        ("html", "count the text in HTML, with its entities", _of_escaped),
+        ("plain", "count the text without HTML entities", _of_unescaped),
+        ("stripped", "don't count the blanks in front of the text", _of_stripped),
+        ("collapsed", "count blanks in a row as one", _of_collapsed),
+    )
 )
 _EDGES: tuple[tuple[str, str, Edges], ...] = (
     ("inclusive", "end with their last character, not behind it", lambda s, e: (s, e + 1)),
