@@ -176,7 +176,8 @@ def _sentence(
     said = text.utterance[span.start : span.end]
     holds = f"the span {_at((span.start, span.end))} holds {said!r}"
     holds += f", {problem}" if problem else ""
-    free = [p for p in expected if not _is_covered(p, [s for s in spans if s is not span])]
+    others = [s for s in spans if s is not span]
+    free = [p for p in expected if not _is_covered(p, others)] or expected
     if not free:
         return f"{span.value!r} was expected for {span.slot}; {holds}."
     near = min(free, key=lambda p: (abs(p[0] - span.start), p))

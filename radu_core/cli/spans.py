@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radu_core.cli.output import table
+from radu_core.words import counted
 from radu_core.workflows.span_fixes import SpanReport
 
 __all__ = ["span_lines"]
@@ -16,14 +17,12 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     """How many rows, what explains them, each with before and after, and how to correct them."""
     if report is None:
         return []
-    lines: list[Any] = [
-        f"{_rows(report.contradicting)} with spans or templates that contradict the values."
-    ]
-    lines += [f"  {_rows(count)}: {what}." for what, count in report.shifts.items()]
+    wrong = counted(report.contradicting, "row")
+    lines: list[Any] = [f"{wrong} with spans or templates that contradict the values."]
+    lines += [f"  {counted(count, 'row')}: {what}." for what, count in report.shifts.items()]
     if report.left:
-        lines.append(
-            f"  {_rows(report.left)}: nothing explains it; radu resolve says what's wrong."
-        )
+        left = counted(report.left, "row")
+        lines.append(f"  {left}: no shift explains it; radu resolve says what was expected where.")
     if not report.fixes:
         return lines
     count = len(report.fixes)
@@ -32,9 +31,5 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     rows = [(f.id, f.before, f.after, f.shift) for f in report.fixes[:_SHOWN]]
     lines.append(table(title, ["id", "as given", "as it is right", "shift"], rows))
     if not report.fixed:
-        lines.append(f"Import again with --fix-spans to correct {_rows(count)}.")
+        lines.append(f"Import again with --fix-spans to correct {counted(count, 'row')}.")
     return lines
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
