@@ -10,7 +10,8 @@ differ; *wrong*: a span overlaps no gold span of its slot; *asked*: not resolved
 that have no span too, what is placed for them can't be judged; *strict* counts as right only what
 places nothing for them.
 
-    python benchmarks/alignment.py           figures, and speed on one core
+    python benchmarks/alignment.py           figures, and speed on one core (--lost lists what the
+                                             rule has right and alignment hasn't)
     python benchmarks/alignment.py --fit     the constants of ranking.py, fitted on train
     python benchmarks/alignment.py --kinds   how often a lone place of each kind is right, on train
     python benchmarks/alignment.py --scale   seconds and memory up to 200,000 utterances
@@ -27,12 +28,12 @@ import time
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice, pairwise
 from pathlib import Path
 
-from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts
+from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts, with_types
 from text_to_num import alpha2digit
 from two_places import SIZES, made
 
@@ -45,13 +46,16 @@ from radu_core.workflows.sample import sample_modules
 Judge = Callable[[Sequence[Span]], str]
 
 
+Gold = frozenset[tuple[str, int, int]]  # (slot, start, end) of every gold span
+
+
 @dataclass(frozen=True)
 class Row:
     """One exemplar, and how to judge the spans that are found for it."""
 
     exemplar: AnnotatedExemplar
     judge: Judge
-    gold: dict[str, tuple[int, int]]
+    gold: Gold
 
 
 def verbatim(exemplar: AnnotatedExemplar) -> list[Span] | None:
@@ -69,16 +73,17 @@ def verbatim(exemplar: AnnotatedExemplar) -> list[Span] | None:
     return spans
 
 
-def against(gold: dict[str, tuple[int, int]]) -> Judge:
+def against(gold: Gold) -> Judge:
     """Judges spans by the gold places of their slots."""
+    slots = {slot for slot, _, _ in gold}
 
     def judge(spans: Sequence[Span]) -> str:
-        found = {s.slot: (s.start, s.end) for s in spans if s.slot in gold}
+        found = {(s.slot, s.start, s.end) for s in spans if s.slot in slots}
         if found == gold:
             return "right"
         overlaps = all(
-            slot in found and found[slot][0] < end and start < found[slot][1]
-            for slot, (start, end) in gold.items()
+            any(slot == own and start < b and a < end for own, a, b in found)
+            for slot, start, end in gold
         )
         return "boundary" if overlaps else "wrong"
 
@@ -95,7 +100,7 @@ def sample_rows() -> dict[str, tuple[Schema, list[Row]]]:
         for line in (path / "utterances.jsonl").open():
             exemplar = AnnotatedExemplar.model_validate(json.loads(line))
             if exemplar.function and exemplar.mode != "negative" and exemplar.id in gold:
-                rows.append(Row(exemplar, _by_template(exemplar, gold[exemplar.id]), {}))
+                rows.append(Row(exemplar, _by_template(exemplar, gold[exemplar.id]), frozenset()))
         found[path.name] = (schema, rows)
     return found
 
@@ -106,16 +111,41 @@ def _by_template(exemplar: AnnotatedExemplar, template: str) -> Judge:
     )
 
 
-def sgd_rows(directory: Path, part: str, values: Values) -> dict[str, tuple[Schema, list[Row]]]:
-    """The modules of one part."""
-    return {
-        name: (schema, [_row(turn, values) for turn in turns])
-        for name, (schema, turns) in by_module(directory, part).items()
-    }
+def sgd_rows(
+    directory: Path, part: str, values: Values, *, typed: bool = False
+) -> dict[str, tuple[Schema, list[Row]]]:
+    """The modules of one part; ``typed`` has counts as integers (``sgd_turns.with_types``)."""
+    found = {}
+    for name, (schema, turns) in by_module(directory, part).items():
+        rows = [_row(turn, values) for turn in turns]
+        if typed:
+            schema, exemplars = with_types(schema, [r.exemplar for r in rows])
+            rows = [replace(r, exemplar=e) for r, e in zip(rows, exemplars, strict=True)]
+        found[name] = (schema, rows)
+    return found
 
 
 def _row(turn: Turn, values: Values) -> Row:
-    return Row(turn.exemplar(values), against(turn.gold), turn.gold)
+    gold = frozenset((slot, start, end) for slot, (start, end) in turn.gold.items())
+    return Row(turn.exemplar(values), against(gold), gold)
+
+
+def hwu64_rows(directory: Path) -> tuple[Schema, list[Row]] | None:
+    """The home assistant's utterances with values (fold 1 of HWU64), or None if not there."""
+    folder = directory / "hwu64"
+    if not (folder / "utterances.jsonl").is_file():
+        return None
+    given = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    schema = parse_schema(given, module="hwu_home_en")
+    rows = []
+    with (folder / "utterances.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            exemplar = AnnotatedExemplar.model_validate(json.loads(line))
+            if exemplar.spans:
+                gold = frozenset((s.slot, s.start, s.end) for s in exemplar.spans)
+                plain = exemplar.model_copy(update={"spans": None})
+                rows.append(Row(plain, against(gold), gold))
+    return schema, rows
 
 
 class Tally:
@@ -131,9 +161,10 @@ class Tally:
     def add(self, row: Row, spans: Sequence[Span] | None) -> None:
         said = "asked" if spans is None else row.judge(spans)
         self.counts[said] += 1
-        placed = {s.slot: (s.start, s.end) for s in spans or ()}
+        placed = {(s.slot, s.start, s.end) for s in spans or ()}
         self.strict += spans is not None and placed == row.gold
-        beyond = [s for s in spans or () if row.gold and s.slot not in row.gold]
+        slots = {slot for slot, _, _ in row.gold}
+        beyond = [s for s in spans or () if slots and s.slot not in slots]
         self.literal += bool(beyond) or said == "wrong"
         for span in beyond:
             surface = row.exemplar.utterance[span.start : span.end]
@@ -147,12 +178,21 @@ class Tally:
         return f"  {name:20} {shares}; {n / self.seconds:,.0f} utterances/s"
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A row that the rule has right and alignment hasn't."""
+
+    row: Row
+    result: Alignment
+
+
 def measure(
     modules: Iterable[tuple[Schema, list[Row]]], *, reference: date | None
-) -> tuple[Tally, Tally, float]:
-    """(the rule's tally, ours, our seconds of learning)."""
+) -> tuple[Tally, Tally, float, list[Lost]]:
+    """(the rule's tally, ours, our seconds of learning, what only the rule has right)."""
     rule, ours = Tally(), Tally()
     learning = 0.0
+    lost = []
     for schema, rows in modules:
         begun = time.process_time()
         by_rule = [verbatim(r.exemplar) for r in rows]
@@ -167,7 +207,11 @@ def measure(
         for row, spans, result in zip(rows, by_rule, found, strict=True):
             rule.add(row, spans)
             ours.add(row, result.spans if result.outcome == "resolved" else None)
-    return rule, ours, learning
+            if spans is not None and row.judge(spans) == "right":
+                right = result.spans is not None and row.judge(result.spans) == "right"
+                if not right:
+                    lost.append(Lost(row, result))
+    return rule, ours, learning, lost
 
 
 def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> None:
@@ -175,7 +219,7 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
     loaded = list(modules)
     gc.collect()
     gc.freeze()  # the rows held here are no work of what is measured
-    rule, ours, learning = measure(loaded, reference=reference)
+    rule, ours, learning, lost = measure(loaded, reference=reference)
     gc.unfreeze()
     n = sum(ours.counts.values())
     print(f"{name}: {n:,} utterances")
@@ -186,6 +230,10 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
         f"{learning / rule.seconds:.1f} times; strictly right: rule {rule.strict / n:.2%}, "
         f"align {ours.strict / n:.2%}"
     )
+    print(f"  right by the rule and not by us: {len(lost)}")
+    for one in lost if "--lost" in sys.argv else ():
+        print(f"    {one.row.exemplar.utterance!r} {one.row.exemplar.arguments}")
+        print(f"      {one.result.outcome}: {one.result.reason}")
     if ours.beyond:
         print(
             f"  {ours.beyond.total():,} spans are of slots without a gold span and can't be judged "
@@ -226,7 +274,7 @@ def asked(modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -
 def _asked(row: Row, result: Alignment) -> Asked | None:
     best = result.readings[0]
     open_slots = {a.slot for a in result.arguments if a.state in ("missing", "unsure", "repeated")}
-    gold = {slot: place for slot, place in row.gold.items() if slot in open_slots}
+    gold = frozenset(g for g in row.gold if g[0] in open_slots)
     if not gold:
         return None  # only slots without gold are in question
     states = {a.state for a in result.arguments}
@@ -339,10 +387,11 @@ def kinds(directory: Path) -> None:
             aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
             for row in rows:
                 for a in aligner.align(row.exemplar).arguments:
-                    if len(a.candidates) == 1 and a.slot in row.gold:
+                    gold = frozenset(g for g in row.gold if g[0] == a.slot)
+                    if len(a.candidates) == 1 and gold:
                         only = a.candidates[0]
                         span = Span(slot=a.slot, start=only.start, end=only.end, value=a.value)
-                        counts[only.kind][against({a.slot: row.gold[a.slot]})([span])] += 1
+                        counts[only.kind][against(gold)([span])] += 1
     for kind, found in sorted(counts.items()):
         n = sum(found.values())
         print(f"{kind:10} {n:7,}: right {found['right'] / n:.2%}, wrong {found['wrong'] / n:.3%}")
@@ -431,9 +480,17 @@ def main() -> None:
     if directory is not None:
         every = parts(directory)
         measured = "dev" if "dev" in every else every[0]
-        for name, values in (("as said", "said"), ("lower-cased", "lower")):
-            modules = [m for part in every for m in sgd_rows(directory, part, values).values()]
+        for name, values, typed in (
+            ("as said", "said", False), ("lower-cased", "lower", False),
+            ("as said, typed", "said", True), ("lower-cased, typed", "lower", True),
+        ):  # fmt: skip
+            modules = [
+                m for part in every for m in sgd_rows(directory, part, values, typed=typed).values()
+            ]
             report(f"{name}, {' + '.join(every)}", modules, REFERENCE)
+        home = hwu64_rows(directory)
+        if home is not None:
+            report("HWU64, as said", [home], None)
         for name, values, reference in (
             ("canonical", "canonical", REFERENCE),
             ("canonical without a reference date", "canonical", None),

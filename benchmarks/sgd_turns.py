@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+
+from text_to_num import alpha2digit
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Function, Schema, Slot
@@ -100,6 +102,42 @@ def by_module(directory: Path, part: str) -> dict[str, tuple[Schema, list[Turn]]
         for s in services
         if s["service_name"] in grouped
     }
+
+
+def with_types(
+    schema: Schema, exemplars: Sequence[AnnotatedExemplar]
+) -> tuple[Schema, list[AnnotatedExemplar]]:
+    """The module as a customer with a typed schema has it: a slot whose values are all whole
+    numbers, in figures or in words, is an integer, and so are its values.
+    """
+    function = schema.functions[0]
+    values: dict[str, set[str]] = defaultdict(set)
+    for exemplar in exemplars:
+        for slot, value in exemplar.arguments.items():
+            values[slot].add(str(value))
+    whole = {slot for slot, own in values.items() if all(_digits(v) is not None for v in own)}
+    slots = tuple(
+        s.model_copy(update={"type": "integer"}) if s.name in whole else s for s in function.slots
+    )
+    typed = schema.model_copy(update={"functions": (function.model_copy(update={"slots": slots}),)})
+    done = [
+        e.model_copy(
+            update={
+                "arguments": {
+                    slot: _digits(str(value)) if slot in whole else value
+                    for slot, value in e.arguments.items()
+                }
+            }
+        )
+        for e in exemplars
+    ]
+    return typed, done
+
+
+def _digits(value: str) -> int | None:
+    """The whole number that ``value`` says, or None."""
+    said = alpha2digit(value.lower(), "en")
+    return int(said) if said.isdecimal() and (said == "0" or said[0] != "0") else None
 
 
 def _schema(service: dict[str, Any]) -> Schema:

@@ -48,7 +48,8 @@ class Missing:
 class Seen:
     """One exemplar of the first pass. ``places`` are those of values that were found, ``placed``
     with their slot those that are certain; ``names`` all
-    (slot, text value); ``marked`` what a person's span gives for a name in other words.
+    (slot, text value); ``marked`` what a person's span gives for a name in other words; ``edges``
+    what places say of how far the slot's spans go (see ``learning``).
     """
 
     utterance: str
@@ -59,6 +60,7 @@ class Seen:
     missing: tuple[Missing, ...]
     names: tuple[tuple[str, str], ...]
     marked: tuple[tuple[str, Words], ...]
+    edges: tuple[tuple[str, str], ...] = ()
 
     def left(self, language: Language) -> tuple[Token, ...]:
         """The words outside all places."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from radu_core.alignment import reasons
+from radu_core.alignment.answers import is_yes_no, is_yes_no_slot
 from radu_core.alignment.candidates import Aliases, Finder
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.forms import form_of
@@ -29,7 +30,7 @@ from radu_core.exemplars import (
     match_template,
     parse_template,
 )
-from radu_core.schema import Function, Scalar, Schema, argument_problems
+from radu_core.schema import Function, Scalar, Schema, Slot, argument_problems
 
 __all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
 
@@ -98,9 +99,17 @@ class Alignment:
     def arguments(self) -> tuple[ArgumentPlaces, ...]:
         """Every value that was looked for, with what was found of it."""
         return tuple(
-            ArgumentPlaces(p.slot, p.value, _state(p), (*p.found.best, *p.found.others))
+            ArgumentPlaces(p.slot, p.value, self._state(p), (*p.found.best, *p.found.others))
             for p in self.placements
         )
+
+    def _state(self, placement: Placement) -> str:
+        best = placement.candidates
+        if not best:
+            return "implied" if placement.slot in self.implied else "missing"
+        if max(c.score for c in best) < SURE:
+            return "unsure"
+        return "placed" if len(best) == 1 else "repeated"
 
 
 class Aligner:
@@ -122,7 +131,14 @@ class Aligner:
         if knowledge is not None:
             self.finder.aliases = knowledge.aliases
             self.finder.generic = knowledge.generic
-        self._checker = replace(self.finder, aliases=_sure(self.finder.aliases))
+            self.finder.widened = knowledge.widened
+            self.finder.any_case = knowledge.any_case
+        # What a span may hold: also the value with its unit, whatever the slot's other rows have.
+        self._checker = replace(
+            self.finder,
+            aliases=_sure(self.finder.aliases),
+            widened=frozenset(s.name for f in schema.functions for s in f.slots),
+        )
 
     def align(self, exemplar: AnnotatedExemplar) -> Alignment:
         """Find where the arguments of ``exemplar`` stand in its utterance. Never raises.
@@ -240,13 +256,14 @@ class Aligner:
         ]
         present = [p for p in placements if p.candidates]
         absent = [p for p in placements if not p.candidates]
-        missing = [p for p in absent if not _is_boolean(p.value)]
+        unsaid = [p for p in absent if self._may_be_implied(p.value, slots[p.slot])]
+        missing = [p for p in absent if p not in unsaid]
         found = enumerate_readings(utterance, present)
         if not found.readings and found.complete and len(present) > 1:
             present = [self._with_others(text, p, function) for p in present]
             found = enumerate_readings(utterance, present)
         readings = tuple(r for r in found.readings if r.spans or not missing)
-        implied = tuple(dict.fromkeys(p.slot for p in absent if _is_boolean(p.value)))
+        implied = tuple(dict.fromkeys(p.slot for p in unsaid))
         if len(readings) == 1 and found.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
@@ -303,6 +320,12 @@ class Aligner:
             template = make_template(text.utterance, spans)
             found.append(Reading(template, spans, share, base.confidence * confidence))
         return tuple(found) or partial
+
+    def _may_be_implied(self, value: Scalar, slot: Slot) -> bool:
+        """Whether a value is meant without being said: a yes or no of a slot that holds those."""
+        return _is_boolean(value) or (
+            is_yes_no(value, self.language.code) and is_yes_no_slot(slot, self.language.code)
+        )
 
     def _is_text(self, function: Function, placement: Placement) -> bool:
         slot = self._slots[function.name].get(placement.slot)
@@ -413,12 +436,3 @@ def _as_reading(
         spans.append(Span(slot=slot, start=start, end=end, value=pair[1]))
     evidence = 1.0 if found else 0.5
     return Reading(make_template(utterance, spans), tuple(spans), evidence, evidence)
-
-
-def _state(placement: Placement) -> str:
-    best = placement.candidates
-    if not best:
-        return "implied" if _is_boolean(placement.value) else "missing"
-    if max(c.score for c in best) < SURE:
-        return "unsure"
-    return "placed" if len(best) == 1 else "repeated"

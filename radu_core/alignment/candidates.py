@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
+from radu_core.alignment.answers import is_yes_no, is_yes_no_slot, only_answers
 from radu_core.alignment.counts import Counts
-from radu_core.alignment.folding import can_squeeze, squeezed
+from radu_core.alignment.folding import can_squeeze, cuts_grapheme, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
-from radu_core.alignment.names import by_initials, in_part, inflected, misspelt, with_possessive
+from radu_core.alignment.names import (
+    by_initials,
+    in_part,
+    inflected,
+    misspelt,
+    otherwise_whole,
+    with_possessive,
+)
 from radu_core.alignment.places import (
     DOUBTFUL,
     NOWHERE,
@@ -23,12 +32,13 @@ from radu_core.alignment.places import (
     found,
 )
 from radu_core.alignment.quantities import currency
-from radu_core.alignment.text import Place, Text, plain_words
+from radu_core.alignment.text import Place, Text, plain_words, word_around
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
 
 __all__ = ["Aliases", "Finder", "labels"]
 
 _ACRONYM_LENGTH = 3
+_SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
     "has have is are with allowed allow wants want needs need available include includes options "
@@ -44,7 +54,9 @@ class Finder:
 
     ``reference`` is the date that relative dates count from; ``aliases`` gives, for a squeezed
     value, the words that stand for it in this module, with a score; ``generic``, by slot, the
-    words of names that don't tell one from another ("restaurant").
+    words of names that don't tell one from another ("restaurant"); ``widened`` are the slots whose
+    spans take in what belongs to the value ("11:30 am" for 11:30); ``any_case`` says that the
+    module's values aren't in the case they are said in.
     """
 
     schema: Schema
@@ -52,17 +64,35 @@ class Finder:
     reference: date | None = None
     aliases: Aliases = field(default_factory=dict)
     generic: dict[str, frozenset[str]] = field(default_factory=dict)
+    widened: frozenset[str] = frozenset()
+    any_case: bool = False
 
     def __post_init__(self) -> None:
         self._counts = Counts(self.language)
 
     def find(self, text: Text, value: Scalar, function: Function, slot: Slot | None) -> Found:
-        """All places of ``value`` in ``text``. A value of one type is never found as another."""
+        """All places of ``value`` in ``text``, by its form. The form orders places and may raise a
+        doubt; where the value stands there as itself, it never denies it.
+        """
         form = form_of(value, slot, self.language)
-        if form.kind == "text":
-            return self._text(text, form, slot)
         if form.kind == "boolean":
             return self._boolean(text, form, slot)
+        if form.kind == "text":
+            found = self._text(text, form, slot)
+        else:
+            found = self._typed(text, form, function, slot)
+        return found if found.best else _inside(text.utterance, form.surface)
+
+    def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
+        found = self._by_form(text, form, function, slot)
+        written = text.verbatim(form.surface) or text.in_any_case(form.surface)
+        if not written or form.kind == "said_date":
+            return found
+        if slot is None or slot.name not in self.widened:
+            found = _narrowed(found, written)
+        return self._with_written(text, form, written, found, function, slot)
+
+    def _by_form(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         if form.kind in ("number", "money"):
             if not form.surface[-1:].isdigit():
                 said = self._as_written(text, form.surface, slot)
@@ -79,6 +109,55 @@ class Finder:
             )
         return self._said_date(text, form, slot)
 
+    def _with_written(
+        self,
+        text: Text,
+        form: Form,
+        written: Sequence[Place],
+        found: Found,
+        function: Function,
+        slot: Slot | None,
+    ) -> Found:
+        """``found``, with the places where the value stands as itself (``written``).
+
+        The only such place is taken, unless the words beside another one are the slot's own, or it
+        is part of something else ("2 pm" for a number of guests). Of several, those that the form
+        left out are added as doubtful ones.
+        """
+        left = [
+            self._written(text, place, form, function, slot)
+            for place in written
+            if not any(c.overlaps(place) for c in found.best)
+        ]
+        sure = [c for c in found.best if c.score >= SURE]
+        if len(written) > 1:
+            if any(c.named for c in sure):
+                left = [c for c in left if self._counts.is_bare(text, c.place) and not c.doubt]
+            best = [
+                self._written(text, c.place, form, function, slot)
+                if c.score < SURE and c.place in written
+                else c
+                for c in found.best
+            ]
+            return Found((*best, *left), found.others)
+        if not left:
+            here = [c for c in found.best if c.overlaps(written[0])]
+            if here[0].score < SURE:
+                here = [self._written(text, here[0].place, form, function, slot)]
+            return Found((here[0],), (*(c for c in found.best if c is not here[0]), *found.others))
+        only = left[0]
+        if any(c.named for c in sure) or (sure and only.score < SURE):
+            return Found(found.best, (*found.others, only))
+        return Found((only,), (*found.best, *found.others))
+
+    def _written(
+        self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
+    ) -> Candidate:
+        """A value that stands at ``place`` as itself, with what its form says against it."""
+        if form.kind in ("number", "money"):
+            return self._counts.verbatim(text, place, form, function, slot)
+        return Candidate(*place, "doubted", SURE, f"reads as another {form.kind}")
+
     def find_otherwise(self, text: Text, value: Scalar, slot: Slot | None) -> Found:
         """The places that ``find`` doesn't look at because there are better ones, for a text."""
         form = form_of(value, slot, self.language)
@@ -88,6 +167,8 @@ class Finder:
 
     def _text(self, text: Text, form: Form, slot: Slot | None) -> Found:
         best = self._as_written(text, form.surface, slot)
+        if best and is_yes_no(form.surface, self.language.code):
+            return self._yes_no(text, form.surface, best, slot)
         if best or not can_squeeze(form.surface):
             return Found(tuple(best))
         near = [candidate(p, "loose") for p in text.loosely(form.surface)]
@@ -97,17 +178,34 @@ class Finder:
             return Found(tuple(near))
         return self._otherwise(text, form.surface, slot)
 
+    def _yes_no(
+        self, text: Text, surface: str, written: Sequence[Candidate], slot: Slot | None
+    ) -> Found:
+        """A textual yes or no: where it answers. Elsewhere it is doubted, or, where the slot holds
+        nothing else, implied."""
+        own = frozenset(map(self.language.stem, plain_words(slot.name if slot else "")))
+        places = set(only_answers(text, surface, [c.place for c in written], own))
+        if places:
+            return Found(tuple(c for c in written if c.place in places))
+        if is_yes_no_slot(slot, self.language.code):
+            return NOWHERE
+        return Found(
+            tuple(Candidate(*c.place, "doubted", DOUBTFUL, "answers nothing") for c in written)
+        )
+
     def _as_written(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
-        """The value itself, whatever its case, and the expressions of its list recognizer. A short
-        value in capitals that stands as such ("US") isn't looked for in other cases ("us")."""
+        """The value itself, whatever its case, and the expressions of its list recognizer. A value
+        that stands there once as it is, or a short one in capitals ("US"), isn't searched in other
+        cases ("us")."""
         utterance = text.utterance
         places: dict[Place, CandidateKind] = {
             (s, e): "exact" if utterance[s:e] == surface else "folded"
             for s, e in text.in_any_case(surface)
         }
         short = surface.isupper() and len(surface) <= _ACRONYM_LENGTH
-        if len(places) > 1 and short and "exact" in places.values():
-            places = {p: kind for p, kind in places.items() if kind == "exact"}
+        exact = [p for p, kind in places.items() if kind == "exact"]
+        if exact and (short or (len(exact) == 1 and self._case_tells(text, exact[0], surface))):
+            places = dict.fromkeys(exact, "exact")
         if slot is not None and slot.recognizer is not None:
             for place in _expressions(utterance, surface, slot, self.schema):
                 places.setdefault(place, "expression")
@@ -118,6 +216,15 @@ class Finder:
             for place, kind in sorted(places.items())
             if not any(_within(place, other) for other in places)
         ]
+
+    def _case_tells(self, text: Text, place: Place, surface: str) -> bool:
+        """Whether the case in which a value stands says that no other case is meant: always where
+        values are written as they are said, otherwise for a capital that begins no sentence."""
+        if not self.any_case:
+            return True
+        before = text.utterance[: place[0]].rstrip()
+        begins = not before or before[-1] in ".!?"
+        return not begins and any(c.isupper() for c in surface)
 
     def _is_other_word(self, text: Text, place: Place, surface: str) -> bool:
         """Whether a stop word stands there and the value is a name: "it" for ``It``."""
@@ -146,24 +253,39 @@ class Finder:
 
     def _otherwise(self, text: Text, surface: str, slot: Slot | None) -> Found:
         known = self._alias(text, surface)
-        rivals = labels(slot, self.schema)
         found = (
             known
             or [
                 Candidate(*p, "initials", 0.85 if capitals else 0.7)
                 for p, capitals in by_initials(text, surface)
             ]
-            or [
-                Candidate(*p, "partial", SCORES["partial"] if sure else 0.8)
-                for p, sure in in_part(text, surface, self._generic_words(slot))
-            ]
-            or [
-                Candidate(*p, "misspelt", SCORES["misspelt"] * likeness**0.5)
-                for p, likeness in misspelt(text, surface)
-                if squeezed(text.utterance[p[0] : p[1]]) not in rivals
-            ]
+            or self._in_part(text, surface, slot)
+            or self._misspelt(text, surface, slot)
         )
         return Found(tuple(found))
+
+    def _in_part(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
+        """Parts of a name; where the whole stands there in another writing, that, and no part of
+        it is sure."""
+        parts = in_part(text, surface, self._generic_words(slot))
+        if not parts:
+            return []
+        places = {otherwise_whole(text, surface, part) for part, _ in parts}
+        whole = [candidate(p, "misspelt") for p in sorted(filter(None, places))]
+        left = [
+            Candidate(*p, "partial", SCORES["partial"] if sure and not whole else 0.8)
+            for p, sure in parts
+            if not any(c.overlaps(p) for c in whole)
+        ]
+        return [*whole, *left]
+
+    def _misspelt(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
+        rivals = labels(slot, self.schema)
+        return [
+            Candidate(*p, "misspelt", SCORES["misspelt"] * likeness**0.5)
+            for p, likeness in misspelt(text, surface)
+            if squeezed(text.utterance[p[0] : p[1]]) not in rivals
+        ]
 
     def _generic_words(self, slot: Slot | None) -> frozenset[str]:
         return self.language.stop_words | self.generic.get(slot.name if slot else "", frozenset())
@@ -266,6 +388,32 @@ class Finder:
         assert form.said is not None
         same = [(e.start, e.end) for e in text.dates if e.agrees(form.said)]
         return found(same, "date") if same else self._text(text, form, slot)
+
+
+def _narrowed(found: Found, written: Sequence[Place]) -> Found:
+    """With the value alone where it stands inside a place ("11:30" of "11:30 am")."""
+
+    def narrow(wide: Candidate) -> Candidate:
+        own = [p for p in written if _within(p, wide.place)]
+        return replace(wide, start=own[0][0], end=own[0][1]) if len(own) == 1 else wide
+
+    return Found(tuple(map(narrow, found.best)), tuple(map(narrow, found.others)))
+
+
+def _inside(utterance: str, surface: str) -> Found:
+    """Where a value stands inside a longer word: no place of it, but one to ask about."""
+    if len(surface) < _SHORTEST_INSIDE and not surface.isdecimal():
+        return NOWHERE
+    places = [(m.start(), m.end()) for m in re.finditer(re.escape(surface), utterance)]
+    whole = [
+        (s, e)
+        for s, e in places
+        if not (cuts_grapheme(utterance, s) or cuts_grapheme(utterance, e))
+        and not (utterance[s].isdigit() and utterance[s - 1 : s].isdigit())
+        and not (utterance[e - 1].isdigit() and utterance[e : e + 1].isdigit())
+    ]
+    doubt = f"is part of {word_around(utterance, surface)!r}"
+    return Found(tuple(Candidate(*p, "inside", SCORES["inside"], doubt) for p in whole))
 
 
 def _within(place: Place, other: Place) -> bool:

@@ -9,12 +9,14 @@ from radu_core.alignment.candidates import Finder, labels
 from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.names import akin
+from radu_core.alignment.quantities import currency
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import Span
 from radu_core.schema import Function, Scalar
 
 __all__ = ["conflicts", "contradiction", "has_clean_edges"]
 
+_HALVES = ("am", "pm")  # of the day
 _LONGEST_QUALIFIER = 3  # words: "Paris, Île de France"
 
 
@@ -113,6 +115,8 @@ def _is_writing(
         return whole and _bounded(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]
     if here:  # the value stands here, and its edges are others
+        if _is_with_unit(surface, form.surface):
+            return True
         more = any(span.start <= start and end <= span.end for start, end in here)
         known = _is_known_name(finder, surface, span) or _is_qualified(surface, form.surface)
         return more and known and has_clean_edges(text.utterance, span.start, span.end)
@@ -132,6 +136,17 @@ def _is_known_name(finder: Finder, surface: str, span: Span) -> bool:
     words = plain_words(surface)
     known = finder.aliases.get(squeezed(_as_text(span.value)), ())
     return any(words == name for name, _ in known)
+
+
+def _is_with_unit(surface: str, value: str) -> bool:
+    """Whether a text is a value in figures and its currency or half of the day: "9:00 am"."""
+    before, figures, after = surface.partition(value)
+    more = (before + after).strip()
+    if not (figures and more and any(c.isdigit() for c in value) and surface == surface.strip()):
+        return False
+    signs = (c for c in more if not c.isalnum() and c not in " .")
+    units = [*plain_words(f"{before} {after}"), *signs]
+    return bool(units) and all(unit in _HALVES or currency(unit) for unit in units)
 
 
 def _is_qualified(surface: str, value: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
@@ -18,7 +18,7 @@ from radu_core.alignment.places import (
     candidate,
     found,
 )
-from radu_core.alignment.quantities import Number, time_unit
+from radu_core.alignment.quantities import Number, find_quantities, time_unit
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, Slot
 
@@ -38,9 +38,26 @@ _LABELS = (
     "bus train iphone zone card bay dock"
 )
 _LABELLED = frozenset(_LABELS.split())
-_PERSONS = "people person persons adults adult guests guest passengers passenger friends pax"
-_PEOPLE = frozenset(_PERSONS.split())
+# Stems of what may be counted for a slot whose name or description has one of the others.
+_PERSONS = frozenset(["peopl", "person", "adult", "guest", "passeng", "friend", "pax"])
 _PEOPLE_STEMS = frozenset(("peopl", "person", "adult", "guest", "passeng", "travel", "parti"))
+# A slot whose name has one of these may hold a part of a date or a time.
+_CLOCK = (
+    "hour minut second time clock date day dai month year week start end begin from to at on "
+    "when due till until open close age"
+)
+_CLOCK_STEMS = frozenset(_CLOCK.split())
+_NO_NOUNS = frozenset(("please", "tonight", "today", "tomorrow", "thanks", "thank", "then", "now"))
+_MOST_DAYS = 31
+_SHORT = 3  # letters of a stem that ends many words
+# Numbers of several parts. A range or a fraction of two short ones ("3-4", "4/6") is none: its
+# parts may be two slots' values.
+_LONGER = re.compile(
+    r"(?<![\w.,])[-−]\d[\d.,]*"
+    r"|(?<!\d )(?<!\d)\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?!\d)"
+    r"|\+?\d+(?:[-/.]\d+){2,}"
+    r"|\d{2,}[-/]\d{3,}|\d{3,}[-/]\d{2,}"
+)
 _IN_BEFORE = re.compile(r"\b(?:in|within|after|last|next)\s$", re.IGNORECASE)
 _AGO_AFTER = re.compile(r"\s(?:ago|later|earlier|before|after|from|notice|in advance)\b", re.I)
 
@@ -65,7 +82,10 @@ class Counts:
         self._slot_words: dict[tuple[str, str], _SlotWords] = {}
 
     def find(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
-        """Cardinals outside dates and times, then ordinals, a whole length of time, an article."""
+        """Cardinals outside dates and times, then ordinals, a whole length of time, an article.
+
+        Only an order: what stands there as the value itself is never left out (``Finder``).
+        """
         alone = form.kind == "number"
         words = self._words_of(function, slot) if slot is not None else _NO_WORDS
         numbers: list[Candidate] = []
@@ -80,12 +100,9 @@ class Counts:
             elif n.ordinal:
                 ordinals.append(place)
             else:
-                score = (
-                    SCORES["number"] if self._can_count(text, n, words, alone=alone) else DOUBTFUL
-                )
-                numbers.append(Candidate(place[0], place[1], "number", score))
-        if form.kind == "money" and not numbers:
-            numbers = [Candidate(*p, "number", DOUBTFUL) for p in text.verbatim(form.surface)]
+                doubt = self._doubt(text, n, words, alone=alone)
+                score = DOUBTFUL if doubt else SCORES["number"]
+                numbers.append(Candidate(*place, "number", score, doubt))
         numbers = [n for n in numbers if n.score >= SURE] or numbers
         if numbers:
             chosen = self.by_noun(text, numbers, function, slot)
@@ -96,28 +113,82 @@ class Counts:
             return found(ordinals, "ordinal")
         return self._length_or_article(text, form, function, slot)
 
+    def verbatim(
+        self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
+    ) -> Candidate:
+        """The figures of a value that stand at ``place``, with what their surroundings say against
+        them. They are sure even so, unless they are part of another number, or of a date or time
+        where the slot counts something.
+        """
+        if longer := _longer_number(text.utterance, place):
+            return Candidate(*place, "doubted", DOUBTFUL, f"is part of {longer!r}")
+        if twice := self._said_twice(text, place, form):
+            return Candidate(*place, "doubted", DOUBTFUL, f"stands beside {twice!r}")
+        words = self._words_of(function, slot) if slot is not None else _NO_WORDS
+        number = Number(*place, form.amount, *place)
+        clock = self._clock_around(text, place, words)
+        if clock:
+            score = DOUBTFUL if self._counts_things(slot) and form.amount <= _MOST_DAYS else SURE
+            return Candidate(*place, "doubted", score, f"is part of {clock!r}")
+        doubt = self._doubt(text, number, words, alone=form.kind == "number")
+        return Candidate(*place, "doubted" if doubt else "number", SURE, doubt)
+
+    def _clock_around(self, text: Text, place: Place, words: _SlotWords) -> str:
+        """The date or time, said with a word of its own ("2 pm"), that ``place`` is in, or ""."""
+        if not self._in_clock(text, Number(*place, 0, *place), words):
+            return ""
+        around = (c for c in text.taken_by_clock if c[0] < place[1] and place[0] < c[1])
+        said = text.utterance[slice(*next(around))]
+        return said if any(c.isalpha() for c in said) else ""
+
+    def _counts_things(self, slot: Slot | None) -> bool:
+        """Whether a slot holds numbers, and no part of a date or a time by its name."""
+        if slot is None or slot.type not in ("integer", "number"):
+            return False
+        said = {self.language.stem(w) for w in plain_words(f"{slot.name} {slot.description}")}
+        return not said & _CLOCK_STEMS
+
+    def _said_twice(self, text: Text, place: Place, form: Form) -> str:
+        """The same number in words right beside it ("four 4 days"), or ""."""
+        for token in text.tokens:
+            gap = text.utterance[token.end : place[0]] or text.utterance[place[1] : token.start]
+            if gap == " ":
+                said = text.utterance[token.start : token.end]
+                if any(n.value == form.amount for n in find_quantities(said, self.language)):
+                    return said
+        return ""
+
+    def is_bare(self, text: Text, place: Place) -> bool:
+        """Whether no noun follows that says what the number at ``place`` counts."""
+        after = _words_after(text, place[1])
+        return not after or after[0] in text.language.stop_words or after[0] in _NO_NOUNS
+
     def _in_clock(self, text: Text, number: Number, words: _SlotWords) -> bool:
         """Whether a number is part of a date or a time; what counts the slot's own noun isn't."""
         if words.name & {self.language.stem(w) for w in _words_after(text, number.whole_end)}:
             return False
         return any(s < number.end and number.start < e for s, e in text.taken_by_clock)
 
-    def _can_count(self, text: Text, number: Number, words: _SlotWords, *, alone: bool) -> bool:
-        """Whether a number can be the slot's: not "2 children" for adults, nor "the blue one"."""
+    def _doubt(self, text: Text, number: Number, words: _SlotWords, *, alone: bool) -> str:
+        """What speaks against a number being the slot's ("2 children" for adults), or ""."""
         after = _words_after(text, number.whole_end)
         noun = {self.language.stem(w) for w in after}
         own = words.name | words.description
-        if noun & own or (after and after[0] in _PEOPLE and own & _PEOPLE_STEMS):
-            return True
+        if self._names([self.language.stem(w) for w in after], own):
+            return ""
         if number.weak:
-            return bool(noun & {"person", "peopl"})
+            return "" if noun & {"person", "peopl"} else "may be no number"
         if noun & words.others or (after and (after[0] in _MEASURED or after[0].isdigit())):
-            return bool(after and time_unit(after[0]) and any(map(time_unit, own)))
+            if after and time_unit(after[0]) and any(map(time_unit, own)):
+                return ""
+            return f"{'stands beside' if after[0].isdigit() else 'is followed by'} {after[0]!r}"
         before = _words_beside(text, number.start, len(text.utterance))
         if alone and before and before[0] in _LABELLED and self.language.stem(before[0]) not in own:
-            return False
+            return f"follows {before[0]!r}"
         hour = any(t.start < number.end and number.start < t.end for t in text.times if t.at)
-        return not hour and text.utterance[number.end : number.end + 5].lower() not in (" uhr",)
+        if hour or text.utterance[number.end : number.end + 5].lower() == " uhr":
+            return "reads as an hour"
+        return ""
 
     def _length_or_article(
         self, text: Text, form: Form, function: Function, slot: Slot | None
@@ -149,7 +220,7 @@ class Counts:
         """The places whose noun is in the slot's name: "2 days", not "2 rooms", for ``days``; then
         those whose noun is in no other slot's name; then those whose noun describes the slot.
         """
-        if len(places) < 2 or slot is None:
+        if slot is None:
             return places
         words = self._words_of(function, slot)
         stem = self.language.stem
@@ -158,14 +229,25 @@ class Counts:
         def kept(keep: Callable[[list[str]], object]) -> list[Candidate]:
             return [p for p, noun in zip(places, nouns, strict=True) if keep(noun)]
 
-        named = kept(lambda noun: words.name & set(noun))
+        named = kept(lambda noun: self._names(noun, words.name))
         if named:
-            return named
+            bare = [p for p in places if p not in named and self.is_bare(text, p.place)]
+            return sorted([*(replace(p, named=True) for p in named), *bare], key=lambda p: p.start)
+        if len(places) < 2:
+            return places
         left = kept(lambda noun: not words.others & set(noun[:1])) or places
         if len(left) > 1:
             described = kept(lambda noun: words.description & set(noun))
             left = [p for p in left if p in described] or left
         return left
+
+    def _names(self, nouns: Sequence[str], own: frozenset[str]) -> bool:
+        """Whether a noun is the slot's: its own, one of people for people, "bedrooms" for rooms."""
+        return bool(
+            own & set(nouns)
+            or (own & _PEOPLE_STEMS and nouns and nouns[0] in _PERSONS)
+            or any(len(w) > _SHORT and noun.endswith(w) for noun in nouns[:1] for w in own)
+        )
 
     def _words_of(self, function: Function, slot: Slot) -> _SlotWords:
         key = (function.name, slot.name)
@@ -178,6 +260,15 @@ class Counts:
                 name, description, frozenset(others) - name - description
             )
         return self._slot_words[key]
+
+
+def _longer_number(utterance: str, place: Place) -> str:
+    """The number of several parts, or below zero, that ``place`` is only a part of, or ""."""
+    for match in _LONGER.finditer(utterance):
+        start, end = match.span()
+        if start <= place[0] and place[1] <= end and (start, end) != place:
+            return match.group()
+    return ""
 
 
 def _counts_from(utterance: str, start: int, end: int) -> bool:

@@ -6,7 +6,8 @@ slot, and what is missing teaches aliases (``aliases``).
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
@@ -16,15 +17,19 @@ from radu_core.alignment.align import Aligner, Alignment
 from radu_core.alignment.checks import has_clean_edges
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.knowledge import Knowledge
+from radu_core.alignment.quantities import currency
 from radu_core.alignment.ranking import ContextModel
 from radu_core.alignment.shifts import could_stand
 from radu_core.alignment.text import Place, plain_words
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values
 
 __all__ = ["SAMPLE", "learn"]
 
 SAMPLE = 20_000  # exemplars learnt from at most, so that memory stays flat
+_SIGN = re.compile(r"[$€£¥₹₩円元원%％]")
+_NORMALISED = 0.25  # values in other words for each one as itself
+_OTHER_CASE = 0.02  # values in another case for each one as it is said
 _GENERIC = 3  # a word of so many values, or so often outside slots, tells no value by itself
 
 
@@ -40,7 +45,12 @@ def learn(
     seen = [_look(aligner, e) for e in islice(exemplars, most)]
     context = ContextModel(s.template for s in seen if s.template)
     aliases, phrases = learn_names(seen, aligner.language)
-    return Knowledge(context, aliases, _generic(seen, context), phrases)
+    edges: Counter[tuple[str, str]] = Counter()
+    for one in seen:
+        edges.update(one.edges)
+    return Knowledge(
+        context, aliases, _generic(seen, context), phrases, _widened(edges), _any_case(edges)
+    )
 
 
 def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:
@@ -67,6 +77,7 @@ def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:
             if isinstance(v, str)
         ),
         tuple(_marked(exemplar)),
+        tuple(_edges(exemplar, result)),
     )
 
 
@@ -115,6 +126,65 @@ def _may_name(utterance: str, said: str, value: str) -> bool:
     return bool(found) and not any(
         m.strip() and m.islower() and "," not in m for m in (before, after)
     )
+
+
+def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str, str]]:
+    """(slot, what one place says of the slot's edges); for the slot "", what it says of case.
+
+    "marked wide" and "marked narrow" where people gave the span, otherwise "wide" where more than
+    figures stands for a value that isn't written as itself ("5 pm" for 17:00), and "narrow" where
+    the value itself stands.
+    """
+    given = exemplar.spans is not None or exemplar.template is not None
+    for span in result.spans or ():
+        value, said = str(span.value), exemplar.utterance[span.start : span.end]
+        if not any(c.isdigit() for c in value):
+            if said.casefold() == value.casefold():
+                yield "", "as said" if said == value else "another case"
+            continue
+        if said == value:
+            wider = given and _goes_on(exemplar.utterance, span)
+            yield span.slot, "marked narrow" if wider else "narrow"
+        elif given and value in said:
+            yield span.slot, "marked wide"
+        elif not given and _has_unit(said, clock=":" in value):
+            yield span.slot, "wide"
+
+
+def _has_unit(said: str, *, clock: bool) -> bool:
+    """Whether a currency or, on a clock, "am" or a part of the day is part of what was said."""
+    words = [word for word in plain_words(said) if word.isalpha()]
+    return bool(_SIGN.search(said) or (words if clock else any(map(currency, words))))
+
+
+def _goes_on(utterance: str, span: Span) -> bool:
+    """Whether a unit stands right beside a span, outside it."""
+    before, after = utterance[: span.start].rstrip(), utterance[span.end :].split(maxsplit=1)
+    unit = after and (
+        currency(after[0]) or after[0].casefold().startswith(("am", "pm", "a.", "p."))
+    )
+    return bool(currency(before[-1:]) or unit)
+
+
+def _any_case(edges: Counter[tuple[str, str]]) -> bool:
+    """Whether values are written in a case of their own, and not as they are said."""
+    return edges["", "another case"] >= max(2, _OTHER_CASE * edges["", "as said"])
+
+
+def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
+    """The slots whose spans take in units. What people marked decides; otherwise the values have to
+    be normalised (a fifth or more of them in other words), as else they are as they are said.
+    """
+    found = set()
+    for slot in {slot for slot, _ in edges if slot}:
+        marked = edges[slot, "marked wide"], edges[slot, "marked narrow"]
+        if marked[0] != marked[1]:
+            wide = marked[0] > marked[1]
+        else:
+            wide = edges[slot, "wide"] >= max(2, _NORMALISED * edges[slot, "narrow"])
+        if wide:
+            found.add(slot)
+    return frozenset(found)
 
 
 def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, takewhile
@@ -19,11 +20,16 @@ __all__ = [
     "joined",
     "misspelt",
     "nearest_words",
+    "otherwise_whole",
     "with_possessive",
 ]
 
+_CONNECTING = "a an and at by de del der des di du in la le of on the von"
+_CONNECTIVES = frozenset(_CONNECTING.split())
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _SHORTEST_MISSPELT = 5
 _SHORTEST_CUT = 3
+_SHORTEST_SLIP = 3  # of a word beside the rest of its name
 _LONGEST_NAME = 12  # words; longer values and texts are looked for as they are written only
 _LONGEST_TEXT = 150
 _WITHIN_NAMES = ("", "-", "–", "&", "'", "’", "'s", "’s", "/")
@@ -87,28 +93,100 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris Opera``.
 
     The part must hold the first word that says something, or half of those that do, or three of the
-    name's words. ``generic`` are the words that don't tell one name from another. With each comes
-    whether it is sure: nothing that tells is left out, or two telling words stand there, the first
-    among them; it is written as a name, and no other name goes on from it.
+    name's words; stop words and a year say nothing, and stop words are no end of it. ``generic``
+    are the words that don't tell one name from another. With each comes whether it is sure: nothing
+    that tells is left out, or two telling words stand there, the first among them; it is written as
+    a name, and no other name goes on from it.
     """
     words = _words(value)
     if not 2 <= len(words) <= _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return []
-    telling = [w for w in words if w not in generic]
+    stop = text.language.stop_words
+    saying = [w for w in words if w not in stop and not _YEAR.fullmatch(w)]
+    telling = [w for w in saying if w not in generic]
     found: dict[Place, tuple[float, bool]] = {}
-    for window, run in _runs(text, words):
-        said = [w for w in run if w in telling]
+    for tokens, matched in _runs(text, words):
+        window, run = _trimmed(tokens, matched, stop, words)
+        said, content = ([w for w in run if w in those] for those in (telling, saying))
         tells = said and (telling[0] in said or 2 * len(said) >= len(telling))
-        if not tells and (len(run) < 3 or len(run) * 2 < len(words)):
+        if not tells and (len(content) < 3 or len(content) * 2 < len(saying)):
             continue
         if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window, words):
             continue
-        whole = bool(said) and (len(said) == len(telling) or (len(said) > 1 and telling[0] in said))
-        sure = (whole or len(run) > 2) and _same_case(text, window, value)
+        whole = said and (len(said) == len(telling) or (len(said) > 1 and telling[0] in said))
+        begins = run[0] == words[0] and run[0] in stop  # "The Gore"
+        sure = bool(whole or len(content) + begins > 2) and _same_case(text, window, value)
         place = with_possessive(text, _place(window), value)
         found[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
     best = max(found.values(), default=(0.0, False))
     return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
+
+
+def _trimmed(
+    window: Sequence[Token], run: Sequence[str], stop: frozenset[str], words: Sequence[str]
+) -> tuple[Sequence[Token], Sequence[str]]:
+    """Without the stop words at its ends, but for the name's own first and last word."""
+    first, last = 0, len(run)
+    while first < last and run[first] in stop and run[first] != words[0]:
+        first += 1
+    while last > first and run[last - 1] in stop and run[last - 1] != words[-1]:
+        last -= 1
+    return window[first:last], run[first:last]
+
+
+def otherwise_whole(text: Text, value: str, part: Place) -> Place | None:
+    """The whole name where only ``part`` of it is written as in ``value``, or None.
+
+    It is the part and the words beside it, if these are all other words of the name in its order,
+    but misspelt, cut short ("St" for "Saint") or behind a comma or a full stop.
+    """
+    words, tokens = _words(value), text.tokens
+    inside = [i for i, t in enumerate(tokens) if part[0] <= t.start and t.end <= part[1]]
+    if not inside:
+        return None
+    named = [i for i, w in enumerate(words) if _same(tokens[inside[0]].word, w)]
+    ended = [i for i, w in enumerate(words) if _same(tokens[inside[-1]].word, w)]
+    if not named or not ended:
+        return None
+    first = _follow(tokens, inside[0], words[: named[0]][::-1], -1)
+    last = _follow(tokens, inside[-1], words[ended[-1] + 1 :], 1)
+    if first is None or last is None or (first, last) == (inside[0], inside[-1]):
+        return None
+    return tokens[first].start, tokens[last].end
+
+
+def _follow(tokens: Sequence[Token], at: int, words: Sequence[str], step: int) -> int | None:
+    """The index of the last of ``words``, which stand from ``at`` on in that direction with nothing
+    but connectives between them; None if one doesn't."""
+    for word in words:
+        index = at + step
+        while 0 <= index < len(tokens) and tokens[index].word in _CONNECTIVES - {word}:
+            index += step
+        if 0 <= index < len(tokens) and _stands_for(tokens[index].word, word):
+            at = index
+        elif word not in _CONNECTIVES:
+            return None
+    return at
+
+
+def _stands_for(said: str, word: str) -> bool:
+    """Whether ``said`` is ``word`` but for a slip or two, or cut short ("rd" for "road")."""
+    if said == word:
+        return True
+    if said.isdigit() or word.isdigit():
+        return False
+    if said[0] == word[0] and len(said) < len(word) and _is_abbreviation(said, word):
+        return True
+    most = 0 if len(word) < _SHORTEST_SLIP else 1 if len(word) < 8 else 2
+    return OSA.distance(said, word, score_cutoff=most) <= most
+
+
+def _is_abbreviation(said: str, word: str) -> bool:
+    """Whether the letters of ``said`` stand in ``word`` in their order, the last or the first few
+    among them: "rd", "ave", "j"."""
+    letters = iter(word)
+    in_order = all(letter in letters for letter in said)
+    return in_order and (len(said) <= _SHORTEST_CUT or word.startswith(said))
 
 
 def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:

@@ -24,7 +24,7 @@ __all__ = [
 CandidateKind = Literal[
     "exact", "folded", "expression", "number", "date", "time", "duration", "boolean",
     "loose", "inflected", "undated", "hour",
-    "alias", "initials", "partial", "misspelt", "ordinal", "article",
+    "alias", "initials", "partial", "misspelt", "ordinal", "article", "doubted", "inside",
 ]  # fmt: skip
 
 # How far a kind is trusted. On the train part of Schema-Guided Dialogue lone places of every kind
@@ -50,22 +50,40 @@ SCORES: dict[CandidateKind, float] = {
     "misspelt": 0.85,
     "ordinal": 0.6,
     "article": 0.5,
+    "doubted": 0.9,
+    "inside": 0.2,
 }
 SURE = 0.9
-# Kinds that say the value in other words: named in the reason, and counted apart.
+# Kinds that say the value in other words, or whose type speaks against them: named in the reason,
+# and counted apart.
 INFERRED: frozenset[CandidateKind] = frozenset(
-    ("alias", "partial", "inflected", "loose", "undated", "hour", "article", "duration")
+    ("alias", "partial", "inflected", "loose", "undated", "hour", "article", "duration", "doubted")
 )
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One place: half-open code point offsets, how it was found, and how sure that is (0–1)."""
+    """One place: half-open code point offsets, how it was found, and how sure that is (0–1).
+
+    ``doubt`` is what the value's type says against the place, as the end of a sentence about it
+    ("is followed by 'stars'"), or "". ``named``: the words beside it are the slot's own.
+    """
 
     start: int
     end: int
     kind: CandidateKind
     score: float
+    doubt: str = ""
+    named: bool = False
+
+    @property
+    def place(self) -> Place:
+        """[start, end)"""
+        return self.start, self.end
+
+    def overlaps(self, place: Place) -> bool:
+        """Whether a character of ``place`` belongs to it."""
+        return self.start < place[1] and place[0] < self.end
 
 
 @dataclass(frozen=True)

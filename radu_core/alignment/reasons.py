@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from radu_core.alignment.names import nearest_words
 from radu_core.alignment.places import Candidate
 from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
-from radu_core.alignment.text import Text
+from radu_core.alignment.text import Text, word_around
 
 __all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
 
@@ -17,7 +17,9 @@ def resolved(
 ) -> str:
     """One reading; what stands there in other words, and what isn't written."""
     lines = [
-        f"{text.utterance[c.start : c.end]!r} stands for {str(p.value)!r} ({c.kind})"
+        f"the only {text.utterance[c.start : c.end]!r} {c.doubt}"
+        if c.doubt
+        else f"{text.utterance[c.start : c.end]!r} stands for {str(p.value)!r} ({c.kind})"
         for p, c in inferred
     ]
     if implied:
@@ -28,11 +30,7 @@ def resolved(
 
 def unlocated(text: Text, missing: Sequence[Placement], unsure: Sequence[Placement]) -> str:
     """Each value that isn't in the text, with what comes nearest to it."""
-    lines = [f"no {p.value!r} in the text for {p.slot}{_instead(text, p)}" for p in missing]
-    for p in unsure:
-        said = _quoted(text, [(c.start, c.end) for c in p.candidates])
-        lines.append(f"no {p.value!r} in the text for {p.slot}; did you mean {said}?")
-    return _sentence(lines)
+    return _sentence([_missing(text, p) for p in missing] + [_unsure(text, p) for p in unsure])
 
 
 def crowded(present: Sequence[Placement], complete: bool) -> str:
@@ -60,14 +58,28 @@ def ambiguous(
         elif places > len(same):
             fit = "both fit" if places == 2 else "all fit"
             lines.append(f"{value!r} occurs {times}; {fit} {slots[0]}")
-    lines += [
-        f"no {p.value!r} in the text for {p.slot}; did you mean "
-        f"{_quoted(text, [(c.start, c.end) for c in p.candidates])}?"
-        for p in unsure
-    ]
+    lines += [_unsure(text, p) for p in unsure]
     if not found.complete:
         lines.append(f"more than {MOST_READINGS} readings")
     return _sentence(lines) or "The values can be placed in more than one way."
+
+
+def _missing(text: Text, placement: Placement) -> str:
+    inside = word_around(text.utterance, str(placement.value))
+    if inside:
+        return f"{placement.value!r} for {placement.slot} is only part of {inside!r}"
+    return f"no {placement.value!r} in the text for {placement.slot}{_instead(text, placement)}"
+
+
+def _unsure(text: Text, placement: Placement) -> str:
+    """What stands there, and what speaks against it. What doesn't differ from the value is never
+    denied."""
+    doubted = [c for c in placement.candidates if c.kind in ("doubted", "inside")]
+    if doubted:
+        said = _quoted(text, [c.place for c in doubted[:1]])
+        return f"{said} {doubted[0].doubt}; is it {placement.slot}?"
+    said = _quoted(text, [c.place for c in placement.candidates])
+    return f"no {placement.value!r} in the text for {placement.slot}; did you mean {said}?"
 
 
 def _instead(text: Text, placement: Placement) -> str:

@@ -14,7 +14,7 @@ from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
 from radu_core.alignment.times import TimeExpression, find_times
 
-__all__ = ["HYPHENS", "Place", "Text", "Token", "plain_words"]
+__all__ = ["HYPHENS", "Place", "Text", "Token", "plain_words", "word_around"]
 
 Place = tuple[int, int]
 HYPHENS = ("-", "‐", "‑")
@@ -22,6 +22,7 @@ _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpres
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
 
 
+_BRACKETS = dict(zip("([{（［｛〔【「『《〈«“„", ")]}）］｝〕】」』》〉»”“", strict=True))
 _ENDING = re.compile(r"(?<=.)['’](?:s|ll|d|re|ve|m)$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?]\s")
 _CONTRACTION = re.compile(
@@ -155,11 +156,14 @@ class Text:
         return not (spaced and self.language.stop_words & set(pieces))
 
     def _with_bracket(self, place: Place) -> Place:
-        """ "(555) 123" with the bracket it began with."""
+        """With the bracket beside it that belongs to one inside: "(555) 123"."""
         start, end = place
         said = self.utterance[start:end]
-        opens = ")" in said and "(" not in said and self.utterance[start - 1 : start] == "("
-        return (start - 1, end) if opens else place
+        if start and _BRACKETS.get(self.utterance[start - 1]) in _unmatched(said, closing=True):
+            start -= 1
+        if self.utterance[end : end + 1] in _unmatched(said, closing=False):
+            end += 1
+        return start, end
 
     def _unbroken(self, found: Sequence[_Expression]) -> list[_Expression]:
         """Those that cut no word and no character in two."""
@@ -171,6 +175,21 @@ class Text:
         return [(s, e) for s, e in places if is_boundary(text, s) and is_boundary(text, e)]
 
 
+def _unmatched(said: str, *, closing: bool) -> list[str]:
+    """The closing brackets in ``said`` whose opening one is missing, or those that are missing."""
+    open_brackets: list[str] = []
+    unopened: list[str] = []
+    for character in said:
+        if character in _BRACKETS:
+            open_brackets.append(_BRACKETS[character])
+        elif character in _BRACKETS.values():
+            if open_brackets and open_brackets[-1] == character:
+                open_brackets.pop()
+            else:
+                unopened.append(character)
+    return unopened if closing else open_brackets
+
+
 def _find_all(text: str, needle: str) -> list[Place]:
     found = []
     at = text.find(needle) if needle else -1
@@ -178,6 +197,18 @@ def _find_all(text: str, needle: str) -> list[Place]:
         found.append((at, at + len(needle)))
         at = text.find(needle, at + 1)
     return found
+
+
+def word_around(utterance: str, value: str) -> str:
+    """The first word of ``utterance``, up to its spaces, that ``value`` is a part of, or ""."""
+    at = utterance.find(value) if value.strip() else -1
+    if at < 0:
+        return ""
+    start = max((i + 1 for i in range(at) if utterance[i].isspace()), default=0)
+    end = at + len(value)
+    while end < len(utterance) and not utterance[end].isspace():
+        end += 1
+    return utterance[start:end]
 
 
 def plain_words(text: str) -> tuple[str, ...]:

@@ -362,7 +362,8 @@ def test_occurrences_without_spaces(text: str, value: str, starts: list[int]) ->
         {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "x"}]}]}
     )
     row = AnnotatedExemplar(id="x", utterance=text, function="f", arguments={"x": value})
-    found = sorted(s.start for r in align(schema, row).readings for s in r.spans)
+    arguments = align(schema, row).arguments
+    found = sorted(c.start for a in arguments for c in a.candidates if c.kind != "inside")
     assert found == starts
 
 

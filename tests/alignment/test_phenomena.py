@@ -6,32 +6,12 @@ gave. "asked" lines are those where it must not decide. Slots are strings unless
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Any
 
 import pytest
+from aligning import MARK, REFERENCE, exemplar, schema_for, unmarked
 
 from radu_core.alignment import align
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.schema import Schema, parse_schema
-
-MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
-TYPES: dict[str, dict[str, Any]] = {
-    "guests": {"type": "integer"},
-    "nights": {"type": "integer"},
-    "rooms": {"type": "integer"},
-    "above": {"type": "number"},
-    "check_in": {"type": "date"},
-    "at": {"type": "time"},
-    "pets": {"type": "boolean"},
-    "has_wifi": {"type": "boolean"},
-    "high_chair": {"type": "boolean"},
-    "toppings": {"multi_value": True},
-    "cabin": {"possible_values": ["economy", "business"]},
-    "town": {"recognizer": "town"},
-}
-REFERENCE = date(2026, 3, 2)  # a Monday
 
 FOUND: list[tuple[str, str, dict[str, Any]]] = [
     ("verbatim", "a flight to [Oslo](to)", {"to": "Oslo"}),
@@ -158,7 +138,7 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("from and to alike", "Oslo to Oslo", {"a": "Oslo", "b": "Oslo"}, "ambiguous",
      "'Oslo' occurs twice and is the value of a and b."),
     ("inside a word only", "the Oslofjord", {"to": "Oslo"}, "unlocated",
-     "no 'Oslo' in the text for to."),
+     "'Oslo' is part of 'Oslofjord'; is it to?"),
     ("misspelt", "to Bosten please", {"to": "Boston"}, "unlocated",
      "no 'Boston' in the text for to; did you mean 'Bosten'?"),
     ("misspelt, but another label", "in busines", {"cabin": "business"}, "unlocated",
@@ -182,31 +162,22 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
      "no 'It' in the text for what; did you mean 'it'?"),
     ("a contraction", "he'll come", {"what": "hell"}, "unlocated",
      "no 'hell' in the text for what; the nearest is 'he'."),
-    ("across sentences", "I love Paris. Texas is hot", {"to": "Paris, Texas"}, "ambiguous",
-     "no 'Paris, Texas' in the text for to; did you mean 'Paris' or 'Texas'?"),
+    ("across sentences", "I love Paris. Texas is hot", {"to": "Paris, Texas"}, "unlocated",
+     "no 'Paris, Texas' in the text for to; did you mean 'Paris. Texas'?"),
     ("another word of that stem", "check my balance", {"what": "checking"}, "unlocated",
      "no 'checking' in the text for what; did you mean 'check'?"),
     ("more than the letter", "I use C++", {"what": "C"}, "unlocated",
-     "no 'C' in the text for what."),
+     "'C' for what is only part of 'C++'."),
     ("below zero", "it is -5 degrees", {"above": 5}, "unlocated",
-     "no 5 in the text for above."),
-    ("a range", "3-4 people", {"guests": 3}, "unlocated", "no 3 in the text for guests."),
+     "'5' is part of '-5'; is it above?"),
     ("a telephone number", "call 555-0123", {"guests": 555}, "unlocated",
-     "no 555 in the text for guests."),
+     "'555' is part of '555-0123'; is it guests?"),
     ("grouped digits", "1 000 000 please", {"above": 1}, "unlocated",
-     "no 1 in the text for above."),
+     "'1' is part of '1 000 000'; is it above?"),
     ("parts of one", "two thirds of it", {"guests": 2}, "unlocated",
      "no 2 in the text for guests."),
     ("one as a pronoun", "I want the blue one", {"guests": 1}, "unlocated",
      "no 1 in the text for guests; did you mean 'one'?"),
-    ("what another slot counts", "2 rooms please", {"nights": 2}, "unlocated",
-     "no 2 in the text for nights; did you mean '2'?"),
-    ("an hour, not a count", "dinner at 2 for my wife and me", {"guests": 2}, "unlocated",
-     "no 2 in the text for guests; did you mean '2'?"),
-    ("a class, not a count", "a 2-star hotel for us", {"guests": 2}, "unlocated",
-     "no 2 in the text for guests; did you mean '2'?"),
-    ("the number of a thing", "gate 4 please", {"guests": 4}, "unlocated",
-     "no 4 in the text for guests; did you mean '4'?"),
     ("when, not how long", "I asked a week ago", {"nights": 7}, "unlocated",
      "no 7 in the text for nights."),
     ("a number that becomes", "change it to 6 please", {"at": "18:00"}, "unlocated",
@@ -215,7 +186,8 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
      "no '2026-03-06' in the text for check_in; did you mean 'Friday'?"),
     ("two words for one", "the rapist came", {"what": "therapist"}, "unlocated",
      "no 'therapist' in the text for what; did you mean 'the rapist'?"),
-    ("a name of digits", "agent 007", {"guests": 7}, "unlocated", "no 7 in the text for guests."),
+    ("a name of digits", "agent 007", {"guests": 7}, "unlocated",
+     "7 for guests is only part of '007'."),
     ("an hour that counts", "at two different places", {"at": "14:00"}, "unlocated",
      "no '14:00' in the text for at."),
     ("minutes that count", "5 to 10 people", {"at": "09:55"}, "unlocated",
@@ -239,27 +211,6 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("two dates fit", "tomorrow, on the 3rd", {"check_in": "2026-03-03"}, "ambiguous",
      "'2026-03-03' occurs twice; both fit check_in."),
 ]  # fmt: skip
-
-
-def schema_for(arguments: dict[str, Any], language: str = "en") -> Schema:
-    slots = [{"name": name, **TYPES.get(name, {})} for name in arguments]
-    if "nights" in arguments:
-        slots += [{"name": "rooms", "type": "integer"}] if "rooms" not in arguments else []
-    recognizers = [
-        {"name": "town", "kind": "list", "labels": {"New York": ["NYC", "the Big Apple"]}}
-    ]
-    functions = [{"name": "f", "slots": slots}]
-    return parse_schema(
-        {"module": f"a_b_{language}", "functions": functions, "recognizers": recognizers}
-    )
-
-
-def exemplar(utterance: str, arguments: dict[str, Any]) -> AnnotatedExemplar:
-    return AnnotatedExemplar(id="x", utterance=utterance, function="f", arguments=arguments)
-
-
-def unmarked(text: str) -> str:
-    return MARK.sub(r"\1", text)
 
 
 @pytest.mark.parametrize(("marked", "arguments"), [c[1:] for c in FOUND], ids=[c[0] for c in FOUND])
