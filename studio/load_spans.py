@@ -24,19 +24,12 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
     lines += [f"- {counted(n, 'row')}: {plain(what)}." for what, n in report.shifts.items()]
     if report.left:
         more = "The list of what isn't resolved says what was expected where."
-        lines.append(f"- {counted(report.left, 'row')}: no shift explains it. {more}")
+        lines.append(f"- {counted(report.left, 'row')}: no shift explains them. {more}")
     rows = counted(len(report.fixes), "row")
     if report.fixed:
         st.info("\n".join([*lines, "", f"{rows} corrected."]), icon=":material/build:")
     else:
         st.warning("\n".join(lines), icon=":material/warning:")
-    if report.fixes:
-        show.rows(
-            [vars(f) for f in report.fixes],
-            name="spans.csv",
-            key="spans",
-            label="rows, as given and as they are right",
-        )
     job = jobs.job(key)
     if report.fixes and not report.fixed and job is not None and job.about is not None:
         st.button(
@@ -44,4 +37,12 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
             icon=":material/build:",
             on_click=jobs.start,
             args=(key, "Importing with corrected spans", job.about),
+        )
+    if report.fixes:
+        order = ("id", "before", "after", "shift", "utterance")
+        show.rows(
+            [{name: getattr(fix, name) for name in order} for fix in report.fixes],
+            name="spans.csv",
+            key="spans",
+            label="corrections",
         )

@@ -32,7 +32,10 @@ from radu_core.exemplars import (
 )
 from radu_core.schema import Function, Scalar, Schema, Slot, argument_problems
 
-__all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
+__all__ = ["CONTRADICTED", "Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
+
+# The kind of reason why what a labeller placed isn't taken.
+CONTRADICTED = "given spans or a given template contradict the values"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Alignment:
         """The kind of reason, where it isn't resolved: what is counted together."""
         if self.outcome == "invalid":
             if self.placements:  # the labels are right: what was looked for is what they say
-                return "given spans or a given template contradict the values"
+                return CONTRADICTED
             return "the labels contradict the schema or one another"
         states = {a.state for a in self.arguments}
         for state, kind in (

@@ -22,7 +22,7 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     lines += [f"  {counted(count, 'row')}: {what}." for what, count in report.shifts.items()]
     if report.left:
         left = counted(report.left, "row")
-        lines.append(f"  {left}: no shift explains it; radu resolve says what was expected where.")
+        lines.append(f"  {left}: no shift explains them; radu resolve says what's wrong.")
     if not report.fixes:
         return lines
     count = len(report.fixes)

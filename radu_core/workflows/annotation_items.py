@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from radu_core.alignment import Aligner
+from radu_core.alignment import CONTRADICTED, Aligner
 from radu_core.exemplars import DISCARDED, Span
 from radu_core.schema import Function, Scalar, as_values
 from radu_core.store import StoredExemplar
@@ -51,6 +51,7 @@ def item_json(
     so that they don't sway.
     """
     known = known or Around()
+    item = _as_asked(item)
     exemplar = item.exemplar
     function = aligner.schema.function(exemplar.function or "")
     opinions = known.opinions.get(exemplar.id, [])
@@ -80,12 +81,27 @@ def item_json(
 
 def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
     """The stored readings that place or imply every argument, best first, at most nine."""
-    if item.exemplar.outcome not in ("ambiguous", "unlocated"):
+    item = _as_asked(item)
+    if item.exemplar.outcome not in ("ambiguous", "unlocated") and not _is_contradicted(item):
         return []
     implied = set(_implied(item))
     wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
     whole = [r for r in item.readings if r["confidence"] > 0 and len(r["spans"]) == wanted]
     return whole[:MOST_READINGS]
+
+
+def _is_contradicted(item: StoredExemplar) -> bool:
+    """Whether it is invalid because of where its labels were said to stand."""
+    exemplar = item.exemplar
+    found = exemplar.outcome == "invalid" and item.details.get("kind") == CONTRADICTED
+    return found and DISCARDED not in exemplar.tags
+
+
+def _as_asked(item: StoredExemplar) -> StoredExemplar:
+    """The item without spans that contradict its values: nobody is to confirm them by habit."""
+    if not _is_contradicted(item):
+        return item
+    return replace(item, exemplar=item.exemplar.model_copy(update={"spans": None}))
 
 
 def _implied(item: StoredExemplar) -> list[str]:

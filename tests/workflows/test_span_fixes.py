@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from conftest import MODULE
 
+from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.workflows.annotation_items import item_json
 from radu_core.workflows.load import ImportReport, export, import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
@@ -142,3 +144,17 @@ def test_a_corrected_row_never_takes_anothers_id(loaded: Workspace, write_jsonl:
     report = take(loaded, write_jsonl(rows), fix_spans=True, keep_good=True)
     assert (report.accepted, len(report.rejections)) == (1, 1)
     assert stored(loaded)["e"].utterance == "fly to Bonn"
+
+
+def test_annotate_offers_what_alignment_finds_instead(
+    loaded: Workspace, write_jsonl: Write
+) -> None:
+    take(loaded, write_jsonl([FILE[0], FILE[3]]))
+    resolve(loaded, MODULE, who="t")
+    for id, template in (("a", "fly to <destination>"), ("d", "Oslo or <destination>")):
+        item = item_json(
+            Aligner(loaded.store.schema(MODULE)), loaded.store.exemplar(MODULE, id), who="ann"
+        )
+        assert (item["outcome"], item["spans"]) == ("invalid", [])
+        assert [(a["slot"], a["state"]) for a in item["arguments"]] == [("destination", "once")]
+        assert [r["template"] for r in item["readings"]] == [template]
