@@ -56,7 +56,7 @@ def data_directory() -> Path | None:
 
 def parts(directory: Path) -> list[str]:
     """The parts that are there (train, dev, …)."""
-    return sorted(p.parent.name for p in directory.glob("*/schema.json"))
+    return sorted({p.parent.name for p in directory.glob("*/dialogues_*.json")})
 
 
 def turns(directory: Path, part: str) -> Iterator[Turn]:

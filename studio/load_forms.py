@@ -19,7 +19,7 @@ from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.words import counted
 from radu_core.workflows import load, outcomes
-from studio import jobs, load_options, show
+from studio import jobs, load_options, load_spans, show
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
@@ -77,10 +77,12 @@ def utterances(here: Page) -> None:
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
 
-        def work(progress: Progress) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
+        def work(
+            progress: Progress, fix_spans: bool = False
+        ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
             report = load.import_file(
                 here.workspace, format, path, module=here.module, who=here.who, keep_good=keep,
-                options=options, progress=progress,
+                fix_spans=fix_spans, options=options, progress=progress,
             )  # fmt: skip
             if not report.stored:
                 return report, None
@@ -88,7 +90,8 @@ def utterances(here: Page) -> None:
                 here.workspace, here.module, who=here.who, progress=progress
             )
 
-        jobs.start(_key(here), f"Importing {path.name}", work)
+        corrected = partial(work, fix_spans=True)
+        jobs.start(_key(here), f"Importing {path.name}", work, about=corrected)
     return _report(here)
 
 
@@ -117,6 +120,7 @@ def _report(here: Page) -> None:
         st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
     for line in load.remarks(report):
         st.caption(plain(line))
+    load_spans.spans(report.spans, _key(here))
     if report.schema_left_aside:
         st.warning(
             "The file has another schema; the module kept its own. The Schema page changes it."

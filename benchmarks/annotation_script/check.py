@@ -118,6 +118,7 @@ def problem(item: dict[str, Any], known: Schema) -> str:
     exemplar = AnnotatedExemplar(
         id=item["id"], utterance=utterance, function=gold["function"],
         arguments=gold["arguments"], spans=spans, implied=tuple(gold["implied"]),
+        resolved_by="annotator",
     )  # fmt: skip
     result = align(known, exemplar)
     return "" if result.outcome == "resolved" else result.reason

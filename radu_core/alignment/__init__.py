@@ -1,6 +1,13 @@
 """(utterance, arguments) → spans, or why not, with the candidate readings."""
 
-from radu_core.alignment.align import Aligner, Alignment, ArgumentPlaces, align, conflict
+from radu_core.alignment.align import (
+    CONTRADICTED,
+    Aligner,
+    Alignment,
+    ArgumentPlaces,
+    align,
+    conflict,
+)
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.learning import SAMPLE, learn
 from radu_core.alignment.places import Candidate
@@ -8,6 +15,7 @@ from radu_core.alignment.ranking import ContextModel
 from radu_core.alignment.readings import Placement, Reading, enumerate_readings
 
 __all__ = [
+    "CONTRADICTED",
     "SAMPLE",
     "Aligner",
     "Alignment",

@@ -10,7 +10,7 @@ from datetime import date
 
 from radu_core.alignment import reasons
 from radu_core.alignment.answers import is_yes_no, is_yes_no_slot
-from radu_core.alignment.candidates import Finder
+from radu_core.alignment.candidates import Aliases, Finder
 from radu_core.alignment.checks import contradiction
 from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
@@ -35,7 +35,10 @@ from radu_core.exemplars import (
 )
 from radu_core.schema import Function, Scalar, Schema, Slot, argument_problems
 
-__all__ = ["Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
+__all__ = ["CONTRADICTED", "Aligner", "Alignment", "ArgumentPlaces", "align", "conflict"]
+
+# The kind of reason why what a labeller placed isn't taken.
+CONTRADICTED = "given spans or a given template contradict the values"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Alignment:
         if self.outcome == "unlabelled":
             return "no function was given"
         if self.outcome == "invalid":
+            if self.placements:  # the labels are right: what was looked for is what they say
+                return CONTRADICTED
             return "the labels contradict the schema or one another"
         states = {a.state for a in self.arguments}
         for state, kind in (
@@ -136,6 +141,12 @@ class Aligner:
             self.finder.generic = knowledge.generic
             self.finder.widened = knowledge.widened
             self.finder.any_case = knowledge.any_case
+        # What a span may hold: also the value with its unit, whatever the slot's other rows have.
+        self._checker = replace(
+            self.finder,
+            aliases=_sure(self.finder.aliases),
+            widened=frozenset(s.name for f in schema.functions for s in f.slots),
+        )
 
     def align(self, exemplar: AnnotatedExemplar) -> Alignment:
         """Find where the arguments of ``exemplar`` stand in its utterance. Never raises.
@@ -179,12 +190,27 @@ class Aligner:
                 f"The given template {exemplar.template!r} isn't what the spans give, "
                 f"which is {template!r}.",
             )
-        problem = contradiction(
-            self.finder, Text(exemplar.utterance, self.language), ordered, function
-        )
+        problem = self._contradiction(exemplar, ordered, function)
         if problem:
-            return Alignment("invalid", problem)
+            return self._refused(exemplar, function, problem)
         return Alignment("resolved", "Spans were given.", "spans", ordered, template)
+
+    def _contradiction(
+        self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
+    ) -> str:
+        """What is wrong with spans. A person's decision may say that other words mean the value,
+        and so may what alignment resolved before, with what it knew then."""
+        decided = exemplar.resolved_by not in (None, "spans", "template")
+        text = Text(exemplar.utterance, self.language)
+        return contradiction(self._checker, text, spans, function, decided=decided)
+
+    def _refused(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
+        """Invalid; with the places that alignment finds by itself, for a person to choose from."""
+        found = self._located(function, exemplar)
+        return replace(
+            found, outcome="invalid", reason=problem, resolved_by=None, spans=None, template=None,
+            unlocated=(),
+        )  # fmt: skip
 
     def _given_template(
         self, exemplar: AnnotatedExemplar, text: str, function: Function
@@ -211,16 +237,19 @@ class Aligner:
             for slot, value in wanted
         }
         readings = [_as_reading(exemplar.utterance, way, wanted, places) for way in ways]
-        sure = [r for r in readings if r.evidence == 1.0] or readings
+        problems = [self._contradiction(exemplar, r.spans, function) for r in readings]
+        right = [r for r, problem in zip(readings, problems, strict=True) if not problem]
+        if not right:
+            return self._refused(
+                exemplar, function, f"The given template doesn't fit: {problems[0]}"
+            )
+        sure = [r for r in right if r.evidence == 1.0] or right
         if len(sure) > 1:
             return Alignment(
                 "ambiguous",
                 f"The given template fits the utterance in {len(sure)} ways.",
                 readings=tuple(sure),
             )
-        problem = contradiction(self.finder, prepared, sure[0].spans, function)
-        if problem:
-            return Alignment("invalid", problem)
         return Alignment(
             "resolved", "A template was given.", "template", sure[0].spans, str(template)
         )
@@ -385,6 +414,13 @@ def _conflict(exemplar: AnnotatedExemplar, function: Function | None) -> str:
         if slot not in exemplar.arguments
     ]
     return "; ".join(problems) + "." if problems else ""
+
+
+def _sure(aliases: Aliases) -> Aliases:
+    """The names that alignment decides by: what one row's span says is no proof of itself."""
+    return {
+        value: tuple(name for name in names if name[1] >= SURE) for value, names in aliases.items()
+    }
 
 
 def _without_values(exemplar: AnnotatedExemplar) -> Alignment:

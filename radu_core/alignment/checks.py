@@ -1,37 +1,214 @@
-"""Whether spans that somebody gave contradict what stands there."""
+"""Whether spans that somebody gave are right: their text is the value, or a writing of it."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from radu_core.alignment.candidates import Finder, labels
-from radu_core.alignment.folding import cuts_grapheme, squeezed
+from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeezed
 from radu_core.alignment.forms import Form, form_of
-from radu_core.alignment.text import Text
+from radu_core.alignment.names import akin
+from radu_core.alignment.quantities import currency
+from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import Span
-from radu_core.schema import Function
+from radu_core.schema import Function, Scalar
 
-__all__ = ["contradiction"]
+__all__ = ["conflicts", "contradiction", "has_clean_edges"]
+
+_HALVES = ("am", "pm")  # of the day
+_LONGEST_QUALIFIER = 3  # words: "Paris, Île de France"
 
 
-def contradiction(finder: Finder, text: Text, spans: Sequence[Span], function: Function) -> str:
-    """What a span's text says against its value, or "".
+def contradiction(
+    finder: Finder, text: Text, spans: Sequence[Span], function: Function, *, decided: bool = False
+) -> str:
+    """What is wrong with the first span that isn't right, with both texts and places, or "".
 
-    A span may stand on anything that isn't plainly something else: another argument's value or
-    another value of its slot, another number, amount, date, time or length of time, the opposite
-    yes or no; nor on other words while the value itself stands elsewhere.
+    A span is right if its text is the value, or a writing of it that alignment itself would take
+    there. What a person ``decided`` by looking at the text may also stand on other words, as long
+    as those aren't plainly something else.
     """
+    return next(conflicts(finder, text, spans, function, decided=decided), "")
+
+
+def conflicts(
+    finder: Finder, text: Text, spans: Sequence[Span], function: Function, *, decided: bool = False
+) -> Iterator[str]:
+    """What is wrong with each span that isn't right, a sentence for each."""
     for span in spans:
-        surface = text.utterance[span.start : span.end]
-        problem = next(_problems(finder, text, span, spans, function), "")
-        if problem:
-            return f"The span of {span.slot}={span.value!r} stands on {surface!r}, {problem}."
-    return ""
+        if _is_value(text, span):
+            continue
+        expected = _places(finder, text, span, function)
+        problem = next(_problems(finder, text, span, spans, function), None)
+        if problem is None and (span.start, span.end) not in expected:
+            elsewhere = _elsewhere(text, span, spans)
+            if not decided and not _is_writing(finder, text, span, spans, function, expected):
+                problem = ""
+            elif decided and elsewhere is not None:
+                problem = f"while {span.value!r} itself stands at {_at(elsewhere)}"
+        if problem is not None:
+            yield _sentence(text, span, spans, expected, problem)
+
+
+def has_clean_edges(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` begins and ends with a letter or digit and cuts no word."""
+    said = text[start:end]
+    return bool(
+        said
+        and said[0].isalnum()
+        and (said[-1].isalnum() or unicodedata.category(said[-1])[0] == "M")
+        and is_boundary(text, start)
+        and is_boundary(text, end)
+    )
+
+
+def _is_value(text: Text, span: Span) -> bool:
+    """Whether the span holds the value letter by letter, and no part of a longer number."""
+    said = text.utterance[span.start : span.end]
+    if said != _as_text(span.value) or isinstance(span.value, bool) or not said.strip():
+        return False
+    if is_boundary(text.utterance, span.start) and is_boundary(text.utterance, span.end):
+        return True
+    if any(cuts_grapheme(text.utterance, at) for at in (span.start, span.end)):
+        return False
+    # Within a word: a compound, or a part that happens to read the same.
+    return not _cuts_number(text.utterance, span) and not text.verbatim(said)
+
+
+def _cuts_number(utterance: str, span: Span) -> bool:
+    return any(
+        not is_boundary(utterance, at)
+        and utterance[at - 1].isdecimal()
+        and utterance[at].isdecimal()
+        for at in (span.start, span.end)
+    )
+
+
+def _as_text(value: Scalar) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _places(finder: Finder, text: Text, span: Span, function: Function) -> list[Place]:
+    """Where alignment would place the value, the likeliest first."""
+    found = finder.find(text, span.value, function, function.slot(span.slot))
+    return [(c.start, c.end) for c in (*found.best, *found.others)]
+
+
+def _is_writing(
+    finder: Finder,
+    text: Text,
+    span: Span,
+    spans: Sequence[Span],
+    function: Function,
+    expected: Sequence[Place],
+) -> bool:
+    """Whether the span's text is a writing of the value, which stands nowhere else."""
+    slot = function.slot(span.slot)
+    form = form_of(span.value, slot, finder.language)
+    surface = text.utterance[span.start : span.end]
+    if form.kind != "text":
+        alone = finder.find(Text(surface, finder.language), span.value, function, slot)
+        whole = any((c.start, c.end) == (0, len(surface)) for c in (*alone.best, *alone.others))
+        return whole and _bounded(text.utterance, span)
+    here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]
+    if here:  # the value stands here, and its edges are others
+        if _is_with_unit(surface, form.surface):
+            return True
+        more = any(span.start <= start and end <= span.end for start, end in here)
+        known = _is_known_name(finder, surface, span) or _is_qualified(surface, form.surface)
+        return more and known and has_clean_edges(text.utterance, span.start, span.end)
+    if _is_same(surface, form.surface) and has_clean_edges(text.utterance, span.start, span.end):
+        return True
+    if any(not _is_covered(p, spans) for p in expected):
+        return False
+    others = finder.find_otherwise(text, span.value, slot).best
+    if any((c.start, c.end) == (span.start, span.end) for c in others):
+        return True
+    alike = akin(plain_words(surface), plain_words(form.surface))
+    return not expected and alike and has_clean_edges(text.utterance, span.start, span.end)
+
+
+def _is_known_name(finder: Finder, surface: str, span: Span) -> bool:
+    """Whether the module's rows agree that these words are a name of the value."""
+    words = plain_words(surface)
+    known = finder.aliases.get(squeezed(_as_text(span.value)), ())
+    return any(words == name for name, _ in known)
+
+
+def _is_with_unit(surface: str, value: str) -> bool:
+    """Whether a text is a value in figures and its currency or half of the day: "9:00 am"."""
+    before, figures, after = surface.partition(value)
+    more = (before + after).strip()
+    if not (figures and more and any(c.isdigit() for c in value) and surface == surface.strip()):
+        return False
+    signs = (c for c in more if not c.isalnum() and c not in " .")
+    units = [*plain_words(f"{before} {after}"), *signs]
+    return bool(units) and all(unit in _HALVES or currency(unit) for unit in units)
+
+
+def _is_qualified(surface: str, value: str) -> bool:
+    """Whether a text is the value and, behind a comma, what tells it apart: "Paris, France"."""
+    name, comma, more = surface.partition(",")
+    return (
+        bool(comma)
+        and squeezed(name) == squeezed(value)
+        and 0 < len(more.split()) <= _LONGEST_QUALIFIER
+        and (not value[:1].isupper() or name.islower() or more.strip()[:1].isupper())
+    )
+
+
+def _is_same(surface: str, value: str) -> bool:
+    return squeezed(surface) == squeezed(value) and can_squeeze(surface) and can_squeeze(value)
+
+
+def _bounded(utterance: str, span: Span) -> bool:
+    return is_boundary(utterance, span.start) and is_boundary(utterance, span.end)
+
+
+def _overlaps(span: Span, place: Place) -> bool:
+    return span.start < place[1] and place[0] < span.end
+
+
+def _is_covered(place: Place, spans: Sequence[Span]) -> bool:
+    return any(_overlaps(s, place) for s in spans)
+
+
+def _elsewhere(text: Text, span: Span, spans: Sequence[Span]) -> Place | None:
+    """Where the value itself stands, in no span, if this span holds something else."""
+    surface = text.utterance[span.start : span.end]
+    if not isinstance(span.value, str) or squeezed(surface) == squeezed(span.value):
+        return None
+    places = text.verbatim(span.value)
+    return next((p for p in places if not _is_covered(p, spans)), None)
+
+
+def _sentence(
+    text: Text, span: Span, spans: Sequence[Span], expected: Sequence[Place], problem: str
+) -> str:
+    said = text.utterance[span.start : span.end]
+    holds = f"the span {_at((span.start, span.end))} holds {said!r}"
+    holds += f", {problem}" if problem else ""
+    others = [s for s in spans if s is not span]
+    free = [p for p in expected if not _is_covered(p, others)] or expected
+    if not free:
+        return f"{span.value!r} was expected for {span.slot}; {holds}."
+    near = min(free, key=lambda p: (abs(p[0] - span.start), p))
+    there = text.utterance[slice(*near)]
+    meant = "" if there == _as_text(span.value) else f" ({span.value!r})"
+    return f"{there!r} at {_at(near)}{meant} was expected for {span.slot}; {holds}."
+
+
+def _at(place: Place) -> str:
+    return f"{place[0]}–{place[1]}"
 
 
 def _problems(
     finder: Finder, text: Text, span: Span, spans: Sequence[Span], function: Function
 ) -> Iterator[str]:
+    """What the text of a span plainly is instead of the value."""
     surface = text.utterance[span.start : span.end]
     if not surface.strip():
         yield "which is empty"
@@ -46,13 +223,6 @@ def _problems(
         if here in labels(slot, finder.schema):
             yield f"which is another value of {span.slot}"
     yield from _other_meaning(finder, span, surface, function)
-    if here != own and isinstance(span.value, str):
-        elsewhere = [
-            p for p in text.verbatim(span.value)
-            if not any(s.start < p[1] and p[0] < s.end for s in spans)
-        ]  # fmt: skip
-        if elsewhere:
-            yield f"while {span.value!r} itself stands at character {elsewhere[0][0]}"
 
 
 def _other_meaning(finder: Finder, span: Span, surface: str, function: Function) -> Iterator[str]:

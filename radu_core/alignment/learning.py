@@ -14,10 +14,12 @@ from itertools import islice
 
 from radu_core.alignment.aliases import Missing, Seen, learn_names
 from radu_core.alignment.align import Aligner, Alignment
+from radu_core.alignment.checks import has_clean_edges
 from radu_core.alignment.folding import squeezed
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.quantities import currency
 from radu_core.alignment.ranking import ContextModel
+from radu_core.alignment.shifts import could_stand
 from radu_core.alignment.text import Place, plain_words
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values
@@ -95,12 +97,35 @@ def _places(result: Alignment) -> tuple[Place, ...]:
 
 
 def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(squeezed name, the words that a labeller's span gives it), where they differ."""
+    """(squeezed name, the words that a labeller's span gives it), where they differ.
+
+    Not where the value itself stands elsewhere, or the span's offsets may have been counted
+    otherwise, or go on after the name: two rows with "Oslo please" would teach that this is Oslo.
+    """
+    text = exemplar.utterance
     for span in exemplar.spans or ():
         if isinstance(span.value, str) and _is_name(span.value):
-            words = plain_words(exemplar.utterance[span.start : span.end])
-            if words and "".join(words) != squeezed(span.value):
+            said = text[span.start : span.end]
+            words = plain_words(said)
+            if (
+                words
+                and "".join(words) != squeezed(span.value)
+                and has_clean_edges(text, span.start, span.end)
+                and _may_name(text, said, span.value)
+                and not could_stand(text, span.start, span.end, span.value)
+            ):
                 yield squeezed(span.value), words
+
+
+def _may_name(utterance: str, said: str, value: str) -> bool:
+    """Whether ``said`` may be another name of ``value``: the value stands nowhere, or within it and
+    what stands beside it belongs to the name ("New York City"), as capitals and commas show."""
+    if value.casefold() not in utterance.casefold():
+        return True
+    before, found, after = said.partition(value)
+    return bool(found) and not any(
+        m.strip() and m.islower() and "," not in m for m in (before, after)
+    )
 
 
 def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str, str]]:

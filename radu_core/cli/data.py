@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection
@@ -84,6 +85,12 @@ def import_(
         str | None,
         typer.Option(help="jsonl, csv: the file's encoding, e.g. cp1252 (default: UTF-8)."),
     ] = None,
+    fix_spans: Annotated[
+        bool,
+        typer.Option(
+            "--fix-spans", help="Correct the spans and templates that were counted otherwise."
+        ),
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
@@ -105,7 +112,7 @@ def import_(
     with progress_bar() as progress:
         report = load.import_file(
             workspace(), format, path, module=module, who=who(), keep_good=keep_good,
-            replace_schema=replace_schema, options=options, progress=progress,
+            replace_schema=replace_schema, fix_spans=fix_spans, options=options, progress=progress,
         )  # fmt: skip
     return Answer(report, _import_text(report), ok=report.stored)
 
@@ -128,6 +135,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         lines.append(
             "The file's schema isn't the module's and was left aside; --replace-schema takes it."
         )
+    lines += span_lines(report.spans)
     lines += load.remarks(report)
     if report.notices:
         noted = [(_place(n, report), n.kind, n.utterance, n.detail) for n in report.notices[:20]]

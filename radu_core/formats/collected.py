@@ -50,6 +50,7 @@ class Collected:
         self._texts: dict[tuple[str, str | None], tuple[str, AnnotatedExemplar]] = {}
         self._exemplars: list[AnnotatedExemplar] = []
         self._rejections: list[Rejection] = []
+        self._misplaced: dict[int, AnnotatedExemplar] = {}
         self._notices: list[Notice] = []
         self._changes: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
@@ -73,6 +74,8 @@ class Collected:
                     return
                 exemplar = renamed
         except RowError as error:
+            if error.exemplar is not None:
+                self._misplaced[len(self._rejections)] = error.exemplar
             self._rejections.append(error.at(line, source or self._source))
             return
         self._take(line, source, place, exemplar, found)
@@ -164,6 +167,7 @@ class Collected:
             },
             notices=tuple(self._notices),
             notes=tuple(notes),
+            misplaced=self._misplaced,
         )
 
 
@@ -251,7 +255,7 @@ def _check_spans(exemplar: AnnotatedExemplar) -> None:
         check_spans(exemplar.utterance, exemplar.spans)
     except AlignmentError as error:
         shown = [s.model_dump() for s in exemplar.spans]
-        raise RowError("spans", shown, error.what, error.remedy) from error
+        raise RowError("spans", shown, error.what, error.remedy, exemplar) from error
 
 
 def _check_template(exemplar: AnnotatedExemplar) -> None:
@@ -267,4 +271,5 @@ def _check_template(exemplar: AnnotatedExemplar) -> None:
             exemplar.template,
             "doesn't fit the utterance",
             "Its literal text must equal the utterance's, with <slot> for each value.",
+            exemplar,
         )

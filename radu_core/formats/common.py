@@ -68,6 +68,8 @@ class Imported:
     ``left_out`` counts values, by reason, that accepted rows lost; ``ignored`` columns, keys and
     messages that aren't read, by name, with the number of their values; ``normalised`` what was
     read as something else than it is written, by kind. ``notes`` are about the file as a whole.
+    ``misplaced`` gives, by its number among the rejections, a row that was rejected only because
+    its spans aren't inside the utterance, overlap, or because its template doesn't fit.
     """
 
     schema: Schema | None
@@ -80,13 +82,23 @@ class Imported:
     normalised: Mapping[str, Tally] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     notes: tuple[str, ...] = ()
+    misplaced: Mapping[int, AnnotatedExemplar] = field(default_factory=dict)
 
 
 class RowError(Exception):
-    """A row is wrong in one field; becomes a ``Rejection`` where its line is known."""
+    """A row is wrong in one field; becomes a ``Rejection`` where its line is known. ``exemplar`` is
+    the row where only its spans or its template are wrong."""
 
-    def __init__(self, field: str, value: object, problem: str, remedy: str) -> None:
+    def __init__(
+        self,
+        field: str,
+        value: object,
+        problem: str,
+        remedy: str,
+        exemplar: AnnotatedExemplar | None = None,
+    ) -> None:
         super().__init__(problem)
+        self.exemplar = exemplar
         self.field = field
         self.value = value
         self.problem = problem

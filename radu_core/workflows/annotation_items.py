@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from radu_core.alignment import Aligner
+from radu_core.alignment import CONTRADICTED, Aligner
 from radu_core.exemplars import DISCARDED, Span
 from radu_core.schema import Function, Scalar, as_values
 from radu_core.store import StoredExemplar
@@ -52,6 +52,7 @@ def item_json(
     so that they don't sway.
     """
     known = known or Around()
+    item = _as_asked(item)
     exemplar = item.exemplar
     function = aligner.schema.function(exemplar.function or "")
     opinions = known.opinions.get(exemplar.id, [])
@@ -82,7 +83,8 @@ def item_json(
 
 def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
     """The stored readings that place or imply every argument, best first, at most nine."""
-    if item.exemplar.outcome not in ("ambiguous", "unlocated"):
+    item = _as_asked(item)
+    if item.exemplar.outcome not in ("ambiguous", "unlocated") and not _is_contradicted(item):
         return []
     whole = [r for r in item.readings if r["confidence"] > 0 and _says_all(r, item)]
     return whole[:MOST_READINGS]
@@ -92,6 +94,20 @@ def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
     implied = {*_implied(item), *reading.get("implied", ())}
     wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
     return len(reading["spans"]) == wanted
+
+
+def _is_contradicted(item: StoredExemplar) -> bool:
+    """Whether it is invalid because of where its labels were said to stand."""
+    exemplar = item.exemplar
+    found = exemplar.outcome == "invalid" and item.details.get("kind") == CONTRADICTED
+    return found and DISCARDED not in exemplar.tags
+
+
+def _as_asked(item: StoredExemplar) -> StoredExemplar:
+    """The item without spans that contradict its values: nobody is to confirm them by habit."""
+    if not _is_contradicted(item):
+        return item
+    return replace(item, exemplar=item.exemplar.model_copy(update={"spans": None}))
 
 
 def _implied(item: StoredExemplar) -> list[str]:

@@ -85,6 +85,7 @@ def _decide(case: Case, op: asked.Decide) -> int:
             "template": make_template(exemplar.utterance, ordered),
             "implied": tuple(dict.fromkeys(op.implied)),
             "tags": tuple(t for t in exemplar.tags if t != DISCARDED),
+            "resolved_by": "annotator",  # who looked at the text: their words may mean the value
         }
     )
     result = case.aligner.align(candidate)

@@ -193,6 +193,7 @@ def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedEx
             "spans": best.spans,
             "template": make_template(best.utterance, best.spans),
             "implied": best.implied,
+            "resolved_by": "suggestion",
         }
     )
     result = align(schema, accepted)

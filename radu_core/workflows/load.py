@@ -12,6 +12,7 @@ from radu_core.errors import FormatError, InputError, NotFoundError
 from radu_core.exemplars import Outcome
 from radu_core.files import content_hash, disk_errors, file_hash, readable
 from radu_core.formats import (
+    Imported,
     Notice,
     Rejection,
     Tally,
@@ -25,7 +26,9 @@ from radu_core.schema import Schema, parse_schema
 from radu_core.store import NewBatch
 from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
+from radu_core.workflows.outcomes import as_labelled
 from radu_core.workflows.schema_cost import schema_cost
+from radu_core.workflows.span_fixes import SpanReport, review_spans
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -50,6 +53,8 @@ class ImportReport:
     ``notices`` list repeated rows and contradicting labels. Of the accepted, ``unlabelled`` have no
     label and ``out_of_scope`` are said to be so. ``schema_left_aside`` says that the file has
     another schema than the module, which kept its own.
+    ``spans`` says which rows have spans or templates that contradict their values; None where all
+    are right.
     """
 
     module: str
@@ -73,6 +78,7 @@ class ImportReport:
     unlabelled: int = 0
     out_of_scope: int = 0
     number: int = 0
+    spans: SpanReport | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,7 @@ def import_file(
     who: str,
     keep_good: bool = False,
     replace_schema: bool = False,
+    fix_spans: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
@@ -172,7 +179,8 @@ def import_file(
 
     A format that carries a schema brings it along when the module has none yet, or when
     ``replace_schema`` asks for it; otherwise the module keeps its own, and rows that don't fit it
-    are rejected. The import is recorded with its rejected rows, whatever became of it.
+    are rejected. ``fix_spans`` corrects the spans and templates that a shift explains. The import
+    is recorded with its rejected rows, whatever became of it.
     """
     store = workspace.store
     if replace_schema and not format_info(format).carries_schema:
@@ -184,6 +192,9 @@ def import_file(
     known = module in store.modules() and not replace_schema
     schema = store.schema(module) if known else None
     imported = read(format, path, module=module, schema=schema, options=options, progress=progress)
+    imported, spans = _review_spans(
+        workspace, module, schema or imported.schema, imported, fix=fix_spans, progress=progress
+    )
     stored = keep_good or not imported.rejections
     before = store.schema(module) if module in store.modules() else None
     schema_changed = False
@@ -212,6 +223,7 @@ def import_file(
         notes=imported.notes,
         unlabelled=sum(e.unlabelled for e in imported.exemplars),
         out_of_scope=sum(e.out_of_scope for e in imported.exemplars),
+        spans=spans,
     )
     if module not in store.modules():
         return report
@@ -220,6 +232,24 @@ def import_file(
         return replace(report, number=store.record_import(module, batch, who=who))
     counts = store.put_exemplars(module, imported.exemplars, who=who, source=path.name, batch=batch)
     return replace(report, **asdict(counts))
+
+
+def _review_spans(
+    workspace: Workspace,
+    module: str,
+    schema: Schema | None,
+    imported: Imported,
+    *,
+    fix: bool,
+    progress: Progress,
+) -> tuple[Imported, SpanReport | None]:
+    """Check the spans that the file gave; what the module calls its values counts too."""
+    if schema is None:
+        return imported, None
+    store = workspace.store
+    batches = store.batches(module) if module in store.modules() else ()
+    known = (as_labelled(item) for batch in batches for item in batch)
+    return review_spans(schema, imported, known=known, fix=fix, progress=progress)
 
 
 def _batch(
