@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
+from radu_core.alignment.numerals import counted_noun
 from radu_core.alignment.places import (
     DOUBTFUL,
     NOWHERE,
@@ -72,9 +73,10 @@ class Counts:
         ordinals: list[Place] = []
         in_clock: list[Candidate] = []
         for n in text.quantities:
-            if n.value != form.amount or (form.unit and n.unit != form.unit):
+            if not n.says(form.amount) or (form.unit and n.unit != form.unit):
                 continue
-            place = (n.start, n.end) if alone else (n.whole_start, n.whole_end)
+            by_itself = alone and not n.is_share(form.amount)
+            place = (n.start, n.end) if by_itself else (n.whole_start, n.whole_end)
             if self._in_clock(text, n, words):
                 in_clock.append(candidate(place, "number"))
             elif n.ordinal:
@@ -207,6 +209,8 @@ def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
 
 
 def _words_after(text: Text, end: int) -> tuple[str, ...]:
+    if counted := counted_noun(text.utterance, end, text.language.code):
+        return (counted[0],)
     follows = next((t for t in text.tokens if t.start >= end), None)
     if follows is None or text.utterance[end : follows.start].strip(" -"):
         return ()

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Literal
 
 from radu_core.alignment.dates import DateExpression, find_dates
+from radu_core.alignment.durations import iso_seconds
 from radu_core.alignment.language import Language
-from radu_core.alignment.quantities import find_quantities, iso_seconds
+from radu_core.alignment.quantities import find_quantities
 from radu_core.schema import Scalar, Slot
 
 __all__ = ["Form", "form_of"]

@@ -9,9 +9,18 @@ from functools import cached_property
 from typing import TypeVar
 
 from radu_core.alignment.dates import DateExpression, find_dates
-from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze, squeezed
+from radu_core.alignment.durations import Duration, find_durations
+from radu_core.alignment.folding import (
+    UNSPACED,
+    Folded,
+    fold,
+    grapheme_end,
+    is_boundary,
+    squeeze,
+    squeezed,
+)
 from radu_core.alignment.language import Language
-from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
+from radu_core.alignment.quantities import Number, find_quantities
 from radu_core.alignment.times import TimeExpression, find_times
 
 __all__ = ["HYPHENS", "Place", "Text", "Token", "plain_words"]
@@ -20,6 +29,11 @@ Place = tuple[int, int]
 HYPHENS = ("-", "‐", "‑")
 _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpression)
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
+# The same where there may be scripts without spaces: "Oslo行き" and "2名" are two words each.
+_UNSPACED_WORD = re.compile(
+    rf"[{UNSPACED}]+|[^\W\d_{UNSPACED}](?:\.[^\W\d_{UNSPACED}])+(?![^\W_{UNSPACED}])"
+    rf"|[^\W_{UNSPACED}]+(?:['’][^\W\d_{UNSPACED}]+)*"
+)
 
 
 _ENDING = re.compile(r"(?<=.)['’](?:s|ll|d|re|ve|m)$", re.IGNORECASE)
@@ -59,7 +73,8 @@ class Text:
     def tokens(self) -> tuple[Token, ...]:
         """The words, left to right; a possessive 's is no part of its word."""
         found = []
-        for match in _WORD.finditer(self.utterance):
+        word = _WORD if self.utterance.isascii() else _UNSPACED_WORD
+        for match in word.finditer(self.utterance):
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
             found.append(Token(start, end, squeezed(self.utterance[start:end])))
@@ -88,7 +103,7 @@ class Text:
     @cached_property
     def durations(self) -> Sequence[Duration]:
         """Lengths of time."""
-        return find_durations(self.utterance, self.quantities)
+        return find_durations(self.utterance, self.quantities, self.language)
 
     @cached_property
     def taken_by_clock(self) -> tuple[Place, ...]:
