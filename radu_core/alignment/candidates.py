@@ -10,6 +10,7 @@ from radu_core.alignment.counts import Counts
 from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
+from radu_core.alignment.moments import find_date_times, find_same_times
 from radu_core.alignment.names import by_initials, in_part, inflected, misspelt, with_possessive
 from radu_core.alignment.places import (
     DOUBTFUL,
@@ -73,6 +74,12 @@ class Finder:
             return self._date(text, form)
         if form.kind == "time":
             return self._time(text, form)
+        if form.kind == "datetime":
+            return self._date_time(text, form, slot)
+        if form.kind == "said_time":
+            said = self._as_written(text, form.surface, slot)
+            same = () if said else find_same_times(text, form.minutes)
+            return found(same, "time") if same else self._text(text, form, slot)
         if form.kind == "duration":
             return found(
                 ((d.start, d.end) for d in text.durations if d.seconds == form.amount), "duration"
@@ -248,6 +255,15 @@ class Finder:
         if unknown:
             return found(unknown, "undated")
         return Found(tuple(Candidate(p[0], p[1], "undated", 0.7) for p in weak))
+
+    def _date_time(self, text: Text, form: Form, slot: Slot | None) -> Found:
+        assert form.day is not None
+        said = self._as_written(text, form.surface, slot)
+        if said:
+            return Found(tuple(said))
+        places = list(find_date_times(text, form.day, form.amount, self.reference))
+        sure = [place for place, unknown in places if not unknown]
+        return found(sure, "date") if sure else found((p for p, _ in places), "undated")
 
     def _time(self, text: Text, form: Form) -> Found:
         sure = [(e.start, e.end) for e in text.times if form.amount in e.minutes and not e.weak]

@@ -42,6 +42,7 @@ _JOINED_UNIT = re.compile(JOINED_UNIT, re.IGNORECASE)
 # An ISO date-time, whose date and time are values of their own: "2026-03-09T18:30Z".
 _DATE_BEFORE = re.compile(r"\d{4}-?\d\d-?\d\dT?\Z")
 _TIME_BEHIND = re.compile(r"T?\d\d:?\d\d(?!\d)")
+_ZONE = re.compile(r"\+\d\d:?\d\d(?!\d)")
 _ZULU = re.compile(r"Z(?![^\W_])")
 _SAME = {
     "’": "'",
@@ -145,7 +146,7 @@ def is_boundary(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before.isascii() and after.isascii():
         if before.isalnum() and (after.isalnum() or after in "+#"):
-            return after.isalnum() and _joins_number(text, position)  # C isn't C++
+            return _joins_number(text, position)  # C isn't C++
         return not _inside_number(text, position)
     if _extends(after) or before == _JOINER or _splits_flag(text, position):
         return False
@@ -213,6 +214,8 @@ def _joins_number(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before == "T" and after.isdigit():
         return _is_date_time(text, position - 1)
+    if after == "+" and before.isdigit():
+        return bool(_ZONE.match(text, position))
     if not before.isdigit() or not after.isalpha():
         return False
     if after == "Z":

@@ -118,8 +118,12 @@ _COUNTERS = {
 _TAIL = {"zh": "[番号號]|号", "ja": "番目?|号|回目|日目|人目|つ目|位", "ko": r"\s?번째?|호|등"}
 _NO_NUMERAL = {
     # Names and words that look like a numeral with its counter.
-    "zh": re.compile(r"[一](?:下|些|定|起|样|樣|般|直|切|共|路|边|会|时|旦|家人|部分|次性)|三明治|千万别|分之"),
-    "ja": re.compile(r"本[木松杉]|日[市町]|分の|[二三]枚目|二枚貝|一本[道釣]|一人称|三人称|十人十色|一日中|一年中|一杯一杯"),
+    "zh": re.compile(
+        r"[一](?:下|些|定|起|样|樣|般|直|切|共|路|边|会|时|旦|家人|部分|次性)|三明治|千万别|分之"
+    ),
+    "ja": re.compile(
+        r"本[木松杉]|日[市町]|分の|[二三]枚目|二枚貝|一本[道釣]|一人称|三人称|十人十色|一日中|一年中|一杯一杯"
+    ),
     "ko": re.compile(r"일\s?일|이\s?번|한\s?번|세\s?계|네\s?이"),
 }
 _EDGE = rf"(?<![{UNSPACED}])"
@@ -140,7 +144,9 @@ def numeral_value(said: str) -> int | None:
     native = re.fullmatch(rf"({'|'.join(_NATIVE_TENS)})?({_ONES})?", said)
     if native and said:
         return _NATIVE_TENS.get(native[1] or "", 0) + _NATIVE_ONES.get(native[2] or "", 0)
-    if len(said) > 1 and all(c in _DIGIT for c in said):  # a year digit by digit, not "两三" (2 or 3)
+    if len(said) > 1 and all(
+        c in _DIGIT for c in said
+    ):  # a year digit by digit, not "两三" (2 or 3)
         year = "".join(str(_DIGIT[c]) for c in said)
         return int(year) if len(said) == 4 and year[0] in "12" else None
     total = section = digit = 0
@@ -217,7 +223,9 @@ def _grammar(code: str) -> tuple[re.Pattern[str], ...]:
         re.compile(rf"{run}(?={behind}|{tail})"),
         re.compile(edge),
         re.compile(rf"(?<=百分之)(?P<n>{HAN_NUMERAL}+)"),
-        re.compile(rf"(?P<n>{'|'.join(_JAPANESE)})" if code == "ja" else r"(?P<n>[我你他她咱]们[俩倆])"),
+        re.compile(
+            rf"(?P<n>{'|'.join(_JAPANESE)})" if code == "ja" else r"(?P<n>[我你他她咱]们[俩倆])"
+        ),
     )
 
 

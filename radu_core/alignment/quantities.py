@@ -13,6 +13,7 @@ from text_to_num import find_numbers
 
 from radu_core.alignment.folding import JOINED_UNIT, UNSPACED
 from radu_core.alignment.language import Language
+from radu_core.alignment.number_words import find_number_words
 from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
 from radu_core.alignment.units import (
     CURRENCIES,
@@ -239,6 +240,8 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
 
 
 def _words(text: str, language: Language) -> Iterator[Number]:
+    for start, end, amount in find_number_words(text, language.code):
+        yield _plain(start, end, float(amount), weak=amount == 1)
     if language.numbers is None:
         return
     words = [_Word(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text)]

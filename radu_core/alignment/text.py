@@ -96,8 +96,7 @@ class Text:
         return [
             t
             for t in self._unbroken(find_times(self.utterance, self.language))
-            if self.language.code != "en"
-            or not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
+            if not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
         ]
 
     @cached_property
@@ -108,8 +107,7 @@ class Text:
     @cached_property
     def taken_by_clock(self) -> tuple[Place, ...]:
         """Where dates and times stand: a number in there is no count of anything."""
-        dates = self.dates if self.language.code == "en" else ()  # a library's are too many
-        sure = [d for d in dates if not d.weak] + [t for t in self.times if not t.weak]
+        sure = [d for d in self.dates if not d.weak] + [t for t in self.times if not t.weak]
         return tuple((e.start, e.end) for e in sure)
 
     def units(self, name: str) -> list[Place]:

@@ -1,15 +1,21 @@
-"""Times of day as they are said: "half past 12 in the afternoon", "evening 4:30", "noon"."""
+"""Times of day as they are said: "half past 12 in the afternoon", "evening 4:30", "noon".
+
+English is here, with what is written in digits in any language; other languages are in
+``european_times`` and ``east_asian_times``.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from radu_core.alignment.east_asian_dates import CODES
+from radu_core.alignment.east_asian_times import find_east_asian_times
+from radu_core.alignment.european_times import find_spoken_times
 from radu_core.alignment.language import Language
+from radu_core.alignment.time_expressions import Half, TimeExpression, possible_minutes
 
 __all__ = ["TimeExpression", "find_times"]
 
-_DAY = 24 * 60
 _HOUR_WORDS = "one two three four five six seven eight nine ten eleven twelve"
 _HOURS = {word: number for number, word in enumerate(_HOUR_WORDS.split(), 1)}
 _MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20}
@@ -22,8 +28,8 @@ _HALF_DAY = r"(?:\s?(?P<half>[ap])(?:m\b|\.\s?m\b\.?))"
 _CLOCK = r"(?:\s?o[\"'’`]?\s?clock\b)"
 
 _DIGITAL = re.compile(
-    rf"{_BEFORE}?(?<![\d:.,/-])(?P<hour>\d{{1,2}})(?:[:h]|\.(?=\d\d\s?[ap]\.?m))"
-    rf"(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
+    rf"{_BEFORE}?(?<![\d:.,/+-])(?P<hour>\d{{1,2}})(?:[:h：]|\.(?=\d\d\s?[ap]\.?m))"
+    rf"(?P<minute>[0-5０-５]\d)(?::[0-5]\d)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(
@@ -53,18 +59,6 @@ _ENDS = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class TimeExpression:
-    """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "by 8"; with
-    ``at`` it is said to be a time ("at 8")."""
-
-    start: int
-    end: int
-    minutes: frozenset[int]
-    weak: bool = False
-    at: bool = False
-
-
 def find_times(text: str, language: Language) -> list[TimeExpression]:
     """All times of ``text``, left to right. Digits are understood in every language."""
     found = [_digital(m) for m in _DIGITAL.finditer(text)]
@@ -76,6 +70,10 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
             TimeExpression(m.start(), m.end(), frozenset({0 if m["name"] == "midnight" else 720}))
             for m in _NAMED.finditer(text)
         ]
+    elif language.code in CODES:
+        found += find_east_asian_times(text, language.code)
+    else:
+        found += find_spoken_times(text, language)
     found.sort(key=lambda e: (e.weak, e.start - e.end, e.start))
     kept: list[TimeExpression] = []
     for expression in found:
@@ -131,17 +129,14 @@ def _hour(word: str) -> int:
 
 def _meant(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
     """The minutes since midnight that hour, minute and the half of the day can mean."""
-    if hour > 24:
-        return frozenset()
-    first = (hour % 24) * 60 + minute
-    by_half = 1 <= hour <= 12 and not match["hour"].startswith("0")  # 08:00 is in the morning
-    both = {first % _DAY} | ({(first + 720) % _DAY} if by_half else set())
     half = (match["half"] or "").lower()
     part = (match["before"] or match["part"] or match["at"] or "").lower()
+    said: Half = ""
     if half == "a" or (part == "morning" and not half):
-        return frozenset(m for m in both if m < 720)
-    if half == "p" or part in ("afternoon", "evening", "noon"):
-        return frozenset(m for m in both if m >= 720)
-    if part == "night":
-        return frozenset(m for m in both if m >= 18 * 60 or m < 6 * 60)
-    return frozenset(both)
+        said = "am"
+    elif half == "p" or part in ("afternoon", "evening", "noon"):
+        said = "pm"
+    elif part == "night":
+        said = "night"
+    # 08:00 is in the morning
+    return possible_minutes(hour, minute, said, full=match["hour"].startswith("0"))

@@ -1,0 +1,232 @@
+"""Dates of languages that write them with the names of months and weekdays: "am 3. April 2026".
+
+The names come from dateparser (CLDR's, for some 200 languages). It isn't asked to search: it finds
+little and counts from today; see docs/decisions/007.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from radu_core.alignment.date_expressions import DateExpression
+
+__all__ = ["find_named_dates"]
+
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_RELATIVE = {"0 day ago": 0, "in 1 day": 1, "in 2 day": 2, "in 3 day": 3, "1 day ago": -1,
+             "2 day ago": -2}  # fmt: skip
+# What says which weekday, before it or behind: the coming one, the one after, or the past one.
+_THIS = {
+    "de": "diesen dieser diesem",
+    "fr": "ce",
+    "es": "este",
+    "it": "questo questa",
+    "nl": "deze aanstaande komende",
+    "pt": "esta este nesta neste",
+    "ru": "эту этот это эта",
+    "ca": "aquest",
+}
+_NEXT = {
+    "de": "nächsten nächster nächstem nächste kommenden kommender kommende",
+    "fr": "prochain prochaine",
+    "es": "próximo proximo siguiente",
+    "it": "prossimo prossima",
+    "nl": "volgende",
+    "pt": "próxima próximo proxima proximo",
+    "ru": "следующую следующий следующее следующая",
+    "ca": "vinent proper pròxim",
+}
+_LAST = {
+    "de": "letzten letzter letztem vorigen vergangenen",
+    "fr": "dernier dernière passé",
+    "es": "pasado último",
+    "it": "scorso scorsa",
+    "nl": "vorige afgelopen",
+    "pt": "passada passado última último",
+    "ru": "прошлую прошлый прошлое прошлая",
+    "ca": "passat",
+}
+_EVERY = {
+    "de": "jeden jeder jedem", "fr": "chaque", "es": "cada", "it": "ogni", "nl": "elke iedere",
+    "pt": "cada toda todo", "ru": "каждую каждый каждое", "ca": "cada",
+}  # fmt: skip
+_FIRST = {
+    "de": "ersten erster erste", "fr": "premier", "es": "primero", "it": "primo", "pt": "primeiro",
+    "nl": "eerste", "ru": "первого первое", "ca": "primer",
+}  # fmt: skip
+# Forms that the data lacks (cases, spoken short forms).
+_MORE_DAYS = {
+    "de": {"sonnabend": 5},
+    "pt": {"segunda": 0, "terça": 1, "quarta": 2, "quinta": 3, "sexta": 4},
+    "ru": {"среду": 2, "субботу": 5, "пятницу": 4},
+}
+# Short names of days that are ordinals too ("a segunda vez"): sure where nothing follows to count.
+_SHORT = frozenset(_MORE_DAYS["pt"])
+_SHORT_ENDS = re.compile(
+    r"\s*(?:$|[,.;!?)]|(?:às|à|de|da|que|e|ou|para|por|até|com|no|na|em|próxima|passada)\b)",
+    re.IGNORECASE,
+)
+_NO_DAY = frozenset(("endemà", "sendemà", "endemà passat"))  # the day after some day
+_AFTER_TOMORROW = {"es": "pasado mañana", "pt": "depois de amanhã", "it": "dopodomani"}
+_AMBIGUOUS_DAYS = {"es": "mañana", "de": "morgen", "nl": "morgen"}  # "morning" too
+_MORNING = {
+    "es": re.compile(r"(?:por|de|en|a|esta|la)\s+(?:la\s+)?$", re.IGNORECASE),
+    "de": re.compile(r"(?:am|guten|jeden|diesen|heute|montag|dienstag|mittwoch|donnerstag|freitag"
+                     r"|samstag|sonntag)\s$", re.IGNORECASE),
+    "nl": re.compile(r"(?:goede|elke)\s$", re.IGNORECASE),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Names:
+    """One language's patterns; what stands for a month, weekday, day of the month or day."""
+
+    months: dict[str, int]
+    weekdays: dict[str, int]
+    days: dict[str, int]
+    ordinals: dict[str, int]
+    calendar: re.Pattern[str]
+    weekday: re.Pattern[str]
+    today: re.Pattern[str] | None
+
+
+def find_named_dates(text: str, code: str) -> Iterator[DateExpression]:
+    """All dates with a month or a weekday, and "tomorrow"; they may overlap."""
+    names = _names(code)
+    if names is None:
+        return
+    for match in names.calendar.finditer(text):
+        yield from _calendar(match, names)
+    if code not in _NEXT:  # unknown what says which week: nothing is read into a weekday
+        return
+    for match in names.weekday.finditer(text):
+        yield from _weekday(match, names, code)
+    for match in names.today.finditer(text) if names.today else ():
+        said = match.group().lower()
+        doubt = said == _AMBIGUOUS_DAYS.get(code) and _MORNING[code].search(text[: match.start()])
+        if not doubt:
+            yield DateExpression(match.start(), match.end(), relative=f"day+{names.days[said]}")
+
+
+def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
+    month = names.months[match["month"].lower().rstrip(".")]
+    said, year = match["day"], match["year"]
+    if said is None:
+        if year:
+            start = match.start("month")
+            yield DateExpression(start, match.end(), year=int(year), month=month, weak=True)
+        return
+    digits = re.match(r"\d+", said)
+    day = int(digits.group()) if digits else names.ordinals[said.lower()]
+    weekday = names.weekdays.get((match["weekday"] or "").lower())
+    if 1 <= day <= 31:
+        yield DateExpression(
+            match.start(), match.end(), year=int(year) if year else None, month=month, day=day,
+            weekday=weekday,
+        )  # fmt: skip
+
+
+def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExpression]:
+    around = {w.lower() for w in (match["before"], match["after"]) if w}
+    if around & _words(_EVERY, code):
+        return
+    relative = "coming"
+    if around & _words(_NEXT, code):
+        relative = "next"
+    elif around & _words(_LAST, code):
+        relative = "week+-1"
+    said = match["weekday"].lower()
+    yield DateExpression(
+        match.start(), match.end(), weekday=names.weekdays[said], relative=relative,
+        weak=said in _SHORT and not _SHORT_ENDS.match(match.string, match.end()),
+    )  # fmt: skip
+
+
+def _words(table: dict[str, str], code: str) -> frozenset[str]:
+    return frozenset(table.get(code, "").split())
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted((re.escape(w) for w in words), key=lambda w: (-len(w), w)))
+
+
+@lru_cache(maxsize=32)
+def _names(code: str) -> _Names | None:
+    """The names of a language; None where dateparser has none, or months aren't names there."""
+    info = _information(code)
+    if info is None:
+        return None
+    months = _numbered(info, _MONTHS, shortest=3)
+    weekdays = _whole(_numbered(info, _DAYS, shortest=4)) | _MORE_DAYS.get(code, {})
+    if not months or not weekdays or any(w[0].isdigit() for w in months):
+        return None
+    days = {
+        said.lower(): offset
+        for key, offset in _RELATIVE.items()
+        for said in info.get("relative-type", {}).get(key, ())
+        if said not in _NO_DAY
+    }
+    if said := _AFTER_TOMORROW.get(code):
+        days[said] = 2
+    ordinals = dict.fromkeys(_FIRST.get(code, "").split(), 1)
+    return _Names(
+        months, weekdays, days, ordinals,
+        _calendar_pattern(months, weekdays, ordinals),
+        _weekday_pattern(code, weekdays),
+        re.compile(rf"\b(?:{_either(days)})\b", re.IGNORECASE) if days else None,
+    )  # fmt: skip
+
+
+def _information(code: str) -> dict[str, Any] | None:
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        return None
+    try:
+        module = import_module(f"dateparser.data.date_translation_data.{code}")
+    except ModuleNotFoundError:
+        return None
+    found: dict[str, Any] = module.info
+    return found
+
+
+def _numbered(info: dict[str, Any], names: str, *, shortest: int) -> dict[str, int]:
+    """Names with the number of their month (from 1) or weekday (from 0), without prepositions."""
+    first = 1 if names == _MONTHS else 0
+    return {
+        plain: number
+        for number, name in enumerate(names.split(), first)
+        for said in info.get(name, ())
+        if len(plain := re.sub(r"^(?:de |d['’])", "", said.lower()).rstrip(".")) >= shortest
+    }
+
+
+def _whole(names: dict[str, int]) -> dict[str, int]:
+    """Without abbreviations: many are words of their own (Swedish "fred" is peace)."""
+    return {
+        w: n for w, n in names.items()
+        if not any(n == m and other != w and other.startswith(w) for other, m in names.items())
+    }  # fmt: skip
+
+
+def _calendar_pattern(
+    months: dict[str, int], weekdays: dict[str, int], ordinals: dict[str, int]
+) -> re.Pattern[str]:
+    weekday = rf"(?:(?P<weekday>{_either(weekdays)})(?:,|\s|,\s)(?:(?:den|le|el|de|dia)\s)?)?"
+    figures = r"(?<![\d.,:/-])\d{1,2}(?:\.|er|º|°|ª|-го|-е)?(?![\d:,])"
+    day = rf"(?P<day>{figures}|\b(?:{_either(ordinals) or '(?!)'})\b)"
+    joint = r"\s?(?:(?:de|del|di|do|of)\s|d['’])?"
+    month = rf"(?P<month>{_either(months)})\b\.?"
+    year = r"(?:,?\s(?:de\s|del\s)?(?P<year>(?:19|20)\d\d)\b(?:\s(?:года|г\.))?)?"
+    return re.compile(rf"(?:\b{weekday}{day}{joint})?(?<!\w){month}{year}", re.IGNORECASE)
+
+
+def _weekday_pattern(code: str, weekdays: dict[str, int]) -> re.Pattern[str]:
+    around = _either(w for t in (_THIS, _NEXT, _LAST, _EVERY) for w in _words(t, code))
+    before = rf"(?:(?P<before>{around})\s)?" if around else "(?P<before>(?!))?"
+    after = rf"(?:\s(?P<after>{around})\b)?" if around else "(?P<after>(?!))?"
+    return re.compile(rf"\b{before}(?P<weekday>{_either(weekdays)})\b{after}", re.IGNORECASE)
