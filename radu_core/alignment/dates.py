@@ -228,12 +228,16 @@ def _week_day(match: re.Match[str]) -> DateExpression:
 def _from_today(match: re.Match[str]) -> DateExpression:
     words = " ".join(match.group().lower().split())
     offset = (
-        2 if "after tomorrow" in words
-        else -2 if "before yesterday" in words
-        else 1 if "tomorrow" in words
-        else -1 if "yesterday" in words
+        2
+        if "after tomorrow" in words
+        else -2
+        if "before yesterday" in words
+        else 1
+        if "tomorrow" in words
+        else -1
+        if "yesterday" in words
         else 0
-    )  # fmt: skip
+    )
     return DateExpression(match.start(), match.end(), relative=f"day+{offset}")
 
 
@@ -311,4 +315,4 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
     ),
     (_compiled(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
     (_compiled(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),
-)  # fmt: skip
+)

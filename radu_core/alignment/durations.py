@@ -33,8 +33,14 @@ _HOURS_MINUTES = re.compile(
     re.IGNORECASE,
 )
 _AND = frozenset(("", "and", ",", "und", "et", "y", "e", "en", "i", "и"))
-_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "nights": 86_400,
-            "weeks": 604_800}  # fmt: skip
+_SECONDS = {
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3_600,
+    "days": 86_400,
+    "nights": 86_400,
+    "weeks": 604_800,
+}
 # What isn't number and unit. "A half" and "one" of an hour, and one hour with a half.
 _WORDED: dict[str, tuple[tuple[str, float], ...]] = {
     "de": (
@@ -81,7 +87,7 @@ _WORDED: dict[str, tuple[tuple[str, float], ...]] = {
     ),
     "ja": ((r"半時間", 1_800),),
     "ko": ((r"반\s?시간", 1_800),),
-}  # fmt: skip
+}
 _HALF_BEHIND = {"ja": "半", "ko": "반"}
 
 

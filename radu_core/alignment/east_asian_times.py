@@ -69,10 +69,12 @@ def _read(match: re.Match[str], code: str) -> TimeExpression | None:
     marked = any(groups.get(name) for name in telling)
     weak = not marked and (code == "zh" or not match["hour"].isdecimal())
     return TimeExpression(
-        match.start("core"), match.end(),
+        match.start("core"),
+        match.end(),
         possible_minutes(hour, minute, half, full=match["hour"].startswith("0")),
-        weak=weak, at=weak and match["hour"].isdecimal(),
-    )  # fmt: skip
+        weak=weak,
+        at=weak and match["hour"].isdecimal(),
+    )
 
 
 def _minute(groups: dict[str, str | None]) -> int | None:

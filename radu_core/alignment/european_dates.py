@@ -19,8 +19,14 @@ __all__ = ["find_named_dates"]
 
 _MONTHS = "january february march april may june july august september october november december"
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
-_RELATIVE = {"0 day ago": 0, "in 1 day": 1, "in 2 day": 2, "in 3 day": 3, "1 day ago": -1,
-             "2 day ago": -2}  # fmt: skip
+_RELATIVE = {
+    "0 day ago": 0,
+    "in 1 day": 1,
+    "in 2 day": 2,
+    "in 3 day": 3,
+    "1 day ago": -1,
+    "2 day ago": -2,
+}
 # What says which weekday, before it or behind: the coming one, the one after, or the past one.
 _THIS = {
     "de": "diesen dieser diesem",
@@ -53,13 +59,25 @@ _LAST = {
     "ca": "passat",
 }
 _EVERY = {
-    "de": "jeden jeder jedem", "fr": "chaque", "es": "cada", "it": "ogni", "nl": "elke iedere",
-    "pt": "cada toda todo", "ru": "каждую каждый каждое", "ca": "cada",
-}  # fmt: skip
+    "de": "jeden jeder jedem",
+    "fr": "chaque",
+    "es": "cada",
+    "it": "ogni",
+    "nl": "elke iedere",
+    "pt": "cada toda todo",
+    "ru": "каждую каждый каждое",
+    "ca": "cada",
+}
 _FIRST = {
-    "de": "ersten erster erste", "fr": "premier", "es": "primero", "it": "primo", "pt": "primeiro",
-    "nl": "eerste", "ru": "первого первое", "ca": "primer",
-}  # fmt: skip
+    "de": "ersten erster erste",
+    "fr": "premier",
+    "es": "primero",
+    "it": "primo",
+    "pt": "primeiro",
+    "nl": "eerste",
+    "ru": "первого первое",
+    "ca": "primer",
+}
 # Forms that the data lacks (cases, spoken short forms).
 _MORE_DAYS = {
     "de": {"sonnabend": 5},
@@ -77,10 +95,13 @@ _AFTER_TOMORROW = {"es": "pasado mañana", "pt": "depois de amanhã", "it": "dop
 _AMBIGUOUS_DAYS = {"es": "mañana", "de": "morgen", "nl": "morgen"}  # "morning" too
 _MORNING = {
     "es": re.compile(r"(?:por|de|en|a|esta|la)\s+(?:la\s+)?$", re.IGNORECASE),
-    "de": re.compile(r"(?:am|guten|jeden|diesen|heute|montag|dienstag|mittwoch|donnerstag|freitag"
-                     r"|samstag|sonntag)\s$", re.IGNORECASE),
+    "de": re.compile(
+        r"(?:am|guten|jeden|diesen|heute|montag|dienstag|mittwoch|donnerstag|freitag"
+        r"|samstag|sonntag)\s$",
+        re.IGNORECASE,
+    ),
     "nl": re.compile(r"(?:goede|elke)\s$", re.IGNORECASE),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -127,9 +148,13 @@ def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
     weekday = names.weekdays.get((match["weekday"] or "").lower())
     if 1 <= day <= 31:
         yield DateExpression(
-            match.start(), match.end(), year=int(year) if year else None, month=month, day=day,
+            match.start(),
+            match.end(),
+            year=int(year) if year else None,
+            month=month,
+            day=day,
             weekday=weekday,
-        )  # fmt: skip
+        )
 
 
 def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExpression]:
@@ -143,9 +168,12 @@ def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExp
         relative = "week+-1"
     said = match["weekday"].lower()
     yield DateExpression(
-        match.start(), match.end(), weekday=names.weekdays[said], relative=relative,
+        match.start(),
+        match.end(),
+        weekday=names.weekdays[said],
+        relative=relative,
         weak=said in _SHORT and not _SHORT_ENDS.match(match.string, match.end()),
-    )  # fmt: skip
+    )
 
 
 def _words(table: dict[str, str], code: str) -> frozenset[str]:
@@ -176,11 +204,14 @@ def _names(code: str) -> _Names | None:
         days[said] = 2
     ordinals = dict.fromkeys(_FIRST.get(code, "").split(), 1)
     return _Names(
-        months, weekdays, days, ordinals,
+        months,
+        weekdays,
+        days,
+        ordinals,
         _calendar_pattern(months, weekdays, ordinals),
         _weekday_pattern(code, weekdays),
         re.compile(rf"\b(?:{_either(days)})\b", re.IGNORECASE) if days else None,
-    )  # fmt: skip
+    )
 
 
 def _information(code: str) -> dict[str, Any] | None:
@@ -208,9 +239,10 @@ def _numbered(info: dict[str, Any], names: str, *, shortest: int) -> dict[str, i
 def _whole(names: dict[str, int]) -> dict[str, int]:
     """Without abbreviations: many are words of their own (Swedish "fred" is peace)."""
     return {
-        w: n for w, n in names.items()
+        w: n
+        for w, n in names.items()
         if not any(n == m and other != w and other.startswith(w) for other, m in names.items())
-    }  # fmt: skip
+    }
 
 
 def _calendar_pattern(

@@ -21,13 +21,15 @@ __all__ = ["find_spoken_times"]
 class _Clock:
     """The words of one language.
 
-    ``hours`` are the words for 1 to 12, in order, with other forms after a slash. ``lead`` says that
-    a time follows; ``clock``, behind an hour, that it is one (``sure``) or a length of time too.
+    ``hours`` are the words for 1 to 12, in order, with other forms after a slash. ``at`` says that
+    a time follows, ``lead`` that it may; ``clock``, behind an hour, that it is one (``sure``) or a
+    length of time too.
     ``before`` and ``behind`` are minutes to add; those of ``small`` are read only where something
     else says that it is a time ("zehn nach acht").
     """
 
     hours: str
+    at: str
     lead: str
     clock: str
     sure: bool = False
@@ -61,14 +63,26 @@ def _behind(words: dict[str, int], plus: str, minus: str) -> dict[str, int]:
 _CLOCKS = {
     "de": _Clock(
         hours="eins/ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
-        lead="um|gegen|ab|bis|vor|nach|seit",
+        at="um",
+        lead="gegen|ab|bis|vor|nach",
         clock="uhr",
         sure=True,
-        before={"halb": -30, "viertel nach": 15, "viertel vor": -15, "dreiviertel": -15,
-                "drei viertel": -15},
+        before={
+            "halb": -30,
+            "viertel nach": 15,
+            "viertel vor": -15,
+            "dreiviertel": -15,
+            "drei viertel": -15,
+        },
         small=_beside({"fünf": 5, "zehn": 10, "zwanzig": 20}, "nach", "vor", "halb"),
-        behind={"fünf": 5, "zehn": 10, "fünfzehn": 15, "zwanzig": 20, "dreißig": 30,
-                "fünfundvierzig": 45},
+        behind={
+            "fünf": 5,
+            "zehn": 10,
+            "fünfzehn": 15,
+            "zwanzig": 20,
+            "dreißig": 30,
+            "fünfundvierzig": 45,
+        },
         am="morgens|früh|vormittags|am morgen|am vormittag",
         pm="nachmittags|abends|mittags|am nachmittag|am abend",
         night="nachts|in der nacht",
@@ -76,23 +90,41 @@ _CLOCKS = {
     ),
     "fr": _Clock(
         hours="une deux trois quatre cinq six sept huit neuf dix onze douze",
-        lead="à|vers|dès|jusqu['’]à|avant|après|pour|depuis",
+        at="à",
+        lead="vers|dès|avant|après",
         clock="heures|heure|h",
-        behind={**_behind({"cinq": 5, "dix": 10, "vingt": 20}, "et", "moins"), "et demie": 30,
-                "et demi": 30, "et quart": 15, "moins le quart": -15, "moins quart": -15,
-                "trente": 30, "quinze": 15, "vingt": 20},
+        behind={
+            **_behind({"cinq": 5, "dix": 10, "vingt": 20}, "et", "moins"),
+            "et demie": 30,
+            "et demi": 30,
+            "et quart": 15,
+            "moins le quart": -15,
+            "moins quart": -15,
+            "trente": 30,
+            "quinze": 15,
+            "vingt": 20,
+        },
         am="du matin",
         pm="de l['’]après-midi|du soir",
         named={"midi": 720, "minuit": 0, "midi et demi": 750},
     ),
     "es": _Clock(
         hours="una dos tres cuatro cinco seis siete ocho nueve diez once doce",
-        lead="las|la",
+        at="las|la",
+        lead="(?!)",
         one="la",
         clock="en punto|horas|hrs?|h",
-        behind={**_behind({"cinco": 5, "diez": 10, "veinte": 20, "cuarto": 15, "veinticinco": 25},
-                          "y", "menos"), "y media": 30, "y quince": 15, "y treinta": 30,
-                "treinta": 30},
+        behind={
+            **_behind(
+                {"cinco": 5, "diez": 10, "veinte": 20, "cuarto": 15, "veinticinco": 25},
+                "y",
+                "menos",
+            ),
+            "y media": 30,
+            "y quince": 15,
+            "y treinta": 30,
+            "treinta": 30,
+        },
         am="de la mañana|de la madrugada|a\\.? ?m\\.?",
         pm="de la tarde|p\\.? ?m\\.?",
         night="de la noche",
@@ -100,11 +132,18 @@ _CLOCKS = {
     ),
     "it": _Clock(
         hours="una due tre quattro cinque sei sette otto nove dieci undici dodici",
-        lead="alle|dalle|le|ore|all['’]|per le|entro le",
+        at="alle|ore|all['’]",
+        lead="dalle|le",
         one="all['’]",
         clock="in punto|ore",
-        behind={**_behind({"cinque": 5, "dieci": 10, "venti": 20, "un quarto": 15}, "e", "meno"),
-                "e mezza": 30, "e mezzo": 30, "e quarto": 15, "e trenta": 30, "e quindici": 15},
+        behind={
+            **_behind({"cinque": 5, "dieci": 10, "venti": 20, "un quarto": 15}, "e", "meno"),
+            "e mezza": 30,
+            "e mezzo": 30,
+            "e quarto": 15,
+            "e trenta": 30,
+            "e quindici": 15,
+        },
         am="di mattina|del mattino|della mattina",
         pm="di pomeriggio|del pomeriggio|di sera|della sera",
         night="di notte",
@@ -112,7 +151,8 @@ _CLOCKS = {
     ),
     "nl": _Clock(
         hours="een/één twee drie vier vijf zes zeven acht negen tien elf twaalf",
-        lead="om|tegen|vanaf|tot|voor|na|rond",
+        at="om",
+        lead="tegen|vanaf|tot",
         clock="uur",
         before={"half": -30, "kwart over": 15, "kwart voor": -15},
         small=_beside({"vijf": 5, "tien": 10, "twintig": 20}, "over", "voor", "half"),
@@ -124,13 +164,21 @@ _CLOCKS = {
     ),
     "pt": _Clock(
         hours="uma duas três quatro cinco seis sete oito nove dez onze doze",
-        lead="às|as|à|das|pelas",
+        at="às|à",
+        lead="as|das|pelas",
         one="à",
         clock="em ponto|horas|hora|h",
         before={"quinze para as": -15, "um quarto para as": -15},
         small={"dez para as": -10, "cinco para as": -5, "vinte para as": -20},
-        behind={"e meia": 30, "e quinze": 15, "e um quarto": 15, "menos um quarto": -15,
-                "e dez": 10, "e vinte": 20, "e trinta": 30},
+        behind={
+            "e meia": 30,
+            "e quinze": 15,
+            "e um quarto": 15,
+            "menos um quarto": -15,
+            "e dez": 10,
+            "e vinte": 20,
+            "e trinta": 30,
+        },
         am="da manhã|da madrugada",
         pm="da tarde",
         night="da noite",
@@ -138,7 +186,8 @@ _CLOCKS = {
     ),
     "ru": _Clock(
         hours="час два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать",
-        lead="в|во|к|до|после|около",
+        at="в|во",
+        lead="к|после",
         clock="часов|часа|час",
         before={"половине": -30, "половина": -30, "четверть": -45, "без четверти": -15},
         small={"без пяти": -5, "без десяти": -10, "без двадцати": -20},
@@ -150,7 +199,7 @@ _CLOCKS = {
         cases="первого второго третьего четвертого/четвёртого пятого шестого седьмого восьмого "
         "девятого десятого одиннадцатого двенадцатого",
     ),
-}  # fmt: skip
+}
 
 
 def find_spoken_times(text: str, language: Language) -> Iterator[TimeExpression]:
@@ -192,10 +241,12 @@ def _read(
     if not strong and (one or (match["lead"] and not _ends(text, match.end(), language))):
         return None
     return TimeExpression(
-        match.start("core"), match.end("core"),
+        match.start("core"),
+        match.end("core"),
         possible_minutes(hour, minute, half, full=match["hour"].startswith("0")),
-        weak=not strong, at=not strong and bool(match["lead"]),
-    )  # fmt: skip
+        weak=not strong,
+        at=not strong and bool(match["at"]),
+    )
 
 
 def _lower(said: str | None) -> str:
@@ -238,7 +289,7 @@ def _grammar(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     parts = "|".join(p for p in (clock.am, clock.pm, clock.night) if p)
     lead_gap = r"(?<=['’])|\s"  # all'una
     pattern = (
-        rf"(?:\b(?P<lead>{clock.lead})(?:{lead_gap}))?(?P<core>(?:\b(?P<before>{before})\s)?"
+        rf"(?:\b(?P<lead>(?P<at>{clock.at})|{clock.lead})(?:{lead_gap}))?(?P<core>(?:\b(?P<before>{before})\s)?"
         rf"(?<![\d.,:/$€£\-])\b(?P<hour>\d{{1,2}}|{'|'.join(sorted(words, key=len, reverse=True))})"
         rf"(?:[.:h](?P<figures>[0-5]\d))?(?![^\Wh]|/|[.,:]\d|h\w)"  # "18h" goes on
         rf"(?:\s?(?P<clock>{clock.clock})(?!\w))?"

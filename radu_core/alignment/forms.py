@@ -18,9 +18,17 @@ from radu_core.schema import Scalar, Slot
 __all__ = ["Form", "form_of"]
 
 Kind = Literal[
-    "text", "boolean", "number", "money", "date", "time", "datetime", "duration", "said_date",
+    "text",
+    "boolean",
+    "number",
+    "money",
+    "date",
+    "time",
+    "datetime",
+    "duration",
+    "said_date",
     "said_time",
-]  # fmt: skip
+]
 
 _PREPOSITION = 4  # characters that may stand before a date: "the 3rd", "am 3. April"
 _BOOLEAN = {"true": True, "false": False}

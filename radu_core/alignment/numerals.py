@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from radu_core.alignment.folding import UNSPACED
+from radu_core.alignment.units import UNSPACED_UNITS
 
 __all__ = [
     "HAN_NUMERAL",
@@ -25,8 +26,24 @@ __all__ = [
     "numeral_value",
 ]
 
-_HAN = {c: n for n, cs in enumerate("〇零 一壱壹 二弐贰两兩俩倆 三参叁 四肆 五伍 六陆 七柒 八捌 九玖".split())
-        for c in cs}  # fmt: skip
+_HAN = {
+    c: n
+    for n, cs in enumerate(
+        [
+            "〇零",
+            "一壱壹",
+            "二弐贰两兩俩倆",
+            "三参叁",
+            "四肆",
+            "五伍",
+            "六陆",
+            "七柒",
+            "八捌",
+            "九玖",
+        ]
+    )
+    for c in cs
+}
 _SINO = {c: n for n, c in enumerate("영일이삼사오육칠팔구")} | {"공": 0, "륙": 6}
 SCALES = {
     **dict.fromkeys("十拾십", 10),
@@ -38,19 +55,47 @@ SCALES = {
 _DIGIT = _HAN | _SINO
 HAN_NUMERAL = f"[{''.join(_HAN)}十百千万萬億亿]"
 _NATIVE_ONES = {
-    "한": 1, "하나": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5, "여섯": 6,
-    "일곱": 7, "여덟": 8, "아홉": 9,
-}  # fmt: skip
+    "한": 1,
+    "하나": 1,
+    "두": 2,
+    "둘": 2,
+    "세": 3,
+    "셋": 3,
+    "네": 4,
+    "넷": 4,
+    "다섯": 5,
+    "여섯": 6,
+    "일곱": 7,
+    "여덟": 8,
+    "아홉": 9,
+}
 _NATIVE_TENS = {
-    "열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60, "일흔": 70,
-    "여든": 80, "아흔": 90,
-}  # fmt: skip
+    "열": 10,
+    "스물": 20,
+    "스무": 20,
+    "서른": 30,
+    "마흔": 40,
+    "쉰": 50,
+    "예순": 60,
+    "일흔": 70,
+    "여든": 80,
+    "아흔": 90,
+}
 _ONES = "|".join(sorted(_NATIVE_ONES, key=len, reverse=True))
 NATIVE_KOREAN = rf"(?:(?:{'|'.join(_NATIVE_TENS)})(?:{_ONES})?|{_ONES})"
 _JAPANESE = {
-    "ひとつ": 1, "ふたつ": 2, "みっつ": 3, "よっつ": 4, "いつつ": 5, "むっつ": 6, "ななつ": 7,
-    "やっつ": 8, "ここのつ": 9, "ひとり": 1, "ふたり": 2,
-}  # fmt: skip
+    "ひとつ": 1,
+    "ふたつ": 2,
+    "みっつ": 3,
+    "よっつ": 4,
+    "いつつ": 5,
+    "むっつ": 6,
+    "ななつ": 7,
+    "やっつ": 8,
+    "ここのつ": 9,
+    "ひとり": 1,
+    "ふたり": 2,
+}
 
 # What is counted, by language: the noun or the counter behind a number, longest first.
 _NOUNS = {
@@ -203,7 +248,7 @@ def is_ordinal(text: str, start: int, end: int, code: str) -> bool:
 @lru_cache(maxsize=8)
 def _grammar(code: str) -> tuple[re.Pattern[str], ...]:
     """Numerals before a counter, and those that nothing touches."""
-    words = {*_COUNTERS[code].split(), *_nouns(code)[1]}
+    words = {*_COUNTERS[code].split(), *_nouns(code)[1], *UNSPACED_UNITS}
     behind = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     tail = _TAIL[code]
     if code == "ko":

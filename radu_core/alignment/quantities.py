@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 
 from text_to_num import find_numbers
@@ -84,9 +83,14 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _ENGLISH_VALUES = {
-    "two": 2, "six": 6, "twelve": 12, "twice": 2,
-    "hundred": 50, "thousand": 500, "million": 500_000,
-}  # fmt: skip
+    "two": 2,
+    "six": 6,
+    "twelve": 12,
+    "twice": 2,
+    "hundred": 50,
+    "thousand": 500,
+    "million": 500_000,
+}
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 
 
@@ -291,9 +295,11 @@ def _with_unit(text: str, number: Number, language: Language) -> Number:
     if text[max(0, number.start - 3) : number.start] == "百分之":
         return replace(number, whole_start=number.start - 3, unit="percent")
     match = _UNIT.match(text, number.end)
-    if match is None or text[match.end() : match.end() + 4] == " of ":  # 5 pounds of flour
+    if match is None:
         return number
     unit = CURRENCIES[(match[1] or match[2] or match[3]).lower()]
+    if unit != "percent" and text.startswith(" of ", match.end()):  # 5 pounds of flour
+        return number
     if language.code == "zh" and unit == "yen" and number.unit is None and match[1]:
         unit = "yuan"
     return replace(number, whole_end=match.end(), unit=number.unit or unit)

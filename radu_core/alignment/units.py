@@ -20,13 +20,29 @@ _CURRENCY_WORDS = {
     "ruble": "ruble rubles rub рубль рубля рублей руб",
     "percent": "percent prozent procent percento процент процента процентов pct",
 }
-_PHRASES = {"per cent": "percent", "pour cent": "percent", "por ciento": "percent",
-            "por cento": "percent", "per cento": "percent"}  # fmt: skip
+_PHRASES = {
+    "per cent": "percent",
+    "pour cent": "percent",
+    "por ciento": "percent",
+    "por cento": "percent",
+    "per cento": "percent",
+}
 SIGNS = {
-    "$": "dollar", "＄": "dollar", "€": "euro", "£": "pound", "￡": "pound", "¥": "yen",
-    "￥": "yen", "₹": "rupee", "₩": "won", "￦": "won", "₽": "ruble", "%": "percent",
-    "％": "percent", "٪": "percent",
-}  # fmt: skip
+    "$": "dollar",
+    "＄": "dollar",
+    "€": "euro",
+    "£": "pound",
+    "￡": "pound",
+    "¥": "yen",
+    "￥": "yen",
+    "₹": "rupee",
+    "₩": "won",
+    "￦": "won",
+    "₽": "ruble",
+    "%": "percent",
+    "％": "percent",
+    "٪": "percent",
+}
 PREFIXES = {"us$": "dollar", "r$": "real"}
 UNSPACED_UNITS = {
     **dict.fromkeys(("円", "日元", "日圓", "엔"), "yen"),

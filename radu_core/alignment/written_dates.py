@@ -58,9 +58,14 @@ def _in_order(match: re.Match[str], year: str | None, code: str) -> DateExpressi
     if not _is_date(full or 2024, month, day):
         return None
     return DateExpression(
-        match.start(), match.end(), year=full, month=month, day=day, swapped=swapped,
+        match.start(),
+        match.end(),
+        year=full,
+        month=month,
+        day=day,
+        swapped=swapped,
         weak=full is None,
-    )  # fmt: skip
+    )
 
 
 def _is_date(year: int, month: int, day: int) -> bool:
