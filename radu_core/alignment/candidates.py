@@ -81,9 +81,11 @@ class Finder:
             same = () if said else find_same_times(text, form.minutes)
             return found(same, "time") if same else self._text(text, form, slot)
         if form.kind == "duration":
-            return found(
-                ((d.start, d.end) for d in text.durations if d.seconds == form.amount), "duration"
-            )
+            said = self._as_written(text, form.surface, slot)
+            if said:
+                return Found(tuple(said))
+            same = [(d.start, d.end) for d in text.durations if d.seconds == form.amount]
+            return found(same, "duration") if same else self._text(text, form, slot)
         return self._said_date(text, form, slot)
 
     def find_otherwise(self, text: Text, value: Scalar, slot: Slot | None) -> Found:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
-from radu_core.alignment.numerals import counted_noun
+from radu_core.alignment.numerals import counted_noun, nouns_in_name
 from radu_core.alignment.places import (
     DOUBTFUL,
     NOWHERE,
@@ -172,9 +172,9 @@ class Counts:
     def _words_of(self, function: Function, slot: Slot) -> _SlotWords:
         key = (function.name, slot.name)
         if key not in self._slot_words:
-            name = _stems(slot.name, self.language)
+            name = _name_stems(slot, self.language)
             description = _stems(slot.description, self.language)
-            nouns = [_stems(s.name, self.language) for s in function.slots if s is not slot]
+            nouns = [_name_stems(s, self.language) for s in function.slots if s is not slot]
             others = {w for stems in nouns if len(stems) == 1 for w in stems}  # what they count
             self._slot_words[key] = _SlotWords(
                 name, description, frozenset(others) - name - description
@@ -192,6 +192,11 @@ def _counts_from(utterance: str, start: int, end: int) -> bool:
 def _stems(text: str, language: Language) -> frozenset[str]:
     words = (w for w in plain_words(text) if w not in language.stop_words and len(w) > 2)
     return frozenset(language.stem(w) for w in words if w != "number")
+
+
+def _name_stems(slot: Slot, language: Language) -> frozenset[str]:
+    nouns = nouns_in_name(slot.name, language.code)
+    return _stems(slot.name, language) | {language.stem(n) for n in nouns}
 
 
 def _unit_of(slot: Slot | None) -> int | None:

@@ -111,8 +111,11 @@ def find_dates(text: str, language: Language) -> list[DateExpression]:
     """All dates of ``text``, left to right, the longest where several begin together."""
     found = [*find_written_dates(text, language.code)] if _DIGIT.search(text) else []
     if language.code != "en":
-        by_name = find_east_asian_dates if language.code in CODES else find_named_dates
-        return _without_overlap([*found, *by_name(text, language.code)])
+        if language.code in CODES:
+            found += find_east_asian_dates(text, language.code)
+        else:
+            found += find_named_dates(text, language)
+        return _without_overlap(found)
     found += [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
     kept = _without_overlap(found)
     return [_doubted(text, e) for e in _shared_month(text, kept) if not _shifted(text, e)]

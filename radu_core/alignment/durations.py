@@ -29,7 +29,7 @@ _UNIT_WORD = re.compile(
     re.IGNORECASE,
 )
 _HOURS_MINUTES = re.compile(
-    r"(?<![\w.,:])(?P<h>\d{1,2})\s?h(?:ours?|rs?)?\s?(?P<m>[0-5]\d)\s?(?:m|min|mins)?(?![\w:])",
+    r"(?<![\w.,:])(?P<h>\d{1,2})\s?h(?:ours?|rs?)?\s?(?P<m>[0-5]\d)(?:\s?(?:minutes?|mins?|m))?(?![\w:])",
     re.IGNORECASE,
 )
 _AND = frozenset(("", "and", ",", "und", "et", "y", "e", "en", "i", "и"))

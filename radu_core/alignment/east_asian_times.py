@@ -39,6 +39,9 @@ _NAMED = {
     "ja": {"正午": 720, "真夜中": 0},
     "ko": {"정오": 720, "자정": 0},
 }
+_POINTS = re.compile(r"[有这這那提说說讲講几幾]$")
+# What follows an hour in Chinese, where the same words can count points.
+_FOLLOWS = re.compile(r"见|見|到|出|去|来|來|开|開|左右|前|之|集合|起飞|的(?:票|车|車|位|航班|飞机)")
 _N = rf"(?:\d{{1,2}}|{HAN_NUMERAL}{{1,3}})"
 
 
@@ -67,13 +70,16 @@ def _read(match: re.Match[str], code: str) -> TimeExpression | None:
         half = "night"
     telling = ("minute", "half", "exact", "before", "evening", "part")
     marked = any(groups.get(name) for name in telling)
-    weak = not marked and (code == "zh" or not match["hour"].isdecimal())
+    one = match["hour"] in ("一", "한")  # 一点 is "a little", 一時 "for a while"
+    if code == "zh" and not one:
+        marked = marked or bool(_FOLLOWS.match(match.string, match.end()))
+    weak = not marked and (code == "zh" or one)
     return TimeExpression(
         match.start("core"),
         match.end(),
         possible_minutes(hour, minute, half, full=match["hour"].startswith("0")),
         weak=weak,
-        at=weak and match["hour"].isdecimal(),
+        at=weak and not one and not _POINTS.search(match.string, 0, match.start()),
     )
 
 

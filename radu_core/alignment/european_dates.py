@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from radu_core.alignment.date_expressions import DateExpression
+from radu_core.alignment.language import Language
+from radu_core.alignment.quantities import find_quantities
 
 __all__ = ["find_named_dates"]
 
@@ -68,6 +70,19 @@ _EVERY = {
     "ru": "каждую каждый каждое",
     "ca": "cada",
 }
+_RUSSIAN_ORDINALS = (
+    "первого второго третьего четвертого пятого шестого седьмого восьмого девятого десятого "
+    "одиннадцатого двенадцатого тринадцатого четырнадцатого пятнадцатого шестнадцатого "
+    "семнадцатого восемнадцатого девятнадцатого двадцатого"
+).split()
+_RUSSIAN_DAYS = {
+    **{word: day for day, word in enumerate(_RUSSIAN_ORDINALS, 1)},
+    **{f"двадцать {word}": day for day, word in enumerate(_RUSSIAN_ORDINALS[:9], 21)},
+    "четвёртого": 4,
+    "двадцать четвёртого": 24,
+    "тридцатого": 30,
+    "тридцать первого": 31,
+}
 _FIRST = {
     "de": "ersten erster erste",
     "fr": "premier",
@@ -78,6 +93,7 @@ _FIRST = {
     "ru": "первого первое",
     "ca": "primer",
 }
+_JOINT = re.compile(r"\s?(?:(?:de|del|di|do)\s|d['’])?", re.IGNORECASE)
 # Forms that the data lacks (cases, spoken short forms).
 _MORE_DAYS = {
     "de": {"sonnabend": 5},
@@ -117,13 +133,16 @@ class _Names:
     today: re.Pattern[str] | None
 
 
-def find_named_dates(text: str, code: str) -> Iterator[DateExpression]:
+def find_named_dates(text: str, language: Language) -> Iterator[DateExpression]:
     """All dates with a month or a weekday, and "tomorrow"; they may overlap."""
+    code = language.code
     names = _names(code)
     if names is None:
         return
     for match in names.calendar.finditer(text):
         yield from _calendar(match, names)
+        if match["day"] is None:
+            yield from _day_in_words(match, names, language)
     if code not in _NEXT:  # unknown what says which week: nothing is read into a weekday
         return
     for match in names.weekday.finditer(text):
@@ -155,6 +174,23 @@ def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
             day=day,
             weekday=weekday,
         )
+
+
+def _day_in_words(
+    match: re.Match[str], names: _Names, language: Language
+) -> Iterator[DateExpression]:
+    """The month with the number word before it: "am fünften März", "el cinco de marzo"."""
+    text, month = match.string, match.start("month")
+    for number in find_quantities(text[: match.start("month")].rstrip(), language):
+        joint = text[number.end : month]
+        if 1 <= number.value <= 31 and _JOINT.fullmatch(joint) and number.value % 1 == 0:
+            yield DateExpression(
+                number.start,
+                match.end(),
+                year=int(match["year"]) if match["year"] else None,
+                month=names.months[match["month"].lower().rstrip(".")],
+                day=int(number.value),
+            )
 
 
 def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExpression]:
@@ -203,6 +239,8 @@ def _names(code: str) -> _Names | None:
     if said := _AFTER_TOMORROW.get(code):
         days[said] = 2
     ordinals = dict.fromkeys(_FIRST.get(code, "").split(), 1)
+    if code == "ru":
+        ordinals |= _RUSSIAN_DAYS
     return _Names(
         months,
         weekdays,
@@ -251,10 +289,9 @@ def _calendar_pattern(
     weekday = rf"(?:(?P<weekday>{_either(weekdays)})(?:,|\s|,\s)(?:(?:den|le|el|de|dia)\s)?)?"
     figures = r"(?<![\d.,:/-])\d{1,2}(?:\.|er|º|°|ª|-го|-е)?(?![\d:,])"
     day = rf"(?P<day>{figures}|\b(?:{_either(ordinals) or '(?!)'})\b)"
-    joint = r"\s?(?:(?:de|del|di|do|of)\s|d['’])?"
     month = rf"(?P<month>{_either(months)})\b\.?"
     year = r"(?:,?\s(?:de\s|del\s)?(?P<year>(?:19|20)\d\d)\b(?:\s(?:года|г\.))?)?"
-    return re.compile(rf"(?:\b{weekday}{day}{joint})?(?<!\w){month}{year}", re.IGNORECASE)
+    return re.compile(rf"(?:\b{weekday}{day}{_JOINT.pattern})?(?<!\w){month}{year}", re.IGNORECASE)
 
 
 def _weekday_pattern(code: str, weekdays: dict[str, int]) -> re.Pattern[str]:

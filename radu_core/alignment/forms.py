@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from radu_core.alignment.dates import DateExpression, find_dates
-from radu_core.alignment.durations import iso_seconds
+from radu_core.alignment.durations import find_durations, iso_seconds
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import find_quantities
 from radu_core.alignment.times import find_times
@@ -136,6 +136,9 @@ def _spoken(value: str, language: Language) -> Form:
         if (day := _whole_date(said)) is not None:
             return Form("date", value, day=day)
         return Form("said_date", value, said=said)
+    lengths = find_durations(value, numbers, language)
+    if len(lengths) == 1 and (lengths[0].start, lengths[0].end) == (0, len(value)):
+        return Form("duration", value, lengths[0].seconds)
     times = find_times(value, language)
     if len(times) == 1 and (times[0].start, times[0].end) == (0, len(value)) and not times[0].weak:
         return Form("said_time", value, minutes=times[0].minutes)

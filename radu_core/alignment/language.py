@@ -46,6 +46,7 @@ _SNOWBALL = {
     "ta": "tamil",
     "tr": "turkish",
 }
+_LATIN_IS_ENGLISH = frozenset(("zh", "ja", "ko"))  # names of slots, and words beside their script
 _STOP = {
     "en": "a about all also an and any anything are as at be been but by can could do does for "
     "from get had has have he her him his how i if in into is it its just like looking make me my "
@@ -116,7 +117,10 @@ def language(code: str) -> Language:
     )
 
 
+@lru_cache(maxsize=64)
 def _stemmer(code: str) -> Callable[[str], str]:
+    if code in _LATIN_IS_ENGLISH:
+        return _stemmer("en")
     if code not in _SNOWBALL:
         return lambda word: word
     stem = snowballstemmer.stemmer(_SNOWBALL[code]).stemWord

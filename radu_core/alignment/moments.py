@@ -16,6 +16,8 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 
+_ZONE = re.compile(r"(?:\s?UTC\b|Z\b|[+-]\d\d:?\d\d(?!\d))")
+
 
 def find_date_times(
     text: Text, day: date, minutes: float, reference: date | None
@@ -31,7 +33,8 @@ def find_date_times(
                 continue
             first, second = sorted(((expression.start, expression.end), (time.start, time.end)))
             if _BETWEEN.fullmatch(text.utterance, first[1], second[0]):
-                yield (first[0], second[1]), fits is None
+                zone = _ZONE.match(text.utterance, second[1])
+                yield (first[0], zone.end() if zone else second[1]), fits is None
 
 
 def find_same_times(text: Text, minutes: frozenset[int]) -> list[Place]:

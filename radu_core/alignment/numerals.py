@@ -23,6 +23,7 @@ __all__ = [
     "counted_noun",
     "find_numerals",
     "is_ordinal",
+    "nouns_in_name",
     "numeral_value",
 ]
 
@@ -160,7 +161,7 @@ _COUNTERS = {
     "ja": "枚 個 本 台 冊 杯 匹 皿 箱 袋 着 足 件 回 つ 組 脚 膳 棟 本 コ ケ",
     "ko": "개 장 잔 병 대 마리 권 번 그릇 인분 군데 곳 켤레 벌 송이 통 쌍 팀 가지 매",
 }
-_TAIL = {"zh": "[番号號]|号", "ja": "番目?|号|回目|日目|人目|つ目|位", "ko": r"\s?번째?|호|등"}
+_TAIL = {"zh": "[番号號]|号", "ja": "番目?|号|[回日人つ枚個本台冊杯匹軒件行]目|位", "ko": r"\s?번째?|호|등"}
 _NO_NUMERAL = {
     # Names and words that look like a numeral with its counter.
     "zh": re.compile(
@@ -233,6 +234,14 @@ def counted_noun(text: str, end: int, code: str) -> tuple[str, int] | None:
     return (by_word[match[1]], match.end()) if match else None
 
 
+def nouns_in_name(name: str, code: str) -> list[str]:
+    """The English nouns that a slot's name counts: "people" for 人数, "rooms" for 部屋数."""
+    if code not in _NOUNS or name.isascii():
+        return []
+    found = {by: noun for by, noun in _nouns(code)[1].items() if by in name}
+    return sorted({n for by, n in found.items() if not any(by != o and by in o for o in found)})
+
+
 @lru_cache(maxsize=8)
 def _tail(code: str) -> re.Pattern[str]:
     return re.compile(_TAIL[code])
@@ -257,6 +266,7 @@ def _grammar(code: str) -> tuple[re.Pattern[str], ...]:
             re.compile(rf"{_EDGE}(?P<n>{NATIVE_KOREAN})(?=\s?(?:{behind})|{tail})"),
             re.compile(rf"{_EDGE}(?P<n>{sino}{{2,}})(?=\s?(?:{behind})|{tail})"),
             re.compile(rf"{_EDGE}(?P<n>{sino})(?=박|인분|층|명|개월|호|등)"),
+            re.compile(rf"{_EDGE}(?P<n>[십백])(?=\s?(?:명|개|장|인|박))"),
             re.compile(
                 rf"{_EDGE}(?P<n>둘|셋|넷|다섯|여섯|일곱|여덟|아홉)"
                 rf"(?=(?:이|은|을|이요|이에요|입니다)?(?![{UNSPACED}]))"
@@ -285,7 +295,7 @@ def find_numerals(text: str, code: str) -> Iterator[Numeral]:
             if said[0] in "我你他她咱":
                 said, start = said[-1], end - 1
             value = _JAPANESE.get(said) or numeral_value(said)
-            lone_scale = len(said) == 1 and said in "百千万萬億亿백천만"
+            lone_scale = len(said) == 1 and said in "百千万萬億亿천만"
             behind = min(len(text), end + 2)
             if value is None or lone_scale or any(s < behind and start < e for s, e in taken):
                 continue

@@ -29,7 +29,7 @@ _CLOCK = r"(?:\s?o[\"'’`]?\s?clock\b)"
 
 _DIGITAL = re.compile(
     rf"{_BEFORE}?(?<![\d:.,/+-])(?P<hour>\d{{1,2}})(?:[:h：]|\.(?=\d\d\s?[ap]\.?m))"
-    rf"(?P<minute>[0-5０-５]\d)(?::[0-5]\d)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
+    rf"(?P<minute>[0-5０-５]\d)(?::[0-5]\d(?:\.\d+(?=Z|[+-]\d\d:))?)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(

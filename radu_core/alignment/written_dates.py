@@ -21,6 +21,16 @@ _DAY_FIRST = re.compile(
     r"(?![\d/\-]|[.,:]\d)"
 )
 _SHORT_GERMAN = re.compile(r"(?<![\d/.,:\-])(?P<a>\d{1,2})\.\s?(?P<b>\d{1,2})\.(?!\d)")
+_LEADS = {
+    "de": "am|vom|bis|zum|den|ab",
+    "fr": "le|du|au",
+    "es": "el|del|al|día",
+    "it": "il|dal|al|del",
+    "nl": "op|van|tot",
+    "pt": "em|no|dia|do",
+    "ca": "el|del|al",
+}
+_BEHIND = re.compile(r"に|の|から|まで|[（(][月火水木金土日一二三四五六목금월화수토일]|号|日|에|부터|까지|出发|出發|去")
 _MONTH_FIRST = frozenset(("ja", "zh", "ko"))
 
 
@@ -64,8 +74,16 @@ def _in_order(match: re.Match[str], year: str | None, code: str) -> DateExpressi
         month=month,
         day=day,
         swapped=swapped,
-        weak=full is None,
+        weak=full is None and not _is_said_to_be_a_date(match, code),
     )
+
+
+def _is_said_to_be_a_date(match: re.Match[str], code: str) -> bool:
+    """Whether a word beside two figures says that they are a date: "am 9.3.", "3/5に"."""
+    if code in _MONTH_FIRST:
+        return bool(_BEHIND.match(match.string, match.end()))
+    said = _LEADS.get(code)
+    return bool(said and re.search(rf"\b(?:{said})\s$", match.string[: match.start()], re.I))
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

@@ -21,7 +21,7 @@ from radu_core.schema import Schema, parse_schema
 
 MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
 TYPES = {
-    **dict.fromkeys(("guests", "nights", "rooms", "seats", "minutes"), "integer"),
+    **dict.fromkeys(("guests", "nights", "rooms", "seats", "minutes", "人数", "部屋数", "晚数"), "integer"),
     **dict.fromkeys(("above", "rate"), "number"),
     "day": "date",
     "at": "time",
