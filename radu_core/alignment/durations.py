@@ -1,4 +1,4 @@
-"""Lengths of time as they are written: "90 minutes", "an hour and a half", "1h30", 2時間半, PT10M."""
+"""Lengths of time as they are written: "90 minutes", "an hour and a half", "1h30", PT10M."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ _NAMED = {
 }
 _POINTS = re.compile(r"[有这這那提说說讲講几幾]$")
 # What follows an hour in Chinese, where the same words can count points.
-_FOLLOWS = re.compile(r"见|見|到|出|去|来|來|开|開|左右|前|之|集合|起飞|的(?:票|车|車|位|航班|飞机)")
+_FOLLOWS = re.compile(
+    r"见|見|到|出|去|来|來|开|開|左右|前|之|集合|起飞|的(?:票|车|車|位|航班|飞机)"
+)
 _N = rf"(?:\d{{1,2}}|{HAN_NUMERAL}{{1,3}})"
 
 

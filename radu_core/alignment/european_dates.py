@@ -74,10 +74,10 @@ _RUSSIAN_ORDINALS = (
     "первого второго третьего четвертого пятого шестого седьмого восьмого девятого десятого "
     "одиннадцатого двенадцатого тринадцатого четырнадцатого пятнадцатого шестнадцатого "
     "семнадцатого восемнадцатого девятнадцатого двадцатого"
-).split()
+)
 _RUSSIAN_DAYS = {
-    **{word: day for day, word in enumerate(_RUSSIAN_ORDINALS, 1)},
-    **{f"двадцать {word}": day for day, word in enumerate(_RUSSIAN_ORDINALS[:9], 21)},
+    **{word: day for day, word in enumerate(_RUSSIAN_ORDINALS.split(), 1)},
+    **{f"двадцать {word}": day for day, word in enumerate(_RUSSIAN_ORDINALS.split()[:9], 21)},
     "четвёртого": 4,
     "двадцать четвёртого": 24,
     "тридцатого": 30,

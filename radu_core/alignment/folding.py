@@ -24,8 +24,8 @@ __all__ = [
     "squeezed",
 ]
 
-# Scripts written without spaces, or (Korean) with particles joined to the word: any position between
-# two characters may end a word there. As a character class, for regular expressions.
+# Scripts written without spaces, or (Korean) with particles joined to the word: any position
+# between two characters may end a word there. A character class, for regular expressions.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, jamo, Khmer
     "\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31f0-\u31ff"  # 々〆〇, kana, jamo
@@ -146,7 +146,8 @@ def is_boundary(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before.isascii() and after.isascii():
         if before.isalnum() and (after.isalnum() or after in "+#"):
-            return _joins_number(text, position)  # C isn't C++
+            # C isn't C++; 10min is two
+            return (before.isdigit() or before == "T") and _joins_number(text, position)
         return not _inside_number(text, position)
     if _extends(after) or before == _JOINER or _splits_flag(text, position):
         return False

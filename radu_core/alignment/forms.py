@@ -30,6 +30,9 @@ Kind = Literal[
     "said_time",
 ]
 
+_CLOCK_HINT = re.compile(
+    r"\d|\b(?:noon|midday|midnight)\b|(?:hour|minute|second|day|night|week)s?\Z", re.IGNORECASE
+)
 _PREPOSITION = 4  # characters that may stand before a date: "the 3rd", "am 3. April"
 _BOOLEAN = {"true": True, "false": False}
 _TIME = re.compile(r"(\d\d):(\d\d)(?::00)?")
@@ -136,6 +139,8 @@ def _spoken(value: str, language: Language) -> Form:
         if (day := _whole_date(said)) is not None:
             return Form("date", value, day=day)
         return Form("said_date", value, said=said)
+    if language.code == "en" and not numbers and not _CLOCK_HINT.search(value):
+        return Form("text", value)  # the common case, and this is the hot path
     lengths = find_durations(value, numbers, language)
     if len(lengths) == 1 and (lengths[0].start, lengths[0].end) == (0, len(value)):
         return Form("duration", value, lengths[0].seconds)

@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 _HAN = {
-    c: n
-    for n, cs in enumerate(
-        [
+    character: value
+    for value, written in enumerate(
+        (
             "〇零",
             "一壱壹",
             "二弐贰两兩俩倆",
@@ -41,9 +41,9 @@ _HAN = {
             "七柒",
             "八捌",
             "九玖",
-        ]
+        )
     )
-    for c in cs
+    for character in written
 }
 _SINO = {c: n for n, c in enumerate("영일이삼사오육칠팔구")} | {"공": 0, "륙": 6}
 SCALES = {
@@ -157,11 +157,15 @@ _NOUNS = {
 }
 # Counters of anything: a numeral before one is a number, which counts no known noun.
 _COUNTERS = {
-    "zh": "个 個 张 張 份 件 条 條 只 隻 台 辆 輛 本 杯 碗 瓶 套 盒 袋 双 雙 次 家 颗 串 罐 枚 部 首",
+    "zh": "个 個 张 張 份 件 条 條 只 隻 台 辆 輛 本 杯 碗 瓶 套 盒 袋 双 雙 次 家 颗 串 罐 枚 首",
     "ja": "枚 個 本 台 冊 杯 匹 皿 箱 袋 着 足 件 回 つ 組 脚 膳 棟 本 コ ケ",
     "ko": "개 장 잔 병 대 마리 권 번 그릇 인분 군데 곳 켤레 벌 송이 통 쌍 팀 가지 매",
 }
-_TAIL = {"zh": "[番号號]|号", "ja": "番目?|号|[回日人つ枚個本台冊杯匹軒件行]目|位", "ko": r"\s?번째?|호|등"}
+_TAIL = {
+    "zh": "[番号號]|号",
+    "ja": "番目?|号|[回日人つ枚個本台冊杯匹軒件行]目|位",
+    "ko": r"\s?번째?|호|등",
+}
 _NO_NUMERAL = {
     # Names and words that look like a numeral with its counter.
     "zh": re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -52,6 +52,7 @@ _ANY_DIGITS = re.compile(  # the same where there may be other digits, and scrip
     rf"{_SYMBOL}(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _MARKS = {"٫": ".", "．": ".", "٬": ",", "，": ","}
 _UNSPACED_SCALE = re.compile(r"([百千万萬億亿백천만억])(?:\s?(\d+)([百千백천]))?")
 # What may stand right before and after the digits of a number: nothing that makes it a part of a
@@ -68,11 +69,15 @@ _FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s$", re.IGNORECASE)
 _PLURAL = frozenset(("tens", "dozens", "hundreds", "thousands", "millions", "billions", "ones"))
 _SCALE = re.compile(r"\s(hundred|thousand|million|billion|dozen)\b", re.IGNORECASE)
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
 _UNIT_WORDS = CURRENCIES.keys() - SIGNS.keys() - PREFIXES.keys() - UNSPACED_UNITS.keys()
 _UNIT = re.compile(
-    rf"\s?([{''.join(SIGNS)}])|\s?({'|'.join(sorted(UNSPACED_UNITS, key=len, reverse=True))})|[\s-]("
-    + "|".join(sorted(_UNIT_WORDS, key=len, reverse=True))
-    + r")\b",
+    rf"\s?([{''.join(SIGNS)}])|\s?({_either(UNSPACED_UNITS)})|[\s-]({_either(_UNIT_WORDS)})\b",
     re.IGNORECASE,
 )
 # What text2num leaves alone. The article alone is no number: see ``candidates``.
@@ -171,6 +176,8 @@ def _plain(
 
 
 def _digits(text: str, language: Language) -> Iterator[Number]:
+    if _DIGIT.search(text) is None:
+        return
     pattern = _DIGITS if text.isascii() else _ANY_DIGITS
     for match in pattern.finditer(text):
         value = _value(match["digits"], language)

@@ -1,4 +1,4 @@
-"""Dates in figures, in any language: 2026-03-09, 2026.3.9, 2026/3/9, 9.3.2026, 3/9, ISO date-times."""
+"""Dates in figures, in any language: 2026-03-09, 2026.3.9, 2026/3/9, 9.3.2026, 3/9."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ _LEADS = {
     "pt": "em|no|dia|do",
     "ca": "el|del|al",
 }
-_BEHIND = re.compile(r"に|の|から|まで|[（(][月火水木金土日一二三四五六목금월화수토일]|号|日|에|부터|까지|出发|出發|去")
+_BEHIND = re.compile(
+    r"に|の|から|まで|[（(][月火水木金土日一二三四五六목금월화수토일]|号|日|에|부터|까지|出发|出發|去"
+)
 _MONTH_FIRST = frozenset(("ja", "zh", "ko"))
 
 

@@ -1,4 +1,4 @@
-"""What alignment knows of each language: one case a line of ``languages.jsonl``, and the docs' table.
+"""What alignment knows of each language: the lines of ``languages.jsonl``, and the docs' table.
 
 A line has the utterance with its values marked as ``[words](slot)``, and the arguments a labeller
 gave. ``what`` names the column of the table in ``docs/alignment.md`` that it stands for; "asked"
@@ -21,7 +21,9 @@ from radu_core.schema import Schema, parse_schema
 
 MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
 TYPES = {
-    **dict.fromkeys(("guests", "nights", "rooms", "seats", "minutes", "人数", "部屋数", "晚数"), "integer"),
+    **dict.fromkeys(
+        ("guests", "nights", "rooms", "seats", "minutes", "人数", "部屋数", "晚数"), "integer"
+    ),
     **dict.fromkeys(("above", "rate"), "number"),
     "day": "date",
     "at": "time",
