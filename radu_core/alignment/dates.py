@@ -16,6 +16,7 @@ from itertools import pairwise
 from radu_core.alignment.date_expressions import DateExpression
 from radu_core.alignment.east_asian_dates import CODES, find_east_asian_dates
 from radu_core.alignment.european_dates import find_named_dates
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.written_dates import find_written_dates
 
@@ -180,11 +181,11 @@ def _doubted(text: str, expression: DateExpression) -> DateExpression:
 
 def _number(word: str) -> int:
     digits = re.match(r"\d+", word)
-    return int(digits.group()) if digits else _DAY_WORD[word.lower().replace(" ", "-")]
+    return int(digits.group()) if digits else _DAY_WORD[lower_case(word).replace(" ", "-")]
 
 
 def _weekday(word: str | None) -> int | None:
-    return _WEEKDAY[word.lower().rstrip(".")] if word else None
+    return _WEEKDAY[lower_case(word).rstrip(".")] if word else None
 
 
 def _calendar(match: re.Match[str]) -> DateExpression:
@@ -194,7 +195,7 @@ def _calendar(match: re.Match[str]) -> DateExpression:
         match.start(),
         match.end(),
         year=int(groups["year"]) if groups.get("year") else None,
-        month=_MONTH[month.lower().rstrip(".")] if month else None,
+        month=_MONTH[lower_case(month).rstrip(".")] if month else None,
         day=_number(groups["day"]) if groups.get("day") else None,
         weekday=_weekday(groups.get("weekday")),
         weak=not groups.get("day"),  # "March 2026" is no day
@@ -202,7 +203,7 @@ def _calendar(match: re.Match[str]) -> DateExpression:
 
 
 def _day_only(match: re.Match[str]) -> DateExpression:
-    which = (match["which"] or "").lower()
+    which = lower_case(match["which"] or "")
     relative = {"this": "month+0", "next": "month+1"}.get(which)
     # "First" and "second" are said of much else.
     weak = match["day"].lower() in ("first", "second", "third") and not match["month_word"]
@@ -217,7 +218,7 @@ def _day_only(match: re.Match[str]) -> DateExpression:
 
 
 def _week_day(match: re.Match[str]) -> DateExpression:
-    before, after = (match["before"] or "").lower(), (match["after"] or "").lower()
+    before, after = lower_case(match["before"] or ""), lower_case(match["after"] or "")
     relative = "next" if before == "next" else "coming"
     if after:
         relative = {"this week": "week+0", "next week": "week+1", "after next": "week+2"}[after]
@@ -245,19 +246,20 @@ def _from_today(match: re.Match[str]) -> DateExpression:
 
 
 def _counted(match: re.Match[str]) -> DateExpression:
-    word = match["count"].lower()
+    word = lower_case(match["count"])
     count = _COUNT[word] if word in _COUNT else int(word)
-    days = count * (7 if match["unit"].lower().startswith("week") else 1)
+    days = count * (7 if lower_case(match["unit"]).startswith("week") else 1)
     return DateExpression(match.start(), match.end(), relative=f"day+{days}")
 
 
 def _period(match: re.Match[str]) -> DateExpression:
-    kind, number = match["unit"].lower(), 0 if match["which"].lower() == "this" else 1
+    kind = lower_case(match["unit"])
+    number = 0 if lower_case(match["which"]) == "this" else 1
     return DateExpression(match.start(), match.end(), relative=f"{kind}+{number}", weak=True)
 
 
 def _holiday(match: re.Match[str]) -> DateExpression:
-    month, day = _HOLIDAYS[match.group().lower().replace("’", "'")]
+    month, day = _HOLIDAYS[lower_case(match.group()).replace("’", "'")]
     return DateExpression(match.start(), match.end(), month=month, day=day)
 
 

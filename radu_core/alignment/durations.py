@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.numerals import counted_noun
 from radu_core.alignment.quantities import Number
@@ -118,7 +119,7 @@ def _counted(text: str, numbers: Sequence[Number], language: Language) -> Iterat
         if number.ordinal:
             continue
         if unit := _UNIT_WORD.match(text, number.end):
-            seconds = TIME_UNITS[unit["unit"].lower()]
+            seconds = TIME_UNITS[lower_case(unit["unit"])]
             yield Duration(number.start, unit.end("unit"), number.value * seconds)
         elif (noun := counted_noun(text, number.end, language.code)) and noun[0] in _SECONDS:
             said = text[number.start : noun[1]]
@@ -138,9 +139,9 @@ def _counted(text: str, numbers: Sequence[Number], language: Language) -> Iterat
 def _in_words(text: str, language: Language) -> Iterator[Duration]:
     if language.code == "en":
         for match in _HALF.finditer(text):
-            yield Duration(match.start(), match.end(), TIME_UNITS[match[1].lower()] / 2)
+            yield Duration(match.start(), match.end(), TIME_UNITS[lower_case(match[1])] / 2)
         for match in _WHOLE.finditer(text):
-            seconds = TIME_UNITS[match["unit"].lower()] * (1.5 if match["half"] else 1)
+            seconds = TIME_UNITS[lower_case(match["unit"])] * (1.5 if match["half"] else 1)
             yield Duration(match.start(), match.end(), seconds)
         return
     for pattern, seconds in _worded(language.code):

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from radu_core.alignment.date_expressions import DateExpression
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import find_quantities
 
@@ -148,14 +149,14 @@ def find_named_dates(text: str, language: Language) -> Iterator[DateExpression]:
     for match in names.weekday.finditer(text):
         yield from _weekday(match, names, code)
     for match in names.today.finditer(text) if names.today else ():
-        said = match.group().lower()
+        said = lower_case(match.group())
         doubt = said == _AMBIGUOUS_DAYS.get(code) and _MORNING[code].search(text[: match.start()])
         if not doubt:
             yield DateExpression(match.start(), match.end(), relative=f"day+{names.days[said]}")
 
 
 def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
-    month = names.months[match["month"].lower().rstrip(".")]
+    month = names.months[lower_case(match["month"]).rstrip(".")]
     said, year = match["day"], match["year"]
     if said is None:
         if year:
@@ -163,8 +164,8 @@ def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
             yield DateExpression(start, match.end(), year=int(year), month=month, weak=True)
         return
     digits = re.match(r"\d+", said)
-    day = int(digits.group()) if digits else names.ordinals[said.lower()]
-    weekday = names.weekdays.get((match["weekday"] or "").lower())
+    day = int(digits.group()) if digits else names.ordinals[lower_case(said)]
+    weekday = names.weekdays.get(lower_case(match["weekday"] or ""))
     if 1 <= day <= 31:
         yield DateExpression(
             match.start(),
@@ -188,13 +189,13 @@ def _day_in_words(
                 number.start,
                 match.end(),
                 year=int(match["year"]) if match["year"] else None,
-                month=names.months[match["month"].lower().rstrip(".")],
+                month=names.months[lower_case(match["month"]).rstrip(".")],
                 day=int(number.value),
             )
 
 
 def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExpression]:
-    around = {w.lower() for w in (match["before"], match["after"]) if w}
+    around = {lower_case(w) for w in (match["before"], match["after"]) if w}
     if around & _words(_EVERY, code):
         return
     relative = "coming"
@@ -202,7 +203,7 @@ def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExp
         relative = "next"
     elif around & _words(_LAST, code):
         relative = "week+-1"
-    said = match["weekday"].lower()
+    said = lower_case(match["weekday"])
     yield DateExpression(
         match.start(),
         match.end(),

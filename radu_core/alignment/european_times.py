@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.time_expressions import Half, TimeExpression, possible_minutes
 
@@ -212,7 +213,7 @@ def find_spoken_times(text: str, language: Language) -> Iterator[TimeExpression]
         if expression := _read(text, match, clock, language):
             yield expression
     for match in named.finditer(text):
-        minutes = frozenset({clock.named[match.group().lower()]})
+        minutes = frozenset({clock.named[lower_case(match.group())]})
         yield TimeExpression(match.start(), match.end(), minutes)
 
 
@@ -220,7 +221,7 @@ def _read(
     text: str, match: re.Match[str], clock: _Clock, language: Language
 ) -> TimeExpression | None:
     before, behind = _lower(match["before"]), _lower(match["behind"])
-    hour = _hour(match["hour"].lower(), clock)
+    hour = _hour(lower_case(match["hour"]), clock)
     minute = clock.before.get(before, clock.small.get(before, 0)) + clock.behind.get(behind, 0)
     figures = match["figures"] or match["more"]
     if hour is None or (before and (behind or figures)):
@@ -250,7 +251,7 @@ def _read(
 
 
 def _lower(said: str | None) -> str:
-    return " ".join((said or "").lower().split())
+    return " ".join(lower_case(said or "").split())
 
 
 def _hour(said: str, clock: _Clock) -> int | None:

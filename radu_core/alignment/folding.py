@@ -20,6 +20,7 @@ __all__ = [
     "grapheme_end",
     "is_boundary",
     "is_unspaced",
+    "lower_case",
     "squeeze",
     "squeezed",
 ]
@@ -54,6 +55,7 @@ _SAME = {
     "‑": "-",
     "–": "-",
 }
+_ODD_CASE = {0x17F: "s", 0x130: "i", 0x131: "i"}
 _JOINER = "\u200d"
 _GRAPHEME = regex.compile(r"\X")
 
@@ -154,6 +156,11 @@ def is_boundary(text: str, position: int) -> bool:
     if not (_is_word(text, position - 1) and after.isalnum()):
         return True
     return is_unspaced(before) or is_unspaced(after) or _joins_number(text, position)
+
+
+def lower_case(word: str) -> str:
+    """``word`` in lower case, where re.IGNORECASE has matched it: ſ is s, and İ and ı are i."""
+    return word.translate(_ODD_CASE).lower()
 
 
 def grapheme_end(text: str, position: int) -> int:

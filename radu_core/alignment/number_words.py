@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from radu_core.alignment.folding import lower_case
+
 __all__ = ["WORDED", "find_number_words"]
 
 _RUSSIAN = {
@@ -104,7 +106,7 @@ def find_number_words(text: str, code: str) -> Iterator[tuple[int, int, int]]:
         return
     values, pattern = _table(code)
     for match in pattern.finditer(text):
-        words = re.split(r"\s|-i-|-", match.group().lower())
+        words = re.split(r"\s|-i-|-", lower_case(match.group()))
         value = _value([values[w] for w in words])
         alone = len(words) == 1 and words[0] in _ALSO_WORDS.get(code, ())
         if value is None or (alone and not _PLURAL_FOLLOWS.match(text, match.end())):

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from text_to_num import find_numbers
 
-from radu_core.alignment.folding import JOINED_UNIT, UNSPACED
+from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.number_words import find_number_words
 from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
@@ -183,7 +183,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         value = _value(match["digits"], language)
         if value is None or not _stands_alone(text, match):
             continue
-        suffix = (match["suffix"] or "").lower()
+        suffix = lower_case(match["suffix"] or "")
         start, end = match.start("digits"), match.end()
         if suffix in ("st", "nd", "rd", "th") or is_ordinal(text, start, end, language.code):
             yield _plain(start, end, value, ordinal=True)
@@ -191,7 +191,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         value *= _SCALES.get(suffix, 1)
         scale = None if suffix else _SCALE.match(text, end)
         if scale:
-            value *= _SCALES[scale[1].lower()]
+            value *= _SCALES[lower_case(scale[1])]
             end = scale.end()
         elif scale := _UNSPACED_SCALE.match(text, end):
             value = value * SCALES[scale[1]] + int(scale[2] or 0) * SCALES.get(scale[3], 0)
@@ -206,7 +206,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
 
 
 def _sign(symbol: str, language: Language) -> str:
-    plain = symbol.strip().lower()
+    plain = lower_case(symbol.strip())
     return "yuan" if plain in "¥￥" and language.code == "zh" else CURRENCIES[plain]
 
 
@@ -304,7 +304,7 @@ def _with_unit(text: str, number: Number, language: Language) -> Number:
     match = _UNIT.match(text, number.end)
     if match is None:
         return number
-    unit = CURRENCIES[(match[1] or match[2] or match[3]).lower()]
+    unit = CURRENCIES[lower_case(match[1] or match[2] or match[3])]
     if unit != "percent" and text.startswith(" of ", match.end()):  # 5 pounds of flour
         return number
     if language.code == "zh" and unit == "yen" and number.unit is None and match[1]:

@@ -11,6 +11,7 @@ import re
 from radu_core.alignment.east_asian_dates import CODES
 from radu_core.alignment.east_asian_times import find_east_asian_times
 from radu_core.alignment.european_times import find_spoken_times
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.time_expressions import Half, TimeExpression, possible_minutes
 
@@ -67,7 +68,9 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
         found += [_in_words(m) for m in _IN_WORDS.finditer(text)]
         found += [e for m in _WHOLE.finditer(text) if (e := _whole(m, text))]
         found += [
-            TimeExpression(m.start(), m.end(), frozenset({0 if m["name"] == "midnight" else 720}))
+            TimeExpression(
+                m.start(), m.end(), frozenset({0 if lower_case(m["name"]) == "midnight" else 720})
+            )
             for m in _NAMED.finditer(text)
         ]
     elif language.code in CODES:
@@ -89,9 +92,9 @@ def _digital(match: re.Match[str]) -> TimeExpression:
 
 def _spoken(match: re.Match[str]) -> TimeExpression | None:
     """ "Half past 3"; of figures only what is marked as a time, as "5 to 6" may count people."""
-    word, way = match["minutes"].lower(), match["way"].lower()
+    word, way = lower_case(match["minutes"]), lower_case(match["way"])
     minutes = _MINUTES[word] if word in _MINUTES else int(word)
-    said = match.group().lower()
+    said = lower_case(match.group())
     marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in said
     if not marked and word not in ("half", "quarter") and " minutes" not in said:
         return None
@@ -104,7 +107,7 @@ def _spoken(match: re.Match[str]) -> TimeExpression | None:
 
 
 def _in_words(match: re.Match[str]) -> TimeExpression:
-    word = match["minute"].lower().replace("-", "").replace(" ", "")
+    word = lower_case(match["minute"]).replace("-", "").replace(" ", "")
     minute = _MINUTE_WORDS[word] if word in _MINUTE_WORDS else int(word)
     return TimeExpression(*match.span("whole"), _meant(_hour(match["hour"]), minute, match))
 
@@ -124,13 +127,14 @@ def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
 
 
 def _hour(word: str) -> int:
-    return _HOURS[word.lower()] if word.lower() in _HOURS else int(word)
+    plain = lower_case(word)
+    return _HOURS[plain] if plain in _HOURS else int(word)
 
 
 def _meant(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
     """The minutes since midnight that hour, minute and the half of the day can mean."""
-    half = (match["half"] or "").lower()
-    part = (match["before"] or match["part"] or match["at"] or "").lower()
+    half = lower_case(match["half"] or "")
+    part = lower_case(match["before"] or match["part"] or match["at"] or "")
     said: Half = ""
     if half == "a" or (part == "morning" and not half):
         said = "am"
