@@ -71,11 +71,17 @@ _DAYS = {
         "그제": -2,
     },
 }
-# Words that hold one of these and mean something else: 聪明天, 今日は (hello), 내일모레.
+# What stands before and behind one of these where it is a part of another word: 聪明天 (clever,
+# day), 明日香 (a name), 실내일정 (indoor, plan).
 _NO_DAY = {
-    "zh": r"(?<![聪聰说說文])",
-    "ja": "",
-    "ko": _HANGUL_EDGE,
+    "zh": (r"(?<![聪聰说說文])", ""),
+    "ja": ("", "(?![香葉美子奈])"),
+    "ko": (_HANGUL_EDGE, ""),
+}
+# What follows a day of the month, where 5日 and 5일 are lengths of time too.
+_DAY_ENDS = {
+    "ja": r"に|から|まで|は|が|発|着|の|で(?:お願い|いい|大丈夫)|[朝昼夜午]|\s|[^\w\s]|$",
+    "ko": r"에|부터|까지|로|은|이|\s?(?:저녁|아침|오전|오후|밤|새벽|\d{1,2}시)|[^\w\s]|$",
 }
 _WEEKS = {
     "zh": {"上上": -2, "上": -1, "这": 0, "這": 0, "本": 0, "下": 1, "下下": 2},
@@ -209,8 +215,8 @@ def _any(words: dict[str, object] | dict[str, int] | dict[str, tuple[int, int]])
 def _grammar(code: str) -> tuple[tuple[re.Pattern[str], _Reading], ...]:
     patterns = {"zh": _chinese, "ja": _japanese, "ko": _korean}[code]()
     holidays = rf"(?P<name>{_any(_HOLIDAYS[code])})"
-    edge = _NO_DAY[code]
-    days = rf"{edge}(?P<day>{_any(_DAYS[code])})"
+    before, behind = _NO_DAY[code]
+    days = rf"{before}(?P<day>{_any(_DAYS[code])}){behind}"
     return tuple(
         (re.compile(pattern), read)
         for pattern, read in (
@@ -270,7 +276,8 @@ def _japanese() -> tuple[tuple[str, _Reading], ...]:
             _month_only,
         ),
         (
-            rf"(?P<which>{which})?(?<![\d.,月第])(?P<day>\d{{1,2}}|{HAN_NUMERAL}{{2,3}})日(?!{length})",
+            rf"(?P<which>{which})?(?<![\d.,月第泊])(?P<day>\d{{1,2}}|{HAN_NUMERAL}{{2,3}})日"
+            rf"(?={_DAY_ENDS['ja']})",
             _day_of_month,
         ),
         (rf"(?P<which>{which})(?P<day>{_N})日(?!{length})", _day_of_month),
@@ -295,7 +302,10 @@ def _korean() -> tuple[tuple[str, _Reading], ...]:
     return (
         (rf"{year}(?<![\d.,가-힣]){month}\s?{day}(?!{length}){behind}", _calendar),
         (rf"{year}(?<![\d.,가-힣])(?P<month>\d{{1,2}})월(?!\s?\d)", _month_only),
-        (rf"{edge}(?:{which})?(?<![\d.,월])(?P<day>\d{{1,2}})일(?!{length}|요)", _day_of_month),
+        (
+            rf"{edge}(?:{which})?(?<![\d.,월])(?<!박 )(?P<day>\d{{1,2}})일(?={_DAY_ENDS['ko']})",
+            _day_of_month,
+        ),
         (
             rf"{edge}{week}(?<!매주 )(?<!매주)(?P<weekday>[월화수목금토일])요일",
             _weekday(_WEEKS["ko"], _WEEKDAYS | {"일": 6}),

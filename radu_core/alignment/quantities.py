@@ -120,8 +120,10 @@ class Number:
         return self.value == amount or self.is_share(amount)
 
     def is_share(self, amount: float) -> bool:
-        """Whether it is that share of one, said in per cent."""
-        return self.unit == "percent" and math.isclose(self.value / 100, amount, rel_tol=1e-9)
+        """Whether it is that share of one, said in per cent. "100 %" isn't 1: that may count."""
+        if self.unit != "percent" or amount % 1 == 0:
+            return False
+        return math.isclose(self.value / 100, amount, rel_tol=1e-9)
 
 
 class _Word:

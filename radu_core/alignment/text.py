@@ -196,7 +196,8 @@ def _find_all(text: str, needle: str) -> list[Place]:
 def plain_words(text: str) -> tuple[str, ...]:
     """The words of ``text``, squeezed; "check_in" and "numberOfDays" are several."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-]", " ", text)
-    words = (m.group() for m in _WORD.finditer(spaced))
+    pattern = _WORD if spaced.isascii() else _UNSPACED_WORD
+    words = (m.group() for m in pattern.finditer(spaced))
     return tuple(w for word in words if (w := squeezed(word[: len(word) - _possessive(word)])))
 
 
