@@ -17,6 +17,7 @@ from radu_core.alignment.date_expressions import DateExpression
 from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import find_quantities
+from radu_core.alignment.units import TIME_UNITS
 
 __all__ = ["find_named_dates"]
 
@@ -43,13 +44,13 @@ _THIS = {
 }
 _NEXT = {
     "de": "nächsten nächster nächstem nächste kommenden kommender kommende",
-    "fr": "prochain prochaine",
-    "es": "próximo proximo siguiente",
-    "it": "prossimo prossima",
+    "fr": "prochain prochaine qui_vient",
+    "es": "próximo proximo siguiente que_viene",
+    "it": "prossimo prossima che_viene",
     "nl": "volgende",
-    "pt": "próxima próximo proxima proximo",
+    "pt": "próxima próximo proxima proximo que_vem",
     "ru": "следующую следующий следующее следующая",
-    "ca": "vinent proper pròxim",
+    "ca": "vinent proper pròxim que_ve",
 }
 _LAST = {
     "de": "letzten letzter letztem vorigen vergangenen",
@@ -94,6 +95,20 @@ _FIRST = {
     "ru": "первого первое",
     "ca": "primer",
 }
+# "In three days": what stands before the number.
+_IN = {
+    "de": "in",
+    "fr": "dans",
+    "es": "dentro de|en",
+    "it": "tra|fra",
+    "nl": "over",
+    "pt": "daqui a|dentro de|em",
+    "ru": "через",
+    "ca": "d['’]aquí a",
+}
+_UNIT = re.compile(r"\s([^\W\d_]+)")
+_NIGHTS = re.compile(r"n[aio][ctiu]|ноч", re.IGNORECASE)
+_DAY_SECONDS = 86_400
 _JOINT = re.compile(r"\s?(?:(?:de|del|di|do)\s|d['’])?", re.IGNORECASE)
 # Forms that the data lacks (cases, spoken short forms).
 _MORE_DAYS = {
@@ -148,6 +163,7 @@ def find_named_dates(text: str, language: Language) -> Iterator[DateExpression]:
         return
     for match in names.weekday.finditer(text):
         yield from _weekday(match, names, code)
+    yield from _in_some_days(text, language)
     for match in names.today.finditer(text) if names.today else ():
         said = lower_case(match.group())
         doubt = said == _AMBIGUOUS_DAYS.get(code) and _MORNING[code].search(text[: match.start()])
@@ -194,6 +210,21 @@ def _day_in_words(
             )
 
 
+def _in_some_days(text: str, language: Language) -> Iterator[DateExpression]:
+    before = re.compile(rf"\b(?:{_IN[language.code]})\s$", re.IGNORECASE)
+    if not re.search(rf"\b(?:{_IN[language.code]})\s", text, re.IGNORECASE):
+        return
+    for number in find_quantities(text, language):
+        prefix = before.search(text[: number.start])
+        unit = _UNIT.match(text, number.end)
+        if prefix is None or unit is None or number.ordinal or number.value % 1:
+            continue
+        seconds = TIME_UNITS.get(lower_case(unit[1]), 0)
+        if seconds >= _DAY_SECONDS and not _NIGHTS.match(unit[1]):
+            days = int(number.value) * seconds // _DAY_SECONDS
+            yield DateExpression(prefix.start(), unit.end(), relative=f"day+{days}")
+
+
 def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExpression]:
     around = {lower_case(w) for w in (match["before"], match["after"]) if w}
     if around & _words(_EVERY, code):
@@ -214,7 +245,7 @@ def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExp
 
 
 def _words(table: dict[str, str], code: str) -> frozenset[str]:
-    return frozenset(table.get(code, "").split())
+    return frozenset(word.replace("_", " ") for word in table.get(code, "").split())
 
 
 def _either(words: Iterable[str]) -> str:

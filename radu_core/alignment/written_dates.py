@@ -12,9 +12,9 @@ __all__ = ["find_written_dates"]
 
 # With the year first there is one reading. "2026. 3. 9." is how Korean sets it.
 _YEAR_FIRST = re.compile(
-    r"(?<![\d.,/:\-])(?P<year>\d{4})"
+    r"(?<![\d.,/:])(?:(?<!\d-)|(?<=[/.]\d-)|(?<=[/.]\d\d-))(?P<year>\d{4})"
     r"(?:(?P<sep>[-/.．／－])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})"
-    r"|\.\s(?P<month2>\d{1,2})\.\s(?P<day2>\d{1,2})\.?)(?![\d/\-]|[.,:]\d)"
+    r"|\.\s(?P<month2>\d{1,2})\.\s(?P<day2>\d{1,2})\.?)(?!\d|[/.,:]\d|-\d(?!\d{3}))"
 )
 _DAY_FIRST = re.compile(
     r"(?<![\d/.,:\-])(?P<a>\d{1,2})(?P<sep>[/.\-])(?P<b>\d{1,2})(?:(?P=sep)(?P<c>\d{4}|\d\d))?"
