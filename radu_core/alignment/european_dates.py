@@ -107,7 +107,7 @@ _IN = {
     "ca": "d['’]aquí a",
 }
 _UNIT = re.compile(r"\s([^\W\d_]+)")
-_NIGHTS = re.compile(r"n[aio][ctiu]|ноч", re.IGNORECASE)
+_NIGHTS = re.compile(r"n|ноч", re.IGNORECASE)
 _DAY_SECONDS = 86_400
 _JOINT = re.compile(r"\s?(?:(?:de|del|di|do)\s|d['’])?", re.IGNORECASE)
 # Forms that the data lacks (cases, spoken short forms).
