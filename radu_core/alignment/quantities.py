@@ -42,14 +42,18 @@ _SCALES = {
     "dozen": 12,
 }
 _SIGNS = "".join(s for s in SIGNS if s not in "%％٪")
-_SYMBOL = rf"(?P<symbol>(?:us|r)\$\s?|[{_SIGNS}]\s?|\b(?:{'|'.join(CURRENCY_CODES)})\s?)?"
+# Looked for behind each number, not before: every position of a text could begin one.
+_SYMBOL_BEFORE = re.compile(
+    rf"(?:(?:us|r)\$|[{_SIGNS}]|\b(?:{'|'.join(CURRENCY_CODES)}))\s?\Z", re.IGNORECASE
+)
+_LONGEST_SYMBOL = 4
 _SUFFIX = r"(?P<suffix>st|nd|rd|th|k|m|bn)?"
 _JOINED = rf"(?={JOINED_UNIT})"  # 10min
 _DIGITS = re.compile(
-    rf"{_SYMBOL}(?P<digits>\d+(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
+    rf"(?P<digits>\d+(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
 )
 _ANY_DIGITS = re.compile(  # the same where there may be other digits, and scripts without spaces
-    rf"{_SYMBOL}(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
+    rf"(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
@@ -183,10 +187,12 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
     pattern = _DIGITS if text.isascii() else _ANY_DIGITS
     for match in pattern.finditer(text):
         value = _value(match["digits"], language)
-        if value is None or not _stands_alone(text, match):
+        start, end = match.start(), match.end()
+        symbol = _SYMBOL_BEFORE.search(text, max(0, start - _LONGEST_SYMBOL), start)
+        first = symbol.start() if symbol else start
+        if value is None or not _stands_alone(text, first, end):
             continue
         suffix = lower_case(match["suffix"] or "")
-        start, end = match.start("digits"), match.end()
         if suffix in ("st", "nd", "rd", "th") or is_ordinal(text, start, end, language.code):
             yield _plain(start, end, value, ordinal=True)
             continue
@@ -198,13 +204,11 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         elif scale := _UNSPACED_SCALE.match(text, end):
             value = value * SCALES[scale[1]] + int(scale[2] or 0) * SCALES.get(scale[3], 0)
             end = scale.end()
-        first = match.start()
         if first and text[first - 1] in _MINUS:
             value, first, start = -value, first - 1, first - 1
         elif minus := _NEGATIVE.search(text, max(0, first - 9), first):
             value, first, start = -value, minus.start(), minus.start()
-        symbol = match["symbol"]
-        yield Number(start, end, value, first, end, _sign(symbol, language) if symbol else None)
+        yield Number(start, end, value, first, end, _sign(symbol[0], language) if symbol else None)
 
 
 def _sign(symbol: str, language: Language) -> str:
@@ -232,8 +236,7 @@ def _value(digits: str, language: Language) -> float | None:
     return None
 
 
-def _stands_alone(text: str, match: re.Match[str]) -> bool:
-    start, end = match.span()
+def _stands_alone(text: str, start: int, end: int) -> bool:
     if start and text[start - 1] in _MINUS:
         start -= 1
         if start and not text[start - 1].isspace():
