@@ -12,6 +12,7 @@ from radu_core.alignment.counts import Counts
 from radu_core.alignment.folding import can_squeeze, cuts_grapheme, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.language import Language
+from radu_core.alignment.moments import find_date_times, find_same_times
 from radu_core.alignment.names import (
     by_initials,
     in_part,
@@ -38,6 +39,7 @@ from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, rec
 __all__ = ["Aliases", "Finder", "labels"]
 
 _ACRONYM_LENGTH = 3
+_OFFSETS = "+-−T"  # before a time that is part of a date-time
 _SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
@@ -85,7 +87,7 @@ class Finder:
 
     def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         found = self._by_form(text, form, function, slot)
-        if form.kind == "said_date":  # it is searched as it is written first
+        if form.kind in ("said_date", "said_time"):  # searched as they are written first
             return found
         written = text.verbatim(form.surface) or text.in_any_case(form.surface)
         if not written:
@@ -105,10 +107,19 @@ class Finder:
             return self._date(text, form)
         if form.kind == "time":
             return self._time(text, form)
+        if form.kind == "datetime":
+            return self._date_time(text, form, slot)
+        if form.kind == "said_time":
+            widened = slot is not None and slot.name in self.widened
+            said = [] if widened else self._as_written(text, form.surface, slot)
+            same = () if said else find_same_times(text, form.minutes)
+            return found(same, "time") if same else self._text(text, form, slot)
         if form.kind == "duration":
-            return found(
-                ((d.start, d.end) for d in text.durations if d.seconds == form.amount), "duration"
-            )
+            said = self._as_written(text, form.surface, slot)
+            if said:
+                return Found(tuple(said))
+            same = [(d.start, d.end) for d in text.durations if d.seconds == form.amount]
+            return found(same, "duration") if same else self._text(text, form, slot)
         return self._said_date(text, form, slot)
 
     def _with_written(
@@ -158,6 +169,9 @@ class Finder:
         """A value that stands at ``place`` as itself, with what its form says against it."""
         if form.kind in ("number", "money"):
             return self._counts.verbatim(text, place, form, function, slot)
+        if place[0] and text.utterance[place[0] - 1] in _OFFSETS:
+            whole = word_around(text.utterance, form.surface)
+            return Candidate(*place, "doubted", DOUBTFUL, f"is part of {whole!r}")
         return Candidate(*place, "doubted", SURE, f"reads as another {form.kind}")
 
     def find_otherwise(self, text: Text, value: Scalar, slot: Slot | None) -> Found:
@@ -373,6 +387,15 @@ class Finder:
         if unknown:
             return found(unknown, "undated")
         return Found(tuple(Candidate(p[0], p[1], "undated", 0.7) for p in weak))
+
+    def _date_time(self, text: Text, form: Form, slot: Slot | None) -> Found:
+        assert form.day is not None
+        said = self._as_written(text, form.surface, slot)
+        if said:
+            return Found(tuple(said))
+        places = list(find_date_times(text, form.day, form.amount, self.reference))
+        sure = [place for place, unknown in places if not unknown]
+        return found(sure, "date") if sure else found((p for p, _ in places), "undated")
 
     def _time(self, text: Text, form: Form) -> Found:
         sure = [(e.start, e.end) for e in text.times if form.amount in e.minutes and not e.weak]

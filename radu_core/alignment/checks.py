@@ -254,7 +254,7 @@ def _other_meaning(finder: Finder, span: Span, surface: str, function: Function)
 def _other_number(form: Form, alone: Text, whole: tuple[int, int]) -> Iterator[str]:
     numbers = [n for n in alone.quantities if (n.whole_start, n.whole_end) == whole]
     if numbers and not numbers[0].ordinal:
-        if numbers[0].value != form.amount:
+        if not numbers[0].says(form.amount):
             yield f"which is {numbers[0].value:g}"
         elif form.unit and numbers[0].unit and numbers[0].unit != form.unit:
             yield f"which is in {numbers[0].unit}s"

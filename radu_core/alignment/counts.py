@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
+from radu_core.alignment.numerals import counted_noun, nouns_in_name
 from radu_core.alignment.places import (
     DOUBTFUL,
     NOWHERE,
@@ -43,12 +44,15 @@ _PERSONS = frozenset(["peopl", "person", "adult", "guest", "passeng", "friend", 
 _PEOPLE_STEMS = frozenset(("peopl", "person", "adult", "guest", "passeng", "travel", "parti"))
 # A slot whose name has one of these may hold a part of a date or a time.
 _CLOCK = (
-    "hour minut second time clock date day dai month year week start end begin from to at on "
-    "when due till until open close age"
+    "hour time clock date day dai month year week start end begin when due till until open close "
+    "age"
 )
 _CLOCK_STEMS = frozenset(_CLOCK.split())
 _NO_NOUNS = frozenset(("please", "tonight", "today", "tomorrow", "thanks", "thank", "then", "now"))
 _MOST_DAYS = 31
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_NEAR = 8  # characters around a number that may be the rest of a range
+_RANGE = re.compile(r"\d+\s?[-–~〜～]\s?\d+")
 _SHORT = 3  # letters of a stem that ends many words
 # Numbers of several parts. A range or a fraction of two short ones ("3-4", "4/6") is none: its
 # parts may be two slots' values.
@@ -92,9 +96,10 @@ class Counts:
         ordinals: list[Place] = []
         in_clock: list[Candidate] = []
         for n in text.quantities:
-            if n.value != form.amount or (form.unit and n.unit != form.unit):
+            if not n.says(form.amount) or (form.unit and n.unit != form.unit):
                 continue
-            place = (n.start, n.end) if alone else (n.whole_start, n.whole_end)
+            by_itself = alone and not n.is_share(form.amount)
+            place = (n.start, n.end) if by_itself else (n.whole_start, n.whole_end)
             if self._in_clock(text, n, words):
                 in_clock.append(candidate(place, "number"))
             elif n.ordinal:
@@ -128,9 +133,12 @@ class Counts:
         number = Number(*place, form.amount, *place)
         clock = self._clock_around(text, place, words)
         if clock:
-            score = DOUBTFUL if self._counts_things(slot) and form.amount <= _MOST_DAYS else SURE
+            may_be = form.amount <= _MOST_DAYS or _is_year(form.amount)
+            score = DOUBTFUL if may_be and self._counts_things(slot) else SURE
             return Candidate(*place, "doubted", score, f"is part of {clock!r}")
-        doubt = self._doubt(text, number, words, alone=form.kind == "number")
+        doubt = _part_of_row(text, place) or self._doubt(
+            text, number, words, alone=form.kind == "number"
+        )
         return Candidate(*place, "doubted" if doubt else "number", SURE, doubt)
 
     def _clock_around(self, text: Text, place: Place, words: _SlotWords) -> str:
@@ -252,9 +260,9 @@ class Counts:
     def _words_of(self, function: Function, slot: Slot) -> _SlotWords:
         key = (function.name, slot.name)
         if key not in self._slot_words:
-            name = _stems(slot.name, self.language)
+            name = _name_stems(slot, self.language)
             description = _stems(slot.description, self.language)
-            nouns = [_stems(s.name, self.language) for s in function.slots if s is not slot]
+            nouns = [_name_stems(s, self.language) for s in function.slots if s is not slot]
             others = {w for stems in nouns if len(stems) == 1 for w in stems}  # what they count
             self._slot_words[key] = _SlotWords(
                 name, description, frozenset(others) - name - description
@@ -271,6 +279,20 @@ def _longer_number(utterance: str, place: Place) -> str:
     return ""
 
 
+def _part_of_row(text: Text, place: Place) -> str:
+    """What is said of a number that tells one of a row ("2枚目") or a range ("2〜3"), or ""."""
+    if any(n.ordinal and n.start <= place[0] and place[1] <= n.end for n in text.quantities):
+        return "is an ordinal"
+    around = _RANGE.search(text.utterance, max(0, place[0] - _NEAR), place[1] + _NEAR)
+    if around and around.start() <= place[0] and place[1] <= around.end():
+        return f"is part of {around.group()!r}"
+    return ""
+
+
+def _is_year(amount: float) -> bool:
+    return amount.is_integer() and _FIRST_YEAR <= amount <= _LAST_YEAR
+
+
 def _counts_from(utterance: str, start: int, end: int) -> bool:
     """Whether a length of time only says when: "in a week", "a week ago"."""
     return bool(
@@ -281,6 +303,11 @@ def _counts_from(utterance: str, start: int, end: int) -> bool:
 def _stems(text: str, language: Language) -> frozenset[str]:
     words = (w for w in plain_words(text) if w not in language.stop_words and len(w) > 2)
     return frozenset(language.stem(w) for w in words if w != "number")
+
+
+def _name_stems(slot: Slot, language: Language) -> frozenset[str]:
+    nouns = nouns_in_name(slot.name, language.code)
+    return _stems(slot.name, language) | {language.stem(n) for n in nouns}
 
 
 def _unit_of(slot: Slot | None) -> int | None:
@@ -298,6 +325,8 @@ def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
 
 
 def _words_after(text: Text, end: int) -> tuple[str, ...]:
+    if counted := counted_noun(text.utterance, end, text.language.code):
+        return (counted[0],)
     follows = next((t for t in text.tokens if t.start >= end), None)
     if follows is None or text.utterance[end : follows.start].strip(" -"):
         return ()

@@ -2,20 +2,23 @@
 
 An expression doesn't give a date but restricts it, and is asked whether a given date fits. What
 counts from today needs a reference date; without one it fits any date, and says so. English has a
-grammar of its own here, because dateparser finds "12th of this month" or "Friday next week" only in
-part (docs/decisions/007); for other languages dateparser looks.
+grammar of its own here (docs/decisions/007); other languages have theirs in ``european_dates`` and
+``east_asian_dates``, and dates in figures are in ``written_dates``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from functools import lru_cache
+from dataclasses import replace
 from itertools import pairwise
 
+from radu_core.alignment.date_expressions import DateExpression
+from radu_core.alignment.east_asian_dates import CODES, find_east_asian_dates
+from radu_core.alignment.european_dates import find_named_dates
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
+from radu_core.alignment.written_dates import find_written_dates
 
 __all__ = ["DateExpression", "find_dates"]
 
@@ -70,6 +73,7 @@ _NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
 _YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
 _PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
 
+_DIGIT = re.compile(r"\d")
 _NEAR = 30  # characters before a date that are looked at
 _LISTED = re.compile(r"\s*(?:,|and|or|to|till|until|through|-|–)\s*(?:the\s)?", re.IGNORECASE)
 _COUNTED_FROM = re.compile(
@@ -104,89 +108,30 @@ _OUTSIDE = re.compile(r"\b(?:except|but not|isn['’]t|happy|thanks for|not)\s(?
 _Reading = Callable[[re.Match[str]], "DateExpression"]
 
 
-@dataclass(frozen=True)
-class DateExpression:
-    """A date in a text: what is said of it, each part None if it isn't said.
-
-    ``relative`` is one of "day+N" (N days from the reference), "coming" (with ``weekday``: within
-    seven days), "next" (that, or the one in the week after), "week+N" (a day of the Nth week from
-    the reference's), "month+N", "weekend+N". ``weak`` marks what may be no date at all ("the
-    second", "next week").
-    """
-
-    start: int
-    end: int
-    year: int | None = None
-    month: int | None = None
-    day: int | None = None
-    weekday: int | None = None
-    relative: str | None = None
-    weak: bool = False
-    swapped: bool = False  # day and month may change places (3/4)
-
-    def fits(self, value: date, reference: date | None) -> bool | None:
-        """Whether the expression can mean ``value``; None if only a reference date would tell."""
-        if not self._says(value):
-            return False
-        if self.relative is None:
-            return True
-        if reference is None:
-            return None
-        return _relative(self.relative, value, reference)
-
-    def agrees(self, other: DateExpression) -> bool:
-        """Whether both say the same: "March 8th" and "the 8th of March"."""
-        parts = ("year", "month", "day", "weekday", "relative")
-        mine, theirs = ([getattr(e, p) for p in parts] for e in (self, other))
-        same = [
-            a == b for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None
-        ]
-        return bool(same) and all(same)
-
-    def _says(self, value: date) -> bool:
-        if self.swapped and self.year in (None, value.year):
-            return {self.day, self.month} == {value.day, value.month}
-        return (
-            self.year in (None, value.year)
-            and self.month in (None, value.month)
-            and self.day in (None, value.day)
-            and self.weekday in (None, value.weekday())
-        )
-
-
-def _relative(relative: str, value: date, reference: date) -> bool:
-    ahead = (value - reference).days
-    if relative == "coming":
-        return 0 <= ahead <= 7
-    if relative == "next" and 0 < ahead <= 7:
-        return True
-    kind, _, number = relative.partition("+")
-    offset = int(number or 1)
-    if kind == "day":
-        return value == reference + timedelta(days=offset)
-    if kind == "month":
-        return (value.year - reference.year) * 12 + value.month - reference.month == offset
-    monday = reference - timedelta(days=reference.weekday()) + timedelta(weeks=offset)
-    days = (value - monday).days
-    if kind == "weekend":
-        return 5 <= days <= 6
-    # A week begins on Sunday for some and on Monday for others.
-    return -1 <= days <= 6
-
-
 def find_dates(text: str, language: Language) -> list[DateExpression]:
     """All dates of ``text``, left to right, the longest where several begin together."""
+    found = [*find_written_dates(text, language.code)] if _DIGIT.search(text) else []
     if language.code != "en":
-        return _by_library(text, language.code)
-    found = [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
-    found.sort(key=lambda e: (e.start, -e.end))
+        if language.code in CODES:
+            found += find_east_asian_dates(text, language.code)
+        else:
+            found += find_named_dates(text, language)
+        return _without_overlap(found)
+    found += [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
+    kept = _without_overlap(found)
+    return [_doubted(text, e) for e in _shared_month(text, kept) if not _shifted(text, e)]
+
+
+def _without_overlap(found: list[DateExpression]) -> list[DateExpression]:
+    """The first of those that overlap, unless it is weak and the other reaches further."""
+    found.sort(key=lambda e: (e.start, -e.end, e.weak))
     kept: list[DateExpression] = []
     for expression in found:
         if not kept or expression.start >= kept[-1].end:
             kept.append(expression)
         elif expression.end > kept[-1].end and kept[-1].weak:
             kept[-1] = expression
-    return [_doubted(text, e) for e in _shared_month(text, kept) if not _shifted(text, e)]
+    return kept
 
 
 def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpression]:
@@ -236,11 +181,11 @@ def _doubted(text: str, expression: DateExpression) -> DateExpression:
 
 def _number(word: str) -> int:
     digits = re.match(r"\d+", word)
-    return int(digits.group()) if digits else _DAY_WORD[word.lower().replace(" ", "-")]
+    return int(digits.group()) if digits else _DAY_WORD[lower_case(word).replace(" ", "-")]
 
 
 def _weekday(word: str | None) -> int | None:
-    return _WEEKDAY[word.lower().rstrip(".")] if word else None
+    return _WEEKDAY[lower_case(word).rstrip(".")] if word else None
 
 
 def _calendar(match: re.Match[str]) -> DateExpression:
@@ -250,7 +195,7 @@ def _calendar(match: re.Match[str]) -> DateExpression:
         match.start(),
         match.end(),
         year=int(groups["year"]) if groups.get("year") else None,
-        month=_MONTH[month.lower().rstrip(".")] if month else None,
+        month=_MONTH[lower_case(month).rstrip(".")] if month else None,
         day=_number(groups["day"]) if groups.get("day") else None,
         weekday=_weekday(groups.get("weekday")),
         weak=not groups.get("day"),  # "March 2026" is no day
@@ -258,7 +203,7 @@ def _calendar(match: re.Match[str]) -> DateExpression:
 
 
 def _day_only(match: re.Match[str]) -> DateExpression:
-    which = (match["which"] or "").lower()
+    which = lower_case(match["which"] or "")
     relative = {"this": "month+0", "next": "month+1"}.get(which)
     # "First" and "second" are said of much else.
     weak = match["day"].lower() in ("first", "second", "third") and not match["month_word"]
@@ -273,7 +218,7 @@ def _day_only(match: re.Match[str]) -> DateExpression:
 
 
 def _week_day(match: re.Match[str]) -> DateExpression:
-    before, after = (match["before"] or "").lower(), (match["after"] or "").lower()
+    before, after = lower_case(match["before"] or ""), lower_case(match["after"] or "")
     relative = "next" if before == "next" else "coming"
     if after:
         relative = {"this week": "week+0", "next week": "week+1", "after next": "week+2"}[after]
@@ -287,46 +232,34 @@ def _week_day(match: re.Match[str]) -> DateExpression:
 def _from_today(match: re.Match[str]) -> DateExpression:
     words = " ".join(match.group().lower().split())
     offset = (
-        2 if "after tomorrow" in words
-        else -2 if "before yesterday" in words
-        else 1 if "tomorrow" in words
-        else -1 if "yesterday" in words
+        2
+        if "after tomorrow" in words
+        else -2
+        if "before yesterday" in words
+        else 1
+        if "tomorrow" in words
+        else -1
+        if "yesterday" in words
         else 0
-    )  # fmt: skip
+    )
     return DateExpression(match.start(), match.end(), relative=f"day+{offset}")
 
 
 def _counted(match: re.Match[str]) -> DateExpression:
-    word = match["count"].lower()
+    word = lower_case(match["count"])
     count = _COUNT[word] if word in _COUNT else int(word)
-    days = count * (7 if match["unit"].lower().startswith("week") else 1)
+    days = count * (7 if lower_case(match["unit"]).startswith("week") else 1)
     return DateExpression(match.start(), match.end(), relative=f"day+{days}")
 
 
 def _period(match: re.Match[str]) -> DateExpression:
-    kind, number = match["unit"].lower(), 0 if match["which"].lower() == "this" else 1
+    kind = lower_case(match["unit"])
+    number = 0 if lower_case(match["which"]) == "this" else 1
     return DateExpression(match.start(), match.end(), relative=f"{kind}+{number}", weak=True)
 
 
-def _numeric(match: re.Match[str]) -> DateExpression:
-    first, second, year = match["a"], match["b"], match["c"]
-    full = int(year) + (2000 if year and len(year) == 2 else 0) if year else None
-    a, b = int(first), int(second)
-    swapped = a <= 12 and b <= 12
-    month, day = (a, b) if a <= 12 else (b, a)
-    return DateExpression(
-        match.start(), match.end(), year=full, month=month, day=day, swapped=swapped,
-        weak=full is None,
-    )  # fmt: skip
-
-
-def _iso(match: re.Match[str]) -> DateExpression:
-    year, month, day = (int(match[i]) for i in (1, 2, 3))
-    return DateExpression(match.start(), match.end(), year=year, month=month, day=day)
-
-
 def _holiday(match: re.Match[str]) -> DateExpression:
-    month, day = _HOLIDAYS[match.group().lower().replace("’", "'")]
+    month, day = _HOLIDAYS[lower_case(match.group()).replace("’", "'")]
     return DateExpression(match.start(), match.end(), month=month, day=day)
 
 
@@ -386,36 +319,5 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
         _counted,
     ),
     (_compiled(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
-    (_compiled(r"(?<![\d-])(\d{4})[-/](\d\d)[-/](\d\d)(?![\d-])"), _iso),
-    (_compiled(r"(?<![\d/.])(?P<a>\d{1,2})[/.](?P<b>\d{1,2})(?:[/.](?P<c>\d{4}|\d\d))?(?![\d/.])"),
-     _numeric),
     (_compiled(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),
-)  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _by_library(text: str, code: str) -> list[DateExpression]:
-    """What dateparser finds in ``text``: full dates only, as it counts "tomorrow" from today."""
-    from dateparser import parse
-    from dateparser.search import search_dates
-
-    settings = {"REQUIRE_PARTS": ["day", "month"], "PREFER_DATES_FROM": "future"}
-    try:
-        hits = search_dates(text, languages=[code], settings=settings) or []
-    except ValueError:  # a language it doesn't have
-        return []
-    found, at = [], 0
-    for surface, moment in hits:
-        start = text.find(surface, at)
-        if start < 0 or not re.search(r"[^\W\d_]{3}|\d\D+\d+\D+\d", surface):
-            continue  # "2,5" is no date
-        at = end = start + len(surface)
-        rest = surface
-        while " " in rest:  # it takes prepositions along
-            rest = rest.partition(" ")[2].lstrip()
-            if parse(rest, languages=[code], settings=settings) != moment:
-                break
-            start = end - len(rest)
-        year = moment.year if str(moment.year) in surface else None
-        found.append(DateExpression(start, end, year=year, month=moment.month, day=moment.day))
-    return found
+)

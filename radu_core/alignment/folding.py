@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,18 +11,40 @@ from functools import lru_cache
 import regex
 
 __all__ = [
+    "JOINED_UNIT",
+    "UNSPACED",
     "Folded",
     "can_squeeze",
     "cuts_grapheme",
     "fold",
     "grapheme_end",
     "is_boundary",
+    "is_unspaced",
+    "lower_case",
     "squeeze",
     "squeezed",
 ]
 
-# Scripts written without spaces: any position between two characters may end a word there.
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
+# Scripts written without spaces, or (Korean) with particles joined to the word: any position
+# between two characters may end a word there. A character class, for regular expressions.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, jamo, Khmer
+    "\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31f0-\u31ff"  # 々〆〇, kana, jamo
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff"  # Han, Hangul
+    "\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff"
+)
+_IS_UNSPACED = re.compile(f"[{UNSPACED}]")
+# Units that are written right behind their digits: a number may end, and a unit begin, before them.
+JOINED_UNIT = (
+    r"(?:h|hrs?|hours?|min|mins|minutes?|s|secs?|ms|am|pm|days?|km|cm|mm|kg|mg|ml|mi|lbs?|oz|ft|gb|mb"
+    r"|tb|mph|kmh|pax|ppl|x)(?![^\W_])"
+)
+_JOINED_UNIT = re.compile(JOINED_UNIT, re.IGNORECASE)
+# An ISO date-time, whose date and time are values of their own: "2026-03-09T18:30Z".
+_DATE_BEFORE = re.compile(r"\d{4}-?\d\d-?\d\dT?\Z")
+_TIME_BEHIND = re.compile(r"T?\d\d:?\d\d(?!\d)")
+_ZONE = re.compile(r"\+\d\d:?\d\d(?!\d)")
+_ZULU = re.compile(r"Z(?![^\W_])")
 _SAME = {
     "’": "'",
     "‘": "'",
@@ -32,6 +55,7 @@ _SAME = {
     "‑": "-",
     "–": "-",
 }
+_ODD_CASE = {0x17F: "s", 0x130: "i", 0x131: "i"}
 _JOINER = "\u200d"
 _GRAPHEME = regex.compile(r"\X")
 
@@ -124,13 +148,19 @@ def is_boundary(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before.isascii() and after.isascii():
         if before.isalnum() and (after.isalnum() or after in "+#"):
-            return False  # C isn't C++
+            # C isn't C++; 10min is two
+            return (before.isdigit() or before == "T") and _joins_number(text, position)
         return not _inside_number(text, position)
     if _extends(after) or before == _JOINER or _splits_flag(text, position):
         return False
     if not (_is_word(text, position - 1) and after.isalnum()):
         return True
-    return _unspaced(before) or _unspaced(after)
+    return is_unspaced(before) or is_unspaced(after) or _joins_number(text, position)
+
+
+def lower_case(word: str) -> str:
+    """``word`` in lower case, where re.IGNORECASE has matched it: ſ is s, and İ and ı are i."""
+    return word.translate(_ODD_CASE).lower()
 
 
 def grapheme_end(text: str, position: int) -> int:
@@ -186,6 +216,35 @@ def _extends(character: str) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
-def _unspaced(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(_UNSPACED)
+def _joins_number(text: str, position: int) -> bool:
+    """Whether ``position`` lies between digits and what is written right behind them ("10min"), or
+    between the date and the time of an ISO date-time."""
+    before, after = text[position - 1], text[position]
+    if before == "T" and after.isdigit():
+        return _is_date_time(text, position - 1)
+    if after == "+" and before.isdigit():
+        return bool(_ZONE.match(text, position))
+    if not before.isdigit() or not after.isalpha():
+        return False
+    if after == "Z":
+        return bool(_ZULU.match(text, position)) and "T" in text[max(0, position - 16) : position]
+    if after == "T":
+        return _is_date_time(text, position)
+    return bool(_JOINED_UNIT.match(text, position)) and _starts_with_digit(text, position)
+
+
+def _is_date_time(text: str, mark: int) -> bool:
+    date = _DATE_BEFORE.search(text, max(0, mark - 10), mark)
+    return bool(date and _TIME_BEHIND.match(text, mark))
+
+
+def _starts_with_digit(text: str, position: int) -> bool:
+    """Whether the word before ``position`` is digits alone: "10min", not "b10min"."""
+    while position and text[position - 1].isdigit():
+        position -= 1
+    return position == 0 or not text[position - 1].isalpha() or is_unspaced(text[position - 1])
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether the script of ``character`` sets no spaces between words."""
+    return _IS_UNSPACED.match(character) is not None

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 
 from text_to_num import find_numbers
 
+from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case
 from radu_core.alignment.language import Language
+from radu_core.alignment.number_words import find_number_words
+from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
+from radu_core.alignment.units import (
+    CURRENCIES,
+    CURRENCY_CODES,
+    PREFIXES,
+    SIGNS,
+    TIME_UNITS,
+    UNSPACED_UNITS,
+)
 
 __all__ = [
-    "Duration",
     "Number",
     "currency",
-    "find_durations",
     "find_quantities",
-    "iso_seconds",
     "time_unit",
 ]
 
-_CURRENCIES = {
-    "$": "dollar",
-    "€": "euro",
-    "£": "pound",
-    "¥": "yen",
-    "₹": "rupee",
-    "円": "yen",
-    **dict.fromkeys(("dollar", "dollars", "buck", "bucks", "usd"), "dollar"),
-    **dict.fromkeys(("euro", "euros", "eur"), "euro"),
-    **dict.fromkeys(("pound", "pounds", "quid", "gbp"), "pound"),
-    **dict.fromkeys(("yen", "jpy"), "yen"),
-    **dict.fromkeys(("rupee", "rupees", "inr"), "rupee"),
-    **dict.fromkeys(("cent", "cents"), "cent"),
-    **dict.fromkeys(("franc", "francs", "chf"), "franc"),
-    **dict.fromkeys(("crown", "crowns"), "crown"),
-    **dict.fromkeys(("peso", "pesos"), "peso"),
-    **dict.fromkeys(("%", "percent"), "percent"),
-}
 _SCALES = {
     "hundred": 100,
     "k": 1_000,
@@ -51,23 +41,29 @@ _SCALES = {
     "billion": 1_000_000_000,
     "dozen": 12,
 }
-_UNITS = {
-    **dict.fromkeys(("second", "seconds", "sec", "secs"), 1),
-    **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
-    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600),
-    **dict.fromkeys(("day", "days", "night", "nights"), 86_400),
-    **dict.fromkeys(("week", "weeks"), 604_800),
-    "fortnight": 1_209_600,
-}
+_SIGNS = "".join(s for s in SIGNS if s not in "%％٪")
+# Looked for behind each number, not before: every position of a text could begin one.
+_SYMBOL_BEFORE = re.compile(
+    rf"(?:(?:us|r)\$|[{_SIGNS}]|\b(?:{'|'.join(CURRENCY_CODES)}))\s?\Z", re.IGNORECASE
+)
+_LONGEST_SYMBOL = 4
+_SUFFIX = r"(?P<suffix>st|nd|rd|th|k|m|bn)?"
+_JOINED = rf"(?={JOINED_UNIT})"  # 10min
 _DIGITS = re.compile(
-    r"(?P<symbol>[$€£¥₹]\s?)?(?P<digits>\d+(?:[.,]\d+)*)(?P<suffix>st|nd|rd|th|k|m|bn)?(?![^\W_])",
+    rf"(?P<digits>\d+(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
+)
+_ANY_DIGITS = re.compile(  # the same where there may be other digits, and scripts without spaces
+    rf"(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
+_MARKS = {"٫": ".", "．": ".", "٬": ",", "，": ","}
+_UNSPACED_SCALE = re.compile(r"([百千万萬億亿백천만억])(?:\s?(\d+)([百千백천]))?")
 # What may stand right before and after the digits of a number: nothing that makes it a part of a
 # range, a fraction, a telephone number or a name.
 _OPENS = "([{\"'“‘«„¿¡,;:!?)#"
 _MINUS = "-−"
-_JOINS = "-–/'’.,:"
+_JOINS = "-–/'’.,:~〜～、・．，：／"
 _COMMA_DECIMAL = frozenset(
     ("da", "de", "el", "es", "fi", "fr", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "ca")
 )
@@ -77,10 +73,15 @@ _FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)
 _NEGATIVE = re.compile(r"\b(?:minus|negative)\s$", re.IGNORECASE)
 _PLURAL = frozenset(("tens", "dozens", "hundreds", "thousands", "millions", "billions", "ones"))
 _SCALE = re.compile(r"\s(hundred|thousand|million|billion|dozen)\b", re.IGNORECASE)
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+_UNIT_WORDS = CURRENCIES.keys() - SIGNS.keys() - PREFIXES.keys() - UNSPACED_UNITS.keys()
 _UNIT = re.compile(
-    r"\s?([$€£¥₹円%])|[\s-]("
-    + "|".join(sorted((u for u in _CURRENCIES if u.isalpha() and u != "円"), key=len, reverse=True))
-    + r")\b",
+    rf"\s?([{''.join(SIGNS)}])|\s?({_either(UNSPACED_UNITS)})|[\s-]({_either(_UNIT_WORDS)})\b",
     re.IGNORECASE,
 )
 # What text2num leaves alone. The article alone is no number: see ``candidates``.
@@ -91,22 +92,15 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _ENGLISH_VALUES = {
-    "two": 2, "six": 6, "twelve": 12, "twice": 2,
-    "hundred": 50, "thousand": 500, "million": 500_000,
-}  # fmt: skip
+    "two": 2,
+    "six": 6,
+    "twelve": 12,
+    "twice": 2,
+    "hundred": 50,
+    "thousand": 500,
+    "million": 500_000,
+}
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
-_ISO = re.compile(
-    r"P(?:(?P<w>\d+)W)?(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?"
-)
-_HALF = re.compile(r"\bhalf an? (hour|day|minute)\b", re.IGNORECASE)
-_WHOLE = re.compile(
-    r"\b(?:an?|one) (?P<unit>hour|minute|second|day|night|week|fortnight)\b"
-    r"(?P<half> and a half)?",
-    re.IGNORECASE,
-)
-_UNIT_WORD = re.compile(
-    r"[\s-]?(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b"
-)
 
 
 @dataclass(frozen=True)
@@ -125,14 +119,15 @@ class Number:
     ordinal: bool = False
     weak: bool = False
 
+    def says(self, amount: float) -> bool:
+        """Whether it is that amount; 15 % is 15 and 0.15."""
+        return self.value == amount or self.is_share(amount)
 
-@dataclass(frozen=True)
-class Duration:
-    """A length of time in a text, in seconds."""
-
-    start: int
-    end: int
-    seconds: float
+    def is_share(self, amount: float) -> bool:
+        """Whether it is that share of one, said in per cent. "100 %" isn't 1: that may count."""
+        if self.unit != "percent" or amount % 1 == 0:
+            return False
+        return math.isclose(self.value / 100, amount, rel_tol=1e-9)
 
 
 class _Word:
@@ -162,6 +157,10 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     for no value by itself.
     """
     found = [*_digits(text, language), *_words(text, language)]
+    found += [
+        _plain(n.start, n.end, n.value, ordinal=n.ordinal, weak=n.value == 1)
+        for n in find_numerals(text, language.code)
+    ]
     if language.code == "en":
         found += [
             _plain(m.start(), m.end(), _ENGLISH_VALUES[m.lastgroup or ""], weak=m[0][-1] == "e")
@@ -172,7 +171,7 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     for number in found:
         if not kept or number.start >= kept[-1].end:
             kept.append(number)
-    whole = (_with_half(text, _with_unit(text, n)) for n in _not_side_by_side(text, kept))
+    whole = (_with_half(text, _with_unit(text, n, language)) for n in _not_side_by_side(text, kept))
     return [n for n in whole if n is not None]
 
 
@@ -183,34 +182,49 @@ def _plain(
 
 
 def _digits(text: str, language: Language) -> Iterator[Number]:
-    for match in _DIGITS.finditer(text):
+    if _DIGIT.search(text) is None:
+        return
+    pattern = _DIGITS if text.isascii() else _ANY_DIGITS
+    for match in pattern.finditer(text):
         value = _value(match["digits"], language)
-        if value is None or not _stands_alone(text, match):
+        start, end = match.start(), match.end()
+        symbol = _SYMBOL_BEFORE.search(text, max(0, start - _LONGEST_SYMBOL), start)
+        first = symbol.start() if symbol else start
+        if value is None or not _stands_alone(text, first, end):
             continue
-        suffix = (match["suffix"] or "").lower()
-        start, end = match.start("digits"), match.end()
-        if suffix in ("st", "nd", "rd", "th"):
+        suffix = lower_case(match["suffix"] or "")
+        if suffix in ("st", "nd", "rd", "th") or is_ordinal(text, start, end, language.code):
             yield _plain(start, end, value, ordinal=True)
             continue
         value *= _SCALES.get(suffix, 1)
-        scale = _SCALE.match(text, end)
-        if scale and not suffix:
-            value *= _SCALES[scale[1].lower()]
+        scale = None if suffix else _SCALE.match(text, end)
+        if scale:
+            value *= _SCALES[lower_case(scale[1])]
             end = scale.end()
-        first = match.start()
+        elif scale := _UNSPACED_SCALE.match(text, end):
+            value = value * SCALES[scale[1]] + int(scale[2] or 0) * SCALES.get(scale[3], 0)
+            end = scale.end()
         if first and text[first - 1] in _MINUS:
             value, first, start = -value, first - 1, first - 1
         elif minus := _NEGATIVE.search(text, max(0, first - 9), first):
             value, first, start = -value, minus.start(), minus.start()
-        symbol = match["symbol"]
-        yield Number(start, end, value, first, end, _CURRENCIES[symbol.strip()] if symbol else None)
+        yield Number(start, end, value, first, end, _sign(symbol[0], language) if symbol else None)
+
+
+def _sign(symbol: str, language: Language) -> str:
+    plain = lower_case(symbol.strip())
+    return "yuan" if plain in "¥￥" and language.code == "zh" else CURRENCIES[plain]
 
 
 def _value(digits: str, language: Language) -> float | None:
     """The value of digits with their separators, as the language sets them; None if unclear."""
+    comma = language.code in _COMMA_DECIMAL
+    if not digits.isascii():
+        comma = comma and not {"٫", "٬"} & set(digits)
+        digits = "".join(c if c in ".," else _MARKS.get(c) or str(int(c)) for c in digits)
     if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
         return None  # 007 is a name
-    decimal, thousands = (",", ".") if language.code in _COMMA_DECIMAL else (".", ",")
+    decimal, thousands = (",", ".") if comma else (".", ",")
     if re.fullmatch(
         rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?", digits
     ):
@@ -222,8 +236,7 @@ def _value(digits: str, language: Language) -> float | None:
     return None
 
 
-def _stands_alone(text: str, match: re.Match[str]) -> bool:
-    start, end = match.span()
+def _stands_alone(text: str, start: int, end: int) -> bool:
     if start and text[start - 1] in _MINUS:
         start -= 1
         if start and not text[start - 1].isspace():
@@ -231,7 +244,7 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before = text[start - 1] if start else " "
     if before.isascii() and not before.isspace() and before not in _OPENS:
         return False
-    if before in ",;:!?)" and start > 1 and text[start - 2].isdigit():
+    if before in ",;:!?)~〜～、・，：／" and start > 1 and text[start - 2].isdigit():
         return False
     after, beyond = text[end : end + 1], text[end + 1 : end + 2]
     if after == "/" or after == "+" or (after and after in _JOINS and beyond.isdigit()):
@@ -243,6 +256,8 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
 
 
 def _words(text: str, language: Language) -> Iterator[Number]:
+    for start, end, amount in find_number_words(text, language.code):
+        yield _plain(start, end, float(amount), weak=amount == 1)
     if language.numbers is None:
         return
     words = [_Word(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text)]
@@ -286,60 +301,27 @@ def _with_half(text: str, number: Number) -> Number | None:
     return replace(number, value=number.value + 0.5, end=half.end(), whole_end=half.end())
 
 
-def _with_unit(text: str, number: Number) -> Number:
+def _with_unit(text: str, number: Number, language: Language) -> Number:
     if number.ordinal:
         return number
+    if text[max(0, number.start - 3) : number.start] == "百分之":
+        return replace(number, whole_start=number.start - 3, unit="percent")
     match = _UNIT.match(text, number.end)
-    if match is None or text[match.end() : match.end() + 4] == " of ":  # 5 pounds of flour
+    if match is None:
         return number
-    unit = _CURRENCIES[(match[1] or match[2]).lower()]
+    unit = CURRENCIES[lower_case(match[1] or match[2] or match[3])]
+    if unit != "percent" and text.startswith(" of ", match.end()):  # 5 pounds of flour
+        return number
+    if language.code == "zh" and unit == "yen" and number.unit is None and match[1]:
+        unit = "yuan"
     return replace(number, whole_end=match.end(), unit=number.unit or unit)
 
 
 def currency(word: str) -> str | None:
     """The currency that a sign or a word names, or None."""
-    return _CURRENCIES.get(word.lower())
+    return CURRENCIES.get(word.lower())
 
 
 def time_unit(word: str) -> int | None:
     """The seconds of a unit of time, or None."""
-    return _UNITS.get(word.lower())
-
-
-def find_durations(text: str, numbers: Sequence[Number]) -> list[Duration]:
-    """All lengths of time: "90 minutes", "an hour and a half", "2 hours and 30 minutes"."""
-    pieces = []
-    for number in numbers:
-        unit = _UNIT_WORD.match(text.lower(), number.end)
-        if unit and not number.ordinal:
-            pieces.append(Duration(number.start, unit.end(), number.value * _UNITS[unit["unit"]]))
-    for match in _HALF.finditer(text):
-        pieces.append(Duration(match.start(), match.end(), _UNITS[match[1].lower()] / 2))
-    for match in _WHOLE.finditer(text):
-        seconds = _UNITS[match["unit"].lower()]
-        pieces.append(Duration(match.start(), match.end(), seconds * (1.5 if match["half"] else 1)))
-    pieces.sort(key=lambda d: (d.start, -d.end))
-    return _joined(text, pieces)
-
-
-def _joined(text: str, pieces: Sequence[Duration]) -> list[Duration]:
-    found: list[Duration] = []
-    for piece in pieces:
-        if found and piece.start < found[-1].end:
-            continue
-        between = text[found[-1].end : piece.start].strip().lower() if found else None
-        if found and between in ("", "and", ",") and piece.seconds < found[-1].seconds:
-            last = found.pop()
-            piece = Duration(last.start, piece.end, last.seconds + piece.seconds)
-        found.append(piece)
-    return found
-
-
-@lru_cache(maxsize=4096)
-def iso_seconds(value: str) -> float | None:
-    """The seconds of an ISO 8601 duration (``PT1H30M``), or None if it isn't one."""
-    match = _ISO.fullmatch(value)
-    if match is None or len(value) < 3 or value.endswith("T"):
-        return None
-    factors = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-    return float(sum(int(match[k] or 0) * factor for k, factor in factors.items()))
+    return TIME_UNITS.get(word.lower())

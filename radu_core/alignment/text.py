@@ -9,9 +9,18 @@ from functools import cached_property
 from typing import TypeVar
 
 from radu_core.alignment.dates import DateExpression, find_dates
-from radu_core.alignment.folding import Folded, fold, grapheme_end, is_boundary, squeeze, squeezed
+from radu_core.alignment.durations import Duration, find_durations
+from radu_core.alignment.folding import (
+    UNSPACED,
+    Folded,
+    fold,
+    grapheme_end,
+    is_boundary,
+    squeeze,
+    squeezed,
+)
 from radu_core.alignment.language import Language
-from radu_core.alignment.quantities import Duration, Number, find_durations, find_quantities
+from radu_core.alignment.quantities import Number, find_quantities
 from radu_core.alignment.times import TimeExpression, find_times
 
 __all__ = ["HYPHENS", "Place", "Text", "Token", "plain_words", "word_around"]
@@ -20,6 +29,11 @@ Place = tuple[int, int]
 HYPHENS = ("-", "‐", "‑")
 _Expression = TypeVar("_Expression", "Token", Number, DateExpression, TimeExpression)
 _WORD = re.compile(r"[^\W\d_](?:\.[^\W\d_])+(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)*")
+# The same where there may be scripts without spaces: "Oslo行き" and "2名" are two words each.
+_UNSPACED_WORD = re.compile(
+    rf"[{UNSPACED}]+|[^\W\d_{UNSPACED}](?:\.[^\W\d_{UNSPACED}])+(?![^\W_{UNSPACED}])"
+    rf"|[^\W_{UNSPACED}]+(?:['’][^\W\d_{UNSPACED}]+)*"
+)
 
 
 _BRACKETS = dict(zip("([{（［｛〔【「『《〈«“„", ")]}）］｝〕】」』》〉»”“", strict=True))
@@ -60,7 +74,8 @@ class Text:
     def tokens(self) -> tuple[Token, ...]:
         """The words, left to right; a possessive 's is no part of its word."""
         found = []
-        for match in _WORD.finditer(self.utterance):
+        word = _WORD if self.utterance.isascii() else _UNSPACED_WORD
+        for match in word.finditer(self.utterance):
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
             found.append(Token(start, end, squeezed(self.utterance[start:end])))
@@ -82,20 +97,18 @@ class Text:
         return [
             t
             for t in self._unbroken(find_times(self.utterance, self.language))
-            if self.language.code != "en"
-            or not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
+            if not any(d.start < t.end and t.start < d.end for d in self.dates if not d.weak)
         ]
 
     @cached_property
     def durations(self) -> Sequence[Duration]:
         """Lengths of time."""
-        return find_durations(self.utterance, self.quantities)
+        return find_durations(self.utterance, self.quantities, self.language)
 
     @cached_property
     def taken_by_clock(self) -> tuple[Place, ...]:
         """Where dates and times stand: a number in there is no count of anything."""
-        dates = self.dates if self.language.code == "en" else ()  # a library's are too many
-        sure = [d for d in dates if not d.weak] + [t for t in self.times if not t.weak]
+        sure = [d for d in self.dates if not d.weak] + [t for t in self.times if not t.weak]
         return tuple((e.start, e.end) for e in sure)
 
     def units(self, name: str) -> list[Place]:
@@ -214,7 +227,8 @@ def word_around(utterance: str, value: str) -> str:
 def plain_words(text: str) -> tuple[str, ...]:
     """The words of ``text``, squeezed; "check_in" and "numberOfDays" are several."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-]", " ", text)
-    words = (m.group() for m in _WORD.finditer(spaced))
+    pattern = _WORD if spaced.isascii() else _UNSPACED_WORD
+    words = (m.group() for m in pattern.finditer(spaced))
     return tuple(w for word in words if (w := squeezed(word[: len(word) - _possessive(word)])))
 
 

@@ -1,15 +1,22 @@
-"""Times of day as they are said: "half past 12 in the afternoon", "evening 4:30", "noon"."""
+"""Times of day as they are said: "half past 12 in the afternoon", "evening 4:30", "noon".
+
+English is here, with what is written in digits in any language; other languages are in
+``european_times`` and ``east_asian_times``.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from radu_core.alignment.east_asian_dates import CODES
+from radu_core.alignment.east_asian_times import find_east_asian_times
+from radu_core.alignment.european_times import find_spoken_times
+from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
+from radu_core.alignment.time_expressions import Half, TimeExpression, possible_minutes
 
 __all__ = ["TimeExpression", "find_times"]
 
-_DAY = 24 * 60
 _HOUR_WORDS = "one two three four five six seven eight nine ten eleven twelve"
 _HOURS = {word: number for number, word in enumerate(_HOUR_WORDS.split(), 1)}
 _MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20}
@@ -22,8 +29,8 @@ _HALF_DAY = r"(?:\s?(?P<half>[ap])(?:m\b|\.\s?m\b\.?))"
 _CLOCK = r"(?:\s?o[\"'’`]?\s?clock\b)"
 
 _DIGITAL = re.compile(
-    rf"{_BEFORE}?(?<![\d:.,/-])(?P<hour>\d{{1,2}})(?:[:h]|\.(?=\d\d\s?[ap]\.?m))"
-    rf"(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
+    rf"{_BEFORE}?(?<![\d:.,/+-])(?P<hour>\d{{1,2}})(?:[:h：]|\.(?=\d\d\s?[ap]\.?m))"
+    rf"(?P<minute>[0-5０-５]\d)(?::[0-5]\d(?:\.\d+(?=Z|[+-]\d\d:))?)?(?![\d:]){_HALF_DAY}?(?:\s{_PART})?",
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(
@@ -53,18 +60,6 @@ _ENDS = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class TimeExpression:
-    """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "by 8"; with
-    ``at`` it is said to be a time ("at 8")."""
-
-    start: int
-    end: int
-    minutes: frozenset[int]
-    weak: bool = False
-    at: bool = False
-
-
 def find_times(text: str, language: Language) -> list[TimeExpression]:
     """All times of ``text``, left to right. Digits are understood in every language."""
     found = [_digital(m) for m in _DIGITAL.finditer(text)]
@@ -73,9 +68,15 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
         found += [_in_words(m) for m in _IN_WORDS.finditer(text)]
         found += [e for m in _WHOLE.finditer(text) if (e := _whole(m, text))]
         found += [
-            TimeExpression(m.start(), m.end(), frozenset({0 if m["name"] == "midnight" else 720}))
+            TimeExpression(
+                m.start(), m.end(), frozenset({0 if lower_case(m["name"]) == "midnight" else 720})
+            )
             for m in _NAMED.finditer(text)
         ]
+    elif language.code in CODES:
+        found += find_east_asian_times(text, language.code)
+    else:
+        found += find_spoken_times(text, language)
     found.sort(key=lambda e: (e.weak, e.start - e.end, e.start))
     kept: list[TimeExpression] = []
     for expression in found:
@@ -91,9 +92,9 @@ def _digital(match: re.Match[str]) -> TimeExpression:
 
 def _spoken(match: re.Match[str]) -> TimeExpression | None:
     """ "Half past 3"; of figures only what is marked as a time, as "5 to 6" may count people."""
-    word, way = match["minutes"].lower(), match["way"].lower()
+    word, way = lower_case(match["minutes"]), lower_case(match["way"])
     minutes = _MINUTES[word] if word in _MINUTES else int(word)
-    said = match.group().lower()
+    said = lower_case(match.group())
     marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in said
     if not marked and word not in ("half", "quarter") and " minutes" not in said:
         return None
@@ -106,7 +107,7 @@ def _spoken(match: re.Match[str]) -> TimeExpression | None:
 
 
 def _in_words(match: re.Match[str]) -> TimeExpression:
-    word = match["minute"].lower().replace("-", "").replace(" ", "")
+    word = lower_case(match["minute"]).replace("-", "").replace(" ", "")
     minute = _MINUTE_WORDS[word] if word in _MINUTE_WORDS else int(word)
     return TimeExpression(*match.span("whole"), _meant(_hour(match["hour"]), minute, match))
 
@@ -126,22 +127,20 @@ def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
 
 
 def _hour(word: str) -> int:
-    return _HOURS[word.lower()] if word.lower() in _HOURS else int(word)
+    plain = lower_case(word)
+    return _HOURS[plain] if plain in _HOURS else int(word)
 
 
 def _meant(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
     """The minutes since midnight that hour, minute and the half of the day can mean."""
-    if hour > 24:
-        return frozenset()
-    first = (hour % 24) * 60 + minute
-    by_half = 1 <= hour <= 12 and not match["hour"].startswith("0")  # 08:00 is in the morning
-    both = {first % _DAY} | ({(first + 720) % _DAY} if by_half else set())
-    half = (match["half"] or "").lower()
-    part = (match["before"] or match["part"] or match["at"] or "").lower()
+    half = lower_case(match["half"] or "")
+    part = lower_case(match["before"] or match["part"] or match["at"] or "")
+    said: Half = ""
     if half == "a" or (part == "morning" and not half):
-        return frozenset(m for m in both if m < 720)
-    if half == "p" or part in ("afternoon", "evening", "noon"):
-        return frozenset(m for m in both if m >= 720)
-    if part == "night":
-        return frozenset(m for m in both if m >= 18 * 60 or m < 6 * 60)
-    return frozenset(both)
+        said = "am"
+    elif half == "p" or part in ("afternoon", "evening", "noon"):
+        said = "pm"
+    elif part == "night":
+        said = "night"
+    # 08:00 is in the morning
+    return possible_minutes(hour, minute, said, full=match["hour"].startswith("0"))

@@ -93,7 +93,7 @@ DOUBTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("an hour as it is said", "will it rain at [8](when)", {"when": "8"},
      "the only '8' reads as an hour"),
     ("months", "over [60](term) months", {"term": "60"}, "the only '60' is followed by 'months'"),
-    ("a range", "[3](guests)-4 people", {"guests": 3}, "the only '3' stands beside '4'"),
+    ("a range", "[3](guests)-4 people", {"guests": 3}, "the only '3' is part of '3-4'"),
     ("what another slot counts", "[2](nights) rooms please", {"nights": 2},
      "the only '2' is followed by 'rooms'"),
     ("the number of a thing", "gate [4](guests) please", {"guests": 4},
