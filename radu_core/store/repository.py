@@ -382,6 +382,16 @@ class Store:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
 
+    def state(self, module: str) -> tuple[int, int, str]:
+        """What changes whenever an exemplar of ``module`` does: their number, the sum of their
+        revisions, and when the newest change was."""
+        newest = func.max(type_coerce(exemplars.c.updated, String))
+        revisions = func.coalesce(func.sum(exemplars.c.revision), 0)
+        query = select(func.count(), revisions, newest).where(exemplars.c.module == module)
+        with reading(self._engine) as connection:
+            count, total, when = connection.execute(query).one()
+        return int(count), int(total), str(when)
+
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""
         with reading(self._engine) as connection:

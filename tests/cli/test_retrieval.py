@@ -88,7 +88,7 @@ def test_index_keeps_the_weight_that_is_said_or_tuned(radu: Any) -> None:
     assert "build its datasets again" in out
     data = json.loads(radu("index", "-m", MODULE, "--json")[1])
     assert data["source"]["settings"]["dense_weight"] == 0.25
-    assert sum(data["left_out"].values()) + data["exemplars"] == 13
+    assert sum(data["left_out"].values()) + data["exemplars"] == 15
     tuned = json.loads(radu("index", "-m", MODULE, "--tune", "--json")[1])
     assert tuned["source"]["settings"]["dense_weight"] == tuned["tuning"]["weight"]
     code, _, err = radu("index", "-m", MODULE, "--tune", "--dense-weight", "1")
