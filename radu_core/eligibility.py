@@ -42,7 +42,7 @@ class Reason(StrEnum):
     CONTRADICTS = "contradicts the schema"
     INVALID = "invalid: its labels contradict its text or each other"
     UNRESOLVED = "not resolved"
-    NEGATIVE = "negative exemplar"
+    NEGATIVE = "marked as negative"
     TRAIN = "train split"
     VALIDATION = "validation split"
     TEST = "test split"

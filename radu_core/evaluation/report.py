@@ -42,11 +42,10 @@ class Labels(BaseModel):
     def __str__(self) -> str:
         """A sentence for people."""
         unused = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
-        of = f" of {self.count:,} (not from {unused})" if unused else ""
         return (
-            f"Every baseline learned from {self.usable:,}{of} labels, those that the model was "
-            f"trained on ({self.hash[:12]})."
-        )
+            f"Every baseline learned from {self.usable:,} of the {self.count:,} labels that the "
+            f"model was trained on (hash {self.hash[:12]})."
+        ) + (f" It can't learn from: {unused}." if unused else "")
 
 
 class EvaluationReport(BaseModel):

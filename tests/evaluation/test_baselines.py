@@ -45,10 +45,10 @@ def test_a_baseline_learns_from_all_but_what_isnt(schema: Schema) -> None:
     negative = exemplar("n", "no flight to Lima").model_copy(update={"mode": "negative"})
     found = learnable(schema, [*TICKETS, negative])
     assert len(found.exemplars) == 4
-    assert found.counts == {"negative exemplar": 1}
+    assert found.counts == {"marked as negative": 1}
     assert str(Labels(count=5, hash="ab" * 32, left_out=found.counts)) == (
-        "Every baseline learned from 4 of 5 (not from 1 negative exemplar) labels, those that the "
-        "model was trained on (abababababab)."
+        "Every baseline learned from 4 of the 5 labels that the model was trained on (hash "
+        "abababababab). It can't learn from: 1 marked as negative."
     )
     assert fit_baselines(schema, [negative], HashEmbedder()) == []
 
