@@ -175,3 +175,27 @@ def test_home_follows_what_changes(loaded: Workspace) -> None:
     loaded.store.decide(MODULE, negative, who="t", kind="corrected", expected_revision=one.revision)
     assert loaded.store.state(MODULE) != before
     assert funnels(loaded)[0].left_out == {Reason.INVALID: 1, Reason.UNRESOLVED: 2}
+
+
+def test_counts_after_a_change_are_those_of_starting_again(loaded: Workspace) -> None:
+    def again() -> object:
+        loaded.hold("left out", None)
+        return left_out(loaded, MODULE)
+
+    for id, change in [
+        ("f00", {"outcome": "invalid"}), ("a00", {"mode": "negative"}), ("f01", {"template": "x"}),
+        ("f02", {"template": "x"}), ("f00", {"outcome": "resolved", "split": "test"}),
+    ]:  # fmt: skip
+        left_out(loaded, MODULE)
+        item = loaded.store.exemplar(MODULE, id)
+        made = item.exemplar.model_copy(update=change)
+        loaded.store.decide(
+            MODULE, made, who="t", kind="corrected", expected_revision=item.revision
+        )
+        assert left_out(loaded, MODULE) == again()
+    assert left_out(loaded, MODULE)[Purpose.INDEX][Reason.DUPLICATE] == 1
+    functions = [f for f in WHOLE.functions if f.name == "book_hotel"]
+    less = loaded.store.schema(MODULE).model_copy(update={"functions": tuple(functions)})
+    loaded.store.put_schema(less, who="t")
+    assert left_out(loaded, MODULE) == again()
+    assert left_out(loaded, MODULE)[Purpose.ROWS][Reason.CONTRADICTS] == 8

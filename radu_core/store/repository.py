@@ -240,15 +240,19 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
-    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, tuple[int, Any]]:
-        """Id → what changes whenever the exemplar does, of all exemplars with that outcome.
+    def revisions(
+        self, module: str, *, outcome: str | None = "resolved"
+    ) -> dict[str, tuple[int, Any]]:
+        """Id → what changes whenever the exemplar does, of all exemplars (with that outcome).
 
         Besides the revision the time as it lies there: a restored database counts anew.
         """
         when = type_coerce(exemplars.c.updated, String)
         query = select(exemplars.c.id, exemplars.c.revision, when).where(
-            exemplars.c.module == module, exemplars.c.outcome == outcome
+            exemplars.c.module == module
         )
+        if outcome is not None:
+            query = query.where(exemplars.c.outcome == outcome)
         with reading(self._engine) as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
@@ -45,7 +46,7 @@ class ModuleFunnel:
     in_dataset: int
     trained: int
     next: NextStep
-    left_out: dict[str, int]
+    left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
     @property
