@@ -11,7 +11,7 @@ from studio.page import messages, page
 
 with page(
     "Evaluate",
-    "The model beside free baselines made from the same labels, on the same utterances.",
+    "The model beside free baselines that learn from the same labels, on the same utterances.",
     opens_on=module_at_work,
 ) as here:
     found = [r for r in runs(here.workspace, here.module) if r.model.is_dir()]

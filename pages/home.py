@@ -32,7 +32,7 @@ def show_module(funnel: ModuleFunnel) -> None:
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
-        st.caption(plain(funnel.caption))
+        st.caption(plain(f"{funnel.unused} {funnel.caption}"))
         for note in funnel.notes:
             st.warning(plain(note), icon=":material/error:")
 

@@ -307,9 +307,10 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
     st.caption(
         f"k_desc {config.k_desc}, k_exemplar {config.rows.k_exemplar}, seed {config.rows.seed} · "
         f"{shortened:,} rows shortened to {config.max_length:,} tokens · "
-        f"{manifest.unresolved:,} unresolved exemplars left out · {manifest.suspects:,} suspected "
-        "labelling errors not trained on"
+        f"{manifest.suspects:,} suspected labelling errors not trained on"
     )
+    for reason, count in manifest.left_out.items():
+        st.caption(f"{count:,} exemplars left out: {plain(reason)}")
     for reason, count in manifest.discards.items():
         st.caption(f"{count:,} without a row: {plain(reason)}")
     with st.container(horizontal=True):

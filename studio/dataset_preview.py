@@ -23,7 +23,7 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     looked = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
-        f"From all {looked:,} resolved exemplars: these are the very numbers."
+        f"From all {looked:,} usable exemplars: these are the very numbers."
         if exact
         else f"From a sample of {looked:,} exemplars; ± is its error at 95 %."
     )
@@ -45,6 +45,8 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     for found in previews:
         about = "" if found.exact else "about "
         named = f"{found.module}: " if len(previews) > 1 else ""
+        for reason, count in found.left_out.items():
+            st.caption(plain(f"{named}{count:,} exemplars left out: {reason}"))
         for reason, count in found.discards.items():
             st.caption(plain(f"{named}{about}{count:,} without a row: {reason}"))
         if found.suspects:

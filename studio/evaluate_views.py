@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share, against_baselines
-from radu_core.workflows.evaluate import parse, send_errors
+from radu_core.workflows.evaluate import send_errors
+from radu_core.workflows.parse import parse
 from studio import show
 from studio.markdown import plain
 from studio.navigation import link
@@ -47,6 +48,12 @@ def result(report: EvaluationReport | None) -> None:
         f"{report.trained.slot_pairs:,} values of slots in them."
         + (f" Left out: {left_out}." if left_out else "")
     )
+    if report.learned_from:
+        st.caption(plain(str(report.learned_from)))
+    if report.no_baselines:
+        st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
+    for system in (m for m in report.systems if m.cut):
+        st.caption(plain(f"{system.system}: {system.cut:,} answers were cut before they ended."))
     st.markdown("**Per function** (after training)")
     functions = [
         {
@@ -79,12 +86,13 @@ def _of(share: Share) -> str:
 def _verdict(report: EvaluationReport) -> None:
     """Claims only what the rows support."""
     found = against_baselines(report)
+    strongest = "than the strongest baseline"
     if found.better:
-        st.success(_points("Better than every baseline", found.better), icon=":material/check:")
+        st.success(_points(f"Better {strongest}", found.better), icon=":material/check:")
     if found.worse:
-        st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
+        st.error(_points(f"Worse {strongest}", found.worse), icon=":material/close:")
     if found.unclear:
-        head = f"No clear difference to the baselines on {report.rows:,} rows"
+        head = f"No clear difference to the strongest baseline on {report.rows:,} rows"
         st.info(_points(head, found.unclear), icon=":material/balance:")
 
 

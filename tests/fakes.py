@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from radu_core.inference import Generated
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.embedder import Side
 
@@ -66,6 +67,10 @@ class ScriptedModel:
         self.prefer = list(prefer)
         self.say = say
         self.prompts: list[str] = []
+        self.budgets: list[int] = []
+
+    def count_tokens(self, text: str) -> int:
+        return len(re.findall(r"\w+|[^\w\s]", text))
 
     def score(self, prompt: str, candidates: Sequence[str]) -> list[float]:
         self.prompts.append(prompt)
@@ -74,10 +79,18 @@ class ScriptedModel:
     def generate(
         self,
         prompts: Sequence[str],
+        budgets: Sequence[int],
         *,
-        max_new_tokens: int = 64,
         batch_size: int = 16,
         progress: Progress = silent,
-    ) -> list[str]:
+    ) -> list[Generated]:
+        """Words and signs are tokens here, too: a longer answer than its budget is cut."""
         self.prompts += prompts
-        return [self.say] * len(prompts)
+        self.budgets += budgets
+        words = [m.end() for m in re.finditer(r"\w+|[^\w\s]", self.say)]
+        return [
+            Generated(self.say[: words[most - 1]], cut=True)
+            if len(words) > most
+            else Generated(self.say)
+            for most in budgets
+        ]

@@ -141,11 +141,9 @@ def _described(title: str, manifest: Manifest | Mixture) -> list[Any]:
         columns = ["split/task", "rows", "median", "95 %", "longest"]
         lines.append(table("Tokens of a row", columns, sizes))
     lines += [f"shortened to fit {n}: {kind}" for kind, n in manifest.shortened.items()]
+    lines += [f"exemplars left out {n}: {why}" for why, n in manifest.left_out.items()]
     lines += [f"discarded {n}: {why}" for why, n in manifest.discards.items()]
-    lines.append(
-        f"{manifest.unresolved} unresolved exemplars left out; "
-        f"{manifest.suspects} suspected labelling errors (suspects.jsonl)."
-    )
+    lines.append(f"{manifest.suspects} suspected labelling errors (suspects.jsonl).")
     return lines
 
 
@@ -222,6 +220,7 @@ def _previewed(found: Preview) -> list[Any]:
     looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
     return [
         table(f"{found.module}, from {looked} exemplars", columns, rows),
+        *(f"exemplars left out {n}: {why}" for why, n in found.left_out.items()),
         *(f"discarded about {n}: {why}" for why, n in found.discards.items()),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +12,11 @@ import typer
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
 from radu_core.cli.runs import Run
-from radu_core.errors import RunError
+from radu_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
+    from radu_core.inference import FunctionCall
     from radu_core.training import TrainConfig
     from radu_core.workflows.workspace import Workspace
 
@@ -140,9 +142,12 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     title = f"{report.run} on {report.rows} rows of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
+    lines += [f"{m.system}: {m.cut} answers were cut" for m in report.systems if m.cut]
+    lines += [str(report.learned_from)] if report.learned_from else []
+    lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
     verdict = against_baselines(report)
-    lines += [f"beats every baseline: {line}" for line in verdict.better]
-    lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
+    lines += [f"beats the strongest baseline: {line}" for line in verdict.better]
+    lines += [f"WORSE than the strongest baseline: {line}" for line in verdict.worse]
     lines += [f"no clear difference on {report.rows} rows: {line}" for line in verdict.unclear]
     return lines
 
@@ -154,20 +159,56 @@ def _of(share: Share) -> str:
 
 @command("parse")
 def parse(
-    run: Run,
-    utterance: Annotated[str, typer.Argument(help="What the user said.")],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run's id, 'last', or a directory that export-model wrote."),
+    ],
+    utterances: Annotated[
+        list[str] | None,
+        typer.Argument(help="What users said. Without one: an utterance a line from the input."),
+    ] = None,
     module: RunModule = None,
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
 ) -> Answer:
-    """Turn an utterance into a function call with a run's model. Exit 1: out of scope."""
+    """Turn utterances into function calls. Exit 1: one of them is out of scope."""
+    from radu_core.workflows import parse as workflow
+
+    given = utterances or _lines()
+    with progress_bar() as progress:
+        calls = workflow.parse_many(
+            workspace(), run, given, module=module, context=context, progress=progress
+        )
+    lines: list[str] = []
+    for utterance, call in zip(given, calls, strict=True):
+        lines += [f"{utterance}:"] if len(given) > 1 else []
+        lines += _call_lines(call)
+    told = [{"utterance": u, **c.model_dump()} for u, c in zip(given, calls, strict=True)]
+    alone = utterances is not None and len(utterances) == 1
+    return Answer(
+        calls[0] if alone else {"calls": told},
+        lines,
+        ok=all(c.function is not None for c in calls),
+    )
+
+
+def _call_lines(call: FunctionCall) -> list[str]:
     import json
 
-    from radu_core.workflows import evaluate as workflow
-
-    call = workflow.parse(workspace(), run, utterance, module=module, context=context)
     arguments = json.dumps(call.arguments, ensure_ascii=False)
-    lines = [f"{call.function or 'none'} {arguments if call.function else ''}".rstrip()]
-    lines += [f"note: {note}" for note in call.problems]
-    return Answer(call, lines, ok=call.function is not None)
+    line = f"{call.function or 'none'} {arguments if call.function else ''}".rstrip()
+    return [line, *(f"note: {note}" for note in call.problems)]
+
+
+def _lines() -> list[str]:
+    """The utterances on standard input, one a line; an empty line is none."""
+    if sys.stdin.isatty():
+        raise InputError("There is no utterance", remedy="Give one or more, or a file as input.")
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The input isn't UTF-8 (byte {error.start})", remedy="Write it in UTF-8."
+        ) from error
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]

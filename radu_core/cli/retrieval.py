@@ -77,9 +77,13 @@ def index(
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose the weight on train, by leave-one-out.")
     ] = False,
+    left_out: Annotated[
+        Path | None, typer.Option(help="Write what isn't indexed, with reasons, as CSV.")
+    ] = None,
 ) -> Answer:
     """Build a module's retrieval index; what is said of it holds from now on."""
-    from radu_core.workflows import coverage
+    from radu_core.eligibility import Purpose
+    from radu_core.workflows import coverage, eligible
 
     if tune and dense_weight is not None:
         raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
@@ -96,15 +100,20 @@ def index(
             coverage.set_retrieval(space, module, chosen, who=who())
             built = coverage.build_index(space, module, progress=progress)
     counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
+    unused = eligible.left_out(space, module)[Purpose.INDEX]
     data = {
         "module": module, **counts, "fingerprint": built.fingerprint, "source": built.source,
-        "left_out": built.left_out, "changed": chosen != before, "tuning": tuning,
+        "left_out": unused, "changed": chosen != before, "tuning": tuning,
     }  # fmt: skip
     lines: list[Any] = [
         f"{module}: {counted(len(built.functions), 'function')} and "
         f"{counted(len(built.exemplars), 'exemplar')} indexed."
     ]
     lines += _source_lines(built.source)
+    lines += [f"not indexed {n}: {why}" for why, n in unused.items()]
+    if left_out is not None:
+        rows = eligible.left_out_rows(space, module, Purpose.INDEX)
+        lines.append(_write_csv(left_out, rows, eligible.COLUMNS))
     lines += _tuning_lines(tuning) if tuning else []
     if chosen != before:
         lines.append("The module retrieves so from now on: build its datasets again.")
@@ -115,11 +124,10 @@ def _source_lines(source: Mapping[str, Any]) -> list[str]:
     settings = source["settings"]
     dense = source["dense"]
     kind = "all compared" if dense == "flat" else f"HNSW, recall {source['recall']:.1%}"
-    lines = [
+    return [
         f"Embedder {source['embedder']}; dense: {kind}; weight of the dense ranking "
         f"{settings['dense_weight']:g}."
     ]
-    return lines + [f"not indexed {n}: {why}" for why, n in source["left_out"].items()]
 
 
 def _tuning_lines(tuning: Tuning) -> list[Any]:

@@ -1,9 +1,10 @@
 """Fine-tuning datasets: rows with negatives from exemplars, a retriever, strategies and templates.
 
 A module's dataset is a directory with ``train.jsonl``, ``validation.jsonl``, ``test.jsonl``,
-``discards.jsonl``, ``suspects.jsonl``, ``shortened.jsonl`` and ``manifest.json``, written last. The
-directory appears whole or not at all, and the same inputs and seed give the same bytes. A mixture
-is a directory beside those of its modules: the same three splits and a manifest of its own.
+``discards.jsonl``, ``suspects.jsonl``, ``shortened.jsonl``, ``labels.jsonl`` (the exemplars of the
+training rows) and ``manifest.json``, written last. The directory appears whole or not at all, and
+the same inputs and seed give the same bytes. A mixture is a directory beside those of its modules:
+the same three splits, the labels and a manifest of its own.
 """
 
 from radu_core.dataset.build import build_dataset
@@ -11,6 +12,7 @@ from radu_core.dataset.config import DatasetConfig, Retriever
 from radu_core.dataset.diff import DatasetDiff, Difference, diff_datasets, read_differences
 from radu_core.dataset.encoder import Encoder, chat_template
 from radu_core.dataset.fit import Tokenizer, TokenizerFacts, load_tokenizer
+from radu_core.dataset.labels import read_labels
 from radu_core.dataset.manifest import (
     MIXTURE,
     SPLITS,
@@ -47,6 +49,7 @@ __all__ = [
     "preview_dataset",
     "read_dataset",
     "read_differences",
+    "read_labels",
     "read_manifest",
     "read_rows",
     "weight_of",

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 from radu_core.dataset.config import DatasetConfig, Retriever, check_config
 from radu_core.dataset.fit import Fitted, Tokenizer, facts, shortened_line
-from radu_core.dataset.making import BATCH, Made, Maker, usable
+from radu_core.dataset.labels import label_line
+from radu_core.dataset.making import BATCH, Made, Maker, Usable, usable
 from radu_core.dataset.manifest import FILE, SPLITS, VERSION, Manifest, Sizes, read_manifest
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, content_hash, file_hash, whole_directory, write_json
@@ -21,7 +22,7 @@ from radu_core.schema import Schema
 
 __all__ = ["build_dataset", "row_line"]
 
-_LISTS = ("discards", "suspects", "shortened")
+_LISTS = ("discards", "suspects", "shortened", "labels")
 
 
 def build_dataset(
@@ -38,30 +39,30 @@ def build_dataset(
 ) -> Manifest:
     """Build the dataset of one module into ``directory`` (conventionally ``<out>/<module>``).
 
-    Only resolved exemplars give rows; the others are counted, and so are those whose labels
-    contradict the schema (it was replaced since they were resolved). Every row retrieves from the
+    Only eligible exemplars give rows (``eligibility``); the others are counted by reason and listed
+    among the discards. Every row retrieves from the
     training index without its own exemplar or its duplicates. Validation and test get the plain
     rows only, without the ones made to vary the prompt. ``tokenizer`` counts the rows' tokens;
     without one nothing is shortened. ``judgements`` are what people said of pairs of exemplars.
     """
     check_config(config)
-    resolved, over_cap = usable(schema, exemplars, config)
-    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, over_cap)
+    found = usable(schema, exemplars, config)
+    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, found.over_cap)
     with whole_directory(directory) as new:
-        tally = _write_rows(maker, resolved, new, progress)
+        tally = _write_rows(maker, found, new, progress)
         manifest = Manifest(
             version=VERSION,
             module=schema.module,
             config=config,
             schema_hash=schema.hash,
-            exemplars_hash=_exemplars_hash(resolved),
+            exemplars_hash=_exemplars_hash(found.exemplars),
             templates_hash=templates.hash,
             judgements_hash=judgements_hash(judgements or {}),
             index=index.fingerprint,
             embedder=index.embedder.name,
             counts={s: dict(sorted(tally.counts[s].items())) for s in SPLITS},
             exemplars=dict(sorted(tally.exemplars.items())),
-            unresolved=len(exemplars) - len(resolved),
+            left_out=found.left_out,
             discards=dict(sorted(tally.discards.items())),
             suspects=tally.suspects,
             functions={f.name: content_hash(f.model_dump(mode="json")) for f in schema.functions},
@@ -91,23 +92,23 @@ class _Tally:
             self.tokens.setdefault(f"{split}/{row.strategy}", Counter())[made.tokens] += 1
 
 
-def _write_rows(
-    maker: Maker, resolved: Sequence[AnnotatedExemplar], directory: Path, progress: Progress
-) -> _Tally:
+def _write_rows(maker: Maker, found: Usable, directory: Path, progress: Progress) -> _Tally:
     tally = _Tally()
+    total = len(found.exemplars)
     names = [*SPLITS, *_LISTS]
     files = {n: (directory / f"{n}.jsonl").open("w", encoding="utf-8", newline="\n") for n in names}
     try:
+        files["discards"].writelines(map(_line, found.lines))
         done = 0
-        for batch in maker.batches(resolved):
-            progress("Building rows", done, len(resolved))
+        for batch in maker.batches(found.exemplars):
+            progress("Building rows", done, total)
             for made in batch:
                 _write(files, maker.schema.module, made, tally)
             done += BATCH
     finally:
         for file in files.values():
             file.close()
-    progress("Building rows", len(resolved), len(resolved))
+    progress("Building rows", total, total)
     tally.shortened = +tally.shortened
     return tally
 
@@ -125,6 +126,8 @@ def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally)
         if fitted.shortened:
             files["shortened"].write(_line(shortened_line(fitted, id, split)))
     tally.exemplars[split] += used
+    if used and split == "train":
+        files["labels"].write(label_line(module, made.exemplar))
     for discard in made.discards:
         files["discards"].write(_line(discard))
         tally.discards[f"{discard['strategy']}: {discard['reason']}"] += 1

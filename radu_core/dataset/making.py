@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from radu_core.alignment import conflict
 from radu_core.dataset.config import DatasetConfig, Retriever
 from radu_core.dataset.fit import Fitted, Shorter, Tokenizer, fit
 from radu_core.dataset.manifest import row_id
+from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
@@ -31,10 +31,9 @@ from radu_core.schema import Schema
 if TYPE_CHECKING:
     from radu_core.retrieval import Retrieved
 
-__all__ = ["BATCH", "Made", "Maker", "exemplar_hash", "usable"]
+__all__ = ["BATCH", "Made", "Maker", "Usable", "exemplar_hash", "usable"]
 
 BATCH = 256  # exemplars; rows of so many are in memory at once
-_CONTRADICTS = "its labels contradict the schema: resolve again"
 _OVER_CAP = "beyond the cap on out-of-scope utterances"
 _TOO_LONG = "longer than max_length with nothing left to leave out"
 
@@ -104,13 +103,9 @@ class Maker:
 
     def _strategies(self, item: Made) -> Sequence[str]:
         """The tasks that use the exemplar; when none may, it says why."""
-        exemplar = item.exemplar
-        why = _CONTRADICTS if conflict(self.schema, exemplar) else ""
-        why = why or (_OVER_CAP if exemplar.id in self.over_cap else "")
-        if not why:
+        if item.exemplar.id not in self.over_cap:
             return self.config.strategies
-        discard = Discard(exemplar.id, "every task", why)
-        item.discards.append({"split": exemplar.split, **asdict(discard)})
+        item.discards.append(every_task(item.exemplar, _OVER_CAP))
         return ()
 
     def _rows(
@@ -150,21 +145,34 @@ def exemplar_hash(exemplar: AnnotatedExemplar) -> str:
     return content_hash(parts)[:12]
 
 
-def usable(
-    schema: Schema, exemplars: Sequence[AnnotatedExemplar], config: DatasetConfig
-) -> tuple[list[AnnotatedExemplar], frozenset[str]]:
-    """The resolved exemplars by id, and the ids of those beyond the cap on out-of-scope ones.
+def every_task(exemplar: AnnotatedExemplar, why: str) -> dict[str, Any]:
+    """The line of the discards that says why no task has a row of ``exemplar``."""
+    return {"split": exemplar.split, **asdict(Discard(exemplar.id, "every task", why))}
 
-    ``InputError`` unless one of them can be trained on.
-    """
-    resolved = sorted((e for e in exemplars if e.outcome == "resolved"), key=lambda e: e.id)
-    train = [e for e in resolved if e.split == "train" and not conflict(schema, e)]
+
+@dataclass(frozen=True)
+class Usable:
+    """The exemplars that can have rows, by id; the ids of those beyond the cap on out-of-scope
+    ones; and of the rest why not, as counts and as lines for the file of discards."""
+
+    exemplars: tuple[AnnotatedExemplar, ...]
+    over_cap: frozenset[str]
+    left_out: dict[str, int]
+    lines: tuple[dict[str, Any], ...]
+
+
+def usable(schema: Schema, exemplars: Sequence[AnnotatedExemplar], config: DatasetConfig) -> Usable:
+    """Which exemplars can have rows; ``InputError`` unless one of them can be trained on."""
+    found = sort_out(schema, exemplars, Purpose.ROWS)
+    train = [e for e in found.exemplars if e.split == "train"]
     if not train:
         raise InputError(
             f"{schema.module} has no resolved training exemplars",
             remedy="Import utterances and resolve them first.",
         )
-    return resolved, _over_cap(train, config)
+    left_out = (e for e in sorted(exemplars, key=lambda e: e.id) if e.id in found.left_out)
+    lines = tuple(every_task(e, found.left_out[e.id].value) for e in left_out)
+    return Usable(found.exemplars, _over_cap(train, config), found.counts, lines)
 
 
 def _over_cap(train: Sequence[AnnotatedExemplar], config: DatasetConfig) -> frozenset[str]:

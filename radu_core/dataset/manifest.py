@@ -89,9 +89,10 @@ class Manifest(_Counted):
     """What a module's dataset was made from and what became of every exemplar.
 
     ``counts`` is split → task/kind → rows; ``exemplars`` is split → exemplars with at least one
-    row; ``discards`` is task: reason → how often; ``shortened`` is task/kind → rows that lost
-    something to fit; ``tokens`` is split/task → sizes; ``functions`` and ``templates`` are the
-    hashes of each; ``files`` holds SHA-256 of every other file.
+    row; ``left_out`` is reason → exemplars that no row could be made of; ``discards`` is task:
+    reason → how often; ``shortened`` is task/kind → rows that lost something to fit; ``tokens`` is
+    split/task → sizes; ``functions`` and ``templates`` are the hashes of each; ``files`` holds
+    SHA-256 of every other file.
     """
 
     kind: ClassVar[str] = "module"
@@ -105,7 +106,8 @@ class Manifest(_Counted):
     index: str
     embedder: str
     exemplars: dict[str, int]
-    unresolved: int
+    left_out: dict[str, int] = Field(default_factory=dict)
+    unresolved: int = 0  # all that a dataset says that was built before reasons were counted
     discards: dict[str, int]
     suspects: int
     functions: dict[str, str] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from radu_core.dataset.labels import LABELS
 from radu_core.dataset.manifest import (
     FILE,
     SPLITS,
@@ -72,6 +73,7 @@ def mix(
         _write_train(ordered, new, chosen, seed, drawn, progress)
         for split in ("validation", "test"):
             _write_plain(ordered, new, split, chosen, drawn)
+        _write_labels(ordered, new)
         mixture = Mixture(
             version=VERSION,
             seed=seed,
@@ -124,11 +126,12 @@ def _open(path: Path, stack: ExitStack) -> _Open:
     """Open a dataset; ``DatasetError`` if a file isn't what its manifest says."""
     manifest = read_manifest(path)
     files: dict[str, io.BufferedReader] = {}
-    for split in SPLITS:
-        file = path / f"{split}.jsonl"
+    labels = ["labels"] if LABELS in manifest.files else []
+    for name in [*SPLITS, *labels]:
+        file = path / f"{name}.jsonl"
         try:
-            files[split] = stack.enter_context(file.open("rb"))
-            same = hashlib.file_digest(files[split], "sha256").hexdigest()
+            files[name] = stack.enter_context(file.open("rb"))
+            same = hashlib.file_digest(files[name], "sha256").hexdigest()
         except OSError:
             same = ""
         if same != manifest.files.get(file.name):
@@ -274,6 +277,15 @@ def _write_plain(
                 if weight_of(weights, part.manifest.module, task):
                     for line in part.lines(split, task):
                         _put(file, line, split, drawn)
+
+
+def _write_labels(parts: Sequence[_Open], new: Path) -> None:
+    """The labels of all parts; none where a part was built before datasets held them."""
+    if all("labels" in part.files for part in parts):
+        with (new / LABELS).open("wb") as file:
+            for part in parts:
+                with io.BufferedReader(_Pass(part.files["labels"].fileno())) as lines:
+                    file.writelines(lines)
 
 
 def _put(file: IO[bytes], line: bytes, split: str, drawn: _Drawn) -> None:

@@ -49,7 +49,7 @@ class Preview:
     lines: tuple[PreviewLine, ...]
     discards: dict[str, int]
     suspects: int
-    unresolved: int
+    left_out: dict[str, int]
     looked_at: dict[str, int]
     exemplars: dict[str, int]
     lengths: dict[str, dict[int, int]]
@@ -82,10 +82,10 @@ def preview_dataset(
     The sample is the same every time: the exemplars whose ids have the lowest hashes.
     """
     check_config(config)
-    resolved, over_cap = usable(schema, exemplars, config)
-    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, over_cap)
-    chosen = {s: _sample([e for e in resolved if e.split == s], sample) for s in SPLITS}
-    total: Counter[str] = Counter(e.split for e in resolved)
+    fit = usable(schema, exemplars, config)
+    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, fit.over_cap)
+    chosen = {s: _sample([e for e in fit.exemplars if e.split == s], sample) for s in SPLITS}
+    total: Counter[str] = Counter(e.split for e in fit.exemplars)
     found = _Found()
     todo = [e for split in SPLITS for e in chosen[split]]
     for number, batch in enumerate(maker.batches(todo)):
@@ -99,7 +99,7 @@ def preview_dataset(
         lines=tuple(found.lines(schema.module, looked_at, total)),
         discards=_scaled(found.discards, scale),
         suspects=sum(_scaled(found.suspects, scale).values()),
-        unresolved=len(exemplars) - len(resolved),
+        left_out=fit.left_out,
         looked_at=looked_at,
         exemplars={s: total[s] for s in SPLITS},
         lengths={task: dict(sorted(h.items())) for task, h in sorted(found.lengths.items())},

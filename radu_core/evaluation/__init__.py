@@ -1,6 +1,6 @@
 """How good a run is: metrics with intervals, errors, and the baselines one has for nothing."""
 
-from radu_core.evaluation.baselines import Baseline, fit_baselines
+from radu_core.evaluation.baselines import Baseline, fit_baselines, learnable
 from radu_core.evaluation.compare import Comparison, compare
 from radu_core.evaluation.metrics import (
     CallError,
@@ -12,8 +12,10 @@ from radu_core.evaluation.metrics import (
 )
 from radu_core.evaluation.report import (
     EvaluationReport,
+    Labels,
     Verdict,
     against_baselines,
+    compare_strongest,
     hash_of_rows,
 )
 
@@ -23,13 +25,16 @@ __all__ = [
     "Comparison",
     "EvaluationReport",
     "FunctionScore",
+    "Labels",
     "Metrics",
     "Prediction",
     "Share",
     "Verdict",
     "against_baselines",
     "compare",
+    "compare_strongest",
     "fit_baselines",
     "hash_of_rows",
+    "learnable",
     "measure",
 ]

@@ -30,10 +30,12 @@ class _Model(BaseModel):
 
 
 class Prediction(_Model):
-    """What a system said: ``function`` None is out of scope; ``seconds`` is what it took."""
+    """What a system said: ``function`` None is out of scope; ``seconds`` is what it took. ``cut``:
+    it hadn't ended when its tokens were used up."""
 
     function: str | None
     arguments: Arguments = Field(default_factory=dict)
+    cut: bool = False
     seconds: float = 0.0
 
 
@@ -70,12 +72,16 @@ class FunctionScore(_Model):
     precision: Share
 
 
+Kind = Literal["function", "missed out of scope", "false out of scope", "slots", "cut"]
+
+
 class CallError(_Model):
-    """One wrong row: the label, what was said, and the first thing that is wrong."""
+    """One wrong row: the label, what was said, and the first thing that is wrong; ``cut``: values
+    are missing as the answer didn't end."""
 
     exemplar_id: str
     utterance: str
-    kind: Literal["function", "missed out of scope", "false out of scope", "slots"]
+    kind: Kind
     expected_function: str | None
     predicted_function: str | None
     expected_arguments: Arguments
@@ -86,7 +92,8 @@ class Metrics(_Model):
     """All metrics of one system on one set of rows. Times are in seconds per utterance.
 
     ``function`` counts all rows, out of scope being one of the answers. Slot counts are of
-    (slot, value) pairs, end to end: under a wrong function every slot is wrong.
+    (slot, value) pairs, end to end: under a wrong function every slot is wrong. ``cut`` counts the
+    answers that didn't end.
     """
 
     system: str
@@ -102,6 +109,7 @@ class Metrics(_Model):
     exact_match: Share
     seconds_p50: float
     seconds_p95: float
+    cut: int = 0
 
 
 def measure(
@@ -138,6 +146,7 @@ def measure(
         exact_match=Share.of(exact, len(rows)),
         seconds_p50=_percentile(seconds, 0.50),
         seconds_p95=_percentile(seconds, 0.95),
+        cut=sum(p.cut for p in predictions),
     )
     return metrics, errors
 
@@ -181,9 +190,9 @@ def _pairs(arguments: Arguments) -> Counter[tuple[str, str, str]]:
 
 
 def _error(row: AnnotatedExemplar, prediction: Prediction) -> CallError:
-    kind: Literal["function", "missed out of scope", "false out of scope", "slots"]
+    kind: Kind
     if row.function == prediction.function:
-        kind = "slots"
+        kind = "cut" if prediction.cut else "slots"
     elif row.function is None:
         kind = "missed out of scope"
     else:

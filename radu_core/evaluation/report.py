@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import StoreError
-from radu_core.evaluation.compare import Comparison
-from radu_core.evaluation.metrics import CallError, Metrics
+from radu_core.evaluation.compare import Comparison, compare
+from radu_core.evaluation.metrics import CallError, Metrics, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
 
-__all__ = ["EvaluationReport", "Verdict", "against_baselines", "hash_of_rows"]
+__all__ = [
+    "EvaluationReport",
+    "Labels",
+    "Verdict",
+    "against_baselines",
+    "compare_strongest",
+    "hash_of_rows",
+]
+
+
+class Labels(BaseModel):
+    """The labels that a model was trained on: how many, their hash, and how many of them a baseline
+    can't learn from, by reason."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int
+    hash: str
+    left_out: dict[str, int] = {}
+
+    @property
+    def usable(self) -> int:
+        """How many a baseline learned from."""
+        return self.count - sum(self.left_out.values())
+
+    def __str__(self) -> str:
+        """A sentence for people."""
+        unused = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
+        return (
+            f"Every baseline learned from {self.usable:,} of the {self.count:,} labels that the "
+            f"model was trained on (hash {self.hash[:12]})."
+        ) + (f" It can't learn from: {unused}." if unused else "")
 
 
 class EvaluationReport(BaseModel):
@@ -22,7 +53,8 @@ class EvaluationReport(BaseModel):
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
-    of the trained model with each baseline.
+    of the trained model with the strongest baseline of each measure. ``learned_from`` says what
+    every baseline learned from, ``no_baselines`` why there are none.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +68,8 @@ class EvaluationReport(BaseModel):
     left_out: dict[str, int]
     trained: Metrics
     untrained: Metrics | None = None
+    learned_from: Labels | None = None
+    no_baselines: str = ""
     baselines: tuple[Metrics, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     errors: tuple[CallError, ...] = ()
@@ -71,10 +105,10 @@ def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The trained model beside the baselines, a sentence a measure.
+    """The trained model beside the strongest baseline of each measure, a sentence a measure.
 
-    ``better``: than every baseline; ``worse``: than one; ``unclear``: the rows don't say, as the
-    difference may be chance.
+    ``better`` and ``worse`` than it; ``unclear``: the rows don't say, as the difference may be
+    chance.
     """
 
     better: list[str]
@@ -89,19 +123,37 @@ def against_baselines(report: EvaluationReport) -> Verdict:
     """
     verdict = Verdict([], [], [])
     for label, value in _MEASURES.items():
-        found = [c for c in report.comparisons if c.measure == label]
-        if not found:
+        best = max(report.baselines, key=value, default=None)
+        found = [
+            c for c in report.comparisons if best and (c.measure, c.other) == (label, best.system)
+        ]
+        if not best or not found:
             continue
-        best = max(report.baselines, key=value)
         line = f"{label} {value(report.trained):.1%} against {value(best):.1%} ({best.system})"
-        clear = [c.difference for c in found if c.p < _CHANCE]
-        if any(d < 0 for d in clear):
-            verdict.worse.append(line)
-        elif len(clear) == len(found):
-            verdict.better.append(line)
-        else:
+        if found[0].p >= _CHANCE:
             verdict.unclear.append(line)
+        elif found[0].difference < 0:
+            verdict.worse.append(line)
+        else:
+            verdict.better.append(line)
     return verdict
+
+
+def compare_strongest(
+    rows: Sequence[AnnotatedExemplar],
+    own: Sequence[Prediction],
+    baselines: Mapping[str, Sequence[Prediction]],
+) -> tuple[Comparison, ...]:
+    """``own`` predictions against the baseline that is strongest in each measure, on the same
+    rows."""
+    measured = [measure(name, rows, said)[0] for name, said in baselines.items()]
+    found = []
+    for label, value in _MEASURES.items():
+        best = max(measured, key=value, default=None)
+        if best is not None:
+            compared = compare(best.system, rows, own, baselines[best.system])
+            found += [c for c in compared if c.measure == label]
+    return tuple(found)
 
 
 _CHANCE = 0.05

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from radu_core.dataset import Encoder
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
 
-__all__ = ["Generator", "LanguageModel"]
+__all__ = ["Generated", "Generator", "LanguageModel"]
+
+
+class Generated(NamedTuple):
+    """What a model said. ``cut``: it hadn't ended when its tokens were used up."""
+
+    text: str
+    cut: bool = False
 
 
 class LanguageModel(Protocol):
     """What a parser needs of a model; tests put a scripted one in its place."""
+
+    def count_tokens(self, text: str) -> int: ...
 
     def score(self, prompt: str, candidates: Sequence[str]) -> list[float]: ...
 
     def generate(
         self,
         prompts: Sequence[str],
+        budgets: Sequence[int],
         *,
-        max_new_tokens: int = 64,
         batch_size: int = 16,
         progress: Progress = silent,
-    ) -> list[str]: ...
+    ) -> list[Generated]: ...
 
 
 class Generator:
     """A model directory (safetensors and tokenizer), loaded once.
 
     ``template`` is the chat template that prompts are put with: the one the model was trained
-    with (None: plain text). Runs in bf16 where a GPU has it and in fp32 on a CPU, so that scores
+    with (None: plain text). ``adapter`` is the directory of a LoRA adapter on the model, which has
+    the tokenizer then. Runs in bf16 where a GPU has it and in fp32 on a CPU, so that scores
     don't depend on rounding.
     """
 
     def __init__(
-        self, directory: Path, *, template: str | None = None, threads: int | None = None
+        self,
+        directory: Path,
+        *,
+        template: str | None = None,
+        adapter: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -54,8 +70,12 @@ class Generator:
             model = AutoModelForCausalLM.from_pretrained(
                 str(directory), dtype=dtype, local_files_only=True, use_safetensors=True
             )
+            if adapter is not None:
+                from peft import PeftModel
+
+                model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                str(directory), local_files_only=True
+                str(adapter or directory), local_files_only=True
             )
         self._model: Any = model.to(device).eval()
         self._device = device
@@ -103,26 +123,26 @@ class Generator:
     def generate(
         self,
         prompts: Sequence[str],
+        budgets: Sequence[int],
         *,
-        max_new_tokens: int = 64,
         batch_size: int = 16,
         progress: Progress = silent,
-    ) -> list[str]:
-        """Greedy continuation of each prompt to its end token or a new line (completions are one
-        line), in batches of like length."""
+    ) -> list[Generated]:
+        """Greedy continuation of each prompt, of at most its budget of tokens, in batches of like
+        length. It ends with the end token, a new line (completions are one line), or the bracket
+        or quote that closes a JSON value."""
         ids = [self._encoder.prompt(p) for p in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
-        texts = [""] * len(ids)
+        said = [Generated("")] * len(ids)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             progress("Generating", start, len(order))
-            for row, text in zip(
-                rows, self._generate([ids[r] for r in rows], max_new_tokens), strict=True
-            ):
-                texts[row] = text
-        return texts
+            found = self._generate([ids[r] for r in rows], [budgets[r] for r in rows])
+            for row, generated in zip(rows, found, strict=True):
+                said[row] = generated
+        return said
 
-    def _generate(self, batch: list[list[int]], max_new_tokens: int) -> list[str]:
+    def _generate(self, batch: list[list[int]], budgets: Sequence[int]) -> list[Generated]:
         import torch
 
         width = max(map(len, batch))
@@ -137,11 +157,51 @@ class Generator:
                 input_ids=padded,
                 attention_mask=mask,
                 do_sample=False,
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=max(budgets),
                 eos_token_id=self._stops,
                 pad_token_id=self._pad,
+                stopping_criteria=[_Closed(self._tokenizer, width)],
             )
-        return [str(self._tokenizer.decode(row[width:], skip_special_tokens=True)) for row in out]
+        answers = [row[width:].tolist() for row in out]
+        return [self._read(ids, most) for ids, most in zip(answers, budgets, strict=True)]
+
+    def _read(self, ids: list[int], budget: int) -> Generated:
+        """A row's answer, however long the others of its batch went on."""
+        own = ids[:budget]
+        text = str(self._tokenizer.decode(own, skip_special_tokens=True))
+        end = closed_at(text)
+        return Generated(text[:end], cut=end is None and not set(self._stops) & set(own))
+
+
+class _Closed:
+    """Tells generation which rows hold a whole JSON object, list or text by now."""
+
+    def __init__(self, tokenizer: Any, width: int) -> None:
+        self._tokenizer = tokenizer
+        self._width = width
+
+    def __call__(self, ids: Any, scores: Any, **more: Any) -> Any:
+        import torch
+
+        last = self._tokenizer.batch_decode(ids[:, -1:])
+        done = [
+            bool(set(token) & set('}]"'))
+            and closed_at(self._tokenizer.decode(row[self._width :], skip_special_tokens=True))
+            is not None
+            for row, token in zip(ids, last, strict=True)
+        ]
+        return torch.tensor(done, device=ids.device)
+
+
+def closed_at(text: str) -> int | None:
+    """Where the JSON object, list or text ends that ``text`` begins with; a number may go on."""
+    start = len(text) - len(text.lstrip())
+    if text[start : start + 1] not in ("{", "[", '"'):
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _newline_tokens(tokenizer: Any) -> list[int]:

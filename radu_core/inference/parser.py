@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.alignment import ContextModel
 from radu_core.files import parse_json
+from radu_core.inference.budget import answer_tokens
 from radu_core.inference.generator import LanguageModel
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
@@ -19,6 +21,7 @@ from radu_core.prompts import (
     Order,
     TemplateSet,
     all_prompt,
+    completion_for_all,
     completion_for_knn,
     completion_for_rag,
     knn_prompts,
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionCall", "Parser", "ParserSettings"]
 
-_SLOT_TOKENS = 96
+_TAUGHT = 3  # of a function's longest completions, as many are counted in tokens
 
 
 class FunctionCall(BaseModel):
@@ -50,7 +53,7 @@ class FunctionCall(BaseModel):
 
     ``scores`` are probabilities over the functions in the prompt and ``none``; ``problems`` lists
     everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
-    generated for the slots.
+    generated for the slots. ``cut``: one of its answers ended where its tokens were used up.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,6 +63,7 @@ class FunctionCall(BaseModel):
     scores: dict[str, float] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
     raw: str = ""
+    cut: bool = False
     seconds: float = 0.0
 
 
@@ -94,6 +98,7 @@ class Parser:
         self.templates = templates
         self.settings = settings
         self._context = ContextModel(e.template for e in index.exemplars if e.template)
+        self._taught: dict[str, list[str]] = {}
 
     def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
         """The call that ``utterance`` stands for; ``context`` is what the bot had asked for."""
@@ -188,17 +193,35 @@ class Parser:
             )
             tasks += self._slot_tasks(number, query.utterance, function, hits, asked[number])
         start = time.perf_counter()
-        answers = self.generator.generate(
-            [t.prompt for t in tasks], max_new_tokens=_SLOT_TOKENS, progress=progress
-        )
+        budgets = [self._budget(task, queries[task.number].utterance) for task in tasks]
+        answers = self.generator.generate([t.prompt for t in tasks], budgets, progress=progress)
         share = (time.perf_counter() - start) / max(1, len(tasks))
         for task, answer in zip(tasks, answers, strict=True):
             call = calls[task.number]
-            values, problems = read_slots(answer, task.function, task.slot)
+            said = answer.text.strip()
+            values: Arguments = {}
+            problems = [f"the model's answer was cut, as it didn't end: it ended in {said[-60:]!r}"]
+            if not answer.cut:
+                values, problems = read_slots(said, task.function, task.slot)
             call.arguments.update(values)
             call.problems = (*call.problems, *problems)
-            call.raw = "\n".join(filter(None, [call.raw, answer.strip()]))
+            call.raw = "\n".join(filter(None, [call.raw, said]))
+            call.cut = call.cut or answer.cut
             call.seconds += share
+
+    def _budget(self, task: _SlotTask, utterance: str) -> int:
+        """Tokens that an answer may have."""
+        function, slot = task.function, task.slot
+        taught = [] if slot else self._longest_taught(function)
+        return answer_tokens(function, slot, utterance, taught, self.generator.count_tokens)
+
+    def _longest_taught(self, function: Function) -> list[str]:
+        """The longest completions of a function's exemplars."""
+        if function.name not in self._taught:
+            own = (e for e in self.index.exemplars if e.function == function.name)
+            made = (completion_for_all(function, e.arguments) for e in own)
+            self._taught[function.name] = heapq.nlargest(_TAUGHT, made, key=len)
+        return self._taught[function.name]
 
     def _slot_tasks(
         self, number: int, utterance: str, function: Function, hits: Retrieved, context: str | None

@@ -7,19 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from radu_core.alignment import conflict
+from radu_core.eligibility import Key, Purpose, Reason, key_of, why_not
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 
-__all__ = ["Contents", "Key", "key_of"]
-
-Key = tuple[str, str | None]
-DUPLICATE = "duplicate of another (same template and function)"
-
-
-def key_of(exemplar: AnnotatedExemplar) -> Key:
-    """Exemplars of one key are duplicates: the same template and function."""
-    return exemplar.template or "", exemplar.function
+__all__ = ["Contents"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +21,7 @@ class _Entry:
     exemplar: AnnotatedExemplar
     key: Key
     digest: bytes
-    left_out: str
+    left_out: Reason | None
 
 
 @dataclass(frozen=True)
@@ -70,24 +62,15 @@ class Contents:
     @property
     def members(self) -> int:
         """How many exemplars the index stands for, duplicates counted."""
-        return len(self.exemplars) + self.left_out.get(DUPLICATE, 0)
+        return len(self.exemplars) + self.left_out.get(Reason.DUPLICATE, 0)
 
 
 def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
     ordered = {"arguments": dict(sorted(exemplar.arguments.items()))}  # as they are saved
     text = exemplar.model_copy(update=ordered).model_dump_json().encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(text).digest()
-    return _Entry(exemplar, key_of(exemplar), digest, _reason(schema, exemplar))
-
-
-def _reason(schema: Schema, exemplar: AnnotatedExemplar) -> str:
-    if exemplar.split != "train":
-        return f"{exemplar.split} split"
-    if exemplar.outcome != "resolved":
-        return "not resolved"
-    if exemplar.mode == "negative":
-        return "negative exemplar"
-    return "contradicts the schema" if conflict(schema, exemplar) else ""
+    why = why_not(schema, exemplar, Purpose.INDEX)
+    return _Entry(exemplar, key_of(exemplar), digest, why)
 
 
 def _arranged(entries: Mapping[str, _Entry]) -> Contents:
@@ -98,10 +81,10 @@ def _arranged(entries: Mapping[str, _Entry]) -> Contents:
     copies: list[int] = []
     for _, entry in sorted(entries.items()):
         if entry.left_out:
-            left_out[entry.left_out] += 1
+            left_out[entry.left_out.value] += 1
             continue
         if entry.key in position:
-            left_out[DUPLICATE] += 1
+            left_out[Reason.DUPLICATE.value] += 1
             copies[position[entry.key]] += 1
             continue
         digests.append(entry.digest)

@@ -215,15 +215,19 @@ class Store:
             rows = connection.execute(query).mappings().all()
         return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
 
-    def revisions(self, module: str, *, outcome: str = "resolved") -> dict[str, tuple[int, Any]]:
-        """Id → what changes whenever the exemplar does, of all exemplars with that outcome.
+    def revisions(
+        self, module: str, *, outcome: str | None = "resolved"
+    ) -> dict[str, tuple[int, Any]]:
+        """Id → what changes whenever the exemplar does, of all exemplars (with that outcome).
 
         Besides the revision the time as it lies there: a restored database counts anew.
         """
         when = type_coerce(exemplars.c.updated, String)
         query = select(exemplars.c.id, exemplars.c.revision, when).where(
-            exemplars.c.module == module, exemplars.c.outcome == outcome
+            exemplars.c.module == module
         )
+        if outcome is not None:
+            query = query.where(exemplars.c.outcome == outcome)
         with reading(self._engine) as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 
@@ -356,6 +360,16 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
+
+    def state(self, module: str) -> tuple[int, int, str]:
+        """What changes whenever an exemplar of ``module`` does: their number, the sum of their
+        revisions, and when the newest change was."""
+        newest = func.max(type_coerce(exemplars.c.updated, String))
+        revisions = func.coalesce(func.sum(exemplars.c.revision), 0)
+        query = select(func.count(), revisions, newest).where(exemplars.c.module == module)
+        with reading(self._engine) as connection:
+            count, total, when = connection.execute(query).one()
+        return int(count), int(total), str(when)
 
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""

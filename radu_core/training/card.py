@@ -16,7 +16,9 @@ from radu_core.errors import RaduError
 from radu_core.files import read_json
 from radu_core.training.config import TrainConfig
 
-__all__ = ["base_licence", "model_card", "vllm_command"]
+__all__ = ["PROMPT_FILE", "base_licence", "example_prompt", "model_card", "vllm_command"]
+
+PROMPT_FILE = "prompt.txt"  # a prompt of the training rows, beside what prompts are made from
 
 _UNKNOWN = "not stated in the base model's files: look it up"
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -36,13 +38,16 @@ def model_card(
     modules: Sequence[str] = (),
     place: str = "model",
     form: Form = "run",
+    base_name: str = "",
+    prompt: str = "",
 ) -> str:
     """Markdown: what the model is, what it was made from, how good it is, and how to load it.
 
     ``base`` is the base model's directory, for its licence; ``evaluations`` are evaluation reports
     as JSON; ``modules`` names the modules where the dataset may be gone; ``place`` is where the
     model lies, as seen from the card; ``form`` is what the card lies beside: a run, or an exported
-    model or adapter.
+    model or adapter. ``base_name`` is how an adapter names its base; ``prompt`` is the file of a
+    prompt that the model was trained with, as seen from the card.
     """
     dataset = _dataset(config)
     named = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
@@ -53,12 +58,19 @@ def model_card(
         _metrics(report, evaluations),
         _check(config, report.get("model_check")),
         _limits(named),
-        _use(config, report, place, form),
+        _use_parsed(run, form, named),
+        _use(config, report, place, form, base_name or config.base_model, prompt),
         _settings(config),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
         "training utterances are the team's own.",
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def example_prompt(directory: Path, kept: str) -> str:
+    """The file of a prompt that lies in ``kept``, as seen from ``directory``; or ""."""
+    found = sorted((directory / kept).glob(f"**/{PROMPT_FILE}"))
+    return found[0].relative_to(directory).as_posix() if found else ""
 
 
 def base_licence(directory: Path | None) -> str:
@@ -262,11 +274,15 @@ _ASK_VLLM = {
     True: "`/v1/chat/completions` with the prompt as the user's message and `temperature` 0: the "
     "chat template\nthat it was trained with lies with the model.",
 }
-_LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
+_LOAD_MODEL = """from pathlib import Path
+
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({place})
 model = AutoModelForCausalLM.from_pretrained({place}, dtype="auto")"""
-_LOAD_ADAPTER = """from peft import PeftModel
+_LOAD_ADAPTER = """from pathlib import Path
+
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({place})
@@ -274,29 +290,59 @@ base = AutoModelForCausalLM.from_pretrained({base}, dtype="float32")
 model = PeftModel.from_pretrained(base, {place})"""
 
 
-def _use(config: TrainConfig, report: Mapping[str, Any], place: str, form: Form) -> str:
-    """How to load and serve it."""
+def _use_parsed(run: str, form: Form, modules: Sequence[str]) -> str:
+    """How to ask it with the studio: an export from its own directory, a run by its id."""
+    target = shlex.quote(run) if form == "run" else "."
+    module = f" --module {modules[0]}" if len(modules) > 1 else ""
+    where = "" if form == "run" else ", in the directory of this file"
+    return f"""## Use
+
+With Radu Studio{where}:
+
+```sh
+radu parse {target}{module} "what somebody says" "and something else"
+```
+
+It builds the prompts from the schema, the templates and the index in `{_kept(form)}`, and checks
+the answers. It needs the embedding model of the index, too, and fetches it where it is missing.
+Without an utterance it reads one a line from its input."""
+
+
+def _kept(form: Form) -> str:
+    return "serving/" if form == "run" else "radu/"
+
+
+def _use(
+    config: TrainConfig,
+    report: Mapping[str, Any],
+    place: str,
+    form: Form,
+    base_name: str,
+    prompt: str,
+) -> str:
+    """How to load and serve it without the studio."""
     adapter = form == "adapter"
     load = _LOAD_ADAPTER if adapter else _LOAD_MODEL
     dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
     beside = "\n\nThe adapter alone lies in `adapter/`."
     beside = beside if config.adapts and form == "run" else ""
     chat = bool(report.get("chat_template"))
-    kept = "serving/" if form == "run" else "radu/"
-    return f"""## Use
+    like = f", as that in `{prompt}` is" if prompt else ""
+    asked = f'Path({json.dumps(prompt)}).read_text(encoding="utf-8")' if prompt else '"…"'
+    return f"""Without it, in the directory of this file:
 
 ```python
-{load.format(place=json.dumps(place), base=json.dumps(config.base_model))}
+{load.format(place=json.dumps(place), base=json.dumps(base_name))}
+prompt = {asked}
 {_ASK[chat]}
-answer = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+answer = model.generate(**inputs, max_new_tokens=256, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
 
 With vLLM: `{vllm_command(config, place, adapter=adapter, dtype=dtype)}`, then ask
 {_ASK_VLLM[chat]}{_NO_DORA if adapter and config.use_dora else ""}
 
-The prompt has to be one like those it was trained on: `radu parse` builds it from the schema, the
-templates and the index in `{kept}`.{beside}"""
+The prompt has to be one like those it was trained on{like}.{beside}"""
 
 
 def _settings(config: TrainConfig) -> str:

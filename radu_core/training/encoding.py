@@ -55,6 +55,7 @@ class Preflight:
     the model takes for one of its own, as ``<|im_end|>``; they are left out as well.
     ``template`` is the chat template that the rows were written with, ``end`` the token that ends
     a completion, ``tokenizer_hash`` of tokenizer and template, ``dataset_hash`` the manifest's.
+    ``taught`` has (module, exemplar id) of every training row that is left.
     """
 
     train: tuple[Encoded, ...]
@@ -66,6 +67,7 @@ class Preflight:
     tokenizer_hash: str = ""
     dataset_hash: str = ""
     special: tuple[tuple[str, str, int, str, str], ...] = ()
+    taught: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def train_tokens(self) -> int:
@@ -119,8 +121,9 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     _check_lengths(config, encoder, manifest)
     overlong: list[tuple[str, str, int, str]] = []
     special: list[tuple[str, str, int, str, str]] = []
-    train = _encode_split(config, encoder, "train", overlong, special)
-    validation = _encode_split(config, encoder, "validation", overlong, special)
+    taught: set[tuple[str, str]] = set()
+    train = _encode_split(config, encoder, "train", overlong, special, taught)
+    validation = _encode_split(config, encoder, "validation", overlong, special, set())
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
         raise DatasetError(
@@ -139,7 +142,7 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     hashed = content_hash([[list(e.input_ids), list(e.labels)] for e in (*train, *validation)])
     return Preflight(
         tuple(train), tuple(validation), tuple(overlong), hashed, encoder.template, encoder.end,
-        encoder.hash, manifest.hash, tuple(special),
+        encoder.hash, manifest.hash, tuple(special), frozenset(taught),
     )  # fmt: skip
 
 
@@ -162,6 +165,7 @@ def _encode_split(
     split: str,
     overlong: list[tuple[str, str, int, str]],
     special: list[tuple[str, str, int, str, str]],
+    taught: set[tuple[str, str]],
 ) -> list[Encoded]:
     kept = []
     for row in read_rows(config.dataset, split):
@@ -172,6 +176,7 @@ def _encode_split(
             overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split))
         else:
             kept.append(replace(encoded, task=row["task"]))
+            taught.add((row.get("module", ""), row["exemplar_id"]))
     return kept
 
 

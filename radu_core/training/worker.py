@@ -21,7 +21,7 @@ from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
 from radu_core.models import quiet_loading
-from radu_core.training.card import model_card
+from radu_core.training.card import example_prompt, model_card
 from radu_core.training.checkpoints import (
     best,
     catch_up,
@@ -304,7 +304,9 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
         "model_check": checked,
         "torch": torch.__version__,
     }
-    write_text(run.path / "README.md", model_card(run.id, config, report, base=model_directory))
+    example = example_prompt(run.path, "serving")
+    card = model_card(run.id, config, report, base=model_directory, prompt=example)
+    write_text(run.path / "README.md", card)
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=early_end(config, trainer.state, step))
 

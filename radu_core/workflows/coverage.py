@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from radu_core.alignment import conflict
+from radu_core.eligibility import Purpose, Reason, sort_out
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
@@ -31,8 +31,6 @@ from radu_core.retrieval import (
     query_of,
     wilson,
 )
-from radu_core.retrieval.contents import DUPLICATE
-from radu_core.schema import Schema
 from radu_core.workflows.indexing import (
     build_index,
     data_state,
@@ -113,27 +111,10 @@ def measured_exemplars(
     """The utterances of a split that coverage is measured on, by id, and why others aren't: id →
     reason. Resolved or not makes no difference: coverage needs the label only.
     """
+    items = workspace.store.exemplars(module, splits=[split])
     schema = workspace.store.schema(module)
-    usable, left_out = [], {}
-    for item in workspace.store.exemplars(module, splits=[split]):
-        reason = _not_measured(schema, item.exemplar)
-        if reason:
-            left_out[item.exemplar.id] = reason
-        else:
-            usable.append(item.exemplar)
-    return usable, left_out
-
-
-def _not_measured(schema: Schema, exemplar: AnnotatedExemplar) -> str:
-    if exemplar.unlabelled:
-        return "not labelled yet"
-    if not exemplar.function:
-        return "out of scope"
-    if exemplar.mode == "negative":
-        return "negative exemplar"
-    if exemplar.outcome == "invalid":
-        return "invalid"
-    return "contradicts the schema" if conflict(schema, exemplar) else ""
+    found = sort_out(schema, (i.exemplar for i in items), Purpose.COVERAGE)
+    return list(found.exemplars), {id: why.value for id, why in found.left_out.items()}
 
 
 def coverage_report(
@@ -233,7 +214,7 @@ def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
             "id": id_,
             "utterance": entry.exemplar.utterance,
             "function": entry.exemplar.function or "none",
-            "reason": entry.left_out or DUPLICATE,
+            "reason": (entry.left_out or Reason.DUPLICATE).value,
         }
         for id_, entry in sorted(index.contents.entries.items())
         if id_ not in held

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from radu_core.alignment import conflict
+from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
+    Labels,
     Prediction,
-    compare,
+    compare_strongest,
     fit_baselines,
     hash_of_rows,
+    learnable,
     measure,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import FunctionCall, Generator, Parser
+from radu_core.inference import Generator, Parser
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.tokens import template_of
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
+from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "damaged_reports",
     "evaluate",
-    "parse",
     "report_path",
     "reports",
     "rows_to_measure",
@@ -77,23 +78,12 @@ def rows_to_measure(
     Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
     that is the same every time.
     """
+    items = workspace.store.exemplars(module, splits=[split])
     schema = workspace.store.schema(module)
-    left_out: Counter[str] = Counter()
-    rows = []
-    for item in workspace.store.exemplars(module, splits=[split]):
-        exemplar = item.exemplar
-        if exemplar.unlabelled:
-            left_out["not labelled yet"] += 1
-        elif exemplar.outcome == "invalid":
-            left_out["invalid label"] += 1
-        elif conflict(schema, exemplar):
-            left_out["label contradicts the schema"] += 1
-        elif exemplar.mode == "negative":
-            left_out["negative exemplar: it says what it isn't"] += 1
-        else:
-            rows.append(exemplar)
+    found = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION)
+    rows, left_out = list(found.exemplars), found.counts
     if limit is not None and len(rows) > limit:
-        left_out["beyond the limit asked for"] += len(rows) - limit
+        left_out["beyond the limit asked for"] = len(rows) - limit
         rows = sorted(rows, key=lambda e: content_hash(e.id))[:limit]
     if not rows:
         raise InputError(
@@ -112,7 +102,8 @@ def evaluate(
     untrained: bool = False,
     progress: Progress = silent,
 ) -> EvaluationReport:
-    """Measure a finished run on a split, beside baselines made from the same labels.
+    """Measure a finished run on a split, beside baselines that learn from the labels it was trained
+    on; where these can't be had any more, the report says so instead.
 
     ``untrained`` measures the base model on the same rows as well. The report is kept in the
     run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
@@ -126,9 +117,11 @@ def evaluate(
     kept = serving(workspace, run, module=module)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
-    train = [e for e in kept.index.exemplars if e.split == "train"]
+    labels, learned_from = _labels(kept)
     said = {}
-    for system in fit_baselines(kept.schema, train, kept.index.embedder):
+    for system in fit_baselines(
+        kept.schema, labels.exemplars, kept.index.embedder, progress=progress
+    ):
         progress(f"Baseline: {system.name}", 0, 0)
         said[system.name] = system.predict(rows)
     before = None
@@ -151,14 +144,24 @@ def evaluate(
         trained=trained,
         untrained=before,
         baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
-        comparisons=tuple(
-            c for name, answers in said.items() for c in compare(name, rows, predictions, answers)
-        ),
+        learned_from=learned_from,
+        no_baselines=labels.missing,
+        comparisons=compare_strongest(rows, predictions, said),
         errors=tuple(errors),
         settings=dict(kept.settings.model_dump()),
     )
     report.save(report_path(run, split, module))
     return report
+
+
+def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
+    """What the run was trained on, and how much of it a baseline can learn from."""
+    assert kept.folder is not None
+    labels = read_trained_labels(kept.folder)
+    if labels.missing:
+        return labels, None
+    left_out = learnable(kept.schema, labels.exemplars).counts
+    return labels, Labels(count=len(labels.exemplars), hash=labels.hash, left_out=left_out)
 
 
 def _predictions(
@@ -179,28 +182,9 @@ def _predictions(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )
     return [
-        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
+        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds, cut=c.cut)
+        for c in calls
     ]
-
-
-def parse(
-    workspace: Workspace,
-    name: str,
-    utterance: str,
-    *,
-    module: str | None = None,
-    context: str | None = None,
-) -> FunctionCall:
-    """The function call that a run's model makes of an utterance of ``module``."""
-    if not utterance.strip():
-        raise InputError("There is no utterance", remedy="Type one.")
-    run = open_run(workspace, name)
-    if not run.model.is_dir():
-        raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
-    kept = serving(workspace, run, module=module)
-    generator = Generator(run.model, template=template_of(run))
-    parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
-    return parser.parse(utterance, context=context)
 
 
 def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> int:

@@ -17,10 +17,12 @@ from radu_core.files import disk_errors, read_json, whole_directory, write_json,
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.card import Form, model_card, vllm_command
+from radu_core.training.card import example_prompt, model_card, vllm_command
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
+from radu_core.workflows.parse import EXPORTED
 from radu_core.workflows.train import of_mixture, open_run, run_modules
+from radu_core.workflows.trained_labels import FILE as LABELS
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["CONVERTER", "Export", "export_model"]
@@ -78,9 +80,9 @@ def export_model(
             write_text(new / "chat_template.jinja", template_of(opened) or PLAIN)
         if adapter_only:
             _name_base(new, _hub_id(config, base))
-        _copy(opened.path / "serving", new / "radu")
+        _copy(opened.path / "serving", new / EXPORTED, without=LABELS)
         dtype = _dtype(new)
-        write_text(new / "README.md", _card(opened, config, report, base, target, adapter_only))
+        write_text(new / "README.md", _card(opened, config, report, base, new, adapter_only))
         if converter:
             progress("Converting to GGUF", 0, 0)
             _convert(converter, new, dtype)
@@ -188,9 +190,9 @@ def _name_base(new: Path, hub_id: str) -> None:
         write_json(path, {**read_json(path), "base_model_name_or_path": hub_id})
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Files one by one, so that a full disk is met as such."""
-    for file in sorted(p for p in source.rglob("*") if p.is_file()):
+def _copy(source: Path, target: Path, *, without: str = "") -> None:
+    """Files one by one, so that a full disk is met as such; none of the name ``without``."""
+    for file in sorted(p for p in source.rglob("*") if p.is_file() and p.name != without):
         place = target / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
@@ -213,16 +215,19 @@ def _card(
     config: TrainConfig,
     report: dict[str, Any],
     base: Path | None,
-    target: Path,
+    new: Path,
     adapter_only: bool,
 ) -> str:
-    """The run's card with its evaluations as they are now."""
+    """The card of what is exported into ``new``, with the run's evaluations as they are now."""
     modules = run_modules(run)
     found = [r for m in (modules if of_mixture(run) else [None]) for r in reports(run, m).values()]
-    form: Form = "adapter" if adapter_only else "model"
+    named = read_json(new / "adapter_config.json") if adapter_only else {}
     return model_card(
-        run.id, config, report, base=base, modules=modules, place=target.name, form=form,
+        run.id, config, report, base=base, modules=modules, place=".",
+        form="adapter" if adapter_only else "model",
         evaluations=[r.model_dump(mode="json") for r in found],
+        base_name=str(named.get("base_model_name_or_path") or ""),
+        prompt=example_prompt(new, EXPORTED),
     )  # fmt: skip
 
 

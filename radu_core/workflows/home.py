@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
+from radu_core.eligibility import Purpose
 from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
 from radu_core.words import counted
 from radu_core.workflows.dataset import datasets
+from radu_core.workflows.eligible import left_out
 from radu_core.workflows.evaluate import damaged_reports, reports
 from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
@@ -30,8 +33,9 @@ class NextStep:
 class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
-    ``waiting`` is the length of the Annotate page's queues, ``unlabelled`` of them wait for a
-    function; ``notes`` say what of the module is damaged.
+    ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
+    length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``notes`` say
+    what of the module is damaged.
     """
 
     module: str
@@ -44,6 +48,7 @@ class ModuleFunnel:
     in_dataset: int
     trained: int
     next: NextStep
+    left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
     unlabelled: int = 0
 
@@ -68,6 +73,12 @@ class ModuleFunnel:
             ("in a dataset", self.in_dataset),
             ("trained", self.trained),
         )
+
+    @property
+    def unused(self) -> str:
+        """A sentence about the loaded exemplars that no dataset can use; empty if all can be."""
+        reasons = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
+        return f"No dataset can use these: {reasons}." if reasons else ""
 
 
 def funnels(workspace: Workspace) -> list[ModuleFunnel]:
@@ -95,7 +106,8 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], evaluated)
     return ModuleFunnel(
         module, schema.description, len(schema.functions), loaded, resolved, waiting,
-        in_index, in_dataset, trained, step, tuple(notes), unlabelled,
+        in_index, in_dataset, trained, step, left_out(workspace, module)[Purpose.ROWS],
+        tuple(notes), unlabelled,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from radu_core.alignment import conflict
+from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -207,11 +207,8 @@ def dial(
     """Count what every position of the dial would use, from one retrieval of each exemplar."""
     chosen = options or RowOptions()
     schema = workspace.store.schema(module)
-    exemplars = [
-        e
-        for e in resolved_exemplars(workspace, module, splits=["train"])
-        if not conflict(schema, e)
-    ]
+    trained = resolved_exemplars(workspace, module, splits=["train"])
+    exemplars = sort_out(schema, trained, Purpose.ROWS).exemplars
     index = load_index(workspace, module, progress=progress)
     said = judgements(workspace, module)
     found = [_mine(e, hits, chosen, said) for e, hits in _retrieved(index, exemplars, progress)]

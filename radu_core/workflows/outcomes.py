@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from radu_core.alignment import SAMPLE, Aligner, Alignment, Candidate, Knowledge, Reading, learn
+from radu_core.eligibility import Purpose, Reason, why_not
 from radu_core.errors import InputError
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -256,8 +257,10 @@ class _Funnel:
         for item in items:
             exemplar = item.exemplar
             self._outcomes[exemplar.outcome or "new"] += 1
-            trains = exemplar.split == "train" and exemplar.mode == "normal"
-            if exemplar.outcome == "resolved":
+            resolved = exemplar.outcome == "resolved"
+            why = why_not(self._schema, exemplar, Purpose.BASELINE, settled=not resolved)
+            trains = why is None
+            if resolved:
                 self._resolved_by[str(exemplar.resolved_by)] += 1
                 self._inferred.update(item.details.get("inferred", ()))
                 self._train[exemplar.function] += trains
@@ -316,7 +319,7 @@ class _Class:
 def _kind_of_reason(item: StoredExemplar) -> str:
     exemplar = item.exemplar
     if DISCARDED in exemplar.tags:
-        return "discarded by a person"
+        return Reason.DISCARDED.value
     kind = item.details.get("kind")
     return str(kind) if kind else exemplar.reason or "not aligned yet"
 

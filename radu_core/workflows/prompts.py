@@ -8,6 +8,7 @@ from typing import Any, Required, TypedDict, Unpack
 
 from radu_core.alignment import conflict
 from radu_core.dataset.fit import FastTokenizer, fit
+from radu_core.eligibility import Purpose, Reason, why_not
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -396,21 +397,21 @@ def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
     exemplar = prepared.subject.exemplar
     if not prepared.stored:
         return
-    if exemplar.outcome != "resolved":
-        why = f" ({exemplar.reason})" if exemplar.reason else ""
+    why = why_not(prepared.subject.schema, exemplar, Purpose.ROWS)
+    if why == Reason.CONTRADICTS:
+        contradiction = conflict(prepared.subject.schema, exemplar)
         yield PromptWarning(
-            "not resolved", "warning",
-            f"This exemplar is {exemplar.outcome or 'not aligned yet'}{why}: no row is made of it.",
-            "Resolve it: Annotate.",
-        )  # fmt: skip
-    if exemplar.unlabelled:
-        return
-    contradiction = conflict(prepared.subject.schema, exemplar)
-    if contradiction:
-        yield PromptWarning(
-            "contradicts the schema", "error",
-            f"Its labels contradict the schema: {contradiction}. No row is made of it.",
+            why.value, "error",
+            f"Its labels contradict the schema: {contradiction} No row is made of it.",
             "Correct the schema or the exemplar, then resolve again.",
+        )  # fmt: skip
+    elif why is not None:
+        state = exemplar.outcome or "not aligned yet"
+        more = f" ({exemplar.reason})" if exemplar.reason else ""
+        yield PromptWarning(
+            why.value, "warning",
+            f"This exemplar is {state}{more}: no row is made of it.",
+            "Resolve it: Annotate.",
         )  # fmt: skip
 
 

@@ -335,7 +335,11 @@ def _paired(one: str, two: str, a: EvaluationReport, b: EvaluationReport) -> lis
     tests = []
     for measure in ("function accuracy", "exact match"):
         wrong = [
-            {e.exemplar_id for e in r.errors if measure == "exact match" or e.kind != "slots"}
+            {
+                e.exemplar_id
+                for e in r.errors
+                if measure == "exact match" or e.kind not in ("slots", "cut")
+            }
             for r in (a, b)
         ]
         only_one, only_two = len(wrong[1] - wrong[0]), len(wrong[0] - wrong[1])

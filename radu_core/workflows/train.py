@@ -10,9 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radu_core.dataset import MIXTURE, Manifest, Mixture, read_dataset, read_manifest
+from radu_core.dataset import (
+    MIXTURE,
+    Manifest,
+    Mixture,
+    read_dataset,
+    read_manifest,
+    read_rows,
+)
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
-from radu_core.files import read_json, readable, write_json
+from radu_core.files import read_json, readable, write_json, write_text
 from radu_core.inference import ParserSettings
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
@@ -29,6 +36,7 @@ from radu_core.training import (
     preflight,
     stop,
 )
+from radu_core.training.card import PROMPT_FILE
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
 from radu_core.training.layers import layer_names, wrong_targets
@@ -44,6 +52,7 @@ from radu_core.workflows.run_figures import (
     where,
     written,
 )
+from radu_core.workflows.trained_labels import keep_labels
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -56,6 +65,7 @@ __all__ = [
     "module_at_work",
     "of_mixture",
     "open_run",
+    "read_serving",
     "resume",
     "run_modules",
     "run_view",
@@ -168,7 +178,9 @@ def start(
 
     def fill(run: RunDirectory) -> None:
         for one in kept:
-            _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+            folder = _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+            keep_labels(folder, config.dataset, one.manifest.module, rows)
+            _keep_prompt(folder, config.dataset, one.manifest.module)
         keep_tokens(run, rows, model)
         keep_asked(run, config, rows)
         if prepare:
@@ -191,6 +203,7 @@ class Serving:
     templates: TemplateSet
     index: ModuleIndex
     manifest: Manifest
+    folder: Path | None = None  # where a run keeps them
 
     @property
     def settings(self) -> ParserSettings:
@@ -233,8 +246,8 @@ def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
     return Serving(schema, templates, index, manifest)
 
 
-def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) -> None:
-    """Write them into the run's directory: a run parses as it was trained.
+def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) -> Path:
+    """Write them into the run's directory, and say where: a run parses as it was trained.
 
     Those of a mixture's modules lie ``apart``, each in a directory of the module's name.
     """
@@ -245,25 +258,37 @@ def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) 
     write_json(folder / "schema.json", kept.schema.model_dump(mode="json"))
     write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
     write_json(folder / "manifest.json", kept.manifest.model_dump(mode="json"))
+    return folder
+
+
+def _keep_prompt(folder: Path, dataset: Path, module: str) -> None:
+    """Write the first prompt of the training rows: it shows whoever loads the model how to ask."""
+    rows = (r for r in read_rows(dataset, "train") if r.get("module", module) == module)
+    first = next(rows, None)
+    if first is not None:
+        write_text(folder / PROMPT_FILE, first["prompt"])
 
 
 def run_modules(run: RunDirectory) -> list[str]:
     """The modules that a run can parse utterances of: one, or those of its mixture."""
-    if of_mixture(run):
-        return [p.parent.name for p in _apart(run)]
+    known = _modules_in(run.path / "serving")
+    return known or ([] if of_mixture(run) else [run.module])  # a dataset is named like its module
+
+
+def _modules_in(folder: Path) -> list[str]:
+    """The modules that a folder holds something to parse with; none where it is damaged."""
+    apart = sorted(folder.glob("*/manifest.json"))
+    if apart:
+        return [p.parent.name for p in apart]
     try:
-        return [str(read_json(run.path / "serving" / "manifest.json")["module"])]
+        return [str(read_json(folder / "manifest.json")["module"])]
     except (RaduError, LookupError, TypeError):
-        return [run.module]  # damaged: the dataset's directory is named like it, as a rule
+        return []
 
 
 def of_mixture(run: RunDirectory) -> bool:
     """Whether a run was on several modules, by what it keeps, whatever its dataset was called."""
-    return bool(_apart(run)) or run.module == MIXTURE
-
-
-def _apart(run: RunDirectory) -> list[Path]:
-    return sorted((run.path / "serving").glob("*/manifest.json"))
+    return any((run.path / "serving").glob("*/manifest.json")) or run.module == MIXTURE
 
 
 def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = None) -> Serving:
@@ -271,21 +296,27 @@ def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = Non
 
     A run on a mixture has several: ``module`` says which.
     """
-    folder = run.path / "serving"
-    known = run_modules(run)
-    if module is not None and module not in known:
+    return read_serving(workspace, run.path / "serving", f"Run {run.id}", module=module)
+
+
+def read_serving(
+    workspace: Workspace, folder: Path, title: str, *, module: str | None = None
+) -> Serving:
+    """What ``folder`` holds for ``module``, of a run or an exported model that ``title`` names."""
+    known = _modules_in(folder)
+    if module is not None and known and module not in known:
         raise InputError(
-            f"Run {run.id} wasn't trained on that module", value=module,
+            f"{title} wasn't trained on that module", value=module,
             remedy=f"It was on {', '.join(known)}.",
         )  # fmt: skip
-    if of_mixture(run):
+    if any(folder.glob("*/manifest.json")):
         if module is None and len(known) != 1:
             raise InputError(
-                f"Run {run.id} was trained on several modules",
+                f"{title} was trained on several modules",
                 remedy=f"Say which, with --module: {', '.join(known)}.",
             )
         folder = folder / (module or known[0])
-    with _undamaged(run, folder):
+    with _undamaged(title, folder):
         manifest = read_manifest(folder)
         schema = parse_schema(read_json(folder / "schema.json"))
         sources = read_json(folder / "templates.json")
@@ -293,20 +324,20 @@ def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = Non
             raise TypeError("templates.json holds no templates")
         templates = TemplateSet(sources)
     embedder = workspace.embedder(manifest.embedder)
-    with _undamaged(run, folder):
+    with _undamaged(title, folder):
         index = ModuleIndex.load(folder / "index", embedder, expected_fingerprint=manifest.index)
-    return Serving(schema, templates, index, manifest)
+    return Serving(schema, templates, index, manifest, folder)
 
 
 @contextmanager
-def _undamaged(run: RunDirectory, folder: Path) -> Iterator[None]:
+def _undamaged(title: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except (RaduError, AttributeError, TypeError) as error:
         why = error.what if isinstance(error, RaduError) else error
         raise RunError(
-            f"What run {run.id} needs to parse is damaged, in {folder}: {why}",
-            remedy="Restore a backup of the run, or launch it anew.",
+            f"What {title[0].lower()}{title[1:]} needs to parse is damaged, in {folder}: {why}",
+            remedy="Restore a backup of the run, or launch it again.",
         ) from error
 
 

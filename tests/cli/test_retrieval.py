@@ -88,7 +88,7 @@ def test_index_keeps_the_weight_that_is_said_or_tuned(radu: Any) -> None:
     assert "build its datasets again" in out
     data = json.loads(radu("index", "-m", MODULE, "--json")[1])
     assert data["source"]["settings"]["dense_weight"] == 0.25
-    assert sum(data["left_out"].values()) + data["exemplars"] == 13
+    assert sum(data["left_out"].values()) + data["exemplars"] == 15
     tuned = json.loads(radu("index", "-m", MODULE, "--tune", "--json")[1])
     assert tuned["source"]["settings"]["dense_weight"] == tuned["tuning"]["weight"]
     code, _, err = radu("index", "-m", MODULE, "--tune", "--dense-weight", "1")
@@ -149,3 +149,14 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
 def test_bad_input_is_a_message(radu: Any, arguments: tuple[str, ...], words: str) -> None:
     code, _, err = radu(*arguments)
     assert (code, words in err, "Traceback" in err) == (2, True, False), err
+
+
+def test_what_isnt_indexed_is_written_with_its_reason(radu: Any, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    code, out, _ = radu("index", "-m", MODULE, "--left-out", str(path))
+    assert code == 0
+    assert "not indexed 2: not resolved" in out
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "id,utterance,function,split,reason"
+    assert '"from Oslo, lovely Oslo, to Rome",book_flight,train,not resolved' in lines[1]
+    assert len(lines) == 1 + 7

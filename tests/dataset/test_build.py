@@ -28,8 +28,8 @@ def test_the_same_inputs_give_the_same_bytes(loaded: Workspace) -> None:
     two = build(loaded, MODULE, name="two", config=ALL)
     names = sorted(p.name for p in one.directory.iterdir())
     assert names == [
-        "discards.jsonl", "manifest.json", "shortened.jsonl", "suspects.jsonl", "test.jsonl",
-        "train.jsonl",
+        "discards.jsonl", "labels.jsonl", "manifest.json", "shortened.jsonl", "suspects.jsonl",
+        "test.jsonl", "train.jsonl",
         "validation.jsonl",
     ]  # fmt: skip
     for name in names:
@@ -50,9 +50,10 @@ def test_everything_is_counted(loaded: Workspace) -> None:
     manifest = view.manifest
     for split in ("train", "validation", "test"):
         assert manifest.rows(split) == len(list(read_rows(view.directory, split)))
-    assert manifest.unresolved == 2  # one ambiguous, one unlocated
+    assert manifest.left_out == {"not resolved": 2}  # one ambiguous, one unlocated
     discards = (view.directory / "discards.jsonl").read_text().splitlines()
-    assert sum(manifest.discards.values()) == len(discards)
+    lost = sum(manifest.discards.values()) + sum(manifest.left_out.values())
+    assert lost == len(discards)
     assert all(json.loads(line)["reason"] for line in discards)
 
 

@@ -31,7 +31,7 @@ def test_a_preview_of_all_is_what_is_built(loaded: Workspace) -> None:
         assert line.error == 0
     assert {s: dict(c) for s, c in counts.items()} == manifest.counts
     assert found.discards == manifest.discards
-    assert (found.suspects, found.unresolved) == (manifest.suspects, manifest.unresolved)
+    assert (found.suspects, found.left_out) == (manifest.suspects, manifest.left_out)
     assert found.rows("train") == (manifest.rows("train"), 0)
     shortened = Counter[str]()
     for line in found.lines:

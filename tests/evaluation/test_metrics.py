@@ -10,12 +10,10 @@ from radu_core.evaluation import (
     Prediction,
     against_baselines,
     compare,
+    compare_strongest,
     measure,
 )
-from radu_core.evaluation.baselines import fit_baselines
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.workflows.coverage import load_index, resolved_exemplars
-from radu_core.workflows.workspace import Workspace
 
 
 def row(id: str, function: str | None, **arguments: object) -> AnnotatedExemplar:
@@ -106,16 +104,23 @@ def test_the_p_value_is_that_of_the_sign_test() -> None:
     assert again == tuple(by_name.values())
 
 
-def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -> None:
-    index = load_index(loaded, MODULE)
-    train = resolved_exemplars(loaded, MODULE, splits=["train"])
-    rows = [
-        AnnotatedExemplar(id="1", utterance="please fly me to Rome", function="book_flight"),
-        AnnotatedExemplar(id="2", utterance="a hotel bed in NYC", function="book_hotel"),
-    ]
-    systems = fit_baselines(loaded.store.schema(MODULE), train, index.embedder)
-    assert len(systems) == 2
-    for system in systems:
-        said = system.predict(rows)
-        assert [p.function for p in said] == ["book_flight", "book_hotel"]
-        assert [p.arguments for p in said] == [{"destination": "Rome"}, {"city": "New York"}]
+def test_the_strongest_baseline_of_each_measure_is_compared_with() -> None:
+    """One is stronger in functions, the other in values."""
+    rows = [row(str(i), "f", x="Oslo") for i in range(40)]
+    right = [Prediction(function="f", arguments={"x": "Oslo"})] * 40
+    functions = [Prediction(function="f")] * 40
+    values = [*right[:20], *[Prediction(function="g")] * 20]
+    found = compare_strongest(rows, right, {"functions": functions, "values": values})
+    assert [(c.measure, c.other) for c in found] == [
+        ("function accuracy", "functions"), ("slot F1", "values"), ("exact match", "values"),
+    ]  # fmt: skip
+    assert [round(c.difference, 2) for c in found] == [0.0, 0.33, 0.5]
+    assert compare_strongest(rows, right, {}) == ()
+
+
+def test_a_cut_answer_is_counted_and_told_from_a_wrong_one() -> None:
+    rows = [row("a", "f", x="Oslo"), row("b", "f", x="Oslo")]
+    said = [Prediction(function="f", cut=True), Prediction(function="f")]
+    metrics, errors = measure("m", rows, said)
+    assert metrics.cut == 1
+    assert [(e.exemplar_id, e.kind) for e in errors] == [("a", "cut"), ("b", "slots")]

@@ -98,6 +98,9 @@ def test_scores_are_the_summed_log_likelihoods(tiny_model: Path) -> None:
 def test_batches_do_not_change_what_is_generated(tiny_model: Path) -> None:
     generator = Generator(tiny_model)
     prompts = ["fly", "a much longer prompt than the other one ->", "x y"]
-    alone = [generator.generate([p], max_new_tokens=8)[0] for p in prompts]
-    assert generator.generate(prompts, max_new_tokens=8, batch_size=3) == alone
-    assert all("\n" not in text.rstrip("\n") for text in alone)
+    budgets = [8, 3, 12]
+    alone = [generator.generate([p], [b])[0] for p, b in zip(prompts, budgets, strict=True)]
+    assert generator.generate(prompts, budgets, batch_size=3) == alone
+    assert all("\n" not in said.text.rstrip("\n") for said in alone)
+    for said, budget in zip(alone, budgets, strict=True):  # nonsense goes on
+        assert generator.count_tokens(said.text) == budget or not said.cut

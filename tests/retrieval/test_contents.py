@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retrieving import EXEMPLARS, LESS, WHOLE, applied, edits, exemplar, exemplars
 
+from radu_core.eligibility import Reason
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.retrieval.contents import DUPLICATE, Contents
+from radu_core.retrieval.contents import Contents
 from radu_core.schema import Schema
 
 
@@ -19,7 +20,7 @@ def test_of_duplicates_the_lowest_id_is_held(schema: Schema) -> None:
     contents = Contents.of(schema, rows)
     assert [e.id for e in contents.exemplars] == ["a", "d"]
     assert contents.position == {("fly", "book_flight"): 0, ("fly", None): 1}
-    assert contents.left_out == {DUPLICATE: 2}
+    assert contents.left_out == {Reason.DUPLICATE: 2}
     assert contents.members == 4
 
 
@@ -34,8 +35,8 @@ def test_reasons_are_counted(schema: Schema) -> None:
     contents = Contents.of(schema, rows)
     assert [e.id for e in contents.exemplars] == ["a", "j"]
     assert contents.left_out == {
-        "contradicts the schema": 2, DUPLICATE: 1, "negative exemplar": 1, "not resolved": 2,
-        "test split": 1, "validation split": 1,
+        Reason.CONTRADICTS: 2, Reason.DUPLICATE: 1, Reason.INVALID: 1, Reason.NEGATIVE: 1,
+        Reason.UNRESOLVED: 1, Reason.TEST: 1, Reason.VALIDATION: 1,
     }  # fmt: skip
     assert contents.members == 3
 

@@ -151,7 +151,7 @@ def test_only_resolved_training_exemplars_are_indexed(schema: Schema) -> None:
     rows[2] = rows[2].model_copy(update={"mode": "negative"})
     index = ModuleIndex.build(schema, rows, HashEmbedder())
     assert len(index.exemplars) == 5
-    assert index.left_out == {"negative exemplar": 1, "not resolved": 1, "test split": 7}
+    assert index.left_out == {"marked as negative": 1, "not resolved": 1, "test split": 7}
 
 
 def test_what_contradicts_the_schema_is_not_indexed(schema: Schema, index: ModuleIndex) -> None:

@@ -60,7 +60,9 @@ def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:
         "not stated in the base model's files: look it up",
         "`vllm serve model --max-model-len 512 --dtype float32`",
         'AutoModelForCausalLM.from_pretrained("model", dtype="auto")',
-        "the index in `serving/`.\n\nThe adapter alone lies in `adapter/`.",
+        'radu parse r1 "what somebody says" "and something else"',
+        "the index in `serving/`, and checks",
+        "those it was trained on.\n\nThe adapter alone lies in `adapter/`.",
     ):
         assert words in card
     assert "note: " not in card

@@ -32,6 +32,7 @@ from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.demo import follow
 from radu_core.workflows.home import funnels
+from radu_core.workflows.parse import parse
 from radu_core.workflows.workspace import Workspace
 
 SECONDS = 120.0
@@ -75,7 +76,7 @@ def test_a_run_finishes_and_its_model_is_served_and_measured(
     assert report.rows == 3
     assert [m.system for m in report.systems][-2:] == ["before training", "after training"]
     assert evaluation.reports(run)["test"] == report
-    call = evaluation.parse(loaded, "last", "fly me to Oslo")
+    call = parse(loaded, "last", "fly me to Oslo")
     assert call.function in (None, "book_flight", "book_hotel")
     sent = evaluation.send_errors(loaded, report, who="t")
     flagged = [i.exemplar.id for i in loaded.store.exemplars(MODULE) if i.flag]

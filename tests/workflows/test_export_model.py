@@ -7,25 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from adapted_model import adapted
 from conftest import MODULE
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from radu_core.cli import app
 from radu_core.errors import InputError, ModelError, RunError
-from radu_core.files import read_json, write_json
-from radu_core.training import RunDirectory, TrainConfig, preflight
+from radu_core.files import read_json
+from radu_core.training import RunDirectory
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.saving import save_model
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
 from radu_core.workflows.export_model import export_model
 from radu_core.workflows.workspace import Workspace
 
@@ -41,22 +36,6 @@ answer = model.generate(**inputs, max_new_tokens=12, do_sample=False)
 assert not any(name.split(".")[0] == "radu_core" for name in sys.modules)
 print(json.dumps(answer[0].tolist()))
 """
-
-
-@pytest.fixture
-def run(loaded: Workspace, tiny_model: Path) -> RunDirectory:
-    """A finished LoRA run, without the training."""
-    view = build(loaded, MODULE)
-    config = TrainConfig(dataset=view.directory, base_model=str(tiny_model))
-    made = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    train._keep_for_serving(made, train._to_serve(loaded, view.manifest))
-    tokenizer = load_tokenizer(tiny_model)
-    rows = preflight(config, tokenizer)
-    checked = save_model(made, config, adapted(tiny_model), tokenizer, rows)
-    report = {"train_rows": 7, "steps": 1, "dataset": view.manifest.hash, "model_check": checked}
-    write_json(made.path / "report.json", report)
-    made.append("state", state="finished")
-    return made
 
 
 def greedy(place: Path) -> list[int]:

@@ -84,18 +84,16 @@ def test_what_contradicts_the_schema_is_neither_indexed_nor_taught_but_counted(
     assert item(decided, "a00").exemplar.outcome == "resolved"
     index = build_index(decided, MODULE)
     assert {e.function for e in index.exemplars} == {"book_hotel", None}
-    assert index.left_out["contradicts the schema"] == 5  # f00, f01, f02, f05, a00
+    assert index.left_out["contradicts the schema"] == 7  # f00 to f05, a00
     view = build(decided, MODULE, config=DatasetConfig(strategies=("rag", "all")))
-    assert (
-        view.manifest.discards["every task: its labels contradict the schema: resolve again"] == 7
-    )
+    assert view.manifest.left_out["contradicts the schema"] == 8  # u00, too: it is invalid
     rows: list[dict[str, Any]] = [
         row for split in ("train", "validation", "test") for row in read_rows(view.directory, split)
     ]
     assert not any("book_flight" in row["prompt"] + row["completion"] for row in rows)
     assert coverage_report(decided, MODULE).grid.total == 1  # h02; f03 is left out
     assert coverage_report(decided, MODULE).left_out == {"contradicts the schema": 1}
-    assert rows_to_measure(decided, MODULE, "test")[1] == {"label contradicts the schema": 1}
+    assert rows_to_measure(decided, MODULE, "test")[1] == {"contradicts the schema": 1}
 
 
 def test_a_module_whose_labels_all_contradict_is_said(decided: Workspace) -> None:

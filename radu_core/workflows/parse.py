@@ -1,0 +1,185 @@
+"""Utterances → function calls, by a run's model or by one that was exported; loaded once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from radu_core.dataset.encoder import PLAIN
+from radu_core.dataset.fit import load_tokenizer
+from radu_core.errors import InputError, ModelError, NotFoundError
+from radu_core.exemplars import LONGEST
+from radu_core.files import content_hash, read_json
+from radu_core.inference import FunctionCall, Generator, Parser
+from radu_core.models import KNOWN_MODELS, RECORD, model_directory
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import Query
+from radu_core.training import RunDirectory
+from radu_core.training.tokens import template_of
+from radu_core.workflows.train import Serving, open_run, read_serving, serving
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["EXPORTED", "exported", "parse", "parse_many", "parser_of"]
+
+EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
+_MOST_LOADED = 2  # models in memory; more would crowd out a run
+_HELD = "parsers"
+_LOADING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A model in memory, of files as they were then; one thread at a time asks it."""
+
+    parser: Parser
+    state: str
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def parse(
+    workspace: Workspace,
+    name: str,
+    utterance: str,
+    *,
+    module: str | None = None,
+    context: str | None = None,
+) -> FunctionCall:
+    """The function call that the model makes of an utterance of ``module``.
+
+    ``name``: a run's id, ``last``, or a directory that ``export_model`` wrote.
+    """
+    return parse_many(workspace, name, [utterance], module=module, context=context)[0]
+
+
+def parse_many(
+    workspace: Workspace,
+    name: str,
+    utterances: Sequence[str],
+    *,
+    module: str | None = None,
+    context: str | None = None,
+    progress: Progress = silent,
+) -> list[FunctionCall]:
+    """One call per utterance, in order. The model stays in memory for the next time."""
+    if not utterances:
+        raise InputError("There is no utterance", remedy="Give one or more.")
+    for utterance in utterances:
+        _check(utterance)
+    loaded = _loaded(workspace, name, module, progress)
+    with loaded.lock:
+        queries = [Query(u) for u in utterances]
+        return loaded.parser.parse_many(
+            queries, contexts=[context] * len(queries), progress=progress
+        )
+
+
+def _check(utterance: str) -> None:
+    if not utterance.strip():
+        raise InputError("There is no utterance", remedy="Type one.")
+    if len(utterance) > LONGEST:
+        raise InputError(
+            f"The utterance has {len(utterance):,} characters", remedy=f"Use at most {LONGEST:,}."
+        )
+
+
+def _loaded(workspace: Workspace, name: str, module: str | None, progress: Progress) -> _Loaded:
+    """The model from memory, if its files are the same since; of several the newest stay."""
+    place, state = _place(workspace, name)
+    key = (place, module)
+    with _LOADING:
+        held = workspace.held(_HELD)
+        known: dict[tuple[Path, str | None], _Loaded] = dict(held) if isinstance(held, dict) else {}
+        found = known.pop(key, None)
+        if found is None or found.state != state:
+            while len(known) >= _MOST_LOADED:
+                del known[next(iter(known))]
+            workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
+            found = _Loaded(parser_of(workspace, name, module=module, progress=progress), state)
+        known[key] = found
+        workspace.hold(_HELD, known)
+    return found
+
+
+def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
+    """Where the model lies, and a hash that changes when its files do."""
+    directory = exported(workspace, name)
+    place = directory or _run(workspace, name).path
+    kept = ("model", "serving") if directory is None else (".",)
+    files = sorted(p for part in kept for p in (place / part).rglob("*") if p.is_file())
+    told = [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    return place, content_hash(told)
+
+
+def parser_of(
+    workspace: Workspace, name: str, *, module: str | None = None, progress: Progress = silent
+) -> Parser:
+    """The model of a run or of an exported directory, loaded, with what its prompts are made of."""
+    directory = exported(workspace, name)
+    if directory is not None:
+        kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
+        progress("Loading the model", 0, 0)
+        return _parser(_exported_generator(workspace, directory, progress), kept)
+    run = _run(workspace, name)
+    kept = serving(workspace, run, module=module)
+    progress("Loading the model", 0, 0)
+    return _parser(Generator(run.model, template=template_of(run)), kept)
+
+
+def _parser(generator: Generator, kept: Serving) -> Parser:
+    return Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+
+
+def _run(workspace: Workspace, name: str) -> RunDirectory:
+    run = open_run(workspace, name)
+    if not run.model.is_dir():
+        raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
+    return run
+
+
+def exported(workspace: Workspace, name: str) -> Path | None:
+    """The directory that ``name`` names, if it isn't a run's id: an exported model.
+
+    ``InputError`` for a directory that holds none.
+    """
+    path = Path(name).expanduser()
+    plain = path.name == name and name not in ("", ".", "..")
+    try:
+        if (plain and (name == "last" or (workspace.runs / name).is_dir())) or not path.is_dir():
+            return None
+    except OSError:  # a name that is too long
+        return None
+    if not any((path / EXPORTED).glob("**/manifest.json")):
+        raise InputError(
+            "That directory holds no exported model", value=str(path),
+            remedy="Write one with `radu export-model RUN --out DIR`, or give a run's id.",
+        )  # fmt: skip
+    return path.resolve()
+
+
+def _exported_generator(workspace: Workspace, directory: Path, progress: Progress) -> Generator:
+    template = load_tokenizer(directory).chat_template
+    asked = None if template in (None, PLAIN) else str(template)
+    if (directory / "config.json").is_file():
+        return Generator(directory, template=asked)
+    base = _base_of(workspace, directory, progress)
+    return Generator(base, template=asked, adapter=directory)
+
+
+def _base_of(workspace: Workspace, directory: Path, progress: Progress) -> Path:
+    """The base model of an exported adapter: one that is here under the name it is known by, or
+    fetched."""
+    name = str(read_json(directory / "adapter_config.json").get("base_model_name_or_path") or "")
+    for record in sorted(workspace.models.glob(f"*/{RECORD}")):
+        if name and read_json(record).get("source") == name:
+            return record.parent
+    known = next((k.name for k in KNOWN_MODELS.values() if k.source == name), name)
+    try:
+        return model_directory(known, workspace.models, progress=progress)
+    except ModelError as error:
+        raise ModelError(
+            f"The adapter's base model isn't here: {error.what}",
+            value=name,
+            remedy="Fetch it, or export the merged model: leave --adapter-only off.",
+        ) from error

@@ -1,0 +1,92 @@
+"""Baselines learn from every label they are given, and are as strong as they can be for nothing."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import MODULE
+from fakes import HashEmbedder
+from labelled import TICKETS, exemplar
+
+from radu_core.evaluation import Labels, fit_baselines, learnable
+from radu_core.evaluation.baselines import _Labelled, _labelled, _share_right, _Vote
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.retrieval import ModuleIndex
+from radu_core.schema import Schema
+from radu_core.workflows.indexing import resolved_exemplars
+from radu_core.workflows.workspace import Workspace
+
+
+def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -> None:
+    train = resolved_exemplars(loaded, MODULE, splits=["train"])
+    rows = [
+        AnnotatedExemplar(id="1", utterance="please fly me to Rome", function="book_flight"),
+        AnnotatedExemplar(id="2", utterance="a hotel bed in NYC", function="book_hotel"),
+    ]
+    systems = fit_baselines(loaded.store.schema(MODULE), train, HashEmbedder())
+    assert [s.name.split(" (")[0] for s in systems] == [
+        "nearest exemplar + gazetteer", "5 nearest exemplars + gazetteer", "logistic regression",
+    ]  # fmt: skip
+    for system in (systems[0], systems[2]):
+        said = system.predict(rows)
+        assert [p.function for p in said] == ["book_flight", "book_hotel"]
+        assert [p.arguments for p in said] == [{"destination": "Rome"}, {"city": "New York"}]
+
+
+def test_labels_of_one_template_count_each(schema: Schema) -> None:
+    """An index holds one of them, and three of the four cities would be unknown."""
+    index = ModuleIndex.build(schema, TICKETS, HashEmbedder())
+    assert len(index.exemplars) == 1
+    nearest = fit_baselines(schema, TICKETS, HashEmbedder())[0]
+    rows = [e.model_copy(update={"utterance": f"to {e.arguments['destination']}"}) for e in TICKETS]
+    assert [p.arguments for p in nearest.predict(rows)] == [e.arguments for e in TICKETS]
+
+
+def test_a_baseline_learns_from_all_but_what_isnt(schema: Schema) -> None:
+    negative = exemplar("n", "no flight to Lima").model_copy(update={"mode": "negative"})
+    found = learnable(schema, [*TICKETS, negative])
+    assert len(found.exemplars) == 4
+    assert found.counts == {"marked as negative": 1}
+    assert str(Labels(count=5, hash="ab" * 32, left_out=found.counts)) == (
+        "Every baseline learned from 4 of the 5 labels that the model was trained on (hash "
+        "abababababab). It can't learn from: 1 marked as negative."
+    )
+    assert fit_baselines(schema, [negative], HashEmbedder()) == []
+
+
+def test_one_function_only_is_always_said(schema: Schema) -> None:
+    systems = fit_baselines(schema, TICKETS, HashEmbedder())
+    assert [s.name for s in systems] == ["nearest exemplar + gazetteer"]
+    assert systems[0].predict([]) == []
+    assert systems[0].predict([exemplar("x", "sing")])[0].function == "book_flight"
+
+
+def test_an_extended_exemplar_says_its_values_and_not_its_function(schema: Schema) -> None:
+    extended = exemplar("e", "Lima then", destination="Lima").model_copy(
+        update={"mode": "extended"}
+    )
+    joke = exemplar("j", "Lima jokes then", None)
+    nearest = fit_baselines(schema, [*TICKETS, extended, joke], HashEmbedder())[0]
+    asked = [exemplar("1", "Lima then"), exemplar("2", "a ticket to Lima")]
+    said = nearest.predict(asked)
+    assert [(p.function, p.arguments) for p in said] == [
+        (None, {}), ("book_flight", {"destination": "Lima"}),
+    ]  # fmt: skip
+
+
+def test_duplicates_are_in_one_fold() -> None:
+    """Otherwise what is chosen out of fold would have seen its own answer."""
+    many = [exemplar(f"{i}/{n}", f"word{i}", f"f{i}") for i in range(40) for n in range(3)]
+    labelled = _labelled(many, HashEmbedder())
+    assert [len(set(labelled.folds[i * 3 : i * 3 + 3].tolist())) for i in range(40)] == [1] * 40
+    assert len(set(labelled.folds.tolist())) == 5
+    assert _share_right(labelled, lambda part: _Vote(part, 1)) == 0.0
+
+
+def test_votes_count_by_similarity() -> None:
+    np = pytest.importorskip("numpy")
+    vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, 0.8], [0.0, 1.0]], dtype=np.float32)
+    labelled = _Labelled(vectors, np.array(["a", "b", "b", "c"]), np.zeros(4, dtype=np.int64))
+    query = np.array([[1.0, 0.0]], dtype=np.float32)
+    assert _Vote(labelled, 1)(query) == ["a"]
+    assert _Vote(labelled, 3)(query) == ["b"]  # 1.2 against 1
+    assert _Vote(labelled, 99)(query) == ["b"]
