@@ -9,13 +9,24 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 
-from radu_core.cli import data, dataset, export, model, overlap, prompts, retrieval, runs, tools
+from radu_core.cli import (
+    data,
+    dataset,
+    export,
+    model,
+    overlap,
+    prompts,
+    retrieval,
+    runs,
+    schema,
+    tools,
+)
 from radu_core.cli.output import app
 
 __all__ = ["app", "main"]
 
 # importing them has registered their commands
-_COMMANDS = (data, retrieval, overlap, prompts, dataset, model, runs, export, tools)
+_COMMANDS = (data, schema, retrieval, overlap, prompts, dataset, model, runs, export, tools)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.store import renames
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
@@ -85,6 +86,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
     back, since = [], []
+    known = renames.known(w.connection, w.module)
     for part in _parts(found):
         rows = _rows(w, [id_ for id_, _, _ in part])
         standing = standing_decisions(w, list(rows))
@@ -95,7 +97,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            changes.append((rows[id_], _before(before)))
+            changes.append((rows[id_], _before(before, known, event)))
             back.append(id_)
         _change(w, changes, kind="restored", note=None)
     return back, since
@@ -117,8 +119,8 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
     return columns | derived(exemplar, columns["flag_kind"])
 
 
-def _before(text: str) -> dict[str, Any]:
-    state = state_before(text)
+def _before(text: str, known: Sequence[renames.Rename], event: int) -> dict[str, Any]:
+    state = renames.in_state(state_before(text), known, after=event)
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
     return _columns(exemplar, {name: state[name] for name in KEPT})
 

@@ -76,7 +76,7 @@ def init_module(
     schema = read_schema(module, schema_path)
     if not replace:
         _refuse_to_replace(workspace, schema, "There is a module of that id already")
-    put_schema(workspace, schema, who=who)
+    put_schema(workspace, schema, who=who, expected=None if replace else "")
     return schema
 
 
@@ -121,7 +121,8 @@ def import_file(
     stored = keep_good or not imported.rejections
     schema_changed = False
     if stored and schema is None and imported.schema is not None:
-        schema_changed = put_schema(workspace, imported.schema, who=who)
+        new = None if replace_schema else ""
+        schema_changed = put_schema(workspace, imported.schema, who=who, expected=new)
     elif stored and schema is None:
         raise NotFoundError(
             "No such module",

@@ -290,7 +290,7 @@ def keep_description(
         )  # fmt: skip
     schema = workspace.store.schema(module)
     changed = _described(schema, {function: description.strip()})
-    return put_schema(workspace, changed, who=who)
+    return put_schema(workspace, changed, who=who, expected=schema.hash)
 
 
 def slots_to_fill(template: str) -> list[str]:
