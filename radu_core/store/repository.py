@@ -386,6 +386,13 @@ class Store:
             rows = connection.execute(query.group_by(exemplars.c.split, exemplars.c.outcome)).all()
         return {(split, outcome or "new"): count for split, outcome, count in rows}
 
+    def labelled(self, module: str) -> dict[str | None, int]:
+        """Function (None: out of scope) → number of exemplars labelled with it."""
+        query = select(exemplars.c.function, func.count()).where(exemplars.c.module == module)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(exemplars.c.function)).all()
+        return {row.function: row[1] for row in rows}
+
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""
         with reading(self._engine) as connection:

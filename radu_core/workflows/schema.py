@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.schema import Function, LintFinding, Schema, check_module_id, lint
-from radu_core.store import SchemaVersion
+from radu_core.store import SchemaVersion, renames
 from radu_core.workflows.labels import put_schema
 from radu_core.workflows.outcomes import ResolveReport, resolve
 from radu_core.workflows.schema_edits import validated
+from radu_core.workflows.schema_rename import Target
 from radu_core.workflows.schema_text import as_text, check_text
 from radu_core.workflows.workspace import Workspace
 
@@ -22,6 +23,7 @@ __all__ = [
     "create_module",
     "earlier_schemas",
     "newest_version",
+    "renames_to_undo",
     "save_schema",
     "view",
 ]
@@ -67,9 +69,7 @@ class Saved:
 def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> SchemaView:
     """The schema of ``module`` as the page shows it, or ``schema`` in its place."""
     shown = schema or workspace.store.schema(module)
-    labels = Counter(
-        i.exemplar.function for batch in workspace.store.batches(module) for i in batch
-    )
+    labels = Counter(workspace.store.labelled(module))
     counts = {f.name: labels[f.name] for f in shown.functions}
     strays = {name: n for name, n in labels.items() if name is not None and name not in counts}
     findings = (*lint(shown), *_few(counts), *_unused(shown))
@@ -108,6 +108,30 @@ def newest_version(workspace: Workspace, module: str) -> SchemaVersion:
     if not versions:
         raise NotFoundError("No such module", value=module, remedy="Reload the page.")
     return versions[-1]
+
+
+def renames_to_undo(
+    workspace: Workspace, module: str, *, most: int = 5
+) -> list[tuple[Target, str]]:
+    """What was renamed last and can be renamed back: what it is now, and its name before."""
+    schema = workspace.store.schema(module)
+    with workspace.store.reading() as connection:
+        done = renames.known(connection, module)
+    found: dict[Target, str] = {}
+    for rename in reversed(done):
+        target = Target(rename.new, rename.function if rename.slot else None)
+        if target not in found and _is_free(schema, target, rename.old):
+            found[target] = rename.old
+    return list(found.items())[:most]
+
+
+def _is_free(schema: Schema, target: Target, before: str) -> bool:
+    """Whether it is there under its new name and nothing has the old one."""
+    if target.function is None:
+        return schema.function(target.name) is not None and schema.function(before) is None
+    owner = schema.function(target.function)
+    slots = {s.name for s in owner.slots} if owner else set()
+    return target.name in slots and before not in slots
 
 
 def save_schema(

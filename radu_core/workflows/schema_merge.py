@@ -10,7 +10,7 @@ from typing import Any, Literal
 from radu_core.files import canonical_json
 from radu_core.schema import Schema, parse_schema
 
-__all__ = ["Difference", "Merged", "differences", "merge_schemas"]
+__all__ = ["Difference", "Merged", "Side", "differences", "merge_schemas"]
 
 Side = Literal["mine", "theirs"]
 _MISSING: Any = object()
