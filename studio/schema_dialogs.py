@@ -19,7 +19,7 @@ from radu_core.workflows.templates import diff as text_diff
 from studio import show
 from studio.markdown import plain
 from studio.page import messages
-from studio.schema_state import Pending, Shown, close, done
+from studio.schema_state import Pending, Shown, close, done, widget_key
 from studio.schema_state import save as do_save
 
 __all__ = ["effect", "remove", "rename", "save", "show_diff"]
@@ -54,12 +54,15 @@ def show_diff(before: Schema, after: Schema) -> None:
         st.code("\n".join(lines[2:]), language="diff", height=min(360, 24 * len(lines) + 20))
 
 
-def _buttons(label: str, pending: Pending, *, disabled: bool = False) -> bool:
-    """Whether it was confirmed; cancelling closes the dialog."""
+def _buttons(label: str, pending: Pending, *, seen: str = "", disabled: bool = False) -> bool:
+    """Whether it was confirmed, as it was ``seen``; cancelling closes the dialog.
+
+    What was looked at is part of the button's key: where it has changed since, the click is that
+    of a button that is gone, and the new effect is shown instead.
+    """
+    key = f"{pending.number} {widget_key(seen)}"
     with st.container(horizontal=True):
-        confirmed = st.button(
-            label, type="primary", key=f"confirm {pending.number}", disabled=disabled
-        )
+        confirmed = st.button(label, type="primary", key=f"confirm {key}", disabled=disabled)
         if st.button("Cancel", key=f"cancel {pending.number}"):
             close()
             st.rerun()
@@ -104,7 +107,9 @@ def rename(shown: Shown, pending: Pending) -> None:
             return
         plan = plan_rename(here.workspace, here.module, what, new, follow_texts=texts)
         _follows(plan)
-        if _buttons("Rename", pending, disabled=bool(plan.conflicts)):
+        if _buttons(
+            "Rename", pending, seen=f"{plan.expected} {plan}", disabled=bool(plan.conflicts)
+        ):
             try:
                 renamed = do_rename(
                     here.workspace,
@@ -169,7 +174,7 @@ def remove(shown: Shown, pending: Pending) -> None:
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
         st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))
-        if _buttons("Remove", pending):
+        if _buttons("Remove", pending, seen=f"{plan.expected} {fate} {to} {plan}"):
             try:
                 do_remove(
                     here.workspace,

@@ -96,7 +96,7 @@ def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schem
     here, mine = shown.here, pending.mine
     assert mine is not None
     with st.container(horizontal=True):
-        key = pending.number
+        key = f"{pending.number} {theirs.hash[:12]}"  # of the version that was looked at
         if st.button("Save both", type="primary", key=f"both {key}", disabled=merged is None):
             assert merged is not None
             do_save(here, pending, merged.schema, theirs.hash)

@@ -294,12 +294,8 @@ def labels_as_lines(labels: Mapping[str, Sequence[str]]) -> str:
 
 
 def _part(text: str) -> str:
-    plain = _is_one_line(text)
-    return (
-        text
-        if plain and _SEPARATOR not in text and text[0] != '"'
-        else json.dumps(text, ensure_ascii=False)
-    )
+    plain = _is_one_line(text) and _SEPARATOR not in text and text[0] != '"'
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def labels_from_lines(text: str) -> dict[str, tuple[str, ...]]:
@@ -318,44 +314,51 @@ def labels_from_lines(text: str) -> dict[str, tuple[str, ...]]:
                 value=label,
                 remedy="Put its expressions into one line.",
             )
-        found[label] = tuple(dict.fromkeys(e for e in expressions if e))
+        found[label] = tuple(dict.fromkeys(expressions))
     if not found:
         raise InputError("A list needs a label", remedy="Write one a line: New York | NYC | NY.")
     return found
 
 
 def _parts(line: str, number: int) -> list[str]:
+    """The parts of a line; empty ones don't count unless they are in quotes."""
     found, at = [], 0
-    while True:
+    while at <= len(line):
         at = _skip(line, at)
         if line[at : at + 1] == '"':
-            try:
-                part, at = JSONDecoder().raw_decode(line, at)
-            except JSONDecodeError as error:
-                raise InputError(
-                    f"Line {number} has a quote that doesn't end",
-                    value=line.strip(),
-                    remedy='Close it, or write the quote as \\" between quotes.',
-                ) from error
-            at = _skip(line, at)
-            rest = line[at : at + 1]
-            if rest not in ("", _SEPARATOR):
-                raise InputError(
-                    f"Line {number} has text after a quote",
-                    value=line.strip(),
-                    remedy=f"Put {_SEPARATOR} between two expressions.",
-                )
-            end = at
+            part, at = _quoted(line, at, number)
+            found.append(part)
         else:
             end = line.find(_SEPARATOR, at)
             end = len(line) if end < 0 else end
-            part = line[at:end].strip()
-        found.append(str(part))
-        if end >= len(line):
-            break
-        at = end + 1
-    if not found[0]:
-        raise InputError(
-            f"Line {number} has no label", value=line.strip(), remedy="Begin it with the label."
-        )
+            part, at = line[at:end].strip(), end
+            if part:
+                found.append(part)
+            elif not found:
+                raise InputError(
+                    f"Line {number} has no label",
+                    value=line.strip(),
+                    remedy="Begin it with the label.",
+                )
+        at += 1  # the separator
     return found
+
+
+def _quoted(line: str, at: int, number: int) -> tuple[str, int]:
+    """The JSON string that begins at ``at``, and the place after it."""
+    try:
+        part, at = JSONDecoder().raw_decode(line, at)
+    except JSONDecodeError as error:
+        raise InputError(
+            f"Line {number} has a quote that doesn't end",
+            value=line.strip(),
+            remedy='Close it, or write the quote as \\" between quotes.',
+        ) from error
+    at = _skip(line, at)
+    if line[at : at + 1] not in ("", _SEPARATOR):
+        raise InputError(
+            f"Line {number} has text after a quote",
+            value=line.strip(),
+            remedy=f"Put {_SEPARATOR} between two expressions.",
+        )
+    return str(part), at
