@@ -15,7 +15,7 @@ from radu_core.workflows.schema import newest_version, view
 from studio import schema_dialogs, schema_merge_dialog
 from studio.markdown import plain
 from studio.page import Page
-from studio.schema_state import BASE, PENDING, SAID, TAB, Pending, Shown, keep_base
+from studio.schema_state import BASE, LINK, PENDING, SAID, TAB, Pending, Shown, keep_base
 
 __all__ = ["TAB", "opened", "pending"]
 
@@ -27,7 +27,8 @@ def opened(here: Page) -> Shown:
     # the tab row's state is dropped with the page: without it somebody has just come
     if TAB not in st.session_state or kept is None or kept[0] != here.module:
         keep_base(here, current)
-        st.session_state.pop(PENDING, None)
+        for left in (PENDING, LINK):
+            st.session_state.pop(left, None)
     base = st.session_state[BASE][1]
     if SAID in st.session_state:
         st.success(plain(st.session_state.pop(SAID)), icon=":material/check:")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from radu_core.errors import ConflictError
 from radu_core.schema import Schema
+from radu_core.words import counted
 from radu_core.workflows.schema_cost import Broken, built, schema_cost
 from radu_core.workflows.schema_remove import FATES, Fate, fates, plan_remove
 from radu_core.workflows.schema_remove import remove as do_remove
@@ -111,7 +112,7 @@ def rename(shown: Shown, pending: Pending) -> None:
             "Rename", pending, seen=f"{plan.expected} {plan}", disabled=bool(plan.conflicts)
         ):
             try:
-                renamed = do_rename(
+                do_rename(
                     here.workspace,
                     here.module,
                     what,
@@ -123,7 +124,8 @@ def rename(shown: Shown, pending: Pending) -> None:
             except ConflictError as error:
                 st.error(plain(error), icon=":material/error:")
                 return
-            done(here, f"Renamed: {renamed.plan}")
+            followed = f"{counted(len(plan.exemplars), 'exemplar')} followed."
+            done(here, f"Renamed {what.kind} {what} → {new}. {followed}")
 
 
 def _follows(plan: RenamePlan) -> None:
@@ -188,4 +190,5 @@ def remove(shown: Shown, pending: Pending) -> None:
             except ConflictError as error:
                 st.error(plain(error), icon=":material/error:")
                 return
-            done(here, f"Removed {what.kind} {what}. {plan}")
+            named = counted(len(plan.exemplars), "exemplar")
+            done(here, f"Removed {what.kind} {what}. {named} named it.")

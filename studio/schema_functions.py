@@ -11,7 +11,7 @@ from radu_core.workflows.schema_remove import FATES, Fate, fates, relabel
 from radu_core.workflows.schema_rename import Target
 from studio import schema_slots, show
 from studio.markdown import plain
-from studio.schema_state import Shown, done, propose, start, widget_key
+from studio.schema_state import LINK, Shown, done, propose, start, widget_key
 
 __all__ = ["functions"]
 
@@ -44,8 +44,8 @@ def functions(shown: Shown) -> None:
 def _follow_link(names: list[str]) -> None:
     """Open the function that a link names, once."""
     asked = st.query_params.get("function")
-    if asked and st.session_state.get("schema link") != asked:
-        st.session_state["schema link"] = asked
+    if asked and st.session_state.get(LINK) != asked:
+        st.session_state[LINK] = asked
         if asked in names:
             st.session_state[_CHOSEN] = asked
         else:

@@ -54,7 +54,7 @@ def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None
         if s.recognizer == found.name
     ]
     for lint in shown.view.findings:
-        if not used and lint.where == found.name:
+        if lint.where == f"recognizer {found.name}":
             st.info(plain(f"{lint.where}: {lint.what}. {lint.remedy}"))
     if used:
         st.caption(plain(f"{found.kind}, fills {', '.join(used)}"))

@@ -14,10 +14,12 @@ from radu_core.schema import Schema
 from radu_core.workflows.schema import SchemaView, save_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.schema_rename import Target
+from studio.markdown import plain
 from studio.page import Page
 
 __all__ = [
     "BASE",
+    "LINK",
     "PENDING",
     "SAID",
     "TAB",
@@ -38,6 +40,7 @@ TAB = "schema tab"
 BASE = "schema base"
 PENDING = "schema pending"
 SAID = "schema said"
+LINK = "schema link"  # the function that the address named and that was opened
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def done(here: Page, said: str) -> None:
     keep_base(here, here.workspace.store.schema(here.module))
     st.session_state.pop(PENDING, None)
     st.session_state[SAID] = said
-    st.toast(said)
+    st.toast(plain(said))
     st.rerun()
 
 

@@ -84,14 +84,14 @@ def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
 
 
 def _unused(schema: Schema) -> Iterator[LintFinding]:
-    """Recognizers that fill no slot; ``where`` is the recognizer's name."""
+    """Recognizers that fill no slot."""
     used = {s.recognizer for f in schema.functions for s in f.slots}
     for recognizer in schema.recognizers:
         if recognizer.name not in used:
             yield LintFinding(
                 "note",
-                recognizer.name,
-                "is a recognizer that fills no slot",
+                f"recognizer {recognizer.name}",
+                "fills no slot",
                 "Choose it in a slot, or remove it.",
             )
 

@@ -14,6 +14,7 @@ from deciding import Tab, decide, reading
 from radu_core.errors import ConflictError, InputError, SchemaError
 from radu_core.prompts import TemplateSet
 from radu_core.store import renaming
+from radu_core.workflows import bulk
 from radu_core.workflows.annotation import set_annotators
 from radu_core.workflows.guidelines import guidelines, set_guidelines
 from radu_core.workflows.judgements import judge, judged_pairs
@@ -156,6 +157,19 @@ def test_opinions_follow_and_still_count(loaded: Workspace) -> None:
     bob.do("decide", "a00", loaded.store.exemplar(MODULE, "a00").revision, **again)
     item = loaded.store.exemplar(MODULE, "a00").exemplar
     assert (item.outcome, item.function) == ("resolved", "fly")
+
+
+def test_on_either_database(space: Workspace) -> None:
+    """Slots of many exemplars, readings and opinions, there and back, and a batch undone since."""
+    before = snapshot(space)
+    done = bulk.accept(space, MODULE, bulk.preview(space, MODULE, from_=0.5).revisions, who="ann")
+    assert done.accepted
+    rename(space, MODULE, ORIGIN, "from_city", who="bob")
+    rename(space, MODULE, FLIGHT, "fly", who="bob")
+    assert bulk.undo_bulk(space, MODULE, done.batch, who="ann").undone == done.accepted
+    rename(space, MODULE, Target("fly"), "book_flight", who="bob")
+    rename(space, MODULE, Target("from_city", "book_flight"), "origin", who="bob")
+    assert snapshot(space) == before
 
 
 def test_texts_that_name_it_follow_and_prose_stays(loaded: Workspace) -> None:
