@@ -61,7 +61,7 @@ def finding(found: LintFinding) -> None:
 def _overview(shown: Shown) -> None:
     rows = []
     for f in shown.base.functions:
-        found = shown.view.findings_of(f.name)
+        found = shown.view.findings_by_function[f.name]
         rows.append(
             (
                 f.name,
@@ -120,7 +120,7 @@ def _add(shown: Shown) -> None:
 
 
 def _function(shown: Shown, function: Function) -> None:
-    for found in shown.view.findings_of(function.name):
+    for found in shown.view.findings_by_function[function.name]:
         if found.where == function.name:
             finding(found)
     count = shown.view.labelled[function.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.schema import Function, LintFinding, Schema, check_module_id, lint
@@ -48,14 +49,15 @@ class SchemaView:
         """The schema as indented JSON, without fields at their defaults."""
         return as_text(self.schema)
 
-    def findings_of(self, function: str) -> list[LintFinding]:
-        """What lint says of a function and of its slots."""
-        return [f for f in self.findings if _is_of(self.schema, f.where, function)]
-
-
-def _is_of(schema: Schema, where: str, function: str) -> bool:
-    found = schema.context_of(where)
-    return found is not None and found[0].name == function
+    @cached_property
+    def findings_by_function(self) -> dict[str, list[LintFinding]]:
+        """What lint says of each function and of its slots."""
+        found: dict[str, list[LintFinding]] = {f.name: [] for f in self.schema.functions}
+        for finding in self.findings:
+            place = self.schema.context_of(finding.where)
+            if place is not None:
+                found[place[0].name].append(finding)
+        return found
 
 
 @dataclass(frozen=True)
