@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, select
 from radu_core.errors import AlignmentError
 from radu_core.exemplars import AnnotatedExemplar, SlotRef, Template, parse_template
 from radu_core.files import canonical_json
+from radu_core.store.rows import aware
 from radu_core.store.tables import events
 
 __all__ = ["KIND", "Rename", "in_exemplar", "in_row", "in_state", "known", "parts"]
@@ -24,7 +26,8 @@ class Rename:
     """A function (``slot`` None), or one of its slots, gets the name ``new``.
 
     ``contexts`` says what becomes of each context that names it: a function's name may have dots,
-    so that only the schema of that time could tell. ``event`` is the event's id once it is done.
+    so that only the schema of that time could tell. ``event`` and ``at`` are the event's id and
+    time once it is done.
     """
 
     function: str
@@ -32,6 +35,7 @@ class Rename:
     slot: str | None = None
     contexts: Mapping[str, str] = field(default_factory=dict)
     event: int = 0
+    at: datetime | None = None
 
     @property
     def old(self) -> str:
@@ -47,16 +51,16 @@ class Rename:
 
     def as_json(self) -> str:
         """What the module's event says."""
-        return canonical_json({**asdict(self), "event": 0})
+        return canonical_json({k: v for k, v in asdict(self).items() if k not in ("event", "at")})
 
 
 def known(connection: Connection, module: str) -> list[Rename]:
     """All renames of a module that were done, oldest first."""
-    query = select(events.c.id, events.c.after).where(
+    query = select(events.c.id, events.c.at, events.c.after).where(
         events.c.module == module, events.c.kind == KIND, events.c.exemplar.is_(None)
     )
     rows = connection.execute(query.order_by(events.c.id))
-    return [Rename(**{**json.loads(row.after), "event": row.id}) for row in rows]
+    return [Rename(**json.loads(row.after), event=row.id, at=aware(row.at)) for row in rows]
 
 
 def in_exemplar(rename: Rename, exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
