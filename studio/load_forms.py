@@ -49,6 +49,7 @@ def new_module(here: Page) -> None:
                     f"{name} has {len(schema.functions)} functions. Now its utterances."
                 )
                 st.rerun()  # the page began without the new module
+    link("schema", "Create one without a file")
     if "created" in st.session_state:
         st.success(plain(st.session_state.pop("created")))
 

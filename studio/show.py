@@ -12,7 +12,7 @@ import streamlit as st
 
 from radu_core.exemplars import Span
 
-__all__ = ["as_json", "colour", "download", "highlight", "rows", "utterance"]
+__all__ = ["as_json", "colour", "download", "highlight", "rows", "table_html", "utterance"]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
@@ -46,6 +46,28 @@ def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) 
     st.html(
         '<div dir="auto" style="unicode-bidi:plaintext;font-size:1.3rem;line-height:1.7;'
         f'overflow-wrap:anywhere">{body}</div>'
+    )
+
+
+_TABLE = "width:100%;border-collapse:collapse;font-size:.9rem"
+_CELL = "border-bottom:1px solid #8884;padding:4px 10px 4px 0;vertical-align:top;text-align:start"
+
+
+def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A small table as HTML: text wraps, and a screen reader reads it cell by cell."""
+    head = "".join(f'<th scope="col" style="{_CELL}">{escape(c)}</th>' for c in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td dir="auto" style="{_CELL};overflow-wrap:break-word">{escape(str(cell))}</td>'
+            for cell in row
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 

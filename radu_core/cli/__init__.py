@@ -19,6 +19,7 @@ from radu_core.cli import (
     prompts,
     retrieval,
     runs,
+    schema,
     split,
     tools,
     trash,
@@ -30,6 +31,7 @@ __all__ = ["app", "main"]
 # importing them has registered their commands
 _COMMANDS = (
     data,
+    schema,
     imports,
     trash,
     split,

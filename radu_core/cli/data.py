@@ -12,8 +12,9 @@ from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection
+from radu_core.schema import Schema
 from radu_core.workflows import bulk, load, outcomes, schema
-from radu_core.workflows.schema_cost import schema_cost
+from radu_core.workflows.schema_cost import SchemaCost, schema_cost
 
 __all__ = ["Module"]
 
@@ -24,19 +25,41 @@ Module = Annotated[str, typer.Option("--module", "-m", help="The module's id, <o
 def init(
     module: Annotated[str, typer.Argument(help="The module's id, e.g. acme_travel_en.")],
     schema_path: Annotated[
-        Path, typer.Option("--schema", help="Schema JSON or OpenAI tools JSON.")
-    ],
+        Path | None, typer.Option("--schema", help="Schema JSON or OpenAI tools JSON.")
+    ] = None,
+    function: Annotated[
+        str | None, typer.Option(help="Without a file: the name of the first function.")
+    ] = None,
+    description: Annotated[
+        str, typer.Option(help="With --function: what it does, in a sentence.")
+    ] = "",
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
     ] = False,
 ) -> Answer:
-    """Create a module from a schema, or with --replace replace the schema of one."""
+    """Create a module from a schema or with one function, or with --replace replace the schema of
+    one."""
     space = workspace()
     cost = None
+    if schema_path is None:
+        if function is None or replace:
+            raise InputError(
+                "A module needs a schema",
+                remedy="Give --schema FILE, or --function NAME for a new one without a file.",
+            )
+        made = schema.create_module(space, module, function, description=description, who=who())
+        return _init_answer(made, None)
+    if function is not None:
+        raise InputError("--schema and --function contradict each other", remedy="Give one.")
     if replace and module in space.store.modules():
         cost = schema_cost(space.store, load.read_schema(module, schema_path))
     made = load.init_module(space, module, schema_path, who=who(), replace=replace)
-    findings = schema.view(space, module).findings
+    return _init_answer(made, cost)
+
+
+def _init_answer(made: Schema, cost: SchemaCost | None) -> Answer:
+    module = made.module
+    findings = schema.view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
     lines = [f"{module}: {len(made.functions)} functions, {slots} slots."]
     if cost is not None:

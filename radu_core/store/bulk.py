@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.store import renames
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
@@ -95,6 +96,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
     back, since = [], []
+    known = renames.known(w.connection, w.module)
     for part in parts(found):
         rows = rows_of(w, [id_ for id_, _, _ in part])
         standing = standing_decisions(w, list(rows))
@@ -105,7 +107,8 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            changes.append((rows[id_], _before(before, rows[id_]["split"])))
+            split = rows[id_]["split"]
+            changes.append((rows[id_], _before(before, known, event, split)))
             back.append(id_)
         change_all(w, changes, kind="restored", note=None)
     return back, since
@@ -128,9 +131,10 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
     return columns | derived(exemplar, columns["flag_kind"])
 
 
-def _before(text: str, split: str) -> dict[str, Any]:
-    """The columns of a state; a split isn't decided by a person, so it stays what it is by now."""
-    state = state_before(text)
+def _before(text: str, known: Sequence[renames.Rename], event: int, split: str) -> dict[str, Any]:
+    """The columns of a state, with the names of now; a split isn't decided by a person, so it stays
+    what it is by now."""
+    state = renames.in_state(state_before(text), known, after=event)
     exemplar = AnnotatedExemplar.model_validate_json(state["data"])
     exemplar = exemplar.model_copy(update={"split": split})
     return _columns(exemplar, {name: state[name] for name in KEPT})

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.schema import Schema
+from radu_core.store import renames
 from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
@@ -25,7 +26,7 @@ from radu_core.store.rows import (
     state_of,
     stored,
 )
-from radu_core.store.tables import events, exemplars, modules, opinions, skips, texts
+from radu_core.store.tables import events, exemplars, modules, opinions, skips, templates, texts
 
 __all__ = [
     "NOT_IMPORTED",
@@ -36,11 +37,13 @@ __all__ = [
     "comments_of",
     "decide",
     "expect",
+    "expect_schema",
     "flag",
     "history",
     "items_of",
     "newest_event",
     "put_schema",
+    "put_template",
     "put_texts",
     "restore",
     "row_of",
@@ -161,7 +164,8 @@ def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
 
 
 def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
-    """How an exemplar was before an event: all a decision changes, or the labels alone.
+    """How an exemplar was before an event: all a decision changes, or the labels alone; functions
+    and slots that were renamed since have their new names.
 
     Raises ``NotFoundError`` when the event isn't one of the exemplar's, or changed nothing.
     """
@@ -173,7 +177,8 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
             value=event_id,
             remedy="Check it, or reload.",
         )
-    return state_before(before)
+    known = renames.known(w.connection, w.module)
+    return renames.in_state(state_before(before), known, after=event_id)
 
 
 def restore(
@@ -221,10 +226,14 @@ def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
     add_event(w, None, "settings", canonical_json(before), text)
 
 
-def put_schema(w: Writing, schema: Schema) -> bool:
-    """Store a module's schema; returns whether it changed. The old one stays as an event."""
+def put_schema(
+    w: Writing, schema: Schema, *, expected: str | None = None, note: str | None = None
+) -> bool:
+    """Store a module's schema; returns whether it changed. The old one stays as an event, and
+    ``note`` says what was done. See ``expect_schema``."""
     text = schema.model_dump_json()
     own = modules.c.id == w.module
+    expect_schema(w, expected)
     row = w.connection.execute(select(modules.c.schema, modules.c.trashed).where(own)).first()
     if row is not None and row.trashed is not None:
         raise ConflictError(
@@ -239,8 +248,43 @@ def put_schema(w: Writing, schema: Schema) -> bool:
         w.connection.execute(insert(modules).values(id=w.module, **values))
     else:
         w.connection.execute(update(modules).where(own).values(**values))
-    add_event(w, None, "schema", before, text)
+    add_event(w, None, "schema", before, text, note)
     return True
+
+
+def expect_schema(w: Writing, expected: str | None) -> None:
+    """``ConflictError`` unless the schema in use has the hash ``expected`` ("": there is no such
+    module yet; None: whatever it is)."""
+    if expected is None:
+        return
+    found = w.connection.scalar(select(modules.c.schema_hash).where(modules.c.id == w.module))
+    if (found or "") == expected:
+        return
+    saved = events.c.module == w.module, events.c.kind == "schema"
+    query = select(events.c.who).where(*saved).order_by(events.c.id.desc()).limit(1)
+    saver = w.connection.scalar(query) or "Somebody"
+    raise ConflictError(
+        f"{saver} saved another schema of {w.module} meanwhile",
+        remedy="Look at that one first; nothing was changed.",
+    )
+
+
+def put_template(w: Writing, name: str, text: str, *, based_on: int | None = None) -> int:
+    """Store a new version of the module's own template; returns its number, from 1.
+
+    ``ConflictError`` when the newest version isn't ``based_on`` (0: there is none).
+    """
+    where = (templates.c.module == w.module) & (templates.c.name == name)
+    last = w.connection.scalar(select(func.max(templates.c.version)).where(where)) or 0
+    if based_on is not None and last != based_on:
+        saver = select(templates.c.who).where(where, templates.c.version == last)
+        raise ConflictError(
+            f"{w.connection.scalar(saver) or 'Somebody'} saved version {last} of {name} meanwhile",
+            remedy="Copy your text, load that version, and put your change into it.",
+        )
+    row = {"module": w.module, "name": name, "version": last + 1, "text": text}
+    w.connection.execute(insert(templates).values(**row, at=w.now, who=w.who))
+    return int(last) + 1
 
 
 def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:

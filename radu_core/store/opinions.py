@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.store import renames
 from radu_core.store.changes import NOT_IMPORTED, Writing, add_event
 from radu_core.store.rows import aware
 from radu_core.store.tables import events, opinions
@@ -66,24 +67,30 @@ def give(w: Writing, exemplar: AnnotatedExemplar, *, note: str | None = None) ->
 def withdraw(w: Writing, id: str) -> None:
     """Take this person's opinion back; the one before it in this round counts again, if any."""
     where = (events.c.module == w.module) & (events.c.exemplar == id)
-    query = select(events.c.kind, events.c.who, events.c.after).where(where)
-    given: list[str] = []
+    query = select(events.c.id, events.c.kind, events.c.who, events.c.after).where(where)
+    given: list[tuple[str, int]] = []
     for event in w.connection.execute(query.order_by(events.c.id)):
         if event.kind == "opinion" and event.who == w.who:
-            given.append(event.after)
+            given.append((event.after, event.id))
         elif event.kind == "withdrawn" and event.who == w.who:
             given = given[:-1]
         elif event.kind not in _WITHIN_A_ROUND:
             given = []
-    _put(w, id, given[-2] if len(given) > 1 else None)
+    _put(w, id, _renamed(w, *given[-2]) if len(given) > 1 else None)
     add_event(w, id, "withdrawn", None, None)
+
+
+def _renamed(w: Writing, data: str, event: int) -> str:
+    """An exemplar's JSON of an event, with the names that functions and slots have now."""
+    known = renames.known(w.connection, w.module)
+    return str(renames.in_state({"data": data}, known, after=event)["data"])
 
 
 # What may happen while opinions are collected; any other event begins a new round. The decision
 # that the last opinion led to is taken back together with it.
 _WITHIN_A_ROUND = (
     "opinion", "withdrawn", "commented", "flagged", "agreed", "disputed", "restored", NOT_IMPORTED,
-    "split", "trashed", "brought back",
+    "renamed", "split", "trashed", "brought back",
 )  # fmt: skip
 
 

@@ -92,12 +92,13 @@ class Event:
 
 @dataclass(frozen=True)
 class SchemaVersion:
-    """One schema that a module has had; ``number`` counts from 1."""
+    """One schema that a module has had; ``number`` counts from 1, ``note`` says what was done."""
 
     number: int
     schema: Schema
     at: datetime
     who: str
+    note: str | None = None
 
 
 @dataclass(frozen=True)

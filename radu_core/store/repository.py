@@ -126,11 +126,13 @@ class Store:
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
         return Schema.model_validate_json(text)
 
-    def put_schema(self, schema: Schema, *, who: str) -> bool:
-        """Store a module's schema; returns whether it changed. The old one stays as an event."""
+    def put_schema(
+        self, schema: Schema, *, who: str, expected: str | None = None, note: str | None = None
+    ) -> bool:
+        """Store a module's schema; returns whether it changed. See ``changes.put_schema``."""
         check_module_id(schema.module)
         with self.writing(schema.module, who=who) as w:
-            return changes.put_schema(w, schema)
+            return changes.put_schema(w, schema, expected=expected, note=note)
 
     def settings(self, module: str) -> dict[str, Any]:
         """What is set for ``module`` besides its schema; empty by default."""
@@ -152,7 +154,9 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(events.c.id)).mappings().all()
         return [
-            SchemaVersion(number, Schema.model_validate_json(r["after"]), aware(r["at"]), r["who"])
+            SchemaVersion(
+                number, Schema.model_validate_json(r["after"]), aware(r["at"]), r["who"], r["note"]
+            )
             for number, r in enumerate(rows, start=1)
         ]
 
@@ -371,6 +375,16 @@ class Store:
             count, total, when = connection.execute(query).one()
         return int(count), int(total), str(when)
 
+    def labelled(self, module: str) -> dict[str | None, int]:
+        """Function (None: out of scope) → number of exemplars labelled with it."""
+        query = select(exemplars.c.function, func.count()).where(
+            exemplars.c.module == module,
+            func.coalesce(exemplars.c.outcome, "") != "unlabelled",
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(exemplars.c.function)).all()
+        return {row.function: row[1] for row in rows}
+
     def waiting(self, module: str) -> dict[str, int]:
         """Queue → number of exemplars that wait in it for a person, in the order of the queues."""
         with reading(self._engine) as connection:
@@ -386,22 +400,8 @@ class Store:
         ``ConflictError`` when the newest version isn't ``based_on`` (0: there is none).
         """
         self.schema(module)
-        with writing(self._engine) as connection:
-            where = (templates.c.module == module) & (templates.c.name == name)
-            last = connection.scalar(select(func.max(templates.c.version)).where(where)) or 0
-            if based_on is not None and last != based_on:
-                saver = select(templates.c.who).where(where, templates.c.version == last)
-                raise ConflictError(
-                    f"{connection.scalar(saver) or 'Somebody'} saved version {last} of {name} "
-                    "meanwhile",
-                    remedy="Copy your text, load that version, and put your change into it.",
-                )
-            connection.execute(
-                insert(templates).values(
-                    module=module, name=name, version=last + 1, text=text, at=self._clock(), who=who
-                )
-            )
-        return int(last) + 1
+        with self.writing(module, who=who) as w:
+            return changes.put_template(w, name, text, based_on=based_on)
 
     def templates(self, module: str) -> dict[str, str]:
         """The newest version of each template that the module has of its own."""

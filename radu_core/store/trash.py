@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select, update
 
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store import bulk
+from radu_core.store import bulk, renames
 from radu_core.store.changes import Writing, put_texts
 from radu_core.store.records import Trashed
 from radu_core.store.rows import aware
@@ -107,10 +107,22 @@ def bring_back(w: Writing, numbers: Sequence[int], *, note: str | None = None) -
         blocked += sorted(taken)
         back = {id_: row for id_, row in found.items() if id_ not in taken}
         if back:
-            _restore(w, {id_: json.loads(row.data) for id_, row in back.items()}, note)
+            known = renames.known(w.connection, w.module)
+            _restore(w, {id_: _named(row, known) for id_, row in back.items()}, note)
             mine = trash.c.id.in_([row.id for row in back.values()])
             w.connection.execute(delete(trash).where(mine))
     return blocked
+
+
+def _named(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
+    """What the trash holds of an exemplar, with the names that were given since."""
+    held: dict[str, Any] = json.loads(row.data)
+    for rename in known:
+        if rename.at is not None and rename.at > aware(row.at):
+            held["row"] |= renames.in_row(rename, held["row"])
+            for opinion in held["opinions"]:
+                opinion |= renames.in_row(rename, opinion)
+    return held
 
 
 def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, RowMapping, bindparam, select, update
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store import bulk, trash
+from radu_core.store import bulk, renames, trash
 from radu_core.store.changes import Writing, put_texts, set_standing, standing_people
 from radu_core.store.derived import DISAGREEMENT, derived
 from radu_core.store.imports import newest
@@ -146,8 +146,10 @@ def _swap_labels(
     people = standing_people(w, ids)
     states: dict[str, str | None] = {i: state_of(there[i], people[i]) for i in ids}
     changes, items = [], []
+    known = renames.known(w.connection, w.module)
     for row in rows:
-        now, state = there[row.exemplar], state_before(row.state)
+        now = there[row.exemplar]
+        state = renames.in_state(state_before(row.state), known, after=row.event)
         item = AnnotatedExemplar.model_validate_json(state["data"])
         if now["split"] != json.loads(now["imported"] or now["data"])["split"]:
             item = item.model_copy(update={"split": now["split"]})  # it was split since
@@ -228,7 +230,7 @@ def _decided(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str,
             opinions[id_] = [who for who in opinions[id_] if who != event.who]
         elif event.kind == "restored" and event.note is None:
             standing[id_] = standing[id_][:-1]
-        elif event.has and event.kind != "imported":
+        elif event.has and event.kind not in ("imported", renames.KIND):
             standing[id_].append(f"decided by {event.who} since ({event.kind})")
     said = {i: f"{people[-1]} gave an opinion since" for i, people in opinions.items() if people}
     return {**comments, **said, **{i: found[-1] for i, found in standing.items() if found}}

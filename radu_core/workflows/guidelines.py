@@ -5,15 +5,15 @@ from __future__ import annotations
 from radu_core.errors import ConflictError, InputError
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["LONGEST", "guidelines", "set_guidelines"]
+__all__ = ["KEY", "LONGEST", "guidelines", "set_guidelines"]
 
 LONGEST = 50_000  # characters
-_KEY = "guidelines"  # in a module's settings
+KEY = "guidelines"  # in a module's settings
 
 
 def guidelines(workspace: Workspace, module: str) -> str:
     """The guidelines of ``module``, empty by default."""
-    return str(workspace.store.settings(module).get(_KEY, ""))
+    return str(workspace.store.settings(module).get(KEY, ""))
 
 
 def set_guidelines(workspace: Workspace, module: str, text: str, *, before: str, who: str) -> None:
@@ -28,4 +28,4 @@ def set_guidelines(workspace: Workspace, module: str, text: str, *, before: str,
             "Somebody else has changed the guidelines in the meantime",
             remedy="Copy what you wrote, cancel, and write it into theirs.",
         )
-    workspace.store.change_settings(module, {_KEY: text.strip()}, who=who)
+    workspace.store.change_settings(module, {KEY: text.strip()}, who=who)

@@ -8,24 +8,40 @@ from radu_core.schema import Schema
 from radu_core.store import StoredExemplar
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["put_schema"]
+__all__ = ["contradict", "put_schema"]
 
 _KIND = "contradicted"  # the event
 
 
-def put_schema(workspace: Workspace, schema: Schema, *, who: str) -> bool:
+def put_schema(
+    workspace: Workspace,
+    schema: Schema,
+    *,
+    who: str,
+    expected: str | None = None,
+    note: str | None = None,
+) -> bool:
     """Store a module's schema; returns whether it changed.
 
-    A decided exemplar that it contradicts (its function is gone, or an argument doesn't fit)
-    becomes ``invalid`` with the reason. The decision stays in its history, and its spans with it:
-    once the function is back, ``resolve`` takes them as they were given. Nobody has decided about
-    the others; ``resolve`` aligns them again.
+    ``ConflictError`` unless the schema in use has the hash ``expected`` ("": there is none yet).
+    ``note`` says what was done, for the history. See ``contradict``.
     """
-    changed = workspace.store.put_schema(schema, who=who)
+    changed = workspace.store.put_schema(schema, who=who, expected=expected, note=note)
+    contradict(workspace, schema, who=who)
+    return changed
+
+
+def contradict(workspace: Workspace, schema: Schema, *, who: str) -> None:
+    """Take back the decisions that a schema contradicts.
+
+    A decided exemplar whose function is gone, or with an argument that doesn't fit, becomes
+    ``invalid`` with the reason. The decision stays in its history, and its spans with it: once the
+    function is back, ``resolve`` takes them as they were given. Nobody has decided about the
+    others; ``resolve`` aligns them again.
+    """
     for item in workspace.store.exemplars(schema.module, outcomes=["resolved"]):
         if item.exemplar.resolved_by in ("annotator", "suggestion"):
             _check(workspace, schema, item, who)
-    return changed
 
 
 def _check(workspace: Workspace, schema: Schema, item: StoredExemplar, who: str) -> None:

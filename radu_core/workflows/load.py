@@ -147,7 +147,8 @@ def init_module(
     schema = read_schema(module, schema_path)
     if not replace:
         _refuse_to_replace(workspace, schema, "There is a module of that id already")
-    put_schema(workspace, schema, who=who)
+    note = f"Loaded from {schema_path.name}"
+    put_schema(workspace, schema, who=who, expected=None if replace else "", note=note)
     return schema
 
 
@@ -199,7 +200,10 @@ def import_file(
     before = store.schema(module) if module in store.modules() else None
     schema_changed = False
     if stored and schema is None and imported.schema is not None:
-        schema_changed = put_schema(workspace, imported.schema, who=who)
+        new = None if replace_schema else ""
+        schema_changed = put_schema(
+            workspace, imported.schema, who=who, expected=new, note=f"Imported with {path.name}"
+        )
     elif stored and schema is None:
         raise NotFoundError(
             "No such module",

@@ -159,7 +159,8 @@ def merge_functions(
         _expect(w, schema, seen)
         bulk.relabel(w, changed, kind=_KIND, note=f"{away} into {keep}")
         kept, gone = require_function(schema, keep), require_function(schema, away)
-        changes.put_schema(w, _merged(schema, kept, gone))
+        note = f"Merged function {away} into {keep}"
+        changes.put_schema(w, _merged(schema, kept, gone), note=note)
     return plan
 
 

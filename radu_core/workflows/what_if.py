@@ -290,7 +290,8 @@ def keep_description(
         )  # fmt: skip
     schema = workspace.store.schema(module)
     changed = _described(schema, {function: description.strip()})
-    return put_schema(workspace, changed, who=who)
+    note = f"Changed the description of {function}"
+    return put_schema(workspace, changed, who=who, expected=schema.hash, note=note)
 
 
 def slots_to_fill(template: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import make_tiny_model
+from focus import to, write
 from playwright.sync_api import Page, expect
 from studio_process import studio
 
@@ -19,29 +20,6 @@ from radu_core.workflows.workspace import Workspace
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"
 MINUTES = 60_000
-FOCUSED = """() => {
-  const at = document.activeElement;
-  const label = at.getAttribute("aria-label") || at.innerText || "";
-  return [at.getAttribute("role") || at.tagName.toLowerCase(), label.trim()].join(" ");
-}"""
-
-
-def to(page: Page, wanted: str, *, key: str = "Tab", most: int = 60) -> None:
-    """Press ``key`` until what has the focus is ``wanted``: role or tag, and label, a pattern."""
-    passed = []
-    for _ in range(most):
-        passed.append(page.evaluate(FOCUSED))
-        if re.fullmatch(wanted, passed[-1], re.DOTALL):
-            return
-        page.keyboard.press(key)
-    raise AssertionError(f"{wanted!r} isn't among {passed}")
-
-
-def write(page: Page, text: str) -> None:
-    """In place of what the focused field says."""
-    page.keyboard.press("Control+a")
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
 
 
 def test_from_settings_to_a_resumed_run(page: Page, home: Path, tmp_path: Path) -> None:

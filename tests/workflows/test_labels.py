@@ -39,7 +39,7 @@ def decided(loaded: Workspace) -> Workspace:
 
 def test_a_decision_about_a_function_that_is_gone_is_invalid(decided: Workspace) -> None:
     before = item(decided, "a00").exemplar
-    _, funnel = save_schema(decided, MODULE, RENAMED, who="bob")
+    funnel = save_schema(decided, MODULE, RENAMED, who="bob").funnel
     assert (funnel.outcomes["invalid"], funnel.outcomes["resolved"]) == (8, 7)
     now = item(decided, "a00").exemplar
     assert (now.outcome, now.resolved_by) == ("invalid", None)
@@ -109,11 +109,9 @@ def test_a_module_whose_labels_all_contradict_is_said(decided: Workspace) -> Non
 def test_a_saved_schema_aligns_again_and_a_wrong_one_changes_nothing(loaded: Workspace) -> None:
     text = view(loaded, MODULE).text
     assert check_text(text, module=MODULE) == loaded.store.schema(MODULE)
-    changed, funnel = save_schema(
-        loaded, MODULE, text.replace('"destination"', '"target"'), who="ann"
-    )
-    assert changed
-    assert funnel.outcomes["invalid"] == 8
+    saved = save_schema(loaded, MODULE, text.replace('"destination"', '"target"'), who="ann")
+    assert saved.changed
+    assert saved.funnel.outcomes["invalid"] == 8
     with pytest.raises(InputError, match="column 2"):
         save_schema(loaded, MODULE, "{", who="ann")
     assert "target" in view(loaded, MODULE).text

@@ -59,7 +59,7 @@ def test_an_earlier_schema_comes_back_with_everything_that_was_valid(loaded: Wor
     text = view(loaded, MODULE).text
     outcomes = [i.exemplar.outcome for i in loaded.store.exemplars(MODULE)]
     assert earlier_schemas(loaded, MODULE) == []
-    _, funnel = save_schema(loaded, MODULE, json.dumps(flights_only()), who="ann")
+    funnel = save_schema(loaded, MODULE, json.dumps(flights_only()), who="ann").funnel
     assert funnel.outcomes["invalid"] == 6
     [(version, earlier)] = earlier_schemas(loaded, MODULE)
     assert (version.number, version.who, earlier) == (1, "test", text)

@@ -1,0 +1,228 @@
+"""``radu schema``: a module's schema shown, replaced, renamed in, removed from, and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.errors import InputError, NotFoundError
+from radu_core.files import readable
+from radu_core.workflows import load, schema, schema_remove, schema_rename
+from radu_core.workflows.schema_cost import built, schema_cost
+from radu_core.workflows.schema_text import as_text, diff
+
+__all__: list[str] = []
+
+_schema = typer.Typer(help="Show and change a module's schema.", no_args_is_help=True)
+app.add_typer(_schema, name="schema")
+_SHOWN = 20
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the effect; change nothing.")]
+Of = Annotated[str | None, typer.Option("--of", help="The function whose slot NAME is.")]
+IsRecognizer = Annotated[bool, typer.Option("--recognizer", help="NAME is a recognizer.")]
+Name = Annotated[
+    str, typer.Argument(help="A function, function.slot, or a slot or recognizer by its option.")
+]
+
+
+@command("show", group=_schema)
+def show(
+    module: Module,
+    version: Annotated[
+        int | None, typer.Option(help="An earlier version, by its number. Default: the one in use.")
+    ] = None,
+) -> Answer:
+    """Print the schema as JSON, with what lint says of it."""
+    space = workspace()
+    shown = _version(module, version) if version is not None else space.store.schema(module)
+    seen = schema.view(space, module, schema=shown)
+    data = {
+        "module": module,
+        "hash": shown.hash,
+        "schema": shown.model_dump(mode="json"),
+        "findings": seen.findings,
+        "exemplars": seen.labelled,
+        "strays": seen.strays,
+    }
+    lines: list[Any] = [as_text(shown)]
+    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in seen.findings]
+    lines += [
+        f"{n} exemplars are labelled {name}: no such function" for name, n in seen.strays.items()
+    ]
+    return Answer(data, lines)
+
+
+def _version(module: str, number: int) -> Any:
+    versions = workspace().store.schema_versions(module)
+    found = [v.schema for v in versions if v.number == number]
+    if not found:
+        raise NotFoundError(
+            f"{module} has no schema version of that number",
+            value=number,
+            remedy=f"It has 1 to {len(versions)}: radu schema versions.",
+        )
+    return found[0]
+
+
+@command("versions", group=_schema)
+def versions(module: Module) -> Answer:
+    """List every schema that the module has had: who saved it, when, and what was done."""
+    space = workspace()
+    space.store.schema(module)
+    found = space.store.schema_versions(module)
+    rows = [
+        (v.number, f"{v.at:%Y-%m-%d %H:%M}", v.who, len(v.schema.functions), v.note or "")
+        for v in found
+    ]
+    data = [
+        {
+            "number": v.number,
+            "at": v.at.isoformat(),
+            "who": v.who,
+            "note": v.note,
+            "hash": v.schema.hash,
+            "functions": len(v.schema.functions),
+        }
+        for v in found
+    ]
+    columns = ["version", "when", "who", "functions", "what"]
+    return Answer({"module": module, "versions": data}, [table(module, columns, rows)])
+
+
+@command("set", group=_schema)
+def set_(
+    path: Annotated[Path, typer.Argument(help="Schema JSON, or OpenAI tools JSON.")],
+    module: Module,
+    expect: Annotated[
+        str | None,
+        typer.Option(help="Refuse unless the schema in use has this hash (radu schema show)."),
+    ] = None,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Replace the schema by a file's, then align again."""
+    with readable(path):
+        wanted = load.read_schema(module, path)
+    return _put(module, wanted, f"Set from {path.name}", expect, dry_run)
+
+
+@command("restore", group=_schema)
+def restore(
+    number: Annotated[int, typer.Argument(help="The version's number: radu schema versions.")],
+    module: Module,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Use an earlier version of the schema again, then align again."""
+    return _put(module, _version(module, number), f"Restored version {number}", None, dry_run)
+
+
+def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Answer:
+    space = workspace()
+    now = space.store.schema(module)
+    cost = schema_cost(space.store, wanted)
+    made = built(space, module)
+    data: dict[str, Any] = {
+        "module": module,
+        "cost": cost,
+        "built": made,
+        "diff": diff(now, wanted),
+    }
+    lines: list[Any] = [*data["diff"], str(cost), *_broken(cost.broken), str(made)]
+    if dry_run:
+        return Answer({**data, "saved": False, "hash": now.hash}, lines)
+    saved = schema.save_schema(
+        space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
+    )
+    said = f"Saved. {saved.funnel.changed} utterances changed their outcome."
+    lines.append(said if saved.changed else "The schema was like that already.")
+    return Answer(
+        {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines
+    )
+
+
+def _broken(broken: Sequence[Any], title: str = "Exemplars that would become invalid") -> list[Any]:
+    if not broken:
+        return []
+    more = f" ({_SHOWN} of {len(broken)}; all with --json)" if len(broken) > _SHOWN else ""
+    rows = [(b.id, b.utterance, b.function, b.reason) for b in broken[:_SHOWN]]
+    return [table(title + more, ["id", "utterance", "function", "what"], rows)]
+
+
+@command("rename", group=_schema)
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(help="The new name.")],
+    module: Module,
+    of: Of = None,
+    recognizer: IsRecognizer = False,
+    keep_texts: Annotated[
+        bool,
+        typer.Option(
+            "--keep-texts", help="Leave prompt templates, guidelines and descriptions as they are."
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Rename a function, slot or recognizer, and whatever names it: all or nothing.
+
+    Exemplars, opinions, templates and guidelines follow; built datasets and trained runs are
+    listed. Renaming it back undoes it.
+    """
+    space = workspace()
+    what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
+    plan = schema_rename.plan_rename(space, module, what, new, follow_texts=not keep_texts)
+    lines: list[Any] = [str(plan)]
+    lines += [f"{part}: {n}" for part, n in plan.parts.items()]
+    lines += [f"follows: {m.where}" for m in plan.texts]
+    lines += [f"can't follow: {reason}" for reason in plan.unchanged]
+    lines += [str(plan.built)] if str(plan.built) else []
+    if dry_run:
+        lines += [f"forbidden: {why}" for why in plan.conflicts]
+        return Answer({"plan": plan, "renamed": False}, lines, ok=not plan.conflicts)
+    done = schema_rename.rename(
+        space, module, what, new, who=who(), follow_texts=not keep_texts, expected=plan.expected
+    )
+    return Answer({"plan": done.plan, "renamed": True, "funnel": done.funnel}, [*lines, "Renamed."])
+
+
+@command("remove", group=_schema)
+def remove(
+    name: Name,
+    module: Module,
+    of: Of = None,
+    recognizer: IsRecognizer = False,
+    to: Annotated[
+        str | None, typer.Option(help="Move a function's exemplars to this function.")
+    ] = None,
+    unlabel: Annotated[
+        bool, typer.Option("--unlabel", help="Take the labels off a function's exemplars.")
+    ] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop-values", help="Take a slot's values off its exemplars.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Remove a function, slot or recognizer. Its exemplars become invalid unless an option says
+    what becomes of them."""
+    chosen = [f for f, given in (("move", to), ("unlabel", unlabel), ("drop", drop)) if given]
+    if len(chosen) > 1:
+        raise InputError(
+            "--to, --unlabel and --drop-values contradict each other", remedy="Give one of them."
+        )
+    fate: Any = chosen[0] if chosen else "keep"
+    space = workspace()
+    what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
+    plan = schema_remove.plan_remove(space, module, what, fate=fate, to=to)
+    lines: list[Any] = [str(plan), *_broken(plan.exemplars, "Exemplars that name it")]
+    lines += [f"names it, and stays as it is: {where}" for where in plan.mentions]
+    lines += [str(plan.built)] if str(plan.built) else []
+    if dry_run:
+        return Answer({"plan": plan, "removed": False}, lines)
+    done = schema_remove.remove(
+        space, module, what, who=who(), fate=fate, to=to, expected=plan.expected
+    )
+    return Answer({"plan": plan, "removed": True, "funnel": done.funnel}, [*lines, "Removed."])

@@ -1,0 +1,158 @@
+"""Other names for functions and slots: in an exemplar, in its row, and in what was before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from radu_core.errors import AlignmentError
+from radu_core.exemplars import AnnotatedExemplar, SlotRef, Template, parse_template
+from radu_core.files import canonical_json
+from radu_core.store.rows import aware
+from radu_core.store.tables import events
+
+__all__ = ["KIND", "Rename", "in_exemplar", "in_row", "in_state", "known", "parts"]
+
+KIND = "renamed"  # the event: one of the module that says what, one of each exemplar without labels
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A function (``slot`` None), or one of its slots, gets the name ``new``.
+
+    ``contexts`` says what becomes of each context that names it: a function's name may have dots,
+    so that only the schema of that time could tell. ``event`` and ``at`` are the event's id and
+    time once it is done.
+    """
+
+    function: str
+    new: str
+    slot: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    event: int = 0
+    at: datetime | None = None
+
+    @property
+    def old(self) -> str:
+        """The name that goes."""
+        return self.function if self.slot is None else self.slot
+
+    @property
+    def note(self) -> str:
+        """What is done, for the history."""
+        if self.slot is None:
+            return f"function {self.old} → {self.new}"
+        return f"slot {self.function}.{self.old} → {self.new}"
+
+    def as_json(self) -> str:
+        """What the module's event says."""
+        return canonical_json({k: v for k, v in asdict(self).items() if k not in ("event", "at")})
+
+
+def known(connection: Connection, module: str) -> list[Rename]:
+    """All renames of a module that were done, oldest first."""
+    query = select(events.c.id, events.c.at, events.c.after).where(
+        events.c.module == module, events.c.kind == KIND, events.c.exemplar.is_(None)
+    )
+    rows = connection.execute(query.order_by(events.c.id))
+    return [Rename(**json.loads(row.after), event=row.id, at=aware(row.at)) for row in rows]
+
+
+def in_exemplar(rename: Rename, exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
+    """The exemplar with the new name everywhere; itself where it doesn't name it."""
+    update: dict[str, Any] = {}
+    if exemplar.function == rename.function:
+        update = {"function": rename.new} if rename.slot is None else _slot(rename, exemplar)
+    context = exemplar.context or ""
+    if context in rename.contexts:
+        update["context"] = rename.contexts[context]
+    changed = exemplar.model_copy(update=update)
+    return exemplar if changed == exemplar else changed
+
+
+def _slot(rename: Rename, exemplar: AnnotatedExemplar) -> dict[str, Any]:
+    spans = exemplar.spans
+    return {
+        "arguments": {_name(rename, slot): value for slot, value in exemplar.arguments.items()},
+        "spans": None
+        if spans is None
+        else tuple(s.model_copy(update={"slot": _name(rename, s.slot)}) for s in spans),
+        "template": _template(rename, exemplar.template),
+        "implied": tuple(_name(rename, slot) for slot in exemplar.implied),
+    }
+
+
+def _name(rename: Rename, slot: str) -> str:
+    return rename.new if slot == rename.slot else slot
+
+
+def _template(rename: Rename, text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        parsed = parse_template(text)
+    except AlignmentError:  # a labeller's own that can't be read: it stays as it was given
+        return text
+    named = (SlotRef(_name(rename, p.name)) if isinstance(p, SlotRef) else p for p in parsed.parts)
+    return str(Template(tuple(named)))
+
+
+def in_row(rename: Rename, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a row's texts (its exemplar, what was imported, readings, details) that change."""
+    changed = {name: _text(rename, row[name]) for name in ("data", "imported") if row.get(name)}
+    if rename.slot is not None and _function(row["data"]) == rename.function:
+        changed |= {
+            name: _asked(rename, row[name]) for name in ("readings", "details") if row.get(name)
+        }
+    return {name: text for name, text in changed.items() if text != row[name]}
+
+
+def _function(data: str) -> str | None:
+    return AnnotatedExemplar.model_validate_json(data).function
+
+
+def _text(rename: Rename, text: str) -> str:
+    exemplar = AnnotatedExemplar.model_validate_json(text)
+    changed = in_exemplar(rename, exemplar)
+    return text if changed is exemplar else changed.model_dump_json()
+
+
+def _asked(rename: Rename, text: str) -> str:
+    """Readings or details, as JSON, with the slot's new name."""
+
+    def named(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {k: named(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [named(v, key) for v in value]
+        if key in ("slot", "implied"):
+            return _name(rename, value)
+        return _template(rename, value) if key == "template" else value
+
+    return canonical_json(named(json.loads(text)))
+
+
+def in_state(state: Mapping[str, Any], done: Iterable[Rename], *, after: int) -> dict[str, Any]:
+    """A state that an event holds, with the names that were given ``after`` it."""
+    named = dict(state)
+    for rename in done:
+        if rename.event > after:
+            named |= in_row(rename, named)
+    return named
+
+
+def parts(rename: Rename, row: Mapping[str, Any], changed: Mapping[str, Any]) -> list[str]:
+    """Where a row holds the name, in words for people."""
+    held = {"imported": "as imported", "readings": "readings", "details": "what alignment found"}
+    found = [words for name, words in held.items() if name in changed]
+    if "data" in changed:
+        before = AnnotatedExemplar.model_validate_json(row["data"])
+        after = AnnotatedExemplar.model_validate_json(changed["data"])
+        names = ("function", "arguments", "spans", "template", "implied", "context")
+        found += [name for name in names if getattr(before, name) != getattr(after, name)]
+    return found

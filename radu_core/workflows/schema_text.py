@@ -1,0 +1,364 @@
+"""A schema as text that people edit: JSON, and values and labels a line each."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from json.decoder import JSONDecodeError, JSONDecoder
+from typing import Any
+
+from pydantic import ValidationError
+
+from radu_core.errors import InputError, SchemaError, shorten
+from radu_core.files import parse_json
+from radu_core.schema import Scalar, Schema, SlotType, parse_schema
+
+__all__ = [
+    "as_text",
+    "check_text",
+    "diff",
+    "labels_as_lines",
+    "labels_from_lines",
+    "position_of",
+    "values_as_lines",
+    "values_from_lines",
+]
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+_MOST_PROBLEMS = 5
+_SEPARATOR = "|"
+
+
+def as_text(schema: Schema) -> str:
+    """The schema as indented JSON, without fields at their defaults."""
+    data = {
+        "module": schema.module,
+        **schema.model_dump(mode="json", exclude_defaults=True),
+    }
+    for recognizer, source in zip(data.get("recognizers", ()), schema.recognizers, strict=False):
+        recognizer["kind"] = source.kind
+    return json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def diff(before: Schema, after: Schema) -> list[str]:
+    """The lines of a unified diff of two schemas' JSON; empty when they are the same."""
+    lines = difflib.unified_diff(
+        as_text(before).splitlines(),
+        as_text(after).splitlines(),
+        "stored",
+        "edited",
+        lineterm="",
+        n=3,
+    )
+    return list(lines)
+
+
+def check_text(text: str, *, module: str) -> Schema:
+    """Parse schema JSON that somebody edited; ``SchemaError`` says line, column and field."""
+    try:
+        data = parse_json(text)
+    except ValueError as error:
+        raise SchemaError(
+            f"The schema isn't JSON ({_placed(text, str(error))})",
+            remedy="Correct it; nothing was saved.",
+        ) from error
+    _refuse_twins(text)
+    _refuse_other_module(data, module)
+    try:
+        return parse_schema(data, module=module)
+    except SchemaError as error:
+        raise _located(error, text, data) from error
+
+
+def _placed(text: str, problem: str) -> str:
+    """What is wrong, with the line where ``parse_json`` leaves it out: of a single line."""
+    return f"line 1, {problem}" if problem.startswith("column") and text.strip() else problem
+
+
+def _refuse_twins(text: str) -> None:
+    """``SchemaError`` for a key that an object has twice: the first would be lost."""
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                line = _line_of_twin(text, key)
+                raise SchemaError(
+                    f"An object has the key {key!r} twice{line}",
+                    remedy="Remove or rename one of them; nothing was saved.",
+                )
+            found[key] = value
+        return found
+
+    json.loads(text, object_pairs_hook=check)
+
+
+def _line_of_twin(text: str, key: str) -> str:
+    """Where the key stands, if its second place can be told: it stands there just twice."""
+    places = [m.start() for m in re.finditer(re.escape(json.dumps(key, ensure_ascii=False)), text)]
+    return f" (line {text.count(chr(10), 0, places[1]) + 1})" if len(places) == 2 else ""
+
+
+def _refuse_other_module(data: Any, module: str) -> None:
+    given = data.get("module", module) if isinstance(data, Mapping) else module
+    if given != module:
+        raise SchemaError(
+            f"This is the schema of another module, not of {module}",
+            value=given,
+            remedy=f'Write "module": "{module}", or choose the other module on the left.',
+        )
+
+
+def _located(error: SchemaError, text: str, data: Any) -> SchemaError:
+    """The error with the line and column of every field that is wrong."""
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        found = cause.errors(include_url=False)
+        lines = [
+            f"{_place(text, data, each['loc'])}: {each['msg']} (got {shorten(each['input'], 60)})"
+            for each in found[:_MOST_PROBLEMS]
+        ]
+        if len(found) > _MOST_PROBLEMS:
+            lines.append(f"and {len(found) - _MOST_PROBLEMS} more")
+        what = "The schema isn't valid: " + "; ".join(lines)
+        return SchemaError(what, remedy="Correct these fields; nothing was saved.")
+    line = _line_of_value(text, error.value)
+    return SchemaError(error.what + line, value=error.value, remedy=error.remedy)
+
+
+def _line_of_value(text: str, value: object) -> str:
+    """The last line on which a value stands: of two of the same it is the second."""
+    if not isinstance(value, str) or not value:
+        return ""
+    at = text.rfind(json.dumps(value, ensure_ascii=False))
+    return "" if at < 0 else f" (line {text.count(chr(10), 0, at) + 1})"
+
+
+def _place(text: str, data: Any, path: Sequence[int | str]) -> str:
+    steps = list(_steps(data, path))
+    dotted = ".".join(map(str, steps)) or "schema"
+    found = position_of(text, steps)
+    return f"line {found[0]}, column {found[1]}, {dotted}"
+
+
+def _steps(data: Any, path: Sequence[int | str]) -> Iterator[int | str]:
+    """The steps of a path that lead somewhere in the data: pydantic names kinds as well."""
+    for step in path:
+        inside = isinstance(step, int) if isinstance(data, list) else isinstance(data, Mapping)
+        if not inside:
+            return
+        if isinstance(data, list):
+            data = data[int(step)] if int(step) < len(data) else None
+            yield step
+        elif step in data:
+            data = data[step]
+            yield step
+
+
+def position_of(text: str, path: Sequence[int | str]) -> tuple[int, int]:
+    """Line and column (from 1) of the value at ``path`` in JSON text, of as much of it as there
+    is."""
+    at = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
+    for step in path:
+        found = next((start for key, start in _members(text, at) if key == step), None)
+        if found is None:
+            break
+        at = found
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _members(text: str, at: int) -> Iterator[tuple[int | str, int]]:
+    """Key (or number) and start of each value in the object or list that begins at ``at``."""
+    if text[at : at + 1] not in ("{", "["):
+        return
+    decode = JSONDecoder().raw_decode
+    is_object = text[at] == "{"
+    at, number = _skip(text, at + 1), 0
+    try:
+        while text[at] not in "}]":
+            key: int | str = number
+            if is_object:
+                key, at = decode(text, at)
+                at = _skip(text, _skip(text, at) + 1)  # the colon
+            yield key, at
+            _, at = decode(text, at)
+            at, number = _skip(text, at), number + 1
+            if text[at] == ",":
+                at = _skip(text, at + 1)
+    except (JSONDecodeError, IndexError):
+        return
+
+
+def _skip(text: str, at: int) -> int:
+    return _BLANK.match(text, at).end()  # type: ignore[union-attr]
+
+
+# Values and labels, a line each.
+
+
+def values_as_lines(values: Sequence[Scalar], type: SlotType) -> str:
+    """Possible values, one a line: as they are where ``values_from_lines`` reads them back so, as
+    JSON otherwise."""
+    return "\n".join(_as_line(value, type) for value in values)
+
+
+def _as_line(value: Scalar, type: SlotType) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if _reads_back(text, value, type) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_one_line(text: str) -> bool:
+    return bool(text.strip()) and text == text.strip() and not {"\n", "\r"} & set(text)
+
+
+def _reads_back(text: str, value: Scalar, kind: SlotType) -> bool:
+    if not _is_one_line(text):
+        return False
+    try:
+        found = _value(text, kind)
+    except ValueError:
+        return False
+    return type(found) is type(value) and found == value
+
+
+def values_from_lines(text: str, type: SlotType) -> tuple[Scalar, ...]:
+    """Possible values from lines, of the slot's type; a line in double quotes is a JSON string.
+
+    Blank lines don't count. ``InputError`` names the line that can't be one, or that is there
+    twice.
+    """
+    found: list[Scalar] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = _value(line.strip(), type)
+        except ValueError as error:
+            raise InputError(
+                f"Line {number} of the possible values isn't {_NAMED.get(type, 'text')}",
+                value=line.strip(),
+                remedy="Correct it, or choose another type.",
+            ) from error
+        if any(_same(value, other) for other in found):
+            raise InputError(
+                f"Line {number} of the possible values is there twice",
+                value=line.strip(),
+                remedy="Remove one of them.",
+            )
+        found.append(value)
+    return tuple(found)
+
+
+_NAMED = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+
+
+def _same(value: Scalar, other: Scalar) -> bool:
+    return type(value) is type(other) and value == other
+
+
+def _value(line: str, kind: SlotType) -> Scalar:
+    if line.startswith('"'):
+        quoted = json.loads(line)
+        if not isinstance(quoted, str):
+            raise ValueError(line)
+        return quoted
+    if kind == "boolean":
+        return (
+            {"true": True, "false": False}[line.lower()]
+            if line.lower() in ("true", "false")
+            else _refused(line)
+        )
+    if kind == "integer":
+        return int(line) if re.fullmatch(r"[+-]?\d+", line) else _refused(line)
+    if kind == "number":
+        if re.fullmatch(r"[+-]?\d+", line):
+            return int(line)
+        number = float(line)
+        return number if math.isfinite(number) else _refused(line)
+    return line
+
+
+def _refused(line: str) -> Scalar:
+    raise ValueError(line)
+
+
+def labels_as_lines(labels: Mapping[str, Sequence[str]]) -> str:
+    """A recognizer's labels, one a line, each with its expressions: ``New York | NYC | NY``."""
+    return "\n".join(
+        f" {_SEPARATOR} ".join(_part(text) for text in (label, *expressions))
+        for label, expressions in labels.items()
+    )
+
+
+def _part(text: str) -> str:
+    plain = _is_one_line(text) and _SEPARATOR not in text and text[0] != '"'
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def labels_from_lines(text: str) -> dict[str, tuple[str, ...]]:
+    """A recognizer's labels from lines; a part in double quotes is a JSON string.
+
+    ``InputError`` names the line without a label, or with one that is there already.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        label, *expressions = _parts(line, number)
+        if label in found:
+            raise InputError(
+                f"Line {number} has a label that is there already",
+                value=label,
+                remedy="Put its expressions into one line.",
+            )
+        found[label] = tuple(dict.fromkeys(expressions))
+    if not found:
+        raise InputError("A list needs a label", remedy="Write one a line: New York | NYC | NY.")
+    return found
+
+
+def _parts(line: str, number: int) -> list[str]:
+    """The parts of a line; empty ones don't count unless they are in quotes."""
+    found, at = [], 0
+    while at <= len(line):
+        at = _skip(line, at)
+        if line[at : at + 1] == '"':
+            part, at = _quoted(line, at, number)
+            found.append(part)
+        else:
+            end = line.find(_SEPARATOR, at)
+            end = len(line) if end < 0 else end
+            part, at = line[at:end].strip(), end
+            if part:
+                found.append(part)
+            elif not found:
+                raise InputError(
+                    f"Line {number} has no label",
+                    value=line.strip(),
+                    remedy="Begin it with the label.",
+                )
+        at += 1  # the separator
+    return found
+
+
+def _quoted(line: str, at: int, number: int) -> tuple[str, int]:
+    """The JSON string that begins at ``at``, and the place after it."""
+    try:
+        part, at = JSONDecoder().raw_decode(line, at)
+    except JSONDecodeError as error:
+        raise InputError(
+            f"Line {number} has a quote that doesn't end",
+            value=line.strip(),
+            remedy='Close it, or write the quote as \\" between quotes.',
+        ) from error
+    at = _skip(line, at)
+    if line[at : at + 1] not in ("", _SEPARATOR):
+        raise InputError(
+            f"Line {number} has text after a quote",
+            value=line.strip(),
+            remedy=f"Put {_SEPARATOR} between two expressions.",
+        )
+    return str(part), at

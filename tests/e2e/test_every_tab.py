@@ -1,0 +1,142 @@
+"""Every tab of every page on the sample project: no error, and its own content is there.
+
+Pages are found by the links of the navigation and tabs by their role, so that a page or a tab that
+is added later is visited as well; what is known of the content of some is looked for besides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from adapted_model import adapted
+from conftest import make_tiny_model
+from playwright.sync_api import Locator, Page, expect
+from studio_process import studio
+
+from radu_core.dataset import DatasetConfig
+from radu_core.files import write_json
+from radu_core.training import RunDirectory, TrainConfig, preflight
+from radu_core.training.encoding import load_tokenizer
+from radu_core.training.saving import save_model
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.sample import load_sample
+from radu_core.workflows.schema import save_schema
+from radu_core.workflows.schema_edits import change_module
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+TRAVEL = "aurora_travel_en"
+MINUTES = 60_000
+MEASURED = ("Coverage", "Overlap")  # pages whose tabs are there after Measure
+# What only that tab shows; a tab that isn't named here must differ from the page's others.
+CONTENT = {
+    ("Load", "Utterances"): "JSONL, CSV",
+    ("Load", "Outcome"): "Resolved by",
+    ("Load", "Export"): "Download",
+    ("Schema", "Functions"): "All 6 functions",
+    ("Schema", "Recognizers"): "Try it on",
+    ("Schema", "Module"): "Reference date",
+    ("Schema", "JSON"): "Schema as JSON",
+    ("Schema", "Earlier"): "Restore version 1",
+    ("Prompts", "Preview"): "Which function does the user want?",
+    ("Train", "2 Launch"): "Base model",
+    ("Evaluate", "Result"): "Per function",
+}
+
+
+@pytest.fixture
+def used(home: Path, tmp_path: Path) -> Path:
+    """A home with the travel module: an earlier schema, a dataset, and a run that was measured."""
+    space = Workspace(home)
+    load_sample(space, only=("travel",))
+    schema = space.store.schema(TRAVEL)
+    assert schema.reference_date is not None
+    save_schema(space, TRAVEL, change_module(schema, description="Travel."), who="bob")
+    view = build(
+        space, TRAVEL, config=DatasetConfig.of(strategies=("rag",), k_desc=2, k_exemplar=2)
+    )
+    model = make_tiny_model(tmp_path / "tiny")
+    config = TrainConfig(dataset=view.directory, base_model=str(model), max_length=4096)
+    run = RunDirectory.create(space.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    train._keep_for_serving(run, train._to_serve(space, view.manifest))
+    tokenizer = load_tokenizer(model)
+    rows = preflight(config, tokenizer)
+    checked = save_model(run, config, adapted(model), tokenizer, rows)
+    report = {"train_rows": 7, "steps": 1, "dataset": view.manifest.hash, "model_check": checked}
+    write_json(run.path / "report.json", report)
+    run.append("state", state="finished")
+    evaluate(space, run.id, module=TRAVEL, split="test", limit=2)
+    space.store.close()
+    return home
+
+
+def settled(page: Page) -> None:
+    """The script has run to its end."""
+    page.wait_for_timeout(300)  # until it has begun
+    expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible(timeout=MINUTES)
+
+
+def no_error(page: Page, where: str) -> None:
+    """No traceback and no error box, whatever it says."""
+    for found in ("stException", "stAlertContentError"):
+        boxes = page.get_by_test_id(found)
+        said = [box.inner_text() for box in boxes.all()]
+        assert said == [], f"{where}: {said}"
+    assert "Traceback (most recent call last)" not in page.locator("body").inner_text(), where
+
+
+def tabs(page: Page) -> list[Locator]:
+    """The page's own tabs: the row that ``open_tab`` makes, or Streamlit's."""
+    row = page.get_by_role("radiogroup", name="Tabs", exact=True)
+    if row.count():
+        return row.first.get_by_role("radio").all()
+    return page.get_by_role("tablist").first.get_by_role("tab").all()
+
+
+def visited(page: Page, name: str) -> Iterator[tuple[str, str]]:
+    """Each tab's label and what the page says while it is open."""
+    for number, label in enumerate([tab.inner_text().strip() for tab in tabs(page)]):
+        tabs(page)[number].click()
+        settled(page)
+        no_error(page, f"{name}, {label}")
+        main = page.get_by_test_id("stMain")
+        fields = main.locator("input, textarea")
+        values = [f.input_value() for f in fields.all() if f.is_visible()]
+        yield label, "\n".join([main.inner_text(), *values])
+
+
+def test_every_tab_of_every_page(page: Page, used: Path) -> None:
+    page.set_default_timeout(MINUTES)
+    seen: dict[str, list[str]] = {}
+    with studio(used) as address:
+        page.goto(f"{address}/load?module={TRAVEL}")
+        links = page.get_by_test_id("stSidebarNav").get_by_role("link")
+        expect(links.first).to_be_visible(timeout=MINUTES)
+        names = [link.inner_text().split()[-1] for link in links.all()]  # after its icon
+        for name in names:
+            page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+            expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible()
+            settled(page)
+            no_error(page, name)
+            if name in MEASURED:
+                page.get_by_role("button", name="Measure", exact=True).click()
+                row = page.get_by_role("radiogroup", name="Tabs", exact=True)
+                expect(row.first).to_be_visible(timeout=3 * MINUTES)
+                settled(page)
+            texts: dict[str, str] = {}
+            for label, text in visited(page, name):
+                texts[re.sub(r" \(.*\)$", "", label)] = text
+            seen[name] = list(texts)
+            assert len(set(texts.values())) == len(texts), f"two tabs of {name} are the same"
+            for (of, tab), words in CONTENT.items():
+                if of == name and tab in texts:
+                    assert words in texts[tab], f"{name}, {tab}: {texts[tab][:500]}"
+    assert len(names) >= 9
+    for name in ("Load", "Schema", *MEASURED, "Prompts", "Train", "Evaluate"):
+        assert len(seen[name]) >= 3, f"{name} has the tabs {seen[name]}"

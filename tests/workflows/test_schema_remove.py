@@ -1,0 +1,155 @@
+"""Removing from a schema: who names it, what becomes of them, and all or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from conftest import MODULE, SCHEMA
+from deciding import decide, reading
+
+from radu_core.errors import ConflictError, InputError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.workflows import schema_remove
+from radu_core.workflows.guidelines import set_guidelines
+from radu_core.workflows.schema import save_schema, view
+from radu_core.workflows.schema_remove import plan_remove, relabel, remove
+from radu_core.workflows.schema_rename import Target
+from radu_core.workflows.workspace import Workspace
+
+HOTEL = Target("book_hotel")
+ORIGIN = Target("origin", "book_flight")
+
+
+def exemplar(space: Workspace, id: str) -> AnnotatedExemplar:
+    return space.store.exemplar(MODULE, id).exemplar
+
+
+def functions(space: Workspace) -> list[str]:
+    return [f.name for f in space.store.schema(MODULE).functions]
+
+
+def test_exemplars_keep_their_labels_by_default_and_are_invalid(loaded: Workspace) -> None:
+    plan = plan_remove(loaded, MODULE, HOTEL)
+    assert [e.id for e in plan.exemplars] == ["h00", "h01", "h02", "h03", "h04"]
+    assert plan.exemplars[0].reason == "invalid: The schema has no function 'book_hotel'."
+    assert str(plan) == "5 exemplars name book_hotel; 5 of them would be invalid."
+    done = remove(loaded, MODULE, HOTEL, who="bob")
+    assert done.funnel.outcomes["invalid"] == 5
+    assert functions(loaded) == ["book_flight"]
+    assert exemplar(loaded, "h00").function == "book_hotel"
+    assert view(loaded, MODULE).strays == {"book_hotel": 5}
+    save_schema(loaded, MODULE, json.dumps(SCHEMA), who="bob")
+    assert exemplar(loaded, "h00").outcome == "resolved"
+
+
+def test_exemplars_move_and_what_doesnt_fit_is_invalid(loaded: Workspace) -> None:
+    flight = Target("book_flight")
+    plan = plan_remove(loaded, MODULE, flight, fate="move", to="book_hotel")
+    assert {e.reason.split(":")[0] for e in plan.exemplars} == {"invalid"}
+    remove(loaded, MODULE, flight, who="bob", fate="move", to="book_hotel")
+    moved = exemplar(loaded, "f00")
+    assert (moved.function, moved.outcome) == ("book_hotel", "invalid")
+    event = loaded.store.history(MODULE, "f00")[-1]
+    assert (event.kind, event.note) == (
+        "relabelled",
+        "Removed function book_flight, exemplars to book_hotel",
+    )
+    assert event.before is not None
+    assert event.before.function == "book_flight"
+
+
+def test_exemplars_without_values_fit_anywhere(loaded: Workspace) -> None:
+    labels = {"function": "book_hotel", "arguments": {}}
+    decide(loaded, "decide", "n00", **labels, spans=[], implied=[])
+    remove(loaded, MODULE, HOTEL, who="bob", fate="move", to="book_flight")
+    moved = exemplar(loaded, "n00")
+    assert (moved.function, moved.outcome, moved.resolved_by) == (
+        "book_flight",
+        "resolved",
+        "annotator",
+    )
+
+
+def test_a_slots_values_can_go_with_it(loaded: Workspace) -> None:
+    decide(loaded, "decide", "a00", **reading(loaded, "a00"))
+    plan = plan_remove(loaded, MODULE, ORIGIN, fate="drop")
+    assert [(e.id, e.reason) for e in plan.exemplars] == [("a00", "loses the value")]
+    remove(loaded, MODULE, ORIGIN, who="bob", fate="drop")
+    left = exemplar(loaded, "a00")
+    assert (left.arguments, left.outcome) == ({"destination": "Rome"}, "resolved")
+    assert left.template == "from Oslo, lovely Oslo, to <destination>"
+    assert [s.slot for s in left.spans or ()] == ["destination"]
+
+
+def test_a_recognizers_slots_are_filled_by_the_model(loaded: Workspace) -> None:
+    plan = remove(loaded, MODULE, Target("city", recognizer=True), who="bob").plan
+    assert plan.slots == ("book_hotel.city",)
+    assert str(plan) == "Without recognizer city 1 slot that it fills is filled by the model."
+    assert loaded.store.schema(MODULE).functions[1].slots[0].recognizer is None
+
+
+def test_texts_that_name_it_are_listed_and_stay(loaded: Workspace) -> None:
+    set_guidelines(loaded, MODULE, "Not book_hotel.", before="", who="t")
+    assert plan_remove(loaded, MODULE, HOTEL).mentions == ("the guidelines",)
+
+
+def test_strays_find_another_function(loaded: Workspace) -> None:
+    remove(loaded, MODULE, HOTEL, who="bob")
+    with pytest.raises(InputError, match="The schema has that function"):
+        relabel(loaded, MODULE, "book_flight", who="bob", fate="move", to="book_flight")
+    assert relabel(loaded, MODULE, "book_hotel", who="bob", fate="move", to="book_flight") == 5
+    assert view(loaded, MODULE).strays == {}
+    assert exemplar(loaded, "h00").function == "book_flight"
+
+
+@pytest.mark.skipif(
+    "unlabelled" not in AnnotatedExemplar.model_fields, reason="exemplars have no such state"
+)
+def test_exemplars_can_be_unlabelled(loaded: Workspace) -> None:
+    remove(loaded, MODULE, HOTEL, who="bob", fate="unlabel")
+    left = exemplar(loaded, "h00")
+    assert (left.function, left.arguments, left.outcome) == (None, {}, "unlabelled")
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "said"),
+    [
+        (HOTEL, {"fate": "move"}, "takes a function"),
+        (HOTEL, {"fate": "move", "to": "book_hotel"}, "no function of that name"),
+        (HOTEL, {"fate": "drop"}, "can't become of a function's exemplars"),
+        (ORIGIN, {"fate": "move", "to": "book_hotel"}, "can't become of a slot's exemplars"),
+        (Target("nope"), {}, "no function of that name"),
+        (Target("nope", "book_flight"), {}, "no slot of that name"),
+        (Target("nope", recognizer=True), {}, "no recognizer of that name"),
+    ],
+)
+def test_what_cant_be_is_refused(
+    loaded: Workspace, what: Target, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        remove(loaded, MODULE, what, who="bob", **options)
+    assert functions(loaded) == ["book_flight", "book_hotel"]
+
+
+def test_the_last_function_stays(loaded: Workspace) -> None:
+    remove(loaded, MODULE, HOTEL, who="bob")
+    with pytest.raises(InputError, match="the only function"):
+        remove(loaded, MODULE, Target("book_flight"), who="bob")
+
+
+def test_all_or_nothing(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = loaded.store.schema(MODULE).hash
+    save_schema(loaded, MODULE, json.dumps({**SCHEMA, "description": "x"}), who="eve")
+    with pytest.raises(ConflictError, match="eve saved another schema"):
+        remove(loaded, MODULE, HOTEL, who="bob", fate="move", to="book_flight", expected=seen)
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the power goes")
+
+    monkeypatch.setattr(schema_remove.changes, "put_schema", fails)
+    with pytest.raises(RuntimeError):
+        remove(loaded, MODULE, HOTEL, who="bob", fate="move", to="book_flight")
+    assert exemplar(loaded, "h00").function == "book_hotel"
+    assert functions(loaded) == ["book_flight", "book_hotel"]
