@@ -11,7 +11,7 @@ import pytest
 
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
 ORDER = [
-    "errors", "progress", "files", "hardware", "words", "fields", "schema", "exemplars", "models",
+    "errors", "numbers", "progress", "files", "hardware", "words", "fields", "schema", "calls", "exemplars", "models",
     "formats", "alignment", "retrieval", "prompts", "dataset", "training", "inference",
     "evaluation", "agreement", "store", "workflows", "cli",
 ]  # fmt: skip

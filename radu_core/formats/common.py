@@ -19,6 +19,7 @@ from radu_core.exemplars import (
     parse_template,
 )
 from radu_core.files import content_hash, parse_json
+from radu_core.numbers import NUMBER_REMEDY, number_problem
 from radu_core.schema import Scalar, Schema, Slot, argument_problems
 
 __all__ = [
@@ -256,7 +257,8 @@ def as_type(text: str, slot: Slot) -> Scalar:
     )
     for kind in kinds:
         with suppress(ValueError):
-            return kind(text)
+            number = kind(text)
+            return text if number_problem(number) else number  # "nan", "1e999"
     return text
 
 
@@ -267,6 +269,8 @@ def _field_error(error: ValidationError, data: Mapping[str, Any]) -> RowError:
         return RowError(name, None, "missing", f"Add {name!r} to the row.")
     if first["type"] == "extra_forbidden":
         return RowError(name, data.get(name), "not a field of an exemplar", "Remove or rename it.")
+    if first["type"] == "number":
+        return RowError(name, first["input"], first["msg"], NUMBER_REMEDY)
     if name.startswith("arguments."):
         problem = "isn't a text, a number, true, false, or a list of these"
         return RowError(name, first["input"], problem, "Correct this value.")
