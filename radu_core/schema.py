@@ -167,6 +167,7 @@ class Schema(_Model):
             _named("Function", function.name)
             _not_reserved(function.name)
             _unique(f"slot of {function.name}", [s.name for s in function.slots])
+            _check_paths(function)
             for slot in function.slots:
                 _check_slot(function, slot, known)
         for recognizer in self.recognizers:
@@ -456,6 +457,22 @@ def _check_slot(function: Function, slot: Slot, recognizers: set[str]) -> None:
             value=slot.recognizer,
             remedy="Add it under 'recognizers' or remove it from the slot.",
         )
+
+
+def _check_paths(function: Function) -> None:
+    """No slot stands where another one's object does."""
+    places = {slot.path or (slot.name,): slot.name for slot in function.slots}
+    if len(places) < len(function.slots):
+        raise SchemaError(
+            f"Two slots of {function.name} have the same path", remedy="Give each one of its own."
+        )
+    for path, name in places.items():
+        inside = next((n for p, n in places.items() if p != path and p[: len(path)] == path), None)
+        if inside is not None:
+            raise SchemaError(
+                f"Slot {function.name}.{inside} stands inside {name}, which is a value",
+                remedy="Correct its path.",
+            )
 
 
 def _check_pattern(recognizer: PatternRecognizer) -> None:
