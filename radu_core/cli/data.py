@@ -10,7 +10,7 @@ import typer
 from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import parse_json
-from radu_core.formats import Rejection
+from radu_core.formats import Rejection, renamed
 from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import schema_cost
 
@@ -23,21 +23,32 @@ Module = Annotated[str, typer.Option("--module", "-m", help="The module's id, <o
 def init(
     module: Annotated[str, typer.Argument(help="The module's id, e.g. acme_travel_en.")],
     schema_path: Annotated[
-        Path, typer.Option("--schema", help="Schema JSON or OpenAI tools JSON.")
+        Path, typer.Option("--schema", help="Schema JSON, or a file of tools as models get them.")
     ],
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
+    ] = False,
+    keep_good: Annotated[
+        bool, typer.Option("--keep-good", help="Leave out the tools that can't be taken.")
     ] = False,
 ) -> Answer:
     """Create a module from a schema, or with --replace replace the schema of one."""
     space = workspace()
     cost = None
     if replace and module in space.store.modules():
-        cost = schema_cost(space.store, load.read_schema(module, schema_path))
-    made = load.init_module(space, module, schema_path, who=who(), replace=replace)
+        new = load.read_schema(module, schema_path, keep_good=keep_good).schema
+        cost = schema_cost(space.store, new)
+    found = load.init_module(
+        space, module, schema_path, who=who(), replace=replace, keep_good=keep_good
+    )
+    made = found.schema
     findings = schema.view(space, module).findings
     slots = sum(len(f.slots) for f in made.functions)
-    lines = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    lines: list[Any] = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    lines += [f"left out {count}: {reason}" for reason, count in found.left_out.items()]
+    if found.rejections:
+        rows = [(r.line, r.field, r.problem, r.remedy) for r in found.rejections]
+        lines.append(table("Rejected tools", ["tool", "field", "problem", "remedy"], rows))
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
@@ -47,6 +58,8 @@ def init(
             "functions": len(made.functions),
             "slots": slots,
             "replaced": cost,
+            "left_out": found.left_out,
+            "rejections": found.rejections,
             "findings": findings,
         },
         lines,
@@ -262,5 +275,12 @@ def export(
     ] = None,
 ) -> Answer:
     """Write a module's exemplars (openai: its schema) to a file."""
-    rows = load.export(workspace(), format, out, module=module, outcomes=tuple(outcome or ()))
-    return Answer({"rows": rows, "path": out}, [f"{rows} rows written to {out}."])
+    space = workspace()
+    rows = load.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
+    names = renamed(format, space.store.schema(module))
+    lines = [f"{rows} rows written to {out}."]
+    lines += [
+        f"{name} is written as {other}: {format} allows letters, digits, '_' and '-'."
+        for name, other in names.items()
+    ]
+    return Answer({"rows": rows, "path": out, "renamed": names}, lines)

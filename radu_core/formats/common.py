@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from radu_core.calls import flat_arguments
 from radu_core.errors import AlignmentError, FormatError, InputError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
@@ -217,6 +218,7 @@ def to_exemplar(row: Mapping[str, Any], schema: Schema | None) -> AnnotatedExemp
     if "exemplar" in data:  # what labellers call the template
         data.setdefault("template", data.pop("exemplar"))
         data.pop("exemplar", None)
+    _flatten(data, schema)
     if data.get("id") is None or data.get("id") == "":
         data["id"] = derived_id(data)
     try:
@@ -234,6 +236,14 @@ def to_exemplar(row: Mapping[str, Any], schema: Schema | None) -> AnnotatedExemp
     _check_spans(exemplar)
     _check_template(exemplar)
     return exemplar
+
+
+def _flatten(row: dict[str, Any], schema: Schema | None) -> None:
+    """Arguments that come nested, as the function's caller has them, by slot."""
+    name, arguments = row.get("function"), row.get("arguments")
+    function = schema.function(name) if schema and isinstance(name, str) else None
+    if function is not None and isinstance(arguments, Mapping):
+        row["arguments"] = flat_arguments(function, arguments)
 
 
 def derived_id(row: Mapping[str, Any]) -> str:

@@ -1,15 +1,11 @@
-"""A JSON Schema of a function's arguments as slots.
-
-``$ref``, ``allOf``, ``anyOf`` and ``oneOf`` are resolved first, which leaves one ``Spec`` a place.
-Then the places are walked: a scalar is a slot, a list of scalars one with several values, and an
-object's slots carry its name before theirs. What slots can't hold is a fault; what a schema says
-besides is kept as constraints, or counted.
+"""A JSON Schema's places: what each says once ``$ref``, ``allOf``, ``anyOf`` and ``oneOf`` are
+resolved.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -17,9 +13,17 @@ from urllib.parse import unquote
 from radu_core.formats.common import RowError
 from radu_core.numbers import NUMBER_REMEDY, number_problem
 
-__all__ = ["FORMATS", "SchemaReader", "kind_of_values"]
+__all__ = [
+    "SCALARS",
+    "SPLIT",
+    "Part",
+    "Spec",
+    "SpecReader",
+    "TooLargeError",
+    "is_of_kind",
+    "kind_of_values",
+]
 
-FORMATS = {"date": "date", "time": "time"}  # of a string: slots have types for them
 _KINDS = {
     "string": ("str", "text"),
     "integer": ("int", "long"),
@@ -30,17 +34,20 @@ _KINDS = {
     "null": ("none",),
 }
 _NAMES = {alias: kind for kind, names in _KINDS.items() for alias in (kind, *names)}
-_SCALARS = ("string", "integer", "number", "boolean")
+SCALARS = ("string", "integer", "number", "boolean")
 _UNDERSTOOD = ("$defs", "definitions", "defs", "$schema", "$id", "id", "$anchor")
-_TEXTUAL = ("pattern", "minLength", "maxLength", "format", "contentEncoding")
-_NUMERIC = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _STRICTER: dict[str, Callable[[Any, Any], Any]] = {
-    "minimum": max, "exclusiveMinimum": max, "minLength": max, "minItems": max,
-    "maximum": min, "exclusiveMaximum": min, "maxLength": min, "maxItems": min,
-}  # fmt: skip
+    "minimum": max,
+    "exclusiveMinimum": max,
+    "minLength": max,
+    "minItems": max,
+    "maximum": min,
+    "exclusiveMaximum": min,
+    "maxLength": min,
+    "maxItems": min,
+}
 _MOST_PLACES = 3_000  # in one tool: a few short definitions can name each other without end
-_DEEPEST = 20
-_SPLIT = "Flatten it into several parameters."
+SPLIT = "Flatten it into several parameters."
 Part = tuple[Any, tuple[str, ...]]  # a schema as it is written, and the references that led to it
 
 
@@ -70,40 +77,21 @@ class TooLargeError(RowError):
     """A tool has so many places that the rest of them isn't looked at."""
 
 
-class SchemaReader:
-    """Reads one tool's schema. ``faults`` and ``left_out`` (by reason) hold what it can't take.
+class SpecReader:
+    """Reads the places of one tool's schema. ``faults`` and ``left_out`` (by reason) hold what it
+    can't take.
 
     ``roots`` are the documents that a ``$ref`` may point into, the innermost first.
     """
 
     def __init__(self, tool: str, roots: Sequence[Any]) -> None:
-        self._tool = tool
+        self.tool = tool
         self._roots = roots
         self._places = 0
-        self.description = ""
         self.faults: list[RowError] = []
         self.left_out: Counter[str] = Counter()
 
-    def slots(self, parameters: Any) -> list[dict[str, Any]]:
-        """The slots of a function whose arguments are ``parameters``, in order."""
-        where = f"{self._tool}.parameters"
-        try:
-            spec = self._whole(where, [(parameters, ())])
-            if spec.kind not in (None, "object"):
-                raise RowError(where, spec.kind, "isn't an object", "Name its parameters.")
-            self.description = self._description(spec, self._tool)
-            return list(self._members(where, spec, (), "", required=True, optional=False))
-        except TooLargeError as error:
-            self.faults = [error]
-        except RowError as error:
-            self.faults.append(error)
-        except RecursionError:
-            self.faults.append(RowError(where, "…", "is nested too deeply", _SPLIT))
-        return []
-
-    # What a place says
-
-    def _whole(self, where: str, parts: Sequence[Part]) -> Spec:
+    def whole(self, where: str, parts: Sequence[Part]) -> Spec:
         """All parts at once, as ``allOf`` means it."""
         specs = [self._one(where, raw, refs) for raw, refs in parts]
         whole = specs[0] if specs else Spec()
@@ -114,7 +102,7 @@ class SchemaReader:
     def _one(self, where: str, raw: Any, refs: tuple[str, ...]) -> Spec:
         self._places += 1
         if self._places > _MOST_PLACES:
-            raise TooLargeError(self._tool, where, f"leads to over {_MOST_PLACES:,} places", _SPLIT)
+            raise TooLargeError(self.tool, where, f"leads to over {_MOST_PLACES:,} places", SPLIT)
         if raw is True:
             return Spec()
         if not isinstance(raw, Mapping):
@@ -124,7 +112,7 @@ class SchemaReader:
         if "$ref" in raw:
             ref = raw["$ref"]
             if ref in refs:
-                raise RowError(where, ref, "is recursive: it holds itself", _SPLIT)
+                raise RowError(where, ref, "is recursive: it holds itself", SPLIT)
             spec = self._both(where, spec, self._one(where, self._target(where, ref), (*refs, ref)))
         for part in _list(where, raw, "allOf"):
             spec = self._both(where, spec, self._one(where, part, refs))
@@ -162,7 +150,7 @@ class SchemaReader:
         items = raw.get("items")
         if raw.get("prefixItems") or isinstance(items, list):
             shown = raw.get("prefixItems") or items
-            raise RowError(where, shown, "is a tuple: each place has a meaning of its own", _SPLIT)
+            raise RowError(where, shown, "is a tuple: each place has a meaning of its own", SPLIT)
         if items is not None and not isinstance(items, Mapping | bool):
             raise RowError(f"{where}.items", items, "isn't an object", _CORRECT)
         if items:
@@ -176,7 +164,7 @@ class SchemaReader:
             return
         if not all(v is None or isinstance(v, str | int | float) for v in values):
             what = "has values that are no texts or numbers"
-            raise RowError(f"{where}.{'enum' if 'enum' in raw else 'const'}", values, what, _SPLIT)
+            raise RowError(f"{where}.{'enum' if 'enum' in raw else 'const'}", values, what, SPLIT)
         problem = next(filter(None, map(number_problem, values)), "")
         if problem:
             raise RowError(f"{where}.enum", values, problem, NUMBER_REMEDY)
@@ -215,7 +203,7 @@ class SchemaReader:
             told = [_told(o) for o in options if o.description or o.title]
             return Spec(kind_of_values(values), nullable, values, description="; ".join(told))
         kind = "number" if kinds == {"integer", "number"} else next(iter(kinds))
-        if kind not in _SCALARS or not (len(kinds) == 1 or kind == "number"):
+        if kind not in SCALARS or not (len(kinds) == 1 or kind == "number"):
             shown = ", ".join(sorted(str(k or "any") for k in kinds))
             what = f"is a union ({key}) of {shown}"
             raise RowError(where, shown, what, "Give it one type, or several parameters.")
@@ -261,165 +249,32 @@ class SchemaReader:
                 self.left_out[f"a second {key!r} of a parameter"] += 1
         return merged
 
-    # Places as slots
-
-    def _members(
-        self,
-        where: str,
-        spec: Spec,
-        path: tuple[str, ...],
-        about: str,
-        *,
-        required: bool,
-        optional: bool,
-    ) -> Iterator[dict[str, Any]]:
-        """The slots of an object, ``about`` which its description says something.
-
-        ``required``: the object itself always has to be there; ``optional``: it may be null.
-        """
-        self._check_object(where, spec, path)
-        for name in spec.required:
-            if name not in spec.properties:
-                self.left_out["a required parameter that isn't described"] += 1
-        for name, parts in spec.properties.items():
-            place = f"{where.removesuffix('.parameters')}.{name}" if not path else f"{where}.{name}"
-            try:
-                inner = self._whole(place, parts)
-                here = name in spec.required or inner.is_required
-                yield from self._slots(
-                    place, inner, (*path, name), about,
-                    here=here, required=required and here and not optional,
-                )  # fmt: skip
-            except TooLargeError:
-                raise
-            except RowError as error:
-                self.faults.append(error)
-
-    def _check_object(self, where: str, spec: Spec, path: tuple[str, ...]) -> None:
-        free = spec.additional not in (None, False)
-        if "patternProperties" in spec.rest or (free and spec.additional not in (True, {})):
-            shown = spec.rest.get("patternProperties", spec.additional)
-            raise RowError(where, shown, "takes keys of any name (additionalProperties)", _SPLIT)
-        if not spec.properties and (free or (path and spec.additional is None)):
-            what = "is an object of any form: it names no properties"
-            raise RowError(where, "object", what, "Name its properties, or remove it.")
-        if path and not spec.properties:
-            self.left_out["an object that can hold nothing"] += 1
-        if len(path) > _DEEPEST:
-            raise RowError(where, len(path), f"is nested over {_DEEPEST} deep", _SPLIT)
-        if free:
-            self.left_out["the key 'additionalProperties' of an object, which isn't read"] += 1
-        for key in spec.rest:
-            self.left_out[f"the key {key!r} of an object, which isn't read"] += 1
-
-    def _slots(
-        self,
-        where: str,
-        spec: Spec,
-        path: tuple[str, ...],
-        about: str,
-        *,
-        here: bool,
-        required: bool,
-    ) -> Iterator[dict[str, Any]]:
-        """The slots that a parameter gives: one, or those of an object.
-
-        ``here``: its object needs it; ``required``: the call does.
-        """
-        description = self._description(spec, path[-1])
-        kind = spec.kind or self._guessed(spec)
-        if kind == "object":
-            about = _prefixed(about, description)
-            yield from self._members(
-                where, spec, path, about, required=required, optional=spec.nullable
-            )
-            return
-        if kind == "null":
-            raise RowError(where, "null", "is always null", "Give it a type, or remove it.")
-        value, constraints = spec, dict(spec.rest)
-        if kind == "array":
-            value = self._item(where, spec)
-            value.enum = value.enum or spec.enum  # often written one level too high
-            inner = {**value.rest, **({"nullable": True} if value.nullable else {})}
-            constraints |= {"items": inner} if inner else {}
-        if spec.nullable:
-            constraints["nullable"] = True
-        if here and not required:
-            constraints["required"] = True  # wherever its object is given
-        yield {
-            "name": ".".join(path),
-            "description": _prefixed(about, description),
-            "type": self._type(value, constraints if value is spec else constraints.get("items")),
-            "required": required,
-            "multi_value": kind == "array",
-            "possible_values": value.enum or [],
-            "path": path if len(path) > 1 else (),
-            "constraints": {k: v for k, v in constraints.items() if v != {}},
-        }
-
-    def _item(self, where: str, spec: Spec) -> Spec:
-        """What a list holds: scalars of one kind."""
-        if not spec.items:
-            self.left_out["a list that doesn't say what it holds: read as texts"] += 1
-        item = self._whole(f"{where}.items", spec.items)
-        kind = item.kind or (self._guessed(item) if spec.items else "string")
-        if kind not in _SCALARS:
-            holds = {"object": "objects", "array": "lists", "null": "nulls"}[kind]
-            raise RowError(where, kind, f"is a list of {holds}", _SPLIT)
-        item.kind = kind
-        return item
-
-    def _guessed(self, spec: Spec) -> str:
-        """The kind of a place that gives none."""
-        if spec.properties or spec.additional not in (None, False):
-            return "object"
-        if spec.items:
-            return "array"
-        if spec.enum:
-            return kind_of_values(spec.enum) or "string"
-        if any(key in spec.rest for key in _NUMERIC):
-            return "number"
-        if not any(key in spec.rest for key in _TEXTUAL):
-            self.left_out["a parameter without a type: read as a text"] += 1
-        return "string"
-
-    def _type(self, spec: Spec, constraints: dict[str, Any] | None) -> str:
-        """The slot's type. Values to choose from decide where they aren't of the type given."""
-        kind = spec.kind or (kind_of_values(spec.enum) if spec.enum else None)
-        kind = kind or ("number" if any(k in spec.rest for k in _NUMERIC) else "string")
-        if spec.enum and not _all_of(spec.enum, kind):
-            if spec.kind and kind_of_values(spec.enum):
-                self.left_out["a type that its values aren't of: theirs is taken"] += 1
-            kind = kind_of_values(spec.enum) or "string"
-        format = str(spec.rest.get("format"))
-        if kind == "string" and format in FORMATS:
-            (constraints or {}).pop("format", None)
-            return FORMATS[format]
-        return kind
-
-    def _description(self, spec: Spec, name: str) -> str:
-        """The description, or a title that says more than the name does."""
-        said = _plain_words(spec.title)
-        if not said or said in (_plain_words(name), _plain_words(spec.description)):
-            return spec.description
-        if spec.description:
-            self.left_out["the title of a parameter that has a description"] += 1
-        return spec.description or spec.title
-
 
 _CORRECT = "Correct this tool."
 _READ = (
-    "type", "nullable", "enum", "const", "properties", "required", "items", "prefixItems",
-    "additionalProperties", "description", "title",
-)  # fmt: skip
+    "type",
+    "nullable",
+    "enum",
+    "const",
+    "properties",
+    "required",
+    "items",
+    "prefixItems",
+    "additionalProperties",
+    "description",
+    "title",
+)
 
 
 def kind_of_values(values: Sequence[Any]) -> str | None:
     """The kind that all values are of; None if they are of several, or there are none."""
-    return next((k for k in ("boolean", "integer", "number", "string") if _all_of(values, k)), None)
+    return next(
+        (k for k in ("boolean", "integer", "number", "string") if is_of_kind(values, k)), None
+    )
 
 
-def _all_of(values: Sequence[Any], kind: str) -> bool:
+def is_of_kind(values: Sequence[Any], kind: str) -> bool:
+    """Whether there are values, and all are of that kind of scalar."""
     types = {"boolean": bool, "integer": int, "number": int | float, "string": str}
     wanted = types.get(kind, str)
     return bool(values) and all(
@@ -512,12 +367,3 @@ def _joined(one: str, other: str) -> str:
     if not one or not other or other in one:
         return one or other
     return f"{one} {other}" if one[-1] in ".!?:;。" else f"{one}. {other}"
-
-
-def _prefixed(about: str, description: str) -> str:
-    """A description after that of the object it is of."""
-    return f"{about.rstrip('. ')}: {description}" if about and description else about or description
-
-
-def _plain_words(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())

@@ -17,8 +17,9 @@ from radu_core.errors import FormatError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_text
 from radu_core.formats.common import Imported, Rejection, RowError, check_options, load_json
-from radu_core.formats.json_schema import FORMATS, SchemaReader, kind_of_values
+from radu_core.formats.json_schema import kind_of_values
 from radu_core.formats.tool_files import Tool, find_tools, read_tool
+from radu_core.formats.tool_slots import FORMATS, SlotReader
 from radu_core.progress import Progress
 from radu_core.schema import Function, Schema, Slot, check_module_id, parse_schema
 
@@ -79,7 +80,7 @@ def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]
     if isinstance(comment, str) and comment.startswith(_NAME_NOTE):  # see ``write``
         parameters = {k: v for k, v in parameters.items() if k != "$comment"}
         name = comment.removeprefix(_NAME_NOTE)
-    reader = SchemaReader(name, (parameters, *tool.roots))
+    reader = SlotReader(name, (parameters, *tool.roots))
     function = {
         "name": name,
         "slots": reader.slots(parameters),
@@ -93,7 +94,7 @@ def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]
     return function
 
 
-def _described(tool: Tool, reader: SchemaReader, left_out: Counter[str]) -> str:
+def _described(tool: Tool, reader: SlotReader, left_out: Counter[str]) -> str:
     """The tool's description; its title or what its parameters say where it has none."""
     said = [text for text in (tool.description, tool.title, reader.description) if text.strip()]
     left_out["a title or description beside the tool's description"] += sum(
@@ -106,7 +107,7 @@ def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def _try(function: dict[str, Any], module: str, reader: SchemaReader) -> None:
+def _try(function: dict[str, Any], module: str, reader: SlotReader) -> None:
     try:
         parse_schema({"functions": [function]}, module=module)
     except SchemaError as error:

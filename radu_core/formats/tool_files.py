@@ -1,4 +1,4 @@
-"""Where the functions stand in a file of tools: OpenAI's, MCP's, Anthropic's, Gemini's, Bedrock's."""
+"""Where functions stand in a file of tools: OpenAI, MCP, Anthropic, Gemini, Bedrock."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ _ENVELOPE = ("jsonrpc", "id")  # of an answer to MCP's tools/list
 _LISTS = ("tools", "functions", "functionDeclarations", "function_declarations")
 _INNER = ("function", "toolSpec", "tool_spec")
 _PARAMETERS = (
-    "parameters", "inputSchema", "input_schema", "parametersJsonSchema", "parameters_json_schema",
+    "parameters",
+    "inputSchema",
+    "input_schema",
+    "parametersJsonSchema",
+    "parameters_json_schema",
     "parameter_definitions",
-)  # fmt: skip
+)
 _READ = ("type", "name", "description", "title")
 
 
@@ -96,7 +100,7 @@ def read_tool(tool: Any, document: Any, left_out: Counter[str]) -> Tool:
     given = [key for key in _PARAMETERS if body.get(key) is not None]
     kind = tool.get("type", body.get("type"))
     if not given and kind not in (None, "function"):
-        what = "is a tool of the provider's own, not a function with parameters"
+        what = f"{kind!r} is a tool of the provider's own, not a function with parameters"
         raise RowError("type", kind, what, "Remove it.")
     name = body.get("name")
     if not isinstance(name, str):
