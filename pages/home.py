@@ -18,6 +18,10 @@ def show_module(funnel: ModuleFunnel) -> None:
     with st.container(border=True):
         head, action = st.columns([3, 1], vertical_alignment="center")
         head.subheader(plain(funnel.module), anchor=False)
+        if funnel.next is None:
+            for note in funnel.notes:
+                st.error(plain(note), icon=":material/error:")
+            return
         head.caption(f"{funnel.functions} functions. {plain(funnel.description)}")
         if action.button(
             plain(funnel.next.label),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError
-from radu_core.numbers import NUMBER_REMEDY, number_problem
+from radu_core.numbers import NUMBER_REMEDY, NumberError, number_problem
 
 __all__ = [
     "canonical_json",
@@ -253,8 +253,7 @@ def _check_finite(value: Any, where: tuple[str | int, ...]) -> None:
         for number, inner in enumerate(value):
             _check_finite(inner, (*where, number))
     elif isinstance(value, float) and number_problem(value):
-        place = f"{'.'.join(map(str, where))}: " if where else ""
-        raise ValueError(f"{place}{number_problem(value)}. {NUMBER_REMEDY}")
+        raise NumberError(".".join(map(str, where)), f"{number_problem(value)}. {NUMBER_REMEDY}")
 
 
 def read_json(path: Path) -> Any:

@@ -312,7 +312,9 @@ def argument_problems(function: Function, arguments: Arguments) -> list[str]:
             problems.append(f"slot {name!r} takes one value, not a list: {shorten(value)}")
             continue
         for scalar in as_values(value):
-            if not fits_type(scalar, slot):
+            if number_problem(scalar):
+                problems.append(f"slot {name!r}: {number_problem(scalar)}")
+            elif not fits_type(scalar, slot):
                 problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
     return problems
 

@@ -64,7 +64,7 @@ FORMATS: dict[str, FormatInfo] = {
             table.read, table.write,
         ),
         FormatInfo(
-            "openai", (".json",), "Tools JSON (written as OpenAI's): functions and slots, no utterances",
+            "openai", (".json",), "Tools JSON: functions and slots, no utterances",
             openai.read, openai.write, carries_schema=True, function_names=openai.function_names,
         ),
         FormatInfo(

@@ -10,6 +10,7 @@ from typing import Any
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import parse_json, write_text
 from radu_core.formats.common import Collected, Imported, RowError, check_options, read_lines
+from radu_core.numbers import NumberError
 from radu_core.progress import Progress
 from radu_core.schema import Schema
 
@@ -37,6 +38,8 @@ def read(
 def _decode(text: str) -> Mapping[str, Any] | RowError:
     try:
         row = parse_json(text)
+    except NumberError as error:
+        return RowError(error.where, text, error.problem, "Correct this value.")
     except ValueError as error:
         return RowError("line", text, f"isn't JSON ({error})", "One JSON object a line.")
     if not isinstance(row, dict):

@@ -12,6 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
+from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = ["KIND", "accept", "relabel", "revisions", "undo"]
@@ -95,7 +96,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            changes.append((rows[id_], _before(before)))
+            changes.append((rows[id_], _before(rows[id_], before)))
             back.append(id_)
         _change(w, changes, kind="restored", note=None)
     return back, since
@@ -113,13 +114,13 @@ def _rows(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
 
 
 def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {**columns_of(exemplar, exemplar.model_dump_json()), **more}
+    columns = {**columns_of(exemplar, exemplar_text(exemplar)), **more}
     return columns | derived(exemplar, columns["flag_kind"])
 
 
-def _before(text: str) -> dict[str, Any]:
+def _before(row: RowMapping, text: str) -> dict[str, Any]:
     state = state_before(text)
-    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    exemplar = read_exemplar(state["data"], module=row["module"], id=row["id"])
     return _columns(exemplar, {name: state[name] for name in KEPT})
 
 

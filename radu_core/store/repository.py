@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +35,12 @@ from radu_core.store.rows import (
     aware,
     new_row,
     stored,
+)
+from radu_core.store.stored_json import (
+    exemplar_text,
+    read_json_column,
+    read_schema,
+    read_settings,
 )
 from radu_core.store.tables import events, exemplars, imports, modules, templates
 
@@ -114,7 +119,7 @@ class Store:
         if text is None:
             known = ", ".join(self.modules()) or "none yet"
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
-        return Schema.model_validate_json(text)
+        return read_schema(text, module=module)
 
     def put_schema(self, schema: Schema, *, who: str) -> bool:
         """Store a module's schema; returns whether it changed. The old one stays as an event."""
@@ -127,7 +132,7 @@ class Store:
         self.schema(module)
         with reading(self._engine) as connection:
             text = connection.scalar(select(modules.c.settings).where(modules.c.id == module))
-        return dict(json.loads(text or "{}"))
+        return read_settings(text, module=module)
 
     def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
         """Set some of a module's settings (None: as by default); the others stay, whoever sets them
@@ -142,7 +147,7 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(events.c.id)).mappings().all()
         return [
-            SchemaVersion(number, Schema.model_validate_json(r["after"]), aware(r["at"]), r["who"])
+            SchemaVersion(number, read_schema(r["after"], module=module), aware(r["at"]), r["who"])
             for number, r in enumerate(rows, start=1)
         ]
 
@@ -165,7 +170,7 @@ class Store:
             rows: list[dict[str, Any]] = []
             changed: list[tuple[AnnotatedExemplar, str, bool]] = []
             for item in items:
-                text = item.model_dump_json()
+                text = exemplar_text(item)
                 before = known.get(item.id)
                 if before is None:
                     counts["added"] += 1
@@ -206,7 +211,7 @@ class Store:
     def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
         self.schema(module)
-        text = exemplar.model_dump_json()
+        text = exemplar_text(exemplar)
         taken = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
         with self.writing(module, who=who) as w:
             if w.connection.scalar(select(exemplars.c.id).where(taken)) is not None:
@@ -470,7 +475,7 @@ class Store:
         return [
             ImportRecord(
                 r["id"], r["source"], r["content_hash"], aware(r["at"]), r["who"], r["rows"],
-                r["accepted"], tuple(json.loads(r["rejections"])),
+                r["accepted"], tuple(read_json_column(r["rejections"], f"Import {r['id']}", list)),
             )
             for r in rows
         ]  # fmt: skip

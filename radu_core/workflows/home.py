@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
-from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
+from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
 from radu_core.workflows.dataset import datasets
@@ -30,7 +30,7 @@ class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
     ``waiting`` is the length of the Annotate page's queues; ``notes`` say what of the module is
-    damaged.
+    damaged. ``next`` is None where nothing of it can be read.
     """
 
     module: str
@@ -42,7 +42,7 @@ class ModuleFunnel:
     indexed: int
     in_dataset: int
     trained: int
-    next: NextStep
+    next: NextStep | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,8 +58,15 @@ class ModuleFunnel:
 
 
 def funnels(workspace: Workspace) -> list[ModuleFunnel]:
-    """The funnel of every module, by id."""
-    return [_funnel(workspace, module) for module in workspace.store.modules()]
+    """The funnel of every module, by id. One that can't be read stops none of the others."""
+    return [_readable(workspace, module) for module in workspace.store.modules()]
+
+
+def _readable(workspace: Workspace, module: str) -> ModuleFunnel:
+    try:
+        return _funnel(workspace, module)
+    except DamagedError as error:
+        return ModuleFunnel(module, "", 0, 0, 0, 0, 0, 0, 0, None, (str(error),))
 
 
 def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
