@@ -71,6 +71,7 @@ def _readable(workspace: Workspace, module: str) -> ModuleFunnel:
 
 def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     schema = workspace.store.schema(module)
+    workspace.store.settings(module)  # every page needs them: said here if they can't be read
     counts = workspace.store.counts(module)
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")

@@ -75,8 +75,9 @@ def string(**more: Any) -> dict[str, Any]:
         (string(type=[["string"]]), "f.a", "isn't a type of JSON Schema"),
         (string(enum=5), "f.a.enum", "isn't a list"),
         (string(enum=[{"x": 1}]), "f.a.enum", "has values that are no texts or numbers"),
-        ({"parameters": {"properties": {"a\nb": {}}}}, "function", "Slot of f: name can't be used: it "
-         "has a line break or control character (U+000A): 'a\\nb'. Use another name."),
+        ({"parameters": {"properties": {"a\nb": {}}}}, "function",
+         "Slot of f: name can't be used: it has a line break or control character (U+000A): "
+         "'a\\nb'. Use another name."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_tool(
