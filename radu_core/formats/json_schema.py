@@ -20,6 +20,7 @@ __all__ = [
     "Spec",
     "SpecReader",
     "TooLargeError",
+    "both_texts",
     "is_of_kind",
     "kind_of_values",
 ]
@@ -233,7 +234,7 @@ class SpecReader:
             one.is_required or other.is_required,
             [*one.items, *other.items],
             other.additional if one.additional is None else one.additional,
-            _joined(one.description, other.description),
+            both_texts(one.description, other.description),
             one.title or other.title,
             self._merged(one.rest, other.rest),
         )
@@ -362,7 +363,7 @@ def _told(option: Spec) -> str:
     return f"{', '.join(map(str, option.enum or ()))}: {option.description or option.title}"
 
 
-def _joined(one: str, other: str) -> str:
+def both_texts(one: str, other: str) -> str:
     """Two descriptions of the same, the nearer one first."""
     if not one or not other or other in one:
         return one or other

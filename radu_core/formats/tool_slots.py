@@ -17,6 +17,7 @@ from radu_core.formats.json_schema import (
     Spec,
     SpecReader,
     TooLargeError,
+    both_texts,
     is_of_kind,
     kind_of_values,
 )
@@ -132,6 +133,7 @@ class SlotReader(SpecReader):
         if kind == "array":
             value = self._item(where, spec)
             value.enum = value.enum or spec.enum  # often written one level too high
+            description = both_texts(description, self._description(value, path[-1]))
             inner = {**value.rest, **({"nullable": True} if value.nullable else {})}
             constraints |= {"items": inner} if inner else {}
         if spec.nullable:
