@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -105,3 +106,14 @@ def test_another_function_keeps_what_it_has_slots_for(modules: Page) -> None:
 def test_a_further_value_of_a_slot_makes_a_list(modules: Page) -> None:
     found = _run(modules, 'x = d.add(x, "day", "Boston", { start: 5, end: 11 });')
     assert found["labels"]["day"] == ["2026-03-02", "Boston"]
+
+
+def test_slots_may_have_names_that_objects_of_javascript_have(modules: Page) -> None:
+    names = ["constructor", "toString", "__proto__", "2"]
+    arguments = [{**ITEM["arguments"][0], "slot": name, "value": name} for name in names]
+    code = """async ([item, text]) => {
+      const d = await import("/draft.js");
+      return JSON.stringify(d.labels(d.begin(item), () => false));
+    }"""
+    found = modules.evaluate(code, [{**ITEM, "arguments": arguments}, TEXT])
+    assert json.loads(found) == {name: name for name in names}
