@@ -82,9 +82,8 @@ class _Model(BaseModel):
 class Slot(_Model):
     """A parameter of a function. Filled by its recognizer or by the LLM, never by both.
 
-    ``path`` is where its value stands in a nested call, key by key; empty: under its own name.
-    ``constraints`` are keywords of JSON Schema (``minimum``, ``pattern``, ``default``, …) that a
-    tool schema gave and gets back; values aren't checked against them.
+    ``path``: the keys that lead to its value in a nested call; empty: its own name. Values aren't
+    checked against ``constraints``, keywords of JSON Schema that a tool gave and gets back.
     """
 
     name: str
