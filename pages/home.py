@@ -4,37 +4,14 @@ from functools import partial
 
 import streamlit as st
 
-from radu_core.workflows.home import ModuleFunnel, funnels
+from radu_core.workflows.home import funnels
 from radu_core.workflows.sample import load_sample
 from studio import jobs, trash_views
-from studio.markdown import plain
-from studio.navigation import go_to, link
+from studio.home_parts import show_module
+from studio.navigation import link
 from studio.page import page
 
 SAMPLE = ("sample",)
-
-
-def show_module(funnel: ModuleFunnel) -> None:
-    with st.container(border=True):
-        head, action = st.columns([3, 1], vertical_alignment="center")
-        head.subheader(plain(funnel.module), anchor=False)
-        head.caption(f"{funnel.functions} functions. {plain(funnel.description)}")
-        if action.button(
-            plain(funnel.next.label),
-            key=f"next {funnel.module}",
-            type="primary",
-            help=plain(funnel.next.why),
-            icon=":material/arrow_forward:",
-            width="stretch",
-        ):
-            st.session_state["module"] = funnel.module
-            go_to(funnel.next.page)
-        for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
-            column.metric(stage, f"{count:,}")
-            column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
-        st.caption(plain(f"{funnel.unused} {funnel.caption}"))
-        for note in funnel.notes:
-            st.warning(plain(note), icon=":material/error:")
 
 
 with page(

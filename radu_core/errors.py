@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "AlignmentError",
     "ConflictError",
+    "DamagedError",
     "DatasetError",
     "DiskFullError",
     "FormatError",
@@ -92,6 +93,10 @@ class ConflictError(RaduError):
 
 class StoreError(RaduError):
     """The database can't be used."""
+
+
+class DamagedError(RaduError):
+    """Something of one module is in the database and can't be read; the rest of it can."""
 
 
 class StoreLockedError(StoreError):

@@ -2,7 +2,8 @@
 
 Offsets are half-open and count Unicode code points of the utterance exactly as stored. A
 *template* is the utterance with each span replaced by ``<slot>``; a literal ``<`` or backslash is
-escaped by a backslash, so that template and spans can be told from each other.
+escaped by a backslash, so that template and spans can be told from each other. So is a ``<``, ``>``
+or backslash in a slot's name.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "make_template",
     "match_template",
     "parse_template",
+    "slot_mark",
 ]
 
 Mode = Literal["normal", "extended", "negative"]
@@ -43,7 +45,11 @@ Split = Literal["train", "validation", "test"]
 Outcome = Literal["resolved", "ambiguous", "unlocated", "invalid", "unlabelled"]
 ResolvedBy = Literal["unique", "spans", "template", "annotator", "suggestion", "automatic"]
 
-_TOKEN = re.compile(r"\\(?P<escaped>[\\<])|<(?P<slot>[^\W\d][\w.\-]*)>|(?P<bad>[\\<])", re.DOTALL)
+_TOKEN = re.compile(
+    r"\\(?P<escaped>[\\<])|<(?P<slot>(?:[^\\<>\r\n]|\\[\\<>])+)>|(?P<bad>[\\<])", re.DOTALL
+)
+_SPECIAL = re.compile(r"[\\<>]")  # in a slot's name
+_ESCAPED = re.compile(r"\\([\\<>])")
 _MAX_MATCHES = 50
 LONGEST = 10_000  # characters of an utterance
 DISCARDED = "discarded"  # the tag of what a person took out of use
@@ -111,12 +117,23 @@ class Template:
         return tuple(p.name for p in self.parts if isinstance(p, SlotRef))
 
     def __str__(self) -> str:
-        return "".join(f"<{p.name}>" if isinstance(p, SlotRef) else escape(p) for p in self.parts)
+        return "".join(
+            slot_mark(p.name) if isinstance(p, SlotRef) else escape(p) for p in self.parts
+        )
 
 
 def escape(text: str) -> str:
     """Literal text as it stands in a template."""
     return text.replace("\\", "\\\\").replace("<", "\\<")
+
+
+def slot_mark(name: str) -> str:
+    """A slot's place as it stands in a template: ``<name>``, whatever characters the name has."""
+    return f"<{_SPECIAL.sub(_escaped, name)}>"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "\\" + match[0]
 
 
 def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -144,7 +161,7 @@ def make_template(utterance: str, spans: Iterable[Span]) -> str:
     pieces = []
     position = 0
     for span in check_spans(utterance, spans):
-        pieces += [escape(utterance[position : span.start]), f"<{span.slot}>"]
+        pieces += [escape(utterance[position : span.start]), slot_mark(span.slot)]
         position = span.end
     return "".join([*pieces, escape(utterance[position:])])
 
@@ -166,7 +183,7 @@ def parse_template(text: str) -> Template:
         if token["escaped"]:
             literal.append(token["escaped"])
             continue
-        parts += [*_joined(literal), SlotRef(token["slot"])]
+        parts += [*_joined(literal), SlotRef(_ESCAPED.sub(r"\1", token["slot"]))]
         literal = []
     literal.append(text[position:])
     return Template((*parts, *_joined(literal)))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError
+from radu_core.numbers import NUMBER_REMEDY, NumberError, number_problem
 
 __all__ = [
     "canonical_json",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 
+# What may be a number that isn't finite: only then is it worth looking for one.
+_NOT_FINITE = re.compile(r"NaN|Infinity|\d[eE]\+?\d{2}|\d{300}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DESCRIPTOR = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")
 _NO_PLACE = (
@@ -208,7 +211,17 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def parse_json(text: str) -> Any:
-    """The JSON value of ``text``; ``ValueError`` says in a few words why it isn't one."""
+    """The JSON value of ``text``; ``ValueError`` says in a few words why it isn't one.
+
+    A number that isn't finite is none: ``NaN``, ``Infinity``, ``1e999``.
+    """
+    value = _decode(text)
+    if _NOT_FINITE.search(text):
+        _check_finite(value, ())
+    return value
+
+
+def _decode(text: str) -> Any:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -216,6 +229,8 @@ def parse_json(text: str) -> Any:
         raise ValueError(f"{line}column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except ValueError as error:  # Python's limit: 4,300 digits
+        raise ValueError(f"it has an integer of more than 4300 digits. {NUMBER_REMEDY}") from error
     if _SURROGATE.search(text):
         try:
             canonical_json(value).encode("utf-8")
@@ -225,11 +240,30 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def _check_finite(value: Any, where: tuple[str | int, ...]) -> None:
+    """``ValueError`` naming the first number that isn't finite.
+
+    Python's reader takes ``NaN`` and ``Infinity``, and makes infinity of ``1e999``; pydantic and
+    browsers don't read what it writes of them.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_finite(inner, (*where, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _check_finite(inner, (*where, number))
+    elif isinstance(value, float) and number_problem(value):
+        raise NumberError(".".join(map(str, where)), f"{number_problem(value)}. {NUMBER_REMEDY}")
+
+
 def read_json(path: Path) -> Any:
-    """The JSON value in ``path``; a byte order mark is understood."""
+    """The JSON value in ``path``, a file of ours; a byte order mark is understood.
+
+    It may hold ``NaN``: the loss of a run that diverged.
+    """
     try:
         with readable(path):
-            return parse_json(path.read_text(encoding="utf-8-sig"))
+            return _decode(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise StoreError(
             f"{path} isn't readable JSON ({error})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -11,12 +12,24 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import regex
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from radu_core.errors import InputError, SchemaError, shorten
 from radu_core.files import content_hash
+from radu_core.numbers import NUMBER_REMEDY, number_problem
 
 __all__ = [
+    "LONGEST_NAME",
     "OUT_OF_SCOPE",
     "Arguments",
     "Function",
@@ -35,20 +48,30 @@ __all__ = [
     "check_module_id",
     "fits_type",
     "lint",
+    "name_problem",
     "parse_schema",
     "recognize",
     "require_function",
 ]
 
-Scalar = bool | int | float | str
-Value = Scalar | list[Scalar]
+
+def _storable(value: Any) -> Any:
+    problem = next(filter(None, map(number_problem, as_values(value))), "")
+    if problem:
+        raise PydanticCustomError("number", "{problem}", {"problem": problem})
+    return value
+
+
+_Plain = bool | int | float | str
+Scalar = Annotated[_Plain, AfterValidator(_storable)]
+Value = Annotated[_Plain | list[_Plain], AfterValidator(_storable)]
 Arguments = dict[str, Value]
 SlotType = Literal["string", "integer", "number", "boolean", "date", "time"]
 
 OUT_OF_SCOPE = "none"  # what is asked and answered instead of a function; none has this name
 
 _MODULE_ID = re.compile(r"[a-z0-9]+_[a-z0-9-]+_[a-z]{2,3}")
-_NAME = re.compile(r"[^\W\d][\w.\-]*")
+LONGEST_NAME = 100  # characters of a function's or slot's name: what the database's columns hold
 _PATTERN_SECONDS = 0.1
 
 
@@ -57,7 +80,11 @@ class _Model(BaseModel):
 
 
 class Slot(_Model):
-    """A parameter of a function. Filled by its recognizer or by the LLM, never by both."""
+    """A parameter of a function. Filled by its recognizer or by the LLM, never by both.
+
+    ``path``: the keys that lead to its value in a nested call; empty: its own name. Values aren't
+    checked against ``constraints``, keywords of JSON Schema that a tool gave and gets back.
+    """
 
     name: str
     description: str = ""
@@ -66,6 +93,14 @@ class Slot(_Model):
     multi_value: bool = False
     possible_values: tuple[Scalar, ...] = ()
     recognizer: str | None = None
+    path: tuple[str, ...] = ()
+    constraints: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What few slots have is left out where it is empty: a schema's hash stays what it was."""
+        data: dict[str, Any] = handler(self)
+        return {k: v for k, v in data.items() if v or k not in ("path", "constraints")}
 
 
 class Function(_Model):
@@ -129,7 +164,9 @@ class Schema(_Model):
         known = {r.name for r in self.recognizers}
         for function in self.functions:
             _named("Function", function.name)
+            _not_reserved(function.name)
             _unique(f"slot of {function.name}", [s.name for s in function.slots])
+            _check_paths(function)
             for slot in function.slots:
                 _check_slot(function, slot, known)
         for recognizer in self.recognizers:
@@ -224,12 +261,16 @@ def parse_schema(data: Any, *, module: str | None = None) -> Schema:
 
 def _field_problems(error: ValidationError) -> list[str]:
     shown = error.errors()[:5]
-    lines = [
-        f"{'.'.join(map(str, e['loc'])) or 'schema'}: {e['msg']} (got {shorten(e['input'], 60)})"
-        for e in shown
-    ]
+    lines = [_field_problem(e) for e in shown]
     more = error.error_count() - len(shown)
     return [*lines, f"and {more} more"] if more else lines
+
+
+def _field_problem(error: ErrorDetails) -> str:
+    where = ".".join(map(str, error["loc"])) or "schema"
+    if error["type"] == "number":
+        return f"{where}: {error['msg']}. {NUMBER_REMEDY}"
+    return f"{where}: {error['msg']} (got {shorten(error['input'], 60)})"
 
 
 def as_values(value: Value) -> list[Scalar]:
@@ -251,7 +292,7 @@ def fits_type(value: Scalar, slot: Slot) -> bool:
     if slot.type == "integer":
         return isinstance(value, int)
     if slot.type == "number":
-        return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     if not isinstance(value, str):
         return False
     return slot.type == "string" or _parses(value, slot.type)
@@ -270,7 +311,9 @@ def argument_problems(function: Function, arguments: Arguments) -> list[str]:
             problems.append(f"slot {name!r} takes one value, not a list: {shorten(value)}")
             continue
         for scalar in as_values(value):
-            if not fits_type(scalar, slot):
+            if number_problem(scalar):
+                problems.append(f"slot {name!r}: {number_problem(scalar)}")
+            elif not fits_type(scalar, slot):
                 problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
     return problems
 
@@ -379,13 +422,31 @@ def _unique(what: str, names: list[str]) -> None:
         seen.add(name)
 
 
+def name_problem(name: str) -> str:
+    """Why a function or slot can't have this name; "" if it can. Any characters do, but breaks."""
+    if not name.strip():
+        return "is empty"
+    if len(name) > LONGEST_NAME:
+        return f"has {len(name)} characters, more than {LONGEST_NAME}"
+    odd = next((c for c in name if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")), "")
+    return f"has a line break or control character (U+{ord(odd):04X})" if odd else ""
+
+
 def _named(what: str, name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > 100 or name == OUT_OF_SCOPE:
+    problem = name_problem(name)
+    if problem:
         raise SchemaError(
-            f"{what} name can't be used",
+            f"{what} name can't be used: it {problem}", value=name, remedy="Use another name."
+        )
+
+
+def _not_reserved(name: str) -> None:
+    if name == OUT_OF_SCOPE:
+        raise SchemaError(
+            "Function name can't be used",
             value=name,
-            remedy="Use letters, digits, '_', '-' and '.', starting with a letter; "
-            f"'{OUT_OF_SCOPE}' means out of scope.",
+            remedy=f"{OUT_OF_SCOPE!r} means out of scope: leave the function out; utterances that "
+            "are labelled with it have no function.",
         )
 
 
@@ -397,6 +458,22 @@ def _check_slot(function: Function, slot: Slot, recognizers: set[str]) -> None:
             value=slot.recognizer,
             remedy="Add it under 'recognizers' or remove it from the slot.",
         )
+
+
+def _check_paths(function: Function) -> None:
+    """No slot stands where another one's object does."""
+    places = {slot.path or (slot.name,): slot.name for slot in function.slots}
+    if len(places) < len(function.slots):
+        raise SchemaError(
+            f"Two slots of {function.name} have the same path", remedy="Give each one of its own."
+        )
+    for path, name in places.items():
+        inside = next((n for p, n in places.items() if p != path and p[: len(path)] == path), None)
+        if inside is not None:
+            raise SchemaError(
+                f"Slot {function.name}.{inside} stands inside {name}, which is a value",
+                remedy="Correct its path.",
+            )
 
 
 def _check_pattern(recognizer: PatternRecognizer) -> None:

@@ -139,7 +139,7 @@ def _answered(work: Work, token: str, body: bytes) -> Answer:
 
 def _guarded(answer: Callable[[], Answer]) -> Answer:
     """The answer; whatever goes wrong is a status and words."""
-    from radu_core.errors import InputError, StoreError
+    from radu_core.errors import DamagedError, InputError, StoreError
     from radu_core.workflows.annotation_token import TokenError
 
     try:
@@ -150,6 +150,8 @@ def _guarded(answer: Callable[[], Answer]) -> Answer:
         return _error(400, str(error).removesuffix(error.remedy).strip(), error.remedy)
     except StoreError as error:
         return _error(503, error.what, error.remedy)
+    except DamagedError as error:
+        return _error(500, error.what, error.remedy)
     except Exception as error:
         _log.exception("a request of the annotation page failed")
         what = f"Something went wrong that shouldn't have ({type(error).__name__})"

@@ -14,7 +14,7 @@ import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.files import open_atomic
-from radu_core.formats import FORMATS, guess_format
+from radu_core.formats import FORMATS, guess_format, renamed
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.words import counted
@@ -36,22 +36,34 @@ def new_module(here: Page) -> None:
         name = st.text_input(
             "Module id", placeholder="acme_travel_en", help=plain("<org>_<bot>_<lang>, lower case.")
         )
-        file = st.file_uploader("Schema (Radu JSON or OpenAI tools JSON)", type=["json"])
+        file = st.file_uploader("Schema (Radu JSON or tools JSON)", type=["json"])
+        keep_good = st.checkbox("Leave out the tools that can't be taken")
         if st.form_submit_button("Create", icon=":material/add:"):
             with messages():
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
                 check_module_id(name)
                 path = _kept(file)
-                schema = load.init_module(here.workspace, name, path, who=here.who)
-                st.session_state["module"] = name
-                st.session_state["created"] = (
-                    f"{name} has {len(schema.functions)} functions. Now its utterances."
+                found = load.init_module(
+                    here.workspace, name, path, who=here.who, keep_good=keep_good
                 )
+                st.session_state["module"] = name
+                st.session_state["created"] = found
                 st.rerun()  # the page began without the new module
     link("schema", "Create one without a file")
     if "created" in st.session_state:
-        st.success(plain(st.session_state.pop("created")))
+        _created(st.session_state.pop("created"))
+
+
+def _created(found: load.SchemaFile) -> None:
+    """What the new module has, and what of its file it hasn't."""
+    count = len(found.schema.functions)
+    st.success(f"{plain(found.schema.module)} has {count} functions. Now its utterances.")
+    for reason, times in found.left_out.items():
+        st.caption(f"left out {times:,}: {plain(reason)}")
+    if found.rejections:
+        rows = [vars(r) for r in found.rejections]
+        show.rows(rows, name="rejected-tools.csv", key="rejected tools", label="rejected tools")
 
 
 def utterances(here: Page) -> None:
@@ -252,6 +264,8 @@ def export(here: Page) -> None:
         format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
         key="export as",
     )
+    for given, other in renamed(format, here.workspace.store.schema(here.module)).items():
+        st.caption(f"{plain(given)} is written as {plain(other)}.")
     total = sum(here.workspace.store.counts(here.module).values())
     if FORMATS[format].carries_exemplars:
         st.caption(f"All {counted(total, 'exemplar')}, with spans, outcome and reason.")

@@ -90,7 +90,7 @@ def test_overlapping_spans_are_refused() -> None:
         check_spans("Oslo", [one, two])
 
 
-@pytest.mark.parametrize("text", ["to <", "a \\ b", "<1x>"])
+@pytest.mark.parametrize("text", ["to <", "a \\ b", "<>", "<a<b>", "a <b\nc>"])
 def test_a_stray_sign_in_a_template_is_named(text: str) -> None:
     with pytest.raises(AlignmentError, match="stray"):
         parse_template(text)

@@ -66,7 +66,7 @@ def test_a_schema_without_descriptions_loads_and_is_warned_about(
 ) -> None:
     path = tmp_path / "schema.json"
     path.write_text(json.dumps(minimal(slots=[{"name": "x"}])))
-    schema = init_module(workspace, "a_b_en", path, who="test")
+    schema = init_module(workspace, "a_b_en", path, who="test").schema
     found = [(f.level, f.where) for f in lint(schema)]
     assert found == [("warning", "f"), ("note", "f.x")]
 

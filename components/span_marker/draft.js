@@ -230,7 +230,7 @@ export function setFunction(draft, name, slots) {
 
 /** The arguments as the store has them: a scalar, or a list where the slot takes several. */
 export function labels(draft, listed) {
-  const found = {};
+  const found = Object.create(null); // a slot may be named "constructor"
   for (const { slot, value } of draft.arguments) (found[slot] ??= []).push(value);
   for (const [slot, values] of Object.entries(found)) {
     if (values.length === 1 && !listed(slot)) found[slot] = values[0];

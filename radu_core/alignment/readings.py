@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from radu_core.alignment.places import Candidate, Found
-from radu_core.exemplars import Span, escape
+from radu_core.exemplars import Span, escape, slot_mark
 from radu_core.schema import Scalar
 
 __all__ = ["MOST_READINGS", "Placement", "Reading", "Readings", "enumerate_readings"]
@@ -125,7 +125,7 @@ def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> R
     evidence = 1.0
     for placement, candidate in ordered:
         pieces.append(escape(utterance[position : candidate.start]))
-        pieces.append(f"<{placement.slot}>")
+        pieces.append(slot_mark(placement.slot))
         position = candidate.end
         evidence = min(evidence, candidate.score)
         spans.append(

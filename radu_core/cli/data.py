@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,7 @@ from radu_core.cli.output import Answer, command, progress_bar, table, who, work
 from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
-from radu_core.formats import Notice, Rejection
-from radu_core.schema import Schema
+from radu_core.formats import Notice, Rejection, renamed
 from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import SchemaCost, schema_cost
 
@@ -25,7 +25,8 @@ Module = Annotated[str, typer.Option("--module", "-m", help="The module's id, <o
 def init(
     module: Annotated[str, typer.Argument(help="The module's id, e.g. acme_travel_en.")],
     schema_path: Annotated[
-        Path | None, typer.Option("--schema", help="Schema JSON or OpenAI tools JSON.")
+        Path | None,
+        typer.Option("--schema", help="Schema JSON, or a file of tools as models get them."),
     ] = None,
     function: Annotated[
         str | None, typer.Option(help="Without a file: the name of the first function.")
@@ -35,6 +36,9 @@ def init(
     ] = "",
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
+    ] = False,
+    keep_good: Annotated[
+        bool, typer.Option("--keep-good", help="Leave out the tools that can't be taken.")
     ] = False,
 ) -> Answer:
     """Create a module from a schema or with one function, or with --replace replace the schema of
@@ -48,20 +52,28 @@ def init(
                 remedy="Give --schema FILE, or --function NAME for a new one without a file.",
             )
         made = schema.create_module(space, module, function, description=description, who=who())
-        return _init_answer(made, None)
+        return _init_answer(load.SchemaFile(made), None)
     if function is not None:
         raise InputError("--schema and --function contradict each other", remedy="Give one.")
     if replace and module in space.store.modules():
-        cost = schema_cost(space.store, load.read_schema(module, schema_path))
-    made = load.init_module(space, module, schema_path, who=who(), replace=replace)
-    return _init_answer(made, cost)
+        new = load.read_schema(module, schema_path, keep_good=keep_good).schema
+        cost = schema_cost(space.store, new)
+    found = load.init_module(
+        space, module, schema_path, who=who(), replace=replace, keep_good=keep_good
+    )
+    return _init_answer(found, cost)
 
 
-def _init_answer(made: Schema, cost: SchemaCost | None) -> Answer:
+def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
+    made = found.schema
     module = made.module
     findings = schema.view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
-    lines = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    lines: list[Any] = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    lines += [f"left out {count}: {reason}" for reason, count in found.left_out.items()]
+    if found.rejections:
+        rows = [(r.line, r.field, r.problem, r.remedy) for r in found.rejections]
+        lines.append(table("Rejected tools", ["tool", "field", "problem", "remedy"], rows))
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
@@ -71,6 +83,8 @@ def _init_answer(made: Schema, cost: SchemaCost | None) -> Answer:
             "functions": len(made.functions),
             "slots": slots,
             "replaced": cost,
+            "left_out": found.left_out,
+            "rejections": found.rejections,
             "findings": findings,
         },
         lines,
@@ -316,7 +330,13 @@ def export(
     ] = None,
 ) -> Answer:
     """Write a module's exemplars (openai: its schema) to a file."""
-    report = load.export(workspace(), format, out, module=module, outcomes=tuple(outcome or ()))
+    space = workspace()
+    report = load.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
+    names = renamed(format, space.store.schema(module))
     lines = [f"{report.rows} rows written to {out}."]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
-    return Answer(report, lines)
+    lines += [
+        f"{name} is written as {other}: {format} allows letters, digits, '_' and '-'."
+        for name, other in names.items()
+    ]
+    return Answer({**asdict(report), "renamed": names}, lines)

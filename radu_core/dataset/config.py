@@ -23,7 +23,7 @@ __all__ = ["DatasetConfig", "Retriever", "check_config"]
 class DatasetConfig(BaseModel):
     """Tasks, how much is retrieved, how long a row may be, and the rows' options."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     strategies: tuple[str, ...] = Field(
         default=("rag", "all"),

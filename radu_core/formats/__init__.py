@@ -26,6 +26,7 @@ __all__ = [
     "guess_format",
     "load_json",
     "read",
+    "renamed",
     "write",
 ]
 
@@ -35,7 +36,9 @@ Writer = Callable[[Path, Schema, Iterable[AnnotatedExemplar]], int]
 
 @dataclass(frozen=True)
 class FormatInfo:
-    """A format: its file endings, and what it carries."""
+    """A format: its file endings, and what it carries. ``function_names`` says how it writes names,
+    where it doesn't take every one.
+    """
 
     name: str
     endings: tuple[str, ...]
@@ -44,6 +47,7 @@ class FormatInfo:
     writer: Writer | None
     carries_schema: bool = False
     carries_exemplars: bool = True
+    function_names: Callable[[Schema], dict[str, str]] | None = None
 
     @property
     def directory(self) -> bool:
@@ -63,8 +67,9 @@ FORMATS: dict[str, FormatInfo] = {
             table.read, table.write,
         ),
         FormatInfo(
-            "openai", (".json",), "OpenAI tools JSON: functions and slots, no utterances",
+            "openai", (".json",), "Tools JSON: functions and slots, no utterances",
             openai.read, openai.write, carries_schema=True, carries_exemplars=False,
+            function_names=openai.function_names,
         ),
         FormatInfo(
             "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
@@ -118,6 +123,12 @@ def write(
     if writer is None:
         raise InputError("That format can't be written", value=format, remedy="Use jsonl.")
     return writer(path, schema, exemplars)
+
+
+def renamed(format: str, schema: Schema) -> dict[str, str]:
+    """Function → its name in that format, for those whose name has to be another there."""
+    names = format_info(format).function_names
+    return {a: b for a, b in names(schema).items() if a != b} if names else {}
 
 
 def format_info(format: str) -> FormatInfo:

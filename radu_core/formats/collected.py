@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from radu_core.calls import flat_arguments
 from radu_core.errors import AlignmentError, FormatError, InputError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
@@ -18,6 +19,7 @@ from radu_core.exemplars import (
 from radu_core.files import canonical_json, content_hash
 from radu_core.formats.common import Imported, Notice, Rejection, RowError, Tally
 from radu_core.formats.tidy import Tidied, tidied
+from radu_core.numbers import NUMBER_REMEDY
 from radu_core.schema import Schema, argument_problems
 
 __all__ = ["REPEATED", "Collected", "derived_id", "to_exemplar"]
@@ -65,6 +67,7 @@ class Collected:
         try:
             if isinstance(row, RowError):
                 raise row
+            row = _flattened(row, self._schema)
             found = tidied(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
             own_id = found.fields.get("id") not in (None, "")
             exemplar = to_exemplar(found.fields, self._schema)
@@ -203,6 +206,15 @@ def to_exemplar(row: Mapping[str, Any], schema: Schema | None) -> AnnotatedExemp
     return exemplar
 
 
+def _flattened(row: Mapping[str, Any], schema: Schema | None) -> Mapping[str, Any]:
+    """The row with arguments that come nested, as the function's caller has them, by slot."""
+    name, arguments = row.get("function"), row.get("arguments")
+    function = schema.function(name) if schema and isinstance(name, str) else None
+    if function is None or not isinstance(arguments, Mapping):
+        return row
+    return {**row, "arguments": flat_arguments(function, arguments)}
+
+
 def derived_id(row: Mapping[str, Any]) -> str:
     """The id of a row without one: from its content, so that importing again finds it again."""
     fields = [row.get(k) for k in ("utterance", "function", "arguments", "context")]
@@ -216,6 +228,8 @@ def _field_error(error: ValidationError, data: Mapping[str, Any]) -> RowError:
         return RowError(name, None, "missing", f"Add {name!r} to the row.")
     if first["type"] == "extra_forbidden":
         return RowError(name, data.get(name), "not a field of an exemplar", "Remove or rename it.")
+    if first["type"] == "number":
+        return RowError(name, first["input"], first["msg"], NUMBER_REMEDY)
     if name.startswith("arguments."):
         problem = "isn't a text, a number, true, false, or a list of these"
         return RowError(name, first["input"], problem, "Correct this value.")

@@ -18,6 +18,7 @@ from radu_core.formats import chat
 from radu_core.formats.collected import Collected
 from radu_core.formats.common import Imported, RowError, check_options
 from radu_core.formats.lines import TextFile
+from radu_core.numbers import NumberError
 from radu_core.progress import Progress
 from radu_core.schema import Schema
 
@@ -102,6 +103,8 @@ def _decoded(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any] | RowError
 def _decode(text: str) -> Mapping[str, Any] | RowError:
     try:
         row = parse_json(text)
+    except NumberError as error:
+        return RowError(error.where, text, error.problem, "Correct this value.")
     except ValueError as error:
         return RowError("line", text, f"isn't JSON ({error})", "One JSON object a line.")
     return _as_object(row)

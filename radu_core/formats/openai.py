@@ -1,30 +1,34 @@
-"""OpenAI tools JSON ⇄ schema."""
+"""Tools as models are given them ⇄ schema: read whoever's they are, written as OpenAI's.
+
+What a file of tools says and a schema can't hold is counted in ``left_out``; a tool that slots
+can't hold is refused alone, with everything that is wrong with it.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from radu_core.errors import FormatError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_text
 from radu_core.formats.common import Imported, Rejection, RowError, check_options, load_json
+from radu_core.formats.json_schema import kind_of_values
+from radu_core.formats.tool_files import Tool, find_tools, read_tool
+from radu_core.formats.tool_slots import FORMATS, SlotReader
 from radu_core.progress import Progress
-from radu_core.schema import Schema, Slot, SlotType, check_module_id, parse_schema
+from radu_core.schema import Function, Schema, Slot, check_module_id, parse_schema
 
-__all__ = ["read", "to_tools", "write"]
+__all__ = ["function_names", "read", "to_tools", "write"]
 
-_TYPES: dict[str, SlotType] = {
-    "string": "string",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-}
-_FORMATS: dict[str, SlotType] = {"date": "date", "time": "time"}
-_KINDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
-T = TypeVar("T")
+_LONGEST_NAME = 64  # OpenAI's limits for a function's name
+_NOT_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_NAME_NOTE = "Radu Studio: "  # before the name as given, in the parameters' $comment
+_OWN = ("nullable", "required", "items")  # constraints that aren't keywords of the value's schema
 
 
 def read(
@@ -35,117 +39,170 @@ def read(
     options: Mapping[str, Any],
     progress: Progress,
 ) -> Imported:
-    """Read a list of tools, ``{"tools": [...]}``, or bare function objects. A row is a tool."""
+    """Read the tools of a file, in any of the usual envelopes. A row is a tool."""
     check_options("openai", options, ())
     check_module_id(module)
     data = load_json(path)
-    tools = data.get("tools", data.get("functions")) if isinstance(data, dict) else data
-    if not isinstance(tools, list) or not tools:
+    left_out: Counter[str] = Counter()
+    tools = find_tools(data, left_out)
+    if not tools:
         raise FormatError(
             f"{path.name} holds no tools",
             remedy='Use a list of {"type": "function", "function": {...}} objects.',
         )
-    functions: list[dict[str, Any]] = []
+    functions: dict[str, dict[str, Any]] = {}
     rejections: list[Rejection] = []
     for number, tool in enumerate(tools, start=1):
+        lost: Counter[str] = Counter()
         try:
-            functions.append(_function(tool, module))
+            function = _function(read_tool(tool, data, lost), module, lost)
+            _check_new(function["name"], functions)
         except RowError as error:
             rejections.append(error.at(number, path.name))
-    found = parse_schema({"functions": functions}, module=module) if functions else None
+            continue
+        functions[function["name"]] = function
+        left_out += lost
+    whole = {"functions": list(functions.values())}
+    found = parse_schema(whole, module=module) if functions else None
     skipped = {"a tool: schema, no utterance": len(functions)} if functions else {}
-    return Imported(found, (), tuple(rejections), len(tools), skipped)
+    return Imported(found, (), tuple(rejections), len(tools), skipped, dict(left_out))
 
 
-def _function(tool: Any, module: str) -> dict[str, Any]:
-    body = tool.get("function", tool) if isinstance(tool, dict) else None
-    if not isinstance(body, dict) or not isinstance(body.get("name"), str):
-        raise RowError("name", tool, "a tool needs a name", 'Write {"function": {"name": …}}.')
-    name = body["name"]
-    parameters = _member(name, body, "parameters", dict)
-    required = _member(f"{name}.parameters", parameters, "required", list)
-    properties = _member(f"{name}.parameters", parameters, "properties", dict)
+def _check_new(name: str, functions: Mapping[str, Any]) -> None:
+    if name in functions:
+        raise RowError("name", name, "is the name of a tool before it", "Rename one of them.")
+
+
+def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]:
+    """The function of a tool, as a schema's JSON; ``RowError`` with all that is wrong with it."""
+    comment = tool.parameters.get("$comment") if isinstance(tool.parameters, Mapping) else None
+    parameters, name = tool.parameters, tool.name
+    if isinstance(comment, str) and comment.startswith(_NAME_NOTE):  # see ``write``
+        parameters = {k: v for k, v in parameters.items() if k != "$comment"}
+        name = comment.removeprefix(_NAME_NOTE)
+    reader = SlotReader(name, (parameters, *tool.roots))
     function = {
         "name": name,
-        "description": _member(name, body, "description", str),
-        "slots": [_slot(f"{name}.{n}", n, spec, n in required) for n, spec in properties.items()],
+        "slots": reader.slots(parameters),
+        "description": _described(tool, reader, left_out),
     }
-    try:
-        parse_schema({"functions": [function]}, module=module)
-    except SchemaError as error:
-        raise RowError("function", name, str(error), "Correct this tool.") from error
+    if not reader.faults:
+        _try(function, module, reader)
+    if reader.faults:
+        raise _together(name, reader.faults)
+    left_out += reader.left_out
     return function
 
 
-def _slot(where: str, name: str, spec: Any, required: bool) -> dict[str, Any]:
-    if not isinstance(spec, dict):
-        raise RowError(where, spec, "isn't a JSON schema", 'Write {"type": "string"}.')
-    multi = spec.get("type") == "array"
-    inner = _member(where, spec, "items", dict) if multi else spec
-    values = [v for v in _member(where, inner, "enum", list) if v is not None]
-    if not all(isinstance(v, str | int | float) for v in values):
-        raise RowError(
-            f"{where}.enum", values, "has values that are no texts or numbers", "Remove them."
-        )
-    return {
-        "name": name,
-        "description": _member(where, spec, "description", str),
-        "type": _type(where, inner),
-        "required": required,
-        "multi_value": multi,
-        "possible_values": values,
-    }
+def _described(tool: Tool, reader: SlotReader, left_out: Counter[str]) -> str:
+    """The tool's description; its title or what its parameters say where it has none."""
+    said = [text for text in (tool.description, tool.title, reader.description) if text.strip()]
+    left_out["a title or description beside the tool's description"] += sum(
+        _letters(text) not in (_letters(said[0]), _letters(tool.name)) for text in said[1:]
+    )
+    return said[0] if said else ""
 
 
-def _type(where: str, spec: Mapping[str, Any]) -> SlotType:
-    kind = spec.get("type", "string")
-    if isinstance(kind, list):  # ["string", "null"]
-        kind = next((k for k in kind if k != "null"), "string")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        raise RowError(
-            where, kind, "objects and nested lists can't be slots", "Flatten it into several slots."
-        )
-    return _FORMATS.get(str(spec.get("format")), _TYPES[kind])
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def _member(where: str, data: Mapping[str, Any], key: str, kind: type[T]) -> T:
-    """``data[key]``, or an empty ``kind`` if it is absent or null."""
-    value = data.get(key)
-    if value is None:
-        return kind()
-    if not isinstance(value, kind):
-        raise RowError(f"{where}.{key}", value, f"isn't {_KINDS[kind]}", "Correct this tool.")
-    return value
+def _try(function: dict[str, Any], module: str, reader: SlotReader) -> None:
+    try:
+        parse_schema({"functions": [function]}, module=module)
+    except SchemaError as error:
+        reader.faults.append(RowError("function", function["name"], str(error), "Correct it."))
+
+
+def _together(name: str, faults: list[RowError]) -> RowError:
+    """One error of all that is wrong with a tool."""
+    if len(faults) == 1:
+        return faults[0]
+    told = "; ".join(f"{fault.field} {fault.problem}" for fault in faults)
+    return RowError(name, name, f"has {len(faults)} faults: {told}", faults[0].remedy)
 
 
 def to_tools(schema: Schema) -> list[dict[str, Any]]:
-    """The schema as OpenAI tools."""
+    """The schema as OpenAI tools. A name that OpenAI doesn't take is changed: ``function_names``
+    says to what, and the name as given stands in the parameters' ``$comment``.
+    """
+    names = function_names(schema)
     return [
         {
             "type": "function",
             "function": {
-                "name": f.name,
+                "name": names[f.name],
                 "description": f.description,
-                "parameters": {
-                    "type": "object",
-                    "properties": {s.name: _property(s) for s in f.slots},
-                    "required": [s.name for s in f.slots if s.required],
-                },
+                "parameters": _parameters(f, changed=names[f.name] != f.name),
             },
         }
         for f in schema.functions
     ]
 
 
+def function_names(schema: Schema) -> dict[str, str]:
+    """Function → the name that its tool is written with, each one once."""
+    taken = {f.name for f in schema.functions if _safe(f.name) == f.name}
+    names: dict[str, str] = {}
+    for function in schema.functions:
+        plain = name = _safe(function.name)
+        number = 1
+        while name != function.name and name in taken:
+            number += 1
+            name = f"{plain[: _LONGEST_NAME - len(str(number)) - 1]}_{number}"
+        taken.add(name)
+        names[function.name] = name
+    return names
+
+
+def _safe(name: str) -> str:
+    return _NOT_NAME.sub("_", name)[:_LONGEST_NAME]
+
+
+def _parameters(function: Function, *, changed: bool) -> dict[str, Any]:
+    """The slots as a JSON Schema, those with a path inside their objects."""
+    whole: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    if changed:
+        whole["$comment"] = _NAME_NOTE + function.name
+    for slot in function.slots:
+        *outer, last = slot.path or (slot.name,)
+        place = whole
+        for key in outer:
+            _require(place, key, slot.required)
+            place = place["properties"].setdefault(key, {"type": "object", "properties": {}})
+        _require(place, last, slot.required or slot.constraints.get("required") is True)
+        place["properties"][last] = _property(slot)
+    return whole
+
+
+def _require(place: dict[str, Any], key: str, required: bool) -> None:
+    if required and key not in place.setdefault("required", []):
+        place["required"].append(key)
+
+
 def _property(slot: Slot) -> dict[str, Any]:
-    inner: dict[str, Any] = {"type": slot.type}
-    if slot.type in _FORMATS:
-        inner = {"type": "string", "format": slot.type}
-    if slot.possible_values:
-        inner["enum"] = list(slot.possible_values)
-    if slot.multi_value:
-        return {"type": "array", "description": slot.description, "items": inner}
-    return {**inner, "description": slot.description}
+    rest = {k: v for k, v in slot.constraints.items() if k not in _OWN}
+    nullable = slot.constraints.get("nullable") is True
+    if not slot.multi_value:
+        return {**_value(slot, rest, nullable), "description": slot.description}
+    inner = dict(slot.constraints.get("items") or {})
+    items = _value(slot, inner, inner.pop("nullable", None) is True)
+    kind = ["array", "null"] if nullable else "array"
+    return {"type": kind, **rest, "description": slot.description, "items": items}
+
+
+def _value(slot: Slot, rest: Mapping[str, Any], nullable: bool) -> dict[str, Any]:
+    """The schema of one value. Values to choose from that are of several types have none."""
+    kind = "string" if slot.type in FORMATS else slot.type
+    values = list(slot.possible_values)
+    found: dict[str, Any] = {"type": [kind, "null"] if nullable else kind}
+    if values and kind == "string" and kind_of_values(values) != "string":
+        found = {}
+    if slot.type in FORMATS:
+        found["format"] = slot.type
+    if values:
+        found["enum"] = [*values, *([None] if nullable else [])]
+    return {**found, **rest}
 
 
 def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:

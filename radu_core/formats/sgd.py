@@ -382,7 +382,7 @@ def _turn(
 def _row(utterance: str, frame: _Frame, reading: _Reading) -> dict[str, Any] | str:
     """A frame as a row without id and split, or the reason why it gives none."""
     stated = frame.stated
-    if stated == OUT_OF_SCOPE:
+    if stated == OUT_OF_SCOPE and (frame.service, stated) not in reading.names:
         return {"utterance": utterance, "function": None}
     if stated is None and not reading.options.all_turns:
         return "a turn that states no intent"

@@ -368,7 +368,8 @@ def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) ->
     slots = dict.fromkeys(s.name for f in schema.functions for s in f.slots)
     slots |= dict.fromkeys(name for row in rows for name in row.arguments)
     fields = [f for f in FIELDS if f not in ("arguments", *_STATE)]
-    header = [*fields, *(f"arguments.{s}" for s in slots), *_STATE]
+    named = [s for s in slots if s == s.strip()]  # the others' values stand in ``exact``
+    header = [*fields, *(f"arguments.{s}" for s in named), *_STATE]
     suffix = path.suffix.lower()
     lossy = "\r" if suffix == ".xlsx" else ""  # XML makes it a line feed
     lines = [_cells(row, header, schema, lossy) for row in rows]
@@ -393,7 +394,8 @@ def _cells(row: AnnotatedExemplar, header: list[str], schema: Schema, lossy: str
     """A cell for each column; fields that don't read back from their cells go to ``exact``."""
     data = row.model_dump(mode="json")
     cells = {f: _text(data[f]) for f in header if f in data and f != "spans"}
-    cells |= {f"arguments.{name}": _text(value) for name, value in row.arguments.items()}
+    values = {f"arguments.{name}": _text(value) for name, value in row.arguments.items()}
+    cells |= {f: text for f, text in values.items() if f in header}
     cells["spans"] = "" if row.spans is None else json.dumps(data["spans"], ensure_ascii=False)
     if row.out_of_scope:
         cells["function"] = OUT_OF_SCOPE

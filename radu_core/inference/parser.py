@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.alignment import ContextModel
+from radu_core.calls import flat_arguments, nested_arguments
 from radu_core.files import parse_json
 from radu_core.inference.budget import answer_tokens
 from radu_core.inference.generator import LanguageModel
@@ -49,7 +50,8 @@ _TAUGHT = 3  # of a function's longest completions, as many are counted in token
 
 
 class FunctionCall(BaseModel):
-    """What an utterance means. ``function`` None is out of scope.
+    """What an utterance means. ``function`` None is out of scope; ``arguments`` are by slot, or
+    nested (see ``nested_arguments``).
 
     ``scores`` are probabilities over the functions in the prompt and ``none``; ``problems`` lists
     everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
@@ -59,7 +61,7 @@ class FunctionCall(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     function: str | None
-    arguments: Arguments = Field(default_factory=dict)
+    arguments: dict[str, Any] = Field(default_factory=dict)
     scores: dict[str, float] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
     raw: str = ""
@@ -101,10 +103,16 @@ class Parser:
         self._taught: dict[str, list[str]] = {}
 
     def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
-        """The call that ``utterance`` stands for; ``context`` is what the bot had asked for."""
+        """The call that ``utterance`` stands for, its arguments nested as the function's caller has
+        them; ``context`` is what the bot had asked for.
+        """
         from radu_core.retrieval import Query
 
-        return self.parse_many([Query(utterance)], contexts=[context])[0]
+        call = self.parse_many([Query(utterance)], contexts=[context])[0]
+        function = self.schema.function(call.function) if call.function else None
+        if function is not None:
+            call.arguments = nested_arguments(function, call.arguments)
+        return call
 
     def parse_many(
         self,
@@ -113,7 +121,8 @@ class Parser:
         contexts: Sequence[str | None] | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order. ``seconds`` is each one's share of the time taken.
+        """One call per query, in order; arguments by slot. ``seconds`` is each one's share of the
+        time taken.
 
         A query that is an exemplar of the index never retrieves itself or its duplicates.
         """
@@ -270,7 +279,7 @@ def read_slots(answer: str, function: Function, slot: Slot | None) -> tuple[Argu
         return {}, [f"the model's answer isn't a JSON object: {answer.strip()[:80]!r}"]
     values: Arguments = {}
     problems: list[str] = []
-    for name, value in decoded.items():
+    for name, value in flat_arguments(function, decoded).items():
         target = function.slot(str(name))
         if value is None:
             continue

@@ -16,7 +16,7 @@ class RowOptions(BaseModel):
     The descriptions are what the page and the shell show beside each option.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     k_exemplar: int = Field(
         default=4, ge=0, le=50, description="Exemplars shown in a rag prompt, the nearest ones."

@@ -14,7 +14,7 @@ DENSE_WEIGHT = 0.6  # the best on the train part of SGD by leave-one-out (benchm
 class RetrievalSettings(BaseModel):
     """What an index is built with besides its module's data."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     embedder: str = Field(
         default=DEFAULT_EMBEDDER,

@@ -13,6 +13,7 @@ from radu_core.store import renames
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derived
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
+from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = [
@@ -107,8 +108,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            split = rows[id_]["split"]
-            changes.append((rows[id_], _before(before, known, event, split)))
+            changes.append((rows[id_], _before(rows[id_], before, known, event)))
             back.append(id_)
         change_all(w, changes, kind="restored", note=None)
     return back, since
@@ -127,16 +127,18 @@ def rows_of(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
 
 
 def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {**columns_of(exemplar, exemplar.model_dump_json()), **more}
+    columns = {**columns_of(exemplar, exemplar_text(exemplar)), **more}
     return columns | derived(exemplar, columns["flag_kind"])
 
 
-def _before(text: str, known: Sequence[renames.Rename], event: int, split: str) -> dict[str, Any]:
+def _before(
+    row: RowMapping, text: str, known: Sequence[renames.Rename], event: int
+) -> dict[str, Any]:
     """The columns of a state, with the names of now; a split isn't decided by a person, so it stays
     what it is by now."""
     state = renames.in_state(state_before(text), known, after=event)
-    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
-    exemplar = exemplar.model_copy(update={"split": split})
+    exemplar = read_exemplar(state["data"], module=row["module"], id=row["id"])
+    exemplar = exemplar.model_copy(update={"split": row["split"]})
     return _columns(exemplar, {name: state[name] for name in KEPT})
 
 

@@ -26,6 +26,7 @@ from radu_core.store.rows import (
     state_of,
     stored,
 )
+from radu_core.store.stored_json import exemplar_text, read_exemplar, schema_text, settings_text
 from radu_core.store.tables import events, exemplars, modules, opinions, skips, templates, texts
 
 __all__ = [
@@ -127,7 +128,7 @@ def change(
     Opinions no longer count, but those of the people in ``standing``; nobody has skipped it any
     more. Returns the new revision.
     """
-    columns = {**columns_of(exemplar, exemplar.model_dump_json()), **more}
+    columns = {**columns_of(exemplar, exemplar_text(exemplar)), **more}
     flag_kind = columns.get("flag_kind", row["flag_kind"])
     columns |= derived(exemplar, flag_kind, disagreement=disagreement)
     columns |= {"revision": row["revision"] + 1, "updated": w.now}
@@ -197,7 +198,7 @@ def restore(
     """
     people = [who for who in state.get("opinions", ()) if who != without]
     disagreed = state.get("queue") == DISAGREEMENT and not without
-    exemplar = AnnotatedExemplar.model_validate_json(state["data"])
+    exemplar = read_exemplar(state["data"], module=w.module, id=row["id"])
     exemplar = exemplar.model_copy(update={"split": row["split"]})
     more = {name: state[name] for name in KEPT if name in state}
     return change(
@@ -220,7 +221,7 @@ def put_texts(w: Writing, items: Iterable[AnnotatedExemplar]) -> None:
 def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
     """Set some of the module's settings (None: as by default); the old ones stay as an event."""
     _, before = schema_and_settings(w.connection, w.module)
-    text = canonical_json({**before, **values})
+    text = settings_text({**before, **values})
     own = modules.c.id == w.module
     w.connection.execute(update(modules).where(own).values(settings=text))
     add_event(w, None, "settings", canonical_json(before), text)
@@ -231,7 +232,7 @@ def put_schema(
 ) -> bool:
     """Store a module's schema; returns whether it changed. The old one stays as an event, and
     ``note`` says what was done. See ``expect_schema``."""
-    text = schema.model_dump_json()
+    text = schema_text(schema)
     own = modules.c.id == w.module
     expect_schema(w, expected)
     row = w.connection.execute(select(modules.c.schema, modules.c.trashed).where(own)).first()
@@ -296,7 +297,7 @@ def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
         row = w.connection.execute(columns).first()
         if row is None:
             continue
-        exemplar = AnnotatedExemplar.model_validate_json(row.data)
+        exemplar = read_exemplar(row.data, module=w.module, id=id_)
         queue = derived(exemplar, kind, disagreement=row.queue == DISAGREEMENT)["queue"]
         values = {"flag": reason, "flag_kind": kind, "queue": queue}
         w.connection.execute(update(exemplars).where(where).values(**values))

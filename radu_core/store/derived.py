@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -20,6 +21,7 @@ __all__ = [
     "folded_text",
     "queue_of",
     "slots_of",
+    "split_slots",
 ]
 
 FlagKind = Literal["suspected", "evaluation"]
@@ -31,6 +33,9 @@ QUEUES = (
     "ambiguous", "unlocated", "invalid", "suspected", DISAGREEMENT, "evaluation", UNLABELLED_QUEUE,
 )  # fmt: skip
 _LONGEST = 500
+_SEPARATE = re.compile(r"[\\,]")  # what is escaped in a slot's name, where names are joined
+_JOINED = re.compile(r"((?:[^\\,]|\\.)+)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def queue_of(
@@ -64,14 +69,23 @@ def derived(
 
 
 def slots_of(arguments: Mapping[str, Any]) -> str:
-    """The slots with a value, sorted and joined by commas; at most 500 characters, whole names."""
+    """The slots with a value, sorted and joined by commas; at most 500 characters, whole names.
+
+    A comma or backslash in a name is escaped by a backslash.
+    """
     joined = ""
     for slot in sorted(arguments):
-        longer = f"{joined},{slot}" if joined else slot
+        name = _SEPARATE.sub(r"\\\g<0>", slot)
+        longer = f"{joined},{name}" if joined else name
         if len(longer) > _LONGEST:
             break
         joined = longer
     return joined
+
+
+def split_slots(joined: str | None) -> list[str]:
+    """The names that ``slots_of`` joined."""
+    return [_ESCAPED.sub(r"\1", name) for name in _JOINED.findall(joined or "")]
 
 
 def folded_text(exemplar: AnnotatedExemplar) -> str:

@@ -16,6 +16,7 @@ from radu_core.store import bulk
 from radu_core.store.changes import NOT_IMPORTED, Writing, put_texts, standing_people
 from radu_core.store.records import ImportRecord, NewBatch, PutCounts
 from radu_core.store.rows import aware, new_row, state_of
+from radu_core.store.stored_json import exemplar_text
 from radu_core.store.tables import events, exemplars, import_rows, imports
 
 __all__ = ["begin", "find", "finish", "listed", "newest", "put", "remember"]
@@ -93,7 +94,7 @@ def _put_part(
     w: Writing, number: int, part: Mapping[str, AnnotatedExemplar], watermark: int
 ) -> Counter[str]:
     known = bulk.rows_of(w, list(part))
-    texts = {id_: item.model_dump_json() for id_, item in part.items()}
+    texts = {id_: exemplar_text(item) for id_, item in part.items()}
     new = [item for id_, item in part.items() if id_ not in known]
     other = [id_ for id_, row in known.items() if (row["imported"] or "") != texts[id_]]
     changed = [id_ for id_ in other if not known[id_]["decided"]]
@@ -133,7 +134,7 @@ def _replace(
     changes, items = [], []
     for row, given in pairs:
         item = _with_split(row, given)
-        values = new_row(w.module, item, item.model_dump_json(), w.now)
+        values = new_row(w.module, item, exemplar_text(item), w.now)
         values = {name: value for name, value in values.items() if name not in _KEY}
         changes.append((row, {**values, "imported": texts[item.id]}))
         items.append(item)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from radu_core.errors import NotFoundError
+from radu_core.store.stored_json import read_settings
 from radu_core.store.tables import modules
 
 __all__ = ["schema_and_settings"]
@@ -21,4 +21,4 @@ def schema_and_settings(connection: Connection, module: str) -> tuple[str, dict[
     row = connection.execute(query).first()
     if row is None:
         raise NotFoundError("No such module", value=module, remedy="Reload the page.")
-    return str(row.schema), dict(json.loads(row.settings or "{}"))
+    return str(row.schema), read_settings(row.settings, module=module)

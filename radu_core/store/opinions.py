@@ -12,6 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store import renames
 from radu_core.store.changes import NOT_IMPORTED, Writing, add_event
 from radu_core.store.rows import aware
+from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, opinions
 
 __all__ = ["Opinion", "give", "opinions_of", "with_opinions", "withdraw"]
@@ -44,7 +45,7 @@ def opinions_of(
     return [
         Opinion(
             r["exemplar"], r["who"], aware(r["at"]),
-            AnnotatedExemplar.model_validate_json(r["data"]), bool(r["standing"]),
+            read_exemplar(r["data"], module=module, id=r["exemplar"]), bool(r["standing"]),
         )
         for r in connection.execute(ordered).mappings()
     ]  # fmt: skip
@@ -59,7 +60,7 @@ def with_opinions(w: Writing) -> list[str]:
 
 def give(w: Writing, exemplar: AnnotatedExemplar, *, note: str | None = None) -> None:
     """Store this person's opinion; it replaces the one they had."""
-    data = exemplar.model_dump_json()
+    data = exemplar_text(exemplar)
     _put(w, exemplar.id, data)
     add_event(w, exemplar.id, "opinion", None, data, note)
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.changes import Writing
-from radu_core.store.derived import DISAGREEMENT, QUEUES, folded
+from radu_core.store.derived import DISAGREEMENT, QUEUES, folded, split_slots
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
@@ -162,7 +162,7 @@ class _Worth:
         )
         for function, slots, count in w.connection.execute(query.group_by(*columns)).all():
             self._functions[function] += count
-            for slot in _split(slots):
+            for slot in split_slots(slots):
                 self._slots[function, slot] += count
 
     def sorted(self, combos: Iterable[_Combo]) -> list[_Combo]:
@@ -170,12 +170,8 @@ class _Worth:
         return sorted(combos, key=lambda c: (self._of(c), c.function or "", c.slots))
 
     def _of(self, combo: _Combo) -> int:
-        rarest = [self._slots[combo.function, slot] for slot in _split(combo.slots)]
+        rarest = [self._slots[combo.function, slot] for slot in split_slots(combo.slots)]
         return min([self._functions[combo.function], *rarest])
-
-
-def _split(slots: str | None) -> list[str]:
-    return slots.split(",") if slots else []
 
 
 def _free(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -39,6 +38,7 @@ from radu_core.store.rows import (
     new_row,
     stored,
 )
+from radu_core.store.stored_json import exemplar_text, read_schema, read_settings
 from radu_core.store.tables import events, exemplars, modules, templates
 
 __all__ = ["Store"]
@@ -124,7 +124,7 @@ class Store:
                 )
             known = ", ".join(self.modules()) or "none yet"
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
-        return Schema.model_validate_json(text)
+        return read_schema(text, module=module)
 
     def put_schema(
         self, schema: Schema, *, who: str, expected: str | None = None, note: str | None = None
@@ -139,7 +139,7 @@ class Store:
         self.schema(module)
         with reading(self._engine) as connection:
             text = connection.scalar(select(modules.c.settings).where(modules.c.id == module))
-        return dict(json.loads(text or "{}"))
+        return read_settings(text, module=module)
 
     def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
         """Set some of a module's settings (None: as by default); the others stay, whoever sets them
@@ -155,7 +155,7 @@ class Store:
             rows = connection.execute(query.order_by(events.c.id)).mappings().all()
         return [
             SchemaVersion(
-                number, Schema.model_validate_json(r["after"]), aware(r["at"]), r["who"], r["note"]
+                number, read_schema(r["after"], module=module), aware(r["at"]), r["who"], r["note"]
             )
             for number, r in enumerate(rows, start=1)
         ]
@@ -185,7 +185,7 @@ class Store:
     def add_exemplar(self, module: str, exemplar: AnnotatedExemplar, *, who: str) -> StoredExemplar:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
         self.schema(module)
-        text = exemplar.model_dump_json()
+        text = exemplar_text(exemplar)
         taken = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
         with self.writing(module, who=who) as w:
             if w.connection.scalar(select(exemplars.c.id).where(taken)) is not None:

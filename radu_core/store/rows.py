@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store.derived import DISAGREEMENT, derived, flag_kind_of
 from radu_core.store.records import AlignmentRecord, StoredExemplar
+from radu_core.store.stored_json import exemplar_text, read_exemplar, read_json_column
 
 __all__ = [
     "ALIGNED",
@@ -66,7 +66,7 @@ def new_row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) 
 
 def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str, Any] | None:
     """The changed columns after an alignment, for an executemany; None if nothing changed."""
-    exemplar = AnnotatedExemplar.model_validate_json(row["data"])
+    exemplar = read_exemplar(row["data"], module=row["module"], id=row["id"])
     changed = exemplar.model_copy(
         update={
             "outcome": record.outcome,
@@ -77,7 +77,7 @@ def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str
             "implied": record.implied,
         }
     )
-    text = changed.model_dump_json()
+    text = exemplar_text(changed)
     readings = canonical_json(list(record.readings))
     details = canonical_json(dict(record.details))
     if (text, readings, details) == (row["data"], row["readings"], row["details"] or "{}"):
@@ -104,14 +104,18 @@ def _queue(row: RowMapping, exemplar: AnnotatedExemplar) -> Any:
 def stored(row: RowMapping) -> StoredExemplar:
     """A row as what the store gives."""
     return StoredExemplar(
-        AnnotatedExemplar.model_validate_json(row["data"]),
+        read_exemplar(row["data"], module=row["module"], id=row["id"]),
         row["revision"],
-        tuple(json.loads(row["readings"])),
+        tuple(read_json_column(row["readings"], _of(row, "readings"), list)),
         row["flag"],
         aware(row["updated"]),
-        json.loads(row["details"] or "{}"),
+        read_json_column(row["details"] or "{}", _of(row, "details"), dict),
         row["queue"],
     )
+
+
+def _of(row: RowMapping, column: str) -> str:
+    return f"What alignment found ({column}) of exemplar {row['id']} of {row['module']}"
 
 
 def state_of(row: RowMapping, opinions: Sequence[str]) -> str:
@@ -125,7 +129,7 @@ def state_of(row: RowMapping, opinions: Sequence[str]) -> str:
 
 def state_before(before: str) -> dict[str, Any]:
     """The state in an event's ``before``; that of an older studio or an import holds less."""
-    state: dict[str, Any] = json.loads(before)
+    state: dict[str, Any] = read_json_column(before, "What was before an event", dict)
     if "data" not in state:  # an exemplar alone
         return {"data": before}
     return {**state, "flag_kind": flag_kind_of(state.get("flag"), state.get("flag_kind"))}
@@ -135,7 +139,8 @@ def exemplar_before(text: str | None) -> AnnotatedExemplar | None:
     """The exemplar in an event."""
     if text is None:
         return None
-    return AnnotatedExemplar.model_validate_json(state_before(text)["data"])
+    data = state_before(text)["data"]
+    return read_exemplar(data, module="its module", id="in an event")
 
 
 def aware(value: datetime) -> datetime:

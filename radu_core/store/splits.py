@@ -12,6 +12,7 @@ from radu_core.files import canonical_json
 from radu_core.store import bulk
 from radu_core.store.changes import Writing
 from radu_core.store.imports import newest, remember
+from radu_core.store.stored_json import exemplar_text
 from radu_core.store.tables import events
 
 __all__ = ["assign", "set_splits"]
@@ -44,7 +45,7 @@ def set_splits(
     for row in rows:
         split = wanted[row["id"]]
         exemplar = AnnotatedExemplar.model_validate({**json.loads(row["data"]), "split": split})
-        changes.append((row, {"data": exemplar.model_dump_json(), "split": split}))
+        changes.append((row, {"data": exemplar_text(exemplar), "split": split}))
     bulk.set_columns(w, changes)
     told = {"module": w.module, "at": w.now, "who": w.who, "kind": "split"}
     w.connection.execute(

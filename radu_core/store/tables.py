@@ -62,7 +62,7 @@ exemplars = Table(
     Column("flag", Text),
     Column("flag_kind", String(20)),  # "suspected" or "evaluation", where there is a flag
     Column("queue", String(20)),  # where it waits for a person; null: nothing to do
-    Column("slots", String(500)),  # the slots it has values for, sorted, with commas
+    Column("slots", String(500)),  # the slots it has values for: see slots_of
     Column("decided", Integer, nullable=False),  # 1 once a person has decided
     Column("revision", Integer, nullable=False),
     Column("updated", DateTime(timezone=True), nullable=False),

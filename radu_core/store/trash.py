@@ -19,6 +19,7 @@ from radu_core.store import bulk, renames
 from radu_core.store.changes import Writing, put_texts
 from radu_core.store.records import Trashed
 from radu_core.store.rows import aware
+from radu_core.store.stored_json import read_exemplar
 from radu_core.store.tables import (
     events,
     exemplars,
@@ -131,7 +132,7 @@ def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> N
         for one in kept.values()
     ]
     w.connection.execute(insert(exemplars), rows)
-    put_texts(w, [AnnotatedExemplar.model_validate_json(row["data"]) for row in rows])
+    put_texts(w, [read_exemplar(row["data"], module=w.module, id=row["id"]) for row in rows])
     about = [
         {**opinion, "at": datetime.fromisoformat(opinion["at"])}
         for one in kept.values()

@@ -17,6 +17,7 @@ from radu_core.store.imports import newest
 from radu_core.store.records import ImportRecord, Moved
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
 from radu_core.store.splits import set_splits
+from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, exemplars, import_rows, imports, judgements
 
 __all__ = ["redo", "undo"]
@@ -150,7 +151,7 @@ def _swap_labels(
     for row in rows:
         now = there[row.exemplar]
         state = renames.in_state(state_before(row.state), known, after=row.event)
-        item = AnnotatedExemplar.model_validate_json(state["data"])
+        item = read_exemplar(state["data"], module=w.module, id=row.exemplar)
         if now["split"] != json.loads(now["imported"] or now["data"])["split"]:
             item = item.model_copy(update={"split": now["split"]})  # it was split since
         changes.append((now, _columns(item, state)))
@@ -167,7 +168,7 @@ def _swap_labels(
 def _columns(item: AnnotatedExemplar, state: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: state[name] for name in KEPT}
     disagreement = state.get("queue") == DISAGREEMENT
-    columns = {**columns_of(item, item.model_dump_json()), **kept}
+    columns = {**columns_of(item, exemplar_text(item)), **kept}
     return columns | derived(item, kept["flag_kind"], disagreement=disagreement)
 
 

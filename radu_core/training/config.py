@@ -35,7 +35,7 @@ class TrainConfig(BaseModel):
     evaluations that weren't better (0: never).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     dataset: Path
     base_model: str

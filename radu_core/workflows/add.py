@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from radu_core.alignment import Aligner, Alignment
 from radu_core.errors import ConflictError, InputError
@@ -91,7 +92,8 @@ def _value(slot: Slot | None, words: str) -> Scalar:
     if kind == "boolean":
         return {"true": True, "false": False}.get(words.casefold(), words)
     if kind in ("integer", "number") and _NUMBER.fullmatch(words):
-        return int(words) if words.lstrip("+-").isdecimal() else float(words)
+        with suppress(ValueError):  # more digits than Python reads
+            return int(words) if words.lstrip("+-").isdecimal() else float(words)
     return words
 
 

@@ -15,13 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radu_core.alignment import Aligner
 from radu_core.errors import ConflictError, InputError, StoreError
-from radu_core.schema import Schema
 from radu_core.store import changes, leases, operations, queues
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.opinions import with_opinions
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
+from radu_core.store.stored_json import read_schema
 from radu_core.workflows import annotation_request as asked
 from radu_core.workflows.annotation_items import around, item_json
 from radu_core.workflows.annotation_operations import Case, apply, needs_revision, reconsider
@@ -64,13 +64,13 @@ class _Module:
 
 
 @lru_cache(maxsize=16)
-def _aligner(schema: str) -> Aligner:
-    return Aligner(Schema.model_validate_json(schema))
+def _aligner(module: str, schema: str) -> Aligner:
+    return Aligner(read_schema(schema, module=module))
 
 
 def _module(w: Writing) -> _Module:
     schema, settings = schema_and_settings(w.connection, w.module)
-    return _Module(_aligner(schema), settings)
+    return _Module(_aligner(w.module, schema), settings)
 
 
 def annotators(workspace: Workspace, module: str) -> int:

@@ -46,7 +46,7 @@ class Case:
     @property
     def exemplar(self) -> AnnotatedExemplar:
         """Its labels."""
-        return AnnotatedExemplar.model_validate_json(self.row["data"])
+        return self.item.exemplar
 
     def opinions(self) -> list[Opinion]:
         """Those that count, in the order in which they are shown."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
 from radu_core.eligibility import Purpose
-from radu_core.errors import DatasetError, NotFoundError, StaleIndexError
+from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import indexed
 from radu_core.training import RunDirectory, RunState
 from radu_core.words import counted
@@ -35,7 +35,7 @@ class ModuleFunnel:
 
     ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
     length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``notes`` say
-    what of the module is damaged.
+    what of the module is damaged. ``next`` is None where nothing of it can be read.
     """
 
     module: str
@@ -47,7 +47,7 @@ class ModuleFunnel:
     indexed: int
     in_dataset: int
     trained: int
-    next: NextStep
+    next: NextStep | None
     left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
     unlabelled: int = 0
@@ -55,7 +55,7 @@ class ModuleFunnel:
     @property
     def caption(self) -> str:
         """Why the next step is the next one, and what else waits."""
-        text = f"Next: {self.next.why}"
+        text = f"Next: {self.next.why}" if self.next else ""
         if self.unlabelled:
             text += (
                 f" {counted(self.unlabelled, 'utterance')} without a label: neither indexed nor "
@@ -82,12 +82,20 @@ class ModuleFunnel:
 
 
 def funnels(workspace: Workspace) -> list[ModuleFunnel]:
-    """The funnel of every module, by id."""
-    return [_funnel(workspace, module) for module in workspace.store.modules()]
+    """The funnel of every module, by id. One that can't be read stops none of the others."""
+    return [_readable(workspace, module) for module in workspace.store.modules()]
+
+
+def _readable(workspace: Workspace, module: str) -> ModuleFunnel:
+    try:
+        return _funnel(workspace, module)
+    except DamagedError as error:
+        return ModuleFunnel(module, "", 0, 0, 0, 0, 0, 0, 0, None, {}, (str(error),))
 
 
 def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     schema = workspace.store.schema(module)
+    workspace.store.settings(module)  # every page needs them: said here if they can't be read
     counts = workspace.store.counts(module)
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")

@@ -22,7 +22,7 @@ from radu_core.formats import (
     write,
 )
 from radu_core.progress import Progress, silent
-from radu_core.schema import Schema, parse_schema
+from radu_core.schema import OUT_OF_SCOPE, Schema, parse_schema
 from radu_core.store import NewBatch
 from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
@@ -34,6 +34,7 @@ from radu_core.workflows.workspace import Workspace
 __all__ = [
     "ExportReport",
     "ImportReport",
+    "SchemaFile",
     "export",
     "import_file",
     "init_module",
@@ -122,34 +123,82 @@ def remarks(report: ImportReport) -> list[str]:
     return lines
 
 
-def read_schema(module: str, path: Path) -> Schema:
-    """The schema of ``module`` in a schema JSON or an OpenAI tools JSON."""
+@dataclass(frozen=True)
+class SchemaFile:
+    """The schema of a file. ``left_out`` counts what isn't in it, by reason, and ``rejections``
+    are the tools that it is without.
+    """
+
+    schema: Schema
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = ()
+
+
+def read_schema(module: str, path: Path, *, keep_good: bool = False) -> SchemaFile:
+    """The schema of ``module`` in a schema JSON or a file of tools.
+
+    ``FormatError`` lists every tool that can't be taken, unless ``keep_good`` takes the others.
+    """
     with readable(path):
         data = load_json(path)
-    if isinstance(data, dict) and "functions" in data and "tools" not in data:
-        return parse_schema(data, module=module)
+    if isinstance(data, dict) and _is_schema(data):
+        return _own_schema(module, data)
     imported = read("openai", path, module=module, schema=None)
-    if imported.schema is None or imported.rejections:
+    rejections = imported.rejections
+    if imported.schema is None or (rejections and not keep_good):
+        others = "" if imported.schema is None else ", or take the others only: --keep-good"
         raise FormatError(
-            f"{path.name}: " + "; ".join(f"{r.field} {r.problem}" for r in imported.rejections[:5]),
-            remedy="Correct these tools and load the file again.",
+            f"{path.name}: {len(rejections)} of {imported.rows} tools can't be taken\n"
+            + "\n".join(f"- tool {r.line}: {r.field} {r.problem}" for r in rejections),
+            remedy=f"\nCorrect these tools and load the file again{others}.",
         )
-    return imported.schema
+    return SchemaFile(imported.schema, imported.left_out, rejections)
+
+
+def _is_schema(data: Mapping[str, Any]) -> bool:
+    """Whether it is a schema of ours: tools may be listed under ``functions``, too."""
+    functions = data.get("functions")
+    if functions is None or "tools" in data:
+        return False
+    listed = functions if isinstance(functions, list) else []
+    return not any(isinstance(f, dict) and "parameters" in f for f in listed)
+
+
+def _own_schema(module: str, data: dict[str, Any]) -> SchemaFile:
+    """A schema JSON. A function that means out of scope is left out: its utterances have none."""
+    functions = data["functions"] if isinstance(data["functions"], list) else []
+    kept = [f for f in functions if not _is_nothing(f)]
+    left_out = {}
+    if kept and len(kept) < len(functions):
+        data = {**data, "functions": kept}
+        left_out[f"a function named {OUT_OF_SCOPE!r}: it means out of scope"] = 1
+    return SchemaFile(parse_schema(data, module=module), left_out)
+
+
+def _is_nothing(function: Any) -> bool:
+    named = isinstance(function, dict) and function.get("name") == OUT_OF_SCOPE
+    return named and not function.get("slots")
 
 
 def init_module(
-    workspace: Workspace, module: str, schema_path: Path, *, who: str, replace: bool = False
-) -> Schema:
-    """Create ``module`` from a schema JSON or an OpenAI tools JSON.
+    workspace: Workspace,
+    module: str,
+    schema_path: Path,
+    *,
+    who: str,
+    replace: bool = False,
+    keep_good: bool = False,
+) -> SchemaFile:
+    """Create ``module`` from a schema JSON or a file of tools; see ``read_schema``.
 
     ``InputError`` says what it would cost when there is such a module and ``replace`` is False.
     """
-    schema = read_schema(module, schema_path)
+    found = read_schema(module, schema_path, keep_good=keep_good)
     if not replace:
-        _refuse_to_replace(workspace, schema, "There is a module of that id already")
+        _refuse_to_replace(workspace, found.schema, "There is a module of that id already")
     note = f"Loaded from {schema_path.name}"
-    put_schema(workspace, schema, who=who, expected=None if replace else "", note=note)
-    return schema
+    put_schema(workspace, found.schema, who=who, expected=None if replace else "", note=note)
+    return found
 
 
 def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:

@@ -99,11 +99,11 @@ def _seen(workspace: Workspace, module: str) -> str:
 
 def _lint(schema: Schema) -> list[Finding]:
     """What the Schema page says too, in the same form."""
-    names = {f.name for f in schema.functions}
+    named = {f.where: schema.context_of(f.where) for f in lint(schema)}
     return [
         Finding(
             "schema",
-            tuple(n for n in (f.where, f.where.rpartition(".")[0]) if n in names)[:1],
+            (found[0].name,) if (found := named[f.where]) else (),
             f"{f.where} {f.what}",
             f.remedy,
             ("describe",),

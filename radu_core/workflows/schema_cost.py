@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from radu_core.alignment import conflict
+from radu_core.errors import DamagedError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 from radu_core.store import Store
@@ -72,18 +73,19 @@ def _list(names: Mapping[str, int], what: str) -> str:
 
 def schema_cost(store: Store, schema: Schema) -> SchemaCost:
     """What replacing the schema of ``schema.module`` by ``schema`` would cost."""
-    now = store.schema(schema.module)
+    now = _in_use(store, schema.module)
     exemplars = [i.exemplar for batch in store.batches(schema.module) for i in batch]
     named = Counter(_names(exemplars))
-    functions = [f.name for f in now.functions if schema.function(f.name) is None]
+    known = now.functions if now else ()
+    functions = [f.name for f in known if schema.function(f.name) is None]
     slots = [
         f"{f.name}.{s.name}"
-        for f in now.functions
+        for f in known
         if (kept := schema.function(f.name))
         for s in f.slots
         if kept.slot(s.name) is None
     ]
-    reasons = [(e, conflict(now, e), conflict(schema, e)) for e in exemplars]
+    reasons = [(e, conflict(now, e) if now else "", conflict(schema, e)) for e in exemplars]
     return SchemaCost(
         functions={name: named[name] for name in functions},
         slots={name: named[name] for name in slots},
@@ -95,6 +97,14 @@ def schema_cost(store: Store, schema: Schema) -> SchemaCost:
         total=len(exemplars),
         mended=sum(bool(before) and not why for _, before, why in reasons),
     )
+
+
+def _in_use(store: Store, module: str) -> Schema | None:
+    """None where the schema in use can't be read: replacing it is the remedy."""
+    try:
+        return store.schema(module)
+    except DamagedError:
+        return None
 
 
 def _names(exemplars: Iterable[AnnotatedExemplar]) -> Iterable[str]:

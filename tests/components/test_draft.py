@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -169,3 +170,14 @@ def test_a_draft_is_another_once_something_was_said(modules: Page) -> None:
     }"""
     found = modules.evaluate(code, [ITEM, TEXT])
     assert found == [True, False, False, False, False, False, True]
+
+
+def test_slots_may_have_names_that_objects_of_javascript_have(modules: Page) -> None:
+    names = ["constructor", "toString", "__proto__", "2"]
+    arguments = [{**ITEM["arguments"][0], "slot": name, "value": name} for name in names]
+    code = """async ([item, text]) => {
+      const d = await import("/draft.js");
+      return JSON.stringify(d.labels(d.begin(item), () => false));
+    }"""
+    found = modules.evaluate(code, [{**ITEM, "arguments": arguments}, TEXT])
+    assert json.loads(found) == {name: name for name in names}

@@ -70,14 +70,14 @@ def string(**more: Any) -> dict[str, Any]:
         ({"parameters": {"properties": {"a": 3}}}, "f.a", "isn't a JSON schema"),
         ({"parameters": {"required": 3}}, "f.parameters.required", "isn't a list"),
         ({"description": ["x"]}, "f.description", "isn't a text"),
-        (string(type="array", items=["x"]), "f.a.items", "isn't an object"),
-        (string(type={}), "f.a", "objects and nested lists can't be slots"),
-        (string(type=[["string"]]), "f.a", "objects and nested lists can't be slots"),
+        (string(type="array", items=5), "f.a.items", "isn't an object"),
+        (string(type={}), "f.a", "isn't a type of JSON Schema"),
+        (string(type=[["string"]]), "f.a", "isn't a type of JSON Schema"),
         (string(enum=5), "f.a.enum", "isn't a list"),
         (string(enum=[{"x": 1}]), "f.a.enum", "has values that are no texts or numbers"),
-        ({"parameters": {"properties": {"a b": {}}}}, "function", "Slot of f: name can't be used: "
-         "'a b'. Use letters, digits, '_', '-' and '.', starting with a letter; 'none' means out "
-         "of scope."),
+        ({"parameters": {"properties": {"a\nb": {}}}}, "function",
+         "Slot of f: name can't be used: it has a line break or control character (U+000A): "
+         "'a\\nb'. Use another name."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_tool(

@@ -223,7 +223,7 @@ def test_the_case_of_possible_values_and_functions_named_like_none(tmp_path: Pat
     schema = parse_schema(data, module=MODULE)
     rows = [
         AnnotatedExemplar(id=str(i), utterance="u", function="oos", arguments={"where": v, "n": n})
-        for i, (v, n) in enumerate([("US", 1), ("us", 1.0), (1, 2.5), (True, 10**20)])
+        for i, (v, n) in enumerate([("US", 1), ("us", 1.0), (1, 2.5), (True, 2**53 - 1)])
     ]
     write("csv", tmp_path / "t.csv", schema=schema, exemplars=rows)
     again = load(tmp_path / "t.csv", schema).exemplars
@@ -268,7 +268,10 @@ def exemplars(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> list[AnnotatedE
                 st.tuples(
                     st.fixed_dictionaries(
                         {"origin": full},
-                        optional={"passengers": st.integers(), "refundable": st.booleans()},
+                        optional={
+                            "passengers": st.integers(-(2**53) + 1, 2**53 - 1),
+                            "refundable": st.booleans(),
+                        },
                     ),
                     st.just("book_flight"),
                 ),

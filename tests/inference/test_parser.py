@@ -70,6 +70,7 @@ def test_recognizers_fill_their_slots_and_the_model_may_not(loaded: Workspace) -
         ('{"origin": ["Oslo"]}', {"origin": "Oslo"}, None),
         ('{"origin": {"a": 1}}', {}, "doesn't fit"),
         ("[" * 100_000, {}, "isn't JSON"),
+        ('{"passengers": NaN}', {}, "isn't JSON"),
     ],
 )
 def test_whatever_the_model_says_is_checked(

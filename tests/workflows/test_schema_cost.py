@@ -52,7 +52,7 @@ def test_creating_never_replaces(loaded: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Schema page.*Of 15 exemplars 6 would"):
         init_module(loaded, MODULE, path, who="t")
     assert loaded.store.schema(MODULE) == before
-    assert init_module(loaded, MODULE, path, who="t", replace=True).hash != before.hash
+    assert init_module(loaded, MODULE, path, who="t", replace=True).schema.hash != before.hash
 
 
 def test_an_earlier_schema_comes_back_with_everything_that_was_valid(loaded: Workspace) -> None:

@@ -1,0 +1,48 @@
+"""Arguments by slot, and nested as the function's caller has them: one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from radu_core.schema import Function
+
+__all__ = ["flat_arguments", "nested_arguments"]
+
+
+def nested_arguments(function: Function, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as the function's caller wants them: the slots of a nested object inside it."""
+    nested: dict[str, Any] = {}
+    for name, value in arguments.items():
+        slot = function.slot(name)
+        *outer, last = (slot.path if slot else ()) or (name,)
+        place = nested
+        for key in outer:
+            place = place.setdefault(key, {})
+        place[last] = value
+    return nested
+
+
+def flat_arguments(function: Function, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by slot: what stands in a nested object goes to the slot of its path.
+
+    What no slot's path leads to stays as it is, so that checking it says what is wrong. An object
+    that is null, or holds nulls, has no values there.
+    """
+    names = {slot.path: slot.name for slot in function.slots if slot.path}
+    objects = {path[:depth] for path in names for depth in range(1, len(path))}
+    return dict(_flattened(arguments, (), names, objects)) if names else dict(arguments)
+
+
+def _flattened(
+    given: Mapping[str, Any],
+    outer: tuple[str, ...],
+    names: Mapping[tuple[str, ...], str],
+    objects: set[tuple[str, ...]],
+) -> Iterator[tuple[str, Any]]:
+    for key, value in given.items():
+        path = (*outer, key)
+        if path in objects and isinstance(value, Mapping):
+            yield from _flattened(value, path, names, objects)
+        elif not (outer or path in objects) or value is not None:
+            yield names.get(path, ".".join(path)), value

@@ -1,0 +1,39 @@
+"""The parts of Home."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from radu_core.workflows.home import ModuleFunnel
+from studio.markdown import plain
+from studio.navigation import go_to
+
+__all__ = ["show_module"]
+
+
+def show_module(funnel: ModuleFunnel) -> None:
+    """A module's funnel and its next step, or what is wrong where it can't be read."""
+    with st.container(border=True):
+        head, action = st.columns([3, 1], vertical_alignment="center")
+        head.subheader(plain(funnel.module), anchor=False)
+        if funnel.next is None:
+            for note in funnel.notes:
+                st.error(plain(note), icon=":material/error:")
+            return
+        head.caption(f"{funnel.functions} functions. {plain(funnel.description)}")
+        if action.button(
+            plain(funnel.next.label),
+            key=f"next {funnel.module}",
+            type="primary",
+            help=plain(funnel.next.why),
+            icon=":material/arrow_forward:",
+            width="stretch",
+        ):
+            st.session_state["module"] = funnel.module
+            go_to(funnel.next.page)
+        for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
+            column.metric(stage, f"{count:,}")
+            column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
+        st.caption(plain(f"{funnel.unused} {funnel.caption}"))
+        for note in funnel.notes:
+            st.warning(plain(note), icon=":material/error:")

@@ -1,0 +1,82 @@
+"""What can't be read in one module takes neither Home nor other modules down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import MODULE, SCHEMA
+from sqlalchemy import create_engine, text
+
+from radu_core.errors import DamagedError
+from radu_core.schema import parse_schema
+from radu_core.workflows.home import funnels
+from radu_core.workflows.load import init_module
+from radu_core.workflows.schema_cost import schema_cost
+from radu_core.workflows.workspace import Workspace
+
+OTHER = {"module": "acme_bank_en", "functions": [{"name": "pay"}]}
+NULLS = '{"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "s", "possible_values": [null]}]}]}'  # noqa: E501
+GARBAGE = ["", "null", "[1,", '{"x": NaN}', NULLS, "[" * 5000]
+
+
+@pytest.fixture
+def damaged(loaded: Workspace) -> Workspace:
+    loaded.store.put_schema(parse_schema(OTHER), who="t")
+    return loaded
+
+
+def write(workspace: Workspace, table: str, column: str, garbage: str, where: str) -> None:
+    engine = create_engine(workspace.database_url)
+    with engine.begin() as connection:
+        statement = f'update "{table}" set "{column}" = :garbage where {where}'
+        assert connection.execute(text(statement), {"garbage": garbage}).rowcount
+    engine.dispose()
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_schema_that_cant_be_read_is_named_and_replaced(
+    damaged: Workspace, garbage: str, tmp_path: Path
+) -> None:
+    write(damaged, "module", "schema", garbage, f"id = '{MODULE}'")
+    other, broken = funnels(damaged)
+    assert (other.module, other.functions, other.notes) == ("acme_bank_en", 1, ())
+    assert (broken.module, broken.next) == (MODULE, None)
+    assert broken.notes[0].startswith(f"The schema of {MODULE} can't be read from the database (")
+    assert f"radu init {MODULE} --schema FILE --replace" in broken.notes[0]
+    with pytest.raises(DamagedError, match="can't be read"):
+        damaged.store.schema(MODULE)
+    new = parse_schema(SCHEMA)
+    assert not schema_cost(damaged.store, new)
+    path = tmp_path / "schema.json"
+    path.write_text(new.model_dump_json())
+    init_module(damaged, MODULE, path, who="t", replace=True)
+    assert funnels(damaged)[1].loaded == 15
+
+
+@pytest.mark.parametrize(
+    ("column", "garbage"),
+    [
+        *(("data", garbage) for garbage in GARBAGE),
+        *(("readings", garbage) for garbage in GARBAGE),
+        *(("details", garbage) for garbage in ("null", "[1,", '{"x": NaN}', "[" * 5000)),
+    ],
+)
+def test_an_exemplar_that_cant_be_read_is_named(
+    damaged: Workspace, column: str, garbage: str
+) -> None:
+    write(damaged, "exemplar", column, garbage, f"module = '{MODULE}' and id = 'f00'")
+    assert [f.module for f in funnels(damaged)] == ["acme_bank_en", MODULE]
+    with pytest.raises(DamagedError, match=f"xemplar f00 of {MODULE} can't be read"):
+        damaged.store.exemplars(MODULE)
+    assert damaged.store.exemplar(MODULE, "f01").exemplar.id == "f01"
+    assert damaged.store.exemplars("acme_bank_en") == []
+
+
+@pytest.mark.parametrize("garbage", ["null ", "[1,", '{"x": NaN}'])
+def test_settings_that_cant_be_read_are_named(damaged: Workspace, garbage: str) -> None:
+    write(damaged, "module", "settings", garbage, f"id = '{MODULE}'")
+    with pytest.raises(DamagedError, match=f"The settings of {MODULE} can't be read"):
+        damaged.store.settings(MODULE)
+    assert f"The settings of {MODULE} can't be read" in funnels(damaged)[1].notes[0]
+    assert damaged.store.settings("acme_bank_en") == {}

@@ -1,0 +1,156 @@
+"""Numbers that can't be stored are refused at every border, with field, value and remedy."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MODULE
+from pydantic import ValidationError
+
+from radu_core.dataset import DatasetConfig
+from radu_core.errors import FormatError, InputError, SchemaError
+from radu_core.exemplars import AnnotatedExemplar, Span
+from radu_core.files import parse_json, read_json
+from radu_core.formats import read
+from radu_core.numbers import LARGEST_INTEGER, NumberError, number_problem
+from radu_core.schema import Schema, argument_problems, parse_schema, require_function
+from radu_core.workflows.add import add
+from radu_core.workflows.annotation_request import parse_operation
+from radu_core.workflows.workspace import Workspace
+
+HUGE = 10**400
+BAD = [math.nan, math.inf, -math.inf, HUGE, -HUGE, LARGEST_INTEGER + 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (1, ""), (-1.5, ""), (True, ""), ("NaN", ""), (None, ""), (LARGEST_INTEGER, ""),
+        (1.7e308, ""), (math.nan, "NaN isn't"), (-math.inf, "-Infinity isn't"),
+        (LARGEST_INTEGER + 1, "9007199254740992 is an integer so large"), (HUGE, "so large"),
+    ],
+)  # fmt: skip
+def test_which_numbers_can_be_stored(value: object, problem: str) -> None:
+    found = number_problem(value)
+    assert problem in found
+    assert bool(problem) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a": [1, NaN]}', "a.1"), ('{"a": {"b": -Infinity}}', "a.b"), ("1e999", ""),
+        ("[-1E+400]", "0"), (f"[{'9' * 400}.5]", "0"),
+    ],
+)  # fmt: skip
+def test_json_has_no_such_number(text: str, where: str) -> None:
+    with pytest.raises(NumberError, match="isn't a finite number") as caught:
+        parse_json(text)
+    assert caught.value.where == where
+
+
+def test_words_that_look_like_such_numbers_are_words(tmp_path: Path) -> None:
+    assert parse_json('["NaN", "1e999", 1e10, 1e-999]') == ["NaN", "1e999", 1e10, 0.0]
+    path = tmp_path / "state.json"  # of a run that diverged: ours, and no value
+    path.write_text('{"loss": NaN}')
+    assert math.isnan(read_json(path)["loss"])
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_no_model_takes_one(value: float) -> None:
+    slot = {"name": "s", "possible_values": [value]}
+    with pytest.raises(SchemaError, match=r"possible_values\.0: .*Write a finite number"):
+        parse_schema({"functions": [{"name": "f", "slots": [slot]}]}, module=MODULE)
+    for broken in (
+        lambda: AnnotatedExemplar(id="x", utterance="x", arguments={"a": value}),
+        lambda: AnnotatedExemplar(id="x", utterance="x", arguments={"a": [1, value]}),
+        lambda: Span(slot="s", start=0, end=1, value=value),
+    ):
+        with pytest.raises(ValidationError, match=r"finite number|so large"):
+            broken()
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_no_argument_is_one(schema: Schema, value: float) -> None:
+    function = require_function(schema, "book_flight")
+    (problem,) = argument_problems(function, {"passengers": value})
+    assert problem.startswith("slot 'passengers'")
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e999", "-Infinity", "9" * 30, "9" * 5000])
+def test_rows_with_one_are_rejected_alone(schema: Schema, tmp_path: Path, text: str) -> None:
+    row = '{"utterance": "for %s", "function": "book_flight", "arguments": {"passengers": %s}}\n'
+    path = tmp_path / "rows.jsonl"
+    path.write_text(row % (text, text) + row % (2, 2))
+    found = read("jsonl", path, module=MODULE, schema=schema)
+    (rejection,) = found.rejections
+    assert rejection.line == 1
+    assert "finite number" in rejection.problem + rejection.remedy
+    assert [e.arguments for e in found.exemplars] == [{"passengers": 2}]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "9" * 30, "9" * 5000])
+def test_a_cell_with_one_is_no_number(tmp_path: Path, text: str) -> None:
+    slots = [{"name": "n", "type": "number"}, {"name": "t"}]
+    schema = parse_schema({"functions": [{"name": "f", "slots": slots}]}, module=MODULE)
+    path = tmp_path / "rows.csv"
+    path.write_text(f"utterance,function,n,t\na,f,{text},\nb,f,1.5,{text}\n")
+    found = read("csv", path, module=MODULE, schema=schema)
+    assert [(r.line, r.field) for r in found.rejections] == [(2, "arguments")]
+    assert [e.arguments for e in found.exemplars] == [{"n": 1.5, "t": text}]
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_a_tool_with_one_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "tools.json"
+    start = '[{"name": "f", "parameters": {"properties": {"x": {"enum": ['
+    path.write_text(f"{start}{text}]}}}}}}}}]")
+    try:
+        (rejection,) = read("openai", path, module=MODULE, schema=None).rejections
+        told = f"{rejection.field} {rejection.problem} {rejection.remedy}"
+    except FormatError as error:
+        told = str(error)
+    assert "x.enum" in told
+    assert "Write a finite number" in told
+
+
+def test_the_annotation_page_can_send_none() -> None:
+    operation: dict[str, Any] = {
+        "kind": "decide", "seq": 1, "id": "a", "revision": 1, "function": "f",
+        "arguments": {"n": json.loads("1e999")},
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"arguments\.n.*Infinity isn't a finite number"):
+        parse_operation(operation)
+
+
+@pytest.mark.parametrize("words", ["9" * 30, "9" * 5000])
+def test_nobody_can_type_one(loaded: Workspace, words: str) -> None:
+    with pytest.raises(InputError, match="passengers"):
+        add(
+            loaded, MODULE, f"for {words}", function="book_flight", typed={"passengers": words},
+            who="t",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_no_setting_is_one(loaded: Workspace, value: float) -> None:
+    with pytest.raises(InputError, match=r"accept_from: .* isn't a finite number"):
+        loaded.store.change_settings(MODULE, {"accept_from": value}, who="t")
+    assert loaded.store.settings(MODULE) == {}
+    with pytest.raises(ValidationError):
+        DatasetConfig(out_of_scope_cap=value)
+
+
+def test_what_couldnt_be_read_again_isnt_stored(
+    loaded: Workspace, make_exemplar: Callable[..., Any]
+) -> None:
+    row = make_exemplar("fly to Oslo", "book_flight")
+    broken = row.model_copy(update={"arguments": {"passengers": math.nan}})  # unchecked
+    with pytest.raises(InputError, match="can't be stored: it couldn't be read again"):
+        loaded.store.put_exemplars(MODULE, [row, broken], who="t", source="t")
+    assert row.id not in {i.exemplar.id for i in loaded.store.exemplars(MODULE)}
