@@ -61,7 +61,9 @@ def test_a_fault_has_one_reason_in_every_purpose_that_it_matters_to(
 
 
 def test_unlabelled_is_never_out_of_scope() -> None:
-    unlabelled = exemplar(function=None).model_copy(update={"outcome": "unlabelled"})
+    unlabelled = exemplar(function=None).model_copy(
+        update={"unlabelled": True, "outcome": "unlabelled"}
+    )
     assert {why_not(WHOLE, unlabelled, p) for p in Purpose} == {Reason.UNLABELLED}
 
 

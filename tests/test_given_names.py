@@ -171,7 +171,7 @@ def test_what_is_imported_resolved_and_exported_is_the_same(
         assert (before.outcome, before.resolved_by) == ("resolved", "unique")
         assert parse_template(before.template or "").slots == tuple(slots)
         for format, file in (("jsonl", "o.jsonl"), ("csv", "o.csv"), ("sgd", "sgd")):
-            assert export(space, format, home / file, module=MODULE) == 1
+            assert export(space, format, home / file, module=MODULE).exemplars == 1
             stored = space.store.schema(MODULE)
             found = read(format, home / file, module=MODULE, schema=stored)
             assert found.rejections == ()

@@ -199,7 +199,7 @@ def test_every_tab_queue_and_field_that_is_quoted_exists() -> None:
     studio = [(place, text) for place, text in told() if place.startswith(("studio/", "pages/"))]
     labels = {text.rpartition(": ")[2].strip() if ":material" in text else text.strip()
               for _, text in studio}  # fmt: skip
-    examples = {"sure", "functions in the prompt"}
+    examples = {"sure", "functions in the prompt", "tomorrow", "next Friday"}
     headings = {
         line.lstrip("# ")
         for path in TEXTS

@@ -101,7 +101,7 @@ def test_a_cell_with_one_is_no_number(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"utterance,function,n,t\na,f,{text},\nb,f,1.5,{text}\n")
     found = read("csv", path, module=MODULE, schema=schema)
-    assert [(r.line, r.field) for r in found.rejections] == [(2, "arguments")]
+    assert [(r.line, r.field.partition(".")[0]) for r in found.rejections] == [(2, "arguments")]
     assert [e.arguments for e in found.exemplars] == [{"n": 1.5, "t": text}]
 
 

@@ -161,6 +161,11 @@ class Finder:
         only = left[0]
         if any(c.named for c in sure) or (sure and only.score < SURE):
             return Found(found.best, (*found.others, only))
+        if sure and not only.doubt:
+            said = text.utterance[slice(*sure[0].place)]
+            only = only._replace(
+                kind="doubted", score=SURE, doubt=f"isn't alone: {said!r} says the same"
+            )
         return Found((only,), (*found.best, *found.others))
 
     def _written(

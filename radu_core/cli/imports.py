@@ -16,7 +16,7 @@ _imports = typer.Typer(
 )
 app.add_typer(_imports, name="imports")
 
-Number = Annotated[int, typer.Argument(help="The import's number: radu imports list.")]
+Number = Annotated[int, typer.Argument(help="The import's number: radu imports list --module M.")]
 OfModule = Annotated[
     str | None,
     typer.Option("--module", "-m", help="Refuse a number that isn't of this module."),

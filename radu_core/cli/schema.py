@@ -64,7 +64,7 @@ def _version(module: str, number: int) -> Any:
         raise NotFoundError(
             f"{module} has no schema version of that number",
             value=number,
-            remedy=f"It has 1 to {len(versions)}: radu schema versions.",
+            remedy=f"It has 1 to {len(versions)}: radu schema versions --module {module}",
         )
     return found[0]
 
@@ -106,13 +106,15 @@ def set_(
 ) -> Answer:
     """Replace the schema by a file's, then align again."""
     with readable(path):
-        wanted = load.read_schema(module, path)
+        wanted = load.read_schema(module, path).schema
     return _put(module, wanted, f"Set from {path.name}", expect, dry_run)
 
 
 @command("restore", group=_schema)
 def restore(
-    number: Annotated[int, typer.Argument(help="The version's number: radu schema versions.")],
+    number: Annotated[
+        int, typer.Argument(help="The version's number: radu schema versions --module M.")
+    ],
     module: Module,
     dry_run: DryRun = False,
 ) -> Answer:

@@ -160,7 +160,7 @@ def _check(batch: ImportRecord) -> None:
         raise InputError(
             f"Import {batch.id} was made by a studio that didn't remember which exemplars it "
             "changed, so it can't be taken back",
-            remedy="Delete its exemplars instead: radu exemplars delete.",
+            remedy="Delete its exemplars instead: radu exemplars delete ID --module M",
         )
     if not batch.details.get("stored", True):
         raise InputError(

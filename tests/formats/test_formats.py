@@ -63,7 +63,7 @@ def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> N
         ({"utterance": "x", "function": ["book_flight", "book_hotel"]}, "function",
          "['book_flight", "several"),
         ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": 1e999}},
-         "arguments.passengers", "inf", "finite"),
+         "arguments.passengers", "\'{\"utterance\"", "finite"),
     ],
 )  # fmt: skip
 def test_a_bad_row_says_where_what_and_what_to_do(
