@@ -147,7 +147,7 @@ def test_what_isnt_in_the_text_is_at_most_suggested(
 ) -> None:
     """Else the page would say "placed" beside a reason that says it isn't there."""
     span = {"slot": argument["slot"], "value": argument["value"], "start": 25, "end": 31}
-    reading = {"implied": [], "spans": [span]}
+    reading = {"implied": [], "preselected": True, "spans": [span]}
     more = {"arguments": [argument], "outcome": "unlocated"}
     assert _states(modules, **more) == [bare]
     assert _states(modules, **more, readings=[reading]) == ["suggested"]

@@ -105,7 +105,7 @@ def test_flags_have_queues_of_their_own(space: Workspace) -> None:
     assert (kept["status"], space.store.exemplar(MODULE, "f01").queue) == ("stored", None)
     again = ann.do("keep", "f01", kept["revision"])
     assert (again["status"], again["message"]) == (
-        "refused", "Nobody has flagged this exemplar: 'f01'. Go on.",
+        "refused", "Nobody has flagged this exemplar: 'f01'. Accept it with Enter.",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from deciding import Tab, decide
 
 from radu_core.agreement import agreement
 from radu_core.dataset import DatasetConfig
+from radu_core.eligibility import Reason
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import OUT_OF_SCOPE
@@ -78,12 +79,13 @@ def test_they_are_never_indexed_taught_or_measured(space: Workspace) -> None:
     assert ids.isdisjoint(index.contents.entries)
     rows, left_out = evaluate.rows_to_measure(space, MODULE, "test")
     assert ids.isdisjoint(e.id for e in rows)
-    assert left_out["not labelled yet"] == 1
+    assert left_out[Reason.UNLABELLED] == 1
     usable, why = coverage.measured_exemplars(space, MODULE, "validation")
     assert ids.isdisjoint(e.id for e in usable)
-    assert why["x2"] == "not labelled yet"
+    assert why["x2"] == Reason.UNLABELLED
     made = dataset.build(space, MODULE, name="d", config=DatasetConfig(tokenizer=None))
-    written = "".join(p.read_text() for p in made.directory.rglob("*.jsonl"))
+    splits = [made.directory.rglob(f"{split}.jsonl") for split in ("train", "validation", "test")]
+    written = "".join(p.read_text() for found in splits for p in found)
     assert '"exemplar_id":"f00"' in written
     assert not any(f'"exemplar_id":"{id_}"' in written for id_ in ids)
 
@@ -94,7 +96,7 @@ def test_a_prompt_of_one_has_no_answer(space: Workspace) -> None:
         assert {row.row.completion for row in shown.rows} <= {""}
         assert shown.function is None
         assert shown.answer_retrieved is None
-        assert "not resolved" in {w.kind for w in shown.warnings}
+        assert Reason.UNLABELLED in {w.kind for w in shown.warnings}
         assert "contradicts the schema" not in {w.kind for w in shown.warnings}
     with pytest.raises(InputError, match="Nobody has said what this utterance means"):
         negatives.retrieve(space, MODULE, exemplar_id="x1")
