@@ -137,36 +137,53 @@ class Finder:
         is part of something else ("2 pm" for a number of guests). Of several, those that the form
         left out are added as doubtful ones.
         """
-        left = [
-            self._written(text, place, form, function, slot)
-            for place in written
-            if not any(c.overlaps(place) for c in found.best)
-        ]
+        left = [p for p in written if not any(c.overlaps(p) for c in found.best)]
         sure = [c for c in found.best if c.score >= SURE]
+        named = bool(left) and any(
+            self._counts.is_named(text, c.place, function, slot) for c in sure
+        )
         if len(written) > 1:
-            if any(c.named for c in sure):
-                left = [c for c in left if self._counts.is_bare(text, c.place) and not c.doubt]
-            best = [
-                self._written(text, c.place, form, function, slot)
-                if c.score < SURE and c.place in written
-                else c
-                for c in found.best
-            ]
-            return Found((*best, *left), found.others)
+            return self._several(text, form, written, left, found, named, function, slot)
         if not left:
-            here = [c for c in found.best if c.overlaps(written[0])]
-            if here[0].score < SURE:
-                here = [self._written(text, here[0].place, form, function, slot)]
-            return Found((here[0],), (*(c for c in found.best if c is not here[0]), *found.others))
-        only = left[0]
-        if any(c.named for c in sure) or (sure and only.score < SURE):
+            here = next(c for c in found.best if c.overlaps(written[0]))
+            first = (
+                here
+                if here.score >= SURE
+                else self._written(text, here.place, form, function, slot)
+            )
+            return Found((first,), (*(c for c in found.best if c is not here), *found.others))
+        only = self._written(text, left[0], form, function, slot)
+        if named or (sure and only.score < SURE):
             return Found(found.best, (*found.others, only))
         if sure and not only.doubt:
             said = text.utterance[slice(*sure[0].place)]
-            only = only._replace(
-                kind="doubted", score=SURE, doubt=f"isn't alone: {said!r} says the same"
-            )
+            doubt = f"isn't alone: {said!r} says the same"
+            only = only._replace(kind="doubted", score=SURE, doubt=doubt)
         return Found((only,), (*found.best, *found.others))
+
+    def _several(
+        self,
+        text: Text,
+        form: Form,
+        written: Sequence[Place],
+        left: Sequence[Place],
+        found: Found,
+        named: bool,
+        function: Function,
+        slot: Slot | None,
+    ) -> Found:
+        """Where the value stands as itself more than once: what the form left out is in question,
+        too, unless it counts something and another place is ``named`` by the slot's own words."""
+        more = [self._written(text, place, form, function, slot) for place in left]
+        if named:
+            more = [c for c in more if self._counts.is_bare(text, c.place) and not c.doubt]
+        best = (
+            self._written(text, c.place, form, function, slot)
+            if c.score < SURE and c.place in written
+            else c
+            for c in found.best
+        )
+        return Found((*best, *more), found.others)
 
     def _written(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None

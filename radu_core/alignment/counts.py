@@ -166,6 +166,13 @@ class Counts:
                     return said
         return ""
 
+    def is_named(self, text: Text, place: Place, function: Function, slot: Slot | None) -> bool:
+        """Whether the words beside a number are the slot's own: "2 days" for ``days``."""
+        if slot is None:
+            return False
+        nouns = [self.language.stem(w) for w in _words_beside(text, *place)]
+        return self._names(nouns, self._words_of(function, slot).name)
+
     def is_bare(self, text: Text, place: Place) -> bool:
         """Whether no noun follows that says what the number at ``place`` counts."""
         after = _words_after(text, place[1])
@@ -228,7 +235,7 @@ class Counts:
         """The places whose noun is in the slot's name: "2 days", not "2 rooms", for ``days``; then
         those whose noun is in no other slot's name; then those whose noun describes the slot.
         """
-        if slot is None:
+        if len(places) < 2 or slot is None:
             return places
         words = self._words_of(function, slot)
         stem = self.language.stem
@@ -240,9 +247,7 @@ class Counts:
         named = kept(lambda noun: self._names(noun, words.name))
         if named:
             bare = [p for p in places if p not in named and self.is_bare(text, p.place)]
-            return sorted([*(p._replace(named=True) for p in named), *bare], key=lambda p: p.start)
-        if len(places) < 2:
-            return places
+            return sorted([*named, *bare], key=lambda p: p.start)
         left = kept(lambda noun: not words.others & set(noun[:1])) or places
         if len(left) > 1:
             described = kept(lambda noun: words.description & set(noun))

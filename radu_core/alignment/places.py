@@ -64,7 +64,7 @@ class Candidate(NamedTuple):
     """One place: half-open code point offsets, how it was found, and how sure that is (0–1).
 
     ``doubt`` is what the value's type says against the place, as the end of a sentence about it
-    ("is followed by 'stars'"), or "". ``named``: the words beside it are the slot's own.
+    ("is followed by 'stars'"), or "".
     """
 
     start: int
@@ -72,7 +72,6 @@ class Candidate(NamedTuple):
     kind: CandidateKind
     score: float
     doubt: str = ""
-    named: bool = False
 
     @property
     def place(self) -> Place:
