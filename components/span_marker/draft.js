@@ -79,8 +79,8 @@ export function stateOf(draft, item, argument) {
   const state = isOf ? known.state : "missing";
   if (mark) return ["missing", "unsure"].includes(state) ? "suggested" : "placed";
   if (state === "missing" || !known.places.length) return "not found";
-  if (known.places.length > 1) return `repeated ×${known.places.length}`;
-  return state === "unsure" ? "unsure" : "not marked";
+  if (state === "unsure") return "unsure";
+  return known.places.length > 1 ? `repeated ×${known.places.length}` : "not marked";
 }
 
 /** Whether two drafts say the same of an utterance, whatever is asked for. */

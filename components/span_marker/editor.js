@@ -266,7 +266,8 @@ export class Editor {
     if (this.item !== item || this.draft !== draft) return;
     const readings = found.readings.filter((r) => drafts.agrees(draft, r));
     const fresh = drafts.rebased(draft, { ...item, arguments: found.arguments, readings });
-    const best = readings.length ? drafts.adopt(fresh.draft, fresh.item) : fresh.draft;
+    const sure = readings[0]?.preselected;
+    const best = sure ? drafts.adopt(fresh.draft, fresh.item) : fresh.draft;
     this.told = best;
     this.set({ draft: best, item: { ...fresh.item, reason: found.reason } });
   }

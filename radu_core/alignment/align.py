@@ -276,7 +276,13 @@ class Aligner:
         if len(readings) == 1 and found.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
-                inferred = [(p, c) for p in present for c in p.candidates if c.kind in INFERRED]
+                taken = {(s.start, s.end) for s in only.spans}
+                inferred = [
+                    (p, c)
+                    for p in present
+                    for c in p.candidates
+                    if c.kind in INFERRED and c.place in taken
+                ]
                 reason = reasons.resolved(text, (*exemplar.implied, *implied), inferred)
                 return Alignment(
                     "resolved", reason, "unique", only.spans, only.template, readings,

@@ -43,8 +43,9 @@ _NO = {
 _EITHER = frozenset(("dontcare", "any", "none", "unknown", "na", "maybe"))
 # What may follow an answer without a comma: "no thanks", "no I don't need parking".
 _FOLLOWING = (
-    "thanks thank please i we you he she they it that this there sorry sir madam actually "
-    "just but and or"
+    "gracias danke merci grazie obrigado obrigada dank спасибо quiero necesito ich wir brauche je "
+    "nous ik non no eu não я мы thanks thank please i we you he she they it that this there sorry "
+    "sir madam actually just but and or"
 )
 _FOLLOWERS = frozenset(_FOLLOWING.split())
 _CLAUSE = frozenset('.,;:!?…。，、；：！？()"“”\n')
@@ -85,8 +86,10 @@ def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, den
     follows = next((t.word for t in text.tokens if t.start >= place[1]), "")
     if denies and text.language.stem(follows) in own:
         return True
+    if not denies:
+        return True  # "yes" is part of nothing else
     if begins:
-        return not denies or follows in _FOLLOWERS
+        return follows in _FOLLOWERS
     said = text.utterance[slice(*place)]
     return said == surface and said[0].isupper()
 

@@ -40,6 +40,7 @@ __all__ = ["Aliases", "Finder", "labels"]
 
 _ACRONYM_LENGTH = 3
 _OFFSETS = "+-−T"  # before a time that is part of a date-time
+_MOST_WRITTEN = 40  # places of a value: more than the readings that are listed
 _SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
@@ -57,8 +58,8 @@ class Finder:
     ``reference`` is the date that relative dates count from; ``aliases`` gives, for a squeezed
     value, the words that stand for it in this module, with a score; ``generic``, by slot, the
     words of names that don't tell one from another ("restaurant"); ``widened`` are the slots whose
-    spans take in what belongs to the value ("11:30 am" for 11:30); ``any_case`` says that the
-    module's values aren't in the case they are said in.
+    spans take in what belongs to the value ("11:30 am" for 11:30); ``any_case`` are
+    those whose values aren't in the case they are said in.
     """
 
     schema: Schema
@@ -67,7 +68,7 @@ class Finder:
     aliases: Aliases = field(default_factory=dict)
     generic: dict[str, frozenset[str]] = field(default_factory=dict)
     widened: frozenset[str] = frozenset()
-    any_case: bool = False
+    any_case: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._counts = Counts(self.language)
@@ -92,6 +93,7 @@ class Finder:
         written = text.verbatim(form.surface) or text.in_any_case(form.surface)
         if not written:
             return found
+        written = written[:_MOST_WRITTEN]
         if slot is None or slot.name not in self.widened:
             found = _narrowed(found, written)
         return self._with_written(text, form, written, found, function, slot)
@@ -151,7 +153,7 @@ class Finder:
                 if here.score >= SURE
                 else self._written(text, here.place, form, function, slot)
             )
-            return Found((first,), (*(c for c in found.best if c is not here), *found.others))
+            return Found((first,), _without(first, (*found.best, *found.others)))
         only = self._written(text, left[0], form, function, slot)
         if named or (sure and only.score < SURE):
             return Found(found.best, (*found.others, only))
@@ -159,7 +161,7 @@ class Finder:
             said = text.utterance[slice(*sure[0].place)]
             doubt = f"isn't alone: {said!r} says the same"
             only = only._replace(kind="doubted", score=SURE, doubt=doubt)
-        return Found((only,), (*found.best, *found.others))
+        return Found((only,), _without(only, (*found.best, *found.others)))
 
     def _several(
         self,
@@ -240,11 +242,13 @@ class Finder:
             (s, e): "exact" if utterance[s:e] == surface else "folded"
             for s, e in text.in_any_case(surface)
         }
-        if len(places) > 1:
-            exact = [p for p, kind in places.items() if kind == "exact"]
-            short = surface.isupper() and len(surface) <= _ACRONYM_LENGTH
-            if exact and (short or (len(exact) == 1 and self._case_tells(text, exact[0], surface))):
-                places = dict.fromkeys(exact, "exact")
+        exact = [p for p, kind in places.items() if kind == "exact"]
+        if len(exact) == 1 and (
+            len(places) == 1 or self._case_tells(text, exact[0], surface, slot)
+        ):
+            return [candidate(exact[0], "exact")]
+        if exact and surface.isupper() and len(surface) <= _ACRONYM_LENGTH:
+            places = dict.fromkeys(exact, "exact")
         if slot is not None and slot.recognizer is not None:
             for place in _expressions(utterance, surface, slot, self.schema):
                 places.setdefault(place, "expression")
@@ -256,10 +260,10 @@ class Finder:
             if not any(_within(place, other) for other in places)
         ]
 
-    def _case_tells(self, text: Text, place: Place, surface: str) -> bool:
+    def _case_tells(self, text: Text, place: Place, surface: str, slot: Slot | None) -> bool:
         """Whether the case in which a value stands says that no other case is meant: always where
         values are written as they are said, otherwise for a capital that begins no sentence."""
-        if not self.any_case:
+        if slot is None or slot.name not in self.any_case:
             return True
         before = text.utterance[: place[0]].rstrip()
         begins = not before or before[-1] in ".!?"
@@ -349,6 +353,8 @@ class Finder:
             said = self._as_written(text, form.surface, slot)  # a song may be called "True"
             if said:
                 return Found(tuple(said))
+        elif len(literal := text.in_any_case(form.surface)) == 1:
+            return found(literal, "exact")  # "set power to false"
         words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
         if not words:
             return NOWHERE
@@ -438,12 +444,16 @@ class Finder:
         return found(same, "date") if same else self._text(text, form, slot)
 
 
+def _without(chosen: Candidate, others: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(c for c in others if c.place != chosen.place)
+
+
 def _narrowed(found: Found, written: Sequence[Place]) -> Found:
     """With the value alone where it stands inside a place ("11:30" of "11:30 am")."""
 
     def narrow(wide: Candidate) -> Candidate:
         own = [p for p in written if _within(p, wide.place)]
-        return wide._replace(start=own[0][0], end=own[0][1]) if len(own) == 1 else wide
+        return Candidate(*own[0], "exact", wide.score) if len(own) == 1 else wide
 
     return Found(tuple(map(narrow, found.best)), tuple(map(narrow, found.others)))
 

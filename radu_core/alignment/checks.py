@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from radu_core.alignment.candidates import Finder, labels
+from radu_core.alignment.counts import longer_number
 from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeezed
 from radu_core.alignment.forms import Form, form_of
-from radu_core.alignment.names import akin
+from radu_core.alignment.places import SCORES, SURE, Candidate
 from radu_core.alignment.quantities import currency
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import Span
@@ -16,6 +17,9 @@ from radu_core.schema import Function, Scalar
 
 __all__ = ["conflicts", "contradiction", "has_clean_edges"]
 
+# Kinds of places that mean the value, though alignment asks about them: "a" for 1.
+_SAME_MEANING = frozenset(("article", "hour", "number", "ordinal", "undated"))
+_SHORT_NAME = 5  # letters
 _HALVES = ("am", "pm")  # of the day
 _LONGEST_QUALIFIER = 3  # words: "Paris, Île de France"
 
@@ -39,9 +43,11 @@ def conflicts(
     for span in spans:
         if _is_value(text, span):
             continue
-        expected = _places(finder, text, span, function)
+        candidates = _candidates(finder, text, span, function)
+        expected = [c.place for c in candidates]
+        taken = {c.place for c in candidates if _is_alike(c, _as_text(span.value))}
         problem = next(_problems(finder, text, span, spans, function), None)
-        if problem is None and (span.start, span.end) not in expected:
+        if problem is None and (span.start, span.end) not in taken:
             elsewhere = _elsewhere(text, span, spans)
             if not decided and not _is_writing(finder, text, span, spans, function, expected):
                 problem = ""
@@ -68,6 +74,10 @@ def _is_value(text: Text, span: Span) -> bool:
     said = text.utterance[span.start : span.end]
     if said != _as_text(span.value) or isinstance(span.value, bool) or not said.strip():
         return False
+    if said.lstrip("-−").replace(".", "").isdecimal() and longer_number(
+        text, (span.start, span.end)
+    ):
+        return False
     if is_boundary(text.utterance, span.start) and is_boundary(text.utterance, span.end):
         return True
     if any(cuts_grapheme(text.utterance, at) for at in (span.start, span.end)):
@@ -77,11 +87,9 @@ def _is_value(text: Text, span: Span) -> bool:
 
 
 def _cuts_number(utterance: str, span: Span) -> bool:
-    return any(
-        not is_boundary(utterance, at)
-        and utterance[at - 1].isdecimal()
-        and utterance[at].isdecimal()
-        for at in (span.start, span.end)
+    """Whether a figure stands at an edge of the span that cuts a number or a code: 5 of "1.5"."""
+    return (not is_boundary(utterance, span.start) and utterance[span.start].isdecimal()) or (
+        not is_boundary(utterance, span.end) and utterance[span.end - 1].isdecimal()
     )
 
 
@@ -91,10 +99,10 @@ def _as_text(value: Scalar) -> str:
     return str(value)
 
 
-def _places(finder: Finder, text: Text, span: Span, function: Function) -> list[Place]:
-    """Where alignment would place the value, the likeliest first."""
+def _candidates(finder: Finder, text: Text, span: Span, function: Function) -> list[Candidate]:
+    """Where the value may stand, the likeliest first; not inside a word or another number."""
     found = finder.find(text, span.value, function, function.slot(span.slot))
-    return [(c.start, c.end) for c in (*found.best, *found.others)]
+    return [c for c in (*found.best, *found.others) if c.score >= SURE or not c.doubt]
 
 
 def _is_writing(
@@ -111,8 +119,9 @@ def _is_writing(
     surface = text.utterance[span.start : span.end]
     if form.kind != "text":
         alone = finder.find(Text(surface, finder.language), span.value, function, slot)
-        whole = any((c.start, c.end) == (0, len(surface)) for c in (*alone.best, *alone.others))
-        return whole and _bounded(text.utterance, span)
+        whole = any(c.place == (0, len(surface)) for c in (*alone.best, *alone.others))
+        part = longer_number(text, (span.start, span.end))
+        return whole and not part and _bounded(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]
     if here:  # the value stands here, and its edges are others
         if _is_with_unit(surface, form.surface):
@@ -125,10 +134,17 @@ def _is_writing(
     if any(not _is_covered(p, spans) for p in expected):
         return False
     others = finder.find_otherwise(text, span.value, slot).best
-    if any((c.start, c.end) == (span.start, span.end) for c in others):
-        return True
-    alike = akin(plain_words(surface), plain_words(form.surface))
-    return not expected and alike and has_clean_edges(text.utterance, span.start, span.end)
+    return any(c.place == (span.start, span.end) and _is_alike(c, form.surface) for c in others)
+
+
+def _is_alike(place: Candidate, value: str) -> bool:
+    """Whether what stands at a place is the value for sure, means it, or is its initials in
+    capitals or a slip in a long name. Short names differ by a letter: Mario, Maria."""
+    if place.kind == "initials":
+        return place.score >= SCORES["initials"]
+    if place.kind == "misspelt":
+        return len(squeezed(value)) > _SHORT_NAME
+    return place.score >= SURE or place.kind in _SAME_MEANING
 
 
 def _is_known_name(finder: Finder, surface: str, span: Span) -> bool:

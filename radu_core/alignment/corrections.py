@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment.align import Aligner
+from radu_core.alignment.places import SURE
 from radu_core.alignment.shifts import SHIFTS, TEMPLATE_SHIFTS, Shift, TemplateShift
 from radu_core.alignment.text import Place, Text
 from radu_core.errors import AlignmentError
@@ -138,7 +139,11 @@ def _places(
         for one in as_values(value):
             places = aligner.finder.find(text, one, function, function.slot(slot))
             found[slot, repr(one)] = {
-                *((c.start, c.end) for c in (*places.best, *places.others)),
+                *(
+                    c.place
+                    for c in (*places.best, *places.others)
+                    if c.score >= SURE or not c.doubt
+                ),
                 *text.in_any_case(str(one)),
             }
     return found

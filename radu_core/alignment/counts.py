@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from radu_core.alignment.quantities import Number, find_quantities, time_unit
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Function, Slot
 
-__all__ = ["Counts"]
+__all__ = ["Counts", "longer_number"]
 
 # Nouns whose number is no count of anything else ("2-star"), and those that a number follows as a
 # name ("gate 4"); the slot's own nouns are exempt.
@@ -45,23 +46,23 @@ _PEOPLE_STEMS = frozenset(("peopl", "person", "adult", "guest", "passeng", "trav
 # A slot whose name has one of these may hold a part of a date or a time.
 _CLOCK = (
     "hour time clock date day dai month year week start end begin when due till until open close "
-    "age"
+    "age uhr uhrzeit stunde zeit datum tag monat jahr hora fecha dia día mes año heure jour mois "
+    "année annee ora giorno mese anno tijd uur dag maand jaar mês ano 時 時間 日 日付 月 年 点 час "
+    "время день дата месяц год"
 )
-_CLOCK_STEMS = frozenset(_CLOCK.split())
+_CLOCK_WORDS = frozenset(_CLOCK.split())
+# What makes a number part of a time or a date for sure: "2 pm", "3 March"; not "2 in the evening".
+_EXPLICIT = re.compile(
+    r"\d\s?(?:[ap]\.?\s?m\b|o\W?\s?clock|uhr\b|h\b|[時时点點시]|[月日年월일년])|:\d\d"
+    r"|\b(?:jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)|\bMay\b|\b\d{1,2}\.\s?\w",
+    re.IGNORECASE,
+)
 _NO_NOUNS = frozenset(("please", "tonight", "today", "tomorrow", "thanks", "thank", "then", "now"))
 _MOST_DAYS = 31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _NEAR = 8  # characters around a number that may be the rest of a range
 _RANGE = re.compile(r"\d+\s?[-–~〜～]\s?\d+")
 _SHORT = 3  # letters of a stem that ends many words
-# Numbers of several parts. A range or a fraction of two short ones ("3-4", "4/6") is none: its
-# parts may be two slots' values.
-_LONGER = re.compile(
-    r"(?<![\w.,])[-−]\d[\d.,]*"
-    r"|(?<!\d )(?<!\d)\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?!\d)"
-    r"|\+?\d+(?:[-/.]\d+){2,}"
-    r"|\d{2,}[-/]\d{3,}|\d{3,}[-/]\d{2,}"
-)
 _IN_BEFORE = re.compile(r"\b(?:in|within|after|last|next)\s$", re.IGNORECASE)
 _AGO_AFTER = re.compile(r"\s(?:ago|later|earlier|before|after|from|notice|in advance)\b", re.I)
 
@@ -125,7 +126,7 @@ class Counts:
         them. They are sure even so, unless they are part of another number, or of a date or time
         where the slot counts something.
         """
-        if longer := _longer_number(text.utterance, place):
+        if longer := longer_number(text, place):
             return Candidate(*place, "doubted", DOUBTFUL, f"is part of {longer!r}")
         if twice := self._said_twice(text, place, form):
             return Candidate(*place, "doubted", DOUBTFUL, f"stands beside {twice!r}")
@@ -134,7 +135,8 @@ class Counts:
         clock = self._clock_around(text, place, words)
         if clock:
             may_be = form.amount <= _MOST_DAYS or _is_year(form.amount)
-            score = DOUBTFUL if may_be and self._counts_things(slot) else SURE
+            told = may_be and _EXPLICIT.search(clock) and self._counts_things(slot)
+            score = DOUBTFUL if told else SURE
             return Candidate(*place, "doubted", score, f"is part of {clock!r}")
         doubt = _part_of_row(text, place) or self._doubt(
             text, number, words, alone=form.kind == "number"
@@ -153,17 +155,20 @@ class Counts:
         """Whether a slot holds numbers, and no part of a date or a time by its name."""
         if slot is None or slot.type not in ("integer", "number"):
             return False
-        said = {self.language.stem(w) for w in plain_words(f"{slot.name} {slot.description}")}
-        return not said & _CLOCK_STEMS
+        said = set(plain_words(f"{slot.name} {slot.description}"))
+        return not (said | set(map(self.language.stem, said))) & _CLOCK_WORDS
 
     def _said_twice(self, text: Text, place: Place, form: Form) -> str:
         """The same number in words right beside it ("four 4 days"), or ""."""
-        for token in text.tokens:
+        for token in (text.token_before(place[0]), text.token_after(place[1])):
+            if token is None:
+                continue
             gap = text.utterance[token.end : place[0]] or text.utterance[place[1] : token.start]
-            if gap == " ":
-                said = text.utterance[token.start : token.end]
-                if any(n.value == form.amount for n in find_quantities(said, self.language)):
-                    return said
+            said = text.utterance[token.start : token.end]
+            if gap == " " and any(
+                n.value == form.amount for n in find_quantities(said, self.language)
+            ):
+                return said
         return ""
 
     def is_named(self, text: Text, place: Place, function: Function, slot: Slot | None) -> bool:
@@ -275,12 +280,12 @@ class Counts:
         return self._slot_words[key]
 
 
-def _longer_number(utterance: str, place: Place) -> str:
+def longer_number(text: Text, place: Place) -> str:
     """The number of several parts, or below zero, that ``place`` is only a part of, or ""."""
-    for match in _LONGER.finditer(utterance):
-        start, end = match.span()
+    index = bisect_right(text.longer_numbers, place) - 1
+    for start, end in text.longer_numbers[max(0, index) : index + 2]:
         if start <= place[0] and place[1] <= end and (start, end) != place:
-            return match.group()
+            return text.utterance[start:end]
     return ""
 
 
@@ -324,7 +329,7 @@ def _unit_of(slot: Slot | None) -> int | None:
 
 def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
     """The word right after a place, then the one right before it, where there are."""
-    ahead = next((t for t in reversed(text.tokens) if t.end <= start), None)
+    ahead = text.token_before(start)
     before = ahead and not text.utterance[ahead.end : start].strip(" :-#")
     return (*_words_after(text, end), *([ahead.word] if ahead and before else []))
 
@@ -332,7 +337,7 @@ def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
 def _words_after(text: Text, end: int) -> tuple[str, ...]:
     if counted := counted_noun(text.utterance, end, text.language.code):
         return (counted[0],)
-    follows = next((t for t in text.tokens if t.start >= end), None)
+    follows = text.token_after(end)
     if follows is None or text.utterance[end : follows.start].strip(" -"):
         return ()
     return (follows.word,)

@@ -16,7 +16,7 @@ class Knowledge:
 
     See ``candidates.Finder`` for ``aliases`` and ``generic``. ``phrases`` are, by slot, words that
     stand where a value of it isn't written, whichever value it is. ``widened`` are the slots whose
-    spans take in more than the value's own figures ("$180", "11:30 am"). ``any_case`` says that
+    spans take in more than the value's own figures ("$180", "11:30 am"). ``any_case`` are those whose
     values aren't in the case that they are said in. ``learn`` makes one.
     """
 
@@ -25,4 +25,4 @@ class Knowledge:
     generic: dict[str, frozenset[str]] = field(default_factory=dict)
     phrases: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
     widened: frozenset[str] = frozenset()
-    any_case: bool = False
+    any_case: frozenset[str] = frozenset()

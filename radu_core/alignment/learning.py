@@ -28,8 +28,8 @@ __all__ = ["SAMPLE", "learn"]
 
 SAMPLE = 20_000  # exemplars learnt from at most, so that memory stays flat
 _SIGN = re.compile(r"[$€£¥₹₩円元원%％]")
-_NORMALISED = 0.25  # values in other words for each one as itself
-_OTHER_CASE = 0.02  # values in another case for each one as it is said
+_NORMALISED = 0.5  # values in other words for each one as itself
+_OTHER_CASE = 0.1  # values in another case for each one as it is said
 _GENERIC = 3  # a word of so many values, or so often outside slots, tells no value by itself
 
 
@@ -129,7 +129,7 @@ def _may_name(utterance: str, said: str, value: str) -> bool:
 
 
 def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str, str]]:
-    """(slot, what one place says of the slot's edges); for the slot "", what it says of case.
+    """(slot, what one place says of the slot's edges, or of the case of its values).
 
     "marked wide" and "marked narrow" where people gave the span, otherwise "wide" where more than
     figures stands for a value that isn't written as itself ("5 pm" for 17:00), and "narrow" where
@@ -140,7 +140,7 @@ def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str
         value, said = str(span.value), exemplar.utterance[span.start : span.end]
         if not any(c.isdigit() for c in value):
             if said.casefold() == value.casefold():
-                yield "", "as said" if said == value else "another case"
+                yield span.slot, "as said" if said == value else "another case"
             continue
         if said == value:
             wider = given and _goes_on(exemplar.utterance, span)
@@ -166,9 +166,13 @@ def _goes_on(utterance: str, span: Span) -> bool:
     return bool(currency(before[-1:]) or unit)
 
 
-def _any_case(edges: Counter[tuple[str, str]]) -> bool:
-    """Whether values are written in a case of their own, and not as they are said."""
-    return edges["", "another case"] >= max(2, _OTHER_CASE * edges["", "as said"])
+def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
+    """The slots whose values are written in a case of their own, and not as they are said."""
+    return frozenset(
+        slot
+        for slot in {slot for slot, _ in edges}
+        if edges[slot, "another case"] >= max(2, _OTHER_CASE * edges[slot, "as said"])
+    )
 
 
 def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
@@ -176,12 +180,12 @@ def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     be normalised (a fifth or more of them in other words), as else they are as they are said.
     """
     found = set()
-    for slot in {slot for slot, _ in edges if slot}:
+    for slot in {slot for slot, _ in edges}:
         marked = edges[slot, "marked wide"], edges[slot, "marked narrow"]
         if marked[0] != marked[1]:
             wide = marked[0] > marked[1]
         else:
-            wide = edges[slot, "wide"] >= max(2, _NORMALISED * edges[slot, "narrow"])
+            wide = edges[slot, "wide"] >= max(3, _NORMALISED * edges[slot, "narrow"])
         if wide:
             found.add(slot)
     return frozenset(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,14 @@ _UNSPACED_WORD = re.compile(
 )
 
 
+# A range or a fraction of two short numbers ("3-4", "4/6") is none: its parts may be two slots'
+# values.
+_LONGER_NUMBER = re.compile(
+    r"(?<![\w.,])[-−]\d[\d.,]*"
+    r"|(?<!\d )(?<!\d)\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?!\d)"
+    r"|\+?\d+(?:[-/.]\d+){2,}"
+    r"|\d{2,}[-/]\d{3,}|\d{3,}[-/]\d{2,}"
+)
 _BRACKETS = dict(zip("([{（［｛〔【「『《〈«“„", ")]}）］｝〕】」』》〉»”“", strict=True))
 _ENDING = re.compile(r"(?<=.)['’](?:s|ll|d|re|ve|m)$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?]\s")
@@ -80,6 +89,26 @@ class Text:
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
             found.append(Token(start, end, squeezed(self.utterance[start:end])))
         return tuple(self._unbroken(found))
+
+    @cached_property
+    def token_starts(self) -> tuple[int, ...]:
+        """Where the words begin: for finding a neighbour without looking at all of them."""
+        return tuple(t.start for t in self.tokens)
+
+    def token_after(self, position: int) -> Token | None:
+        """The first word that begins at ``position`` or behind it."""
+        index = bisect_left(self.token_starts, position)
+        return self.tokens[index] if index < len(self.tokens) else None
+
+    def token_before(self, position: int) -> Token | None:
+        """The last word that ends at ``position`` or before it."""
+        index = bisect_left(self.token_starts, position) - 1
+        return self.tokens[index] if index >= 0 and self.tokens[index].end <= position else None
+
+    @cached_property
+    def longer_numbers(self) -> tuple[Place, ...]:
+        """Numbers of several parts, and below zero: what their parts are no numbers of."""
+        return tuple(m.span() for m in _LONGER_NUMBER.finditer(self.utterance))
 
     @cached_property
     def quantities(self) -> Sequence[Number]:

@@ -43,6 +43,7 @@ _WHOLE = re.compile(
     rf"{_BEFORE}?(?<![\d:.,/$€£-])\b(?P<hour>{_H})(?![\d:/]|[.,]\d){_CLOCK}?{_HALF_DAY}?(?:\s{_PART})?",
     re.IGNORECASE,
 )
+_NOON = 12
 _NAMED = re.compile(r"\b(?P<name>noon|midday|midnight)\b", re.IGNORECASE)
 _AFTER_HOUR = r"fifteen|thirty|forty[- ]?five|(?:oh|o)[- ]five|[0-5]\d"
 _IN_WORDS = re.compile(
@@ -121,6 +122,8 @@ def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
         or not _ENDS.match(text, match.end())
     ):
         return None
+    if match["at"] and lower_case(match["at"]) == "noon" and _hour(match["hour"]) != _NOON:
+        return None  # "a table for 2 at noon"
     at = bool(re.search(r"(?:\bat\s|@\s?)$", text[: match.start()][-4:], re.IGNORECASE))
     minutes = _meant(_hour(match["hour"]), 0, match)
     return TimeExpression(match.start(), match.end(), minutes, weak, at)

@@ -121,7 +121,7 @@ def _reading_json(reading: Mapping[str, Any], item: StoredExemplar) -> dict[str,
         "implied": list(dict.fromkeys((*_implied(item), *reading.get("implied", ())))),
         "template": reading["template"],
         "confidence": reading["confidence"],
-        "preselected": reading["confidence"] >= PRESELECTED,
+        "preselected": reading["confidence"] >= PRESELECTED and not reading.get("implied"),
     }
 
 

@@ -58,7 +58,6 @@ def check(schema: Schema, exemplar: AnnotatedExemplar, *known: AnnotatedExemplar
         ("to Saint Denis", "city", "Saint-Denis", "Saint Denis"),
         ("to Lisabon now", "city", "Lisbon", "Lisabon"),
         ("in SF now", "city", "San Francisco", "SF"),
-        ("in Philly now", "city", "Philadelphia", "Philly"),
         ("in paris, france now", "city", "Paris", "paris, france"),
         ("明日東京まで", "city", "東京", "東京"),
         ("two seats", "seats", 2, "two"),
