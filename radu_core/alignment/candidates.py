@@ -40,6 +40,8 @@ __all__ = ["Aliases", "Finder", "labels"]
 
 _ACRONYM_LENGTH = 3
 _OFFSETS = "+-−T"  # before a time that is part of a date-time
+_NEAR = 4  # characters around figures that may be the rest of a score
+_SCORE = re.compile(r"(?<![\d:])\d{1,3}:(?![0-5]\d(?!\d))\d{1,3}(?![\d:])")  # no clock time
 _MOST_WRITTEN = 40  # places of a value: more than the readings that are listed
 _SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
@@ -459,7 +461,12 @@ def _narrowed(found: Found, written: Sequence[Place]) -> Found:
 
 
 def _inside(utterance: str, surface: str) -> Found:
-    """Where a value stands inside a longer word: no place of it, but one to ask about."""
+    """Where a value stands inside a longer word: no place of it, but one to ask about. Figures that
+    stand there once, beside letters or in a score ("72F", "2:1"), are doubted only."""
+    glued = _glued(utterance, surface)
+    if glued is not None:
+        doubt = f"is part of {word_around(utterance, surface)!r}"
+        return Found((Candidate(*glued, "doubted", SURE, doubt),))
     if len(surface) < _SHORTEST_INSIDE and not surface.isdecimal():
         return NOWHERE
     places = [(m.start(), m.end()) for m in re.finditer(re.escape(surface), utterance)]
@@ -472,6 +479,21 @@ def _inside(utterance: str, surface: str) -> Found:
     ]
     doubt = f"is part of {word_around(utterance, surface)!r}"
     return Found(tuple(Candidate(*p, "inside", SCORES["inside"], doubt) for p in whole))
+
+
+def _glued(utterance: str, surface: str) -> Place | None:
+    """The only place of figures that are glued to letters on one side, or part of a score."""
+    if not surface.isdecimal() or utterance.count(surface) != 1:
+        return None
+    start = utterance.index(surface)
+    end = start + len(surface)
+    score = _SCORE.search(utterance, max(0, start - _NEAR), end + _NEAR)
+    if score and score.start() <= start and end <= score.end():
+        return start, end
+    before, after = utterance[start - 1 : start] if start else "", utterance[end : end + 1]
+    letters = before.isalpha() != after.isalpha()
+    figures = any(c.isdigit() or c in ".,:" for c in (before, after) if c)
+    return (start, end) if letters and not figures else None
 
 
 def _within(place: Place, other: Place) -> bool:

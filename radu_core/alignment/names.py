@@ -29,6 +29,7 @@ _CONNECTIVES = frozenset(_CONNECTING.split())
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _SHORTEST_MISSPELT = 5
 _SHORTEST_CUT = 3
+_ALIKE = 0.5  # of a word beside the rest of its name: "brittany" for Britney
 _SHORTEST_SLIP = 3  # of a word beside the rest of its name
 _LONGEST_NAME = 12  # words; longer values and texts are looked for as they are written only
 _LONGEST_TEXT = 150
@@ -177,8 +178,11 @@ def _stands_for(said: str, word: str) -> bool:
         return False
     if said[0] == word[0] and len(said) < len(word) and _is_abbreviation(said, word):
         return True
-    most = 0 if len(word) < _SHORTEST_SLIP else 1 if len(word) < 8 else 2
-    return OSA.distance(said, word, score_cutoff=most) <= most
+    if len(word) < _SHORTEST_SLIP:
+        return False
+    if OSA.distance(said, word, score_cutoff=1) <= 1:
+        return True
+    return len(word) > _SHORTEST_SLIP and OSA.normalized_similarity(said, word) >= _ALIKE
 
 
 def _is_abbreviation(said: str, word: str) -> bool:

@@ -33,6 +33,7 @@ _CALIBRATION: dict[RankedKind, tuple[float, float]] = {
     "ambiguous": (0.00, 0.64),
     "unsure": (0.97, 1.55),
 }
+_PART = 0.8  # the most of a reading that takes a part of a name, where the whole may stand
 _CONTESTED = 0.8  # the most that such a reading's confidence can be
 _CORRECTIONS = re.compile(
     r"\b(?:no|sorry|wait|i mean|actually|rather|scratch that|oops|nein|non)\b"
@@ -107,6 +108,8 @@ def rank(
     if len(readings) == 1:
         only = readings[0]
         sure = calibrated("unsure", [only.evidence], complete=complete)[0]
+        if only.partial:
+            sure = min(sure, _PART)
         return (replace(only, confidence=only.evidence if only.evidence >= SURE else sure),)
     order = sorted(
         zip(shares(fits), readings, strict=True), key=lambda pair: (-pair[0], pair[1].template)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from radu_core.alignment.places import Candidate, Found
+from radu_core.alignment.places import SURE, Candidate, Found
 from radu_core.exemplars import Span, escape, slot_mark
 from radu_core.schema import Scalar
 
@@ -15,6 +15,7 @@ __all__ = ["MOST_READINGS", "Placement", "Reading", "Readings", "enumerate_readi
 
 MOST_READINGS = 32
 _MOST_STEPS = 5_000
+_LIKE = frozenset(("partial", "initials", "inside"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Reading:
 
     ``evidence`` is the least sure of the candidates it is made of (0–1); ``confidence`` (0–1) is
     calibrated once a module's knowledge has ranked the readings, and equals ``evidence`` before.
-    ``implied`` are the slots whose value it takes as meant and not written.
+    ``implied`` are the slots whose value it takes as meant and not written; ``partial`` says that
+    a place of it is only like the value: a part of a name, or its initials.
     """
 
     template: str
@@ -45,6 +47,7 @@ class Reading:
     evidence: float
     confidence: float
     implied: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> R
             )
         )
     pieces.append(escape(utterance[position:]))
-    return Reading("".join(pieces), tuple(spans), evidence, evidence)
+    like = any(c.kind in _LIKE and c.score < SURE for _, c in chosen)
+    return Reading("".join(pieces), tuple(spans), evidence, evidence, partial=like)
 
 
 class _Search:

@@ -17,7 +17,7 @@ def resolved(
 ) -> str:
     """One reading; what stands there in other words, and what isn't written."""
     lines = [
-        f"the only {text.utterance[c.start : c.end]!r} {c.doubt}"
+        f"{_only(text, c)}{text.utterance[c.start : c.end]!r} {c.doubt}"
         if c.doubt
         else f"{text.utterance[c.start : c.end]!r} stands for {str(p.value)!r} ({c.kind})"
         for p, c in inferred
@@ -62,6 +62,10 @@ def ambiguous(
     if not found.complete:
         lines.append(f"more than {MOST_READINGS} readings")
     return _sentence(lines) or "The values can be placed in more than one way."
+
+
+def _only(text: Text, place: Candidate) -> str:
+    return "the only " if text.utterance.count(text.utterance[place.start : place.end]) == 1 else ""
 
 
 def _missing(text: Text, placement: Placement) -> str:
