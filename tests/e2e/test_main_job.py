@@ -52,12 +52,13 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Load the sample project").click()
         heading = page.get_by_role("heading", name=TRAVEL)
         expect(heading).to_be_visible(timeout=MINUTES)
-        page.get_by_role("button", name="Annotate 26").click()
+        page.get_by_role("button", name="Annotate 25").click()
 
-        expect(page.get_by_text("322 of 348 resolved")).to_be_visible()
-        expect(page.get_by_role("radio").first).to_be_visible()
-        page.keyboard.press("Enter")
         expect(page.get_by_text("323 of 348 resolved")).to_be_visible()
+        readings = page.get_by_role("radiogroup", name="Readings")
+        readings.get_by_role("radio").first.click()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("324 of 348 resolved")).to_be_visible()
 
         go(page, "Coverage")
         page.get_by_role("button", name="Measure").click()
