@@ -48,10 +48,11 @@ def exemplars_delete(
     if dry_run or not found:
         shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
         return Answer(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
-    done = workflow.delete(space, module, found, who=who())
     if for_good:
-        erased = workflow.empty(space, module, done.ids, who=who(), now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        erased = workflow.delete_for_good(space, module, found, who=who(), now=now)
         return Answer(erased, erased.sentences)
+    done = workflow.delete(space, module, found, who=who())
     lines = [f"{counted(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
     return Answer(
@@ -89,7 +90,7 @@ def exemplars_trash(
     """
     space = workspace()
     if empty:
-        erased = workflow.empty(space, module, ids or (), who=who(), now=datetime.now(UTC))
+        erased = workflow.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
         return Answer(erased, erased.sentences)
     found = workflow.trash(space, module)
     items = [t for t in found.items if not ids or t.exemplar.id in ids]

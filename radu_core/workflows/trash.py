@@ -23,6 +23,7 @@ __all__ = [
     "Trash",
     "chosen",
     "delete",
+    "delete_for_good",
     "delete_module",
     "empty",
     "erase_module",
@@ -66,7 +67,9 @@ class Erased:
         lines = [
             f"{f'{self.module} and {what}' if self.whole_module else what} deleted for good, with "
             "history, opinions and judgements. The module's index and the cache of embeddings are "
-            "deleted too; they are built again when they are needed.",
+            "deleted too; they are built again when they are needed."
+            if self.exemplars or self.whole_module
+            else f"There was no exemplar of {self.module} to delete.",
             *(holder.sentence for holder in self.holders),
         ]
         if self.same_text:
@@ -83,11 +86,15 @@ class Erased:
 
 @dataclass(frozen=True)
 class Trash:
-    """What of a module lies in the trash: ``total`` exemplars, the newest of them in ``items``."""
+    """What of a module lies in the trash: ``total`` exemplars, the newest of them in ``items``.
+
+    ``ids`` are those of all of them, each once.
+    """
 
     module: str
     total: int
     items: tuple[Trashed, ...]
+    ids: tuple[str, ...]
 
 
 def chosen(
@@ -134,7 +141,8 @@ def trash(workspace: Workspace, module: str, *, limit: int = 1_000) -> Trash:
     workspace.store.schema(module)
     with workspace.store.reading() as connection:
         items = stored.listed(connection, module, limit=limit)
-        return Trash(module, stored.count(connection, module), tuple(items))
+        ids = tuple(stored.ids(connection, module))
+        return Trash(module, stored.count(connection, module), tuple(items), ids)
 
 
 def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> list[str]:
@@ -168,18 +176,38 @@ def _in_trash(w: Writing, wanted: Sequence[str]) -> dict[str, int]:
     return numbers
 
 
-def empty(
-    workspace: Workspace, module: str, ids: Sequence[str] = (), *, who: str, now: datetime
+def delete_for_good(
+    workspace: Workspace, module: str, ids: Sequence[str], *, who: str, now: datetime
 ) -> Erased:
-    """Delete exemplars (all by default) that lie in the trash for good; see ``Erased``."""
+    """Delete exemplars for good, not to the trash; those that aren't there any more are left out.
+
+    What lies in the trash of other exemplars stays there.
+    """
     workspace.store.schema(module)
-    wanted = list(dict.fromkeys(ids))
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
-        if wanted:
-            _in_trash(w, wanted)
-        gone = wanted or stored.ids(w.connection, module)
-        return gone, erasing.empty(w, gone)
+        gone = stored.put(w, ids, note="deleted")
+        return gone, erasing.empty(w, gone) if gone else set()
+
+    return _erased(workspace, module, work, who=who, now=now)
+
+
+def empty(
+    workspace: Workspace, module: str, ids: Sequence[str] | None = None, *, who: str, now: datetime
+) -> Erased:
+    """Delete exemplars that lie in the trash for good; see ``Erased``.
+
+    ``ids`` None: all that lie there; empty: none.
+    """
+    workspace.store.schema(module)
+
+    def work(w: Writing) -> tuple[list[str], set[str]]:
+        if ids is None:
+            gone = stored.ids(w.connection, module)
+        else:
+            gone = list(dict.fromkeys(ids))
+            _in_trash(w, gone)
+        return gone, erasing.empty(w, gone) if gone else set()
 
     return _erased(workspace, module, work, who=who, now=now)
 
@@ -197,7 +225,8 @@ def _erased(
         total = stored.count(w.connection, module) + sum(workspace.store.counts(module).values())
         ids, said = work(w)
         same = erasing.others_saying(w, said, limit=100) if said else []
-    _forget_files(workspace, module)
+    if ids is None or ids:
+        _forget_files(workspace, module)
     found = holders(workspace, module, ids, said)
     for holder in found:
         note_deleted(holder.path, holder.exemplars, at=now, who=who)
