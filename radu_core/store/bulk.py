@@ -82,10 +82,11 @@ def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
-    """Take a batch back: the ids that are as before, and those decided again since, which stay.
+def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
+    """Take a batch back: the ids that are as before, those decided again since, which stay, and
+    those deleted since.
 
-    What was taken back already is in neither. ``NotFoundError`` if there is no such batch.
+    What was taken back already is in none of them. ``NotFoundError`` if there is no such batch.
     """
     mine = (events.c.module == w.module) & (events.c.kind == KIND) & (events.c.note == batch)
     query = select(events.c.exemplar, events.c.id, events.c.before).where(mine)
@@ -96,14 +97,17 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             value=batch,
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
-    back, since = [], []
+    back, since, gone = [], [], []
     known = renames.known(w.connection, w.module)
     for part in parts(found):
         rows = rows_of(w, [id_ for id_, _, _ in part])
-        standing = standing_decisions(w, list(rows))
+        standing = standing_decisions(w, [id_ for id_, _, _ in part])
         changes = []
         for id_, event, before in part:
             if event not in standing[id_]:
+                continue
+            if id_ not in rows:
+                gone.append(id_)
                 continue
             if standing[id_][-1] != event:
                 since.append(id_)
@@ -111,7 +115,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             changes.append((rows[id_], _before(rows[id_], before, known, event)))
             back.append(id_)
         change_all(w, changes, kind="restored", note=None)
-    return back, since
+    return back, since, gone
 
 
 def parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -17,8 +17,9 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store import bulk, renames
 from radu_core.store.changes import Writing, put_texts
+from radu_core.store.derived import slots_of
 from radu_core.store.records import Trashed
-from radu_core.store.rows import aware
+from radu_core.store.rows import aware, columns_of
 from radu_core.store.stored_json import read_exemplar
 from radu_core.store.tables import (
     events,
@@ -127,12 +128,15 @@ def _named(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
 
 
 def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> None:
-    rows = [
-        {**one["row"], "updated": w.now, "revision": one["row"]["revision"] + 1}
-        for one in kept.values()
-    ]
+    rows, items = [], []
+    for id_, one in kept.items():
+        row = one["row"]
+        item = read_exemplar(row["data"], module=w.module, id=id_)
+        named = {**columns_of(item, row["data"]), "slots": slots_of(item.arguments)}
+        rows.append({**row, **named, "updated": w.now, "revision": row["revision"] + 1})
+        items.append(item)
     w.connection.execute(insert(exemplars), rows)
-    put_texts(w, [read_exemplar(row["data"], module=w.module, id=row["id"]) for row in rows])
+    put_texts(w, items)
     about = [
         {**opinion, "at": datetime.fromisoformat(opinion["at"])}
         for one in kept.values()
