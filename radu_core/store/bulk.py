@@ -18,6 +18,7 @@ from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = [
     "KIND",
+    "RELABELLED",
     "accept",
     "change_all",
     "parts",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 KIND = "accepted in bulk"
+RELABELLED = ("merged", "relabelled")  # what happens to a function, and to its exemplars with it
 _PART = 500
 _T = TypeVar("_T")
 
@@ -57,7 +59,12 @@ def accept(
 
 
 def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
-    """Set exemplars that are there to other labels, each with an event; flags stay as they are."""
+    """Set exemplars that are there to other labels, each with an event of a kind in ``RELABELLED``.
+
+    Flags stay as they are.
+    """
+    if kind not in RELABELLED:  # undoing an import tells these from what people decide
+        raise ValueError(kind)
     for part in parts(items):
         rows = rows_of(w, [exemplar.id for exemplar in part])
         changes = [

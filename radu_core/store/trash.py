@@ -39,6 +39,7 @@ __all__ = [
     "ids",
     "listed",
     "newest_numbers",
+    "oldest",
     "put",
     "put_module",
 ]
@@ -161,6 +162,16 @@ def newest_numbers(
         query = select(trash.c.exemplar, trash.c.id).where(own).order_by(trash.c.id)
         found |= {row.exemplar: row.id for row in connection.execute(query)}
     return found
+
+
+def oldest(connection: Connection, numbers: Iterable[int]) -> datetime | None:
+    """When the first of these came to the trash; None: none of them is there."""
+    found = [
+        aware(at)
+        for part in bulk.parts(list(numbers))
+        if (at := connection.scalar(select(func.min(trash.c.at)).where(trash.c.id.in_(part))))
+    ]
+    return min(found, default=None)
 
 
 def listed(connection: Connection, module: str, *, limit: int) -> list[Trashed]:

@@ -20,6 +20,7 @@ from radu_core.store.modules import schema_and_settings
 from radu_core.store.tables import exemplars
 from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
+from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Kept", "UndoReport", "imports", "redo", "state", "undo"]
@@ -105,7 +106,8 @@ def undo(
 ) -> UndoReport:
     """Take an import (or a split) back, as far as nobody has worked on its exemplars since.
 
-    All or nothing of that; ``dry_run`` only says what it would do. ``NotFoundError`` for a number
+    All or nothing of that; what the schema of now contradicts is invalid then. ``dry_run`` only
+    says what it would do. ``NotFoundError`` for a number
     that isn't there, ``InputError`` for one of another module, of an import that stored nothing,
     or that was taken back before and has nothing more to take back.
     """
@@ -122,6 +124,8 @@ def undo(
             trial.rollback()
         else:
             trial.commit()
+    if not dry_run:
+        realign(workspace, batch.module, since=batch.at, who=who)
     return _report(batch, moved, schema, returned, dry_run=dry_run, redo=False)
 
 
@@ -141,6 +145,8 @@ def redo(
         moved = undoing.redo(w, batch)
         trial.rollback() if dry_run else trial.commit()
     schema, again = _schema_again(workspace, batch, who=who, dry_run=dry_run)
+    if not dry_run:
+        realign(workspace, batch.module, since=batch.at, who=who)
     return _report(batch, moved, schema, again, dry_run=dry_run, redo=True)
 
 

@@ -15,6 +15,7 @@ from radu_core.store.changes import Writing
 from radu_core.words import counted
 from radu_core.workflows.deletion_notes import note_deleted
 from radu_core.workflows.holders import Holder, holders
+from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -148,12 +149,14 @@ def trash(workspace: Workspace, module: str, *, limit: int = 1_000) -> Trash:
 def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> list[str]:
     """Bring exemplars back from the trash, the newest of each id; all of them or none.
 
+    What the schema of now contradicts is invalid, with the reason.
     ``NotFoundError`` for an id that isn't in the trash, ``ConflictError`` for one in use again.
     """
     workspace.store.schema(module)
     wanted = list(dict.fromkeys(ids))
     with workspace.store.writing(module, who=who) as w:
         numbers = _in_trash(w, wanted)
+        since = stored.oldest(w.connection, numbers.values())
         blocked = stored.bring_back(w, [numbers[id_] for id_ in wanted])
         if blocked:
             raise ConflictError(
@@ -161,6 +164,8 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
                 value=", ".join(blocked[:_MOST_NAMED]),
                 remedy="Delete that one first; nothing was brought back.",
             )
+    if since is not None:
+        realign(workspace, module, since=since, who=who)
     return wanted
 
 
