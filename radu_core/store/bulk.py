@@ -61,22 +61,25 @@ def accept(
 def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
     """Set exemplars that are there to other labels, each with an event of a kind in ``RELABELLED``.
 
-    Flags stay as they are.
+    Flags stay as they are. Whose labels are taken off nobody has decided about any more: an import
+    may label it.
     """
     if kind not in RELABELLED:  # undoing an import tells these from what people decide
         raise ValueError(kind)
     for part in parts(items):
         rows = rows_of(w, [exemplar.id for exemplar in part])
         changes = [
-            (
-                row,
-                _columns(exemplar, {name: row[name] for name in ("flag", "flag_kind", "decided")}),
-            )
+            (row, _columns(exemplar, _kept(row, exemplar)))
             for exemplar in part
             if (row := rows.get(exemplar.id)) is not None
         ]
         change_all(w, changes, kind=kind, note=note)
         put_texts(w, part)
+
+
+def _kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("flag", "flag_kind", "decided")}
+    return {**kept, "decided": 0} if exemplar.unlabelled else kept
 
 
 def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:

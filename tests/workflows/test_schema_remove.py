@@ -254,3 +254,18 @@ def test_an_import_is_taken_back_after_its_function_went(
 def test_exemplars_are_relabelled_as_a_known_kind_only(loaded: Workspace) -> None:
     with loaded.store.writing(MODULE, who="t") as w, pytest.raises(ValueError, match="moved"):
         bulk.relabel(w, [], kind="moved", note="")
+
+
+def test_what_a_person_decided_and_lost_its_labels_can_be_labelled_by_a_file(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    decide(loaded, "decide", "a00", **reading(loaded, "a00"))
+    remove(loaded, MODULE, Target("book_flight"), who="bob", fate="unlabel")
+    assert columns(loaded, "a00") == (None, "unlabelled", None, "unlabelled", 0)
+    resolve(loaded, MODULE, who="bob")
+    assert exemplar(loaded, "a00").reason == "The function book_flight was removed."
+    row = {"id": "a00", "utterance": "from Oslo, lovely Oslo, to Rome", "function": "book_hotel",
+           "arguments": {"city": "Rome"}}  # fmt: skip
+    report = import_file(loaded, "jsonl", write_jsonl([row], "b.jsonl"), module=MODULE, who="t")
+    assert (report.changed, report.kept) == (1, 0)
+    assert columns(loaded, "a00")[0] == "book_hotel"
