@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -24,6 +24,7 @@ __all__ = [
     "parts",
     "relabel",
     "revisions",
+    "revisions_of",
     "rows_of",
     "set_columns",
     "undo",
@@ -84,11 +85,16 @@ def _kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
 
 def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
     """The revision of each of these exemplars that is there."""
+    return revisions_of(w.connection, w.module, ids)
+
+
+def revisions_of(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, int]:
+    """The same for who only reads; exemplars that can't be read are there, too."""
     found: dict[str, int] = {}
     for part in parts(ids):
         query = select(exemplars.c.id, exemplars.c.revision)
-        mine = query.where(exemplars.c.module == w.module, exemplars.c.id.in_(part))
-        found |= {row.id: row.revision for row in w.connection.execute(mine)}
+        mine = query.where(exemplars.c.module == module, exemplars.c.id.in_(part))
+        found |= {row.id: row.revision for row in connection.execute(mine)}
     return found
 
 

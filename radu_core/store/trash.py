@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select, update
 
-from radu_core.errors import ConflictError, NotFoundError
+from radu_core.errors import ConflictError, DamagedError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store import bulk, renames
@@ -20,7 +20,7 @@ from radu_core.store.changes import Writing, put_texts
 from radu_core.store.derived import slots_of
 from radu_core.store.records import Trashed
 from radu_core.store.rows import aware, columns_of
-from radu_core.store.stored_json import read_exemplar
+from radu_core.store.stored_json import read_exemplar, read_json_column
 from radu_core.store.tables import (
     events,
     exemplars,
@@ -33,6 +33,7 @@ from radu_core.store.tables import (
 )
 
 __all__ = [
+    "UNREADABLE",
     "bring_back",
     "bring_module_back",
     "count",
@@ -44,6 +45,7 @@ __all__ = [
     "put_module",
 ]
 
+UNREADABLE = "(can't be read from the database)"
 _TRASHED = "trashed"
 _BACK = "brought back"
 
@@ -181,13 +183,23 @@ def listed(connection: Connection, module: str, *, limit: int) -> list[Trashed]:
         Trashed(
             row["id"],
             row["module"],
-            AnnotatedExemplar.model_validate_json(json.loads(row["data"])["row"]["data"]),
+            _exemplar(row),
             aware(row["at"]),
             row["who"],
             row["note"] or "",
         )
         for row in connection.execute(query.limit(limit)).mappings()
     ]
+
+
+def _exemplar(row: RowMapping) -> AnnotatedExemplar:
+    """What lies there; one that can't be read is shown by its id, so that it can be deleted."""
+    id_ = row["exemplar"]
+    try:
+        held = read_json_column(row["data"], f"What the trash holds of {id_}", dict)
+        return read_exemplar(held["row"]["data"], module=row["module"], id=id_)
+    except (DamagedError, LookupError, TypeError):
+        return AnnotatedExemplar(id=id_, utterance=UNREADABLE, unlabelled=True)
 
 
 def count(connection: Connection, module: str) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.files import disk_errors
-from radu_core.store import Trashed, erasing, queues
+from radu_core.store import Trashed, bulk, erasing, queues
 from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
 from radu_core.words import counted
@@ -109,7 +109,8 @@ def chosen(
     store.schema(module)
     if ids:
         wanted = list(dict.fromkeys(ids))
-        known = {i.exemplar.id for i in store.exemplars(module, ids=wanted)}
+        with store.reading() as connection:  # one that can't be read can be deleted, too
+            known = bulk.revisions_of(connection, module, wanted)
         unknown = [id_ for id_ in wanted if id_ not in known]
         if unknown:
             raise NotFoundError(
