@@ -58,7 +58,7 @@ def _exemplars(here: Page) -> None:
         {
             "id": i.exemplar.id,
             "utterance": i.exemplar.utterance,
-            "function": i.exemplar.function or "out of scope",
+            "function": i.exemplar.label,
             "split": i.exemplar.split,
             "tags": ", ".join(i.exemplar.tags),
         }

@@ -259,7 +259,7 @@ def test_a_module_in_the_trash_is_nowhere_until_it_is_back(space: Workspace) -> 
         with pytest.raises(NotFoundError, match="in the trash"):
             work()
     with pytest.raises(ConflictError, match="is in the trash"):
-        space.store.put_schema(parse_schema(SCHEMA), who="eve")
+        space.store.put_schema(parse_schema(SCHEMA), who="eve", expected="")
     [(name, (_, who))] = trash.modules_in_trash(space).items()
     assert (name, who) == (MODULE, "eve")
     trash.restore_module(space, MODULE, who="eve")
