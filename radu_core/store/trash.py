@@ -176,9 +176,13 @@ def oldest(connection: Connection, numbers: Iterable[int]) -> datetime | None:
     return min(found, default=None)
 
 
-def listed(connection: Connection, module: str, *, limit: int) -> list[Trashed]:
-    """What of a module lies in the trash, newest first, ``limit`` at most."""
+def listed(
+    connection: Connection, module: str, *, limit: int, ids: Sequence[str] | None = None
+) -> list[Trashed]:
+    """What of a module lies in the trash (of these ids), newest first, ``limit`` at most."""
     query = select(trash).where(trash.c.module == module).order_by(trash.c.id.desc())
+    if ids is not None:
+        query = query.where(trash.c.exemplar.in_(ids))
     return [
         Trashed(
             row["id"],

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.files import disk_errors
 from radu_core.store import Trashed, bulk, erasing, queues
@@ -138,13 +140,20 @@ def delete(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -
         return Deleted(module, tuple(stored.put(w, ids, note="deleted")))
 
 
-def trash(workspace: Workspace, module: str, *, limit: int = 1_000) -> Trash:
-    """What of ``module`` lies in the trash, newest first."""
+def trash(
+    workspace: Workspace, module: str, *, ids: Sequence[str] | None = None, limit: int = 1_000
+) -> Trash:
+    """What of ``module`` lies in the trash, newest first; ``items`` only those of these ids.
+
+    ``NotFoundError`` names the ids that aren't there.
+    """
     workspace.store.schema(module)
     with workspace.store.reading() as connection:
-        items = stored.listed(connection, module, limit=limit)
-        ids = tuple(stored.ids(connection, module))
-        return Trash(module, stored.count(connection, module), tuple(items), ids)
+        if ids is not None:
+            _in_trash(connection, module, ids)
+        items = stored.listed(connection, module, limit=limit, ids=ids)
+        everything = tuple(stored.ids(connection, module))
+        return Trash(module, stored.count(connection, module), tuple(items), everything)
 
 
 def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> list[str]:
@@ -156,7 +165,7 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
     workspace.store.schema(module)
     wanted = list(dict.fromkeys(ids))
     with workspace.store.writing(module, who=who) as w:
-        numbers = _in_trash(w, wanted)
+        numbers = _in_trash(w.connection, module, wanted)
         since = stored.oldest(w.connection, numbers.values())
         blocked = stored.bring_back(w, [numbers[id_] for id_ in wanted])
         if blocked:
@@ -170,14 +179,14 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
     return wanted
 
 
-def _in_trash(w: Writing, wanted: Sequence[str]) -> dict[str, int]:
-    numbers = stored.newest_numbers(w.connection, w.module, wanted)
+def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dict[str, int]:
+    numbers = stored.newest_numbers(connection, module, wanted)
     missing = [id_ for id_ in wanted if id_ not in numbers]
     if missing:
         raise NotFoundError(
-            f"No exemplar of {w.module} in the trash has that id",
+            f"No exemplar of {module} in the trash has that id",
             value=", ".join(missing[:_MOST_NAMED]),
-            remedy=f"radu exemplars trash --module {w.module} shows what is there.",
+            remedy=f"radu exemplars trash --module {module} shows what is there.",
         )
     return numbers
 
@@ -212,7 +221,7 @@ def empty(
             gone = stored.ids(w.connection, module)
         else:
             gone = list(dict.fromkeys(ids))
-            _in_trash(w, gone)
+            _in_trash(w.connection, module, gone)
         return gone, erasing.empty(w, gone) if gone else set()
 
     return _erased(workspace, module, work, who=who, now=now)
@@ -270,9 +279,18 @@ def restore_module(workspace: Workspace, module: str, *, who: str) -> None:
         stored.bring_module_back(w)
 
 
-def modules_in_trash(workspace: Workspace) -> dict[str, tuple[datetime, str]]:
-    """The modules in the trash: when each went there, and by whom."""
-    return workspace.store.trashed_modules()
+def modules_in_trash(
+    workspace: Workspace, module: str | None = None
+) -> dict[str, tuple[datetime, str]]:
+    """The modules in the trash: when each went there, and by whom.
+
+    Only ``module`` if it is given; ``NotFoundError`` if that isn't there.
+    """
+    found = workspace.store.trashed_modules()
+    if module is None:
+        return found
+    _require_trashed(workspace, module)
+    return {module: found[module]}
 
 
 def erase_module(workspace: Workspace, module: str, *, who: str, now: datetime) -> Erased:
