@@ -93,6 +93,11 @@ class AnnotatedExemplar(BaseModel):
     unlabelled: bool = Field(default=False, exclude_if=lambda unlabelled: not unlabelled)
 
     @property
+    def label(self) -> str:
+        """What is meant, in a word: the function, or that it is out of scope or unlabelled."""
+        return self.function or ("unlabelled" if self.unlabelled else "out of scope")
+
+    @property
     def out_of_scope(self) -> bool:
         """Whether somebody has said that no function of the module is meant."""
         return self.function is None and not self.unlabelled

@@ -110,6 +110,7 @@ def _result(here: Page) -> None:
         st.success(f"{len(done.undone):,} are as they were before.", icon=":material/undo:")
         why = "decided again since"
         _left("stay as they are", dict.fromkeys(map(plain, done.decided_since), why))
+        _left("stay deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
 
 
 def _left(what: str, reasons: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from studio.page import Page, messages
 __all__ = ["delete", "trashed_modules"]
 
 _DONE = "deletion done"
+_OFFERED = "trash offered"
 _SHOWN = 200
 
 
@@ -57,7 +58,7 @@ def _exemplars(here: Page) -> None:
         {
             "id": i.exemplar.id,
             "utterance": i.exemplar.utterance,
-            "function": i.exemplar.function or "out of scope",
+            "function": i.exemplar.label,
             "split": i.exemplar.split,
             "tags": ", ".join(i.exemplar.tags),
         }
@@ -111,11 +112,14 @@ def _trash(here: Page) -> None:
             ):
                 back = workflow.restore(here.workspace, here.module, chosen, who=here.who)
                 _tell(f"{counted(len(back), 'exemplar')} restored.")
-            _for_good(here, chosen, found.total)
+            _for_good(here, chosen, found)
 
 
-def _for_good(here: Page, chosen: list[str], total: int) -> None:
-    what = f"{len(chosen):,} chosen" if chosen else f"all {total:,}"
+def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
+    what = f"{len(chosen):,} chosen" if chosen else f"all {found.total:,}"
+    key = f"{_OFFERED} of {here.module}"
+    shown = st.session_state.get(key, found.ids)  # what there was when the button was pressed
+    st.session_state[key] = found.ids
     with st.popover("Delete for good", icon=":material/delete_forever:"):
         st.markdown(
             f"Deletes {what} exemplars in the trash with history, opinions and judgements, and "
@@ -124,7 +128,7 @@ def _for_good(here: Page, chosen: list[str], total: int) -> None:
         )
         if st.button(f"Delete {what} for good", type="primary", key="erase exemplars"):
             erased = workflow.empty(
-                here.workspace, here.module, chosen, who=here.who, now=datetime.now(UTC)
+                here.workspace, here.module, chosen or shown, who=here.who, now=datetime.now(UTC)
             )
             _tell(*erased.sentences)
 

@@ -155,7 +155,8 @@ class Aligner:
         jointly, and ranked by the module's knowledge where several readings remain.
         """
         if exemplar.unlabelled:
-            return Alignment("unlabelled", UNLABELLED)
+            known = exemplar.outcome == "unlabelled"  # then its reason says why it has no labels
+            return Alignment("unlabelled", (known and exemplar.reason) or UNLABELLED)
         function = self._functions.get(exemplar.function or "")
         conflict = _conflict(exemplar, function)
         if conflict:

@@ -311,6 +311,7 @@ def accept(
 def _undone(report: bulk.UndoReport) -> Answer:
     lines = [f"{len(report.undone)} are as they were before."]
     lines += [f"decided again since, and left so: {id_}" for id_ in report.decided_since]
+    lines += [f"deleted since, and left so: {id_}" for id_ in report.deleted_since]
     return Answer(report, lines)
 
 

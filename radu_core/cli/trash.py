@@ -45,13 +45,16 @@ def exemplars_delete(
     space = workspace()
     found = workflow.chosen(space, module, ids=ids or (), tag=tag, search=search)
     data: dict[str, Any] = {"module": module, "ids": found, "dry_run": dry_run}
-    if dry_run or not found:
+    if not found:
+        return Answer(data, ["No exemplar was found, so none is deleted."])
+    if dry_run:
         shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
         return Answer(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
-    done = workflow.delete(space, module, found, who=who())
     if for_good:
-        erased = workflow.empty(space, module, done.ids, who=who(), now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        erased = workflow.delete_for_good(space, module, found, who=who(), now=now)
         return Answer(erased, erased.sentences)
+    done = workflow.delete(space, module, found, who=who())
     lines = [f"{counted(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
     return Answer(
@@ -89,13 +92,12 @@ def exemplars_trash(
     """
     space = workspace()
     if empty:
-        erased = workflow.empty(space, module, ids or (), who=who(), now=datetime.now(UTC))
+        erased = workflow.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
         return Answer(erased, erased.sentences)
-    found = workflow.trash(space, module)
-    items = [t for t in found.items if not ids or t.exemplar.id in ids]
+    found = workflow.trash(space, module, ids=ids or None)
     rows = [
         (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
-        for t in items
+        for t in found.items
     ]
     columns = ["id", "utterance", "when (UTC)", "who", "why"]
     title = f"{counted(found.total, 'exemplar')} of {module} in the trash"
@@ -148,18 +150,13 @@ def modules_trash(
     Example: radu modules trash acme_travel_en --empty
     """
     space = workspace()
-    found = workflow.modules_in_trash(space)
+    found = workflow.modules_in_trash(space, module)
     if empty:
-        names = [module] if module else list(found)
         now = datetime.now(UTC)
-        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in names]
+        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in found]
         lines = [line for one in erased for line in one.sentences]
         return Answer({"deleted": erased}, lines or ["The trash is empty."])
-    rows = [
-        (name, f"{at:%Y-%m-%d %H:%M}", by)
-        for name, (at, by) in found.items()
-        if module in (None, name)
-    ]
+    rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in found.items()]
     data = [{"module": name, "at": at, "who": by} for name, at, by in rows]
     shown = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
     return Answer({"modules": data}, shown if rows else ["The trash is empty."])

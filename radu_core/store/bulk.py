@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -18,17 +18,20 @@ from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = [
     "KIND",
+    "RELABELLED",
     "accept",
     "change_all",
     "parts",
     "relabel",
     "revisions",
+    "revisions_of",
     "rows_of",
     "set_columns",
     "undo",
 ]
 
 KIND = "accepted in bulk"
+RELABELLED = ("merged", "relabelled")  # what happens to a function, and to its exemplars with it
 _PART = 500
 _T = TypeVar("_T")
 
@@ -57,14 +60,17 @@ def accept(
 
 
 def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
-    """Set exemplars that are there to other labels, each with an event; flags stay as they are."""
+    """Set exemplars that are there to other labels, each with an event of a kind in ``RELABELLED``.
+
+    Flags stay as they are. Whose labels are taken off nobody has decided about any more: an import
+    may label it.
+    """
+    if kind not in RELABELLED:  # undoing an import tells these from what people decide
+        raise ValueError(kind)
     for part in parts(items):
         rows = rows_of(w, [exemplar.id for exemplar in part])
         changes = [
-            (
-                row,
-                _columns(exemplar, {name: row[name] for name in ("flag", "flag_kind", "decided")}),
-            )
+            (row, _columns(exemplar, _kept(row, exemplar)))
             for exemplar in part
             if (row := rows.get(exemplar.id)) is not None
         ]
@@ -72,20 +78,31 @@ def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: 
         put_texts(w, part)
 
 
+def _kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("flag", "flag_kind", "decided")}
+    return {**kept, "decided": 0} if exemplar.unlabelled else kept
+
+
 def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
     """The revision of each of these exemplars that is there."""
+    return revisions_of(w.connection, w.module, ids)
+
+
+def revisions_of(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, int]:
+    """The same for who only reads; exemplars that can't be read are there, too."""
     found: dict[str, int] = {}
     for part in parts(ids):
         query = select(exemplars.c.id, exemplars.c.revision)
-        mine = query.where(exemplars.c.module == w.module, exemplars.c.id.in_(part))
-        found |= {row.id: row.revision for row in w.connection.execute(mine)}
+        mine = query.where(exemplars.c.module == module, exemplars.c.id.in_(part))
+        found |= {row.id: row.revision for row in connection.execute(mine)}
     return found
 
 
-def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
-    """Take a batch back: the ids that are as before, and those decided again since, which stay.
+def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
+    """Take a batch back: the ids that are as before, those decided again since, which stay, and
+    those deleted since.
 
-    What was taken back already is in neither. ``NotFoundError`` if there is no such batch.
+    What was taken back already is in none of them. ``NotFoundError`` if there is no such batch.
     """
     mine = (events.c.module == w.module) & (events.c.kind == KIND) & (events.c.note == batch)
     query = select(events.c.exemplar, events.c.id, events.c.before).where(mine)
@@ -96,14 +113,17 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             value=batch,
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
-    back, since = [], []
+    back, since, gone = [], [], []
     known = renames.known(w.connection, w.module)
     for part in parts(found):
         rows = rows_of(w, [id_ for id_, _, _ in part])
-        standing = standing_decisions(w, list(rows))
+        standing = standing_decisions(w, [id_ for id_, _, _ in part])
         changes = []
         for id_, event, before in part:
             if event not in standing[id_]:
+                continue
+            if id_ not in rows:
+                gone.append(id_)
                 continue
             if standing[id_][-1] != event:
                 since.append(id_)
@@ -111,7 +131,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str]]:
             changes.append((rows[id_], _before(rows[id_], before, known, event)))
             back.append(id_)
         change_all(w, changes, kind="restored", note=None)
-    return back, since
+    return back, since, gone
 
 
 def parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

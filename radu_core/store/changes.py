@@ -234,13 +234,13 @@ def put_schema(
     ``note`` says what was done. See ``expect_schema``."""
     text = schema_text(schema)
     own = modules.c.id == w.module
-    expect_schema(w, expected)
     row = w.connection.execute(select(modules.c.schema, modules.c.trashed).where(own)).first()
     if row is not None and row.trashed is not None:
         raise ConflictError(
             f"Module {w.module} is in the trash",
             remedy=f"Bring it back: radu modules restore {w.module}. Or empty the trash first.",
         )
+    expect_schema(w, expected)
     before = row.schema if row is not None else None
     if before == text:
         return False

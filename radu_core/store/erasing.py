@@ -137,9 +137,13 @@ def _said(w: Writing, ids: Sequence[str]) -> Iterator[str]:
 def _utterances(states: Iterable[str | None]) -> Iterator[str]:
     """The utterances in exemplars or states of them; what isn't valid can be deleted, too."""
     for text in states:
-        state = json.loads(text) if text else {}
-        exemplar = json.loads(state["data"]) if "data" in state else state
-        if isinstance(utterance := exemplar.get("utterance"), str):
+        try:
+            state = json.loads(text) if text else {}
+            exemplar = json.loads(state["data"]) if "data" in state else state
+            utterance = exemplar["utterance"]
+        except (ValueError, TypeError, LookupError, RecursionError):
+            continue
+        if isinstance(utterance, str):
             yield utterance
 
 

@@ -14,6 +14,7 @@ from radu_core.errors import AlignmentError
 from radu_core.exemplars import AnnotatedExemplar, SlotRef, Template, parse_template
 from radu_core.files import canonical_json
 from radu_core.store.rows import aware
+from radu_core.store.stored_json import read_exemplar
 from radu_core.store.tables import events
 
 __all__ = ["KIND", "Rename", "in_exemplar", "in_row", "in_state", "known", "parts"]
@@ -104,22 +105,24 @@ def _template(rename: Rename, text: str | None) -> str | None:
 
 def in_row(rename: Rename, row: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a row's texts (its exemplar, what was imported, readings, details) that change."""
-    changed = {name: _text(rename, row[name]) for name in ("data", "imported") if row.get(name)}
-    if rename.slot is not None and _function(row["data"]) == rename.function:
+    changed = {name: _text(rename, row, name) for name in ("data", "imported") if row.get(name)}
+    if rename.slot is not None and _read(row, "data").function == rename.function:
         changed |= {
             name: _asked(rename, row[name]) for name in ("readings", "details") if row.get(name)
         }
     return {name: text for name, text in changed.items() if text != row[name]}
 
 
-def _function(data: str) -> str | None:
-    return AnnotatedExemplar.model_validate_json(data).function
+def _read(row: Mapping[str, Any], column: str) -> AnnotatedExemplar:
+    """An exemplar in a row, or in what an event holds of one, which doesn't say whose it is."""
+    id_ = row.get("id") or row.get("exemplar") or "in an event"
+    return read_exemplar(row[column], module=row.get("module", "its module"), id=id_)
 
 
-def _text(rename: Rename, text: str) -> str:
-    exemplar = AnnotatedExemplar.model_validate_json(text)
+def _text(rename: Rename, row: Mapping[str, Any], column: str) -> str:
+    exemplar = _read(row, column)
     changed = in_exemplar(rename, exemplar)
-    return text if changed is exemplar else changed.model_dump_json()
+    return str(row[column]) if changed is exemplar else changed.model_dump_json()
 
 
 def _asked(rename: Rename, text: str) -> str:
@@ -151,8 +154,7 @@ def parts(rename: Rename, row: Mapping[str, Any], changed: Mapping[str, Any]) ->
     held = {"imported": "as imported", "readings": "readings", "details": "what alignment found"}
     found = [words for name, words in held.items() if name in changed]
     if "data" in changed:
-        before = AnnotatedExemplar.model_validate_json(row["data"])
-        after = AnnotatedExemplar.model_validate_json(changed["data"])
+        before, after = _read(row, "data"), _read({**row, **changed}, "data")
         names = ("function", "arguments", "spans", "template", "implied", "context")
         found += [name for name in names if getattr(before, name) != getattr(after, name)]
     return found

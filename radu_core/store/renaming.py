@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store import renames
 from radu_core.store.changes import Writing, add_event, put_texts
 from radu_core.store.derived import slots_of
 from radu_core.store.renames import Rename
+from radu_core.store.stored_json import read_exemplar
 from radu_core.store.tables import events, exemplars, opinions
 
 __all__ = ["Found", "contexts", "find", "rename"]
@@ -81,7 +81,7 @@ def _columns(row: Mapping[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]
     """The columns of a renamed row. Its queue stays: it isn't asked anything else."""
     columns = {name: texts.get(name, row[name]) for name in ("imported", "readings", "details")}
     columns["data"] = texts.get("data", row["data"])
-    exemplar = AnnotatedExemplar.model_validate_json(columns["data"])
+    exemplar = read_exemplar(columns["data"], module=row["module"], id=row["id"])
     return columns | {"function": exemplar.function, "slots": slots_of(exemplar.arguments)}
 
 
@@ -100,7 +100,7 @@ def _write(w: Writing, rename: Rename, part: list[tuple[str, int, dict[str, Any]
         for id_, revision, columns in part
     ]
     w.connection.execute(statement.values({n: bindparam(f"new_{n}") for n in names}), rows)
-    put_texts(w, [AnnotatedExemplar.model_validate_json(c["data"]) for _, _, c in part])
+    put_texts(w, [read_exemplar(c["data"], module=w.module, id=id_) for id_, _, c in part])
     event = {
         "module": w.module,
         "at": w.now,

@@ -352,7 +352,9 @@ class Store:
         with self.writing(module, who=who) as w:
             return bulk.accept(w, decided, batch=batch)
 
-    def undo_bulk(self, module: str, batch: str, *, who: str) -> tuple[list[str], list[str]]:
+    def undo_bulk(
+        self, module: str, batch: str, *, who: str
+    ) -> tuple[list[str], list[str], list[str]]:
         """Take many decisions back in one transaction; see ``bulk.undo``."""
         with self.writing(module, who=who) as w:
             return bulk.undo(w, batch)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import RowMapping, insert
 
-from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store import bulk
 from radu_core.store.changes import Writing
 from radu_core.store.imports import newest, remember
-from radu_core.store.stored_json import exemplar_text
+from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events
 
 __all__ = ["assign", "set_splits"]
@@ -44,7 +42,8 @@ def set_splits(
     changes = []
     for row in rows:
         split = wanted[row["id"]]
-        exemplar = AnnotatedExemplar.model_validate({**json.loads(row["data"]), "split": split})
+        exemplar = read_exemplar(row["data"], module=w.module, id=row["id"])
+        exemplar = exemplar.model_copy(update={"split": split})
         changes.append((row, {"data": exemplar_text(exemplar), "split": split}))
     bulk.set_columns(w, changes)
     told = {"module": w.module, "at": w.now, "who": w.who, "kind": "split"}

@@ -71,7 +71,8 @@ def _read_back(value: _T, read: Callable[[str], _T], what: str) -> str:
 
 def read_exemplar(text: str, *, module: str, id: str) -> AnnotatedExemplar:
     """An exemplar as it is stored; ``DamagedError`` names it if it can't be read."""
-    with _explained(f"Exemplar {id} of {module}", _BACKUP):
+    delete = f"{_BACKUP} Or delete it: radu exemplars delete {id} --module {module}."
+    with _explained(f"Exemplar {id} of {module}", _BACKUP if " " in module else delete):
         return AnnotatedExemplar.model_validate_json(text)
 
 

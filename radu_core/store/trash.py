@@ -12,14 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select, update
 
-from radu_core.errors import ConflictError, NotFoundError
+from radu_core.errors import ConflictError, DamagedError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store import bulk, renames
 from radu_core.store.changes import Writing, put_texts
+from radu_core.store.derived import slots_of
 from radu_core.store.records import Trashed
-from radu_core.store.rows import aware
-from radu_core.store.stored_json import read_exemplar
+from radu_core.store.rows import aware, columns_of
+from radu_core.store.stored_json import read_exemplar, read_json_column
 from radu_core.store.tables import (
     events,
     exemplars,
@@ -32,16 +33,19 @@ from radu_core.store.tables import (
 )
 
 __all__ = [
+    "UNREADABLE",
     "bring_back",
     "bring_module_back",
     "count",
     "ids",
     "listed",
     "newest_numbers",
+    "oldest",
     "put",
     "put_module",
 ]
 
+UNREADABLE = "(can't be read from the database)"
 _TRASHED = "trashed"
 _BACK = "brought back"
 
@@ -127,12 +131,15 @@ def _named(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
 
 
 def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> None:
-    rows = [
-        {**one["row"], "updated": w.now, "revision": one["row"]["revision"] + 1}
-        for one in kept.values()
-    ]
+    rows, items = [], []
+    for id_, one in kept.items():
+        row = one["row"]
+        item = read_exemplar(row["data"], module=w.module, id=id_)
+        named = {**columns_of(item, row["data"]), "slots": slots_of(item.arguments)}
+        rows.append({**row, **named, "updated": w.now, "revision": row["revision"] + 1})
+        items.append(item)
     w.connection.execute(insert(exemplars), rows)
-    put_texts(w, [read_exemplar(row["data"], module=w.module, id=row["id"]) for row in rows])
+    put_texts(w, items)
     about = [
         {**opinion, "at": datetime.fromisoformat(opinion["at"])}
         for one in kept.values()
@@ -159,20 +166,44 @@ def newest_numbers(
     return found
 
 
-def listed(connection: Connection, module: str, *, limit: int) -> list[Trashed]:
-    """What of a module lies in the trash, newest first, ``limit`` at most."""
+def oldest(connection: Connection, numbers: Iterable[int]) -> datetime | None:
+    """When the first of these came to the trash; None: none of them is there."""
+    found = [
+        aware(at)
+        for part in bulk.parts(list(numbers))
+        if (at := connection.scalar(select(func.min(trash.c.at)).where(trash.c.id.in_(part))))
+    ]
+    return min(found, default=None)
+
+
+def listed(
+    connection: Connection, module: str, *, limit: int, ids: Sequence[str] | None = None
+) -> list[Trashed]:
+    """What of a module lies in the trash (of these ids), newest first, ``limit`` at most."""
     query = select(trash).where(trash.c.module == module).order_by(trash.c.id.desc())
+    if ids is not None:
+        query = query.where(trash.c.exemplar.in_(ids))
     return [
         Trashed(
             row["id"],
             row["module"],
-            AnnotatedExemplar.model_validate_json(json.loads(row["data"])["row"]["data"]),
+            _exemplar(row),
             aware(row["at"]),
             row["who"],
             row["note"] or "",
         )
         for row in connection.execute(query.limit(limit)).mappings()
     ]
+
+
+def _exemplar(row: RowMapping) -> AnnotatedExemplar:
+    """What lies there; one that can't be read is shown by its id, so that it can be deleted."""
+    id_ = row["exemplar"]
+    try:
+        held = read_json_column(row["data"], f"What the trash holds of {id_}", dict)
+        return read_exemplar(held["row"]["data"], module=row["module"], id=id_)
+    except (DamagedError, LookupError, TypeError):
+        return AnnotatedExemplar(id=id_, utterance=UNREADABLE, unlabelled=True)
 
 
 def count(connection: Connection, module: str) -> int:

@@ -23,7 +23,7 @@ from radu_core.store.tables import events, exemplars, import_rows, imports, judg
 __all__ = ["redo", "undo"]
 
 # Decisions about functions, not about the one exemplar: they don't keep what an import added.
-_OF_THE_MODULE = ("merged", "renamed", "contradicted")
+_OF_THE_MODULE = (*bulk.RELABELLED, renames.KIND, "contradicted")
 
 
 def undo(w: Writing, batch: ImportRecord) -> Moved:
@@ -177,10 +177,21 @@ def _swap_imported(
 ) -> dict[str, str | None]:
     """Give exemplars that were kept the row back that a file had of them; no label changes."""
     own = (exemplars.c.module == w.module) & (exemplars.c.id == bindparam("key"))
-    values = [{"key": r.exemplar, "new": json.loads(r.state)["imported"]} for r in rows]
+    known = renames.known(w.connection, w.module)
+    values = [
+        {"key": r.exemplar, "new": _named(json.loads(r.state)["imported"], known, after=r.event)}
+        for r in rows
+    ]
     statement = update(exemplars).where(own).values(imported=bindparam("new"))
     w.connection.execute(statement, values)
     return {r.exemplar: canonical_json({"imported": there[r.exemplar]["imported"]}) for r in rows}
+
+
+def _named(text: str | None, known: Sequence[renames.Rename], *, after: int) -> str | None:
+    """An exemplar's JSON with the names that were given after an event."""
+    if text is None:
+        return None
+    return str(renames.in_state({"data": text}, known, after=after)["data"])
 
 
 def _swap_splits(

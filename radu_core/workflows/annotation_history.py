@@ -41,8 +41,7 @@ def _shown(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
         return {}
     shown: dict[str, Any] = {
         "utterance": exemplar.utterance,
-        "function": exemplar.function
-        or ("not labelled yet" if exemplar.unlabelled else "out of scope"),
+        "function": exemplar.label,
         **{slot: canonical_json(value) for slot, value in exemplar.arguments.items()},
         "spans": exemplar.template if exemplar.spans is not None else None,
         "implied": ", ".join(exemplar.implied),

@@ -71,11 +71,13 @@ class BulkReport:
 
 @dataclass(frozen=True)
 class UndoReport:
-    """What is as it was before, and what has been decided again since and therefore stays."""
+    """What is as it was before, what has been decided again since and therefore stays, and what
+    was deleted since."""
 
     batch: str
     undone: tuple[str, ...]
     decided_since: tuple[str, ...]
+    deleted_since: tuple[str, ...]
 
 
 def preview(
@@ -207,5 +209,5 @@ def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedEx
 
 def undo_bulk(workspace: Workspace, module: str, batch: str, *, who: str) -> UndoReport:
     """Take back, in one step, all of a batch that hasn't been decided again since."""
-    back, since = workspace.store.undo_bulk(module, batch, who=who)
-    return UndoReport(batch, tuple(back), tuple(since))
+    back, since, gone = workspace.store.undo_bulk(module, batch, who=who)
+    return UndoReport(batch, tuple(back), tuple(since), tuple(gone))

@@ -90,7 +90,7 @@ def left_out_rows(workspace: Workspace, module: str, purpose: Purpose) -> list[d
         {
             "id": exemplar.id,
             "utterance": exemplar.utterance,
-            "function": exemplar.function or "none",
+            "function": exemplar.label,
             "split": exemplar.split,
             "reason": why.value,
         }

@@ -17,9 +17,11 @@ from radu_core.store import ImportRecord, Moved, changes, undoing
 from radu_core.store.changes import Writing
 from radu_core.store.imports import find
 from radu_core.store.modules import schema_and_settings
+from radu_core.store.stored_json import read_exemplar, read_schema
 from radu_core.store.tables import exemplars
 from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
+from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Kept", "UndoReport", "imports", "redo", "state", "undo"]
@@ -105,7 +107,8 @@ def undo(
 ) -> UndoReport:
     """Take an import (or a split) back, as far as nobody has worked on its exemplars since.
 
-    All or nothing of that; ``dry_run`` only says what it would do. ``NotFoundError`` for a number
+    All or nothing of that; what the schema of now contradicts is invalid then. ``dry_run`` only
+    says what it would do. ``NotFoundError`` for a number
     that isn't there, ``InputError`` for one of another module, of an import that stored nothing,
     or that was taken back before and has nothing more to take back.
     """
@@ -122,6 +125,8 @@ def undo(
             trial.rollback()
         else:
             trial.commit()
+    if not dry_run:
+        realign(workspace, batch.module, since=batch.at, who=who)
     return _report(batch, moved, schema, returned, dry_run=dry_run, redo=False)
 
 
@@ -141,6 +146,8 @@ def redo(
         moved = undoing.redo(w, batch)
         trial.rollback() if dry_run else trial.commit()
     schema, again = _schema_again(workspace, batch, who=who, dry_run=dry_run)
+    if not dry_run:
+        realign(workspace, batch.module, since=batch.at, who=who)
     return _report(batch, moved, schema, again, dry_run=dry_run, redo=True)
 
 
@@ -218,7 +225,7 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
         return "The schema is the one of before already.", False
     if now != batch.schema_after:
         return "The schema was changed since, so it stays.", False
-    schema, before = (Schema.model_validate_json(text) for text in (now, batch.schema_before))
+    schema, before = (read_schema(t, module=w.module) for t in (now, batch.schema_before))
     needed = _needing(w, schema, before)
     if needed:
         shown = ", ".join(needed[:_EXAMPLES]) + (", …" if len(needed) > _EXAMPLES else "")
@@ -239,9 +246,10 @@ def _needing(w: Writing, schema: Schema, before: Schema) -> list[str]:
 
 
 def _labels(w: Writing) -> Iterator[AnnotatedExemplar]:
-    query = select(exemplars.c.data).where(exemplars.c.module == w.module).order_by(exemplars.c.id)
-    for part in w.connection.scalars(query.execution_options(yield_per=1_000)).partitions():
-        yield from map(AnnotatedExemplar.model_validate_json, part)
+    query = select(exemplars.c.id, exemplars.c.data).where(exemplars.c.module == w.module)
+    ordered = query.order_by(exemplars.c.id).execution_options(yield_per=1_000)
+    for row in w.connection.execute(ordered):
+        yield read_exemplar(row.data, module=w.module, id=row.id)
 
 
 def _schema_again(
@@ -256,5 +264,5 @@ def _schema_again(
     if now != batch.schema_before:
         return "The schema was changed since, so it stays.", False
     if not dry_run:
-        put_schema(workspace, Schema.model_validate_json(batch.schema_after), who=who)
+        put_schema(workspace, read_schema(batch.schema_after, module=batch.module), who=who)
     return "The import's schema is in use again.", True

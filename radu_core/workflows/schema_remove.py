@@ -79,11 +79,7 @@ def fates(what: Target) -> list[Fate]:
         return ["keep"]
     if what.function is not None:
         return ["keep", "drop"]
-    return ["keep", "move", *(["unlabel"] if _can_be_unlabelled() else [])]  # type: ignore[list-item]
-
-
-def _can_be_unlabelled() -> bool:
-    return "unlabelled" in AnnotatedExemplar.model_fields
+    return ["keep", "move", "unlabel"]
 
 
 def plan_remove(

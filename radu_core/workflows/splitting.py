@@ -234,7 +234,7 @@ def _left(item: StoredExemplar) -> str:
     """Why an exemplar takes no part, "" if it does."""
     if DISCARDED in item.exemplar.tags:
         return "discarded by a person"
-    return "unlabelled" if getattr(item.exemplar, "unlabelled", False) else ""
+    return "unlabelled" if item.exemplar.unlabelled else ""
 
 
 def _row(item: StoredExemplar) -> _Row:

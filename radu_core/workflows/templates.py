@@ -189,14 +189,18 @@ def pinned(
 
 def pin(workspace: Workspace, module: str, ids: Iterable[str], *, who: str) -> list[str]:
     """Pin these examples, in their order; none: back to the default. ``NotFoundError`` for an id
-    that there isn't."""
+    that there isn't; one that was pinned and has been deleted since is left out."""
     wanted = list(dict.fromkeys(ids))
     if len(wanted) > MOST_PINS:
         raise InputError(
             f"{len(wanted)} examples are too many to look at", remedy=f"Pin at most {MOST_PINS}."
         )
+    there = {i.exemplar.id for i in workspace.store.exemplars(module, ids=wanted)}
+    before = workspace.store.settings(module).get(_PINS) or ()
     for id in wanted:
-        workspace.store.exemplar(module, id)
+        if id not in there and id not in before:
+            workspace.store.exemplar(module, id)  # says that it isn't there
+    wanted = [id for id in wanted if id in there]
     workspace.store.change_settings(module, {_PINS: wanted or None}, who=who)
     return wanted
 

@@ -7,14 +7,17 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.files import disk_errors
-from radu_core.store import Trashed, erasing, queues
+from radu_core.store import Trashed, bulk, erasing, queues
 from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
 from radu_core.words import counted
 from radu_core.workflows.deletion_notes import note_deleted
 from radu_core.workflows.holders import Holder, holders
+from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "Trash",
     "chosen",
     "delete",
+    "delete_for_good",
     "delete_module",
     "empty",
     "erase_module",
@@ -66,7 +70,9 @@ class Erased:
         lines = [
             f"{f'{self.module} and {what}' if self.whole_module else what} deleted for good, with "
             "history, opinions and judgements. The module's index and the cache of embeddings are "
-            "deleted too; they are built again when they are needed.",
+            "deleted too; they are built again when they are needed."
+            if self.exemplars or self.whole_module
+            else f"There was no exemplar of {self.module} to delete.",
             *(holder.sentence for holder in self.holders),
         ]
         if self.same_text:
@@ -83,11 +89,15 @@ class Erased:
 
 @dataclass(frozen=True)
 class Trash:
-    """What of a module lies in the trash: ``total`` exemplars, the newest of them in ``items``."""
+    """What of a module lies in the trash: ``total`` exemplars, the newest of them in ``items``.
+
+    ``ids`` are those of all of them, each once.
+    """
 
     module: str
     total: int
     items: tuple[Trashed, ...]
+    ids: tuple[str, ...]
 
 
 def chosen(
@@ -101,7 +111,8 @@ def chosen(
     store.schema(module)
     if ids:
         wanted = list(dict.fromkeys(ids))
-        known = {i.exemplar.id for i in store.exemplars(module, ids=wanted)}
+        with store.reading() as connection:  # one that can't be read can be deleted, too
+            known = bulk.revisions_of(connection, module, wanted)
         unknown = [id_ for id_ in wanted if id_ not in known]
         if unknown:
             raise NotFoundError(
@@ -129,23 +140,33 @@ def delete(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -
         return Deleted(module, tuple(stored.put(w, ids, note="deleted")))
 
 
-def trash(workspace: Workspace, module: str, *, limit: int = 1_000) -> Trash:
-    """What of ``module`` lies in the trash, newest first."""
+def trash(
+    workspace: Workspace, module: str, *, ids: Sequence[str] | None = None, limit: int = 1_000
+) -> Trash:
+    """What of ``module`` lies in the trash, newest first; ``items`` only those of these ids.
+
+    ``NotFoundError`` names the ids that aren't there.
+    """
     workspace.store.schema(module)
     with workspace.store.reading() as connection:
-        items = stored.listed(connection, module, limit=limit)
-        return Trash(module, stored.count(connection, module), tuple(items))
+        if ids is not None:
+            _in_trash(connection, module, ids)
+        items = stored.listed(connection, module, limit=limit, ids=ids)
+        everything = tuple(stored.ids(connection, module))
+        return Trash(module, stored.count(connection, module), tuple(items), everything)
 
 
 def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> list[str]:
     """Bring exemplars back from the trash, the newest of each id; all of them or none.
 
+    What the schema of now contradicts is invalid, with the reason.
     ``NotFoundError`` for an id that isn't in the trash, ``ConflictError`` for one in use again.
     """
     workspace.store.schema(module)
     wanted = list(dict.fromkeys(ids))
     with workspace.store.writing(module, who=who) as w:
-        numbers = _in_trash(w, wanted)
+        numbers = _in_trash(w.connection, module, wanted)
+        since = stored.oldest(w.connection, numbers.values())
         blocked = stored.bring_back(w, [numbers[id_] for id_ in wanted])
         if blocked:
             raise ConflictError(
@@ -153,33 +174,55 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
                 value=", ".join(blocked[:_MOST_NAMED]),
                 remedy="Delete that one first; nothing was brought back.",
             )
+    if since is not None:
+        realign(workspace, module, since=since, who=who)
     return wanted
 
 
-def _in_trash(w: Writing, wanted: Sequence[str]) -> dict[str, int]:
-    numbers = stored.newest_numbers(w.connection, w.module, wanted)
+def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dict[str, int]:
+    numbers = stored.newest_numbers(connection, module, wanted)
     missing = [id_ for id_ in wanted if id_ not in numbers]
     if missing:
         raise NotFoundError(
-            f"No exemplar of {w.module} in the trash has that id",
+            f"No exemplar of {module} in the trash has that id",
             value=", ".join(missing[:_MOST_NAMED]),
-            remedy=f"radu exemplars trash --module {w.module} shows what is there.",
+            remedy=f"radu exemplars trash --module {module} shows what is there.",
         )
     return numbers
 
 
-def empty(
-    workspace: Workspace, module: str, ids: Sequence[str] = (), *, who: str, now: datetime
+def delete_for_good(
+    workspace: Workspace, module: str, ids: Sequence[str], *, who: str, now: datetime
 ) -> Erased:
-    """Delete exemplars (all by default) that lie in the trash for good; see ``Erased``."""
+    """Delete exemplars for good, not to the trash; those that aren't there any more are left out.
+
+    What lies in the trash of other exemplars stays there.
+    """
     workspace.store.schema(module)
-    wanted = list(dict.fromkeys(ids))
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
-        if wanted:
-            _in_trash(w, wanted)
-        gone = wanted or stored.ids(w.connection, module)
-        return gone, erasing.empty(w, gone)
+        gone = stored.put(w, ids, note="deleted")
+        return gone, erasing.empty(w, gone) if gone else set()
+
+    return _erased(workspace, module, work, who=who, now=now)
+
+
+def empty(
+    workspace: Workspace, module: str, ids: Sequence[str] | None = None, *, who: str, now: datetime
+) -> Erased:
+    """Delete exemplars that lie in the trash for good; see ``Erased``.
+
+    ``ids`` None: all that lie there; empty: none.
+    """
+    workspace.store.schema(module)
+
+    def work(w: Writing) -> tuple[list[str], set[str]]:
+        if ids is None:
+            gone = stored.ids(w.connection, module)
+        else:
+            gone = list(dict.fromkeys(ids))
+            _in_trash(w.connection, module, gone)
+        return gone, erasing.empty(w, gone) if gone else set()
 
     return _erased(workspace, module, work, who=who, now=now)
 
@@ -197,7 +240,8 @@ def _erased(
         total = stored.count(w.connection, module) + sum(workspace.store.counts(module).values())
         ids, said = work(w)
         same = erasing.others_saying(w, said, limit=100) if said else []
-    _forget_files(workspace, module)
+    if ids is None or ids:
+        _forget_files(workspace, module)
     found = holders(workspace, module, ids, said)
     for holder in found:
         note_deleted(holder.path, holder.exemplars, at=now, who=who)
@@ -235,9 +279,18 @@ def restore_module(workspace: Workspace, module: str, *, who: str) -> None:
         stored.bring_module_back(w)
 
 
-def modules_in_trash(workspace: Workspace) -> dict[str, tuple[datetime, str]]:
-    """The modules in the trash: when each went there, and by whom."""
-    return workspace.store.trashed_modules()
+def modules_in_trash(
+    workspace: Workspace, module: str | None = None
+) -> dict[str, tuple[datetime, str]]:
+    """The modules in the trash: when each went there, and by whom.
+
+    Only ``module`` if it is given; ``NotFoundError`` if that isn't there.
+    """
+    found = workspace.store.trashed_modules()
+    if module is None:
+        return found
+    _require_trashed(workspace, module)
+    return {module: found[module]}
 
 
 def erase_module(workspace: Workspace, module: str, *, who: str, now: datetime) -> Erased:

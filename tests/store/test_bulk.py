@@ -43,8 +43,8 @@ def test_more_than_one_part_is_accepted_and_taken_back(store: Store) -> None:
     assert event.before == before[-1][0]
     item = store.exemplar(MODULE, "0001")
     store.decide(MODULE, item.exemplar, who="bob", kind="kept", expected_revision=item.revision)
-    back, since = store.undo_bulk(MODULE, "b1", who="ann")
-    assert (len(back), since) == (1_198, ["0001"])
+    back, since, gone = store.undo_bulk(MODULE, "b1", who="ann")
+    assert (len(back), since, gone) == (1_198, ["0001"], [])
     after = [(i.exemplar, i.readings, i.flag) for i in store.exemplars(MODULE)]
     assert [n for n in range(1_200) if after[n] != before[n]] == [1, 700]
 

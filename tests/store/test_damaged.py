@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,17 @@ from conftest import MODULE, SCHEMA
 from sqlalchemy import create_engine, text
 
 from radu_core.errors import DamagedError
+from radu_core.formats import write as written
 from radu_core.schema import parse_schema
+from radu_core.store import imports, splits
+from radu_core.store.records import NewBatch
+from radu_core.store.trash import UNREADABLE
+from radu_core.workflows import trash
 from radu_core.workflows.home import funnels
-from radu_core.workflows.load import init_module
+from radu_core.workflows.imports import undo
+from radu_core.workflows.load import import_file, init_module
 from radu_core.workflows.schema_cost import schema_cost
+from radu_core.workflows.schema_rename import Target, plan_rename
 from radu_core.workflows.workspace import Workspace
 
 OTHER = {"module": "acme_bank_en", "functions": [{"name": "pay"}]}
@@ -80,3 +88,45 @@ def test_settings_that_cant_be_read_are_named(damaged: Workspace, garbage: str) 
         damaged.store.settings(MODULE)
     assert f"The settings of {MODULE} can't be read" in funnels(damaged)[1].notes[0]
     assert damaged.store.settings("acme_bank_en") == {}
+
+
+EXEMPLARS = ["", "null", "[1,", '{"id": "h00", "utterance": NaN}', "[" * 5000]
+
+
+@pytest.mark.parametrize("garbage", EXEMPLARS)
+def test_an_exemplar_that_cant_be_read_is_named_and_can_be_deleted(
+    loaded: Workspace, garbage: str
+) -> None:
+    write(loaded, "exemplar", "data", garbage, "id = 'h00'")
+    rows = {"h00": (loaded.store.revisions(MODULE, outcome=None)["h00"][0], "test")}
+    with loaded.store.writing(MODULE, who="t") as w:
+        batch = imports.begin(w, NewBatch("split", "", 1, 1, kind="split"))
+        with pytest.raises(DamagedError, match="Exemplar h00"):
+            splits.assign(w, batch, rows)
+    with pytest.raises(DamagedError, match="radu exemplars delete h00 --module"):
+        loaded.store.exemplar(MODULE, "h00")
+    ids = trash.chosen(loaded, MODULE, ids=["h00"])
+    assert trash.delete(loaded, MODULE, ids, who="t").ids == ("h00",)
+    [thrown] = trash.trash(loaded, MODULE).items
+    assert (thrown.exemplar.id, thrown.exemplar.utterance) == ("h00", UNREADABLE)
+    with pytest.raises(DamagedError, match="Exemplar h00"):
+        trash.restore(loaded, MODULE, ["h00"], who="t")
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    assert trash.empty(loaded, MODULE, ["h00"], who="t", now=now).exemplars == 1
+    assert trash.trash(loaded, MODULE).total == 0
+
+
+def test_a_rename_or_undo_that_cant_read_an_exemplar_names_it(
+    loaded: Workspace, tmp_path: Path
+) -> None:
+    functions = [*SCHEMA["functions"], {"name": "sing", "description": "Sing a song."}]
+    theirs = parse_schema({**SCHEMA, "functions": functions})
+    written("openai", tmp_path / "t.json", schema=theirs, exemplars=[])
+    number = import_file(
+        loaded, "openai", tmp_path / "t.json", module=MODULE, who="ann", replace_schema=True
+    ).number
+    write(loaded, "exemplar", "data", '{"function": "book_hotel"', "id = 'h00'")
+    with pytest.raises(DamagedError, match="Exemplar h00"):
+        plan_rename(loaded, MODULE, Target("book_hotel"), "reserve")
+    with pytest.raises(DamagedError, match="Exemplar h00"):
+        undo(loaded, number, who="ann")

@@ -84,6 +84,17 @@ def test_a_split_is_previewed_and_made(space: Workspace) -> None:
     run_until(at, lambda at: "No text and no template is in several splits." in words(at))
 
 
+def test_only_what_was_offered_is_deleted_for_good(space: Workspace) -> None:
+    trash.delete(space, MODULE, ["h00", "h01"], who="ann")
+    at = opened("load")
+    assert "Delete all 2 for good" in labels(at)
+    trash.restore(space, MODULE, ["h01"], who="bob")
+    trash.delete(space, MODULE, ["f00"], who="bob")  # as many as before, but others
+    press(at, "Delete all 2 for good")
+    assert "No exemplar of acme_travel_en in the trash has that id" in words(at)
+    assert trash.trash(space, MODULE).ids == ("f00", "h00")
+
+
 def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> None:
     at = opened("load")
     search = next(t for t in at.text_input if t.key == "delete search")

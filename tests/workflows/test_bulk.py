@@ -14,7 +14,7 @@ from deciding import decide, reading
 from radu_core.errors import InputError, NotFoundError
 from radu_core.store import Store
 from radu_core.store import bulk as stored
-from radu_core.workflows import bulk
+from radu_core.workflows import bulk, trash
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
@@ -179,6 +179,17 @@ def test_undo_takes_all_back_but_what_was_decided_since(space: Workspace) -> Non
     again = bulk.undo_bulk(space, MODULE, done.batch, who="ann")
     assert (again.undone, again.decided_since) == ((), ("b0",))
     assert ids(bulk.preview(space, MODULE, from_=0.5)) == sorted({*done.accepted} - {"b0"})
+
+
+def test_undo_leaves_alone_what_was_deleted_since(space: Workspace) -> None:
+    found, before = bulk.preview(space, MODULE, from_=0.5), state(space)
+    done = bulk.accept(space, MODULE, found.revisions, who="ann")
+    decide(space, "undo", "b2", who="bob")  # taken back already, so its deletion isn't told of
+    trash.delete(space, MODULE, ["b0", "b2"], who="eve")
+    report = bulk.undo_bulk(space, MODULE, done.batch, who="ann")
+    assert (report.deleted_since, report.decided_since) == (("b0",), ())
+    assert set(report.undone) == set(done.accepted) - {"b0", "b2"}
+    assert state(space) == {k: v for k, v in before.items() if k not in ("b0", "b2")}
 
 
 def test_a_batch_that_is_not_there_is_said(space: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from radu_core.workflows.imports import imports, redo, undo
 from radu_core.workflows.judgements import judge, withdraw
 from radu_core.workflows.load import ImportReport, import_file
 from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.schema_rename import Target, rename
 from radu_core.workflows.workspace import Workspace
 
 Bring = Callable[..., ImportReport]
@@ -262,3 +264,18 @@ def test_a_module_that_came_with_an_import_stays(workspace: Workspace, tmp_path:
     done = undo(workspace, report.number, who="bob")
     assert "radu modules delete" in done.schema
     assert workspace.store.modules() == [MODULE]
+
+
+def test_what_a_file_said_of_a_kept_exemplar_has_the_names_of_now(
+    space: Workspace, bring: Bring
+) -> None:
+    decide(space, "decide", "a00", **reading(space, "a00"))
+    row = next(r for r in ROWS if r["id"] == "a00")
+    report = bring([{**row, "utterance": "another text to Rome", "arguments": {}}])
+    rename(space, MODULE, Target("book_flight"), "reserve_flight", who="bob")
+    undo(space, report.number, who="bob")
+    with space.store.reading() as connection:
+        imported = connection.scalar(text("select imported from exemplar where id = 'a00'"))
+    assert json.loads(imported)["function"] == "reserve_flight"
+    again = bring([{**row, "function": "reserve_flight"}])
+    assert (again.unchanged, again.kept) == (1, 0)

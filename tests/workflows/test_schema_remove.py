@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODULE, SCHEMA
+from conftest import MODULE, ROWS, SCHEMA
 from deciding import decide, reading
+from sqlalchemy import text
 
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.workflows import schema_remove
+from radu_core.store import bulk
+from radu_core.workflows import imports, schema_remove, trash
 from radu_core.workflows.guidelines import set_guidelines
+from radu_core.workflows.load import import_file
+from radu_core.workflows.merge import merge_functions
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.schema import save_schema, view
 from radu_core.workflows.schema_remove import plan_remove, relabel, remove
 from radu_core.workflows.schema_rename import Target
@@ -153,3 +160,112 @@ def test_all_or_nothing(loaded: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
         remove(loaded, MODULE, HOTEL, who="bob", fate="move", to="book_flight")
     assert exemplar(loaded, "h00").function == "book_hotel"
     assert functions(loaded) == ["book_flight", "book_hotel"]
+
+
+Columns = tuple[str | None, str | None, str | None, str | None, int]
+
+
+def columns(space: Workspace, id: str) -> Columns:
+    names = "function, outcome, resolved_by, queue, decided"
+    with space.store.reading() as connection:
+        query = text(f"select {names} from exemplar where id = :id")
+        found: Columns = tuple(connection.execute(query, {"id": id}).one())  # type: ignore[assignment]
+    return found
+
+
+INVALID: Columns = ("book_hotel", "invalid", None, "invalid", 0)
+
+
+def brought(space: Workspace, path: Path, **more: Any) -> int:
+    number = import_file(space, "jsonl", path, module=MODULE, who="ann", **more).number
+    resolve(space, MODULE, who="ann")
+    return number
+
+
+def test_what_comes_back_from_the_trash_is_invalid_without_its_function(loaded: Workspace) -> None:
+    item = loaded.store.exemplar(MODULE, "h00")
+    decided = item.exemplar.model_copy(update={"resolved_by": "annotator"})
+    loaded.store.decide(MODULE, decided, who="a", kind="kept", expected_revision=item.revision)
+    trash.delete(loaded, MODULE, ["h00", "h01"], who="eve")
+    remove(loaded, MODULE, HOTEL, who="bob")
+    trash.restore(loaded, MODULE, ["h00", "h01"], who="eve")
+    assert columns(loaded, "h00") == (*INVALID[:4], 1)
+    assert columns(loaded, "h01") == INVALID
+    assert exemplar(loaded, "h00").reason == "The schema has no function 'book_hotel'."
+
+
+def test_what_an_undo_brings_back_is_invalid_without_its_function(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    row = {**ROWS[0], "id": "h00", "utterance": "fly to Oslo"}
+    number = brought(loaded, write_jsonl([row], "b.jsonl"))
+    remove(loaded, MODULE, HOTEL, who="bob")
+    assert imports.undo(loaded, number, who="bob").returned == 1
+    assert columns(loaded, "h00") == INVALID
+
+
+def test_what_a_redo_brings_back_is_invalid_without_its_function(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    row = {**ROWS[6], "id": "new"}
+    number = brought(loaded, write_jsonl([row], "b.jsonl"))
+    imports.undo(loaded, number, who="bob")
+    remove(loaded, MODULE, HOTEL, who="bob")
+    assert imports.redo(loaded, number, who="bob").removed == 1
+    assert columns(loaded, "new") == INVALID
+
+
+def test_decisions_are_back_with_the_schema_of_before_an_import(
+    loaded: Workspace, tmp_path: Path
+) -> None:
+    from radu_core.formats import write
+    from radu_core.schema import parse_schema
+
+    decide(loaded, "decide", "a00", **reading(loaded, "a00"))
+    before = columns(loaded, "a00")
+    hotels = parse_schema({**SCHEMA, "functions": SCHEMA["functions"][1:]})
+    write("openai", tmp_path / "t.json", schema=hotels, exemplars=[])
+    number = import_file(
+        loaded, "openai", tmp_path / "t.json", module=MODULE, who="t", replace_schema=True
+    ).number
+    assert columns(loaded, "a00")[1] == "invalid"
+    assert imports.undo(loaded, number, who="bob").schema_returned
+    assert columns(loaded, "a00")[:2] == before[:2]
+    assert columns(loaded, "f00")[1] == "resolved"
+
+
+@pytest.mark.parametrize("way", ["move", "unlabel", "merge"])
+def test_an_import_is_taken_back_after_its_function_went(
+    loaded: Workspace, write_jsonl: Callable[..., Path], way: str
+) -> None:
+    number = brought(loaded, write_jsonl([{**ROWS[6], "id": "new"}], "b.jsonl"))
+    if way == "merge":
+        merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="bob")
+    elif way == "move":
+        remove(loaded, MODULE, HOTEL, who="bob", fate="move", to="book_flight")
+    else:
+        remove(loaded, MODULE, HOTEL, who="bob", fate="unlabel")
+    kinds = [e.kind for e in loaded.store.history(MODULE, "new")]
+    assert kinds[0] in bulk.RELABELLED
+    done = imports.undo(loaded, number, who="bob")
+    assert (done.removed, done.kept) == (1, ())
+
+
+def test_exemplars_are_relabelled_as_a_known_kind_only(loaded: Workspace) -> None:
+    with loaded.store.writing(MODULE, who="t") as w, pytest.raises(ValueError, match="moved"):
+        bulk.relabel(w, [], kind="moved", note="")
+
+
+def test_what_a_person_decided_and_lost_its_labels_can_be_labelled_by_a_file(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    decide(loaded, "decide", "a00", **reading(loaded, "a00"))
+    remove(loaded, MODULE, Target("book_flight"), who="bob", fate="unlabel")
+    assert columns(loaded, "a00") == (None, "unlabelled", None, "unlabelled", 0)
+    resolve(loaded, MODULE, who="bob")
+    assert exemplar(loaded, "a00").reason == "The function book_flight was removed."
+    row = {"id": "a00", "utterance": "from Oslo, lovely Oslo, to Rome", "function": "book_hotel",
+           "arguments": {"city": "Rome"}}  # fmt: skip
+    report = import_file(loaded, "jsonl", write_jsonl([row], "b.jsonl"), module=MODULE, who="t")
+    assert (report.changed, report.kept) == (1, 0)
+    assert columns(loaded, "a00")[0] == "book_hotel"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import MODULE, ROWS, SCHEMA
 from deciding import Tab, decide, reading
+from sqlalchemy import text
 
 from radu_core.errors import ConflictError, InputError, SchemaError
 from radu_core.prompts import TemplateSet
@@ -17,7 +18,7 @@ from radu_core.store import renaming
 from radu_core.workflows import bulk, trash
 from radu_core.workflows.annotation import set_annotators
 from radu_core.workflows.guidelines import guidelines, set_guidelines
-from radu_core.workflows.imports import undo
+from radu_core.workflows.imports import redo, undo
 from radu_core.workflows.judgements import judge, judged_pairs
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -277,3 +278,35 @@ def test_an_import_taken_back_after_a_rename_gives_the_new_names(
     undo(loaded, number, who="ann")
     back = loaded.store.exemplar(MODULE, "a00").exemplar
     assert (back.split, set(back.arguments)) == ("train", {"from_city", "destination"})
+
+
+def columns(space: Workspace, id: str) -> tuple[str, str]:
+    with space.store.reading() as connection:
+        found = connection.execute(
+            text("select function, slots from exemplar where id = :id"), {"id": id}
+        ).one()
+    return str(found.function), str(found.slots)
+
+
+def test_what_comes_back_from_the_trash_has_the_new_names_in_its_columns(
+    loaded: Workspace,
+) -> None:
+    trash.delete(loaded, MODULE, ["a00"], who="ann")
+    rename(loaded, MODULE, ORIGIN, "start", who="bob")
+    rename(loaded, MODULE, FLIGHT, "reserve_flight", who="bob")
+    trash.restore(loaded, MODULE, ["a00"], who="ann")
+    assert columns(loaded, "a00") == ("reserve_flight", "destination,start")
+    found = loaded.store.exemplars(MODULE, functions=["reserve_flight"])
+    assert "a00" in [i.exemplar.id for i in found]
+    assert loaded.store.exemplars(MODULE, functions=["book_flight"]) == []
+
+
+def test_an_import_that_is_done_again_has_the_new_names_in_its_columns(
+    loaded: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    path = write_jsonl([{**ROWS[0], "id": "new"}], "new.jsonl")
+    number = import_file(loaded, "jsonl", path, module=MODULE, who="ann").number
+    undo(loaded, number, who="bob")
+    rename(loaded, MODULE, FLIGHT, "reserve_flight", who="bob")
+    redo(loaded, number, who="bob")
+    assert columns(loaded, "new") == ("reserve_flight", "destination")

@@ -10,7 +10,7 @@ from conftest import MODULE
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import ConflictError, InputError, NotFoundError, TemplateError
 from radu_core.prompts import STRATEGIES, TemplateSet, shipped_templates, template_variables
-from radu_core.workflows import dataset, prompts
+from radu_core.workflows import dataset, prompts, trash
 from radu_core.workflows.templates import (
     MOST_PINS,
     compare,
@@ -171,6 +171,17 @@ def test_a_pinned_example_that_is_gone_is_told(loaded: Workspace) -> None:
     gone, there = compare(loaded, MODULE, "rag", MINE)
     assert (gone.exemplar.id, gone.after, "no exemplar" in gone.reason) == ("gone", None, True)
     assert there.after is not None
+
+
+def test_a_pinned_example_that_is_gone_is_unpinned_with_the_next_change(
+    loaded: Workspace,
+) -> None:
+    pin(loaded, MODULE, ["f00", "h00", "n00"], who="ann")
+    trash.delete(loaded, MODULE, ["f00"], who="ann")
+    assert pin(loaded, MODULE, ["f00", "n00"], who="ann") == ["n00"]
+    assert pinned(loaded, MODULE) == ["n00"]
+    with pytest.raises(NotFoundError):
+        pin(loaded, MODULE, ["f00"], who="ann")  # it isn't pinned any more
 
 
 LEAKING = shipped_templates()["rag"] + "\n{% if 'Oslo' in utterance %}book_flight{% endif %}"

@@ -128,6 +128,23 @@ def test_what_is_deleted_for_good_leaves_nothing(
     assert undo(space, space.store.imports(MODULE)[2].id, who="bob").kept != ()
 
 
+def test_deleting_nothing_for_good_leaves_the_trash_alone(space: Workspace) -> None:
+    trash.delete(space, MODULE, ["h00", "h01"], who="eve")
+    counts = space.store.counts(MODULE)
+    assert trash.empty(space, MODULE, (), who="bob", now=NOW).exemplars == 0
+    gone = trash.delete_for_good(space, MODULE, ["h00", "nobody"], who="bob", now=NOW)
+    assert (gone.exemplars, gone.sentences[0]) == (
+        0,
+        f"There was no exemplar of {MODULE} to delete.",
+    )
+    assert trash.trash(space, MODULE).ids == ("h00", "h01")
+    done = trash.delete_for_good(space, MODULE, ["h02"], who="bob", now=NOW)
+    assert (done.exemplars, trash.trash(space, MODULE).ids) == (1, ("h00", "h01"))
+    assert rows_with(space, "suite in Paris") == set()
+    assert sum(space.store.counts(MODULE).values()) == sum(counts.values()) - 1
+    assert trash.empty(space, MODULE, who="bob", now=NOW).exemplars == 2
+
+
 def test_text_that_was_decided_on_long_ago_is_in_no_file(tmp_path: Path, schema: Any) -> None:
     from deciding import fill
 
@@ -242,7 +259,7 @@ def test_a_module_in_the_trash_is_nowhere_until_it_is_back(space: Workspace) -> 
         with pytest.raises(NotFoundError, match="in the trash"):
             work()
     with pytest.raises(ConflictError, match="is in the trash"):
-        space.store.put_schema(parse_schema(SCHEMA), who="eve")
+        space.store.put_schema(parse_schema(SCHEMA), who="eve", expected="")
     [(name, (_, who))] = trash.modules_in_trash(space).items()
     assert (name, who) == (MODULE, "eve")
     trash.restore_module(space, MODULE, who="eve")

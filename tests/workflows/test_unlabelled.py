@@ -12,7 +12,7 @@ from deciding import Tab, decide
 
 from radu_core.agreement import agreement
 from radu_core.dataset import DatasetConfig
-from radu_core.eligibility import Reason
+from radu_core.eligibility import Purpose, Reason
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import OUT_OF_SCOPE
@@ -20,6 +20,7 @@ from radu_core.store.leases import Lease
 from radu_core.workflows import coverage, dataset, evaluate, negatives, prompts
 from radu_core.workflows.annotation_history import lines
 from radu_core.workflows.coverage import build_index
+from radu_core.workflows.eligible import left_out_rows
 from radu_core.workflows.home import funnels
 from radu_core.workflows.load import export, import_file, remarks
 from radu_core.workflows.outcomes import funnel, resolve, unresolved
@@ -135,7 +136,7 @@ def test_a_label_makes_an_ordinary_exemplar_and_undo_takes_it_back(space: Worksp
     )  # fmt: skip
     event = space.store.history(MODULE, "x0")[-1]
     assert event.kind == "labelled"
-    assert "function: not labelled yet → book_flight" in lines(event)
+    assert "function: unlabelled → book_flight" in lines(event)
     assert space.store.waiting(MODULE)["unlabelled"] == 2
     decide(space, "undo", "x0")
     assert label(space, "x0") == before
@@ -151,6 +152,13 @@ def test_out_of_scope_can_be_said(space: Workspace) -> None:
     decide(space, "discard", "x2", reason="no words")
     assert space.store.waiting(MODULE)["unlabelled"] == 1
     assert not label(space, "x2").out_of_scope
+
+
+def test_they_are_never_named_out_of_scope(space: Workspace) -> None:
+    rows = left_out_rows(space, MODULE, Purpose.INDEX)
+    named = {r["id"]: r["function"] for r in rows}
+    assert {named[id_] for id_ in ("x0", "x1", "x2")} == {"unlabelled"}
+    assert named["n01"] == "out of scope"
 
 
 def test_a_flag_doesnt_make_a_label_of_it(space: Workspace) -> None:
