@@ -13,6 +13,7 @@ from radu_core.files import parse_json
 from radu_core.schema import Schema
 
 __all__ = [
+    "Given",
     "Imported",
     "Notice",
     "Rejection",
@@ -62,13 +63,24 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A row that was read, with its place; ``own_id`` says that its id stands in the file."""
+
+    line: int
+    source: str
+    exemplar: AnnotatedExemplar
+    own_id: bool
+
+
+@dataclass(frozen=True)
 class Imported:
     """What a file gave: ``rows`` = exemplars + rejections + the sum of ``skipped``.
 
     ``left_out`` counts values, by reason, that accepted rows lost; ``ignored`` columns, keys and
     messages that aren't read, by name, with the number of their values; ``normalised`` what was
     read as something else than it is written, by kind. ``notes`` are about the file as a whole.
-    ``misplaced`` gives, by its number among the rejections, a row that was rejected only because
+    ``source`` is the file's name. ``given`` are the rows that the exemplars were, with the ids
+    that they were read with. ``misplaced`` gives, by its number among the rejections, a row that was rejected only because
     its spans aren't inside the utterance, overlap, or because its template doesn't fit.
     """
 
@@ -82,7 +94,9 @@ class Imported:
     normalised: Mapping[str, Tally] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     notes: tuple[str, ...] = ()
-    misplaced: Mapping[int, AnnotatedExemplar] = field(default_factory=dict)
+    source: str = ""
+    given: tuple[Given, ...] = ()
+    misplaced: Mapping[int, Given] = field(default_factory=dict)
 
 
 class RowError(Exception):
