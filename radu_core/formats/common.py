@@ -9,7 +9,8 @@ from typing import Any
 
 from radu_core.errors import FormatError, InputError, shorten
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import parse_json
+from radu_core.files import RepeatedKeyError, parse_json
+from radu_core.numbers import NumberError
 from radu_core.schema import Schema
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Tally",
     "check_options",
     "load_json",
+    "row_json",
 ]
 
 
@@ -80,8 +82,9 @@ class Imported:
     messages that aren't read, by name, with the number of their values; ``normalised`` what was
     read as something else than it is written, by kind. ``notes`` are about the file as a whole.
     ``source`` is the file's name. ``given`` are the rows that the exemplars were, with the ids
-    that they were read with. ``misplaced`` gives, by its number among the rejections, a row that was rejected only because
-    its spans aren't inside the utterance, overlap, or because its template doesn't fit.
+    that they were read with. ``misplaced`` gives, by its number among the rejections, a row that
+    was rejected only because its spans aren't inside the utterance, overlap, or because its
+    template doesn't fit.
     """
 
     schema: Schema | None
@@ -121,6 +124,22 @@ class RowError(Exception):
     def at(self, line: int, source: str) -> Rejection:
         """The rejection of the row at ``line`` (from 1)."""
         return Rejection(line, self.field, shorten(self.value), self.problem, self.remedy, source)
+
+
+def row_json(text: str, field: str, what: str, remedy: str) -> Any:
+    """The JSON value of a row's text; ``RowError`` says that it isn't ``what``, or what it holds
+    that can't be taken. ``field`` "": the text is the whole row."""
+    try:
+        return parse_json(text)
+    except NumberError as error:
+        where = ".".join(filter(None, (field, error.where)))
+        raise RowError(where, text, error.problem, "Correct this value.") from error
+    except RepeatedKeyError as error:
+        where = ".".join(filter(None, (field, error.key)))
+        problem = "stands twice in the same object"
+        raise RowError(where, text, problem, "Keep one of the two.") from error
+    except ValueError as error:
+        raise RowError(field or "line", text, f"isn't {what} ({error})", remedy) from error
 
 
 def check_options(format: str, options: Mapping[str, Any], known: Sequence[str]) -> None:

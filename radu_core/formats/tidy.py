@@ -24,8 +24,8 @@ from radu_core.exemplars import (
     ResolvedBy,
     Span,
 )
-from radu_core.files import canonical_json, parse_json
-from radu_core.formats.common import RowError
+from radu_core.files import canonical_json
+from radu_core.formats.common import RowError, row_json
 from radu_core.formats.values import PLAIN, converted, is_blank, shown
 from radu_core.schema import Function, Schema, Slot, as_values
 
@@ -375,10 +375,8 @@ def _read_word(out: Tidied, name: str, words: Mapping[str, str]) -> None:
 
 
 def _parsed(text: str, name: str, kind: type, what: str) -> Any:
-    try:
-        value = parse_json(text)
-    except ValueError:
-        value = None
+    remedy = f"Write {what}, or leave it out."
+    value = row_json(text, name, what, remedy)
     if not isinstance(value, kind):
-        raise RowError(name, text, f"isn't {what}", f"Write {what}, or leave it out.")
+        raise RowError(name, text, f"isn't {what}", remedy)
     return value

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import MODULE
 
+from radu_core.errors import FormatError
 from radu_core.formats import Imported, read
 from radu_core.schema import parse_schema
 
@@ -87,3 +88,47 @@ def test_what_no_path_leads_to_is_named(tmp_path: Path) -> None:
     found = load(tmp_path, utterance="to Rome", function="ship", arguments=nested)
     assert [r.field for r in found.rejections] == ["arguments"]
     assert "address.street" in found.rejections[0].problem
+
+
+TWICE = '{"city":"Rome","city":"Bern"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        (f'{{"utterance":"u","function":"ship","arguments":{TWICE}}}', "city"),
+        ('{"utterance":"u","utterance":"v","function":"ship"}', "utterance"),
+        (json.dumps({"utterance": "u", "function": "ship", "arguments": TWICE}), "arguments.city"),
+        (json.dumps({"messages": chat(TWICE)}), "arguments.city"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, line: str, field: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(line + '\n{"utterance":"to Oslo","function":"ship"}\n')
+    found = read("jsonl", path, module=MODULE, schema=SHIPS)
+    assert [e.utterance for e in found.exemplars] == ["to Oslo"]
+    assert [(r.line, r.field) for r in found.rejections] == [(1, field)]
+    assert found.rejections[0].problem == "stands twice in the same object"
+
+
+def test_so_it_is_in_tables_lists_and_tools(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    cell = TWICE.replace('"', '""')
+    path.write_text(f'utterance,function,arguments\nto Rome,ship,"{cell}"\n')
+    found = read("csv", path, module=MODULE, schema=SHIPS)
+    assert [r.field for r in found.rejections] == ["arguments.city"]
+    rows = tmp_path / "list.jsonl"
+    rows.write_text(f'[\n{{"utterance":"u","function":"ship",\n"arguments":{TWICE}}}]')
+    with pytest.raises(FormatError, match="'city' stands twice"):
+        read("jsonl", rows, module=MODULE, schema=SHIPS)
+    tools = tmp_path / "tools.json"
+    tools.write_text('[{"name":"f","parameters":{"type":"object","properties":{"a":{},"a":{}}}}]')
+    with pytest.raises(FormatError, match="'a' stands twice"):
+        read("openai", tools, module=MODULE, schema=None)
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+def test_a_number_that_isnt_finite_is_named(tmp_path: Path, number: str) -> None:
+    found = load(tmp_path, messages=chat(f'{{"weight": {number}}}'))
+    assert [r.field for r in found.rejections] == ["arguments.weight"]
+    assert "isn't a finite number" in found.rejections[0].problem
