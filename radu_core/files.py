@@ -21,6 +21,7 @@ from radu_core.numbers import NUMBER_REMEDY, NumberError, number_problem
 __all__ = [
     "RepeatedKeyError",
     "canonical_json",
+    "check_finite",
     "content_hash",
     "disk_errors",
     "file_hash",
@@ -220,7 +221,7 @@ def parse_json(text: str) -> Any:
     """
     value = _decode(text, _without_repeated_keys)
     if _NOT_FINITE.search(text):
-        _check_finite(value, ())
+        check_finite(value)
     return value
 
 
@@ -261,20 +262,21 @@ def _decode(text: str, objects: Callable[[list[tuple[str, Any]]], Any] | None = 
     return value
 
 
-def _check_finite(value: Any, where: tuple[str | int, ...]) -> None:
-    """``ValueError`` naming the first number that isn't finite.
+def check_finite(value: Any, where: tuple[str | int, ...] = ()) -> Any:
+    """The value; ``ValueError`` naming the first number that isn't finite.
 
     Python's reader takes ``NaN`` and ``Infinity``, and makes infinity of ``1e999``; pydantic and
     browsers don't read what it writes of them.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
-            _check_finite(inner, (*where, key))
+            check_finite(inner, (*where, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            _check_finite(inner, (*where, number))
+            check_finite(inner, (*where, number))
     elif isinstance(value, float) and number_problem(value):
         raise NumberError(".".join(map(str, where)), f"{number_problem(value)}. {NUMBER_REMEDY}")
+    return value
 
 
 def read_json(path: Path) -> Any:
