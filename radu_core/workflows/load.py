@@ -85,7 +85,7 @@ class ImportReport:
 @dataclass(frozen=True)
 class ExportReport:
     """What an export wrote: ``rows`` of the format (openai: tools), ``exemplars`` of ``total``;
-    ``left_out`` counts those that it doesn't hold, by reason.
+    ``left_out`` counts, by reason, those that it doesn't hold and the parts of the schema.
     """
 
     path: Path
@@ -385,6 +385,7 @@ def export(
     if not info.carries_exemplars:
         left_out[f"{format} holds a schema, no utterances"] += len(chosen)
         chosen = []
+    left_out.update(info.lost(schema) if info.lost else {})
     return ExportReport(
         path, rows, len(chosen), len(items), {r: n for r, n in sorted(left_out.items()) if n}
     )

@@ -175,6 +175,23 @@ def test_files_that_are_no_schema(
         init_module(workspace, MODULE, path, who="t")
 
 
+def test_an_export_counts_what_it_loses_of_the_schema(workspace: Workspace, tmp_path: Path) -> None:
+    functions = [
+        {"name": "ship", "slots": [
+            {"name": "city", "path": ["address", "city"]},
+            {"name": "n", "type": "integer", "constraints": {"minimum": 1}}]},
+        {"name": "list", "slots": [{"name": "n", "multi_value": True}]},
+    ]  # fmt: skip
+    workspace.store.put_schema(parse_schema({"functions": functions}, module=MODULE), who="t")
+    found = export(workspace, "sgd", tmp_path / "sgd", module=MODULE)
+    assert found.left_out == {
+        "a slot that another function has otherwise: written as that one's": 1,
+        "the path of a nested slot": 1,
+        "the constraints of a slot": 1,
+    }
+    assert export(workspace, "jsonl", tmp_path / "x.jsonl", module=MODULE).left_out == {}
+
+
 def test_the_report_counts_values_that_were_left_out(
     workspace: Workspace, schema: Schema, tmp_path: Path, make_exemplar: Callable[..., Any]
 ) -> None:
