@@ -96,7 +96,7 @@ def tidied(
         _refuse_label(out.fields.get("arguments"), "arguments")
     out.ignored += unknown
     for name in _OPTIONAL & out.fields.keys():
-        if out.fields[name] is None:  # said to be absent
+        if out.fields[name] is None:  # null: absent
             del out.fields[name]
     _read_spans(out, function)
     _read_rest(out)
