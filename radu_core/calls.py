@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from radu_core.schema import Function
 
-__all__ = ["flat_arguments", "nested_arguments"]
+__all__ = ["flat_arguments", "flat_items", "nested_arguments"]
 
 
 def nested_arguments(function: Function, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,9 +29,22 @@ def flat_arguments(function: Function, arguments: Mapping[str, Any]) -> dict[str
     What no slot's path leads to stays as it is, so that checking it says what is wrong. An object
     that is null, or holds nulls, has no values there.
     """
+    return dict(flat_items(function, arguments))
+
+
+def flat_items(
+    function: Function, arguments: Mapping[str, Any], *, any_case: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """What ``flat_arguments`` gives, a pair each: a slot given both nested and flat comes twice.
+
+    ``any_case``: a key in another case leads to the same place, where it leads to one only.
+    """
     names = {slot.path: slot.name for slot in function.slots if slot.path}
     objects = {path[:depth] for path in names for depth in range(1, len(path))}
-    return dict(_flattened(arguments, (), names, objects)) if names else dict(arguments)
+    if not names:
+        return iter(arguments.items())
+    known = (names.keys() | objects) if any_case else set()
+    return _flattened(arguments, (), names, objects, known)
 
 
 def _flattened(
@@ -39,10 +52,19 @@ def _flattened(
     outer: tuple[str, ...],
     names: Mapping[tuple[str, ...], str],
     objects: set[tuple[str, ...]],
+    known: Collection[tuple[str, ...]],
 ) -> Iterator[tuple[str, Any]]:
     for key, value in given.items():
-        path = (*outer, key)
+        path = _known_path((*outer, str(key)), known)
         if path in objects and isinstance(value, Mapping):
-            yield from _flattened(value, path, names, objects)
+            yield from _flattened(value, path, names, objects, known)
         elif not (outer or path in objects) or value is not None:
             yield names.get(path, ".".join(path)), value
+
+
+def _known_path(path: tuple[str, ...], known: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    if path in known:
+        return path
+    folded = [key.strip().casefold() for key in path]
+    alike = [k for k in known if [key.casefold() for key in k] == folded]
+    return alike[0] if len(alike) == 1 else path

@@ -35,7 +35,7 @@ class Purpose(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an exemplar isn't used, in the order in which reasons are looked for."""
+    """Why an exemplar isn't used, in the order in which reasons are checked."""
 
     DISCARDED = "discarded by a person"
     UNLABELLED = "unlabelled: nobody has said its function"

@@ -9,16 +9,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError
+from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError, shorten
 from radu_core.numbers import NUMBER_REMEDY, NumberError, number_problem
 
 __all__ = [
+    "RepeatedKeyError",
     "canonical_json",
+    "check_finite",
     "content_hash",
     "disk_errors",
     "file_hash",
@@ -213,22 +216,41 @@ def readable(path: Path) -> Iterator[None]:
 def parse_json(text: str) -> Any:
     """The JSON value of ``text``; ``ValueError`` says in a few words why it isn't one.
 
-    A number that isn't finite is none: ``NaN``, ``Infinity``, ``1e999``.
+    A number that isn't finite is none: ``NaN``, ``Infinity``, ``1e999``. An object with the same
+    key twice is none either: one of its values would be lost.
     """
-    value = _decode(text)
+    value = _decode(text, _without_repeated_keys)
     if _NOT_FINITE.search(text):
-        _check_finite(value, ())
+        check_finite(value)
     return value
 
 
-def _decode(text: str) -> Any:
+class RepeatedKeyError(ValueError):
+    """An object of JSON has the same key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {shorten(key, 60)} stands twice in the same object")
+        self.key = key
+
+
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise RepeatedKeyError(next(key for key, count in counts.items() if count > 1))
+    return found
+
+
+def _decode(text: str, objects: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=objects)
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in text.strip() else ""
         raise ValueError(f"{line}column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except RepeatedKeyError:
+        raise
     except ValueError as error:  # Python's limit: 4,300 digits
         raise ValueError(f"it has an integer of more than 4300 digits. {NUMBER_REMEDY}") from error
     if _SURROGATE.search(text):
@@ -240,20 +262,21 @@ def _decode(text: str) -> Any:
     return value
 
 
-def _check_finite(value: Any, where: tuple[str | int, ...]) -> None:
-    """``ValueError`` naming the first number that isn't finite.
+def check_finite(value: Any, where: tuple[str | int, ...] = ()) -> Any:
+    """The value; ``ValueError`` naming the first number that isn't finite.
 
     Python's reader takes ``NaN`` and ``Infinity``, and makes infinity of ``1e999``; pydantic and
     browsers don't read what it writes of them.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
-            _check_finite(inner, (*where, key))
+            check_finite(inner, (*where, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            _check_finite(inner, (*where, number))
+            check_finite(inner, (*where, number))
     elif isinstance(value, float) and number_problem(value):
         raise NumberError(".".join(map(str, where)), f"{number_problem(value)}. {NUMBER_REMEDY}")
+    return value
 
 
 def read_json(path: Path) -> Any:

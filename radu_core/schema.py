@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from radu_core.errors import InputError, SchemaError, shorten
-from radu_core.files import content_hash
+from radu_core.files import check_finite, content_hash
 from radu_core.numbers import NUMBER_REMEDY, number_problem
 
 __all__ = [
@@ -94,7 +94,7 @@ class Slot(_Model):
     possible_values: tuple[Scalar, ...] = ()
     recognizer: str | None = None
     path: tuple[str, ...] = ()
-    constraints: dict[str, Any] = Field(default_factory=dict)
+    constraints: Annotated[dict[str, Any], AfterValidator(check_finite)] = {}
 
     @model_serializer(mode="wrap")
     def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

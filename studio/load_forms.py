@@ -134,7 +134,7 @@ def _report(here: Page) -> None:
     for line in load.remarks(report):
         st.caption(plain(line))
     load_spans.spans(report.spans, _key(here))
-    if report.schema_left_aside:
+    if report.schema_ignored:
         st.warning(
             "The file has another schema; the module kept its own. The Schema page changes it."
         )

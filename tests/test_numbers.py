@@ -75,6 +75,23 @@ def test_no_model_takes_one(value: float) -> None:
             broken()
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_constraint_holds_what_isnt_finite(value: float) -> None:
+    for constraints in ({"minimum": value}, {"anyOf": [{"type": "null"}, {"enum": [1, value]}]}):
+        slot = {"name": "s", "constraints": constraints}
+        with pytest.raises(
+            SchemaError, match=r"constraints: .*isn't a finite number.*Write a finite number"
+        ):
+            parse_schema({"functions": [{"name": "f", "slots": [slot]}]}, module=MODULE)
+
+
+def test_a_constraint_may_be_as_large_as_a_tool_has_it() -> None:
+    slot = {"name": "s", "constraints": {"maximum": 2**64 - 1}}
+    schema = parse_schema({"functions": [{"name": "f", "slots": [slot]}]}, module=MODULE)
+    text = schema.model_dump_json()
+    assert parse_json(text)["functions"][0]["slots"][0]["constraints"] == slot["constraints"]
+
+
 @pytest.mark.parametrize("value", BAD)
 def test_no_argument_is_one(schema: Schema, value: float) -> None:
     function = require_function(schema, "book_flight")

@@ -16,9 +16,12 @@ from radu_core.formats import Notice, Rejection, renamed
 from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import SchemaCost, schema_cost
 
-__all__ = ["Module"]
+__all__ = ["KeepGood", "Module", "left_out_lines"]
 
 Module = Annotated[str, typer.Option("--module", "-m", help="The module's id, <org>_<bot>_<lang>.")]
+KeepGood = Annotated[
+    bool, typer.Option("--keep-good", help="Leave out the tools that can't be taken.")
+]
 
 
 @command("init")
@@ -37,9 +40,7 @@ def init(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
     ] = False,
-    keep_good: Annotated[
-        bool, typer.Option("--keep-good", help="Leave out the tools that can't be taken.")
-    ] = False,
+    keep_good: KeepGood = False,
 ) -> Answer:
     """Create a module from a schema or with one function, or with --replace replace the schema of
     one."""
@@ -64,16 +65,22 @@ def init(
     return _init_answer(found, cost)
 
 
+def left_out_lines(found: load.SchemaFile) -> list[Any]:
+    """What a schema's file says besides, and its tools that weren't taken."""
+    lines: list[Any] = [f"left out {n}: {reason}" for reason, n in found.left_out.items()]
+    if found.rejections:
+        rows = [(r.line, r.field, r.problem, r.remedy) for r in found.rejections]
+        lines.append(table("Rejected tools", ["tool", "field", "problem", "remedy"], rows))
+    return lines
+
+
 def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
     made = found.schema
     module = made.module
     findings = schema.view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
     lines: list[Any] = [f"{module}: {len(made.functions)} functions, {slots} slots."]
-    lines += [f"left out {count}: {reason}" for reason, count in found.left_out.items()]
-    if found.rejections:
-        rows = [(r.line, r.field, r.problem, r.remedy) for r in found.rejections]
-        lines.append(table("Rejected tools", ["tool", "field", "problem", "remedy"], rows))
+    lines += left_out_lines(found)
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
@@ -168,9 +175,9 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         lines.append(f"This is import {report.number}. Undo: radu imports undo {report.number}")
     else:
         lines.append("Nothing was stored. Correct these rows, or say --keep-good.")
-    if report.schema_left_aside:
+    if report.schema_ignored:
         lines.append(
-            "The file's schema isn't the module's and was left aside; --replace-schema takes it."
+            "The file's schema isn't the module's and was ignored; --replace-schema takes it."
         )
     lines += span_lines(report.spans)
     lines += load.remarks(report)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from radu_core.cli.data import Module
+from radu_core.cli.data import KeepGood, Module, left_out_lines
 from radu_core.cli.output import Answer, app, command, table, who, workspace
 from radu_core.errors import InputError, NotFoundError
 from radu_core.files import readable
@@ -102,12 +103,17 @@ def set_(
         str | None,
         typer.Option(help="Refuse unless the schema in use has this hash (radu schema show)."),
     ] = None,
+    keep_good: KeepGood = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Replace the schema by a file's, then align again."""
     with readable(path):
-        wanted = load.read_schema(module, path).schema
-    return _put(module, wanted, f"Set from {path.name}", expect, dry_run)
+        found = load.read_schema(module, path, keep_good=keep_good)
+    answer = _put(module, found.schema, f"Set from {path.name}", expect, dry_run)
+    said = {"left_out": found.left_out, "rejections": found.rejections}
+    return replace(
+        answer, data={**answer.data, **said}, text=[*left_out_lines(found), *answer.text]
+    )
 
 
 @command("restore", group=_schema)

@@ -37,7 +37,7 @@ Writer = Callable[[Path, Schema, Iterable[AnnotatedExemplar]], int]
 @dataclass(frozen=True)
 class FormatInfo:
     """A format: its file endings, and what it carries. ``function_names`` says how it writes names,
-    where it doesn't take every one.
+    where it doesn't take every one; ``lost`` counts what of a schema it doesn't hold.
     """
 
     name: str
@@ -48,6 +48,7 @@ class FormatInfo:
     carries_schema: bool = False
     carries_exemplars: bool = True
     function_names: Callable[[Schema], dict[str, str]] | None = None
+    lost: Callable[[Schema], dict[str, int]] | None = None
 
     @property
     def directory(self) -> bool:
@@ -73,7 +74,7 @@ FORMATS: dict[str, FormatInfo] = {
         ),
         FormatInfo(
             "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
-            sgd.read, sgd_export.write, carries_schema=True,
+            sgd.read, sgd_export.write, carries_schema=True, lost=sgd_export.lost,
         ),
     )
 }  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from radu_core.calls import flat_arguments
 from radu_core.errors import AlignmentError, FormatError, InputError, shorten
 from radu_core.exemplars import (
     AnnotatedExemplar,
@@ -17,12 +17,12 @@ from radu_core.exemplars import (
     parse_template,
 )
 from radu_core.files import canonical_json, content_hash
-from radu_core.formats.common import Imported, Notice, Rejection, RowError, Tally
-from radu_core.formats.tidy import Tidied, tidied
+from radu_core.formats.common import Given, Imported, Notice, Rejection, RowError, Tally
+from radu_core.formats.tidy import tidied
 from radu_core.numbers import NUMBER_REMEDY
 from radu_core.schema import Schema, argument_problems
 
-__all__ = ["REPEATED", "Collected", "derived_id", "to_exemplar"]
+__all__ = ["REPEATED", "Collected", "derived_id", "taken_again", "to_exemplar"]
 
 REPEATED = "the same row as one before it"
 
@@ -52,7 +52,8 @@ class Collected:
         self._texts: dict[tuple[str, str | None], tuple[str, AnnotatedExemplar]] = {}
         self._exemplars: list[AnnotatedExemplar] = []
         self._rejections: list[Rejection] = []
-        self._misplaced: dict[int, AnnotatedExemplar] = {}
+        self._given: list[Given] = []
+        self._misplaced: dict[int, Given] = {}
         self._notices: list[Notice] = []
         self._changes: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
@@ -63,25 +64,24 @@ class Collected:
     def add(self, line: int, row: Mapping[str, Any] | RowError, *, source: str = "") -> None:
         """Take a row, or the error that reading it gave; ``source`` where it isn't the file's."""
         self.rows += 1
-        place = f"{source}, {line}" if source else f"line {line}"
+        own_id = False
         try:
             if isinstance(row, RowError):
                 raise row
-            row = _flattened(row, self._schema)
             found = tidied(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
             own_id = found.fields.get("id") not in (None, "")
             exemplar = to_exemplar(found.fields, self._schema)
-            if exemplar.id in self._places:
-                renamed = self._repeat(line, source, exemplar, own_id=own_id)
-                if renamed is None:
-                    return
-                exemplar = renamed
+            taken = self._take(Given(line, source, exemplar, own_id))
         except RowError as error:
             if error.exemplar is not None:
-                self._misplaced[len(self._rejections)] = error.exemplar
+                given = Given(line, source, error.exemplar, own_id)
+                self._misplaced[len(self._rejections)] = given
             self._rejections.append(error.at(line, source or self._source))
             return
-        self._take(line, source, place, exemplar, found)
+        if taken:
+            for change in found.changes:
+                self.changed(change.kind, f"{_place(line, source)}, {change.what}")
+            self._ignored.update(found.ignored)
 
     def changed(self, kind: str, example: str) -> None:
         """Count something that was read otherwise than it is written."""
@@ -92,21 +92,34 @@ class Collected:
         """Count values that aren't read, by the name of their column or key."""
         self._ignored[name] += count
 
-    def _take(
-        self, line: int, source: str, place: str, exemplar: AnnotatedExemplar, found: Tidied
-    ) -> None:
+    def take_again(self, row: Given) -> None:
+        """Take a row that was read before, as it is now: it may say the same as another one."""
+        try:
+            self._take(row)
+        except RowError as error:
+            self._rejections.append(error.at(row.line, row.source or self._source))
+
+    def _take(self, row: Given) -> bool:
+        """Whether the row was taken, or says the same as one before it."""
+        exemplar: AnnotatedExemplar | None = row.exemplar
+        if row.exemplar.id in self._places:
+            exemplar = self._repeat(row.line, row.source, row.exemplar, own_id=row.own_id)
+        if exemplar is None:
+            return False
+        place = _place(row.line, row.source)
         self._places[exemplar.id] = (place, exemplar)
         self._exemplars.append(exemplar)
-        for change in found.changes:
-            self.changed(change.kind, f"{place}, {change.what}")
-        self._ignored.update(found.ignored)
+        self._given.append(row)
         if exemplar.unlabelled or exemplar.mode == "negative":
-            return
+            return True
         first = self._texts.setdefault((exemplar.utterance, exemplar.context), (place, exemplar))
         if first[1] is not exemplar and _labels(first[1]) != _labels(exemplar):
             here, there = _said(exemplar), _said(first[1])
             detail = f"{here} here, {there} in {first[0]}"
-            self._notices.append(Notice(line, "conflict", exemplar.utterance, detail, source))
+            self._notices.append(
+                Notice(row.line, "conflict", exemplar.utterance, detail, row.source)
+            )
+        return True
 
     def _repeat(
         self, line: int, source: str, exemplar: AnnotatedExemplar, *, own_id: bool
@@ -137,6 +150,23 @@ class Collected:
         detail = f"the same text and labels as {place}, but another {', '.join(differs)}"
         self._notices.append(Notice(line, "conflict", exemplar.utterance, detail, source))
         return renamed
+
+    def in_place_of(self, imported: Imported, wrong: Collection[int]) -> Imported:
+        """The import with what was taken again; ``wrong`` are rejections that it is without."""
+        skipped = dict(imported.skipped)
+        if self._repeated:
+            skipped[REPEATED] = skipped.get(REPEATED, 0) + self._repeated
+        left = [r for n, r in enumerate(imported.rejections) if n not in wrong]
+        repeated = [n for n in imported.notices if n.kind == "repeated"]
+        return replace(
+            imported,
+            exemplars=tuple(self._exemplars),
+            rejections=(*left, *self._rejections),
+            skipped=skipped,
+            notices=(*repeated, *self._notices),
+            given=tuple(self._given),
+            misplaced={},
+        )
 
     def done(
         self,
@@ -170,8 +200,26 @@ class Collected:
             },
             notices=tuple(self._notices),
             notes=tuple(notes),
+            source=self._source,
+            given=tuple(self._given),
             misplaced=self._misplaced,
         )
+
+
+def taken_again(imported: Imported, rows: Iterable[Given], wrong: Collection[int]) -> Imported:
+    """The import with these rows in the place of its own, and without the rejections ``wrong``.
+
+    They are told apart anew: one that now says the same as another is counted as repeated, and one
+    whose id is taken is rejected.
+    """
+    again = Collected(None, imported.source)
+    for row in rows:
+        again.take_again(row)
+    return again.in_place_of(imported, wrong)
+
+
+def _place(line: int, source: str) -> str:
+    return f"{source}, {line}" if source else f"line {line}"
 
 
 def _labels(exemplar: AnnotatedExemplar) -> tuple[str | None, str]:
@@ -204,15 +252,6 @@ def to_exemplar(row: Mapping[str, Any], schema: Schema | None) -> AnnotatedExemp
     _check_spans(exemplar)
     _check_template(exemplar)
     return exemplar
-
-
-def _flattened(row: Mapping[str, Any], schema: Schema | None) -> Mapping[str, Any]:
-    """The row with arguments that come nested, as the function's caller has them, by slot."""
-    name, arguments = row.get("function"), row.get("arguments")
-    function = schema.function(name) if schema and isinstance(name, str) else None
-    if function is None or not isinstance(arguments, Mapping):
-        return row
-    return {**row, "arguments": flat_arguments(function, arguments)}
 
 
 def derived_id(row: Mapping[str, Any]) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 from radu_core.errors import FormatError, InputError, shorten
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import parse_json
+from radu_core.files import RepeatedKeyError, parse_json
+from radu_core.numbers import NumberError
 from radu_core.schema import Schema
 
 __all__ = [
+    "Given",
     "Imported",
     "Notice",
     "Rejection",
@@ -20,6 +22,7 @@ __all__ = [
     "Tally",
     "check_options",
     "load_json",
+    "row_json",
 ]
 
 
@@ -62,14 +65,26 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A row that was read, with its place; ``own_id`` says that its id stands in the file."""
+
+    line: int
+    source: str
+    exemplar: AnnotatedExemplar
+    own_id: bool
+
+
+@dataclass(frozen=True)
 class Imported:
     """What a file gave: ``rows`` = exemplars + rejections + the sum of ``skipped``.
 
     ``left_out`` counts values, by reason, that accepted rows lost; ``ignored`` columns, keys and
     messages that aren't read, by name, with the number of their values; ``normalised`` what was
     read as something else than it is written, by kind. ``notes`` are about the file as a whole.
-    ``misplaced`` gives, by its number among the rejections, a row that was rejected only because
-    its spans aren't inside the utterance, overlap, or because its template doesn't fit.
+    ``source`` is the file's name. ``given`` are the rows that the exemplars were, with the ids
+    that they were read with. ``misplaced`` gives, by its number among the rejections, a row that
+    was rejected only because its spans aren't inside the utterance, overlap, or because its
+    template doesn't fit.
     """
 
     schema: Schema | None
@@ -82,7 +97,9 @@ class Imported:
     normalised: Mapping[str, Tally] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     notes: tuple[str, ...] = ()
-    misplaced: Mapping[int, AnnotatedExemplar] = field(default_factory=dict)
+    source: str = ""
+    given: tuple[Given, ...] = ()
+    misplaced: Mapping[int, Given] = field(default_factory=dict)
 
 
 class RowError(Exception):
@@ -107,6 +124,22 @@ class RowError(Exception):
     def at(self, line: int, source: str) -> Rejection:
         """The rejection of the row at ``line`` (from 1)."""
         return Rejection(line, self.field, shorten(self.value), self.problem, self.remedy, source)
+
+
+def row_json(text: str, field: str, what: str, remedy: str) -> Any:
+    """The JSON value of a row's text; ``RowError`` says that it isn't ``what``, or what it holds
+    that can't be taken. ``field`` "": the text is the whole row."""
+    try:
+        return parse_json(text)
+    except NumberError as error:
+        where = ".".join(filter(None, (field, error.where)))
+        raise RowError(where, text, error.problem, "Correct this value.") from error
+    except RepeatedKeyError as error:
+        where = ".".join(filter(None, (field, error.key)))
+        problem = "stands twice in the same object"
+        raise RowError(where, text, problem, "Keep one of the two.") from error
+    except ValueError as error:
+        raise RowError(field or "line", text, f"isn't {what} ({error})", remedy) from error
 
 
 def check_options(format: str, options: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -13,12 +13,11 @@ from typing import Any
 
 from radu_core.errors import FormatError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import parse_json, write_text
+from radu_core.files import RepeatedKeyError, parse_json, write_text
 from radu_core.formats import chat
 from radu_core.formats.collected import Collected
-from radu_core.formats.common import Imported, RowError, check_options
+from radu_core.formats.common import Imported, RowError, check_options, row_json
 from radu_core.formats.lines import TextFile
-from radu_core.numbers import NumberError
 from radu_core.progress import Progress
 from radu_core.schema import Schema
 
@@ -71,7 +70,11 @@ def _listed(file: TextFile) -> list[Any] | None:
         return None
     try:
         whole = parse_json(file.text())
-    except (ValueError, FormatError):
+    except (ValueError, FormatError) as error:
+        if isinstance(error, RepeatedKeyError) and file.first == "[":
+            raise FormatError(
+                f"{file.path.name}: {error}", remedy="Keep one of the two."
+            ) from error
         return None  # each line says what is wrong with it
     if isinstance(whole, list):
         return whole
@@ -102,11 +105,9 @@ def _decoded(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any] | RowError
 
 def _decode(text: str) -> Mapping[str, Any] | RowError:
     try:
-        row = parse_json(text)
-    except NumberError as error:
-        return RowError(error.where, text, error.problem, "Correct this value.")
-    except ValueError as error:
-        return RowError("line", text, f"isn't JSON ({error})", "One JSON object a line.")
+        row = row_json(text, "", "JSON", "One JSON object a line.")
+    except RowError as error:
+        return error
     return _as_object(row)
 
 

@@ -10,7 +10,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.schema import Schema
 
-__all__ = ["OUT_OF_SCOPE", "write"]
+__all__ = ["OUT_OF_SCOPE", "lost", "write"]
 
 OUT_OF_SCOPE = "NONE"  # the intent
 
@@ -19,13 +19,33 @@ def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) ->
     """Write one single-turn dialogue per exemplar, beside a schema.json, into a directory.
 
     ``path`` is the directory. Read again into the module, the exemplars are the same, except that
-    a single value of a slot with several comes back as a list of one.
+    a single value of a slot with several comes back as a list of one. See ``lost``.
     """
     rows = list(exemplars)
     slots = {s.name: s for f in schema.functions for s in f.slots}
     write_json(path / "schema.json", [_service(schema, slots)])
     write_json(path / "dialogues_001.json", [_dialogue(schema.module, row) for row in rows])
     return len(rows)
+
+
+def lost(schema: Schema) -> dict[str, int]:
+    """How much of the schema the export doesn't hold, by reason.
+
+    Slots of a service are told apart by name alone: of functions' slots with the same name, the
+    last is written.
+    """
+    slots = [s for f in schema.functions for s in f.slots]
+    written = {s.name: s for s in slots}
+    same = ("description", "type", "multi_value", "possible_values")
+    counts = {
+        "a slot that another function has otherwise: written as that one's": sum(
+            any(getattr(s, name) != getattr(written[s.name], name) for name in same) for s in slots
+        ),
+        "the path of a nested slot": sum(bool(s.path) for s in slots),
+        "the constraints of a slot": sum(bool(s.constraints) for s in slots),
+        "a recognizer": len(schema.recognizers),
+    }
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def _service(schema: Schema, slots: Mapping[str, Any]) -> dict[str, Any]:

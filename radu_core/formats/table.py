@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import canonical_json, parse_json, write_text
+from radu_core.files import canonical_json, write_text
 from radu_core.formats.collected import Collected
-from radu_core.formats.common import Imported, RowError, check_options
+from radu_core.formats.common import Imported, RowError, check_options, row_json
 from radu_core.formats.delimited import Cells, miscounted, read_cells
 from radu_core.formats.lines import TextFile
 from radu_core.formats.tidy import ALIASES, known_function, tidied
@@ -351,14 +351,10 @@ def _several(field: str, text: str) -> list[Any]:
 
 def _json(field: str, text: str, kind: type[J]) -> J:
     """The JSON of a cell; an empty ``kind`` of an empty one."""
-    try:
-        value = parse_json(text) if text.strip() else kind()
-    except ValueError:
-        value = None
+    what, remedy = _JSON[kind], f"Write {_JSON[kind]}, or leave it out."
+    value = row_json(text, field, what, remedy) if text.strip() else kind()
     if not isinstance(value, kind):
-        raise RowError(
-            field, text, f"isn't {_JSON[kind]}", f"Write {_JSON[kind]}, or leave it out."
-        )
+        raise RowError(field, text, f"isn't {what}", remedy)
     return value
 
 

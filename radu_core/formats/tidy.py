@@ -10,10 +10,11 @@ or a word such as ``none``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from radu_core.calls import flat_items
 from radu_core.errors import shorten
 from radu_core.exemplars import (
     DISCARDED,
@@ -23,8 +24,8 @@ from radu_core.exemplars import (
     ResolvedBy,
     Span,
 )
-from radu_core.files import parse_json
-from radu_core.formats.common import RowError
+from radu_core.files import canonical_json
+from radu_core.formats.common import RowError, row_json
 from radu_core.formats.values import PLAIN, converted, is_blank, shown
 from radu_core.schema import Function, Schema, Slot, as_values
 
@@ -95,7 +96,7 @@ def tidied(
         _refuse_label(out.fields.get("arguments"), "arguments")
     out.ignored += unknown
     for name in _OPTIONAL & out.fields.keys():
-        if out.fields[name] is None:  # said to be absent
+        if out.fields[name] is None:  # null: absent
             del out.fields[name]
     _read_spans(out, function)
     _read_rest(out)
@@ -220,28 +221,39 @@ def _read_arguments(
         given = {}
     if not isinstance(given, Mapping):
         raise RowError("arguments", given, "isn't an object", 'Write {"slot": value}.')
+    items = list(flat_items(function, given, any_case=True) if function else given.items())
+    names = {str(name) for name, _ in items}
     found: dict[str, Any] = {}
-    for name, value in [*given.items(), *_slots_among(unknown, function, given)]:
+    for name, value in [*items, *_slots_among(unknown, function, names)]:
         slot, own = _slot_named(out, str(name), function)
         taken = _argument(out, own, value, slot, cells)
         if taken is not None:
-            found.setdefault(own, taken)
+            _put(found, own, taken)
     if found or "arguments" in out.fields:
         out.fields["arguments"] = found
     implied = out.fields.get("implied")
     if isinstance(implied, list | tuple):  # what turned out to have no value isn't meant either
-        absent = {str(name) for name in given} - found.keys()
+        absent = names - found.keys()
         out.fields["implied"] = [s for s in implied if str(s) not in absent]
 
 
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value; ``RowError`` if its slot has another one, given nested or in another case."""
+    if name in found and canonical_json(found[name]) != canonical_json(value):
+        raise RowError(
+            f"arguments.{name}", [found[name], value], "has two values", "Give the slot one value."
+        )
+    found[name] = value
+
+
 def _slots_among(
-    unknown: dict[str, Any], function: Function | None, given: Mapping[str, Any]
+    unknown: dict[str, Any], function: Function | None, names: Collection[str]
 ) -> list[tuple[str, Any]]:
     """Keys of the row that are slots of its function, or ``arguments.<slot>``; taken out of it."""
     if not unknown:
         return []
     slots = {s.name.casefold() for s in function.slots} if function else set()
-    have = {str(name).casefold() for name in given}
+    have = {name.casefold() for name in names}
     found = []
     for key in list(unknown):
         name = key.strip()
@@ -363,10 +375,8 @@ def _read_word(out: Tidied, name: str, words: Mapping[str, str]) -> None:
 
 
 def _parsed(text: str, name: str, kind: type, what: str) -> Any:
-    try:
-        value = parse_json(text)
-    except ValueError:
-        value = None
+    remedy = f"Write {what}, or leave it out."
+    value = row_json(text, name, what, remedy)
     if not isinstance(value, kind):
-        raise RowError(name, text, f"isn't {what}", f"Write {what}, or leave it out.")
+        raise RowError(name, text, f"isn't {what}", remedy)
     return value

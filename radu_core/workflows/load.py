@@ -23,9 +23,9 @@ from radu_core.formats import (
 )
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Schema, parse_schema
-from radu_core.store import NewBatch
+from radu_core.store import NewBatch, changes, imports
 from radu_core.words import counted
-from radu_core.workflows.labels import put_schema
+from radu_core.workflows.labels import contradict, put_schema
 from radu_core.workflows.outcomes import as_labelled
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.span_fixes import SpanReport, review_spans
@@ -52,7 +52,7 @@ class ImportReport:
     ``left_out`` counts values that accepted rows lost, by reason; ``ignored`` what isn't read, by
     column, key or message; ``normalised`` what was read otherwise than it is written, by kind.
     ``notices`` list repeated rows and contradicting labels. Of the accepted, ``unlabelled`` have no
-    label and ``out_of_scope`` are said to be so. ``schema_left_aside`` says that the file has
+    label and ``out_of_scope`` are so by the file. ``schema_ignored`` says that the file has
     another schema than the module, which kept its own.
     ``spans`` says which rows have spans or templates that contradict their values; None where all
     are right.
@@ -70,7 +70,7 @@ class ImportReport:
     unchanged: int = 0
     kept: int = 0
     schema_changed: bool = False
-    schema_left_aside: bool = False
+    schema_ignored: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     normalised: Mapping[str, Tally] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class ImportReport:
 @dataclass(frozen=True)
 class ExportReport:
     """What an export wrote: ``rows`` of the format (openai: tools), ``exemplars`` of ``total``;
-    ``left_out`` counts those that it doesn't hold, by reason.
+    ``left_out`` counts, by reason, those that it doesn't hold and the parts of the schema.
     """
 
     path: Path
@@ -239,27 +239,46 @@ def import_file(
             value=format,
             remedy="Use openai or sgd, or radu init MODULE --schema FILE --replace.",
         )
-    known = module in store.modules() and not replace_schema
-    schema = store.schema(module) if known else None
+    before = store.schema(module) if module in store.modules() else None
+    schema = None if replace_schema else before
     imported = read(format, path, module=module, schema=schema, options=options, progress=progress)
     imported, spans = _review_spans(
         workspace, module, schema or imported.schema, imported, fix=fix_spans, progress=progress
     )
     stored = keep_good or not imported.rejections
-    before = store.schema(module) if module in store.modules() else None
-    schema_changed = False
-    if stored and schema is None and imported.schema is not None:
-        new = None if replace_schema else ""
-        schema_changed = put_schema(
-            workspace, imported.schema, who=who, expected=new, note=f"Imported with {path.name}"
+    report = _import_report(module, path, imported, schema, spans, stored=stored)
+    if not stored:
+        if before is None:
+            return report
+        number = store.record_import(module, _batch(report, path, before, None), who=who)
+        return replace(report, number=number)
+    if schema is not None:
+        batch = _batch(report, path, before, None)
+        counts = store.put_exemplars(
+            module, imported.exemplars, who=who, source=path.name, batch=batch
         )
-    elif stored and schema is None:
+        return replace(report, **asdict(counts))
+    if imported.schema is None:
         raise NotFoundError(
             "No such module",
             value=module,
             remedy="Create it first: radu init MODULE --schema FILE.",
         )
-    report = ImportReport(
+    expected = None if replace_schema else ""
+    return _store_with_schema(workspace, path, imported, report, before, expected, who)
+
+
+def _import_report(
+    module: str,
+    path: Path,
+    imported: Imported,
+    schema: Schema | None,
+    spans: SpanReport | None,
+    *,
+    stored: bool,
+) -> ImportReport:
+    """What is known before anything is stored; ``schema`` is the module's, if it stays."""
+    return ImportReport(
         module=module,
         source=path.name,
         rows=imported.rows,
@@ -267,8 +286,7 @@ def import_file(
         rejections=imported.rejections,
         skipped=dict(imported.skipped),
         stored=stored,
-        schema_changed=schema_changed,
-        schema_left_aside=schema is not None and imported.schema not in (None, schema),
+        schema_ignored=schema is not None and imported.schema not in (None, schema),
         left_out=dict(imported.left_out),
         ignored=dict(imported.ignored),
         normalised=dict(imported.normalised),
@@ -278,13 +296,27 @@ def import_file(
         out_of_scope=sum(e.out_of_scope for e in imported.exemplars),
         spans=spans,
     )
-    if module not in store.modules():
-        return report
-    batch = _batch(report, path, before, imported.schema if schema_changed else None)
-    if not stored:
-        return replace(report, number=store.record_import(module, batch, who=who))
-    counts = store.put_exemplars(module, imported.exemplars, who=who, source=path.name, batch=batch)
-    return replace(report, **asdict(counts))
+
+
+def _store_with_schema(
+    workspace: Workspace,
+    path: Path,
+    imported: Imported,
+    report: ImportReport,
+    before: Schema | None,
+    expected: str | None,
+    who: str,
+) -> ImportReport:
+    """Store the file's schema, its rows and the record of both, all or nothing."""
+    schema = imported.schema
+    assert schema is not None
+    with workspace.store.writing(report.module, who=who) as w:
+        note = f"Imported with {path.name}"
+        changed = changes.put_schema(w, schema, expected=expected, note=note)
+        batch = _batch(report, path, before, schema if changed else None)
+        counts = imports.put(w, imports.begin(w, batch), imported.exemplars)
+    contradict(workspace, schema, who=who)
+    return replace(report, schema_changed=changed, **asdict(counts))
 
 
 def _review_spans(
@@ -353,6 +385,7 @@ def export(
     if not info.carries_exemplars:
         left_out[f"{format} holds a schema, no utterances"] += len(chosen)
         chosen = []
+    left_out.update(info.lost(schema) if info.lost else {})
     return ExportReport(
         path, rows, len(chosen), len(items), {r: n for r, n in sorted(left_out.items()) if n}
     )

@@ -7,19 +7,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import conflict
-from radu_core.errors import ConflictError, InputError
+from radu_core.errors import ConflictError, InputError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Function, Schema, Slot, require_function
 from radu_core.store import bulk, changes
 from radu_core.store.changes import Writing
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.opinions import opinions_of
+from radu_core.workflows import schema_edits
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["MergePlan", "merge_functions", "merge_plan"]
 
 _KIND = "merged"  # the event
-_COMPARED = ("type", "multi_value", "possible_values", "recognizer")
+_COMPARED = ("type", "multi_value", "possible_values", "recognizer", "path", "constraints")
 _LISTED = 20
 
 
@@ -78,6 +79,7 @@ def _plan(
     ]
     merged = _merged(schema, kept, gone)
     moved = [e for e in exemplars if e.function == away]
+    unlike += [] if unlike else _problems(merged)
     broken = [] if unlike else list(_broken(schema, merged, moved, keep))
     return MergePlan(
         keep,
@@ -107,6 +109,15 @@ def _merged(schema: Schema, kept: Function, gone: Function) -> Schema:
     whole = kept.model_copy(update={"slots": (*own, *more)})
     functions = [whole if f.name == kept.name else f for f in schema.functions if f != gone]
     return schema.model_copy(update={"functions": tuple(functions)})
+
+
+def _problems(merged: Schema) -> list[str]:
+    """What the merged schema can't be stored for: two slots at one place in a call."""
+    try:
+        schema_edits.validated(merged)
+    except SchemaError as error:
+        return [error.what]
+    return []
 
 
 def _required_in_both(slot: Slot, other: Slot | None) -> Slot:

@@ -228,7 +228,10 @@ def _mentions(workspace: Workspace, schema: Schema, what: Target) -> list[str]:
     named = [n for n, t in texts.items() if in_text(t, what.name, gone, of=what.function) != t]
     own = (f"the description of {what}", f"the description of {what}.")
     described = in_schema(schema, what.name, gone, of=what.function)
-    return [*named, *(m.where for m in described if not m.where.startswith(own))]
+    return [
+        *named,
+        *(m.where for m in described if m.where != own[0] and not m.where.startswith(own[1])),
+    ]
 
 
 def remove(

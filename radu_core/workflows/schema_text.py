@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from radu_core.errors import InputError, SchemaError, shorten
-from radu_core.files import parse_json
+from radu_core.files import RepeatedKeyError, parse_json
 from radu_core.schema import Scalar, Schema, SlotType, parse_schema
 
 __all__ = [
@@ -60,12 +60,16 @@ def check_text(text: str, *, module: str) -> Schema:
     """Parse schema JSON that somebody edited; ``SchemaError`` says line, column and field."""
     try:
         data = parse_json(text)
+    except RepeatedKeyError as error:
+        raise SchemaError(
+            f"An object has the key {error.key!r} twice{_line_of_twin(text, error.key)}",
+            remedy="Remove or rename one of them; nothing was saved.",
+        ) from error
     except ValueError as error:
         raise SchemaError(
             f"The schema isn't JSON ({_placed(text, str(error))})",
             remedy="Correct it; nothing was saved.",
         ) from error
-    _refuse_twins(text)
     _refuse_other_module(data, module)
     try:
         return parse_schema(data, module=module)
@@ -76,24 +80,6 @@ def check_text(text: str, *, module: str) -> Schema:
 def _placed(text: str, problem: str) -> str:
     """What is wrong, with the line where ``parse_json`` leaves it out: of a single line."""
     return f"line 1, {problem}" if problem.startswith("column") and text.strip() else problem
-
-
-def _refuse_twins(text: str) -> None:
-    """``SchemaError`` for a key that an object has twice: the first would be lost."""
-
-    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                line = _line_of_twin(text, key)
-                raise SchemaError(
-                    f"An object has the key {key!r} twice{line}",
-                    remedy="Remove or rename one of them; nothing was saved.",
-                )
-            found[key] = value
-        return found
-
-    json.loads(text, object_pairs_hook=check)
 
 
 def _line_of_twin(text: str, key: str) -> str:

@@ -12,6 +12,8 @@ from radu_core.alignment.corrections import Correction, corrections
 from radu_core.alignment.shifts import Shift
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import Imported
+from radu_core.formats.collected import taken_again
+from radu_core.formats.common import Given
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
 
@@ -35,7 +37,7 @@ class SpanReport:
 
     ``shifts`` counts, by what was done differently there ("the spans count UTF-16 units"), the rows
     that it explains; ``fixes`` lists them, and ``fixed`` says whether they were corrected. No shift
-    explains the ``left``: those that are stored become invalid.
+    explains the ``left``, or their id is another's: those that are stored become invalid.
     """
 
     contradicting: int
@@ -67,12 +69,19 @@ def review_spans(
     others = (e for e in known if e.id not in ids)  # the file again is no further evidence
     aligner = Aligner(schema, knowledge=learn(schema, chain(imported.exemplars, others)))
     wrong = _contradicting(aligner, wrong)
-    rows = [*wrong.values(), *imported.misplaced.values()]
+    rows = [*wrong.values(), *(row.exemplar for row in imported.misplaced.values())]
     if not rows:
         return imported, None
     progress("Looking for what explains the spans", 0, 0)
     found = corrections(aligner, rows)
-    explained = [c for c in found if c is not None]
+    taken = _taken(imported, wrong, found if fix else [None] * len(rows))
+    refused = {(r.line, r.source) for r in taken.rejections}
+    places = [imported.given[n] for n in wrong] + list(imported.misplaced.values())
+    explained = [
+        c
+        for c, row in zip(found, places, strict=True)
+        if c and not (fix and (row.line, row.source or imported.source) in refused)
+    ]
     report = SpanReport(
         contradicting=len(rows),
         shifts=dict(Counter(_what(c) for c in explained).most_common()),
@@ -80,8 +89,7 @@ def review_spans(
         fixed=fix and bool(explained),
         left=len(rows) - len(explained),
     )
-    corrected = found if fix else [None] * len(rows)
-    return _taken(imported, wrong, corrected), report
+    return taken, report
 
 
 def _contradicting(
@@ -102,19 +110,26 @@ def _taken(
     wrong: Mapping[int, AnnotatedExemplar],
     corrected: Sequence[Correction | None],
 ) -> Imported:
-    """The file with the corrected rows in place of the ``wrong`` and of the misplaced ones."""
-    exemplars = list(imported.exemplars)
+    """The file with the corrected rows in place of the ``wrong`` and of the misplaced ones.
+
+    They are told apart anew: a corrected row may say the same as another, or have its id.
+    """
+    rows = list(imported.given)
     for (number, row), correction in zip(wrong.items(), corrected, strict=False):
-        exemplars[number] = correction.after if correction else _undecided(row)
-    ids = {e.id for e in exemplars}
+        right = correction.after if correction else _undecided(row)
+        rows[number] = _corrected(rows[number], right)
     accepted = set()
-    for number, correction in zip(imported.misplaced, corrected[len(wrong) :], strict=True):
-        if correction is not None and correction.after.id not in ids:
-            ids.add(correction.after.id)
-            exemplars.append(correction.after)
+    misplaced = zip(imported.misplaced.items(), corrected[len(wrong) :], strict=True)
+    for (number, given), correction in misplaced:
+        if correction is not None:
+            rows.append(_corrected(given, correction.after))
             accepted.add(number)
-    rejections = tuple(r for n, r in enumerate(imported.rejections) if n not in accepted)
-    return replace(imported, exemplars=tuple(exemplars), rejections=rejections, misplaced={})
+    return taken_again(imported, rows, accepted)
+
+
+def _corrected(given: Given, right: AnnotatedExemplar) -> Given:
+    """The row as it is right, with the id that it was read with: it may be another's by now."""
+    return replace(given, exemplar=right.model_copy(update={"id": given.exemplar.id}))
 
 
 def _undecided(row: AnnotatedExemplar) -> AnnotatedExemplar:

@@ -305,16 +305,16 @@ def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) ->
     assert (found["stored"], found["rejections"][0]["line"]) == (False, 1)
 
 
-def test_a_schema_that_is_left_aside_is_said(radu: Any, files: Path) -> None:
+def test_a_schema_that_is_ignored_is_said(radu: Any, files: Path) -> None:
     radu("init", MODULE, "--schema", str(files / "schema.json"))
     tools = str(files / "tools.json")
     code, out, _ = radu("import", "openai", tools, "-m", MODULE)
     assert code == 0
-    assert "was left aside; --replace-schema takes it" in out
+    assert "was ignored; --replace-schema takes it" in out
     found = json.loads(radu("import", "openai", tools, "-m", MODULE, "--json")[1])
-    assert (found["schema_left_aside"], found["schema_changed"]) == (True, False)
+    assert (found["schema_ignored"], found["schema_changed"]) == (True, False)
     out = radu("import", "openai", tools, "-m", MODULE, "--replace-schema")[1]
-    assert "left aside" not in out
+    assert "was ignored" not in out
 
 
 def test_every_row_of_a_table_is_accounted_for(radu: Any, files: Path) -> None:

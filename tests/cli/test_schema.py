@@ -97,3 +97,21 @@ def test_a_module_is_made_without_a_file(radu: Radu, loaded: Workspace) -> None:
     assert radu("init", "acme_other_de")[0] == 2
     assert radu("init", "acme_other_de", "--function", " ")[0] == 2
     assert "acme_other_de" not in loaded.store.modules()
+
+
+def test_what_a_tools_file_says_besides_is_counted(
+    radu: Radu, loaded: Workspace, tmp_path: Path
+) -> None:
+    good = {"name": "sing", "strict": True, "parameters": {"type": "object", "properties": {}}}
+    bad = {"name": "dance", "parameters": {"type": "object", "properties": {"a": {"type": "null"}}}}
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps([good, bad]))
+    before = loaded.store.schema(MODULE)
+    assert radu("schema", "set", str(path), "-m", MODULE)[0] == 2
+    assert loaded.store.schema(MODULE) == before
+    for more in (["--dry-run"], []):
+        code, out = radu("schema", "set", str(path), "-m", MODULE, "--keep-good", *more)
+        assert code == 0
+        assert sum(out["left_out"].values()) == 1
+        assert [(r["line"], r["problem"]) for r in out["rejections"]] == [(2, "is always null")]
+    assert [f.name for f in loaded.store.schema(MODULE).functions] == ["sing"]

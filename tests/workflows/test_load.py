@@ -11,8 +11,10 @@ import pytest
 from conftest import MODULE, ROWS
 
 from radu_core.errors import FormatError, InputError
+from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import write
 from radu_core.schema import Schema, parse_schema
+from radu_core.store import imports
 from radu_core.workflows.load import export, import_file, init_module
 from radu_core.workflows.workspace import Workspace
 
@@ -34,22 +36,53 @@ def tools(tmp_path: Path) -> Path:
 def test_a_module_keeps_its_schema(loaded: Workspace, schema: Schema, tools: Path) -> None:
     before = loaded.store.exemplars(MODULE)
     report = import_file(loaded, "openai", tools, module=MODULE, who="t")
-    assert (report.schema_left_aside, report.schema_changed) == (True, False)
+    assert (report.schema_ignored, report.schema_changed) == (True, False)
     assert loaded.store.schema(MODULE) == schema
     assert loaded.store.exemplars(MODULE) == before
 
 
 def test_the_schema_is_replaced_when_asked_for(loaded: Workspace, tools: Path) -> None:
     report = import_file(loaded, "openai", tools, module=MODULE, who="t", replace_schema=True)
-    assert (report.schema_left_aside, report.schema_changed) == (False, True)
+    assert (report.schema_ignored, report.schema_changed) == (False, True)
     assert [f.name for f in loaded.store.schema(MODULE).functions] == ["book_flight", "sing"]
     again = import_file(loaded, "openai", tools, module=MODULE, who="t")
-    assert (again.schema_left_aside, again.schema_changed) == (False, False)
+    assert (again.schema_ignored, again.schema_changed) == (False, False)
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_schema_and_its_rows_come_together_or_not_at_all(
+    workspace: Workspace, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    other = parse_schema(OTHER, module=MODULE)
+    row = AnnotatedExemplar(id="s", utterance="sing", function="sing", split="train")
+    write("sgd", tmp_path / "sgd", schema=other, exemplars=[row])
+    if not new:
+        workspace.store.put_schema(schema, who="t")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "put", broken)
+        with pytest.raises(RuntimeError):
+            import_file(
+                workspace, "sgd", tmp_path / "sgd", module=MODULE, who="t", replace_schema=True
+            )
+    if new:
+        assert workspace.store.modules() == []
+    else:
+        assert workspace.store.schema(MODULE) == schema
+        assert len(workspace.store.schema_versions(MODULE)) == 1
+    assert workspace.store.imports(MODULE) == []
+    report = import_file(
+        workspace, "sgd", tmp_path / "sgd", module=MODULE, who="t", replace_schema=True
+    )
+    assert (report.schema_changed, report.added) == (True, 1)
 
 
 def test_a_new_module_takes_the_files_schema(workspace: Workspace, tools: Path) -> None:
     report = import_file(workspace, "openai", tools, module=MODULE, who="t")
-    assert (report.schema_left_aside, report.schema_changed) == (False, True)
+    assert (report.schema_ignored, report.schema_changed) == (False, True)
     assert workspace.store.schema(MODULE) == parse_schema(OTHER, module=MODULE)
 
 
@@ -72,9 +105,9 @@ def test_sgd_rows_that_dont_fit_the_modules_schema_are_rejected(
 
     report = import_file(loaded, "sgd", tmp_path / "sgd", module=MODULE, who="t")
     assert [r.problem for r in report.rejections] == ["not in the schema"]
-    assert (report.stored, report.schema_left_aside) == (False, True)
+    assert (report.stored, report.schema_ignored) == (False, True)
     report = import_file(loaded, "sgd", tmp_path / "sgd", module=MODULE, who="t", keep_good=True)
-    assert (report.stored, report.added, report.schema_left_aside) == (True, 1, True)
+    assert (report.stored, report.added, report.schema_ignored) == (True, 1, True)
     assert loaded.store.schema(MODULE) == schema
     report = import_file(
         loaded, "sgd", tmp_path / "sgd", module=MODULE, who="t", replace_schema=True
@@ -140,6 +173,23 @@ def test_files_that_are_no_schema(
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(FormatError, match=words):
         init_module(workspace, MODULE, path, who="t")
+
+
+def test_an_export_counts_what_it_loses_of_the_schema(workspace: Workspace, tmp_path: Path) -> None:
+    functions = [
+        {"name": "ship", "slots": [
+            {"name": "city", "path": ["address", "city"]},
+            {"name": "n", "type": "integer", "constraints": {"minimum": 1}}]},
+        {"name": "list", "slots": [{"name": "n", "multi_value": True}]},
+    ]  # fmt: skip
+    workspace.store.put_schema(parse_schema({"functions": functions}, module=MODULE), who="t")
+    found = export(workspace, "sgd", tmp_path / "sgd", module=MODULE)
+    assert found.left_out == {
+        "a slot that another function has otherwise: written as that one's": 1,
+        "the path of a nested slot": 1,
+        "the constraints of a slot": 1,
+    }
+    assert export(workspace, "jsonl", tmp_path / "x.jsonl", module=MODULE).left_out == {}
 
 
 def test_the_report_counts_values_that_were_left_out(

@@ -78,6 +78,26 @@ def test_slots_that_differ_forbid_it(loaded: Workspace) -> None:
     assert loaded.store.schema(MODULE) == before
 
 
+@pytest.mark.parametrize(
+    ("slot", "words"),
+    [
+        ({"name": "origin", "path": ["from", "origin"]}, "slot origin differs in path"),
+        ({"name": "origin", "constraints": {"maxLength": 9}}, "slot origin differs in constraints"),
+        ({"name": "place", "path": ["origin", "name"]}, "origin"),  # it is a text in the other
+    ],
+)
+def test_slots_that_a_call_has_elsewhere_forbid_it(
+    loaded: Workspace, slot: dict[str, Any], words: str
+) -> None:
+    with_hotel_slot(loaded, slot)
+    before = loaded.store.schema(MODULE)
+    (conflict,) = merge_plan(loaded, MODULE, "book_flight", "book_hotel").conflicts
+    assert words in conflict
+    with pytest.raises(ConflictError, match="can't be merged"):
+        merge_functions(loaded, MODULE, "book_flight", "book_hotel", who="ann")
+    assert loaded.store.schema(MODULE) == before
+
+
 def test_what_was_changed_meanwhile_is_not_overwritten(
     loaded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

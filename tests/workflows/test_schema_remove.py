@@ -102,6 +102,18 @@ def test_texts_that_name_it_are_listed_and_stay(loaded: Workspace) -> None:
     assert plan_remove(loaded, MODULE, HOTEL).mentions == ("the guidelines",)
 
 
+def test_a_function_whose_name_only_begins_alike_names_it_too(loaded: Workspace) -> None:
+    about = "Undo what book_hotel did."
+    back = {"name": "book_hotel_back", "description": about, "slots": [
+        {"name": "city", "description": about}]}  # fmt: skip
+    schema = {**SCHEMA, "functions": [*SCHEMA["functions"], back]}
+    save_schema(loaded, MODULE, json.dumps(schema), who="bob")
+    assert plan_remove(loaded, MODULE, HOTEL).mentions == (
+        "the description of book_hotel_back",
+        "the description of book_hotel_back.city",
+    )
+
+
 def test_strays_find_another_function(loaded: Workspace) -> None:
     remove(loaded, MODULE, HOTEL, who="bob")
     with pytest.raises(InputError, match="The schema has that function"):

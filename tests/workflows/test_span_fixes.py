@@ -146,6 +146,51 @@ def test_a_corrected_row_never_takes_anothers_id(loaded: Workspace, write_jsonl:
     assert stored(loaded)["e"].utterance == "fly to Bonn"
 
 
+def test_what_could_not_be_taken_is_not_counted_as_corrected(
+    loaded: Workspace, write_jsonl: Write
+) -> None:
+    rows = [FILE[4], {**FILE[2], "id": "e"}]
+    report = take(loaded, write_jsonl(rows), fix_spans=True, keep_good=True)
+    assert [(r.field, r.line) for r in report.rejections] == [("id", 2)]
+    assert report.spans is not None
+    assert (report.spans.contradicting, report.spans.left) == (1, 1)
+    assert (report.spans.shifts, report.spans.fixes, report.spans.fixed) == ({}, (), False)
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [
+        (12, 12),  # both outside the text: rejected for it
+        (10, 12),
+        (12, 10),
+        (8, 9),  # in UTF-16 units, and right
+        (9, 8),
+    ],
+)
+def test_rows_that_are_the_same_once_corrected_are_stored_once(
+    loaded: Workspace, write_jsonl: Write, starts: tuple[int, int]
+) -> None:
+    far = max(starts) > 9
+    text = "😀😀 fly to Rome" if far else "😀 fly to Rome ok"
+    rows = [
+        {"utterance": text, "function": "book_flight", "arguments": {"destination": "Rome"},
+         "spans": [{"slot": "destination", "start": at, "end": at + 4, "value": "Rome"}]}
+        for at in (starts if far else [at + 1 for at in starts])
+    ]  # fmt: skip
+    report = take(loaded, write_jsonl(rows), fix_spans=True)
+    assert (report.stored, report.rows, report.accepted, report.added) == (True, 2, 1, 1)
+    assert report.skipped == {"the same row as one before it": 1}
+    assert [n.kind for n in report.notices] == ["repeated"]
+    assert report.spans is not None
+    assert report.spans.left == 0
+    assert report.spans.contradicting == len(report.spans.fixes)
+    (row,) = [e for e in stored(loaded).values() if e.utterance == text]
+    assert row.spans is not None
+    assert text[row.spans[0].start : row.spans[0].end] == "Rome"
+    again = take(loaded, write_jsonl(rows), fix_spans=True)
+    assert (again.added, again.unchanged) == (0, 1)
+
+
 def test_annotate_offers_what_alignment_finds_instead(
     loaded: Workspace, write_jsonl: Write
 ) -> None:
