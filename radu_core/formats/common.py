@@ -158,6 +158,10 @@ def load_json(path: Path) -> Any:
     try:
         return parse_json(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise FormatError(
-            f"{path.name} isn't JSON ({error})", remedy="Correct it, or choose another file."
-        ) from error
+        if isinstance(error, NumberError):
+            what = f"{path.name} can't be taken: {error}"
+        elif not path.stat().st_size:
+            what = f"{path.name} is empty"
+        else:
+            what = f"{path.name} isn't JSON ({error})"
+        raise FormatError(what, remedy="Correct it, or choose another file.") from error

@@ -101,7 +101,7 @@ class Sheet:
             for block in blocks:
                 if block.first_row <= number <= block.last_row:
                     self._fill(block, number, cells, kept, header=not width)
-            while cells and not cells[-1]:
+            while cells and not cells[-1] and not isinstance(cells[-1], BadCell):
                 cells.pop()
             if any(cell.strip() or isinstance(cell, BadCell) for cell in cells):
                 width = width or len(cells)

@@ -131,3 +131,12 @@ def test_an_empty_workbook_and_one_with_names_only(load: Callable[..., Imported]
         load([])
     with pytest.raises(FormatError, match="names columns, but has no rows"):
         load([["text", "intent"]])
+
+
+def test_a_formula_without_a_value_in_the_last_cell_rejects_its_row_too(
+    load: Callable[..., Imported],
+) -> None:
+    found = load([["text", "intent", "when"], ["a", "set", "=1+1"]])
+    assert [(r.line, r.problem) for r in found.rejections] == [
+        (2, "C2 is a formula that was never computed")
+    ]
