@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from radu_core.errors import DamagedError
 from radu_core.store.tables import events
 from radu_core.workflows.labels import contradict
 from radu_core.workflows.outcomes import resolve
@@ -23,6 +24,13 @@ def realign(workspace: Workspace, module: str, *, since: datetime, who: str) -> 
     own = (events.c.module == module) & (events.c.kind == "schema") & (events.c.at >= since)
     with workspace.store.reading() as connection:
         changed = connection.scalar(select(func.count()).select_from(events).where(own))
-    if changed:
+    if not changed:
+        return
+    try:
         contradict(workspace, workspace.store.schema(module), who=who)
         resolve(workspace, module, who=who)
+    except DamagedError as error:
+        raise DamagedError(
+            f"That is done, but {module} couldn't be aligned again, so what came back isn't "
+            f"checked against its schema. {error}"
+        ) from error

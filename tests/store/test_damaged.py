@@ -130,3 +130,14 @@ def test_a_rename_or_undo_that_cant_read_an_exemplar_names_it(
         plan_rename(loaded, MODULE, Target("book_hotel"), "reserve")
     with pytest.raises(DamagedError, match="Exemplar h00"):
         undo(loaded, number, who="ann")
+
+
+def test_what_comes_back_says_that_it_isnt_checked_beside_a_damaged_one(loaded: Workspace) -> None:
+    trash.delete(loaded, MODULE, ["f00"], who="t")
+    functions = [*SCHEMA["functions"], {"name": "sing"}]
+    loaded.store.put_schema(parse_schema({**SCHEMA, "functions": functions}), who="t")
+    write(loaded, "exemplar", "data", "[1,", "id = 'h00'")
+    with pytest.raises(DamagedError, match="That is done, but") as error:
+        trash.restore(loaded, MODULE, ["f00"], who="t")
+    assert "radu exemplars delete h00" in str(error.value)
+    assert loaded.store.exemplar(MODULE, "f00").exemplar.id == "f00"
