@@ -26,6 +26,7 @@ from radu_core.formats.common import Imported, RowError, check_options, row_json
 from radu_core.formats.delimited import Cells, miscounted, read_cells
 from radu_core.formats.lines import TextFile
 from radu_core.formats.tidy import ALIASES, known_function, tidied
+from radu_core.formats.values import shown
 from radu_core.formats.workbook import BadCell, Sheet, write_sheet
 from radu_core.progress import Progress
 from radu_core.schema import OUT_OF_SCOPE, Schema, Slot, as_values
@@ -338,7 +339,11 @@ def _arguments(data: Mapping[str, str], slots: Mapping[str, Slot]) -> dict[str, 
         if field_.startswith("arguments."):
             name = field_.removeprefix("arguments.")
             several = name in slots and slots[name].multi_value
-            arguments[name] = _several(field_, text) if several else text
+            value = _several(field_, text) if several else text
+            if name in arguments and arguments[name] != value and shown(arguments[name]) != text:
+                both = [arguments[name], value]
+                raise RowError(field_, both, "has two values", "Give the slot one value.")
+            arguments[name] = value
     return arguments
 
 

@@ -90,6 +90,25 @@ def test_what_no_path_leads_to_is_named(tmp_path: Path) -> None:
     assert "address.street" in found.rejections[0].problem
 
 
+@pytest.mark.parametrize(
+    ("cell", "weight", "taken"),
+    [
+        ('{"weight":2}', "3", []),
+        ('{"weight":2}', "2", [{"weight": 2}]),
+        ("{}", "3", [{"weight": 3}]),
+    ],
+)
+def test_a_column_beside_arguments_says_the_same(
+    tmp_path: Path, cell: str, weight: str, taken: list[Any]
+) -> None:
+    path = tmp_path / "rows.csv"
+    quoted = cell.replace('"', '""')
+    path.write_text(f'utterance,function,arguments,arguments.weight\nu,ship,"{quoted}",{weight}\n')
+    found = read("csv", path, module=MODULE, schema=SHIPS)
+    assert [e.arguments for e in found.exemplars] == taken
+    assert [r.problem for r in found.rejections] == ([] if taken else ["has two values"])
+
+
 TWICE = '{"city":"Rome","city":"Bern"}'
 
 
