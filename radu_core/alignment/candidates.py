@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from radu_core.alignment.answers import is_yes_no, is_yes_no_slot, only_answers
 from radu_core.alignment.counts import Counts
-from radu_core.alignment.folding import can_squeeze, cuts_grapheme, squeezed
+from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
+from radu_core.alignment.inside import find_inside
 from radu_core.alignment.language import Language
 from radu_core.alignment.moments import find_date_times, find_same_times
 from radu_core.alignment.names import (
@@ -40,10 +40,7 @@ __all__ = ["Aliases", "Finder", "labels"]
 
 _ACRONYM_LENGTH = 3
 _OFFSETS = "+-−T"  # before a time that is part of a date-time
-_NEAR = 4  # characters around figures that may be the rest of a score
-_SCORE = re.compile(r"(?<![\d:])\d{1,3}:(?![0-5]\d(?!\d))\d{1,3}(?![\d:])")  # no clock time
 _MOST_WRITTEN = 40  # places of a value: more than the readings that are listed
-_SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
     "has have is are with allowed allow wants want needs need available include includes options "
@@ -86,7 +83,7 @@ class Finder:
             found = self._text(text, form, slot)
         else:
             found = self._typed(text, form, function, slot)
-        return found if found.best else _inside(text.utterance, form.surface)
+        return found if found.best else find_inside(text.utterance, form.surface)
 
     def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         found = self._by_form(text, form, function, slot)
@@ -458,42 +455,6 @@ def _narrowed(found: Found, written: Sequence[Place]) -> Found:
         return Candidate(*own[0], "exact", wide.score) if len(own) == 1 else wide
 
     return Found(tuple(map(narrow, found.best)), tuple(map(narrow, found.others)))
-
-
-def _inside(utterance: str, surface: str) -> Found:
-    """Where a value stands inside a longer word: no place of it, but one to ask about. Figures that
-    stand there once, beside letters or in a score ("72F", "2:1"), are doubted only."""
-    glued = _glued(utterance, surface)
-    if glued is not None:
-        doubt = f"is part of {word_around(utterance, surface)!r}"
-        return Found((Candidate(*glued, "doubted", SURE, doubt),))
-    if len(surface) < _SHORTEST_INSIDE and not surface.isdecimal():
-        return NOWHERE
-    places = [(m.start(), m.end()) for m in re.finditer(re.escape(surface), utterance)]
-    whole = [
-        (s, e)
-        for s, e in places
-        if not (cuts_grapheme(utterance, s) or cuts_grapheme(utterance, e))
-        and not (utterance[s].isdigit() and utterance[s - 1 : s].isdigit())
-        and not (utterance[e - 1].isdigit() and utterance[e : e + 1].isdigit())
-    ]
-    doubt = f"is part of {word_around(utterance, surface)!r}"
-    return Found(tuple(Candidate(*p, "inside", SCORES["inside"], doubt) for p in whole))
-
-
-def _glued(utterance: str, surface: str) -> Place | None:
-    """The only place of figures that are glued to letters on one side, or part of a score."""
-    if not surface.isdecimal() or utterance.count(surface) != 1:
-        return None
-    start = utterance.index(surface)
-    end = start + len(surface)
-    score = _SCORE.search(utterance, max(0, start - _NEAR), end + _NEAR)
-    if score and score.start() <= start and end <= score.end():
-        return start, end
-    before, after = utterance[start - 1 : start] if start else "", utterance[end : end + 1]
-    letters = before.isalpha() != after.isalpha()
-    figures = any(c.isdigit() or c in ".,:" for c in (before, after) if c)
-    return (start, end) if letters and not figures else None
 
 
 def _within(place: Place, other: Place) -> bool:
