@@ -63,7 +63,7 @@ def test_it_is_found(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", ASKED, ids=name)
 def test_it_is_not_decided_or_doubted(case: dict[str, Any]) -> None:
-    """Figures that stand there once are never denied: a doubt stands in the reason, and is counted apart."""
+    """Figures that stand there once are never denied; a doubt stands in the reason."""
     result = align_case(case)
     if result.outcome == "resolved":
         assert result.inferred == ("doubted",), result.template
