@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -242,9 +242,7 @@ class Finder:
             for s, e in text.in_any_case(surface)
         }
         exact = [p for p, kind in places.items() if kind == "exact"]
-        if len(exact) == 1 and (
-            len(places) == 1 or self._case_tells(text, exact[0], surface, slot)
-        ):
+        if len(exact) == 1 and (len(places) == 1 or self._case_tells(text, exact[0], places, slot)):
             return [candidate(exact[0], "exact")]
         if exact and surface.isupper() and len(surface) <= _ACRONYM_LENGTH:
             places = dict.fromkeys(exact, "exact")
@@ -259,14 +257,16 @@ class Finder:
             if not any(_within(place, other) for other in places)
         ]
 
-    def _case_tells(self, text: Text, place: Place, surface: str, slot: Slot | None) -> bool:
-        """Whether the case in which a value stands says that no other case is meant: always where
-        values are written as they are said, otherwise for a capital that begins no sentence."""
-        if slot is None or slot.name not in self.any_case:
-            return True
-        before = text.utterance[: place[0]].rstrip()
-        begins = not before or before[-1] in ".!?"
-        return not begins and any(c.isupper() for c in surface)
+    def _case_tells(
+        self, text: Text, place: Place, others: Iterable[Place], slot: Slot | None
+    ) -> bool:
+        """Whether the case in which a value stands says that no other case is meant. A capital that
+        begins a sentence says nothing; where values aren't in the case they are said in, only a
+        capital elsewhere does."""
+        if not any(c.isupper() for c in text.utterance[slice(*place)]):
+            own = slot is None or slot.name not in self.any_case
+            return own and not any(text.begins_sentence(p[0]) for p in others)
+        return slot is None or slot.name not in self.any_case or not text.begins_sentence(place[0])
 
     def _is_other_word(self, text: Text, place: Place, surface: str) -> bool:
         """Whether a stop word stands there and the value is a name: "it" for ``It``."""

@@ -49,7 +49,12 @@ def learn(
     for one in seen:
         edges.update(one.edges)
     return Knowledge(
-        context, aliases, _generic(seen, context), phrases, _widened(edges), _any_case(edges)
+        context,
+        aliases,
+        _generic(seen, context),
+        phrases,
+        _widened(edges),
+        _any_case(edges),
     )
 
 

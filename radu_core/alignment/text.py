@@ -169,6 +169,11 @@ class Text:
     def _hyphenated(self, left: Token, right: Token) -> bool:
         return self.utterance[left.end : right.start] in HYPHENS
 
+    def begins_sentence(self, position: int) -> bool:
+        """Whether what stands at ``position`` begins the text or a sentence."""
+        before = self.utterance[:position].rstrip()
+        return not before or before[-1] in ".!?"
+
     def verbatim(self, surface: str) -> list[Place]:
         """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""
         return self._bounded(_find_all(self.utterance, surface))
