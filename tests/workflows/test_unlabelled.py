@@ -182,7 +182,8 @@ def test_they_are_no_opinion_on_a_function() -> None:
 def test_exports_hold_them(space: Workspace, tmp_path: Path, format: str) -> None:
     resolve(space, MODULE, who="t")
     made = export(space, format, tmp_path / f"o.{format}", module=MODULE)
-    assert (made.exemplars, made.left_out) == (len(ROWS) + 3, {})
+    lost = {"a recognizer": 1} if format == "sgd" else {}  # of the schema
+    assert (made.exemplars, made.left_out) == (len(ROWS) + 3, lost)
     other = Workspace(tmp_path / "other")
     other.store.put_schema(space.store.schema(MODULE), who="t")
     report = import_file(other, format, tmp_path / f"o.{format}", module=MODULE, who="t")
