@@ -209,7 +209,7 @@ class Collected:
 def taken_again(imported: Imported, rows: Iterable[Given], wrong: Collection[int]) -> Imported:
     """The import with these rows in the place of its own, and without the rejections ``wrong``.
 
-    They are told apart anew: one that now says the same as another is counted as repeated, and one
+    They are told apart again: one that now says the same as another is counted as repeated, and one
     whose id is taken is rejected.
     """
     again = Collected(None, imported.source)

@@ -112,7 +112,7 @@ def _taken(
 ) -> Imported:
     """The file with the corrected rows in place of the ``wrong`` and of the misplaced ones.
 
-    They are told apart anew: a corrected row may say the same as another, or have its id.
+    They are told apart again: a corrected row may say the same as another, or have its id.
     """
     rows = list(imported.given)
     for (number, row), correction in zip(wrong.items(), corrected, strict=False):
