@@ -20,7 +20,6 @@ from radu_core.store.modules import schema_and_settings
 from radu_core.store.stored_json import read_exemplar, read_schema
 from radu_core.store.tables import exemplars
 from radu_core.words import counted
-from radu_core.workflows.labels import put_schema
 from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
@@ -144,8 +143,8 @@ def redo(
             )
         trial = w.connection.begin_nested()
         moved = undoing.redo(w, batch)
+        schema, again = _schema_again(w, batch)
         trial.rollback() if dry_run else trial.commit()
-    schema, again = _schema_again(workspace, batch, who=who, dry_run=dry_run)
     if not dry_run:
         realign(workspace, batch.module, since=batch.at, who=who)
     return _report(batch, moved, schema, again, dry_run=dry_run, redo=True)
@@ -252,17 +251,14 @@ def _labels(w: Writing) -> Iterator[AnnotatedExemplar]:
         yield read_exemplar(row.data, module=w.module, id=row.id)
 
 
-def _schema_again(
-    workspace: Workspace, batch: ImportRecord, *, who: str, dry_run: bool
-) -> tuple[str, bool]:
+def _schema_again(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
     """Put an import's schema in its place again, if taking it back has put the old one there."""
     if batch.schema_after is None or batch.schema_before is None:
         return "", False
-    now = workspace.store.schema(batch.module).model_dump_json()
+    now, _ = schema_and_settings(w.connection, w.module)
     if now == batch.schema_after:
         return "The import's schema is in use.", False
     if now != batch.schema_before:
         return "The schema was changed since, so it stays.", False
-    if not dry_run:
-        put_schema(workspace, read_schema(batch.schema_after, module=batch.module), who=who)
+    changes.put_schema(w, read_schema(batch.schema_after, module=w.module))
     return "The import's schema is in use again.", True

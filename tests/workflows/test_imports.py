@@ -12,10 +12,11 @@ from conftest import MODULE, ROWS, SCHEMA
 from deciding import MORE, decide, reading
 from sqlalchemy import text
 
-from radu_core.errors import ConflictError, InputError, NotFoundError
+from radu_core.errors import ConflictError, InputError, NotFoundError, StoreError
+from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import write
 from radu_core.schema import parse_schema
-from radu_core.store import trash
+from radu_core.store import changes, trash
 from radu_core.workflows.imports import imports, redo, undo
 from radu_core.workflows.judgements import judge, withdraw
 from radu_core.workflows.load import ImportReport, import_file
@@ -256,6 +257,39 @@ def test_a_schema_goes_back_unless_it_is_needed(space: Workspace, tmp_path: Path
     done = undo(space, report.number, who="bob")
     assert (done.schema_returned, space.store.schema(MODULE)) == (False, new)
     assert "1 exemplar that would remain needs it (song)" in done.schema
+
+
+def test_doing_again_is_all_or_nothing(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = [*SCHEMA["functions"], {"name": "sing", "description": "Sing a song."}]
+    theirs = parse_schema({**SCHEMA, "functions": functions})
+    song = AnnotatedExemplar(id="song", utterance="sing", function="sing")
+    write("sgd", tmp_path / "sgd", schema=theirs, exemplars=[song])
+    number = import_file(
+        space, "sgd", tmp_path / "sgd", module=MODULE, who="ann", replace_schema=True
+    ).number
+    resolve(space, MODULE, who="ann")
+    after = state(space), space.store.schema(MODULE)
+    undo(space, number, who="bob")
+    before = state(space), space.store.schema(MODULE)
+
+    def fail(*_: object, **__: object) -> bool:
+        raise StoreError("The disk is full", remedy="Free some space.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(changes, "put_schema", fail)
+        with pytest.raises(StoreError, match="The disk is full"):
+            redo(space, number, who="eve")
+    assert (state(space), space.store.schema(MODULE)) == before
+    assert imports(space, MODULE)[0].undone is True
+    assert space.store.history(MODULE, "song")[-1].kind == "trashed"
+    shown = redo(space, number, who="eve", dry_run=True)
+    assert (state(space), space.store.schema(MODULE)) == before
+    done = redo(space, number, who="eve")
+    assert (shown.removed, shown.schema_returned) == (done.removed, done.schema_returned)
+    assert (done.removed, done.schema_returned) == (1, True)
+    assert (state(space), space.store.schema(MODULE)) == after
 
 
 def test_a_module_that_came_with_an_import_stays(workspace: Workspace, tmp_path: Path) -> None:
