@@ -47,6 +47,7 @@ __all__ = ["read"]
 
 _FOREIGN = "a value of a slot that its intent doesn't have"
 _FURTHER = "a further value of a slot that takes one"
+_STATES_NONE = "a turn that states no intent"
 _PUBLISHED = date(2019, 3, 1)  # what the dataset's own relative dates count from
 M = TypeVar("M", bound=BaseModel)
 
@@ -362,6 +363,11 @@ def _turn(
     main = next((f for f in turn.frames if f.stated), turn.frames[0] if turn.frames else None)
     id_ = f"{dialogue.dialogue_id}-{number}"
     _count_unread(reading, "turns", turn)
+    if not turn.frames and turn.exemplar.get("unlabelled"):
+        split = _split(dialogue.dialogue_id)
+        yield {"id": id_, "utterance": turn.utterance, "split": split, **turn.exemplar}
+    elif not turn.frames:
+        yield _STATES_NONE
     for frame in turn.frames:
         if frame.service not in reading.services:
             reading.ignored["frames of services that weren't chosen"] += 1
@@ -370,8 +376,6 @@ def _turn(
         _count_unread(reading, "frames.slots", *frame.slots)
         _count_unread(reading, "frames.state", frame.state)
         row = _row(turn.utterance, frame, reading)
-        if turn.exemplar.get("unlabelled"):
-            row = {"utterance": turn.utterance}
         if isinstance(row, dict):
             row["id"] = id_ if frame is main else f"{id_}-{frame.service}"
             row["split"] = _split(dialogue.dialogue_id)
@@ -385,7 +389,7 @@ def _row(utterance: str, frame: _Frame, reading: _Reading) -> dict[str, Any] | s
     if stated == OUT_OF_SCOPE and (frame.service, stated) not in reading.names:
         return {"utterance": utterance, "function": None}
     if stated is None and not reading.options.all_turns:
-        return "a turn that states no intent"
+        return _STATES_NONE
     function = reading.names.get((frame.service, stated or frame.state.active_intent))
     if function is None:
         return "a turn without an intent of its service"

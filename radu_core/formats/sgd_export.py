@@ -8,7 +8,7 @@ from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
-from radu_core.schema import Schema
+from radu_core.schema import Schema, as_values
 
 __all__ = ["OUT_OF_SCOPE", "lost", "write"]
 
@@ -18,8 +18,10 @@ OUT_OF_SCOPE = "NONE"  # the intent
 def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:
     """Write one single-turn dialogue per exemplar, beside a schema.json, into a directory.
 
-    ``path`` is the directory. Read again into the module, the exemplars are the same, except that
-    a single value of a slot with several comes back as a list of one. See ``lost``.
+    ``path`` is the directory. An out-of-scope exemplar states the intent ``NONE``; the turn of an
+    unlabelled one has no frame, so it states nothing. Read again into the module, the exemplars are
+    the same, except that a single value of a slot with several comes back as a list of one. See
+    ``lost``.
     """
     rows = list(exemplars)
     slots = {s.name: s for f in schema.functions for s in f.slots}
@@ -79,17 +81,26 @@ def _service(schema: Schema, slots: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dialogue(service: str, row: AnnotatedExemplar) -> dict[str, Any]:
+    rest = row.model_dump(
+        mode="json", exclude_defaults=True, exclude={"utterance", "function", "arguments"}
+    )
+    if row.out_of_scope:
+        rest["function"] = None  # the module may have a function of the name that is stated
+    turn = {
+        "speaker": "USER",
+        "utterance": row.utterance,
+        "frames": [] if row.unlabelled else [_frame(service, row)],
+        "exemplar": {**rest, "split": row.split},
+    }
+    return {"dialogue_id": row.id, "services": [service], "turns": [turn]}
+
+
+def _frame(service: str, row: AnnotatedExemplar) -> dict[str, Any]:
     intent = row.function or OUT_OF_SCOPE
-    stated = {"act": "INFORM_INTENT", "slot": "intent"}
-    actions: list[dict[str, Any]] = []
-    if not row.unlabelled:
-        actions.append({**stated, "values": [intent], "canonical_values": [intent]})
+    actions = [_action("INFORM_INTENT", "intent", [intent])]
     for slot, value in row.arguments.items():
-        values = [str(v) for v in (value if isinstance(value, list) else [value])]
-        actions.append(
-            {"act": "INFORM", "slot": slot, "values": values, "canonical_values": values}
-        )
-    frame = {
+        actions.append(_action("INFORM", slot, [str(v) for v in as_values(value)]))
+    return {
         "service": service,
         "actions": actions,
         "slots": [
@@ -97,13 +108,7 @@ def _dialogue(service: str, row: AnnotatedExemplar) -> dict[str, Any]:
         ],
         "state": {"active_intent": intent, "requested_slots": [], "slot_values": {}},
     }
-    rest = row.model_dump(
-        mode="json", exclude_defaults=True, exclude={"utterance", "function", "arguments"}
-    )
-    turn = {
-        "speaker": "USER",
-        "utterance": row.utterance,
-        "frames": [frame],
-        "exemplar": {**rest, "split": row.split},
-    }
-    return {"dialogue_id": row.id, "services": [service], "turns": [turn]}
+
+
+def _action(act: str, slot: str, values: list[str]) -> dict[str, Any]:
+    return {"act": act, "slot": slot, "values": values, "canonical_values": values}

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radu_core.errors import FormatError, InputError, NotFoundError, StoreError
-from radu_core.exemplars import AnnotatedExemplar, Span, make_template
+from radu_core.exemplars import DISCARDED, UNLABELLED, AnnotatedExemplar, Span, make_template
 from radu_core.files import parse_json, read_json
-from radu_core.formats import Imported, guess_format, read, write
+from radu_core.formats import FORMATS, Imported, guess_format, read, write
 from radu_core.formats.lines import read_lines
-from radu_core.schema import Schema
+from radu_core.schema import Schema, parse_schema
 
 Write = Callable[..., Path]
 
@@ -208,6 +208,38 @@ def test_xlsx_cells_have_types(schema: Schema, tmp_path: Path) -> None:
     book.save(tmp_path / "t.xlsx")
     (row,) = load(tmp_path / "t.xlsx", schema, "csv").exemplars
     assert row.arguments == {"passengers": 2, "refundable": True}
+
+
+ENDINGS = [
+    (info.name, ending)
+    for info in FORMATS.values()
+    if info.writer and info.carries_exemplars
+    for ending in info.endings or ("",)
+]
+
+
+@pytest.mark.parametrize(("format", "ending"), ENDINGS)
+@pytest.mark.parametrize("name", ["pay", "NONE", "None", "unlabelled"])
+def test_unlabelled_never_comes_back_as_out_of_scope(
+    tmp_path: Path, format: str, ending: str, name: str
+) -> None:
+    module = parse_schema({"module": MODULE, "functions": [{"name": name, "description": "Pay."}]})
+    bare = AnnotatedExemplar(
+        id="a", utterance="u", unlabelled=True, outcome="unlabelled", reason=UNLABELLED
+    )
+    taken_out = {"id": "b", "outcome": "invalid", "reason": "Bad", "tags": (DISCARDED,)}
+    rows = (
+        bare,
+        bare.model_copy(update=taken_out),
+        bare.model_copy(update={"id": "c", "split": "test", "context": name}),
+        AnnotatedExemplar(id="d", utterance="v"),
+        AnnotatedExemplar(id="e", utterance="w", outcome="resolved", resolved_by="annotator"),
+        AnnotatedExemplar(id="f", utterance="x", function=name),
+    )
+    path = tmp_path / f"out{ending}"
+    assert write(format, path, schema=module, exemplars=rows) == len(rows)
+    found = load(path, module, format)
+    assert (found.exemplars, found.rejections, found.skipped) == (rows, (), {})
 
 
 def test_blank_lines_do_not_move_the_numbers(tmp_path: Path) -> None:

@@ -232,6 +232,29 @@ def test_an_export_comes_back(
     ]
 
 
+def test_an_unlabelled_exemplar_states_nothing(tmp_path: Path, schema: Schema) -> None:
+    bare = AnnotatedExemplar(id="a", utterance="hm", unlabelled=True)
+    said = AnnotatedExemplar(id="b", utterance="hello")
+    write("sgd", tmp_path, schema=schema, exemplars=[bare, said])
+    dialogues = json.loads((tmp_path / "dialogues_001.json").read_text())
+    frames = [dialogue["turns"][0]["frames"] for dialogue in dialogues]
+    assert frames[0] == []
+    assert [action["values"] for action in frames[1][0]["actions"]] == [["NONE"]]
+
+
+def test_a_turn_without_frames_is_counted(sgd: Callable[..., Path]) -> None:
+    path = sgd()
+    before = load(path)
+    file = path / "dialogues_001.json"
+    dialogues = json.loads(file.read_text())
+    dialogues[0]["turns"].append({"speaker": "USER", "utterance": "bye", "frames": []})
+    file.write_text(json.dumps(dialogues))
+    found = load(path)
+    assert (found.rows, found.exemplars) == (before.rows + 1, before.exemplars)
+    reason = "a turn that states no intent"
+    assert found.skipped[reason] == before.skipped.get(reason, 0) + 1
+
+
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the published data")
 @pytest.mark.parametrize(
     ("options", "accepted", "extended"),
