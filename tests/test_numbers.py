@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 from conftest import MODULE
+from deciding import Tab
 from pydantic import ValidationError
 
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import FormatError, InputError, SchemaError
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.files import parse_json, read_json
-from radu_core.formats import read
+from radu_core.formats import read, write
 from radu_core.numbers import LARGEST_INTEGER, NumberError, number_problem
 from radu_core.schema import Schema, argument_problems, parse_schema, require_function
 from radu_core.workflows.add import add
 from radu_core.workflows.annotation_request import parse_operation
+from radu_core.workflows.labels import put_schema
 from radu_core.workflows.workspace import Workspace
 
 HUGE = 10**400
@@ -143,6 +145,74 @@ def test_the_annotation_page_can_send_none() -> None:
     }  # fmt: skip
     with pytest.raises(InputError, match=r"arguments\.n.*Infinity isn't a finite number"):
         parse_operation(operation)
+
+
+@pytest.mark.parametrize("value", [1e20, -1e20, 2.0**60, 2.0])
+def test_the_annotation_page_gives_back_what_it_was_sent(loaded: Workspace, value: float) -> None:
+    slots = [{"name": "n", "type": "number"}, {"name": "l", "type": "number", "multi_value": True}]
+    functions = [{"name": "f", "description": "Count.", "slots": slots}]
+    put_schema(loaded, parse_schema({"functions": functions}, module=MODULE), who="t")
+    row = AnnotatedExemplar(
+        id="x", utterance="a lot", function="f", arguments={"n": value, "l": [value, 0.5]}
+    )
+    loaded.store.put_exemplars(MODULE, [row], who="t", source="t")
+    digits = int(value)  # how JavaScript writes it
+    ack = Tab(loaded, "ann").do(
+        "decide",
+        "x",
+        loaded.store.exemplar(MODULE, "x").revision,
+        function="f",
+        arguments={"n": digits, "l": [digits, 0.5]},
+        spans=[{"slot": "n", "start": 0, "end": 5, "value": digits, "text": "a lot"}],
+        implied=["l"],
+    )
+    assert (ack["status"], ack["message"]) == ("stored", "")
+    found = loaded.store.exemplar(MODULE, "x").exemplar
+    assert repr(found.arguments) == repr(row.arguments)
+    assert [repr(span.value) for span in found.spans or ()] == [repr(value)]
+
+
+def test_it_cant_give_an_integer_that_it_doesnt_hold(loaded: Workspace) -> None:
+    item = loaded.store.exemplars(MODULE, functions=["book_flight"])[0]
+    ack = Tab(loaded, "ann").do(
+        "decide",
+        item.exemplar.id,
+        item.revision,
+        function="book_flight",
+        arguments={"passengers": 10**20},
+        implied=["passengers"],
+    )
+    assert ack["status"] == "refused"
+    assert "passengers" in ack["message"]
+
+
+def test_a_text_has_no_digits_that_a_number_didnt_hold(schema: Schema, tmp_path: Path) -> None:
+    row = '{"utterance": "to %s", "function": "book_flight", "arguments": {"origin": %s}}\n'
+    path = tmp_path / "rows.jsonl"
+    given = ["12345678901234567890.0", "1e20", "12345678901234567890", "2.0"]
+    path.write_text("".join(row % (text, text) for text in given))
+    found = read("jsonl", path, module=MODULE, schema=schema)
+    assert [(r.line, r.field) for r in found.rejections] == [(1, "arguments"), (2, "arguments")]
+    assert [e.arguments["origin"] for e in found.exemplars] == ["12345678901234567890", "2"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.jsonl"])
+def test_large_numbers_come_back(tmp_path: Path, name: str) -> None:
+    functions = [{"name": "f", "slots": [{"name": "n", "type": "number"}, {"name": "t"}]}]
+    module = parse_schema({"functions": functions}, module=MODULE)
+    given = [
+        {"n": 1e20, "t": "12345678901234567890"},
+        {"n": -(2.0**53), "t": "1e20"},
+        {"n": LARGEST_INTEGER, "t": "9007199254740993.0"},
+    ]
+    rows = tuple(
+        AnnotatedExemplar(id=str(n), utterance="u", function="f", arguments=arguments)
+        for n, arguments in enumerate(given)
+    )
+    format = "jsonl" if name.endswith("l") else "csv"
+    write(format, tmp_path / name, schema=module, exemplars=rows)
+    found = read(format, tmp_path / name, module=MODULE, schema=module)
+    assert [repr(e.arguments) for e in found.exemplars] == [repr(e.arguments) for e in rows]
 
 
 @pytest.mark.parametrize("words", ["9" * 30, "9" * 5000])

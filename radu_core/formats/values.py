@@ -11,6 +11,7 @@ import re
 from contextlib import suppress
 from datetime import date, datetime
 
+from radu_core.numbers import LARGEST_INTEGER
 from radu_core.schema import Scalar, Slot, fits_type
 
 __all__ = ["PLAIN", "as_type", "converted", "is_blank", "shown"]
@@ -31,12 +32,17 @@ PLAIN = frozenset(
 
 
 def shown(value: object) -> str:
-    """A scalar as a text: ``true``, and ``2`` for ``2.0``."""
+    """A scalar as a text: ``true``, ``2`` for ``2.0``, and ``1e+20``, whose digits aren't known."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and not _is_rounded(value):
         return str(int(value))
     return str(value)
+
+
+def _is_rounded(value: float) -> bool:
+    """Whether a whole number is so large that not all of its digits are those that were written."""
+    return abs(value) > LARGEST_INTEGER
 
 
 def is_blank(value: object) -> bool:
@@ -97,7 +103,7 @@ def _number(value: Scalar, type_: str) -> tuple[Scalar, str]:
 
 
 def _text(value: Scalar) -> tuple[Scalar, str]:
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and (_is_rounded(value) or not math.isfinite(value)):
         return value, ""
     return shown(value), "a number or yes/no for a slot of text"
 

@@ -12,6 +12,7 @@ from typing import Any
 from radu_core.errors import FormatError
 from radu_core.files import open_atomic
 from radu_core.formats.delimited import Cells
+from radu_core.numbers import LARGEST_INTEGER
 
 __all__ = ["BadCell", "Sheet", "sheet_names", "write_sheet"]
 
@@ -229,6 +230,12 @@ def _text(cell: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
+        if isinstance(value, float) and abs(value) > LARGEST_INTEGER:
+            return _bad(
+                f"{cell.coordinate} is a number of more digits than a workbook keeps",
+                "Format the column as text, and type the number again.",
+                str(value),
+            )
         return _number(value, str(cell.number_format or ""))
     if isinstance(value, datetime | date | time | timedelta):
         return _moment(value)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from radu_core.errors import InputError, shorten
-from radu_core.schema import Arguments, Scalar
+from radu_core.numbers import LARGEST_INTEGER
+from radu_core.schema import Scalar, Value
 from radu_core.store.derived import QUEUES
 
 __all__ = [
@@ -38,7 +47,7 @@ _LONGEST_ID = 200
 _MOST_HELD = 500
 _MOST_WANTED = 100
 _LARGEST = 2**31 - 1
-_LATEST = 2**53 - 1  # the largest whole number of a browser
+_FIRST_EXPONENT = 10**21  # from here on a browser writes a number with an exponent
 _ID = r"^[^\x00]*$"
 Id = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID, pattern=_ID)]
 
@@ -59,6 +68,17 @@ def _is_queue(name: str) -> str:
     return name
 
 
+def _as_double(value: Any) -> Any:
+    """A number as the browser has it, which writes ``1e20`` in digits like an integer."""
+    if isinstance(value, list):
+        return [_as_double(item) for item in value]
+    whole = isinstance(value, int) and LARGEST_INTEGER < abs(value) < _FIRST_EXPONENT
+    return float(value) if whole else value
+
+
+_Arguments = dict[str, Annotated[Value, BeforeValidator(_as_double)]]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,7 +89,7 @@ class Mark(_Model):
     slot: str
     start: int = Field(ge=0)
     end: int = Field(ge=0)
-    value: Scalar
+    value: Annotated[Scalar, BeforeValidator(_as_double)]
     text: str
 
 
@@ -86,7 +106,7 @@ class Decide(_Operation):
 
     kind: Literal["decide"]
     function: str | None
-    arguments: Arguments = Field(default_factory=dict)
+    arguments: _Arguments = Field(default_factory=dict)
     spans: tuple[Mark, ...] = ()
     implied: tuple[str, ...] = ()
     reading: int | None = None
@@ -163,7 +183,7 @@ class Request(_Model):
     client: str = Field(pattern=r"^[0-9A-Za-z_-]{8,80}$")
     ops: tuple[dict[str, Any], ...] = ()
     hold: tuple[Id, ...] = Field(default=(), max_length=_MOST_HELD)
-    opened: int = Field(default=0, ge=0, le=_LATEST)
+    opened: int = Field(default=0, ge=0, le=LARGEST_INTEGER)
     want: int = Field(default=0, ge=0, le=_MOST_WANTED)
     filter: Any = Field(default_factory=dict)  # apart from the rest: see ``filter_of``
 
@@ -174,7 +194,7 @@ class Preview(_Model):
     token: str
     id: Id
     function: str | None
-    arguments: Arguments = Field(default_factory=dict)
+    arguments: _Arguments = Field(default_factory=dict)
 
 
 class History(_Model):

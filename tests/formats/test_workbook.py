@@ -44,6 +44,18 @@ def load(tmp_path: Path) -> Callable[..., Imported]:
     return made
 
 
+def test_a_number_of_more_digits_than_a_workbook_keeps_is_refused(
+    load: Callable[..., Imported],
+) -> None:
+    header = ["Text", "Intent", "WHEN"]
+    cells = [12345678901234567890, "12345678901234567890"]
+    found = load([header, *(["wake me", "SET", cell] for cell in cells)])
+    (rejection,) = found.rejections
+    assert (rejection.line, rejection.field) == (2, "WHEN")
+    assert rejection.problem == "C2 is a number of more digits than a workbook keeps"
+    assert [e.arguments["when"] for e in found.exemplars] == [cells[1]]
+
+
 @pytest.mark.parametrize(
     ("slot", "cell", "format", "value"),
     [
