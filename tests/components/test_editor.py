@@ -60,3 +60,99 @@ def test_out_of_scope_is_said(modules: Page) -> None:
 def test_what_is_out_of_scope_already_is_accepted(modules: Page) -> None:
     found = _run(modules, "editor.accept();", unlabelled=False, outcome="resolved")
     assert found["decided"] == [{"kind": "decide", "function": None}]
+
+
+# Looking up changed values
+
+LABELLED = {
+    "utterance": "fly to Oslo or Rome",
+    "function": "fly",
+    "unlabelled": False,
+    "outcome": "unlocated",
+    "reason": "'Bonn' isn't in the text.",
+    "arguments": [{"slot": "to", "value": "Bonn", "state": "missing", "places": []}],
+}
+OSLO = {"slot": "to", "value": "the north", "start": 7, "end": 11}
+ROME = {"slot": "to", "value": "the north", "start": 15, "end": 19}
+
+
+def _reading(span: dict[str, Any], *, preselected: bool = False) -> dict[str, Any]:
+    return {"spans": [span], "implied": [], "preselected": preselected}
+
+
+def _look_up(page: Page, readings: list[dict[str, Any]], then: str = "", before: str = "") -> Any:
+    """Correct the value of an item; what is asked, and the draft once the studio has answered."""
+    code = f"""async ([item, readings]) => {{
+      const {{ Editor }} = await import("/editor.js");
+      const {{ Offsets }} = await import("/text.js");
+      const asked = [];
+      const decided = [];
+      let answer;
+      const answered = new Promise((resolve) => (answer = resolve));
+      const known = {{ slot: "to", value: "the north", state: "missing", places: [] }};
+      const found = {{ arguments: [known], readings, reason: "Not in the text." }};
+      const session = {{
+        current: {{ ...item, id: String(Math.random()), offsets: new Offsets(item.utterance) }},
+        config: {{ language: "en" }},
+        journal: {{ client: "c" }},
+        about: {{ functions: [{{ name: "fly", slots: [{{ name: "to" }}] }}] }},
+        align: (id, name, values) => (asked.push([name, values.to]), answered),
+        decide: (kind, fields) => decided.push([kind, fields.reading, fields.spans.length]),
+      }};
+      const editor = new Editor(session, () => {{}}, () => {{}});
+      editor.load();
+      editor.setValue(0, "the north");
+      const left = JSON.stringify(editor.draft);
+      {before or "answer(found);"}
+      await answered.catch(() => null);
+      await new Promise((resolve) => setTimeout(resolve));
+      {then}
+      const {{ chosen, marks, implied }} = editor.draft;
+      return {{
+        asked, decided, chosen, implied, hint: editor.hint, reason: editor.item.reason ?? null,
+        readings: editor.item.readings.length,
+        marks: marks.map((m) => [m.start, m.end]),
+        changed: JSON.stringify(editor.draft) !== left,
+      }};
+    }}"""
+    return page.evaluate(code, [{**ITEM, **LABELLED}, readings])
+
+
+def test_a_sure_reading_of_a_changed_value_is_adopted(modules: Page) -> None:
+    readings = [_reading(ROME, preselected=True), _reading(OSLO)]
+    found = _look_up(modules, readings, "editor.accept();")
+    assert found["asked"] == [["fly", "the north"]]
+    assert (found["chosen"], found["marks"]) == (0, [[15, 19]])
+    assert found["reason"] == "Not in the text."
+    assert found["decided"] == [["decide", 0, 1]]
+
+
+def test_a_reading_that_is_not_sure_is_offered_only(modules: Page) -> None:
+    readings = [_reading(ROME), _reading(OSLO, preselected=True)]  # only the first counts
+    found = _look_up(modules, readings, "editor.accept();")
+    assert (found["chosen"], found["marks"], found["readings"]) == (-1, [], 2)
+    assert found["decided"] == []
+    assert found["hint"].startswith("to = the north is open")
+    chosen = _look_up(modules, readings, "editor.digit(2); editor.accept();")
+    assert (chosen["chosen"], chosen["marks"]) == (1, [[7, 11]])
+    assert chosen["decided"] == [["decide", 1, 1]]
+
+
+def test_a_reading_against_what_a_person_marked_is_left_out(modules: Page) -> None:
+    mark = "editor.select({ start: 7, end: 11 }); editor.digit(1); editor.lookUp(); answer(found);"
+    readings = [_reading(ROME, preselected=True), _reading(OSLO)]
+    found = _look_up(modules, readings, before=mark)
+    assert (found["chosen"], found["marks"], found["readings"]) == (-1, [[7, 11]], 1)
+
+
+def test_an_answer_for_another_draft_changes_nothing(modules: Page) -> None:
+    readings = [_reading(ROME, preselected=True)]
+    found = _look_up(modules, readings, before="editor.imply(); answer(found);")
+    assert (found["chosen"], found["marks"], found["implied"]) == (-1, [], ["to"])
+    assert found["readings"] == 0
+
+
+def test_without_an_answer_the_value_is_marked_by_hand(modules: Page) -> None:
+    offline = 'answer(Promise.reject(new Error("offline"))); await editor.lookUp();'
+    found = _look_up(modules, [], before=offline)
+    assert (found["changed"], found["reason"]) == (False, "'Bonn' isn't in the text.")
