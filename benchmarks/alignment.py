@@ -20,42 +20,26 @@ places nothing for them.
 from __future__ import annotations
 
 import gc
-import json
-import math
 import os
 import sys
 import time
 import tracemalloc
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice, pairwise
 from pathlib import Path
 
-from sgd_turns import REFERENCE, Turn, Values, by_module, data_directory, parts, with_types
+from alignment_asked import fit_ranking, report_asked
+from alignment_rows import Row, against, hwu64_rows, sample_rows, sgd_rows
+from sgd_turns import REFERENCE, Values, data_directory, parts
 from text_to_num import alpha2digit
-from two_places import SIZES, made
 
-from radu_core.alignment import Aligner, Alignment, Knowledge, learn, ranking
+from radu_core.alignment import Aligner, Alignment, Knowledge, learn
 from radu_core.alignment.folding import squeezed
-from radu_core.exemplars import AnnotatedExemplar, Span, make_template
+from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values, parse_schema
-from radu_core.workflows.sample import sample_modules
-
-Judge = Callable[[Sequence[Span]], str]
-
-
-Gold = frozenset[tuple[str, int, int]]  # (slot, start, end) of every gold span
-
-
-@dataclass(frozen=True)
-class Row:
-    """One exemplar, and how to judge the spans that are found for it."""
-
-    exemplar: AnnotatedExemplar
-    judge: Judge
-    gold: Gold
 
 
 def verbatim(exemplar: AnnotatedExemplar) -> list[Span] | None:
@@ -71,81 +55,6 @@ def verbatim(exemplar: AnnotatedExemplar) -> list[Span] | None:
     if any(a.end > b.start for a, b in pairwise(spans)):
         return None
     return spans
-
-
-def against(gold: Gold) -> Judge:
-    """Judges spans by the gold places of their slots."""
-    slots = {slot for slot, _, _ in gold}
-
-    def judge(spans: Sequence[Span]) -> str:
-        found = {(s.slot, s.start, s.end) for s in spans if s.slot in slots}
-        if found == gold:
-            return "right"
-        overlaps = all(
-            any(slot == own and start < b and a < end for own, a, b in found)
-            for slot, start, end in gold
-        )
-        return "boundary" if overlaps else "wrong"
-
-    return judge
-
-
-def sample_rows() -> dict[str, tuple[Schema, list[Row]]]:
-    """The sample project's modules with their in-scope utterances."""
-    found = {}
-    for path in sample_modules():
-        schema = parse_schema(json.loads((path / "schema.json").read_text()))
-        gold = {r["id"]: r["template"] for r in map(json.loads, (path / "gold.jsonl").open())}
-        rows = []
-        for line in (path / "utterances.jsonl").open():
-            exemplar = AnnotatedExemplar.model_validate(json.loads(line))
-            if exemplar.function and exemplar.mode != "negative" and exemplar.id in gold:
-                rows.append(Row(exemplar, _by_template(exemplar, gold[exemplar.id]), frozenset()))
-        found[path.name] = (schema, rows)
-    return found
-
-
-def _by_template(exemplar: AnnotatedExemplar, template: str) -> Judge:
-    return lambda spans: (
-        "right" if make_template(exemplar.utterance, spans) == template else "wrong"
-    )
-
-
-def sgd_rows(
-    directory: Path, part: str, values: Values, *, typed: bool = False
-) -> dict[str, tuple[Schema, list[Row]]]:
-    """The modules of one part; ``typed`` has counts as integers (``sgd_turns.with_types``)."""
-    found = {}
-    for name, (schema, turns) in by_module(directory, part).items():
-        rows = [_row(turn, values) for turn in turns]
-        if typed:
-            schema, exemplars = with_types(schema, [r.exemplar for r in rows])
-            rows = [replace(r, exemplar=e) for r, e in zip(rows, exemplars, strict=True)]
-        found[name] = (schema, rows)
-    return found
-
-
-def _row(turn: Turn, values: Values) -> Row:
-    gold = frozenset((slot, start, end) for slot, (start, end) in turn.gold.items())
-    return Row(turn.exemplar(values), against(gold), gold)
-
-
-def hwu64_rows(directory: Path) -> tuple[Schema, list[Row]] | None:
-    """The home assistant's utterances with values (fold 1 of HWU64), or None if not there."""
-    folder = directory / "hwu64"
-    if not (folder / "utterances.jsonl").is_file():
-        return None
-    given = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
-    schema = parse_schema(given, module="hwu_home_en")
-    rows = []
-    with (folder / "utterances.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            exemplar = AnnotatedExemplar.model_validate(json.loads(line))
-            if exemplar.spans:
-                gold = frozenset((s.slot, s.start, s.end) for s in exemplar.spans)
-                plain = exemplar.model_copy(update={"spans": None})
-                rows.append(Row(plain, against(gold), gold))
-    return schema, rows
 
 
 class Tally:
@@ -247,137 +156,6 @@ def fold(value: object) -> str:
     return alpha2digit(squeezed(str(value)), "en")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The first reading of an exemplar that a person would be asked about."""
-
-    kind: ranking.RankedKind
-    confidence: float
-    judged: str
-
-
-def asked(modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> Iterator[Asked]:
-    """First readings that place all values, judged over the slots in question."""
-    for schema, rows in modules:
-        knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
-        aligner = Aligner(schema, reference=reference, knowledge=knowledge)
-        for row in rows:
-            result = aligner.align(row.exemplar)
-            if result.outcome == "resolved" or not result.readings:
-                continue
-            if result.readings[0].confidence:
-                found = _asked(row, result)
-                if found is not None:
-                    yield found
-
-
-def _asked(row: Row, result: Alignment) -> Asked | None:
-    best = result.readings[0]
-    open_slots = {a.slot for a in result.arguments if a.state in ("missing", "unsure", "repeated")}
-    gold = frozenset(g for g in row.gold if g[0] in open_slots)
-    if not gold:
-        return None  # only slots without gold are in question
-    states = {a.state for a in result.arguments}
-    kind: ranking.RankedKind = (
-        "guess" if "missing" in states
-        else "ambiguous" if len(result.readings) > 1
-        else "unsure"
-    )  # fmt: skip
-    return Asked(kind, best.confidence, against(gold)(best.spans))
-
-
-def all_asked(directory: Path, part: str) -> list[Asked]:
-    """What a person would be asked with canonical values, with and without a reference date."""
-    found: list[Asked] = []
-    forms: tuple[tuple[Values, date | None], ...] = (
-        ("canonical", REFERENCE), ("canonical", None), ("all", REFERENCE), ("lower", REFERENCE),
-    )  # fmt: skip
-    for values, reference in forms:
-        found += asked(sgd_rows(directory, part, values).values(), reference)
-    return found
-
-
-def calibration_error(found: Sequence[tuple[float, bool]], bins: int = 10) -> float:
-    """Expected calibration error of (confidence, whether it was right), ten equal bins."""
-    binned: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for confidence, right in found:
-        binned[min(bins - 1, int(confidence * bins))].append((confidence, right))
-    return sum(
-        abs(sum(confidence for confidence, _ in group) - sum(right for _, right in group))
-        for group in binned.values()
-    ) / len(found)
-
-
-def ambiguous_line(found: Sequence[tuple[float, bool]], sure: float = 0.95) -> str:
-    """How good, and how sure where it is wrong, the first of several readings is."""
-    wrong = [confidence for confidence, right in found if not right]
-    taken = [right for confidence, right in found if confidence >= sure]
-    return (
-        f"{len(found):,}: right {1 - len(wrong) / len(found):.1%}, calibration error "
-        f"{calibration_error(found):.3f}; the wrong are "
-        f"{sum(wrong) / max(1, len(wrong)):.2f} sure; from {sure} on are "
-        f"{len(taken) / len(found):.1%}, of them wrong {taken.count(False)} "
-        f"({taken.count(False) / max(1, len(taken)):.1%})"
-    )
-
-
-def rank_report(directory: Path) -> None:
-    """How good the first reading is where a person is asked, on dev."""
-    for part in ("train", "dev"):
-        found = all_asked(directory, part)
-        if not found:
-            continue
-        right = sum(a.judged == "right" for a in found)
-        placed = sum(a.judged != "wrong" for a in found)
-        print(
-            f"asked, {part}: {len(found):,} first readings; gold {right / len(found):.1%}, gold or "
-            f"boundary {placed / len(found):.1%}; expected calibration error "
-            f"{calibration_error(_judged(found)):.3f}"
-        )
-        for kind, count in sorted(Counter(a.kind for a in found).items()):
-            own = [a for a in found if a.kind == kind]
-            share = sum(a.judged != "wrong" for a in own) / count
-            print(f"  {kind:10} {count:6,}: gold or boundary {share:.1%}")
-        print(
-            "  several places", ambiguous_line(_judged([a for a in found if a.kind == "ambiguous"]))
-        )
-        cases = list(made(directory, part))
-        for kind in sorted({c.kind for c in cases}):
-            for size in SIZES:
-                own_cases = [
-                    (c.confidence, c.right) for c in cases if (c.kind, c.size) == (kind, size)
-                ]
-                print(f"  made, {kind}, {size or 'all'} teach", ambiguous_line(own_cases))
-        print("  made", ambiguous_line([(c.confidence, c.right) for c in cases]))
-
-
-def _judged(found: Sequence[Asked]) -> list[tuple[float, bool]]:
-    return [(a.confidence, a.judged != "wrong") for a in found]
-
-
-def fit(directory: Path) -> None:
-    """Print intercept and slope for each kind, fitted on train."""
-    from sklearn.linear_model import LogisticRegression
-
-    identity = dict.fromkeys(ranking._CALIBRATION, (0.0, 1.0))
-    ranking._CALIBRATION.update(identity)
-    found = all_asked(directory, "train")
-    several = [(c.confidence, c.right) for c in made(directory, "train")]
-    for kind in identity:
-        own = _judged([a for a in found if a.kind == kind])
-        own += several if kind == "ambiguous" else []
-        # Two equal readings are equally likely: no intercept there.
-        model = LogisticRegression(C=3, fit_intercept=kind != "ambiguous")
-        model.fit([[_log_odds(confidence)] for confidence, _ in own], [right for _, right in own])
-        intercept = float(model.intercept_[0]) if kind != "ambiguous" else 0.0
-        print(f'"{kind}": ({intercept:.2f}, {model.coef_[0][0]:.2f}),  # {len(own)} cases')
-
-
-def _log_odds(p: float) -> float:
-    p = min(max(p, 1e-4), 1 - 1e-4)
-    return math.log(p / (1 - p))
-
-
 def kinds(directory: Path) -> None:
     """How often the only place of a value is right, by the kind of candidate, on train."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -427,9 +205,11 @@ def scale(directory: Path | None) -> None:
 
 
 def _align_all(
-    schema: Schema, knowledge: Knowledge, exemplars: Iterable[AnnotatedExemplar],
+    schema: Schema,
+    knowledge: Knowledge,
+    exemplars: Iterable[AnnotatedExemplar],
     reference: date | None,
-) -> int:  # fmt: skip
+) -> int:
     aligner = Aligner(schema, reference=reference, knowledge=knowledge)
     return sum(1 for e in exemplars if aligner.align(e).reason)
 
@@ -454,13 +234,23 @@ def crowd() -> None:
             parse_schema({"module": "a_b_en", "functions": functions}), knowledge=Knowledge()
         )
         row = AnnotatedExemplar(
-            id="x", utterance=" ".join(["ping"] * 30), function="f",
+            id="x",
+            utterance=" ".join(["ping"] * 30),
+            function="f",
             arguments=dict.fromkeys(names, "ping"),
-        )  # fmt: skip
+        )
         begun = time.process_time()
         aligner.align(row)
         worst = max(worst, time.process_time() - begun)
     print(f"a value thirty times, for 1 to 31 slots: {worst * 1000:.0f} ms at worst")
+
+
+_FORMS: tuple[tuple[str, Values, bool], ...] = (
+    ("as said", "said", False),
+    ("lower-cased", "lower", False),
+    ("as said, typed", "said", True),
+    ("lower-cased, typed", "lower", True),
+)
 
 
 def main() -> None:
@@ -471,7 +261,7 @@ def main() -> None:
     if directory is None:
         print("No Schema-Guided Dialogue data in RADU_DATA or ~/.cache/radu/data: sample only.")
     elif "--fit" in sys.argv:
-        fit(directory)
+        fit_ranking(directory)
         return
     elif "--kinds" in sys.argv:
         kinds(directory)
@@ -480,10 +270,7 @@ def main() -> None:
     if directory is not None:
         every = parts(directory)
         measured = "dev" if "dev" in every else every[0]
-        for name, values, typed in (
-            ("as said", "said", False), ("lower-cased", "lower", False),
-            ("as said, typed", "said", True), ("lower-cased, typed", "lower", True),
-        ):  # fmt: skip
+        for name, values, typed in _FORMS:
             modules = [
                 m for part in every for m in sgd_rows(directory, part, values, typed=typed).values()
             ]
@@ -497,7 +284,7 @@ def main() -> None:
             ("canonical with arguments that have no span", "all", REFERENCE),
         ):
             report(f"{name}, {measured}", sgd_rows(directory, measured, values).values(), reference)
-        rank_report(directory)
+        report_asked(directory)
     crowd()
     print(f"load {os.getloadavg()[0]:.1f}")
 

@@ -19,7 +19,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import alignment as bench
+from alignment_asked import calibration_error, log_odds
+from alignment_rows import Row, hwu64_rows, sample_rows, sgd_rows
 from sgd_turns import REFERENCE, data_directory
 
 from radu_core.alignment import Knowledge, learn
@@ -50,7 +51,7 @@ class Case:
         return bool(best and self.gold and best[0] < self.gold[1] and self.gold[0] < best[1])
 
 
-def with_spans(rows: Sequence[bench.Row]) -> list[AnnotatedExemplar]:
+def with_spans(rows: Sequence[Row]) -> list[AnnotatedExemplar]:
     """The rows as resolved exemplars: value = words, with their gold spans."""
     found = []
     for row in rows:
@@ -71,9 +72,12 @@ def with_spans(rows: Sequence[bench.Row]) -> list[AnnotatedExemplar]:
 
 
 def made(
-    source: str, schema: Schema, rows: Sequence[bench.Row], seed: int,
+    source: str,
+    schema: Schema,
+    rows: Sequence[Row],
+    seed: int,
     beside: Sequence[AnnotatedExemplar],
-) -> Iterator[Case]:  # fmt: skip
+) -> Iterator[Case]:
     """Cases of both kinds from one module; one half of its utterances teaches the other."""
     draw = random.Random(f"{source} {seed}")
     exemplars = with_spans(rows)
@@ -98,8 +102,11 @@ def made(
                 counts["said"] += case is not None
                 yield from (case,) if case else ()
         function = schema.function(exemplar.function or "")
-        open_slots = [s.name for s in function.slots if s.name not in exemplar.arguments and
-                      values[s.name]] if function else []  # fmt: skip
+        open_slots = (
+            [s.name for s in function.slots if s.name not in exemplar.arguments and values[s.name]]
+            if function
+            else []
+        )
         if open_slots and counts["implied"] < _MOST:
             slot = draw.choice(open_slots)
             case = _case(source, knowledge, aligner, exemplar, slot, values, draw, None, beside)
@@ -108,10 +115,16 @@ def made(
 
 
 def _case(
-    source: str, knowledge: Knowledge, aligner: Aligner, exemplar: AnnotatedExemplar, slot: str,
-    values: dict[str, list[str]], draw: random.Random, span: Span | None,
+    source: str,
+    knowledge: Knowledge,
+    aligner: Aligner,
+    exemplar: AnnotatedExemplar,
+    slot: str,
+    values: dict[str, list[str]],
+    draw: random.Random,
+    span: Span | None,
     beside: Sequence[AnnotatedExemplar],
-) -> Case | None:  # fmt: skip
+) -> Case | None:
     text, shift = exemplar.utterance, 0
     if draw.random() < 0.5:
         foreign = draw.choice([e for e in beside if e.function != exemplar.function] or beside)
@@ -123,13 +136,17 @@ def _case(
     value = draw.choice(sorted(other))
     taken = [(s.start + shift, s.end + shift) for s in exemplar.spans or () if s is not span]
     found = guesses(
-        knowledge.context, Text(text, aligner.language), slot, value, taken,
+        knowledge.context,
+        Text(text, aligner.language),
+        slot,
+        value,
+        taken,
         phrases=knowledge.phrases.get(slot, frozenset()),
-    )  # fmt: skip
+    )
     return Case(source, found, (span.start + shift, span.end + shift) if span else None)
 
 
-def real(source: str, schema: Schema, rows: Sequence[bench.Row]) -> Iterator[Case]:
+def real(source: str, schema: Schema, rows: Sequence[Row]) -> Iterator[Case]:
     """SGD's canonical values that aren't in the text, where gold says where they stand."""
     knowledge = learn(schema, (r.exemplar for r in rows), reference=REFERENCE)
     aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
@@ -141,10 +158,13 @@ def real(source: str, schema: Schema, rows: Sequence[bench.Row]) -> Iterator[Cas
             slot = missing[0].slot
             base = result.readings[0].spans if result.readings else ()
             found = guesses(
-                knowledge.context, Text(row.exemplar.utterance, aligner.language), slot,
-                str(missing[0].value), [(s.start, s.end) for s in base if s.slot != slot],
+                knowledge.context,
+                Text(row.exemplar.utterance, aligner.language),
+                slot,
+                str(missing[0].value),
+                [(s.start, s.end) for s in base if s.slot != slot],
                 phrases=knowledge.phrases.get(slot, frozenset()),
-            )  # fmt: skip
+            )
             yield Case(source, found, gold[slot])
 
 
@@ -154,16 +174,16 @@ def cases(part: str) -> list[Case]:
     found: list[Case] = []
     if directory is None:
         return found
-    modules = bench.sgd_rows(directory, "train" if part == "train" else "dev", "said")
+    modules = sgd_rows(directory, "train" if part == "train" else "dev", "said")
     every = [r.exemplar for _, rows in modules.values() for r in rows]
     for seed in range(_SEEDS):
         for name, (schema, rows) in modules.items():
             found += made(f"sgd made {name}", schema, rows, seed, every)
-    for schema, rows in bench.sgd_rows(
+    for schema, rows in sgd_rows(
         directory, "train" if part == "train" else "dev", "canonical"
     ).values():
         found += real("sgd real", schema, rows)
-    home = bench.hwu64_rows(directory)
+    home = hwu64_rows(directory)
     if home is not None:
         schema, rows = home
         own = [r for r in rows if (r.exemplar.split == "train") == (part == "train")]
@@ -189,8 +209,8 @@ def report(name: str, found: Sequence[Case]) -> None:
         f"{name:10} {len(found):6,} cases: first right "
         f"{sum(r for _, r in first) / len(first):.1%}; "
         f"chosen beforehand {len(sure):,}, of them wrong {sure.count(False)}; calibration error "
-        f"{bench.calibration_error([o for options in both for o in options]):.3f} over all that "
-        f"is offered, {bench.calibration_error(first):.3f} over the first"
+        f"{calibration_error([o for options in both for o in options]):.3f} over all that "
+        f"is offered, {calibration_error(first):.3f} over the first"
     )
 
 
@@ -198,7 +218,7 @@ def sample() -> None:
     """The sample project's own gold: everything that is asked, and what isn't in the text of it."""
     asked: list[tuple[float, bool]] = []
     unsaid: list[tuple[float, bool]] = []
-    for schema, rows in bench.sample_rows().values():
+    for schema, rows in sample_rows().values():
         knowledge = learn(schema, (r.exemplar for r in rows))
         aligner = Aligner(schema, knowledge=knowledge)
         for row in rows:
@@ -213,7 +233,7 @@ def sample() -> None:
     print(
         f"sample: {len(asked)} asked; first right {sum(r for _, r in asked)}; chosen beforehand "
         f"{len(sure)}, of them wrong {sure.count(False)}; calibration error of all that is offered "
-        f"where a value isn't in the text {bench.calibration_error(unsaid):.3f} ({len(unsaid)})"
+        f"where a value isn't in the text {calibration_error(unsaid):.3f} ({len(unsaid)})"
     )
 
 
@@ -228,7 +248,7 @@ def fit(found: Sequence[Case]) -> None:
     said = LogisticRegression(C=10).fit(rows, [c.gold is not None for c in own], weights)
     print("said:", said.intercept_.round(2), said.coef_.round(2))
     told = [c for c in own if c.gold]
-    odds = [[bench._log_odds(c.guesses[0].share)] for c in told]
+    odds = [[log_odds(c.guesses[0].share)] for c in told]
     guess = LogisticRegression(C=10).fit(odds, [c.right for c in told])
     print("guess:", guess.intercept_.round(2), guess.coef_.round(2))
 
