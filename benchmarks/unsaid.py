@@ -32,8 +32,9 @@ from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values
 from radu_core.workflows.outcomes import PRESELECTED
 
-_MOST = 120  # of each kind and module
-_SEEDS = 1
+_MOST = 120  # of each kind and module of SGD, and of HWU64 to fit
+_ROUNDS = 4  # over all of HWU64 to measure: it is one module
+_SIMULATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,11 @@ def made(
     rows: Sequence[Row],
     seed: int,
     beside: Sequence[AnnotatedExemplar],
+    *,
+    most: int = _MOST,
 ) -> Iterator[Case]:
-    """Cases of both kinds from one module; one half of its utterances teaches the other."""
+    """Cases of both kinds from one module, ``most`` of each; one half of its utterances teaches the
+    other."""
     draw = random.Random(f"{source} {seed}")
     exemplars = with_spans(rows)
     draw.shuffle(exemplars)
@@ -95,7 +99,7 @@ def made(
     for exemplar in tried:
         for span in exemplar.spans or ():
             words = exemplar.utterance[span.start : span.end]
-            if words.casefold() not in known.get(span.slot, ()) and counts["said"] < _MOST:
+            if words.casefold() not in known.get(span.slot, ()) and counts["said"] < most:
                 case = _case(
                     source, knowledge, aligner, exemplar, span.slot, values, draw, span, beside
                 )
@@ -107,7 +111,7 @@ def made(
             if function
             else []
         )
-        if open_slots and counts["implied"] < _MOST:
+        if open_slots and counts["implied"] < most:
             slot = draw.choice(open_slots)
             case = _case(source, knowledge, aligner, exemplar, slot, values, draw, None, beside)
             counts["implied"] += case is not None
@@ -176,9 +180,8 @@ def cases(part: str) -> list[Case]:
         return found
     modules = sgd_rows(directory, "train" if part == "train" else "dev", "said")
     every = [r.exemplar for _, rows in modules.values() for r in rows]
-    for seed in range(_SEEDS):
-        for name, (schema, rows) in modules.items():
-            found += made(f"sgd made {name}", schema, rows, seed, every)
+    for name, (schema, rows) in modules.items():
+        found += made(f"sgd made {name}", schema, rows, 0, every)
     for schema, rows in sgd_rows(
         directory, "train" if part == "train" else "dev", "canonical"
     ).values():
@@ -187,8 +190,9 @@ def cases(part: str) -> list[Case]:
     if home is not None:
         schema, rows = home
         own = [r for r in rows if (r.exemplar.split == "train") == (part == "train")]
-        for seed in range(_SEEDS):
-            found += made("hwu made", schema, own, seed, [r.exemplar for r in own])
+        rounds, most = (1, _MOST) if part == "train" else (_ROUNDS, len(own))
+        for seed in range(rounds):
+            found += made("hwu made", schema, own, seed, [r.exemplar for r in own], most=most)
     return found
 
 
@@ -200,24 +204,41 @@ def offered(case: Case) -> Iterator[tuple[float, bool]]:
     yield 1 - said, case.gold is None
 
 
+def by_chance(found: Sequence[Sequence[float]]) -> float:
+    """The calibration error that right confidences have in the mean with so few cases: in each of
+    ``found``, at most one of the confidences' readings is right, as often as they say."""
+    draw = random.Random(0)
+    errors = []
+    for _ in range(_SIMULATIONS):
+        pairs = []
+        for confidences in found:
+            at, before = draw.random(), 0.0
+            for confidence in confidences:
+                pairs.append((confidence, before <= at < before + confidence))
+                before += confidence
+        errors.append(calibration_error(pairs))
+    return sum(errors) / len(errors)
+
+
 def report(name: str, found: Sequence[Case]) -> None:
     """How good and how sure what is offered first is."""
     both = [list(offered(c)) for c in found]
     first = [max(options) for options in both]
     sure = [right for confidence, right in first if confidence >= PRESELECTED]
+    chance = by_chance([[confidence for confidence, _ in options] for options in both])
     print(
-        f"{name:10} {len(found):6,} cases: first right "
-        f"{sum(r for _, r in first) / len(first):.1%}; "
+        f"{name:10} {len(found):6,} cases, {sum(c.gold is not None for c in found):,} said: first "
+        f"right {sum(r for _, r in first) / len(first):.1%}; "
         f"chosen beforehand {len(sure):,}, of them wrong {sure.count(False)}; calibration error "
         f"{calibration_error([o for options in both for o in options]):.3f} over all that "
-        f"is offered, {calibration_error(first):.3f} over the first"
+        f"is offered (by chance {chance:.3f}), {calibration_error(first):.3f} over the first"
     )
 
 
 def sample() -> None:
     """The sample project's own gold: everything that is asked, and what isn't in the text of it."""
     asked: list[tuple[float, bool]] = []
-    unsaid: list[tuple[float, bool]] = []
+    unsaid: list[list[tuple[float, bool]]] = []
     for schema, rows in sample_rows().values():
         knowledge = learn(schema, (r.exemplar for r in rows))
         aligner = Aligner(schema, knowledge=knowledge)
@@ -228,12 +249,15 @@ def sample() -> None:
             judged = [(r.confidence, row.judge(r.spans) == "right") for r in result.readings]
             asked.append(judged[0])
             if any(a.state in ("missing", "unsure") for a in result.arguments):
-                unsaid += judged
+                unsaid.append(judged)
     sure = [right for confidence, right in asked if confidence >= PRESELECTED]
+    every = [reading for judged in unsaid for reading in judged]
+    chance = by_chance([[confidence for confidence, _ in judged] for judged in unsaid])
     print(
         f"sample: {len(asked)} asked; first right {sum(r for _, r in asked)}; chosen beforehand "
         f"{len(sure)}, of them wrong {sure.count(False)}; calibration error of all that is offered "
-        f"where a value isn't in the text {calibration_error(unsaid):.3f} ({len(unsaid)})"
+        f"where a value isn't in the text {calibration_error(every):.3f} ({len(every)} readings of "
+        f"{len(unsaid)} utterances; by chance {chance:.3f})"
     )
 
 
