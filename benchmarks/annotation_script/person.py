@@ -23,6 +23,7 @@ _STATE = """() => {
     })),
     implied: draft.implied,
     active: draft.active,
+    open: draft.arguments.filter((a) => editor.isOpen(a)).map((a) => a.key),
     digits: editor.digits,
     places: editor.asked?.places.map((p) => [p.start, p.end]) ?? [],
     readings: item.readings.map((r) => r.spans.map((s) => [s.slot, s.value, s.start, s.end])),
@@ -79,8 +80,7 @@ class Person:
         if number is not None:
             self.press(str(number + 1))
             return True
-        self.repair(now, wanted, gold)
-        return True
+        return self.repair(now, wanted, gold)
 
     def wanted(self, gold: dict[str, Any]) -> dict[str, tuple[Any, tuple[int, int] | None]]:
         """Slot → its value, and its place in UTF-16 units; None where it is implied."""
@@ -103,38 +103,45 @@ class Person:
         found = [n for n, r in enumerate(now["readings"]) if sorted(map(json.dumps, r)) == spans]
         return found[0] if found and found[0] < 9 else None
 
-    def repair(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> None:
-        """One slot that isn't as it should be."""
+    def repair(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> bool:
+        """One slot that isn't as it should be; False once all is right and accepted."""
         by_slot = {a["slot"]: a for a in now["arguments"]}
         for slot, argument in by_slot.items():
             if slot not in wanted:
                 self.edit(now, argument, "")
-                return
+                return True
         for slot, (value, place) in wanted.items():
             argument = by_slot.get(slot)
             if argument is None:
                 self.mark(now, slot, place)
-                return
+                return True
             if place is None and slot not in now["implied"]:
                 self.turn_to(now, argument)
                 self.press("i")
-                return
+                return True
             if argument["value"] != value:
                 self.edit(now, argument, str(value))
-                return
+                return True
             if place and tuple(argument["mark"] or ()) != place:
-                self.put(now, argument, place)
-                return
+                asked = now["active"] == argument["key"]
+                if asked and now["digits"] == "places" and list(place) in now["places"]:
+                    self.press(str(now["places"].index(list(place)) + 1))
+                    return True
+                last = asked and now["open"] == [argument["key"]]
+                argument["mark"] = list(place)
+                accepts = last and self.is_right(now, wanted, gold)
+                self.mark(now, slot, place, key="Enter" if accepts else None)
+                return not accepts
+        return True
 
-    def put(self, now: dict[str, Any], argument: dict[str, Any], place: tuple[int, int]) -> None:
-        asked = now["active"] == argument["key"] and now["digits"] == "places"
-        if asked and list(place) in now["places"]:
-            self.press(str(now["places"].index(list(place)) + 1))
-            return
-        self.mark(now, argument["slot"], place)
-
-    def mark(self, now: dict[str, Any], slot: str, place: tuple[int, int] | None) -> None:
-        """Select the words, then the slot's key."""
+    def mark(
+        self,
+        now: dict[str, Any],
+        slot: str,
+        place: tuple[int, int] | None,
+        key: str | None = None,
+    ) -> None:
+        """Select the words, then press ``key``, by default the slot's."""
         if place is None:
             raise RuntimeError(f"{self.item}: {slot} is to be implied and isn't there")
         tokens = now["tokens"]
@@ -145,7 +152,8 @@ class Person:
         else:
             left = len(tokens) - last
             self.press(*["ArrowLeft"] * left, *["Shift+ArrowLeft"] * (last - first))
-        self.press(next(t["key"] for t in self.state()["targets"] if t["slot"] == slot))
+        targets = self.state()["targets"]
+        self.press(key or next(t["key"] for t in targets if t["slot"] == slot))
 
     def turn_to(self, now: dict[str, Any], argument: dict[str, Any]) -> None:
         for _ in now["arguments"]:

@@ -13,6 +13,19 @@ const REASONS = [
   "another language",
 ];
 
+/** The functions with all the words typed in name or description; best those whose name begins so. */
+export function matching(functions, typed) {
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const named = (f) => (f.name ?? "out of scope").toLowerCase();
+  const place = (f) => {
+    if (named(f).startsWith(typed.trim().toLowerCase())) return 0;
+    return words.every((w) => named(f).includes(w)) ? 1 : 2;
+  };
+  return functions
+    .filter((f) => words.every((w) => `${named(f)} ${f.description ?? ""}`.toLowerCase().includes(w)))
+    .sort((a, b) => place(a) - place(b)); // stable: as in the schema
+}
+
 /** Opens one dialog at a time in `root`; keys go to it while it is open. */
 export class Dialogs {
   constructor(root, closed) {
@@ -131,11 +144,7 @@ export class Dialogs {
       list.children[at]?.scrollIntoView({ block: "nearest" });
     };
     input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      shown = all.filter((f) => {
-        const text = `${f.name ?? "out of scope"} ${f.description ?? ""}`.toLowerCase();
-        return words.every((w) => text.includes(w));
-      });
+      shown = matching(all, input.value);
       at = 0;
       paint();
     });

@@ -195,6 +195,19 @@ export class Editor {
     this.say(`${this.text.slice(range.start, range.end)} is ${slot}`);
   }
 
+  /** Enter with words selected: they are what is asked for; if nothing else was open, accept. */
+  assignAsked() {
+    const { arguments: all } = this.draft;
+    const argument = this.asked?.argument ?? (all.length === 1 ? all[0] : null);
+    if (!argument) {
+      this.say("Press the key of a slot");
+      return;
+    }
+    const left = drafts.open(this.draft);
+    this.assignTo({ slot: argument.slot, argument });
+    if (left.length === 1 && left[0].key === argument.key) this.accept();
+  }
+
   imply() {
     const key = this.asked?.argument.key ?? drafts.open(this.draft)[0]?.key;
     if (key === undefined) {

@@ -209,7 +209,7 @@ class Marker {
     if (editor.selection) {
       if (key === "Escape") editor.select(null);
       else if (key === "Backspace" || key === "Delete") editor.unmarkSelected();
-      else if (key === "Enter") this.assignAsked();
+      else if (key === "Enter") editor.assignAsked();
       else if (key.length === 1 && !event.shiftKey) editor.assign(key.toLowerCase());
       else return false;
       return true;
@@ -228,15 +228,6 @@ class Marker {
   perform(name) {
     if (name) this.act(name);
     return Boolean(name);
-  }
-
-  /** Enter with words selected: they are what is asked for. */
-  assignAsked() {
-    const { editor } = this;
-    const { arguments: all } = editor.draft;
-    const argument = editor.asked?.argument ?? (all.length === 1 ? all[0] : null);
-    if (argument) editor.assignTo({ slot: argument.slot, argument });
-    else this.say("Press the key of a slot");
   }
 
   get rightToLeft() {

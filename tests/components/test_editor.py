@@ -156,3 +156,42 @@ def test_without_an_answer_the_value_is_marked_by_hand(modules: Page) -> None:
     offline = 'answer(Promise.reject(new Error("offline"))); await editor.lookUp();'
     found = _look_up(modules, [], before=offline)
     assert (found["changed"], found["reason"]) == (False, "'Bonn' isn't in the text.")
+
+
+# Enter with words selected
+
+TWO = [
+    {"slot": "to", "value": "Bonn", "state": "missing", "places": []},
+    {"slot": "to", "value": "Kiel", "state": "missing", "places": []},
+]
+
+
+def _select(page: Page, then: str, **changes: Any) -> Any:
+    labelled = {**LABELLED, **changes}
+    return _run(page, f"editor.select({{ start: 7, end: 11 }}); {then}", **labelled)
+
+
+def test_enter_gives_the_selected_words_to_the_last_open_value_and_accepts(modules: Page) -> None:
+    found = _select(modules, "editor.assignAsked();")
+    assert found["decided"] == [{"kind": "decide", "function": "fly"}]
+
+
+def test_while_another_value_is_open_enter_only_marks(modules: Page) -> None:
+    rome = "editor.select({ start: 15, end: 19 }); editor.assignAsked();"
+    first = _select(modules, "editor.assignAsked();", arguments=TWO)
+    assert first["decided"] == []
+    both = _select(modules, f"editor.assignAsked(); {rome}", arguments=TWO)
+    assert both["decided"] == [{"kind": "decide", "function": "fly"}]
+
+
+def test_moving_a_mark_doesnt_accept(modules: Page) -> None:
+    moved = "editor.digit(1); editor.select({ start: 15, end: 19 }); editor.assignAsked();"
+    assert _select(modules, moved)["decided"] == []
+
+
+def test_a_mark_that_is_taken_over_is_open_again(modules: Page) -> None:
+    over = (
+        "editor.assignAsked(); editor.select({ start: 7, end: 19 });"
+        " editor.activate(1); editor.assignAsked();"
+    )
+    assert _select(modules, over, arguments=TWO)["decided"] == []
