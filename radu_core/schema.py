@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -281,18 +280,19 @@ def as_values(value: Value) -> list[Scalar]:
 def fits_type(value: Scalar, slot: Slot) -> bool:
     """Whether ``value`` is of the slot's type and among its possible values, if it has any.
 
-    Dates are ISO ``YYYY-MM-DD`` and times ``HH:MM[:SS]``; booleans are never integers here.
+    Dates are ISO ``YYYY-MM-DD`` and times ``HH:MM[:SS]``; booleans are never integers here. No slot
+    takes a number that can't be stored (``number_problem``).
     """
     if slot.possible_values:
         return any(type(value) is type(p) and value == p for p in slot.possible_values)
     if slot.type == "boolean":
         return isinstance(value, bool)
-    if isinstance(value, bool):
+    if isinstance(value, bool) or number_problem(value):
         return False
     if slot.type == "integer":
         return isinstance(value, int)
     if slot.type == "number":
-        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        return isinstance(value, int | float)
     if not isinstance(value, str):
         return False
     return slot.type == "string" or _parses(value, slot.type)

@@ -11,15 +11,27 @@ from typing import Any
 import pytest
 from conftest import MODULE
 from deciding import Tab
+from labelled import exemplar
 from pydantic import ValidationError
 
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import FormatError, InputError, SchemaError
+from radu_core.evaluation.gazetteer import Gazetteer
+from radu_core.evaluation.metrics import Prediction
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.files import parse_json, read_json
 from radu_core.formats import read, write
+from radu_core.inference.parser import read_slots
 from radu_core.numbers import LARGEST_INTEGER, NumberError, number_problem
-from radu_core.schema import Schema, argument_problems, parse_schema, require_function
+from radu_core.schema import (
+    Schema,
+    Slot,
+    SlotType,
+    argument_problems,
+    fits_type,
+    parse_schema,
+    require_function,
+)
 from radu_core.workflows.add import add
 from radu_core.workflows.annotation_request import parse_operation
 from radu_core.workflows.labels import put_schema
@@ -99,6 +111,26 @@ def test_no_argument_is_one(schema: Schema, value: float) -> None:
     function = require_function(schema, "book_flight")
     (problem,) = argument_problems(function, {"passengers": value})
     assert problem.startswith("slot 'passengers'")
+
+
+@pytest.mark.parametrize("type_", ["integer", "number"])
+@pytest.mark.parametrize("value", BAD)
+def test_none_fits_a_slot(type_: SlotType, value: float) -> None:
+    assert not fits_type(value, Slot(name="s", type=type_))
+    assert fits_type(LARGEST_INTEGER, Slot(name="s", type=type_))
+
+
+@pytest.mark.parametrize("number", ["9" * 16, "9" * 400, "9" * 5000])
+def test_no_answer_has_one(schema: Schema, number: str) -> None:
+    function = require_function(schema, "book_flight")
+    found, problems = read_slots(f'{{"passengers": {number}, "origin": "Oslo"}}', function, None)
+    assert "passengers" not in found
+    assert len(problems) == 1
+    train = [exemplar("t", "for 2", passengers="2")]
+    known = Gazetteer(schema, train)
+    assert known.arguments("book_flight", "for 3") == {"passengers": 3}
+    arguments = known.arguments("book_flight", f"for {number}")
+    assert Prediction(function="book_flight", arguments=arguments).arguments == {}
 
 
 @pytest.mark.parametrize("text", ["NaN", "1e999", "-Infinity", "9" * 30, "9" * 5000])

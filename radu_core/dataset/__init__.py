@@ -2,8 +2,8 @@
 
 A module's dataset is a directory with ``train.jsonl``, ``validation.jsonl``, ``test.jsonl``,
 ``discards.jsonl``, ``suspects.jsonl``, ``shortened.jsonl``, ``labels.jsonl`` (the exemplars of the
-training rows) and ``manifest.json``, written last. The directory appears all or nothing, and
-the same inputs and seed give the same bytes. A mixture is a directory beside those of its modules:
+training rows) and ``manifest.json``, written last. The directory is atomic: all or nothing. The
+same inputs and seed give the same bytes. A mixture is a directory beside those of its modules:
 the same three splits, the labels and a manifest of its own.
 """
 
