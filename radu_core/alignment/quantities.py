@@ -22,6 +22,7 @@ from radu_core.alignment.units import (
     TIME_UNITS,
     UNSPACED_UNITS,
 )
+from radu_core.numbers import GROUP_SPACES, read_figures
 
 __all__ = [
     "Number",
@@ -49,24 +50,21 @@ _SYMBOL_BEFORE = re.compile(
 _LONGEST_SYMBOL = 4
 _SUFFIX = r"(?P<suffix>st|nd|rd|th|k|m|bn)?"
 _JOINED = rf"(?={JOINED_UNIT})"  # 10min
+_GROUPED = rf"(?<!\d)\d{{1,3}}(?:[{GROUP_SPACES}]\d{{3}})+(?!\d)"
 _DIGITS = re.compile(
-    rf"(?P<digits>\d+(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
+    rf"(?P<digits>(?:{_GROUPED}|\d+)(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
 )
 _ANY_DIGITS = re.compile(  # the same where there may be other digits, and scripts without spaces
-    rf"(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
+    rf"(?P<digits>(?:{_GROUPED}|\d+)(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
-_MARKS = {"٫": ".", "．": ".", "٬": ",", "，": ","}
 _UNSPACED_SCALE = re.compile(r"([百千万萬億亿백천만억])(?:\s?(\d+)([百千백천]))?")
 # What may stand right before and after the digits of a number: nothing that makes it a part of a
 # range, a fraction, a telephone number or a name.
 _OPENS = "([{\"'“‘«„¿¡,;:!?)#"
 _MINUS = "-−"
 _JOINS = "-–/'’.,:~〜～、・．，：／"
-_COMMA_DECIMAL = frozenset(
-    ("da", "de", "el", "es", "fi", "fr", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "ca")
-)
 _GROUP_BEFORE = re.compile(r"(?<![\w:.,])\d{1,4}\s$")
 _AND_A_HALF = re.compile(r"\s+and\s+(?:a|one)\s+half\b", re.IGNORECASE)
 _FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)\b", re.IGNORECASE)
@@ -186,7 +184,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         return
     pattern = _DIGITS if text.isascii() else _ANY_DIGITS
     for match in pattern.finditer(text):
-        value = _value(match["digits"], language)
+        value = read_figures(match["digits"], language.code)
         start, end = match.start(), match.end()
         symbol = _SYMBOL_BEFORE.search(text, max(0, start - _LONGEST_SYMBOL), start)
         first = symbol.start() if symbol else start
@@ -214,26 +212,6 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
 def _sign(symbol: str, language: Language) -> str:
     plain = lower_case(symbol.strip())
     return "yuan" if plain in "¥￥" and language.code == "zh" else CURRENCIES[plain]
-
-
-def _value(digits: str, language: Language) -> float | None:
-    """The value of digits with their separators, as the language sets them; None if unclear."""
-    comma = language.code in _COMMA_DECIMAL
-    if not digits.isascii():
-        comma = comma and not {"٫", "٬"} & set(digits)
-        digits = "".join(c if c in ".," else _MARKS.get(c) or str(int(c)) for c in digits)
-    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-        return None  # 007 is a name
-    decimal, thousands = (",", ".") if comma else (".", ",")
-    if re.fullmatch(
-        rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?", digits
-    ):
-        return float(digits.replace(thousands, "").replace(decimal, "."))
-    if re.fullmatch(rf"\d+(?:{re.escape(decimal)}\d+)?", digits):
-        return float(digits.replace(decimal, "."))
-    if re.fullmatch(rf"\d+{re.escape(thousands)}\d\d?", digits):  # 48,60 in English
-        return float(digits.replace(thousands, "."))
-    return None
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
