@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from text_to_num import find_numbers
 
-from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case
+from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case, squeezed
 from radu_core.alignment.language import Language
 from radu_core.alignment.number_words import find_number_words
 from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
@@ -98,6 +99,7 @@ _ENGLISH_VALUES = {
     "thousand": 500,
     "million": 500_000,
 }
+_PLAIN_UNITS = {squeezed(word): seconds for word, seconds in TIME_UNITS.items()}  # nachte
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 
 
@@ -169,7 +171,10 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     for number in found:
         if not kept or number.start >= kept[-1].end:
             kept.append(number)
-    whole = (_with_half(text, _with_unit(text, n, language)) for n in _not_side_by_side(text, kept))
+    whole = (
+        _with_half(text, _with_unit(text, n, language))
+        for n in _not_side_by_side(text, kept, language.code)
+    )
     return [n for n in whole if n is not None]
 
 
@@ -238,7 +243,9 @@ def _words(text: str, language: Language) -> Iterator[Number]:
         yield _plain(start, end, float(amount), weak=amount == 1)
     if language.numbers is None:
         return
-    words = [_Word(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text)]
+    words = [
+        w for m in _WORDS.finditer(text) for w in _parts(m.group(), m.start(), language.numbers)
+    ]
     for found in find_numbers(words, language.numbers, 0.0):
         first, last = words[found.start], words[found.end - 1]
         said = [w.text().lower() for w in words[found.start : found.end]]
@@ -257,14 +264,42 @@ def _words(text: str, language: Language) -> Iterator[Number]:
         yield _plain(start, end, value, ordinal=found.is_ordinal, weak=value == 1)
 
 
-def _not_side_by_side(text: str, numbers: Sequence[Number]) -> list[Number]:
+def _parts(word: str, start: int, numbers: str) -> list[_Word]:
+    """A word as text2num wants it; the number that begins a compound ("four-star") by itself."""
+    length = _number_length(word.lower(), numbers) if "-" in word else 0
+    if not length:
+        return [_Word(word, start, start + len(word))]
+    middle = start + length
+    return [_Word(word[:length], start, middle), _Word(word[length:], middle, start + len(word))]
+
+
+@lru_cache(maxsize=4096)
+def _number_length(word: str, numbers: str) -> int:
+    """How many characters of a word with hyphens are a cardinal number before another word; 0 if
+    none, or if all are: "twenty-one"."""
+    pieces = word.split("-")
+    for count in range(len(pieces), 0, -1):
+        head = "-".join(pieces[:count])
+        found = list(find_numbers([_Word(head, 0, len(head))], numbers, 0.0))
+        if found:
+            return len(head) if count < len(pieces) and not found[0].is_ordinal else 0
+    return 0
+
+
+def _not_side_by_side(text: str, numbers: Sequence[Number], code: str) -> list[Number]:
     """Without those that follow one another at once: "one fifty", "four 4"."""
     apart = [True] * len(numbers)
     for i, (left, right) in enumerate(pairwise(numbers)):
         touching = text[left.end : right.start].isspace() and not (left.ordinal or right.ordinal)
         if touching and not (left.unit or right.unit):
-            apart[i] = apart[i + 1] = False
+            apart[i] = False
+            apart[i + 1] = left.weak and code != "en" and _counts_by_itself(text, right)
     return [n for n, keep in zip(numbers, apart, strict=True) if keep]
+
+
+def _counts_by_itself(text: str, number: Number) -> bool:
+    """Whether the word for 1 before a number is an article: "ein 5-Sterne-Hotel"."""
+    return text[number.start].isdigit() or text[number.end : number.end + 1] == "-"
 
 
 def _with_half(text: str, number: Number) -> Number | None:
@@ -302,4 +337,4 @@ def currency(word: str) -> str | None:
 
 def time_unit(word: str) -> int | None:
     """The seconds of a unit of time, or None."""
-    return TIME_UNITS.get(word.lower())
+    return TIME_UNITS.get(word.lower()) or _PLAIN_UNITS.get(word)
