@@ -89,6 +89,7 @@ TIME_UNITS = {word: seconds for seconds, words in _TIME_WORDS.items() for word i
 # What is counted, under its English noun, as slots are mostly named in English: "5-Sterne-Hotel".
 _NOUNS = {
     "stars": "stern sterne sternen étoile étoiles estrella estrellas stella stelle ster sterren "
-    "estrela estrelas estrelles sternehotel sternhotel sterrenhotel звезда звезды звёзды звезд звёзд",
+    "estrela estrelas estrelles sternehotel sternhotel sterrenhotel "
+    "звезда звезды звёзды звезд звёзд",
 }
 COUNTED = {word: noun for noun, words in _NOUNS.items() for word in words.split()}
