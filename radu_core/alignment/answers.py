@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from radu_core.alignment.folding import squeezed
-from radu_core.alignment.text import Place, Text
+from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Slot
 
 __all__ = ["is_yes_no", "is_yes_no_slot", "only_answers"]
@@ -65,12 +65,13 @@ def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
 
 
 def only_answers(
-    text: Text, surface: str, places: Sequence[Place], own: frozenset[str]
+    text: Text, surface: str, places: Sequence[Place], slot: Slot | None
 ) -> list[Place]:
     """Those of ``places`` where a yes or no answers: it ends its clause, or begins it and nothing
     follows that it belongs to ("no problem"); or it is the "no" of the slot's own word ("no
-    parking"; ``own`` are its stems); or it is written as a name.
+    parking"); or it is written as a name.
     """
+    own = frozenset(map(text.language.stem, plain_words(slot.name if slot else "")))
     denies = squeezed(surface) in _no(text.language.code)
     return [p for p in places if _answers(text, surface, p, own, denies=denies)]
 
@@ -87,7 +88,10 @@ def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, den
     if denies and text.language.stem(follows) in own:
         return True
     if not denies:
-        return True  # "yes" is part of nothing else
+        said = text.utterance[slice(*place)]
+        if squeezed(said) in _yes("en"):
+            return True  # "yes" is part of nothing else
+        return begins and said.lower() != "si"  # "das ist ja schön", "si hay parking"
     if begins:
         return follows in _FOLLOWERS
     said = text.utterance[slice(*place)]

@@ -222,8 +222,7 @@ class Finder:
     ) -> Found:
         """A textual yes or no: where it answers. Elsewhere it is doubted, or, where the slot holds
         nothing else, implied."""
-        own = frozenset(map(self.language.stem, plain_words(slot.name if slot else "")))
-        places = set(only_answers(text, surface, [c.place for c in written], own))
+        places = set(only_answers(text, surface, [c.place for c in written], slot))
         if places:
             return Found(tuple(c for c in written if c.place in places))
         if is_yes_no_slot(slot, self.language.code):
