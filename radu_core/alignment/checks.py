@@ -132,7 +132,8 @@ def _is_writing(
     surface = text.utterance[span.start : span.end]
     if form.kind != "text":
         alone = finder.find(Text(surface, finder.language), span.value, function, slot)
-        whole = any(c.place == (0, len(surface)) for c in (*alone.best, *alone.others))
+        places = (*alone.best, *(c for c in alone.others if form.kind != "boolean"))
+        whole = any(c.place == (0, len(surface)) for c in places)
         part = longer_number(text, (span.start, span.end))
         return whole and not part and _bounded(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]

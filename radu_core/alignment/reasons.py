@@ -78,6 +78,10 @@ def _only(text: Text, place: Candidate) -> str:
 
 
 def _missing(text: Text, placement: Placement) -> str:
+    if placement.found.others:  # a yes or no: see ``booleans``
+        opposite = placement.found.others[0]
+        said = text.utterance[slice(*opposite.place)]
+        return f"{said!r} {opposite.doubt}; is {placement.slot} {placement.value!r}?"
     if inside := _word_with(text.utterance, str(placement.value)):
         return f"{placement.value!r} for {placement.slot} is only part of {inside!r}"
     if clock := _clock_with(text, placement.value):

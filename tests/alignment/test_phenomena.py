@@ -113,7 +113,6 @@ FOUND: list[tuple[str, str, dict[str, Any]]] = [
     ("negated behind", "[pets are not](pets) allowed", {"pets": False}),
     ("negation of something else", "no, I have [pets](pets)", {"pets": True}),
     ("a name like a yes", "play [True](what) by Spandau Ballet", {"what": "True"}),
-    ("negated is not meant", "no pets with us", {"pets": True}),
     # names
     ("part of a name", "to [Blue Heron](to) please", {"to": "Blue Heron Inn"}),
     ("words left out", "the [Holiday Inn Paris](h)", {"h": "Holiday Inn Express Paris Opera"}),
@@ -218,6 +217,12 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
      "no 'San Francisco' in the text for to."),
     ("no room for both", "Oslo", {"a": "Oslo", "b": "Oslo"}, "unlocated",
      "The values a='Oslo', b='Oslo' can't all be placed without overlapping."),
+    ("negated is not meant", "no pets with us", {"pets": True}, "unlocated",
+     "'no pets' says no; is pets True?"),
+    ("meant, and not negated", "a room with pets", {"pets": False}, "unlocated",
+     "'pets' says yes; is pets False?"),
+    ("negated behind it", "pets are not allowed", {"pets": True}, "unlocated",
+     "'pets are not' says no; is pets True?"),
     ("two dates fit", "tomorrow, on the 3rd", {"check_in": "2026-03-03"}, "ambiguous",
      "'2026-03-03' occurs twice; both fit check_in."),
 ]  # fmt: skip

@@ -162,6 +162,10 @@ def test_a_yes_or_no_slot_implies_what_nothing_answers() -> None:
     schema = parse_schema({"module": "a_b_en", "functions": [{"name": "f", "slots": slots}]})
     result = align(schema, exemplar("no problem, a hotel without parking", {"parking": "no"}))
     assert (result.outcome, result.implied) == ("resolved", ("parking",))
+    for text, value in [("a hotel with parking", "no"), ("a hotel without parking", "yes")]:
+        result = align(schema, exemplar(text, {"parking": value}))
+        assert (result.outcome, result.implied) == ("unlocated", ())
+        assert f"is parking {value!r}?" in result.reason
 
 
 @pytest.mark.parametrize("seed", range(2))
