@@ -13,7 +13,7 @@ from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.inside import find_inside
 from radu_core.alignment.language import Language
-from radu_core.alignment.moments import find_date_times, find_same_times
+from radu_core.alignment.moments import find_date_times, find_same_times, find_written_times
 from radu_core.alignment.names import (
     by_initials,
     in_part,
@@ -399,6 +399,8 @@ class Finder:
         )
         if sure:
             return found(sure, "time", others=hours)
+        if written := find_written_times(text, int(form.amount)):
+            return found(written, "time", others=hours)
         return Found(tuple(h for h in hours if h.score >= SURE) or hours)
 
     def _said_date(self, text: Text, form: Form, slot: Slot | None) -> Found:

@@ -35,7 +35,7 @@ _NAMED_TIMES = {
     **dict.fromkeys(("mitternacht", "middernacht", "полночь"), "00:00"),
 }
 _CLOCK = re.compile(
-    r"(?:um|à|a las?|alle|ore|om|às|at|в)?\s?(?P<hour>\d{1,2})"
+    r"(?:(?P<lead>um|à|a las?|alle|ore|om|às|at|в)\s)?(?P<hour>\d{1,2})"
     r"(?:\s?[:.h]\s?(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.0+)?)?)?"
     r"\s?(?P<word>uhr|uur|o['’]?\s?clock|heures?|horas?|hrs?|h|ч)?\.?"
     r"(?:\s?(?P<half>[ap])\.?\s?m\.?)?"
@@ -109,7 +109,7 @@ def possible_times(text: str) -> tuple[str, ...]:
         return (_NAMED_TIMES[plain],)
     if match := _CLOCK.fullmatch(plain):
         found = match.groupdict()
-        if not (found["minute"] or found["word"] or found["half"]):
+        if not (found["minute"] or found["word"] or found["half"] or found["lead"]):
             return ()  # a number
         second = f":{found['second']}" if found["second"] not in (None, "00") else ""
         either = found["minute"] is None and found["word"] not in _HOURS_OF_24
