@@ -25,6 +25,7 @@ from radu_core.alignment.places import (
 from radu_core.alignment.quantities import Number, find_quantities, time_unit
 from radu_core.alignment.text import HYPHENS, Place, Text, plain_words
 from radu_core.alignment.units import COUNTED
+from radu_core.numbers import possible_numbers
 from radu_core.schema import Function, Slot
 
 __all__ = ["Counts", "longer_number"]
@@ -124,7 +125,19 @@ class Counts:
             return Found(tuple(in_clock))
         if ordinals:
             return found(ordinals, "ordinal")
-        return self._length_or_article(text, form, function, slot)
+        found_otherwise = self._length_or_article(text, form, function, slot)
+        return found_otherwise if found_otherwise.best else self._set_otherwise(text, form)
+
+    def _set_otherwise(self, text: Text, form: Form) -> Found:
+        """Figures that say the number to whoever sets them as English does: "1,599" in German."""
+        code, places = self.language.code, []
+        for n in text.quantities:
+            said = text.utterance[n.start : n.end]
+            if form.amount in possible_numbers(said, code)[1:]:
+                places.append(
+                    Candidate(n.start, n.end, "number", DOUBTFUL, f"reads as {n.value:.12g}")
+                )
+        return Found(tuple(places))
 
     def verbatim(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None

@@ -93,8 +93,12 @@ _HALF_BEHIND = {
     "ja": r"半(?!\w*年)",
     "ko": r"\s?반(?!\w*年)",
 }
-# Between a Chinese number and its unit: 两个半小时.
-_HALF_INSIDE = re.compile(r"[个個]半(?=小时|小時|钟头|鐘頭)")
+# Between a number and its unit: 两个半小时.
+_HALF_INSIDE = {
+    "zh": re.compile(r"[个個]半(?=小时|小時|钟头|鐘頭)"),
+    "ru": re.compile(r" с половиной(?= )", re.IGNORECASE),
+    "nl": re.compile(r" en een hal(?:f|ve)(?= )", re.IGNORECASE),
+}
 # A number with a half in one word, for its unit.
 _NUMBER_WITH_HALF = {
     "de": {
@@ -170,7 +174,7 @@ def half_behind(text: str, end: int, code: str) -> int:
 
 def half_inside(text: str, end: int, code: str) -> int:
     """Where the half between a number, which ends at ``end``, and its unit ends; or ``end``."""
-    match = _HALF_INSIDE.match(text, end) if code == "zh" else None
+    match = _HALF_INSIDE[code].match(text, end) if code in _HALF_INSIDE else None
     return match.end() if match else end
 
 

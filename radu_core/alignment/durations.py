@@ -72,13 +72,13 @@ def _counted(text: str, numbers: Sequence[Number], language: Language) -> Iterat
     for number in numbers:
         if number.ordinal:
             continue
-        if unit := _UNIT_WORD.match(text, number.end):
+        inside = half_inside(text, number.end, code)
+        if unit := _UNIT_WORD.match(text, inside):
             seconds = TIME_UNITS[lower_case(unit["unit"])]
             end = half_behind(text, unit.end("unit"), code)
-            half = 0.5 if end > unit.end("unit") else 0
-            yield Duration(number.start, end, (number.value + half) * seconds)
+            halves = (inside > number.end) + (end > unit.end("unit"))
+            yield Duration(number.start, end, (number.value + halves / 2) * seconds)
             continue
-        inside = half_inside(text, number.end, code)
         noun = counted_noun(text, inside, code)
         if noun is None or noun[0] not in _SECONDS:
             continue

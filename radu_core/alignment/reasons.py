@@ -101,10 +101,14 @@ def _unsure(text: Text, placement: Placement) -> str:
         return f"{said} {doubted[0].doubt}; is it {placement.slot}?"
     said = _quoted(text, [c.place for c in placement.candidates])
     if first.kind in _OTHER_WRITINGS or _holds(text.utterance[slice(*first.place)], str(value)):
-        doubts = {c.doubt for c in placement.candidates}
-        but = f", but {first.doubt}" if first.doubt and len(doubts) == 1 else ""
+        doubts = {_doubt(c) for c in placement.candidates}
+        but = f", but {_doubt(first)}" if _doubt(first) and len(doubts) == 1 else ""
         return f"{said} may mean {value!r}{but}; is it {placement.slot}?"
     return f"no {value!r} in the text for {placement.slot}; did you mean {said}?"
+
+
+def _doubt(place: Candidate) -> str:
+    return place.doubt or ("is an ordinal" if place.kind == "ordinal" else "")
 
 
 def _holds(said: str, value: str) -> bool:

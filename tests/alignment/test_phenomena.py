@@ -182,7 +182,7 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("a number word that counts something else", "gate four please", {"guests": 4}, "unlocated",
      "'four' may mean 4, but follows 'gate'; is it guests?"),
     ("an ordinal", "the second table", {"guests": 2}, "unlocated",
-     "'second' may mean 2; is it guests?"),
+     "'second' may mean 2, but is an ordinal; is it guests?"),
     ("inside a word in another case", "the Oslofjord", {"to": "oslo"}, "unlocated",
      "'oslo' for to is only part of 'Oslofjord'."),
     ("a longer word of that stem", "of importance", {"what": "import"}, "unlocated",
@@ -296,3 +296,10 @@ def test_other_languages_get_what_libraries_know(
 def test_a_language_nothing_is_known_of_asks() -> None:
     row = exemplar("meza ya watu wawili", {"guests": 2})
     assert align(schema_for({"guests": 2}, "sw"), row).outcome == "unlocated"
+
+
+def test_figures_that_others_set_otherwise_are_offered_with_what_they_read_as() -> None:
+    row = exemplar("bis 1,599 Euro", {"above": 1599})
+    result = align(schema_for({"above": 1599}, "de"), row)
+    assert result.reason == "'1,599' may mean 1599, but reads as 1.599; is it above?"
+    assert [row.utterance[s.start : s.end] for r in result.readings for s in r.spans] == ["1,599"]
