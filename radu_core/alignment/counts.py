@@ -158,8 +158,10 @@ class Counts:
             told = may_be and _EXPLICIT.search(clock) and self._counts_things(slot)
             score = DOUBTFUL if told else SURE
             return Candidate(*place, "doubted", score, f"is part of {clock!r}")
-        doubt = _part_of_row(text, place) or self._doubt(
-            text, number, words, alone=form.kind == "number"
+        doubt = (
+            _part_of_row(text, place)
+            or _reads_as(text, place, form.amount)
+            or self._doubt(text, number, words, alone=form.kind == "number")
         )
         return Candidate(*place, "doubted" if doubt else "number", SURE, doubt)
 
@@ -335,6 +337,12 @@ def _part_of_row(text: Text, place: Place) -> str:
     if around and around.start() <= place[0] and place[1] <= around.end():
         return f"is part of {around.group()!r}"
     return ""
+
+
+def _reads_as(text: Text, place: Place, amount: float) -> str:
+    """What figures say in the language, if that isn't the value: "1.599" in German, or ""."""
+    other = (n for n in text.quantities if (n.start, n.end) == place and not n.says(amount))
+    return next((f"reads as {n.value:.12g}" for n in other), "")
 
 
 def _compound_with(text: Text, number: Number) -> str:

@@ -303,3 +303,10 @@ def test_figures_that_others_set_otherwise_are_offered_with_what_they_read_as() 
     result = align(schema_for({"above": 1599}, "de"), row)
     assert result.reason == "'1,599' may mean 1599, but reads as 1.599; is it above?"
     assert [row.utterance[s.start : s.end] for r in result.readings for s in r.spans] == ["1,599"]
+
+
+def test_figures_that_say_another_number_in_the_language_are_doubted() -> None:
+    """A table gave "1.599", which a program writes for 1.599: it is taken, and told."""
+    result = align(schema_for({"above": 1.599}, "de"), exemplar("bis 1.599 Euro", {"above": 1.599}))
+    assert (result.template, result.inferred) == ("bis <above> Euro", ("doubted",))
+    assert result.reason == "One reading only; the only '1.599' reads as 1599."
