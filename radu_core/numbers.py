@@ -98,4 +98,4 @@ def possible_numbers(text: str, code: str) -> tuple[float, ...]:
         return ()
     readings = (read_figures(figures, code), read_figures(figures, "en"))
     factor = -1 if sign in ("-", "−") else 1
-    return tuple(dict.fromkeys(factor * n for n in readings if n is not None))
+    return tuple(dict.fromkeys(factor * n for n in readings if n is not None and n < math.inf))
