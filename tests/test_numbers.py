@@ -212,8 +212,8 @@ def test_figures_are_read_as_the_language_sets_them(
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("1,599", (1.599, 1599)), ("-1.599", (-1599, -1.599)), (" 12 ", (12,)), ("1.599,00", (1599,)),
-        ("two", ()), ("1" * 400, ()), ("", ()), ("1e5", ()), ("−5", (-5,)),
+        ("1,599", (1.599, 1599)), ("-1.599", (-1599, -1.599)), (" 12 ", (12,)),
+        ("1.599,00", (1599,)), ("two", ()), ("1" * 400, ()), ("", ()), ("1e5", ()), ("−5", (-5,)),
     ],
 )  # fmt: skip
 def test_all_that_figures_may_mean_is_given(text: str, meant: tuple[float, ...]) -> None:
