@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.alignment.folding import is_boundary
+from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, parse_schema
 
 MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
@@ -46,3 +48,18 @@ def exemplar(utterance: str, arguments: dict[str, Any]) -> AnnotatedExemplar:
 
 def unmarked(text: str) -> str:
     return MARK.sub(r"\1", text)
+
+
+def by_rule(exemplar: AnnotatedExemplar) -> list[Span] | None:
+    """Spans if every value occurs exactly once as it is and cuts no word, otherwise None."""
+    spans, text = [], exemplar.utterance
+    for slot, value in exemplar.arguments.items():
+        if text.count(str(value)) != 1:
+            return None
+        start = text.index(str(value))
+        end = start + len(str(value))
+        if not (is_boundary(text, start) and is_boundary(text, end)):
+            return None
+        spans.append(Span(slot=slot, start=start, end=end, value=value))  # type: ignore[arg-type]
+    spans.sort(key=lambda s: s.start)
+    return None if any(a.end > b.start for a, b in pairwise(spans)) else spans

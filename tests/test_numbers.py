@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from conftest import MODULE
 from deciding import Tab
+from hypothesis import given
+from hypothesis import strategies as st
 from labelled import exemplar
 from pydantic import ValidationError
 
@@ -22,7 +24,13 @@ from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.files import parse_json, read_json
 from radu_core.formats import read, write
 from radu_core.inference.parser import read_slots
-from radu_core.numbers import LARGEST_INTEGER, NumberError, number_problem
+from radu_core.numbers import (
+    LARGEST_INTEGER,
+    NumberError,
+    number_problem,
+    possible_numbers,
+    read_figures,
+)
 from radu_core.schema import (
     Schema,
     Slot,
@@ -273,3 +281,48 @@ def test_what_couldnt_be_read_again_isnt_stored(
     with pytest.raises(InputError, match="can't be stored: it couldn't be read again"):
         loaded.store.put_exemplars(MODULE, [row, broken], who="t", source="t")
     assert row.id not in {i.exemplar.id for i in loaded.store.exemplars(MODULE)}
+
+
+@pytest.mark.parametrize(
+    ("figures", "english", "german"),
+    [
+        ("1,599", 1599, 1.599),
+        ("1.599", 1.599, 1599),
+        ("1 599", 1599, 1599),
+        ("1'599", 1599, 1599),
+        ("1\u202f234,50", 1234.5, 1234.5),
+        ("1.599,00", 1599, 1599),
+        ("1,599.00", 1599, 1599),
+        ("1.599.000", 1599000, 1599000),
+        ("1,59,900", 159900, 159900),
+        ("48,60", 48.6, 48.6),
+        ("0.125", 0.125, 0.125),
+        ("٣٫٥", 3.5, 3.5),
+        ("１，５９９", 1599, 1.599),
+        ("007", None, None),
+        ("1.2.3", None, None),
+        ("1 2", None, None),
+        ("1 234,500", None, 1234.5),
+    ],
+)
+def test_figures_are_read_as_the_language_sets_them(
+    figures: str, english: float | None, german: float | None
+) -> None:
+    assert (read_figures(figures, "en"), read_figures(figures, "de")) == (english, german)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1,599", (1.599, 1599)), ("-1.599", (-1599, -1.599)), (" 12 ", (12,)),
+        ("1.599,00", (1599,)), ("two", ()), ("1" * 400, ()), ("", ()), ("1e5", ()), ("−5", (-5,)),
+    ],
+)  # fmt: skip
+def test_all_that_figures_may_mean_is_given(text: str, meant: tuple[float, ...]) -> None:
+    assert possible_numbers(text, "de") == meant
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["en", "de", "fr", "ja"]))
+def test_a_number_as_a_program_writes_it_is_among_what_it_may_mean(value: float, code: str) -> None:
+    text = f"{value:.6f}" if abs(value) < 1e9 else ""
+    assert not text or float(text) in possible_numbers(text, code)

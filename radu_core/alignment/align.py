@@ -267,7 +267,7 @@ class Aligner:
         ]
         present = [p for p in placements if p.candidates]
         absent = [p for p in placements if not p.candidates]
-        missing = [p for p in absent if not self._may_be_implied(p.value, slots[p.slot])]
+        missing = [p for p in absent if not self._may_be_implied(p, slots[p.slot])]
         found = enumerate_readings(utterance, present)
         if not found.readings and found.complete and len(present) > 1:
             present = [self._with_others(text, p, function) for p in present]
@@ -352,8 +352,12 @@ class Aligner:
         phrases = self.knowledge.phrases.get(only.slot, frozenset())
         return guesses(self.knowledge.context, text, only.slot, only.value, taken, phrases=phrases)
 
-    def _may_be_implied(self, value: Scalar, slot: Slot) -> bool:
-        """Whether a value is meant without being said: a yes or no of a slot that holds those."""
+    def _may_be_implied(self, placement: Placement, slot: Slot) -> bool:
+        """Whether a value is meant without being said: a yes or no of a slot that holds those, and
+        nothing in the text says the opposite."""
+        value = placement.value
+        if placement.found.others:
+            return False
         return _is_boolean(value) or (
             isinstance(value, str)
             and is_yes_no(value, self.language.code)

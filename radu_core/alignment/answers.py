@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from radu_core.alignment.folding import squeezed
-from radu_core.alignment.text import Place, Text
+from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Slot
 
-__all__ = ["is_yes_no", "is_yes_no_slot", "only_answers"]
+__all__ = ["denies", "is_yes_no", "is_yes_no_slot", "only_answers"]
 
 # By language, and English in every one, as schemas are often written in it.
 _YES = {
@@ -57,6 +57,11 @@ def is_yes_no(value: str, code: str) -> bool:
     return squeezed(value) in _yes(code) | _no(code)
 
 
+def denies(value: str, code: str) -> bool:
+    """Whether ``value`` says no in the language ``code`` or in English."""
+    return squeezed(value) in _no(code)
+
+
 def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
     """Whether a slot can hold nothing but yes, no, or that it doesn't matter."""
     values = slot.possible_values if slot is not None else ()
@@ -65,17 +70,18 @@ def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
 
 
 def only_answers(
-    text: Text, surface: str, places: Sequence[Place], own: frozenset[str]
+    text: Text, surface: str, places: Sequence[Place], slot: Slot | None
 ) -> list[Place]:
     """Those of ``places`` where a yes or no answers: it ends its clause, or begins it and nothing
     follows that it belongs to ("no problem"); or it is the "no" of the slot's own word ("no
-    parking"; ``own`` are its stems); or it is written as a name.
+    parking"); or it is written as a name.
     """
-    denies = squeezed(surface) in _no(text.language.code)
-    return [p for p in places if _answers(text, surface, p, own, denies=denies)]
+    own = frozenset(map(text.language.stem, plain_words(slot.name if slot else "")))
+    no = denies(surface, text.language.code)
+    return [p for p in places if _answers(text, surface, p, own, no=no)]
 
 
-def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, denies: bool) -> bool:
+def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, no: bool) -> bool:
     before = text.utterance[: place[0]].rstrip(" ")
     after = text.utterance[place[1] :].lstrip(" ")
     begins, ends = not before or before[-1] in _CLAUSE, not after or after[0] in _CLAUSE
@@ -84,10 +90,13 @@ def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, den
     if ends:
         return True
     follows = next((t.word for t in text.tokens if t.start >= place[1]), "")
-    if denies and text.language.stem(follows) in own:
+    if no and text.language.stem(follows) in own:
         return True
-    if not denies:
-        return True  # "yes" is part of nothing else
+    if not no:
+        said = text.utterance[slice(*place)]
+        if squeezed(said) in _yes("en"):
+            return True  # "yes" is part of nothing else
+        return begins and said.lower() != "si"  # "das ist ja schön", "si hay parking"
     if begins:
         return follows in _FOLLOWERS
     said = text.utterance[slice(*place)]

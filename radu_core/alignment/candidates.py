@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from radu_core.alignment.answers import is_yes_no, is_yes_no_slot, only_answers
+from radu_core.alignment.answers import denies, is_yes_no, is_yes_no_slot, only_answers
+from radu_core.alignment.booleans import contradicting, stated
 from radu_core.alignment.counts import Counts
 from radu_core.alignment.folding import can_squeeze, squeezed
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.inside import find_inside
 from radu_core.alignment.language import Language
-from radu_core.alignment.moments import find_date_times, find_same_times
+from radu_core.alignment.moments import find_date_times, find_same_times, find_written_times
 from radu_core.alignment.names import (
     by_initials,
     in_part,
@@ -33,7 +34,7 @@ from radu_core.alignment.places import (
     found,
 )
 from radu_core.alignment.quantities import currency
-from radu_core.alignment.text import Place, Text, plain_words, word_around
+from radu_core.alignment.text import Place, Text, word_around
 from radu_core.schema import Function, ListRecognizer, Scalar, Schema, Slot, recognize
 
 __all__ = ["Aliases", "Finder", "labels"]
@@ -41,12 +42,6 @@ __all__ = ["Aliases", "Finder", "labels"]
 _ACRONYM_LENGTH = 3
 _OFFSETS = "+-−T"  # before a time that is part of a date-time
 _MOST_WRITTEN = 40  # places of a value: more than the readings that are listed
-# Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
-_HELPING = (
-    "has have is are with allowed allow wants want needs need available include includes options "
-    "option offers offer do does should can"
-)
-_HELPERS = frozenset(_HELPING.split())
 Aliases = dict[str, tuple[tuple[tuple[str, ...], float], ...]]
 
 
@@ -83,7 +78,9 @@ class Finder:
             found = self._text(text, form, slot)
         else:
             found = self._typed(text, form, function, slot)
-        return found if found.best else find_inside(text.utterance, form.surface)
+        if found.best or found.others:
+            return found
+        return find_inside(text.utterance, form.surface)
 
     def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         found = self._by_form(text, form, function, slot)
@@ -206,8 +203,11 @@ class Finder:
 
     def _text(self, text: Text, form: Form, slot: Slot | None) -> Found:
         best = self._as_written(text, form.surface, slot)
-        if best and is_yes_no(form.surface, self.language.code):
-            return self._yes_no(text, form.surface, best, slot)
+        if is_yes_no(form.surface, self.language.code):
+            if best:
+                return self._yes_no(text, form.surface, best, slot)
+            if is_yes_no_slot(slot, self.language.code):
+                return self._implied(text, form.surface, slot)
         if best or not can_squeeze(form.surface):
             return Found(tuple(best))
         near = [candidate(p, "loose") for p in text.loosely(form.surface)]
@@ -222,15 +222,19 @@ class Finder:
     ) -> Found:
         """A textual yes or no: where it answers. Elsewhere it is doubted, or, where the slot holds
         nothing else, implied."""
-        own = frozenset(map(self.language.stem, plain_words(slot.name if slot else "")))
-        places = set(only_answers(text, surface, [c.place for c in written], own))
+        places = set(only_answers(text, surface, [c.place for c in written], slot))
         if places:
             return Found(tuple(c for c in written if c.place in places))
         if is_yes_no_slot(slot, self.language.code):
-            return NOWHERE
+            return self._implied(text, surface, slot)
         return Found(
             tuple(Candidate(*c.place, "doubted", DOUBTFUL, "answers nothing") for c in written)
         )
+
+    def _implied(self, text: Text, surface: str, slot: Slot | None) -> Found:
+        """No place of a textual yes or no; with those where the slot's own words contradict it."""
+        says = not denies(surface, self.language.code)
+        return Found((), contradicting(text, says, slot))
 
     def _as_written(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         """The value itself, whatever its case, and the expressions of its list recognizer. A value
@@ -354,47 +358,10 @@ class Finder:
                 return Found(tuple(said))
         elif len(literal := text.in_any_case(form.surface)) == 1:
             return found(literal, "exact")  # "set power to false"
-        words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
-        if not words:
-            return NOWHERE
-        stem = self.language.stem
-        wanted = [stem(w) for w in words]
-        tokens = text.tokens
-        places = []
-        for i in range(len(tokens) - len(wanted) + 1):
-            if [stem(t.word) for t in tokens[i : i + len(wanted)]] != wanted:
-                continue
-            first, last = i, i + len(wanted) - 1
-            ahead, behind = self._negation(text, first), self._negated_behind(text, last)
-            if bool(form.amount) == (ahead is None and behind is None):
-                first = first if ahead is None else ahead
-                last = last if behind is None else behind
-                places.append((tokens[first].start, tokens[last].end))
-        return found(places, "boolean")
-
-    def _negation(self, text: Text, before: int) -> int | None:
-        """The index of the negating token among the three before ``before``, in its clause."""
-        for i in range(before - 1, max(-1, before - 4), -1):
-            token = text.tokens[i]
-            if set(text.utterance[token.end : text.tokens[i + 1].start]) & set(",.;:!?"):
-                return None
-            if text.utterance[token.start : token.end].lower().replace("’", "'") in (
-                self.language.negations
-            ):
-                return i
-        return None
-
-    def _negated_behind(self, text: Text, last: int) -> int | None:
-        """The index of the "not" that follows token ``last``: "pets are not allowed"."""
-        for i in range(last + 1, min(len(text.tokens), last + 3)):
-            word = text.utterance[text.tokens[i].start : text.tokens[i].end].lower()
-            if text.utterance[text.tokens[i - 1].end : text.tokens[i].start].strip():
-                return None
-            if word.replace("’", "'") in self.language.negations:
-                return i
-            if word not in ("are", "is", "was", "were", "be"):
-                return None
-        return None
+        places = [place for place, says in stated(text, slot) if says == bool(form.amount)]
+        if places:
+            return found(places, "boolean")
+        return Found((), contradicting(text, bool(form.amount), slot))
 
     # Dates and times
 
@@ -432,6 +399,8 @@ class Finder:
         )
         if sure:
             return found(sure, "time", others=hours)
+        if written := find_written_times(text, int(form.amount)):
+            return found(written, "time", others=hours)
         return Found(tuple(h for h in hours if h.score >= SURE) or hours)
 
     def _said_date(self, text: Text, form: Form, slot: Slot | None) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from radu_core.alignment.answers import is_yes_no, only_answers
 from radu_core.alignment.candidates import Finder, labels
 from radu_core.alignment.counts import longer_number
 from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeezed
@@ -41,13 +42,16 @@ def conflicts(
 ) -> Iterator[str]:
     """What is wrong with each span that isn't right, a sentence for each."""
     for span in spans:
-        if _is_value(text, span):
+        silent = not decided and _answers_nothing(text, span, function)
+        if _is_value(text, span) and not silent:
             continue
         candidates = _candidates(finder, text, span, function)
         expected = [c.place for c in candidates]
         taken = {c.place for c in candidates if _is_alike(c, _as_text(span.value))}
         problem = next(_problems(finder, text, span, spans, function), None)
-        if problem is None and (span.start, span.end) not in taken:
+        if silent:
+            problem = "which answers nothing"
+        elif problem is None and (span.start, span.end) not in taken:
             elsewhere = _elsewhere(text, span, spans)
             if not decided and not _is_writing(finder, text, span, spans, function, expected):
                 problem = ""
@@ -86,6 +90,15 @@ def _is_value(text: Text, span: Span) -> bool:
     return not _cuts_number(text.utterance, span) and not text.verbatim(said)
 
 
+def _answers_nothing(text: Text, span: Span, function: Function) -> bool:
+    """Whether a textual yes or no stands where it is part of something else ("no problem")."""
+    value, place = span.value, (span.start, span.end)
+    if not isinstance(value, str) or not is_yes_no(value, text.language.code):
+        return False
+    same = squeezed(text.utterance[slice(*place)]) == squeezed(value)
+    return same and not only_answers(text, value, [place], function.slot(span.slot))
+
+
 def _cuts_number(utterance: str, span: Span) -> bool:
     """Whether a figure stands at an edge of the span that cuts a number or a code: 5 of "1.5"."""
     return (not is_boundary(utterance, span.start) and utterance[span.start].isdecimal()) or (
@@ -119,7 +132,8 @@ def _is_writing(
     surface = text.utterance[span.start : span.end]
     if form.kind != "text":
         alone = finder.find(Text(surface, finder.language), span.value, function, slot)
-        whole = any(c.place == (0, len(surface)) for c in (*alone.best, *alone.others))
+        places = (*alone.best, *(c for c in alone.others if form.kind != "boolean"))
+        whole = any(c.place == (0, len(surface)) for c in places)
         part = longer_number(text, (span.start, span.end))
         return whole and not part and _bounded(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]

@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from radu_core.alignment.duration_words import only_says_when
+from radu_core.alignment.folding import squeezed
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
 from radu_core.alignment.numerals import counted_noun, nouns_in_name
@@ -21,7 +23,9 @@ from radu_core.alignment.places import (
     found,
 )
 from radu_core.alignment.quantities import Number, find_quantities, time_unit
-from radu_core.alignment.text import Place, Text, plain_words
+from radu_core.alignment.text import HYPHENS, Place, Text, plain_words
+from radu_core.alignment.units import COUNTED
+from radu_core.numbers import possible_numbers
 from radu_core.schema import Function, Slot
 
 __all__ = ["Counts", "longer_number"]
@@ -60,11 +64,10 @@ _EXPLICIT = re.compile(
 _NO_NOUNS = frozenset(("please", "tonight", "today", "tomorrow", "thanks", "thank", "then", "now"))
 _MOST_DAYS = 31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_COUNTED = {squeezed(word): noun for word, noun in COUNTED.items()}
 _NEAR = 8  # characters around a number that may be the rest of a range
 _RANGE = re.compile(r"\d+\s?[-–~〜～]\s?\d+")
 _SHORT = 3  # letters of a stem that ends many words
-_IN_BEFORE = re.compile(r"\b(?:in|within|after|last|next)\s$", re.IGNORECASE)
-_AGO_AFTER = re.compile(r"\s(?:ago|later|earlier|before|after|from|notice|in advance)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,12 @@ class Counts:
                 doubt = self._doubt(text, n, words, alone=alone)
                 score = DOUBTFUL if doubt else SCORES["number"]
                 numbers.append(Candidate(*place, "number", score, doubt))
-        numbers = [n for n in numbers if n.score >= SURE] or numbers
+        sure = [n for n in numbers if n.score >= SURE]
+        if numbers and not sure:
+            other = self._length_or_article(text, form, function, slot)
+            if other.best and min(c.score for c in other.best) >= SURE:
+                return Found(other.best, tuple(numbers))
+        numbers = sure or numbers
         if numbers:
             chosen = self.by_noun(text, numbers, function, slot)
             return Found(tuple(chosen), tuple(in_clock))
@@ -117,7 +125,19 @@ class Counts:
             return Found(tuple(in_clock))
         if ordinals:
             return found(ordinals, "ordinal")
-        return self._length_or_article(text, form, function, slot)
+        found_otherwise = self._length_or_article(text, form, function, slot)
+        return found_otherwise if found_otherwise.best else self._set_otherwise(text, form)
+
+    def _set_otherwise(self, text: Text, form: Form) -> Found:
+        """Figures that say the number to whoever sets them as English does: "1,599" in German."""
+        code, places = self.language.code, []
+        for n in text.quantities:
+            said = text.utterance[n.start : n.end]
+            if form.amount in possible_numbers(said, code)[1:]:
+                places.append(
+                    Candidate(n.start, n.end, "number", DOUBTFUL, f"reads as {n.value:.12g}")
+                )
+        return Found(tuple(places))
 
     def verbatim(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
@@ -138,8 +158,10 @@ class Counts:
             told = may_be and _EXPLICIT.search(clock) and self._counts_things(slot)
             score = DOUBTFUL if told else SURE
             return Candidate(*place, "doubted", score, f"is part of {clock!r}")
-        doubt = _part_of_row(text, place) or self._doubt(
-            text, number, words, alone=form.kind == "number"
+        doubt = (
+            _part_of_row(text, place)
+            or _reads_as(text, place, form.amount)
+            or self._doubt(text, number, words, alone=form.kind == "number")
         )
         return Candidate(*place, "doubted" if doubt else "number", SURE, doubt)
 
@@ -196,6 +218,8 @@ class Counts:
         own = words.name | words.description
         if self._names([self.language.stem(w) for w in after], own):
             return ""
+        if compound := _compound_with(text, number):
+            return f"is part of {compound!r}"
         if number.weak:
             return "" if noun & {"person", "peopl"} else "may be no number"
         if noun & words.others or (after and (after[0] in _MEASURED or after[0].isdigit())):
@@ -213,17 +237,22 @@ class Counts:
     def _length_or_article(
         self, text: Text, form: Form, function: Function, slot: Slot | None
     ) -> Found:
-        unit = _unit_of(slot)
+        unit = _unit_of(slot, self.language.code)
         if unit is not None:
             wanted = form.amount * unit
             lengths = [
                 (d.start, d.end)
                 for d in text.durations
-                if d.seconds == wanted and not _counts_from(text.utterance, d.start, d.end)
+                if d.seconds == wanted
+                and not only_says_when(text.utterance, d.start, d.end, self.language.code)
             ]
             if form.amount != 1 and lengths:
                 return found(lengths, "duration")
-        if form.amount != 1 or self.language.code != "en":
+        if form.amount != 1:
+            return NOWHERE
+        if unit is not None and self.language.code != "en":
+            return self._ones(text, unit)
+        if self.language.code != "en":
             return NOWHERE
         articles = [(t.start, t.end) for t in text.tokens if t.word in ("a", "an")]
         own = self._words_of(function, slot).name if slot is not None else frozenset()
@@ -233,6 +262,17 @@ class Counts:
         if counted:
             return Found(tuple(Candidate(*p, "article", 0.95) for p in counted))
         return found(articles, "article")
+
+    def _ones(self, text: Text, unit: int) -> Found:
+        """The article or word for 1 of one unit of time: "eine Nacht" for one of ``nights``."""
+        code = self.language.code
+        places = [
+            (d.start, t.end)
+            for d in text.durations
+            if d.seconds == unit and not only_says_when(text.utterance, d.start, d.end, code)
+            if (t := text.token_after(d.start)) and t.end < d.end
+        ]
+        return Found(tuple(Candidate(*p, "article", 0.95) for p in places))
 
     def by_noun(
         self, text: Text, places: list[Candidate], function: Function, slot: Slot | None
@@ -299,15 +339,23 @@ def _part_of_row(text: Text, place: Place) -> str:
     return ""
 
 
+def _reads_as(text: Text, place: Place, amount: float) -> str:
+    """What figures say in the language, if that isn't the value: "1.599" in German, or ""."""
+    other = (n for n in text.quantities if (n.start, n.end) == place and not n.says(amount))
+    return next((f"reads as {n.value:.12g}" for n in other), "")
+
+
+def _compound_with(text: Text, number: Number) -> str:
+    """The word with a hyphen that a number word begins ("two-way"), or ""."""
+    said = text.utterance[number.start : number.end]
+    if text.utterance[number.end : number.end + 1] not in HYPHENS or not said.isalpha():
+        return ""
+    token = text.token_after(number.end)
+    return text.utterance[number.start : token.end] if token else ""
+
+
 def _is_year(amount: float) -> bool:
     return amount.is_integer() and _FIRST_YEAR <= amount <= _LAST_YEAR
-
-
-def _counts_from(utterance: str, start: int, end: int) -> bool:
-    """Whether a length of time only says when: "in a week", "a week ago"."""
-    return bool(
-        _IN_BEFORE.search(utterance[max(0, start - 8) : start]) or _AGO_AFTER.match(utterance, end)
-    )
 
 
 def _stems(text: str, language: Language) -> frozenset[str]:
@@ -320,11 +368,17 @@ def _name_stems(slot: Slot, language: Language) -> frozenset[str]:
     return _stems(slot.name, language) | {language.stem(n) for n in nouns}
 
 
-def _unit_of(slot: Slot | None) -> int | None:
-    units = [
-        u for w in plain_words(slot.name if slot else "") if len(w) > 2 and (u := time_unit(w))
-    ]
-    return units[0] if len(units) == 1 else None
+def _unit_of(slot: Slot | None, code: str) -> int | None:
+    """The seconds of the one unit of time that a slot's name says it counts, or else its
+    description; None if there is none, or several."""
+    if slot is None:
+        return None
+    for text in (slot.name, slot.description):
+        words = [*plain_words(text), *nouns_in_name(text, code)]
+        units = {u for w in words if len(w) > 2 and (u := time_unit(w))}
+        if units:
+            return units.pop() if len(units) == 1 else None
+    return None
 
 
 def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
@@ -340,4 +394,4 @@ def _words_after(text: Text, end: int) -> tuple[str, ...]:
     follows = text.token_after(end)
     if follows is None or text.utterance[end : follows.start].strip(" -"):
         return ()
-    return (follows.word,)
+    return (_COUNTED.get(follows.word, follows.word),)

@@ -70,7 +70,7 @@ _FULL_DAY = rf"(?:{_either(_DAYS.split())})"
 _SPACED = [w.replace("-", " ") for w in _ORDINAL_WORDS]
 _ORD = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{_either({*_ORDINAL_WORDS, *_SPACED})})\b"
 _NUM = r"\d{1,2}(?![\d:.,]\d|\d)"
-_YEAR = r"(?:,?\s(?P<year>(?:19|20)\d\d)\b)?"
+_YEAR = r"(?:(?:,?\s|-)(?P<year>(?:19|20)\d\d)\b)?"
 _PREFIX = rf"(?:(?P<weekday>{_W}),?\s(?:the\s)?)?"
 
 _DIGIT = re.compile(r"\d")

@@ -10,19 +10,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
-from typing import Any
 
 from radu_core.alignment.date_expressions import DateExpression
 from radu_core.alignment.folding import lower_case
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import find_quantities
 from radu_core.alignment.units import TIME_UNITS
+from radu_core.formats.calendar_names import language_data, month_names, weekday_names
 
 __all__ = ["find_named_dates"]
 
-_MONTHS = "january february march april may june july august september october november december"
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _RELATIVE = {
     "0 day ago": 0,
     "in 1 day": 1,
@@ -255,11 +252,11 @@ def _either(words: Iterable[str]) -> str:
 @lru_cache(maxsize=32)
 def _names(code: str) -> _Names | None:
     """The names of a language; None where dateparser has none, or months aren't names there."""
-    info = _information(code)
+    info = language_data(code)
     if info is None:
         return None
-    months = _numbered(info, _MONTHS, shortest=3)
-    weekdays = _whole(_numbered(info, _DAYS, shortest=4)) | _MORE_DAYS.get(code, {})
+    months = month_names(code)
+    weekdays = _whole(weekday_names(code)) | _MORE_DAYS.get(code, {})
     if not months or not weekdays or any(w[0].isdigit() for w in months):
         return None
     days = {
@@ -282,28 +279,6 @@ def _names(code: str) -> _Names | None:
         _weekday_pattern(code, weekdays),
         re.compile(rf"\b(?:{_either(days)})\b", re.IGNORECASE) if days else None,
     )
-
-
-def _information(code: str) -> dict[str, Any] | None:
-    if not re.fullmatch(r"[a-z]{2,3}", code):
-        return None
-    try:
-        module = import_module(f"dateparser.data.date_translation_data.{code}")
-    except ModuleNotFoundError:
-        return None
-    found: dict[str, Any] = module.info
-    return found
-
-
-def _numbered(info: dict[str, Any], names: str, *, shortest: int) -> dict[str, int]:
-    """Names with the number of their month (from 1) or weekday (from 0), without prepositions."""
-    first = 1 if names == _MONTHS else 0
-    return {
-        plain: number
-        for number, name in enumerate(names.split(), first)
-        for said in info.get(name, ())
-        if len(plain := re.sub(r"^(?:de |d['’])", "", said.lower()).rstrip(".")) >= shortest
-    }
 
 
 def _whole(names: dict[str, int]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from radu_core.alignment.durations import find_durations, iso_seconds
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import find_quantities
 from radu_core.alignment.times import find_times
+from radu_core.numbers import GROUP_SPACES
 from radu_core.schema import Scalar, Slot
 
 __all__ = ["Form", "form_of"]
@@ -33,6 +34,7 @@ Kind = Literal[
 _CLOCK_HINT = re.compile(
     r"\d|\b(?:noon|midday|midnight)\b|(?:hour|minute|second|day|night|week)s?\Z", re.IGNORECASE
 )
+_WITHOUT_GROUPS = str.maketrans("", "", GROUP_SPACES)
 _PREPOSITION = 4  # characters that may stand before a date: "the 3rd", "am 3. April"
 _BOOLEAN = {"true": True, "false": False}
 _TIME = re.compile(r"(\d\d):(\d\d)(?::00)?")
@@ -126,8 +128,8 @@ def _whole_date(said: DateExpression) -> date | None:
 
 def _spoken(value: str, language: Language) -> Form:
     """A value that was given as it was said: an amount, a date, or just text."""
-    if value.strip().isdigit():
-        return Form("text", value)  # 0042 is a name
+    if value.translate(_WITHOUT_GROUPS).strip().isdigit():
+        return Form("text", value)  # 0042 is a name, and so may "555 123" be
     numbers = find_quantities(value, language)
     if len(numbers) == 1:
         only = numbers[0]

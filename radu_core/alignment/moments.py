@@ -8,7 +8,7 @@ from datetime import date
 
 from radu_core.alignment.text import Place, Text
 
-__all__ = ["find_date_times", "find_same_times"]
+__all__ = ["find_date_times", "find_same_times", "find_written_times"]
 
 # What may stand between a date and its time, either way round.
 _BETWEEN = re.compile(
@@ -16,6 +16,12 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 
+_NOON = 12
+_NEAR = 12  # characters before an hour
+_IS_LENGTH = re.compile(
+    r"\b(?:for|during|pendant|durant|durante|por|per|tijdens|gedurende|в течение)\s\Z",
+    re.IGNORECASE,
+)
 _ZONE = re.compile(r"(?:\s?UTC\b|Z\b|[+-]\d\d:?\d\d(?!\d))")
 
 
@@ -44,3 +50,21 @@ def find_same_times(text: Text, minutes: frozenset[int]) -> list[Place]:
         for e in text.times
         if not e.weak and e.minutes and (e.minutes <= minutes or minutes <= e.minutes)
     ]
+
+
+def find_written_times(text: Text, minutes: int) -> list[Place]:
+    """Where the figures of a time stand with a sign that also means something else: "18.30", "18h".
+    An hour alone counts from 13 on, and nothing that is an amount of money or a share.
+    """
+    hour, minute = divmod(minutes, 60)
+    with_minutes = rf"(?<![\w.,:/-])0?{hour}\s?[.h]\s?{minute:02d}(?![\w/-]|[.,:]\d)"
+    places = [m.span() for m in re.finditer(with_minutes, text.utterance, re.IGNORECASE)]
+    if not minute and hour > _NOON:
+        alone = rf"(?<![\w.,:/-]){hour}\s?(?:h|ч|uur|heures|horas)(?!\w)"
+        places += [
+            m.span()
+            for m in re.finditer(alone, text.utterance, re.IGNORECASE)
+            if not _IS_LENGTH.search(text.utterance[max(0, m.start() - _NEAR) : m.start()])
+        ]
+    money = [(n.whole_start, n.whole_end) for n in text.quantities if n.unit]
+    return [p for p in places if not any(s < p[1] and p[0] < e for s, e in money)]

@@ -157,7 +157,8 @@ _NOUNS = {
 }
 # Counters of anything: a numeral before one is a number, which counts no known noun.
 _COUNTERS = {
-    "zh": "个 個 张 張 份 件 条 條 只 隻 台 辆 輛 本 杯 碗 瓶 套 盒 袋 双 雙 次 家 颗 串 罐 枚 首",
+    "zh": "个 個 张 張 份 件 条 條 只 隻 台 辆 輛 本 杯 碗 瓶 套 盒 袋 双 雙 次 家 颗 串 罐 枚 首 "
+    "块 塊",
     "ja": "枚 個 本 台 冊 杯 匹 皿 箱 袋 着 足 件 回 つ 組 脚 膳 棟 本 コ ケ",
     "ko": "개 장 잔 병 대 마리 권 번 그릇 인분 군데 곳 켤레 벌 송이 통 쌍 팀 가지 매",
 }
@@ -169,13 +170,19 @@ _TAIL = {
 _NO_NUMERAL = {
     # Names and words that look like a numeral with its counter.
     "zh": re.compile(
-        r"[一](?:下|些|定|起|样|樣|般|直|切|共|路|边|会|时|旦|家人|部分|次性)|三明治|千万别|分之"
+        r"[块塊元][一二两三四五六七八九](?![个個张張人件])|[一](?:下|些|定|起|样|樣|般|直|切|共|路|边|会|时|旦|家人|部分|次性)|三明治|千万别|分之"
     ),
     "ja": re.compile(
         r"本[木松杉]|日[市町]|分の|[二三]枚目|二枚貝|一本[道釣]|一人称|三人称|十人十色|一日中|一年中|一杯一杯"
     ),
     "ko": re.compile(r"일\s?일|이\s?번|한\s?번|세\s?계|네\s?이"),
 }
+# A scale alone before money is a number; in Chinese it is only a size (千元机).
+_COUNTED_MONEY = {
+    "ja": re.compile(r"(?<=[百千])円(?!玉|札|ショップ|均)"),
+    "ko": re.compile(r"\s?원"),
+}
+_NEVER = re.compile(r"(?!)")
 _EDGE = rf"(?<![{UNSPACED}])"
 
 
@@ -269,7 +276,8 @@ def _grammar(code: str) -> tuple[re.Pattern[str], ...]:
         return (
             re.compile(rf"{_EDGE}(?P<n>{NATIVE_KOREAN})(?=\s?(?:{behind})|{tail})"),
             re.compile(rf"{_EDGE}(?P<n>{sino}{{2,}})(?=\s?(?:{behind})|{tail})"),
-            re.compile(rf"{_EDGE}(?P<n>{sino})(?=박|인분|층|명|개월|호|등)"),
+            re.compile(rf"{_EDGE}(?P<n>{sino})(?=박|인분|층|명|개월|호|등|주일|주간)"),
+            re.compile(rf"{_EDGE}(?<!몇 )(?P<n>[백천만])(?=\s?원(?!짜리))"),
             re.compile(rf"{_EDGE}(?P<n>[십백])(?=\s?(?:명|개|장|인|박))"),
             re.compile(
                 rf"{_EDGE}(?P<n>둘|셋|넷|다섯|여섯|일곱|여덟|아홉)"
@@ -300,6 +308,8 @@ def find_numerals(text: str, code: str) -> Iterator[Numeral]:
                 said, start = said[-1], end - 1
             value = _JAPANESE.get(said) or numeral_value(said)
             lone_scale = len(said) == 1 and said in "百千万萬億亿천만"
+            if lone_scale and _COUNTED_MONEY.get(code, _NEVER).match(text, end):
+                lone_scale = False  # 千円, 만 원
             behind = min(len(text), end + 2)
             if value is None or lone_scale or any(s < behind and start < e for s, e in taken):
                 continue

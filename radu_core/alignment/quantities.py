@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from text_to_num import find_numbers
 
-from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case
+from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case, squeezed
 from radu_core.alignment.language import Language
 from radu_core.alignment.number_words import find_number_words
 from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
@@ -22,6 +23,7 @@ from radu_core.alignment.units import (
     TIME_UNITS,
     UNSPACED_UNITS,
 )
+from radu_core.numbers import GROUP_SPACES, read_figures
 
 __all__ = [
     "Number",
@@ -49,24 +51,21 @@ _SYMBOL_BEFORE = re.compile(
 _LONGEST_SYMBOL = 4
 _SUFFIX = r"(?P<suffix>st|nd|rd|th|k|m|bn)?"
 _JOINED = rf"(?={JOINED_UNIT})"  # 10min
+_GROUPED = rf"(?<!\d)\d{{1,3}}(?:[{GROUP_SPACES}]\d{{3}})+(?!\d)"
 _DIGITS = re.compile(
-    rf"(?P<digits>\d+(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
+    rf"(?P<digits>(?:{_GROUPED}|\d+)(?:[.,]\d+)*)(?:{_SUFFIX}(?![^\W_])|{_JOINED})", re.IGNORECASE
 )
 _ANY_DIGITS = re.compile(  # the same where there may be other digits, and scripts without spaces
-    rf"(?P<digits>\d+(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
+    rf"(?P<digits>(?:{_GROUPED}|\d+)(?:[.,٫٬．，]\d+)*)(?:{_SUFFIX}(?![^\W_{UNSPACED}])|{_JOINED})",
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
-_MARKS = {"٫": ".", "．": ".", "٬": ",", "，": ","}
 _UNSPACED_SCALE = re.compile(r"([百千万萬億亿백천만억])(?:\s?(\d+)([百千백천]))?")
 # What may stand right before and after the digits of a number: nothing that makes it a part of a
 # range, a fraction, a telephone number or a name.
 _OPENS = "([{\"'“‘«„¿¡,;:!?)#"
 _MINUS = "-−"
 _JOINS = "-–/'’.,:~〜～、・．，：／"
-_COMMA_DECIMAL = frozenset(
-    ("da", "de", "el", "es", "fi", "fr", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "ca")
-)
 _GROUP_BEFORE = re.compile(r"(?<![\w:.,])\d{1,4}\s$")
 _AND_A_HALF = re.compile(r"\s+and\s+(?:a|one)\s+half\b", re.IGNORECASE)
 _FRACTION = re.compile(r"[\s-]+(?:half|halves|thirds?|quarters?|fifths?|tenths?)\b", re.IGNORECASE)
@@ -100,6 +99,7 @@ _ENGLISH_VALUES = {
     "thousand": 500,
     "million": 500_000,
 }
+_PLAIN_UNITS = {squeezed(word): seconds for word, seconds in TIME_UNITS.items()}  # nachte
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 
 
@@ -171,7 +171,10 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     for number in found:
         if not kept or number.start >= kept[-1].end:
             kept.append(number)
-    whole = (_with_half(text, _with_unit(text, n, language)) for n in _not_side_by_side(text, kept))
+    whole = (
+        _with_half(text, _with_unit(text, n, language))
+        for n in _not_side_by_side(text, kept, language.code)
+    )
     return [n for n in whole if n is not None]
 
 
@@ -186,7 +189,7 @@ def _digits(text: str, language: Language) -> Iterator[Number]:
         return
     pattern = _DIGITS if text.isascii() else _ANY_DIGITS
     for match in pattern.finditer(text):
-        value = _value(match["digits"], language)
+        value = read_figures(match["digits"], language.code)
         start, end = match.start(), match.end()
         symbol = _SYMBOL_BEFORE.search(text, max(0, start - _LONGEST_SYMBOL), start)
         first = symbol.start() if symbol else start
@@ -216,26 +219,6 @@ def _sign(symbol: str, language: Language) -> str:
     return "yuan" if plain in "¥￥" and language.code == "zh" else CURRENCIES[plain]
 
 
-def _value(digits: str, language: Language) -> float | None:
-    """The value of digits with their separators, as the language sets them; None if unclear."""
-    comma = language.code in _COMMA_DECIMAL
-    if not digits.isascii():
-        comma = comma and not {"٫", "٬"} & set(digits)
-        digits = "".join(c if c in ".," else _MARKS.get(c) or str(int(c)) for c in digits)
-    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-        return None  # 007 is a name
-    decimal, thousands = (",", ".") if comma else (".", ",")
-    if re.fullmatch(
-        rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?", digits
-    ):
-        return float(digits.replace(thousands, "").replace(decimal, "."))
-    if re.fullmatch(rf"\d+(?:{re.escape(decimal)}\d+)?", digits):
-        return float(digits.replace(decimal, "."))
-    if re.fullmatch(rf"\d+{re.escape(thousands)}\d\d?", digits):  # 48,60 in English
-        return float(digits.replace(thousands, "."))
-    return None
-
-
 def _stands_alone(text: str, start: int, end: int) -> bool:
     if start and text[start - 1] in _MINUS:
         start -= 1
@@ -260,7 +243,9 @@ def _words(text: str, language: Language) -> Iterator[Number]:
         yield _plain(start, end, float(amount), weak=amount == 1)
     if language.numbers is None:
         return
-    words = [_Word(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text)]
+    words = [
+        w for m in _WORDS.finditer(text) for w in _parts(m.group(), m.start(), language.numbers)
+    ]
     for found in find_numbers(words, language.numbers, 0.0):
         first, last = words[found.start], words[found.end - 1]
         said = [w.text().lower() for w in words[found.start : found.end]]
@@ -279,14 +264,42 @@ def _words(text: str, language: Language) -> Iterator[Number]:
         yield _plain(start, end, value, ordinal=found.is_ordinal, weak=value == 1)
 
 
-def _not_side_by_side(text: str, numbers: Sequence[Number]) -> list[Number]:
+def _parts(word: str, start: int, numbers: str) -> list[_Word]:
+    """A word as text2num wants it; the number that begins a compound ("four-star") by itself."""
+    length = _number_length(word.lower(), numbers) if "-" in word else 0
+    if not length:
+        return [_Word(word, start, start + len(word))]
+    middle = start + length
+    return [_Word(word[:length], start, middle), _Word(word[length:], middle, start + len(word))]
+
+
+@lru_cache(maxsize=4096)
+def _number_length(word: str, numbers: str) -> int:
+    """How many characters of a word with hyphens are a cardinal number before another word; 0 if
+    none, or if all are: "twenty-one"."""
+    pieces = word.split("-")
+    for count in range(len(pieces), 0, -1):
+        head = "-".join(pieces[:count])
+        found = list(find_numbers([_Word(head, 0, len(head))], numbers, 0.0))
+        if found:
+            return len(head) if count < len(pieces) and not found[0].is_ordinal else 0
+    return 0
+
+
+def _not_side_by_side(text: str, numbers: Sequence[Number], code: str) -> list[Number]:
     """Without those that follow one another at once: "one fifty", "four 4"."""
     apart = [True] * len(numbers)
     for i, (left, right) in enumerate(pairwise(numbers)):
         touching = text[left.end : right.start].isspace() and not (left.ordinal or right.ordinal)
         if touching and not (left.unit or right.unit):
-            apart[i] = apart[i + 1] = False
+            apart[i] = False
+            apart[i + 1] = left.weak and code != "en" and _counts_by_itself(text, right)
     return [n for n, keep in zip(numbers, apart, strict=True) if keep]
+
+
+def _counts_by_itself(text: str, number: Number) -> bool:
+    """Whether the word for 1 before a number is an article: "ein 5-Sterne-Hotel"."""
+    return text[number.start].isdigit() or text[number.end : number.end + 1] == "-"
 
 
 def _with_half(text: str, number: Number) -> Number | None:
@@ -324,4 +337,4 @@ def currency(word: str) -> str | None:
 
 def time_unit(word: str) -> int | None:
     """The seconds of a unit of time, or None."""
-    return TIME_UNITS.get(word.lower())
+    return TIME_UNITS.get(word.lower()) or _PLAIN_UNITS.get(word)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from radu_core.alignment.names import nearest_words
-from radu_core.alignment.places import Candidate
+from radu_core.alignment.places import Candidate, CandidateKind
 from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
 from radu_core.alignment.text import Text, word_around
+from radu_core.schema import Scalar
 
 __all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
+
+_SHORTEST_PART = 3  # characters: "US" isn't looked for in "bus"
+# Kinds of places that mean the value in other figures or words. To say that the value isn't in the
+# text would read as a contradiction.
+_OTHER_WRITINGS: frozenset[CandidateKind] = frozenset(
+    ("article", "date", "duration", "folded", "hour", "number", "ordinal", "time", "undated")
+)
 
 
 def resolved(
@@ -69,28 +78,67 @@ def _only(text: Text, place: Candidate) -> str:
 
 
 def _missing(text: Text, placement: Placement) -> str:
-    inside = word_around(text.utterance, str(placement.value))
-    if inside:
+    if placement.found.others:  # a yes or no: see ``booleans``
+        opposite = placement.found.others[0]
+        said = text.utterance[slice(*opposite.place)]
+        return f"{said!r} {opposite.doubt}; is {placement.slot} {placement.value!r}?"
+    if inside := _word_with(text.utterance, str(placement.value)):
         return f"{placement.value!r} for {placement.slot} is only part of {inside!r}"
-    return f"no {placement.value!r} in the text for {placement.slot}{_instead(text, placement)}"
+    if clock := _clock_with(text, placement.value):
+        return f"{placement.value!r} for {placement.slot} is said only in {clock!r}"
+    near = _nearest(text, placement)
+    nearest = f"; the nearest is {near!r}" if near else ""
+    return f"no {placement.value!r} in the text for {placement.slot}{nearest}"
 
 
 def _unsure(text: Text, placement: Placement) -> str:
-    """What stands there, and what speaks against it. What doesn't differ from the value is never
-    denied."""
+    """What stands there, and what speaks against it. What doesn't differ from the value, or may
+    mean it ("four" for 4), is never denied."""
+    value, first = placement.value, placement.candidates[0]
     doubted = [c for c in placement.candidates if c.kind in ("doubted", "inside")]
     if doubted:
         said = _quoted(text, [c.place for c in doubted[:1]])
         return f"{said} {doubted[0].doubt}; is it {placement.slot}?"
     said = _quoted(text, [c.place for c in placement.candidates])
-    return f"no {placement.value!r} in the text for {placement.slot}; did you mean {said}?"
+    if first.kind in _OTHER_WRITINGS or _holds(text.utterance[slice(*first.place)], str(value)):
+        doubts = {_doubt(c) for c in placement.candidates}
+        but = f", but {_doubt(first)}" if _doubt(first) and len(doubts) == 1 else ""
+        return f"{said} may mean {value!r}{but}; is it {placement.slot}?"
+    return f"no {value!r} in the text for {placement.slot}; did you mean {said}?"
 
 
-def _instead(text: Text, placement: Placement) -> str:
+def _doubt(place: Candidate) -> str:
+    return place.doubt or ("is an ordinal" if place.kind == "ordinal" else "")
+
+
+def _holds(said: str, value: str) -> bool:
+    return value.casefold() in said.casefold()
+
+
+def _word_with(utterance: str, value: str) -> str:
+    """The word that a value is only a part of, or ""; in another case if it isn't short."""
+    if inside := word_around(utterance, value):
+        return inside
+    match = re.search(re.escape(value), utterance, re.I) if len(value) >= _SHORTEST_PART else None
+    return word_around(utterance, match.group()) if match else ""
+
+
+def _nearest(text: Text, placement: Placement) -> str:
+    """The words most like a text by spelling, or ""."""
     if not isinstance(placement.value, str):
         return ""
     near = nearest_words(text, placement.value, most=1)
-    return f"; the nearest is {_quoted(text, [near[0][0]])}" if near else ""
+    return text.utterance[slice(*near[0][0])] if near else ""
+
+
+def _clock_with(text: Text, value: Scalar) -> str:
+    """The date or time that says a number ("two pm" for 2), or ""."""
+    if isinstance(value, str):
+        return ""
+    said = [n for n in text.quantities if n.value == value]
+    clocks = (c for n in said for c in text.taken_by_clock if c[0] <= n.start and n.end <= c[1])
+    place = next(clocks, None)
+    return text.utterance[slice(*place)] if place else ""
 
 
 def _quoted(text: Text, places: Sequence[tuple[int, int]]) -> str:

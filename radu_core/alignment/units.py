@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CURRENCIES", "CURRENCY_CODES", "PREFIXES", "SIGNS", "TIME_UNITS", "UNSPACED_UNITS"]
+__all__ = [
+    "COUNTED",
+    "CURRENCIES",
+    "CURRENCY_CODES",
+    "PREFIXES",
+    "SIGNS",
+    "TIME_UNITS",
+    "UNSPACED_UNITS",
+]
 
 _CURRENCY_WORDS = {
     "dollar": "dollar dollars buck bucks usd dollari dólar dólares доллар доллара долларов dòlars",
@@ -74,6 +82,14 @@ _TIME_WORDS = {
     "дней ночь ночи ночей dies nit nits",
     604_800: "week weeks woche wochen semaine semaines semana semanas settimana settimane weken "
     "неделя неделю недели недель setmana setmanes",
-    1_209_600: "fortnight",
+    1_209_600: "fortnight fortnights",
 }
 TIME_UNITS = {word: seconds for seconds, words in _TIME_WORDS.items() for word in words.split()}
+
+# What is counted, under its English noun, as slots are mostly named in English: "5-Sterne-Hotel".
+_NOUNS = {
+    "stars": "stern sterne sternen étoile étoiles estrella estrellas stella stelle ster sterren "
+    "estrela estrelas estrelles sternehotel sternhotel sterrenhotel "
+    "звезда звезды звёзды звезд звёзд",
+}
+COUNTED = {word: noun for noun, words in _NOUNS.items() for word in words.split()}

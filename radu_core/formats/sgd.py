@@ -433,11 +433,11 @@ def _value(action: _Action, function: str, reading: _Reading) -> Value | None:
     target = reading.target.function(function)
     slot = target.slot(action.slot) if target else None
     if slot is not None and slot.multi_value:
-        return [as_type(v, slot) for v in values]
+        return [as_type(v, slot, reading.target.language) for v in values]
     if not values:
         return None
     reading.left_out[_FURTHER] += len(values) - 1
-    return values[0] if slot is None else as_type(values[0], slot)
+    return values[0] if slot is None else as_type(values[0], slot, reading.target.language)
 
 
 def _given_spans(frame: _Frame, utterance: str, informed: Mapping[str, Value]) -> dict[str, Any]:

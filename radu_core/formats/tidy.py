@@ -26,7 +26,7 @@ from radu_core.exemplars import (
 )
 from radu_core.files import canonical_json
 from radu_core.formats.common import RowError, row_json
-from radu_core.formats.values import PLAIN, converted, is_blank, shown
+from radu_core.formats.values import PLAIN, converted, is_blank, shown, unclear
 from radu_core.schema import Function, Schema, Slot, as_values
 
 __all__ = ["ALIASES", "OUT_OF_SCOPE_WORDS", "Change", "Tidied", "known_function", "tidied"]
@@ -62,8 +62,10 @@ class Change:
 
 @dataclass
 class Tidied:
-    """A row's fields; ``changes`` and ``ignored`` say what isn't as it was written."""
+    """A row's fields; ``changes`` and ``ignored`` say what isn't as it was written. ``language`` is
+    the code of the language that values are written in."""
 
+    language: str = "en"
     fields: dict[str, Any] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -85,7 +87,7 @@ def tidied(
     ``cells``: values are texts of a table, where a number can't be written otherwise;
     ``unlabelled_as_scope``: a row without a function is out of scope.
     """
-    out = Tidied()
+    out = Tidied(schema.language if schema else "en")
     unknown = _named(row, out)
     _read_function(out, schema, unlabelled_as_scope)
     function = (
@@ -302,7 +304,10 @@ def _scalar(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) 
         )
     if slot is None or not isinstance(value, str | int | float | bool):
         return value
-    new, kind = converted(value, slot)
+    problem, remedy = unclear(value, slot, out.language, program=cells)
+    if problem:
+        raise RowError("arguments", {name: value}, f"slot {name!r}: {value!r} {problem}", remedy)
+    new, kind = converted(value, slot, out.language, program=cells)
     if kind and not (cells and kind in PLAIN):
         out.changed(kind, name, value, new)
     return new
@@ -335,7 +340,7 @@ def _span(out: Tidied, span: Mapping[str, Any], function: Function | None) -> di
     if isinstance(value, float) and not math.isfinite(value):
         raise RowError("spans", value, "isn't a finite number", "Write a number.")
     if slot is not None and isinstance(value, str | int | float | bool):
-        found["value"] = converted(value, slot)[0]  # counted with the argument
+        found["value"] = converted(value, slot, out.language)[0]  # counted with the argument
     return found
 
 

@@ -1,7 +1,7 @@
 """Values as a slot takes them: a number written as text, a date with slashes, another case.
 
 Each change has a kind, under which it is counted. What fits no type is left as it is, and rejected
-by the check of the labels.
+by the check of the labels; so is what may mean several values ("1,599" in German), see ``unclear``.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import datetime
 
-from radu_core.numbers import LARGEST_INTEGER
-from radu_core.schema import Scalar, Slot, fits_type
+from radu_core.formats.writings import possible_dates, possible_times
+from radu_core.numbers import LARGEST_INTEGER, possible_numbers
+from radu_core.schema import Scalar, Slot, SlotType, fits_type
 
-__all__ = ["PLAIN", "as_type", "converted", "is_blank", "shown"]
+__all__ = ["PLAIN", "as_type", "converted", "is_blank", "shown", "unclear"]
 
 _YES_NO = {
     "true": True, "yes": True, "1": True, "1.0": True,
     "false": False, "no": False, "0": False, "0.0": False,
 }  # fmt: skip
-_YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})\.?")
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.0+)?)?")
-_PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*%")
+_PERCENT = re.compile(r"(.*\d)\s*[%％]", re.DOTALL)
 _NUMBER_AS_TEXT = "a number as text"
+_OTHER_NUMBER = "a number in another writing"
+_POINT = "a number with a point that may group thousands in the module's language"
 _YES_NO_AS_TEXT = "yes or no as text"
 _OTHER_TYPE = "a possible value of another type"
 PLAIN = frozenset(
@@ -50,13 +51,17 @@ def is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def as_type(text: str, slot: Slot) -> Scalar:
-    """A text as the slot's type; what doesn't fit stays text."""
-    return converted(text, slot)[0]
+def as_type(text: str, slot: Slot, code: str) -> Scalar:
+    """A text as the slot's type, in a language; what doesn't fit stays text."""
+    return converted(text, slot, code)[0]
 
 
-def converted(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
-    """The value as the slot takes it, and the kind of change; "" where it is the same."""
+def converted(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tuple[Scalar, str]:
+    """The value as the slot takes it, and the kind of change; "" where it is the same.
+
+    ``code`` is the language that it may be written in; ``program``: a number with a point may come
+    from a program, as in the cells of a table.
+    """
     if fits_type(value, slot):
         return value, ""
     if slot.possible_values:
@@ -64,13 +69,32 @@ def converted(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
     if slot.type == "boolean":
         found = _YES_NO.get(shown(value).strip().casefold())
         return (value, "") if found is None else (found, _YES_NO_AS_TEXT)
-    if slot.type in ("integer", "number"):
-        return _number(value, slot.type)
     if slot.type == "string":
         return _text(value)
-    if isinstance(value, str):
-        return _date(value) if slot.type == "date" else _time(value)
-    return value, ""
+    if not isinstance(value, str):
+        return _whole(value, slot.type)
+    if slot.type in ("integer", "number"):
+        return _number(value, slot, code, program)
+    meanings = _meanings(value, slot.type, code)
+    return (meanings[0], f"a {slot.type} in another writing") if len(meanings) == 1 else (value, "")
+
+
+def unclear(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tuple[str, str]:
+    """Why a text isn't taken that may mean several values of the slot's type, and the remedy; two
+    empty texts where it isn't so."""
+    if slot.possible_values or not isinstance(value, str) or fits_type(value, slot):
+        return "", ""
+    if converted(value, slot, code, program=program)[1]:
+        return "", ""
+    meanings = _meanings(value, slot.type, code)
+    if len(meanings) < 2:
+        return "", ""
+    whole = [m for m in meanings if isinstance(m, float) and m.is_integer()]
+    fitting = whole if slot.type == "integer" else meanings
+    return (
+        f"may mean {' or '.join(map(shown, meanings))}",
+        f"Write {' or '.join(map(_unambiguous, fitting))}.",
+    )
 
 
 def _possible(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
@@ -82,46 +106,65 @@ def _possible(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
     return (alike[0], "a possible value in another case") if alike else (value, "")
 
 
-def _number(value: Scalar, type_: str) -> tuple[Scalar, str]:
-    if isinstance(value, bool):
-        return value, ""
-    if isinstance(value, float):
-        whole = value.is_integer() and type_ == "integer"
-        return (int(value), "a whole number with a fraction of 0") if whole else (value, "")
-    if not isinstance(value, str):
-        return value, ""
-    if type_ == "number" and (percent := _PERCENT.fullmatch(value.strip())):
-        return float(f"{float(percent[1]) / 100:.12g}"), "a percentage as a share"
+def _whole(value: Scalar, type_: str) -> tuple[Scalar, str]:
+    if isinstance(value, float) and value.is_integer() and type_ == "integer":
+        return int(value), "a whole number with a fraction of 0"
+    return value, ""
+
+
+def _number(text: str, slot: Slot, code: str, program: bool) -> tuple[Scalar, str]:
+    """A text as the one number that it can mean, if it is one that the slot takes."""
+    whole = slot.type == "integer"
+    if percent := _PERCENT.fullmatch(text.strip()):
+        shares = possible_numbers(percent[1], code)
+        if whole or len(shares) != 1:
+            return text, ""
+        return float(f"{shares[0] / 100:.12g}"), "a percentage as a share"
+    if slot.multi_value and "," in text:  # may be several
+        return text, ""
+    plain, meanings = _as_program(text), possible_numbers(text, code)
+    if plain is not None and len(meanings) < 2:
+        found, kind = plain, _NUMBER_AS_TEXT
+    elif len(meanings) == 1 or (whole and plain is not None and not float(plain).is_integer()):
+        found, kind = meanings[0], _OTHER_NUMBER  # of a point the language's own: 1.599 pieces
+    elif plain is not None and program and not whole:
+        found, kind = plain, _POINT
+    else:
+        return text, ""
+    if float(found).is_integer() and (whole or kind == _OTHER_NUMBER):
+        return int(found), kind
+    return (text, "") if whole else (found, kind)
+
+
+def _as_program(text: str) -> float | int | None:
+    """The number that a program would read in a text, or None."""
     for kind in (int, float):
         with suppress(ValueError, OverflowError):
-            found = kind(value)
-            if type_ == "integer" and isinstance(found, float) and found.is_integer():
-                found = int(found)
-            if math.isfinite(found) and (type_ == "number" or isinstance(found, int)):
-                return found, _NUMBER_AS_TEXT
-    return value, ""
+            found: float | int = kind(text)
+            if math.isfinite(found):
+                return found
+    return None
+
+
+def _meanings(text: str, type_: SlotType, code: str) -> tuple[Scalar, ...]:
+    """All that a text may mean as a number, a date or a time."""
+    if type_ == "time":
+        return possible_times(text)
+    if type_ != "date":
+        return possible_numbers(text, code)
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text.strip())
+        return (moment.date().isoformat(),) if moment.time() == datetime.min.time() else ()
+    return possible_dates(text, code)
+
+
+def _unambiguous(value: Scalar) -> str:
+    """As it can be written without being taken for another: three decimals may be a group."""
+    text = shown(value)
+    return f"{text}0" if re.search(r"\.\d{3}\Z", text) else text
 
 
 def _text(value: Scalar) -> tuple[Scalar, str]:
     if isinstance(value, float) and (_is_rounded(value) or not math.isfinite(value)):
         return value, ""
     return shown(value), "a number or yes/no for a slot of text"
-
-
-def _date(value: str) -> tuple[Scalar, str]:
-    found = None
-    with suppress(ValueError):
-        if match := _YEAR_FIRST.fullmatch(value.strip()):
-            found = date(*(int(part) for part in match.groups()))
-        else:
-            moment = datetime.fromisoformat(value.strip())
-            found = moment.date() if moment.time() == datetime.min.time() else None
-    return (value, "") if found is None else (found.isoformat(), "a date in another writing")
-
-
-def _time(value: str) -> tuple[Scalar, str]:
-    match = _CLOCK.fullmatch(value.strip())
-    if match is None or int(match[1]) > 23:
-        return value, ""
-    seconds = f":{match[3]}" if match[3] not in (None, "00") else ""
-    return f"{int(match[1]):02d}:{match[2]}{seconds}", "a time in another writing"

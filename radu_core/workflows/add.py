@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from radu_core.alignment import Aligner, Alignment
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar, Split
 from radu_core.files import content_hash
+from radu_core.formats.values import converted, unclear
 from radu_core.schema import Arguments, Function, Scalar, Slot, argument_problems
 from radu_core.store import StoredExemplar
 from radu_core.workflows.outcomes import RANKED_BY, alignment_record, module_knowledge
@@ -19,8 +18,6 @@ from radu_core.workflows.workspace import Workspace
 __all__ = ["Typed", "add", "arguments_of"]
 
 Typed = Mapping[str, str | Sequence[str]]  # slot → words, or a list where it takes several
-
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def add(
@@ -42,7 +39,7 @@ def add(
     known = schema.function(function) if function else None
     if function and known is None:
         raise InputError("The schema has no such function", value=function, remedy="Choose one.")
-    arguments = arguments_of(known, typed)
+    arguments = arguments_of(known, typed, schema.language)
     exemplar = _labelled(utterance.strip(), function, arguments, split)
     knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
@@ -61,8 +58,9 @@ def add(
     return stored
 
 
-def arguments_of(function: Function | None, typed: Typed) -> Arguments:
-    """What was typed for each slot as values of the slots' types; what is empty is left out.
+def arguments_of(function: Function | None, typed: Typed, language: str) -> Arguments:
+    """What was typed for each slot, in a language, as values of the slots' types; what is empty is
+    left out.
 
     ``InputError`` names everything that doesn't fit.
     """
@@ -71,8 +69,8 @@ def arguments_of(function: Function | None, typed: Typed) -> Arguments:
         slot = function.slot(name) if function else None
         if isinstance(words, str):
             if words.strip():
-                arguments[name] = _value(slot, words.strip())
-        elif values := [_value(slot, w.strip()) for w in words if w.strip()]:
+                arguments[name] = _value(slot, words.strip(), language)
+        elif values := [_value(slot, w.strip(), language) for w in words if w.strip()]:
             arguments[name] = values
     problems = argument_problems(function, arguments) if function else []
     if problems or (function is None and arguments):
@@ -83,18 +81,14 @@ def arguments_of(function: Function | None, typed: Typed) -> Arguments:
     return arguments
 
 
-def _value(slot: Slot | None, words: str) -> Scalar:
+def _value(slot: Slot | None, words: str, language: str) -> Scalar:
     """The value that was typed; the words as they are where they aren't one of the slot's type."""
-    for possible in slot.possible_values if slot else ():
-        if words == str(possible):
-            return possible
-    kind = slot.type if slot else "string"
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(words.casefold(), words)
-    if kind in ("integer", "number") and _NUMBER.fullmatch(words):
-        with suppress(ValueError):  # more digits than Python reads
-            return int(words) if words.lstrip("+-").isdecimal() else float(words)
-    return words
+    if slot is None:
+        return words
+    problem, remedy = unclear(words, slot, language, program=False)
+    if problem:
+        raise InputError(f"Slot {slot.name!r}: {words!r} {problem}", remedy=remedy)
+    return converted(words, slot, language, program=False)[0]
 
 
 def _labelled(

@@ -48,6 +48,46 @@ def check(schema: Schema, exemplar: AnnotatedExemplar, *known: AnnotatedExemplar
     return Aligner(schema, reference=reference, knowledge=knowledge).align(exemplar)
 
 
+YES_OR_NO = [
+    ("en", "no problem, a room with parking", "no", (0, 2), False),
+    ("en", "No worries at all", "no", (0, 2), False),
+    ("en", "I have no idea", "no", (7, 9), False),
+    ("en", "there is no rush", "no", (9, 11), False),
+    ("en", "no, thanks", "no", (0, 2), True),
+    ("en", "no thanks", "no", (0, 2), True),
+    ("en", "I'd say no", "no", (8, 10), True),
+    ("en", "with no parking", "no", (5, 7), True),
+    ("en", "yes to that", "yes", (0, 3), True),
+    ("de", "das ist ja schön", "ja", (8, 10), False),
+    ("de", "ja bitte", "ja", (0, 2), True),
+    ("de", "also ja, bitte", "ja", (5, 7), True),
+    ("es", "si hay sitio", "sí", (0, 2), False),
+    ("es", "sí hay sitio", "sí", (0, 2), True),
+    ("es", "no hay problema", "no", (0, 2), False),
+    ("es", "no, gracias", "no", (0, 2), True),
+    ("ja", "いいえ、結構です", "いいえ", (0, 3), True),
+    ("zh", "这是我的房间", "是", (1, 2), False),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "value", "place", "right"), YES_OR_NO)
+@pytest.mark.parametrize("possible", [True, False])
+def test_a_yes_or_no_is_right_only_where_it_answers(
+    language: str, text: str, value: str, place: tuple[int, int], right: bool, possible: bool
+) -> None:
+    values = [value, "dontcare"] if possible else []
+    slots = [{"name": "parking", "possible_values": values}]
+    schema = parse_schema(
+        {"module": f"a_b_{language}", "functions": [{"name": "go", "slots": slots}]}
+    )
+    given = check(schema, row(text, "parking", value, place))
+    assert given.outcome == ("resolved" if right else "invalid")
+    if not right:
+        assert given.reason.endswith("which answers nothing.")
+    decided = row(text, "parking", value, place, resolved_by="annotator")
+    assert check(schema, decided).outcome == "resolved"  # a person has looked at it
+
+
 @pytest.mark.parametrize(
     ("text", "slot", "value", "said"),
     [

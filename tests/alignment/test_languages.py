@@ -22,7 +22,20 @@ from radu_core.schema import Schema, parse_schema
 MARK = re.compile(r"\[([^\]]*)\]\((\w+)\)")
 TYPES = {
     **dict.fromkeys(
-        ("guests", "nights", "rooms", "seats", "minutes", "人数", "部屋数", "晚数"), "integer"
+        (
+            "guests",
+            "nights",
+            "rooms",
+            "seats",
+            "minutes",
+            "hours",
+            "days",
+            "stars",
+            "人数",
+            "部屋数",
+            "晚数",
+        ),
+        "integer",
     ),
     **dict.fromkeys(("above", "rate"), "number"),
     "day": "date",

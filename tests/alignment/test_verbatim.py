@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from aligning import MARK, REFERENCE, exemplar, schema_for, unmarked
+from aligning import MARK, REFERENCE, by_rule, exemplar, schema_for, unmarked
 
 from radu_core.alignment import align, learn
-from radu_core.alignment.folding import is_boundary
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, parse_schema
 
@@ -32,21 +30,6 @@ TEXTS = ["Oslo", "New York", "blue heron", "May Wong", "C3-PO", "the Wall", "hal
 
 # Asked about: a number of things that is part of a date or a clock time, or is said twice.
 EXCEPTED = re.compile(r"\d (?:o'clock|March|May)\b|(?:March|May) \d|seven 7|7 seven")
-
-
-def by_rule(exemplar: AnnotatedExemplar) -> list[Span] | None:
-    """Spans if every value occurs exactly once as it is and cuts no word, otherwise None."""
-    spans, text = [], exemplar.utterance
-    for slot, value in exemplar.arguments.items():
-        if text.count(str(value)) != 1:
-            return None
-        start = text.index(str(value))
-        end = start + len(str(value))
-        if not (is_boundary(text, start) and is_boundary(text, end)):
-            return None
-        spans.append(Span(slot=slot, start=start, end=end, value=value))  # type: ignore[arg-type]
-    spans.sort(key=lambda s: s.start)
-    return None if any(a.end > b.start for a, b in pairwise(spans)) else spans
 
 
 def made(source: random.Random) -> tuple[Schema, AnnotatedExemplar]:
@@ -179,6 +162,10 @@ def test_a_yes_or_no_slot_implies_what_nothing_answers() -> None:
     schema = parse_schema({"module": "a_b_en", "functions": [{"name": "f", "slots": slots}]})
     result = align(schema, exemplar("no problem, a hotel without parking", {"parking": "no"}))
     assert (result.outcome, result.implied) == ("resolved", ("parking",))
+    for text, value in [("a hotel with parking", "no"), ("a hotel without parking", "yes")]:
+        result = align(schema, exemplar(text, {"parking": value}))
+        assert (result.outcome, result.implied) == ("unlocated", ())
+        assert f"is parking {value!r}?" in result.reason
 
 
 @pytest.mark.parametrize("seed", range(2))

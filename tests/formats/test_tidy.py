@@ -36,9 +36,14 @@ SHOP = parse_schema(
 Write = Callable[..., Path]
 
 
+def in_language(code: str) -> Schema:
+    return SHOP.model_copy(update={"module": f"acme_shop_{code}"})
+
+
 def load(path: Path, schema: Schema | None = SHOP, **options: Any) -> Imported:
     format = "jsonl" if path.suffix == ".jsonl" else "csv"
-    found = read(format, path, module=MODULE, schema=schema, options=options)
+    module = schema.module if schema else MODULE
+    found = read(format, path, module=module, schema=schema, options=options)
     accounted = len(found.exemplars) + len(found.rejections) + sum(found.skipped.values())
     assert found.rows == accounted
     return found
@@ -61,6 +66,28 @@ def one(write_jsonl: Write, **row: Any) -> tuple[AnnotatedExemplar, set[str]]:
         ("price", 3, 3, None),
         ("gift", "Yes", True, "yes or no as text"),
         ("gift", 0, False, "yes or no as text"),
+        ("pieces", "1,599", 1599, "a number in another writing"),
+        ("pieces", "1 599", 1599, "a number in another writing"),
+        ("pieces", "1.599.000", 1599000, "a number in another writing"),
+        ("price", "1.599,00", 1599, "a number in another writing"),
+        ("price", "-1,599.50", -1599.5, "a number in another writing"),
+        ("price", "1'599", 1599, "a number in another writing"),
+        ("price", "48,60", 48.6, "a number in another writing"),
+        ("price", "1,59,900", 159900, "a number in another writing"),
+        ("price", "1.599", 1.599, "a number as text"),
+        ("price", "12,5 %", 0.125, "a percentage as a share"),
+        ("day", "13.3.2026", "2026-03-13", "a date in another writing"),
+        ("day", "9 March 2026", "2026-03-09", "a date in another writing"),
+        ("day", "Monday, March 9th, 2026", "2026-03-09", "a date in another writing"),
+        ("day", "2026年3月9日", "2026-03-09", "a date in another writing"),
+        ("at", "11:30 am", "11:30", "a time in another writing"),
+        ("at", "12.15 a.m.", "00:15", "a time in another writing"),
+        ("at", "7 PM", "19:00", "a time in another writing"),
+        ("at", "18h30", "18:30", "a time in another writing"),
+        ("at", "18.30", "18:30", "a time in another writing"),
+        ("at", "18 Uhr", "18:00", "a time in another writing"),
+        ("at", "午後6時半", "18:30", "a time in another writing"),
+        ("at", "noon", "12:00", "a time in another writing"),
         ("day", "2026/3/9", "2026-03-09", "a date in another writing"),
         ("day", "2026.03.09", "2026-03-09", "a date in another writing"),
         ("day", "2026-03-09T00:00:00", "2026-03-09", "a date in another writing"),
@@ -98,7 +125,9 @@ def test_a_value_that_is_none_is_absent_and_not_implied(write_jsonl: Write, valu
     ("slot", "given"),
     [("pieces", 2.5), ("pieces", True), ("pieces", "two"), ("price", "nan"), ("day", "3/9/2026"),
      ("day", "2026-02-30"), ("at", "25:00"), ("Größe", "mittel"), ("code", ["a", "b"]),
-     ("day", "2026-03-09T08:00:00")],
+     ("day", "2026-03-09T08:00:00"), ("day", "9.3.26"), ("day", "March 2026"),
+     ("day", "Tuesday, 9 March 2026"), ("at", "7"), ("at", "13 am"), ("at", "18:30Z"),
+     ("at", "2 hours"), ("price", "1,2,3"), ("price", "$46"), ("pieces", "1.599")],
 )  # fmt: skip
 def test_what_fits_no_type_is_rejected_as_it_stands(
     write_jsonl: Write, slot: str, given: Any
@@ -107,6 +136,78 @@ def test_what_fits_no_type_is_rejected_as_it_stands(
     (rejection,) = found.rejections
     assert rejection.field == "arguments"
     assert repr(given) in rejection.value
+
+
+@pytest.mark.parametrize(
+    ("language", "slot", "given", "problem", "remedy"),
+    [
+        ("de", "price", "1,599", "may mean 1.599 or 1599", "Write 1.5990 or 1599."),
+        ("de", "price", "1.599", "may mean 1599 or 1.599", "Write 1599 or 1.5990."),
+        ("de", "pieces", "1,599", "may mean 1.599 or 1599", "Write 1599."),
+        ("fr", "pieces", "2.000", "may mean 2000 or 2", "Write 2000 or 2."),
+        ("en", "day", "3/9/2026", "may mean 2026-09-03 or 2026-03-09",
+         "Write 2026-09-03 or 2026-03-09."),
+        ("ja", "day", "9.3.2026", "may mean 2026-03-09 or 2026-09-03",
+         "Write 2026-03-09 or 2026-09-03."),
+        ("de", "day", "3/9/2026", "may mean 2026-09-03 or 2026-03-09",
+         "Write 2026-09-03 or 2026-03-09."),
+        ("de", "at", "8 Uhr", "may mean 08:00 or 20:00", "Write 08:00 or 20:00."),
+        ("en", "at", "8 o'clock", "may mean 08:00 or 20:00", "Write 08:00 or 20:00."),
+    ],
+)  # fmt: skip
+def test_what_may_mean_several_values_is_asked_about(
+    write_jsonl: Write, language: str, slot: str, given: str, problem: str, remedy: str
+) -> None:
+    schema = in_language(language)
+    row = {"utterance": "u", "function": "order", "arguments": {slot: given}}
+    (rejection,) = load(write_jsonl([row]), schema).rejections
+    assert rejection.problem == f"slot {slot!r}: {given!r} {problem}"
+    assert rejection.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("language", "slot", "given", "taken"),
+    [
+        ("de", "price", "1.599,00", 1599),
+        ("de", "price", "1.5990", 1.599),
+        ("de", "price", "1 599", 1599),
+        ("de", "price", "0.125", 0.125),
+        ("de", "pieces", "1.599", 1599),
+        ("fr", "price", "1\u202f234,50", 1234.5),
+        ("sv", "price", "1 234,5", 1234.5),
+        ("ar", "price", "١٬٥٩٩", 1599),
+        ("ja", "price", "１，５９９", 1599),
+        ("de", "day", "9.3.2026", "2026-03-09"),
+        ("de", "day", "9. März 2026", "2026-03-09"),
+        ("fr", "day", "9/3/2026", "2026-03-09"),
+        ("fr", "day", "1er mars 2026", "2026-03-01"),
+        ("es", "day", "9 de marzo de 2026", "2026-03-09"),
+        ("ru", "day", "9 марта 2026 г.", "2026-03-09"),
+        ("ko", "day", "2026년 3월 9일", "2026-03-09"),
+        ("zh", "day", "2026年3月9号", "2026-03-09"),
+        ("fr", "at", "20 h", "20:00"),
+        ("zh", "at", "下午6点30分", "18:30"),
+        ("ko", "at", "오후 6시", "18:00"),
+    ],
+)
+def test_values_are_read_as_the_language_writes_them(
+    write_jsonl: Write, language: str, slot: str, given: str, taken: Any
+) -> None:
+    schema = in_language(language)
+    row = {"utterance": "u", "function": "order", "arguments": {slot: given}}
+    found = load(write_jsonl([row]), schema)
+    assert [repr(e.arguments[slot]) for e in found.exemplars] == [repr(taken)]
+    assert sum(tally.count for tally in found.normalised.values()) == 1
+
+
+def test_a_point_in_a_table_is_a_program_s_and_is_told(tmp_path: Path) -> None:
+    """In German "1.599" may be 1599: whoever reads the report sees how it was read."""
+    path = tmp_path / "rows.csv"
+    path.write_text("utterance,function,price\nu,order,1.599\nv,order,2.5\n", encoding="utf-8")
+    found = load(path, in_language("de"))
+    assert [e.arguments["price"] for e in found.exemplars] == [1.599, 2.5]
+    kinds = {kind: tally.count for kind, tally in found.normalised.items()}
+    assert kinds == {"a number with a point that may group thousands in the module's language": 1}
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
