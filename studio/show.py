@@ -11,6 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.exemplars import Span
+from radu_core.instructions import worded_in
+from studio.words import WORDS, on_page
 
 __all__ = ["as_json", "colour", "download", "highlight", "rows", "table_html", "utterance"]
 
@@ -59,7 +61,7 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td dir="auto" style="{_CELL};overflow-wrap:break-word">{escape(str(cell))}</td>'
+            f'<td dir="auto" style="{_CELL};overflow-wrap:break-word">{escape(on_page(cell))}</td>'
             for cell in row
         )
         + "</tr>"
@@ -103,11 +105,15 @@ def download(
 
 def _flat(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {k: as_json(v) if isinstance(v, dict | list | tuple) else v for k, v in row.items()}
+        {k: as_json(v) if isinstance(v, dict | list | tuple) else _shown(v) for k, v in row.items()}
         for row in data
     ]
 
 
+def _shown(value: Any) -> Any:
+    return on_page(value) if isinstance(value, str) else value
+
+
 def as_json(value: Any) -> str:
-    """A value as compact JSON that keeps its letters."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value as compact JSON that keeps its letters, its messages in the words of the pages."""
+    return json.dumps(worded_in(value, WORDS), ensure_ascii=False)

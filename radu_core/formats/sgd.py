@@ -218,7 +218,7 @@ def _options(options: Mapping[str, Any]) -> _Options:
     services = (services,) if isinstance(services, str) else services
     if not isinstance(services, list | tuple) or not all(isinstance(s, str) for s in services):
         raise InputError(
-            "services must be names", value=services, remedy="Say --service NAME for each."
+            "services must be names", value=services, remedy="Give a list of their names."
         )
     values = options.get("values", "said")
     if values not in ("said", "canonical"):

@@ -12,6 +12,7 @@ from typing import Any
 from radu_core.errors import FormatError
 from radu_core.files import open_atomic
 from radu_core.formats.delimited import Cells
+from radu_core.instructions import instruct
 
 __all__ = ["BadCell", "Sheet", "sheet_names", "write_sheet"]
 
@@ -82,7 +83,7 @@ class Sheet:
         if others:
             self.notes.append(
                 f"Read the sheet {name!r}; not read: {', '.join(others)}. "
-                "--option sheet=NAME reads another one (on the page: Sheet)."
+                f"To read another one, {instruct('sheet')}."
             )
         return book, book[name]
 
