@@ -74,14 +74,20 @@ def utterances(here: Page) -> None:
         return None
     st.markdown(f"into **{plain(here.module)}**")
     file = st.file_uploader(
-        "JSONL, CSV, TSV or XLSX", type=["jsonl", "csv", "tsv", "xlsx"], key="utterances file"
+        "JSONL, CSV, TSV or XLSX",
+        type=["jsonl", "csv", "tsv", "xlsx"],
+        key="utterances file",
+        on_change=_leave,
+        args=(here,),
     )
     typed = st.text_input(
         "or a path on this computer",
         placeholder="/data/sgd/train",
+        on_change=_leave,
+        args=(here,),
         help="For large files, and for the directory of a Schema-Guided Dialogue dataset.",
     )
-    path = _kept(file) if file else Path(typed.strip()).expanduser() if typed.strip() else None
+    path = _kept(file) if file else _place(typed.strip()) if typed.strip() else None
     if path is None:
         return _report(here)
     format = guess_format(path)
@@ -108,8 +114,21 @@ def utterances(here: Page) -> None:
     return _report(here)
 
 
+def _place(typed: str) -> Path:
+    """The path that somebody typed; one of a user there isn't is as it was typed."""
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError:
+        return Path(typed)
+
+
 def _key(here: Page) -> tuple[str, str]:
     return ("import", here.module)
+
+
+def _leave(here: Page) -> None:
+    """Another file: what went wrong with the one before is read."""
+    jobs.forget_failed(_key(here))
 
 
 def _report(here: Page) -> None:

@@ -40,8 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_errors = Console(stderr=True, highlight=False)
-_out = Console(highlight=False)
+# No emoji: ":x:" in somebody's data is no cross.
+_errors = Console(stderr=True, highlight=False, emoji=False)
+_out = Console(highlight=False, emoji=False)
 _WIDEST = 10_000  # signs in a line
 
 
@@ -135,7 +136,7 @@ def _printed(part: Any) -> None:
         part = in_shell(part)
     elif isinstance(part, Table) and any(column.no_wrap for column in part.columns):
         needed = Measurement.get(_out, _out.options.update(max_width=_WIDEST), part).minimum
-        out = _out if needed <= _out.width else Console(width=needed, highlight=False)
+        out = _out if needed <= _out.width else Console(width=needed, highlight=False, emoji=False)
     out.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 

@@ -25,7 +25,7 @@ from radu_core.workflows.labels import put_schema
 from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Kept", "UndoReport", "imports", "redo", "state", "undo"]
+__all__ = ["Kept", "UndoReport", "imports", "is_stored", "redo", "state", "undo"]
 
 _EXAMPLES = 3
 
@@ -92,9 +92,14 @@ def state(record: ImportRecord) -> str:
     """What has become of an import, in words."""
     if record.undone:
         return f"taken back by {record.moved_by}, {record.moved:%Y-%m-%d %H:%M}"
-    if not record.details.get("stored", True):
+    if not is_stored(record):
         return "not stored"
     return "stands" if record.remembered else "stands; can't be taken back"
+
+
+def is_stored(record: ImportRecord) -> bool:
+    """Whether the import stored its rows: it doesn't where some were rejected, unless asked to."""
+    return bool(record.details.get("stored", True))
 
 
 def imports(workspace: Workspace, module: str) -> list[ImportRecord]:
@@ -170,7 +175,7 @@ def _check(batch: ImportRecord) -> None:
             "changed, so it can't be taken back",
             remedy=f"Instead, {instruct('delete exemplars', batch.module)}.",
         )
-    if not batch.details.get("stored", True):
+    if not is_stored(batch):
         raise InputError(
             f"Import {batch.id} stored nothing, since rows were rejected",
             remedy="There is nothing to take back.",

@@ -408,3 +408,13 @@ def test_bad_input_is_a_message_and_exit_2(
         assert re.search(words, json.loads(out)["message"])
     else:
         assert out == ""
+
+
+def test_what_looks_like_an_emoji_stays(radu: Any, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("root:x:0\na\n")
+    radu("init", MODULE, "--function", "ask", "--description", "Ask :smile: things.")
+    code, _, err = radu("import", "csv", str(path), "-m", MODULE)
+    assert (code, "root:x:0" in err) == (2, True)
+    code, out, _ = radu("schema", "show", "-m", MODULE)
+    assert (code, ":smile:" in out) == (0, True)
