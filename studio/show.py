@@ -14,7 +14,16 @@ from radu_core.exemplars import Span
 from radu_core.instructions import worded_in
 from studio.words import WORDS, on_page
 
-__all__ = ["as_json", "colour", "download", "highlight", "rows", "table_html", "utterance"]
+__all__ = [
+    "TABLE_STYLE",
+    "as_json",
+    "colour",
+    "download",
+    "highlight",
+    "rows",
+    "table_html",
+    "utterance",
+]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
@@ -51,25 +60,41 @@ def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) 
     )
 
 
-_TABLE = "width:100%;border-collapse:collapse;font-size:.9rem"
-_CELL = "border-bottom:1px solid #8884;padding:4px 10px 4px 0;vertical-align:top;text-align:start"
+TABLE_STYLE = """
+.radu-table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+.radu-table :is(th, td) {
+  padding: 4px 10px 4px 0; vertical-align: top; text-align: start; overflow-wrap: break-word;
+}
+.radu-table tr { border-bottom: 1px solid #8884; }
+@media (max-width: 640px) {
+  .radu-table :is(tr, td) { display: block; overflow-wrap: anywhere; }
+  .radu-table thead { display: none; }
+  .radu-table tr { padding: 6px 0; }
+  .radu-table td { padding: 1px 0; }
+  .radu-table td::before { content: attr(data-column) ": "; opacity: .75; }
+  .radu-table td:first-child { font-weight: 600; }
+}
+"""
 
 
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A small table as HTML: text wraps, and a screen reader reads it cell by cell."""
-    head = "".join(f'<th scope="col" style="{_CELL}">{escape(c)}</th>' for c in columns)
+    """A small table as HTML: text wraps, and a screen reader reads it cell by cell. On a phone each
+    row is a paragraph, with the columns' names before its cells.
+    """
+    head = "".join(f'<th scope="col" role="columnheader">{escape(c)}</th>' for c in columns)
     body = "".join(
-        "<tr>"
+        '<tr role="row">'
         + "".join(
-            f'<td dir="auto" style="{_CELL};overflow-wrap:break-word">{escape(on_page(cell))}</td>'
-            for cell in row
+            f'<td role="cell" dir="auto" data-column="{escape(column)}">'
+            f"{escape(on_page(cell))}</td>"
+            for column, cell in zip(columns, row, strict=True)
         )
         + "</tr>"
         for row in rows
     )
     return (
-        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<table class="radu-table" role="table"><thead><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
     )
 
 

@@ -96,7 +96,7 @@ def expect(row: RowMapping, revision: int) -> None:
     """``ConflictError`` unless the row is still of that revision."""
     if row["revision"] != revision:
         raise ConflictError(
-            f"Exemplar {row['id']} was changed by somebody else in the meantime",
+            f"Exemplar {row['id']} was changed in the meantime",
             remedy="Look at the newer version, then decide again; nothing was overwritten.",
         )
 

@@ -184,7 +184,7 @@ def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> Spl
         number = imports.begin(w, batch)
         if splits.assign(w, number, moves):
             raise ConflictError(
-                "Somebody has changed exemplars in the meantime",
+                "Exemplars were changed in the meantime",
                 remedy="Look at the split again; nothing was changed.",
             )
     return SplitReport(**{**vars(report), "number": number})

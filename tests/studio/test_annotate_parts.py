@@ -103,7 +103,7 @@ def test_bulk_accepts_what_was_shown_and_lists_the_rest(space: Workspace) -> Non
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Accept {number}").click().run()
     assert f"{number - 1} accepted." in words(at)
-    assert "1 left as they were:\n- b1: Somebody changed it in the meantime." in words(at)
+    assert "1 left as they were:\n- b1: It was changed in the meantime." in words(at)
 
 
 def test_bulk_opens_on_a_queue_that_holds_something(
@@ -180,7 +180,7 @@ def test_guidelines_that_somebody_else_changed_are_not_overwritten(space: Worksp
     set_guidelines(space, MODULE, "theirs", before="", who="bob")
     at.text_area[0].input("mine").run()
     button(at, "Save guidelines").click().run()
-    assert "Somebody else has changed the guidelines" in words(at)
+    assert "The guidelines were changed" in words(at)
     assert guidelines(space, MODULE) == "theirs"
     assert at.text_area[0].value == "mine"
 
