@@ -127,17 +127,21 @@ def _result(here: Page) -> None:
     done = state.get("done")
     if isinstance(done, workflow.BulkReport):
         st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
-        _left("left as they were", {plain(i): plain(why) for i, why in done.skipped.items()})
+        _left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
             st.button(
                 f"Undo all {len(done.accepted):,}", icon=":material/undo:", key="bulk undo",
                 on_click=_undo, args=(here, done.batch),
             )  # fmt: skip
     elif isinstance(done, workflow.UndoReport):
-        st.success(f"{len(done.undone):,} are as they were before.", icon=":material/undo:")
+        st.success(_as_before(len(done.undone)), icon=":material/undo:")
         why = "decided again since"
-        _left("stay as they are", dict.fromkeys(map(plain, done.decided_since), why))
-        _left("stay deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+        _left("kept", dict.fromkeys(map(plain, done.decided_since), why))
+        _left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+
+
+def _as_before(number: int) -> str:
+    return counted(number, "is as it was before.", "are as they were before.")
 
 
 def _left(what: str, reasons: dict[str, str]) -> None:

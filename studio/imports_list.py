@@ -26,8 +26,7 @@ def imports(here: Page) -> None:
         return
     _moved(here)
     chosen = _choose(here, found)
-    label = "import" if len(found) == 1 else "imports"
-    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label=label)
+    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label="imports")
     _rejected(chosen)
 
 
@@ -115,7 +114,7 @@ def _moved(here: Page) -> None:
         if report.kept:
             rows = [vars(k) for k in report.kept]
             name = f"{here.module}-import-{report.number}-kept.csv"
-            show.rows(rows, name=name, key="kept", label=f"{len(rows):,} kept")
+            show.rows(rows, name=name, key="kept", label="kept exemplars")
         with st.container(horizontal=True):
             if report.dry_run:
                 what = "Redo" if report.redo else "Undo"

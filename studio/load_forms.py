@@ -58,7 +58,9 @@ def new_module(here: Page) -> None:
 def _created(found: load.SchemaFile) -> None:
     """What the new module has, and what of its file it hasn't."""
     count = len(found.schema.functions)
-    st.success(f"{plain(found.schema.module)} has {count} functions. Now its utterances.")
+    st.success(
+        f"{plain(found.schema.module)} has {counted(count, 'function')}. Now its utterances."
+    )
     for reason, times in found.left_out.items():
         st.caption(f"left out {times:,}: {plain(reason)}")
     if found.rejections:
@@ -139,7 +141,7 @@ def _report(here: Page) -> None:
     rejected = len(report.rejections)
     skipped = sum(report.skipped.values())
     text = (
-        f"{plain(report.source)}: {report.rows:,} rows = {report.accepted:,} accepted "
+        f"{plain(report.source)}: {counted(report.rows, 'row')} = {report.accepted:,} accepted "
         f"+ {rejected:,} rejected + {skipped:,} skipped."
     )
     if report.stored:
@@ -165,7 +167,8 @@ def _report(here: Page) -> None:
         show.rows(rows, name="repeated.csv", key="notices", label="repeated or contradicting rows")
     if funnel is not None:
         st.info(
-            f"{funnel.outcomes.get('resolved', 0):,} of {funnel.total:,} utterances are resolved.",
+            f"Resolved: {funnel.outcomes.get('resolved', 0):,} of "
+            f"{counted(funnel.total, 'utterance')}.",
             icon=":material/task_alt:",
         )
     with st.container(horizontal=True):
@@ -216,7 +219,10 @@ def outcome(here: Page) -> None:
     if funnel.costs:
         _costs(funnel)
     for name, count in funnel.thin_functions.items():
-        st.warning(f"{plain(name)} has only {count} resolved training exemplars; 10 are a start.")
+        st.warning(
+            f"{plain(name)} has only {counted(count, 'resolved training exemplar')}; 10 are a "
+            "start."
+        )
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
     left = outcomes.unresolved(here.workspace, here.module)

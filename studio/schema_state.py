@@ -12,6 +12,7 @@ from radu_core.errors import ConflictError
 from radu_core.files import content_hash
 from radu_core.schema import Schema
 from radu_core.store import SchemaVersion
+from radu_core.words import counted
 from radu_core.workflows.schema import SchemaView, save_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.schema_rename import Target
@@ -147,5 +148,5 @@ def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     except ConflictError:
         conflict(pending)
         return
-    changed = f"{saved.funnel.changed:,} utterances changed their outcome."
+    changed = f"{counted(saved.funnel.changed, 'utterance')} changed outcome."
     done(here, f"Saved. {changed}" if saved.changed else "Nothing had changed.")

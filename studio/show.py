@@ -12,6 +12,7 @@ import streamlit as st
 
 from radu_core.exemplars import Span
 from radu_core.instructions import worded_in
+from radu_core.words import counted
 from studio.words import WORDS, on_page
 
 __all__ = [
@@ -109,7 +110,7 @@ def rows(
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
-    download(frame, name=name, key=key, label=f"{len(frame):,} {label}")
+    download(frame, name=name, key=key, label=counted(len(frame), label.removesuffix("s"), label))
 
 
 def download(

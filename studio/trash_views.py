@@ -147,7 +147,7 @@ def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
     st.session_state[key] = found.ids
     with st.popover("Delete for good", icon=":material/delete_forever:"):
         st.markdown(
-            f"Deletes {what} exemplars in the trash with history, opinions and judgements, and "
+            f"Deletes exemplars in the trash ({what}) with history, opinions and judgements, and "
             "rewrites the database. The index and the cache of embeddings are built again. "
             "This can't be undone."
         )

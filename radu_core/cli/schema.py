@@ -13,6 +13,7 @@ from radu_core.cli.data import KeepGood, Module, left_out_lines
 from radu_core.cli.output import Answer, app, command, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import readable
+from radu_core.words import counted
 from radu_core.workflows import load, schema, schema_remove, schema_rename
 from radu_core.workflows.schema_cost import built, schema_cost
 from radu_core.workflows.schema_restore import restorable
@@ -56,7 +57,8 @@ def show(
     lines: list[Any] = [as_text(shown)]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in seen.findings]
     lines += [
-        f"{n} exemplars are labelled {name}: no such function" for name, n in seen.strays.items()
+        f"{counted(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
+        for name, n in seen.strays.items()
     ]
     return Answer(data, lines)
 
@@ -139,7 +141,7 @@ def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool)
     saved = schema.save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
-    said = f"Saved. {saved.funnel.changed} utterances changed their outcome."
+    said = f"Saved. {counted(saved.funnel.changed, 'utterance')} changed outcome."
     lines.append(said if saved.changed else "The schema was like that already.")
     return Answer(
         {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines

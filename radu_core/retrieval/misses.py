@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
 from radu_core.schema import OUT_OF_SCOPE
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,7 +199,7 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
     function = grid.index.schema.function(name)
     words = len(function.description.split()) if function else 0
     if words < THIN:
-        said = f"has {words} words" if words else "is empty"
+        said = f"has {counted(words, 'word')}" if words else "is empty"
         yield Cause(
             "thin description",
             f"The description of {name} {said}; it comes {rank}. among "

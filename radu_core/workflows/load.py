@@ -148,7 +148,7 @@ def read_schema(module: str, path: Path, *, keep_good: bool = False) -> SchemaFi
     if imported.schema is None or (rejections and not keep_good):
         others = "" if imported.schema is None else f", or {instruct('keep good tools')}"
         raise FormatError(
-            f"{path.name}: {len(rejections)} of {imported.rows} tools can't be taken\n"
+            f"{path.name}: {len(rejections)} of {counted(imported.rows, 'tool')} can't be taken\n"
             + "\n".join(f"- tool {r.line}: {r.field} {r.problem}" for r in rejections),
             remedy=f"\nCorrect these tools and load the file again{others}.",
         )

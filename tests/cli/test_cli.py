@@ -131,6 +131,7 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "tools.json").write_text('[{"name": "sing", "description": "Sing a song."}]')
     (tmp_path / "sgd").mkdir()
     (tmp_path / "sgd" / "schema.json").write_text("{}")
+    (tmp_path / "sgd" / "dialogues_001.json").write_text("[]")
     (tmp_path / "bad.jsonl").write_text('{"utterance": "x", "function": "nope"}\n')
     return tmp_path
 
@@ -250,7 +251,7 @@ def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:
     assert (code, done["accepted"], done["skipped"]) == (0, ["a00"], {})
     assert json.loads(radu(*ask)[1])["accepted"] == []
     code, out, _ = radu("accept", "-m", MODULE, "--undo", done["batch"])
-    assert (code, out) == (0, "1 are as they were before.\n")
+    assert (code, out) == (0, "1 is as it was before.\n")
     code, _, err = radu("accept", "-m", MODULE, "--undo", "nonsense")
     assert (code, "Nothing was accepted in bulk" in err) == (2, True)
     assert radu("accept", "-m", MODULE, "--from", "2")[0] == 2

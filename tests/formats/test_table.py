@@ -140,7 +140,7 @@ def test_rows_with_other_than_a_cell_for_each_column_are_rejected(
     found = table("utterance,intent,city\na table in Oslo please\nhi,,\nx,,,y\n")
     assert texts(found) == ["hi"]
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (2, "has 1 cells for 3 columns"), (4, "has 4 cells for 3 columns"),
+        (2, "has 1 cell for 3 columns"), (4, "has 4 cells for 3 columns"),
     ]  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_bulk_previews_accepts_and_takes_back(space: Workspace) -> None:
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Undo all {len(shown)}").click().run()
     assert f"{len(shown) - 1} are as they were before." in words(at)
-    assert "1 stay as they are:\n- b1: decided again since" in words(at)
+    assert "1 kept:\n- b1: decided again since" in words(at)
     assert space.store.exemplar(MODULE, "b0").exemplar.outcome == "ambiguous"
 
 
@@ -103,7 +103,7 @@ def test_bulk_accepts_what_was_shown_and_lists_the_rest(space: Workspace) -> Non
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Accept {number}").click().run()
     assert f"{number - 1} accepted." in words(at)
-    assert "1 left as they were:\n- b1: It was changed in the meantime." in words(at)
+    assert "1 left alone:\n- b1: It was changed in the meantime." in words(at)
 
 
 def test_bulk_opens_on_a_queue_that_holds_something(

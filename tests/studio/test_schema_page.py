@@ -129,7 +129,7 @@ def test_a_description_is_saved_at_once(space: Workspace) -> None:
     found = space.store.schema(MODULE).function(FLIGHT)
     assert found is not None
     assert found.description == "Buy a seat on a plane."
-    assert at.success[0].value == "Saved\\. 0 utterances changed their outcome\\."
+    assert at.success[0].value == "Saved\\. 0 utterances changed outcome\\."
     assert space.store.schema_versions(MODULE)[-1].note == "Changed function book_flight"
 
 
