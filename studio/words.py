@@ -30,7 +30,7 @@ WORDS: Words = {
     "replace schema": lambda module: f"edit {module} on the Schema page",
     "choose module": lambda names: f"choose one of these under “Module”: {names}",
     "split from scratch": lambda: "tick “From scratch”",
-    "build index": lambda module: f"build that of {module} on the Coverage page",
+    "build index": lambda module: f"go to {module} on the Coverage page",
     "build dataset": lambda: "build it on the Train page",
     "launch": lambda: "launch one on the Train page",
     "list imports": lambda module="": "look under “Earlier imports” on the Load page",

@@ -19,7 +19,7 @@ WORDS: Words = {
     "replace schema": lambda module: f"run radu init {module} --schema FILE --replace",
     "choose module": lambda names: f"say which with --module: {names}",
     "split from scratch": lambda: "split from scratch with --again",
-    "build index": lambda module: f"build it with radu index --module {module}",
+    "build index": lambda module: f"run radu index --module {module}",
     "build dataset": lambda: "build it with radu build-dataset --module MODULE",
     "launch": lambda: "launch one with radu train CONFIG.yaml",
     "list imports": lambda module="M": f"list them with radu imports list --module {module}",

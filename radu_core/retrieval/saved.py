@@ -122,7 +122,7 @@ def _read_meta(directory: Path) -> dict[str, Any]:
         raise NotFoundError(
             "There is no index",
             value=str(directory),
-            remedy=f"{instruct('build index', directory.name)}.",
+            remedy=f"To build it, {instruct('build index', directory.name)}.",
         )
     with _whole(directory):
         meta = dict(read_json(path))
@@ -169,5 +169,5 @@ def _whole(directory: Path) -> Iterator[None]:
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
             f"The index in {directory} is damaged ({said})",
-            remedy=f"{instruct('build index', directory.name)} again.",
+            remedy=f"To build it again, {instruct('build index', directory.name)}.",
         ) from error
