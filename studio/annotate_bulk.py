@@ -11,6 +11,7 @@ from radu_core.errors import RaduError
 from radu_core.words import counted
 from radu_core.workflows import bulk as workflow
 from studio import show
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -29,7 +30,7 @@ def bulk(here: Page) -> None:
 
 
 def _chosen(here: Page) -> None:
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    left, right = side_by_side([3, 2], key="annotate-bulk")
     percent = left.slider(
         "Accept readings that are at least so likely", 50, 100, 90, format="%d %%", key="bulk from",
         on_change=_leave, args=(here,),

@@ -45,7 +45,8 @@ def result(report: EvaluationReport | None) -> None:
     st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
-        f"{counted(report.rows, 'utterance')} of {report.split}, measured {report.created}; "
+        f"{counted(report.rows, 'utterance')} of {report.split}, measured "
+        f"{_minute(report.created)}; "
         f"{counted(report.trained.slot_pairs, 'value')} of slots in them."
         + (f" Left out: {left_out}." if left_out else "")
     )
@@ -100,6 +101,11 @@ def _verdict(report: EvaluationReport) -> None:
 
 def _points(head: str, lines: list[str]) -> str:
     return f"{head}:\n" + "\n".join(f"- {plain(line)}" for line in lines)
+
+
+def _minute(stamp: str) -> str:
+    """A time as it is stored (ISO 8601, UTC), to the minute."""
+    return f"{stamp[:16].replace('T', ' ')} UTC"
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

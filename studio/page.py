@@ -26,7 +26,8 @@ _STYLE = """
   --_chosen: light-dark(#0b6e69, #58c7bf); --_pale: light-dark(#6a6764, #a8a5a1);
   --_plus: light-dark(#0a6b2d, #5fd38a); --_minus: light-dark(#b3261e, #ff8f87);
 }
-button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selected="true"] p {
+button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selected="true"] p,
+[data-testid="stSliderThumbValue"] p {
   color: var(--_chosen);
 }
 [data-testid="stCode"] .token { color: inherit !important; }

@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from radu_core.errors import shorten
 from radu_core.words import counted
 from radu_core.workflows import trash as workflow
 from studio import show
@@ -95,7 +94,7 @@ def _choose(rows: list[dict[str, Any]], *, key: str) -> list[str]:
         "Chosen",
         ids,
         key=f"{key} ids",
-        format_func=lambda id_: plain(f"{id_}: {shorten(texts[id_])}"),
+        format_func=lambda id_: f"{id_}: {texts[id_]}",
         placeholder="Choose here, or in the table",
     )
 

@@ -174,7 +174,7 @@ def test_exemplars_are_chosen_by_their_ids(space: Workspace) -> None:
     next(t for t in at.text_input if t.key == "delete search").input("hotel").run()
     assert "Delete 0 chosen" in labels(at)
     choice = at.multiselect(key="delete ids")
-    assert choice.options[1].replace("\\", "") == "h01: 'a hotel bed in New York'"
+    assert choice.options[1] == "h01: a hotel bed in New York"
     choice.set_value(["h01", "h03"]).run()
     press(at, "Delete 2 chosen")
     assert trash.trash(space, MODULE).ids == ("h01", "h03")
