@@ -167,8 +167,8 @@ def _report(here: Page) -> None:
         show.rows(rows, name="repeated.csv", key="notices", label="repeated or contradicting rows")
     if funnel is not None:
         st.info(
-            f"Resolved: {funnel.outcomes.get('resolved', 0):,} of "
-            f"{counted(funnel.total, 'utterance')}.",
+            f"{funnel.outcomes.get('resolved', 0):,} of "
+            f"{counted(funnel.total, 'utterance is', 'utterances are')} resolved.",
             icon=":material/task_alt:",
         )
     with st.container(horizontal=True):
