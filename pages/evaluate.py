@@ -23,8 +23,12 @@ with page(
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
     id = first.selectbox("Run", ids)
     split = second.selectbox("Split", ["test", "validation", "train"])
-    limit = third.number_input("At most rows (0: all)", 0, 1_000_000, 0)
-    untrained = st.checkbox("Measure the model before training, too (takes as long again)")
+    limit = third.number_input(
+        "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
+    )
+    untrained = st.checkbox(
+        "Measure the model before training, too", help="It takes as long again."
+    )
     key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(

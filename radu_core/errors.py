@@ -88,7 +88,7 @@ class StaleIndexError(RaduError):
 
 
 class ConflictError(RaduError):
-    """Somebody else changed the same thing in between."""
+    """The same thing was changed in between: by somebody else, or in another tab."""
 
 
 class StoreError(RaduError):

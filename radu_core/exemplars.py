@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.errors import AlignmentError
 from radu_core.schema import Arguments, Scalar
+from radu_core.words import counted
 
 __all__ = [
     "DISCARDED",
@@ -149,7 +150,7 @@ def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
         if span.end > len(utterance) or span.start >= span.end:
             raise AlignmentError(
                 f"Span of {span.slot!r} [{span.start}, {span.end}) isn't inside the utterance "
-                f"of {len(utterance)} characters",
+                f"of {counted(len(utterance), 'character')}",
                 remedy="Offsets are half-open and count Unicode code points.",
             )
         if span.start < end:

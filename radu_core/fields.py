@@ -11,11 +11,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from radu_core.errors import shorten
+from radu_core.numbers import NUMBER_REMEDY
 from radu_core.words import listed
 
-__all__ = ["expected", "wrong_fields", "wrong_lines"]
+__all__ = ["expected", "field_problem", "wrong_fields", "wrong_lines"]
 
 _LONGEST_VALUE = 60
 
@@ -33,6 +35,21 @@ def wrong_lines(error: ValidationError, model: type[BaseModel], *, most: int = 5
     ]  # fmt: skip
     more = len(found) - most
     return "; ".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+
+
+def field_problem(error: ErrorDetails) -> str:
+    """What is wrong with a field of a file, in words, and what was given."""
+    given = shorten(error["input"], _LONGEST_VALUE)
+    name = repr(str(error["loc"][-1])) if error["loc"] else ""
+    if error["type"] == "number":
+        return f"{error['msg']}. {NUMBER_REMEDY}"
+    if error["type"] == "missing":
+        return f"the field {name} is missing (in {given})"
+    if error["type"] == "union_tag_not_found":
+        return f"the field {error['ctx']['discriminator']} is missing (in {given})"
+    if error["type"] == "extra_forbidden":
+        return f"there is no such field as {name} (it has {given})"
+    return f"{error['msg']} (got {given})"
 
 
 def _wrong(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str, str]]:

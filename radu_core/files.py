@@ -275,7 +275,7 @@ def check_finite(value: Any, where: tuple[str | int, ...] = ()) -> Any:
         for number, inner in enumerate(value):
             check_finite(inner, (*where, number))
     elif isinstance(value, float) and number_problem(value):
-        raise NumberError(".".join(map(str, where)), f"{number_problem(value)}. {NUMBER_REMEDY}")
+        raise NumberError(where, f"{number_problem(value)}. {NUMBER_REMEDY}")
     return value
 
 

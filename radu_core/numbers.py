@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from radu_core.errors import shorten
 
@@ -35,12 +36,13 @@ NUMBER_REMEDY = "Write a finite number within ±9,007,199,254,740,991, or make i
 
 
 class NumberError(ValueError):
-    """JSON holds a number that can't be stored; ``where`` is its place, key by key."""
+    """JSON holds a number that can't be stored; ``where`` is its ``path`` in words."""
 
-    def __init__(self, where: str, problem: str) -> None:
-        super().__init__(f"{where}: {problem}" if where else problem)
-        self.where = where
+    def __init__(self, path: Sequence[str | int], problem: str) -> None:
+        self.path = tuple(path)
+        self.where = ".".join(map(str, path))
         self.problem = problem
+        super().__init__(f"{self.where}: {problem}" if path else problem)
 
 
 def number_problem(value: object) -> str:

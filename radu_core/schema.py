@@ -24,8 +24,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from radu_core.errors import InputError, SchemaError, shorten
+from radu_core.fields import field_problem
 from radu_core.files import check_finite, content_hash
-from radu_core.numbers import NUMBER_REMEDY, number_problem
+from radu_core.numbers import number_problem
 
 __all__ = [
     "LONGEST_NAME",
@@ -267,9 +268,7 @@ def _field_problems(error: ValidationError) -> list[str]:
 
 def _field_problem(error: ErrorDetails) -> str:
     where = ".".join(map(str, error["loc"])) or "schema"
-    if error["type"] == "number":
-        return f"{where}: {error['msg']}. {NUMBER_REMEDY}"
-    return f"{where}: {error['msg']} (got {shorten(error['input'], 60)})"
+    return f"{where}: {field_problem(error)}"
 
 
 def as_values(value: Value) -> list[Scalar]:

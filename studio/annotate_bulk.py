@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import streamlit as st
 
 from radu_core.errors import RaduError
+from radu_core.words import counted
 from radu_core.workflows import bulk as workflow
 from studio import show
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
 __all__ = ["bulk"]
 
 _LISTED = 20
+_NAMES = {"ambiguous": "Ambiguous", "unlocated": "Not in the text"}
 
 
 @st.fragment
 def bulk(here: Page) -> None:
     """Choose how likely a reading must be, look at what that accepts, accept it, take it back."""
     _result(here)
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
-    percent = left.slider(
-        "Accept readings that are at least so likely", 50, 100, 90, format="%d %%", key="bulk from"
-    )
-    queue = right.segmented_control(
-        "Queue", workflow.QUEUES, default=workflow.QUEUES[0], required=True, key="bulk queue"
-    )
     with messages():
-        found = workflow.preview(here.workspace, here.module, from_=percent / 100, queue=str(queue))
-        if found.items:
-            _preview(here, found)
-        else:
-            st.info("No reading is so likely. Lower the threshold, or decide one by one.")
+        _chosen(here)
+
+
+def _chosen(here: Page) -> None:
+    left, right = side_by_side([3, 2], key="annotate-bulk")
+    percent = left.slider(
+        "Accept readings that are at least so likely", 50, 100, 90, format="%d %%", key="bulk from",
+        on_change=_leave, args=(here,),
+    )  # fmt: skip
+    found = {
+        queue: workflow.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
+        for queue in workflow.QUEUES
+    }
+    # one that holds something, and then the one that was chosen; as a default it would be lost when
+    # the numbers in the labels change
+    st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(found)
+    queue = right.segmented_control(
+        "Queue", workflow.QUEUES, required=True, key="bulk queue",
+        format_func=lambda q: f"{_NAMES[q]} ({len(found[q].items):,})",
+        on_change=_leave, args=(here,),
+    )  # fmt: skip
+    if found[str(queue)].items:
+        _preview(here, found[str(queue)])
+    elif other := _first(found, otherwise=""):
+        st.info(f"No reading here is so likely. “{_NAMES[other]}” has some, and a lower threshold "
+                "finds more.")  # fmt: skip
+    else:
+        st.info("No reading is so likely. Lower the threshold, or decide one by one.")
+
+
+def _first(found: Mapping[str, workflow.Preview], otherwise: str = workflow.QUEUES[0]) -> str:
+    """The first queue with a reading to accept."""
+    return next((queue for queue, preview in found.items() if preview.items), otherwise)
 
 
 def _preview(here: Page, found: workflow.Preview) -> None:
@@ -44,9 +68,8 @@ def _preview(here: Page, found: workflow.Preview) -> None:
             f"Accept {number:,}", type="primary", icon=":material/done_all:", key="bulk accept",
             on_click=_accept, args=(here, found.revisions),
         )  # fmt: skip
-        st.write(
-            f"**{number:,}** readings, of which about **{found.expected_wrong:.1f}** are wrong."
-        )
+        wrong = f"about {found.expected_wrong:.1f} will be wrong"
+        st.write(f"{counted(number, 'reading')}, of which {wrong}.")
     counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
     st.caption(counts)
     show.rows(
@@ -87,6 +110,11 @@ def _kept(here: Page) -> Iterator[None]:
         state["error"] = error
 
 
+def _leave(here: Page) -> None:
+    """Something else is looked at: what went wrong before is read."""
+    _state(here).pop("error", None)
+
+
 def _state(here: Page) -> dict[str, object]:
     state: dict[str, object] = st.session_state.setdefault(f"bulk {here.module}", {})
     return state
@@ -100,17 +128,21 @@ def _result(here: Page) -> None:
     done = state.get("done")
     if isinstance(done, workflow.BulkReport):
         st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
-        _left("left as they were", {plain(i): plain(why) for i, why in done.skipped.items()})
+        _left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
             st.button(
                 f"Undo all {len(done.accepted):,}", icon=":material/undo:", key="bulk undo",
                 on_click=_undo, args=(here, done.batch),
             )  # fmt: skip
     elif isinstance(done, workflow.UndoReport):
-        st.success(f"{len(done.undone):,} are as they were before.", icon=":material/undo:")
+        st.success(_as_before(len(done.undone)), icon=":material/undo:")
         why = "decided again since"
-        _left("stay as they are", dict.fromkeys(map(plain, done.decided_since), why))
-        _left("stay deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+        _left("kept", dict.fromkeys(map(plain, done.decided_since), why))
+        _left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+
+
+def _as_before(number: int) -> str:
+    return counted(number, "is as it was before.", "are as they were before.")
 
 
 def _left(what: str, reasons: dict[str, str]) -> None:

@@ -159,7 +159,9 @@ def _guarded(answer: Callable[[], Answer]) -> Answer:
 
 
 def _error(status: int, what: str, remedy: str) -> Answer:
-    return status, {"error": what, "remedy": remedy}
+    from studio.words import on_page
+
+    return status, {"error": on_page(what), "remedy": on_page(remedy)}
 
 
 def _parsed(body: bytes, token: str) -> dict[str, Any]:

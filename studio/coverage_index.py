@@ -21,6 +21,7 @@ from radu_core.workflows.coverage import (
     tune,
 )
 from studio import jobs, show
+from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import Page, messages
 
@@ -44,7 +45,7 @@ def first(here: Page, key: Hashable) -> None:
 
 def index(here: Page, report: CoverageReport) -> None:
     """Where the measured index came from; the settings; the weight that suits the module."""
-    left, right = st.columns(2, gap="large")
+    left, right = side_by_side([1, 1], key="coverage-index", gap="large")
     with left:
         _source(here, report)
     with right, messages():
@@ -73,12 +74,7 @@ def _source(here: Page, report: CoverageReport) -> None:
         "embedder's weights": str(source["embedder_identity"])[:12],
     }
     st.markdown("**What was measured**")
-    st.dataframe(
-        pd.DataFrame({"": list(rows), "value": [str(v) for v in rows.values()]}),
-        hide_index=True, key="coverage do source",
-        column_config={"": st.column_config.TextColumn(width=190),
-                       "value": st.column_config.TextColumn(width=270)},
-    )  # fmt: skip
+    st.html(show.table_html(("what", "value"), rows.items()))
     st.markdown("**Resolved, and not in the index**")
     _left_out(dict(source["left_out"]))
     show.download(not_indexed_rows(made), name=f"{here.module}-not-indexed.csv",

@@ -28,6 +28,7 @@ from studio.page import Page, messages
 __all__ = ["misses"]
 
 _TOLD = "coverage told"
+_CHOSEN = "coverage do miss"
 _CAUSES = {
     "label": "doubtful label",
     "no exemplar": "no exemplar",
@@ -84,8 +85,8 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
                      disabled=not some, key="coverage do send"):  # fmt: skip
             _send(here, some)
         _told(here)
-    event = st.dataframe(
-        frame[columns], hide_index=True, on_select="rerun", selection_mode="single-row",
+    st.dataframe(
+        frame[columns], hide_index=True, on_select=_take_row, selection_mode="single-row",
         key="coverage do misses", height=min(318, 38 + 35 * max(1, len(some))),
         column_config={
             "utterance": st.column_config.TextColumn(width=300),
@@ -95,11 +96,22 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
             "remedy": st.column_config.TextColumn(width=270),
         },
     )  # fmt: skip
-    chosen = event.selection.rows  # type: ignore[attr-defined]
-    if chosen and chosen[0] < len(some):
-        _detail(here, report, some[chosen[0]])
+    if (st.session_state.get(_CHOSEN) or 0) >= len(some):
+        st.session_state[_CHOSEN] = None  # it was of another list
+    chosen = st.selectbox(
+        "Miss", range(len(some)), index=None, key=_CHOSEN, disabled=not some,
+        placeholder="Choose here, or in the table", format_func=lambda n: rows[n]["utterance"],
+    )  # fmt: skip
+    if chosen is not None:
+        _detail(here, report, some[chosen])
     else:
-        st.caption("Select a row (the box on its left) to see what was nearer and to mend it.")
+        st.caption("Choose one to see what was nearer and to mend it.")
+
+
+def _take_row() -> None:
+    """The row chosen in the table is chosen in the field below, which the keyboard reaches."""
+    rows = st.session_state["coverage do misses"].selection.rows
+    st.session_state[_CHOSEN] = rows[0] if rows else None
 
 
 def _filtered(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:

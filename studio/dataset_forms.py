@@ -11,6 +11,7 @@ import streamlit as st
 from radu_core.dataset import DatasetConfig, Manifest, Mixture, weight_of
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
+from radu_core.words import counted
 from radu_core.workflows import dataset as workflow
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.indexing import chosen_point
@@ -306,11 +307,11 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
     shortened = sum(manifest.shortened.values())
     st.caption(
         f"k_desc {config.k_desc}, k_exemplar {config.rows.k_exemplar}, seed {config.rows.seed} · "
-        f"{shortened:,} rows shortened to {config.max_length:,} tokens · "
-        f"{manifest.suspects:,} suspected labelling errors not trained on"
+        f"{counted(shortened, 'row')} shortened to {config.max_length:,} tokens · "
+        f"{counted(manifest.suspects, 'suspected labelling error')} not trained on"
     )
     for reason, count in manifest.left_out.items():
-        st.caption(f"{count:,} exemplars left out: {plain(reason)}")
+        st.caption(f"{counted(count, 'exemplar')} left out: {plain(reason)}")
     for reason, count in manifest.discards.items():
         st.caption(f"{count:,} without a row: {plain(reason)}")
     with st.container(horizontal=True):

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.dataset import Preview, PreviewLine
+from radu_core.words import counted
 from studio import show
 from studio.markdown import plain
 
@@ -23,9 +24,9 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     looked = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
-        f"From all {looked:,} usable exemplars: these are the very numbers."
+        f"From {counted(looked, 'usable exemplar')}, all there are: these are the very numbers."
         if exact
-        else f"From a sample of {looked:,} exemplars; ± is its error at 95 %."
+        else f"From a sample of {counted(looked, 'exemplar')}; ± is its error at 95 %."
     )
     columns = st.columns(4)
     for column, split in zip(columns, ("train", "validation", "test"), strict=False):
@@ -46,7 +47,7 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
         about = "" if found.exact else "about "
         named = f"{found.module}: " if len(previews) > 1 else ""
         for reason, count in found.left_out.items():
-            st.caption(plain(f"{named}{count:,} exemplars left out: {reason}"))
+            st.caption(plain(f"{named}{counted(count, 'exemplar')} left out: {reason}"))
         for reason, count in found.discards.items():
             st.caption(plain(f"{named}{about}{count:,} without a row: {reason}"))
         if found.suspects:

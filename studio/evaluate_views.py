@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share, against_baselines
+from radu_core.words import counted
 from radu_core.workflows.evaluate import send_errors
 from radu_core.workflows.parse import parse
 from studio import show
@@ -44,8 +45,9 @@ def result(report: EvaluationReport | None) -> None:
     st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
-        f"{report.rows:,} utterances of {report.split}, measured {report.created}; "
-        f"{report.trained.slot_pairs:,} values of slots in them."
+        f"{counted(report.rows, 'utterance')} of {report.split}, measured "
+        f"{_minute(report.created)}; "
+        f"{counted(report.trained.slot_pairs, 'value')} of slots in them."
         + (f" Left out: {left_out}." if left_out else "")
     )
     if report.learned_from:
@@ -53,7 +55,8 @@ def result(report: EvaluationReport | None) -> None:
     if report.no_baselines:
         st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
     for system in (m for m in report.systems if m.cut):
-        st.caption(plain(f"{system.system}: {system.cut:,} answers were cut before they ended."))
+        cut = counted(system.cut, "answer was", "answers were")
+        st.caption(plain(f"{system.system}: {cut} cut before the end."))
     st.markdown("**Per function** (after training)")
     functions = [
         {
@@ -92,12 +95,17 @@ def _verdict(report: EvaluationReport) -> None:
     if found.worse:
         st.error(_points(f"Worse {strongest}", found.worse), icon=":material/close:")
     if found.unclear:
-        head = f"No clear difference to the strongest baseline on {report.rows:,} rows"
+        head = f"No clear difference to the strongest baseline on {counted(report.rows, 'row')}"
         st.info(_points(head, found.unclear), icon=":material/balance:")
 
 
 def _points(head: str, lines: list[str]) -> str:
     return f"{head}:\n" + "\n".join(f"- {plain(line)}" for line in lines)
+
+
+def _minute(stamp: str) -> str:
+    """A time as it is stored (ISO 8601, UTC), to the minute."""
+    return f"{stamp[:16].replace('T', ' ')} UTC"
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:
@@ -122,10 +130,10 @@ def errors(here: Page, report: EvaluationReport | None) -> None:
         for e in found
     ]
     show.rows(rows, name=f"{report.run}-{report.split}-errors.csv", key="errors", label="errors")
-    if st.button(f"Send {len(found)} errors to annotation", icon=":material/flag:"):
+    if st.button(f"Send {counted(len(found), 'error')} to annotation", icon=":material/flag:"):
         part = report.model_copy(update={"errors": tuple(found)})
         sent = send_errors(here.workspace, part, who=here.who)
-        st.success(f"{sent} utterances wait on the Annotate page.")
+        st.success(f"{counted(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
         link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 

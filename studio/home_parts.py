@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.home import ModuleFunnel
 from studio.markdown import plain
 from studio.navigation import go_to
@@ -20,7 +21,7 @@ def show_module(funnel: ModuleFunnel) -> None:
             for note in funnel.notes:
                 st.error(plain(note), icon=":material/error:")
             return
-        head.caption(f"{funnel.functions} functions. {plain(funnel.description)}")
+        head.caption(f"{counted(funnel.functions, 'function')}. {plain(funnel.description)}")
         if action.button(
             plain(funnel.next.label),
             key=f"next {funnel.module}",

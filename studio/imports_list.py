@@ -26,8 +26,7 @@ def imports(here: Page) -> None:
         return
     _moved(here)
     chosen = _choose(here, found)
-    label = "import" if len(found) == 1 else "imports"
-    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label=label)
+    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label="imports")
     _rejected(chosen)
 
 
@@ -60,10 +59,19 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
 
     def title(number: int) -> str:
         record = by_number[number]
-        return f"{number}: {record.kind} {record.source}, {record.at:%Y-%m-%d %H:%M}"
+        said = "" if (state := workflow.state(record)) == "stands" else f" ({state})"
+        return f"{number}: {record.kind} {record.source}, {record.at:%Y-%m-%d %H:%M} UTC{said}"
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = st.selectbox("Import", list(by_number), format_func=title, key="import chosen")
+        number = st.selectbox(
+            "Import",
+            list(by_number),
+            index=_first(found),
+            format_func=title,
+            key=f"import chosen {here.module}",
+            on_change=jobs.forget_failed,
+            args=(_key(here),),
+        )
         undone = by_number[number].undone
         st.button(
             "Preview undo" if not undone else "Preview redo",
@@ -72,8 +80,17 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
             on_click=_start,
             args=(here, number),
             kwargs={"redo": undone, "dry_run": True},
+            disabled=not workflow.is_stored(by_number[number]),
         )
+    if not workflow.is_stored(by_number[number]):
+        st.caption("It stored nothing, so there is nothing to take back.")
     return by_number[number]
+
+
+def _first(found: list[ImportRecord]) -> int:
+    """The newest import that can be taken back, else the newest."""
+    numbers = (n for n, r in enumerate(found) if workflow.is_stored(r) and not r.undone)
+    return next(numbers, 0)
 
 
 def _start(here: Page, number: int, *, redo: bool, dry_run: bool) -> None:
@@ -97,7 +114,7 @@ def _moved(here: Page) -> None:
         if report.kept:
             rows = [vars(k) for k in report.kept]
             name = f"{here.module}-import-{report.number}-kept.csv"
-            show.rows(rows, name=name, key="kept", label=f"{len(rows):,} kept")
+            show.rows(rows, name=name, key="kept", label="kept exemplars")
         with st.container(horizontal=True):
             if report.dry_run:
                 what = "Redo" if report.redo else "Undo"

@@ -2,7 +2,7 @@
 
 A job goes on when its tab is closed and is found again by its key. It ends at the next step it
 reports once somebody presses Stop; what it writes is written whole or not at all. How it ended is
-told in every browser for a while, and after that only in those that saw it at work.
+told in the tabs that saw it at work, and for a while in every tab of the browser that began it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from radu_core.errors import RaduError
 from radu_core.progress import Progress
 from studio.markdown import plain
 
-__all__ = ["Job", "forget", "job", "rerun_after", "show", "start", "stop_all"]
+__all__ = ["Job", "forget", "forget_failed", "job", "rerun_after", "show", "start", "stop_all"]
 
 _log = logging.getLogger(__name__)
 _NEWS = 600.0  # seconds that the end of a job is news
 _SEEN = "jobs seen"
+_COOKIE = "_streamlit_xsrf"
 
 
 class _Stopped(Exception):  # noqa: N818 - somebody asked for it
@@ -34,10 +35,12 @@ class _Stopped(Exception):  # noqa: N818 - somebody asked for it
 
 @dataclass
 class Job:
-    """A piece of work and how far it is; times are in seconds. ``about`` is what it is done for."""
+    """A piece of work and how far it is; times are in seconds. ``about`` is what it is done for,
+    ``browser`` the one that began it."""
 
     title: str
     about: Any = None
+    browser: str = ""
     number: int = field(default_factory=lambda: next(_numbers()))
     state: Literal["running", "done", "failed", "stopped"] = "running"
     what: str = ""
@@ -101,7 +104,7 @@ def start(
         if not anew:
             return jobs[key]
         jobs[key].stop = True
-    started = jobs[key] = Job(title, about)
+    started = jobs[key] = Job(title, about, _browser())
 
     def end(state: Literal["done", "failed", "stopped"], message: str = "") -> None:
         started.message, started.ended = message, time.monotonic()
@@ -136,15 +139,33 @@ def job(key: Hashable) -> Job | None:
 
 
 def _is_news(found: Job) -> bool:
-    """Whether a job runs, or ended not long ago, or was seen at work in this browser."""
-    if found.running or time.monotonic() - found.ended < _NEWS:
+    """Whether a job runs, or was seen at work in this tab, or was begun in this browser and ended
+    not long ago: its tab may have been loaded again."""
+    if found.running or found.number in st.session_state.get(_SEEN, ()):
         return True
-    return found.number in st.session_state.get(_SEEN, ())
+    return found.browser == _browser() and time.monotonic() - found.ended < _NEWS
+
+
+def _browser() -> str:
+    """What tells browsers apart: the token in Streamlit's cookie, under a mask that changes."""
+    parts = str(st.context.cookies.get(_COOKIE, "")).split("|")
+    try:
+        mask, masked = bytes.fromhex(parts[1]), bytes.fromhex(parts[2])
+    except (IndexError, ValueError):
+        return ""
+    return bytes(b ^ m for b, m in zip(masked, itertools.cycle(mask), strict=False)).hex()
 
 
 def forget(key: Hashable) -> None:
     """Forget an ended job and its result."""
     _jobs().pop(key, None)
+
+
+def forget_failed(key: Hashable) -> None:
+    """Forget a job that failed or was stopped: something else is done now."""
+    found = _jobs().get(key)
+    if found is not None and found.state in ("failed", "stopped"):
+        forget(key)
 
 
 def stop_all(kind: str, *of: Hashable) -> None:
@@ -180,7 +201,9 @@ def show(key: Hashable, *, passing: bool = False) -> Any:
     if found.running:
         _running(key)
     elif found.state != "done":
-        (st.warning if found.state == "stopped" else st.error)(plain(found.message))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            (st.warning if found.state == "stopped" else st.error)(plain(found.message))
+            st.button("Close", key=f"close {key}", on_click=forget, args=(key,))
     return found.result
 
 

@@ -57,9 +57,9 @@ SIMPLE = (
     Setting("epochs", "Epochs", "number",
             "How often the run goes through all training rows. More for few rows, less where the "
             "validation loss rises again.", step=0.5),
-    Setting("max_minutes", "Time limit in minutes (0 = no limit)", "number",
+    Setting("max_minutes", "Time limit (minutes)", "number",
             "Loading and training stop by then; measuring and writing the model come after it. "
-            "Check predicts how long the run takes without a limit.", optional=True, step=5.0),
+            "0: no limit, and Check predicts how long the run takes.", optional=True, step=5.0),
     Setting("batch_size", "Batch size", "whole",
             "Rows that go through the model before the weights change. Smaller needs less memory; "
             "larger is steadier."),
@@ -77,8 +77,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
                 "first steps make the loss worse.", step=0.01),
         Setting("weight_decay", "Weight decay", "number",
                 "Pulls weights towards 0. Try 0.01 when full fine-tuning overfits.", step=0.01),
-        Setting("max_grad_norm", "Max gradient norm (0: any)", "number",
-                "Longer gradients are shortened to this. Lower it when the loss has spikes.",
+        Setting("max_grad_norm", "Max gradient norm", "number",
+                "Longer gradients are shortened to this. Lower it when the loss has spikes. 0: "
+                "any length.",
                 step=0.1),
         Setting("grad_accumulation", "Gradient accumulation", "whole",
                 "So many batches make one step: the same as a larger batch, in the memory of a "
@@ -110,11 +111,11 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         Setting("max_length", "max_length (tokens)", "whole",
                 "Longer rows are refused, never cut. Raise it to the longest row that Check "
                 "names."),
-        Setting("skip_overlong", "Leave over-long rows out (they are listed)", "yes",
+        Setting("skip_overlong", "Leave over-long rows out", "yes",
                 "Train without rows longer than max_length instead of refusing the run."),
-        Setting("tokens_per_pass", "Tokens per pass (0: by the device)", "whole",
+        Setting("tokens_per_pass", "Tokens per pass", "whole",
                 "How many tokens go through the model at once. Lower it when memory runs out: the "
-                "result stays the same.", optional=True, step=256),
+                "result stays the same. 0: as the device allows.", optional=True, step=256),
         Setting("processes", "Processes", "whole",
                 "So many work together, each with a batch of its own: a step has that many times "
                 "the rows. For several GPUs; on one CPU it is no faster."),
@@ -131,22 +132,24 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
     "Validation and best checkpoint": (
         Setting("eval_every", "Evaluate every (steps)", "whole",
                 "How often validation rows are measured. Rarely on slow machines."),
-        Setting("eval_rows", "Validation rows (0: none)", "whole",
-                "How many rows an evaluation measures. More is surer and slower."),
+        Setting("eval_rows", "Validation rows", "whole",
+                "How many rows an evaluation measures. More is surer and slower. 0: none."),
         Setting("task_metrics", "Task metrics", "yes",
                 "Also let the model answer these rows: function accuracy and slot F1. Slower than "
                 "the loss alone."),
         Setting("best_by", "Keep the checkpoint that is best by", "choice",
                 "Which checkpoint becomes the model. Choose loss or a task metric for long runs.",
                 ("last", "loss", "function_accuracy", "slot_f1")),
-        Setting("early_stopping", "Stop after evaluations without gain (0: never)", "whole",
-                "Ends a run that doesn't get better. Needs a best checkpoint other than last."),
+        Setting("early_stopping", "Patience (evaluations)", "whole",
+                "Ends a run after so many evaluations without gain. Needs a best checkpoint other "
+                "than last. 0: never."),
         Setting("save_every", "Save every (steps)", "whole",
                 "How often a checkpoint is written, besides once a minute."),
     ),
     "Limits and naming": (
-        Setting("max_steps", "At most steps (0: no limit)", "whole",
-                "Takes the place of epochs. A few are enough to try a config.", optional=True),
+        Setting("max_steps", "Step limit", "whole",
+                "Takes the place of epochs. A few are enough to try a config. 0: no "
+                "limit.", optional=True),
         Setting("seed", "Seed", "whole",
                 "The order of rows and the start of the adapter. Change it to see how much of a "
                 "difference is chance."),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.preflight import Prediction, PreflightReport, duration
 from studio import show
 from studio.markdown import plain
@@ -36,7 +37,7 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
     disk.metric(f"Disk of {report.disk_free / 1e9:.1f} GB", f"{need.disk_bytes / 1e9:.1f} GB")
     speed.metric("Tokens/s", f"{need.tokens_per_second:,.0f}")
     parts = [
-        f"{need.steps:,} steps: {duration(need.training_seconds)}",
+        f"{counted(need.steps, 'step')}: {duration(need.training_seconds)}",
         f"evaluations: {duration(need.evaluation_seconds)}",
         f"saving: {duration(need.saving_seconds)}",
     ]
@@ -51,20 +52,22 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
 
 def _rows(report: PreflightReport) -> None:
     if report.rows:
-        counted = [
-            f"{report.rows[split]:,} {split} rows ({report.tokens[split]:,} tokens)"
+        sizes = [
+            f"{counted(report.rows[split], f'{split} row')} "
+            f"({counted(report.tokens[split], 'token')})"
             for split in report.rows
         ]
-        st.caption(plain(" · ".join([*counted, f"tokens hash {report.tokens_hash[:12]}"])))
+        st.caption(plain(" · ".join([*sizes, f"tokens hash {report.tokens_hash[:12]}"])))
     if report.listed:
-        st.markdown(f"**{len(report.listed):,} rows that aren't learnt as they are**")
+        st.markdown(f"**{counted(len(report.listed), 'row')} not learnt as given**")
         show.rows([asdict(row) for row in report.listed], name="rows.csv", key="launch listed")
     example = report.example
     if example is not None:
         with st.expander("A row as the model reads it"):
             st.caption(
-                f"{example.prompt_tokens:,} prompt tokens, {example.completion_tokens:,} "
-                f"completion tokens, which are learnt · hash {example.hash[:16]}"
+                f"{counted(example.prompt_tokens, 'prompt token')}, "
+                f"{counted(example.completion_tokens, 'completion token')} to learn · hash "
+                f"{example.hash[:16]}"
             )
             st.code(example.prompt, language=None, wrap_lines=True)
             st.code(example.completion, language=None, wrap_lines=True)

@@ -58,7 +58,9 @@ def new_module(here: Page) -> None:
 def _created(found: load.SchemaFile) -> None:
     """What the new module has, and what of its file it hasn't."""
     count = len(found.schema.functions)
-    st.success(f"{plain(found.schema.module)} has {count} functions. Now its utterances.")
+    st.success(
+        f"{plain(found.schema.module)} has {counted(count, 'function')}. Now its utterances."
+    )
     for reason, times in found.left_out.items():
         st.caption(f"left out {times:,}: {plain(reason)}")
     if found.rejections:
@@ -74,14 +76,20 @@ def utterances(here: Page) -> None:
         return None
     st.markdown(f"into **{plain(here.module)}**")
     file = st.file_uploader(
-        "JSONL, CSV, TSV or XLSX", type=["jsonl", "csv", "tsv", "xlsx"], key="utterances file"
+        "JSONL, CSV, TSV or XLSX",
+        type=["jsonl", "csv", "tsv", "xlsx"],
+        key="utterances file",
+        on_change=_leave,
+        args=(here,),
     )
     typed = st.text_input(
         "or a path on this computer",
         placeholder="/data/sgd/train",
+        on_change=_leave,
+        args=(here,),
         help="For large files, and for the directory of a Schema-Guided Dialogue dataset.",
     )
-    path = _kept(file) if file else Path(typed.strip()).expanduser() if typed.strip() else None
+    path = _kept(file) if file else _place(typed.strip()) if typed.strip() else None
     if path is None:
         return _report(here)
     format = guess_format(path)
@@ -108,8 +116,21 @@ def utterances(here: Page) -> None:
     return _report(here)
 
 
+def _place(typed: str) -> Path:
+    """The path that somebody typed; one of a user there isn't is as it was typed."""
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError:
+        return Path(typed)
+
+
 def _key(here: Page) -> tuple[str, str]:
     return ("import", here.module)
+
+
+def _leave(here: Page) -> None:
+    """Another file: what went wrong with the one before is read."""
+    jobs.forget_failed(_key(here))
 
 
 def _report(here: Page) -> None:
@@ -120,7 +141,7 @@ def _report(here: Page) -> None:
     rejected = len(report.rejections)
     skipped = sum(report.skipped.values())
     text = (
-        f"{plain(report.source)}: {report.rows:,} rows = {report.accepted:,} accepted "
+        f"{plain(report.source)}: {counted(report.rows, 'row')} = {report.accepted:,} accepted "
         f"+ {rejected:,} rejected + {skipped:,} skipped."
     )
     if report.stored:
@@ -146,7 +167,8 @@ def _report(here: Page) -> None:
         show.rows(rows, name="repeated.csv", key="notices", label="repeated or contradicting rows")
     if funnel is not None:
         st.info(
-            f"{funnel.outcomes.get('resolved', 0):,} of {funnel.total:,} utterances are resolved.",
+            f"{funnel.outcomes.get('resolved', 0):,} of "
+            f"{counted(funnel.total, 'utterance is', 'utterances are')} resolved.",
             icon=":material/task_alt:",
         )
     with st.container(horizontal=True):
@@ -197,7 +219,10 @@ def outcome(here: Page) -> None:
     if funnel.costs:
         _costs(funnel)
     for name, count in funnel.thin_functions.items():
-        st.warning(f"{plain(name)} has only {count} resolved training exemplars; 10 are a start.")
+        st.warning(
+            f"{plain(name)} has only {counted(count, 'resolved training exemplar')}; 10 are a "
+            "start."
+        )
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
     left = outcomes.unresolved(here.workspace, here.module)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from studio.words import on_page
+
 __all__ = ["formatted", "plain"]
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -21,9 +23,10 @@ def plain(text: object) -> str:
     """Text that Markdown shows as it is: utterances, values, names, reasons, errors.
 
     Every ASCII punctuation mark gets a backslash, so that nothing begins a list, a link, an image,
-    a formula or a colour; lines stay lines. White space at the ends of lines is lost.
+    a formula or a colour; lines stay lines. White space at the ends of lines is lost. What a
+    message asks for is said in the words of the pages.
     """
-    apart = _NAMED.sub(":" + _JOINER, str(text))
+    apart = _NAMED.sub(":" + _JOINER, on_page(text))
     apart = _ARROWS.sub(lambda m: _JOINER.join(m[0]), apart)
     escaped = _PUNCTUATION.sub(r"\\\1", apart)
     return "  \n".join(line.strip() for line in escaped.splitlines())

@@ -11,6 +11,7 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.prompts import Negative, RowOptions
 from radu_core.schema import OUT_OF_SCOPE
+from radu_core.words import counted
 from radu_core.workflows import judgements
 from radu_core.workflows.negatives import (
     Dial,
@@ -148,7 +149,7 @@ def _shown(here: Page, found: Mined, options: RowOptions) -> None:
     if found.negatives:
         show.download(
             [_as_row(n) for n in found.negatives], name=f"{here.module}-negatives.csv",
-            key="negatives", label=f"{len(found.negatives)} negatives",
+            key="negatives", label=counted(len(found.negatives), "negative"),
         )  # fmt: skip
 
 
@@ -244,17 +245,18 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
             lambda progress: dial(here.workspace, here.module, options=options, progress=progress),
         )
         st.rerun()
-    counted: Dial | None = jobs.show(key)
-    if counted is None:
+    made: Dial | None = jobs.show(key)
+    if made is None:
         if jobs.job(key) is None:
             st.caption("Press Count to see what each position would use.")
         return
     st.caption(
-        f"Of {counted.exemplars:,} training exemplars {counted.full:,} get {counted.count} "
-        f"negatives, {counted.short:,} fewer and {counted.none:,} none. {counted.suspected:,} "
-        f"suspected pairs of {counted.suspected_exemplars:,} exemplars aren't used. Judged the "
-        f"same: {counted.same:,}; different: {counted.different:,}. Out of scope, with nothing to "
-        f"compare: {counted.out_of_scope:,}."
+        f"Of {counted(made.exemplars, 'training exemplar')} {made.full:,} with "
+        f"{counted(made.count, 'negative')}, {made.short:,} with fewer and {made.none:,} with "
+        f"none. Suspected, and not used: {counted(made.suspected, 'pair')} of "
+        f"{counted(made.suspected_exemplars, 'exemplar')}. Judged the same: {made.same:,}; "
+        f"different: {made.different:,}. Out of scope, with nothing to "
+        f"compare: {made.out_of_scope:,}."
     )
     frame = pd.DataFrame(
         [
@@ -266,7 +268,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
                 "cosine 0.8 or more": p.close,
                 "functions per exemplar": p.functions,
             }
-            for p in counted.points
+            for p in made.points
         ]
     )
     left, right = st.columns([2, 3], gap="medium")

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from radu_core.words import counted
 from radu_core.workflows.overlap import OverlapReport, pairs_confused
 from studio import show
 from studio.page import Page
@@ -125,7 +126,7 @@ def function_map(here: Page, report: OverlapReport) -> None:
     st.caption(
         f"Two axes show {drawn.shown:.0%} of what tells the functions' centres apart: what is far "
         "apart here is far apart, what is near may not be. Diamond: the centre of a function's "
-        f"exemplars; square: its description; dots: {drawn.total:,} exemplars.{sampled}"
+        f"exemplars; square: its description; dots: {counted(drawn.total, 'exemplar')}.{sampled}"
     )
     rows = [
         {

@@ -11,6 +11,7 @@ import streamlit as st
 
 from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
+from radu_core.words import counted
 from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text, index_at_hand
 from studio import prompt_html as html
 from studio.markdown import plain
@@ -130,7 +131,7 @@ def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None
         for warning in made.warnings:
             tell(warning)
         if made.tokens is None:
-            st.caption(f"prompt {made.prompt_tokens} words, {_completion(made)}")
+            st.caption(f"prompt {counted(made.prompt_tokens, 'word')}, {_completion(made)}")
             st.html(html.text_view(row))
             _places(made)
             return
@@ -165,8 +166,8 @@ def _place(place: Place) -> str:
     if place.exemplar_id:
         parts.append(f"exemplar {place.exemplar_id}")
     if place.distance is not None and place.origin != "utterance":
-        tokens = "" if place.tokens is None else f" ({place.tokens:,} tokens)"
-        parts.append(f"{place.distance:,} characters{tokens} before it")
+        tokens = "" if place.tokens is None else f" ({counted(place.tokens, 'token')})"
+        parts.append(f"{counted(place.distance, 'character')}{tokens} before it")
     if place.note:
         parts.append(place.note)
     return ", ".join(parts)
@@ -199,7 +200,7 @@ def _negatives(shown: Preview) -> None:
     """The most similar exemplars of other functions."""
     if not shown.negatives:
         return
-    with st.expander(f"{len(shown.negatives)} nearest exemplars of other functions"):
+    with st.expander(f"{counted(len(shown.negatives), 'nearest exemplar')} of other functions"):
         rows = [
             {
                 "similarity": round(h.similarity, 3),

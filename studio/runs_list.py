@@ -20,7 +20,7 @@ from studio.layout import expander
 from studio.markdown import plain
 from studio.page import Page, messages
 
-__all__ = ["COLOURS", "about_of", "at_work", "table", "under_way"]
+__all__ = ["COLOURS", "about_of", "at_work", "note_states", "same_state", "table", "under_way"]
 
 COLOURS = {
     "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
@@ -28,6 +28,7 @@ COLOURS = {
 }  # fmt: skip
 _COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
+_DRAWN = "run states drawn"
 _AT_A_GLANCE = 4  # runs; the one at work has to be on the screen below them
 _STYLE = """<style>
 .st-key-newest-runs code { white-space: nowrap; }
@@ -45,6 +46,19 @@ def at_work(run: RunDirectory) -> bool:
     return row is not None and row["state"] in ("loading", "running", "saving")
 
 
+def note_states(found: Sequence[RunDirectory]) -> None:
+    """Keep the states that the page is drawn with."""
+    rows = filter(None, map(_row, found))
+    st.session_state[_DRAWN] = {row["run"]: row["state"] for row in rows}
+
+
+def same_state(name: str, state: str) -> None:
+    """Draw the whole page again where a run's state has changed since: its parts are drawn at
+    different times, and would show two states of the same run."""
+    if st.session_state.get(_DRAWN, {}).get(name, state) != state:
+        st.rerun(scope="app")
+
+
 @st.fragment(run_every=2.0)
 def table(here: Page, names: tuple[str, ...]) -> None:
     """The table alone is drawn anew; the page is only when there is another run or one less."""
@@ -56,6 +70,8 @@ def table(here: Page, names: tuple[str, ...]) -> None:
         if not rows:
             st.info("No run of this module yet.")
             return
+        for row in rows:
+            same_state(row["run"], row["state"])
         _newest(rows[:_AT_A_GLANCE])
         if len(rows) > _AT_A_GLANCE:
             every = expander("All runs", key="all runs")
@@ -138,7 +154,7 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
         "tags": list(about.tags),
         "notes": about.notes,
     }
-    if view.state in FINAL and run.exists:
+    if view.state in FINAL and view.state != "lost" and run.exists:  # its files may come late
         _rows()[key] = kept
     return kept
 

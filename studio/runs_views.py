@@ -37,6 +37,7 @@ def lead_to(name: str) -> None:
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     """All runs of the module, the chosen one live, a comparison, and the trash."""
+    runs_list.note_states(found)
     runs_list.table(here, tuple(run.id for run in found))
     if found:
         runs = {run.id: run for run in found}
@@ -69,6 +70,7 @@ def _live(here: Page, run: RunDirectory) -> None:
             st.error("This run's directory is gone. Nothing of it can be shown any more.")
             return
         view = train.run_view(run)
+        runs_list.same_state(run.id, view.state)
         # each in a place of its own: what comes and goes in one doesn't move the next
         with st.container():
             _actions(here, run, view)
@@ -292,7 +294,7 @@ def _saving(told: Mapping[str, Any]) -> None:
     done, total, seconds = (float(told.get(n) or 0) for n in ("done", "total", "seconds"))
     text = f"{told.get('what') or 'Saving'} …"
     if total:
-        text += f" {done:,.0f} of {total:,.0f} rows"
+        text += f" {done:,.0f} of {counted(int(total), 'row')}"
     if done and seconds:
         text += f" · {done / seconds:,.1f} rows/s"
     st.progress(done / total if total else 0.0, text=text)

@@ -2,7 +2,7 @@
 
 A tab works on the version that it was opened with (``Shown.base``) until it saves or its user asks
 for a newer one. What it saves is checked against that version in the database, so that nothing
-that somebody else saved meanwhile is overwritten unseen.
+that was saved elsewhere meanwhile is overwritten unseen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from radu_core.workflows.schema import newest_version, view
 from studio import schema_dialogs, schema_merge_dialog
 from studio.markdown import plain
 from studio.page import Page
-from studio.schema_state import BASE, LINK, PENDING, SAID, TAB, Pending, Shown, keep_base
+from studio.schema_state import BASE, LINK, PENDING, SAID, TAB, Pending, Shown, keep_base, saved_by
 
 __all__ = ["TAB", "opened", "pending"]
 
@@ -42,8 +42,8 @@ def _newer(here: Page) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.warning(
             plain(
-                f"{version.who} saved version {version.number} at {version.at:%H:%M}. You see the "
-                "one before; what you save is put beside theirs first."
+                f"{saved_by(version, here)} at {version.at:%H:%M} UTC. You see the one before; "
+                "what you save is put beside it first."
             ),
             icon=":material/sync_problem:",
         )

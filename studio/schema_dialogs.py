@@ -36,7 +36,7 @@ def effect(shown: Shown, schema: Schema, *, key: str) -> None:
             icon=":material/warning:",
         )
     elif cost.mended:
-        st.info(f"{cost.mended:,} exemplars that contradict the schema now would fit.")
+        st.info(f"{counted(cost.mended, 'exemplar')} in conflict with the schema would fit it.")
     _exemplars(cost.broken, key=f"broken {key}", name=f"{here.module}-invalid.csv")
     what = str(built(here.workspace, here.module))
     if what:
@@ -172,7 +172,8 @@ def remove(shown: Shown, pending: Pending) -> None:
         st.warning(plain(f"Remove {what.kind} {what}. {plan}"), icon=":material/warning:")
         _exemplars(plan.exemplars, key=f"named {pending.number}", name=f"{here.module}-removed.csv")
         if plan.contexts:
-            st.caption(f"The contexts of {plan.contexts:,} exemplars name it, and stay.")
+            have = counted(plan.contexts, "exemplar has", "exemplars have")
+            st.caption(f"{have} it as the context, which stays.")
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
         st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from radu_core.store import SchemaVersion
 from radu_core.workflows.schema import renames_to_undo
+from radu_core.workflows.schema_restore import restorable
 from radu_core.workflows.schema_text import as_text
 from studio import show
 from studio.markdown import plain
@@ -23,7 +24,7 @@ def earlier(shown: Shown) -> None:
         (v.number, f"{v.at:%Y-%m-%d %H:%M}", v.who, v.note or "–", len(v.schema.functions))
         for v in reversed(versions)
     ]
-    columns = ("version", "when", "who", "what", "functions")
+    columns = ("version", "when (UTC)", "who", "what", "functions")
     st.html(show.table_html(columns, rows))
     _renames(shown)
     past = [v for v in reversed(versions) if v.schema.hash != shown.base.hash]
@@ -35,17 +36,27 @@ def earlier(shown: Shown) -> None:
         "Version",
         list(numbers),
         key="schema version",
-        format_func=lambda n: f"{n} of {numbers[n].at:%Y-%m-%d %H:%M}, by {numbers[n].who}",
+        format_func=lambda n: f"{n}: {numbers[n].at:%Y-%m-%d %H:%M} UTC, by {numbers[n].who}",
     )
     _version(shown, numbers[chosen])
 
 
 def _version(shown: Shown, version: SchemaVersion) -> None:
-    key = f"restore {version.number} {shown.base.hash[:12]}"
-    if st.button(f"Restore version {version.number}", icon=":material/history:", key=key):
-        propose(shown, version.schema, f"Restored version {version.number}", show=True)
-    st.caption("Changed from the version in use to this one:")
-    show_diff(shown.base, version.schema)
+    found = restorable(shown.here.workspace, shown.here.module, version.number)
+    if found.names:
+        same = found.schema.hash == shown.base.hash
+        rest = (
+            "Nothing else differs. To have the old names back, undo the renaming above."
+            if same
+            else "Exemplars have the new names, and restoring this version keeps them."
+        )
+        st.info(plain(f"Renamed since: {', '.join(found.names)}. {rest}"))
+    if found.schema.hash != shown.base.hash:
+        key = f"restore {version.number} {shown.base.hash[:12]}"
+        if st.button(f"Restore version {version.number}", icon=":material/history:", key=key):
+            propose(shown, found.schema, f"Restored version {version.number}", show=True)
+        st.caption("Changed from the version in use to this one:")
+        show_diff(shown.base, found.schema)
     with st.expander("The whole version"):
         text = as_text(version.schema)
         st.code(text, language="json", line_numbers=True, height=320)

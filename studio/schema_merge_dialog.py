@@ -22,13 +22,13 @@ from studio.layout import side_by_side
 from studio.markdown import plain
 from studio.page import messages
 from studio.schema_dialogs import effect, show_diff
-from studio.schema_state import Pending, Shown, close, done
+from studio.schema_state import Pending, Shown, close, done, saved_by
 from studio.schema_state import save as do_save
 
 __all__ = ["conflict"]
 
 
-@st.dialog("Somebody else saved a version", width="large", on_dismiss=close)
+@st.dialog("Another version was saved meanwhile", width="large", on_dismiss=close)
 def conflict(shown: Shown, pending: Pending) -> None:
     """What each changed, both texts, and the choice: both, mine, or theirs."""
     here, base, mine = shown.here, pending.base, pending.mine
@@ -39,15 +39,16 @@ def conflict(shown: Shown, pending: Pending) -> None:
         theirs = newest.schema
         st.markdown(
             plain(
-                f"{newest.who} saved version {newest.number} at {newest.at:%Y-%m-%d %H:%M}, after "
-                "you opened this page. Nothing of yours is saved yet."
+                f"{saved_by(newest, here)} at {newest.at:%Y-%m-%d %H:%M} UTC, after you opened "
+                "this page. Nothing of what you changed here is saved yet."
             )
         )
         left, right = side_by_side([1, 1], key="schema-versions")
         with left:
-            _version("Your changes", differences(base, mine), mine, pending.number)
+            _version("Your changes here", differences(base, mine), mine, pending.number)
         with right:
-            _version(f"Changes of {newest.who}", differences(base, theirs), theirs, "theirs")
+            title = f"Changes in version {newest.number}"
+            _version(title, differences(base, theirs), theirs, "theirs")
         merged = _merged(base, mine, theirs, pending)
         if merged is not None:
             with st.expander("Effect of saving both"):
@@ -86,7 +87,7 @@ def _chosen(place: Difference, number: int, pending: Pending) -> Side:
         plain(f"Both changed {place.where}"),
         list(names),
         format_func=lambda side: plain(
-            f"{'Yours' if side == 'mine' else 'Theirs'}: {_words(names[side])}"
+            f"{'Here' if side == 'mine' else 'Saved'}: {_words(names[side])}"
         ),
         key=f"side {number} {pending.number}",
     )
@@ -100,7 +101,7 @@ def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schem
         if st.button("Save both", type="primary", key=f"both {key}", disabled=merged is None):
             assert merged is not None
             do_save(here, pending, merged.schema, theirs.hash)
-        if st.button("Save mine alone", key=f"mine {key}", help="Theirs stays under “Earlier”."):
+        if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
             do_save(here, pending, mine, theirs.hash)
-        if st.button("Keep theirs", key=f"theirs {key}", help="What you changed is dropped."):
+        if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):
             done(here, "Your change was dropped; the newest version is shown.")

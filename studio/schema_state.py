@@ -11,6 +11,8 @@ import streamlit as st
 from radu_core.errors import ConflictError
 from radu_core.files import content_hash
 from radu_core.schema import Schema
+from radu_core.store import SchemaVersion
+from radu_core.words import counted
 from radu_core.workflows.schema import SchemaView, save_schema
 from radu_core.workflows.schema_cost import schema_cost
 from radu_core.workflows.schema_rename import Target
@@ -32,6 +34,7 @@ __all__ = [
     "keep_base",
     "propose",
     "save",
+    "saved_by",
     "start",
     "widget_key",
 ]
@@ -79,6 +82,13 @@ def keep_base(here: Page, schema: Schema) -> None:
     st.session_state[BASE] = (here.module, schema)
 
 
+def saved_by(version: SchemaVersion, here: Page) -> str:
+    """Who saved a version: somebody else, or the same person in another tab."""
+    if version.who == here.who:
+        return f"You saved version {version.number} in another tab or browser"
+    return f"{version.who} saved version {version.number}"
+
+
 def done(here: Page, said: str) -> None:
     """Something was saved: show the module as it is now, and say so."""
     keep_base(here, here.workspace.store.schema(here.module))
@@ -120,7 +130,7 @@ def propose(shown: Shown, mine: Schema, note: str, *, show: bool = False) -> Non
 
 
 def conflict(pending: Pending) -> None:
-    """Show both versions: somebody else has saved one meanwhile."""
+    """Show both versions: another one has been saved meanwhile."""
     ask(Pending("conflict", uuid4().hex, pending.note, pending.base, pending.mine))
 
 
@@ -138,5 +148,5 @@ def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     except ConflictError:
         conflict(pending)
         return
-    changed = f"{saved.funnel.changed:,} utterances changed their outcome."
+    changed = f"{counted(saved.funnel.changed, 'utterance')} changed outcome."
     done(here, f"Saved. {changed}" if saved.changed else "Nothing had changed.")

@@ -11,8 +11,20 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.exemplars import Span
+from radu_core.instructions import worded_in
+from radu_core.words import counted
+from studio.words import WORDS, on_page
 
-__all__ = ["as_json", "colour", "download", "highlight", "rows", "table_html", "utterance"]
+__all__ = [
+    "TABLE_STYLE",
+    "as_json",
+    "colour",
+    "download",
+    "highlight",
+    "rows",
+    "table_html",
+    "utterance",
+]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
@@ -49,25 +61,41 @@ def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) 
     )
 
 
-_TABLE = "width:100%;border-collapse:collapse;font-size:.9rem"
-_CELL = "border-bottom:1px solid #8884;padding:4px 10px 4px 0;vertical-align:top;text-align:start"
+TABLE_STYLE = """
+.radu-table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+.radu-table :is(th, td) {
+  padding: 4px 10px 4px 0; vertical-align: top; text-align: start; overflow-wrap: break-word;
+}
+.radu-table tr { border-bottom: 1px solid #8884; }
+@media (max-width: 640px) {
+  .radu-table :is(tr, td) { display: block; overflow-wrap: anywhere; }
+  .radu-table thead { display: none; }
+  .radu-table tr { padding: 6px 0; }
+  .radu-table td { padding: 1px 0; }
+  .radu-table td::before { content: attr(data-column) ": "; opacity: .75; }
+  .radu-table td:first-child { font-weight: 600; }
+}
+"""
 
 
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A small table as HTML: text wraps, and a screen reader reads it cell by cell."""
-    head = "".join(f'<th scope="col" style="{_CELL}">{escape(c)}</th>' for c in columns)
+    """A small table as HTML: text wraps, and a screen reader reads it cell by cell. On a phone each
+    row is a paragraph, with the columns' names before its cells.
+    """
+    head = "".join(f'<th scope="col" role="columnheader">{escape(c)}</th>' for c in columns)
     body = "".join(
-        "<tr>"
+        '<tr role="row">'
         + "".join(
-            f'<td dir="auto" style="{_CELL};overflow-wrap:break-word">{escape(str(cell))}</td>'
-            for cell in row
+            f'<td role="cell" dir="auto" data-column="{escape(column)}">'
+            f"{escape(on_page(cell))}</td>"
+            for column, cell in zip(columns, row, strict=True)
         )
         + "</tr>"
         for row in rows
     )
     return (
-        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<table class="radu-table" role="table"><thead><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
     )
 
 
@@ -82,7 +110,7 @@ def rows(
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
-    download(frame, name=name, key=key, label=f"{len(frame):,} {label}")
+    download(frame, name=name, key=key, label=counted(len(frame), label.removesuffix("s"), label))
 
 
 def download(
@@ -103,11 +131,15 @@ def download(
 
 def _flat(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {k: as_json(v) if isinstance(v, dict | list | tuple) else v for k, v in row.items()}
+        {k: as_json(v) if isinstance(v, dict | list | tuple) else _shown(v) for k, v in row.items()}
         for row in data
     ]
 
 
+def _shown(value: Any) -> Any:
+    return on_page(value) if isinstance(value, str) else value
+
+
 def as_json(value: Any) -> str:
-    """A value as compact JSON that keeps its letters."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value as compact JSON that keeps its letters, its messages in the words of the pages."""
+    return json.dumps(worded_in(value, WORDS), ensure_ascii=False)

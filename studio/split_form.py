@@ -108,8 +108,9 @@ def _crossing(here: Page, crossing: Sequence[splitting.Crossing]) -> None:
     if not crossing:
         st.caption("No text and no template is in several splits.")
         return
+    found = counted(len(crossing), "text or template is", "texts and templates are")
     st.warning(
-        f"{len(crossing):,} texts or templates are in several splits: what was learnt by heart "
+        f"{found} in several splits: what was learnt by heart "
         "counts as right in a test. Split from scratch, or delete the copies."
     )
     rows = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -64,10 +66,7 @@ def _exemplars(here: Page) -> None:
         }
         for i in items
     ]
-    event = st.dataframe(
-        rows, hide_index=True, key="delete rows", on_select="rerun", selection_mode="multi-row"
-    )
-    chosen = [rows[n]["id"] for n in event.selection.rows]
+    chosen = _choose(rows, key="delete")
     if len(ids) > _SHOWN:
         st.caption(f"{_SHOWN} of {len(ids):,} are shown.")
     with st.container(horizontal=True):
@@ -75,6 +74,34 @@ def _exemplars(here: Page) -> None:
             _delete(here, chosen)
         if st.button(f"Delete all {len(ids):,} found", key="delete found"):
             _delete(here, ids)
+
+
+def _choose(rows: list[dict[str, Any]], *, key: str) -> list[str]:
+    """A table of exemplars and those that are chosen: in it, or by their ids below it, since its
+    boxes can't be reached with the keyboard."""
+    ids = [str(row["id"]) for row in rows]
+    texts = {str(row["id"]): str(row["utterance"]) for row in rows}
+    kept = [id_ for id_ in st.session_state.get(f"{key} ids", ()) if id_ in texts]
+    st.session_state[f"{key} ids"] = kept  # one that is gone can't be chosen
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=f"{key} rows",
+        on_select=partial(_take_rows, ids, key),
+        selection_mode="multi-row",
+    )
+    return st.multiselect(
+        "Chosen",
+        ids,
+        key=f"{key} ids",
+        format_func=lambda id_: f"{id_}: {texts[id_]}",
+        placeholder="Choose here, or in the table",
+    )
+
+
+def _take_rows(ids: list[str], key: str) -> None:
+    rows = st.session_state[f"{key} rows"].selection.rows
+    st.session_state[f"{key} ids"] = [ids[n] for n in rows]
 
 
 def _delete(here: Page, ids: list[str]) -> None:
@@ -97,10 +124,7 @@ def _trash(here: Page) -> None:
             }
             for t in found.items
         ]
-        event = st.dataframe(
-            rows, hide_index=True, key="trash rows", on_select="rerun", selection_mode="multi-row"
-        )
-        chosen = [str(rows[n]["id"]) for n in event.selection.rows]
+        chosen = _choose(rows, key="trash")
         if found.total > _SHOWN:
             st.caption(f"The newest {_SHOWN} are shown.")
         with st.container(horizontal=True):
@@ -122,7 +146,7 @@ def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
     st.session_state[key] = found.ids
     with st.popover("Delete for good", icon=":material/delete_forever:"):
         st.markdown(
-            f"Deletes {what} exemplars in the trash with history, opinions and judgements, and "
+            f"Deletes exemplars in the trash ({what}) with history, opinions and judgements, and "
             "rewrites the database. The index and the cache of embeddings are built again. "
             "This can't be undone."
         )

@@ -16,6 +16,8 @@ import pytest
 from typer.main import get_command
 
 from radu_core.cli import app
+from radu_core.cli import words as shell
+from studio import words as pages
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("radu_core", "studio", "pages", "components")
@@ -255,3 +257,40 @@ def test_every_variable_that_is_named_is_read() -> None:
         if not re.search(rf"""(?:environ|getenv|envvar|VARIABLE|[A-Z_]+ =).*["']{name}["']""", read)
     ]
     assert wrong == []
+
+
+def test_no_message_of_the_core_names_an_option_alone() -> None:
+    """What has a control on a page is said by the border: ``instruct``. A whole command is one that
+    the shell alone can do."""
+    wrong = [
+        f"{place}: {text!r}"
+        for place, text in told()
+        if place.startswith("radu_core/")
+        and not place.startswith(("radu_core/cli/", "radu_core/training/card.py"))
+        and " " in text
+        and not _is_docstring(text)
+        and set(OPTION.findall(text)) - FOREIGN
+        and not COMMAND.search(text)
+    ]
+    assert wrong == []
+
+
+def test_both_borders_word_every_instruction() -> None:
+    used: dict[str, int] = {}
+    for path in (ROOT / "radu_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "instruct":
+                name, *values = node.args
+                assert isinstance(name, ast.Constant), path
+                used[str(name.value)] = max(used.get(str(name.value), 0), len(values))
+    assert set(used) == set(shell.WORDS) == set(pages.WORDS)
+    for name, values in used.items():
+        said = [words[name](*["x"] * values) for words in (shell.WORDS, pages.WORDS)]
+        assert "--" in said[0] or "radu " in said[0], said
+        assert "--" not in said[1], said
+        assert "radu " not in said[1], said
+        assert all(text[0].islower() for text in said), said
+
+
+def _is_docstring(text: str) -> bool:
+    return "``" in text

@@ -379,7 +379,7 @@ export class Session {
           continue;
         }
         this.notice =
-          `${ops.length} decisions of ${who} in ${module} wait on this computer. They are sent ` +
+          `Waiting on this computer: ${ops.length} of ${who}'s decisions in ${module}, to be sent ` +
           "when that person opens that module here.";
         this.changed("state");
       }

@@ -13,6 +13,7 @@ from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection, renamed
+from radu_core.words import counted
 from radu_core.workflows import bulk, load, outcomes, schema
 from radu_core.workflows.schema_cost import SchemaCost, schema_cost
 
@@ -79,11 +80,15 @@ def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
     module = made.module
     findings = schema.view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
-    lines: list[Any] = [f"{module}: {len(made.functions)} functions, {slots} slots."]
+    lines: list[Any] = [
+        f"{module}: {counted(len(made.functions), 'function')}, {counted(slots, 'slot')}."
+    ]
     lines += left_out_lines(found)
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
+    if cost is None:
+        lines.append(f"Next: radu import FORMAT PATH --module {module}")
     return Answer(
         {
             "module": module,
@@ -164,8 +169,8 @@ def import_(
 def _import_text(report: load.ImportReport) -> list[Any]:
     rejected = len(report.rejections)
     lines: list[Any] = [
-        f"{report.source}: {report.rows} rows = {report.accepted} accepted + {rejected} rejected"
-        f" + {sum(report.skipped.values())} skipped.",
+        f"{report.source}: {counted(report.rows, 'row')} = {report.accepted} accepted + "
+        f"{rejected} rejected + {sum(report.skipped.values())} skipped.",
     ]
     if report.stored:
         lines.append(
@@ -195,6 +200,8 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         ]
         title = "Rejected rows" + (f" (20 of {rejected}; all with --json)" if rejected > 20 else "")
         lines.append(table(title, ["line", "field", "value", "problem", "remedy"], rows))
+    if report.stored:
+        lines.append(f"Next: radu resolve --module {report.module}")
     return lines
 
 
@@ -246,7 +253,7 @@ def resolve(
     with progress_bar() as progress:
         funnel = outcomes.resolve(space, module, who=who(), progress=progress)
     lines: list[Any] = [
-        table(f"{module}: {funnel.total} exemplars", ["outcome", "exemplars"],
+        table(f"{module}: {counted(funnel.total, 'exemplar')}", ["outcome", "exemplars"],
               list(funnel.outcomes.items())),
         table("Resolved by", ["how", "exemplars"], list(funnel.resolved_by.items())),
     ]  # fmt: skip
@@ -266,13 +273,18 @@ def resolve(
         ]
         lines.append(table("Not resolved, and what it costs", columns, rows))
     for name, count in funnel.thin_functions.items():
-        lines.append(f"warning: {name} has only {count} resolved training exemplars.")
+        lines.append(f"warning: {name} has only {counted(count, 'resolved training exemplar')}.")
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:
         left = outcomes.unresolved(space, module)
         write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
-        lines.append(f"{len(left)} unresolved exemplars are listed in {report}.")
+        listed = counted(len(left), "unresolved exemplar is", "unresolved exemplars are")
+        lines.append(f"{listed} listed in {report}.")
+    waiting = funnel.total - funnel.outcomes.get("resolved", 0)
+    if waiting:
+        lines.append(f"On the Annotate page: {counted(waiting, 'exemplar')}.")
+    lines.append(f"Next: radu index --module {module}")
     return Answer(funnel, lines)
 
 
@@ -301,7 +313,8 @@ def accept(
     lines: list[Any] = [
         table(f"{module}: at least {from_:.0%} likely", ["function", "readings"],
               list(found.functions.items())),
-        f"{len(found.items)} readings; about {found.expected_wrong:.1f} of them are wrong.",
+        f"{counted(len(found.items), 'reading')}, of which about {found.expected_wrong:.1f} will "
+        "be wrong.",
     ]  # fmt: skip
     if dry_run:
         rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in found.items[:20]]
@@ -316,7 +329,7 @@ def accept(
 
 
 def _undone(report: bulk.UndoReport) -> Answer:
-    lines = [f"{len(report.undone)} are as they were before."]
+    lines = [counted(len(report.undone), "is as it was before.", "are as they were before.")]
     lines += [f"decided again since, and left so: {id_}" for id_ in report.decided_since]
     lines += [f"deleted since, and left so: {id_}" for id_ in report.deleted_since]
     return Answer(report, lines)
@@ -341,7 +354,7 @@ def export(
     space = workspace()
     report = load.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
     names = renamed(format, space.store.schema(module))
-    lines = [f"{report.rows} rows written to {out}."]
+    lines = [f"{counted(report.rows, 'row')} written to {out}."]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     lines += [
         f"{name} is written as {other}: {format} allows letters, digits, '_' and '-'."

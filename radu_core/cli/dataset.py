@@ -13,6 +13,7 @@ from rich.table import Table
 from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -219,7 +220,7 @@ def _previewed(found: Preview) -> list[Any]:
     columns = ["split", "rows of", "about", "negatives", "tokens", "shortened"]
     looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
     return [
-        table(f"{found.module}, from {looked} exemplars", columns, rows),
+        table(f"{found.module}, from exemplars: {looked}", columns, rows),
         *(f"exemplars left out {n}: {why}" for why, n in found.left_out.items()),
         *(f"discarded about {n}: {why}" for why, n in found.discards.items()),
     ]
@@ -250,7 +251,7 @@ def datasets_diff(
 
 def _compared(found: DatasetDiff) -> list[Any]:
     lines: list[Any] = [
-        f"{found.added} rows added, {found.removed} removed, {found.changed} changed, "
+        f"{counted(found.added, 'row')} added, {found.removed} removed, {found.changed} changed, "
         f"{found.same} the same.",
         *found.facts,
     ]

@@ -13,6 +13,7 @@ from radu_core.cli.output import Answer, command, progress_bar, table, who, work
 from radu_core.cli.retrieval import split_of
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError, RunError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
@@ -118,7 +119,7 @@ def evaluate(
     lines = evaluation_text(report)
     if send_errors:
         sent = workflow.send_errors(space, report, who=who())
-        lines.append(f"{sent} errors sent to the annotation queue.")
+        lines.append(f"{counted(sent, 'error')} sent to the annotation queue.")
     return Answer(report, lines)
 
 
@@ -139,16 +140,21 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     ]
     columns = ["system", "function accuracy (95 %)", "slot F1 (pairs)", "exact match (95 %)",
                "out of scope P / R", "median"]  # fmt: skip
-    title = f"{report.run} on {report.rows} rows of {report.split}"
+    measured = counted(report.rows, "row")
+    title = f"{report.run} on {measured} of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
-    lines += [f"{m.system}: {m.cut} answers were cut" for m in report.systems if m.cut]
+    lines += [
+        f"{m.system}: {counted(m.cut, 'answer was', 'answers were')} cut"
+        for m in report.systems
+        if m.cut
+    ]
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
     verdict = against_baselines(report)
     lines += [f"beats the strongest baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than the strongest baseline: {line}" for line in verdict.worse]
-    lines += [f"no clear difference on {report.rows} rows: {line}" for line in verdict.unclear]
+    lines += [f"no clear difference on {measured}: {line}" for line in verdict.unclear]
     return lines
 
 

@@ -25,7 +25,9 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from radu_core import __version__
+from radu_core.cli.words import WORDS, in_shell
 from radu_core.errors import InputError, RaduError, shorten
+from radu_core.instructions import worded_in
 from radu_core.progress import Progress
 from radu_core.workflows.workspace import Workspace
 
@@ -38,8 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_errors = Console(stderr=True, highlight=False)
-_out = Console(highlight=False)
+# No emoji: ":x:" in somebody's data is no cross.
+_errors = Console(stderr=True, highlight=False, emoji=False)
+_out = Console(highlight=False, emoji=False)
 _WIDEST = 10_000  # signs in a line
 
 
@@ -118,7 +121,8 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
 
 def _tell(answer: Answer, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(answer.data, default=_plain, ensure_ascii=False))
+        data = json.loads(json.dumps(answer.data, default=_plain))
+        print(json.dumps(worded_in(data, WORDS), ensure_ascii=False))
     else:
         for part in answer.text:
             _printed(part)
@@ -128,13 +132,16 @@ def _tell(answer: Answer, *, as_json: bool) -> None:
 def _printed(part: Any) -> None:
     """A table whose whole columns need more than the window has is printed wider than it."""
     out = _out
-    if isinstance(part, Table) and any(column.no_wrap for column in part.columns):
+    if isinstance(part, str):
+        part = in_shell(part)
+    elif isinstance(part, Table) and any(column.no_wrap for column in part.columns):
         needed = Measurement.get(_out, _out.options.update(max_width=_WIDEST), part).minimum
-        out = _out if needed <= _out.width else Console(width=needed, highlight=False)
+        out = _out if needed <= _out.width else Console(width=needed, highlight=False, emoji=False)
     out.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
 def _tell_error(kind: str, message: str, *, as_json: bool) -> None:
+    message = in_shell(message)
     if as_json:
         print(json.dumps({"error": kind, "message": message}))
     _errors.print(f"[red]Error:[/red] {_escaped(message)}", soft_wrap=True)
@@ -190,7 +197,7 @@ def table(
             no_wrap=kept, min_width=widest,
         )  # fmt: skip
     for row in rows:
-        made.add_row(*(_escaped(str(cell)) for cell in row))
+        made.add_row(*(_escaped(in_shell(str(cell))) for cell in row))
     return made
 
 

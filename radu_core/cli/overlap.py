@@ -9,6 +9,7 @@ import typer
 
 from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.words import counted
 
 __all__: list[str] = []
 
@@ -44,8 +45,8 @@ def overlap(
     confused = workflow.pairs_confused(report)
     counts = Counter(f.kind for f in report.findings)
     lines: list[Any] = [
-        f"{module}: {report.distinct} distinct exemplars of {report.exemplars}, each compared with "
-        f"its {report.k} nearest. {len(report.findings)} findings."
+        f"{module}: {counted(report.distinct, 'distinct exemplar')} of {report.exemplars}, each "
+        f"compared with its {report.k} nearest. {counted(len(report.findings), 'finding')}."
     ]
     for kind, title in KINDS.items():
         if counts[kind]:
@@ -116,8 +117,8 @@ def negatives(
     columns = ["rank", "cosine", "dense", "lexical", "function", "template", "why", "id"]
     lines: list[Any] = [
         table(f"Negatives of {made.utterance!r} ({made.function or 'none'})", columns, rows),
-        f"{made.used} of {number} used, {made.suspected} suspected; {made.looked_at} exemplars "
-        "looked at.",
+        f"{made.used} of {number} used, {made.suspected} suspected; "
+        f"{counted(made.looked_at, 'exemplar')} looked at.",
     ]
     if made.doubtful:
         lines.append(f"may be right as well: {', '.join(made.doubtful)}")
@@ -132,10 +133,11 @@ def _dial(found: Any) -> Answer:
     ]  # fmt: skip
     columns = ["hardness", "pairs", "distinct", "mean cosine", "from 0.8 on", "functions each"]
     lines: list[Any] = [
-        f"{found.exemplars} exemplars: {found.full} get {found.count} negatives, {found.short} "
-        f"fewer, {found.none} none.",
-        f"{found.suspected} suspected pairs ({found.suspected_exemplars} exemplars); judged the "
-        f"same {found.same}, different {found.different}; out of scope {found.out_of_scope}.",
+        f"{counted(found.exemplars, 'exemplar')}: {found.full} with "
+        f"{counted(found.count, 'negative')}, {found.short} with fewer, {found.none} with none.",
+        f"{counted(found.suspected, 'suspected pair')} "
+        f"({counted(found.suspected_exemplars, 'exemplar')}); judged the same {found.same}, "
+        f"different {found.different}; out of scope {found.out_of_scope}.",
         table("The hardness dial", columns, rows),
     ]
     return Answer(found, lines, ok=found.full == found.exemplars)
@@ -197,7 +199,7 @@ def merge(
     space = workspace()
     plan = workflow.merge_plan(space, module, keep, away)
     lines = [
-        f"{away} into {keep}: {plan.total} exemplars move "
+        f"{away} into {keep}: {counted(plan.total, 'exemplar moves', 'exemplars move')} "
         f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
         f"{', '.join(plan.shared) or 'none'}; added: {', '.join(plan.added) or 'none'}; contexts "
         f"that change: {plan.contexts}; open rounds of opinions that begin anew: "

@@ -11,6 +11,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError, ModelError, TemplateError
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.workflows.prompt_tokens import TokenView
@@ -113,7 +114,9 @@ def _row_lines(made: PreviewRow, *, tokens: bool) -> list[str]:
             lines.append(f"   completion:{made.row.completion}")
     for place in made.places:
         count = f", {place.position} of {place.of} from the question" if place.of else ""
-        away = "" if place.distance is None else f", {place.distance} characters before it"
+        away = (
+            "" if place.distance is None else f", {counted(place.distance, 'character')} before it"
+        )
         note = f" ({place.note})" if place.note else ""
         lines.append(f"   answer: {place.what} in {place.origin}{count}{away}{note}")
     return lines + [f"   {w.severity}: {w.kind}. {w.text} {w.remedy}" for w in made.warnings]

@@ -305,8 +305,8 @@ def _compared(found: Comparison) -> list[Any]:
         measured = f"Measured on {found.split}"
         lines.append(table(measured, columns, metrics, whole=("run",)))
     lines += [
-        f"{p.measure}: only {p.one} has {p.only_one} rows right, only {p.two} {p.only_two}, of "
-        f"{p.rows}; p = {p.p:.3g}"
+        f"{p.measure}: only {p.one} has {counted(p.only_one, 'row')} right, only {p.two} "
+        f"{p.only_two}, of {p.rows}; p = {p.p:.3g}"
         for p in found.paired
     ]
     return [*lines, *found.unpaired, *found.unverified, *([UNCORRECTED] if found.paired else [])]

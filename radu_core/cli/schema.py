@@ -11,10 +11,12 @@ import typer
 
 from radu_core.cli.data import KeepGood, Module, left_out_lines
 from radu_core.cli.output import Answer, app, command, table, who, workspace
-from radu_core.errors import InputError, NotFoundError
+from radu_core.errors import InputError
 from radu_core.files import readable
+from radu_core.words import counted
 from radu_core.workflows import load, schema, schema_remove, schema_rename
 from radu_core.workflows.schema_cost import built, schema_cost
+from radu_core.workflows.schema_restore import restorable
 from radu_core.workflows.schema_text import as_text, diff
 
 __all__: list[str] = []
@@ -40,7 +42,9 @@ def show(
 ) -> Answer:
     """Print the schema as JSON, with what lint says of it."""
     space = workspace()
-    shown = _version(module, version) if version is not None else space.store.schema(module)
+    shown = space.store.schema(module)
+    if version is not None:
+        shown = restorable(space, module, version).version.schema
     seen = schema.view(space, module, schema=shown)
     data = {
         "module": module,
@@ -53,21 +57,10 @@ def show(
     lines: list[Any] = [as_text(shown)]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in seen.findings]
     lines += [
-        f"{n} exemplars are labelled {name}: no such function" for name, n in seen.strays.items()
+        f"{counted(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
+        for name, n in seen.strays.items()
     ]
     return Answer(data, lines)
-
-
-def _version(module: str, number: int) -> Any:
-    versions = workspace().store.schema_versions(module)
-    found = [v.schema for v in versions if v.number == number]
-    if not found:
-        raise NotFoundError(
-            f"{module} has no schema version of that number",
-            value=number,
-            remedy=f"It has 1 to {len(versions)}: radu schema versions --module {module}",
-        )
-    return found[0]
 
 
 @command("versions", group=_schema)
@@ -125,7 +118,10 @@ def restore(
     dry_run: DryRun = False,
 ) -> Answer:
     """Use an earlier version of the schema again, then align again."""
-    return _put(module, _version(module, number), f"Restored version {number}", None, dry_run)
+    found = restorable(workspace(), module, number)
+    answer = _put(module, found.schema, f"Restored version {number}", None, dry_run)
+    lines = [f"renamed since, and kept so: {name}" for name in found.names]
+    return replace(answer, data={**answer.data, "names": found.names}, text=[*lines, *answer.text])
 
 
 def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Answer:
@@ -145,7 +141,7 @@ def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool)
     saved = schema.save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
-    said = f"Saved. {saved.funnel.changed} utterances changed their outcome."
+    said = f"Saved. {counted(saved.funnel.changed, 'utterance')} changed outcome."
     lines.append(said if saved.changed else "The schema was like that already.")
     return Answer(
         {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines

@@ -10,6 +10,7 @@ import typer
 
 from radu_core.cli.model import evaluation_text
 from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.words import counted
 
 __all__: list[str] = []
 
@@ -75,8 +76,8 @@ def demo(
         )
     gold, choice = result.gold, result.coverage.choice
     lines: list[Any] = [
-        f"{gold.total} labelled utterances: the places of {gold.right} were found, {gold.asked} "
-        f"are asked of a person, {len(gold.wrong)} are wrong beside the gold file.",
+        f"Of {counted(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
+        f"person {gold.asked}, wrong beside the gold file {len(gold.wrong)}.",
         f"coverage at k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}).",
         *evaluation_text(result.report),
@@ -98,7 +99,7 @@ def backup(
 
     with progress_bar() as progress:
         done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
-    lines = [f"{done.files} files, {done.size / 1e6:.1f} MB written to {done.path}."]
+    lines = [f"{counted(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
     return Answer(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
 
 
@@ -112,4 +113,4 @@ def restore(
     space = workspace()
     with progress_bar() as progress:
         done = work(path, space.home, database_url=space.database_url, progress=progress)
-    return Answer(done, [f"{done.files} files restored from {done.path}."])
+    return Answer(done, [f"{counted(done.files, 'file')} restored from {done.path}."])

@@ -13,6 +13,7 @@ from radu_core.dataset.config import DatasetConfig
 from radu_core.dataset.fit import TokenizerFacts
 from radu_core.errors import DatasetError, NotFoundError, StoreError
 from radu_core.files import content_hash, file_hash, read_json
+from radu_core.instructions import instruct
 
 __all__ = [
     "FILE",
@@ -212,7 +213,7 @@ def _read(directory: Path) -> dict[str, Any]:
         raise DatasetError(
             "There is no dataset",
             value=str(directory),
-            remedy="Build it on the Train page, or with radu build-dataset --module MODULE.",
+            remedy=f"{instruct('build dataset')}.",
         ) from error
     except (StoreError, ValueError) as error:
         raise DatasetError(f"{path} isn't a manifest", remedy="Build the dataset again.") from error

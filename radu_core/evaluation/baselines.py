@@ -22,6 +22,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ def fit_baselines(
         progress("Baseline: choosing how many neighbours vote", 0, 0)
         votes = {k: _share_right(some, partial(_Vote, count=k)) for k in _NEIGHBOURS}
         count = max(votes, key=lambda k: votes[k])
-        systems.append((f"{count} nearest exemplars", _Vote(labelled, count)))
+        systems.append((counted(count, "nearest exemplar"), _Vote(labelled, count)))
         progress("Baseline: choosing the regression's C", 0, 0)
         shares = {c: _share_right(some, partial(_regression, strength=c)) for c in _STRENGTHS}
         strength = max(shares, key=lambda c: shares[c])

@@ -13,6 +13,7 @@ from radu_core.evaluation.compare import Comparison, compare
 from radu_core.evaluation.metrics import CallError, Metrics, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
+from radu_core.words import counted
 
 __all__ = [
     "EvaluationReport",
@@ -43,8 +44,8 @@ class Labels(BaseModel):
         """A sentence for people."""
         unused = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
         return (
-            f"Every baseline learned from {self.usable:,} of the {self.count:,} labels that the "
-            f"model was trained on (hash {self.hash[:12]})."
+            f"Every baseline learned from {self.usable:,} of the "
+            f"{counted(self.count, 'label')} that the model was trained on (hash {self.hash[:12]})."
         ) + (f" It can't learn from: {unused}." if unused else "")
 
 

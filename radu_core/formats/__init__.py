@@ -14,6 +14,7 @@ from radu_core.formats import jsonl, openai, sgd, sgd_export, table
 from radu_core.formats.common import Imported, Notice, Rejection, Tally, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
+from radu_core.words import listed
 
 __all__ = [
     "FORMATS",
@@ -81,16 +82,21 @@ FORMATS: dict[str, FormatInfo] = {
 
 
 def guess_format(path: Path) -> str:
-    """The format of a file by its name; ``FormatError`` if none fits."""
+    """The format of a file by its name; ``FormatError`` if none fits, ``NotFoundError`` where there
+    is none."""
+    with readable(path):
+        path.stat()
     if path.is_dir():
+        sgd.check_directory(path)
         return "sgd"
     for info in FORMATS.values():
         if path.suffix.lower() in info.endings:
             return info.name
+    endings = [ending for info in FORMATS.values() for ending in info.endings]
     raise FormatError(
         "Can't tell the format by the file's name",
         value=path.name,
-        remedy=f"Say which it is: {', '.join(FORMATS)}.",
+        remedy=f"Rename it to end in {listed(endings, 'or')}.",
     )
 
 

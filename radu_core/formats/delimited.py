@@ -10,6 +10,7 @@ from typing import Any
 from radu_core.errors import InputError
 from radu_core.formats.common import RowError
 from radu_core.formats.lines import TextFile
+from radu_core.words import counted
 
 __all__ = ["Cells", "miscounted", "read_cells"]
 
@@ -48,7 +49,7 @@ def miscounted(row: list[str], columns: int, where: str = "") -> RowError:
     return RowError(
         "line",
         row,
-        f"has {len(row)} cells{where} for {columns} columns",
+        f"has {counted(len(row), 'cell')}{where} for {counted(columns, 'column')}",
         "Give it a cell for each column; quote a cell that holds the delimiter, and close it.",
     )
 

@@ -18,6 +18,7 @@ from radu_core.formats import chat
 from radu_core.formats.collected import Collected
 from radu_core.formats.common import Imported, RowError, check_options, row_json
 from radu_core.formats.lines import TextFile
+from radu_core.instructions import instruct
 from radu_core.progress import Progress
 from radu_core.schema import Schema
 
@@ -81,8 +82,8 @@ def _listed(file: TextFile) -> list[Any] | None:
     raise FormatError(
         f"{file.path.name} is one JSON object over several lines",
         value=list(whole)[:5],
-        remedy="Write one object a line, or a list of objects: [{…}, {…}]. A schema or a list of "
-        "tools is read by radu init.",
+        remedy="Write one object a line, or a list of objects: [{…}, {…}]. For a schema or a "
+        f"list of tools, {instruct('new module')}.",
     )
 
 

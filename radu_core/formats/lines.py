@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from radu_core.errors import FormatError, InputError
 from radu_core.formats.common import RowError
+from radu_core.instructions import instruct
 
 __all__ = ["ENCODINGS", "LONGEST_LINE", "TextFile", "read_lines"]
 
@@ -93,7 +94,7 @@ class TextFile:
         if self.encoding == "utf-8" and (wide := _is_wide(head)):
             raise FormatError(
                 f"{path.name} looks like {wide.upper()} without a byte order mark",
-                remedy=f"Say --encoding {wide} (on the page: Encoding), or save it as UTF-8.",
+                remedy=f"{instruct('encoding', wide)}, or save it as UTF-8.",
             )
 
     @cached_property
@@ -155,10 +156,10 @@ class TextFile:
     def remedy(self) -> str:
         """What to do about bytes that aren't UTF-8, with the likely encoding."""
         if self.likely is None:
-            return "Save the file as UTF-8, or name its encoding: --encoding NAME."
+            return f"Save the file as UTF-8, or {instruct('encoding')}."
         return (
-            f"The file is likely {ENCODINGS[self.likely]}: say --encoding {self.likely} "
-            "(on the page: Encoding), or save it as UTF-8."
+            f"The file is likely {ENCODINGS[self.likely]}: "
+            f"{instruct('encoding', self.likely)}, or save it as UTF-8."
         )
 
     def lines(self) -> Iterator[tuple[int, str | RowError]]:

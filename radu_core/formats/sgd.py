@@ -41,10 +41,11 @@ from radu_core.formats.sgd_states import FORMS, with_acts
 from radu_core.formats.values import as_type
 from radu_core.progress import Progress
 from radu_core.schema import Schema, SlotType, Value, as_values, parse_schema
-from radu_core.words import counted
+from radu_core.words import counted, listed
 
-__all__ = ["read"]
+__all__ = ["check_directory", "read"]
 
+_DIALOGUES = "dialogues_*.json"
 _FOREIGN = "a value of a slot that its intent doesn't have"
 _FURTHER = "a further value of a slot that takes one"
 _STATES_NONE = "a turn that states no intent"
@@ -170,6 +171,7 @@ def read(
     dialogue or a turn rejects that one only.
     """
     wanted = _options(options)
+    check_directory(path)
     services = _services(path, wanted.services)
     names = _function_names(services)
     found = _schema(services, names, module)
@@ -180,9 +182,7 @@ def read(
         _count_unread(reading, "schema: intents", *service.intents)
     collected = Collected(reading.target, path.name)
     skipped: Counter[str] = Counter()
-    files = sorted(path.glob("dialogues_*.json"))
-    if not files:
-        raise FormatError(f"{path} has no dialogues_*.json", remedy="Unpack the dataset there.")
+    files = sorted(path.glob(_DIALOGUES))
     for number, file in enumerate(files):
         progress("Reading dialogues", number, len(files))
         for place, turn, row in _rows(file, reading):
@@ -219,7 +219,7 @@ def _options(options: Mapping[str, Any]) -> _Options:
     services = (services,) if isinstance(services, str) else services
     if not isinstance(services, list | tuple) or not all(isinstance(s, str) for s in services):
         raise InputError(
-            "services must be names", value=services, remedy="Say --service NAME for each."
+            "services must be names", value=services, remedy="Give a list of their names."
         )
     values = options.get("values", "said")
     if values not in ("said", "canonical"):
@@ -246,16 +246,30 @@ def _checked(kind: type[M], data: Any) -> M:
         ) from error
 
 
+def check_directory(path: Path) -> None:
+    """``FormatError`` for a directory that isn't one part of the dataset; it names the parts."""
+    lacking = [] if any(path.glob(_DIALOGUES)) else [_DIALOGUES]
+    lacking += [] if _schema_file(path).is_file() else ["schema.json"]
+    if not lacking:
+        return
+    parts = sorted({file.parent.name for file in path.glob(f"*/{_DIALOGUES}")})
+    raise FormatError(
+        f"{path} isn't a part of a Schema-Guided Dialogue dataset: it has no "
+        f"{listed(lacking, 'and no')}",
+        remedy=f"Name one of its parts: {', '.join(str(path / name) for name in parts)}."
+        if parts
+        else "Name a file, or the directory of one part, e.g. train/.",
+    )
+
+
+def _schema_file(path: Path) -> Path:
+    """The part's own, else the one beside it: MultiWOZ has one for all parts."""
+    own, beside = path / "schema.json", path.resolve().parent / "schema.json"
+    return beside if beside.is_file() and not own.is_file() else own
+
+
 def _services(path: Path, wanted: tuple[str, ...]) -> dict[str, _Service]:
-    beside = path.resolve().parent / "schema.json"
-    file = path / "schema.json"
-    if not file.is_file() and beside.is_file():  # as in MultiWOZ: one for all parts
-        file = beside
-    if not file.is_file():
-        raise FormatError(
-            f"{path} has no schema.json", remedy="Name the directory of one part, e.g. train/."
-        )
-    data = load_json(file)
+    data = load_json(_schema_file(path))
     if not isinstance(data, list):
         raise FormatError(
             "schema.json isn't a list of services", value=data, remedy="Unpack it again."

@@ -28,6 +28,7 @@ from radu_core.formats.lines import TextFile
 from radu_core.formats.tidy import ALIASES, known_function, tidied
 from radu_core.formats.values import shown
 from radu_core.formats.workbook import BadCell, Sheet, write_sheet
+from radu_core.instructions import instruct
 from radu_core.progress import Progress
 from radu_core.schema import OUT_OF_SCOPE, Schema, Slot, as_values
 from radu_core.words import listed
@@ -170,9 +171,8 @@ def labels_missing(columns: Iterable[str], mapping: Mapping[str, str]) -> list[s
     if "function" in mapping or "exact" in mapping:
         return []
     return [
-        "No column holds the function: the rows are unlabelled. Map one with "
-        f"--map function=COLUMN (on the page: in the list of columns); there are "
-        f"{', '.join(columns)}."
+        "No column holds the function: the rows are unlabelled. If one does, "
+        f"{instruct('map', 'function')}; there are {', '.join(columns)}."
     ]
 
 
@@ -199,8 +199,8 @@ class _Unread:
             raise FormatError(
                 f"{path.name}: no column is read as the function, but one names functions",
                 value=listed(found),
-                remedy=f"Say --map function={found[0]!r} (on the page: in the list of columns), or "
-                "--map function= if the rows are to be unlabelled.",
+                remedy=f"{instruct('map', 'function', found[0])}, or "
+                f"{instruct('no function')} if the rows are to be unlabelled.",
             )
 
 
@@ -221,7 +221,7 @@ def _check_mapping(table: _Table, mapping: Mapping[str, str]) -> None:
     if "utterance" not in mapping:
         raise FormatError(
             f"{name}: no column holds the utterance",
-            remedy=f"Map one of {', '.join(table.columns)} to 'utterance': --map utterance=COLUMN.",
+            remedy=f"Its columns are {', '.join(table.columns)}: {instruct('map', 'utterance')}.",
         )
 
 
@@ -231,7 +231,9 @@ def _mapping(
     said = options.get("mapping") or {}
     if not isinstance(said, Mapping) or not all(isinstance(c, str) for c in said.values()):
         raise InputError(
-            "A mapping names a column for each field", value=said, remedy="Say --map FIELD=COLUMN."
+            "A mapping names a column for each field",
+            value=said,
+            remedy=f"{instruct('map', 'FIELD')}.",
         )
     unknown = sorted(f for f in said if f not in FIELDS and not f.startswith("arguments."))
     if unknown:

@@ -12,7 +12,9 @@ from typing import Any
 from radu_core.errors import FormatError
 from radu_core.files import open_atomic
 from radu_core.formats.delimited import Cells
+from radu_core.instructions import instruct
 from radu_core.numbers import LARGEST_INTEGER
+from radu_core.words import counted
 
 __all__ = ["BadCell", "Sheet", "sheet_names", "write_sheet"]
 
@@ -83,7 +85,7 @@ class Sheet:
         if others:
             self.notes.append(
                 f"Read the sheet {name!r}; not read: {', '.join(others)}. "
-                "--option sheet=NAME reads another one (on the page: Sheet)."
+                f"To read another one, {instruct('sheet')}."
             )
         return book, book[name]
 
@@ -152,7 +154,7 @@ def _load(path: Path) -> tuple[Any, list[str]]:
 
 def _sized(sheet: Any) -> str:
     rows = sheet.max_row
-    return f"{sheet.title!r}" + (f" ({rows:,} rows)" if rows else "")
+    return f"{sheet.title!r}" + (f" ({counted(rows, 'row')})" if rows else "")
 
 
 def _not_xlsx(path: Path, error: Exception) -> FormatError:

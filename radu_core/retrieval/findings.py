@@ -167,7 +167,8 @@ def _overlap(
     what = []
     if mistaken:
         what.append(
-            f"{there + back} of their {total} exemplars lie among the other's ({share:.0%}, "
+            f"{there + back} of their {counted(total, 'exemplar')} lie among the other's "
+            f"({share:.0%}, "
             f"interval {low:.0%} to {high:.0%})"
         )
     if cosine >= _DESCRIPTIONS:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
 from radu_core.schema import OUT_OF_SCOPE
+from radu_core.words import counted, ordinal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,10 +199,10 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
     function = grid.index.schema.function(name)
     words = len(function.description.split()) if function else 0
     if words < THIN:
-        said = f"has {words} words" if words else "is empty"
+        said = f"has {counted(words, 'word')}" if words else "is empty"
         yield Cause(
             "thin description",
-            f"The description of {name} {said}; it comes {rank}. among "
+            f"The description of {name} {said}; it comes {ordinal(rank)} among "
             f"{len(grid.index.functions)}.",
             "Say in a sentence what the user wants with it.",
         )
@@ -217,7 +218,7 @@ def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause
     nearer = grid.index.functions[first] if first >= 0 else None
     yield Cause(
         "description",
-        f"The description of {name} comes {rank}. among {len(grid.index.functions)}"
+        f"The description of {name} comes {ordinal(rank)} among {len(grid.index.functions)}"
         + (f"; that of {nearer} is the nearest." if nearer else "."),
         "Describe it in the words that users say it with.",
         nearer,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from radu_core.errors import NotFoundError, RaduError, StaleIndexError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, whole_directory, write_json
+from radu_core.instructions import instruct
 from radu_core.retrieval.contents import Contents
 from radu_core.retrieval.dense import DenseIndex
 from radu_core.retrieval.embedder import Embedder
@@ -121,7 +122,7 @@ def _read_meta(directory: Path) -> dict[str, Any]:
         raise NotFoundError(
             "There is no index",
             value=str(directory),
-            remedy="Build it on the Coverage page, or with radu index --module MODULE.",
+            remedy=f"To build it, {instruct('build index', directory.name)}.",
         )
     with _whole(directory):
         meta = dict(read_json(path))
@@ -168,5 +169,5 @@ def _whole(directory: Path) -> Iterator[None]:
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
             f"The index in {directory} is damaged ({said})",
-            remedy="Build it again on the Coverage page, or with radu index --module MODULE.",
+            remedy=f"To build it again, {instruct('build index', directory.name)}.",
         ) from error

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
+from radu_core.instructions import instruct
 from radu_core.schema import Schema
 from radu_core.store import renames
 from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
@@ -95,7 +96,7 @@ def expect(row: RowMapping, revision: int) -> None:
     """``ConflictError`` unless the row is still of that revision."""
     if row["revision"] != revision:
         raise ConflictError(
-            f"Exemplar {row['id']} was changed by somebody else in the meantime",
+            f"Exemplar {row['id']} was changed in the meantime",
             remedy="Look at the newer version, then decide again; nothing was overwritten.",
         )
 
@@ -238,7 +239,8 @@ def put_schema(
     if row is not None and row.trashed is not None:
         raise ConflictError(
             f"Module {w.module} is in the trash",
-            remedy=f"Bring it back: radu modules restore {w.module}. Or empty the trash first.",
+            remedy=f"To bring it back, {instruct('restore module', w.module)}, or empty the trash "
+            "first.",
         )
     expect_schema(w, expected)
     before = row.schema if row is not None else None

@@ -81,7 +81,8 @@ def erase(w: Writing, ids: Sequence[str]) -> set[str]:
     Returns the utterances that they have had, for whoever has to look for them elsewhere.
     """
     said = {words for part in bulk.parts(ids) for words in _said(w, part)}
-    _tell(w, f"{len(ids)} exemplars")  # first: so that no number of an event is given out twice
+    many = "s" if len(ids) != 1 else ""
+    _tell(w, f"{len(ids)} exemplar{many}")  # first: so that no number of an event comes twice
     for part in bulk.parts(ids):
         for table, column in _OF_EXEMPLARS:
             w.connection.execute(delete(table).where(table.c.module == w.module, column.in_(part)))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
+from radu_core.instructions import instruct
 from radu_core.store import bulk
 from radu_core.store.changes import NOT_IMPORTED, Writing, put_texts, standing_people
 from radu_core.store.records import ImportRecord, NewBatch, PutCounts
@@ -219,7 +220,7 @@ def find(connection: Connection, number: int) -> ImportRecord:
         raise NotFoundError(
             "There is no import of that number",
             value=number,
-            remedy="radu imports list --module M shows those that there are.",
+            remedy=f"For those that there are, {instruct('list imports')}.",
         )
     return _record(row)
 

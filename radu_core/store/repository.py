@@ -14,6 +14,7 @@ from sqlalchemy import Connection, String, bindparam, func, insert, select, type
 from radu_core.errors import ConflictError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
+from radu_core.instructions import instruct
 from radu_core.schema import Schema, check_module_id
 from radu_core.store import bulk, changes, imports, queues
 from radu_core.store.changes import Writing
@@ -120,7 +121,7 @@ class Store:
                 raise NotFoundError(
                     "That module is in the trash",
                     value=module,
-                    remedy=f"Bring it back: radu modules restore {module}, or on the Home page.",
+                    remedy=f"To bring it back, {instruct('restore module', module)}.",
                 )
             known = ", ".join(self.modules()) or "none yet"
             raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")

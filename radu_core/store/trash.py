@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, RowMapping, delete, func, insert, select
 from radu_core.errors import ConflictError, DamagedError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
+from radu_core.instructions import instruct
 from radu_core.store import bulk, renames
 from radu_core.store.changes import Writing, put_texts
 from radu_core.store.derived import slots_of
@@ -221,7 +222,7 @@ def put_module(w: Writing) -> None:
     """Move the whole module to the trash: nothing lists or opens it any more."""
     own = modules.c.id == w.module
     if w.connection.scalar(select(modules.c.id).where(own, modules.c.trashed.is_(None))) is None:
-        raise NotFoundError("No such module", value=w.module, remedy="radu modules list.")
+        raise NotFoundError("No such module", value=w.module, remedy=f"{instruct('list modules')}.")
     w.connection.execute(update(modules).where(own).values(trashed=w.now, trashed_by=w.who))
     w.connection.execute(delete(leases).where(leases.c.module == w.module))
     _tell(w, _TRASHED)
@@ -235,7 +236,7 @@ def bring_module_back(w: Writing) -> None:
         raise ConflictError(
             "No module of that id is in the trash",
             value=w.module,
-            remedy="radu modules trash shows what is.",
+            remedy=f"For what is there, {instruct('list trashed modules')}.",
         )
     _tell(w, _BACK)
 

@@ -15,6 +15,7 @@ from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
 from radu_core.errors import RaduError
 from radu_core.files import read_json
 from radu_core.training.config import TrainConfig
+from radu_core.words import counted
 
 __all__ = ["PROMPT_FILE", "base_licence", "example_prompt", "model_card", "vllm_command"]
 
@@ -167,11 +168,14 @@ def _trained(config: TrainConfig, report: Mapping[str, Any]) -> str:
     """How much was read of the rows, whether all of them or a few."""
     steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
     size = config.step_rows
-    said = f"{_number(steps)} steps of {size} rows, in {_number(seconds)} s"
-    if not (isinstance(steps, int) and isinstance(rows, int) and rows):
-        return f"{said}, from {_number(rows)} rows"
-    epochs = report.get("epochs", steps * size / rows)
-    return f"{said}: {epochs:.3g} epochs of {rows:,} rows"
+    made = counted(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
+    said = f"{made} of {counted(size, 'row')}, in {_number(seconds)} s"
+    if not isinstance(rows, int):
+        return said
+    if not (isinstance(steps, int) and rows):
+        return f"{said}, from {counted(rows, 'row')}"
+    epochs = f"{report.get('epochs', steps * size / rows):.3g}"
+    return f"{said}: {epochs} epoch{'s' * (epochs != '1')} of {counted(rows, 'row')}"
 
 
 def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
@@ -214,8 +218,9 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     used = f", computing in {check['computed_in']}," if "computed_in" in check else ""
     lines = [
         f"The weights are safetensors in {check['dtype']}. As written they were loaded again{used} "
-        f"and compared with {trained}, in float32, on {check['rows']} rows "
-        f"({check['supervised_tokens']} supervised tokens):",
+        f"and compared with {trained}, in float32, on "
+        f"{counted(check['rows'], 'row')} "
+        f"({counted(check['supervised_tokens'], 'supervised token')}):",
         "",
         f"- Same most likely token: {check['equal_argmax']:.2%}",
         f"- Mean loss: {check['loss_written']:.4f} (as trained {check['loss_trained']:.4f})",

@@ -11,6 +11,7 @@ from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import content_hash
 from radu_core.training.config import TrainConfig
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -127,14 +128,16 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
         raise DatasetError(
-            f"{len(overlong)} rows are longer than max_length={config.max_length} tokens; the "
-            f"longest has {longest[2]} ({longest[3]}, {longest[1]}, exemplar {longest[0]})",
+            f"{counted(len(overlong), 'row is', 'rows are')} longer than "
+            f"max_length={config.max_length} tokens; the longest has {longest[2]} ({longest[3]}, "
+            f"{longest[1]}, exemplar {longest[0]})",
             remedy="Raise max_length, show fewer exemplars, or set skip_overlong.",
         )
     if not train and special:
         raise DatasetError(
-            f"No training row is left: {special[0][4]} is in the text of {len(special)} rows, and "
-            f"{config.base_model} takes it for a sign of its own",
+            f"No training row is left: {special[0][4]} is in the text of "
+            f"{counted(len(special), 'row')}, and {config.base_model} takes it for a sign of its "
+            "own",
             remedy="Take it out of utterances, descriptions and prompt templates.",
         )
     if not train:

@@ -92,7 +92,10 @@ class Ray:
                 "The package ray isn't installed. Install it: pip install -r requirements-ray.txt"
             )
         if not self.address:
-            return "No cluster is named. Set RAY_ADDRESS, or give --ray-address http://HOST:8265."
+            return (
+                "No cluster is named. Set RAY_ADDRESS, or name it: "
+                "radu train CONFIG.yaml --launcher ray --ray-address http://HOST:8265."
+            )
         if not self.address.startswith(("http://", "https://")):
             return (
                 f"{self.address} isn't the address of a Ray cluster's job API. "
@@ -117,8 +120,8 @@ class Ray:
             raise RunError(
                 f"Dataset, base model and checkpoints are {sent / 1e6:,.0f} MB, and a Ray cluster "
                 f"takes at most {_MOST_SENT / 1e6:,.0f} MB",
-                remedy="Put the base model where the cluster's machines see it, and give its "
-                "directory there: --ray-model.",
+                remedy="Put the base model where the cluster's machines see it, and name its "
+                "directory there: radu train CONFIG.yaml --launcher ray --ray-model DIR.",
             )
         told = {"launcher": self.name, "address": self.address.rstrip("/"), "model": self.model}
         write_json(run.path / "launcher.json", told)
@@ -133,7 +136,10 @@ def launcher(name: str, *, address: str | None = None, model: str | None = None)
         )
     if name == "local":
         if address or model:
-            raise InputError("An address or model for Ray needs --launcher ray")
+            raise InputError(
+                "An address or a model is for Ray, and the run is to be local",
+                remedy="Leave it out, or launch on Ray: radu train CONFIG.yaml --launcher ray.",
+            )
         return Local()
     return Ray(address or os.environ.get("RAY_ADDRESS", ""), model)
 

@@ -21,6 +21,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
 from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -76,8 +77,9 @@ class ModelCheck:
     def __str__(self) -> str:
         why = "; ".join(shortfalls(asdict(self)))
         return (
-            f"{self.dtype}: {self.equal_argmax:.2%} of {self.supervised_tokens} tokens in "
-            f"{self.rows} rows are equal, loss {self.loss_written:.4f} instead of "
+            f"{self.dtype}: {self.equal_argmax:.2%} of "
+            f"{counted(self.supervised_tokens, 'token')} in {counted(self.rows, 'row')} are "
+            f"equal, loss {self.loss_written:.4f} instead of "
             f"{self.loss_trained:.4f}, logits differ by up to {self.max_logit_difference:.3g}"
             f"{f' ({why})' if why else ''}"
         )
@@ -98,7 +100,8 @@ def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
     if not check["equal_argmax"] >= _LEAST_EQUAL:
         other = round(tokens * (1 - check["equal_argmax"]))
         found.append(
-            f"{other:,} of {tokens:,} tokens differ from the trained model's, more than the "
+            f"{other:,} of {counted(tokens, 'token')} differ from the trained model's, more than "
+            f"the "
             f"{1 - _LEAST_EQUAL:.0%} allowed"
         )
     if not abs(written - trained) <= bound:

@@ -15,6 +15,7 @@ from radu_core.files import content_hash, file_hash, read_json, readable, write_
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight, row_hash
 from radu_core.training.layers import weight_files
 from radu_core.training.runs import RunDirectory
+from radu_core.words import counted
 
 __all__ = [
     "FILE",
@@ -189,7 +190,8 @@ def _same_as_begun(run: RunDirectory, rows: Preflight) -> None:
 
 def _first(fed: Sequence[str], kept: Sequence[str], split: str) -> str:
     if len(fed) != len(kept):
-        return f"{len(kept)} {split} rows were checked, and there are {len(fed)}"
+        checked = counted(len(kept), f"{split} row was", f"{split} rows were")
+        return f"{checked} checked, and there are {len(fed)}"
     at = next(i for i, (a, b) in enumerate(zip(fed, kept, strict=True)) if a != b)
     return f"{split} row {at + 1} was {kept[at]} and is {fed[at]}"
 
@@ -203,7 +205,8 @@ def _changed(checked: Tokens, rows: Preflight) -> str:
     if checked.dataset_hash != rows.dataset_hash:
         return "; the dataset has changed"
     if rows.special:  # a run from before such rows were left out
-        return f"; {len(rows.special)} rows have a special token in their text and are left out now"
+        had = counted(len(rows.special), "row has", "rows have")
+        return f"; {had} a special token in the text and no part any more"
     return ""
 
 

@@ -44,6 +44,7 @@ from radu_core.training.stages import stage
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
+from radu_core.words import counted
 
 __all__ = ["main", "tell_end", "train"]
 
@@ -321,7 +322,8 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
     found = trainer.accelerator.num_processes
     if found != config.processes:
         raise RunError(
-            f"{found} processes work together, and the config says processes={config.processes}",
+            f"{counted(found, 'process works', 'processes work')} together, and the config says "
+            f"processes={config.processes}",
             remedy="Launch it as `radu train` does; accelerate and torch have to agree on it.",
         )
 

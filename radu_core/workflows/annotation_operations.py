@@ -271,7 +271,9 @@ def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
         )
     if op.choice >= len(opinions):
         raise InputError(
-            f"There are {len(opinions)} opinions", value=op.choice + 1, remedy="Choose one of them."
+            f"There {'is 1 opinion' if len(opinions) == 1 else f'are {len(opinions)} opinions'}",
+            value=op.choice + 1,
+            remedy="Choose one of them.",
         )
     adopted = opinions[op.choice]
     return changes.decide(

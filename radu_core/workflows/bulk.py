@@ -180,7 +180,7 @@ def accept(
     return BulkReport(batch, accepted, dict(sorted(skipped.items())))
 
 
-_CHANGED = "Somebody changed it in the meantime."
+_CHANGED = "It was changed in the meantime."
 
 
 def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedExemplar | str:

@@ -25,6 +25,7 @@ from radu_core.dataset.mix import check_weights
 from radu_core.errors import DatasetError, InputError, ModelError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
+from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, judgements_hash
 from radu_core.retrieval import ModuleIndex
@@ -303,7 +304,7 @@ def find(workspace: Workspace, name: str, *, module: str | None = None) -> Datas
         raise NotFoundError(
             "There is no such dataset", value=name,
             remedy=f"There are {', '.join(titles)}." if titles
-            else "Build it on the Train page, or with radu build-dataset --module MODULE.",
+            else f"{instruct('build dataset')}.",
         )  # fmt: skip
     raise InputError(
         "There are several datasets of that name", value=name, remedy=f"Use {' or '.join(titles)}."

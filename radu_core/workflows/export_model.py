@@ -119,13 +119,15 @@ def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
     if adapter_only and state != "damaged" and run.config().method == "full":
         raise InputError(
             f"Run {run.id} has no adapter: it was a full fine-tuning",
-            remedy="Export it without --adapter-only.",
+            remedy="Export its model, not its adapter.",
         )
     if not ended or not part.is_dir():
         kept = (run.path / "adapter").is_dir() and state == "failed" and not adapter_only
         raise InputError(
             f"Run {run.id} has no {named} to export: it is {state}. {reason}".rstrip(),
-            remedy="Export its adapter with --adapter-only." if kept else "Choose a finished run.",
+            remedy=f"Export its adapter: radu export-model {run.id} --out DIR --adapter-only."
+            if kept
+            else "Choose a finished run.",
         )
     if not (run.path / "serving").is_dir():
         raise RunError(
@@ -139,7 +141,8 @@ def _converter(*, adapter_only: bool) -> Path:
     """llama.cpp's converter; ``InputError`` says what is missing and how to get it."""
     if adapter_only:
         raise InputError(
-            "--gguf needs the merged model", remedy="Leave --adapter-only off, or --gguf."
+            "A GGUF is made of the merged model, not of the adapter alone",
+            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
         )
     named = os.environ.get(CONVERTER)
     if named:

@@ -25,7 +25,7 @@ def set_guidelines(workspace: Workspace, module: str, text: str, *, before: str,
         )
     if guidelines(workspace, module) != before:
         raise ConflictError(
-            "Somebody else has changed the guidelines in the meantime",
+            "The guidelines were changed in the meantime",
             remedy="Copy what you wrote, cancel, and write it into theirs.",
         )
     workspace.store.change_settings(module, {KEY: text.strip()}, who=who)

@@ -157,7 +157,9 @@ def _next(
         return NextStep("load", "Resolve", "No value has been placed yet.")
     if waiting > 0.05 * loaded:
         return NextStep(
-            "annotate", f"Annotate {waiting}", f"{waiting} utterances wait for a person."
+            "annotate",
+            f"Annotate {waiting}",
+            f"{counted(waiting, 'utterance waits', 'utterances wait')} for a person.",
         )
     if indexed == 0:
         return NextStep("coverage", "See coverage", "No index has been built yet.")

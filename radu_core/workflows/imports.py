@@ -12,6 +12,7 @@ from sqlalchemy import select
 from radu_core.alignment import conflict
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.instructions import instruct
 from radu_core.schema import Schema
 from radu_core.store import ImportRecord, Moved, changes, undoing
 from radu_core.store.changes import Writing
@@ -23,7 +24,7 @@ from radu_core.words import counted
 from radu_core.workflows.realign import realign
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Kept", "UndoReport", "imports", "redo", "state", "undo"]
+__all__ = ["Kept", "UndoReport", "imports", "is_stored", "redo", "state", "undo"]
 
 _EXAMPLES = 3
 
@@ -90,9 +91,14 @@ def state(record: ImportRecord) -> str:
     """What has become of an import, in words."""
     if record.undone:
         return f"taken back by {record.moved_by}, {record.moved:%Y-%m-%d %H:%M}"
-    if not record.details.get("stored", True):
+    if not is_stored(record):
         return "not stored"
     return "stands" if record.remembered else "stands; can't be taken back"
+
+
+def is_stored(record: ImportRecord) -> bool:
+    """Whether the import stored its rows: it doesn't where some were rejected, unless asked to."""
+    return bool(record.details.get("stored", True))
 
 
 def imports(workspace: Workspace, module: str) -> list[ImportRecord]:
@@ -139,7 +145,7 @@ def redo(
         if not batch.undone:
             raise InputError(
                 f"Import {number} wasn't taken back, so there is nothing to do again",
-                remedy=f"To take it back: radu imports undo {number}",
+                remedy=f"To take it back, {instruct('undo import', number)}.",
             )
         trial = w.connection.begin_nested()
         moved = undoing.redo(w, batch)
@@ -155,7 +161,7 @@ def _find(workspace: Workspace, number: int, module: str | None) -> ImportRecord
     if module is not None and batch.module != module:
         raise InputError(
             f"Import {number} is one of {batch.module}, not of {module}",
-            remedy=f"radu imports list --module {module} shows those of {module}.",
+            remedy=f"For those of {module}, {instruct('list imports', module)}.",
         )
     workspace.store.schema(batch.module)  # it may be in the trash
     return batch
@@ -166,9 +172,9 @@ def _check(batch: ImportRecord) -> None:
         raise InputError(
             f"Import {batch.id} was made by a studio that didn't remember which exemplars it "
             "changed, so it can't be taken back",
-            remedy="Delete its exemplars instead: radu exemplars delete ID --module M",
+            remedy=f"Instead, {instruct('delete exemplars', batch.module)}.",
         )
-    if not batch.details.get("stored", True):
+    if not is_stored(batch):
         raise InputError(
             f"Import {batch.id} stored nothing, since rows were rejected",
             remedy="There is nothing to take back.",
@@ -182,7 +188,7 @@ def _undone_before(batch: ImportRecord, moved: Moved) -> ConflictError:
     return ConflictError(
         f"Import {batch.id} was taken back already: by {batch.moved_by}, {when} UTC"
         + (f". {rest}" if rest else ""),
-        remedy=f"To do it again: radu imports redo {batch.id}",
+        remedy=f"To do it again, {instruct('redo import', batch.id)}.",
     )
 
 
@@ -215,8 +221,8 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
         return "", False
     if batch.schema_before is None:
         return (
-            "The module came with this import, so its schema stays. To delete the module: "
-            f"radu modules delete {batch.module}",
+            "The module came with this import, so its schema stays. To delete the module, "
+            f"{instruct('delete module', batch.module)}.",
             False,
         )
     now, _ = schema_and_settings(w.connection, w.module)

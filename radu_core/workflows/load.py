@@ -21,6 +21,7 @@ from radu_core.formats import (
     read,
     write,
 )
+from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Schema, parse_schema
 from radu_core.store import NewBatch, changes, imports
@@ -101,8 +102,7 @@ def remarks(report: ImportReport) -> list[str]:
     if report.unlabelled:
         lines.append(
             f"{counted(report.unlabelled, 'row')} without a function: unlabelled, neither indexed "
-            "nor trained on. Label them on the Annotate page, or import with --unlabelled "
-            "out-of-scope."
+            f"nor trained on. Label them on the Annotate page, or {instruct('out of scope')}."
         )
     if report.out_of_scope:
         lines.append(f"{counted(report.out_of_scope, 'row')} out of scope, as the file says.")
@@ -146,9 +146,9 @@ def read_schema(module: str, path: Path, *, keep_good: bool = False) -> SchemaFi
     imported = read("openai", path, module=module, schema=None)
     rejections = imported.rejections
     if imported.schema is None or (rejections and not keep_good):
-        others = "" if imported.schema is None else ", or take the others only: --keep-good"
+        others = "" if imported.schema is None else f", or {instruct('keep good tools')}"
         raise FormatError(
-            f"{path.name}: {len(rejections)} of {imported.rows} tools can't be taken\n"
+            f"{path.name}: {len(rejections)} of {counted(imported.rows, 'tool')} can't be taken\n"
             + "\n".join(f"- tool {r.line}: {r.field} {r.problem}" for r in rejections),
             remedy=f"\nCorrect these tools and load the file again{others}.",
         )
@@ -206,9 +206,8 @@ def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
         raise InputError(
             what,
             value=schema.module,
-            remedy="To replace its schema use the Schema page, or radu init "
-            f"{schema.module} --schema FILE --replace. {schema_cost(workspace.store, schema)} "
-            "Nothing was changed.",
+            remedy=f"To replace its schema, {instruct('replace schema', schema.module)}. "
+            f"{schema_cost(workspace.store, schema)} Nothing was changed.",
         )
 
 
@@ -237,7 +236,7 @@ def import_file(
         raise InputError(
             "That format carries no schema to replace the module's by",
             value=format,
-            remedy="Use openai or sgd, or radu init MODULE --schema FILE --replace.",
+            remedy=f"Use openai or sgd, or {instruct('replace schema', module)}.",
         )
     before = store.schema(module) if module in store.modules() else None
     schema = None if replace_schema else before
@@ -262,7 +261,7 @@ def import_file(
         raise NotFoundError(
             "No such module",
             value=module,
-            remedy="Create it first: radu init MODULE --schema FILE.",
+            remedy=f"Create it first: {instruct('new module')}.",
         )
     expected = None if replace_schema else ""
     return _store_with_schema(workspace, path, imported, report, before, expected, who)

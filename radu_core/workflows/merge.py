@@ -180,7 +180,7 @@ def _expect(w: Writing, schema: Schema, seen: Mapping[str, int]) -> None:
     text, _ = schema_and_settings(w.connection, w.module)
     if text != schema.model_dump_json() or bulk.revisions(w, list(seen)) != dict(seen):
         raise ConflictError(
-            "Somebody has changed the module in the meantime",
+            "The module was changed in the meantime",
             remedy="Look at the merge again; nothing was changed.",
         )
 

@@ -181,5 +181,5 @@ def _base_of(workspace: Workspace, directory: Path, progress: Progress) -> Path:
         raise ModelError(
             f"The adapter's base model isn't here: {error.what}",
             value=name,
-            remedy="Fetch it, or export the merged model: leave --adapter-only off.",
+            remedy="Fetch it, or export the merged model instead of the adapter.",
         ) from error

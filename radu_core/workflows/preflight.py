@@ -19,6 +19,7 @@ from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
 from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row_hash
 from radu_core.training.launcher import check_disk
 from radu_core.training.probe import Probe, probe
+from radu_core.words import counted
 from radu_core.workflows.train import check, check_unchanged
 from radu_core.workflows.workspace import Workspace
 
@@ -149,15 +150,18 @@ def report_data(report: PreflightReport) -> dict[str, Any]:
 def report_lines(report: PreflightReport) -> list[str]:
     """The report as lines of text, problems last."""
     lines = [
-        f"{split}: {report.rows[split]} rows, {report.tokens[split]} tokens"
+        f"{split}: {counted(report.rows[split], 'row')}, {counted(report.tokens[split], 'token')}"
         for split in report.rows
     ]
-    lines += [f"{r.reason}: {r.id} ({r.split}, {r.task}), {r.tokens} tokens" for r in report.listed]
+    lines += [
+        f"{r.reason}: {r.id} ({r.split}, {r.task}), {counted(r.tokens, 'token')}"
+        for r in report.listed
+    ]
     need = report.prediction
     if need is not None:
         until = ", ended by max_minutes" if need.capped else ""
         lines += [
-            f"time: about {duration(need.seconds)} for {need.steps} steps{until}, at "
+            f"time: about {duration(need.seconds)} for {counted(need.steps, 'step')}{until}, at "
             f"{need.tokens_per_second:.0f} tokens/s",
             f"memory: {need.memory_bytes / 1e9:.1f} GB of {need.memory_free / 1e9:.1f} GB free",
             f"disk: {need.disk_bytes / 1e9:.1f} GB of {report.disk_free / 1e9:.1f} GB free",
@@ -229,8 +233,8 @@ def _rows(
         longest = max(tokens for _, _, tokens, _ in rows.overlong)
         problems.append(
             Problem(
-                f"{len(rows.overlong)} rows are longer than max_length={config.max_length} "
-                f"tokens; the longest has {longest}.",
+                f"{counted(len(rows.overlong), 'row is', 'rows are')} longer than "
+                f"max_length={config.max_length} tokens; the longest has {longest}.",
                 "Raise max_length, show fewer exemplars, or set skip_overlong.",
             )
         )

@@ -13,6 +13,7 @@ from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
 from radu_core.training.measures import CHOOSES, FILLS
 from radu_core.training.saving import CHECK_FILE, shortfalls
 from radu_core.training.trainer import evaluated
+from radu_core.words import counted
 
 __all__ = [
     "Figure",
@@ -82,7 +83,7 @@ class Figure:
         """What it rests on: "12 rows, 95 %: 38.6% to 81.5%"; empty when that isn't known."""
         if self.rows is None:
             return ""
-        said = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        said = counted(self.rows, "row")
         if self.low is None or self.high is None:
             return said
         return f"{said}, 95 %: {self.low:.1%} to {self.high:.1%}"
@@ -151,8 +152,7 @@ def written(run: RunDirectory) -> Written | None:
 def _written(check: Mapping[str, Any]) -> Written:
     if not check["passed"]:
         return Written(f"The written model isn't what was trained: {_wrong(check)}.", True)
-    rows = "1 row" if check["rows"] == 1 else f"{check['rows']:,} rows"
-    where = f"on {rows} {_compared(check)}"
+    where = f"on {counted(check['rows'], 'row')} {_compared(check)}"
     if not check["before"]:
         return Written(f"The model is written in {check['dtype']}; {where}.")
     return Written(
@@ -170,8 +170,9 @@ def _wrong(check: Mapping[str, Any]) -> str:
 def _compared(check: Mapping[str, Any]) -> str:
     tokens = check["supervised_tokens"]
     equal = round(check["equal_argmax"] * tokens)
-    said = f"all {tokens:,}" if equal == tokens else f"{equal:,} of {tokens:,}"
+    said = "all" if equal == tokens else f"{equal:,} of"
     return (
-        f"{said} tokens are as trained, and the loss is {check['loss_written']:.4f} "
+        f"{said} {counted(tokens, 'token')} are as trained, and the loss is "
+        f"{check['loss_written']:.4f} "
         f"(trained: {check['loss_trained']:.4f})"
     )

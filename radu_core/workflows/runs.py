@@ -19,6 +19,7 @@ from radu_core.training import RunDirectory, RunEvent, TrainConfig, list_runs
 from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
+from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.train import lives, open_run, run_modules, start
 from radu_core.workflows.workspace import Workspace
@@ -313,7 +314,7 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
     if one.module != two.module:
         return f"one is of {one.module}, the other of {two.module}."
     if (one.rows, one.left_out) != (two.rows, two.left_out):
-        return f"they measured {one.rows} and {two.rows} rows. Evaluate both again."
+        return f"they measured {one.rows} and {counted(two.rows, 'row')}. Evaluate both again."
     labels = [
         {f.function: f.rows for f in r.trained.per_function if f.rows} for r in (one, two)
     ]  # fmt: skip

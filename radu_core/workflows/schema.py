@@ -10,6 +10,7 @@ from functools import cached_property
 from radu_core.errors import InputError, NotFoundError
 from radu_core.schema import Function, LintFinding, Schema, check_module_id, lint
 from radu_core.store import SchemaVersion, renames
+from radu_core.words import counted
 from radu_core.workflows.labels import put_schema
 from radu_core.workflows.outcomes import ResolveReport, resolve
 from radu_core.workflows.schema_edits import validated
@@ -81,7 +82,7 @@ def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> 
 def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
     for name, count in counts.items():
         if count < FEW:
-            said = f"has {count} labelled utterance{'' if count == 1 else 's'}"
+            said = f"has {counted(count, 'labelled utterance')}"
             yield LintFinding("warning", name, said, f"Import or write at least {FEW}.")
 
 

@@ -11,7 +11,7 @@ from radu_core.errors import DamagedError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 from radu_core.store import Store
-from radu_core.words import listed
+from radu_core.words import counted, listed
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Broken", "Built", "SchemaCost", "built", "schema_cost"]
@@ -57,8 +57,8 @@ class SchemaCost:
         removed = " and ".join(g for g in gone if g)
         return (
             (f"That removes {removed}. " if removed else "That removes no function and no slot. ")
-            + f"Of {self.total:,} exemplars {self.contradicted:,} would contradict the new schema "
-            "and become invalid."
+            + f"Of {counted(self.total, 'exemplar')} {self.contradicted:,} would contradict the "
+            "new schema and become invalid."
             + (f" {self.mended:,} that contradict it now would fit." if self.mended else "")
         )
 
@@ -68,7 +68,7 @@ def _list(names: Mapping[str, int], what: str) -> str:
         return ""
     shown = [f"{name} (named by {count:,})" for name, count in list(names.items())[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{len(names)} {what}{'s' if len(names) > 1 else ''}: {', '.join(shown)}{more}"
+    return f"{counted(len(names), what)}: {', '.join(shown)}{more}"
 
 
 def schema_cost(store: Store, schema: Schema) -> SchemaCost:
@@ -140,7 +140,7 @@ def _named(names: tuple[str, ...], what: str) -> str:
         return ""
     shown = ", ".join(names[:_SHOWN])
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{len(names)} {what}{'s' if len(names) > 1 else ''} ({shown}{more})"
+    return f"{counted(len(names), what)} ({shown}{more})"
 
 
 def built(workspace: Workspace, module: str) -> Built:

@@ -270,7 +270,7 @@ def _relabel(
     seen = {i.exemplar.id: i.revision for i in items}
     if bulk.revisions(w, list(seen)) != seen:
         raise ConflictError(
-            "Somebody has changed exemplars meanwhile", remedy="Look again; nothing was changed."
+            "Exemplars were changed meanwhile", remedy="Look again; nothing was changed."
         )
     bulk.relabel(w, [changed(i.exemplar) for i in items], kind="relabelled", note=note)
 

@@ -20,7 +20,7 @@ from radu_core.workflows.schema_names import Mention, in_schema, in_text, put_in
 from radu_core.workflows.templates import try_template
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["RenamePlan", "Renamed", "Target", "plan_rename", "rename", "target"]
+__all__ = ["RenamePlan", "Renamed", "Target", "plan_rename", "rename", "renamed", "target"]
 
 _LISTED = 20
 
@@ -106,7 +106,7 @@ def plan_rename(
     new = new.strip()
     if new == what.name:
         raise InputError("It has that name already", value=new, remedy="Give it another one.")
-    _renamed(schema, what, new)
+    renamed(schema, what, new)
     said = follow_texts and not what.recognizer
     texts, unchanged = _mentions(workspace, schema, what, new) if said else ((), ())
     filled = _filled(schema, what) if what.recognizer else ()
@@ -150,7 +150,8 @@ def _filled(schema: Schema, what: Target) -> tuple[str, ...]:
     )
 
 
-def _renamed(schema: Schema, what: Target, new: str) -> Schema:
+def renamed(schema: Schema, what: Target, new: str) -> Schema:
+    """The schema with the new name; ``InputError`` or ``SchemaError`` if it can't have it."""
     if what.recognizer:
         return schema_edits.rename_recognizer(schema, what.name, new)
     if what.function is None:
@@ -247,7 +248,7 @@ def rename(
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, expected or plan.expected)
         described = put_in_schema(schema, plan.texts)
-        changes.put_schema(w, _renamed(described, what, plan.new), note=note)
+        changes.put_schema(w, renamed(described, what, plan.new), note=note)
         if not what.recognizer:
             made = _rename(w.connection, schema, what, plan.new)
             if taken := renaming.find(w.connection, module, made).taken:
@@ -266,7 +267,7 @@ def _put_texts(w: changes.Writing, plan: RenamePlan, versions: Mapping[str, int]
             _, settings = schema_and_settings(w.connection, w.module)
             if settings.get(guidelines.KEY, "") != mention.before:
                 raise ConflictError(
-                    "Somebody has changed the guidelines meanwhile",
+                    "The guidelines were changed meanwhile",
                     remedy="Look at the rename again; nothing was changed.",
                 )
             changes.change_settings(w, {guidelines.KEY: mention.after})

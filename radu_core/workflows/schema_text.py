@@ -12,8 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from radu_core.errors import InputError, SchemaError, shorten
+from radu_core.errors import InputError, SchemaError
+from radu_core.fields import field_problem
 from radu_core.files import RepeatedKeyError, parse_json
+from radu_core.numbers import NUMBER_REMEDY, NumberError
 from radu_core.schema import Scalar, Schema, SlotType, parse_schema
 
 __all__ = [
@@ -27,6 +29,10 @@ __all__ = [
     "values_from_lines",
 ]
 
+# A surrogate without its pair, and an integer that Python doesn't read.
+_UNREADABLE = re.compile(
+    r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]|\d{4301}"
+)
 _BLANK = re.compile(r"[ \t\n\r]*")
 _MOST_PROBLEMS = 5
 _SEPARATOR = "|"
@@ -61,9 +67,18 @@ def check_text(text: str, *, module: str) -> Schema:
     try:
         data = parse_json(text)
     except RepeatedKeyError as error:
+        at = _twin(text, _skip(text, 0))
+        where = "" if at is None else f" (line {_line(text, at)})"
         raise SchemaError(
-            f"An object has the key {error.key!r} twice{_line_of_twin(text, error.key)}",
+            f"An object has the key {error.key!r} twice{where}",
             remedy="Remove or rename one of them; nothing was saved.",
+        ) from error
+    except NumberError as error:
+        where = _place(text, error.path)
+        raise SchemaError(
+            f"The schema isn't valid: {where}: {_written(text, error.path)} isn't a number that "
+            "can be stored",
+            remedy=f"{NUMBER_REMEDY} Nothing was saved.",
         ) from error
     except ValueError as error:
         raise SchemaError(
@@ -78,14 +93,37 @@ def check_text(text: str, *, module: str) -> Schema:
 
 
 def _placed(text: str, problem: str) -> str:
-    """What is wrong, with the line where ``parse_json`` leaves it out: of a single line."""
-    return f"line 1, {problem}" if problem.startswith("column") and text.strip() else problem
+    """What is wrong, with the line where ``parse_json`` leaves it out."""
+    if problem.startswith("line "):
+        return problem
+    if problem.startswith("column"):
+        return f"line 1, {problem}" if text.strip() else "it is empty"
+    found = _UNREADABLE.search(text)
+    return problem if found is None else f"line {_line(text, found.start())}: {problem}"
 
 
-def _line_of_twin(text: str, key: str) -> str:
-    """Where the key stands, if its second place can be told: it stands there just twice."""
-    places = [m.start() for m in re.finditer(re.escape(json.dumps(key, ensure_ascii=False)), text)]
-    return f" (line {text.count(chr(10), 0, places[1]) + 1})" if len(places) == 2 else ""
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _twin(text: str, at: int) -> int | None:
+    """Where the first key stands that its object has already; None if there is none."""
+    names: set[int | str] = set()
+    for name, start in _members(text, at):
+        inner = _twin(text, start)
+        if inner is not None:
+            return inner
+        if name in names:
+            return start
+        names.add(name)
+    return None
+
+
+def _written(text: str, path: Sequence[int | str]) -> str:
+    """The number at a place, as somebody wrote it: 1e999 is Infinity for Python."""
+    line, column = position_of(text, path)
+    found = re.match(r"[-+.\w]+", text.split("\n")[line - 1][column - 1 :])
+    return found[0] if found else ""
 
 
 def _refuse_other_module(data: Any, module: str) -> None:
@@ -104,7 +142,7 @@ def _located(error: SchemaError, text: str, data: Any) -> SchemaError:
     if isinstance(cause, ValidationError):
         found = cause.errors(include_url=False)
         lines = [
-            f"{_place(text, data, each['loc'])}: {each['msg']} (got {shorten(each['input'], 60)})"
+            f"{_place(text, list(_steps(data, each['loc'])))}: {field_problem(each)}"
             for each in found[:_MOST_PROBLEMS]
         ]
         if len(found) > _MOST_PROBLEMS:
@@ -123,8 +161,7 @@ def _line_of_value(text: str, value: object) -> str:
     return "" if at < 0 else f" (line {text.count(chr(10), 0, at) + 1})"
 
 
-def _place(text: str, data: Any, path: Sequence[int | str]) -> str:
-    steps = list(_steps(data, path))
+def _place(text: str, steps: Sequence[int | str]) -> str:
     dotted = ".".join(map(str, steps)) or "schema"
     found = position_of(text, steps)
     return f"line {found[0]}, column {found[1]}, {dotted}"

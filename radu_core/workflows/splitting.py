@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.files import content_hash
+from radu_core.instructions import instruct
 from radu_core.schema import OUT_OF_SCOPE, as_values
 from radu_core.store import NewBatch, StoredExemplar, imports, splits
 from radu_core.store.derived import folded
@@ -115,7 +116,8 @@ class SplitReport:
         if self.followed:
             lines.append(
                 f"{counted(self.followed, 'exemplar')} of the moved ones share a template or text "
-                "with validation or test, and go there too. --again splits from scratch."
+                "with validation or test, and go there too. To move all by the new shares, "
+                f"{instruct('split from scratch')}."
             )
         for function, groups in self.too_small.items():
             lines.append(
@@ -182,7 +184,7 @@ def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> Spl
         number = imports.begin(w, batch)
         if splits.assign(w, number, moves):
             raise ConflictError(
-                "Somebody has changed exemplars in the meantime",
+                "Exemplars were changed in the meantime",
                 remedy="Look at the split again; nothing was changed.",
             )
     return SplitReport(**{**vars(report), "number": number})

@@ -21,6 +21,7 @@ from radu_core.dataset import (
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
 from radu_core.files import read_json, readable, write_json, write_text
 from radu_core.inference import ParserSettings
+from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
@@ -313,7 +314,7 @@ def read_serving(
         if module is None and len(known) != 1:
             raise InputError(
                 f"{title} was trained on several modules",
-                remedy=f"Say which, with --module: {', '.join(known)}.",
+                remedy=f"{instruct('choose module', ', '.join(known))}.",
             )
         folder = folder / (module or known[0])
     with _undamaged(title, folder):
@@ -367,7 +368,7 @@ def open_run(workspace: Workspace, name: str) -> RunDirectory:
     if name == "last":
         found = list_runs(workspace.runs)
         if not found:
-            raise NotFoundError("There are no runs yet", remedy="Launch one: radu train.")
+            raise NotFoundError("There are no runs yet", remedy=f"{instruct('launch')}.")
         return found[0]
     return RunDirectory.open(workspace.runs, name)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.files import disk_errors
+from radu_core.instructions import instruct
 from radu_core.store import Trashed, bulk, erasing, queues
 from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
@@ -82,7 +83,7 @@ class Erased:
         if self.left_in_database:
             lines.append(
                 f"The database's files may still hold the text: {self.left_in_database}. Stop the "
-                "studio and run radu exemplars trash --empty again."
+                f"studio and run radu exemplars trash --module {self.module} --empty again."
             )
         return (*lines, "Backups and exported files hold what they held.")
 
@@ -186,7 +187,7 @@ def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dic
         raise NotFoundError(
             f"No exemplar of {module} in the trash has that id",
             value=", ".join(missing[:_MOST_NAMED]),
-            remedy=f"radu exemplars trash --module {module} shows what is there.",
+            remedy=f"For what is there, {instruct('list trash', module)}.",
         )
     return numbers
 

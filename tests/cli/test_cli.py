@@ -131,6 +131,7 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "tools.json").write_text('[{"name": "sing", "description": "Sing a song."}]')
     (tmp_path / "sgd").mkdir()
     (tmp_path / "sgd" / "schema.json").write_text("{}")
+    (tmp_path / "sgd" / "dialogues_001.json").write_text("[]")
     (tmp_path / "bad.jsonl").write_text('{"utterance": "x", "function": "nope"}\n')
     return tmp_path
 
@@ -250,7 +251,7 @@ def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:
     assert (code, done["accepted"], done["skipped"]) == (0, ["a00"], {})
     assert json.loads(radu(*ask)[1])["accepted"] == []
     code, out, _ = radu("accept", "-m", MODULE, "--undo", done["batch"])
-    assert (code, out) == (0, "1 are as they were before.\n")
+    assert (code, out) == (0, "1 is as it was before.\n")
     code, _, err = radu("accept", "-m", MODULE, "--undo", "nonsense")
     assert (code, "Nothing was accepted in bulk" in err) == (2, True)
     assert radu("accept", "-m", MODULE, "--from", "2")[0] == 2
@@ -408,3 +409,13 @@ def test_bad_input_is_a_message_and_exit_2(
         assert re.search(words, json.loads(out)["message"])
     else:
         assert out == ""
+
+
+def test_what_looks_like_an_emoji_stays(radu: Any, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("root:x:0\na\n")
+    radu("init", MODULE, "--function", "ask", "--description", "Ask :smile: things.")
+    code, _, err = radu("import", "csv", str(path), "-m", MODULE)
+    assert (code, "root:x:0" in err) == (2, True)
+    code, out, _ = radu("schema", "show", "-m", MODULE)
+    assert (code, ":smile:" in out) == (0, True)

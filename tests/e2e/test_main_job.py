@@ -80,7 +80,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("radio", name="2 Launch").click()
         choose(page, "Base model", str(model))
         page.get_by_text("Expert", exact=True).click()
-        page.get_by_role("spinbutton", name="At most steps").fill("3")
+        page.get_by_role("spinbutton", name="Step limit").fill("3")
         page.get_by_role("spinbutton", name="max_length (tokens)").fill("1024")
         page.get_by_role("button", name="Launch").click()
         expect(page.get_by_text("is on its way")).to_be_visible(timeout=MINUTES)
@@ -90,7 +90,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         expect(finished).to_have_count(2, timeout=MINUTES)
 
         go(page, "Evaluate")
-        page.get_by_role("spinbutton", name="At most rows").fill("6")
+        page.get_by_role("spinbutton", name="Row limit").fill("6")
         page.get_by_role("button", name="Evaluate", exact=True).click()
         expect(page.get_by_text("6 utterances of test, measured")).to_be_visible(
             timeout=2 * MINUTES

@@ -133,8 +133,28 @@ def test_missing_files_and_formats_are_said(schema: Schema, tmp_path: Path) -> N
         load(tmp_path / "no.jsonl", schema)
     with pytest.raises(InputError, match="No such format"):
         load(tmp_path, schema, "xml")
-    with pytest.raises(FormatError, match="by the file's name"):
+    with pytest.raises(NotFoundError, match=r"No such file: .*a\.doc"):
         guess_format(tmp_path / "a.doc")
+    (tmp_path / "a.doc").write_text("x")
+    with pytest.raises(FormatError, match=r"by the file's name: 'a\.doc'\. Rename it to end in"):
+        guess_format(tmp_path / "a.doc")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(
+        FormatError, match=r"sub isn't a part of .* no dialogues_\*\.json and no sch"
+    ):
+        guess_format(tmp_path / "sub")
+
+
+def test_a_directory_of_parts_names_them(schema: Schema, tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dialogues_001.json").write_text("[]")
+    with pytest.raises(FormatError, match=r"Name one of its parts: .*/dev, .*/train\."):
+        guess_format(tmp_path)
+    with pytest.raises(FormatError, match=r"Name one of its parts"):
+        load(tmp_path, schema, "sgd")
+    (tmp_path / "schema.json").write_text("[]")  # one for all parts
+    assert guess_format(tmp_path / "dev") == "sgd"
 
 
 SLOT_VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)

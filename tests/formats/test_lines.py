@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from radu_core.errors import FormatError, InputError
 from radu_core.formats import Imported, read
 from radu_core.formats.lines import ENCODINGS, TextFile
+from radu_core.instructions import instruct
 
 TEXTS = {
     "cp1252": ("fr", "un vol à Genève, ça va très bien"),
@@ -62,7 +63,7 @@ def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> 
 def test_utf_16_without_a_mark_is_refused_and_named(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes('{"utterance": "取消我去北京的航班"}\n'.encode(encoding))
-    with pytest.raises(FormatError, match=f"--encoding {encoding}"):
+    with pytest.raises(FormatError, match=instruct("encoding", encoding)):
         load(path)
 
 
@@ -74,7 +75,7 @@ def test_the_likely_encoding_is_named_in_the_remedy(tmp_path: Path, encoding: st
     found = load(path, f"acme_x_{language}")
     (rejection,) = found.rejections
     assert "isn't UTF-8" in rejection.problem
-    assert f"--encoding {encoding}" in rejection.remedy
+    assert instruct("encoding", encoding) in rejection.remedy
     assert [e.utterance for e in found.exemplars] == ["b"]
 
 

@@ -18,6 +18,7 @@ from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.files import canonical_json
 from radu_core.formats import Imported, read, write
 from radu_core.formats.table import guess_mapping
+from radu_core.instructions import instruct
 from radu_core.schema import Schema, parse_schema
 
 
@@ -139,7 +140,7 @@ def test_rows_with_other_than_a_cell_for_each_column_are_rejected(
     found = table("utterance,intent,city\na table in Oslo please\nhi,,\nx,,,y\n")
     assert texts(found) == ["hi"]
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (2, "has 1 cells for 3 columns"), (4, "has 4 cells for 3 columns"),
+        (2, "has 1 cell for 3 columns"), (4, "has 4 cells for 3 columns"),
     ]  # fmt: skip
 
 
@@ -402,7 +403,9 @@ def test_a_table_without_labels_is_unlabelled_and_says_so(table: Callable[..., I
 
 
 def test_a_column_that_looks_like_labels_isnt_passed_over(table: Callable[..., Imported]) -> None:
-    with pytest.raises(FormatError, match=r"names functions: 'kind'.*--map function='kind'"):
+    with pytest.raises(
+        FormatError, match="names functions: 'kind'.*" + instruct("map", "function", "kind")
+    ):
         table(LABELS.format("kind"))
     mapped = table(LABELS.format("kind"), mapping={"function": "Kind"})
     assert [e.function for e in mapped.exemplars] == ["book_flight", "book_hotel"]

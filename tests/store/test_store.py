@@ -134,7 +134,7 @@ def test_the_second_of_two_decisions_is_a_conflict(store: Store, make_exemplar: 
     first = row.model_copy(update={"outcome": "invalid", "reason": "first"})
     store.decide(MODULE, first, who="ann", kind="discarded", expected_revision=1)
     second = row.model_copy(update={"reason": "second"})
-    with pytest.raises(ConflictError, match="changed by somebody else"):
+    with pytest.raises(ConflictError, match="was changed in the meantime"):
         store.decide(MODULE, second, who="bob", kind="placed", expected_revision=1)
     assert store.exemplar(MODULE, "1").exemplar.reason == "first"
 

@@ -15,6 +15,7 @@ from deciding import decide
 from streamlit.testing.v1 import AppTest
 
 from radu_core.schema import parse_schema
+from radu_core.workflows import bulk as workflow
 from radu_core.workflows.guidelines import guidelines, set_guidelines
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -82,9 +83,7 @@ def test_bulk_previews_accepts_and_takes_back(space: Workspace) -> None:
     shown = list(table.value["id"])
     assert set(shown) >= {"b0", "b1", "b2"}
     assert "book_flight" in words(at)
-    assert re.search(
-        rf"\*\*{len(shown)}\*\* readings, of which about \*\*\d+\.\d\*\* are wrong", words(at)
-    )
+    assert re.search(rf"{len(shown)} readings, of which about \d+\.\d will be wrong", words(at))
     button(at, f"Accept {len(shown)}").click().run()
     assert f"{len(shown)} accepted." in words(at)
     done = space.store.exemplar(MODULE, "b0").exemplar
@@ -93,7 +92,7 @@ def test_bulk_previews_accepts_and_takes_back(space: Workspace) -> None:
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Undo all {len(shown)}").click().run()
     assert f"{len(shown) - 1} are as they were before." in words(at)
-    assert "1 stay as they are:\n- b1: decided again since" in words(at)
+    assert "1 kept:\n- b1: decided again since" in words(at)
     assert space.store.exemplar(MODULE, "b0").exemplar.outcome == "ambiguous"
 
 
@@ -104,7 +103,27 @@ def test_bulk_accepts_what_was_shown_and_lists_the_rest(space: Workspace) -> Non
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Accept {number}").click().run()
     assert f"{number - 1} accepted." in words(at)
-    assert "1 left as they were:\n- b1: Somebody changed it in the meantime." in words(at)
+    assert "1 left alone:\n- b1: It was changed in the meantime." in words(at)
+
+
+def test_bulk_opens_on_a_queue_that_holds_something(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = part("bulk")
+    assert at.button_group(key="bulk queue").value == "ambiguous"
+    at.slider(key="bulk from").set_value(50).run()
+    assert at.button_group(key="bulk queue").options == ["Ambiguous (4)", "Not in the text (0)"]
+    right = workflow.preview
+
+    def other(*given: Any, from_: float, queue: str) -> workflow.Preview:
+        return right(*given, from_=0.5, queue="ambiguous" if queue == "unlocated" else "unlocated")
+
+    monkeypatch.setattr(workflow, "preview", other)
+    at = part("bulk")
+    assert at.button_group(key="bulk queue").value == "unlocated"
+    assert len(at.dataframe[0].value) == 4
+    at.button_group(key="bulk queue").set_value("ambiguous").run()
+    assert "No reading here is so likely. “Not in the text” has some" in words(at)
 
 
 def test_bulk_says_when_there_is_nothing_or_it_must_not(space: Workspace) -> None:
@@ -161,7 +180,7 @@ def test_guidelines_that_somebody_else_changed_are_not_overwritten(space: Worksp
     set_guidelines(space, MODULE, "theirs", before="", who="bob")
     at.text_area[0].input("mine").run()
     button(at, "Save guidelines").click().run()
-    assert "Somebody else has changed the guidelines" in words(at)
+    assert "The guidelines were changed" in words(at)
     assert guidelines(space, MODULE) == "theirs"
     assert at.text_area[0].value == "mine"
 

@@ -11,8 +11,10 @@ from app_testing import run_until
 from conftest import MODULE, ROWS
 from streamlit.testing.v1 import AppTest
 
-from radu_core.workflows import trash
+from radu_core.errors import InputError
+from radu_core.workflows import splitting, trash
 from radu_core.workflows.imports import imports
+from radu_core.workflows.load import import_file
 from radu_core.workflows.workspace import Workspace
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -134,3 +136,49 @@ def test_the_tabs_are_there_without_a_module(
     at = opened("load")
     assert not at.exception
     assert "Nothing has been imported yet." in words(at)
+
+
+def test_the_import_that_can_be_taken_back_is_chosen(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"utterance": "a", "function": "no_such"}\n')
+    report = import_file(space, "jsonl", path, module=MODULE, who="t")
+    assert (report.stored, report.number) == (False, 2)
+    at = opened("load")
+    choice = next(s for s in at.selectbox if s.label == "Import")
+    assert (choice.value, choice.options[0][-12:]) == (1, "(not stored)")
+    choice.select(2).run()
+    assert "It stored nothing, so there is nothing to take back." in words(at)
+    assert next(b for b in at.button if b.label == "Preview undo").disabled
+
+
+def test_what_went_wrong_is_gone_with_the_next_choice(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("It can't be done")
+
+    splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1, 0, True), who="t")
+    monkeypatch.setattr("radu_core.workflows.imports.undo", refuse)
+    at = press(opened("load"), "Preview undo")
+    run_until(at, lambda at: "It can't be done" in words(at))
+    next(s for s in at.selectbox if s.label == "Import").select(1).run()
+    assert "It can't be done" not in words(at)
+    press(at, "Preview undo")
+    run_until(at, lambda at: "It can't be done" in words(at))
+    press(at, "Close")
+    assert "It can't be done" not in words(at)
+
+
+def test_exemplars_are_chosen_by_their_ids(space: Workspace) -> None:
+    at = opened("load")
+    next(t for t in at.text_input if t.key == "delete search").input("hotel").run()
+    assert "Delete 0 chosen" in labels(at)
+    choice = at.multiselect(key="delete ids")
+    assert choice.options[1] == "h01: a hotel bed in New York"
+    choice.set_value(["h01", "h03"]).run()
+    press(at, "Delete 2 chosen")
+    assert trash.trash(space, MODULE).ids == ("h01", "h03")
+    at.multiselect(key="trash ids").set_value(["h03"]).run()
+    press(at, "Restore 1 chosen")
+    assert trash.trash(space, MODULE).ids == ("h01",)
+    assert at.multiselect(key="trash ids").value == []

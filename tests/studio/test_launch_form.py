@@ -100,7 +100,7 @@ def test_what_is_chosen_is_in_the_yaml(space: Workspace) -> None:
         ("learning_rate", "fast", "Learning rate", "give a number above 0 and at most 1"),
         ("lora_rank", 0, "LoRA rank", "give a whole number from 1 to 512"),
         ("warmup_share", 2.0, "Warm-up share", "give a number from 0 to 0.9"),
-        ("early_stopping", 3, "Stop after evaluations without gain", "set best_by"),
+        ("early_stopping", 3, "Patience (evaluations)", "set best_by"),
     ],
 )
 def test_what_is_wrong_is_said_at_the_field(

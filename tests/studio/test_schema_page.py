@@ -14,6 +14,7 @@ from studio_process import ROOT
 from radu_core.schema import parse_schema
 from radu_core.workflows.schema import save_schema
 from radu_core.workflows.schema_edits import change_function, change_slot
+from radu_core.workflows.schema_rename import Target, rename
 from radu_core.workflows.workspace import Workspace
 
 TABS = ("Functions", "Recognizers", "Module", "JSON", "Earlier")
@@ -128,7 +129,7 @@ def test_a_description_is_saved_at_once(space: Workspace) -> None:
     found = space.store.schema(MODULE).function(FLIGHT)
     assert found is not None
     assert found.description == "Buy a seat on a plane."
-    assert at.success[0].value == "Saved\\. 0 utterances changed their outcome\\."
+    assert at.success[0].value == "Saved\\. 0 utterances changed outcome\\."
     assert space.store.schema_versions(MODULE)[-1].note == "Changed function book_flight"
 
 
@@ -136,7 +137,7 @@ def test_two_tabs_never_lose_an_edit(space: Workspace) -> None:
     one, other = opened(function=FLIGHT), opened(function="book_hotel")
     description(one, "First.")
     description(other, "Second.")
-    assert "ann saved version 2" in text(other)
+    assert "You saved version 2 in another tab or browser" in text(other)
     assert space.store.schema(MODULE).functions[1].description != "Second."
     assert "First." in text(other)  # both stand side by side
     assert "Second." in text(other)
@@ -158,7 +159,7 @@ def test_where_both_changed_the_same_one_is_chosen(space: Workspace) -> None:
     press(other, "Save mine alone")
     assert space.store.schema(MODULE).functions[0].description == "Fourth."
     description(one, "Fifth.")
-    press(one, "Keep theirs")
+    press(one, "Keep the saved one")
     assert space.store.schema(MODULE).functions[0].description == "Fourth."
     assert field(one.text_area, "Description").value == "Fourth."
 
@@ -348,3 +349,20 @@ def test_a_module_is_made_without_a_file(
     press(at, "Create module")
     assert workspace.store.schema("acme_hello_de").functions[0].name == "grüßen"
     assert "Created acme_hello_de" in text(at)
+
+
+def test_a_version_from_before_a_rename_keeps_the_names_of_now(space: Workspace) -> None:
+    rename(space, MODULE, Target(FLIGHT), "fly", who="ann")
+    at = opened("Earlier")
+    assert "Renamed since: function book_flight → fly. Nothing else differs." in text(at)
+    assert not [b for b in at.button if b.label.startswith("Restore version")]
+    schema = change_function(space.store.schema(MODULE), "fly", description="New.")
+    save_schema(space, MODULE, schema, who="ann")
+    at = opened("Earlier")
+    field(at.selectbox, "Version").set_value(1).run()
+    assert "Exemplars have the new names, and restoring this version keeps them." in text(at)
+    press(at, "Restore version 1")
+    assert "would contradict" not in text(at)
+    press(at, "Save")
+    assert [f.name for f in space.store.schema(MODULE).functions] == ["fly", "book_hotel"]
+    assert space.store.schema(MODULE).functions[0].description != "New."

@@ -141,5 +141,5 @@ def test_a_card_of_an_adapter_loads_it_on_its_base() -> None:
     assert 'model = PeftModel.from_pretrained(base, "out")' in card
     assert "`vllm serve own/m --enable-lora --lora-modules radu=out --max-lora-rank 16" in card
     assert "vLLM doesn't serve DoRA adapters" in card
-    assert "- Trained: unknown steps of 8 rows, in unknown s, from unknown rows" in card
+    assert "- Trained: an unknown number of steps of 8 rows, in unknown s" in card
     assert "`adapter/`" not in card

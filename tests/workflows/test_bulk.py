@@ -120,7 +120,7 @@ def test_what_was_changed_meanwhile_is_left_and_listed(space: Workspace) -> None
     decided = space.store.exemplar(MODULE, "b0")
     report = bulk.accept(space, MODULE, {**found.revisions, "gone": 1}, who="ann")
     assert report.skipped == {
-        "b0": "Somebody changed it in the meantime.",
+        "b0": "It was changed in the meantime.",
         "gone": f"{MODULE} has no such exemplar.",
     }
     assert space.store.exemplar(MODULE, "b0") == decided

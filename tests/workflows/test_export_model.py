@@ -116,7 +116,7 @@ def test_the_adapter_of_a_run_whose_model_failed_can_be_had(
     shutil.rmtree(run.model)
     (run.path / "report.json").unlink()
     run.append("state", state="failed", reason="The merged model doesn't do it.")
-    with pytest.raises(InputError, match=r"it is failed\. The merged.*with --adapter-only"):
+    with pytest.raises(InputError, match=r"it is failed\. The merged.*--adapter-only"):
         export_model(loaded, run.id, tmp_path / "m")
     made = export_model(loaded, run.id, tmp_path / "a", adapter_only=True)
     assert "tokenizer.json" in made.files
@@ -225,7 +225,7 @@ def test_a_missing_converter_is_said_before_anything_is_written(
     monkeypatch.setenv("RADU_GGUF_CONVERTER", str(tmp_path / "no.py"))
     with pytest.raises(InputError, match="RADU_GGUF_CONVERTER names no file"):
         export_model(loaded, run.id, tmp_path / "o", gguf=True)
-    with pytest.raises(InputError, match="--gguf needs the merged model"):
+    with pytest.raises(InputError, match="A GGUF is made of the merged model"):
         export_model(loaded, run.id, tmp_path / "o", gguf=True, adapter_only=True)
     assert not (tmp_path / "o").exists()
 

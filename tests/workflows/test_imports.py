@@ -15,6 +15,7 @@ from sqlalchemy import text
 from radu_core.errors import ConflictError, InputError, NotFoundError, StoreError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import write
+from radu_core.instructions import instruct
 from radu_core.schema import parse_schema
 from radu_core.store import changes, trash
 from radu_core.workflows.imports import imports, redo, undo
@@ -296,7 +297,7 @@ def test_a_module_that_came_with_an_import_stays(workspace: Workspace, tmp_path:
     write("openai", tmp_path / "t.json", schema=parse_schema(SCHEMA), exemplars=[])
     report = import_file(workspace, "openai", tmp_path / "t.json", module=MODULE, who="ann")
     done = undo(workspace, report.number, who="bob")
-    assert "radu modules delete" in done.schema
+    assert instruct("delete module", MODULE) in done.schema
     assert workspace.store.modules() == [MODULE]
 
 

@@ -49,7 +49,7 @@ def test_creating_never_replaces(loaded: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps(flights_only()))
     before = loaded.store.schema(MODULE)
-    with pytest.raises(InputError, match=r"Schema page.*Of 15 exemplars 6 would"):
+    with pytest.raises(InputError, match=r"replace schema.*Of 15 exemplars 6 would"):
         init_module(loaded, MODULE, path, who="t")
     assert loaded.store.schema(MODULE) == before
     assert init_module(loaded, MODULE, path, who="t", replace=True).schema.hash != before.hash

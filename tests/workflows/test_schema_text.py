@@ -92,6 +92,25 @@ def test_the_samples_own_schemas_are_shown() -> None:
             '  {"name": "r", "kind": "pattern", "pattern": "("}]}',
             "(line 3)",
         ),
+        ('{"functions": [\n {"description": "x"}]}', "functions.0: the field 'name' is missing"),
+        (
+            '{"functions": [{"name": "a"}],\n "recognizers": [{"name": "r"}]}',
+            "line 2, column 18, recognizers.0: the field 'kind' is missing",
+        ),
+        ('{"functions": [{"name": "a",\n "x": 1}]}', "no such field as 'x'"),
+        (
+            '{"functions": [{"name": "a", "slots": [\n'
+            '{"name": "s", "possible_values": [1,\n 1e999]}]}]}',
+            "line 3, column 2, functions.0.slots.0.possible_values.1: 1e999 isn't a number that",
+        ),
+        ('{"functions": [{"name": "a",\n "description": NaN}]}', "line 2, column 17"),
+        ('{"functions": [{"name": "a",\n "description": "\\ud83d"}]}', "line 2: \\ud83d is a sur"),
+        ('{"functions": [{"name": "a",\n "x": ' + 5_000 * "1" + "}]}", "line 2: it has an integer"),
+        (
+            '{"functions": [{"name": "a", "description": "name"},\n {"name": "b",\n "name": "c"}]}',
+            "'name' twice (line 3)",
+        ),
+        ("", "it is empty"),
         ("[]", "must be a JSON object"),
         ('{"module": "other_bot_en", "functions": [{"name": "a"}]}', "another module"),
         ('{"functions": []}', "no functions"),

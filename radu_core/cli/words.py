@@ -1,0 +1,41 @@
+"""How the shell says what a message asks for: by its options and commands."""
+
+from __future__ import annotations
+
+import shlex
+
+from radu_core.instructions import Words, worded
+
+__all__ = ["WORDS", "in_shell"]
+
+WORDS: Words = {
+    "encoding": lambda name="NAME": f"say --encoding {name}",
+    "sheet": lambda: "say --option sheet=NAME",
+    "map": lambda field, column="COLUMN": f"say --map {shlex.quote(f'{field}={column}')}",
+    "no function": lambda: "say --map function=",
+    "out of scope": lambda: "import with --unlabelled out-of-scope",
+    "keep good tools": lambda: "take the others only with --keep-good",
+    "new module": lambda: "run radu init MODULE --schema FILE",
+    "replace schema": lambda module: f"run radu init {module} --schema FILE --replace",
+    "choose module": lambda names: f"say which with --module: {names}",
+    "split from scratch": lambda: "split from scratch with --again",
+    "build index": lambda module: f"run radu index --module {module}",
+    "build dataset": lambda: "build it with radu build-dataset --module MODULE",
+    "launch": lambda: "launch one with radu train CONFIG.yaml",
+    "list imports": lambda module="M": f"list them with radu imports list --module {module}",
+    "undo import": lambda number: f"run radu imports undo {number}",
+    "redo import": lambda number: f"run radu imports redo {number}",
+    "delete exemplars": lambda module: (
+        f"delete its exemplars with radu exemplars delete ID --module {module}"
+    ),
+    "delete module": lambda module: f"run radu modules delete {module}",
+    "restore module": lambda module: f"run radu modules restore {module}",
+    "list modules": lambda: "list them with radu modules list",
+    "list trash": lambda module: f"list it with radu exemplars trash --module {module}",
+    "list trashed modules": lambda: "list them with radu modules trash",
+}
+
+
+def in_shell(text: str) -> str:
+    """A message in the words of the shell."""
+    return worded(text, WORDS)

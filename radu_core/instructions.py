@@ -1,0 +1,54 @@
+"""What a remedy asks for, by name: the shell and the pages each say it in their own words.
+
+A message of the core may name a step that is an option in the shell and a control on a page. It
+holds ``instruct("encoding", "cp1252")``, and the border words it: "say --encoding cp1252" in the
+shell, "choose Windows-1252 under “Encoding”" on the page. An instruction stands between two
+noncharacters, which Unicode keeps for such use inside a program, so that no text of a user's is
+taken for one; it can be stored, and is worded when it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Words", "instruct", "worded", "worded_in"]
+
+_BEGIN, _NEXT, _END = "\ufdd0", "\ufdd2", "\ufdd1"
+_INSTRUCTION = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
+_SENTENCE_END = re.compile(r"(?:^|[.!?]|\n)\s*\Z")
+
+Words = Mapping[str, Callable[..., str]]  # instruction → what says it, in the imperative
+
+
+def instruct(name: str, *values: object) -> str:
+    """The instruction of that name, to be put into a message as an imperative."""
+    return f"{_BEGIN}{_NEXT.join([name, *map(str, values)])}{_END}"
+
+
+def worded(text: str, words: Words) -> str:
+    """A message with its instructions in the words of a border; one that ``words`` hasn't stays."""
+    if _BEGIN not in text:
+        return text
+
+    def say(match: re.Match[str]) -> str:
+        name, *values = match[1].split(_NEXT)
+        if name not in words:
+            return match[0]
+        said = words[name](*values)
+        begins = _SENTENCE_END.search(text, 0, match.start()) is not None
+        return said[:1].upper() + said[1:] if begins else said
+
+    return _INSTRUCTION.sub(say, text)
+
+
+def worded_in(value: Any, words: Words) -> Any:
+    """Plain data (objects, lists, texts) with all instructions in it worded."""
+    if isinstance(value, str):
+        return worded(value, words)
+    if isinstance(value, Mapping):
+        return {key: worded_in(inner, words) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [worded_in(inner, words) for inner in value]
+    return value

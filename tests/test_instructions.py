@@ -1,0 +1,44 @@
+"""Instructions: worded by each border, and no text of a user's is taken for one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radu_core.cli.words import in_shell
+from radu_core.instructions import instruct, worded, worded_in
+from studio.words import on_page
+
+WORDS = {"open": lambda what="it": f"open {what}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (instruct("open", "the file"), "Open the file"),
+        (f"It is shut. {instruct('open')}.", "It is shut. Open it."),
+        (f"Wrong: {instruct('open')}, or leave it.", "Wrong: open it, or leave it."),
+        (f"Two.\n{instruct('open', 'a')}, {instruct('open', 'b')}", "Two.\nOpen a, open b"),
+        (instruct("close"), instruct("close")),
+    ],
+)
+def test_it_is_said_as_the_sentence_needs_it(text: str, said: str) -> None:
+    assert worded(text, WORDS) == said
+
+
+def test_each_border_has_its_own_words() -> None:
+    text = f"Save it as UTF-8, or {instruct('encoding', 'cp1252')}."
+    assert in_shell(text) == "Save it as UTF-8, or say --encoding cp1252."
+    assert on_page(text) == "Save it as UTF-8, or choose Windows-1252 (Western) under “Encoding”."
+    assert in_shell(instruct("map", "function", "my label")) == "Say --map 'function=my label'"
+
+
+def test_nested_data_is_worded_and_keeps_what_else_it_holds() -> None:
+    data = {"a": [instruct("open", "x"), 1, None], "b": ({"c": "text"},)}
+    assert worded_in(data, WORDS) == {"a": ["Open x", 1, None], "b": [{"c": "text"}]}
+
+
+@given(st.text())
+def test_what_a_user_wrote_stays(text: str) -> None:
+    assert worded(text, WORDS) == text
