@@ -269,7 +269,7 @@ class Finder:
         capital elsewhere does."""
         if not any(c.isupper() for c in text.utterance[slice(*place)]):
             own = slot is None or slot.name not in self.any_case
-            return own and not any(text.begins_sentence(p[0]) for p in others)
+            return own and not any(text.begins_sentence(p[0]) for p in others if p != place)
         return slot is None or slot.name not in self.any_case or not text.begins_sentence(place[0])
 
     def _is_other_word(self, text: Text, place: Place, surface: str) -> bool:

@@ -46,6 +46,9 @@ _LONGER_NUMBER = re.compile(
     r"|(?<!\d)(?!(?:1\d|20)\d\d[-/](?:1\d|20)\d\d(?!\d))(?:\d{2,}[-/]\d{3,}|\d{3,}[-/]\d{2,})"
 )
 _BRACKETS = dict(zip("([{（［｛〔【「『《〈«“„", ")]}）］｝〕】」』》〉»”“", strict=True))
+_OPENING = " \t\r\n\u00a0\u202f\"'“”„‟‘’‚«»‹›「『（([{¿¡-–—•*"  # before a sentence's first word
+_BEGINS = frozenset('\n\r¿¡“„«「『•"')  # what only stands where words begin
+_ENDS = ".!?:;…。！？：；"
 _ENDING = re.compile(r"(?<=.)['’](?:s|ll|d|re|ve|m)$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?]\s")
 _CONTRACTION = re.compile(
@@ -171,8 +174,9 @@ class Text:
 
     def begins_sentence(self, position: int) -> bool:
         """Whether what stands at ``position`` begins the text or a sentence."""
-        before = self.utterance[:position].rstrip()
-        return not before or before[-1] in ".!?"
+        before = self.utterance[:position].rstrip(_OPENING)
+        after = self.utterance[len(before) : position]
+        return not before or before[-1] in _ENDS or bool(set(after) & _BEGINS)
 
     def verbatim(self, surface: str) -> list[Place]:
         """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""
