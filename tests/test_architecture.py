@@ -12,7 +12,7 @@ import pytest
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
 ORDER = [
     "errors", "numbers", "progress", "files", "hardware", "words", "fields", "schema", "calls",
-    "exemplars", "models", "formats", "alignment", "eligibility", "retrieval", "prompts", "dataset",
+    "exemplars", "pieces", "models", "formats", "alignment", "eligibility", "retrieval", "prompts", "dataset",
     "training",
     "inference", "evaluation", "agreement", "store", "workflows", "cli",
 ]  # fmt: skip

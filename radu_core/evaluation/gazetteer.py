@@ -16,16 +16,11 @@ from dataclasses import dataclass
 from radu_core.alignment import ContextModel
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.inference.recognized import fill_recognized
+from radu_core.pieces import cut
 from radu_core.schema import Arguments, Function, Scalar, Schema, Slot, fits_type
 
 __all__ = ["Gazetteer"]
 
-# A word, or a single character of a writing system that puts no blanks between words.
-_NO_BLANKS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-_PIECE = re.compile(rf"[{_NO_BLANKS}]|[^\W{_NO_BLANKS}]+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
 _TRUSTED = 0.5  # of a surface's places in training, the share that has to be values
 _FitsSlot = tuple[str, Scalar | None]  # slot and value; None: what the text says
@@ -89,7 +84,7 @@ class Gazetteer:
 
     def _places(self, surfaces: Mapping[str, object], utterance: str) -> Iterator[_Place]:
         """Every stretch of whole pieces that is a known surface."""
-        pieces = [m.span() for m in _PIECE.finditer(utterance)]
+        pieces = cut(utterance)
         for first, (start, _) in enumerate(pieces):
             for _, end in pieces[first : first + self._longest]:
                 surface = utterance[start:end].casefold()
@@ -166,7 +161,7 @@ def _shape(surface: str) -> str:
 
 
 def _length(surface: str) -> int:
-    return sum(1 for _ in _PIECE.finditer(surface))
+    return len(cut(surface))
 
 
 def _put(function: Function, found: Arguments, name: str, value: Scalar) -> bool:
