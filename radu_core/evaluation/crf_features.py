@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from radu_core.alignment.number_words import find_number_words
+from radu_core.alignment.language import language
+from radu_core.alignment.quantities import find_quantities
 from radu_core.pieces import cut
 from radu_core.schema import Schema
 
@@ -23,7 +24,7 @@ class Features:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self._language = schema.language
+        self._language = language(schema.language)
         self._listed: dict[str, set[str]] = {}
         for function in schema.functions:
             for slot in function.slots:
@@ -37,12 +38,12 @@ class Features:
         words = [text[a:b] for a, b in pieces]
         lower = [w.lower() for w in words]
         listed = self._find_listed(text, pieces)
-        numbers = [(a, b) for a, b, _ in find_number_words(text, self._language)]
+        numbers = find_quantities(text, self._language)
         made = []
         for at, (start, end) in enumerate(pieces):
             attributes = [*_of_word(words[at]), *_around(words, lower, at), *listed[at]]
-            if any(a < end and start < b for a, b in numbers):
-                attributes.append("number in words")
+            if any(n.start < end and start < n.end for n in numbers):
+                attributes.append("number")
             attributes += [f"f={function}", f"f,0={function}|{lower[at]}"]
             attributes += [f"f,-1={function}|{lower[at - 1]}"] if at else []
             made.append(attributes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from radu_core.alignment.number_words import find_number_words
+from radu_core.alignment.language import language
+from radu_core.alignment.quantities import find_quantities
 from radu_core.schema import Arguments, Function, Scalar, Slot, fits_type
 
 __all__ = ["Filler", "fill", "read_number"]
@@ -31,10 +32,12 @@ def fill(function: Function, found: Arguments, name: str, value: Scalar) -> bool
     return True
 
 
-def read_number(text: str, language: str) -> int | None:
-    """The number that the whole of a text says in words ("twenty two"), if it does."""
-    found = find_number_words(text, language)
-    return next((n for start, end, n in found if (start, end) == (0, len(text))), None)
+def read_number(text: str, code: str) -> float | None:
+    """The number that a text is, in digits or words of a language ("twenty two"), if it is one."""
+    found = find_quantities(text, language(code))
+    whole = (n for n in found if (n.whole_start, n.whole_end) == (0, len(text)))
+    value = next((n.value for n in whole), None)
+    return int(value) if value is not None and value % 1 == 0 else value
 
 
 def _typed(value: Scalar, slot: Slot) -> Scalar | None:
