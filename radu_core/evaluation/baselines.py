@@ -44,10 +44,14 @@ _MOST_CHOSEN_ON = 2_000  # labels: on more, the choice takes longer and is the s
 
 @dataclass(frozen=True)
 class Baseline:
-    """A named system that turns rows into predictions."""
+    """A named system that turns rows into predictions; ``seconds`` of CPU time it took to fit.
+
+    They count what was chosen out of fold, and not the embedding of the labels.
+    """
 
     name: str
     predict: Callable[[Sequence[AnnotatedExemplar]], list[Prediction]]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -82,50 +86,62 @@ def fit_baselines(
     usable = learnable(schema, train).exemplars
     if not usable:
         return []
+    begun = time.process_time()
     gazetteer = Gazetteer(schema, usable)
+    slots = time.process_time() - begun
     # One that is extended doesn't say its function, and no model is taught that it does.
     saying = [e for e in usable if e.mode == "normal"] or list(usable)
     choosers = _choosers(_labelled(saying, embedder), progress)
-    baselines = [
-        Baseline(f"{c.name} + gazetteer", _predictor(c.choose, embedder, gazetteer))
-        for c in choosers
-    ]
+    baselines = [_combine(c, "gazetteer", gazetteer, slots, embedder) for c in choosers]
     if has_spans(schema, usable):
         progress("Baseline: CRF", 0, 0)
+        begun = time.process_time()
         crf = Crf(schema, usable, gazetteer)
+        slots += time.process_time() - begun
         best = max(reversed(choosers), key=lambda c: c.share)
-        baselines.append(Baseline(f"{best.name} + CRF", _predictor(best.choose, embedder, crf)))
+        baselines.append(_combine(best, "CRF", crf, slots, embedder))
     return baselines
+
+
+def _combine(
+    chooser: _Chooser, label: str, filler: Filler, seconds: float, embedder: Embedder
+) -> Baseline:
+    """Functions by ``chooser``, slots by ``filler``, which took ``seconds``."""
+    predict = _predictor(chooser.choose, embedder, filler)
+    return Baseline(f"{chooser.name} + {label}", predict, chooser.seconds + seconds)
 
 
 @dataclass(frozen=True)
 class _Chooser:
-    """A named way to choose functions, and how often it was right out of fold."""
+    """A named way to choose functions, how often it was right out of fold, and its CPU-seconds."""
 
     name: str
     choose: _Choose
-    share: float = 0.0
+    share: float
+    seconds: float
 
 
 def _choosers(labelled: _Labelled, progress: Progress) -> list[_Chooser]:
     """The nearest exemplar; of several functions, also all that have something to choose."""
-    if len(set(labelled.functions.tolist())) < 2:
-        return [_Chooser("nearest exemplar", _Vote(labelled, 1))]
-    some = _sample(labelled)
-    progress("Baseline: choosing how many neighbours vote", 0, 0)
-    votes = {k: _share_right(some, partial(_Vote, count=k)) for k in (1, *_NEIGHBOURS)}
-    count = max(_NEIGHBOURS, key=lambda k: votes[k])
-    progress("Baseline: choosing the regression's C", 0, 0)
-    shares = {c: _share_right(some, partial(_regression, strength=c)) for c in _STRENGTHS}
-    strength = max(shares, key=lambda c: shares[c])
-    progress("Baseline: logistic regression", 0, 0)
-    regression = _regression(labelled, strength)
-    return [
-        _Chooser("nearest exemplar", _Vote(labelled, 1), votes[1]),
-        _Chooser(f"{count} nearest exemplars", _Vote(labelled, count), votes[count]),
-        _Chooser("nearest centroid", _Centroids(labelled), _share_right(some, _Centroids)),
-        _Chooser(f"logistic regression (C={strength:g})", regression, shares[strength]),
+    ways: list[tuple[str, tuple[float, ...], Callable[[float, _Labelled], _Choose]]] = [
+        ("nearest exemplar", (1,), _vote),
+        ("{:g} nearest exemplars", _NEIGHBOURS, _vote),
+        ("nearest centroid", (0,), lambda _, labelled: _Centroids(labelled)),
+        ("logistic regression (C={:g})", _STRENGTHS, _regression),
     ]
+    if len(set(labelled.functions.tolist())) < 2:
+        ways = ways[:1]
+    some = _sample(labelled)
+    choosers = []
+    for name, options, fit in ways:
+        progress(f"Baseline: {name.removeprefix('{:g} ').split(' (')[0]}", 0, 0)
+        begun = time.process_time()
+        shares = {o: _share_right(some, partial(fit, o)) for o in options}
+        option = max(options, key=lambda o: shares[o])
+        choose = fit(option, labelled)
+        seconds = time.process_time() - begun
+        choosers.append(_Chooser(name.format(option), choose, shares[option], seconds))
+    return choosers
 
 
 def _labelled(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder) -> _Labelled:
@@ -196,6 +212,10 @@ class _Vote:
             yield max(sorted(votes), key=lambda n: votes[n])
 
 
+def _vote(count: float, labelled: _Labelled) -> _Choose:
+    return _Vote(labelled, int(count))
+
+
 class _Centroids:
     """The function whose mean vector has the greatest cosine; of equal ones the first by name."""
 
@@ -211,7 +231,7 @@ class _Centroids:
         return [str(name) for name in self._names[(queries @ self._means.T).argmax(axis=1)]]
 
 
-def _regression(labelled: _Labelled, strength: float) -> _Choose:
+def _regression(strength: float, labelled: _Labelled) -> _Choose:
     """Multinomial logistic regression; of one function only, that one."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
