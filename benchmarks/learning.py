@@ -112,52 +112,269 @@ def encoder() -> Encoder:
     return Encoder()
 
 
-# --- Systems -----------------------------------------------------------------------------------
-
-_STAGES = {
-    "nearest": (),
-    "knn": ("neighbours",),
-    "centroid": (),
-    "regression": ("regression",),
-    "crf": ("CRF",),
-}
-_last: tuple[str, dict[str, Baseline], dict[str, float]] | None = None
-
-
 def fit_free(name: str, schema: Schema, labels: Labels, seed: int) -> System:
-    """A free baseline by its short name; all are fitted at once, and kept for the next name."""
-    known, seconds = free_baselines(schema, labels)
-    if name not in known:  # one function, or no values
-        name = "nearest"
-    baseline = known[name]
-    stages = _STAGES[name]
-    if name == "crf":
-        own = next(n for n in _STAGES if _short(baseline.name.replace("CRF", "gazetteer")) == n)
-        stages = (*stages, *_STAGES[own])
-    spent = sum(s for message, s in seconds.items() if not message or message.endswith(stages))
-    if name in ("regression", "crf"):
-        return System(baseline.predict, spent)
+    """A free baseline by its short name; where a module has it not, the nearest exemplar."""
+    fitted = free_baselines(schema, labels)
+    baseline = fitted.get(name, fitted["nearest"])
     vectors = encoder().embed([e.utterance for e in labels])
+    functions = [e.function or "" for e in labels]
+    if name == "regression":
+        sure = fit_probabilities(vectors, functions, baseline.name)
+        return System(baseline.predict, baseline.seconds, confidence=sure, in_scope=sure)
     if name == "centroid":
-        vectors = centroids(vectors, [e.function or "" for e in labels])
-    return System(baseline.predict, spent, in_scope=partial(nearest_cosine, vectors))
+        vectors = centroids(vectors, functions)
+    scored = None if name == "crf" else partial(find_nearest, vectors)
+    return System(baseline.predict, baseline.seconds, in_scope=scored)
 
 
-def free_baselines(
-    schema: Schema, labels: Labels
-) -> tuple[dict[str, Baseline], dict[str, float]]:
-    """Short name → baseline, and progress message → CPU-seconds until the next."""
-    global _last
-    key = content_hash([[e.id, e.utterance, e.function, len(e.spans or ())] for e in labels])
-    if _last is not None and _last[0] == key:
-        return _last[1:]
-    encoder().embed([e.utterance for e in labels])
-    marks = [("", time.process_time())]
-    told = lambda message, done, total: marks.append((message, time.process_time()))  # noqa: E731
-    fitted = fit_baselines(schema, labels, encoder(), progress=told)
-    ends = [t for _, t in marks[1:]] + [time.process_time()]
-    seconds: dict[str, float] = defaultdict(float)
-    for (message, begun), end in zip(marks, ends, strict=True):
-        seconds[message] += end - begun
-    _last = key, {_short(b.name): b for b in fitted}, dict(seconds)
-    return _last[1:]
+_fitted: dict[str, dict[str, Baseline]] = {}  # the last only
+
+
+def free_baselines(schema: Schema, labels: Labels) -> dict[str, Baseline]:
+    """Short name → baseline. All are fitted at once, and kept until other labels come."""
+    key = content_hash([[e.id, len(e.spans or ())] for e in labels])
+    if key not in _fitted:
+        encoder().embed([e.utterance for e in labels])
+        found = {name_of(b.name): b for b in fit_baselines(schema, labels, encoder())}
+        _fitted.clear()
+        _fitted[key] = found
+    return _fitted[key]
+
+
+def name_of(baseline: str) -> str:
+    """What a baseline is called here."""
+    if baseline.endswith("CRF"):
+        return "crf"
+    begins = {
+        "nearest exemplar": "nearest",
+        "nearest centroid": "centroid",
+        "logistic": "regression",
+    }
+    return next((short for long, short in begins.items() if baseline.startswith(long)), "knn")
+
+
+def find_nearest(vectors: NDArray[np.float32], rows: Labels) -> Numbers:
+    """The greatest cosine of each row."""
+    found = encoder().embed([r.utterance for r in rows]) @ vectors.T
+    return found.max(axis=1).astype(np.float64)
+
+
+def centroids(vectors: NDArray[np.float32], functions: list[str]) -> NDArray[np.float32]:
+    """The direction of each function's mean."""
+    names = np.array(functions)
+    means = np.stack([vectors[names == n].mean(axis=0) for n in sorted(set(functions))])
+    return means / np.linalg.norm(means, axis=1, keepdims=True)
+
+
+def fit_probabilities(
+    vectors: NDArray[np.float32], functions: list[str], name: str
+) -> Callable[[Labels], Numbers]:
+    """The greatest probability that the regression of that name gives each row."""
+    from sklearn.linear_model import LogisticRegression
+
+    strength = float(name.split("C=")[1].split(")")[0])
+    model = LogisticRegression(max_iter=1000, C=strength, random_state=0).fit(vectors, functions)
+
+    def sure(rows: Labels) -> Numbers:
+        found = model.predict_proba(encoder().embed([r.utterance for r in rows]))
+        return np.asarray(found, dtype=np.float64).max(axis=1)
+
+    return sure
+
+
+def fit_setfit(schema: Schema, labels: Labels, seed: int) -> System:
+    """SetFit for functions, the gazetteer for values: a rival, and no dependency of the studio."""
+    raise SystemExit("SetFit isn't available here: pip install setfit, and fill in this hook.")
+
+
+FREE = ("nearest", "knn", "centroid", "regression", "crf")
+SYSTEMS: dict[str, Callable[[Schema, Labels, int], System]] = {
+    **{name: partial(fit_free, name) for name in FREE},
+    "setfit": fit_setfit,
+}
+
+
+def draw_cases(name: str, split: str, seeds: int) -> Iterator[Case]:
+    """The case of that name for each seed; none where its data isn't there."""
+    found = load_sgd() if name == "sgd" else load_hwu64()
+    if found is None:
+        print(f"skipped {name}: its data isn't there (see ../shared/data)")
+        return
+    schema, rows = found
+    rows = sorted(rows, key=lambda r: r.id)
+    train = [r for r in rows if r.split == "train"]
+    measured = [r for r in rows if r.split == split]
+    shot = [r for r in train if name in r.tags]
+    pool: Labels = []
+    if shot and split == "validation":
+        fixed = {r.id for r in train if {"shot10", "shot59"} & set(r.tags)}
+        spare = sorted((r for r in train if r.id not in fixed), key=lambda r: content_hash(r.id))
+        pool = spare[:_POOL]
+    kept_out = {r.id for r in pool}
+    free = [r for r in train if r.id not in kept_out]
+    for seed in range(seeds):
+        labels = draw(free, shot, seed)
+        yield Case(f"{name}/{seed}", schema, labels, [*measured, *pool])
+
+
+def draw(rows: Labels, shot: Labels, seed: int) -> Labels:
+    """As many rows of each function as ``shot`` has, or nine in ten where it is empty."""
+    if seed == 0:
+        return shot or rows
+    dice = random.Random(seed)
+    if not shot:
+        return sorted(dice.sample(rows, len(rows) * 9 // 10), key=lambda r: r.id)
+    of_function: dict[str, Labels] = defaultdict(list)
+    for row in rows:
+        of_function[row.function or ""].append(row)
+    counts = Counter(r.function or "" for r in shot)
+    return [r for name, n in sorted(counts.items()) for r in dice.sample(of_function[name], n)]
+
+
+def measure_system(name: str, case: Case, seed: int, *, scope: bool) -> Outcome:
+    """Fit a system on a case's labels, and measure it on its rows."""
+    system = SYSTEMS[name](case.schema, case.labels, seed)
+    encoder().embed([r.utterance for r in case.rows])
+    predictions = system.predict(case.rows)
+    metrics, _ = measure(name, case.rows, predictions)
+    calibration = None
+    if system.confidence is not None:
+        right = [r.function == p.function for r, p in zip(case.rows, predictions, strict=True)]
+        calibration = expected_error(system.confidence(case.rows), np.array(right))
+    return Outcome(
+        predictions,
+        metrics,
+        system.seconds,
+        time_single(system, case.rows),
+        calibration,
+        measure_scope(name, case, seed) if scope and system.in_scope else None,
+    )
+
+
+def time_single(system: System, rows: Labels) -> float:
+    """Median CPU-milliseconds of a single utterance, warm, with its embedding."""
+    encoder().fresh = True
+    spent = []
+    for row in rows[: _TIMED + 5]:
+        begun = time.process_time()
+        system.predict([row])
+        spent.append(1000 * (time.process_time() - begun))
+    encoder().fresh = False
+    return statistics.median(spent[5:])
+
+
+def measure_scope(name: str, case: Case, seed: int) -> tuple[float, float] | None:
+    """How well functions that weren't learnt are told apart: AUROC, and the share of their rows
+    found where 95 % of the others are kept."""
+    from sklearn.metrics import roc_auc_score
+
+    names = sorted({r.function for r in case.rows if r.function})
+    held = set(random.Random(seed).sample(names, min(_HELD_OUT, len(names) // 4)))
+    labels = [r for r in case.labels if r.function not in held]
+    if name in FREE:  # their scores don't depend on values, and the CRF takes long
+        labels = [r.model_copy(update={"spans": ()}) for r in labels]
+    system = SYSTEMS[name](case.schema, labels, seed)
+    rows = [r for r in case.rows if r.function]
+    if not held or system.in_scope is None:
+        return None
+    scores = system.in_scope(rows)
+    inside = np.array([r.function not in held for r in rows])
+    threshold = np.quantile(scores[inside], 1 - _KEPT)
+    return float(roc_auc_score(inside, scores)), float((scores[~inside] < threshold).mean())
+
+
+def expected_error(confidence: Numbers, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """The expected calibration error, over bins of equal width (Guo et al. 2017)."""
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = (
+        abs(confidence[places == b].mean() - right[places == b].mean()) * (places == b).mean()
+        for b in range(bins)
+        if (places == b).any()
+    )
+    return float(sum(gaps))
+
+
+VALUES: dict[str, Callable[[Metrics], float]] = {
+    "function accuracy": lambda m: m.function.share,
+    "slot F1": lambda m: m.slot_f1,
+    "exact match": lambda m: m.exact_match.share,
+}
+assert set(VALUES) == set(MEASURES)
+
+
+def print_table(name: str, cases: list[Case], outcomes: dict[str, list[Outcome]]) -> None:
+    """A row a system: means over the seeds (function accuracy with its standard deviation)."""
+    rows = sorted({len(c.rows) for c in cases})
+    labels = sorted({len(c.labels) for c in cases})
+    print(f"\n{name}: {len(cases)} seeds, labels {labels}, rows {rows}")
+    print(
+        "| system | functions | slot F1 | exact | CPU-s to fit | ms | calibration | "
+        "out of scope: AUROC | found at 95 % kept | against the strongest free |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for system, found in outcomes.items():
+        spread = statistics.pstdev(o.metrics.function.share for o in found)
+        mean = {n: statistics.fmean(value(o.metrics) for o in found) for n, value in VALUES.items()}
+        print(
+            f"| {system} | {mean['function accuracy']:.1%} ± {spread:.1%} | {mean['slot F1']:.1%} "
+            f"| {mean['exact match']:.1%} | {statistics.fmean(o.seconds for o in found):.1f} "
+            f"| {statistics.fmean(o.milliseconds for o in found):.1f} "
+            f"| {average([o.calibration for o in found], '.3f')} "
+            f"| {average([o.scope and o.scope[0] for o in found], '.3f')} "
+            f"| {average([o.scope and o.scope[1] for o in found], '.1%')} "
+            f"| {compare_strongest_free(system, cases, outcomes)} |",
+            flush=True,
+        )
+
+
+def average(values: Sequence[float | None], form: str) -> str:
+    """The mean of what is known."""
+    known = [v for v in values if v is not None]
+    return format(statistics.fmean(known), form) if known else "–"
+
+
+def compare_strongest_free(
+    system: str, cases: list[Case], outcomes: dict[str, list[Outcome]]
+) -> str:
+    """Points of difference to the strongest other free system, and the greatest p of the seeds."""
+    said = []
+    for measured, value in VALUES.items():
+        free = [n for n in FREE if n in outcomes and n != system]
+        if not free:
+            return "–"
+        best = max(free, key=lambda n: statistics.fmean(value(o.metrics) for o in outcomes[n]))
+        pairs = zip(cases, outcomes[system], outcomes[best], strict=True)
+        tests = [
+            c
+            for case, own, other in pairs
+            for c in compare(best, case.rows, own.predictions, other.predictions)
+            if c.measure == measured
+        ]
+        difference = 100 * statistics.fmean(c.difference for c in tests)
+        said.append(f"{difference:+.1f} (p {max(c.p for c in tests):.3f}, {best})")
+    return "; ".join(said)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", nargs="+", default=["shot10", "shot59", "sgd"])
+    parser.add_argument("--systems", nargs="+", choices=sorted(SYSTEMS), default=list(FREE))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--split", choices=["validation", "test"], default="validation")
+    parser.add_argument("--no-scope", action="store_true", help="don't fit again for out of scope")
+    options = parser.parse_args()
+    for name in options.cases:
+        cases = list(draw_cases(name, options.split, options.seeds))
+        outcomes: dict[str, list[Outcome]] = defaultdict(list)
+        for seed, case in enumerate(cases):
+            for system in options.systems:
+                found = measure_system(system, case, seed, scope=not options.no_scope)
+                outcomes[system].append(found)
+                told = ", ".join(f"{n} {value(found.metrics):.1%}" for n, value in VALUES.items())
+                print(f"  {case.name} {system}: {told}; {found.seconds:.0f} CPU-s", flush=True)
+        if cases:
+            print_table(f"{name}, {options.split}", cases, outcomes)
+
+
+if __name__ == "__main__":
+    main()
