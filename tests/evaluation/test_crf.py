@@ -192,6 +192,22 @@ def test_where_one_field_would_take_too_long_each_function_has_its_own(
     assert known.arguments("greet", "bring me the lemonade today") == {}
 
 
+def test_very_many_functions_take_seconds() -> None:
+    """Three hundred with two slots each: one field would have 601 labels."""
+    names = [f"f{n}" for n in range(300)]
+    functions = [{"name": n, "slots": [{"name": f"{n}.a"}, {"name": f"{n}.b"}]} for n in names]
+    schema = parse_schema({"module": "acme_many_en", "functions": functions})
+    train = [
+        exemplar(f"{n}/{i}", f"set {a} to {b} now", n, **{f"{n}.a": a, f"{n}.b": b})
+        for n in names
+        for i, (a, b) in enumerate([("one", "red"), ("two", "blue")])
+    ]
+    known = fitted(train, schema)
+    assert len(known._fields) == 300
+    assert {len(field.labels) for field in known._fields.values()} == {3}
+    assert known.tag("f7", "set six to green now") == [("f7.a", 4, 7), ("f7.b", 11, 16)]
+
+
 def test_decoding_finds_the_best_of_all_sequences() -> None:
     """Against trying every one: allowed labels only, and no inside without its beginning."""
     np = pytest.importorskip("numpy")
