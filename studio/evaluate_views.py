@@ -91,7 +91,7 @@ def _verdict(report: EvaluationReport) -> None:
     if found.worse:
         st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
     if found.unclear:
-        head = f"No clear difference to the baselines on {report.rows:,} rows"
+        head = f"No clear difference to a baseline on {report.rows:,} rows"
         st.info(_points(head, found.unclear), icon=":material/balance:")
 
 

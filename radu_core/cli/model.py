@@ -148,7 +148,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     verdict = against_baselines(report)
     lines += [f"beats every baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
-    unclear = f"no clear difference to the baselines on {report.rows} rows"
+    unclear = f"no clear difference to a baseline on {report.rows} rows"
     lines += [f"{unclear}: {line}" for line in verdict.unclear]
     return lines
 
