@@ -31,23 +31,37 @@ Case = tuple[str, Schema, list[AnnotatedExemplar], list[AnnotatedExemplar]]
 
 def cases() -> Iterator[Case]:
     """(name, schema, training labels, test rows) of every data set that is there."""
-    home = DATA / "hwu64"
-    if (home / "schema.json").is_file():
-        data = json.loads((home / "schema.json").read_text(encoding="utf-8"))
-        schema = parse_schema({**data, "module": "liu_home_en"})
-        lines = (home / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
-        rows = [placed(AnnotatedExemplar.model_validate_json(line)) for line in lines]
+    if found := load_hwu64():
+        schema, rows = found
         test = [r for r in rows if r.split == "test"]
         for tag in ("shot10", "shot59", ""):
             train = [r for r in rows if r.split == "train" and (not tag or tag in r.tags)]
             yield f"HWU64 {tag or 'all'}", schema, train, test
-    if (DATA / "train" / "schema.json").is_file():
-        options = {"services": SERVICES, "spans": True}
-        found = read("sgd", DATA / "train", module=MODULE, schema=None, options=options)
-        assert found.schema is not None
-        rows = [placed(e) for e in found.exemplars if not overlap(e)]
+    if found := load_sgd():
+        schema, rows = found
         train, test = ([r for r in rows if r.split == s] for s in ("train", "test"))
-        yield "SGD, five services", found.schema, train, test
+        yield "SGD, five services", schema, train, test
+
+
+def load_hwu64() -> tuple[Schema, list[AnnotatedExemplar]] | None:
+    """The home assistant's schema and rows of all splits, if they are there."""
+    home = DATA / "hwu64"
+    if not (home / "schema.json").is_file():
+        return None
+    data = json.loads((home / "schema.json").read_text(encoding="utf-8"))
+    lines = (home / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [placed(AnnotatedExemplar.model_validate_json(line)) for line in lines]
+    return parse_schema({**data, "module": "liu_home_en"}), rows
+
+
+def load_sgd() -> tuple[Schema, list[AnnotatedExemplar]] | None:
+    """Five Schema-Guided Dialogue services as one module, if they are there."""
+    if not (DATA / "train" / "schema.json").is_file():
+        return None
+    options = {"services": SERVICES, "spans": True}
+    found = read("sgd", DATA / "train", module=MODULE, schema=None, options=options)
+    assert found.schema is not None
+    return found.schema, [placed(e) for e in found.exemplars if not overlap(e)]
 
 
 def placed(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:

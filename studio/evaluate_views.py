@@ -89,13 +89,12 @@ def _of(share: Share) -> str:
 def _verdict(report: EvaluationReport) -> None:
     """Claims only what the rows support."""
     found = against_baselines(report)
-    strongest = "than the strongest baseline"
     if found.better:
-        st.success(_points(f"Better {strongest}", found.better), icon=":material/check:")
+        st.success(_points("Better than every baseline", found.better), icon=":material/check:")
     if found.worse:
-        st.error(_points(f"Worse {strongest}", found.worse), icon=":material/close:")
+        st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
     if found.unclear:
-        head = f"No clear difference to the strongest baseline on {counted(report.rows, 'row')}"
+        head = f"No clear difference to a baseline on {counted(report.rows, 'row')}"
         st.info(_points(head, found.unclear), icon=":material/balance:")
 
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import regex
 
+from radu_core.pieces import UNSPACED
+
 __all__ = [
     "JOINED_UNIT",
     "UNSPACED",
@@ -25,14 +27,6 @@ __all__ = [
     "squeezed",
 ]
 
-# Scripts written without spaces, or (Korean) with particles joined to the word: any position
-# between two characters may end a word there. A character class, for regular expressions.
-UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, jamo, Khmer
-    "\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31f0-\u31ff"  # 々〆〇, kana, jamo
-    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff"  # Han, Hangul
-    "\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff"
-)
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 # Units that are written right behind their digits: a number may end, and a unit begin, before them.
 JOINED_UNIT = (

@@ -152,9 +152,10 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
     verdict = against_baselines(report)
-    lines += [f"beats the strongest baseline: {line}" for line in verdict.better]
-    lines += [f"WORSE than the strongest baseline: {line}" for line in verdict.worse]
-    lines += [f"no clear difference on {measured}: {line}" for line in verdict.unclear]
+    lines += [f"beats every baseline: {line}" for line in verdict.better]
+    lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
+    unclear = f"no clear difference to a baseline on {measured}"
+    lines += [f"{unclear}: {line}" for line in verdict.unclear]
     return lines
 
 

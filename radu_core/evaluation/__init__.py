@@ -15,7 +15,7 @@ from radu_core.evaluation.report import (
     Labels,
     Verdict,
     against_baselines,
-    compare_strongest,
+    compare_each,
     hash_of_rows,
 )
 
@@ -32,7 +32,7 @@ __all__ = [
     "Verdict",
     "against_baselines",
     "compare",
-    "compare_strongest",
+    "compare_each",
     "fit_baselines",
     "hash_of_rows",
     "learnable",

@@ -1,9 +1,11 @@
 """Baselines a user has for nothing, from the very labels that the model was trained on.
 
-Function: the nearest exemplar, the vote of several, and logistic regression on the embeddings.
-How many vote and how strongly the regression is regularised is chosen out of fold, on the same
-labels, with duplicates in one fold. Slots: a gazetteer. Each function baseline is combined with it
-into a whole call, so that it stands beside a model on equal terms.
+Function: the nearest exemplar, the vote of several, the nearest centroid of a function, and
+logistic regression on the embeddings. How many vote and how strongly the regression is regularised
+is chosen out of fold, on the same labels, with duplicates in one fold. Slots: a gazetteer, and a
+CRF tagger that it completes. Each function baseline is combined with the gazetteer into a whole
+call, so that it stands beside a model on equal terms; the one that is best out of fold with the CRF
+as well.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from radu_core.eligibility import Eligible, Purpose, key_of, sort_out
+from radu_core.evaluation.crf import Crf, has_spans
+from radu_core.evaluation.filling import Filler
 from radu_core.evaluation.gazetteer import Gazetteer
 from radu_core.evaluation.metrics import Prediction
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
-from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +44,14 @@ _MOST_CHOSEN_ON = 2_000  # labels: on more, the choice takes longer and is the s
 
 @dataclass(frozen=True)
 class Baseline:
-    """A named system that turns rows into predictions."""
+    """A named system that turns rows into predictions; ``seconds`` of CPU time it took to fit.
+
+    They count what was chosen out of fold, and not the embedding of the labels.
+    """
 
     name: str
     predict: Callable[[Sequence[AnnotatedExemplar]], list[Prediction]]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -79,27 +86,62 @@ def fit_baselines(
     usable = learnable(schema, train).exemplars
     if not usable:
         return []
+    begun = time.process_time()
     gazetteer = Gazetteer(schema, usable)
+    slots = time.process_time() - begun
     # One that is extended doesn't say its function, and no model is taught that it does.
     saying = [e for e in usable if e.mode == "normal"] or list(usable)
-    labelled = _labelled(saying, embedder)
-    systems: list[tuple[str, _Choose]] = [("nearest exemplar", _Vote(labelled, 1))]
-    if len(set(labelled.functions.tolist())) > 1:
-        some = _sample(labelled)
-        progress("Baseline: choosing how many neighbours vote", 0, 0)
-        votes = {k: _share_right(some, partial(_Vote, count=k)) for k in _NEIGHBOURS}
-        count = max(votes, key=lambda k: votes[k])
-        systems.append((counted(count, "nearest exemplar"), _Vote(labelled, count)))
-        progress("Baseline: choosing the regression's C", 0, 0)
-        shares = {c: _share_right(some, partial(_regression, strength=c)) for c in _STRENGTHS}
-        strength = max(shares, key=lambda c: shares[c])
-        progress("Baseline: logistic regression", 0, 0)
-        named = f"logistic regression (C={strength:g})"
-        systems.append((named, _regression(labelled, strength)))
-    return [
-        Baseline(f"{name} + gazetteer", _predictor(choose, embedder, gazetteer))
-        for name, choose in systems
+    choosers = _choosers(_labelled(saying, embedder), progress)
+    baselines = [_combine(c, "gazetteer", gazetteer, slots, embedder) for c in choosers]
+    if has_spans(schema, usable):
+        progress("Baseline: CRF", 0, 0)
+        begun = time.process_time()
+        crf = Crf(schema, usable, gazetteer)
+        slots += time.process_time() - begun
+        best = max(reversed(choosers), key=lambda c: c.share)
+        baselines.append(_combine(best, "CRF", crf, slots, embedder))
+    return baselines
+
+
+def _combine(
+    chooser: _Chooser, label: str, filler: Filler, seconds: float, embedder: Embedder
+) -> Baseline:
+    """Functions by ``chooser``, slots by ``filler``, which took ``seconds``."""
+    predict = _predictor(chooser.choose, embedder, filler)
+    return Baseline(f"{chooser.name} + {label}", predict, chooser.seconds + seconds)
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """A named way to choose functions, how often it was right out of fold, and its CPU-seconds."""
+
+    name: str
+    choose: _Choose
+    share: float
+    seconds: float
+
+
+def _choosers(labelled: _Labelled, progress: Progress) -> list[_Chooser]:
+    """The nearest exemplar; of several functions, also all that have something to choose."""
+    ways: list[tuple[str, tuple[float, ...], Callable[[float, _Labelled], _Choose]]] = [
+        ("nearest exemplar", (1,), _vote),
+        ("{:g} nearest exemplars", _NEIGHBOURS, _vote),
+        ("nearest centroid", (0,), lambda _, labelled: _Centroids(labelled)),
+        ("logistic regression (C={:g})", _STRENGTHS, _regression),
     ]
+    if len(set(labelled.functions.tolist())) < 2:
+        ways = ways[:1]
+    some = _sample(labelled)
+    choosers = []
+    for name, options, fit in ways:
+        progress(f"Baseline: {name.removeprefix('{:g} ').split(' (')[0]}", 0, 0)
+        begun = time.process_time()
+        shares = {o: _share_right(some, partial(fit, o)) for o in options}
+        option = max(options, key=lambda o: shares[o])
+        choose = fit(option, labelled)
+        seconds = time.process_time() - begun
+        choosers.append(_Chooser(name.format(option), choose, shares[option], seconds))
+    return choosers
 
 
 def _labelled(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder) -> _Labelled:
@@ -114,14 +156,24 @@ def _labelled(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder) -> _La
 
 
 def _sample(labelled: _Labelled) -> _Labelled:
-    """Evenly spaced ones, where there are too many to try every choice on."""
+    """Evenly spaced ones, where there are too many to try every choice on; of very many functions
+    some with all their labels, as with one label of each nothing could be chosen."""
     import numpy as np
 
-    count = len(labelled.functions)
-    places = np.linspace(0, count - 1, min(count, _MOST_CHOSEN_ON)).round().astype(int)
-    chosen = np.zeros(count, dtype=bool)
-    chosen[places] = True
+    names = np.unique(labelled.functions)
+    if len(names) * _FOLDS > _MOST_CHOSEN_ON:
+        kept = names[_spread(len(names), _MOST_CHOSEN_ON // _FOLDS)]
+        labelled = labelled.part(np.isin(labelled.functions, kept))
+    chosen = np.zeros(len(labelled.functions), dtype=bool)
+    chosen[_spread(len(chosen), _MOST_CHOSEN_ON)] = True
     return labelled.part(chosen)
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """``most`` places among ``count``, or all of them, evenly spaced."""
+    import numpy as np
+
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def _share_right(labelled: _Labelled, fit: Callable[[_Labelled], _Choose]) -> float:
@@ -160,7 +212,26 @@ class _Vote:
             yield max(sorted(votes), key=lambda n: votes[n])
 
 
-def _regression(labelled: _Labelled, strength: float) -> _Choose:
+def _vote(count: float, labelled: _Labelled) -> _Choose:
+    return _Vote(labelled, int(count))
+
+
+class _Centroids:
+    """The function whose mean vector has the greatest cosine; of equal ones the first by name."""
+
+    def __init__(self, labelled: _Labelled) -> None:
+        import numpy as np
+
+        self._names, numbers = np.unique(labelled.functions, return_inverse=True)
+        sums = np.zeros((len(self._names), labelled.vectors.shape[1]), dtype=np.float32)
+        np.add.at(sums, numbers, labelled.vectors)
+        self._means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+
+    def __call__(self, queries: NDArray[np.float32]) -> list[str]:
+        return [str(name) for name in self._names[(queries @ self._means.T).argmax(axis=1)]]
+
+
+def _regression(strength: float, labelled: _Labelled) -> _Choose:
     """Multinomial logistic regression; of one function only, that one."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -171,12 +242,13 @@ def _regression(labelled: _Labelled, strength: float) -> _Choose:
     model = LogisticRegression(max_iter=1000, C=strength, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="The number of unique classes")
         model.fit(labelled.vectors, labelled.functions)
     return lambda queries: [str(name) for name in model.predict(queries)]
 
 
 def _predictor(
-    choose: _Choose, embedder: Embedder, gazetteer: Gazetteer
+    choose: _Choose, embedder: Embedder, filler: Filler
 ) -> Callable[[Sequence[AnnotatedExemplar]], list[Prediction]]:
     def predict(rows: Sequence[AnnotatedExemplar]) -> list[Prediction]:
         if not rows:
@@ -184,7 +256,7 @@ def _predictor(
         start = time.perf_counter()
         chosen = choose(embedder.embed([r.utterance for r in rows]))
         calls = [
-            (name or None, gazetteer.arguments(name, row.utterance) if name else {})
+            (name or None, filler.arguments(name, row.utterance) if name else {})
             for name, row in zip(chosen, rows, strict=True)
         ]
         seconds = (time.perf_counter() - start) / len(rows)

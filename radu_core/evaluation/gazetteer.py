@@ -14,18 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment import ContextModel
+from radu_core.evaluation.filling import fill
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.inference.recognized import fill_recognized
-from radu_core.schema import Arguments, Function, Scalar, Schema, Slot, fits_type
+from radu_core.pieces import cut
+from radu_core.schema import Arguments, Function, Scalar, Schema, fits_type
 
 __all__ = ["Gazetteer"]
 
-# A word, or a single character of a writing system that puts no blanks between words.
-_NO_BLANKS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-_PIECE = re.compile(rf"[{_NO_BLANKS}]|[^\W{_NO_BLANKS}]+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
 _TRUSTED = 0.5  # of a surface's places in training, the share that has to be values
 _FitsSlot = tuple[str, Scalar | None]  # slot and value; None: what the text says
@@ -68,7 +64,7 @@ class Gazetteer:
                 continue
             said = utterance[place.start : place.end]
             ranked = self._ranked(surfaces[place.shape], utterance, place)
-            if any(_put(known, found, slot, said if v is None else v) for slot, v in ranked):
+            if any(fill(known, found, slot, said if v is None else v) for slot, v in ranked):
                 taken.append(place)
         return found
 
@@ -89,7 +85,7 @@ class Gazetteer:
 
     def _places(self, surfaces: Mapping[str, object], utterance: str) -> Iterator[_Place]:
         """Every stretch of whole pieces that is a known surface."""
-        pieces = [m.span() for m in _PIECE.finditer(utterance)]
+        pieces = cut(utterance)
         for first, (start, _) in enumerate(pieces):
             for _, end in pieces[first : first + self._longest]:
                 surface = utterance[start:end].casefold()
@@ -166,29 +162,4 @@ def _shape(surface: str) -> str:
 
 
 def _length(surface: str) -> int:
-    return sum(1 for _ in _PIECE.finditer(surface))
-
-
-def _put(function: Function, found: Arguments, name: str, value: Scalar) -> bool:
-    """Give a slot a value, unless it has one, or takes no such value."""
-    slot = function.slot(name)
-    typed = None if slot is None else _typed(value, slot)
-    if slot is None or typed is None:
-        return False
-    if not slot.multi_value:
-        return found.setdefault(name, typed) is typed
-    values = found.setdefault(name, [])
-    assert isinstance(values, list)
-    if typed not in values:
-        values.append(typed)
-    return True
-
-
-def _typed(value: Scalar, slot: Slot) -> Scalar | None:
-    """The value as its slot has it: digits of a text as a number."""
-    if isinstance(value, str) and slot.type in ("integer", "number"):
-        try:
-            value = int(value) if slot.type == "integer" else float(value)
-        except ValueError:
-            return None
-    return value if fits_type(value, slot) else None
+    return len(cut(surface))

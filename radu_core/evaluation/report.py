@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import StoreError
 from radu_core.evaluation.compare import Comparison, compare
-from radu_core.evaluation.metrics import CallError, Metrics, Prediction, measure
+from radu_core.evaluation.metrics import CallError, Metrics, Prediction
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
 from radu_core.words import counted
@@ -20,7 +20,7 @@ __all__ = [
     "Labels",
     "Verdict",
     "against_baselines",
-    "compare_strongest",
+    "compare_each",
     "hash_of_rows",
 ]
 
@@ -54,7 +54,7 @@ class EvaluationReport(BaseModel):
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
-    of the trained model with the strongest baseline of each measure. ``learned_from`` says what
+    of the trained model with every baseline, in each measure. ``learned_from`` says what
     every baseline learned from, ``no_baselines`` why there are none.
     """
 
@@ -106,10 +106,10 @@ def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The trained model beside the strongest baseline of each measure, a sentence a measure.
+    """The trained model beside all baselines, a sentence a measure.
 
-    ``better`` and ``worse`` than it; ``unclear``: the rows don't say, as the difference may be
-    chance.
+    ``better`` than every one of them; ``worse`` than one of them; ``unclear``: the rows don't say,
+    as the difference to one of them may be chance.
     """
 
     better: list[str]
@@ -118,43 +118,50 @@ class Verdict:
 
 
 def against_baselines(report: EvaluationReport) -> Verdict:
-    """Where the trained model is better or worse than the baselines by more than chance.
+    """Where the trained model is better than every baseline, or worse than one, beyond chance.
 
-    A report without comparisons gives no sentence.
+    "Better than every one" needs p < 0.05 against each. That is an intersection-union test (Berger
+    1982): its level is 0.05 as it stands, without a correction for how many baselines there are.
+    "Worse than one" is a claim about any of them, so its p-values are corrected by Holm (1979).
+    A measure that wasn't compared with every baseline gives no sentence, nor do values where there
+    are none.
     """
     verdict = Verdict([], [], [])
     for label, value in _MEASURES.items():
-        best = max(report.baselines, key=value, default=None)
-        found = [
-            c for c in report.comparisons if best and (c.measure, c.other) == (label, best.system)
-        ]
-        if not best or not found:
+        ranked = sorted(report.baselines, key=value, reverse=True)
+        found = {c.other: c for c in report.comparisons if c.measure == label}
+        if not ranked or any(m.system not in found for m in ranked):
             continue
+        if label == "slot F1" and not report.trained.slot_pairs:
+            continue
+        lost = {n for n in _significant([*found.values()]) if found[n].difference < 0}
+        won = {n for n, c in found.items() if c.difference > 0 and c.p < _CHANCE}
+        unclear = [m for m in ranked if m.system not in won]
+        worse = [m for m in ranked if m.system in lost]
+        best = (worse or unclear or ranked)[0]
         line = f"{label} {value(report.trained):.1%} against {value(best):.1%} ({best.system})"
-        if found[0].p >= _CHANCE:
-            verdict.unclear.append(line)
-        elif found[0].difference < 0:
-            verdict.worse.append(line)
-        else:
-            verdict.better.append(line)
+        (verdict.worse if worse else verdict.unclear if unclear else verdict.better).append(line)
     return verdict
 
 
-def compare_strongest(
+def _significant(comparisons: Sequence[Comparison]) -> set[str]:
+    """With which systems the difference is more than chance, however many were looked at (Holm)."""
+    ordered = sorted(comparisons, key=lambda c: c.p)
+    clear: set[str] = set()
+    for rank, comparison in enumerate(ordered):
+        if comparison.p * (len(ordered) - rank) >= _CHANCE:
+            break
+        clear.add(comparison.other)
+    return clear
+
+
+def compare_each(
     rows: Sequence[AnnotatedExemplar],
     own: Sequence[Prediction],
     baselines: Mapping[str, Sequence[Prediction]],
 ) -> tuple[Comparison, ...]:
-    """``own`` predictions against the baseline that is strongest in each measure, on the same
-    rows."""
-    measured = [measure(name, rows, said)[0] for name, said in baselines.items()]
-    found = []
-    for label, value in _MEASURES.items():
-        best = max(measured, key=value, default=None)
-        if best is not None:
-            compared = compare(best.system, rows, own, baselines[best.system])
-            found += [c for c in compared if c.measure == label]
-    return tuple(found)
+    """``own`` predictions against those of each baseline, on the same rows, in each measure."""
+    return tuple(c for name, said in baselines.items() for c in compare(name, rows, own, said))
 
 
 _CHANCE = 0.05

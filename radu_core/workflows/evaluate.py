@@ -12,7 +12,7 @@ from radu_core.evaluation import (
     EvaluationReport,
     Labels,
     Prediction,
-    compare_strongest,
+    compare_each,
     fit_baselines,
     hash_of_rows,
     learnable,
@@ -146,7 +146,7 @@ def evaluate(
         baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
         learned_from=learned_from,
         no_baselines=labels.missing,
-        comparisons=compare_strongest(rows, predictions, said),
+        comparisons=compare_each(rows, predictions, said),
         errors=tuple(errors),
         settings=dict(kept.settings.model_dump()),
     )

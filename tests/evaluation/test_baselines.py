@@ -8,10 +8,20 @@ from fakes import HashEmbedder
 from labelled import TICKETS, exemplar
 
 from radu_core.evaluation import Labels, fit_baselines, learnable
-from radu_core.evaluation.baselines import _Labelled, _labelled, _share_right, _Vote
+from radu_core.evaluation import baselines as baselines_module
+from radu_core.evaluation.baselines import (
+    _Centroids,
+    _choosers,
+    _Labelled,
+    _labelled,
+    _sample,
+    _share_right,
+    _Vote,
+)
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.progress import silent
 from radu_core.retrieval import ModuleIndex
-from radu_core.schema import Schema
+from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.indexing import resolved_exemplars
 from radu_core.workflows.workspace import Workspace
 
@@ -23,10 +33,15 @@ def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -
         AnnotatedExemplar(id="2", utterance="a hotel bed in NYC", function="book_hotel"),
     ]
     systems = fit_baselines(loaded.store.schema(MODULE), train, HashEmbedder())
-    assert [s.name.split(" (")[0] for s in systems] == [
-        "nearest exemplar + gazetteer", "5 nearest exemplars + gazetteer", "logistic regression",
-    ]  # fmt: skip
-    for system in (systems[0], systems[2]):
+    names = [s.name for s in systems]
+    assert names[0] == "nearest exemplar + gazetteer"
+    assert names[1] == "5 nearest exemplars + gazetteer"
+    assert names[2] == "nearest centroid + gazetteer"
+    assert names[3].startswith("logistic regression (C=")
+    assert names[4].endswith(" + CRF")
+    assert names[4].removesuffix("CRF") in {n.removesuffix("gazetteer") for n in names[:4]}
+    assert systems[4].seconds > systems[0].seconds >= 0
+    for system in (systems[0], systems[2], systems[3]):
         said = system.predict(rows)
         assert [p.function for p in said] == ["book_flight", "book_hotel"]
         assert [p.arguments for p in said] == [{"destination": "Rome"}, {"city": "New York"}]
@@ -55,7 +70,7 @@ def test_a_baseline_learns_from_all_but_what_isnt(schema: Schema) -> None:
 
 def test_one_function_only_is_always_said(schema: Schema) -> None:
     systems = fit_baselines(schema, TICKETS, HashEmbedder())
-    assert [s.name for s in systems] == ["nearest exemplar + gazetteer"]
+    assert [s.name for s in systems] == ["nearest exemplar + gazetteer", "nearest exemplar + CRF"]
     assert systems[0].predict([]) == []
     assert systems[0].predict([exemplar("x", "sing")])[0].function == "book_flight"
 
@@ -90,3 +105,67 @@ def test_votes_count_by_similarity() -> None:
     assert _Vote(labelled, 1)(query) == ["a"]
     assert _Vote(labelled, 3)(query) == ["b"]  # 1.2 against 1
     assert _Vote(labelled, 99)(query) == ["b"]
+
+
+def test_the_nearest_centroid_is_the_nearest_in_angle() -> None:
+    np = pytest.importorskip("numpy")
+    vectors = np.array([[1.0, 0.0], [-0.28, 0.96], [0.0, 1.0], [0.0, -1.0]], dtype=np.float32)
+    functions = np.array(["b", "b", "a", ""])
+    centroids = _Centroids(_Labelled(vectors, functions, np.zeros(4, dtype=np.int64)))
+    # The mean of b is (0.36, 0.48): short, and where the first query points.
+    queries = np.array([[0.6, 0.8], [0.1, 0.99], [0.1, -0.9]], dtype=np.float32)
+    assert centroids(queries) == ["b", "a", ""]
+
+
+def test_what_goes_with_the_crf_is_chosen_out_of_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where all are equal, the regression."""
+    words = ["fly", "sleep", "eat", "sing"]
+    rows = [exemplar(f"{w}{n}", f"{w} {w} x{n}", w) for w in words for n in range(8)]
+    choosers = _choosers(_labelled(rows, HashEmbedder()), silent)
+    assert [c.name for c in choosers][::2] == ["nearest exemplar", "nearest centroid"]
+    assert all(0.0 <= c.share <= 1.0 for c in choosers)
+    assert choosers[2].share == _share_right(_labelled(rows, HashEmbedder()), _Centroids)
+    seen: list[int] = []
+    monkeypatch.setattr(baselines_module, "_share_right", lambda part, fit: seen.append(1) or 0.5)
+    equal = _choosers(_labelled(rows, HashEmbedder()), silent)
+    assert max(reversed(equal), key=lambda c: c.share).name.startswith("logistic regression")
+    assert len(seen) == 1 + 4 + 1 + 5
+
+
+def test_a_choice_for_very_many_functions_keeps_labels_of_each() -> None:
+    np = pytest.importorskip("numpy")
+    functions = np.array([f"f{n:04}" for n in range(1_000) for _ in range(4)])
+    vectors = np.zeros((4_000, 2), dtype=np.float32)
+    some = _sample(_Labelled(vectors, functions, np.zeros(4_000, dtype=np.int64)))
+    names, counts = np.unique(some.functions, return_counts=True)
+    assert (len(names), set(counts.tolist())) == (400, {4})
+    few = np.array(["a", "b"] * 2_000)
+    even = _sample(_Labelled(vectors, few, np.zeros(4_000, dtype=np.int64)))
+    assert len(even.functions) == 2_000
+
+
+def test_a_module_without_slots_and_one_exemplar_a_function() -> None:
+    plain = parse_schema(
+        {"module": "acme_talk_en", "functions": [{"name": n} for n in ("hi", "bye", "ok")]}
+    )
+    rows = [
+        exemplar("1", "hello", "hi"),
+        exemplar("2", "see you", "bye"),
+        exemplar("3", "ok", "ok"),
+    ]
+    systems = fit_baselines(plain, rows, HashEmbedder())
+    assert len(systems) == 4
+    assert not any(s.name.endswith("CRF") for s in systems)
+    for system in (systems[0], systems[2], systems[3]):
+        assert [p.function for p in system.predict(rows)] == ["hi", "bye", "ok"]
+        assert [p.arguments for p in system.predict(rows)] == [{}, {}, {}]
+
+
+def test_all_out_of_scope_and_labels_that_contradict(schema: Schema) -> None:
+    jokes = [exemplar(str(n), f"joke {n}", None) for n in range(4)]
+    systems = fit_baselines(schema, jokes, HashEmbedder())
+    assert [s.name for s in systems] == ["nearest exemplar + gazetteer"]
+    assert [p.function for p in systems[0].predict(TICKETS)] == [None] * 4
+    both = [exemplar(f"{f}{n}", "to Oslo", f) for n in range(3) for f in ("book_flight", None)]
+    for system in fit_baselines(schema, both, HashEmbedder()):
+        assert system.predict(both[:1])[0].function in ("book_flight", None)

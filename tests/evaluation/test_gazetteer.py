@@ -90,7 +90,7 @@ def test_a_slot_that_takes_many_takes_many() -> None:
 @pytest.mark.parametrize(
     ("seen", "value", "asked"),
     [("去北京", "北京", "我要去北京吧"), ("東京まで", "東京", "明日東京へ"),
-     ("ไปเชียงใหม่", "เชียงใหม่", "อยากไปเชียงใหม่ค่ะ"),
+     ("ไปเชียงใหม่", "เชียงใหม่", "อยากไปเชียงใหม่ค่ะ"), ("서울로", "서울", "내일 서울에서 봐"),
      ("в Осло", "Осло", "билет в осло"), ("إلى أوسلو", "أوسلو", "تذكرة إلى أوسلو")],
 )  # fmt: skip
 def test_any_writing(schema: Schema, seen: str, value: str, asked: str) -> None:

@@ -8,12 +8,15 @@ from conftest import MODULE
 from radu_core.evaluation import (
     EvaluationReport,
     Prediction,
+    Verdict,
     against_baselines,
     compare,
-    compare_strongest,
+    compare_each,
     measure,
 )
 from radu_core.exemplars import AnnotatedExemplar
+
+Answers = list[Prediction]
 
 
 def row(id: str, function: str | None, **arguments: object) -> AnnotatedExemplar:
@@ -104,18 +107,86 @@ def test_the_p_value_is_that_of_the_sign_test() -> None:
     assert again == tuple(by_name.values())
 
 
-def test_the_strongest_baseline_of_each_measure_is_compared_with() -> None:
-    """One is stronger in functions, the other in values."""
-    rows = [row(str(i), "f", x="Oslo") for i in range(40)]
-    right = [Prediction(function="f", arguments={"x": "Oslo"})] * 40
+def judged(rows: list[AnnotatedExemplar], own: Answers, **baselines: Answers) -> Verdict:
+    return against_baselines(
+        EvaluationReport(
+            module=MODULE,
+            split="test",
+            run="r",
+            created="",
+            rows=len(rows),
+            left_out={},
+            trained=measure("own", rows, own)[0],
+            baselines=tuple(measure(name, rows, said)[0] for name, said in baselines.items()),
+            comparisons=compare_each(rows, own, baselines),
+        )
+    )
+
+
+def test_every_baseline_is_compared_with_in_every_measure() -> None:
+    rows, right = many(40, 40)
     functions = [Prediction(function="f")] * 40
-    values = [*right[:20], *[Prediction(function="g")] * 20]
-    found = compare_strongest(rows, right, {"functions": functions, "values": values})
-    assert [(c.measure, c.other) for c in found] == [
-        ("function accuracy", "functions"), ("slot F1", "values"), ("exact match", "values"),
-    ]  # fmt: skip
-    assert [round(c.difference, 2) for c in found] == [0.0, 0.33, 0.5]
-    assert compare_strongest(rows, right, {}) == ()
+    _, values = many(40, 20)
+    found = compare_each(rows, right, {"functions": functions, "values": values})
+    assert [(c.other, c.measure, round(c.difference, 2)) for c in found] == [
+        ("functions", "function accuracy", 0.0),
+        ("functions", "slot F1", 1.0),
+        ("functions", "exact match", 1.0),
+        ("values", "function accuracy", 0.5),
+        ("values", "slot F1", 0.33),
+        ("values", "exact match", 0.5),
+    ]
+    assert compare_each(rows, right, {}) == ()
+
+
+def test_better_is_better_than_every_baseline() -> None:
+    """One baseline may be weaker in a measure, and so alike to the model that nothing is said."""
+    rows, own = many(40, 40)
+    functions = [Prediction(function="f")] * 40
+    _, half = many(40, 20)
+    found = judged(rows, own, functions=functions, half=half)
+    assert found.unclear == ["function accuracy 100.0% against 100.0% (functions)"]
+    assert found.better == [
+        "slot F1 100.0% against 66.7% (half)",
+        "exact match 100.0% against 50.0% (half)",
+    ]
+    assert found.worse == []
+
+
+def test_a_weaker_baseline_that_errs_elsewhere_leaves_it_unclear() -> None:
+    """The strongest is beaten in each row that differs; the other is wrong in other rows."""
+    rows, own = many(40, 36)
+    _, strongest = many(40, 29)
+    other = [*strongest[29:], *strongest[:29]]  # wrong in the first 11, right in the last
+    found = judged(rows, own, strongest=strongest, other=other)
+    assert found.better == []
+    assert found.unclear[0] == "function accuracy 90.0% against 72.5% (other)"
+
+
+def test_worse_counts_how_many_baselines_were_looked_at() -> None:
+    """Six rows that differ, all one way, are p = 0.03: enough for one baseline, not one of two."""
+    rows, own = many(40, 30)
+    _, better = many(40, 36)
+    assert len(judged(rows, own, better=better).worse) == 3
+    two = judged(rows, own, better=better, same=own)
+    assert (two.better, two.worse, len(two.unclear)) == ([], [], 3)
+    _, much = many(40, 40)
+    three = judged(rows, own, much=much, better=better, same=own)
+    assert three.worse[0] == "function accuracy 75.0% against 100.0% (much)"
+
+
+def test_nothing_is_said_of_what_was_not_compared_or_has_no_values() -> None:
+    rows = [row(str(i), "f") for i in range(40)]
+    own = [Prediction(function="f")] * 40
+    other = [Prediction(function="g")] * 40
+    assert [line.split(" 1")[0] for line in judged(rows, own, other=other).better] == [
+        "function accuracy",
+        "exact match",
+    ]
+    one_of_two = report(40, 40, 20)
+    more = measure("more", *many(40, 10))[0]
+    kept = one_of_two.model_copy(update={"baselines": (*one_of_two.baselines, more)})
+    assert against_baselines(kept) == Verdict([], [], [])
 
 
 def test_a_cut_answer_is_counted_and_told_from_a_wrong_one() -> None:
