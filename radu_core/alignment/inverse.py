@@ -101,7 +101,7 @@ class Inverse:
         yield words
 
     def _stores(self, slot: Slot, kind: str) -> bool:
-        """Whether the slot's values are mostly of that kind where they aren't what the text says."""
+        """Whether most of the slot's values are of that kind, and not what the text says."""
         counts = self._kinds.get(slot.name, Counter())
         return counts[kind] > _MOSTLY * counts.total()
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["SlotCrf"]
 
 _NEVER = -1e4  # a score that no path with it survives, and that stays finite
-_FROM_OUTSIDE, _BEGIN_ENDS, _INSIDE_ENDS, _BEGIN_GOES_ON, _INSIDE_GOES_ON, _LEFT, _ENTERED = range(7)
+_FROM_OUTSIDE, _BEGIN_ENDS, _INSIDE_ENDS, _BEGIN_GOES_ON, _INSIDE_GOES_ON, _LEFT, _ENTERED = range(
+    7
+)
 
 
 class SlotCrf(nn.Module):
@@ -65,7 +67,7 @@ class SlotCrf(nn.Module):
             best = torch.where(goes_on, scores + local[:, t], best)
             total = torch.where(goes_on, summed, total)
         ends, sums = best.max(1), torch.logsumexp(total, 1)
-        found = []
+        found: list[tuple[list[int], float]] = []
         for row, length in enumerate(lengths.tolist()):
             if not length:
                 found.append(([], 0.0))

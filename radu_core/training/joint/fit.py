@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import torch
 from torch.nn import functional
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema
 from radu_core.training.joint.losses import supervised_contrastive
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels, Row
-from radu_core.schema import Schema
+from radu_core.training.loss import rate_share
 
-__all__ = ["JointSettings", "fit_joint", "steps_of"]
+__all__ = ["Fitting", "JointSettings", "fit_joint", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class JointSettings:
     """How a joint encoder is trained. ``epochs`` None: by the number of rows."""
 
     epochs: float | None = None
+    max_steps: int | None = None
     batch_size: int = 32
     learning_rate: float = 1e-4
     head_learning_rate: float = 1e-3
@@ -46,7 +48,69 @@ _EPOCHS, _AT = 20.0, 640  # epochs for so many rows; steps grow with the square 
 def steps_of(settings: JointSettings, rows: int) -> int:
     """Optimizer steps on so many rows."""
     epochs = settings.epochs or _EPOCHS * math.sqrt(_AT / max(rows, 1))
-    return max(1, math.ceil(rows * epochs / settings.batch_size))
+    steps = max(1, math.ceil(rows * epochs / settings.batch_size))
+    return min(steps, settings.max_steps or steps)
+
+
+class Fitting:
+    """A joint encoder in training. Batches and dropout of a step follow from the seed and the
+    step's number alone, so that training continues exactly after ``load``."""
+
+    def __init__(
+        self,
+        model: JointEncoder,
+        exemplars: Sequence[AnnotatedExemplar],
+        settings: JointSettings,
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self.rows = [model.row(e.utterance, e) for e in exemplars]
+        self.steps = steps_of(settings, len(self.rows))
+        self.step = 0
+        self.tokens = 0  # of the steps made here
+        self._optimizer = torch.optim.AdamW(_groups(model, settings), fused=True)
+        self._rates = [group["lr"] for group in self._optimizer.param_groups]
+
+    def make_step(self, progress: float | None = None) -> float:
+        """One optimizer step; its loss. ``progress``, 0 to 1, moves the learning rate to its end;
+        by default the share of the steps that are done."""
+        self.step += 1
+        share = (self.step - 1) / self.steps if progress is None else progress
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * _rate_share(share, self.settings, self.steps)
+        torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
+        self.model.train()
+        batch = self._batch()
+        self.tokens += sum(len(row.ids) for row in batch)
+        loss = joint_loss(self.model, batch, self.settings)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        self._optimizer.step()
+        return loss.item()
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue where ``state`` was taken."""
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step = int(state["step"])
+
+    def _batch(self) -> list[Row]:
+        """The rows of this step: each epoch goes through all of them in an order of its own."""
+        size = self.settings.batch_size
+        per_epoch = math.ceil(len(self.rows) / size)
+        epoch, place = divmod(self.step - 1, per_epoch)
+        order = list(range(len(self.rows)))
+        random.Random(self.settings.seed * 1_000_003 + epoch).shuffle(order)
+        return [self.rows[n] for n in order[place * size : (place + 1) * size]]
 
 
 def fit_joint(
@@ -56,28 +120,13 @@ def fit_joint(
     settings: JointSettings,
     *,
     labels: Labels | None = None,
-    on_step: Callable[[int, int, float], object] = lambda step, steps, loss: None,
 ) -> JointEncoder:
     """A joint encoder trained on exemplars, from the embedding model in ``base``."""
-    torch.manual_seed(settings.seed)
     known = labels or Labels.of(schema, exemplars)
     model = JointEncoder(open_encoder(base), known, dropout=settings.dropout)
-    rows = [model.row(e.utterance, e) for e in exemplars]
-    steps = steps_of(settings, len(rows))
-    optimizer = torch.optim.AdamW(_groups(model, settings), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _rate(step, steps, settings.warmup_share)
-    )
-    model.train()
-    order = _batches(rows, settings)
-    for step in range(1, steps + 1):
-        loss = joint_loss(model, next(order), settings)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-        optimizer.step()
-        schedule.step()
-        on_step(step, steps, loss.item())
+    fitting = Fitting(model, exemplars, settings)
+    while fitting.step < fitting.steps:
+        fitting.make_step()
     return model.eval()
 
 
@@ -108,15 +157,5 @@ def _groups(model: JointEncoder, settings: JointSettings) -> list[dict[str, Any]
     return [{"params": p, "lr": r, "weight_decay": d} for (r, d), p in groups.items()]
 
 
-def _rate(step: int, steps: int, warmup: float) -> float:
-    return min(1.0, (step + 1) / (warmup * steps + 1)) * max(0.0, (steps - step) / steps)
-
-
-def _batches(rows: Sequence[Row], settings: JointSettings) -> Iterator[list[Row]]:
-    """Batches without end; each epoch in another order."""
-    dice = random.Random(settings.seed)
-    while True:
-        order = list(range(len(rows)))
-        dice.shuffle(order)
-        for at in range(0, len(order), settings.batch_size):
-            yield [rows[n] for n in order[at : at + settings.batch_size]]
+def _rate_share(progress: float, settings: JointSettings, steps: int) -> float:
+    return rate_share(min(1.0, progress + 0.5 / steps), settings.warmup_share)

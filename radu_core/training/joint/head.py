@@ -34,7 +34,12 @@ class Head:
 
     def log_probabilities(self, scores: Scores) -> NDArray[np.float64]:
         """``(rows, functions)``, each row's sum to 1."""
-        total = sum(self.weights[n] * _levelled(s) for n, s in scores.items() if n in self.weights)
+        import numpy as np
+
+        shape = next(iter(scores.values())).shape
+        total = np.zeros(shape, dtype=np.float64)
+        for name, weight in self.weights.items():
+            total += weight * _levelled(scores[name])
         return _log_softmax(total)
 
     def without(self, source: str) -> Head:
@@ -42,13 +47,13 @@ class Head:
         return Head(self.functions, {n: w for n, w in self.weights.items() if n != source})
 
 
-def fit_head(functions: Sequence[str], scores: Scores, gold: Sequence[int]) -> Head:
+def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) -> Head:
     """The weights that make ``gold`` ``(rows,)``, places in ``functions``, likeliest.
 
     ``scores`` have to be out of fold. Without rows every source counts 1.
     """
     import numpy as np
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     names = list(scores)
     if not len(gold) or len(functions) < 2:
@@ -67,7 +72,7 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: Sequence[int]) -> H
     return Head(tuple(functions), dict(zip(names, map(float, found.x), strict=True)))
 
 
-def log_loss(head: Head, scores: Scores, gold: Sequence[int]) -> float:
+def log_loss(head: Head, scores: Scores, gold: NDArray[np.int64]) -> float:
     """The mean negative log-probability of ``gold``."""
     import numpy as np
 
@@ -80,7 +85,8 @@ def _levelled(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     import numpy as np
 
     wide = scores.astype(np.float64)
-    return np.maximum(wide - wide.max(1, keepdims=True), _FLOOR)
+    level: NDArray[np.float64] = np.maximum(wide - wide.max(1, keepdims=True), _FLOOR)
+    return level
 
 
 def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -38,6 +38,11 @@ class Labels:
         own = (tuple(place[s] for s in slots[name]) for name in slots)
         return cls(tuple(slots), tuple(known), tuple(own))
 
+    def tags(self, function: int, local: Sequence[int]) -> list[str]:
+        """Local labels of a function as ``pieces`` has them: "O", "B-slot", "I-slot"."""
+        own = [self.slots[n] for n in self.own[function]]
+        return ["O" if v == 0 else f"{'B' if v % 2 else 'I'}-{own[(v - 1) // 2]}" for v in local]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -53,8 +58,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows, padded: ``features`` for the encoder; ``share`` ``(B, T, tokens)`` is the part that each
-    token has in a piece; ``lengths`` ``(B,)`` in pieces; ``functions`` ``(B,)``; ``slots``
+    """Rows, padded: ``features`` for the encoder; ``share`` ``(B, T, tokens)`` is the part that a
+    token has in each piece; ``lengths`` ``(B,)`` in pieces; ``functions`` ``(B,)``; ``slots``
     ``(B, K)`` and ``labels`` ``(B, T)`` of them."""
 
     features: Mapping[str, Any]

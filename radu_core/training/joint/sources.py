@@ -9,9 +9,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radu_core.retrieval.lexical import LexicalIndex, Tokenizer
+from radu_core.files import read_json, write_json
+from radu_core.retrieval.lexical import LexicalIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +25,8 @@ __all__ = ["Voters", "fit_voters"]
 _NEAREST = 10
 _SHARP = 20.0  # cosines are a few hundredths apart
 _SMOOTH = 1e-4  # probability of what has no vote
+_VECTORS, _WORDS = "voters.safetensors", "voters.json"
+_ARRAYS = ("vectors", "labels", "centroids", "coefficients", "intercepts", "descriptions")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,28 @@ class Voters:
     coefficients: NDArray[np.float32]
     intercepts: NDArray[np.float32]
     descriptions: NDArray[np.float32]
-    lexical: LexicalIndex
+    words: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the utterances' words."""
+        return LexicalIndex(self.words)
+
+    def save(self, directory: Path) -> None:
+        """Write them to ``directory``."""
+        from safetensors.numpy import save_file
+
+        save_file({n: getattr(self, n) for n in _ARRAYS}, str(directory / _VECTORS))
+        write_json(directory / _WORDS, {"functions": self.functions, "words": self.words})
+
+    @classmethod
+    def load(cls, directory: Path) -> Voters:
+        """What ``save`` wrote."""
+        from safetensors.numpy import load_file
+
+        data, arrays = read_json(directory / _WORDS), load_file(str(directory / _VECTORS))
+        words = tuple(tuple(w) for w in data["words"])
+        return cls(functions=tuple(data["functions"]), words=words, **arrays)
 
     def scores(
         self,
@@ -73,9 +99,7 @@ class Voters:
         places = np.argpartition(-found, count - 1, axis=1)[:, :count]
         return self._shares(np.maximum(np.take_along_axis(found, places, 1), 0.0), places)
 
-    def _shares(
-        self, votes: NDArray[np.float32], places: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _shares(self, votes: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
         import numpy as np
 
         totals = np.zeros((len(votes), len(self.functions)), dtype=np.float64)
@@ -107,11 +131,11 @@ def fit_voters(
     np.add.at(sums, labels, vectors)
     sums = np.where(np.bincount(labels, minlength=count)[:, None] > 0, sums, descriptions)
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    centroids = sums / np.where(norms > 0, norms, 1.0)
+    centroids = (sums / np.where(norms > 0, norms, 1.0)).astype(np.float32)
     coefficients, intercepts = _regression(count, vectors, labels, strength)
     return Voters(
         tuple(functions), vectors, labels, centroids, coefficients, intercepts,
-        descriptions, LexicalIndex(words),
+        descriptions, tuple(tuple(w) for w in words),
     )  # fmt: skip
 
 

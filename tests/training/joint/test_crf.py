@@ -89,7 +89,8 @@ def test_every_weight_gets_gradient() -> None:
     made, said = crf(), emissions().requires_grad_()
     labels = torch.tensor([[1, 2, 3], [1, 0, 0], [0, 0, 0]])
     made.loss(said, SLOTS, labels, LENGTHS).sum().backward()
-    assert said.grad is not None and bool(said.grad[0].abs().sum() > 0)
+    assert said.grad is not None
+    assert bool(said.grad[0].abs().sum() > 0)
     assert made.weights.grad is not None
     assert bool((made.weights.grad.abs().sum(1) > 0).all())
 

@@ -33,7 +33,8 @@ def test_without_pairs_it_is_0_and_has_a_gradient() -> None:
     loss = supervised_contrastive(vectors, torch.tensor([0, 1, 2, -1]))
     assert loss.item() == 0.0
     loss.backward()
-    assert vectors.grad is not None and not vectors.grad.any()
+    assert vectors.grad is not None
+    assert not vectors.grad.any()
 
 
 def test_rows_whose_function_is_not_known_are_no_positives() -> None:
