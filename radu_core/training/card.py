@@ -97,8 +97,8 @@ def _retriever_card(
         "didn't learn would rise without it.\n\n| source | weight | adds |\n|---|---:|---:|\n"
         f"{head}",
         "## Limitations\n\n- It knows the functions and slots of that module as they were when "
-        "it was tuned.\n- It can choose a wrong function and mark a wrong value. Check a call before "
-        "you act on it.",
+        "it was tuned.\n- It can choose a wrong function and mark a wrong value. Check a call "
+        "before you act on it.",
         _use_parsed(run, form, modules),
         _settings(config),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "

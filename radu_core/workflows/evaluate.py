@@ -137,9 +137,11 @@ def evaluate(
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)
         label = "before training"
-        before, _ = measure(label, rows, _predictions(label, base, template, kept, rows, progress))
+        before, _ = measure(
+            label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
+        )
     label = "after training"
-    predictions = _predictions(label, run.model, template, kept, rows, progress)
+    predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
     trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
@@ -173,6 +175,7 @@ def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
 
 
 def _predictions(
+    workspace: Workspace,
     label: str,
     model: Path,
     template: str | None,
@@ -185,7 +188,7 @@ def _predictions(
 
     progress(f"{label}: loading the model", 0, 0)
     if (model / HEAD_FILE).is_file():
-        parser: Parser | FastParser = fast_parser(model, kept)
+        parser: Parser | FastParser = fast_parser(workspace, model, kept)
     else:
         generator = Generator(model, template=template)
         parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)

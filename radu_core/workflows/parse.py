@@ -123,22 +123,22 @@ def parser_of(
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
         if (directory / HEAD_FILE).is_file():
-            return fast_parser(directory, kept)
+            return fast_parser(workspace, directory, kept)
         return _parser(_exported_generator(workspace, directory, progress), kept)
     run = _run(workspace, name)
     kept = serving(workspace, run, module=module)
     progress("Loading the model", 0, 0)
     if (run.model / HEAD_FILE).is_file():
-        return fast_parser(run.model, kept)
+        return fast_parser(workspace, run.model, kept)
     return _parser(Generator(run.model, template=template_of(run)), kept)
 
 
-def fast_parser(directory: Path, kept: Serving) -> FastParser:
+def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastParser:
     """The fast model in ``directory``; what it learnt teaches its values as well."""
     from radu_core.training.joint.fast import FastModel
 
     labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
-    model = FastModel.load(directory, kept.index.embedder)
+    model = FastModel.load(directory, workspace.embedder)
     return FastParser(model, kept.schema, labels or kept.index.exemplars)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radu_core.errors import ModelError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, write_json
 from radu_core.pieces import spans_of
@@ -95,15 +96,27 @@ class FastModel:
                 "functions": self.head.functions,
                 "weights": dict(self.head.weights),
                 "language": self.language,
+                "embedder": self.embedder.name,
+                "embedder_identity": self.embedder.identity,
             },
         )
 
     @classmethod
-    def load(cls, directory: Path, embedder: Embedder) -> FastModel:
-        """What ``save`` wrote."""
+    def load(cls, directory: Path, embedder_of: Callable[[str], Embedder]) -> FastModel:
+        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name.
+
+        ``ModelError`` if that one has other weights by now.
+        """
         from radu_core.training.joint.model import JointEncoder
 
         data = read_json(directory / HEAD_FILE)
+        embedder = embedder_of(str(data["embedder"]))
+        if embedder.identity != data["embedder_identity"]:
+            raise ModelError(
+                "The embedding model isn't the one that this model was fitted on",
+                value=embedder.name,
+                remedy="Fetch that one again, or fit the module again.",
+            )
         joint = JointEncoder.load(directory / ENCODER)
         head = Head(tuple(data["functions"]), dict(data["weights"]))
         return cls(joint, embedder, Voters.load(directory), head, str(data["language"]))
