@@ -27,7 +27,7 @@ from radu_core.prompts import RowOptions
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import coverage_report
 from radu_core.workflows.dataset import build
-from radu_core.workflows.demo import follow
+from radu_core.workflows.following import follow
 from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve

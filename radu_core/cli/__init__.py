@@ -13,6 +13,7 @@ from radu_core.cli import (
     data,
     dataset,
     export,
+    fit,
     imports,
     model,
     overlap,
@@ -42,6 +43,7 @@ _COMMANDS = (
     model,
     runs,
     export,
+    fit,
     tools,
 )
 

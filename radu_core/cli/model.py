@@ -47,8 +47,8 @@ def train(
 ) -> Answer:
     """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
     from radu_core.training.launcher import launcher as launcher_named
-    from radu_core.workflows import demo
     from radu_core.workflows import train as workflow
+    from radu_core.workflows.following import follow
 
     if check:
         return _checked(config)
@@ -58,7 +58,7 @@ def train(
         run = workflow.start(space, _config(config, space), launcher=where, progress=progress)
         if wait:
             with suppress(RunError):  # its state and reason are told below
-                demo.follow(run, progress=progress)
+                follow(run, progress=progress)
     view = workflow.run_view(run)
     state = view.state
     lines = [f"Run {run.id} is {state}. {view.reason}".rstrip()]

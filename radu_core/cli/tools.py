@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radu_core.cli.model import evaluation_text
+from radu_core.cli.fit import Minutes, fit_data, fit_lines
 from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
 from radu_core.words import counted
 
@@ -64,29 +64,22 @@ def demo(
     module: Annotated[
         str, typer.Option("--module", "-m", help="One of the sample's modules.")
     ] = "aurora_travel_en",
-    minutes: Annotated[float, typer.Option(min=0.05, help="Longest training, in minutes.")] = 3.5,
-    limit: Annotated[int, typer.Option(min=1, help="Test utterances to measure.")] = 32,
+    minutes: Minutes = None,
 ) -> Answer:
-    """The main job on the sample project: import, resolve, coverage, dataset, LoRA, evaluation."""
+    """`radu fit` on the sample project: import, resolve, coverage, training, evaluation."""
     from radu_core.workflows.demo import demo as run_demo
 
     with progress_bar() as progress:
-        result = run_demo(
-            workspace(), module=module, minutes=minutes, limit=limit, progress=progress
-        )
+        result = run_demo(workspace(), module=module, minutes=minutes, progress=progress)
     gold, choice = result.gold, result.coverage.choice
     lines: list[Any] = [
         f"Of {counted(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
         f"person {gold.asked}, wrong beside the gold file {len(gold.wrong)}.",
         f"coverage at k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}).",
-        *evaluation_text(result.report),
-        table("Time", ["stage", "seconds"], [*result.seconds.items()]),
+        *fit_lines(result.fit),
     ]
-    data = {
-        "module": module, "run": result.run, "gold": gold, "resolve": result.resolve,
-        "coverage": choice, "report": result.report, "seconds": result.seconds,
-    }  # fmt: skip
+    data = {"gold": gold, "resolve": result.resolve, "coverage": choice, **fit_data(result.fit)}
     return Answer(data, lines)
 
 

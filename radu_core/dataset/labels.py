@@ -25,9 +25,9 @@ def label_line(module: str, exemplar: AnnotatedExemplar) -> str:
 
 
 def read_labels(
-    directory: Path, module: str, ids: Collection[str]
+    directory: Path, module: str, ids: Collection[str] | None = None
 ) -> tuple[AnnotatedExemplar, ...]:
-    """The exemplars of ``module`` with these ids, by id.
+    """The exemplars of ``module`` with these ids (None: all), by id.
 
     ``DatasetError`` for a dataset that doesn't hold them: it was built before datasets did.
     """
@@ -40,6 +40,6 @@ def read_labels(
     with readable(path), path.open(encoding="utf-8") as file:
         for line in file:
             data = json.loads(line)
-            if data["module"] == module and data["exemplar"]["id"] in ids:
+            if data["module"] == module and (ids is None or data["exemplar"]["id"] in ids):
                 found.append(AnnotatedExemplar.model_validate(data["exemplar"]))
     return tuple(sorted(found, key=lambda e: e.id))

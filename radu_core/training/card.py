@@ -52,6 +52,8 @@ def model_card(
     """
     dataset = _dataset(config)
     named = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
+    if config.target == "retriever":
+        return _retriever_card(run, config, report, named, evaluations, base, form)
     parts = [
         f"# {run}",
         _what(config, named),
@@ -61,6 +63,44 @@ def model_card(
         _limits(named),
         _use_parsed(run, form, named),
         _use(config, report, place, form, base_name or config.base_model, prompt),
+        _settings(config),
+        f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
+        "training utterances are the team's own.",
+    ]
+    return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def _retriever_card(
+    run: str,
+    config: TrainConfig,
+    report: Mapping[str, Any],
+    modules: Sequence[str],
+    evaluations: Sequence[Mapping[str, Any]],
+    base: Path | None,
+    form: Form,
+) -> str:
+    """The card of a tuned embedding model and its head."""
+    weights = report.get("weights")
+    named = sorted(weights.items(), key=lambda i: -i[1]) if isinstance(weights, Mapping) else []
+    adds = report.get("adds") or {}
+    head = "\n".join(
+        f"| {name} | {weight:.2f} | {adds.get(name, 0.0):+.3f} |" for name, weight in named
+    )
+    parts = [
+        f"# {run}",
+        f"**{config.base_model}**, tuned to turn an utterance of the module `{modules[0]}` into a "
+        "function call without a language model. Made with Radu Studio.",
+        f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
+        f"- Labels: {_number(report.get('train_rows'))}\n"
+        f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
+        _metrics(report, evaluations),
+        "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
+        "didn't learn would rise without it.\n\n| source | weight | adds |\n|---|---:|---:|\n"
+        f"{head}",
+        "## Limitations\n\n- It knows the functions and slots of that module as they were when "
+        "it was tuned.\n- It can choose a wrong function and mark a wrong value. Check a call "
+        "before you act on it.",
+        _use_parsed(run, form, modules),
         _settings(config),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
         "training utterances are the team's own.",

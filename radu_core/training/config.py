@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from radu_core.errors import InputError
 from radu_core.fields import wrong_fields, wrong_lines
@@ -22,6 +29,7 @@ __all__ = ["TrainConfig"]
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
+_ENCODER_RATE = 1e-4
 
 
 class TrainConfig(BaseModel):
@@ -33,10 +41,17 @@ class TrainConfig(BaseModel):
     text), ``auto`` (the base model's own, if it has one), jinja, or the path of a file of it.
     ``best_by`` says which checkpoint becomes the model; ``early_stopping`` ends a run after so many
     evaluations that weren't better (0: never).
+
+    ``target`` is what is tuned: the generator, on a dataset's rows, or the retriever, on the labels
+    these rows were made of; ``base_model`` is then an embedding model. Of the retriever's own
+    settings, ``folds`` says how many further models give the out-of-fold scores that its head is
+    fitted on, ``contrast`` weighs the contrastive loss, ``head_learning_rate`` is of the layers on
+    top of the encoder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    target: Literal["generator", "retriever"] = "generator"
     dataset: Path
     base_model: str
     chat_template: str = Field(default="none", min_length=1)
@@ -71,6 +86,9 @@ class TrainConfig(BaseModel):
     early_stopping: int = Field(default=0, ge=0, le=1000)
     save_every: int = Field(default=50, ge=1)
     report_to: tuple[str, ...] = ()
+    folds: int = Field(default=3, ge=2, le=20)
+    contrast: float = Field(default=0.0, ge=0, le=10)
+    head_learning_rate: float = Field(default=1e-3, gt=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
     tags: tuple[str, ...] = ()
@@ -101,6 +119,20 @@ class TrainConfig(BaseModel):
     def _has_a_measure(cls, value: int, info: ValidationInfo) -> int:
         if value and info.data.get("best_by") == "last":
             raise ValueError("it needs to know what is better; set best_by to something measured")
+        return value
+
+    @field_validator("method")
+    @classmethod
+    def _tunes_whole(cls, value: str, info: ValidationInfo) -> str:
+        if value != "full" and info.data.get("target") == "retriever":
+            raise ValueError("a retriever is tuned whole; choose full")
+        return value
+
+    @field_validator("processes")
+    @classmethod
+    def _is_one(cls, value: int, info: ValidationInfo) -> int:
+        if value > 1 and info.data.get("target") == "retriever":
+            raise ValueError("a retriever is tuned by one process")
         return value
 
     @field_validator("dataset", "base_model", "chat_template", "notes")
@@ -151,7 +183,8 @@ class TrainConfig(BaseModel):
     @property
     def rate(self) -> float:
         """The learning rate, or the method's default."""
-        return self.learning_rate or _LEARNING_RATE[self.method]
+        default = _ENCODER_RATE if self.target == "retriever" else _LEARNING_RATE[self.method]
+        return self.learning_rate or default
 
     def resolved(self) -> TrainConfig:
         """With absolute paths: a run's process works in another directory."""

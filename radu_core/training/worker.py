@@ -239,6 +239,9 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     from transformers import set_seed
 
     config = run.config()
+    if config.target == "retriever":
+        _train_retriever(run, config, model_directory, heart, limit)
+        return
     set_seed(config.seed)
     steady_memory()
     alone = config.processes == 1  # several have to end at the same step
@@ -310,6 +313,22 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     write_text(run.path / "README.md", card)
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=early_end(config, trainer.state, step))
+
+
+def _train_retriever(
+    run: RunDirectory, config: TrainConfig, base: Path, heart: _Heart, limit: TimeLimit
+) -> None:
+    """The whole run of a retriever: its encoder, the head, the card."""
+    from radu_core.training.joint.run import train_retriever
+
+    started = time.time()
+    report = train_retriever(run, base, check=heart.check, stopping=heart.stop.is_set, limit=limit)
+    heart.check()
+    report["seconds"] = round(time.time() - started, 1)
+    report["dataset"] = read_dataset(config.dataset).hash
+    write_text(run.path / "README.md", model_card(run.id, config, report, base=base))
+    write_json(run.path / "report.json", report)
+    run.append("state", state="finished", reason="")
 
 
 def _check_processes(config: TrainConfig, trainer: Any) -> None:

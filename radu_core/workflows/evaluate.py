@@ -20,12 +20,14 @@ from radu_core.evaluation import (
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import Generator, Parser
+from radu_core.inference import FastParser, Generator, Parser
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
+from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
+from radu_core.workflows.parse import fast_parser
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -125,13 +127,21 @@ def evaluate(
         progress(f"Baseline: {system.name}", 0, 0)
         said[system.name] = system.predict(rows)
     before = None
-    template = template_of(run)
+    fast = (run.model / HEAD_FILE).is_file()
+    if fast and untrained:
+        raise InputError(
+            "A retriever has no head before it is tuned, so it can't be measured",
+            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
+        )
+    template = None if fast else template_of(run)
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)
         label = "before training"
-        before, _ = measure(label, rows, _predictions(label, base, template, kept, rows, progress))
+        before, _ = measure(
+            label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
+        )
     label = "after training"
-    predictions = _predictions(label, run.model, template, kept, rows, progress)
+    predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
     trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
@@ -165,6 +175,7 @@ def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
 
 
 def _predictions(
+    workspace: Workspace,
     label: str,
     model: Path,
     template: str | None,
@@ -176,8 +187,11 @@ def _predictions(
         progress(f"{label}: {what.lower()}", done, total)
 
     progress(f"{label}: loading the model", 0, 0)
-    generator = Generator(model, template=template)
-    parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+    if (model / HEAD_FILE).is_file():
+        parser: Parser | FastParser = fast_parser(workspace, model, kept)
+    else:
+        generator = Generator(model, template=template)
+        parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )

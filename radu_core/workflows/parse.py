@@ -12,16 +12,18 @@ from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.exemplars import LONGEST
 from radu_core.files import content_hash, read_json
-from radu_core.inference import FunctionCall, Generator, Parser
+from radu_core.inference import FastParser, FunctionCall, Generator, Parser
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
 from radu_core.training import RunDirectory
+from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.train import Serving, open_run, read_serving, serving
+from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["EXPORTED", "exported", "parse", "parse_many", "parser_of"]
+__all__ = ["EXPORTED", "exported", "fast_parser", "parse", "parse_many", "parser_of"]
 
 EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
 _MOST_LOADED = 2  # models in memory; more would crowd out a run
@@ -33,7 +35,7 @@ _LOADING = threading.Lock()
 class _Loaded:
     """A model in memory, of files as they were then; one thread at a time asks it."""
 
-    parser: Parser
+    parser: Parser | FastParser
     state: str
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -114,17 +116,30 @@ def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
 
 def parser_of(
     workspace: Workspace, name: str, *, module: str | None = None, progress: Progress = silent
-) -> Parser:
+) -> Parser | FastParser:
     """The model of a run or of an exported directory, loaded, with what its prompts are made of."""
     directory = exported(workspace, name)
     if directory is not None:
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
+        if (directory / HEAD_FILE).is_file():
+            return fast_parser(workspace, directory, kept)
         return _parser(_exported_generator(workspace, directory, progress), kept)
     run = _run(workspace, name)
     kept = serving(workspace, run, module=module)
     progress("Loading the model", 0, 0)
+    if (run.model / HEAD_FILE).is_file():
+        return fast_parser(workspace, run.model, kept)
     return _parser(Generator(run.model, template=template_of(run)), kept)
+
+
+def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastParser:
+    """The fast model in ``directory``; what it learnt teaches its values as well."""
+    from radu_core.training.joint.fast import FastModel
+
+    labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
+    model = FastModel.load(directory, workspace.embedder)
+    return FastParser(model, kept.schema, labels or kept.index.exemplars)
 
 
 def _parser(generator: Generator, kept: Serving) -> Parser:

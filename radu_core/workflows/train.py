@@ -45,6 +45,7 @@ from radu_core.training.runs import FINAL
 from radu_core.training.stages import stage
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
+from radu_core.workflows.retriever_rows import keep_rows, retriever_rows
 from radu_core.workflows.run_figures import (
     Written,
     asked_rows,
@@ -170,7 +171,28 @@ def start(
     if reason := where.unreachable():
         raise InputError(f"It can't be launched on {where.name}", remedy=reason)
     config = config.resolved()
-    rows = check(workspace, config, launcher=where, progress=progress)
+    fill = _to_fill(workspace, config, where, prepare, progress)
+    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
+    try:
+        where.launch(run, model_directory(config.base_model, workspace.models))
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run
+
+
+def _to_fill(
+    workspace: Workspace,
+    config: TrainConfig,
+    where: Launcher,
+    prepare: Callable[[RunDirectory], object] | None,
+    progress: Progress,
+) -> Callable[[RunDirectory], None]:
+    """Check a run, and say what its directory begins with."""
+    if config.target == "retriever":
+        rows, asked = None, retriever_rows(workspace, config, progress=progress)
+    else:
+        rows, asked = check(workspace, config, launcher=where, progress=progress), None
     dataset = read_dataset(config.dataset)
     kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
@@ -180,20 +202,20 @@ def start(
     def fill(run: RunDirectory) -> None:
         for one in kept:
             folder = _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
-            keep_labels(folder, config.dataset, one.manifest.module, rows)
-            _keep_prompt(folder, config.dataset, one.manifest.module)
-        keep_tokens(run, rows, model)
-        keep_asked(run, config, rows)
+            if rows is not None:
+                keep_labels(folder, config.dataset, one.manifest.module, rows)
+                _keep_prompt(folder, config.dataset, one.manifest.module)
+            if asked is not None:
+                keep_rows(folder, *asked)
+                counts = {"train": len(asked[0]), "validation": len(asked[1])}
+                run.append("labels", dataset=dataset.hash, **counts)
+        if rows is not None:
+            keep_tokens(run, rows, model)
+            keep_asked(run, config, rows)
         if prepare:
             prepare(run)
 
-    run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
-    try:
-        where.launch(run, model)
-    except BaseException:
-        shutil.rmtree(run.path, ignore_errors=True)
-        raise
-    return run
+    return fill
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
 from radu_core.training import Preflight
 
-__all__ = ["FILE", "TrainedLabels", "keep_labels", "read_trained_labels"]
+__all__ = ["FILE", "TrainedLabels", "keep_labels", "read_trained_labels", "write_labels"]
 
 FILE = "labels.json"
 
@@ -37,9 +37,15 @@ def keep_labels(folder: Path, dataset: Path, module: str, rows: Preflight) -> No
     weren't drawn into a mixture, aren't among them. A dataset without labels gives none."""
     ids = {id for of, id in rows.taught if of == module}
     try:
-        found = [e.model_dump(mode="json") for e in read_labels(dataset, module, ids)]
+        found = read_labels(dataset, module, ids)
     except DatasetError:
         return
+    write_labels(folder, found)
+
+
+def write_labels(folder: Path, exemplars: Sequence[AnnotatedExemplar]) -> None:
+    """Write labels into ``folder`` for ``read_trained_labels``."""
+    found = [e.model_dump(mode="json") for e in exemplars]
     write_json(folder / FILE, {"hash": _hash(found), "exemplars": found})
 
 

@@ -96,10 +96,14 @@ class Workspace:
             return self._embedders[name]
 
     def _run_model(self, name: str) -> Path | None:
-        path = self.runs / name / "model"
-        plain = name not in ("", ".", "..") and Path(name).name == name
+        from radu_core.training.joint.files import ENCODER
+
+        model = self.runs / name / "model"
+        if name in ("", ".", "..") or Path(name).name != name:
+            return None
         try:
-            return path if plain and (path / "modules.json").is_file() else None
+            places = (p for p in (model / ENCODER, model) if (p / "modules.json").is_file())
+            return next(places, None)
         except OSError:  # a name that is too long
             return None
 

@@ -30,7 +30,7 @@ from radu_core.training.runs import FINAL
 from radu_core.workflows import evaluate as evaluation
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
-from radu_core.workflows.demo import follow
+from radu_core.workflows.following import follow
 from radu_core.workflows.home import funnels
 from radu_core.workflows.parse import parse
 from radu_core.workflows.workspace import Workspace

@@ -20,7 +20,7 @@ from radu_core.training.encoding import load_tokenizer
 from radu_core.training.limit import TimeLimit
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
-from radu_core.workflows.demo import follow
+from radu_core.workflows.following import follow
 from radu_core.workflows.workspace import Workspace
 
 Run = Callable[..., RunDirectory]

@@ -1,0 +1,157 @@
+"""The inverse of alignment: words of an utterance → the value that a backend stores.
+
+What the module's rows teach comes first ("NYC" was New York City before), then what the schema
+lists, then what words mean by themselves: numbers, yes and no, dates by the reference date, times.
+A value is never made up: where nothing says what words stand for, they are the value themselves, or
+none if the slot takes no text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+from rapidfuzz import fuzz
+
+from radu_core.alignment.candidates import Finder
+from radu_core.alignment.forms import form_of
+from radu_core.alignment.language import language
+from radu_core.alignment.text import Text
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Function, Scalar, Schema, Slot, fits_type
+
+__all__ = ["Inverse"]
+
+_ALIKE = 90.0  # of 100: spelling of a listed value
+_AHEAD = 400  # days after the reference date that a date may mean
+_DAY = timedelta(days=1)
+_RELATIVE_KINDS = ("date", "datetime")  # another day, another value: rows can't teach those
+_MOSTLY = 0.5  # of a slot's values that aren't what the text says, so many are of one kind
+
+
+class Inverse:
+    """What words stand for, learnt from exemplars whose values are placed.
+
+    ``reference`` is the date that relative dates count from; without one they are left as said.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        exemplars: Iterable[AnnotatedExemplar],
+        *,
+        reference: date | None = None,
+    ) -> None:
+        self._language = language(schema.language)
+        self._finder = Finder(schema, self._language, reference)
+        self._reference = reference
+        self._seen: dict[tuple[str | None, str], dict[str, Counter[Scalar]]] = defaultdict(
+            lambda: defaultdict(Counter)
+        )
+        self._kinds: dict[str, Counter[str]] = defaultdict(Counter)
+        for exemplar in exemplars:
+            self._learn(schema, exemplar)
+
+    def value(self, function: Function, slot: Slot, words: str) -> Scalar | None:
+        """The value of ``slot`` that ``words`` stand for; None if it takes no such value."""
+        return next((v for v in self._values(function, slot, words) if fits_type(v, slot)), None)
+
+    def at(self, reference: date | None) -> Inverse:
+        """The same, with another day as today."""
+        other = object.__new__(Inverse)
+        other.__dict__.update(self.__dict__)
+        other._reference = reference
+        other._finder = replace(self._finder, reference=reference)
+        return other
+
+    def _learn(self, schema: Schema, exemplar: AnnotatedExemplar) -> None:
+        function = schema.function(exemplar.function) if exemplar.function else None
+        for span in exemplar.spans or () if function is not None else ():
+            words = exemplar.utterance[span.start : span.end]
+            slot = function.slot(span.slot) if function else None
+            kind = form_of(span.value, slot, self._language).kind
+            self._kinds[span.slot]["said" if str(span.value) == words else kind] += 1
+            if kind not in _RELATIVE_KINDS or str(span.value) == words:
+                self._seen[exemplar.function, span.slot][words.casefold()][span.value] += 1
+                self._seen[None, span.slot][words.casefold()][span.value] += 1
+
+    def _values(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
+        for owner in (function.name, None):
+            known = self._seen.get((owner, slot.name), {}).get(words.casefold())
+            if known:
+                value, count = min(known.items(), key=lambda i: (-i[1], repr(i[0])))
+                if 2 * count >= known.total():
+                    yield value
+        if slot.possible_values:
+            yield from self._listed(function, slot, words)
+            return
+        text = Text(words, self._language)
+        if slot.type == "boolean":
+            yield from self._listed(function, slot, words, (True, False))
+        elif slot.type in ("integer", "number"):
+            yield from _numbers(text, slot)
+        elif slot.type == "date" or self._stores(slot, "date"):
+            yield from self._dates(text)
+        elif slot.type == "time" or self._stores(slot, "time"):
+            yield from _times(text)
+        elif self._stores(slot, "number") or self._stores(slot, "money"):
+            yield from (str(n) for n in _numbers(text, slot))
+        yield words
+
+    def _stores(self, slot: Slot, kind: str) -> bool:
+        """Whether most of the slot's values are of that kind, and not what the text says."""
+        counts = self._kinds.get(slot.name, Counter())
+        return counts[kind] > _MOSTLY * counts.total()
+
+    def _listed(
+        self, function: Function, slot: Slot, words: str, values: tuple[Scalar, ...] = ()
+    ) -> Iterator[Scalar]:
+        """The listed value that words are, or that alignment would place on the whole of them."""
+        listed = values or slot.possible_values
+        plain = words.casefold().replace("_", " ").strip()
+        for value in listed:
+            if str(value).casefold().replace("_", " ") == plain:
+                yield value
+        text, whole = Text(words, self._language), (0, len(words))
+        for value in listed:
+            found = self._finder.find(text, value, function, slot)
+            if any(c.place == whole and not c.doubt for c in found.best):
+                yield value
+        names = [v for v in listed if isinstance(v, str)]
+        scores = [fuzz.ratio(v.casefold().replace("_", " "), plain) for v in names]
+        if scores and max(scores) >= _ALIKE:
+            yield names[scores.index(max(scores))]
+
+    def _dates(self, text: Text) -> Iterator[Scalar]:
+        """The first day from the reference on that a date in the text can mean."""
+        for said in text.dates:
+            start = self._reference or (date(said.year, 1, 1) if said.year else None)
+            if said.year and self._reference and said.year != self._reference.year:
+                start = date(said.year, 1, 1)
+            if start is None:
+                continue
+            days = (start + n * _DAY for n in range(_AHEAD))
+            first = next((d for d in days if said.fits(d, self._reference)), None)
+            if first is not None:
+                yield first.isoformat()
+
+
+def _numbers(text: Text, slot: Slot) -> Iterator[Scalar]:
+    """The numbers in a text, whole ones as integers."""
+    for number in text.quantities:
+        if float(number.value).is_integer():
+            yield int(number.value)
+        elif slot.type != "integer":
+            yield number.value
+
+
+def _times(text: Text) -> Iterator[Scalar]:
+    """Times of day as ``HH:MM``; of both halves of the day the one after noon, but for mornings."""
+    for said in text.times:
+        minutes = sorted(said.minutes)
+        later = [m for m in minutes if m >= 7 * 60]  # people plan for their waking hours
+        if minutes:
+            chosen = later[0] if later else minutes[0]
+            yield f"{chosen // 60:02d}:{chosen % 60:02d}"

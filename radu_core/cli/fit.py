@@ -1,0 +1,64 @@
+"""``radu fit``: from labels to a measured model, in one command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radu_core.cli.model import evaluation_text
+from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.retrieval import split_of
+
+if TYPE_CHECKING:
+    from radu_core.workflows.fit import FitReport
+
+__all__ = ["Minutes", "fit_data", "fit_lines"]
+
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0.05, help="Time limit of the training, in minutes. Default: none."),
+]
+
+
+@command("fit")
+def fit(
+    module: Annotated[str, typer.Argument(help="The module to fit.")],
+    minutes: Minutes = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="What is measured: test (default), or validation if test is empty."),
+    ] = None,
+) -> Answer:
+    """Resolve, index, tune the retriever, fit the head, evaluate. Calling it again continues."""
+    from radu_core.workflows.fit import fit as work
+
+    with progress_bar() as progress:
+        report = work(
+            workspace(), module, who=who(), minutes=minutes,
+            split=split_of(split) if split else None, progress=progress,
+        )  # fmt: skip
+    return Answer(fit_data(report), fit_lines(report))
+
+
+def fit_lines(report: FitReport) -> list[Any]:
+    """Every step with its figure and reason, then the systems in one table."""
+    rows = [(s.name, s.figure, s.why, f"{s.seconds:,.1f}") for s in report.steps]
+    lines: list[Any] = [table(f"Fitting {report.module}", ["step", "result", "why", "s"], rows)]
+    if report.evaluation is not None:
+        lines += evaluation_text(report.evaluation)
+    lines += report.notes
+    if report.run:
+        lines.append(f'Ask it: radu parse {report.run} "what somebody says"')
+    return lines
+
+
+def fit_data(report: FitReport) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "module": report.module,
+        "run": report.run,
+        "steps": report.steps,
+        "report": report.evaluation,
+        "notes": report.notes,
+    }

@@ -1,0 +1,169 @@
+"""One encoder with two heads: which function, and where the values stand.
+
+Joint intent classification and slot filling (Chen, Zhuo and Wang 2019, "BERT for joint intent
+classification and slot filling"), on a sentence-transformers model, with a CRF on top of the tags.
+The directory it is saved in is a sentence-transformers model as well: the tuned retriever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from radu_core.errors import ModelError
+from radu_core.files import read_json, write_json
+from radu_core.hardware import native_bf16
+from radu_core.models import loading
+from radu_core.training.joint.crf import SlotCrf
+from radu_core.training.joint.rows import Batch, Labels, Row, collate, own_slots, row_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["HEADS", "JointEncoder", "Said", "open_encoder"]
+
+HEADS = "joint.safetensors"
+LABELS = "joint.json"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a joint encoder says of a batch: ``vectors`` ``(B, dim)`` before normalisation,
+    ``functions`` ``(B, F)`` logits, ``emissions`` ``(B, T, 1 + 2S)``."""
+
+    vectors: Tensor
+    functions: Tensor
+    emissions: Tensor
+
+
+class JointEncoder(nn.Module):
+    """A sentence-transformers ``encoder``, a linear head on its embedding, and a tagger on the mean
+    of the tokens of each piece. Heads start at zero, so that models of other folds can be averaged.
+    """
+
+    def __init__(self, encoder: Any, labels: Labels, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.labels = labels
+        dim = int(encoder.get_embedding_dimension())
+        width = int(encoder[0].model.config.hidden_size)
+        self.function_head = nn.Linear(dim, len(labels.functions))
+        self.tagger = nn.Linear(width, 1 + 2 * len(labels.slots))
+        self.crf = SlotCrf(len(labels.slots))
+        self.dropout = nn.Dropout(dropout)
+        for head in (self.function_head, self.tagger):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The encoder's own."""
+        return self.encoder.tokenizer
+
+    def row(self, text: str, exemplar: Any = None) -> Row:
+        """A text, or an exemplar to learn from, as a row."""
+        longest = self.encoder.max_seq_length or 512
+        labels = self.labels if exemplar is not None else None
+        return row_of(
+            self.tokenizer,
+            text,
+            prompt=self.prompt,
+            longest=longest,
+            exemplar=exemplar,
+            labels=labels,
+        )
+
+    @property
+    def prompt(self) -> str:
+        """What the encoder wants before a text."""
+        return str(self.encoder.prompts.get(self.encoder.default_prompt_name or "", ""))
+
+    def batch(self, rows: Sequence[Row]) -> Batch:
+        """Rows, padded."""
+        return collate(rows, self.tokenizer, self.labels)
+
+    def forward(self, batch: Batch) -> Said:
+        """The vectors, the functions' logits and the labels' scores, in float32."""
+        with _autocast():
+            first, *others = self.encoder.children()
+            features = first(dict(batch.features))
+            tokens = features["token_embeddings"].float()
+        features["token_embeddings"] = tokens
+        for module in others:
+            if type(module).__name__ != "Normalize":
+                features = module(features)
+        vectors = features["sentence_embedding"].float()
+        pieces = batch.share @ tokens
+        return Said(
+            vectors,
+            self.function_head(self.dropout(vectors)),
+            self.tagger(self.dropout(pieces)),
+        )
+
+    def slots_of(self, functions: Sequence[int]) -> Tensor:
+        """``(B, K)`` places of the functions' slots, padded with -1."""
+        return own_slots(functions, self.labels)
+
+    def save(self, directory: Path) -> None:
+        """Write the encoder as a sentence-transformers model, and the heads beside it."""
+        from safetensors.torch import save_file
+
+        self.encoder.save(str(directory), create_model_card=False)
+        heads = {k: v.contiguous() for k, v in self.state_dict().items() if _is_head(k)}
+        save_file(heads, str(directory / HEADS))
+        labels = self.labels
+        write_json(
+            directory / LABELS,
+            {"functions": labels.functions, "slots": labels.slots, "own": labels.own},
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> JointEncoder:
+        """The model that ``save`` wrote, ready to answer."""
+        from safetensors.torch import load_file
+
+        with loading(
+            f"the tuned encoder from {directory}",
+            remedy="Restore a backup of the run, or launch it again.",
+        ):
+            data = read_json(directory / LABELS)
+            labels = Labels(
+                tuple(data["functions"]),
+                tuple(data["slots"]),
+                tuple(tuple(own) for own in data["own"]),
+            )
+            model = cls(open_encoder(directory), labels)
+            model.load_state_dict(load_file(str(directory / HEADS)), strict=False)
+        return model.eval()
+
+
+def open_encoder(directory: Path) -> Any:
+    """A sentence-transformers model in float32; ``ModelError`` for one that can't be tuned here."""
+    from sentence_transformers import SentenceTransformer
+
+    with loading(f"the embedding model from {directory}", remedy="Name another one."):
+        model = SentenceTransformer(
+            str(directory), local_files_only=True, device="cpu",
+            model_kwargs={"dtype": torch.float32},
+        )  # fmt: skip
+    if type(model[0]).__name__ != "Transformer" or not getattr(model.tokenizer, "is_fast", False):
+        raise ModelError(
+            "That embedding model can't be tuned",
+            value=str(directory),
+            remedy="Choose a transformer with a fast tokenizer, such as all-MiniLM-L6-v2.",
+        )
+    return model
+
+
+def _is_head(name: str) -> bool:
+    return not name.startswith("encoder.")
+
+
+def _autocast() -> AbstractContextManager[Any]:
+    return torch.autocast("cpu", dtype=torch.bfloat16) if native_bf16() else nullcontext()

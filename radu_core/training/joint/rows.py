@@ -1,0 +1,143 @@
+"""Exemplars as tensors: subword tokens, the pieces they belong to, BIO labels, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.pieces import cut, label
+from radu_core.schema import Schema
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Batch", "Labels", "Row", "collate", "row_of"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a joint encoder tells apart. A function's name is "" for out of scope; ``own`` are the
+    places in ``slots`` of each function's slots, as far as no recognizer fills them."""
+
+    functions: tuple[str, ...]
+    slots: tuple[str, ...]
+    own: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, schema: Schema, exemplars: Sequence[AnnotatedExemplar]) -> Labels:
+        """Those of a schema's functions; out of scope only where some exemplar is."""
+        slots = {
+            f.name: [s.name for s in f.slots if s.recognizer is None] for f in schema.functions
+        }
+        if any(e.function is None for e in exemplars):
+            slots[""] = []
+        known = sorted({name for names in slots.values() for name in names})
+        place = {name: n for n, name in enumerate(known)}
+        own = (tuple(place[s] for s in slots[name]) for name in slots)
+        return cls(tuple(slots), tuple(known), tuple(own))
+
+    def tags(self, function: int, local: Sequence[int]) -> list[str]:
+        """Local labels of a function as ``pieces`` has them: "O", "B-slot", "I-slot"."""
+        own = [self.slots[n] for n in self.own[function]]
+        return ["O" if v == 0 else f"{'B' if v % 2 else 'I'}-{own[(v - 1) // 2]}" for v in local]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An utterance in tokens. ``of`` is each token's piece, or -1; ``function`` is -1 where it
+    isn't known, ``labels`` are local to the function's slots, as ``SlotCrf`` has them."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[tuple[int, int], ...]
+    of: tuple[int, ...]
+    function: int = -1
+    labels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows, padded: ``features`` for the encoder; ``share`` ``(B, T, tokens)`` is the part that a
+    token has in each piece; ``lengths`` ``(B,)`` in pieces; ``functions`` ``(B,)``; ``slots``
+    ``(B, K)`` and ``labels`` ``(B, T)`` of them."""
+
+    features: Mapping[str, Any]
+    share: Tensor
+    lengths: Tensor
+    functions: Tensor
+    slots: Tensor
+    labels: Tensor
+
+
+def row_of(
+    tokenizer: Any,
+    text: str,
+    *,
+    prompt: str = "",
+    longest: int,
+    exemplar: AnnotatedExemplar | None = None,
+    labels: Labels | None = None,
+) -> Row:
+    """A text as a row; with ``exemplar`` and ``labels`` as one to learn from.
+
+    Tokens beyond ``longest`` are cut off; pieces without a token are O.
+    """
+    encoded = tokenizer(
+        prompt + text, truncation=True, max_length=longest, return_offsets_mapping=True
+    )
+    pieces = cut(text)
+    starts = {at: n for n, (start, end) in enumerate(pieces) for at in range(start, end)}
+    of = [
+        starts.get(max(start - len(prompt), 0), -1) if end > start and end > len(prompt) else -1
+        for start, end in encoded["offset_mapping"]
+    ]
+    ids = tuple(encoded["input_ids"])
+    if exemplar is None or labels is None:
+        return Row(ids, tuple(pieces), tuple(of))
+    function = labels.functions.index(exemplar.function or "")
+    own = [labels.slots[n] for n in labels.own[function]]
+    places = {name: n for n, name in enumerate(own)}
+    local = []
+    for one in label(pieces, [s for s in exemplar.spans or () if s.slot in places]):
+        at = places.get(one[2:])
+        local.append(0 if at is None else 1 + 2 * at + (one[0] == "I"))
+    return Row(ids, tuple(pieces), tuple(of), function, tuple(local))
+
+
+def collate(rows: Sequence[Row], tokenizer: Any, labels: Labels) -> Batch:
+    """Rows as one batch."""
+    import torch
+
+    features = tokenizer.pad({"input_ids": [list(r.ids) for r in rows]}, return_tensors="pt")
+    tokens = features["input_ids"].shape[1]
+    width = max(1, *(len(r.pieces) for r in rows))
+    share = torch.zeros(len(rows), width, tokens)
+    right = getattr(tokenizer, "padding_side", "right") == "right"
+    targets = torch.zeros(len(rows), width, dtype=torch.long)
+    for n, row in enumerate(rows):
+        before = 0 if right else tokens - len(row.ids)
+        for token, piece in enumerate(row.of):
+            if piece >= 0:
+                share[n, piece, before + token] = 1.0
+        targets[n, : len(row.labels)] = torch.tensor(row.labels, dtype=torch.long)
+    share /= share.sum(-1, keepdim=True).clamp(min=1.0)
+    return Batch(
+        features,
+        share,
+        torch.tensor([len(r.pieces) for r in rows]),
+        torch.tensor([r.function for r in rows]),
+        own_slots([r.function for r in rows], labels),
+        targets,
+    )
+
+
+def own_slots(functions: Sequence[int], labels: Labels) -> Tensor:
+    """``(B, K)``: the places of each function's slots, padded with -1."""
+    import torch
+
+    own = [labels.own[f] if f >= 0 else () for f in functions]
+    width = max([0, *map(len, own)])
+    return torch.tensor([[*o, *[-1] * (width - len(o))] for o in own], dtype=torch.long).reshape(
+        len(own), width
+    )

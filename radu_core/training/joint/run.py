@@ -1,0 +1,267 @@
+"""A run that tunes the retriever: folds for out-of-fold scores, then the model on all labels.
+
+Its encoder learns functions and tags together; the head that weighs it with what votes without
+tuning is fitted on the folds' scores. Every step is a function of the seed and its number, so that
+a run that was stopped continues exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from radu_core.errors import RunError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, whole_directory, write_json
+from radu_core.retrieval import SentenceEmbedder
+from radu_core.schema import parse_schema
+from radu_core.training.config import TrainConfig
+from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
+from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE
+from radu_core.training.joint.fit import Fitting, JointSettings, steps_of
+from radu_core.training.joint.folds import folds_of
+from radu_core.training.joint.model import JointEncoder, open_encoder
+from radu_core.training.joint.rows import Labels
+from radu_core.training.limit import TimeLimit
+from radu_core.training.runs import RunDirectory
+
+__all__ = ["settings_of", "train_retriever"]
+
+_SAVE_SECONDS = 60.0
+_ROOM = 1e-9
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A model of the run: which exemplars it learns, and which it is asked about then."""
+
+    learns: list[AnnotatedExemplar]
+    asked: list[int]
+    steps: int
+
+
+def train_retriever(
+    run: RunDirectory,
+    base: Path,
+    *,
+    check: Callable[[], None],
+    stopping: Callable[[], bool],
+    limit: TimeLimit,
+) -> dict[str, Any]:
+    """Do the run up to its model; what its report says.
+
+    ``check`` raises when the run is gone or is to stop, after what it has learnt is kept.
+    """
+    config = run.config()
+    run.append("loading", what="Reading the labels")
+    schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
+    exemplars = _read(run.path / "serving" / LABELS_FILE)
+    labels = Labels.of(schema, exemplars)
+    validation = _read(run.path / "serving" / VALIDATION_FILE)
+    run.append("loading", what="Loading the model")
+    work = _Work(run, config, base, labels, exemplars, validation[: config.eval_rows])
+    run.append("state", state="running")
+    model = work.do(stopping=stopping, check=check, limit=limit)
+    run.append("trained", step=work.total)
+    run.append("state", state="saving")
+    run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
+    embedder = SentenceEmbedder(base, name=config.base_model)
+    voters, head, adds = fit_head_on(schema, exemplars, embedder, labels, work.held)
+    run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
+    shutil.rmtree(run.model, ignore_errors=True)
+    with whole_directory(run.model) as new:
+        FastModel(model, embedder, voters, head, schema.language).save(new)
+    return {
+        "steps": work.total,
+        "train_rows": len(exemplars),
+        "functions": len(labels.functions),
+        "slots": len(labels.slots),
+        "weights": dict(head.weights),
+        "adds": adds,
+        "task_metrics": work.measured,
+        "torch": torch.__version__,
+    }
+
+
+class _Work:
+    """The parts of a run, one after another; what they said of the rows that were held out."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        config: TrainConfig,
+        base: Path,
+        labels: Labels,
+        exemplars: list[AnnotatedExemplar],
+        validation: list[AnnotatedExemplar],
+    ) -> None:
+        self.run, self.config, self.base, self.labels = run, config, base, labels
+        self.exemplars, self.validation = exemplars, validation
+        self.settings = settings_of(config)
+        self.parts = _parts(exemplars, config, self.settings)
+        self.total = sum(part.steps for part in self.parts)
+        self.held = np.full((len(exemplars), len(labels.functions)), np.nan, dtype=np.float32)
+        self.measured: dict[str, float] = {}
+        self.step = 0  # of all parts
+        self._saved = self._begun = time.monotonic()
+        self._first = 0  # the step that this process began at
+        self._tokens = 0  # of the parts that this process finished
+
+    def do(
+        self, *, stopping: Callable[[], bool], check: Callable[[], None], limit: TimeLimit
+    ) -> JointEncoder:
+        """Make every step that is left; the model of the last part."""
+        number, kept = self._kept()
+        limit.steps_begin()
+        seconds = limit.left if limit.minutes is not None else math.inf
+        begun = self._begun = time.monotonic()
+        before = sum(p.steps for p in self.parts[:number])
+        self._first = self.step = before + (int(kept["step"]) if kept else 0)
+        todo = max(1, self.total - self._first)
+        for at, part in enumerate(self.parts[number:], start=number):
+            fitting = Fitting(self._model(), part.learns, self.settings)
+            if kept is not None:
+                fitting.load(kept)
+                kept = None
+            due = begun + seconds * (self._end(at) - self._first) / todo
+            start, first = time.monotonic(), fitting.step
+            while fitting.step < fitting.steps:
+                by_time = (time.monotonic() - start) / max(_ROOM, due - start)
+                by_step = fitting.step / fitting.steps
+                progress = max(
+                    by_step, first / fitting.steps + by_time * (1 - first / fitting.steps)
+                )
+                if progress >= 1.0 and fitting.step > first:
+                    break
+                loss = fitting.make_step(min(progress, 1.0))
+                self.step += 1
+                self._tell(at, fitting, loss)
+                if stopping() or time.monotonic() - self._saved > _SAVE_SECONDS:
+                    self._keep(at, fitting)
+                check()
+            self.step = sum(p.steps for p in self.parts[: at + 1])
+            self._tokens += fitting.tokens
+            model = fitting.model.eval()
+            if part.asked:
+                texts = [self.exemplars[n].utterance for n in part.asked]
+                self.held[part.asked] = joint_scores(model, texts)
+            self._measure(model)
+            self._keep(at, fitting)
+            check()
+        return model
+
+    def _model(self) -> JointEncoder:
+        return JointEncoder(open_encoder(self.base), self.labels, dropout=self.settings.dropout)
+
+    def _tell(self, part: int, fitting: Fitting, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The loss became {loss} at step {self.step}",
+                remedy="Fork the run with a lower learning_rate.",
+            )
+        elapsed = time.monotonic() - self._begun
+        made = self.step - self._first
+        self.run.append(
+            "step",
+            step=self.step,
+            steps=self.total,
+            epoch=round(fitting.step * self.settings.batch_size / len(fitting.rows), 4),
+            loss=round(loss, 6),
+            part=part,
+            parts=len(self.parts),
+            tokens_per_second=round((self._tokens + fitting.tokens) / max(_ROOM, elapsed), 1),
+            eta_seconds=round(elapsed / max(1, made) * (self.total - self.step), 1),
+            memory_gb=round(psutil.Process().memory_info().rss / 1e9, 2),
+        )
+
+    def _measure(self, model: JointEncoder) -> None:
+        """Function accuracy of the encoder alone on validation rows."""
+        if not self.validation:
+            return
+        self.run.append("evaluating", step=self.step, rows=len(self.validation))
+        logs = joint_scores(model, [e.utterance for e in self.validation])
+        names = self.labels.functions
+        gold = [names.index(e.function or "") if (e.function or "") in names else -1
+                for e in self.validation]  # fmt: skip
+        right = float((logs.argmax(1) == np.array(gold)).mean())
+        known = [n for n, g in enumerate(gold) if g >= 0]
+        loss = float(-logs[known, [gold[n] for n in known]].mean()) if known else math.nan
+        self.measured = {"function_accuracy": right}
+        self.run.append("validation", step=self.step, loss=loss, function_accuracy=right)
+
+    def _keep(self, part: int, fitting: Fitting) -> None:
+        """A checkpoint of the step, in place of the one before."""
+        folder = self.run.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        target = folder / f"checkpoint-{self.step}"
+        shutil.rmtree(target, ignore_errors=True)
+        with whole_directory(target) as new:
+            torch.save(fitting.state(), new / "state.pt")
+            np.save(new / "held.npy", self.held)
+            done = fitting.step >= fitting.steps or self.step == self._end(part)
+            write_json(new / "trainer_state.json", {"part": part, "done": done})
+        for other in folder.glob("checkpoint-*"):
+            if other != target:
+                shutil.rmtree(other, ignore_errors=True)
+        self._saved = time.monotonic()
+        self.run.append("checkpoint", step=self.step)
+
+    def _end(self, part: int) -> int:
+        return sum(p.steps for p in self.parts[: part + 1])
+
+    def _kept(self) -> tuple[int, dict[str, Any] | None]:
+        """The part to continue with, and its state; the last part's model is needed again."""
+        kept = self.run.checkpoints()
+        if not kept:
+            return 0, None
+        place = kept[max(kept)]
+        self.held = np.load(place / "held.npy")
+        told = read_json(place / "trainer_state.json")
+        part = int(told["part"])
+        if told["done"] and part + 1 < len(self.parts):
+            return part + 1, None
+        return part, torch.load(place / "state.pt", weights_only=True)
+
+
+def settings_of(config: TrainConfig) -> JointSettings:
+    """How a run's config trains its encoder."""
+    return JointSettings(
+        epochs=config.epochs,
+        max_steps=config.max_steps,
+        batch_size=config.batch_size,
+        learning_rate=config.rate,
+        head_learning_rate=config.head_learning_rate,
+        warmup_share=config.warmup_share,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        contrast=config.contrast,
+        seed=config.seed,
+    )
+
+
+def _parts(
+    exemplars: list[AnnotatedExemplar], config: TrainConfig, settings: JointSettings
+) -> list[_Part]:
+    """One model without each fold, asked about it, and then the one that learns all."""
+    folds = folds_of(exemplars, config.folds, seed=config.seed)
+    found = []
+    for fold in range(config.folds):
+        asked = [n for n, f in enumerate(folds) if f == fold]
+        learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
+        if asked and learns:
+            found.append(_Part(learns, asked, steps_of(settings, len(learns))))
+    return [*found, _Part(exemplars, [], steps_of(settings, len(exemplars)))]
+
+
+def _read(path: Path) -> list[AnnotatedExemplar]:
+    data = read_json(path)
+    return [AnnotatedExemplar.model_validate(e) for e in data["exemplars"]]

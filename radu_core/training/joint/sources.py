@@ -1,0 +1,173 @@
+"""What votes on the function without any tuning: regression, centroids, neighbours, descriptions.
+
+All look at the same embedding of the utterance; the words vote by BM25. Scores are ``(rows,
+functions)``, higher is likelier, and only differences within a row count.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radu_core.files import read_json, write_json
+from radu_core.retrieval.lexical import LexicalIndex
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Voters", "fit_voters"]
+
+_NEAREST = 10
+_SHARP = 20.0  # cosines are a few hundredths apart
+_SMOOTH = 1e-4  # probability of what has no vote
+_VECTORS, _WORDS = "voters.safetensors", "voters.json"
+_ARRAYS = ("vectors", "labels", "centroids", "coefficients", "intercepts", "descriptions")
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Sources fitted on labelled vectors ``(n, dim)``; ``labels`` ``(n,)`` are places in
+    ``functions``. ``descriptions`` ``(functions, dim)``: zeros where there is none."""
+
+    functions: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    centroids: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+    descriptions: NDArray[np.float32]
+    words: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the utterances' words."""
+        return LexicalIndex(self.words)
+
+    def save(self, directory: Path) -> None:
+        """Write them to ``directory``."""
+        from safetensors.numpy import save_file
+
+        save_file({n: getattr(self, n) for n in _ARRAYS}, str(directory / _VECTORS))
+        write_json(directory / _WORDS, {"functions": self.functions, "words": self.words})
+
+    @classmethod
+    def load(cls, directory: Path) -> Voters:
+        """What ``save`` wrote."""
+        from safetensors.numpy import load_file
+
+        data, arrays = read_json(directory / _WORDS), load_file(str(directory / _VECTORS))
+        words = tuple(tuple(w) for w in data["words"])
+        return cls(functions=tuple(data["functions"]), words=words, **arrays)
+
+    def scores(
+        self,
+        vectors: NDArray[np.float32],
+        asked: NDArray[np.float32],
+        words: Sequence[Sequence[str]],
+    ) -> dict[str, NDArray[np.float32]]:
+        """The scores of utterances by source: their ``vectors`` as exemplars are embedded,
+        ``asked`` as descriptions are asked with, and their ``words``."""
+        logits = vectors @ self.coefficients.T + self.intercepts
+        return {
+            "linear": _log_softmax(logits),
+            "centroids": _SHARP * (vectors @ self.centroids.T),
+            "neighbours": self._nearest(vectors @ self.vectors.T),
+            "descriptions": _SHARP * (asked @ self.descriptions.T),
+            "words": self._by_words(words),
+        }
+
+    def _nearest(self, near: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The log of each function's share of the votes of the nearest exemplars."""
+        import numpy as np
+
+        count = min(_NEAREST, near.shape[1])
+        places = np.argpartition(-near, count - 1, axis=1)[:, :count]
+        found = np.take_along_axis(near, places, 1)
+        votes = np.exp(_SHARP * (found - found.max(1, keepdims=True)))
+        return self._shares(votes, places)
+
+    def _by_words(self, words: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        import numpy as np
+
+        found = np.stack([self.lexical.scores(list(w)) for w in words])
+        count = min(_NEAREST, found.shape[1])
+        places = np.argpartition(-found, count - 1, axis=1)[:, :count]
+        return self._shares(np.maximum(np.take_along_axis(found, places, 1), 0.0), places)
+
+    def _shares(self, votes: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
+        import numpy as np
+
+        totals = np.zeros((len(votes), len(self.functions)), dtype=np.float64)
+        rows = np.repeat(np.arange(len(votes)), votes.shape[1])
+        np.add.at(totals, (rows, self.labels[places].ravel()), votes.ravel())
+        sums = totals.sum(1, keepdims=True)
+        shares = np.divide(totals, sums, out=np.zeros_like(totals), where=sums > 0)
+        result: NDArray[np.float32] = np.log(shares + _SMOOTH).astype(np.float32)
+        return result
+
+
+def fit_voters(
+    functions: Sequence[str],
+    vectors: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    descriptions: NDArray[np.float32],
+    words: Sequence[Sequence[str]],
+    *,
+    strength: float = 10.0,
+) -> Voters:
+    """Voters from labelled utterances; ``strength`` is the C of the logistic regression.
+
+    A function without an exemplar has its description as its centroid.
+    """
+    import numpy as np
+
+    count, dim = len(functions), vectors.shape[1]
+    sums = np.zeros((count, dim), dtype=np.float32)
+    np.add.at(sums, labels, vectors)
+    sums = np.where(np.bincount(labels, minlength=count)[:, None] > 0, sums, descriptions)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    centroids = (sums / np.where(norms > 0, norms, 1.0)).astype(np.float32)
+    coefficients, intercepts = _regression(count, vectors, labels, strength)
+    return Voters(
+        tuple(functions), vectors, labels, centroids, coefficients, intercepts,
+        descriptions, tuple(tuple(w) for w in words),
+    )  # fmt: skip
+
+
+def _regression(
+    count: int, vectors: NDArray[np.float32], labels: NDArray[np.int64], strength: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights ``(functions, dim)`` and intercepts of a multinomial logistic regression; what has no
+    exemplar is never chosen."""
+    import numpy as np
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    weights = np.zeros((count, vectors.shape[1]), dtype=np.float32)
+    intercepts = np.full(count, -30.0, dtype=np.float32)
+    known = np.unique(labels)
+    intercepts[known] = 0.0
+    if len(known) < 2:
+        return weights, intercepts
+    model = LogisticRegression(max_iter=300, C=strength)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, labels)
+    if len(known) == 2:  # one row, for the second
+        weights[known[1]], intercepts[known[1]] = model.coef_[0], model.intercept_[0]
+    else:
+        weights[known], intercepts[known] = model.coef_, model.intercept_
+    return weights, intercepts
+
+
+def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    level = scores - scores.max(1, keepdims=True)
+    result: NDArray[np.float32] = level - np.log(np.exp(level).sum(1, keepdims=True))
+    return result

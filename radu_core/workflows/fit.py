@@ -1,0 +1,200 @@
+"""``radu fit``: from the labels of a module to a model that is measured beside what is free.
+
+Every step says what it chose and why. A step whose result is there already and still right is kept:
+calling it again after it was stopped continues where it was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from radu_core.dataset import DatasetConfig, read_dataset
+from radu_core.errors import RaduError
+from radu_core.evaluation import EvaluationReport
+from radu_core.exemplars import Split
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import RetrievalSettings
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.words import counted
+from radu_core.workflows.dataset import build
+from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.following import follow
+from radu_core.workflows.indexing import build_index, retrieval_settings
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.train import resume, runs, start
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["FitReport", "FitStep", "fit", "plan_of"]
+
+T = TypeVar("T")
+_DATASET = "fit"
+_EPOCHS, _AT = 20.0, 640  # epochs for so many labels; steps grow with their square root
+_MOST_EPOCHS = 80.0
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """A step: what came out, what was chosen and why, and how long it took (seconds)."""
+
+    name: str
+    figure: str
+    why: str
+    seconds: float
+
+
+@dataclass
+class FitReport:
+    """The steps, the run whose model came out, and its evaluation."""
+
+    module: str
+    steps: list[FitStep] = field(default_factory=list)
+    run: str = ""
+    evaluation: EvaluationReport | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def fit(
+    workspace: Workspace,
+    module: str,
+    *,
+    who: str,
+    minutes: float | None = None,
+    split: Split | None = None,
+    progress: Progress = silent,
+) -> FitReport:
+    """Resolve → index → dataset → retriever and head → evaluation.
+
+    ``minutes`` bounds the training. ``split`` is what is measured at the end: by default test, or
+    validation where nothing in test is labelled.
+    """
+    report = FitReport(module)
+
+    def step(name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T:
+        begun = time.monotonic()
+        made = work()
+        figure, why = told(made)
+        report.steps.append(FitStep(name, figure, why, round(time.monotonic() - begun, 1)))
+        return made
+
+    step(
+        "resolve",
+        lambda: resolve(workspace, module, who=who, progress=progress),
+        lambda r: (
+            f"{r.outcomes.get('resolved', 0):,} of {sum(r.outcomes.values()):,} resolved",
+            "only these are learnt; the others wait for annotation",
+        ),
+    )
+    step(
+        "index",
+        lambda: build_index(workspace, module, progress=progress),
+        lambda i: (counted(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
+    )
+    dataset = step(
+        "dataset",
+        lambda: build(
+            workspace, module, name=_DATASET, config=DatasetConfig(tokenizer=None),
+            progress=progress,
+        ),
+        lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
+    )  # fmt: skip
+    config, why = plan_of(workspace, module, dataset.directory, minutes=minutes)
+    run = step(
+        "retriever and head",
+        lambda: _trained(workspace, config, progress),
+        lambda r: (_figure(r), why),
+    )
+    report.run = run.id
+    chosen = split or _measurable(workspace, module)
+    if chosen is None:
+        report.notes.append(
+            "Nothing was measured: no utterance of test or validation is labelled. Make splits "
+            "with `radu split`, and fit again."
+        )
+        return report
+    report.evaluation = step(
+        "evaluation",
+        lambda: _evaluated(workspace, run, module, chosen, progress),
+        lambda e: (f"{e.trained.function.share:.1%} of functions", f"on all of {chosen}"),
+    )
+    return report
+
+
+def plan_of(
+    workspace: Workspace, module: str, dataset: Path, *, minutes: float | None = None
+) -> tuple[TrainConfig, str]:
+    """The run's settings for so many labels, and why."""
+    labels = max(1, sum(1 for _ in (dataset / "labels.jsonl").open(encoding="utf-8")))
+    epochs = round(min(_MOST_EPOCHS, _EPOCHS * math.sqrt(_AT / labels)), 1)
+    base = retrieval_settings(workspace, module).embedder
+    if (workspace.runs / base).is_dir():  # tuned already: begin with what that began with
+        base = RetrievalSettings().embedder
+    config = TrainConfig(
+        target="retriever",
+        dataset=dataset,
+        base_model=base,
+        method="full",
+        epochs=epochs,
+        batch_size=_BATCH,
+        warmup_share=0.1,
+        weight_decay=0.01,
+        max_minutes=minutes,
+        folds=3,
+        eval_rows=500,
+    )
+    said = f"{epochs:g} epochs for {counted(labels, 'label')}, 3 folds for the head"
+    return config, said + (f", at most {minutes:g} min" if minutes else "")
+
+
+def _trained(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
+    """The run of these settings on this very dataset: finished, continued or new."""
+    run = _same(workspace, config)
+    if run is None:
+        run = start(workspace, config, progress=progress)
+    elif run.state()[0] in ("stopped", "failed", "lost"):
+        run = resume(workspace, run.id)
+    follow(run, progress=progress)
+    return run
+
+
+def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
+    """The newest run of the same settings on the same labels."""
+    now = read_dataset(config.dataset).hash
+    for run in runs(workspace, config.dataset.name):
+        try:
+            kept = run.config()
+            same = kept.model_copy(update={"notes": "", "tags": ()}) == config.resolved()
+            told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
+            if same and told == now and run.state()[0] != "damaged":
+                return run
+        except RaduError:
+            continue
+    return None
+
+
+def _figure(run: RunDirectory) -> str:
+    told = (run.report() or {}).get("task_metrics") or {}
+    share = told.get("function_accuracy")
+    return "no validation rows" if share is None else f"{share:.1%} of validation's functions"
+
+
+def _measurable(workspace: Workspace, module: str) -> Split | None:
+    """The split to measure on: test, or validation where test has no labels."""
+    order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
+    for split in order:
+        items = workspace.store.exemplars(module, splits=[split])
+        if any(not i.exemplar.unlabelled for i in items):
+            return split
+    return None
+
+
+def _evaluated(
+    workspace: Workspace, run: RunDirectory, module: str, split: Split, progress: Progress
+) -> EvaluationReport:
+    """The report of the run on the split, measured now or, for the same rows, before."""
+    return evaluate(workspace, run.id, module=module, split=split, progress=progress)

@@ -1,0 +1,64 @@
+"""What a run that tunes the retriever learns: the labels of its dataset, and validation rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radu_core.dataset import Mixture, read_dataset, read_labels
+from radu_core.eligibility import Purpose, sort_out
+from radu_core.errors import DatasetError, InputError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import write_json
+from radu_core.models import model_directory
+from radu_core.progress import Progress, silent
+from radu_core.training import TrainConfig
+from radu_core.training.joint.files import VALIDATION_FILE
+from radu_core.workflows.trained_labels import write_labels
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["Rows", "keep_rows", "retriever_rows"]
+
+Rows = tuple[list[AnnotatedExemplar], list[AnnotatedExemplar]]
+
+
+def retriever_rows(
+    workspace: Workspace, config: TrainConfig, *, progress: Progress = silent
+) -> Rows:
+    """The exemplars that a run will learn, and those it will be measured on while it trains.
+
+    Errors say what would go wrong: a mixture, labels without two functions, a base model that is no
+    embedding model.
+    """
+    dataset = read_dataset(config.dataset)
+    if isinstance(dataset, Mixture):
+        raise InputError(
+            "A retriever is tuned for one module, and that dataset is a mixture",
+            value=str(config.dataset),
+            remedy="Choose one of its modules' datasets.",
+        )
+    directory = model_directory(config.base_model, workspace.models, progress=progress)
+    if not (directory / "modules.json").is_file():
+        raise InputError(
+            "That is no embedding model (it has no modules.json)",
+            value=config.base_model,
+            remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2.",
+        )
+    progress("Reading the labels", 0, 0)
+    labels = [e for e in read_labels(config.dataset, dataset.module) if e.mode != "negative"]
+    if len({e.function for e in labels}) < 2:
+        raise DatasetError(
+            "The dataset's labels are all of one function: there is nothing to tell apart",
+            remedy="Label utterances of a second function, or some that are out of scope.",
+        )
+    items = workspace.store.exemplars(dataset.module, splits=["validation"])
+    schema = workspace.store.schema(dataset.module)
+    asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
+    return labels, sorted(asked, key=lambda e: e.id)
+
+
+def keep_rows(
+    folder: Path, labels: list[AnnotatedExemplar], asked: list[AnnotatedExemplar]
+) -> None:
+    """Write both into ``folder``, as they are now."""
+    write_labels(folder, labels)
+    write_json(folder / VALIDATION_FILE, {"exemplars": [e.model_dump(mode="json") for e in asked]})

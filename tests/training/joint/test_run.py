@@ -1,0 +1,122 @@
+"""A run that tunes the retriever: a process of its own, on a tiny encoder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from conftest import MODULE, ROWS
+from tiny_encoder import make_tiny_encoder
+
+from radu_core.errors import InputError
+from radu_core.retrieval import Query
+from radu_core.training import RunDirectory, TrainConfig, launch, stop
+from radu_core.training.joint.files import ENCODER, HEAD_FILE
+from radu_core.training.runs import FINAL
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.following import follow
+from radu_core.workflows.parse import parse, parser_of
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts = [str(row["utterance"]) for row in ROWS]
+    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
+
+
+def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
+    view = build(loaded, MODULE)
+    base = {
+        "target": "retriever", "method": "full", "epochs": 30, "batch_size": 4, "folds": 2,
+        "learning_rate": 1e-3, "base_model": str(encoder),
+    }  # fmt: skip
+    return TrainConfig(dataset=view.directory, **{**base, **more})
+
+
+def weights(run: RunDirectory) -> str:
+    """The hash of all that was written of the model."""
+    digest = hashlib.sha256()
+    for path in sorted(run.model.rglob("*")):
+        if path.suffix in (".safetensors", ".json") and path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_a_run_finishes_and_its_model_answers_and_is_measured(
+    loaded: Workspace, encoder: Path
+) -> None:
+    run = train.start(loaded, config(loaded, encoder))
+    follow(run, poll=0.1)
+    view = train.run_view(run)
+    assert view.state == "finished"
+    assert [e.data["step"] for e in view.steps] == list(range(1, len(view.steps) + 1))
+    assert {e.data["part"] for e in view.steps} == {0, 1, 2}
+    assert view.steps[-1].data["loss"] < view.steps[0].data["loss"]
+    assert (run.model / HEAD_FILE).is_file()
+    assert not list(run.model.rglob("*.bin"))
+    card = (run.path / "README.md").read_text(encoding="utf-8")
+    assert "without a language model" in card
+    assert "| joint |" in card
+    report = evaluate(loaded, run.id, split="test")
+    assert report.rows == 3
+    assert report.trained.system == "after training"
+    call = parse(loaded, "last", "fly me to Oslo please")
+    assert call.function in (None, "book_flight", "book_hotel")
+    assert sum(call.scores.values()) == pytest.approx(1.0)
+    own = loaded.embedder(run.id).embed(["fly me to Oslo"])
+    assert own.shape == (1, 32)
+    assert (run.model / ENCODER / "modules.json").is_file()
+
+
+def test_values_come_from_the_utterance(loaded: Workspace, encoder: Path) -> None:
+    run = train.start(loaded, config(loaded, encoder))
+    follow(run, poll=0.1)
+    texts = [str(row["utterance"]) for row in ROWS] + ["", "?", "日本 to Oslo", "x" * 300]
+    for text, call in zip(
+        texts, parser_of(loaded, run.id).parse_many([Query(t) for t in texts]), strict=True
+    ):
+        function = loaded.store.schema(MODULE).function(call.function or "")
+        for name, value in call.arguments.items():
+            slot = function.slot(name) if function else None
+            assert slot is not None
+            if slot.recognizer is None and slot.type == "string":
+                assert all(str(v) in text for v in (value if isinstance(value, list) else [value]))
+
+
+def test_a_run_that_was_stopped_continues_to_the_same_model(
+    loaded: Workspace, encoder: Path
+) -> None:
+    whole = train.start(loaded, config(loaded, encoder))
+    follow(whole, poll=0.1)
+    half = train.start(loaded, config(loaded, encoder))
+    while not any(e.kind == "step" and e.data["step"] > 20 for e in half.events()):
+        assert half.state()[0] not in FINAL
+    assert stop(half) == "stopped"
+    made = max(e.data["step"] for e in half.events() if e.kind == "step")
+    launch(half, model=encoder)
+    follow(half, poll=0.1)
+    steps = [e.data["step"] for e in half.events() if e.kind == "step"]
+    assert steps == [*range(1, made + 1), *range(made + 1, len(steps) + 1)]
+    assert weights(half) == weights(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"base_model": "SmolLM2-135M-Instruct"}, "embedding model"),
+        ({"method": "lora"}, "tuned whole"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused(
+    loaded: Workspace, encoder: Path, tiny_model: Path, change: dict[str, str], said: str
+) -> None:
+    if "base_model" in change:
+        change = {"base_model": str(tiny_model)}
+    with pytest.raises((InputError, ValueError), match=said):
+        train.start(loaded, config(loaded, encoder, **change))
