@@ -128,10 +128,13 @@ def first(times: int) -> None:
         other.end()
     mine, reference = (values[1:] for values in taken.values())  # the first fills the cache
     report(
-        "first paint, 100,000 items", n=len(mine), median=f"{statistics.median(mine):.2f} s",
-        most=f"{max(mine):.2f} s", two_lines=f"{statistics.median(reference):.2f} s",
+        "first paint, 100,000 items",
+        n=len(mine),
+        median=f"{statistics.median(mine):.2f} s",
+        most=f"{max(mine):.2f} s",
+        two_lines=f"{statistics.median(reference):.2f} s",
         ratio=f"{statistics.median(mine) / statistics.median(reference):.2f}",
-    )  # fmt: skip
+    )
 
 
 def steady(times: int) -> None:
@@ -181,9 +184,13 @@ def compare(name: str, made: list[str], stored: list[str], **more: Any) -> None:
     lost = [i for i in made if i not in set(stored)]
     doubled = [i for i, n in Counter(stored).items() if n > 1]
     report(
-        name, decisions=len(made), lost=len(lost), doubled=len(doubled),
-        in_order=made == stored, **more,
-    )  # fmt: skip
+        name,
+        decisions=len(made),
+        lost=len(lost),
+        doubled=len(doubled),
+        in_order=made == stored,
+        **more,
+    )
     for sort, ids in (("lost", lost), ("doubled", doubled)):
         if ids:
             print(f"  {sort}: {ids[:10]}")
@@ -267,9 +274,11 @@ def keys(times: int) -> None:
     for name in (LABEL_STUDIO, DOCCANO):
         counts = [elsewhere(i, prefilled=(best[i["id"]] or (None,))[0])[name] for i in script]
         report(
-            f"keys, {name}'s flow", median=statistics.median(counts),
-            mean=f"{statistics.mean(counts):.2f}", ratio=f"{statistics.mean(counts) / mine:.1f}",
-        )  # fmt: skip
+            f"keys, {name}'s flow",
+            median=statistics.median(counts),
+            mean=f"{statistics.mean(counts):.2f}",
+            ratio=f"{statistics.mean(counts) / mine:.1f}",
+        )
 
 
 def said(
@@ -277,9 +286,12 @@ def said(
 ) -> None:
     values = [counted[i["id"]] for i in script if wanted(i)]
     report(
-        f"keys, {name}", items=len(values), median=statistics.median(values),
-        mean=f"{statistics.mean(values):.2f}", most=max(values),
-    )  # fmt: skip
+        f"keys, {name}",
+        items=len(values),
+        median=statistics.median(values),
+        mean=f"{statistics.mean(values):.2f}",
+        most=max(values),
+    )
 
 
 def as_scripted(space: Workspace, item: dict[str, Any]) -> bool:
@@ -311,9 +323,12 @@ def people(times: int) -> None:
                     broken.update([str(error) or "an event, a revision or an answer is wrong"])
                 space.store.close()
         report(
-            f"two people, two tabs each, {name}", interleavings=5 * times, operations=operations,
-            broken=dict(broken) or 0, seconds=f"{time.monotonic() - begun:.0f}",
-        )  # fmt: skip
+            f"two people, two tabs each, {name}",
+            interleavings=5 * times,
+            operations=operations,
+            broken=dict(broken) or 0,
+            seconds=f"{time.monotonic() - begun:.0f}",
+        )
 
 
 @contextmanager

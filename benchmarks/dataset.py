@@ -54,46 +54,12 @@ CITIES = [
 ]
 VERBS = ["book", "find", "cancel", "change", "check", "compare", "confirm", "order", "pay", "rate"]
 THINGS = ["flight", "hotel", "table"]
-FILL = [
-    "please",
-    "could",
-    "you",
-    "i",
-    "would",
-    "like",
-    "to",
-    "as",
-    "soon",
-    "as",
-    "possible",
-    "for",
-    "my",
-    "wife",
-    "and",
-    "me",
-    "with",
-    "the",
-    "usual",
-    "extras",
-    "if",
-    "that",
-    "is",
-    "not",
-    "too",
-    "much",
-    "trouble",
-    "next",
-    "friday",
-    "evening",
-    "or",
-    "the",
-    "day",
-    "after",
-    "quick",
-    "cheap",
-    "near",
-    "station",
-]
+WORDS = (
+    "please could you i would like to as soon as possible for my wife and me with the usual "
+    "extras if that is not too much trouble next friday evening or the day after quick cheap "
+    "near station"
+)
+FILL = WORDS.split()
 
 
 class Ready:
@@ -107,10 +73,19 @@ class Ready:
     def __init__(self, schema: Schema, exemplars: Sequence[AnnotatedExemplar]) -> None:
         self._names = [f.name for f in schema.functions]
         self._hits = [
-            ExemplarHit(e.id, e.function, e.template or "", e.utterance, e.arguments,
-                        e.spans or (), 1, 0.5, 0.5)
+            ExemplarHit(
+                e.id,
+                e.function,
+                e.template or "",
+                e.utterance,
+                e.arguments,
+                e.spans or (),
+                1,
+                0.5,
+                0.5,
+            )
             for e in exemplars
-        ]  # fmt: skip
+        ]
         self._of: dict[str | None, list[ExemplarHit]] = {}
         for hit in self._hits:
             self._of.setdefault(hit.function, []).append(hit)
@@ -156,10 +131,15 @@ def _exemplar(number: int, function: Any, dice: random.Random) -> AnnotatedExemp
     text = f"{before}{city} {' '.join(dice.choices(FILL, k=dice.randint(2, 8)))} {number}"
     span = Span(slot="city", start=len(before), end=len(before) + len(city), value=city)
     return AnnotatedExemplar(
-        id=f"e{number:07d}", utterance=text, function=function, arguments={"city": city},
-        spans=(span,), template=make_template(text, [span]), outcome="resolved",
+        id=f"e{number:07d}",
+        utterance=text,
+        function=function,
+        arguments={"city": city},
+        spans=(span,),
+        template=make_template(text, [span]),
+        outcome="resolved",
         resolved_by="spans",
-    )  # fmt: skip
+    )
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -187,12 +167,18 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     built = rows / seconds
 
     found = [
-        (e, ready.search([Query(e.utterance, e.id, e.template, e.function)], k_desc=3,
-                         k_exemplar=20)[0])
+        (
+            e,
+            ready.search(
+                [Query(e.utterance, e.id, e.template, e.function)], k_desc=3, k_exemplar=20
+            )[0],
+        )
         for e in exemplars
-    ]  # fmt: skip
-    variables = [rag_variables(schema, e.utterance, Retrieved(h.descriptions, h.exemplars[:4]))
-                 for e, h in found]  # fmt: skip
+    ]
+    variables = [
+        rag_variables(schema, e.utterance, Retrieved(h.descriptions, h.exemplars[:4]))
+        for e, h in found
+    ]
     rendering, _ = timed(lambda: [templates.render("rag", **v) for v in variables])
     rendering = len(variables) / rendering
     written = list(read_rows(scratch / "a", "train"))
@@ -274,16 +260,26 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
     begun = time.monotonic()
     seconds, manifest = timed(
         lambda: build_dataset(
-            schema, exemplars, ready, TemplateSet(), config, scratch / "m", tokenizer=fast,
+            schema,
+            exemplars,
+            ready,
+            TemplateSet(),
+            config,
+            scratch / "m",
+            tokenizer=fast,
             progress=look,
         )
-    )  # fmt: skip
+    )
     made = manifest.rows("train")
-    print(f"\n{made:,} rows of four tasks from {count:,} exemplars: {made / seconds:,.0f} rows/s "
-          f"({time.monotonic() - begun:,.0f} s by the clock)")  # fmt: skip
-    print("memory at 10, 50, 100 % of the rows: "
-          + ", ".join(f"{seen[p]:,.0f} MB" for p in (10, 50, 100))
-          + f"; 100 % to 10 %: {seen[100] / seen[10]:.3f}")  # fmt: skip
+    print(
+        f"\n{made:,} rows of four tasks from {count:,} exemplars: {made / seconds:,.0f} rows/s "
+        f"({time.monotonic() - begun:,.0f} s by the clock)"
+    )
+    print(
+        "memory at 10, 50, 100 % of the rows: "
+        + ", ".join(f"{seen[p]:,.0f} MB" for p in (10, 50, 100))
+        + f"; 100 % to 10 %: {seen[100] / seen[10]:.3f}"
+    )
     before = process.memory_info().rss / 1e6
     seconds, found = timed(lambda: diff_datasets(scratch / "m", scratch / "m"))
     after = process.memory_info().rss / 1e6

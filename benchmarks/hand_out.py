@@ -42,11 +42,15 @@ def exemplar(number: int, chance: random.Random) -> AnnotatedExemplar:
     words = " ".join(chance.choices(WORDS, k=14))
     waits = number % 2
     return AnnotatedExemplar(
-        id=f"e{number:06d}", utterance=f"{words} {' '.join(arguments.values())}",
-        function=function, arguments=arguments, split="train" if chance.random() < 0.8 else "test",
+        id=f"e{number:06d}",
+        utterance=f"{words} {' '.join(arguments.values())}",
+        function=function,
+        arguments=arguments,
+        split="train" if chance.random() < 0.8 else "test",
         outcome=OUTCOMES[number // 2 % 3] if waits else "resolved",
-        resolved_by=None if waits else "unique", reason="A value occurs twice.",
-    )  # fmt: skip
+        resolved_by=None if waits else "unique",
+        reason="A value occurs twice.",
+    )
 
 
 def fill(store: Store, count: int) -> None:

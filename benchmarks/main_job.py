@@ -27,8 +27,8 @@ from radu_core.prompts import RowOptions
 from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import coverage_report
 from radu_core.workflows.dataset import build
-from radu_core.workflows.following import follow
 from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.following import follow
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.train import start
@@ -92,9 +92,14 @@ def run(workspace: Workspace, data: Path, *, minutes: float, rows: int) -> None:
     view = timed("dataset", lambda: build(workspace, MODULE, name="main", config=config))
     print(f"  {view.manifest.counts}")
     training = TrainConfig(
-        dataset=view.directory, base_model=DEFAULT_GENERATOR, epochs=1, max_minutes=minutes,
-        eval_every=200, eval_rows=48, save_every=500,
-    )  # fmt: skip
+        dataset=view.directory,
+        base_model=DEFAULT_GENERATOR,
+        epochs=1,
+        max_minutes=minutes,
+        eval_every=200,
+        eval_rows=48,
+        save_every=500,
+    )
     started = start(workspace, training)
     timed("training", lambda: follow(started))
     last = [e for e in started.events() if e.kind == "step"][-1].data

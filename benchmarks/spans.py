@@ -41,9 +41,11 @@ WRITING: dict[str, tuple[Sequence[str], Sequence[str]]] = {  # values, and what 
     "emoji": (("Oslo", "New York", "🍕 place", "Rome 🇮🇹", "Bar ❤️"), ("🎉 ", "👩‍👩‍👧🎉 ", "😀\n")),
     "CJK": (("東京", "上海虹桥", "서울", "大阪駅前", "𠮷野家"), ("明日、", "私は\n", "👍🏽请")),
     "right to left": (("باريس", "تل أبيب", "ירושלים", "القاهرة", "חיפה"), ("إلى ", "אני\n", "🎉 ")),
-    "combining": (("Ko\u0308ln", "Sa\u0303o Paulo", "नई दिल्ली", "Z\u0323amość", "Å\u0323rhus"),
-                  ("cafe\u0301 ", "e\u0301\n", "n\u0303 🎉 ")),
-}  # fmt: skip
+    "combining": (
+        ("Ko\u0308ln", "Sa\u0303o Paulo", "नई दिल्ली", "Z\u0323amość", "Å\u0323rhus"),
+        ("cafe\u0301 ", "e\u0301\n", "n\u0303 🎉 "),
+    ),
+}
 
 
 def _units(size: Callable[[str], int]) -> Break:
@@ -73,9 +75,12 @@ def right_rows(kind: str) -> Iterator[AnnotatedExemplar]:
                 at = text.index(value, len(front))
                 span = Span(slot="place", start=at, end=at + len(value), value=value)
                 yield AnnotatedExemplar(
-                    id=f"{kind}/{value}/{front}/{frame}", utterance=text, function="go",
-                    arguments={"place": value}, spans=(span,),
-                )  # fmt: skip
+                    id=f"{kind}/{value}/{front}/{frame}",
+                    utterance=text,
+                    function="go",
+                    arguments={"place": value},
+                    spans=(span,),
+                )
 
 
 def broken(row: AnnotatedExemplar, way: Break) -> AnnotatedExemplar | None:

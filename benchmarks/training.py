@@ -73,8 +73,18 @@ def installed(case: str) -> bool:
 
 
 def in_process(case: str, home: Path, options: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--case", case, "--home", str(home),
-               "--method", options.method, "--steps", str(options.steps)]  # fmt: skip
+    command = [
+        sys.executable,
+        __file__,
+        "--case",
+        case,
+        "--home",
+        str(home),
+        "--method",
+        options.method,
+        "--steps",
+        str(options.steps),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{case} failed:\n{done.stderr[-2000:]}")
@@ -94,8 +104,10 @@ def told(case: str, seen: dict[str, Any]) -> None:
 def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
     limit = found["ours"]["limit"] if "ours" in found else 0.0
     if limit:
-        print(f"limit (products of this model, {method}): {limit:.0f} tokens/s; "
-              f"ours is {found['ours']['tokens'] / limit:.0%} of it")  # fmt: skip
+        print(
+            f"limit (products of this model, {method}): {limit:.0f} tokens/s; "
+            f"ours is {found['ours']['tokens'] / limit:.0%} of it"
+        )
     for other in ("plain", "trl", "trl-fp32"):
         if other in found and "ours" in found:
             ours, that = found["ours"], found[other]
@@ -117,10 +129,14 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     space = Workspace(home)
     directory = model_directory(DEFAULT_GENERATOR, space.models)
     config = TrainConfig(
-        dataset=space.datasets / "default" / MODULE, base_model=DEFAULT_GENERATOR, method=method,
-        max_steps=steps + WARM, eval_rows=0, save_every=10_000,
+        dataset=space.datasets / "default" / MODULE,
+        base_model=DEFAULT_GENERATOR,
+        method=method,
+        max_steps=steps + WARM,
+        eval_rows=0,
+        save_every=10_000,
         learning_rate={"lora": 1e-3, "full": 5e-5}[method],
-    )  # fmt: skip
+    )
     tokenizer = load_tokenizer(directory)
     rows = preflight(config, tokenizer)
     set_seed(0)
@@ -142,10 +158,13 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     weights = sum(p.numel() for p in model.parameters() if p.dim() == 2) - 49_152 * 576
     flops = (4 if method == "lora" else 6) * weights
     return {
-        "rows": per_second, "tokens": per_second * mean, "peak": peak, "loss": loss,
+        "rows": per_second,
+        "tokens": per_second * mean,
+        "peak": peak,
+        "loss": loss,
         "losses": [h["loss"] for h in trainer.state.log_history if "loss" in h],
         "limit": reached(torch, bf16=uses_bf16(config)) / flops,
-    }  # fmt: skip
+    }
 
 
 def clocked(trainer: Any) -> list[float]:
@@ -185,19 +204,30 @@ def ours(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, to
 
 def arguments(run: RunDirectory, config: TrainConfig) -> dict[str, Any]:
     return {
-        "output_dir": str(run.path / "checkpoints"), "use_cpu": True,
-        "max_steps": config.max_steps, "per_device_train_batch_size": 8,
-        "learning_rate": config.rate, "warmup_steps": config.warmup_share,
-        "logging_steps": 1, "report_to": "none", "save_strategy": "no", "seed": 0,
-        "disable_tqdm": True, "remove_unused_columns": False,
-    }  # fmt: skip
+        "output_dir": str(run.path / "checkpoints"),
+        "use_cpu": True,
+        "max_steps": config.max_steps,
+        "per_device_train_batch_size": 8,
+        "learning_rate": config.rate,
+        "warmup_steps": config.warmup_share,
+        "logging_steps": 1,
+        "report_to": "none",
+        "save_strategy": "no",
+        "seed": 0,
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+    }
 
 
 def listed(rows: Preflight) -> list[dict[str, list[int]]]:
     return [
-        {"input_ids": list(r.input_ids), "labels": list(r.labels),
-         "attention_mask": [1] * len(r.input_ids)} for r in rows.train
-    ]  # fmt: skip
+        {
+            "input_ids": list(r.input_ids),
+            "labels": list(r.labels),
+            "attention_mask": [1] * len(r.input_ids),
+        }
+        for r in rows.train
+    ]
 
 
 def plain(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
@@ -205,9 +235,11 @@ def plain(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, t
 
     tok.pad_token_id = tok.eos_token_id
     return Trainer(
-        model=model, args=TrainingArguments(**arguments(run, config), bf16=False),
-        train_dataset=listed(rows), data_collator=DataCollatorForSeq2Seq(tok, padding=True),
-    )  # fmt: skip
+        model=model,
+        args=TrainingArguments(**arguments(run, config), bf16=False),
+        train_dataset=listed(rows),
+        data_collator=DataCollatorForSeq2Seq(tok, padding=True),
+    )
 
 
 def trl_fp32(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
@@ -223,15 +255,20 @@ def trl(
 
     tok.pad_token_id = tok.eos_token_id
     pairs = [
-        {"prompt": tok.decode(r.input_ids[: -r.supervised]),
-         "completion": tok.decode(r.input_ids[-r.supervised : -1])} for r in rows.train
-    ]  # fmt: skip
+        {
+            "prompt": tok.decode(r.input_ids[: -r.supervised]),
+            "completion": tok.decode(r.input_ids[-r.supervised : -1]),
+        }
+        for r in rows.train
+    ]
     settings = arguments(run, config)
     del settings["remove_unused_columns"]
     return SFTTrainer(
-        model=model, args=SFTConfig(**settings, **more), train_dataset=Dataset.from_list(pairs),
+        model=model,
+        args=SFTConfig(**settings, **more),
+        train_dataset=Dataset.from_list(pairs),
         processing_class=tok,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

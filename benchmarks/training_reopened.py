@@ -59,8 +59,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
         config = make_home(home, real=False) | {
-            "max_steps": 1_000_000, "eval_every": 1000, "save_every": 1000,
-        }  # fmt: skip
+            "max_steps": 1_000_000,
+            "eval_every": 1000,
+            "save_every": 1000,
+        }
         run = at_work(home, config, options.events)
         studio = Studio(home)
         try:
@@ -78,8 +80,10 @@ def main() -> None:
         events = sum(e.kind == "step" for e in run.events())
     print(f"{options.events:,} to {events:,} steps told; the very first time {first:.2f} s; then")
     for what, times in (("a browser that comes back", back), ("a new browser", new)):
-        print(f"{what}: median {statistics.median(times):.2f} s, {min(times):.2f} to "
-              f"{max(times):.2f} s of {len(times)}")  # fmt: skip
+        print(
+            f"{what}: median {statistics.median(times):.2f} s, {min(times):.2f} to "
+            f"{max(times):.2f} s of {len(times)}"
+        )
     raise SystemExit(0 if max(back) <= LIMIT else 1)
 
 

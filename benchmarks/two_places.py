@@ -51,9 +51,11 @@ def made(directory: Path, part: str, sizes: Sequence[int | None] = SIZES) -> Ite
         draw.shuffle(own)
         half = len(own) // 2
         others = [
-            t for other, (_, more) in modules.items() if _domain(other) != _domain(name)
+            t
+            for other, (_, more) in modules.items()
+            if _domain(other) != _domain(name)
             for t in more
-        ]  # fmt: skip
+        ]
         cases = [*_some(schema, _copied(own[:half], draw), "copied")]
         cases += _some(schema, _told(own[:half], others, draw), "told") if others else ()
         templates = [make_template(t.utterance, _spans(t.said, t.gold)) for t in own[half:]]

@@ -35,10 +35,15 @@ with page(
             key,
             "Evaluating",
             lambda progress: evaluate(
-                here.workspace, id, module=here.module, split=split, limit=int(limit) or None,
-                untrained=untrained, progress=progress,
+                here.workspace,
+                id,
+                module=here.module,
+                split=split,
+                limit=int(limit) or None,
+                untrained=untrained,
+                progress=progress,
             ),
-        )  # fmt: skip
+        )
     jobs.show(key)
     run = next(r for r in found if r.id == id)
     report = reports(run, here.module).get(split)

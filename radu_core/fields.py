@@ -30,9 +30,7 @@ def wrong_fields(error: ValidationError, model: type[BaseModel]) -> dict[str, st
 def wrong_lines(error: ValidationError, model: type[BaseModel], *, most: int = 5) -> str:
     """Field, what would be right, and the value, of the first ``most`` fields, in one line."""
     found = _wrong(error, model)
-    lines = [
-        f"{f'{name}: ' if name else ''}{said}{given}" for name, said, given in found[:most]
-    ]  # fmt: skip
+    lines = [f"{f'{name}: ' if name else ''}{said}{given}" for name, said, given in found[:most]]
     more = len(found) - most
     return "; ".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 

@@ -41,8 +41,13 @@ _NOT_FINITE = re.compile(r"NaN|Infinity|\d[eE]\+?\d{2}|\d{300}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DESCRIPTOR = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")
 _NO_PLACE = (
-    errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP,
-)  # fmt: skip
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 _LEAST_FREE = 1_000_000  # bytes; with less, SQLite can't even open a database
 
 

@@ -28,8 +28,13 @@ def add(here: Page) -> None:
     if last is not None:
         _added(here, last)
     functions = {f.name: f for f in here.workspace.store.schema(here.module).functions}
-    chosen = st.selectbox("Function", [_NONE, *functions], index=None, key="add function",
-                          placeholder="what it asks for")  # fmt: skip
+    chosen = st.selectbox(
+        "Function",
+        [_NONE, *functions],
+        index=None,
+        key="add function",
+        placeholder="what it asks for",
+    )
     if chosen is None:
         return
     function = functions.get(chosen)
@@ -43,18 +48,24 @@ def _form(here: Page, function: Function | None) -> None:
     number = st.session_state.setdefault("add number", 0)  # a new one is an empty form
     key = f"add {number} {function.name if function else ''}"
     with st.form(key, border=True):
-        utterance = st.text_area("Utterance", key=f"{key} utterance", height=80,
-                                 placeholder="as somebody would say it")  # fmt: skip
+        utterance = st.text_area(
+            "Utterance", key=f"{key} utterance", height=80, placeholder="as somebody would say it"
+        )
         typed = {s.name: _value(s, f"{key} {s.name}") for s in function.slots} if function else {}
-        split = st.segmented_control("Split", _SPLITS, default="train", required=True,
-                                     key=f"{key} split")  # fmt: skip
+        split = st.segmented_control(
+            "Split", _SPLITS, default="train", required=True, key=f"{key} split"
+        )
         pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
     if pressed:
         st.session_state[f"added {here.module}"] = work(
-            here.workspace, here.module, utterance or "",
+            here.workspace,
+            here.module,
+            utterance or "",
             function=function.name if function else None,
-            typed=typed, split=cast(Split, split), who=here.who,
-        )  # fmt: skip
+            typed=typed,
+            split=cast(Split, split),
+            who=here.who,
+        )
         st.session_state["add number"] += 1
         st.rerun()
 
@@ -68,9 +79,13 @@ def _value(slot: Slot, key: str) -> str | list[str]:
         known = ["true", "false"]
     if slot.multi_value:
         return st.multiselect(
-            label, known, key=key, help=about, accept_new_options=not slot.possible_values,
+            label,
+            known,
+            key=key,
+            help=about,
+            accept_new_options=not slot.possible_values,
             placeholder="none; type one and press Enter",
-        )  # fmt: skip
+        )
     if known:
         return st.selectbox(label, known, index=None, key=key, help=about, placeholder="none") or ""
     return st.text_input(label, key=key, help=about, placeholder=_hint(slot)) or ""

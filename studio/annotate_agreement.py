@@ -42,11 +42,16 @@ def _annotators(here: Page) -> None:
     """How many people are asked about each utterance."""
     now = annotation.annotators(here.workspace, here.module)
     chosen = st.number_input(
-        "People asked about each utterance", 1, 5, now, key=f"annotators {here.module}", width=260,
+        "People asked about each utterance",
+        1,
+        5,
+        now,
+        key=f"annotators {here.module}",
+        width=260,
         help="From 2 on, an utterance is decided when that many people say the same; where they "
         "don't, it comes into the queue of disagreements. What is decided already stays; what "
         "has opinions enough is decided, or a disagreement, at once.",
-    )  # fmt: skip
+    )
     if chosen != now:
         done = annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
         people = "One person is" if chosen == 1 else f"{chosen} people are"
@@ -64,14 +69,16 @@ def _figures(found: Agreement) -> None:
     items, spans, functions = st.columns(3)
     items.metric("utterances compared", f"{found.items:,}", help="With two opinions or more.")
     spans.metric(
-        "span F1", _figure(found.span_f1),
+        "span F1",
+        _figure(found.span_f1),
         help="How often two people mark the same slot at the same place, to the letter; the mean "
         "over all pairs.",
-    )  # fmt: skip
+    )
     functions.metric(
-        "α of functions", _figure(found.alpha),
+        "α of functions",
+        _figure(found.alpha),
         help="Krippendorff's α: 1 is perfect, 0 what chance gives; – where all say the same.",
-    )  # fmt: skip
+    )
 
 
 def _figure(value: float | None) -> str:
@@ -102,9 +109,12 @@ def _disagreements(here: Page, found: Agreement) -> None:
     chosen = st.pills("Only about", kinds, selection_mode="multi", key="agreement kinds")
     shown = [row for row in rows if not chosen or row["about"] in chosen]
     show.rows(
-        shown, name=f"{here.module}-disagreements.csv", key="agreement", label="disagreements",
+        shown,
+        name=f"{here.module}-disagreements.csv",
+        key="agreement",
+        label="disagreements",
         columns={"open": st.column_config.LinkColumn("open", display_text="open")},
-    )  # fmt: skip
+    )
 
 
 def _row(here: Page, pair: Pair, number: int) -> dict[str, str]:

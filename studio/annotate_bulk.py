@@ -32,9 +32,15 @@ def bulk(here: Page) -> None:
 def _chosen(here: Page) -> None:
     left, right = side_by_side([3, 2], key="annotate-bulk")
     percent = left.slider(
-        "Accept readings that are at least so likely", 50, 100, 90, format="%d %%", key="bulk from",
-        on_change=_leave, args=(here,),
-    )  # fmt: skip
+        "Accept readings that are at least so likely",
+        50,
+        100,
+        90,
+        format="%d %%",
+        key="bulk from",
+        on_change=_leave,
+        args=(here,),
+    )
     found = {
         queue: workflow.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
         for queue in workflow.QUEUES
@@ -43,15 +49,21 @@ def _chosen(here: Page) -> None:
     # the numbers in the labels change
     st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(found)
     queue = right.segmented_control(
-        "Queue", workflow.QUEUES, required=True, key="bulk queue",
+        "Queue",
+        workflow.QUEUES,
+        required=True,
+        key="bulk queue",
         format_func=lambda q: f"{_NAMES[q]} ({len(found[q].items):,})",
-        on_change=_leave, args=(here,),
-    )  # fmt: skip
+        on_change=_leave,
+        args=(here,),
+    )
     if found[str(queue)].items:
         _preview(here, found[str(queue)])
     elif other := _first(found, otherwise=""):
-        st.info(f"No reading here is so likely. “{_NAMES[other]}” has some, and a lower threshold "
-                "finds more.")  # fmt: skip
+        st.info(
+            f"No reading here is so likely. “{_NAMES[other]}” has some, and a lower threshold "
+            "finds more."
+        )
     else:
         st.info("No reading is so likely. Lower the threshold, or decide one by one.")
 
@@ -65,9 +77,13 @@ def _preview(here: Page, found: workflow.Preview) -> None:
     number = len(found.items)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(  # the arguments are those of the table below, not of one made after the press
-            f"Accept {number:,}", type="primary", icon=":material/done_all:", key="bulk accept",
-            on_click=_accept, args=(here, found.revisions),
-        )  # fmt: skip
+            f"Accept {number:,}",
+            type="primary",
+            icon=":material/done_all:",
+            key="bulk accept",
+            on_click=_accept,
+            args=(here, found.revisions),
+        )
         wrong = f"about {found.expected_wrong:.1f} will be wrong"
         st.write(f"{counted(number, 'reading')}, of which {wrong}.")
     counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
@@ -131,9 +147,12 @@ def _result(here: Page) -> None:
         _left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
             st.button(
-                f"Undo all {len(done.accepted):,}", icon=":material/undo:", key="bulk undo",
-                on_click=_undo, args=(here, done.batch),
-            )  # fmt: skip
+                f"Undo all {len(done.accepted):,}",
+                icon=":material/undo:",
+                key="bulk undo",
+                on_click=_undo,
+                args=(here, done.batch),
+            )
     elif isinstance(done, workflow.UndoReport):
         st.success(_as_before(len(done.undone)), icon=":material/undo:")
         why = "decided again since"

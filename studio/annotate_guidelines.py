@@ -38,9 +38,13 @@ def _edit(here: Page, begun: str) -> None:
     before = st.session_state[begun]
     left, right = st.columns(2, gap="medium")
     text = left.text_area(
-        "Guidelines (Markdown)", before, height=360, max_chars=LONGEST, key=f"text {begun}",
+        "Guidelines (Markdown)",
+        before,
+        height=360,
+        max_chars=LONGEST,
+        key=f"text {begun}",
         help="Press Ctrl and Enter to see it beside.",
-    )  # fmt: skip
+    )
     right.caption("As annotators see it")
     with right.container(border=True, height=360):
         st.markdown(formatted(text or ""))

@@ -62,10 +62,14 @@ def filters(here: Page) -> dict[str, Any]:
     with middle:
         function = _choice("Function", "function", functions)
     search = right.text_input(
-        "Search", key="search", bind="query-params", icon=":material/search:",
-        placeholder="words, a value, an id", max_chars=_LONGEST,
+        "Search",
+        key="search",
+        bind="query-params",
+        icon=":material/search:",
+        placeholder="words, a value, an id",
+        max_chars=_LONGEST,
         help="Looks through all utterances, whatever queue they are in.",
-    )  # fmt: skip
+    )
     skipped = queue == _SKIPPED
     return {
         "queue": "" if skipped else queue,
@@ -121,9 +125,12 @@ def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
     _asked_to_add()
     chosen = st.pills(
-        "Tools", list(_TOOLS), format_func=_TOOLS.__getitem__, label_visibility="collapsed",
+        "Tools",
+        list(_TOOLS),
+        format_func=_TOOLS.__getitem__,
+        label_visibility="collapsed",
         key="annotate tool",
-    )  # fmt: skip
+    )
     shown = {
         "bulk": annotate_bulk.bulk,
         "add": annotate_add.add,

@@ -39,8 +39,11 @@ Work = Callable[["Workspace", "Bearer", Any], dict[str, Any]]
 def routes() -> list[BaseRoute]:
     """The routes, for ``st.App``."""
     works: dict[str, Work] = {
-        "": _annotate, "/align": _align, "/history": _history, "/about": _about,
-    }  # fmt: skip
+        "": _annotate,
+        "/align": _align,
+        "/history": _history,
+        "/about": _about,
+    }
     found: list[BaseRoute] = [
         Route(f"/radu/annotate{path}", _endpoint(work), methods=["POST"])
         for path, work in works.items()
@@ -204,9 +207,13 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
     asked = annotation_request.parse_request(annotation_request.Preview, data)
     item = annotation_views.preview(
-        space, who=bearer.who, module=bearer.module, id=asked.id, function=asked.function,
+        space,
+        who=bearer.who,
+        module=bearer.module,
+        id=asked.id,
+        function=asked.function,
         arguments=asked.arguments,
-    )  # fmt: skip
+    )
     return {"item": item}
 
 

@@ -45,13 +45,18 @@ def compare(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         two = choose(here, f"coverage compare two {here.module}", other)
     key = ("coverage compare", here.module)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Compare", icon=":material/compare_arrows:", disabled=one == two,
-                     key="coverage do compare"):  # fmt: skip
+        if st.button(
+            "Compare",
+            icon=":material/compare_arrows:",
+            disabled=one == two,
+            key="coverage do compare",
+        ):
             _start(here, key, one, two, report)
         st.caption(
-            "The two are the same: change one." if one == two
+            "The two are the same: change one."
+            if one == two
             else f"On the utterances of {report.split}. Nothing is stored by comparing."
-        )  # fmt: skip
+        )
     found = jobs.show(key)
     if found is not None:
         with messages():
@@ -70,10 +75,15 @@ def _start(
         key,
         "Comparing",
         lambda progress: compare_retrieval(
-            here.workspace, here.module, one, two, split=split, target=report.target,
+            here.workspace,
+            here.module,
+            one,
+            two,
+            split=split,
+            target=report.target,
             progress=progress,
         ),
-    )  # fmt: skip
+    )
 
 
 def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
@@ -92,8 +102,12 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
     own = retrieval_settings(here.workspace, here.module)
     with st.container(horizontal=True):
         for word, one in zip(("first", "second"), reports, strict=True):
-            if st.button(f"Use the {word} from now on", icon=":material/save:",
-                         disabled=one.settings == own, key=f"coverage do use {word}"):  # fmt: skip
+            if st.button(
+                f"Use the {word} from now on",
+                icon=":material/save:",
+                disabled=one.settings == own,
+                key=f"coverage do use {word}",
+            ):
                 use(here, one.settings)
 
 
@@ -138,9 +152,11 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
 
 def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:
     which = st.segmented_control(
-        "Curve", ["fused", "together", "dense", "lexical", "descriptions"],
-        required=True, key="coverage compare curve",
-    )  # fmt: skip
+        "Curve",
+        ["fused", "together", "dense", "lexical", "descriptions"],
+        required=True,
+        key="coverage compare curve",
+    )
     rows: list[dict[str, Any]] = [
         {**row, "curve": name}
         for name, report in zip(names, reports, strict=True)
@@ -157,6 +173,7 @@ def _functions(found: Compared) -> None:
         st.caption("No function gains or loses an utterance.")
         return
     st.dataframe(
-        pd.DataFrame(rows, columns=["function", "gained", "lost", "of"]), hide_index=True,
+        pd.DataFrame(rows, columns=["function", "gained", "lost", "of"]),
+        hide_index=True,
         key="coverage do compare functions",
-    )  # fmt: skip
+    )

@@ -40,8 +40,9 @@ def curves(here: Page, report: CoverageReport) -> None:
     left, right = side_by_side([3, 2], key="coverage-curves")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
-            over = st.segmented_control("Over", [_K, _FUNCTIONS], required=True,
-                                        key="coverage over")  # fmt: skip
+            over = st.segmented_control(
+                "Over", [_K, _FUNCTIONS], required=True, key="coverage over"
+            )
             bands = st.toggle("95 % intervals", key="coverage bands")
         by_functions = over == _FUNCTIONS
         rows = functions_rows(report) if by_functions else curve_rows(report)
@@ -65,9 +66,15 @@ def chart(
     colours = [_COLOURS[list(names).index(n) % 5] for n in present]
     dashes = [_DASHES[list(names).index(n) % 5] for n in present]
     legend = alt.Legend(
-        orient="bottom", title=None, columns=2, labelLimit=280,
-        symbolType="stroke", symbolStrokeWidth=3, symbolSize=400, symbolOpacity=1,
-    )  # fmt: skip
+        orient="bottom",
+        title=None,
+        columns=2,
+        labelLimit=280,
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        symbolSize=400,
+        symbolOpacity=1,
+    )
     colour = alt.Color("curve:N", scale=alt.Scale(domain=present, range=colours), legend=legend)
     dash = alt.StrokeDash("curve:N", scale=alt.Scale(domain=present, range=dashes), legend=legend)
     lowest = float(frame.loc[frame[x] > 0, "low"].min()) if (frame[x] > 0).any() else 0.0

@@ -42,12 +42,23 @@ def measuring(here: Page, key: Hashable) -> None:
     columns = st.columns([3, 4, 2], vertical_alignment="bottom")
     split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
     target = columns[1].slider(
-        "Target", 0.80, 0.995, step=0.005, format="percent", key="coverage target",
+        "Target",
+        0.80,
+        0.995,
+        step=0.005,
+        format="percent",
+        key="coverage target",
         help="The recommended point is the cheapest whose lower bound reaches it.",
-    )  # fmt: skip
+    )
     running = (found := jobs.job(key)) is not None and found.state == "running"
-    if columns[2].button("Measure", type="primary", icon=":material/search:", width="stretch",
-                         disabled=running, key="coverage do measure"):  # fmt: skip
+    if columns[2].button(
+        "Measure",
+        type="primary",
+        icon=":material/search:",
+        width="stretch",
+        disabled=running,
+        key="coverage do measure",
+    ):
         _start(here, key, split, target)
 
 
@@ -67,10 +78,13 @@ def _start(here: Page, key: Hashable, split: str, target: float) -> None:
         key,
         "Measuring coverage",
         lambda progress: measure(
-            here.workspace, here.module, split=split, target=target,  # type: ignore[arg-type]
+            here.workspace,
+            here.module,
+            split=split,
+            target=target,  # type: ignore[arg-type]
             progress=progress,
         ),
-    )  # fmt: skip
+    )
 
 
 def set_point(k_desc: int, k_exemplar: int) -> None:
@@ -85,13 +99,24 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
         st.session_state["coverage report of"] = (here.module, id(report))
         set_point(choice.k_desc, choice.k_exemplar)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        d = int(st.number_input("k_desc", 0, grid.max_desc, key=_D, width=126,
-                                help="Descriptions retrieved"))  # fmt: skip
-        e = int(st.number_input("k_exemplar", 0, grid.max_exemplar, key=_E, width=126,
-                                help="Exemplars retrieved"))  # fmt: skip
+        d = int(
+            st.number_input(
+                "k_desc", 0, grid.max_desc, key=_D, width=126, help="Descriptions retrieved"
+            )
+        )
+        e = int(
+            st.number_input(
+                "k_exemplar", 0, grid.max_exemplar, key=_E, width=126, help="Exemplars retrieved"
+            )
+        )
         best = (choice.k_desc, choice.k_exemplar)
-        st.button("Recommended point", disabled=(d, e) == best, on_click=set_point, args=best,
-                  key="coverage do best")  # fmt: skip
+        st.button(
+            "Recommended point",
+            disabled=(d, e) == best,
+            on_click=set_point,
+            args=best,
+            key="coverage do best",
+        )
         _use(here, (d, e))
         icon = ":material/info:" if choice.reached else ":material/warning:"
         with st.popover("Why", type="tertiary", icon=icon):
@@ -105,9 +130,11 @@ def _use(here: Page, point: tuple[int, int]) -> None:
     """Prompts and datasets begin with the point that is in use."""
     used = chosen_point(here.workspace, here.module) == point
     if st.button(
-        "In use" if used else "Use this point", disabled=used or point == (0, 0),
-        key="coverage do point", help="Prompts and datasets of this module begin with it.",
-    ):  # fmt: skip
+        "In use" if used else "Use this point",
+        disabled=used or point == (0, 0),
+        key="coverage do point",
+        help="Prompts and datasets of this module begin with it.",
+    ):
         choose_point(here.workspace, here.module, point, who=here.who)
         st.rerun()
 

@@ -77,14 +77,22 @@ def _source(here: Page, report: CoverageReport) -> None:
     st.html(show.table_html(("what", "value"), rows.items()))
     st.markdown("**Resolved, and not in the index**")
     _left_out(dict(source["left_out"]))
-    show.download(not_indexed_rows(made), name=f"{here.module}-not-indexed.csv",
-                  key="not indexed", label="those not indexed")  # fmt: skip
+    show.download(
+        not_indexed_rows(made),
+        name=f"{here.module}-not-indexed.csv",
+        key="not indexed",
+        label="those not indexed",
+    )
     st.markdown(f"**Of {report.split}, and not measured**")
     _left_out(report.left_out)
     if report.left_out:
         rows_out = left_out_rows(here.workspace, here.module, report.split)  # type: ignore[arg-type]
-        show.download(rows_out, name=f"{here.module}-not-measured.csv", key="not measured",
-                      label="those not measured")  # fmt: skip
+        show.download(
+            rows_out,
+            name=f"{here.module}-not-measured.csv",
+            key="not measured",
+            label="those not measured",
+        )
 
 
 def _left_out(counts: dict[str, int]) -> None:
@@ -102,15 +110,22 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
     if kept and kept not in names:
         names.append(kept)
     name = st.selectbox(
-        "Embedder", names, key=f"{key} embedder", accept_new_options=True,
+        "Embedder",
+        names,
+        key=f"{key} embedder",
+        accept_new_options=True,
         help="An installed model, a directory, a hub's owner/name, or the id of a run that "
         "trained an embedder.",
-    )  # fmt: skip
+    )
     st.session_state.setdefault(f"{key} weight", given.dense_weight)
     weight = st.slider(
-        "Weight of the dense ranking", 0.0, 1.0, step=0.05, key=f"{key} weight",
+        "Weight of the dense ranking",
+        0.0,
+        1.0,
+        step=0.05,
+        key=f"{key} weight",
         help="1: only meaning (dense); 0: only words (BM25).",
-    )  # fmt: skip
+    )
     return given.model_copy(
         update={"embedder": name or given.embedder, "dense_weight": round(float(weight), 2)}
     )
@@ -123,12 +138,20 @@ def _form(here: Page) -> None:
     chosen = choose(here, key, now)
     st.session_state.setdefault(f"{key} graph", now.graph_from)
     graph_from = st.number_input(
-        "HNSW from so many exemplars", 1, 10_000_000, key=f"{key} graph", step=10_000,
+        "HNSW from so many exemplars",
+        1,
+        10_000_000,
+        key=f"{key} graph",
+        step=10_000,
         help="A graph is faster and misses some neighbours; its recall is measured and shown.",
-    )  # fmt: skip
+    )
     chosen = chosen.model_copy(update={"graph_from": int(graph_from)})
-    if st.button("Use these from now on", disabled=chosen == now, key="coverage do use",
-                 icon=":material/save:"):  # fmt: skip
+    if st.button(
+        "Use these from now on",
+        disabled=chosen == now,
+        key="coverage do use",
+        icon=":material/save:",
+    ):
         with messages():
             use(here, chosen)
 
@@ -171,16 +194,27 @@ def _tuned(here: Page, found: Tuning) -> None:
         for weight, share in found.shares.items()
     ]
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="coverage do tuned",
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="coverage do tuned",
         height=38 + 35 * len(rows),
-        column_config={"dense weight": st.column_config.NumberColumn(width=90),
-                       "coverage": st.column_config.ProgressColumn(
-            format="percent", width=130, min_value=min(found.shares.values()) - 0.01,
-            max_value=max(found.shares.values()))},
-    )  # fmt: skip
+        column_config={
+            "dense weight": st.column_config.NumberColumn(width=90),
+            "coverage": st.column_config.ProgressColumn(
+                format="percent",
+                width=130,
+                min_value=min(found.shares.values()) - 0.01,
+                max_value=max(found.shares.values()),
+            ),
+        },
+    )
     st.markdown(_reason(found))
-    if st.button(f"Use {found.weight:g} from now on", disabled=found.weight == now.dense_weight,
-                 key="coverage do tuned use", icon=":material/save:"):  # fmt: skip
+    if st.button(
+        f"Use {found.weight:g} from now on",
+        disabled=found.weight == now.dense_weight,
+        key="coverage do tuned use",
+        icon=":material/save:",
+    ):
         with messages():
             use(here, now.model_copy(update={"dense_weight": found.weight}))
 

@@ -81,13 +81,21 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
             key="misses",
             label="them with why",
         )
-        if st.button(f"Send {len(some):,} to annotation", icon=":material/flag:",
-                     disabled=not some, key="coverage do send"):  # fmt: skip
+        if st.button(
+            f"Send {len(some):,} to annotation",
+            icon=":material/flag:",
+            disabled=not some,
+            key="coverage do send",
+        ):
             _send(here, some)
         _told(here)
     st.dataframe(
-        frame[columns], hide_index=True, on_select=_take_row, selection_mode="single-row",
-        key="coverage do misses", height=min(318, 38 + 35 * max(1, len(some))),
+        frame[columns],
+        hide_index=True,
+        on_select=_take_row,
+        selection_mode="single-row",
+        key="coverage do misses",
+        height=min(318, 38 + 35 * max(1, len(some))),
         column_config={
             "utterance": st.column_config.TextColumn(width=300),
             "function": st.column_config.TextColumn("right function", width=140),
@@ -95,13 +103,18 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
             "cause": st.column_config.TextColumn("main cause", width=140),
             "remedy": st.column_config.TextColumn(width=270),
         },
-    )  # fmt: skip
+    )
     if (st.session_state.get(_CHOSEN) or 0) >= len(some):
         st.session_state[_CHOSEN] = None  # it was of another list
     chosen = st.selectbox(
-        "Miss", range(len(some)), index=None, key=_CHOSEN, disabled=not some,
-        placeholder="Choose here, or in the table", format_func=lambda n: rows[n]["utterance"],
-    )  # fmt: skip
+        "Miss",
+        range(len(some)),
+        index=None,
+        key=_CHOSEN,
+        disabled=not some,
+        placeholder="Choose here, or in the table",
+        format_func=lambda n: rows[n]["utterance"],
+    )
     if chosen is not None:
         _detail(here, report, some[chosen])
     else:
@@ -119,13 +132,19 @@ def _filtered(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
     functions = Counter(one.miss.function for one in explained)
     left, right = st.columns(2)
     some_causes = left.multiselect(
-        "Main cause", [c for c in CAUSES if causes[c]], key="coverage causes",
-        format_func=lambda c: f"{_CAUSES[c]} ({causes[c]})", placeholder="all",
-    )  # fmt: skip
+        "Main cause",
+        [c for c in CAUSES if causes[c]],
+        key="coverage causes",
+        format_func=lambda c: f"{_CAUSES[c]} ({causes[c]})",
+        placeholder="all",
+    )
     some_functions = right.multiselect(
-        "Right function", sorted(functions), key="coverage functions",
-        format_func=lambda f: f"{f} ({functions[f]})", placeholder="all",
-    )  # fmt: skip
+        "Right function",
+        sorted(functions),
+        key="coverage functions",
+        format_func=lambda f: f"{f} ({functions[f]})",
+        placeholder="all",
+    )
     return [
         one
         for one in explained
@@ -168,20 +187,27 @@ def _neighbours(one: ExplainedMiss) -> None:
     """The right function's nearest exemplar and description beside what was nearer."""
 
     def row(near: Near, what: str) -> dict[str, object]:
-        return {"": what, "cosine": near.similarity, "function": near.function or "none",
-                "exemplar": near.template}  # fmt: skip
+        return {
+            "": what,
+            "cosine": near.similarity,
+            "function": near.function or "none",
+            "exemplar": near.template,
+        }
 
     rows = [row(n, "instead") for n in one.nearest]
     if one.own is not None:
         rows.append(row(one.own, "its own nearest"))
     rows.sort(key=lambda r: -float(str(r["cosine"])))
     st.dataframe(
-        pd.DataFrame(rows, columns=["", "cosine", "function", "exemplar"]), hide_index=True,
+        pd.DataFrame(rows, columns=["", "cosine", "function", "exemplar"]),
+        hide_index=True,
         key="coverage do nearest",
-        column_config={"cosine": st.column_config.NumberColumn(format="%.3f", width=65),
-                       "function": st.column_config.TextColumn(width=130),
-                       "exemplar": st.column_config.TextColumn(width=330)},
-    )  # fmt: skip
+        column_config={
+            "cosine": st.column_config.NumberColumn(format="%.3f", width=65),
+            "function": st.column_config.TextColumn(width=130),
+            "exemplar": st.column_config.TextColumn(width=330),
+        },
+    )
     ways = counted(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
     st.caption(
         f"{plain(one.miss.function)} has {ways}; its description comes "
@@ -194,10 +220,20 @@ def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
     function, id_ = one.miss.function, one.miss.id
     template = report.grid.queries[one.miss.number].template or escape(one.miss.utterance)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("What if: another description", icon=":material/science:",
-                  key="coverage do describe", on_click=ask_about, args=(function,))  # fmt: skip
-        st.button("What if: this as an exemplar", icon=":material/add:", key="coverage do add",
-                  on_click=ask_about, args=(function, template))  # fmt: skip
+        st.button(
+            "What if: another description",
+            icon=":material/science:",
+            key="coverage do describe",
+            on_click=ask_about,
+            args=(function,),
+        )
+        st.button(
+            "What if: this as an exemplar",
+            icon=":material/add:",
+            key="coverage do add",
+            on_click=ask_about,
+            args=(function, template),
+        )
         if st.button("Flag for annotation", icon=":material/flag:", key="coverage do flag"):
             _send(here, [one])
             st.rerun(scope="fragment")

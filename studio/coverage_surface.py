@@ -68,27 +68,42 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
         alt.Chart(frame)
         .mark_rect(strokeWidth=0)
         .encode(
-            x=alt.X("k_exemplar:O", title="exemplars retrieved (k_exemplar)",
-                    axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("k_desc:O", title="descriptions retrieved (k_desc)", sort="descending",
-                    axis=alt.Axis(labelFlush=False, labelBound=False, labelBaseline="middle")),
+            x=alt.X(
+                "k_exemplar:O",
+                title="exemplars retrieved (k_exemplar)",
+                axis=alt.Axis(labelAngle=0),
+            ),
+            y=alt.Y(
+                "k_desc:O",
+                title="descriptions retrieved (k_desc)",
+                sort="descending",
+                axis=alt.Axis(labelFlush=False, labelBound=False, labelBaseline="middle"),
+            ),
             color=alt.condition(
-                nothing, alt.value(_NOTHING),
+                nothing,
+                alt.value(_NOTHING),
                 alt.Color(
                     "coverage:Q",
                     scale=alt.Scale(scheme="viridis", domain=[lowest, 1.0], clamp=True),
                     legend=alt.Legend(format=".0%", title="covered", orient="top"),
                 ),
             ),
-            stroke=alt.Stroke("mark:N", legend=None, scale=alt.Scale(
-                domain=_MARKS, range=["transparent", "#ff3b30", "#d400c8"])),
+            stroke=alt.Stroke(
+                "mark:N",
+                legend=None,
+                scale=alt.Scale(domain=_MARKS, range=["transparent", "#ff3b30", "#d400c8"]),
+            ),
             strokeWidth=alt.condition(alt.datum.mark != "", alt.value(3.5), alt.value(0)),
-            tooltip=["k_desc", "k_exemplar", *shares,
-                     alt.Tooltip("functions:Q", format=".1f"),
-                     alt.Tooltip("tokens:Q", format=".0f", title="tokens a prompt")],
+            tooltip=[
+                "k_desc",
+                "k_exemplar",
+                *shares,
+                alt.Tooltip("functions:Q", format=".1f"),
+                alt.Tooltip("tokens:Q", format=".0f", title="tokens a prompt"),
+            ],
         )
         .add_params(cell)
-    )  # fmt: skip
+    )
 
 
 def _clicked() -> None:
@@ -109,11 +124,17 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
     )
     number = st.column_config.NumberColumn(width=60)
     st.dataframe(
-        frame, hide_index=True, height=min(_HEIGHT, 38 + 35 * len(rows)),
+        frame,
+        hide_index=True,
+        height=min(_HEIGHT, 38 + 35 * len(rows)),
         key="coverage do functions",
-        column_config={"function": st.column_config.TextColumn(width=135), "coverage": share,
-                       "covered": number, "of": number},
-    )  # fmt: skip
+        column_config={
+            "function": st.column_config.TextColumn(width=135),
+            "coverage": share,
+            "covered": number,
+            "of": number,
+        },
+    )
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)
     if asked:

@@ -109,10 +109,12 @@ def _lines(function: str) -> list[str]:
     if st.session_state.get(_LEFT, ("",))[0] == function:  # added from here: no longer asked about
         st.session_state[key] = st.session_state.pop(_LEFT)[1]
     text = st.text_area(
-        "Exemplars to add, one a line", key=key, height=110,
+        "Exemplars to add, one a line",
+        key=key,
+        height=110,
         placeholder="book me a room in <city>",
         help="A slot is written <name>, a literal < as \\<. Ctrl+Enter asks.",
-    )  # fmt: skip
+    )
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     if len(lines) > _MOST:
         st.caption(f"The first {_MOST} of {len(lines)} are asked about.")
@@ -178,17 +180,21 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
             zip(names, counts, moved.intervals, strict=True)
         ):
             st.metric(
-                name, f"{count / max(1, moved.total):.1%}", width=125,
+                name,
+                f"{count / max(1, moved.total):.1%}",
+                width=125,
                 delta=f"{100 * change:+.1f} points" if place and change else None,
                 help=f"{count:,} of {moved.total:,}; 95 %: {_interval(low, high)} (Wilson)",
-            )  # fmt: skip
+            )
         st.metric("gained", len(moved.gained), width=70)
         st.metric("lost", len(moved.lost), width=60)
         st.metric(
-            "p", f"{moved.p:.3g}", width=100,
+            "p",
+            f"{moved.p:.3g}",
+            width=100,
             help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
             "would be by chance. Under 0.05 is a clear difference.",
-        )  # fmt: skip
+        )
     st.caption(
         "95 % intervals: "
         + ", ".join(
@@ -214,10 +220,14 @@ def moved_table(queries: Any, moved: Difference, key: str) -> None:
         st.caption("No utterance is gained or lost.")
         return
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key=f"coverage do moved {key}",
-        column_config={"utterance": st.column_config.TextColumn(width="large"),
-                       "": st.column_config.TextColumn(width="small")},
-    )  # fmt: skip
+        pd.DataFrame(rows),
+        hide_index=True,
+        key=f"coverage do moved {key}",
+        column_config={
+            "utterance": st.column_config.TextColumn(width="large"),
+            "": st.column_config.TextColumn(width="small"),
+        },
+    )
 
 
 def _keep_description(here: Page, function: str, text: str, alone: Difference) -> None:
@@ -234,8 +244,9 @@ def _keep_description(here: Page, function: str, text: str, alone: Difference) -
     agreed = fewer <= 0 or st.checkbox(
         f"Keep it although it covers {fewer:,} fewer by itself", key=f"coverage do agree {text}"
     )
-    if st.button("Keep this description", icon=":material/save:", key="coverage do keep",
-                 disabled=not agreed):  # fmt: skip
+    if st.button(
+        "Keep this description", icon=":material/save:", key="coverage do keep", disabled=not agreed
+    ):
         with messages():
             changed = keep_description(here.workspace, here.module, function, text, who=here.who)
             _tell(
@@ -258,17 +269,21 @@ def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -
     """A form with a field for each slot: an utterance has words there."""
     with st.form(f"coverage do form {function} {content_hash([text])}", border=True):
         st.markdown(plain(_short(text)))
-        values = {slot: st.text_input(plain(slot), placeholder="words a user would say there")
-                  for slot in slots}  # fmt: skip
+        values = {
+            slot: st.text_input(plain(slot), placeholder="words a user would say there")
+            for slot in slots
+        }
         pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
     if pressed:
         with messages():
             item = keep_exemplar(
                 here.workspace, here.module, function, text, values, who=here.who
             ).exemplar
-            state = "resolved" if item.outcome == "resolved" else (
-                f"{item.outcome}, so it isn't retrieved yet: {plain(item.reason)}"
-            )  # fmt: skip
+            state = (
+                "resolved"
+                if item.outcome == "resolved"
+                else (f"{item.outcome}, so it isn't retrieved yet: {plain(item.reason)}")
+            )
             _tell(here, f"Added as {plain(item.id)}: {state}.")
 
 
@@ -280,19 +295,27 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
     """Several in one table, with a column for each slot; those that are ticked are added."""
     slots = list(dict.fromkeys(s for some in fields.values() for s in some))
     frame = pd.DataFrame(
-        [{"add": True, "exemplar": text, **{f"slot {s}": "" if s in own else "–" for s in slots}}
-         for text, own in fields.items()]
-    )  # fmt: skip
+        [
+            {"add": True, "exemplar": text, **{f"slot {s}": "" if s in own else "–" for s in slots}}
+            for text, own in fields.items()
+        ]
+    )
     configured = {f"slot {s}": st.column_config.TextColumn(s, width=110) for s in slots}
     with st.form(f"coverage do forms {function} {content_hash(list(fields))}", border=True):
         if slots:
             st.caption("Write the words a user would say for each slot that an exemplar has.")
         edited = st.data_editor(
-            frame, hide_index=True, disabled=["exemplar"], height=min(318, 38 + 35 * len(frame)),
+            frame,
+            hide_index=True,
+            disabled=["exemplar"],
+            height=min(318, 38 + 35 * len(frame)),
             key=f"coverage do table {function} {content_hash(list(fields))}",
-            column_config={"add": st.column_config.CheckboxColumn(width=75),
-                           "exemplar": st.column_config.TextColumn(width=210), **configured},
-        )  # fmt: skip
+            column_config={
+                "add": st.column_config.CheckboxColumn(width=75),
+                "exemplar": st.column_config.TextColumn(width=210),
+                **configured,
+            },
+        )
         pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")
     if pressed:
         with messages():

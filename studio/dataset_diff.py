@@ -62,15 +62,19 @@ def _result(found: DatasetDiff, export: Path) -> None:
     for title, counts in (("why", found.why), ("rows of", found.kinds)):
         rows = [{title: name, **{c: n.get(c, 0) for c in _CHANGES}} for name, n in counts.items()]
         st.dataframe(
-            pd.DataFrame(rows), hide_index=True,
+            pd.DataFrame(rows),
+            hide_index=True,
             column_config=_WIDTHS | {title: st.column_config.TextColumn(width="medium")},
-        )  # fmt: skip
+        )
     if export.is_file():
         total = found.added + found.removed + found.changed
         st.download_button(
-            f"Download all {total:,} differences as JSONL", export.read_bytes(),
-            file_name=export.name, icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            f"Download all {total:,} differences as JSONL",
+            export.read_bytes(),
+            file_name=export.name,
+            icon=":material/download:",
+            on_click="ignore",
+        )
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     change = left.segmented_control(
         "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change", persist_state="page"

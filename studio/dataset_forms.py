@@ -67,10 +67,14 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
             made,
             "Building the dataset",
             lambda progress: workflow.build_many(
-                here.workspace, modules, name=name, config=config, weights=weights,
+                here.workspace,
+                modules,
+                name=name,
+                config=config,
+                weights=weights,
                 progress=progress,
             ),
-        )  # fmt: skip
+        )
     found = jobs.show(seen, passing=True)
     if found:
         previews, asked = found
@@ -103,15 +107,21 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
         help="Building under a name that exists replaces it.",
     )
     modules = right.multiselect(
-        "Modules", here.workspace.store.modules(), default=[here.module],
-        key=f"dataset modules {here.module}", persist_state="page",
+        "Modules",
+        here.workspace.store.modules(),
+        default=[here.module],
+        key=f"dataset modules {here.module}",
+        persist_state="page",
         help="One gives a specialised model. Several give one dataset each and a mixture of them, "
         "for a generalised model.",
-    )  # fmt: skip
+    )
     tasks = st.pills(
-        "Tasks", STRATEGIES, selection_mode="multi", default=["rag", "all"],
+        "Tasks",
+        STRATEGIES,
+        selection_mode="multi",
+        default=["rag", "all"],
         **_kept("tasks", "strategies"),
-    )  # fmt: skip
+    )
     options: dict[str, Any] = {"strategies": tuple(tasks or ())}
     options |= _sizes(here)
     with expander("More options", key="dataset more"):
@@ -138,17 +148,28 @@ def _sizes(here: Page) -> dict[str, Any]:
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(
-            "Longest row (tokens)", 16, 131_072, 512, 64, **_kept("max_length"),
+            "Longest row (tokens)",
+            16,
+            131_072,
+            512,
+            64,
+            **_kept("max_length"),
         )
-    )  # fmt: skip
+    )
     known = generators(here.workspace) or [DEFAULT_GENERATOR]
     chosen = right.selectbox(
-        "Tokens of", [*known, _NO_CHECK], accept_new_options=True, **_kept("tokenizer"),
-    )  # fmt: skip
+        "Tokens of",
+        [*known, _NO_CHECK],
+        accept_new_options=True,
+        **_kept("tokenizer"),
+    )
     found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
     found["chat_template"] = last.selectbox(
-        "Chat template", ["none", "auto"], accept_new_options=True, **_kept("chat_template"),
-    )  # fmt: skip
+        "Chat template",
+        ["none", "auto"],
+        accept_new_options=True,
+        **_kept("chat_template"),
+    )
     return found
 
 
@@ -169,9 +190,13 @@ def _variants() -> dict[str, Any]:
         )
     left, right = st.columns([3, 1])
     found["order"] = left.segmented_control(
-        "Order in the prompt", list(_ORDERS), default="most_relevant_last", required=True,
-        format_func=lambda o: _ORDERS[o], **_kept("order"),
-    )  # fmt: skip
+        "Order in the prompt",
+        list(_ORDERS),
+        default="most_relevant_last",
+        required=True,
+        format_func=lambda o: _ORDERS[o],
+        **_kept("order"),
+    )
     found["seed"] = int(
         right.number_input(
             "Seed",
@@ -194,18 +219,32 @@ def _negatives() -> dict[str, Any]:
     for column, (name, label, least, most) in zip(columns, pairs, strict=False):
         found[name] = int(column.number_input(label, least, most, 2, **_kept(name)))
     found["hardness"] = columns[2].number_input(
-        "knn: hardness of no pairs", 0.0, 1.0, _default("hardness"), 0.1,
+        "knn: hardness of no pairs",
+        0.0,
+        1.0,
+        _default("hardness"),
+        0.1,
         **_kept("hardness"),
-    )  # fmt: skip
+    )
     left, right, _ = st.columns(3)
     found["near_duplicate"] = left.number_input(
-        "Suspected from similarity", 0.5, 1.0, _default("near_duplicate"), 0.01,
+        "Suspected from similarity",
+        0.5,
+        1.0,
+        _default("near_duplicate"),
+        0.01,
         **_kept("near_duplicate"),
-    )  # fmt: skip
+    )
     cap = right.number_input(
-        "Out of scope, at most", 0.0, 1.0, 1.0, 0.05, key="dataset cap", persist_state="page",
+        "Out of scope, at most",
+        0.0,
+        1.0,
+        1.0,
+        0.05,
+        key="dataset cap",
+        persist_state="page",
         help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
-    )  # fmt: skip
+    )
     found["out_of_scope_cap"] = None if cap >= 1 else cap
     return found
 
@@ -232,13 +271,16 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     if key not in st.session_state:  # drawn for the first time, or again: as it was left
         st.session_state[f"{key} first"] = st.session_state.get(f"{key} last", frame)
     edited = st.data_editor(
-        st.session_state[f"{key} first"], hide_index=True, disabled=["module"], width="content",
+        st.session_state[f"{key} first"],
+        hide_index=True,
+        disabled=["module"],
+        width="content",
         key=key,
         column_config={
             t: st.column_config.NumberColumn(t, min_value=0.0, max_value=100.0, required=True)
             for t in tasks
         },
-    )  # fmt: skip
+    )
     st.session_state[f"{key} last"] = edited
     return {
         f"{row['module']}/{task}": float(row[task])
@@ -282,11 +324,17 @@ def _card(view: DatasetView) -> None:
 
 def _drawn(mixture: Mixture) -> None:
     rows = [
-        {"module": module, "task": task, "weight": part.weights[task], "training rows": n["in"],
-         "taken": n["out"], "repeated": n["repeated"]}
+        {
+            "module": module,
+            "task": task,
+            "weight": part.weights[task],
+            "training rows": n["in"],
+            "taken": n["out"],
+            "repeated": n["repeated"],
+        }
         for module, part in mixture.parts.items()
         for task, n in part.drawn.items()
-    ]  # fmt: skip
+    ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
@@ -319,6 +367,9 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
             path = view.directory / name
             if path.is_file() and path.stat().st_size:
                 st.download_button(
-                    f"Download {label}", path.read_bytes(), file_name=f"{view.name}-{name}",
-                    key=f"{view.directory} {name}", on_click="ignore",
-                )  # fmt: skip
+                    f"Download {label}",
+                    path.read_bytes(),
+                    file_name=f"{view.name}-{name}",
+                    key=f"{view.directory} {name}",
+                    on_click="ignore",
+                )

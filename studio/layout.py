@@ -34,9 +34,14 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]
     return st.segmented_control(
-        "Tabs", names, key=key, format_func=label, required=True, label_visibility="collapsed",
+        "Tabs",
+        names,
+        key=key,
+        format_func=label,
+        required=True,
+        label_visibility="collapsed",
         persist_state="page",
-    )  # fmt: skip
+    )
 
 
 def side_by_side(

@@ -102,9 +102,16 @@ def utterances(here: Page) -> None:
             progress: Progress, fix_spans: bool = False
         ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
             report = load.import_file(
-                here.workspace, format, path, module=here.module, who=here.who, keep_good=keep,
-                fix_spans=fix_spans, options=options, progress=progress,
-            )  # fmt: skip
+                here.workspace,
+                format,
+                path,
+                module=here.module,
+                who=here.who,
+                keep_good=keep,
+                fix_spans=fix_spans,
+                options=options,
+                progress=progress,
+            )
             if not report.stored:
                 return report, None
             return report, outcomes.resolve(
@@ -246,8 +253,10 @@ def _acceptance(here: Page) -> None:
             help="Readings at least so likely resolve without a person; they are counted as "
             "'automatic', and choosing 'never' takes all of them back.",
         )
-        if st.button("Resolve again", help="After a change of the schema, or of what is accepted. "
-                     "Decisions of people stay."):  # fmt: skip
+        if st.button(
+            "Resolve again",
+            help="After a change of the schema, or of what is accepted. Decisions of people stay.",
+        ):
             if wanted != now:
                 outcomes.set_acceptance(here.workspace, here.module, wanted, who=here.who)
             jobs.start(

@@ -183,9 +183,12 @@ def _named(ask: bool) -> str:
 def _choose_name(before: str) -> None:
     with st.form("name", border=False):
         st.text_input(
-            "Your name", before, key="name", max_chars=_LONGEST,
+            "Your name",
+            before,
+            key="name",
+            max_chars=_LONGEST,
             help="Stands beside your decisions. This browser keeps it.",
-        )  # fmt: skip
+        )
         st.form_submit_button("Keep this name", on_click=_name_chosen)
         if st.session_state.pop("no name", False):
             st.error("A name needs at least one visible character.")

@@ -52,26 +52,36 @@ def _choose(here: Page) -> dict[str, Any] | None:
     items = _utterances(here)
     if len(items) > _LISTED:
         sought = st.text_input(
-            "Find an utterance", key=f"negatives search {here.module}",
-            placeholder="words, or an id", icon=":material/search:",
-        )  # fmt: skip
+            "Find an utterance",
+            key=f"negatives search {here.module}",
+            placeholder="words, or an id",
+            icon=":material/search:",
+        )
         items = _matching(items, (sought or "").strip())
     left, middle, right = st.columns([4, 4, 3])
     id_ = left.selectbox(
-        "A resolved utterance", [_TYPED, *items], index=1 if items else 0,
+        "A resolved utterance",
+        [_TYPED, *items],
+        index=1 if items else 0,
         key=f"negatives of {here.module}",
         format_func=lambda i: i if i == _TYPED else f"{items.get(i, '')}  ·  {i}",
-    )  # fmt: skip
+    )
     typed = middle.text_input(
-        "or any utterance", placeholder="I need a table for two", disabled=id_ != _TYPED,
+        "or any utterance",
+        placeholder="I need a table for two",
+        disabled=id_ != _TYPED,
         key="negatives typed",
-    )  # fmt: skip
+    )
     names = [f.name for f in here.workspace.store.schema(here.module).functions]
     function = right.selectbox(
-        "What it means", [*names, OUT_OF_SCOPE], index=None, disabled=id_ != _TYPED,
-        key=f"negatives function {here.module}", placeholder="its function",
+        "What it means",
+        [*names, OUT_OF_SCOPE],
+        index=None,
+        disabled=id_ != _TYPED,
+        key=f"negatives function {here.module}",
+        placeholder="its function",
         help="none: out of scope.",
-    )  # fmt: skip
+    )
     if id_ != _TYPED:
         return {"exemplar_id": id_}
     if not (typed or "").strip() or function is None:
@@ -103,22 +113,36 @@ def _matching(items: dict[str, str], sought: str) -> dict[str, str]:
 def _dial_widgets() -> RowOptions:
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     hardness = left.slider(
-        "Hardness", 0.0, 1.0, 1.0, 0.1, key="negatives hardness",
+        "Hardness",
+        0.0,
+        1.0,
+        1.0,
+        0.1,
+        key="negatives hardness",
         help="1: the nearest that can be used. 0: spread evenly over all that can.",
-    )  # fmt: skip
+    )
     number = middle.number_input("Negatives per exemplar", 0, 20, 2, key="negatives number")
     near = right.slider(
-        "Suspected from a cosine of", 0.80, 1.0, 0.95, 0.01, key="negatives near",
+        "Suspected from a cosine of",
+        0.80,
+        1.0,
+        0.95,
+        0.01,
+        key="negatives near",
         help="Pairs as near as this seem to mean the same and aren't used.",
-    )  # fmt: skip
+    )
     return RowOptions(hardness=hardness, knn_negatives=int(number), near_duplicate=near)
 
 
 def _retrieved(here: Page, asked: dict[str, Any]) -> Retrieval:
     """What is near the utterance, kept while the choice is the same: judging asks no index."""
     store = here.workspace.store
-    state = (here.module, tuple(asked.items()), store.schema(here.module).hash,
-             tuple(store.counts(here.module).items()))  # fmt: skip
+    state = (
+        here.module,
+        tuple(asked.items()),
+        store.schema(here.module).hash,
+        tuple(store.counts(here.module).items()),
+    )
     kept = st.session_state.get("negatives kept")
     if kept is None or kept[0] != state:
         with st.spinner("Retrieving …"):
@@ -148,9 +172,11 @@ def _shown(here: Page, found: Mined, options: RowOptions) -> None:
         _row(here, found, negative)
     if found.negatives:
         show.download(
-            [_as_row(n) for n in found.negatives], name=f"{here.module}-negatives.csv",
-            key="negatives", label=counted(len(found.negatives), "negative"),
-        )  # fmt: skip
+            [_as_row(n) for n in found.negatives],
+            name=f"{here.module}-negatives.csv",
+            key="negatives",
+            label=counted(len(found.negatives), "negative"),
+        )
 
 
 def _warnings(found: Mined, options: RowOptions) -> None:
@@ -197,11 +223,19 @@ def _badge(negative: Negative) -> str:
 def _judge_buttons(here: Page, id_: str, negative: Negative) -> None:
     for verdict, label in (("same", "Really the same"), ("different", "Really different")):
         if negative.verdict != verdict:
-            st.button(label, key=f"judge {verdict} {id_} {negative.hit.id}", on_click=_judge,
-                      args=(here, id_, negative.hit.id, verdict))  # fmt: skip
+            st.button(
+                label,
+                key=f"judge {verdict} {id_} {negative.hit.id}",
+                on_click=_judge,
+                args=(here, id_, negative.hit.id, verdict),
+            )
     if negative.verdict is not None:
-        st.button("Withdraw", key=f"judge none {id_} {negative.hit.id}", on_click=_judge,
-                  args=(here, id_, negative.hit.id, None))  # fmt: skip
+        st.button(
+            "Withdraw",
+            key=f"judge none {id_} {negative.hit.id}",
+            on_click=_judge,
+            args=(here, id_, negative.hit.id, None),
+        )
 
 
 def _judge(here: Page, one: str, other: str, verdict: str | None) -> None:
@@ -274,12 +308,14 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
     left, right = st.columns([2, 3], gap="medium")
     left.altair_chart(_curve(frame, options.hardness))
     right.dataframe(
-        frame, hide_index=True, height=280,
+        frame,
+        hide_index=True,
+        height=280,
         column_config={
             name: st.column_config.NumberColumn(name, format="%.2f")
             for name in ("hardness", "mean cosine", "functions per exemplar")
         },
-    )  # fmt: skip
+    )
 
 
 def _curve(frame: pd.DataFrame, hardness: float) -> Any:

@@ -83,11 +83,24 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
     others = frame["share"][frame["function"] != frame["neighbours"]]
     top = max(0.1, float(others.max())) if len(others) else 0.1
     base = alt.Chart(frame).encode(
-        x=alt.X("neighbours:N", sort=names, title="its neighbours' function",
-                axis=alt.Axis(orient="top", labelAngle=-90, labelLimit=170, labelOverlap=False)),
-        y=alt.Y("function:N", sort=names, title="exemplars of",
-                axis=alt.Axis(labelLimit=170, labelOverlap=False, labelFlush=False,
-                              labelBound=False, labelBaseline="middle")),
+        x=alt.X(
+            "neighbours:N",
+            sort=names,
+            title="its neighbours' function",
+            axis=alt.Axis(orient="top", labelAngle=-90, labelLimit=170, labelOverlap=False),
+        ),
+        y=alt.Y(
+            "function:N",
+            sort=names,
+            title="exemplars of",
+            axis=alt.Axis(
+                labelLimit=170,
+                labelOverlap=False,
+                labelFlush=False,
+                labelBound=False,
+                labelBaseline="middle",
+            ),
+        ),
         tooltip=[
             alt.Tooltip("function:N", title="exemplars of"),
             alt.Tooltip("neighbours:N", title="neighbours of"),
@@ -95,15 +108,18 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
             alt.Tooltip("mistaken:Q", title="exemplars that lie there"),
             alt.Tooltip("of:Q"),
         ],
-    )  # fmt: skip
+    )
     cells = base.mark_rect().encode(
         color=alt.condition(
             alt.datum.function == alt.datum.neighbours,
             alt.value("#8a8a8a"),
-            alt.Color("share:Q", scale=alt.Scale(scheme="viridis", domain=[0.0, top]),
-                      legend=alt.Legend(format=".0%", title="share", orient="bottom")),
+            alt.Color(
+                "share:Q",
+                scale=alt.Scale(scheme="viridis", domain=[0.0, top]),
+                legend=alt.Legend(format=".0%", title="share", orient="bottom"),
+            ),
         )
-    )  # fmt: skip
+    )
     return cells.properties(height=alt.Step(max(15, min(26, _CELLS // len(names)))))
 
 
@@ -119,9 +135,12 @@ def function_map(here: Page, report: OverlapReport) -> None:
     names = [n for n in report.confusion.functions if n is not None]
     many = len(names) > _MOST_COLOURS
     highlighted = st.multiselect(
-        "Only these functions in colour", names, _most_confused(report) if many else None,
-        key=f"overlap highlight {here.module}", placeholder="none" if many else "all",
-    )  # fmt: skip
+        "Only these functions in colour",
+        names,
+        _most_confused(report) if many else None,
+        key=f"overlap highlight {here.module}",
+        placeholder="none" if many else "all",
+    )
     sampled = "" if drawn.sampled == drawn.total else f" {drawn.sampled:,} of them are drawn."
     st.caption(
         f"Two axes show {drawn.shown:.0%} of what tells the functions' centres apart: what is far "

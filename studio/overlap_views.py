@@ -49,18 +49,25 @@ def measure(here: Page, key: Hashable) -> None:
         "Exemplars a function needs", 1, 1000, 10, help="Different ones: repetitions count once."
     )
     near = second.slider(
-        "Nearly the same from a cosine of", 0.80, 1.0, 0.95, 0.01,
+        "Nearly the same from a cosine of",
+        0.80,
+        1.0,
+        0.95,
+        0.01,
         help="Lower finds more pairs, and more of them are really different.",
-    )  # fmt: skip
+    )
     if third.button("Measure", type="primary", icon=":material/search:", width="stretch"):
         jobs.start(
             key,
             "Measuring overlap",
             lambda progress: overlap_report(
-                here.workspace, here.module, enough=int(enough), near_duplicate=near,
+                here.workspace,
+                here.module,
+                enough=int(enough),
+                near_duplicate=near,
                 progress=progress,
             ),
-        )  # fmt: skip
+        )
 
 
 def measured(here: Page, report: OverlapReport) -> None:
@@ -108,9 +115,13 @@ def _findings(here: Page, report: OverlapReport) -> None:
     counts = Counter(f.kind for f in report.findings)
     kinds = [k for k in KINDS if counts[k]]
     chosen = st.pills(
-        "Only", kinds, selection_mode="multi", key=f"overlap kinds {report.module}",
-        format_func=lambda k: f"{KINDS[k]} ({counts[k]:,})", label_visibility="collapsed",
-    )  # fmt: skip
+        "Only",
+        kinds,
+        selection_mode="multi",
+        key=f"overlap kinds {report.module}",
+        format_func=lambda k: f"{KINDS[k]} ({counts[k]:,})",
+        label_visibility="collapsed",
+    )
     shown = [f for f in report.findings if not chosen or f.kind in chosen]
     for number, finding in _page_of(shown, f"overlap page {report.module}"):
         _finding(here, finding, number)
@@ -187,8 +198,9 @@ def _examples(finding: Finding) -> list[dict[str, Any]]:
         for e in finding.examples
     ]
     pairs = any(e.other_id for e in finding.examples)
-    return [{k: v for k, v in r.items() if pairs or k in ("function", "template", "id")}
-            for r in rows]  # fmt: skip
+    return [
+        {k: v for k, v in r.items() if pairs or k in ("function", "template", "id")} for r in rows
+    ]
 
 
 def _action(here: Page, finding: Finding, action: str, number: int) -> None:
@@ -203,9 +215,12 @@ def _action(here: Page, finding: Finding, action: str, number: int) -> None:
     elif action == "annotate" and finding.examples:
         ids = {i for e in finding.examples for i in (e.id, e.other_id) if i}
         st.button(
-            f"Send {len(ids)} to annotation", icon=_ICONS["annotate"], key=key,
-            on_click=_flag, args=(here, finding),
-        )  # fmt: skip
+            f"Send {len(ids)} to annotation",
+            icon=_ICONS["annotate"],
+            key=key,
+            on_click=_flag,
+            args=(here, finding),
+        )
     elif action == "add" and name:
         st.button(ACTIONS["add"], icon=_ICONS["add"], key=key, on_click=_to_add, args=(name,))
         if st.session_state.get("overlap to add") == name:
@@ -244,8 +259,12 @@ def _judge_buttons(here: Page, finding: Finding, key: str) -> None:
     for verdict, label in _SAID.items():
         if finding.kind == "judged the same" and verdict == "same":
             continue
-        st.button(label.capitalize(), key=f"{key} {verdict}", on_click=_judge,
-                  args=(here, finding, pair, verdict))  # fmt: skip
+        st.button(
+            label.capitalize(),
+            key=f"{key} {verdict}",
+            on_click=_judge,
+            args=(here, finding, pair, verdict),
+        )
 
 
 def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
@@ -326,10 +345,12 @@ def _judged_pairs(here: Page, report: OverlapReport) -> None:
             f"*{plain(pair.second.function or _OUT)}*"
         )
         button.button(
-            "Withdraw", key=f"withdraw {number} {pair.first.id} {pair.second.id}",
-            icon=":material/undo:", on_click=_withdraw,
+            "Withdraw",
+            key=f"withdraw {number} {pair.first.id} {pair.second.id}",
+            icon=":material/undo:",
+            on_click=_withdraw,
             args=(here, pair.first.id, pair.second.id),
-        )  # fmt: skip
+        )
     show.rows(
         [
             {

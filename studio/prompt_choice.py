@@ -73,9 +73,13 @@ def _to_address(here: Page, strategy: str, chosen: dict[str, Any] | None) -> Non
 def _stored(here: Page) -> dict[str, Any] | None:
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     search = left.text_input(
-        "Search", key="prompt search", icon=":material/search:", max_chars=_LONGEST_SEARCH,
-        placeholder="words, a value, an id", on_change=_forget,
-    )  # fmt: skip
+        "Search",
+        key="prompt search",
+        icon=":material/search:",
+        max_chars=_LONGEST_SEARCH,
+        placeholder="words, a value, an id",
+        on_change=_forget,
+    )
     items = _offered(here, search or "")
     if not items:
         st.info("No utterance has all of these words." if search else "No utterance is loaded yet.")
@@ -121,10 +125,12 @@ def _label(item: StoredExemplar) -> str:
 def _typed(here: Page) -> dict[str, Any] | None:
     schema = here.workspace.store.schema(here.module)
     text = st.text_area(
-        "Utterance", key="prompt text", height=80,
+        "Utterance",
+        key="prompt text",
+        height=80,
         max_chars=2 * LONGEST,  # the browser counts UTF-16 units, the preview code points
         placeholder="I need a table for two. Ctrl+Enter shows its prompt.",
-    )  # fmt: skip
+    )
     left, right = st.columns(2)
     function = left.selectbox(
         "What it means",
@@ -174,17 +180,29 @@ def settings(here: Page) -> dict[str, Any]:
             width=_NARROW,
         )
         limit = st.number_input(
-            "Longest row", 16, 131_072, LIMIT, 64, key="prompt limit",
-            help="max_length, in tokens.", width=_NARROW,
-        )  # fmt: skip
+            "Longest row",
+            16,
+            131_072,
+            LIMIT,
+            64,
+            key="prompt limit",
+            help="max_length, in tokens.",
+            width=_NARROW,
+        )
         model = st.selectbox(
             "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
         )
         chat = st.selectbox(
-            "Chat template", ["none", "auto"], key="prompt chat", width=_NARROW,
+            "Chat template",
+            ["none", "auto"],
+            key="prompt chat",
+            width=_NARROW,
             help="none: plain text. auto: as turns of the base model's own, if it has one.",
-        )  # fmt: skip
+        )
     return {
-        "k_desc": int(k_desc), "k_exemplar": int(k_exemplar), "model": model or BASE,
-        "limit": int(limit), "chat_template": chat or "none",
-    }  # fmt: skip
+        "k_desc": int(k_desc),
+        "k_exemplar": int(k_exemplar),
+        "model": model or BASE,
+        "limit": int(limit),
+        "chat_template": chat or "none",
+    }

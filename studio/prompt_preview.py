@@ -79,21 +79,29 @@ def shown_rows(here: Page, shown: Preview) -> None:
     st.html(html.STYLE)
     _verdict(shown)
     if not shown.rows:
-        st.info("There is no prompt to show; the note above says why." + _HINTS.get(
-            shown.strategy, ""))  # fmt: skip
+        st.info(
+            "There is no prompt to show; the note above says why." + _HINTS.get(shown.strategy, "")
+        )
         return
     tokenized = shown.rows[0].tokens is not None
     if not tokenized:
         st.warning(
-            plain(f"{shown.model} isn't installed: sizes are in words, and there are no tokens to "
-                  f"show. Fetch it: radu models fetch {shown.model}"),
+            plain(
+                f"{shown.model} isn't installed: sizes are in words, and there are no tokens to "
+                f"show. Fetch it: radu models fetch {shown.model}"
+            ),
             icon=":material/download:",
-        )  # fmt: skip
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
-            "Show", ["Text", "Tokens"], key="prompt view", default="Text", required=True,
-            disabled=not tokenized, label_visibility="collapsed",
-        )  # fmt: skip
+            "Show",
+            ["Text", "Tokens"],
+            key="prompt view",
+            default="Text",
+            required=True,
+            disabled=not tokenized,
+            label_visibility="collapsed",
+        )
         _take_away(here, shown)
     for number, made in enumerate(shown.rows):
         _row(shown, made, number, tokens=view == "Tokens" and tokenized)
@@ -183,14 +191,23 @@ def _take_away(here: Page, shown: Preview) -> None:
     name = f"prompt-{shown.strategy}-{shown.exemplar.id if shown.exemplar else 'typed'}"
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
     st.download_button(
-        "JSON", json.dumps(as_json(shown), ensure_ascii=False, indent=1), f"{safe}.json",
-        mime="application/json", icon=":material/download:", on_click="ignore",
+        "JSON",
+        json.dumps(as_json(shown), ensure_ascii=False, indent=1),
+        f"{safe}.json",
+        mime="application/json",
+        icon=":material/download:",
+        on_click="ignore",
         help="Everything: parts, completion, token ids, labels and their hashes, warnings, hits.",
-    )  # fmt: skip
+    )
     st.download_button(
-        "Text", as_text(shown), f"{safe}.txt", mime="text/plain", icon=":material/download:",
-        on_click="ignore", help="The prompts with their completions.",
-    )  # fmt: skip
+        "Text",
+        as_text(shown),
+        f"{safe}.txt",
+        mime="text/plain",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The prompts with their completions.",
+    )
     if shown.exemplar is not None:
         pin_button(here, shown.exemplar.id)
         link("annotate", "Open in Annotate", item=shown.exemplar.id)

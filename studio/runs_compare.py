@@ -24,9 +24,12 @@ def compare(here: Page, found: Sequence[RunDirectory]) -> None:
     st.subheader("Compare", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     names = left.multiselect(
-        "Runs to compare", [run.id for run in found], key="runs compared", persist_state="page",
+        "Runs to compare",
+        [run.id for run in found],
+        key="runs compared",
+        persist_state="page",
         placeholder="Choose two or more",
-    )  # fmt: skip
+    )
     split = right.selectbox(
         "Measured on", ["test", "validation", "train"], key="compare split", persist_state="page"
     )

@@ -26,9 +26,13 @@ _DOT = 30  # its area in pixels
 def scale_choice(key: str) -> Scale:
     """Let people choose the scale of a loss axis; on a log one late progress can be seen."""
     chosen = st.segmented_control(
-        "Loss scale", get_args(Scale), default="linear", key=key, persist_state="page",
+        "Loss scale",
+        get_args(Scale),
+        default="linear",
+        key=key,
+        persist_state="page",
         required=True,
-    )  # fmt: skip
+    )
     return "log" if chosen == "log" else "linear"
 
 

@@ -23,9 +23,13 @@ from studio.page import Page, messages
 __all__ = ["COLOURS", "about_of", "at_work", "note_states", "same_state", "table", "under_way"]
 
 COLOURS = {
-    "finished": "green", "failed": "red", "lost": "red", "damaged": "red", "stopped": "orange",
+    "finished": "green",
+    "failed": "red",
+    "lost": "red",
+    "damaged": "red",
+    "stopped": "orange",
     "queued": "gray",
-}  # fmt: skip
+}
 _COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
 _DRAWN = "run states drawn"

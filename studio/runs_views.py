@@ -169,14 +169,21 @@ def _fork(here: Page, run: RunDirectory) -> None:
     """The settings that change, a line each; the rest is as in the run."""
     st.caption(f"A new run with the settings of {plain(run.id)} and your changes, from step 0.")
     text = st.text_area(
-        "Changes (YAML, a setting a line)", placeholder="learning_rate: 0.0005\nseed: 1",
-        key=f"fork changes {run.id}", persist_state="page",
-    )  # fmt: skip
+        "Changes (YAML, a setting a line)",
+        placeholder="learning_rate: 0.0005\nseed: 1",
+        key=f"fork changes {run.id}",
+        persist_state="page",
+    )
     key = ("fork", run.id)
     job = jobs.job(key)
     with messages():
-        if st.button("Launch", type="primary", icon=":material/rocket_launch:", key="fork launch",
-                     disabled=job is not None and job.state == "running"):  # fmt: skip
+        if st.button(
+            "Launch",
+            type="primary",
+            icon=":material/rocket_launch:",
+            key="fork launch",
+            disabled=job is not None and job.state == "running",
+        ):
             changes = _changes(text)
             workflow.changed_config(run, changes)  # says what is wrong before anything starts
             jobs.start(
@@ -219,9 +226,14 @@ def _describe(here: Page, run: RunDirectory) -> None:
         version = f"{run.id} {content_hash(about.model_dump_json())[:8]}"
         notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
         tags = st.multiselect(
-            "Tags", list(about.tags), list(about.tags), accept_new_options=True,
-            key=f"tags {version}", persist_state="page", help="Type one and press Enter.",
-        )  # fmt: skip
+            "Tags",
+            list(about.tags),
+            list(about.tags),
+            accept_new_options=True,
+            key=f"tags {version}",
+            persist_state="page",
+            help="Type one and press Enter.",
+        )
         if st.button("Save", type="primary", key="describe save"):
             workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
             st.rerun()

@@ -40,9 +40,13 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         agreed = _verdict(here, view, text, found, len(compared or ()))
         _buttons(here, view, text, barred=wrong is not None or bool(found.failed) or not agreed)
         shown = st.segmented_control(
-            "Show", [_SIDES, _DIFF, _SHIPPED, _VERSIONS], default=_SIDES, required=True,
-            key="template shown", label_visibility="collapsed",
-        )  # fmt: skip
+            "Show",
+            [_SIDES, _DIFF, _SHIPPED, _VERSIONS],
+            default=_SIDES,
+            required=True,
+            key="template shown",
+            label_visibility="collapsed",
+        )
         if shown == _SHIPPED:
             _against_shipped(view, text)
         elif shown == _VERSIONS:
@@ -99,10 +103,14 @@ def _load(here: Page, view: TemplateView) -> str:
 def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
     key = _load(here, view)
     can, must = template_variables(view.name)
-    text = st.text_area(
-        "Source (jinja). Ctrl+Enter, or leaving the field, applies it to the examples below.",
-        key=key, height=260,
-    ) or ""  # fmt: skip
+    text = (
+        st.text_area(
+            "Source (jinja). Ctrl+Enter, or leaving the field, applies it to the examples below.",
+            key=key,
+            height=260,
+        )
+        or ""
+    )
     st.session_state[f"{key} kept"] = text
     st.caption(plain(f"Variables: {', '.join(can)}, part(…). It must show: {', '.join(must)}."))
     try:
@@ -162,19 +170,29 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
     same = text == view.text
     with st.container(horizontal=True):
         st.button(
-            "Save as a new version", type="primary", icon=":material/save:",
-            disabled=same or barred, on_click=_save, args=(here, view, text),
+            "Save as a new version",
+            type="primary",
+            icon=":material/save:",
+            disabled=same or barred,
+            on_click=_save,
+            args=(here, view, text),
             help="Used from then on; old versions stay.",
-        )  # fmt: skip
+        )
         st.button(
-            "Discard the edit", icon=":material/undo:", disabled=same, on_click=_reset,
+            "Discard the edit",
+            icon=":material/undo:",
+            disabled=same,
+            on_click=_reset,
             args=(here, view),
-        )  # fmt: skip
+        )
         st.button(
-            "Back to the shipped version", icon=":material/restart_alt:",
-            disabled=not view.changed, on_click=_restore, args=(here, view, 0),
+            "Back to the shipped version",
+            icon=":material/restart_alt:",
+            disabled=not view.changed,
+            on_click=_restore,
+            args=(here, view, 0),
             help="As a new version; old ones stay.",
-        )  # fmt: skip
+        )
         pins.manage(here)
     failed = st.session_state.pop("template failed", None)
     if failed:
@@ -235,10 +253,14 @@ def _versions(here: Page, view: TemplateView) -> None:
                 st.code("\n".join(lines), language="diff")
             if position:
                 st.button(
-                    f"Use version {old.number} again", key=f"restore {view.name} {old.number}",
-                    icon=":material/history:", disabled=not lines, on_click=_restore,
-                    args=(here, view, old.number), help="As a new version.",
-                )  # fmt: skip
+                    f"Use version {old.number} again",
+                    key=f"restore {view.name} {old.number}",
+                    icon=":material/history:",
+                    disabled=not lines,
+                    on_click=_restore,
+                    args=(here, view, old.number),
+                    help="As a new version.",
+                )
 
 
 def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, sides: bool) -> None:

@@ -25,18 +25,25 @@ def manage(here: Page) -> None:
             )
         for id in kept:
             st.button(
-                plain(id), key=f"unpin {id}", icon=":material/close:", help="Take it off.",
-                on_click=_pin, args=(here, [k for k in kept if k != id]),
-            )  # fmt: skip
+                plain(id),
+                key=f"unpin {id}",
+                icon=":material/close:",
+                help="Take it off.",
+                on_click=_pin,
+                args=(here, [k for k in kept if k != id]),
+            )
         search = st.text_input("Find more", key="pin search", placeholder="words, a value, an id")
         if search:
             for item in here.workspace.store.search(here.module, search, limit=5):
                 one = item.exemplar
                 st.button(
-                    plain(f"{one.utterance[:60]} · {one.id}"), key=f"pin {one.id}",
-                    icon=":material/add:", disabled=one.id in kept, on_click=_pin,
+                    plain(f"{one.utterance[:60]} · {one.id}"),
+                    key=f"pin {one.id}",
+                    icon=":material/add:",
+                    disabled=one.id in kept,
+                    on_click=_pin,
                     args=(here, [*kept, one.id]),
-                )  # fmt: skip
+                )
 
 
 def pin_button(here: Page, id: str) -> None:
@@ -44,9 +51,13 @@ def pin_button(here: Page, id: str) -> None:
     kept = workflow.pinned(here.workspace, here.module)
     done = id in kept
     st.button(
-        "Pinned" if done else "Pin for templates", icon=":material/push_pin:", disabled=done,
-        on_click=_pin, args=(here, [*kept, id]), help="Show it beneath the template editor.",
-    )  # fmt: skip
+        "Pinned" if done else "Pin for templates",
+        icon=":material/push_pin:",
+        disabled=done,
+        on_click=_pin,
+        args=(here, [*kept, id]),
+        help="Show it beneath the template editor.",
+    )
 
 
 def _pin(here: Page, ids: Sequence[str]) -> None:

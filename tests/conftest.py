@@ -50,28 +50,63 @@ SCHEMA: dict[str, Any] = {
         {"name": "city", "kind": "list", "labels": {"New York": ["NYC"], "Paris": []}},
     ],
 }
-ROWS: list[dict[str, Any]] = [
-    {"id": f"f{i:02d}", "utterance": f"fly {word} to {city} please", "function": "book_flight",
-     "arguments": {"destination": city}, "split": split}
-    for i, (word, city, split) in enumerate(
-        [("me", "Oslo", "train"), ("us", "Rome", "train"), ("quickly", "Bonn", "train"),
-         ("home", "Kyiv", "validation"), ("now", "Lima", "test"), ("away", "Bern", "train")]
-    )
-] + [
-    {"id": f"h{i:02d}", "utterance": f"a hotel {word} in {city}", "function": "book_hotel",
-     "arguments": {"city": city}, "split": split}
-    for i, (word, city, split) in enumerate(
-        [("room", "Paris", "train"), ("bed", "New York", "train"), ("suite", "Paris", "validation"),
-         ("stay", "New York", "test"), ("night", "Paris", "train")]
-    )
-] + [
-    {"id": "n00", "utterance": "tell me a joke", "function": None, "split": "train"},
-    {"id": "n01", "utterance": "what is the time", "function": None, "split": "test"},
-    {"id": "a00", "utterance": "from Oslo, lovely Oslo, to Rome", "function": "book_flight",
-     "arguments": {"origin": "Oslo", "destination": "Rome"}, "split": "train"},
-    {"id": "u00", "utterance": "a seat for my wife and me to Bonn", "function": "book_flight",
-     "arguments": {"destination": "Bonn", "passengers": 2}, "split": "train"},
-]  # fmt: skip
+ROWS: list[dict[str, Any]] = (
+    [
+        {
+            "id": f"f{i:02d}",
+            "utterance": f"fly {word} to {city} please",
+            "function": "book_flight",
+            "arguments": {"destination": city},
+            "split": split,
+        }
+        for i, (word, city, split) in enumerate(
+            [
+                ("me", "Oslo", "train"),
+                ("us", "Rome", "train"),
+                ("quickly", "Bonn", "train"),
+                ("home", "Kyiv", "validation"),
+                ("now", "Lima", "test"),
+                ("away", "Bern", "train"),
+            ]
+        )
+    ]
+    + [
+        {
+            "id": f"h{i:02d}",
+            "utterance": f"a hotel {word} in {city}",
+            "function": "book_hotel",
+            "arguments": {"city": city},
+            "split": split,
+        }
+        for i, (word, city, split) in enumerate(
+            [
+                ("room", "Paris", "train"),
+                ("bed", "New York", "train"),
+                ("suite", "Paris", "validation"),
+                ("stay", "New York", "test"),
+                ("night", "Paris", "train"),
+            ]
+        )
+    ]
+    + [
+        {"id": "n00", "utterance": "tell me a joke", "function": None, "split": "train"},
+        {"id": "n01", "utterance": "what is the time", "function": None, "split": "test"},
+        {
+            "id": "a00",
+            "utterance": "from Oslo, lovely Oslo, to Rome",
+            "function": "book_flight",
+            "arguments": {"origin": "Oslo", "destination": "Rome"},
+            "split": "train",
+        },
+        {
+            "id": "u00",
+            "utterance": "a seat for my wife and me to Bonn",
+            "function": "book_flight",
+            "arguments": {"destination": "Bonn", "passengers": 2},
+            "split": "train",
+        },
+    ]
+)
 
 
 @pytest.fixture

@@ -57,8 +57,11 @@ def postgres_server() -> Iterator[Path]:
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "-c", "listen_addresses=", "-c", "fsync=off"],
-            user=user, stdout=log, stderr=log, cwd="/",
-        )  # fmt: skip
+            user=user,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+        )
     try:
         for _ in range(100):
             try:

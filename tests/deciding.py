@@ -20,10 +20,15 @@ from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
 
 MORE = [
-    {"id": f"a{i:02d}", "utterance": f"from {city}, lovely {city}, to Rome", "split": "train",
-     "function": "book_flight", "arguments": {"origin": city, "destination": "Rome"}}
+    {
+        "id": f"a{i:02d}",
+        "utterance": f"from {city}, lovely {city}, to Rome",
+        "split": "train",
+        "function": "book_flight",
+        "arguments": {"origin": city, "destination": "Rome"},
+    }
     for i, city in enumerate(["Lund", "Kiel", "Graz", "Pisa", "Nice", "Bath", "Cork"], 1)
-]  # fmt: skip
+]
 
 SEAT = "a seat for my wife and me to Bonn"
 
@@ -58,9 +63,16 @@ class Tab:
     def send(self, *ops: dict[str, Any], want: int = 0, **filter: Any) -> dict[str, Any]:
         request = parse_request(
             Request,
-            {"token": "t", "client": self.client, "ops": list(ops), "hold": self.hold,
-             "opened": self.opened, "want": want, "filter": filter},
-        )  # fmt: skip
+            {
+                "token": "t",
+                "client": self.client,
+                "ops": list(ops),
+                "hold": self.hold,
+                "opened": self.opened,
+                "want": want,
+                "filter": filter,
+            },
+        )
         return annotation.serve(self.space, who=self.who, module=MODULE, request=request)
 
     def ids(self, want: int, **filter: Any) -> list[str]:
@@ -83,9 +95,11 @@ def reading(space: Workspace, id: str, number: int = 0) -> dict[str, Any]:
     text = item.exemplar.utterance
     spans = [{**s, "text": text[s["start"] : s["end"]]} for s in item.readings[number]["spans"]]
     return {
-        "function": item.exemplar.function, "arguments": item.exemplar.arguments,
-        "spans": spans, "implied": [],
-    }  # fmt: skip
+        "function": item.exemplar.function,
+        "arguments": item.exemplar.arguments,
+        "spans": spans,
+        "implied": [],
+    }
 
 
 def decide(space: Workspace, kind: str, id: str, *, who: str = "ann", **more: Any) -> None:

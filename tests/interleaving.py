@@ -13,10 +13,15 @@ from radu_core.workflows.workspace import Workspace
 __all__ = ["ROWS", "Turns", "check", "play"]
 
 ROWS = [
-    {"id": f"a{i:03d}", "utterance": f"from {c}, lovely {c}, to Rome", "split": "train",
-     "function": "book_flight", "arguments": {"origin": c, "destination": "Rome"}}
+    {
+        "id": f"a{i:03d}",
+        "utterance": f"from {c}, lovely {c}, to Rome",
+        "split": "train",
+        "function": "book_flight",
+        "arguments": {"origin": c, "destination": "Rome"},
+    }
     for i, c in enumerate(f"{a}{b}" for a in ["Lu", "Ki", "Gra", "Pi"] for b in ["nd", "el", "sa"])
-]  # fmt: skip
+]
 
 
 class Browser(Tab):

@@ -14,9 +14,14 @@ def exemplar(
         for s, v in values.items()
     ]
     return AnnotatedExemplar(
-        id=id, utterance=text, function=function, arguments=values, spans=tuple(spans),
-        template=make_template(text, spans), outcome="resolved",
-    )  # fmt: skip
+        id=id,
+        utterance=text,
+        function=function,
+        arguments=values,
+        spans=tuple(spans),
+        template=make_template(text, spans),
+        outcome="resolved",
+    )
 
 
 TICKETS = [

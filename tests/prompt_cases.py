@@ -25,12 +25,30 @@ def hit(id: str, function: str | None, template: str, rank: int, **more: Any) ->
 HITS = Retrieved(
     (DescriptionHit("book_flight", 1, 0.8), DescriptionHit("book_hotel", 2, 0.3)),
     (
-        hit("e1", "book_flight", "fly us to <destination>", 1, utterance="fly us to Rome",
-            arguments={"destination": "Rome"}),
+        hit(
+            "e1",
+            "book_flight",
+            "fly us to <destination>",
+            1,
+            utterance="fly us to Rome",
+            arguments={"destination": "Rome"},
+        ),
         hit("e2", None, "can pigs fly?", 2),
-        hit("e3", "book_flight", "a plane from <origin>", 3, utterance="a plane from Bonn",
-            arguments={"origin": "Bonn"}),
-        hit("e4", "book_hotel", "a room in <city>", 4, utterance="a room in Paris",
-            arguments={"city": "Paris"}),
+        hit(
+            "e3",
+            "book_flight",
+            "a plane from <origin>",
+            3,
+            utterance="a plane from Bonn",
+            arguments={"origin": "Bonn"},
+        ),
+        hit(
+            "e4",
+            "book_hotel",
+            "a room in <city>",
+            4,
+            utterance="a room in Paris",
+            arguments={"city": "Paris"},
+        ),
     ),
-)  # fmt: skip
+)

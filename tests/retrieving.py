@@ -16,14 +16,32 @@ from radu_core.retrieval import ModuleIndex, RetrievalSettings
 from radu_core.schema import Schema, parse_schema
 
 TEXTS = [
-    ("book_flight", "fly me to Oslo"), ("book_flight", "a plane to Rome"),
-    ("book_flight", "I want to fly"), ("book_hotel", "a room in Paris"),
-    ("book_hotel", "hotel room please"), (None, "tell me a joke"), (None, "hotel jokes"),
-]  # fmt: skip
+    ("book_flight", "fly me to Oslo"),
+    ("book_flight", "a plane to Rome"),
+    ("book_flight", "I want to fly"),
+    ("book_hotel", "a room in Paris"),
+    ("book_hotel", "hotel room please"),
+    (None, "tell me a joke"),
+    (None, "hotel jokes"),
+]
 WORDS = [
-    "fly", "plane", "seat", "hotel", "room", "bed", "night", "joke", "time", "city", "please",
-    "me", "the", "to", "in", "a",
-]  # fmt: skip
+    "fly",
+    "plane",
+    "seat",
+    "hotel",
+    "room",
+    "bed",
+    "night",
+    "joke",
+    "time",
+    "city",
+    "please",
+    "me",
+    "the",
+    "to",
+    "in",
+    "a",
+]
 WHOLE = parse_schema(SCHEMA)
 LESS = parse_schema({**SCHEMA, "functions": SCHEMA["functions"][:1]})
 IDS = ("a", "b", "c", "d", "e")
@@ -91,9 +109,10 @@ def edits() -> st.SearchStrategy[dict[str, AnnotatedExemplar | None]]:
     """Exemplars by their ids, or None: it is taken away."""
     one = st.one_of(EXEMPLARS, st.sampled_from(IDS))
     return st.lists(one, max_size=4).map(
-        lambda some: {e if isinstance(e, str) else e.id: None if isinstance(e, str) else e
-                      for e in some}
-    )  # fmt: skip
+        lambda some: {
+            e if isinstance(e, str) else e.id: None if isinstance(e, str) else e for e in some
+        }
+    )
 
 
 def applied(

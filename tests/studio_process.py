@@ -17,9 +17,12 @@ __all__ = ["CHROMIUM", "ROOT", "Studio", "studio"]
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 class Studio:
@@ -47,10 +50,22 @@ class Studio:
         """Start it; unless ``wait`` is False, return when it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", self.script,
-                 "--server.port", str(self.port), *options],
-                cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    self.script,
+                    "--server.port",
+                    str(self.port),
+                    *options,
+                ],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         if wait:
             self.wait()
 

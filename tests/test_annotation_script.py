@@ -41,9 +41,15 @@ def test_the_committed_files_are_what_build_makes() -> None:
 
 def test_the_mix_is_that_of_a_real_bot() -> None:
     assert Counter(i["id"].partition("-")[0] for i in ITEMS) == {
-        "ambiguous": 110, "implied": 35, "words": 20, "scope": 10, "discard": 8, "function": 8,
-        "value": 5, "flagged": 4,
-    }  # fmt: skip
+        "ambiguous": 110,
+        "implied": 35,
+        "words": 20,
+        "scope": 10,
+        "discard": 8,
+        "function": 8,
+        "value": 5,
+        "flagged": 4,
+    }
     for item in ITEMS:
         kind, gold = item["id"].partition("-")[0], item["gold"]
         assert (gold["function"] is None) == (kind == "scope")

@@ -11,11 +11,33 @@ import pytest
 
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
 ORDER = [
-    "errors", "instructions", "numbers", "progress", "files", "hardware", "words", "fields",
-    "schema", "calls", "exemplars", "pieces", "models", "formats", "alignment", "eligibility",
-    "retrieval", "prompts", "dataset", "training",
-    "inference", "evaluation", "agreement", "store", "workflows", "cli",
-]  # fmt: skip
+    "errors",
+    "instructions",
+    "numbers",
+    "progress",
+    "files",
+    "hardware",
+    "words",
+    "fields",
+    "schema",
+    "calls",
+    "exemplars",
+    "pieces",
+    "models",
+    "formats",
+    "alignment",
+    "eligibility",
+    "retrieval",
+    "prompts",
+    "dataset",
+    "training",
+    "inference",
+    "evaluation",
+    "agreement",
+    "store",
+    "workflows",
+    "cli",
+]
 STORE_MAY_USE = {"errors", "files", "instructions", "progress", "schema", "exemplars", "store"}
 
 

@@ -41,15 +41,14 @@ ONE_FAULT = [
     ({"function": "gone"}, Reason.CONTRADICTS, set(Purpose)),
     ({"arguments": {"origin": 3}}, Reason.CONTRADICTS, set(Purpose)),
     ({"outcome": "invalid"}, Reason.INVALID, set(Purpose)),
-    ({"outcome": "ambiguous"}, Reason.UNRESOLVED,
-     {Purpose.INDEX, Purpose.ROWS, Purpose.BASELINE}),
+    ({"outcome": "ambiguous"}, Reason.UNRESOLVED, {Purpose.INDEX, Purpose.ROWS, Purpose.BASELINE}),
     ({"outcome": None}, Reason.UNRESOLVED, {Purpose.INDEX, Purpose.ROWS, Purpose.BASELINE}),
     ({"mode": "negative"}, Reason.NEGATIVE, set(Purpose) - {Purpose.ROWS}),
     ({"split": "test"}, Reason.TEST, {Purpose.INDEX, Purpose.BASELINE}),
     ({"split": "validation"}, Reason.VALIDATION, {Purpose.INDEX, Purpose.BASELINE}),
     ({"function": None}, Reason.OUT_OF_SCOPE, {Purpose.COVERAGE}),
     ({"mode": "extended"}, None, set()),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("more", "reason", "purposes"), ONE_FAULT, ids=str)
@@ -85,14 +84,16 @@ def modules(draw: st.DrawFn) -> list[AnnotatedExemplar]:
         text = draw(st.sampled_from(["fly", "sleep"]))
         made.append(
             exemplar(
-                f"e{number}", function=function, template=text,
+                f"e{number}",
+                function=function,
+                template=text,
                 arguments=draw(st.sampled_from([{}, {"origin": "Oslo"}, {"nope": 1}])),
                 outcome=draw(st.sampled_from(["resolved", "ambiguous", "unlocated", "invalid"])),
                 mode=draw(st.sampled_from(["normal", "extended", "negative"])),
                 split=draw(st.sampled_from(SPLITS)),
                 tags=draw(st.sampled_from([(), (), ("t",), (DISCARDED,)])),
             )
-        )  # fmt: skip
+        )
     return made
 
 
@@ -156,11 +157,18 @@ def stored(home: Path, rows: list[AnnotatedExemplar]) -> Workspace:
     space.store.put_exemplars(MODULE, rows, who="t", source="t")
     records = [
         AlignmentRecord(
-            e.id, 1, e.outcome, "unique" if e.outcome == "resolved" else None, "",
-            e.spans, e.template, (), (),
+            e.id,
+            1,
+            e.outcome,
+            "unique" if e.outcome == "resolved" else None,
+            "",
+            e.spans,
+            e.template,
+            (),
+            (),
         )
         for e in rows
-    ]  # fmt: skip
+    ]
     space.store.set_alignments(MODULE, records, who="t")
     kept = [i.exemplar for i in space.store.exemplars(MODULE)]
     assert {e.id: (e.outcome, *key_of(e)) for e in kept} == {
@@ -185,9 +193,12 @@ def test_counts_after_a_change_are_those_of_starting_again(loaded: Workspace) ->
         return left_out(loaded, MODULE)
 
     for id, change in [
-        ("f00", {"outcome": "invalid"}), ("a00", {"mode": "negative"}), ("f01", {"template": "x"}),
-        ("f02", {"template": "x"}), ("f00", {"outcome": "resolved", "split": "test"}),
-    ]:  # fmt: skip
+        ("f00", {"outcome": "invalid"}),
+        ("a00", {"mode": "negative"}),
+        ("f01", {"template": "x"}),
+        ("f02", {"template": "x"}),
+        ("f00", {"outcome": "resolved", "split": "test"}),
+    ]:
         left_out(loaded, MODULE)
         item = loaded.store.exemplar(MODULE, id)
         made = item.exemplar.model_copy(update=change)

@@ -36,13 +36,48 @@ from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
 
 GIVEN = [
-    "weather/find", "Default Welcome Intent", "1_visa_info", "faq/ask_name", "ask+thank", "what?",
-    "Über.größe", "@sys.date", "2nd_city", "a.b", "<b>", "\\<", ">", "a,b", "a\\,b", '"quoted"',
-    "it's", "{{ x }}", "{% if %}", "天気 予報", "العربية", "👩‍👩‍👧 family", "null", "true", "oos",
+    "weather/find",
+    "Default Welcome Intent",
+    "1_visa_info",
+    "faq/ask_name",
+    "ask+thank",
+    "what?",
+    "Über.größe",
+    "@sys.date",
+    "2nd_city",
+    "a.b",
+    "<b>",
+    "\\<",
+    ">",
+    "a,b",
+    "a\\,b",
+    '"quoted"',
+    "it's",
+    "{{ x }}",
+    "{% if %}",
+    "天気 予報",
+    "العربية",
+    "👩‍👩‍👧 family",
+    "null",
+    "true",
+    "oos",
     "NONE",
-    "constructor", "__proto__", "arguments", "id", "utterance", " outer ", "a|b", "=1+1", "#", "%s",
-    "a:b", "**bold**", "$x$", "[a](b)", "x" * 100,
-]  # fmt: skip
+    "constructor",
+    "__proto__",
+    "arguments",
+    "id",
+    "utterance",
+    " outer ",
+    "a|b",
+    "=1+1",
+    "#",
+    "%s",
+    "a:b",
+    "**bold**",
+    "$x$",
+    "[a](b)",
+    "x" * 100,
+]
 NAMES = st.one_of(
     st.sampled_from(GIVEN),
     st.text(
@@ -63,10 +98,14 @@ def module(functions: dict[str, Sequence[str]]) -> Schema:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("", "is empty"), ("  ", "is empty"), ("a\nb", r"control character \(U\+000A\)"),
-        ("a\x00", r"U\+0000"), ("a\u2028b", r"U\+2028"), ("x" * 101, "101 characters"),
+        ("", "is empty"),
+        ("  ", "is empty"),
+        ("a\nb", r"control character \(U\+000A\)"),
+        ("a\x00", r"U\+0000"),
+        ("a\u2028b", r"U\+2028"),
+        ("x" * 101, "101 characters"),
     ],
-)  # fmt: skip
+)
 def test_names_that_cant_be(name: str, words: str) -> None:
     for functions in ({name: ["s"]}, {"f": [name]}):
         with pytest.raises(SchemaError, match=words):
@@ -156,9 +195,11 @@ def test_what_is_imported_resolved_and_exported_is_the_same(
     schema = module({function: slots})
     words = ["Oslo", "Rome", "Bonn"][: len(slots)]
     row = {
-        "id": "1", "utterance": "please " + " and ".join(words), "function": function,
+        "id": "1",
+        "utterance": "please " + " and ".join(words),
+        "function": function,
         "arguments": dict(zip(slots, words, strict=True)),
-    }  # fmt: skip
+    }
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "s.json").write_text(schema.model_dump_json(), encoding="utf-8")
@@ -203,9 +244,13 @@ def test_an_exported_row_has_the_names_as_given(tmp_path: Path) -> None:
     schema = module({"ask+thank": ["2nd <city>"]})
     span = Span(slot="2nd <city>", start=3, end=7, value="Oslo")
     row = AnnotatedExemplar(
-        id="1", utterance="to Oslo", function="ask+thank", arguments={"2nd <city>": "Oslo"},
-        spans=(span,), template=make_template("to Oslo", [span]),
-    )  # fmt: skip
+        id="1",
+        utterance="to Oslo",
+        function="ask+thank",
+        arguments={"2nd <city>": "Oslo"},
+        spans=(span,),
+        template=make_template("to Oslo", [span]),
+    )
     write("jsonl", tmp_path / "o.jsonl", schema=schema, exemplars=[row])
     data = json.loads((tmp_path / "o.jsonl").read_text())
     assert data["template"] == r"to <2nd \<city\>>"

@@ -34,10 +34,21 @@ TEXTS = sorted(
 )
 # Options of other programs that our texts name or run.
 FOREIGN = {
-    "--quiet", "--no-deps", "--dest", "--outfile", "--outtype", "--max-model-len", "--dtype",
-    "--enable-lora", "--lora-modules", "--max-lora-rank", "--generation-config", "--head",
-    "--secrets", "--server",
-}  # fmt: skip
+    "--quiet",
+    "--no-deps",
+    "--dest",
+    "--outfile",
+    "--outtype",
+    "--max-model-len",
+    "--dtype",
+    "--enable-lora",
+    "--lora-modules",
+    "--max-lora-rank",
+    "--generation-config",
+    "--head",
+    "--secrets",
+    "--server",
+}
 COMMAND = re.compile(r"\bradu((?: (?:-{0,2}[a-z][a-z-]+|[A-Z|{][\w{}./|]*…?|\"[^\"]*\"|\[|…))+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 PLACE = re.compile(r"“([^”{]+)”")
@@ -118,8 +129,10 @@ def test_there_are_commands() -> None:
     assert {"train", "runs list", "models fetch", "import"} <= set(commands())
     assert "--module" in commands()["resolve"]
     assert list(named_commands("see radu runs show {} and `radu train X --wait`, or radu fly")) == [
-        ("runs show", []), ("train", ["--wait"]), ("fly", []),
-    ]  # fmt: skip
+        ("runs show", []),
+        ("train", ["--wait"]),
+        ("fly", []),
+    ]
 
 
 def test_every_command_that_is_named_exists() -> None:
@@ -138,9 +151,10 @@ def test_every_option_of_a_named_command_exists() -> None:
         for place, text in told()
         for name, options in named_commands(text)
         for option in options
-        if name in commands() and option not in commands()[name]
+        if name in commands()
+        and option not in commands()[name]
         and not any(n.startswith(f"{name} ") and option in o for n, o in commands().items())
-    ]  # fmt: skip
+    ]
     assert wrong == []
 
 
@@ -199,8 +213,10 @@ def test_every_page_that_is_named_exists() -> None:
 def test_every_tab_queue_and_field_that_is_quoted_exists() -> None:
     """What stands in typographic quotes is a label of the studio's, or was typed by a user."""
     studio = [(place, text) for place, text in told() if place.startswith(("studio/", "pages/"))]
-    labels = {text.rpartition(": ")[2].strip() if ":material" in text else text.strip()
-              for _, text in studio}  # fmt: skip
+    labels = {
+        text.rpartition(": ")[2].strip() if ":material" in text else text.strip()
+        for _, text in studio
+    }
     examples = {"sure", "functions in the prompt", "tomorrow", "next Friday"}
     headings = {
         line.lstrip("# ")

@@ -52,11 +52,19 @@ BAD = [math.nan, math.inf, -math.inf, HUGE, -HUGE, LARGEST_INTEGER + 1]
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (1, ""), (-1.5, ""), (True, ""), ("NaN", ""), (None, ""), (LARGEST_INTEGER, ""),
-        (1.7e308, ""), (math.nan, "NaN isn't"), (-math.inf, "-Infinity isn't"),
-        (LARGEST_INTEGER + 1, "9007199254740992 is an integer so large"), (HUGE, "so large"),
+        (1, ""),
+        (-1.5, ""),
+        (True, ""),
+        ("NaN", ""),
+        (None, ""),
+        (LARGEST_INTEGER, ""),
+        (1.7e308, ""),
+        (math.nan, "NaN isn't"),
+        (-math.inf, "-Infinity isn't"),
+        (LARGEST_INTEGER + 1, "9007199254740992 is an integer so large"),
+        (HUGE, "so large"),
     ],
-)  # fmt: skip
+)
 def test_which_numbers_can_be_stored(value: object, problem: str) -> None:
     found = number_problem(value)
     assert problem in found
@@ -66,10 +74,13 @@ def test_which_numbers_can_be_stored(value: object, problem: str) -> None:
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ('{"a": [1, NaN]}', "a.1"), ('{"a": {"b": -Infinity}}', "a.b"), ("1e999", ""),
-        ("[-1E+400]", "0"), (f"[{'9' * 400}.5]", "0"),
+        ('{"a": [1, NaN]}', "a.1"),
+        ('{"a": {"b": -Infinity}}', "a.b"),
+        ("1e999", ""),
+        ("[-1E+400]", "0"),
+        (f"[{'9' * 400}.5]", "0"),
     ],
-)  # fmt: skip
+)
 def test_json_has_no_such_number(text: str, where: str) -> None:
     with pytest.raises(NumberError, match="isn't a finite number") as caught:
         parse_json(text)
@@ -180,9 +191,13 @@ def test_a_tool_with_one_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_the_annotation_page_can_send_none() -> None:
     operation: dict[str, Any] = {
-        "kind": "decide", "seq": 1, "id": "a", "revision": 1, "function": "f",
+        "kind": "decide",
+        "seq": 1,
+        "id": "a",
+        "revision": 1,
+        "function": "f",
         "arguments": {"n": json.loads("1e999")},
-    }  # fmt: skip
+    }
     with pytest.raises(InputError, match=r"arguments\.n.*Infinity isn't a finite number"):
         parse_operation(operation)
 
@@ -259,9 +274,13 @@ def test_large_numbers_come_back(tmp_path: Path, name: str) -> None:
 def test_nobody_can_type_one(loaded: Workspace, words: str) -> None:
     with pytest.raises(InputError, match="passengers"):
         add(
-            loaded, MODULE, f"for {words}", function="book_flight", typed={"passengers": words},
+            loaded,
+            MODULE,
+            f"for {words}",
+            function="book_flight",
+            typed={"passengers": words},
             who="t",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -314,10 +333,17 @@ def test_figures_are_read_as_the_language_sets_them(
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("1,599", (1.599, 1599)), ("-1.599", (-1599, -1.599)), (" 12 ", (12,)),
-        ("1.599,00", (1599,)), ("two", ()), ("1" * 400, ()), ("", ()), ("1e5", ()), ("−5", (-5,)),
+        ("1,599", (1.599, 1599)),
+        ("-1.599", (-1599, -1.599)),
+        (" 12 ", (12,)),
+        ("1.599,00", (1599,)),
+        ("two", ()),
+        ("1" * 400, ()),
+        ("", ()),
+        ("1e5", ()),
+        ("−5", (-5,)),
     ],
-)  # fmt: skip
+)
 def test_all_that_figures_may_mean_is_given(text: str, meant: tuple[float, ...]) -> None:
     assert possible_numbers(text, "de") == meant
 

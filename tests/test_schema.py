@@ -52,10 +52,12 @@ def test_a_wrong_field_is_named_with_its_value() -> None:
         (minimal(slots=[{"name": "x"}, {"name": "x"}]), "Two of the same"),
         (minimal(slots=[{"name": "x", "recognizer": "no"}]), "unknown recognizer"),
         ({"module": "a_b_en", "functions": [{"name": "none"}]}, "can't be used"),
-        ({**minimal(), "recognizers": [{"name": "p", "kind": "pattern", "pattern": "("}]},
-         "doesn't compile"),
+        (
+            {**minimal(), "recognizers": [{"name": "p", "kind": "pattern", "pattern": "("}]},
+            "doesn't compile",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_schema_that_contradicts_itself_is_refused(data: dict[str, Any], words: str) -> None:
     with pytest.raises(SchemaError, match=words):
         parse_schema(data)
@@ -73,11 +75,22 @@ def test_a_schema_without_descriptions_loads_and_is_warned_about(
 
 @pytest.mark.parametrize(
     ("value", "kind", "fits"),
-    [(1, "integer", True), (True, "integer", False), ("1", "integer", False), (1.5, "number", True),
-     (float("nan"), "number", False), (True, "boolean", True), ("2026-03-02", "date", True),
-     ("2026-3-2", "date", False), ("2026-02-30", "date", False), ("19:30", "time", True),
-     ("7pm", "time", False), ("x", "string", True), (1, "string", False)],
-)  # fmt: skip
+    [
+        (1, "integer", True),
+        (True, "integer", False),
+        ("1", "integer", False),
+        (1.5, "number", True),
+        (float("nan"), "number", False),
+        (True, "boolean", True),
+        ("2026-03-02", "date", True),
+        ("2026-3-2", "date", False),
+        ("2026-02-30", "date", False),
+        ("19:30", "time", True),
+        ("7pm", "time", False),
+        ("x", "string", True),
+        (1, "string", False),
+    ],
+)
 def test_values_are_checked_by_type(value: Any, kind: Any, fits: bool) -> None:
     assert fits_type(value, Slot(name="s", type=kind)) is fits
 
@@ -106,14 +119,16 @@ def test_a_pattern_that_explodes_is_no_match_in_bounded_time() -> None:
     assert time.monotonic() - begun < 5
 
 
-DOTTED = parse_schema({
-    "module": "a_b_en",
-    "functions": [
-        {"name": "book", "slots": [{"name": "hotel"}, {"name": "hotel.pets"}]},
-        {"name": "book.hotel", "slots": [{"name": "pets"}]},
-        {"name": "book.taxi", "slots": [{"name": "seats"}]},
-    ],
-})  # fmt: skip
+DOTTED = parse_schema(
+    {
+        "module": "a_b_en",
+        "functions": [
+            {"name": "book", "slots": [{"name": "hotel"}, {"name": "hotel.pets"}]},
+            {"name": "book.hotel", "slots": [{"name": "pets"}]},
+            {"name": "book.taxi", "slots": [{"name": "seats"}]},
+        ],
+    }
+)
 
 
 @pytest.mark.parametrize(

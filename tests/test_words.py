@@ -16,9 +16,19 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_ordinals() -> None:
     numbers = [1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111, 1_001]
     assert [ordinal(n) for n in numbers] == [
-        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "103rd", "111th",
+        "1st",
+        "2nd",
+        "3rd",
+        "4th",
+        "11th",
+        "12th",
+        "13th",
+        "21st",
+        "22nd",
+        "103rd",
+        "111th",
         "1,001st",
-    ]  # fmt: skip
+    ]
 
 
 def test_one_is_not_many() -> None:

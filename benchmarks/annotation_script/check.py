@@ -116,10 +116,14 @@ def problem(item: dict[str, Any], known: Schema) -> str:
     if any(utterance[s.start : s.end].strip() != utterance[s.start : s.end] for s in spans):
         return "a span begins or ends with a space"
     exemplar = AnnotatedExemplar(
-        id=item["id"], utterance=utterance, function=gold["function"],
-        arguments=gold["arguments"], spans=spans, implied=tuple(gold["implied"]),
+        id=item["id"],
+        utterance=utterance,
+        function=gold["function"],
+        arguments=gold["arguments"],
+        spans=spans,
+        implied=tuple(gold["implied"]),
         resolved_by="annotator",
-    )  # fmt: skip
+    )
     result = align(known, exemplar)
     return "" if result.outcome == "resolved" else result.reason
 

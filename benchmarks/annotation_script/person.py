@@ -90,8 +90,10 @@ class Person:
         return {slot: (value, places.get(slot)) for slot, value in gold["arguments"].items()}
 
     def is_right(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> bool:
-        have = {a["slot"]: (a["value"], tuple(a["mark"]) if a["mark"] else None)
-                for a in now["arguments"]}  # fmt: skip
+        have = {
+            a["slot"]: (a["value"], tuple(a["mark"]) if a["mark"] else None)
+            for a in now["arguments"]
+        }
         return have == wanted and set(now["implied"]) == set(gold["implied"])
 
     def reading(self, now: dict[str, Any], gold: dict[str, Any]) -> int | None:

@@ -209,9 +209,14 @@ class Aligner:
         """Invalid; with the places that alignment finds by itself, for a person to choose from."""
         found = self._located(function, exemplar)
         return replace(
-            found, outcome="invalid", reason=problem, resolved_by=None, spans=None, template=None,
+            found,
+            outcome="invalid",
+            reason=problem,
+            resolved_by=None,
+            spans=None,
+            template=None,
             unlocated=(),
-        )  # fmt: skip
+        )
 
     def _given_template(
         self, exemplar: AnnotatedExemplar, text: str, function: Function
@@ -286,9 +291,15 @@ class Aligner:
                 ]
                 reason = reasons.resolved(text, (*exemplar.implied, *implied), inferred)
                 return Alignment(
-                    "resolved", reason, "unique", only.spans, only.template, readings,
-                    implied=implied, placements=tuple(placements),
-                )  # fmt: skip
+                    "resolved",
+                    reason,
+                    "unique",
+                    only.spans,
+                    only.template,
+                    readings,
+                    implied=implied,
+                    placements=tuple(placements),
+                )
         if self.knowledge is not None:
             readings = rank(readings, self.knowledge.context, text, complete=found.complete)
             if missing:
@@ -323,9 +334,11 @@ class Aligner:
         found = []
         for place, right in zip(places, rights, strict=True):
             span = Span(
-                slot=missing[0].slot, start=place.place[0], end=place.place[1],
+                slot=missing[0].slot,
+                start=place.place[0],
+                end=place.place[1],
                 value=missing[0].value,
-            )  # fmt: skip
+            )
             spans = tuple(sorted((*base.spans, span), key=lambda s: s.start))
             confidence = base.confidence * said[0] * right
             template = make_template(text.utterance, spans)
@@ -389,9 +402,14 @@ class Aligner:
             reason = reasons.ambiguous(present, unsure, text, found)
             slots = ()
         return Alignment(
-            "unlocated" if slots else "ambiguous", reason, readings=found.readings,
-            unlocated=slots, implied=implied, complete=found.complete, placements=tuple(placements),
-        )  # fmt: skip
+            "unlocated" if slots else "ambiguous",
+            reason,
+            readings=found.readings,
+            unlocated=slots,
+            implied=implied,
+            complete=found.complete,
+            placements=tuple(placements),
+        )
 
 
 def align(

@@ -160,9 +160,17 @@ def import_(
         options["encoding"] = encoding
     with progress_bar() as progress:
         report = load.import_file(
-            workspace(), format, path, module=module, who=who(), keep_good=keep_good,
-            replace_schema=replace_schema, fix_spans=fix_spans, options=options, progress=progress,
-        )  # fmt: skip
+            workspace(),
+            format,
+            path,
+            module=module,
+            who=who(),
+            keep_good=keep_good,
+            replace_schema=replace_schema,
+            fix_spans=fix_spans,
+            options=options,
+            progress=progress,
+        )
     return Answer(report, _import_text(report), ok=report.stored)
 
 
@@ -253,10 +261,13 @@ def resolve(
     with progress_bar() as progress:
         funnel = outcomes.resolve(space, module, who=who(), progress=progress)
     lines: list[Any] = [
-        table(f"{module}: {counted(funnel.total, 'exemplar')}", ["outcome", "exemplars"],
-              list(funnel.outcomes.items())),
+        table(
+            f"{module}: {counted(funnel.total, 'exemplar')}",
+            ["outcome", "exemplars"],
+            list(funnel.outcomes.items()),
+        ),
         table("Resolved by", ["how", "exemplars"], list(funnel.resolved_by.items())),
-    ]  # fmt: skip
+    ]
     if funnel.inferred:
         other = ", ".join(f"{kind} {count}" for kind, count in funnel.inferred.items())
         lines.append(f"In other words than the value's (the reason says which): {other}.")
@@ -311,11 +322,14 @@ def accept(
         return _undone(bulk.undo_bulk(space, module, undo, who=who()))
     found = bulk.preview(space, module, from_=from_, queue=queue)
     lines: list[Any] = [
-        table(f"{module}: at least {from_:.0%} likely", ["function", "readings"],
-              list(found.functions.items())),
+        table(
+            f"{module}: at least {from_:.0%} likely",
+            ["function", "readings"],
+            list(found.functions.items()),
+        ),
         f"{counted(len(found.items), 'reading')}, of which about {found.expected_wrong:.1f} will "
         "be wrong.",
-    ]  # fmt: skip
+    ]
     if dry_run:
         rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in found.items[:20]]
         title = "Least likely first" + (f" (20 of {len(found.items)})" if len(rows) == 20 else "")

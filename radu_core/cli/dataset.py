@@ -56,9 +56,11 @@ def _parameter(name: str, kind: Any) -> inspect.Parameter:
     flag = "--strategy" if name == "strategies" else f"--{name.replace('_', '-')}"
     text = DatasetConfig.help(name) + (" Repeatable." if kind == list[str] else "")
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None,
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
         annotation=Annotated[kind | None, typer.Option(flag, help=text)],
-    )  # fmt: skip
+    )
 
 
 def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) -> DatasetConfig:
@@ -123,9 +125,10 @@ def _weights(items: list[str]) -> dict[str, float]:
             key = ""
         if not key:
             raise InputError(
-                "A weight must be MODULE=NUMBER or MODULE/TASK=NUMBER", value=item,
+                "A weight must be MODULE=NUMBER or MODULE/TASK=NUMBER",
+                value=item,
                 remedy="Write it like acme_travel_en/rag=0.5.",
-            )  # fmt: skip
+            )
     return found
 
 
@@ -167,15 +170,25 @@ def datasets_list(
 
     found = dataset.datasets(workspace(), module)
     rows = [
-        (v.name, v.directory.name, *(v.manifest.rows(s) for s in ("train", "validation", "test")),
-         v.outdated)
+        (
+            v.name,
+            v.directory.name,
+            *(v.manifest.rows(s) for s in ("train", "validation", "test")),
+            v.outdated,
+        )
         for v in found
-    ]  # fmt: skip
+    ]
     data = [
-        {"name": v.name, "of": v.directory.name, "directory": v.directory, "hash": v.manifest.hash,
-         "rows": {s: v.manifest.rows(s) for s in v.manifest.counts}, "outdated": v.outdated}
+        {
+            "name": v.name,
+            "of": v.directory.name,
+            "directory": v.directory,
+            "hash": v.manifest.hash,
+            "rows": {s: v.manifest.rows(s) for s in v.manifest.counts},
+            "outdated": v.outdated,
+        }
         for v in found
-    ]  # fmt: skip
+    ]
     columns = ["name", "of", "train", "validation", "test", "outdated"]
     return Answer({"datasets": data}, [table("Datasets", columns, rows)])
 
@@ -213,10 +226,16 @@ def datasets_preview(
 
 def _previewed(found: Preview) -> list[Any]:
     rows = [
-        (n.split, f"{n.task}/{n.kind}", f"{n.rows}{f' ± {n.error}' if n.error else ''}",
-         f"{n.negatives:.0%}", _sizes(n.sizes), f"{n.shortened:.0%}")
+        (
+            n.split,
+            f"{n.task}/{n.kind}",
+            f"{n.rows}{f' ± {n.error}' if n.error else ''}",
+            f"{n.negatives:.0%}",
+            _sizes(n.sizes),
+            f"{n.shortened:.0%}",
+        )
         for n in found.lines
-    ]  # fmt: skip
+    ]
     columns = ["split", "rows of", "about", "negatives", "tokens", "shortened"]
     looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
     return [

@@ -35,9 +35,13 @@ def fit(
 
     with progress_bar() as progress:
         report = work(
-            workspace(), module, who=who(), minutes=minutes,
-            split=split_of(split) if split else None, progress=progress,
-        )  # fmt: skip
+            workspace(),
+            module,
+            who=who(),
+            minutes=minutes,
+            split=split_of(split) if split else None,
+            progress=progress,
+        )
     return Answer(fit_data(report), fit_lines(report))
 
 

@@ -35,9 +35,19 @@ def imports_list(module: Module) -> Answer:
     """
     found = workflow.imports(workspace(), module)
     columns = [
-        "number", "what", "when (UTC)", "who", "source", "rows", "accepted", "rejected", "skipped",
-        "added", "changed", "state",
-    ]  # fmt: skip
+        "number",
+        "what",
+        "when (UTC)",
+        "who",
+        "source",
+        "rows",
+        "accepted",
+        "rejected",
+        "skipped",
+        "added",
+        "changed",
+        "state",
+    ]
     rows = [_row(record) for record in found]
     data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in found]}
     shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]

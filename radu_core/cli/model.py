@@ -113,9 +113,14 @@ def evaluate(
     space = workspace()
     with progress_bar() as progress:
         report = workflow.evaluate(
-            space, run, module=module, split=split_of(split), limit=limit, untrained=untrained,
+            space,
+            run,
+            module=module,
+            split=split_of(split),
+            limit=limit,
+            untrained=untrained,
             progress=progress,
-        )  # fmt: skip
+        )
     lines = evaluation_text(report)
     if send_errors:
         sent = workflow.send_errors(space, report, who=who())
@@ -138,8 +143,14 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         )
         for m in report.systems
     ]
-    columns = ["system", "function accuracy (95 %)", "slot F1 (pairs)", "exact match (95 %)",
-               "out of scope P / R", "median"]  # fmt: skip
+    columns = [
+        "system",
+        "function accuracy (95 %)",
+        "slot F1 (pairs)",
+        "exact match (95 %)",
+        "out of scope P / R",
+        "median",
+    ]
     measured = counted(report.rows, "row")
     title = f"{report.run} on {measured} of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]

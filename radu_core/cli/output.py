@@ -193,9 +193,12 @@ def table(
         kept = column in whole
         widest = max((cell_len(str(r[position])) for r in rows), default=0) if kept else None
         made.add_column(
-            column, justify="right" if number else "left", overflow="fold",
-            no_wrap=kept, min_width=widest,
-        )  # fmt: skip
+            column,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=kept,
+            min_width=widest,
+        )
     for row in rows:
         made.add_row(*(_escaped(in_shell(str(cell))) for cell in row))
     return made

@@ -13,9 +13,7 @@ from radu_core.words import counted
 
 __all__: list[str] = []
 
-_pairs = typer.Typer(
-    help="Say whether two exemplars really mean the same.", no_args_is_help=True
-)  # fmt: skip
+_pairs = typer.Typer(help="Say whether two exemplars really mean the same.", no_args_is_help=True)
 app.add_typer(_pairs, name="pairs")
 
 First = Annotated[str, typer.Argument(help="The id of an exemplar.")]
@@ -105,15 +103,27 @@ def negatives(
         if not text:
             return _dial(workflow.dial(space, module, options=options, progress=progress))
         found = workflow.retrieve(
-            space, module, text="" if by_id else text, exemplar_id=text if by_id else None,
-            function=function, progress=progress,
-        )  # fmt: skip
+            space,
+            module,
+            text="" if by_id else text,
+            exemplar_id=text if by_id else None,
+            function=function,
+            progress=progress,
+        )
     made = workflow.mined(space, module, found, options=options)
     rows = [
-        (n.rank, f"{n.hit.similarity:.3f}", n.hit.dense_rank or "–", n.hit.lexical_rank or "–",
-         n.hit.function or "none", n.hit.template, n.why, n.hit.id)
+        (
+            n.rank,
+            f"{n.hit.similarity:.3f}",
+            n.hit.dense_rank or "–",
+            n.hit.lexical_rank or "–",
+            n.hit.function or "none",
+            n.hit.template,
+            n.why,
+            n.hit.id,
+        )
         for n in made.negatives
-    ]  # fmt: skip
+    ]
     columns = ["rank", "cosine", "dense", "lexical", "function", "template", "why", "id"]
     lines: list[Any] = [
         table(f"Negatives of {made.utterance!r} ({made.function or 'none'})", columns, rows),
@@ -127,10 +137,16 @@ def negatives(
 
 def _dial(found: Any) -> Answer:
     rows = [
-        (f"{p.hardness:.1f}", p.pairs, p.distinct, f"{p.similarity:.3f}", p.close,
-         f"{p.functions:.2f}")
+        (
+            f"{p.hardness:.1f}",
+            p.pairs,
+            p.distinct,
+            f"{p.similarity:.3f}",
+            p.close,
+            f"{p.functions:.2f}",
+        )
         for p in found.points
-    ]  # fmt: skip
+    ]
     columns = ["hardness", "pairs", "distinct", "mean cosine", "from 0.8 on", "functions each"]
     lines: list[Any] = [
         f"{counted(found.exemplars, 'exemplar')}: {found.full} with "
@@ -150,10 +166,18 @@ def pairs_list(module: Module) -> Answer:
 
     found = workflow.judged_pairs(workspace(), module)
     rows = [
-        (p.verdict, p.first.id, p.first.function or "none", p.second.id,
-         p.second.function or "none", p.who, f"{p.at:%Y-%m-%d %H:%M}", p.effect)
+        (
+            p.verdict,
+            p.first.id,
+            p.first.function or "none",
+            p.second.id,
+            p.second.function or "none",
+            p.who,
+            f"{p.at:%Y-%m-%d %H:%M}",
+            p.effect,
+        )
         for p in found
-    ]  # fmt: skip
+    ]
     columns = ["judged", "exemplar", "function", "and", "function", "by", "at", "so"]
     return Answer({"module": module, "pairs": found}, [table("Judged pairs", columns, rows)])
 

@@ -69,12 +69,20 @@ def prompts(
     first_desc, first_exemplar = chosen_point(space, module)
     with progress_bar() as progress:
         shown = workflow.preview(
-            space, module, strategy=strategy, text="" if by_id else text,
-            exemplar_id=text if by_id else None, function=function, context=context,
+            space,
+            module,
+            strategy=strategy,
+            text="" if by_id else text,
+            exemplar_id=text if by_id else None,
+            function=function,
+            context=context,
             k_desc=first_desc if k_desc is None else k_desc,
-            k_exemplar=first_exemplar if k_exemplar is None else k_exemplar, model=model or BASE,
-            chat_template=chat_template, limit=limit or workflow.LIMIT, progress=progress,
-        )  # fmt: skip
+            k_exemplar=first_exemplar if k_exemplar is None else k_exemplar,
+            model=model or BASE,
+            chat_template=chat_template,
+            limit=limit or workflow.LIMIT,
+            progress=progress,
+        )
     lines: list[Any] = []
     for made in shown.rows:
         lines += _row_lines(made, tokens=tokens)

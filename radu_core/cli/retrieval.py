@@ -62,8 +62,10 @@ def _settings(
     from radu_core.workflows.coverage import retrieval_settings
 
     more: dict[str, Any] = {
-        "embedder": embedder, "dense_weight": weight, "graph_from": graph_from,
-    }  # fmt: skip
+        "embedder": embedder,
+        "dense_weight": weight,
+        "graph_from": graph_from,
+    }
     own = retrieval_settings(space, module)
     return own.model_copy(update={k: v for k, v in more.items() if v is not None})
 
@@ -102,9 +104,14 @@ def index(
     counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
     unused = eligible.left_out(space, module)[Purpose.INDEX]
     data = {
-        "module": module, **counts, "fingerprint": built.fingerprint, "source": built.source,
-        "left_out": unused, "changed": chosen != before, "tuning": tuning,
-    }  # fmt: skip
+        "module": module,
+        **counts,
+        "fingerprint": built.fingerprint,
+        "source": built.source,
+        "left_out": unused,
+        "changed": chosen != before,
+        "tuning": tuning,
+    }
     lines: list[Any] = [
         f"{module}: {counted(len(built.functions), 'function')} and "
         f"{counted(len(built.exemplars), 'exemplar')} indexed."
@@ -178,9 +185,15 @@ def find_k(
     settings = _settings(space, module, embedder, dense_weight)
     with progress_bar() as progress:
         found = coverage.coverage_report(
-            space, module, split=part, target=target, max_desc=max_desc,
-            max_exemplar=max_exemplar, settings=settings, progress=progress,
-        )  # fmt: skip
+            space,
+            module,
+            split=part,
+            target=target,
+            max_desc=max_desc,
+            max_exemplar=max_exemplar,
+            settings=settings,
+            progress=progress,
+        )
     choice = found.choice
     explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
     rows = coverage.miss_rows(explained)
@@ -188,9 +201,8 @@ def find_k(
     files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
         (surface, (), lambda: coverage.surface_rows(found)),  # never without rows
         (misses, coverage.MISS_COLUMNS, lambda: rows),
-        (left_out, coverage.LEFT_OUT_COLUMNS,
-         lambda: coverage.left_out_rows(space, module, part)),
-    ]  # fmt: skip
+        (left_out, coverage.LEFT_OUT_COLUMNS, lambda: coverage.left_out_rows(space, module, part)),
+    ]
     for path, columns, made in files:
         if path is not None:
             lines.append(_write_csv(path, made(), columns))
@@ -232,8 +244,10 @@ def _report_lines(
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
     columns = ["ranking", "p50", "p90", "p95", "p99", "never"]
-    rows = [["–" if r.get(c) is None else r.get(c) for c in ("ranking", *columns[1:])]
-            for r in percentiles]  # fmt: skip
+    rows = [
+        ["–" if r.get(c) is None else r.get(c) for c in ("ranking", *columns[1:])]
+        for r in percentiles
+    ]
     lines.append(table("Rank at which the right function comes first", columns, rows))
     if misses:
         causes = Counter(m["cause"] for m in misses)
@@ -242,8 +256,9 @@ def _report_lines(
         shown = [[m[k] for k in keys] for m in misses[:_LISTED]]
         more = f" ({_LISTED} of {len(misses)}; all with --misses FILE)"
         title = "Missed" + (more if len(misses) > _LISTED else "")
-        lines.append(table(title, ["id", "utterance", "function", "retrieved instead", "why"],
-                           shown))  # fmt: skip
+        lines.append(
+            table(title, ["id", "utterance", "function", "retrieved instead", "why"], shown)
+        )
     return lines
 
 
@@ -295,9 +310,16 @@ def compare_retrieval(
         )
     with progress_bar() as progress:
         found = what_if.compare_retrieval(
-            space, module, own, other, split=split_of(split), target=target,
-            k_desc=k_desc, k_exemplar=k_exemplar, progress=progress,
-        )  # fmt: skip
+            space,
+            module,
+            own,
+            other,
+            split=split_of(split),
+            target=target,
+            k_desc=k_desc,
+            k_exemplar=k_exemplar,
+            progress=progress,
+        )
     moved = found.difference
     better = moved.after > moved.before and moved.p < _SIGNIFICANT
     kept = keep and better
@@ -313,13 +335,20 @@ def compare_retrieval(
     if keep:
         lines.append("Kept: build the module's datasets again." if kept else "Not kept.")
     data = {
-        "module": module, "split": split, "settings": [own, other], "points": found.points,
-        "total": moved.total, "covered": [moved.before, moved.after], "p": moved.p,
+        "module": module,
+        "split": split,
+        "settings": [own, other],
+        "points": found.points,
+        "total": moved.total,
+        "covered": [moved.before, moved.after],
+        "p": moved.p,
         "gained": what_if.query_texts(found.one.grid.queries, moved.gained),
         "lost": what_if.query_texts(found.one.grid.queries, moved.lost),
         "per_function": what_if.function_changes(found.one.grid, moved),
-        "better": better, "kept": kept, "note": found.note,
-    }  # fmt: skip
+        "better": better,
+        "kept": kept,
+        "note": found.note,
+    }
     return Answer(data, lines, ok=better)
 
 
@@ -389,9 +418,10 @@ def what_if(
         raise InputError("--force is for --keep", remedy="Say --keep as well, or leave it out.")
     if keep and not (description or "").strip():
         raise InputError(
-            "An empty description isn't kept", value=description,
+            "An empty description isn't kept",
+            value=description,
             remedy="Say in a sentence what the user wants with it.",
-        )  # fmt: skip
+        )
     space = workspace()
     with progress_bar() as progress:
         report = coverage.coverage_report(
@@ -399,10 +429,11 @@ def what_if(
         )
     point = workflow.point_of(report, k_desc, k_exemplar)
     found = workflow.what_if(
-        report, point,
+        report,
+        point,
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
-    )  # fmt: skip
+    )
     moved, kept, lines_kept = found.difference, False, []
     if keep and description is not None:
         alone = workflow.what_if(report, point, descriptions={function: description})
@@ -419,11 +450,17 @@ def what_if(
     ]
     lines += lines_kept
     data = {
-        "module": module, "split": split, "point": point, "total": moved.total,
-        "covered": [moved.before, moved.after], "p": moved.p, "repeated": found.repeated,
+        "module": module,
+        "split": split,
+        "point": point,
+        "total": moved.total,
+        "covered": [moved.before, moved.after],
+        "p": moved.p,
+        "repeated": found.repeated,
         "gained": workflow.query_texts(found.before.queries, moved.gained),
-        "lost": workflow.query_texts(found.before.queries, moved.lost), "kept": kept,
-    }  # fmt: skip
+        "lost": workflow.query_texts(found.before.queries, moved.lost),
+        "kept": kept,
+    }
     return Answer(data, lines, ok=moved.after > moved.before)
 
 

@@ -53,19 +53,27 @@ def runs_list(
     elsewhere = any(view.where for view, _ in found)
     rows = [
         (
-            view.id, view.state, view.latest.get("step", ""), _rounded(view.latest.get("loss", "")),
-            *([view.where or "here"] if elsewhere else []), " ".join(about.tags),
+            view.id,
+            view.state,
+            view.latest.get("step", ""),
+            _rounded(view.latest.get("loss", "")),
+            *([view.where or "here"] if elsewhere else []),
+            " ".join(about.tags),
         )
         for view, about in found
-    ]  # fmt: skip
+    ]
     damaged = [f"{v.id} is damaged: {v.reason}" for v, _ in found if v.state == "damaged"]
     data = [
         {
-            "run": v.id, "state": v.state, "reason": v.reason, "where": v.where, **v.latest,
+            "run": v.id,
+            "state": v.state,
+            "reason": v.reason,
+            "where": v.where,
+            **v.latest,
             **about.model_dump(),
         }
         for v, about in found
-    ]  # fmt: skip
+    ]
     columns = ["run", "state", "step", "loss", *(["where"] if elsewhere else []), "tags"]
     shown = table("Runs", columns, rows, whole=("run",))
     return Answer({"runs": data}, [shown, *damaged])
@@ -104,12 +112,21 @@ def runs_show(run: Run) -> Answer:
     measured = last_figures(view.validations, view.asked)
     deleted = note_of(opened.path)
     data = {
-        "run": view.id, "state": view.state, "reason": view.reason, "where": view.where,
-        "stage": view.stage, "latest": view.latest, "config": view.config,
-        "validations": view.validations, "measured": measured,
-        "written": view.written, "padded": view.padded,
-        "waits_for": ahead, "deleted": deleted, **told.model_dump(),
-    }  # fmt: skip
+        "run": view.id,
+        "state": view.state,
+        "reason": view.reason,
+        "where": view.where,
+        "stage": view.stage,
+        "latest": view.latest,
+        "config": view.config,
+        "validations": view.validations,
+        "measured": measured,
+        "written": view.written,
+        "padded": view.padded,
+        "waits_for": ahead,
+        "deleted": deleted,
+        **told.model_dump(),
+    }
     lines = _shown(view, told, ahead, measured)
     return Answer(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
 
@@ -141,9 +158,12 @@ def _progress(view: RunView) -> str:
     latest = view.latest
     parts = [f"step {latest.get('step')} of {latest.get('steps')}"]
     units = {
-        "epoch": "epoch {:.3g}", "loss": "loss {:.3f}", "learning_rate": "learning rate {:.1e}",
-        "tokens_per_second": "{:,.0f} tokens/s", "memory_gb": "{:.1f} GB",
-    }  # fmt: skip
+        "epoch": "epoch {:.3g}",
+        "loss": "loss {:.3f}",
+        "learning_rate": "learning rate {:.1e}",
+        "tokens_per_second": "{:,.0f} tokens/s",
+        "memory_gb": "{:.1f} GB",
+    }
     parts += [form.format(latest[n]) for n, form in units.items() if _is_number(latest.get(n))]
     if view.evaluating and view.state == "running":
         parts.append(f"evaluating {counted(view.evaluating, 'row')}")
@@ -270,11 +290,15 @@ def runs_compare(
 
     found = workflow.compare_runs(workspace(), runs, split=split, module=module)
     data = {
-        "runs": found.runs, "split": found.split, "settings": found.settings,
-        "losses": found.losses, "paired": found.paired, "unpaired": found.unpaired,
+        "runs": found.runs,
+        "split": found.split,
+        "settings": found.settings,
+        "losses": found.losses,
+        "paired": found.paired,
+        "unpaired": found.unpaired,
         "unverified": found.unverified,
         "metrics": {name: report.trained for name, report in found.reports.items()},
-    }  # fmt: skip
+    }
     return Answer(data, _compared(found))
 
 

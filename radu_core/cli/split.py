@@ -83,10 +83,14 @@ def _crossing_text(crossing: Sequence[splitting.Crossing]) -> list[Any]:
     if not crossing:
         return ["No text and no template is in several splits."]
     rows = [
-        (c.kind, shorten(c.text), ", ".join(f"{n} {s}" for s, n in c.splits.items()),
-         ", ".join(c.functions))
+        (
+            c.kind,
+            shorten(c.text),
+            ", ".join(f"{n} {s}" for s, n in c.splits.items()),
+            ", ".join(c.functions),
+        )
         for c in crossing[:_LISTED]
-    ]  # fmt: skip
+    ]
     total = counted(len(crossing), "text or template is", "texts and templates are")
     more = f" ({_LISTED} shown; all with --json)" if len(crossing) > _LISTED else ""
     columns = ["what", "text", "splits", "functions"]

@@ -53,8 +53,10 @@ def sample() -> Answer:
 
     with progress_bar() as progress:
         reports = load_sample(workspace(), progress=progress)
-    rows = [(r.module, r.total, r.outcomes.get("resolved", 0), r.total -
-             r.outcomes.get("resolved", 0)) for r in reports]  # fmt: skip
+    rows = [
+        (r.module, r.total, r.outcomes.get("resolved", 0), r.total - r.outcomes.get("resolved", 0))
+        for r in reports
+    ]
     columns = ["module", "exemplars", "resolved", "waiting for a person"]
     return Answer({"modules": reports}, [table("Sample project", columns, rows)])
 

@@ -58,9 +58,16 @@ class Side:
             "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
             "AND task IN (?, 'every task') AND coalesce(kind, ?) = ? AND coalesce(id, ?) = ? "
             "ORDER BY reason",
-            (self.number, f"{row['module']}\n{row['exemplar_id']}", row["task"],
-             row["kind"], row["kind"], row["id"], row["id"]),
-        )  # fmt: skip
+            (
+                self.number,
+                f"{row['module']}\n{row['exemplar_id']}",
+                row["task"],
+                row["kind"],
+                row["kind"],
+                row["id"],
+                row["id"],
+            ),
+        )
         return [str(reason) for (reason,) in found]
 
     def mentions(self, module: str, id: str) -> bool:
@@ -227,14 +234,20 @@ def _module_facts(one: Manifest, two: Manifest) -> Iterator[str]:
     for name in old:
         if old[name] != new.get(name):
             yield f"{name} was {_text(old[name])}, is {_text(new.get(name))}"
-    changed = [n for n in sorted({*one.functions, *two.functions})
-               if one.functions.get(n) != two.functions.get(n)]  # fmt: skip
+    changed = [
+        n
+        for n in sorted({*one.functions, *two.functions})
+        if one.functions.get(n) != two.functions.get(n)
+    ]
     if changed:
         yield f"functions changed in the schema: {', '.join(changed)}"
     elif one.schema_hash != two.schema_hash:
         yield "the schema changed (a recognizer or its description)"
-    templates = [n for n in sorted({*one.templates, *two.templates})
-                 if one.templates.get(n) != two.templates.get(n)]  # fmt: skip
+    templates = [
+        n
+        for n in sorted({*one.templates, *two.templates})
+        if one.templates.get(n) != two.templates.get(n)
+    ]
     if templates:
         yield f"templates changed: {', '.join(templates)}"
     if one.exemplars_hash != two.exemplars_hash:

@@ -209,11 +209,17 @@ def _read_discards(db: sqlite3.Connection, side: int, folders: Mapping[str, Path
             db.executemany(
                 "INSERT INTO discard VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (side, f"{module}\n{d['exemplar_id']}", d["strategy"], d.get("kind"),
-                     d.get("id"), d["reason"])
+                    (
+                        side,
+                        f"{module}\n{d['exemplar_id']}",
+                        d["strategy"],
+                        d.get("kind"),
+                        d.get("id"),
+                        d["reason"],
+                    )
                     for _, d in _located(file)
                 ),
-            )  # fmt: skip
+            )
     db.execute(f"CREATE INDEX IF NOT EXISTS discard_{side} ON discard (side, key)")
 
 
@@ -293,10 +299,16 @@ def _difference(
     else:
         why = causes.of_absence(row, absent=0 if before is None else 1)
     return Difference(
-        change=change, module=row["module"], id=row["id"], task=row["task"], kind=row["kind"],
-        exemplar_id=row["exemplar_id"], why=tuple(dict.fromkeys(why)),
-        old=before and {"split": splits[0], **before}, new=after and {"split": splits[1], **after},
-    )  # fmt: skip
+        change=change,
+        module=row["module"],
+        id=row["id"],
+        task=row["task"],
+        kind=row["kind"],
+        exemplar_id=row["exemplar_id"],
+        why=tuple(dict.fromkeys(why)),
+        old=before and {"split": splits[0], **before},
+        new=after and {"split": splits[1], **after},
+    )
 
 
 def read_differences(path: Path) -> Iterator[Difference]:

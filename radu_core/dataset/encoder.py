@@ -74,9 +74,10 @@ def _text(setting: str) -> str:
     path = Path(setting).expanduser()
     if not path.is_file():
         raise InputError(
-            "chat_template names no file", value=setting,
+            "chat_template names no file",
+            value=setting,
             remedy="Use auto, none, the path of a jinja file, or jinja itself.",
-        )  # fmt: skip
+        )
     with readable(path):
         return path.read_text(encoding="utf-8", errors="replace")
 
@@ -185,10 +186,12 @@ class Encoder:
         try:
             return str(
                 self.tokenizer.apply_chat_template(
-                    turns, chat_template=self.template, add_generation_prompt=generation,
+                    turns,
+                    chat_template=self.template,
+                    add_generation_prompt=generation,
                     tokenize=False,
                 )
-            )  # fmt: skip
+            )
         except (TemplateError, TypeError, ValueError, AttributeError, LookupError) as error:
             raise self._unusable(f"{type(error).__name__}: {error}") from error
 

@@ -114,16 +114,26 @@ class Maker:
         exemplar = item.exemplar
         options = self.config.rows.for_split(exemplar.split)
         made: Rows = rows_for(
-            strategy, exemplar, self.schema, hits, self.templates, options=options,
-            judgements=self.judgements, with_parts=False,
-        )  # fmt: skip
+            strategy,
+            exemplar,
+            self.schema,
+            hits,
+            self.templates,
+            options=options,
+            judgements=self.judgements,
+            with_parts=False,
+        )
         item.discards += [{"split": exemplar.split, **asdict(d)} for d in made.discards]
         found = [asdict(s) for s in made.suspects]
         item.suspects += [s for s in found if s not in item.suspects]  # another task's as well
         shorter = partial(
-            shorten, exemplar=exemplar, schema=self.schema, retrieved=hits,
-            templates=self.templates, options=options,
-        )  # fmt: skip
+            shorten,
+            exemplar=exemplar,
+            schema=self.schema,
+            retrieved=hits,
+            templates=self.templates,
+            options=options,
+        )
         numbers: Counter[str] = Counter()
         for row in made.rows:
             place = f"{row.kind}/{row.slot}"

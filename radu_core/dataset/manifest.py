@@ -53,9 +53,12 @@ class Sizes(BaseModel):
         rows = sum(histogram.values())
         total = sum(length * n for length, n in histogram.items())
         return cls(
-            rows=rows, total=total, median=_quantile(histogram, 0.5),
-            p95=_quantile(histogram, 0.95), max=max(histogram, default=0),
-        )  # fmt: skip
+            rows=rows,
+            total=total,
+            median=_quantile(histogram, 0.5),
+            p95=_quantile(histogram, 0.95),
+            max=max(histogram, default=0),
+        )
 
 
 def _quantile(histogram: Mapping[int, int], share: float) -> int:

@@ -170,14 +170,16 @@ def check_weights(
     for key, weight in weights.items():
         if key not in known:
             raise InputError(
-                "A weight is for something that isn't in the mixture", value=key,
+                "A weight is for something that isn't in the mixture",
+                value=key,
                 remedy=f"Use some of {', '.join(sorted(known))}.",
-            )  # fmt: skip
+            )
         if not 0 <= weight <= _HEAVIEST:  # NaN, too
             raise InputError(
-                f"The weight of {key} can't be used", value=weight,
+                f"The weight of {key} can't be used",
+                value=weight,
                 remedy=f"Use a number from 0 to {_HEAVIEST:g}.",
-            )  # fmt: skip
+            )
 
 
 @dataclass

@@ -157,9 +157,16 @@ class _Found:
             rows, error = _estimate(kind.per_exemplar, looked_at[split], total[split])
             seen = sum(kind.per_exemplar)
             yield PreviewLine(
-                module, split, task, name, rows, error, kind.negatives / seen,
-                kind.shortened / seen, Sizes.of(kind.tokens) if kind.tokens else None,
-            )  # fmt: skip
+                module,
+                split,
+                task,
+                name,
+                rows,
+                error,
+                kind.negatives / seen,
+                kind.shortened / seen,
+                Sizes.of(kind.tokens) if kind.tokens else None,
+            )
 
 
 def _estimate(counts: Sequence[int], sample: int, total: int) -> tuple[int, int]:

@@ -196,8 +196,11 @@ class _Vote:
         self._count = min(count, len(labelled.functions))
 
     def __call__(self, queries: NDArray[np.float32]) -> list[str]:
-        return [name for start in range(0, len(queries), 256)
-                for name in self._of(queries[start : start + 256])]  # fmt: skip
+        return [
+            name
+            for start in range(0, len(queries), 256)
+            for name in self._of(queries[start : start + 256])
+        ]
 
     def _of(self, queries: NDArray[np.float32]) -> Iterator[str]:
         import numpy as np

@@ -61,24 +61,40 @@ FORMATS: dict[str, FormatInfo] = {
     f.name: f
     for f in (
         FormatInfo(
-            "jsonl", (".jsonl",), "AnnotatedExemplars, one JSON object a line",
-            jsonl.read, jsonl.write,
+            "jsonl",
+            (".jsonl",),
+            "AnnotatedExemplars, one JSON object a line",
+            jsonl.read,
+            jsonl.write,
         ),
         FormatInfo(
-            "csv", (".csv", ".tsv", ".xlsx"), "A table with a column mapping (CSV, TSV, XLSX)",
-            table.read, table.write,
+            "csv",
+            (".csv", ".tsv", ".xlsx"),
+            "A table with a column mapping (CSV, TSV, XLSX)",
+            table.read,
+            table.write,
         ),
         FormatInfo(
-            "openai", (".json",), "Tools JSON: functions and slots, no utterances",
-            openai.read, openai.write, carries_schema=True, carries_exemplars=False,
+            "openai",
+            (".json",),
+            "Tools JSON: functions and slots, no utterances",
+            openai.read,
+            openai.write,
+            carries_schema=True,
+            carries_exemplars=False,
             function_names=openai.function_names,
         ),
         FormatInfo(
-            "sgd", (), "The Schema-Guided Dialogue dataset: a directory with schema.json",
-            sgd.read, sgd_export.write, carries_schema=True, lost=sgd_export.lost,
+            "sgd",
+            (),
+            "The Schema-Guided Dialogue dataset: a directory with schema.json",
+            sgd.read,
+            sgd_export.write,
+            carries_schema=True,
+            lost=sgd_export.lost,
         ),
     )
-}  # fmt: skip
+}
 
 
 def guess_format(path: Path) -> str:

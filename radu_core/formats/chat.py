@@ -72,9 +72,11 @@ def _label(message: Mapping[str, Any]) -> dict[str, Any]:
     if len(calls) > 1:
         names = [_function(call).get("name") for call in calls]
         raise RowError(
-            "tool_calls", names, "calls several functions",
+            "tool_calls",
+            names,
+            "calls several functions",
             "Give the row one function, or make a row for each.",
-        )  # fmt: skip
+        )
     if not calls:
         return {}
     called = _function(calls[0])

@@ -167,9 +167,11 @@ def _one_function(out: Tidied, given: Any) -> Any:
         given = name
     if isinstance(given, list):
         raise RowError(
-            "function", given, "names several functions",
+            "function",
+            given,
+            "names several functions",
             "Give the row one function, or make a row for each.",
-        )  # fmt: skip
+        )
     if isinstance(given, Mapping):
         name = given.get("name")
         out.changed("a function with its arguments inside", "function", given, name)

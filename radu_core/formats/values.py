@@ -18,9 +18,15 @@ from radu_core.schema import Scalar, Slot, SlotType, fits_type
 __all__ = ["PLAIN", "as_type", "converted", "is_blank", "shown", "unclear"]
 
 _YES_NO = {
-    "true": True, "yes": True, "1": True, "1.0": True,
-    "false": False, "no": False, "0": False, "0.0": False,
-}  # fmt: skip
+    "true": True,
+    "yes": True,
+    "1": True,
+    "1.0": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "0.0": False,
+}
 _PERCENT = re.compile(r"(.*\d)\s*[%％]", re.DOTALL)
 _NUMBER_AS_TEXT = "a number as text"
 _OTHER_NUMBER = "a number in another writing"

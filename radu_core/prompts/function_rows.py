@@ -92,9 +92,13 @@ def _fewer(job: Job, exemplars: Sequence[ExemplarHit]) -> Sequence[ExemplarHit]:
 
 def rag_row(job: Job, kind: str, hits: Retrieved, answer: str | None) -> PromptRow:
     variables = rag_variables(
-        job.schema, job.exemplar.utterance, hits, context=job.exemplar.context,
-        order=job.options.order, seed=job.shuffle(kind),
-    )  # fmt: skip
+        job.schema,
+        job.exemplar.utterance,
+        hits,
+        context=job.exemplar.context,
+        order=job.options.order,
+        seed=job.shuffle(kind),
+    )
     return job.row(
         kind,
         variables,

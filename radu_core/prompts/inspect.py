@@ -150,8 +150,11 @@ def _exemplar_spans(row: PromptRow, shown: Sequence[ExemplarHit]) -> list[tuple[
     end = region[1] if region else 0
     found: list[tuple[int, int] | None] = []
     for hit in shown:
-        starts = {t: row.prompt.rfind(t, region[0] if region else 0, end)
-                  for t in (hit.template, hit.utterance) if t}  # fmt: skip
+        starts = {
+            t: row.prompt.rfind(t, region[0] if region else 0, end)
+            for t in (hit.template, hit.utterance)
+            if t
+        }
         text, start = max(starts.items(), key=lambda item: item[1], default=("", -1))
         found.append((start, start + len(text)) if start >= 0 and region else None)
         end = start if start >= 0 else end
@@ -193,8 +196,9 @@ def _place(
     note: str = "",
 ) -> Place:
     if span is None:
-        return Place(what, origin, position, of, exemplar, note=note or "the template doesn't "
-                     "show it")  # fmt: skip
+        return Place(
+            what, origin, position, of, exemplar, note=note or "the template doesn't show it"
+        )
     distance = max(0, question_start(row) - span[1])
     return Place(what, origin, position, of, exemplar, *span, distance, note)
 
@@ -315,17 +319,19 @@ def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         return
     if name not in row.candidates:
         yield PromptWarning(
-            "answer absent", "error",
+            "answer absent",
+            "error",
             f"The right function, {name}, isn't among the {len(row.candidates)} in the prompt: "
             "the model can't give it, and no row is made of it.",
             "Raise k_desc or k_exemplar, or see why it wasn't retrieved: Coverage.",
-        )  # fmt: skip
+        )
     elif not _named(row, name):
         yield PromptWarning(
-            "answer absent", "error",
+            "answer absent",
+            "error",
             f"The right function, {name}, was retrieved, but the template doesn't show its name.",
             "Show the names of functions or of exemplars' functions in the template.",
-        )  # fmt: skip
+        )
 
 
 def _named(row: PromptRow, name: str) -> bool:
@@ -341,14 +347,17 @@ def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             continue
         implied = slot in subject.exemplar.implied
         yield PromptWarning(
-            "answer absent", "note" if implied else "error",
-            f"{slot} is {value!r}, which " + (
-                "is implied: it isn't written in the utterance." if implied else
-                "is neither in the utterance nor one of the slot's possible values: the model "
+            "answer absent",
+            "note" if implied else "error",
+            f"{slot} is {value!r}, which "
+            + (
+                "is implied: it isn't written in the utterance."
+                if implied
+                else "is neither in the utterance nor one of the slot's possible values: the model "
                 "would learn to invent it."
             ),
             "Mark where it is said, or take the value off: Annotate.",
-        )  # fmt: skip
+        )
 
 
 def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
@@ -358,20 +367,22 @@ def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             why = _same(own, hit)
             if why and (hit.function == own.function or not subject.known):
                 yield PromptWarning(
-                    "answer leaked", "error",
+                    "answer leaked",
+                    "error",
                     f"Exemplar {hit.id} in the prompt {why}: the answer can be copied instead of "
                     "learnt.",
                     "If you typed an utterance that is stored, choose the exemplar instead: it "
                     "never retrieves itself. Else remove one of the two.",
-                )  # fmt: skip
+                )
     answer = row.completion.strip()
     tail = _after_utterance(row, own.utterance)
     if answer and tail and re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", tail):
         yield PromptWarning(
-            "answer leaked", "error",
+            "answer leaked",
+            "error",
             f"The completion, {answer}, stands in the prompt after the utterance.",
             "Take it out of the template.",
-        )  # fmt: skip
+        )
 
 
 def _same(own: AnnotatedExemplar, hit: ExemplarHit) -> str:
@@ -400,18 +411,20 @@ def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             continue
         if one.function == other.function:
             yield PromptWarning(
-                "duplicate exemplar", "warning",
+                "duplicate exemplar",
+                "warning",
                 f"Exemplars {one.id} and {other.id} have the same template and function: the "
                 "second tells the model nothing and costs its tokens.",
                 "Keep one of them, or retrieve more to see others.",
-            )  # fmt: skip
+            )
         else:
             yield PromptWarning(
-                "contradiction", "warning",
+                "contradiction",
+                "warning",
                 f"Exemplars {one.id} and {other.id} have the same template, but the functions "
                 f"{one.function or 'none'} and {other.function or 'none'}.",
                 "One of them is labelled wrongly: see Annotate.",
-            )  # fmt: skip
+            )
 
 
 def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
@@ -427,22 +440,30 @@ def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         return
     if bare:
         yield PromptWarning(
-            "description missing", "warning",
+            "description missing",
+            "warning",
             f"{len(bare)} {what if len(bare) == 1 else place} in the prompt without a description: "
             f"{', '.join(bare)}.",
             "Describe in a few words what it is for: Schema.",
-        )  # fmt: skip
+        )
 
 
 def _unread(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     """Parts the template left out although there was something to show."""
     if subject.exemplar.utterance and subject.exemplar.utterance not in row.prompt:
         yield PromptWarning(
-            "template", "warning", "The prompt doesn't show the utterance as it is.",
+            "template",
+            "warning",
+            "The prompt doesn't show the utterance as it is.",
             "Use {{ utterance }} in the template, without a filter.",
-        )  # fmt: skip
+        )
 
 
 _CHECKS: tuple[Callable[[PromptRow, Subject], Iterator[PromptWarning]], ...] = (
-    _absent, _value_absent, _leaked, _unread, _duplicates, _undescribed,
-)  # fmt: skip
+    _absent,
+    _value_absent,
+    _leaked,
+    _unread,
+    _duplicates,
+    _undescribed,
+)

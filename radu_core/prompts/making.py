@@ -101,9 +101,15 @@ class Job:
         else:
             prompt = self.templates.render(self.strategy, **variables)
         return PromptRow(
-            self.strategy, kind, prompt, completion, parts, self.exemplar.function,
-            self.exemplar.id, **more,
-        )  # fmt: skip
+            self.strategy,
+            kind,
+            prompt,
+            completion,
+            parts,
+            self.exemplar.function,
+            self.exemplar.id,
+            **more,
+        )
 
     def shuffle(self, kind: str) -> str:
         """What decides the order of a row of ``kind`` when orders are shuffled."""
@@ -124,7 +130,10 @@ class Job:
         """The hits of other functions, and what becomes of each."""
         options = self.options
         return mine(
-            self.exemplar, self.retrieved.exemplars, count=options.knn_negatives,
-            hardness=options.hardness, near_duplicate=options.near_duplicate,
+            self.exemplar,
+            self.retrieved.exemplars,
+            count=options.knn_negatives,
+            hardness=options.hardness,
+            near_duplicate=options.near_duplicate,
             judgements=self.judgements,
-        )  # fmt: skip
+        )

@@ -132,11 +132,16 @@ def mine(
     used = {eligible[place]: order for order, place in enumerate(places, start=1)}
     return [
         Negative(
-            hit, n + 1, signs[n], verdicts[n], n in place_of, n in used,
+            hit,
+            n + 1,
+            signs[n],
+            verdicts[n],
+            n in place_of,
+            n in used,
             refused[n] or _why(place_of[n] + 1, used.get(n), count, signs[n]),
         )
         for n, hit in enumerate(others)
-    ]  # fmt: skip
+    ]
 
 
 def chosen_places(eligible: int, count: int, hardness: float) -> list[int]:
@@ -204,9 +209,9 @@ def _why(place: int, order: int | None, count: int, signs: Sequence[Sign]) -> st
 
 
 def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(
-        number % 10, "th"
-    )  # fmt: skip
+    ending = (
+        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number}{ending}"
 
 
@@ -214,12 +219,16 @@ def suspects_in(exemplar: AnnotatedExemplar, mined: Sequence[Negative]) -> list[
     """The suspected pairs among mined negatives, for the list of label errors."""
     return [
         Suspect(
-            exemplar.id, exemplar.function, n.hit.id, n.hit.function,
-            round(n.hit.similarity, 4), n.signs,
+            exemplar.id,
+            exemplar.function,
+            n.hit.id,
+            n.hit.function,
+            round(n.hit.similarity, 4),
+            n.signs,
         )
         for n in mined
         if n.suspected
-    ]  # fmt: skip
+    ]
 
 
 def same_meaning(mined: Sequence[Negative]) -> dict[str | None, Negative]:

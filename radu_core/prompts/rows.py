@@ -109,9 +109,8 @@ def rows_asked(
     else:
         made = _MAKERS[strategy](job)
     made.rows = [
-        replace(r, kind="asked", completion="", negative=False, function=None)
-        for r in made.rows
-    ]  # fmt: skip
+        replace(r, kind="asked", completion="", negative=False, function=None) for r in made.rows
+    ]
     return made
 
 

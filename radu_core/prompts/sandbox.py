@@ -44,24 +44,26 @@ _WORK = 1_000_000  # nodes a rendering may evaluate; about a second at the very 
 _DEEPEST = 20
 _RENDER = "radu render"  # a template can't write a name with a space in it
 _DESCRIPTION_WORDS = 14
-_LOOP = frozenset(
-    ["index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "previtem",
-     "nextitem"]
-)  # fmt: skip
-_ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.For, nodes.If, nodes.Assign,
-    nodes.AssignBlock, nodes.With, nodes.FilterBlock, nodes.Name, nodes.Const, nodes.List,
-    nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword, nodes.Getattr, nodes.Getitem, nodes.Slice,
-    nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.Concat, nodes.CondExpr, nodes.And,
-    nodes.Or, nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div,
-    nodes.FloorDiv, nodes.Mod, nodes.Call,
-)  # fmt: skip
+_LOOP_NAMES = "index index0 revindex revindex0 first last length depth previtem nextitem"
+_LOOP = frozenset(_LOOP_NAMES.split())
+_ALLOWED_NAMES = (
+    "Template Output TemplateData For If Assign AssignBlock With FilterBlock Name Const List "
+    "Tuple Dict Pair Keyword Getattr Getitem Slice Filter Test Compare Operand Concat "
+    "CondExpr And Or Not Neg Pos Add Sub Mul Div FloorDiv Mod Call"
+)
+_ALLOWED = tuple(getattr(nodes, name) for name in _ALLOWED_NAMES.split())
 _FORBIDDEN_NAMES = frozenset(["self", "super", "caller", "varargs", "kwargs"])
 _WORDS = {
-    nodes.Include: "include", nodes.Import: "import", nodes.FromImport: "import",
-    nodes.Extends: "extends", nodes.Block: "block", nodes.Macro: "macro",
-    nodes.CallBlock: "call", nodes.Pow: "**", nodes.NSRef: "a namespace",
-}  # fmt: skip
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "import",
+    nodes.Extends: "extends",
+    nodes.Block: "block",
+    nodes.Macro: "macro",
+    nodes.CallBlock: "call",
+    nodes.Pow: "**",
+    nodes.NSRef: "a namespace",
+}
 
 
 class BudgetError(SecurityError):

@@ -96,8 +96,9 @@ def _check_largest(templates: TemplateSet, name: str) -> None:
         raise TemplateError(
             f"{error.what}, on the largest prompt that can be asked for: {LARGEST_K} functions or "
             "slots and as many exemplars, all of long texts",
-            remedy=error.remedy, line=error.line,
-        ) from error  # fmt: skip
+            remedy=error.remedy,
+            line=error.line,
+        ) from error
 
 
 def template_variables(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -120,16 +121,20 @@ def _trials(name: str) -> list[Variables]:
     """All variables a template sees, each showing itself as ``trial…``: full, then bare ones."""
     full = _full(name)
     bare: Variables = {
-        "context": "", "functions": [], "exemplars": [], "examples": [],
+        "context": "",
+        "functions": [],
+        "exemplars": [],
+        "examples": [],
         "slots": [{**_SLOT, "type": "string", "possible_values": [], "description": ""}],
         "function": {"name": "trialfunction", "description": ""},
         "exemplar": {**_EXEMPLAR, "function": None},
         "slot": {**_SLOT, "type": "string", "possible_values": [], "description": ""},
-    }  # fmt: skip
+    }
     some: Variables = {
         "exemplars": [{**_EXEMPLAR, "function": None}],
-        "slot": {**_SLOT, "possible_values": []}, "slots": [{**_SLOT, "possible_values": []}],
-    }  # fmt: skip
+        "slot": {**_SLOT, "possible_values": []},
+        "slots": [{**_SLOT, "possible_values": []}],
+    }
     others = [{k: v for k, v in given.items() if k in full} for given in (some, bare)]
     return [full, *({**full, **other} for other in others if other)]
 
@@ -153,28 +158,36 @@ def _lengthened(value: Any) -> Any:
 
 _FUNCTION = {"name": "trialfunction", "description": "trialfunction"}
 _SLOT = {
-    "name": "trialslot", "description": "trialslot", "type": "integer", "possible_values": [1],
-}  # fmt: skip
+    "name": "trialslot",
+    "description": "trialslot",
+    "type": "integer",
+    "possible_values": [1],
+}
 _EXEMPLAR = {
-    "template": "trialexemplar", "utterance": "trialexemplar", "function": "trialfunction",
-}  # fmt: skip
+    "template": "trialexemplar",
+    "utterance": "trialexemplar",
+    "function": "trialfunction",
+}
 
 
 def _full(name: str) -> Variables:
     slots: Variables = {
-        "utterance": "trialutterance", "function": _FUNCTION,
+        "utterance": "trialutterance",
+        "function": _FUNCTION,
         "examples": [{"utterance": "trialexample", "answer": "1"}],
-    }  # fmt: skip
+    }
     known: dict[str, Variables] = {
         "rag": {
-            "utterance": "trialutterance", "context": "trialcontext", "functions": [_FUNCTION],
+            "utterance": "trialutterance",
+            "context": "trialcontext",
+            "functions": [_FUNCTION],
             "exemplars": [_EXEMPLAR],
         },
         "knn": {"utterance": "trialutterance", "exemplar": _EXEMPLAR},
         "all": {**slots, "context": "trialcontext", "slots": [_SLOT]},
         "single": {**slots, "slot": _SLOT},
         "yes_no": {"question": "trialquestion", "answer": "trialanswer"},
-    }  # fmt: skip
+    }
     if name not in known:
         raise TemplateError("No such template", value=name, remedy=f"There are {', '.join(known)}.")
     return known[name]

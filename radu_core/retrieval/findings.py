@@ -26,9 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["ACTIONS", "KINDS", "Action", "Example", "Finding", "FindingKind", "findings"]
 
 FindingKind = Literal[
-    "functions overlap", "overloaded function", "names alike", "slot of several meanings",
-    "near duplicates", "outlier", "few exemplars", "judged the same", "schema",
-]  # fmt: skip
+    "functions overlap",
+    "overloaded function",
+    "names alike",
+    "slot of several meanings",
+    "near duplicates",
+    "outlier",
+    "few exemplars",
+    "judged the same",
+    "schema",
+]
 Action = Literal["annotate", "describe", "add", "merge", "judge"]
 
 KINDS: Mapping[FindingKind, str] = {
@@ -222,10 +229,8 @@ def _nearest(near: Neighbours, i: int, function: str | None) -> Example | None:
 
 
 def _pair(one: AnnotatedExemplar, other: AnnotatedExemplar, similarity: float) -> Example:
-    return Example(
-        one.id, one.function, one.template or "", other.id, other.function, other.template or "",
-        round(similarity, 4),
-    )  # fmt: skip
+    first, second = ((e.id, e.function, e.template or "") for e in (one, other))
+    return Example(*first, *second, round(similarity, 4))
 
 
 # Overloaded functions and names

@@ -293,10 +293,19 @@ class ModuleIndex:
     ) -> ExemplarHit:
         e = self.exemplars[i]
         return ExemplarHit(
-            e.id, e.function, e.template or "", e.utterance, e.arguments, e.spans or (), rank,
-            score, similarity, places.get("dense", {}).get(i), places.get("lexical", {}).get(i),
+            e.id,
+            e.function,
+            e.template or "",
+            e.utterance,
+            e.arguments,
+            e.spans or (),
+            rank,
+            score,
+            similarity,
+            places.get("dense", {}).get(i),
+            places.get("lexical", {}).get(i),
             e.mode,
-        )  # fmt: skip
+        )
 
     def described(self, vectors: NDArray[np.float32], k: int) -> Ranking:
         import numpy as np

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["CAUSES", "Cause", "CauseKind", "ExplainedMiss", "Near", "explain"]
 
 CauseKind = Literal[
-    "label", "no exemplar", "few exemplars", "thin description", "overlap", "unlike",
-    "description", "just below",
-]  # fmt: skip
+    "label",
+    "no exemplar",
+    "few exemplars",
+    "thin description",
+    "overlap",
+    "unlike",
+    "description",
+    "just below",
+]
 CAUSES: tuple[CauseKind, ...] = get_args(CauseKind)
 THIN = 5  # words of a description; fewer say little more than the name
 FEW = 3  # exemplars of a function

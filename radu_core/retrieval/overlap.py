@@ -143,9 +143,9 @@ def _votes(
     import numpy as np
 
     counted = np.clip(totals[own] - 1, 1, max(near.k, 1))
-    weight = (np.arange(near.k)[None, :] < counted[:, None]) / np.minimum(
-        counted, max(near.k, 1)
-    )[:, None]  # fmt: skip
+    weight = (np.arange(near.k)[None, :] < counted[:, None]) / np.minimum(counted, max(near.k, 1))[
+        :, None
+    ]
     votes = np.zeros((len(own), len(totals)))
     rows = np.repeat(np.arange(len(own)), near.k)
     np.add.at(votes, (rows, own[near.ids].ravel()), weight.ravel())

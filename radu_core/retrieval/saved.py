@@ -163,9 +163,17 @@ def _whole(directory: Path) -> Iterator[None]:
     except StaleIndexError:
         raise
     except (
-        OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-        zipfile.BadZipFile, zlib.error, RaduError,
-    ) as error:  # fmt: skip
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RaduError,
+    ) as error:
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
             f"The index in {directory} is damaged ({said})",

@@ -203,9 +203,15 @@ def restore(
     exemplar = exemplar.model_copy(update={"split": row["split"]})
     more = {name: state[name] for name in KEPT if name in state}
     return change(
-        w, row, exemplar, more, kind="restored", note=note, standing=people,
+        w,
+        row,
+        exemplar,
+        more,
+        kind="restored",
+        note=note,
+        standing=people,
         disagreement=disputed or disagreed,
-    )  # fmt: skip
+    )
 
 
 def put_texts(w: Writing, items: Iterable[AnnotatedExemplar]) -> None:
@@ -319,10 +325,16 @@ def add_event(
     """Write down that something happened."""
     w.connection.execute(
         insert(events).values(
-            module=w.module, exemplar=exemplar, at=w.now, who=w.who, kind=kind,
-            before=before, after=after, note=note,
+            module=w.module,
+            exemplar=exemplar,
+            at=w.now,
+            who=w.who,
+            kind=kind,
+            before=before,
+            after=after,
+            note=note,
         )
-    )  # fmt: skip
+    )
 
 
 def history(connection: Connection, module: str, id: str) -> list[Event]:
@@ -331,11 +343,17 @@ def history(connection: Connection, module: str, id: str) -> list[Event]:
     rows = connection.execute(query.order_by(events.c.id)).mappings().all()
     return [
         Event(
-            r["id"], r["exemplar"], aware(r["at"]), r["who"], r["kind"],
-            exemplar_before(r["before"]), exemplar_before(r["after"]), r["note"],
+            r["id"],
+            r["exemplar"],
+            aware(r["at"]),
+            r["who"],
+            r["kind"],
+            exemplar_before(r["before"]),
+            exemplar_before(r["after"]),
+            r["note"],
         )
         for r in rows
-    ]  # fmt: skip
+    ]
 
 
 def comments_of(connection: Connection, module: str, ids: Sequence[str]) -> list[Event]:
@@ -385,9 +403,12 @@ def _standing(w: Writing, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
     that was gone back to, and is itself a decision.
     """
     columns = (
-        events.c.id, events.c.exemplar, events.c.kind, events.c.note,
+        events.c.id,
+        events.c.exemplar,
+        events.c.kind,
+        events.c.note,
         events.c.before.is_not(None).label("has"),
-    )  # fmt: skip
+    )
     query = select(*columns).where(events.c.module == w.module, events.c.exemplar.in_(list(ids)))
     standing: dict[str, list[Row[Any]]] = {id_: [] for id_ in ids}
     for event in w.connection.execute(query.order_by(events.c.id)):

@@ -30,8 +30,14 @@ DISAGREEMENT = "disagreement"
 UNLABELLED_QUEUE = "unlabelled"
 _OUTCOMES = ("ambiguous", "unlocated", "invalid", UNLABELLED_QUEUE)
 QUEUES = (
-    "ambiguous", "unlocated", "invalid", "suspected", DISAGREEMENT, "evaluation", UNLABELLED_QUEUE,
-)  # fmt: skip
+    "ambiguous",
+    "unlocated",
+    "invalid",
+    "suspected",
+    DISAGREEMENT,
+    "evaluation",
+    UNLABELLED_QUEUE,
+)
 _LONGEST = 500
 _SEPARATE = re.compile(r"[\\,]")  # what is escaped in a slot's name, where names are joined
 _JOINED = re.compile(r"((?:[^\\,]|\\.)+)", re.DOTALL)

@@ -68,11 +68,15 @@ def take(w: Writing, client: str, ids: Iterable[str], *, opened: int = 0) -> Non
     until = w.now + LEASE
     rows = [
         {
-            "module": w.module, "exemplar": i, "client": client, "who": w.who, "until": until,
+            "module": w.module,
+            "exemplar": i,
+            "client": client,
+            "who": w.who,
+            "until": until,
             "opened": opened,
         }
         for i in ids
-    ]  # fmt: skip
+    ]
     if rows:
         w.connection.execute(insert(leases), rows)
 

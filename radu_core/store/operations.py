@@ -46,7 +46,11 @@ def record(
     """Remember an operation with its answer (JSON)."""
     w.connection.execute(
         insert(operations).values(
-            client=client, seq=seq, answer=canonical_json(answered), module=w.module,
-            exemplar=exemplar, at=w.now,
+            client=client,
+            seq=seq,
+            answer=canonical_json(answered),
+            module=w.module,
+            exemplar=exemplar,
+            at=w.now,
         )
-    )  # fmt: skip
+    )

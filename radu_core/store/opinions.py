@@ -44,11 +44,14 @@ def opinions_of(
     ordered = query.order_by(opinions.c.exemplar, opinions.c.at, opinions.c.who)
     return [
         Opinion(
-            r["exemplar"], r["who"], aware(r["at"]),
-            read_exemplar(r["data"], module=module, id=r["exemplar"]), bool(r["standing"]),
+            r["exemplar"],
+            r["who"],
+            aware(r["at"]),
+            read_exemplar(r["data"], module=module, id=r["exemplar"]),
+            bool(r["standing"]),
         )
         for r in connection.execute(ordered).mappings()
-    ]  # fmt: skip
+    ]
 
 
 def with_opinions(w: Writing) -> list[str]:
@@ -90,9 +93,19 @@ def _renamed(w: Writing, data: str, event: int) -> str:
 # What may happen while opinions are collected; any other event begins a new round. The decision
 # that the last opinion led to is taken back together with it.
 _WITHIN_A_ROUND = (
-    "opinion", "withdrawn", "commented", "flagged", "agreed", "disputed", "restored", NOT_IMPORTED,
-    "renamed", "split", "trashed", "brought back",
-)  # fmt: skip
+    "opinion",
+    "withdrawn",
+    "commented",
+    "flagged",
+    "agreed",
+    "disputed",
+    "restored",
+    NOT_IMPORTED,
+    "renamed",
+    "split",
+    "trashed",
+    "brought back",
+)
 
 
 def _put(w: Writing, id: str, data: str | None) -> None:

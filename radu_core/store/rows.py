@@ -31,8 +31,15 @@ __all__ = [
 KEPT = ("imported", "readings", "details", "flag", "flag_kind", "decided")
 _STATE = ("data", *KEPT, "queue")
 ALIGNED = (
-    "data", "outcome", "resolved_by", "readings", "details", "queue", "revision", "updated",
-)  # fmt: skip
+    "data",
+    "outcome",
+    "resolved_by",
+    "readings",
+    "details",
+    "queue",
+    "revision",
+    "updated",
+)
 
 
 def columns_of(exemplar: AnnotatedExemplar, text: str) -> dict[str, Any]:

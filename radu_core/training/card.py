@@ -243,10 +243,13 @@ def _evaluation(report: Mapping[str, Any]) -> str:
     trained = report["trained"]
     function = trained["function"]
     cells = [
-        report["module"], report["split"], report["rows"],
+        report["module"],
+        report["split"],
+        report["rows"],
         f"{function['share']:.1%} ({function['low']:.1%} to {function['high']:.1%})",
-        f"{trained['slot_f1']:.1%}", f"{trained['exact_match']['share']:.1%}",
-    ]  # fmt: skip
+        f"{trained['slot_f1']:.1%}",
+        f"{trained['exact_match']['share']:.1%}",
+    ]
     return "| " + " | ".join(_cell(str(c)) for c in cells) + " |"
 
 

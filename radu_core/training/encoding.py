@@ -144,9 +144,17 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
         raise DatasetError("No training row is left", remedy="Build a dataset with rows in train.")
     hashed = content_hash([[list(e.input_ids), list(e.labels)] for e in (*train, *validation)])
     return Preflight(
-        tuple(train), tuple(validation), tuple(overlong), hashed, encoder.template, encoder.end,
-        encoder.hash, manifest.hash, tuple(special), frozenset(taught),
-    )  # fmt: skip
+        tuple(train),
+        tuple(validation),
+        tuple(overlong),
+        hashed,
+        encoder.template,
+        encoder.end,
+        encoder.hash,
+        manifest.hash,
+        tuple(special),
+        frozenset(taught),
+    )
 
 
 def _check_lengths(config: TrainConfig, encoder: Encoder, manifest: Manifest | Mixture) -> None:

@@ -380,10 +380,14 @@ class _Bench:
         self.wanted = config
         self._config = config.model_copy(
             update={
-                **quiet, "early_stopping": 0, "task_metrics": False, "processes": 1,
-                "batch_size": config.batch_size * shared, "report_to": (),
+                **quiet,
+                "early_stopping": 0,
+                "task_metrics": False,
+                "processes": 1,
+                "batch_size": config.batch_size * shared,
+                "report_to": (),
             }
-        )  # fmt: skip
+        )
         self.model, self._tokenizer = model, tokenizer
         self._scratch = scratch
         self.step_rows = self._config.step_rows
@@ -431,17 +435,19 @@ class _Bench:
     def _trainer(self, train: Sequence[Encoded], validation: Sequence[Encoded], steps: int) -> Any:
         from radu_core.training.trainer import make_trainer
 
-        update = {
-            "max_steps": steps, "eval_rows": len(validation), "best_by": "last",
-            "early_stopping": 0, "task_metrics": False,
-        }  # fmt: skip
+        update = {"max_steps": steps, "eval_rows": len(validation)}
         config = self._config.model_copy(update=update)
         run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
         rows = Preflight(tuple(train), tuple(validation), (), "")
         return make_trainer(
-            run, config, self.model, rows, self._tokenizer,
-            check=lambda: None, stopping=lambda: False,
-        )  # fmt: skip
+            run,
+            config,
+            self.model,
+            rows,
+            self._tokenizer,
+            check=lambda: None,
+            stopping=lambda: False,
+        )
 
     def with_peak(self, found: Probe) -> Probe:
         """With the most memory that this process has had until now."""

@@ -109,10 +109,14 @@ def _start(
 ) -> list[subprocess.Popen[bytes]]:
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     common = {
-        **os.environ, "RADU_RANKS": str(os.getpid()), "WORLD_SIZE": str(processes),
-        "LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        **os.environ,
+        "RADU_RANKS": str(os.getpid()),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
-    }  # fmt: skip
+    }
     if not common.get("GLOO_SOCKET_IFNAME") and Path("/sys/class/net/lo").exists():
         common["GLOO_SOCKET_IFNAME"] = "lo"  # all of them are on this machine
     command = [sys.executable, "-m", "radu_core.training.worker", str(run.path), str(model)]

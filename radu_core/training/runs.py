@@ -29,9 +29,17 @@ from radu_core.training.config import TrainConfig
 __all__ = ["FINAL", "RunDirectory", "RunEvent", "RunState", "list_runs"]
 
 RunState = Literal[
-    "created", "queued", "loading", "running", "saving",
-    "finished", "stopped", "failed", "lost", "damaged",
-]  # fmt: skip
+    "created",
+    "queued",
+    "loading",
+    "running",
+    "saving",
+    "finished",
+    "stopped",
+    "failed",
+    "lost",
+    "damaged",
+]
 FINAL: tuple[RunState, ...] = ("finished", "stopped", "failed", "lost", "damaged")
 _PARTS = ("config.yaml", "events.jsonl")
 _ROOM, _ROOM_BYTES = "room-for-last-words", 2**16
@@ -96,8 +104,10 @@ def _read_events(path: Path) -> list[RunEvent]:
 def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
     """Whether a file still begins with what was read of it."""
     if (kept.inode, kept.size, kept.changed) == (
-        status.st_ino, status.st_size, status.st_mtime_ns,
-    ):  # fmt: skip
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+    ):
         return True
     if kept.inode != status.st_ino or status.st_size <= kept.size:
         return False

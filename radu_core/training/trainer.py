@@ -242,9 +242,12 @@ def make_trainer(
             if self.is_world_process_zero():
                 with self.compute_loss_context_manager():
                     found = measure_rows(
-                        self.model, tokenizer, asked, tokens=budget,
+                        self.model,
+                        tokenizer,
+                        asked,
+                        tokens=budget,
                         task_metrics=config.task_metrics,
-                    )  # fmt: skip
+                    )
             if self.is_in_train:
                 found = of_first(found)
             clock.evaluating += time.time() - begun

@@ -127,9 +127,12 @@ def _work(run: RunDirectory, model_directory: Path, heart: _Heart) -> None:
         return limit.over and bool(stage(run.events()))
 
     distribute(
-        run, model_directory, config.processes, gone=lambda: heart.gone or late(),
+        run,
+        model_directory,
+        config.processes,
+        gone=lambda: heart.gone or late(),
         stopping=heart.stop.is_set,
-    )  # fmt: skip
+    )
     heart.check_gone()
     if run.state()[0] == "finished":
         return
@@ -269,9 +272,15 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     check()
     started = time.time()
     trainer = make_trainer(
-        run, config, model, rows, tokenizer,
-        check=heart.check_gone, stopping=heart.stop.is_set, limit=limit,
-    )  # fmt: skip
+        run,
+        config,
+        model,
+        rows,
+        tokenizer,
+        check=heart.check_gone,
+        stopping=heart.stop.is_set,
+        limit=limit,
+    )
     _check_processes(config, trainer)
     run.append("state", state="running")
     if alone:

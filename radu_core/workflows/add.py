@@ -101,9 +101,12 @@ def _labelled(
         )
     said = json.dumps([utterance, function, arguments], sort_keys=True)
     return AnnotatedExemplar(
-        id=f"added-{content_hash(said)[:12]}", utterance=utterance, function=function,
-        arguments=arguments, split=split,
-    )  # fmt: skip
+        id=f"added-{content_hash(said)[:12]}",
+        utterance=utterance,
+        function=function,
+        arguments=arguments,
+        split=split,
+    )
 
 
 def _aligned(exemplar: AnnotatedExemplar, result: Alignment) -> AnnotatedExemplar:

@@ -160,14 +160,18 @@ def _arguments(
                 left.remove(placed)
             state, places = found.get((slot, repr(scalar)), ("missing", []))
             places = _with(placed, places)
-            arguments.append({
-                "slot": slot,
-                "description": declared.description if declared else "",
-                "type": declared.type if declared else "string",
-                "value": scalar,
-                "state": _state(state, places, placed=placed is not None, implied=slot in implied),
-                "places": places,
-            })  # fmt: skip
+            arguments.append(
+                {
+                    "slot": slot,
+                    "description": declared.description if declared else "",
+                    "type": declared.type if declared else "string",
+                    "value": scalar,
+                    "state": _state(
+                        state, places, placed=placed is not None, implied=slot in implied
+                    ),
+                    "places": places,
+                }
+            )
     return arguments
 
 

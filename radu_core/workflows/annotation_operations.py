@@ -258,9 +258,12 @@ def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
     values = sorted((s, sorted(map(repr, as_values(v)))) for s, v in exemplar.arguments.items())
     spans = sorted((s.slot, s.start, s.end) for s in exemplar.spans or ())
     return (
-        exemplar.function, repr(values), tuple(spans), tuple(sorted(exemplar.implied)),
+        exemplar.function,
+        repr(values),
+        tuple(spans),
+        tuple(sorted(exemplar.implied)),
         DISCARDED in exemplar.tags,
-    )  # fmt: skip
+    )
 
 
 def _adjudicate(case: Case, op: asked.Adjudicate) -> int:

@@ -86,9 +86,14 @@ def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar
         "implied": record.implied,
     }
     return StoredExemplar(
-        labelled.model_copy(update=update), item.revision, record.readings, item.flag,
-        item.updated, record.details, item.queue,
-    )  # fmt: skip
+        labelled.model_copy(update=update),
+        item.revision,
+        record.readings,
+        item.flag,
+        item.updated,
+        record.details,
+        item.queue,
+    )
 
 
 def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dict[str, Any]]:

@@ -26,8 +26,14 @@ _DATABASE = "radu.db"
 _FOLDERS = ("datasets", "runs")
 _LEFT_OUT = ("checkpoints",)
 _NO_BACKUP = (  # what reading a ZIP that is damaged, encrypted or of something else raises
-    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, TypeError, ValueError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

@@ -136,15 +136,22 @@ def _candidate(item: StoredExemplar) -> Candidate | None:
     if Counter((s.slot, repr(s.value)) for s in spans) != _to_place(item, implied):
         return None  # also where it takes a value as implied: that is for a person to say
     return Candidate(
-        exemplar.id, item.revision, exemplar.utterance, exemplar.function, spans,
-        best["template"], best["confidence"], implied,
-    )  # fmt: skip
+        exemplar.id,
+        item.revision,
+        exemplar.utterance,
+        exemplar.function,
+        spans,
+        best["template"],
+        best["confidence"],
+        implied,
+    )
 
 
 def _to_place(item: StoredExemplar, implied: Sequence[str]) -> Counter[tuple[str, str]]:
     arguments = item.exemplar.arguments.items()
-    return Counter((s, repr(v)) for s, value in arguments if s not in implied
-                   for v in as_values(value))  # fmt: skip
+    return Counter(
+        (s, repr(v)) for s, value in arguments if s not in implied for v in as_values(value)
+    )
 
 
 def accept(

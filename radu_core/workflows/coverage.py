@@ -75,9 +75,22 @@ __all__ = [
 
 # What a file of none still says at its head.
 MISS_COLUMNS = (
-    "id", "utterance", "function", "retrieved", "cause", "why", "remedy", "all_causes", "nearest",
-    "nearest_function", "nearest_cosine", "own", "own_cosine", "description_rank", "exemplars",
-)  # fmt: skip
+    "id",
+    "utterance",
+    "function",
+    "retrieved",
+    "cause",
+    "why",
+    "remedy",
+    "all_causes",
+    "nearest",
+    "nearest_function",
+    "nearest_cosine",
+    "own",
+    "own_cosine",
+    "description_rank",
+    "exemplars",
+)
 LEFT_OUT_COLUMNS = ("id", "utterance", "reason")
 
 
@@ -259,8 +272,17 @@ def curve_rows(report: CoverageReport) -> list[dict[str, Any]]:
         for k, covered in enumerate(grid.curve(name)):
             low, high = wilson(covered, grid.total)
             share = covered / grid.total if grid.total else 0.0
-            rows.append({"curve": name, "k": k, "covered": covered, "utterances": grid.total,
-                         "coverage": share, "low": low, "high": high})  # fmt: skip
+            rows.append(
+                {
+                    "curve": name,
+                    "k": k,
+                    "covered": covered,
+                    "utterances": grid.total,
+                    "coverage": share,
+                    "low": low,
+                    "high": high,
+                }
+            )
     return rows
 
 
@@ -273,9 +295,17 @@ def functions_rows(report: CoverageReport) -> list[dict[str, Any]]:
         for number in range(min(len(grid.index.functions), grid.max_exemplar) + 1):
             covered = int(((ranks > 0) & (ranks <= number)).sum())
             low, high = wilson(covered, grid.total)
-            rows.append({"curve": name, "functions": number, "covered": covered,
-                         "utterances": grid.total, "coverage": covered / max(1, grid.total),
-                         "low": low, "high": high})  # fmt: skip
+            rows.append(
+                {
+                    "curve": name,
+                    "functions": number,
+                    "covered": covered,
+                    "utterances": grid.total,
+                    "coverage": covered / max(1, grid.total),
+                    "low": low,
+                    "high": high,
+                }
+            )
     return rows
 
 

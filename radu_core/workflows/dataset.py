@@ -83,10 +83,16 @@ def build(
     schema, exemplars, index, templates = _inputs(workspace, module, progress)
     directory = (out or workspace.datasets / name) / module
     manifest = build_dataset(
-        schema, exemplars, index, templates, chosen, directory,
+        schema,
+        exemplars,
+        index,
+        templates,
+        chosen,
+        directory,
         tokenizer=_tokenizer(workspace, chosen, progress),
-        judgements=judgements(workspace, module, exemplars), progress=progress,
-    )  # fmt: skip
+        judgements=judgements(workspace, module, exemplars),
+        progress=progress,
+    )
     return DatasetView(name, directory, manifest)
 
 
@@ -115,10 +121,14 @@ def build_many(
 
         views.append(
             build(
-                workspace, module, name=name, config=chosen, out=out,
+                workspace,
+                module,
+                name=name,
+                config=chosen,
+                out=out,
                 progress=told if len(modules) > 1 else progress,
             )
-        )  # fmt: skip
+        )
     if len(modules) > 1:
         directory = (out or workspace.datasets / name) / MIXTURE
         seed = chosen.rows.seed
@@ -150,9 +160,10 @@ def _check_modules(
         workspace.store.schema(module)
     if weights and len(modules) == 1:
         raise InputError(
-            "Weights are for mixtures of several modules", value=dict(weights),
+            "Weights are for mixtures of several modules",
+            value=dict(weights),
             remedy="Leave them out, or choose more modules.",
-        )  # fmt: skip
+        )
     check_weights(weights, modules, config.strategies)
 
 
@@ -201,11 +212,17 @@ def preview(
         tokenizer = _tokenizer(workspace, chosen, progress)
         found.append(
             preview_dataset(
-                schema, exemplars, index, templates, chosen, tokenizer=tokenizer,
-                judgements=judgements(workspace, module, exemplars), sample=sample,
+                schema,
+                exemplars,
+                index,
+                templates,
+                chosen,
+                tokenizer=tokenizer,
+                judgements=judgements(workspace, module, exemplars),
+                sample=sample,
                 progress=progress,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -302,10 +319,10 @@ def find(workspace: Workspace, name: str, *, module: str | None = None) -> Datas
     titles = [f"{v.name}/{v.directory.name}" for v in (fit or known)]
     if not fit:
         raise NotFoundError(
-            "There is no such dataset", value=name,
-            remedy=f"There are {', '.join(titles)}." if titles
-            else f"{instruct('build dataset')}.",
-        )  # fmt: skip
+            "There is no such dataset",
+            value=name,
+            remedy=f"There are {', '.join(titles)}." if titles else f"{instruct('build dataset')}.",
+        )
     raise InputError(
         "There are several datasets of that name", value=name, remedy=f"Use {' or '.join(titles)}."
     )

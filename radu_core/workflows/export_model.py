@@ -226,12 +226,17 @@ def _card(
     found = [r for m in (modules if of_mixture(run) else [None]) for r in reports(run, m).values()]
     named = read_json(new / "adapter_config.json") if adapter_only else {}
     return model_card(
-        run.id, config, report, base=base, modules=modules, place=".",
+        run.id,
+        config,
+        report,
+        base=base,
+        modules=modules,
+        place=".",
         form="adapter" if adapter_only else "model",
         evaluations=[r.model_dump(mode="json") for r in found],
         base_name=str(named.get("base_model_name_or_path") or ""),
         prompt=example_prompt(new, EXPORTED),
-    )  # fmt: skip
+    )
 
 
 def _convert(converter: Path, new: Path, dtype: str) -> None:

@@ -98,11 +98,14 @@ def fit(
     dataset = step(
         "dataset",
         lambda: build(
-            workspace, module, name=_DATASET, config=DatasetConfig(tokenizer=None),
+            workspace,
+            module,
+            name=_DATASET,
+            config=DatasetConfig(tokenizer=None),
             progress=progress,
         ),
         lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
-    )  # fmt: skip
+    )
     config, why = plan_of(workspace, module, dataset.directory, minutes=minutes)
     run = step(
         "retriever and head",

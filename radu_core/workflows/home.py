@@ -113,10 +113,20 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     figures = (loaded, resolved, in_index, in_dataset, trained)
     step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], evaluated)
     return ModuleFunnel(
-        module, schema.description, len(schema.functions), loaded, resolved, waiting,
-        in_index, in_dataset, trained, step, left_out(workspace, module)[Purpose.ROWS],
-        tuple(notes), unlabelled,
-    )  # fmt: skip
+        module,
+        schema.description,
+        len(schema.functions),
+        loaded,
+        resolved,
+        waiting,
+        in_index,
+        in_dataset,
+        trained,
+        step,
+        left_out(workspace, module)[Purpose.ROWS],
+        tuple(notes),
+        unlabelled,
+    )
 
 
 def _indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:

@@ -115,12 +115,16 @@ def judged_pairs(workspace: Workspace, module: str) -> list[JudgedPair]:
     known = {i.exemplar.id: i.exemplar for i in workspace.store.exemplars(module, ids=ids)}
     return [
         JudgedPair(
-            verdict, j.who, j.at, known[j.first], known[j.second],
+            verdict,
+            j.who,
+            j.at,
+            known[j.first],
+            known[j.second],
             _effect(verdict, known[j.first], known[j.second]),
         )
         for j, verdict in reversed(found)
         if j.first in known and j.second in known
-    ]  # fmt: skip
+    ]
 
 
 def _effect(verdict: Verdict, first: AnnotatedExemplar, second: AnnotatedExemplar) -> str:

@@ -153,9 +153,13 @@ def _mine(
     said: Judgements,
 ) -> list[Negative]:
     return mine(
-        exemplar, hits, count=options.knn_negatives, hardness=options.hardness,
-        near_duplicate=options.near_duplicate, judgements=said,
-    )  # fmt: skip
+        exemplar,
+        hits,
+        count=options.knn_negatives,
+        hardness=options.hardness,
+        near_duplicate=options.near_duplicate,
+        judgements=said,
+    )
 
 
 @dataclass(frozen=True)

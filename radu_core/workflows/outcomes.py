@@ -278,9 +278,11 @@ class _Funnel:
         functions = self._schema.functions
         thin = {f.name: self._train[f.name] for f in functions if self._train[f.name] < ENOUGH}
         empty = [
-            (f.name, s.name) for f in functions for s in f.slots
+            (f.name, s.name)
+            for f in functions
+            for s in f.slots
             if (f.name, s.name) not in self._filled
-        ]  # fmt: skip
+        ]
         ordered = sorted(self._classes.items(), key=lambda c: (-c[1].exemplars, c[0]))
         return ResolveReport(
             module=self._schema.module,
@@ -294,7 +296,8 @@ class _Funnel:
                     kind,
                     lost.exemplars,
                     tuple(
-                        name for name, have in thin.items()
+                        name
+                        for name, have in thin.items()
                         if lost.train[name] and have + lost.train[name] >= ENOUGH
                     ),
                     tuple(f"{f}.{s}" for f, s in empty if (f, s) in lost.slots),
@@ -304,7 +307,7 @@ class _Funnel:
             thin_functions=thin,
             empty_slots=tuple(f"{f}.{s}" for f, s in empty),
             changed=0,
-        )  # fmt: skip
+        )
 
 
 @dataclass

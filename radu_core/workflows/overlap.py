@@ -71,9 +71,14 @@ def overlap_report(
     confused = confusion(near, index.functions)
     progress("Looking for what overlaps", 0, 0)
     found = findings(
-        schema, near, confused, index.description_vectors, judgements=said,
-        near_duplicate=near_duplicate, enough=enough,
-    )  # fmt: skip
+        schema,
+        near,
+        confused,
+        index.description_vectors,
+        judgements=said,
+        near_duplicate=near_duplicate,
+        enough=enough,
+    )
     return OverlapReport(
         module,
         sum(near.copies),

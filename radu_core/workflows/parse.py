@@ -167,9 +167,10 @@ def exported(workspace: Workspace, name: str) -> Path | None:
         return None
     if not any((path / EXPORTED).glob("**/manifest.json")):
         raise InputError(
-            "That directory holds no exported model", value=str(path),
+            "That directory holds no exported model",
+            value=str(path),
             remedy="Write one with `radu export-model RUN --out DIR`, or give a run's id.",
-        )  # fmt: skip
+        )
     return path.resolve()
 
 

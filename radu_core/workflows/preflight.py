@@ -273,10 +273,14 @@ def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
                 encoded = encode_row(encoder, row["prompt"], row["completion"])
                 found.append(
                     ListedRow(
-                        row["exemplar_id"], row["task"], split, len(encoded.input_ids),
-                        encoded.supervised, "unsupervised",
+                        row["exemplar_id"],
+                        row["task"],
+                        split,
+                        len(encoded.input_ids),
+                        encoded.supervised,
+                        "unsupervised",
                     )
-                )  # fmt: skip
+                )
     return found
 
 

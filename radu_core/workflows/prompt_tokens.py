@@ -145,9 +145,10 @@ def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> 
         labels = (IGNORED,) * len(ids)
     start = sum(label == IGNORED for label in labels)
     signs = _Signs(
-        frozenset(tokenizer.all_special_ids), frozenset(tokenizer.all_special_tokens),
+        frozenset(tokenizer.all_special_ids),
+        frozenset(tokenizer.all_special_tokens),
         tokenizer.unk_token_id,
-    )  # fmt: skip
+    )
     cells = [*_prompt_cells(encoder, signs, row, ids[:start])]
     if row.completion:
         answer = _grouped(tokenizer, _answer_text(encoder, row), ids[start:-1])
@@ -155,10 +156,16 @@ def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> 
         end = str(tokenizer.convert_ids_to_tokens(ids[-1]))
         cells.append(Cell(ids[-1:], end, "end", True, special=True))
     return TokenView(
-        model, ids, labels, tuple(cells), _per_part(cells), content_hash(list(ids)),
-        content_hash(list(labels)), row_hash(ids, labels),
+        model,
+        ids,
+        labels,
+        tuple(cells),
+        _per_part(cells),
+        content_hash(list(ids)),
+        content_hash(list(labels)),
+        row_hash(ids, labels),
         _begin(encoder.prompt_text(row.prompt), row.prompt),
-    )  # fmt: skip
+    )
 
 
 def _answer_text(encoder: Encoder, row: PromptRow) -> str:
@@ -273,11 +280,12 @@ def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
     unknown = sorted({c.text for c in view.cells if c.unknown})
     if unknown:
         yield PromptWarning(
-            "unknown tokens", "warning",
+            "unknown tokens",
+            "warning",
             f"{view.model} has no token for {', '.join(map(repr, unknown[:5]))}: it sees the same "
             "sign for all of them.",
             "Choose a base model whose tokenizer knows the module's script.",
-        )  # fmt: skip
+        )
     framing = ("end", "chat")
     special = sorted({c.text.strip() for c in view.cells if c.special and c.origin not in framing})
     if special:
@@ -285,9 +293,10 @@ def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
         one = len(special) == 1
         it = "it" if one else "them"
         yield PromptWarning(
-            "special tokens", "error",
+            "special tokens",
+            "error",
             f"The text{'' if one else 's'} {shown} {'is a' if one else 'are'} special "
             f"token{'' if one else 's'} of {view.model}: the model takes {it} for the end of a "
             "text, or of a turn.",
             f"Take {it} out of the utterance, the description or the template.",
-        )  # fmt: skip
+        )

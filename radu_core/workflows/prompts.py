@@ -306,9 +306,10 @@ def check_context(schema: Schema, context: str | None) -> None:
     function, slot = named or (require_function(schema, context.partition(".")[0]), "")
     if slot and function.slot(slot) is None:
         raise InputError(
-            f"{function.name} has no slot of that name", value=slot,
+            f"{function.name} has no slot of that name",
+            value=slot,
             remedy=f"It has: {', '.join(s.name for s in function.slots) or 'none'}.",
-        )  # fmt: skip
+        )
 
 
 def _typed(
@@ -348,10 +349,13 @@ def _inspected(
             prompt = count(row.prompt)
             completion = count(row.completion) + 1 if row.completion else 0
         yield PreviewRow(
-            row, prompt, completion, view,
+            row,
+            prompt,
+            completion,
+            view,
             places=tuple(_measured(place, row, view) for place in places(row, prepared.subject)),
             warnings=worst(_row_warnings(prepared, row, view, templates)),
-        )  # fmt: skip
+        )
 
 
 def _measured(place: Place, row: PromptRow, view: TokenView | None) -> Place:
@@ -377,9 +381,13 @@ def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tup
 
     def shorter(longer: PromptRow) -> PromptRow | None:
         made = shorten(
-            longer, prepared.subject.exemplar, prepared.subject.schema, prepared.wide, templates,
+            longer,
+            prepared.subject.exemplar,
+            prepared.subject.schema,
+            prepared.wide,
+            templates,
             options=prepared.options,
-        )  # fmt: skip
+        )
         return made and replace(made, completion=row.completion)  # a question has none
 
     limit = prepared.limit + (not row.completion)  # nor an end token
@@ -401,18 +409,20 @@ def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
     if why == Reason.CONTRADICTS:
         contradiction = conflict(prepared.subject.schema, exemplar)
         yield PromptWarning(
-            why.value, "error",
+            why.value,
+            "error",
             f"Its labels contradict the schema: {contradiction} No row is made of it.",
             "Correct the schema or the exemplar, then resolve again.",
-        )  # fmt: skip
+        )
     elif why is not None:
         state = exemplar.outcome or "not aligned yet"
         more = f" ({exemplar.reason})" if exemplar.reason else ""
         yield PromptWarning(
-            why.value, "warning",
+            why.value,
+            "warning",
             f"This exemplar is {state}{more}: no row is made of it.",
             "Resolve it: Annotate.",
-        )  # fmt: skip
+        )
 
 
 def _answer_retrieved(strategy: str, right: str | None, hits: Retrieved) -> bool | None:

@@ -104,9 +104,10 @@ def changed_config(run: RunDirectory, changes: Mapping[str, object]) -> TrainCon
     unknown = sorted(set(changes) - set(TrainConfig.model_fields))
     if unknown:
         raise InputError(
-            "A run has no such setting", value=", ".join(unknown),
+            "A run has no such setting",
+            value=", ".join(unknown),
             remedy=f"It has {', '.join(TrainConfig.model_fields)}.",
-        )  # fmt: skip
+        )
     merged = {**data, **changes}
     given = {k: v for k, v in merged.items() if v is not None}
     return TrainConfig.checked(given)
@@ -161,9 +162,10 @@ def restore_run(workspace: Workspace, name: str) -> RunDirectory:
     known = [r.id for r in list_trash(workspace)]
     if name not in known:
         raise NotFoundError(
-            "There is no such run in the trash", value=name,
+            "There is no such run in the trash",
+            value=name,
             remedy=f"It holds {', '.join(known[:5])}." if known else "It is empty.",
-        )  # fmt: skip
+        )
     return RunDirectory(_moved(_trash(workspace) / name, workspace.runs / name))
 
 
@@ -315,9 +317,7 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
         return f"one is of {one.module}, the other of {two.module}."
     if (one.rows, one.left_out) != (two.rows, two.left_out):
         return f"they measured {one.rows} and {counted(two.rows, 'row')}. Evaluate both again."
-    labels = [
-        {f.function: f.rows for f in r.trained.per_function if f.rows} for r in (one, two)
-    ]  # fmt: skip
+    labels = [{f.function: f.rows for f in r.trained.per_function if f.rows} for r in (one, two)]
     if labels[0] != labels[1] or one.trained.slot_pairs != two.trained.slot_pairs:
         return "the labels have changed between them. Evaluate both again."
     if one.rows_hash and two.rows_hash and one.rows_hash != two.rows_hash:

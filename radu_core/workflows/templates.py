@@ -245,10 +245,17 @@ def compare(
     for id in pinned(workspace, module, exemplars=index.exemplars):
         try:
             made = prepare(
-                workspace, module, strategy=name, exemplar_id=id, k_desc=k_desc,
-                k_exemplar=k_exemplar, index=index, model=model, limit=limit,
+                workspace,
+                module,
+                strategy=name,
+                exemplar_id=id,
+                k_desc=k_desc,
+                k_exemplar=k_exemplar,
+                index=index,
+                model=model,
+                limit=limit,
                 chat_template=chat_template,
-            )  # fmt: skip
+            )
         except NotFoundError as error:
             gone = AnnotatedExemplar(id=id, utterance=id)
             found.append(Compared(gone, None, None, error.what))
@@ -297,5 +304,9 @@ def verdict(compared: Iterable[Compared]) -> Verdict:
             if warning.severity == "error":
                 text = f"{warning.kind}. {warning.text} {warning.remedy}"
                 errors.setdefault(text, []).append(one.exemplar.id)
-    return Verdict(*(tuple((t, tuple(dict.fromkeys(ids))) for t, ids in found.items())
-                     for found in (failed, errors)))  # fmt: skip
+    return Verdict(
+        *(
+            tuple((t, tuple(dict.fromkeys(ids))) for t, ids in found.items())
+            for found in (failed, errors)
+        )
+    )

@@ -329,9 +329,10 @@ def read_serving(
     known = _modules_in(folder)
     if module is not None and known and module not in known:
         raise InputError(
-            f"{title} wasn't trained on that module", value=module,
+            f"{title} wasn't trained on that module",
+            value=module,
             remedy=f"It was on {', '.join(known)}.",
-        )  # fmt: skip
+        )
     if any(folder.glob("*/manifest.json")):
         if module is None and len(known) != 1:
             raise InputError(

@@ -159,13 +159,19 @@ def _exemplar(schema: Schema, number: int, function: str, template: str) -> Anno
     unknown = [s for s in parse_template(template).slots if s not in known]
     if unknown:
         raise AlignmentError(
-            f"{function} has no slot of that name", value=unknown[0],
+            f"{function} has no slot of that name",
+            value=unknown[0],
             remedy=f"It has {', '.join(sorted(known)) or 'none'}; write \\< for a literal <.",
-        )  # fmt: skip
+        )
     exemplar = AnnotatedExemplar(
-        id=f"\uffffwhat if {number}", utterance=template, function=function, template=template,
-        spans=(), split="train", outcome="resolved",
-    )  # fmt: skip
+        id=f"\uffffwhat if {number}",
+        utterance=template,
+        function=function,
+        template=template,
+        spans=(),
+        split="train",
+        outcome="resolved",
+    )
     problem = conflict(schema, exemplar)
     if problem:
         raise InputError(problem, value=template, remedy="Correct the exemplar.")
@@ -285,9 +291,10 @@ def keep_description(
     """
     if not description.strip():
         raise InputError(
-            f"The description of {function} would be empty", value=description,
+            f"The description of {function} would be empty",
+            value=description,
             remedy="Say in a sentence what the user wants with it.",
-        )  # fmt: skip
+        )
     schema = workspace.store.schema(module)
     changed = _described(schema, {function: description.strip()})
     note = f"Changed the description of {function}"
@@ -351,9 +358,10 @@ def keep_exemplar(
     empty = [s for s in dict.fromkeys(parsed.slots) if not values.get(s, "").strip()]
     if empty:
         raise InputError(
-            f"The slot {empty[0]} has no value", value=template,
+            f"The slot {empty[0]} has no value",
+            value=template,
             remedy="Write what a user would say there: an utterance has words, not slots.",
-        )  # fmt: skip
+        )
     said = "".join(p if isinstance(p, str) else values[p.name].strip() for p in parsed.parts)
     known = require_function(workspace.store.schema(module), function)
     typed: dict[str, str | list[str]] = {}

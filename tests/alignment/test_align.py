@@ -36,8 +36,9 @@ def test_a_value_that_occurs_twice_has_a_reading_for_each_place(
     result = align(schema, make_exemplar("from Oslo, dear Oslo, to Rome", arguments=arguments))
     assert (result.outcome, result.kind) == ("ambiguous", "a value occurs more than once")
     assert [(a.slot, a.state) for a in result.arguments] == [
-        ("origin", "repeated"), ("destination", "placed"),
-    ]  # fmt: skip
+        ("origin", "repeated"),
+        ("destination", "placed"),
+    ]
     assert {r.template for r in result.readings} == {
         "from <origin>, dear Oslo, to <destination>",
         "from Oslo, dear <origin>, to <destination>",
@@ -57,10 +58,18 @@ def test_resolved_templates_rank_the_readings(schema: Schema, make_exemplar: Mak
 
 
 def test_what_a_word_beside_a_slot_says() -> None:
-    context = ContextModel([
-        "from <origin>", "from <origin>", "leaving <origin>", "at <origin>",
-        "to <destination>", "at <destination>", "to <destination>", "reach <destination>",
-    ])  # fmt: skip
+    context = ContextModel(
+        [
+            "from <origin>",
+            "from <origin>",
+            "leaving <origin>",
+            "at <origin>",
+            "to <destination>",
+            "at <destination>",
+            "to <destination>",
+            "reach <destination>",
+        ]
+    )
 
     # 8 words in all, 4 beside origin, 3 of them different: log((n * 8 / of_all + 3) / (4 + 3))
     def said(word: str) -> float:
@@ -75,13 +84,19 @@ def test_what_a_word_beside_a_slot_says() -> None:
 
 
 def test_words_seen_beside_no_slot_speak_for_none(schema: Schema, make_exemplar: Make) -> None:
-    context = ContextModel([
-        "fly from <origin> to <destination>", "get me to <destination> please",
-        "book <destination> for <passengers>", "a flight to <destination>, from <origin>",
-        "please book <passengers> seats to <destination>",
-    ])  # fmt: skip
-    row = make_exemplar("My sister moved to Oslo last year, so please book Oslo for 2",
-                        arguments={"destination": "Oslo", "passengers": 2})  # fmt: skip
+    context = ContextModel(
+        [
+            "fly from <origin> to <destination>",
+            "get me to <destination> please",
+            "book <destination> for <passengers>",
+            "a flight to <destination>, from <origin>",
+            "please book <passengers> seats to <destination>",
+        ]
+    )
+    row = make_exemplar(
+        "My sister moved to Oslo last year, so please book Oslo for 2",
+        arguments={"destination": "Oslo", "passengers": 2},
+    )
     first = align(schema, row, knowledge=Knowledge(context)).readings[0]
     assert first.template == (
         "My sister moved to Oslo last year, so please book <destination> for <passengers>"
@@ -101,8 +116,9 @@ def test_words_around_a_slot_say_where_a_missing_value_stands(
     context = ContextModel(
         f"fly from <origin> to <destination> {when}" for when in ("now", "today", "soon")
     )
-    row = make_exemplar("fly from Oslo to the Eternal City now",
-                        arguments={"origin": "Oslo", "destination": "Rome"})  # fmt: skip
+    row = make_exemplar(
+        "fly from Oslo to the Eternal City now", arguments={"origin": "Oslo", "destination": "Rome"}
+    )
     result = align(schema, row, knowledge=Knowledge(context))
     assert (result.outcome, result.unlocated) == ("unlocated", ("destination",))
     assert result.kind == "a value isn't in the text"
@@ -149,16 +165,28 @@ def test_a_yes_no_value_is_implied_unless_its_word_is_there(
         ({"arguments": {"passengers": "two"}}, "takes a value of type integer"),
         ({"arguments": {"meal": "fish"}}, "no slot 'meal'"),
         ({"spans": (Span(slot="origin", start=0, end=3, value="fly"),)}, "the arguments don't"),
-        ({"spans": (Span(slot="destination", start=7, end=99, value="Oslo"),),
-          "arguments": {"destination": "Oslo"}}, "isn't inside the utterance"),
-        ({"template": "go to <destination>", "arguments": {"destination": "Oslo"}},
-         "doesn't fit the utterance"),
+        (
+            {
+                "spans": (Span(slot="destination", start=7, end=99, value="Oslo"),),
+                "arguments": {"destination": "Oslo"},
+            },
+            "isn't inside the utterance",
+        ),
+        (
+            {"template": "go to <destination>", "arguments": {"destination": "Oslo"}},
+            "doesn't fit the utterance",
+        ),
         ({"template": "fly to <origin>", "arguments": {"destination": "Oslo"}}, "has the slots"),
-        ({"arguments": {"destination": "Oslo"}, "template": "<destination> to Oslo",
-          "spans": (Span(slot="destination", start=7, end=11, value="Oslo"),)},
-         "which is 'fly to <destination>'"),
+        (
+            {
+                "arguments": {"destination": "Oslo"},
+                "template": "<destination> to Oslo",
+                "spans": (Span(slot="destination", start=7, end=11, value="Oslo"),),
+            },
+            "which is 'fly to <destination>'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_contradictions_are_invalid_with_the_reason(
     schema: Schema, make_exemplar: Make, more: dict[str, Any], words: str
 ) -> None:
@@ -170,23 +198,41 @@ def test_contradictions_are_invalid_with_the_reason(
 @pytest.mark.parametrize(
     ("utterance", "spans", "reason"),
     [
-        ("Oslo to Rome", [("origin", 8, 12, "Oslo"), ("destination", 0, 4, "Rome")],
-         "'Rome' at 8–12 was expected for destination; the span 0–4 holds 'Oslo', which is the "
-         "value of origin."),
-        ("two tickets", [("passengers", 0, 3, 3)],
-         "3 was expected for passengers; the span 0–3 holds 'two', which is 2."),
-        ("to Cafe\u0301", [("origin", 3, 7, "Cafe")],
-         "'Cafe\u0301' at 3–8 ('Cafe') was expected for origin; the span 3–7 holds 'Cafe', which "
-         "cuts a character in two."),
-        ("Oslo or Rome", [("origin", 0, 4, "Rome")],
-         "'Rome' at 8–12 was expected for origin; the span 0–4 holds 'Oslo'."),
-        ("not refundable", [("refundable", 0, 14, True)],
-         "True was expected for refundable; the span 0–14 holds 'not refundable', which says "
-         "False."),
-        ("a  b", [("origin", 1, 2, "Rome")],
-         "'Rome' was expected for origin; the span 1–2 holds ' ', which is empty."),
+        (
+            "Oslo to Rome",
+            [("origin", 8, 12, "Oslo"), ("destination", 0, 4, "Rome")],
+            "'Rome' at 8–12 was expected for destination; the span 0–4 holds 'Oslo', which is the "
+            "value of origin.",
+        ),
+        (
+            "two tickets",
+            [("passengers", 0, 3, 3)],
+            "3 was expected for passengers; the span 0–3 holds 'two', which is 2.",
+        ),
+        (
+            "to Cafe\u0301",
+            [("origin", 3, 7, "Cafe")],
+            "'Cafe\u0301' at 3–8 ('Cafe') was expected for origin; the span 3–7 holds 'Cafe', "
+            "which cuts a character in two.",
+        ),
+        (
+            "Oslo or Rome",
+            [("origin", 0, 4, "Rome")],
+            "'Rome' at 8–12 was expected for origin; the span 0–4 holds 'Oslo'.",
+        ),
+        (
+            "not refundable",
+            [("refundable", 0, 14, True)],
+            "True was expected for refundable; the span 0–14 holds 'not refundable', which says "
+            "False.",
+        ),
+        (
+            "a  b",
+            [("origin", 1, 2, "Rome")],
+            "'Rome' was expected for origin; the span 1–2 holds ' ', which is empty.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_given_spans_that_stand_on_something_else_are_invalid(
     schema: Schema, make_exemplar: Make, utterance: str, spans: list[Any], reason: str
 ) -> None:
@@ -210,9 +256,10 @@ def test_a_persons_span_may_stand_on_other_words_than_the_value(
 
 def test_a_given_template_settles_what_is_ambiguous(schema: Schema, make_exemplar: Make) -> None:
     row = make_exemplar(
-        "Oslo to Oslo", arguments={"origin": "Oslo", "destination": "Oslo"},
+        "Oslo to Oslo",
+        arguments={"origin": "Oslo", "destination": "Oslo"},
         template="<destination> to <origin>",
-    )  # fmt: skip
+    )
     result = align(schema, row)
     assert (result.outcome, result.resolved_by) == ("resolved", "template")
     assert result.spans is not None
@@ -228,9 +275,11 @@ def crowd(value: str, slots: int) -> tuple[Schema, AnnotatedExemplar]:
         {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": n} for n in names]}]}
     )
     row = AnnotatedExemplar(
-        id="x", utterance=" ".join([value] * 30), function="f",
+        id="x",
+        utterance=" ".join([value] * 30),
+        function="f",
         arguments=dict.fromkeys(names, value),
-    )  # fmt: skip
+    )
     return schema, row
 
 
@@ -252,9 +301,11 @@ def test_thirty_repeated_values_answer_at_once(slots: int) -> None:
 
 def test_equal_values_of_one_slot_are_one_reading_however_many() -> None:
     schema = parse_schema(
-        {"module": "a_b_en",
-         "functions": [{"name": "f", "slots": [{"name": "x", "multi_value": True}]}]}
-    )  # fmt: skip
+        {
+            "module": "a_b_en",
+            "functions": [{"name": "f", "slots": [{"name": "x", "multi_value": True}]}],
+        }
+    )
     row = AnnotatedExemplar(
         id="x", utterance=" ".join(["hi"] * 12), function="f", arguments={"x": ["hi"] * 12}
     )
@@ -311,8 +362,10 @@ def check_readings(words: list[str], picks: list[int]) -> None:
     backwards = dict(reversed(arguments.items()))
     again = align(schema, row.model_copy(update={"arguments": backwards}))
     assert (again.outcome, again.template, again.readings) == (
-        result.outcome, result.template, result.readings,
-    )  # fmt: skip
+        result.outcome,
+        result.template,
+        result.readings,
+    )
 
 
 def filled(template: str, text: str, spans: tuple[Span, ...]) -> str:
@@ -323,8 +376,27 @@ def filled(template: str, text: str, spans: tuple[Span, ...]) -> str:
 
 
 # Pieces whose limits nobody has to compute: a value occurs where a piece is it, and nowhere else.
-PIECES = ["he", "When", "the", "aa", "aaa", "ab", "o\u0302", "7", "7:30", "17", "C", "C++",
-          "👩", "👩🏽", "👩\u200d🚀", "🇪🇺", "🇩🇪🇺🇸", "naïve", "It's"]  # fmt: skip
+PIECES = [
+    "he",
+    "When",
+    "the",
+    "aa",
+    "aaa",
+    "ab",
+    "o\u0302",
+    "7",
+    "7:30",
+    "17",
+    "C",
+    "C++",
+    "👩",
+    "👩🏽",
+    "👩\u200d🚀",
+    "🇪🇺",
+    "🇩🇪🇺🇸",
+    "naïve",
+    "It's",
+]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -360,10 +432,18 @@ def test_occurrence_truth(seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value", "starts"),
-    [("東京東京", "東京", [0, 2]), ("在東京", "東京", [1]), ("aaa", "a", []), ("a-a", "a", [0, 2]),
-     ("a.a", "a", [0, 2]), ("Oslo,Oslo", "Oslo", [0, 5]), ("Oslofjord", "Oslo", []),
-     ("🇩🇪🇺🇸", "🇪🇺", []), ("🇩🇪🇺🇸", "🇺🇸", [2])],
-)  # fmt: skip
+    [
+        ("東京東京", "東京", [0, 2]),
+        ("在東京", "東京", [1]),
+        ("aaa", "a", []),
+        ("a-a", "a", [0, 2]),
+        ("a.a", "a", [0, 2]),
+        ("Oslo,Oslo", "Oslo", [0, 5]),
+        ("Oslofjord", "Oslo", []),
+        ("🇩🇪🇺🇸", "🇪🇺", []),
+        ("🇩🇪🇺🇸", "🇺🇸", [2]),
+    ],
+)
 def test_occurrences_without_spaces(text: str, value: str, starts: list[int]) -> None:
     schema = parse_schema(
         {"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "x"}]}]}
@@ -381,8 +461,13 @@ def test_folding_maps_back_to_the_original() -> None:
 
 @pytest.mark.parametrize(
     ("text", "plain"),
-    [("Mad Max: Fury-Road", "madmaxfuryroad"), ("Bean & Leaf", "beanandleaf"), ("É２", "e2"),
-     ("ﬁsh", "fish"), ("D.C.", "dc")],
-)  # fmt: skip
+    [
+        ("Mad Max: Fury-Road", "madmaxfuryroad"),
+        ("Bean & Leaf", "beanandleaf"),
+        ("É２", "e2"),
+        ("ﬁsh", "fish"),
+        ("D.C.", "dc"),
+    ],
+)
 def test_squeezing_leaves_letters_and_digits(text: str, plain: str) -> None:
     assert squeezed(text) == plain

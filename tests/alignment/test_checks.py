@@ -24,10 +24,15 @@ Make = Callable[..., Any]
 @pytest.fixture(scope="module")
 def trips() -> Schema:
     slots = [
-        {"name": "city"}, {"name": "seats", "type": "integer"}, {"name": "price"}, {"name": "day"},
-        {"name": "time"}, {"name": "stay"}, {"name": "wifi", "type": "boolean"},
+        {"name": "city"},
+        {"name": "seats", "type": "integer"},
+        {"name": "price"},
+        {"name": "day"},
+        {"name": "time"},
+        {"name": "stay"},
+        {"name": "wifi", "type": "boolean"},
         {"name": "kind", "possible_values": ["hotel", "hostel"]},
-    ]  # fmt: skip
+    ]
     return parse_schema({"module": "a_trips_en", "functions": [{"name": "go", "slots": slots}]})
 
 
@@ -236,9 +241,12 @@ def test_a_files_shift_is_never_learnt(trips: Schema) -> None:
 )
 def test_a_templates_slot_must_hold_the_value(trips: Schema, template: str, reason: str) -> None:
     exemplar = AnnotatedExemplar(
-        id="t", utterance="a ticket to Oslo please", function="go", arguments={"city": "Oslo"},
+        id="t",
+        utterance="a ticket to Oslo please",
+        function="go",
+        arguments={"city": "Oslo"},
         template=template,
-    )  # fmt: skip
+    )
     result = check(trips, exemplar)
     assert result.outcome == "invalid"
     assert result.reason == f"The given template doesn't fit: {EXPECTED}{reason}"
@@ -246,9 +254,12 @@ def test_a_templates_slot_must_hold_the_value(trips: Schema, template: str, reas
 
 def test_of_several_ways_the_one_that_holds_the_values_counts(trips: Schema) -> None:
     exemplar = AnnotatedExemplar(
-        id="t", utterance="to Oslo to Rome", function="go", arguments={"city": "Rome"},
+        id="t",
+        utterance="to Oslo to Rome",
+        function="go",
+        arguments={"city": "Rome"},
         template="to Oslo <city>",
-    )  # fmt: skip
+    )
     assert check(trips, exemplar).outcome == "invalid"
     fits = exemplar.model_copy(
         update={"utterance": "to Oslo to Rome", "template": "to Oslo to <city>"}
@@ -273,10 +284,13 @@ NAMES = (
 
 @settings(max_examples=300, deadline=None)
 @given(
-    before=st.sampled_from(texts(60, seed=1)), after=st.sampled_from(texts(60, seed=2)),
-    value=st.sampled_from(NAMES), shift=st.one_of(st.sampled_from(SHIFTS), st.none()),
-    start=st.integers(-9, 9), end=st.integers(-9, 9),
-)  # fmt: skip
+    before=st.sampled_from(texts(60, seed=1)),
+    after=st.sampled_from(texts(60, seed=2)),
+    value=st.sampled_from(NAMES),
+    shift=st.one_of(st.sampled_from(SHIFTS), st.none()),
+    start=st.integers(-9, 9),
+    end=st.integers(-9, 9),
+)
 def test_a_moved_span_is_right_only_on_a_writing_of_the_value(
     before: str, after: str, value: str, shift: Any, start: int, end: int
 ) -> None:

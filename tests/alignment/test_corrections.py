@@ -62,7 +62,7 @@ CASES: list[tuple[str, str, str, Count]] = [
     ("moved-1", "to Oslo now", "Oslo", lambda t, s, e: (s - 1, e - 1)),
     ("moved+3", "to Oslo now please", "Oslo", lambda t, s, e: (s + 3, e + 3)),
     ("utf-16+inclusive", "🎉 to Oslo now", "Oslo", lambda t, s, e: (s + 1, e)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "text", "value", "count"), CASES, ids=[c[0] for c in CASES])

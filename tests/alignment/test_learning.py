@@ -43,8 +43,9 @@ def test_words_that_stand_for_a_missing_value_may_be_its_name(films: Schema) -> 
     assert score == pytest.approx(0.75 + (4 + 1) / (4 + 2) / 10)  # the rule of succession
     aligned = Aligner(films, knowledge=knowledge).align(FUNNY[0])
     assert (aligned.outcome, aligned.readings[0].template) == (
-        "unlocated", "something <genre> tonight",
-    )  # fmt: skip
+        "unlocated",
+        "something <genre> tonight",
+    )
 
 
 def test_words_akin_to_the_name_are_sure(films: Schema) -> None:
@@ -72,11 +73,13 @@ def test_often_and_where_the_slot_stands_is_sure(films: Schema) -> None:
 
 @pytest.mark.parametrize(
     ("said", "value", "other"),
-    [("what's the weather in {}", "celsius", "the temperature in {} in kelvin"),
-     ("book a ride to {}", "Regular", "book a Pool to {}"),
-     ("send a message to {}", "Messenger", "write to {} on Signal"),
-     ("play music by {}", "Apple Music", "play {} on Deezer")],
-)  # fmt: skip
+    [
+        ("what's the weather in {}", "celsius", "the temperature in {} in kelvin"),
+        ("book a ride to {}", "Regular", "book a Pool to {}"),
+        ("send a message to {}", "Messenger", "write to {} on Signal"),
+        ("play music by {}", "Apple Music", "play {} on Deezer"),
+    ],
+)
 def test_a_default_beside_values_that_are_said_teaches_nothing_sure(
     films: Schema, said: str, value: str, other: str
 ) -> None:
@@ -107,20 +110,29 @@ def test_two_cases_teach_nothing(films: Schema) -> None:
 
 
 def test_a_phrase_is_taken_whole(films: Schema) -> None:
-    said = rows(*[
-        (f"{before} pizza and pasta {after}", {"genre": "Italian"})
-        for before, after in [("some", "now"), ("get", "here"), ("want", "today"), ("ate", "there")]
-    ])  # fmt: skip
+    said = rows(
+        *[
+            (f"{before} pizza and pasta {after}", {"genre": "Italian"})
+            for before, after in [
+                ("some", "now"),
+                ("get", "here"),
+                ("want", "today"),
+                ("ate", "there"),
+            ]
+        ]
+    )
     ((words, score),) = learn(films, said).aliases["italian"]
     assert (words, score) == (("pizza", "and", "pasta"), pytest.approx(0.75 + 5 / 6 / 10))
 
 
 @pytest.mark.parametrize(
     ("said", "slot", "value", "template"),
-    [("in Ciudad de Mexico now", "city", "Mexico City", "in <city> now"),
-     ("a love story now", "genre", "Romance", "a <genre> now"),
-     ("some coffee & light bites now", "genre", "Coffeehouse", "some <genre> now")],
-)  # fmt: skip
+    [
+        ("in Ciudad de Mexico now", "city", "Mexico City", "in <city> now"),
+        ("a love story now", "genre", "Romance", "a <genre> now"),
+        ("some coffee & light bites now", "genre", "Coffeehouse", "some <genre> now"),
+    ],
+)
 def test_what_always_stands_beside_a_name_belongs_to_it(
     films: Schema, said: str, slot: str, value: str, template: str
 ) -> None:
@@ -161,10 +173,12 @@ def test_a_stop_word_is_not_akin_to_a_name_by_its_letters(films: Schema) -> None
 
 @pytest.mark.parametrize(
     ("said", "outcome", "words"),
-    [("in Old Philly {}", "resolved", ("old", "philly")),
-     ("in Philly always {}", "unlocated", ("philly", "always")),
-     ("visit Philly {}", "unlocated", ("visit", "philly"))],
-)  # fmt: skip
+    [
+        ("in Old Philly {}", "resolved", ("old", "philly")),
+        ("in Philly always {}", "unlocated", ("philly", "always")),
+        ("visit Philly {}", "unlocated", ("visit", "philly")),
+    ],
+)
 def test_what_grew_is_sure_only_if_all_of_it_is_written_as_a_name_eight_times(
     films: Schema, said: str, outcome: str, words: tuple[str, ...]
 ) -> None:
@@ -214,8 +228,9 @@ def test_what_a_person_marked_is_a_name_from_the_second_time_on(films: Schema) -
     def marked(id: str, text: str) -> AnnotatedExemplar:
         at = text.index("Gotham")
         span = Span(slot="city", start=at, end=at + 6, value="New York")
-        return AnnotatedExemplar(id=id, utterance=text, function="f",
-                                 arguments={"city": "New York"}, spans=[span])  # fmt: skip
+        return AnnotatedExemplar(
+            id=id, utterance=text, function="f", arguments={"city": "New York"}, spans=[span]
+        )
 
     new = rows(("a night in Gotham", {"city": "New York"}))[0]
     once = [marked("a", "off to Gotham now")]

@@ -22,10 +22,40 @@ TEXT = (
     "dozen hundred half Uhr"
 )
 WORDS = TEXT.split()
-NAMES = ["rating", "best_rating", "people", "guests", "rooms", "nights", "hour", "year", "amount",
-         "title", "when", "level", "track", "seat_row", "party_size", "percentage"]  # fmt: skip
-TEXTS = ["Oslo", "New York", "blue heron", "May Wong", "C3-PO", "the Wall", "half moon", "Zürich",
-         "four seasons", "seven", "noon tide", "a-ha", "12 Monkeys", "Terminal 2"]  # fmt: skip
+NAMES = [
+    "rating",
+    "best_rating",
+    "people",
+    "guests",
+    "rooms",
+    "nights",
+    "hour",
+    "year",
+    "amount",
+    "title",
+    "when",
+    "level",
+    "track",
+    "seat_row",
+    "party_size",
+    "percentage",
+]
+TEXTS = [
+    "Oslo",
+    "New York",
+    "blue heron",
+    "May Wong",
+    "C3-PO",
+    "the Wall",
+    "half moon",
+    "Zürich",
+    "four seasons",
+    "seven",
+    "noon tide",
+    "a-ha",
+    "12 Monkeys",
+    "Terminal 2",
+]
 
 
 # Asked about: a number of things that is part of a date or a clock time, or is said twice.
@@ -71,25 +101,50 @@ def test_what_the_rule_places_is_placed_there(seed: int) -> None:
 
 
 DOUBTED: list[tuple[str, str, dict[str, Any], str]] = [
-    ("a rating", "rate this book [4](rating_value) [stars](rating_unit)",
-     {"rating_value": "4", "rating_unit": "stars"}, "the only '4' is followed by 'stars'"),
-    ("an hour as it is said", "will it rain at [8](when)", {"when": "8"},
-     "the only '8' reads as an hour"),
+    (
+        "a rating",
+        "rate this book [4](rating_value) [stars](rating_unit)",
+        {"rating_value": "4", "rating_unit": "stars"},
+        "the only '4' is followed by 'stars'",
+    ),
+    (
+        "an hour as it is said",
+        "will it rain at [8](when)",
+        {"when": "8"},
+        "the only '8' reads as an hour",
+    ),
     ("months", "over [60](term) months", {"term": "60"}, "the only '60' is followed by 'months'"),
     ("a range", "[3](guests)-4 people", {"guests": 3}, "the only '3' is part of '3-4'"),
-    ("what another slot counts", "[2](nights) rooms please", {"nights": 2},
-     "the only '2' is followed by 'rooms'"),
-    ("the number of a thing", "gate [4](guests) please", {"guests": 4},
-     "the only '4' follows 'gate'"),
-    ("another time", "at [11:30](at) pm", {"at": "11:30"},
-     "the only '11:30' reads as another time"),
-    ("a class", "a [2](guests)-star hotel for us", {"guests": 2},
-     "the only '2' is followed by 'star'"),
-]  # fmt: skip
+    (
+        "what another slot counts",
+        "[2](nights) rooms please",
+        {"nights": 2},
+        "the only '2' is followed by 'rooms'",
+    ),
+    (
+        "the number of a thing",
+        "gate [4](guests) please",
+        {"guests": 4},
+        "the only '4' follows 'gate'",
+    ),
+    (
+        "another time",
+        "at [11:30](at) pm",
+        {"at": "11:30"},
+        "the only '11:30' reads as another time",
+    ),
+    (
+        "a class",
+        "a [2](guests)-star hotel for us",
+        {"guests": 2},
+        "the only '2' is followed by 'star'",
+    ),
+]
 
 
-@pytest.mark.parametrize(("marked", "arguments", "doubt"), [c[1:] for c in DOUBTED],
-                         ids=[c[0] for c in DOUBTED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("marked", "arguments", "doubt"), [c[1:] for c in DOUBTED], ids=[c[0] for c in DOUBTED]
+)
 def test_a_doubt_is_told_and_counted(marked: str, arguments: dict[str, Any], doubt: str) -> None:
     result = align(
         schema_for(arguments), exemplar(unmarked(marked), arguments), reference=REFERENCE
@@ -100,24 +155,36 @@ def test_a_doubt_is_told_and_counted(marked: str, arguments: dict[str, Any], dou
 
 
 PLAIN: list[tuple[str, str, dict[str, Any]]] = [
-    ("a count before noon", "a table for [2](people) at [noon](time)",
-     {"people": "2", "time": "noon"}),
-    ("people and bedrooms", "[2](people) people in [2](rooms) bedrooms",
-     {"people": "2", "rooms": 2}),
-    ("one person, one bedroom", "[1](people) person, [1](rooms) bedroom for Friday",
-     {"people": "1", "rooms": 1}),
+    (
+        "a count before noon",
+        "a table for [2](people) at [noon](time)",
+        {"people": "2", "time": "noon"},
+    ),
+    (
+        "people and bedrooms",
+        "[2](people) people in [2](rooms) bedrooms",
+        {"people": "2", "rooms": 2},
+    ),
+    (
+        "one person, one bedroom",
+        "[1](people) person, [1](rooms) bedroom for Friday",
+        {"people": "1", "rooms": 1},
+    ),
     ("the hour alone", "come at [8](when) pm", {"when": "8"}),
     ("the value alone of a clock time", "at [11:30](time) am", {"time": "11:30"}),
     ("the value alone of an amount", "send $[180](sum) now", {"sum": "180"}),
     ("the case as it is written", "may I come in [May](month)", {"month": "May"}),
-    ("a bracket in full width", "book the [crown （old town）](name) now",
-     {"name": "Crown (Old Town)"}),
+    (
+        "a bracket in full width",
+        "book the [crown （old town）](name) now",
+        {"name": "Crown (Old Town)"},
+    ),
     ("two parts of a fraction", "rate it [4](value)/[6](best)", {"value": "4", "best": "6"}),
     ("yes that answers", "[yes](parking), near the centre", {"parking": "yes"}),
     ("no that ends the clause", "I said [no](parking), thanks", {"parking": "no"}),
     ("no of the slot's word", "with [no](parking) parking", {"parking": "no"}),
     ("a name that is a yes", "play songs of [Yes](artist) today", {"artist": "Yes"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("marked", "arguments"), [c[1:] for c in PLAIN], ids=[c[0] for c in PLAIN])
@@ -128,29 +195,56 @@ def test_it_is_placed_without_a_doubt(marked: str, arguments: dict[str, Any]) ->
 
 
 ASKED: list[tuple[str, str, dict[str, Any], str]] = [
-    ("a time, not a count", "dinner at 2 pm for my wife and me", {"guests": 2},
-     "'2' is part of '2 pm'; is it guests?"),
-    ("said of others as well", "2 people cancelled so a table for 2", {"people": "2"},
-     "'2' occurs twice; both fit people."),
-    ("no problem", "no problem, a hotel without parking", {"parking": "no"},
-     "'no' answers nothing; is it parking?"),
-    ("a whole, misspelt", "play Queens of the Stone Agge now",
-     {"artist": "Queens of the Stone Age"},
-     "no 'Queens of the Stone Age' in the text for artist; did you mean "
-     "'Queens of the Stone Agge'?"),
-    ("a whole, over a full stop", "a cab to 12 Rose Lane. Bergen",
-     {"address": "12 Rose Lane, Bergen"},
-     "no '12 Rose Lane, Bergen' in the text for address; did you mean '12 Rose Lane. Bergen'?"),
-    ("a whole, cut short", "to St Mary's Hospital", {"place": "Saint Mary's Hospital"},
-     "no \"Saint Mary's Hospital\" in the text for place; did you mean \"St Mary's Hospital\"?"),
-    ("a lone year", "shows in 2024", {"event": "Harbour Fest 2024"},
-     "no 'Harbour Fest 2024' in the text for event."),
+    (
+        "a time, not a count",
+        "dinner at 2 pm for my wife and me",
+        {"guests": 2},
+        "'2' is part of '2 pm'; is it guests?",
+    ),
+    (
+        "said of others as well",
+        "2 people cancelled so a table for 2",
+        {"people": "2"},
+        "'2' occurs twice; both fit people.",
+    ),
+    (
+        "no problem",
+        "no problem, a hotel without parking",
+        {"parking": "no"},
+        "'no' answers nothing; is it parking?",
+    ),
+    (
+        "a whole, misspelt",
+        "play Queens of the Stone Agge now",
+        {"artist": "Queens of the Stone Age"},
+        "no 'Queens of the Stone Age' in the text for artist; did you mean "
+        "'Queens of the Stone Agge'?",
+    ),
+    (
+        "a whole, over a full stop",
+        "a cab to 12 Rose Lane. Bergen",
+        {"address": "12 Rose Lane, Bergen"},
+        "no '12 Rose Lane, Bergen' in the text for address; did you mean '12 Rose Lane. Bergen'?",
+    ),
+    (
+        "a whole, cut short",
+        "to St Mary's Hospital",
+        {"place": "Saint Mary's Hospital"},
+        'no "Saint Mary\'s Hospital" in the text for place; did you mean "St Mary\'s Hospital"?',
+    ),
+    (
+        "a lone year",
+        "shows in 2024",
+        {"event": "Harbour Fest 2024"},
+        "no 'Harbour Fest 2024' in the text for event.",
+    ),
     ("stop words only", "go to the one", {"place": "The One Above All"}, ""),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("utterance", "arguments", "reason"), [c[1:] for c in ASKED],
-                         ids=[c[0] for c in ASKED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("utterance", "arguments", "reason"), [c[1:] for c in ASKED], ids=[c[0] for c in ASKED]
+)
 def test_it_asks_and_says_why(utterance: str, arguments: dict[str, Any], reason: str) -> None:
     result = align(schema_for(arguments), exemplar(utterance, arguments))
     assert result.spans is None
@@ -228,9 +322,12 @@ def test_a_few_normalised_values_widen_no_others() -> None:
 def test_spans_that_people_gave_decide_the_edges() -> None:
     schema = schema_for({"what": ""})
     marked = AnnotatedExemplar(
-        id="0", utterance="come at 9:00 am", function="f", arguments={"what": "9:00"},
+        id="0",
+        utterance="come at 9:00 am",
+        function="f",
+        arguments={"what": "9:00"},
         spans=(Span(slot="what", start=8, end=15, value="9:00"),),
-    )  # fmt: skip
+    )
     other = exemplar("come at 11:30 am", {"what": "11:30"})
     assert align(schema, other, knowledge=learn(schema, [marked])).template == "come at <what>"
     assert align(schema, other, knowledge=learn(schema, [])).template == "come at <what> am"

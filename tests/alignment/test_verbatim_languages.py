@@ -70,13 +70,30 @@ LANGUAGES: dict[str, tuple[str, str]] = {
         "ดาว นาที ชั่วโมง คน คืน ห้อง ประตู จาก ถึง ที่ สำหรับ บาท ครึ่ง ไม่",
         "กรุงเทพ|เชียงใหม่|เจ็ด",
     ),
-}  # fmt: skip
+}
 UNSPACED = frozenset(("zh", "ja", "th"))
-NAMES = ["rating", "people", "guests", "rooms", "nights", "amount", "title", "party_size", "where",
-         "minutes", "stars"]  # fmt: skip
+NAMES = [
+    "rating",
+    "people",
+    "guests",
+    "rooms",
+    "nights",
+    "amount",
+    "title",
+    "party_size",
+    "where",
+    "minutes",
+    "stars",
+]
 # Values that aren't written as themselves: they teach other names and how far spans go.
-OTHERWISE = [("8:15 pm", "20:15"), ("9:30 pm", "21:30"), ("$180", "180.00"), ("OSLO", "Oslo"),
-             ("BERGEN", "Bergen"), ("big apple", "New York")]  # fmt: skip
+OTHERWISE = [
+    ("8:15 pm", "20:15"),
+    ("9:30 pm", "21:30"),
+    ("$180", "180.00"),
+    ("OSLO", "Oslo"),
+    ("BERGEN", "Bergen"),
+    ("big apple", "New York"),
+]
 # Asked about: a number of things that is part of a date or a clock time, or is said twice.
 EXCEPTED = re.compile(
     r"\d\s?(?:pm|o'clock|Uhr|[時点點时시月월日일])"
@@ -92,10 +109,13 @@ def make_module(source: random.Random, code: str) -> tuple[Schema, list[Annotate
     """A random schema, and rows that hold values for some of its slots."""
     words, names = LANGUAGES[code][0].split(), LANGUAGES[code][1].split("|")
     slots = [
-        {"name": name, "type": source.choice(["string", "string", "integer", "number"]),
-         "description": source.choice(words)}
+        {
+            "name": name,
+            "type": source.choice(["string", "string", "integer", "number"]),
+            "description": source.choice(words),
+        }
         for name in source.sample(NAMES, source.randint(1, 4))
-    ]  # fmt: skip
+    ]
     schema = parse_schema({"module": f"a_b_{code}", "functions": [{"name": "f", "slots": slots}]})
     share = source.choice([0.1, 0.6])
     rows = [make_row(source, code, slots, words, names, share, n) for n in range(20)]
@@ -126,9 +146,11 @@ def make_row(
         arguments[slot["name"]] = value
         said.insert(source.randint(0, len(said)), written)
     return AnnotatedExemplar(
-        id=str(number), utterance=("" if code in UNSPACED else " ").join(said), function="f",
+        id=str(number),
+        utterance=("" if code in UNSPACED else " ").join(said),
+        function="f",
         arguments=arguments,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

@@ -138,11 +138,28 @@ def files(tmp_path: Path) -> Path:
 
 def test_the_commands_of_the_design_are_there() -> None:
     assert {
-        "init", "import", "resolve", "accept", "export", "index", "find-k", "prompts",
-        "build-dataset", "train", "runs list", "runs show", "runs stop", "runs resume", "evaluate",
+        "init",
+        "import",
+        "resolve",
+        "accept",
+        "export",
+        "index",
+        "find-k",
+        "prompts",
+        "build-dataset",
+        "train",
+        "runs list",
+        "runs show",
+        "runs stop",
+        "runs resume",
+        "evaluate",
         "parse",
-        "models list", "models fetch", "backup", "restore", "demo",
-    } <= set(commands())  # fmt: skip
+        "models list",
+        "models fetch",
+        "backup",
+        "restore",
+        "demo",
+    } <= set(commands())
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
@@ -200,8 +217,20 @@ def _datasets(radu: Any, files: Path) -> None:
     code, out, _ = radu("datasets", "preview", "-m", MODULE, "--sample", "50", "--json")
     lines = json.loads(out)["previews"][0]["lines"]
     assert (code, sum(n["rows"] for n in lines if n["split"] == "train")) == (0, 18)
-    assert radu("build-dataset", "-m", MODULE, "--max-length", "40", "--order", "shuffled",
-                "--hardness", "0.5")[0] == 0  # fmt: skip
+    assert (
+        radu(
+            "build-dataset",
+            "-m",
+            MODULE,
+            "--max-length",
+            "40",
+            "--order",
+            "shuffled",
+            "--hardness",
+            "0.5",
+        )[0]
+        == 0
+    )
     found = json.loads(radu("datasets", "list", "--json")[1])["datasets"]
     assert [(d["name"], d["of"]) for d in found] == [("default", MODULE)]
     shown = json.loads(radu("datasets", "show", "default", "--json")[1])["manifest"]
@@ -366,8 +395,10 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimiter=abc"), "one character"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "mapping=5"), "names a column"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimtre=;"), "no such option"),
-        (("import", "jsonl", "{rows}", "-m", MODULE, "--map", "id=x"),
-         "has no such option: 'mapping'"),
+        (
+            ("import", "jsonl", "{rows}", "-m", MODULE, "--map", "id=x"),
+            "has no such option: 'mapping'",
+        ),
         (("import", "jsonl", "{rows}", "-m", MODULE, "--replace-schema"), "carries no schema"),
         (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "services=5"), "must be names"),
         (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "values=weird"), "kind of values"),
@@ -391,15 +422,17 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("resolve", "-m", MODULE, "--report", "{rows}/x"), "Can't write"),
         (("train", "{rows}"), "rows.jsonl: The config isn't"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("as_json", [False, True])
 def test_bad_input_is_a_message_and_exit_2(
     radu: Any, files: Path, arguments: tuple[str, ...], words: str, as_json: bool
 ) -> None:
     radu("init", MODULE, "--schema", str(files / "schema.json"))
     places = {
-        "schema": files / "schema.json", "rows": files / "rows.jsonl", "sgd": files / "sgd",
-    }  # fmt: skip
+        "schema": files / "schema.json",
+        "rows": files / "rows.jsonl",
+        "sgd": files / "sgd",
+    }
     filled = [a.format(**places) for a in arguments]
     code, out, err = radu(*filled, *(["--json"] if as_json else []))
     assert code == 2

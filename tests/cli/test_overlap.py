@@ -36,9 +36,10 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         done = runner.invoke(app, [*arguments, "-m", MODULE, "--json"])
         return done.exit_code, json.loads(done.stdout)
 
-    assert runner.invoke(
-        app, ["init", MODULE, "--schema", str(tmp_path / "schema.json")]
-    ).exit_code == 0  # fmt: skip
+    assert (
+        runner.invoke(app, ["init", MODULE, "--schema", str(tmp_path / "schema.json")]).exit_code
+        == 0
+    )
     run("import", "jsonl", str(tmp_path / "rows.jsonl"))
     run("resolve")
     return run

@@ -84,8 +84,10 @@ def test_a_model_that_is_not_installed_is_told_with_the_remedy(radu: Any) -> Non
 
 def test_templates_are_listed_changed_compared_and_restored(radu: Any, tmp_path: Path) -> None:
     assert json.loads(radu("templates", "list", "--json")[1])["templates"][0] == {
-        "name": "all", "version": 0, "changed": False,
-    }  # fmt: skip
+        "name": "all",
+        "version": 0,
+        "changed": False,
+    }
     assert radu("templates", "diff", "rag")[:2] == (0, "They are the same.\n")
     mine = tmp_path / "rag.jinja"
     mine.write_text(shipped_templates()["rag"].replace("Which", "What"))
@@ -134,8 +136,10 @@ def test_a_template_that_fails_on_a_pinned_example_is_refused(radu: Any, tmp_pat
     for more in ((), ("--force",)):
         code, _, err = radu("templates", "set", "rag", str(mine), *more)
         assert (code, "can't be rendered on pinned examples" in err, "f00" in err) == (
-            2, True, True,
-        )  # fmt: skip
+            2,
+            True,
+            True,
+        )
     assert json.loads(radu("templates", "show", "rag", "--json")[1])["version"] == 0
 
 

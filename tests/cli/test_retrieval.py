@@ -44,14 +44,36 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_find_k_says_everything_and_writes_it(radu: Any, tmp_path: Path) -> None:
     files = {n: tmp_path / f"{n}.csv" for n in ("surface", "misses", "left-out")}
     options = [o for n, path in files.items() for o in (f"--{n}", str(path))]
-    code, out, _ = radu("find-k", "-m", MODULE, "--split", "train", "--max-desc", "0",
-                        "--max-exemplar", "1", *options, "--json")  # fmt: skip
+    code, out, _ = radu(
+        "find-k",
+        "-m",
+        MODULE,
+        "--split",
+        "train",
+        "--max-desc",
+        "0",
+        "--max-exemplar",
+        "1",
+        *options,
+        "--json",
+    )
     data = json.loads(out)
     assert code == 1
     assert set(data) == {
-        "module", "split", "total", "choice", "hits", "mean_functions", "per_function", "misses",
-        "curves", "percentiles", "causes", "left_out", "source",
-    }  # fmt: skip
+        "module",
+        "split",
+        "total",
+        "choice",
+        "hits",
+        "mean_functions",
+        "per_function",
+        "misses",
+        "curves",
+        "percentiles",
+        "causes",
+        "left_out",
+        "source",
+    }
     assert data["curves"]["fused"] == data["hits"][0]
     missed = {m["id"] for m in data["misses"]}
     assert set(data["causes"]) == missed
@@ -67,8 +89,19 @@ def test_find_k_says_everything_and_writes_it(radu: Any, tmp_path: Path) -> None
 def test_a_file_of_no_misses_has_its_head(radu: Any, tmp_path: Path) -> None:
     path, full = tmp_path / "none.csv", tmp_path / "some.csv"
     assert "Missed:" not in radu("find-k", "-m", MODULE, "--misses", str(path))[1]
-    radu("find-k", "-m", MODULE, "--split", "train", "--max-desc", "0", "--max-exemplar", "1",
-         "--misses", str(full))  # fmt: skip
+    radu(
+        "find-k",
+        "-m",
+        MODULE,
+        "--split",
+        "train",
+        "--max-desc",
+        "0",
+        "--max-exemplar",
+        "1",
+        "--misses",
+        str(full),
+    )
     assert path.read_text() == full.read_text().splitlines()[0] + "\n"
 
 
@@ -96,8 +129,20 @@ def test_index_keeps_the_weight_that_is_said_or_tuned(radu: Any) -> None:
 
 
 def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
-    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc",
-           "1", "--k-exemplar", "0", "--description")  # fmt: skip
+    ask = (
+        "what-if",
+        "-m",
+        MODULE,
+        "--split",
+        "train",
+        "--function",
+        "book_flight",
+        "--k-desc",
+        "1",
+        "--k-exemplar",
+        "0",
+        "--description",
+    )
     code, out, _ = radu(*ask, "fly me to please", "--json")
     data = json.loads(out)
     assert (code, data["kept"], data["point"]) == (0, False, [1, 0])
@@ -109,8 +154,22 @@ def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
 
 
 def test_a_description_that_covers_less_is_kept_only_by_force(radu: Any) -> None:
-    ask = ("what-if", "-m", MODULE, "--split", "train", "--function", "book_flight", "--k-desc",
-           "1", "--k-exemplar", "0", "--description", "zzz qqq", "--keep")  # fmt: skip
+    ask = (
+        "what-if",
+        "-m",
+        MODULE,
+        "--split",
+        "train",
+        "--function",
+        "book_flight",
+        "--k-desc",
+        "1",
+        "--k-exemplar",
+        "0",
+        "--description",
+        "zzz qqq",
+        "--keep",
+    )
     assert radu(*ask[:-3], "--description", "fly me to please", "--keep")[0] == 0
     code, out, _ = radu(*ask, "--exemplar", "fly me off", "--json")
     assert (code, json.loads(out)["kept"]) == (1, False)
@@ -136,16 +195,22 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
         (("compare-retrieval", "-m", MODULE, "--dense-weight", "1", "--k-desc", "9"), "grid ends"),
         (("what-if", "-m", MODULE, "--function", "book_flight"), "Nothing would change"),
         (("what-if", "-m", MODULE, "--function", "x", "--description", "y"), "no function of that"),
-        (("what-if", "-m", MODULE, "--function", "book_flight", "--exemplar", "<x>", "--keep"),
-         "--keep stores a description"),
-        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", " ", "--keep"),
-         "empty description isn't kept"),
-        (("what-if", "-m", MODULE, "--function", "book_flight", "--description", "x", "--force"),
-         "--force is for --keep"),
+        (
+            ("what-if", "-m", MODULE, "--function", "book_flight", "--exemplar", "<x>", "--keep"),
+            "--keep stores a description",
+        ),
+        (
+            ("what-if", "-m", MODULE, "--function", "book_flight", "--description", " ", "--keep"),
+            "empty description isn't kept",
+        ),
+        (
+            ("what-if", "-m", MODULE, "--function", "book_flight", "--description", "x", "--force"),
+            "--force is for --keep",
+        ),
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("find-k", "-m", MODULE, "--surface", "/proc/x/y.csv"), "/proc/x"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_a_message(radu: Any, arguments: tuple[str, ...], words: str) -> None:
     code, _, err = radu(*arguments)
     assert (code, words in err, "Traceback" in err) == (2, True, False), err

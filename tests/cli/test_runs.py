@@ -65,9 +65,13 @@ def test_a_comparison_says_what_differs_and_what_isnt_measured(two: list[str]) -
 
 @pytest.mark.parametrize(
     ("setting", "words"),
-    [("seed", "isn't a setting"), ("seed=[", "can't be read"), ("seed=-1", "seed"),
-     ("sed=1", "no such setting")],
-)  # fmt: skip
+    [
+        ("seed", "isn't a setting"),
+        ("seed=[", "can't be read"),
+        ("seed=-1", "seed"),
+        ("sed=1", "no such setting"),
+    ],
+)
 def test_a_wrong_setting_of_a_fork_is_refused(two: list[str], setting: str, words: str) -> None:
     code, out = radu("fork", "last", "--set", setting)
     assert code == 2
@@ -75,9 +79,15 @@ def test_a_wrong_setting_of_a_fork_is_refused(two: list[str], setting: str, word
 
 
 STEP = {
-    "step": 3, "steps": 4, "epoch": 0.3333333, "loss": 1.2345678901234567, "memory_gb": 1.234,
-    "learning_rate": 0.00012345, "tokens_per_second": 1234.5678, "eta_seconds": 90.0,
-}  # fmt: skip
+    "step": 3,
+    "steps": 4,
+    "epoch": 0.3333333,
+    "loss": 1.2345678901234567,
+    "memory_gb": 1.234,
+    "learning_rate": 0.00012345,
+    "tokens_per_second": 1234.5678,
+    "eta_seconds": 90.0,
+}
 
 
 def run_of(home: Path, name: str) -> RunDirectory:
@@ -104,8 +114,10 @@ def test_what_has_ended_has_no_time_left_and_figures_are_rounded(
     assert "left" not in out
     measured = json.loads(radu("show", "last", "--json")[1])["measured"]
     assert [(m["name"], m["rows"]) for m in measured] == [
-        ("loss", 12), ("function_accuracy", 8), ("slot_f1", 4),
-    ]  # fmt: skip
+        ("loss", 12),
+        ("function_accuracy", 8),
+        ("slot_f1", 4),
+    ]
 
 
 def test_what_goes_on_has_its_time_left(two: list[str], tmp_path: Path) -> None:
@@ -135,9 +147,15 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     run = run_of(tmp_path, two[1])
     (run.path / "launcher.json").write_text('{"address": "http://head:8265", "model": null}')
     check = {
-        "rows": 4, "supervised_tokens": 50, "equal_argmax": 1.0, "loss_trained": 1.0,
-        "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "float32", "passed": True,
-    }  # fmt: skip
+        "rows": 4,
+        "supervised_tokens": 50,
+        "equal_argmax": 1.0,
+        "loss_trained": 1.0,
+        "loss_written": 1.0,
+        "max_logit_difference": 0.0,
+        "dtype": "float32",
+        "passed": True,
+    }
     coarse = {**check, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
     (run.path / "model_check.json").write_text(json.dumps({**check, "before": [coarse]}))
     assert "Ray," in radu("list")[1]

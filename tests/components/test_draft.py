@@ -12,17 +12,32 @@ pytestmark = pytest.mark.e2e
 
 TEXT = "from Boston to Boston on Monday"
 ITEM = {
-    "function": "fly", "outcome": "ambiguous", "implied": [], "spans": [],
+    "function": "fly",
+    "outcome": "ambiguous",
+    "implied": [],
+    "spans": [],
     "arguments": [
-        {"slot": "from", "value": "Boston", "state": "repeated",
-         "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}]},
-        {"slot": "to", "value": "Boston", "state": "repeated",
-         "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}]},
-        {"slot": "day", "value": "2026-03-02", "state": "once",
-         "places": [{"start": 25, "end": 31}]},
+        {
+            "slot": "from",
+            "value": "Boston",
+            "state": "repeated",
+            "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}],
+        },
+        {
+            "slot": "to",
+            "value": "Boston",
+            "state": "repeated",
+            "places": [{"start": 5, "end": 11}, {"start": 15, "end": 21}],
+        },
+        {
+            "slot": "day",
+            "value": "2026-03-02",
+            "state": "once",
+            "places": [{"start": 25, "end": 31}],
+        },
     ],
     "readings": [],
-}  # fmt: skip
+}
 READING = {
     "implied": [],
     "preselected": True,

@@ -10,10 +10,19 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.e2e
 
 ITEM = {
-    "id": "x", "revision": 1, "utterance": "fly to Oslo", "function": None, "unlabelled": True,
-    "outcome": "unlabelled", "implied": [], "spans": [], "arguments": [], "readings": [],
-    "opinions": [], "flag": None,
-}  # fmt: skip
+    "id": "x",
+    "revision": 1,
+    "utterance": "fly to Oslo",
+    "function": None,
+    "unlabelled": True,
+    "outcome": "unlabelled",
+    "implied": [],
+    "spans": [],
+    "arguments": [],
+    "readings": [],
+    "opinions": [],
+    "flag": None,
+}
 
 
 def _run(page: Page, steps: str, **changes: Any) -> Any:

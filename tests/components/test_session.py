@@ -119,8 +119,12 @@ def test_a_conflict_brings_the_item_back_with_ones_own_version(modules: Page) ->
     assert found["same"] is True
     assert found["problem"]["message"] == "bo did"
     assert found["problem"]["mine"]["fields"] == {
-        "function": "fly", "arguments": {}, "spans": [], "implied": [], "reading": 0,
-    }  # fmt: skip
+        "function": "fly",
+        "arguments": {},
+        "spans": [],
+        "implied": [],
+        "reading": 0,
+    }
 
 
 def test_another_modules_journal_never_touches_this_ones_items(modules: Page) -> None:

@@ -95,9 +95,11 @@ LAID_OUT = """async ([marks, text, width, dark]) => {
 
 def meet(a: dict[str, float], b: dict[str, float]) -> bool:
     return (
-        a["left"] < b["right"] - 1 and b["left"] < a["right"] - 1
-        and a["top"] < b["bottom"] - 1 and b["top"] < a["bottom"] - 1
-    )  # fmt: skip
+        a["left"] < b["right"] - 1
+        and b["left"] < a["right"] - 1
+        and a["top"] < b["bottom"] - 1
+        and b["top"] < a["bottom"] - 1
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])

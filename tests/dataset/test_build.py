@@ -28,10 +28,15 @@ def test_the_same_inputs_give_the_same_bytes(loaded: Workspace) -> None:
     two = build(loaded, MODULE, name="two", config=ALL)
     names = sorted(p.name for p in one.directory.iterdir())
     assert names == [
-        "discards.jsonl", "labels.jsonl", "manifest.json", "shortened.jsonl", "suspects.jsonl",
-        "test.jsonl", "train.jsonl",
+        "discards.jsonl",
+        "labels.jsonl",
+        "manifest.json",
+        "shortened.jsonl",
+        "suspects.jsonl",
+        "test.jsonl",
+        "train.jsonl",
         "validation.jsonl",
-    ]  # fmt: skip
+    ]
     for name in names:
         assert (one.directory / name).read_bytes() == (two.directory / name).read_bytes()
     assert one.manifest.hash == two.manifest.hash
@@ -157,8 +162,10 @@ def test_none_is_not_taught_where_a_distant_exemplar_was_judged_the_same(tmp_pat
     """The judged one is the 31st hit; no task of the list decides how far is looked."""
     rows = [exemplar("q", "alpha beta gamma", "book_flight")]
     rows += [exemplar(f"f{i:02d}", f"alpha beta x{i}", "book_flight") for i in range(30)]
-    rows += [exemplar("h0", "alpha omega psi chi", "book_hotel"),
-             exemplar("h1", "hotel room", "book_hotel")]  # fmt: skip
+    rows += [
+        exemplar("h0", "alpha omega psi chi", "book_hotel"),
+        exemplar("h1", "hotel room", "book_hotel"),
+    ]
     index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
     config = DatasetConfig.of(strategies=("rag",), tokenizer="none", removed_share=1.0)
     for name, said in (("none", {}), ("same", {("h0", "q"): "same"})):
@@ -188,8 +195,9 @@ def test_a_sign_of_the_models_own_is_no_row(tmp_path: Path) -> None:
     rows = [exemplar("a", "fly me <|end|> home"), exemplar("b", "a room", "book_hotel")]
     index = ModuleIndex.build(WHOLE, rows, HashEmbedder())
     config = DatasetConfig.of(strategies=("rag",), zero_share=0.0, removed_share=0.0)
-    made = build_dataset(WHOLE, rows, index, TemplateSet(), config, tmp_path / "d",
-                         tokenizer=WordTokenizer())  # fmt: skip
+    made = build_dataset(
+        WHOLE, rows, index, TemplateSet(), config, tmp_path / "d", tokenizer=WordTokenizer()
+    )
     assert made.rows("train") == 0  # b's prompt would show a's template
     [why] = [d for d in made.discards if "special token" in d]
     assert why == "rag: <|end|> in it is a special token of the base model's"

@@ -67,8 +67,15 @@ def add(loaded: Workspace, write: Any, **row: Any) -> Callable[[], object]:
 def test_a_new_exemplar_and_what_its_neighbours_see(
     loaded: Workspace, differ: Callable[..., DatasetDiff], write_jsonl: Any
 ) -> None:
-    new = add(loaded, write_jsonl, id="f99", utterance="fly me to Cairo please now", split="train",
-              function="book_flight", arguments={"destination": "Cairo"})  # fmt: skip
+    new = add(
+        loaded,
+        write_jsonl,
+        id="f99",
+        utterance="fly me to Cairo please now",
+        split="train",
+        function="book_flight",
+        arguments={"destination": "Cairo"},
+    )
     found = differ(new)
     added = [d for d in found.sample if d.change == "added" and d.exemplar_id == "f99"]
     assert {d.why for d in added} == {("exemplar new, or resolved since",)}
@@ -79,8 +86,15 @@ def test_a_new_exemplar_and_what_its_neighbours_see(
 def test_an_edited_exemplar(
     loaded: Workspace, differ: Callable[..., DatasetDiff], write_jsonl: Any
 ) -> None:
-    edit = add(loaded, write_jsonl, id="h00", utterance="a hotel chamber in Paris", split="train",
-               function="book_hotel", arguments={"city": "Paris"})  # fmt: skip
+    edit = add(
+        loaded,
+        write_jsonl,
+        id="h00",
+        utterance="a hotel chamber in Paris",
+        split="train",
+        function="book_hotel",
+        arguments={"city": "Paris"},
+    )
     found = differ(edit)
     own = [d for d in found.sample if d.exemplar_id == "h00" and d.change == "changed"]
     assert own
@@ -94,8 +108,15 @@ def test_an_edited_exemplar(
 def test_a_split_that_moved(
     loaded: Workspace, differ: Callable[..., DatasetDiff], write_jsonl: Any
 ) -> None:
-    move = add(loaded, write_jsonl, id="f03", utterance="fly home to Kyiv please", split="test",
-               function="book_flight", arguments={"destination": "Kyiv"})  # fmt: skip
+    move = add(
+        loaded,
+        write_jsonl,
+        id="f03",
+        utterance="fly home to Kyiv please",
+        split="test",
+        function="book_flight",
+        arguments={"destination": "Kyiv"},
+    )
     found = differ(move)
     assert found.added == found.removed == 0
     assert set(found.why) == {"split moved: validation to test"}
@@ -129,12 +150,16 @@ def test_a_description(loaded: Workspace, differ: Callable[..., DatasetDiff]) ->
         ({"k_slot_examples": 0}, {"option changed: k_slot_examples"}),
         ({"zero_share": 1.0}, {"option changed: zero_share"}),
         ({"fewer_share": 1.0}, {"option changed: fewer_share"}),
-        ({"max_length": 40}, {"option changed: max_length",
-                              "is now discarded: longer than max_length with nothing left to "
-                              "leave out"}),
+        (
+            {"max_length": 40},
+            {
+                "option changed: max_length",
+                "is now discarded: longer than max_length with nothing left to leave out",
+            },
+        ),
         ({"order": "most_relevant_first"}, {"option changed: order"}),
     ],
-)  # fmt: skip
+)
 def test_options(
     differ: Callable[..., DatasetDiff], options: dict[str, Any], why: set[str]
 ) -> None:
@@ -166,10 +191,14 @@ def test_judgements(loaded: Workspace, differ: Callable[..., DatasetDiff]) -> No
 def test_a_discard_of_another_kind_is_no_cause(loaded: Workspace) -> None:
     judge_all_the_same(loaded)
     views = [
-        build(loaded, MODULE, name=name, config=DatasetConfig.of(
-            strategies=("rag",), removed_share=1.0, fewer_share=share))
+        build(
+            loaded,
+            MODULE,
+            name=name,
+            config=DatasetConfig.of(strategies=("rag",), removed_share=1.0, fewer_share=share),
+        )
         for name, share in (("one", 1.0), ("two", 0.0))
-    ]  # fmt: skip
+    ]
     assert any("no removed row" in why for why in views[0].manifest.discards)  # type: ignore[union-attr]
     found = diff_datasets(views[0].directory, views[1].directory)
     assert set(found.why) == {"option changed: fewer_share"}

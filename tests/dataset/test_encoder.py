@@ -135,10 +135,11 @@ def test_signs_of_the_models_own_are_found_in_a_text(tiny_model: Path) -> None:
 def test_a_row_is_the_same_every_day_and_without_thinking(tokenizer: Any) -> None:
     asked = (
         "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}"
-        "{% endif %}{{ date_string }} {{ strftime_now(\"%d %B %Y\") }}\n" + TURNS.replace(
+        '{% endif %}{{ date_string }} {{ strftime_now("%d %B %Y") }}\n'
+        + TURNS.replace(
             "[assistant]\n", "[assistant]\n{% if enable_thinking is not false %}hm{% endif %}"
         )
-    )  # fmt: skip
+    )
     template = chat_template(tokenizer, asked)
     start, _ = Encoder(tokenizer, template).row("fly ->", " none")
     assert tokenizer.decode(start) == (

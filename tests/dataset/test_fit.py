@@ -53,10 +53,12 @@ def test_over_long_rows_lose_the_least_relevant_and_are_counted(
         loaded, MODULE, name="fit", config=DatasetConfig.of(strategies=TASKS, max_length=limit)
     )
     assert isinstance(loaded.tokenizer("SmolLM2-135M-Instruct"), WordTokenizer)
-    before = {r["id"]: r for s in ("train", "validation", "test")
-              for r in read_rows(whole.directory, s)}  # fmt: skip
-    after = {r["id"]: r for s in ("train", "validation", "test")
-             for r in read_rows(fit.directory, s)}  # fmt: skip
+    before = {
+        r["id"]: r for s in ("train", "validation", "test") for r in read_rows(whole.directory, s)
+    }
+    after = {
+        r["id"]: r for s in ("train", "validation", "test") for r in read_rows(fit.directory, s)
+    }
     lists = {
         n: [json.loads(line) for line in (fit.directory / f"{n}.jsonl").read_text().splitlines()]
         for n in ("shortened", "discards")
@@ -79,16 +81,19 @@ def test_over_long_rows_lose_the_least_relevant_and_are_counted(
                 assert row["function"] in row["candidates"]
     assert all(d["tokens"] > limit for d in too_long)
     assert fit.manifest.shortened == {
-        k: n for k in {f"{r['task']}/{r['kind']}" for r in shortened.values()}
+        k: n
+        for k in {f"{r['task']}/{r['kind']}" for r in shortened.values()}
         if (n := sum(f"{r['task']}/{r['kind']}" == k for r in shortened.values()))
-    }  # fmt: skip
+    }
 
 
 def test_without_a_tokenizer_nothing_is_counted_or_shortened(loaded: Workspace) -> None:
     view = build(loaded, MODULE, config=DatasetConfig.of(tokenizer="none", max_length=16))
     assert (view.manifest.tokenizer, view.manifest.tokens, view.manifest.shortened) == (
-        None, {}, {},
-    )  # fmt: skip
+        None,
+        {},
+        {},
+    )
     assert all("tokens" not in row for row in read_rows(view.directory, "train"))
 
 

@@ -36,10 +36,15 @@ def two(loaded: Workspace, write_jsonl: Any) -> Workspace:
     """Two modules; the second has many more rows."""
     loaded.store.put_schema(parse_schema({**SCHEMA, "module": OTHER}), who="t")
     rows = [
-        {"id": f"z{i:02d}", "utterance": f"fly number {i} to Oslo please", "split": "train",
-         "function": "book_flight", "arguments": {"destination": "Oslo"}}
+        {
+            "id": f"z{i:02d}",
+            "utterance": f"fly number {i} to Oslo please",
+            "split": "train",
+            "function": "book_flight",
+            "arguments": {"destination": "Oslo"},
+        }
         for i in range(40)
-    ]  # fmt: skip
+    ]
     rows += [{**r, "id": f"v{i}", "split": "validation"} for i, r in enumerate(rows[:3])]
     import_file(loaded, "jsonl", write_jsonl(rows, "more.jsonl"), module=OTHER, who="t")
     resolve(loaded, OTHER, who="t")
@@ -86,8 +91,12 @@ def test_the_same_inputs_give_the_same_bytes_and_another_seed_others(two: Worksp
     again, b = mixed(two, "two", acme_stays_en=0.5)
     assert a == b
     assert lines(one, "train") == lines(again, "train")
-    other = mix([one.parent / MODULE, one.parent / OTHER], one.parent / "mixture",
-                weights={OTHER: 0.5}, seed=7)  # fmt: skip
+    other = mix(
+        [one.parent / MODULE, one.parent / OTHER],
+        one.parent / "mixture",
+        weights={OTHER: 0.5},
+        seed=7,
+    )
     assert other.counts != a.counts or lines(one, "train") != lines(again, "train")
 
 
@@ -195,10 +204,14 @@ def test_a_mixture_is_listed_for_its_modules_and_says_when_it_is_outdated(two: W
 
 def test_causes_are_not_read_from_parts_that_were_built_again(two: Workspace) -> None:
     views = [
-        build_many(two, [MODULE, OTHER], name=name, config=DatasetConfig.of(
-            strategies=("rag",), removed_share=1.0, near_duplicate=near))[-1]
+        build_many(
+            two,
+            [MODULE, OTHER],
+            name=name,
+            config=DatasetConfig.of(strategies=("rag",), removed_share=1.0, near_duplicate=near),
+        )[-1]
         for name, near in (("one", 0.95), ("two", 0.01))
-    ]  # fmt: skip
+    ]
     found = diff_datasets(views[0].directory, views[1].directory)
     assert {why[:19] for why in found.why} == {"is now discarded: n"}
     for module in (MODULE, OTHER):

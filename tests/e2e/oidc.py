@@ -40,13 +40,18 @@ class Provider:
 
     def discovery(self, _: Request) -> Response:
         at = self.address
-        return JSONResponse({
-            "issuer": at, "authorization_endpoint": f"{at}/authorize",
-            "token_endpoint": f"{at}/token", "jwks_uri": f"{at}/jwks",
-            "response_types_supported": ["code"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "code_challenge_methods_supported": ["S256"],
-        })  # fmt: skip
+        return JSONResponse(
+            {
+                "issuer": at,
+                "authorization_endpoint": f"{at}/authorize",
+                "token_endpoint": f"{at}/token",
+                "jwks_uri": f"{at}/jwks",
+                "response_types_supported": ["code"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "code_challenge_methods_supported": ["S256"],
+            }
+        )
 
     def authorize(self, request: Request) -> Response:
         asked = request.query_params
@@ -61,9 +66,16 @@ class Provider:
         [code] = parse_qs((await request.body()).decode())["code"]
         now = int(time.time())
         claims = {
-            "iss": self.address, "aud": CLIENT, "sub": "4711", "iat": now, "exp": now + 600,
-            "nonce": self.nonces.pop(code), "email": EMAIL, "email_verified": True, "name": "Ann",
-        }  # fmt: skip
+            "iss": self.address,
+            "aud": CLIENT,
+            "sub": "4711",
+            "iat": now,
+            "exp": now + 600,
+            "nonce": self.nonces.pop(code),
+            "email": EMAIL,
+            "email_verified": True,
+            "name": "Ann",
+        }
         signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
         return JSONResponse(
             {"access_token": "x", "token_type": "Bearer", "expires_in": 600, "id_token": signed}

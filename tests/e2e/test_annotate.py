@@ -37,9 +37,11 @@ TWICE = "from Boston airport to Lima, then Boston again"
 
 def exemplar(id: str, utterance: str, **arguments: Any) -> AnnotatedExemplar:
     return AnnotatedExemplar(
-        id=id, utterance=utterance, function="book_trip",
+        id=id,
+        utterance=utterance,
+        function="book_trip",
         arguments={k.rstrip("_"): v for k, v in arguments.items()},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -171,8 +173,10 @@ def test_implied_out_of_scope_discard_and_a_wrong_function(
     assert (b.function, b.outcome, b.arguments) == (None, "resolved", {})
     assert c.reason == "Discarded by ann: can't be understood"
     assert (d.function, d.arguments, spans(space, "d")) == (
-        "get_weather", {"to": "Quito"}, {"to": "Quito"},
-    )  # fmt: skip
+        "get_weather",
+        {"to": "Quito"},
+        {"to": "Quito"},
+    )
 
 
 def test_words_are_marked_by_mouse_and_by_keyboard(
@@ -274,9 +278,15 @@ def test_a_stale_save_shows_both_versions(annotate: Callable[..., Page], space: 
     )
     before = space.store.exemplar(MODULE, "a")
     theirs = before.exemplar.model_copy(
-        update={"function": "get_weather", "arguments": {}, "spans": (), "template": TWICE,
-                "outcome": "resolved", "resolved_by": "annotator"}
-    )  # fmt: skip
+        update={
+            "function": "get_weather",
+            "arguments": {},
+            "spans": (),
+            "template": TWICE,
+            "outcome": "resolved",
+            "resolved_by": "annotator",
+        }
+    )
     space.store.decide(MODULE, theirs, who="bo", kind="placed", expected_revision=before.revision)
     press(page, *ACCEPT)
     saved(page)
@@ -435,9 +445,14 @@ def test_every_dialog_has_its_buttons_on_the_screen(
     page = annotate(exemplar("a", TWICE, from_="Boston", to="Lima"))
     page.set_viewport_size({"width": width, "height": height})
     for key, label in (
-        ("?", "Close"), ("g", "Close"), ("h", "Close"),
-        ("f", "Cancel"), ("d", "Cancel"), ("n", "Cancel"), ("c", "Cancel"),
-    ):  # fmt: skip
+        ("?", "Close"),
+        ("g", "Close"),
+        ("h", "Close"),
+        ("f", "Cancel"),
+        ("d", "Cancel"),
+        ("n", "Cancel"),
+        ("c", "Cancel"),
+    ):
         page.keyboard.press(key)
         button = page.locator("dialog").get_by_role("button", name=label)
         box = button.bounding_box()

@@ -95,8 +95,9 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         expect(page.get_by_text("6 utterances of test, measured")).to_be_visible(
             timeout=2 * MINUTES
         )
-        expect(page.get_by_text(re.compile("No clear difference|Better than every|Worse than a"))
-               .first).to_be_visible()  # fmt: skip
+        expect(
+            page.get_by_text(re.compile("No clear difference|Better than every|Worse than a")).first
+        ).to_be_visible()
         page.get_by_role("tab", name="Errors").click()
         page.get_by_role("button", name=re.compile(r"Send \d errors to annotation")).click()
         expect(page.get_by_text("wait on the Annotate page")).to_be_visible()

@@ -84,8 +84,9 @@ def test_an_extended_exemplar_says_its_values_and_not_its_function(schema: Schem
     asked = [exemplar("1", "Lima then"), exemplar("2", "a ticket to Lima")]
     said = nearest.predict(asked)
     assert [(p.function, p.arguments) for p in said] == [
-        (None, {}), ("book_flight", {"destination": "Lima"}),
-    ]  # fmt: skip
+        (None, {}),
+        ("book_flight", {"destination": "Lima"}),
+    ]
 
 
 def test_duplicates_are_in_one_fold() -> None:

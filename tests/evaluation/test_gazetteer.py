@@ -14,15 +14,20 @@ SHOP = parse_schema(
     {
         "module": "acme_shop_en",
         "functions": [
-            {"name": "order", "slots": [
-                {"name": "item"}, {"name": "size", "possible_values": ["small", "very large"]},
-                {"name": "count", "type": "integer"}, {"name": "time"},
-                {"name": "extras", "multi_value": True},
-            ]},
+            {
+                "name": "order",
+                "slots": [
+                    {"name": "item"},
+                    {"name": "size", "possible_values": ["small", "very large"]},
+                    {"name": "count", "type": "integer"},
+                    {"name": "time"},
+                    {"name": "extras", "multi_value": True},
+                ],
+            },
             {"name": "cancel", "slots": [{"name": "item"}]},
         ],
     }
-)  # fmt: skip
+)
 
 
 def order(id: str, text: str, **values: str) -> Any:
@@ -30,8 +35,10 @@ def order(id: str, text: str, **values: str) -> Any:
 
 
 def test_values_are_whole_words_the_longest_first(schema: Schema) -> None:
-    more = [exemplar("y", "to York", destination="York"),
-            exemplar("n", "to New York", destination="New York")]  # fmt: skip
+    more = [
+        exemplar("y", "to York", destination="York"),
+        exemplar("n", "to New York", destination="New York"),
+    ]
     known = Gazetteer(schema, [*TICKETS, *more])
     assert known.arguments("book_flight", "to new york") == {"destination": "New York"}
     assert known.arguments("book_flight", "to Yorkshire") == {}
@@ -51,9 +58,15 @@ def test_the_words_beside_it_say_which_slot(schema: Schema) -> None:
 def test_a_surface_that_mostly_means_nothing_is_dropped() -> None:
     train = [order("1", "a tea", item="tea"), order("2", "get me a cake", item="cake")]
     one = train[0].model_copy(
-        update={"spans": (train[0].spans[0].model_copy(
-            update={"slot": "count", "start": 0, "end": 1, "value": 1}), *train[0].spans)}
-    )  # fmt: skip
+        update={
+            "spans": (
+                train[0]
+                .spans[0]
+                .model_copy(update={"slot": "count", "start": 0, "end": 1, "value": 1}),
+                *train[0].spans,
+            )
+        }
+    )
     often = [order(f"o{i}", "get me a cake", item="cake") for i in range(3)]
     assert Gazetteer(SHOP, [one]).arguments("order", "a tea") == {"count": 1, "item": "tea"}
     assert Gazetteer(SHOP, [one, *often]).arguments("order", "a tea") == {"item": "tea"}
@@ -89,10 +102,15 @@ def test_a_slot_that_takes_many_takes_many() -> None:
 
 @pytest.mark.parametrize(
     ("seen", "value", "asked"),
-    [("去北京", "北京", "我要去北京吧"), ("東京まで", "東京", "明日東京へ"),
-     ("ไปเชียงใหม่", "เชียงใหม่", "อยากไปเชียงใหม่ค่ะ"), ("서울로", "서울", "내일 서울에서 봐"),
-     ("в Осло", "Осло", "билет в осло"), ("إلى أوسلو", "أوسلو", "تذكرة إلى أوسلو")],
-)  # fmt: skip
+    [
+        ("去北京", "北京", "我要去北京吧"),
+        ("東京まで", "東京", "明日東京へ"),
+        ("ไปเชียงใหม่", "เชียงใหม่", "อยากไปเชียงใหม่ค่ะ"),
+        ("서울로", "서울", "내일 서울에서 봐"),
+        ("в Осло", "Осло", "билет в осло"),
+        ("إلى أوسلو", "أوسلو", "تذكرة إلى أوسلو"),
+    ],
+)
 def test_any_writing(schema: Schema, seen: str, value: str, asked: str) -> None:
     known = Gazetteer(schema, [exemplar("1", seen, destination=value)])
     assert known.arguments("book_flight", asked) == {"destination": value}

@@ -24,9 +24,13 @@ def row(id: str, function: str | None, **arguments: object) -> AnnotatedExemplar
 
 
 ROWS = [
-    row("a", "f", x="Oslo", n=2), row("b", "f", x="Rome"), row("c", "g"), row("d", None),
-    row("e", None), row("h", "g", tags=["p", "q"]),
-]  # fmt: skip
+    row("a", "f", x="Oslo", n=2),
+    row("b", "f", x="Rome"),
+    row("c", "g"),
+    row("d", None),
+    row("e", None),
+    row("h", "g", tags=["p", "q"]),
+]
 SAID = [
     Prediction(function="f", arguments={"x": " oslo ", "n": 2.0}, seconds=1.0),
     Prediction(function="f", arguments={"x": "Bonn", "n": 1}, seconds=2.0),
@@ -52,8 +56,10 @@ def test_the_numbers_are_the_hand_computed_ones() -> None:
     assert (by_name["g"].recall.share, by_name["g"].precision.share) == (0.5, 0.5)
     assert (metrics.seconds_p50, metrics.seconds_p95) == (3.0, 6.0)
     assert [(e.exemplar_id, e.kind) for e in errors] == [
-        ("b", "slots"), ("c", "function"), ("e", "missed out of scope"),
-    ]  # fmt: skip
+        ("b", "slots"),
+        ("c", "function"),
+        ("e", "missed out of scope"),
+    ]
 
 
 def test_true_is_not_one() -> None:
@@ -76,10 +82,16 @@ def report(count: int, own: int, other: int) -> EvaluationReport:
     rows, said = many(count, own)
     _, baseline = many(count, other)
     return EvaluationReport(
-        module=MODULE, split="test", run="r", created="", rows=count, left_out={},
-        trained=measure("own", rows, said)[0], baselines=(measure("base", rows, baseline)[0],),
+        module=MODULE,
+        split="test",
+        run="r",
+        created="",
+        rows=count,
+        left_out={},
+        trained=measure("own", rows, said)[0],
+        baselines=(measure("base", rows, baseline)[0],),
         comparisons=compare("base", rows, said, baseline),
-    )  # fmt: skip
+    )
 
 
 def test_a_difference_is_claimed_only_where_it_is_more_than_chance() -> None:

@@ -34,10 +34,15 @@ def test_a_tool_call_is_the_function_of_what_was_said(tmp_path: Path, schema: Sc
     system = {"role": "system", "content": "be kind"}
     said = user([{"type": "text", "text": "a room in Paris"}])
     found = load(
-        tmp_path, schema,
-        {"messages": [system, said, answer(call("book_hotel", '{"city": "Paris", "x": null}'))],
-         "tools": [], "id": 5, "split": "valid"},
-    )  # fmt: skip
+        tmp_path,
+        schema,
+        {
+            "messages": [system, said, answer(call("book_hotel", '{"city": "Paris", "x": null}'))],
+            "tools": [],
+            "id": 5,
+            "split": "valid",
+        },
+    )
     (row,) = found.exemplars
     assert (row.id, row.split, row.utterance) == ("5", "validation", "a room in Paris")
     assert (row.function, row.arguments) == ("book_hotel", {"city": "Paris"})
@@ -46,28 +51,43 @@ def test_a_tool_call_is_the_function_of_what_was_said(tmp_path: Path, schema: Sc
 
 def test_every_message_of_a_user_is_a_row(tmp_path: Path, schema: Schema) -> None:
     messages = [
-        user("hello"), {"role": "assistant", "content": "hi"},
+        user("hello"),
+        {"role": "assistant", "content": "hi"},
         user("a room in Paris"),
-        {"role": "assistant", "content": "ok", "function_call":
-         {"name": "book_hotel", "arguments": {"city": "Paris"}}},
-        {"role": "tool", "content": "{}"}, user("thanks"),
-    ]  # fmt: skip
+        {
+            "role": "assistant",
+            "content": "ok",
+            "function_call": {"name": "book_hotel", "arguments": {"city": "Paris"}},
+        },
+        {"role": "tool", "content": "{}"},
+        user("thanks"),
+    ]
     found = load(tmp_path, schema, {"id": "c", "messages": messages})
     assert [(e.id, e.function, e.unlabelled) for e in found.exemplars] == [
-        ("c-1", None, True), ("c-2", "book_hotel", False), ("c-3", None, True),
-    ]  # fmt: skip
+        ("c-1", None, True),
+        ("c-2", "book_hotel", False),
+        ("c-3", None, True),
+    ]
     assert found.ignored == {
-        "messages: assistant": 1, "messages: tool": 1, "messages: words beside a tool call": 1,
-    }  # fmt: skip
+        "messages: assistant": 1,
+        "messages: tool": 1,
+        "messages: words beside a tool call": 1,
+    }
 
 
 def test_conversations_that_cant_be_read(tmp_path: Path, schema: Schema) -> None:
     two = answer(call("book_hotel", {}), call("book_flight", {}))
     found = load(
-        tmp_path, schema, {"messages": []}, {"messages": [user("a"), two]},
-        {"messages": [user("b"), answer({"x": 1})]}, {"messages": ["text"]},
-    )  # fmt: skip
+        tmp_path,
+        schema,
+        {"messages": []},
+        {"messages": [user("a"), two]},
+        {"messages": [user("b"), answer({"x": 1})]},
+        {"messages": ["text"]},
+    )
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (1, "no message is a user's"), (2, "calls several functions"),
-        (3, "isn't a call of a function"), (4, "no message is a user's"),
-    ]  # fmt: skip
+        (1, "no message is a user's"),
+        (2, "calls several functions"),
+        (3, "isn't a call of a function"),
+        (4, "no message is a user's"),
+    ]

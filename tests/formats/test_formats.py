@@ -43,29 +43,74 @@ def test_rows_in_are_rows_accounted_for(schema: Schema, write_jsonl: Write) -> N
         ({"function": "book_flight"}, "utterance", "None", "missing"),
         ({"utterance": "x", "function": "fly"}, "function", "'fly'", "not in the schema"),
         ({"utterance": "x", "intent": "y"}, "function", "'y'", "not in the schema"),
-        ({"utterance": "x", "function": "book_flight", "arguments": {"seat": "1"}}, "arguments",
-         "{'seat': '1'}", "has no slot 'seat'"),
-        ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": "two"}},
-         "arguments", "{'passengers': 'two'}", "type integer"),
-        ({"utterance": "fly", "function": "book_flight", "arguments": {"origin": "Oslo"},
-          "spans": [{"slot": "origin", "start": 2, "end": 9, "value": "Oslo"}]}, "spans",
-         "[{'slot': 'origin'", "isn't inside"),
-        ({"utterance": "fly", "function": "book_flight", "arguments": {"origin": "Oslo"},
-          "template": "to <origin>"}, "template", "'to <origin>'", "doesn't fit"),
-        ({"utterance": "x", "function": "book_flight", "arguments": {"origin": {"a": 1}}},
-         "arguments.origin", "{'a': 1}", "isn't a text, a number"),
+        (
+            {"utterance": "x", "function": "book_flight", "arguments": {"seat": "1"}},
+            "arguments",
+            "{'seat': '1'}",
+            "has no slot 'seat'",
+        ),
+        (
+            {"utterance": "x", "function": "book_flight", "arguments": {"passengers": "two"}},
+            "arguments",
+            "{'passengers': 'two'}",
+            "type integer",
+        ),
+        (
+            {
+                "utterance": "fly",
+                "function": "book_flight",
+                "arguments": {"origin": "Oslo"},
+                "spans": [{"slot": "origin", "start": 2, "end": 9, "value": "Oslo"}],
+            },
+            "spans",
+            "[{'slot': 'origin'",
+            "isn't inside",
+        ),
+        (
+            {
+                "utterance": "fly",
+                "function": "book_flight",
+                "arguments": {"origin": "Oslo"},
+                "template": "to <origin>",
+            },
+            "template",
+            "'to <origin>'",
+            "doesn't fit",
+        ),
+        (
+            {"utterance": "x", "function": "book_flight", "arguments": {"origin": {"a": 1}}},
+            "arguments.origin",
+            "{'a': 1}",
+            "isn't a text, a number",
+        ),
         ({"utterance": "x", "split": "eval"}, "split", "'eval'", "input should be"),
-        ({"utterance": "x", "function": None, "arguments": {"a": 1}}, "arguments", "{'a': 1}",
-         "out-of-scope"),
+        (
+            {"utterance": "x", "function": None, "arguments": {"a": 1}},
+            "arguments",
+            "{'a': 1}",
+            "out-of-scope",
+        ),
         ({"utterance": "x", "arguments": {"a": 1}}, "arguments", "{'a': 1}", "has none"),
-        ({"utterance": "x", "spans": [{"slot": "a", "start": 0, "end": 1, "value": "x"}]}, "spans",
-         "[{'slot': 'a'", "has none"),
-        ({"utterance": "x", "function": ["book_flight", "book_hotel"]}, "function",
-         "['book_flight", "several"),
-        ({"utterance": "x", "function": "book_flight", "arguments": {"passengers": 1e999}},
-         "arguments.passengers", "\'{\"utterance\"", "finite"),
+        (
+            {"utterance": "x", "spans": [{"slot": "a", "start": 0, "end": 1, "value": "x"}]},
+            "spans",
+            "[{'slot': 'a'",
+            "has none",
+        ),
+        (
+            {"utterance": "x", "function": ["book_flight", "book_hotel"]},
+            "function",
+            "['book_flight",
+            "several",
+        ),
+        (
+            {"utterance": "x", "function": "book_flight", "arguments": {"passengers": 1e999}},
+            "arguments.passengers",
+            '\'{"utterance"',
+            "finite",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_row_says_where_what_and_what_to_do(
     schema: Schema, write_jsonl: Write, row: dict[str, Any], field: str, value: str, words: str
 ) -> None:
@@ -90,8 +135,9 @@ def test_bytes_that_arent_text_reject_their_own_line_only(schema: Schema, tmp_pa
     found = load(path, schema)
     assert [e.utterance for e in found.exemplars] == ["a", "b"]
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (2, "byte 16 isn't UTF-8"), (3, found.rejections[1].problem),
-    ]  # fmt: skip
+        (2, "byte 16 isn't UTF-8"),
+        (3, found.rejections[1].problem),
+    ]
     assert balanced(found)
 
 
@@ -173,10 +219,17 @@ def test_jsonl_comes_back_with_its_state(before: str, value: str) -> None:
     start = len(before) + 1
     span = Span(slot="origin", start=start, end=start + len(value), value=value)
     row = AnnotatedExemplar(
-        id="1", utterance=text, function="book_flight", arguments={"origin": value}, spans=(span,),
-        template=make_template(text, [span]), outcome="resolved", resolved_by="annotator",
-        reason="Decided by a person.", tags=("a",),
-    )  # fmt: skip
+        id="1",
+        utterance=text,
+        function="book_flight",
+        arguments={"origin": value},
+        spans=(span,),
+        template=make_template(text, [span]),
+        outcome="resolved",
+        resolved_by="annotator",
+        reason="Decided by a person.",
+        tags=("a",),
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.jsonl"
         write("jsonl", path, schema=parse_schema(SCHEMA), exemplars=[row])

@@ -40,9 +40,11 @@ def test_files_are_read_in_the_encoding_asked_for(
     tmp_path: Path, encoding: str, ending: str
 ) -> None:
     text = TEXTS.get(encoding, ("", "naïve 東京\u2028😀"))[1].replace(",", "")
-    rows = f'{{"utterance": "{text}"}}\n\n{{"utterance": "b"}}\n' if ending == "jsonl" else (
-        f"utterance,function\n{text},\n\nb,\n"
-    )  # fmt: skip
+    rows = (
+        f'{{"utterance": "{text}"}}\n\n{{"utterance": "b"}}\n'
+        if ending == "jsonl"
+        else (f"utterance,function\n{text},\n\nb,\n")
+    )
     path = tmp_path / f"t.{ending}"
     path.write_bytes(rows.encode(encoding))
     found = load(path, encoding=encoding)

@@ -17,12 +17,16 @@ SHIPS = parse_schema(
     {
         "module": MODULE,
         "functions": [
-            {"name": "ship", "slots": [
-                {"name": "city", "path": ["address", "city"]},
-                {"name": "weight", "type": "integer"}]},
+            {
+                "name": "ship",
+                "slots": [
+                    {"name": "city", "path": ["address", "city"]},
+                    {"name": "weight", "type": "integer"},
+                ],
+            },
         ],
     }
-)  # fmt: skip
+)
 NESTED = {"address": {"city": "Rome"}}
 
 

@@ -42,9 +42,11 @@ def test_openai_tools_become_a_schema_and_come_back(tmp_path: Path) -> None:
     function = found.function("get_weather")
     assert function is not None
     assert [(s.name, s.type, s.required, s.multi_value) for s in function.slots] == [
-        ("place", "string", True, False), ("days", "integer", False, False),
-        ("units", "string", False, False), ("tags", "string", False, True),
-    ]  # fmt: skip
+        ("place", "string", True, False),
+        ("days", "integer", False, False),
+        ("units", "string", False, False),
+        ("tags", "string", False, True),
+    ]
     assert function.slots[2].possible_values == ("C", "F")
     write("openai", tmp_path / "out.json", schema=found, exemplars=[])
     again = load(tmp_path / "out.json").schema
@@ -75,11 +77,14 @@ def string(**more: Any) -> dict[str, Any]:
         (string(type=[["string"]]), "f.a", "isn't a type of JSON Schema"),
         (string(enum=5), "f.a.enum", "isn't a list"),
         (string(enum=[{"x": 1}]), "f.a.enum", "has values that are no texts or numbers"),
-        ({"parameters": {"properties": {"a\nb": {}}}}, "function",
-         "Slot of f: name can't be used: it has a line break or control character (U+000A): "
-         "'a\\nb'. Use another name."),
+        (
+            {"parameters": {"properties": {"a\nb": {}}}},
+            "function",
+            "Slot of f: name can't be used: it has a line break or control character (U+000A): "
+            "'a\\nb'. Use another name.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_tool(
     tmp_path: Path, body: dict[str, Any], field: str, problem: str
 ) -> None:

@@ -21,30 +21,51 @@ PUBLISHED = Path.home() / ".cache" / "radu" / "data" / "dev"
 
 def service(name: str, intent: str, *slots: str) -> dict[str, Any]:
     return {
-        "service_name": name, "description": f"About {name}",
-        "slots": [{"name": s, "description": f"the {s}", "is_categorical": False,
-                   "possible_values": []} for s in slots],
-        "intents": [{"name": intent, "description": "Find one", "is_transactional": False,
-                     "required_slots": list(slots[:1]),
-                     "optional_slots": dict.fromkeys(slots[1:], ""),
-                     "result_slots": []}],
-    }  # fmt: skip
+        "service_name": name,
+        "description": f"About {name}",
+        "slots": [
+            {"name": s, "description": f"the {s}", "is_categorical": False, "possible_values": []}
+            for s in slots
+        ],
+        "intents": [
+            {
+                "name": intent,
+                "description": "Find one",
+                "is_transactional": False,
+                "required_slots": list(slots[:1]),
+                "optional_slots": dict.fromkeys(slots[1:], ""),
+                "result_slots": [],
+            }
+        ],
+    }
 
 
 def frame(
     name: str, active: str, *, states: bool = False, spans: Any = (), **informs: Any
 ) -> dict[str, Any]:
-    acts = [{"act": "INFORM_INTENT", "slot": "intent", "values": [active],
-             "canonical_values": [active]}] if states else []  # fmt: skip
+    acts = (
+        [
+            {
+                "act": "INFORM_INTENT",
+                "slot": "intent",
+                "values": [active],
+                "canonical_values": [active],
+            }
+        ]
+        if states
+        else []
+    )
     for slot, said in informs.items():
         values, canonical = said if isinstance(said, tuple) else ([said], [said])
-        acts.append({"act": "INFORM", "slot": slot, "values": values,
-                     "canonical_values": canonical})  # fmt: skip
+        acts.append(
+            {"act": "INFORM", "slot": slot, "values": values, "canonical_values": canonical}
+        )
     return {
-        "service": name, "actions": acts,
+        "service": name,
+        "actions": acts,
         "slots": [{"slot": s, "start": a, "exclusive_end": b} for s, a, b in spans],
         "state": {"active_intent": active, "slot_values": {}, "requested_slots": []},
-    }  # fmt: skip
+    }
 
 
 def turn(text: str, *frames: dict[str, Any]) -> dict[str, Any]:
@@ -56,18 +77,23 @@ SERVICES = [
     service("Stay_1", "Stay", "place"),
 ]
 TURNS = [
-    turn("a flight to Rome", frame("Fly_1", "Fly", states=True, city="Rome",
-                                   spans=[("city", 12, 16)])),
+    turn(
+        "a flight to Rome",
+        frame("Fly_1", "Fly", states=True, city="Rome", spans=[("city", 12, 16)]),
+    ),
     {"speaker": "SYSTEM", "utterance": "when?", "frames": []},
     turn("on Monday", frame("Fly_1", "Fly", day=(["Monday"], ["2019-03-04"]), place="x")),
     {"speaker": "SYSTEM", "utterance": "ok", "frames": []},
-    turn("great, now a room there", frame("Fly_1", "Fly"),
-         frame("Stay_1", "Stay", states=True, place=(["there", "Rome"], ["Rome"]))),
+    turn(
+        "great, now a room there",
+        frame("Fly_1", "Fly"),
+        frame("Stay_1", "Stay", states=True, place=(["there", "Rome"], ["Rome"])),
+    ),
     {"speaker": "SYSTEM", "utterance": "ok", "frames": []},
     turn("hm", frame("Fly_1", "Fly"), frame("Stay_1", "Stay")),
     {"speaker": "SYSTEM", "utterance": "ok", "frames": []},
     turn("thanks", frame("Stay_1", "NONE")),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -93,7 +119,7 @@ def test_turns_that_state_an_intent(sgd: Callable[..., Path]) -> None:
     assert [(e.id, e.utterance, e.function, e.arguments, e.mode) for e in found.exemplars] == [
         ("1_00000-0", "a flight to Rome", "Fly", {"city": "Rome"}, "normal"),
         ("1_00000-4", "great, now a room there", "Stay", {"place": "there"}, "normal"),
-    ]  # fmt: skip
+    ]
     assert {e.split for e in found.exemplars} == {"validation"}
     assert found.skipped == {"a turn that states no intent": 5}
     assert found.left_out == {"a further value of a slot that takes one": 1}
@@ -154,10 +180,12 @@ def test_options_that_cant_be(
         ([{**SERVICES[0], "intents": None}], "schema.json, intents: input should be a valid list"),
         ([{k: v for k, v in SERVICES[0].items() if k != "intents"}], "intents: field required"),
         ([5], "schema.json, line: input should be a valid dict"),
-        ([{**SERVICES[0], "slots": SERVICES[0]["slots"][:1]}],
-         "Fly_1.Fly names a slot that the service doesn't have: 'day'. It has city"),
+        (
+            [{**SERVICES[0], "slots": SERVICES[0]["slots"][:1]}],
+            "Fly_1.Fly names a slot that the service doesn't have: 'day'. It has city",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_schema_that_isnt_one(sgd: Callable[..., Path], services: Any, words: str) -> None:
     with pytest.raises(FormatError, match=words):
         load(sgd(services=services))
@@ -190,9 +218,14 @@ def test_the_second_of_one_dialogue_names_the_first(sgd: Callable[..., Path]) ->
     (path / "dialogues_002.json").write_text((path / "dialogues_001.json").read_text())
     found = load(path)
     assert [(n.source, n.line, n.kind, n.detail) for n in found.notices] == [
-        ("dialogues_002.json, dialogue 1_00000", line, "repeated",
-         f"the same as dialogues_001.json, dialogue 1_00000, {line}") for line in (1, 5)
-    ]  # fmt: skip
+        (
+            "dialogues_002.json, dialogue 1_00000",
+            line,
+            "repeated",
+            f"the same as dialogues_001.json, dialogue 1_00000, {line}",
+        )
+        for line in (1, 5)
+    ]
     assert (found.rejections, found.skipped["the same row as one before it"]) == ((), 2)
 
 
@@ -211,15 +244,25 @@ def test_an_export_comes_back(
 ) -> None:
     rows = [AnnotatedExemplar(**row) for row in ROWS]
     rows += [
-        make_exemplar("a room with wifi and pool", "book_hotel", id="m", split="test",
-                      arguments={"extras": ["wifi", "pool"]}, tags=("a",), context="book_hotel",
-                      spans=(Span(slot="extras", start=12, end=16, value="wifi"),
-                             Span(slot="extras", start=21, end=25, value="pool")),
-                      template="a room with <extras> and <extras>", outcome="resolved",
-                      resolved_by="annotator"),
+        make_exemplar(
+            "a room with wifi and pool",
+            "book_hotel",
+            id="m",
+            split="test",
+            arguments={"extras": ["wifi", "pool"]},
+            tags=("a",),
+            context="book_hotel",
+            spans=(
+                Span(slot="extras", start=12, end=16, value="wifi"),
+                Span(slot="extras", start=21, end=25, value="pool"),
+            ),
+            template="a room with <extras> and <extras>",
+            outcome="resolved",
+            resolved_by="annotator",
+        ),
         make_exemplar("a room", "book_hotel", id="e", arguments={"extras": []}, mode="negative"),
         make_exemplar("money back", id="b", arguments={"refundable": True, "passengers": 2}),
-    ]  # fmt: skip
+    ]
     assert write("sgd", tmp_path / "out", schema=schema, exemplars=rows) == len(rows)
     found = load(tmp_path / "out", schema)
     assert (found.exemplars, found.rejections) == (tuple(rows), ())
@@ -262,11 +305,13 @@ def test_a_turn_without_frames_is_counted(sgd: Callable[..., Path]) -> None:
         ({}, 4639, 0),
         pytest.param({"all_turns": True}, 19159, 14520, marks=pytest.mark.slow),
         pytest.param(
-            {"all_turns": True, "spans": True, "values": "canonical"}, 19159, 14520,
+            {"all_turns": True, "spans": True, "values": "canonical"},
+            19159,
+            14520,
             marks=pytest.mark.slow,
         ),
     ],
-)  # fmt: skip
+)
 def test_the_published_data(options: dict[str, Any], accepted: int, extended: int) -> None:
     found = load(PUBLISHED, **options)
     assert found.rejections == ()

@@ -28,26 +28,48 @@ def user(text: str, *frames: dict[str, Any]) -> dict[str, Any]:
 
 def service(name: str, intent: str, *slots: str) -> dict[str, Any]:
     return {
-        "service_name": name, "description": f"About {name}",
-        "slots": [{"name": s, "description": s, "is_categorical": True, "possible_values": ["x"]}
-                  for s in slots],
-        "intents": [{"name": intent, "description": "Find one", "is_transactional": False,
-                     "required_slots": [], "optional_slots": dict.fromkeys(slots, "dontcare")}],
-    }  # fmt: skip
+        "service_name": name,
+        "description": f"About {name}",
+        "slots": [
+            {"name": s, "description": s, "is_categorical": True, "possible_values": ["x"]}
+            for s in slots
+        ],
+        "intents": [
+            {
+                "name": intent,
+                "description": "Find one",
+                "is_transactional": False,
+                "required_slots": [],
+                "optional_slots": dict.fromkeys(slots, "dontcare"),
+            }
+        ],
+    }
 
 
 TURNS = [
-    user("italian food in the centre",
-         frame("eat", "find_eat", [span("food", 0, 7, ["italian"])], food=["italian"],
-               area=["centre", "center"]),
-         frame("stay", "NONE")),
+    user(
+        "italian food in the centre",
+        frame(
+            "eat",
+            "find_eat",
+            [span("food", 0, 7, ["italian"])],
+            food=["italian"],
+            area=["centre", "center"],
+        ),
+        frame("stay", "NONE"),
+    ),
     {"speaker": "SYSTEM", "utterance": "ok", "frames": []},
-    user("a guest house, 4 stars", frame("eat", "find_eat", food=["italian"], area=["center"]),
-         frame("stay", "find_stay", stars=["4"], kind=["guesthouse", "guest house"])),
+    user(
+        "a guest house, 4 stars",
+        frame("eat", "find_eat", food=["italian"], area=["center"]),
+        frame("stay", "find_stay", stars=["4"], kind=["guesthouse", "guest house"]),
+    ),
     user("cheap", frame("stay", "find_stay", stars=["4"], kind=["guesthouse"], price=["cheap"])),
-]  # fmt: skip
-SERVICES = [service("eat", "find_eat", "food", "area"),
-            service("stay", "find_stay", "stars", "kind", "price")]  # fmt: skip
+]
+SERVICES = [
+    service("eat", "find_eat", "food", "area"),
+    service("stay", "find_stay", "stars", "kind", "price"),
+]
 
 
 @pytest.fixture

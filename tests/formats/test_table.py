@@ -53,8 +53,10 @@ def test_a_quote_inside_an_unquoted_cell_is_a_quote(table: Callable[..., Importe
         '1,a 5" pipe in Oslo,book_flight\n2,a 6" pipe in Rome,book_flight\n3,a 7" pipe,\n'
     )
     assert [(e.id, e.utterance) for e in found.exemplars] == [
-        ("1", 'a 5" pipe in Oslo'), ("2", 'a 6" pipe in Rome'), ("3", 'a 7" pipe'),
-    ]  # fmt: skip
+        ("1", 'a 5" pipe in Oslo'),
+        ("2", 'a 6" pipe in Rome'),
+        ("3", 'a 7" pipe'),
+    ]
     assert found.rejections == ()
 
 
@@ -100,8 +102,9 @@ def test_bytes_that_arent_text_reject_their_own_row(table: Callable[..., Importe
     found = table(b'id,utterance\n1,a\n2,\xff\n3,"b\n\xfe\nc"\n4,d\n')
     assert texts(found) == ["a", "d"]
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (3, "byte 3 isn't UTF-8"), (5, "byte 1 isn't UTF-8"),
-    ]  # fmt: skip
+        (3, "byte 3 isn't UTF-8"),
+        (5, "byte 1 isn't UTF-8"),
+    ]
 
 
 def test_a_long_line_in_a_quoted_cell_takes_no_other_row(table: Callable[..., Imported]) -> None:
@@ -140,8 +143,9 @@ def test_rows_with_other_than_a_cell_for_each_column_are_rejected(
     found = table("utterance,intent,city\na table in Oslo please\nhi,,\nx,,,y\n")
     assert texts(found) == ["hi"]
     assert [(r.line, r.problem) for r in found.rejections] == [
-        (2, "has 1 cell for 3 columns"), (4, "has 4 cells for 3 columns"),
-    ]  # fmt: skip
+        (2, "has 1 cell for 3 columns"),
+        (4, "has 4 cells for 3 columns"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -196,8 +200,9 @@ def test_lists_in_cells(table: Callable[..., Imported]) -> None:
         'a,book_hotel,wifi | pool,x|y\nb,book_hotel,"[""a|b"", ""c""]",[]\n'
     )
     assert [(e.arguments, e.tags) for e in found.exemplars] == [
-        ({"extras": ["wifi", "pool"]}, ("x", "y")), ({"extras": ["a|b", "c"]}, ()),
-    ]  # fmt: skip
+        ({"extras": ["wifi", "pool"]}, ("x", "y")),
+        ({"extras": ["a|b", "c"]}, ()),
+    ]
 
 
 def test_slots_named_like_a_field() -> None:
@@ -208,13 +213,16 @@ def test_slots_named_like_a_field() -> None:
     }
     schema = parse_schema(data, module=MODULE)
     assert guess_mapping(["text", "reason", "tags", "mode"], schema) == {
-        "utterance": "text", "arguments.reason": "reason", "arguments.tags": "tags",
+        "utterance": "text",
+        "arguments.reason": "reason",
+        "arguments.tags": "tags",
         "mode": "mode",
-    }  # fmt: skip
+    }
     written = ["tags", "arguments.tags", "outcome", "resolved_by", "reason", "exact"]
     assert guess_mapping([*written, "arguments.reason"], schema) == {
-        **{name: name for name in written}, "arguments.reason": "arguments.reason",
-    }  # fmt: skip
+        **{name: name for name in written},
+        "arguments.reason": "arguments.reason",
+    }
     assert "outcome" not in guess_mapping(["utterance", "outcome", "reason"], None)
 
 
@@ -232,11 +240,38 @@ def test_the_case_of_possible_values_and_functions_named_like_none(tmp_path: Pat
 
 
 SAMPLES = [
-    "=1+1", "@x", "#N/A", "[abc", '["a"]', "a|b", " x ", "", "none", "null", "TRUE", "1", "1.0",
+    "=1+1",
+    "@x",
+    "#N/A",
+    "[abc",
+    '["a"]',
+    "a|b",
+    " x ",
+    "",
+    "none",
+    "null",
+    "TRUE",
+    "1",
+    "1.0",
     "007",
-    "2024-01-02", '"', '""', "a\n\nb", "\r\n", "\r", ",", ";", "\t", "'", "_x000D_", "a\u2028b",
-    "\x85", "\ufeffa", "😀", "{}", "\\t",
-]  # fmt: skip
+    "2024-01-02",
+    '"',
+    '""',
+    "a\n\nb",
+    "\r\n",
+    "\r",
+    ",",
+    ";",
+    "\t",
+    "'",
+    "_x000D_",
+    "a\u2028b",
+    "\x85",
+    "\ufeffa",
+    "😀",
+    "{}",
+    "\\t",
+]
 NASTY = st.one_of(
     st.sampled_from(SAMPLES),
     st.text(
@@ -281,9 +316,13 @@ def exemplars(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> list[AnnotatedE
         span = Span(slot="city", start=0, end=1, value=draw(texts))
         rows.append(
             AnnotatedExemplar(
-                id=id_, utterance=text, function=function, arguments=arguments,
+                id=id_,
+                utterance=text,
+                function=function,
+                arguments=arguments,
                 spans=draw(st.sampled_from([None, (), (span,)])),
-                implied=tuple(draw(st.sets(st.sampled_from(sorted(arguments))))) if arguments
+                implied=tuple(draw(st.sets(st.sampled_from(sorted(arguments)))))
+                if arguments
                 else (),
                 mode=draw(st.sampled_from(["normal", "extended", "negative"])),
                 context=draw(st.one_of(st.none(), texts)),
@@ -293,7 +332,7 @@ def exemplars(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> list[AnnotatedE
                 resolved_by=draw(st.sampled_from([None, "annotator"])),
                 reason=draw(texts),
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -331,9 +370,11 @@ def test_formulas_are_written_as_text(tmp_path: Path, schema: Schema) -> None:
     assert sheet is not None
     written = [cell for row in sheet.iter_rows(min_row=2, max_col=2) for cell in row]
     assert [(c.value, c.data_type, c.quotePrefix) for c in written] == [
-        ("=1+1", "s", True), ('=HYPERLINK("http://x")', "s", True), ("2", "s", False),
+        ("=1+1", "s", True),
+        ('=HYPERLINK("http://x")', "s", True),
+        ("2", "s", False),
         ("=A1", "s", True),
-    ]  # fmt: skip
+    ]
     assert load(path, schema).exemplars == tuple(rows)
 
 

@@ -22,17 +22,24 @@ SHOP = parse_schema(
     {
         "module": MODULE,
         "functions": [
-            {"name": "order", "slots": [
-                {"name": "pieces", "type": "integer"}, {"name": "price", "type": "number"},
-                {"name": "gift", "type": "boolean"}, {"name": "day", "type": "date"},
-                {"name": "at", "type": "time"}, {"name": "code"},
-                {"name": "Größe", "possible_values": ["Klein", "Groß"]},
-                {"name": "floor", "possible_values": [1, 2]},
-                {"name": "extras", "multi_value": True}]},
+            {
+                "name": "order",
+                "slots": [
+                    {"name": "pieces", "type": "integer"},
+                    {"name": "price", "type": "number"},
+                    {"name": "gift", "type": "boolean"},
+                    {"name": "day", "type": "date"},
+                    {"name": "at", "type": "time"},
+                    {"name": "code"},
+                    {"name": "Größe", "possible_values": ["Klein", "Groß"]},
+                    {"name": "floor", "possible_values": [1, 2]},
+                    {"name": "extras", "multi_value": True},
+                ],
+            },
             {"name": "Cancel_Order"},
         ],
     }
-)  # fmt: skip
+)
 Write = Callable[..., Path]
 
 
@@ -123,12 +130,29 @@ def test_a_value_that_is_none_is_absent_and_not_implied(write_jsonl: Write, valu
 
 @pytest.mark.parametrize(
     ("slot", "given"),
-    [("pieces", 2.5), ("pieces", True), ("pieces", "two"), ("price", "nan"), ("day", "3/9/2026"),
-     ("day", "2026-02-30"), ("at", "25:00"), ("Größe", "mittel"), ("code", ["a", "b"]),
-     ("day", "2026-03-09T08:00:00"), ("day", "9.3.26"), ("day", "March 2026"),
-     ("day", "Tuesday, 9 March 2026"), ("at", "7"), ("at", "13 am"), ("at", "18:30Z"),
-     ("at", "2 hours"), ("price", "1,2,3"), ("price", "$46"), ("pieces", "1.599")],
-)  # fmt: skip
+    [
+        ("pieces", 2.5),
+        ("pieces", True),
+        ("pieces", "two"),
+        ("price", "nan"),
+        ("day", "3/9/2026"),
+        ("day", "2026-02-30"),
+        ("at", "25:00"),
+        ("Größe", "mittel"),
+        ("code", ["a", "b"]),
+        ("day", "2026-03-09T08:00:00"),
+        ("day", "9.3.26"),
+        ("day", "March 2026"),
+        ("day", "Tuesday, 9 March 2026"),
+        ("at", "7"),
+        ("at", "13 am"),
+        ("at", "18:30Z"),
+        ("at", "2 hours"),
+        ("price", "1,2,3"),
+        ("price", "$46"),
+        ("pieces", "1.599"),
+    ],
+)
 def test_what_fits_no_type_is_rejected_as_it_stands(
     write_jsonl: Write, slot: str, given: Any
 ) -> None:
@@ -145,16 +169,31 @@ def test_what_fits_no_type_is_rejected_as_it_stands(
         ("de", "price", "1.599", "may mean 1599 or 1.599", "Write 1599 or 1.5990."),
         ("de", "pieces", "1,599", "may mean 1.599 or 1599", "Write 1599."),
         ("fr", "pieces", "2.000", "may mean 2000 or 2", "Write 2000 or 2."),
-        ("en", "day", "3/9/2026", "may mean 2026-09-03 or 2026-03-09",
-         "Write 2026-09-03 or 2026-03-09."),
-        ("ja", "day", "9.3.2026", "may mean 2026-03-09 or 2026-09-03",
-         "Write 2026-03-09 or 2026-09-03."),
-        ("de", "day", "3/9/2026", "may mean 2026-09-03 or 2026-03-09",
-         "Write 2026-09-03 or 2026-03-09."),
+        (
+            "en",
+            "day",
+            "3/9/2026",
+            "may mean 2026-09-03 or 2026-03-09",
+            "Write 2026-09-03 or 2026-03-09.",
+        ),
+        (
+            "ja",
+            "day",
+            "9.3.2026",
+            "may mean 2026-03-09 or 2026-09-03",
+            "Write 2026-03-09 or 2026-09-03.",
+        ),
+        (
+            "de",
+            "day",
+            "3/9/2026",
+            "may mean 2026-09-03 or 2026-03-09",
+            "Write 2026-09-03 or 2026-03-09.",
+        ),
         ("de", "at", "8 Uhr", "may mean 08:00 or 20:00", "Write 08:00 or 20:00."),
         ("en", "at", "8 o'clock", "may mean 08:00 or 20:00", "Write 08:00 or 20:00."),
     ],
-)  # fmt: skip
+)
 def test_what_may_mean_several_values_is_asked_about(
     write_jsonl: Write, language: str, slot: str, given: str, problem: str, remedy: str
 ) -> None:
@@ -268,10 +307,16 @@ def test_a_function_named_like_out_of_scope_is_a_function(write_jsonl: Write) ->
 def test_keys_that_mean_nothing_are_named_and_counted(write_jsonl: Write) -> None:
     span = {"slot": "code", "start": 0, "end": 1, "value": "u", "text": "u"}
     rows = [
-        {"utterance": "u", "function": "order", "arguments": {"code": "u"}, "spans": [span],
-         "meta": {"a": 1}, "outcome": "success"},
+        {
+            "utterance": "u",
+            "function": "order",
+            "arguments": {"code": "u"},
+            "spans": [span],
+            "meta": {"a": 1},
+            "outcome": "success",
+        },
         {"utterance": "v", "function": "order", "meta": None, "PIECES": 3},
-    ]  # fmt: skip
+    ]
     found = load(write_jsonl(rows))
     assert found.ignored == {"meta": 2, "outcome": 1, "spans.text": 1}
     assert [e.arguments for e in found.exemplars] == [{"code": "u"}, {"pieces": 3}]
@@ -279,9 +324,16 @@ def test_keys_that_mean_nothing_are_named_and_counted(write_jsonl: Write) -> Non
 
 @pytest.mark.parametrize(
     ("given", "split"),
-    [("dev", "validation"), ("VALID", "validation"), ("val", "validation"), ("testing", "test"),
-     ("Training", "train"), (None, "train"), ("", "train")],
-)  # fmt: skip
+    [
+        ("dev", "validation"),
+        ("VALID", "validation"),
+        ("val", "validation"),
+        ("testing", "test"),
+        ("Training", "train"),
+        (None, "train"),
+        ("", "train"),
+    ],
+)
 def test_usual_names_of_splits(write_jsonl: Write, given: Any, split: str) -> None:
     assert one(write_jsonl, function="order", split=given)[0].split == split
 
@@ -293,8 +345,10 @@ def test_numbers_as_ids_and_texts_for_lists(write_jsonl: Write) -> None:
 
 
 def test_a_change_is_counted_with_its_first_place(write_jsonl: Write) -> None:
-    rows = [{"utterance": str(n), "function": "order", "arguments": {"pieces": str(n)}}
-            for n in range(3)]  # fmt: skip
+    rows = [
+        {"utterance": str(n), "function": "order", "arguments": {"pieces": str(n)}}
+        for n in range(3)
+    ]
     tally = load(write_jsonl(rows)).normalised["a number as text"]
     assert (tally.count, tally.example) == (3, "line 1, pieces: '0' → 0")
 
@@ -302,9 +356,12 @@ def test_a_change_is_counted_with_its_first_place(write_jsonl: Write) -> None:
 def test_values_of_spans_are_read_as_those_of_arguments(write_jsonl: Write) -> None:
     span = {"slot": "pieces", "start": 0, "end": 1, "value": "2"}
     row, _ = one(
-        write_jsonl, utterance="2 of them", function="order", arguments={"pieces": "2"},
+        write_jsonl,
+        utterance="2 of them",
+        function="order",
+        arguments={"pieces": "2"},
         spans=[span],
-    )  # fmt: skip
+    )
     assert row.spans is not None
     assert (row.arguments["pieces"], row.spans[0].value) == (2, 2)
 
@@ -379,9 +436,10 @@ def test_unlabelled_and_out_of_scope_come_back(tmp_path: Path, name: str) -> Non
         unlabelled,
         AnnotatedExemplar(id="b", utterance="v"),
         AnnotatedExemplar(id="c", utterance="w", function="order"),
-        unlabelled.model_copy(update={"id": "d", "outcome": "invalid", "reason": "Discarded",
-                                      "tags": ("discarded",)}),
-    ]  # fmt: skip
+        unlabelled.model_copy(
+            update={"id": "d", "outcome": "invalid", "reason": "Discarded", "tags": ("discarded",)}
+        ),
+    ]
     format = "jsonl" if name == "r.jsonl" else "csv"
     write(format, tmp_path / name, schema=SHOP, exemplars=rows)
     assert load(tmp_path / name).exemplars == tuple(rows)
@@ -395,22 +453,52 @@ def load_rows(tmp_path: Path, rows: list[dict[str, Any]]) -> Imported:
 
 JSON = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(-5, 10**12), st.floats(), st.text(max_size=5),
+        st.none(),
+        st.booleans(),
+        st.integers(-5, 10**12),
+        st.floats(),
+        st.text(max_size=5),
         st.sampled_from(["order", "none", "", "code", "user", "assistant", "2", "train"]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(["code", "pieces", "slot", "start", "end", "value", "name", "role",
-                             "content", "function", "arguments", "tool_calls", "text"]),
-            inner, max_size=4),
+            st.sampled_from(
+                [
+                    "code",
+                    "pieces",
+                    "slot",
+                    "start",
+                    "end",
+                    "value",
+                    "name",
+                    "role",
+                    "content",
+                    "function",
+                    "arguments",
+                    "tool_calls",
+                    "text",
+                ]
+            ),
+            inner,
+            max_size=4,
+        ),
     ),
     max_leaves=8,
-)  # fmt: skip
+)
 KEYS = st.sampled_from(
-    [*AnnotatedExemplar.model_fields, "text", "intent", "exemplar", "messages", "PIECES", "meta",
-     "arguments.code", "Größe"]
-)  # fmt: skip
+    [
+        *AnnotatedExemplar.model_fields,
+        "text",
+        "intent",
+        "exemplar",
+        "messages",
+        "PIECES",
+        "meta",
+        "arguments.code",
+        "Größe",
+    ]
+)
 
 
 @settings(max_examples=400, deadline=None)

@@ -60,10 +60,18 @@ BODY = {"name": "f", "description": "d"}
         [{**BODY, "parameters": {"$ref": "#/$defs/A", "$defs": {"A": SPEC}}}],
         {"tools": [{**BODY, "parameters": {"$ref": "#/shared/A"}}], "shared": {"A": SPEC}},
         [{**BODY, "parameters": {"allOf": [SPEC, {"type": "object"}]}}],
-        [{**BODY, "parameters": {"type": "OBJECT", "properties": {"city": {"type": "STRING"}},
-                                 "required": ["city"]}}],
+        [
+            {
+                **BODY,
+                "parameters": {
+                    "type": "OBJECT",
+                    "properties": {"city": {"type": "STRING"}},
+                    "required": ["city"],
+                },
+            }
+        ],
     ],
-)  # fmt: skip
+)
 def test_every_envelope(tmp_path: Path, data: Any) -> None:
     found = load(tmp_path, data)
     assert found.rejections == ()
@@ -81,50 +89,87 @@ def test_every_envelope(tmp_path: Path, data: Any) -> None:
         ({"type": "Float"}, {"type": "number"}),
         ({"type": "int"}, {"type": "integer"}),
         ({"type": ["integer", "null"]}, {"type": "integer", "constraints": {"nullable": True}}),
-        ({"anyOf": [{"type": "boolean"}, {"type": "null"}], "default": None},
-         {"type": "boolean", "constraints": {"default": None, "nullable": True}}),
-        ({"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Size"}]},
-         {"possible_values": ("s", "m"), "constraints": {"nullable": True},
-          "description": "S or M"}),
-        ({"type": "INTEGER", "nullable": True},
-         {"type": "integer", "constraints": {"nullable": True}}),
+        (
+            {"anyOf": [{"type": "boolean"}, {"type": "null"}], "default": None},
+            {"type": "boolean", "constraints": {"default": None, "nullable": True}},
+        ),
+        (
+            {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Size"}]},
+            {
+                "possible_values": ("s", "m"),
+                "constraints": {"nullable": True},
+                "description": "S or M",
+            },
+        ),
+        (
+            {"type": "INTEGER", "nullable": True},
+            {"type": "integer", "constraints": {"nullable": True}},
+        ),
         ({"type": ["integer", "number"]}, {"type": "number"}),
-        ({"anyOf": [{"type": "integer"}, {"type": "number"}]},
-         {"type": "number",
-          "constraints": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}),
+        (
+            {"anyOf": [{"type": "integer"}, {"type": "number"}]},
+            {"type": "number", "constraints": {"anyOf": [{"type": "integer"}, {"type": "number"}]}},
+        ),
         ({"const": "hybrid"}, {"possible_values": ("hybrid",)}),
         ({"enum": [1, 2]}, {"type": "integer", "possible_values": (1, 2)}),
         ({"enum": [0.5, 1]}, {"type": "number", "possible_values": (0.5, 1)}),
         ({"enum": [True, False]}, {"type": "boolean", "possible_values": (True, False)}),
         ({"enum": [1, "auto", True]}, {"possible_values": (1, "auto", True)}),
-        ({"type": ["string", "null"], "enum": ["a", None]},
-         {"possible_values": ("a",), "constraints": {"nullable": True}}),
-        ({"oneOf": [{"const": "s", "title": "Small"}, {"const": "l", "description": "Big"}]},
-         {"possible_values": ("s", "l"), "description": "s: Small; l: Big"}),
-        ({"$ref": "#/$defs/Size", "description": "Room size", "default": "m"},
-         {"possible_values": ("s", "m"), "description": "Room size. S or M",
-          "constraints": {"default": "m"}}),
-        ({"allOf": [{"type": "integer", "minimum": 1}, {"minimum": 3, "maximum": 9}]},
-         {"type": "integer", "constraints": {"minimum": 3, "maximum": 9}}),
+        (
+            {"type": ["string", "null"], "enum": ["a", None]},
+            {"possible_values": ("a",), "constraints": {"nullable": True}},
+        ),
+        (
+            {"oneOf": [{"const": "s", "title": "Small"}, {"const": "l", "description": "Big"}]},
+            {"possible_values": ("s", "l"), "description": "s: Small; l: Big"},
+        ),
+        (
+            {"$ref": "#/$defs/Size", "description": "Room size", "default": "m"},
+            {
+                "possible_values": ("s", "m"),
+                "description": "Room size. S or M",
+                "constraints": {"default": "m"},
+            },
+        ),
+        (
+            {"allOf": [{"type": "integer", "minimum": 1}, {"minimum": 3, "maximum": 9}]},
+            {"type": "integer", "constraints": {"minimum": 3, "maximum": 9}},
+        ),
         ({"type": "string", "format": "date"}, {"type": "date"}),
-        ({"anyOf": [{"type": "string", "format": "time"}, {"type": "null"}]},
-         {"type": "time", "constraints": {"nullable": True}}),
-        ({"type": "string", "format": "email", "minLength": 3, "pattern": "@"},
-         {"constraints": {"format": "email", "minLength": 3, "pattern": "@"}}),
-        ({"type": "integer", "maximum": 2**64, "x-unit": "km"},
-         {"type": "integer", "constraints": {"maximum": 2**64, "x-unit": "km"}}),
+        (
+            {"anyOf": [{"type": "string", "format": "time"}, {"type": "null"}]},
+            {"type": "time", "constraints": {"nullable": True}},
+        ),
+        (
+            {"type": "string", "format": "email", "minLength": 3, "pattern": "@"},
+            {"constraints": {"format": "email", "minLength": 3, "pattern": "@"}},
+        ),
+        (
+            {"type": "integer", "maximum": 2**64, "x-unit": "km"},
+            {"type": "integer", "constraints": {"maximum": 2**64, "x-unit": "km"}},
+        ),
         ({"type": "array", "items": {"type": "integer"}}, {"type": "integer", "multi_value": True}),
-        ({"type": "array", "minItems": 1, "items": {"type": "string", "format": "date"}},
-         {"type": "date", "multi_value": True, "constraints": {"minItems": 1}}),
-        ({"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/Size"}}, {"type": "null"}]},
-         {"multi_value": True, "possible_values": ("s", "m"), "constraints": {"nullable": True},
-          "description": "S or M"}),
-        ({"type": "array", "items": {"type": "number", "minimum": 0}},
-         {"type": "number", "multi_value": True, "constraints": {"items": {"minimum": 0}}}),
+        (
+            {"type": "array", "minItems": 1, "items": {"type": "string", "format": "date"}},
+            {"type": "date", "multi_value": True, "constraints": {"minItems": 1}},
+        ),
+        (
+            {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/Size"}}, {"type": "null"}]},
+            {
+                "multi_value": True,
+                "possible_values": ("s", "m"),
+                "constraints": {"nullable": True},
+                "description": "S or M",
+            },
+        ),
+        (
+            {"type": "array", "items": {"type": "number", "minimum": 0}},
+            {"type": "number", "multi_value": True, "constraints": {"items": {"minimum": 0}}},
+        ),
         ({"type": "string", "title": "What guests eat"}, {"description": "What guests eat"}),
         ({"type": "string", "title": "X"}, {}),
     ],
-)  # fmt: skip
+)
 def test_what_a_parameter_says_is_kept(
     tmp_path: Path, spec: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
@@ -135,25 +180,36 @@ def test_what_a_parameter_says_is_kept(
 
 def test_nested_objects_are_slots_with_a_path(tmp_path: Path) -> None:
     place = {
-        "type": "object", "description": "Where to deliver",
+        "type": "object",
+        "description": "Where to deliver",
         "properties": {
             "city": {"type": "string", "description": "The town"},
-            "geo": {"anyOf": [
-                {"type": "object", "required": ["lat"], "properties": {"lat": {"type": "number"}}},
-                {"type": "null"},
-            ]},
+            "geo": {
+                "anyOf": [
+                    {
+                        "type": "object",
+                        "required": ["lat"],
+                        "properties": {"lat": {"type": "number"}},
+                    },
+                    {"type": "null"},
+                ]
+            },
         },
         "required": ["city", "geo"],
-    }  # fmt: skip
+    }
     found = slots(tmp_path, {"to": place, "a.b": {"type": "integer"}}, required=["to"])
     assert list(found) == ["to.city", "to.geo.lat", "a.b"]
     city, lat, flat = found.values()
     assert (city.path, city.required, city.description) == (
-        ("to", "city"), True, "Where to deliver: The town",
-    )  # fmt: skip
+        ("to", "city"),
+        True,
+        "Where to deliver: The town",
+    )
     assert (lat.path, lat.required, lat.constraints) == (
-        ("to", "geo", "lat"), False, {"required": True},
-    )  # fmt: skip
+        ("to", "geo", "lat"),
+        False,
+        {"required": True},
+    )
     assert (flat.path, flat.required) == ((), False)
     tool = json.loads((tmp_path / "out.json").read_text())[0]["function"]["parameters"]
     assert tool["required"] == ["to"]
@@ -168,8 +224,11 @@ TEXT = {"type": "string"}
 @pytest.mark.parametrize(
     ("spec", "where", "problem"),
     [
-        ({"type": "array", "items": {"type": "object", "properties": {"y": TEXT}}}, "f.x",
-         "is a list of objects"),
+        (
+            {"type": "array", "items": {"type": "object", "properties": {"y": TEXT}}},
+            "f.x",
+            "is a list of objects",
+        ),
         ({"type": "array", "items": {"type": "array", "items": TEXT}}, "f.x", "is a list of lists"),
         ({"type": "array", "prefixItems": [TEXT, TEXT]}, "f.x", "is a tuple"),
         ({"type": "array", "items": [TEXT, TEXT]}, "f.x", "is a tuple"),
@@ -177,8 +236,11 @@ TEXT = {"type": "string"}
         ({"type": "object"}, "f.x", "is an object of any form"),
         ({"type": "object", "additionalProperties": True}, "f.x", "is an object of any form"),
         ({"type": "object", "additionalProperties": TEXT}, "f.x", "takes keys of any name"),
-        ({"type": "object", "properties": {"a": TEXT}, "additionalProperties": TEXT}, "f.x",
-         "takes keys of any name"),
+        (
+            {"type": "object", "properties": {"a": TEXT}, "additionalProperties": TEXT},
+            "f.x",
+            "takes keys of any name",
+        ),
         ({"type": "object", "patternProperties": {"^a": TEXT}}, "f.x", "takes keys of any name"),
         ({"type": ["string", "integer"]}, "f.x", "is a union of string, integer"),
         ({"anyOf": [TEXT, {"type": "integer"}]}, "f.x", "is a union (anyOf) of integer, string"),
@@ -193,7 +255,7 @@ TEXT = {"type": "string"}
         ({"enum": [None]}, "f.x", "is always null"),
         ({"enum": ["a", ["b"]]}, "f.x.enum", "has values that are no texts or numbers"),
     ],
-)  # fmt: skip
+)
 def test_what_slots_cant_hold_is_refused_by_name_for_that_tool_alone(
     tmp_path: Path, spec: dict[str, Any], where: str, problem: str
 ) -> None:
@@ -224,14 +286,24 @@ def test_all_faults_of_a_file_are_listed_one_tool_at_a_time(tmp_path: Path) -> N
 
 def test_keys_that_arent_read_are_named_and_counted(tmp_path: Path) -> None:
     tool = {
-        "name": "f", "title": "The f", "description": "d", "strict": True, "outputSchema": {},
+        "name": "f",
+        "title": "The f",
+        "description": "d",
+        "strict": True,
+        "outputSchema": {},
         "parameters": {
-            "type": "object", "title": "Args of it", "if": {}, "required": ["gone"],
+            "type": "object",
+            "title": "Args of it",
+            "if": {},
+            "required": ["gone"],
             "additionalProperties": True,
-            "properties": {"x": {}, "y": {"type": "array"},
-                           "z": {"type": "string", "enum": [1], "title": "T", "description": "D"}},
+            "properties": {
+                "x": {},
+                "y": {"type": "array"},
+                "z": {"type": "string", "enum": [1], "title": "T", "description": "D"},
+            },
         },
-    }  # fmt: skip
+    }
     found = load(tmp_path, {"model": "m", "tools": [tool], "nextCursor": "c"})
     assert found.left_out == {
         "the key 'model' of the file, which isn't read": 1,
@@ -271,15 +343,20 @@ SCALARS = st.one_of(
         lambda values: {"enum": values},
         st.lists(
             st.one_of(st.booleans(), st.integers(-9, 9), st.text(max_size=3)),
-            min_size=1, max_size=3,
+            min_size=1,
+            max_size=3,
         ),
     ),
-    st.sampled_from([
-        {"type": "string", "format": "date"}, {"type": "string", "format": "uuid"},
-        {"type": "integer", "minimum": 0, "default": 3}, {"type": ["number", "null"]},
-        {"type": "string", "pattern": "^a", "examples": ["a"]},
-    ]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            {"type": "string", "format": "date"},
+            {"type": "string", "format": "uuid"},
+            {"type": "integer", "minimum": 0, "default": 3},
+            {"type": ["number", "null"]},
+            {"type": "string", "pattern": "^a", "examples": ["a"]},
+        ]
+    ),
+)
 KEYS = st.text(st.characters(categories=["L", "Nd", "P", "S"]), min_size=1, max_size=4)
 SPECS = st.recursive(
     st.one_of(SCALARS, SCALARS.map(lambda s: {"type": "array", "items": s})),
@@ -299,8 +376,15 @@ def test_what_is_read_is_written_and_read_as_the_same(
 ) -> None:
     folder = tmp_path_factory.mktemp("tools")
     required = data.draw(st.lists(st.sampled_from(sorted(properties)), unique=True))
-    found = load(folder, [{"name": "f", "parameters": {
-        "type": "object", "properties": properties, "required": required}}])  # fmt: skip
+    found = load(
+        folder,
+        [
+            {
+                "name": "f",
+                "parameters": {"type": "object", "properties": properties, "required": required},
+            }
+        ],
+    )
     if found.rejections:  # "a.b" beside an object a with b, or a name of over 100 characters
         assert "Two of the same slot" in found.rejections[0].problem or (
             "characters" in found.rejections[0].problem

@@ -19,14 +19,21 @@ ALARM = parse_schema(
     {
         "module": MODULE,
         "functions": [
-            {"name": "set", "slots": [
-                {"name": "day", "type": "date"}, {"name": "at", "type": "time"}, {"name": "when"},
-                {"name": "loud", "type": "boolean"}, {"name": "level", "type": "number"},
-                {"name": "count", "type": "integer"}]},
+            {
+                "name": "set",
+                "slots": [
+                    {"name": "day", "type": "date"},
+                    {"name": "at", "type": "time"},
+                    {"name": "when"},
+                    {"name": "loud", "type": "boolean"},
+                    {"name": "level", "type": "number"},
+                    {"name": "count", "type": "integer"},
+                ],
+            },
             {"name": "stop"},
         ],
     }
-)  # fmt: skip
+)
 Book = Callable[[Any], None]
 
 
@@ -112,8 +119,12 @@ def test_formulas_without_a_value_and_errors_reject_their_row(
         book.active["C3"] = "#N/A"
         book.active["D3"].data_type = book.active["C3"].data_type = "e"
 
-    rows = [["text", "intent", "when", "note"], ["=A9", "set", "x", "=1+1"],
-            ["b", "set", None, "#REF!"], ["c", "set", None, "=2"]]  # fmt: skip
+    rows = [
+        ["text", "intent", "when", "note"],
+        ["=A9", "set", "x", "=1+1"],
+        ["b", "set", None, "#REF!"],
+        ["c", "set", None, "=2"],
+    ]
     found = load(rows, errors)
     assert [e.utterance for e in found.exemplars] == ["c"]
     assert [(r.line, r.field, r.problem) for r in found.rejections] == [

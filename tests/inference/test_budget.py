@@ -61,10 +61,14 @@ def answers(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     parts = [utterance[a:b] for a, b in pairwise(cuts)]
     arguments = {f"free_{i}": part for i, part in enumerate(parts[:4])}
     return utterance, {
-        **arguments, "all_of": parts[4:], "count": draw(st.integers(-(10**9), 10**9)),
-        "price": draw(st.floats(-1e6, 1e6).map(lambda x: round(x, 2))), "gift": False,
-        "colour": COLOURS[1], "colours": COLOURS,
-    }  # fmt: skip
+        **arguments,
+        "all_of": parts[4:],
+        "count": draw(st.integers(-(10**9), 10**9)),
+        "price": draw(st.floats(-1e6, 1e6).map(lambda x: round(x, 2))),
+        "gift": False,
+        "colour": COLOURS[1],
+        "colours": COLOURS,
+    }
 
 
 @given(asked=answers())
@@ -118,11 +122,19 @@ def test_a_cut_answer_is_reported_as_such(loaded: Workspace) -> None:
 @pytest.mark.parametrize(
     ("text", "end"),
     [
-        (' {"a": "}"} and more', 11), (' {"a": "}"', None), ("[1, 2]", 6), ('"a\\"b" c', 6),
-        ('"a', None), ("12", None), ("null", None), ("", None), ("{}", 2), ("[" * 100_000, None),
+        (' {"a": "}"} and more', 11),
+        (' {"a": "}"', None),
+        ("[1, 2]", 6),
+        ('"a\\"b" c', 6),
+        ('"a', None),
+        ("12", None),
+        ("null", None),
+        ("", None),
+        ("{}", 2),
+        ("[" * 100_000, None),
         ("not {}", None),
     ],
-)  # fmt: skip
+)
 def test_where_a_json_value_is_closed(text: str, end: int | None) -> None:
     assert closed_at(text) == end
 

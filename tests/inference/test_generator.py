@@ -16,10 +16,13 @@ from radu_core.training.encoding import load_tokenizer
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("model.safetensors", 1000), ("model.safetensors", 4), ("model.safetensors", 0),
-        ("config.json", 40), ("tokenizer.json", 40),
+        ("model.safetensors", 1000),
+        ("model.safetensors", 4),
+        ("model.safetensors", 0),
+        ("config.json", 40),
+        ("tokenizer.json", 40),
     ],
-)  # fmt: skip
+)
 def test_a_truncated_file_is_said(tiny_model: Path, tmp_path: Path, name: str, size: int) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(tiny_model, broken)

@@ -48,8 +48,9 @@ def test_knn_and_single(loaded: Workspace) -> None:
     assert call.function == "book_flight"
     assert call.arguments == {"origin": "Oslo", "destination": "Oslo"}
     assert call.problems == (
-        "'Oslo' doesn't fit the slot 'passengers'", "'Oslo' doesn't fit the slot 'refundable'",
-    )  # fmt: skip
+        "'Oslo' doesn't fit the slot 'passengers'",
+        "'Oslo' doesn't fit the slot 'refundable'",
+    )
 
 
 def test_recognizers_fill_their_slots_and_the_model_may_not(loaded: Workspace) -> None:

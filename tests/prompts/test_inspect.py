@@ -75,8 +75,10 @@ def test_the_right_answer_of_a_rag_prompt_stands_where_it_says() -> None:
     row, subject = made(exemplar())
     found = places(row, subject)
     assert [(p.origin, p.position, p.of, p.exemplar_id) for p in found] == [
-        ("descriptions", 1, 2, None), ("exemplars", 2, 4, "e2"), ("exemplars", 4, 4, "e4"),
-    ]  # fmt: skip
+        ("descriptions", 1, 2, None),
+        ("exemplars", 2, 4, "e2"),
+        ("exemplars", 4, 4, "e4"),
+    ]
     texts = [row.prompt[p.start : p.end] for p in found]
     assert texts == ["book_flight", "fly to <destination>", "a plane from <origin>"]
     start = question_start(row)
@@ -111,10 +113,13 @@ def test_a_place_that_the_template_does_not_show_says_so() -> None:
 
 
 def test_values_stand_in_the_utterance_as_they_are_written() -> None:
-    spans = (Span(slot="destination", start=10, end=14, value="Oslo"),
-             Span(slot="passengers", start=0, end=1, value=1))  # fmt: skip
-    own = exemplar(arguments={"destination": "Oslo", "passengers": 1, "refundable": True},
-                   spans=spans)  # fmt: skip
+    spans = (
+        Span(slot="destination", start=10, end=14, value="Oslo"),
+        Span(slot="passengers", start=0, end=1, value=1),
+    )
+    own = exemplar(
+        arguments={"destination": "Oslo", "passengers": 1, "refundable": True}, spans=spans
+    )
     row, subject = made(own, strategy="all", hits=())
     found = {p.what: p for p in places(row, subject)}
     assert row.prompt[found["destination = Oslo"].start : found["destination = Oslo"].end] == "Oslo"
@@ -173,11 +178,14 @@ def test_a_possible_value_need_not_be_written() -> None:
     ("leak", "template", "says"),
     [
         (hit("x", "book_flight", "a seat", 1), None, "itself"),
-        (hit("e9", "book_flight", "a seat to <destination>", 1), "a seat to <destination>",
-         "same template"),
+        (
+            hit("e9", "book_flight", "a seat to <destination>", 1),
+            "a seat to <destination>",
+            "same template",
+        ),
         (hit("e9", "book_flight", "<a>", 1, utterance="A seat  to oslo."), None, "same utterance"),
     ],
-)  # fmt: skip
+)
 def test_an_exemplar_that_gives_the_answer_away_leaks(
     leak: ExemplarHit, template: str | None, says: str
 ) -> None:
@@ -216,8 +224,13 @@ def test_duplicates_and_contradictions_among_the_exemplars() -> None:
 
 
 def test_what_has_no_description_is_named() -> None:
-    bare = {**SCHEMA, "functions": [{"name": "book_flight", "slots": [{"name": "destination"}]},
-                                    SCHEMA["functions"][1]]}  # fmt: skip
+    bare = {
+        **SCHEMA,
+        "functions": [
+            {"name": "book_flight", "slots": [{"name": "destination"}]},
+            SCHEMA["functions"][1],
+        ],
+    }
     (warning,) = inspect_row(*made(exemplar(), schema=bare))
     assert (warning.kind, "book_flight" in warning.text) == ("description missing", True)
     row, subject = made(exemplar(), strategy="all", hits=(), schema=bare)

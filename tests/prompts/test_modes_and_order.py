@@ -20,10 +20,17 @@ T = TemplateSet()
 
 def exemplar(mode: str = "normal", **more: Any) -> AnnotatedExemplar:
     return AnnotatedExemplar.model_validate(
-        {"id": "x", "utterance": "how long is the flight", "function": "book_flight",
-         "template": "how long is the flight", "spans": (), "mode": mode, "outcome": "resolved",
-         **more}
-    )  # fmt: skip
+        {
+            "id": "x",
+            "utterance": "how long is the flight",
+            "function": "book_flight",
+            "template": "how long is the flight",
+            "spans": (),
+            "mode": mode,
+            "outcome": "resolved",
+            **more,
+        }
+    )
 
 
 def test_orders_and_negatives_are_the_golden_ones(schema: Schema) -> None:
@@ -46,8 +53,9 @@ def test_orders_are_of_the_same_lines(schema: Schema) -> None:
         options = NONE.model_copy(update={"order": order, "seed": seed})
         (row,) = rows_for("rag", exemplar(id=id), schema, HITS, T, options=options).rows
         assert (row.exemplar_ids, row.candidates) == (
-            ("e1", "e2", "e3", "e4"), ("book_flight", "book_hotel"),
-        )  # fmt: skip
+            ("e1", "e2", "e3", "e4"),
+            ("book_flight", "book_hotel"),
+        )
         return [n for n in row.prompt.split("\n") if "-> " in n]
 
     last = lines("most_relevant_last")

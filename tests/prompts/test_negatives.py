@@ -16,16 +16,25 @@ from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
 from radu_core.schema import parse_schema
 
 ME = AnnotatedExemplar(
-    id="me", utterance="fly to Oslo please", function="book_flight",
-    template="fly to <destination> please", spans=(),
-)  # fmt: skip
+    id="me",
+    utterance="fly to Oslo please",
+    function="book_flight",
+    template="fly to <destination> please",
+    spans=(),
+)
 
 
 def hit(id_: str, similarity: float, **more: Any) -> ExemplarHit:
     fields: dict[str, Any] = {
-        "function": "book_hotel", "template": f"words of {id_}", "utterance": id_, "arguments": {},
-        "spans": (), "rank": 1, "score": 0.0, **more,
-    }  # fmt: skip
+        "function": "book_hotel",
+        "template": f"words of {id_}",
+        "utterance": id_,
+        "arguments": {},
+        "spans": (),
+        "rank": 1,
+        "score": 0.0,
+        **more,
+    }
     return ExemplarHit(id=id_, similarity=similarity, **fields)
 
 

@@ -20,18 +20,28 @@ from radu_core.schema import Schema, parse_schema
 @pytest.fixture
 def row() -> AnnotatedExemplar:
     return AnnotatedExemplar(
-        id="x", utterance='fly me to "Oslo" <3', function="book_flight",
-        arguments={"destination": "Oslo"}, template=r'fly me to "<destination>" \<3',
-        spans=(Span(slot="destination", start=11, end=15, value="Oslo"),), outcome="resolved",
-    )  # fmt: skip
+        id="x",
+        utterance='fly me to "Oslo" <3',
+        function="book_flight",
+        arguments={"destination": "Oslo"},
+        template=r'fly me to "<destination>" \<3',
+        spans=(Span(slot="destination", start=11, end=15, value="Oslo"),),
+        outcome="resolved",
+    )
 
 
 def yes_no_row() -> AnnotatedExemplar:
     return AnnotatedExemplar(
-        id="y", utterance="sure", function="book_flight", arguments={"refundable": True},
-        implied=("refundable",), context="book_flight.refundable", spans=(), template="sure",
+        id="y",
+        utterance="sure",
+        function="book_flight",
+        arguments={"refundable": True},
+        implied=("refundable",),
+        context="book_flight.refundable",
+        spans=(),
+        template="sure",
         outcome="resolved",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -88,16 +98,22 @@ def test_knn_negatives_are_other_functions_and_near_duplicates_are_suspects(
     hits = Retrieved((), (twin, *HITS.exemplars))
     made = rows_for("knn", row, schema, hits, TemplateSet(), options=NONE)
     assert [(r.kind, r.exemplar_ids) for r in made.rows] == [
-        ("knn_yes", ("e1",)), ("knn_yes", ("e3",)), ("knn_no", ("e4",)),
-    ]  # fmt: skip
+        ("knn_yes", ("e1",)),
+        ("knn_yes", ("e3",)),
+        ("knn_no", ("e4",)),
+    ]
     assert [(s.other_id, s.other_function) for s in made.suspects] == [("e9", "book_hotel")]
 
 
 def test_negative_exemplars_say_no_to_their_function(schema: Schema) -> None:
     row = AnnotatedExemplar(
-        id="n", utterance="how long is the flight", function="book_flight", mode="negative",
-        template="how long is the flight", spans=(),
-    )  # fmt: skip
+        id="n",
+        utterance="how long is the flight",
+        function="book_flight",
+        mode="negative",
+        template="how long is the flight",
+        spans=(),
+    )
     made = rows_for("knn", row, schema, HITS, TemplateSet(), options=NONE)
     assert {r.completion for r in made.rows} == {" no"}
     assert rows_for("all", row, schema, HITS, TemplateSet()).discards
@@ -163,9 +179,15 @@ def test_a_question_of_a_function_with_dots_in_its_name_gives_its_row() -> None:
         }
     )
     answer = AnnotatedExemplar(
-        id="x", utterance="yes", function="book.hotel", context="book.hotel.pets",
-        arguments={"pets": True}, spans=(), template="yes", outcome="resolved",
-    )  # fmt: skip
+        id="x",
+        utterance="yes",
+        function="book.hotel",
+        context="book.hotel.pets",
+        arguments={"pets": True},
+        spans=(),
+        template="yes",
+        outcome="resolved",
+    )
     [made] = rows_for("yes_no", answer, found, Retrieved(), TemplateSet()).rows
     assert (made.completion, made.slot) == (" affirmative", "pets")
     assert "Do you bring pets?" in made.prompt

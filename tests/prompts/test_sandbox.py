@@ -156,13 +156,16 @@ ENDLESS = {
     "in a filter": "{% filter upper %}" + nested(4, "many", "x") + "{% endfilter %}",
     "comparing long texts": nested(2, "many", "{% if utterance in utterance %}{% endif %}"),
     "cutting long texts": nested(2, "many", "{% set a = utterance[1:] %}"),
-    "comparing lists that were made": "{% set a = [1] %}" + "{% set a = a + a %}" * 14
-                                      + "{% set b = a + [] %}" + nested(1, "many", "{{ a == b }}"),
-    "finding a text in another": "{% set b = utterance ~ 'y' %}" + "{% set b = b ~ b %}" * 4
-                                 + nested(1, "many", "{{ utterance in b }}"),
+    "comparing lists that were made": "{% set a = [1] %}"
+    + "{% set a = a + a %}" * 14
+    + "{% set b = a + [] %}"
+    + nested(1, "many", "{{ a == b }}"),
+    "finding a text in another": "{% set b = utterance ~ 'y' %}"
+    + "{% set b = b ~ b %}" * 4
+    + nested(1, "many", "{{ utterance in b }}"),
     "comparing lists": "{% set a = [many, many] %}" + nested(2, "many", "{{ a == [many, many] }}"),
     "a long body": nested(2, "many", "{% set a = 1 %}" * 500),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS)
@@ -175,9 +178,9 @@ GROWING = {
     "doubled by ~": "{% set a = utterance %}" + "{% set a = a ~ a %}" * 60 + "{{ a }}",
     "doubled by +": "{% set a = utterance %}" + "{% set a = a + a %}" * 60 + "{{ a }}",
     "many in one ~": "{% set a = utterance %}{{ " + " ~ ".join(["a"] * 5_000) + " }}",
-    "doubled by set blocks":
-        "{% set a %}{{ utterance }}{% endset %}"
-        + "{% set a %}{{ a }}{{ a }}{% endset %}" * 5 + "{{ a | length }}",
+    "doubled by set blocks": "{% set a %}{{ utterance }}{% endset %}"
+    + "{% set a %}{{ a }}{{ a }}{% endset %}" * 5
+    + "{{ a | length }}",
     "set once, unused": "{% set a %}" + "{{ utterance }}" * 21 + "{% endset %}x",
     "set with a filter": "{% set a | upper %}" + "{{ utterance }}" * 21 + "{% endset %}x",
     "doubled lists": "{% set a = [1] %}" + "{% set a = a + a %}" * 60 + "{{ a | length }}",
@@ -188,15 +191,16 @@ GROWING = {
     "joined": "{% set a = utterance %}" + "{% set a = [a, a] | join(a) %}" * 30 + "{{ a }}",
     "a long separator": "{{ many | join(utterance) }}",
     "blocks": "{% set a = utterance %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 60 + "{{ a }}",
-    "a block in a loop": "{% set a %}" + nested(1, "many", "{{ utterance }}")
-                         + "{% endset %}{{ a }}",
+    "a block in a loop": "{% set a %}"
+    + nested(1, "many", "{{ utterance }}")
+    + "{% endset %}{{ a }}",
     "filter blocks": "{% set a = utterance %}" + "{% set a %}{% filter title %}{{ a }}{{ a }}"
-                     "{% endfilter %}{% endset %}" * 60 + "{{ a }}",
+    "{% endfilter %}{% endset %}" * 60 + "{{ a }}",
     "output": "{% for i in many %}{{ utterance }}{% endfor %}",
     "output of its own text": "{% for i in many %}" + "x" * 1_000 + "{% endfor %}",
     "numbers": "{% set a = 1000000 %}" + "{% set a = a * a %}" * 60 + "{{ a }}",
     "sums": "{% set a = 1000000 %}" + "{% set a = a + a %}" * 60 + "{{ a }}",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
@@ -271,14 +275,17 @@ NESTED = "one\n{% for a in many %}{% for b in many %}\n{{ utterance }}\n{% endfo
     ("source", "line"),
     [
         (NESTED, 3),
-        ("a\n{% for a in many %}\nb\n{% for b in many %}{% for c in many %}x{% endfor %}"
-         "{% endfor %}{% endfor %}", 4),
+        (
+            "a\n{% for a in many %}\nb\n{% for b in many %}{% for c in many %}x{% endfor %}"
+            "{% endfor %}{% endfor %}",
+            4,
+        ),
         ("{% set a = utterance %}\n" + "{% set a = a ~ a %}" * 60, 2),
         ("{% for a in many %}" + "x" * 2000 + "{% endfor %}", 1),
         ("a\n{% if many %}\n{{ many | join(utterance) }}{% endif %}", 3),
     ],
     ids=["output", "work", "a text", "the template's own text", "join"],
-)  # fmt: skip
+)
 def test_what_is_too_much_says_its_line_and_what_to_do(source: str, line: int) -> None:
     many = list(range(100))
     with pytest.raises(TemplateError, match=f"line {line} makes more of a prompt") as caught:
@@ -316,8 +323,10 @@ def test_a_part_begins_where_it_is_called_whatever_the_texts_are() -> None:
     assert templates.render_parts("rag", utterance=marks) == [Part("exemplars", f"a{marks}")]
     again = TemplateSet({"rag": 'i{% for x in [1, 2] %}{{ part("exemplars") }}{{ x }}{% endfor %}'})
     assert again.render_parts("rag") == [
-        Part("instruction", "i"), Part("exemplars", "1"), Part("exemplars", "2")
-    ]  # fmt: skip
+        Part("instruction", "i"),
+        Part("exemplars", "1"),
+        Part("exemplars", "2"),
+    ]
 
 
 def test_the_longest_prompt_and_the_longest_utterance_fit() -> None:

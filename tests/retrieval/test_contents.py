@@ -26,27 +26,44 @@ def test_of_duplicates_the_lowest_id_is_held(schema: Schema) -> None:
 
 def test_reasons_are_counted(schema: Schema) -> None:
     rows = [
-        exemplar("a", "fly"), exemplar("b", "fly"), exemplar("c", "x", split="test"),
-        exemplar("d", "y", split="validation"), exemplar("e", "z", outcome="invalid"),
-        exemplar("f", "w", outcome=None), exemplar("g", "v", mode="negative"),
-        exemplar("h", "u", "gone"), exemplar("i", "t", arguments={"nope": 1}),
+        exemplar("a", "fly"),
+        exemplar("b", "fly"),
+        exemplar("c", "x", split="test"),
+        exemplar("d", "y", split="validation"),
+        exemplar("e", "z", outcome="invalid"),
+        exemplar("f", "w", outcome=None),
+        exemplar("g", "v", mode="negative"),
+        exemplar("h", "u", "gone"),
+        exemplar("i", "t", arguments={"nope": 1}),
         exemplar("j", "s", mode="extended"),
-    ]  # fmt: skip
+    ]
     contents = Contents.of(schema, rows)
     assert [e.id for e in contents.exemplars] == ["a", "j"]
     assert contents.left_out == {
-        Reason.CONTRADICTS: 2, Reason.DUPLICATE: 1, Reason.INVALID: 1, Reason.NEGATIVE: 1,
-        Reason.UNRESOLVED: 1, Reason.TEST: 1, Reason.VALIDATION: 1,
-    }  # fmt: skip
+        Reason.CONTRADICTS: 2,
+        Reason.DUPLICATE: 1,
+        Reason.INVALID: 1,
+        Reason.NEGATIVE: 1,
+        Reason.UNRESOLVED: 1,
+        Reason.TEST: 1,
+        Reason.VALIDATION: 1,
+    }
     assert contents.members == 3
 
 
 CHANGES: list[dict[str, Any]] = [
-    {"utterance": "fly!"}, {"template": "fly!"}, {"function": None}, {"function": "book_hotel"},
-    {"arguments": {"origin": "Oslo"}, "implied": ("origin",)}, {"context": "book_flight"},
-    {"mode": "extended"}, {"tags": ("t",)}, {"resolved_by": "annotator"}, {"reason": "why"},
+    {"utterance": "fly!"},
+    {"template": "fly!"},
+    {"function": None},
+    {"function": "book_hotel"},
+    {"arguments": {"origin": "Oslo"}, "implied": ("origin",)},
+    {"context": "book_flight"},
+    {"mode": "extended"},
+    {"tags": ("t",)},
+    {"resolved_by": "annotator"},
+    {"reason": "why"},
     {"id": "train00"},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -63,9 +80,10 @@ def test_the_digest_is_of_every_field_of_what_is_held(
 def test_the_digest_is_not_of_what_is_left_out(schema: Schema) -> None:
     rows = exemplars()
     more = [
-        exemplar("x", rows[0].utterance), exemplar("y", "new", split="test"),
+        exemplar("x", rows[0].utterance),
+        exemplar("y", "new", split="test"),
         exemplar("z", "newer", outcome="ambiguous"),
-    ]  # fmt: skip
+    ]
     assert Contents.of(schema, [*rows, *more]).digest == Contents.of(schema, rows).digest
     assert Contents.of(schema, []).digest != Contents.of(schema, rows).digest
 

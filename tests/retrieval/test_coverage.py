@@ -39,9 +39,11 @@ def test_wilson_intervals_are_the_textbook_ones(
 
 def test_the_grid_counts_what_asking_one_by_one_counts(index: ModuleIndex) -> None:
     queries = [
-        Query("fly to Bonn", function="book_flight"), Query("hotel", function="book_hotel"),
-        Query("a joke room", function="book_hotel"), Query("me", function="book_flight"),
-    ]  # fmt: skip
+        Query("fly to Bonn", function="book_flight"),
+        Query("hotel", function="book_hotel"),
+        Query("a joke room", function="book_hotel"),
+        Query("me", function="book_flight"),
+    ]
     grid = coverage(index, queries, max_desc=2, max_exemplar=5)
     for d in range(3):
         for e in range(6):

@@ -25,10 +25,19 @@ from radu_core.workflows.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 LONG = "I would like to book a flight from Boston to Denver " * 80  # over 256 tokens
 MIXED = [
-    LONG, "", "fly", "a hotel room in Paris please, for two nights", "tell me a joke", LONG[:700],
-    " \n", "去巴黎的机票", "fly", "🙂", "x" * 3_000,
+    LONG,
+    "",
+    "fly",
+    "a hotel room in Paris please, for two nights",
+    "tell me a joke",
+    LONG[:700],
+    " \n",
+    "去巴黎的机票",
+    "fly",
+    "🙂",
+    "x" * 3_000,
     *(f"flight number {i} to city {i * 7 % 50} " * (1 + i % 6) for i in range(60)),
-]  # fmt: skip
+]
 
 
 class _Counting(SentenceEmbedder):
@@ -96,11 +105,13 @@ def prompts(directory: Path, **settings: object) -> None:
         ({"prompts": None}, ("t", "t", "t")),
         ({"prompts": {"query": "q: ", "passage": "p: "}}, ("q: t", "p: t", "t")),
         ({"prompts": {"query": "", "document": "d: ", "passage": "p: "}}, ("t", "d: t", "t")),
-        ({"prompts": {"corpus": "c: ", "all": "a: "}, "default_prompt_name": "all"},
-         ("a: t", "c: t", "a: t")),
+        (
+            {"prompts": {"corpus": "c: ", "all": "a: "}, "default_prompt_name": "all"},
+            ("a: t", "c: t", "a: t"),
+        ),
         ({"prompts": {"query": "q: "}, "default_prompt_name": "gone"}, ("q: t", "t", "t")),
     ],
-)  # fmt: skip
+)
 def test_each_side_has_the_models_own_prompt(
     tmp_path: Path, settings: dict[str, object], expected: tuple[str, ...]
 ) -> None:
@@ -121,9 +132,17 @@ def test_sides_of_one_prompt_share_the_cache_and_others_do_not(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "name",
-    ["model.safetensors", "pytorch_model.bin", "2_Dense/model.safetensors", "config.json",
-     "2_Dense/pytorch_model.bin", "vocab.txt", "sentencepiece.bpe.model", "modules.json"],
-)  # fmt: skip
+    [
+        "model.safetensors",
+        "pytorch_model.bin",
+        "2_Dense/model.safetensors",
+        "config.json",
+        "2_Dense/pytorch_model.bin",
+        "vocab.txt",
+        "sentencepiece.bpe.model",
+        "modules.json",
+    ],
+)
 def test_the_identity_is_of_every_weight_and_setting(tmp_path: Path, name: str) -> None:
     prompts(tmp_path / "m")
     (tmp_path / "m" / name).parent.mkdir(exist_ok=True)

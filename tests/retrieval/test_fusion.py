@@ -84,11 +84,14 @@ def test_a_ranking_of_weight_nothing_brings_nothing(
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 9), st.sampled_from([0.1, 0.5, 0.50000004, 0.9])),
-             unique_by=lambda pair: pair[0], max_size=10),
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from([0.1, 0.5, 0.50000004, 0.9])),
+        unique_by=lambda pair: pair[0],
+        max_size=10,
+    ),
     st.lists(st.integers(-1, 9), min_size=2, max_size=2),
     st.integers(0, 12),
-)  # fmt: skip
+)
 @settings(max_examples=60)
 def test_ordered_leaves_the_excluded_out(
     found: list[tuple[int, float]], excluded: list[int], k: int

@@ -44,8 +44,11 @@ def reference(
     embed, cut = HashEmbedder().embed, tokenizer_for("en")
     texts = [r.template or "" for r in rows]
     same = (query.template, query.function)
-    out = {i for i, r in enumerate(rows)
-           if r.id == query.exemplar_id or (r.template, r.function) == same}  # fmt: skip
+    out = {
+        i
+        for i, r in enumerate(rows)
+        if r.id == query.exemplar_id or (r.template, r.function) == same
+    }
     dense = by_score(embed(texts) @ embed([query.utterance])[0], out)
     bm25 = LexicalIndex([cut(t) for t in texts]).scores(cut(query.utterance))
     lexical = [(s, i) for s, i in by_score(bm25, out) if s < 0]
@@ -80,9 +83,8 @@ def test_every_mode_finds_what_brute_force_finds(
     for mode in ("fused", "dense", "lexical"):
         groups = [asked] if batched else [[q] for q in asked]
         found = [
-            r for some in groups
-            for r in index.search(some, k_desc=0, k_exemplar=20, mode=mode)
-        ]  # fmt: skip
+            r for some in groups for r in index.search(some, k_desc=0, k_exemplar=20, mode=mode)
+        ]
         for retrieved, right in zip(found, expected, strict=True):
             places = [index.exemplars[i].id for i in right[mode][:20]]
             assert [h.id for h in retrieved.exemplars] == places
@@ -285,14 +287,21 @@ def test_the_source_says_what_an_index_was_built_from(schema: Schema, graph_from
     rows = [*exemplars(), exemplar("twin", "fly me to Oslo"), exemplar("t", "x", split="test")]
     index, _ = built(schema, rows, graph_from=graph_from)
     assert index.source == {
-        "module": "acme_travel_en", "schema": schema.hash, "exemplars": index.contents.digest,
-        "embedder": "all-MiniLM-L6-v2", "embedder_identity": "hash embedder all-MiniLM-L6-v2",
+        "module": "acme_travel_en",
+        "schema": schema.hash,
+        "exemplars": index.contents.digest,
+        "embedder": "all-MiniLM-L6-v2",
+        "embedder_identity": "hash embedder all-MiniLM-L6-v2",
         "settings": {
-            "embedder": "all-MiniLM-L6-v2", "dense_weight": 0.6, "graph_from": graph_from,
+            "embedder": "all-MiniLM-L6-v2",
+            "dense_weight": 0.6,
+            "graph_from": graph_from,
         },
-        "dense": "hnsw" if graph_from == 1 else "flat", "recall": 1.0, "members": 8,
+        "dense": "hnsw" if graph_from == 1 else "flat",
+        "recall": 1.0,
+        "members": 8,
         "left_out": {"duplicate of another (same template and function)": 1, "test split": 1},
-    }  # fmt: skip
+    }
 
 
 def test_the_nearest_are_the_same_however_many_are_asked_for() -> None:

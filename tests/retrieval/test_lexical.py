@@ -104,10 +104,12 @@ def by_formula(documents: list[list[str]], query: list[str]) -> list[float]:
         scores.append(
             sum(
                 math.log(1 + (len(documents) - holding[w] + 0.5) / (holding[w] + 0.5))
-                * counts[w] / (counts[w] + norm)
-                for w in query if counts[w]
+                * counts[w]
+                / (counts[w] + norm)
+                for w in query
+                if counts[w]
             )
-        )  # fmt: skip
+        )
     return scores
 
 

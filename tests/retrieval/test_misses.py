@@ -20,10 +20,17 @@ def schema(**descriptions: str) -> Schema:
 
 def grid(found: Schema, exemplars: list[tuple[str | None, str]], query: Query) -> CoverageGrid:
     rows = [
-        AnnotatedExemplar(id=f"t{n}", utterance=text, function=function, template=text, spans=(),
-                          split="train", outcome="resolved")
+        AnnotatedExemplar(
+            id=f"t{n}",
+            utterance=text,
+            function=function,
+            template=text,
+            spans=(),
+            split="train",
+            outcome="resolved",
+        )
         for n, (function, text) in enumerate(exemplars)
-    ]  # fmt: skip
+    ]
     index = ModuleIndex.build(found, rows, HashEmbedder())
     return coverage(index, [query], max_desc=2, max_exemplar=3)
 
@@ -47,8 +54,11 @@ def test_a_function_without_exemplars_says_so_first() -> None:
 
 
 def test_few_exemplars_and_an_overlap_name_the_other_function() -> None:
-    rows = [("book_flight", "aisle seat"), ("book_hotel", "a nice room with view"),
-            ("book_hotel", "one room with breakfast")]  # fmt: skip
+    rows = [
+        ("book_flight", "aisle seat"),
+        ("book_hotel", "a nice room with view"),
+        ("book_hotel", "one room with breakfast"),
+    ]
     found = grid(schema(**TWO), rows, Query("a nice room with a bed", "q", None, "book_flight"))
     [one] = explain(found, 1, 1)
     assert kinds(one) == ["few exemplars", "overlap", "unlike", "description", "just below"]
@@ -63,8 +73,12 @@ def test_few_exemplars_and_an_overlap_name_the_other_function() -> None:
 @pytest.mark.parametrize("asked", ["t0", "another id"])
 def test_what_it_never_retrieves_explains_nothing(asked: str) -> None:
     """A miss of split train, or one with a duplicate there, isn't its own nearest exemplar."""
-    rows = [("book_flight", "zebra crossing"), ("book_hotel", "zebra road"),
-            ("book_hotel", "zebra path"), ("book_flight", "plane plane")]  # fmt: skip
+    rows = [
+        ("book_flight", "zebra crossing"),
+        ("book_hotel", "zebra road"),
+        ("book_hotel", "zebra path"),
+        ("book_flight", "plane plane"),
+    ]
     query = Query("zebra crossing", asked, "zebra crossing", "book_flight")
     [one] = explain(grid(schema(**TWO), rows, query), 0, 1)
     assert one.own is not None
@@ -77,8 +91,11 @@ def test_what_it_never_retrieves_explains_nothing(asked: str) -> None:
 @pytest.mark.parametrize(("text", "said"), [("", "is empty"), ("Fly somewhere", "has 2 words")])
 def test_a_thin_description_is_quoted(text: str, said: str) -> None:
     rows = [("book_hotel", "room"), *(("book_flight", f"seat {n}") for n in "abc")]
-    found = grid(schema(book_flight=text, book_hotel="A room for the night in a hotel."), rows,
-                 Query("room for the night", "q", None, "book_flight"))  # fmt: skip
+    found = grid(
+        schema(book_flight=text, book_hotel="A room for the night in a hotel."),
+        rows,
+        Query("room for the night", "q", None, "book_flight"),
+    )
     [one] = explain(found, 1, 1)
     cause = next(c for c in one.causes if c.kind == "thin description")
     assert said in cause.text

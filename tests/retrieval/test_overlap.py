@@ -32,8 +32,10 @@ def test_repeated_exemplars_are_one_and_equal_ones_of_two_functions_are_two() ->
     rows = [("same", "a", [1, 0]), ("same", "a", [1, 0]), ("same", "b", [1, 0]), ("x", "b", [0, 1])]
     near = neighbours(index_of(rows, ["a", "b"]), k=10)
     assert [(e.id, c) for e, c in zip(near.exemplars, near.copies, strict=True)] == [
-        ("e000", 2), ("e002", 1), ("e003", 1),
-    ]  # fmt: skip
+        ("e000", 2),
+        ("e002", 1),
+        ("e003", 1),
+    ]
     assert near.k == 2
     assert near.ids[0].tolist() == [1, 2]
 

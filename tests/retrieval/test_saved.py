@@ -134,16 +134,29 @@ def _edited(path: Path) -> None:
 
 
 DAMAGE = [
-    ("vectors.npz", _truncate), ("vectors.npz", _text("")), ("vectors.npz", _text("junk")),
-    ("vectors.npz", _other_vectors), ("vectors.npz", _wide_vectors), ("vectors.npz", Path.unlink),
-    ("meta.json", _truncate), ("meta.json", _text("{}")), ("meta.json", _text("[1]")),
-    ("meta.json", _text('"\\ud800"')), ("meta.json", _text("[" * 100_000)),
-    ("meta.json", _no_fingerprint), ("meta.json", _edit(version=None)),
-    ("meta.json", _edit(schema={})), ("meta.json", _edit(source={})),
-    ("exemplars.json", _truncate), ("exemplars.json", _text("{}")), ("exemplars.json", _text("7")),
-    ("exemplars.json", _text("[[]]")), ("exemplars.json", _fewer), ("exemplars.json", _edited),
+    ("vectors.npz", _truncate),
+    ("vectors.npz", _text("")),
+    ("vectors.npz", _text("junk")),
+    ("vectors.npz", _other_vectors),
+    ("vectors.npz", _wide_vectors),
+    ("vectors.npz", Path.unlink),
+    ("meta.json", _truncate),
+    ("meta.json", _text("{}")),
+    ("meta.json", _text("[1]")),
+    ("meta.json", _text('"\\ud800"')),
+    ("meta.json", _text("[" * 100_000)),
+    ("meta.json", _no_fingerprint),
+    ("meta.json", _edit(version=None)),
+    ("meta.json", _edit(schema={})),
+    ("meta.json", _edit(source={})),
+    ("exemplars.json", _truncate),
+    ("exemplars.json", _text("{}")),
+    ("exemplars.json", _text("7")),
+    ("exemplars.json", _text("[[]]")),
+    ("exemplars.json", _fewer),
+    ("exemplars.json", _edited),
     ("exemplars.json", Path.unlink),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "damage"), DAMAGE)
@@ -208,9 +221,12 @@ def test_a_graph_of_other_vectors_is_stale(
 
 @pytest.mark.parametrize("failing", [0, 1], ids=["taking the old away", "putting the new there"])
 def test_a_save_that_fails_leaves_the_old_index(
-    index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    index: ModuleIndex,
+    large: ModuleIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     failing: int,
-) -> None:  # fmt: skip
+) -> None:
     index.save(tmp_path / "i")
     replace = os.replace
     calls: list[int] = []
@@ -248,9 +264,13 @@ def test_a_save_that_fails_while_writing_leaves_the_old_index(
 @pytest.mark.parametrize("before", [0, 1], ids=["taking the old away", "putting the new there"])
 @pytest.mark.parametrize("first", [True, False], ids=["the first one", "there was one"])
 def test_two_that_save_at_once_leave_one_whole_index(
-    index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    before: int, first: bool,
-) -> None:  # fmt: skip
+    index: ModuleIndex,
+    large: ModuleIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: int,
+    first: bool,
+) -> None:
     """Another process saves its index between two steps of ours."""
     if not first:
         index.save(tmp_path / "i")
@@ -303,8 +323,12 @@ def test_vectors_of_another_index_are_not_taken(
 
     monkeypatch.setattr(saved, "_read_vectors", swapped)
     with pytest.raises(StaleIndexError):
-        load_saved(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint,
-                   contents=one.contents)  # fmt: skip
+        load_saved(
+            tmp_path / "i",
+            HashEmbedder(),
+            expected_fingerprint=one.fingerprint,
+            contents=one.contents,
+        )
 
 
 def test_what_a_run_keeps_is_read_without_the_store(tmp_path: Path) -> None:

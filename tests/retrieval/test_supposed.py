@@ -19,15 +19,27 @@ WORDS = ["fly", "room", "seat", "night", "car", "plane", "hotel", "please", "boo
 
 def schema(text: str = "Reserve a hotel room.") -> Schema:
     return parse_schema(
-        {"module": "acme_travel_en", "functions": [
-            {"name": "book_flight", "description": "Buy a plane ticket."},
-            {"name": "book_hotel", "description": text}, {"name": "rent_car"}]}
-    )  # fmt: skip
+        {
+            "module": "acme_travel_en",
+            "functions": [
+                {"name": "book_flight", "description": "Buy a plane ticket."},
+                {"name": "book_hotel", "description": text},
+                {"name": "rent_car"},
+            ],
+        }
+    )
 
 
 def exemplar(id: str, function: str, text: str) -> AnnotatedExemplar:
-    return AnnotatedExemplar(id=id, utterance=text, function=function, template=text, spans=(),
-                             split="train", outcome="resolved")  # fmt: skip
+    return AnnotatedExemplar(
+        id=id,
+        utterance=text,
+        function=function,
+        template=text,
+        spans=(),
+        split="train",
+        outcome="resolved",
+    )
 
 
 text = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
@@ -55,8 +67,10 @@ def test_it_is_what_measuring_anew_gives(
     found = suppose(before, schema(description), more)
     anew = coverage(
         ModuleIndex.build(schema(description), [*rows, *more.values()], HashEmbedder()),
-        queries, max_desc=2, max_exemplar=6,
-    )  # fmt: skip
+        queries,
+        max_desc=2,
+        max_exemplar=6,
+    )
     assert found.index.fingerprint == anew.index.fingerprint
     assert (
         found.ranked.dense.positions.tolist()[0][:6] == anew.ranked.dense.positions.tolist()[0][:6]

@@ -99,9 +99,12 @@ def test_a_copy_is_of_one_moment_while_somebody_writes(
                         return
                     item = other.exemplar(MODULE, f"{number % 50 * 50:04}")
                     other.decide(
-                        MODULE, item.exemplar, who="w", kind="kept",
+                        MODULE,
+                        item.exemplar,
+                        who="w",
+                        kind="kept",
                         expected_revision=item.revision,
-                    )  # fmt: skip
+                    )
                     begun.set()
         except Exception as error:
             failed.append(error)

@@ -15,14 +15,25 @@ from radu_core.store.engine import _MIGRATIONS, make_engine, writing
 
 MODULE = "x_y_en"
 EXEMPLARS = [
-    AnnotatedExemplar(id="1", utterance="STRASSE nach Köln\0", function="f",
-                      arguments={"b": ["x", True], "a": 2}, outcome="ambiguous"),
-    AnnotatedExemplar(id="2", utterance="fly", function="f", arguments={"a": "fly"},
-                      outcome="resolved", spans=(Span(slot="a", start=0, end=3, value="fly"),)),
+    AnnotatedExemplar(
+        id="1",
+        utterance="STRASSE nach Köln\0",
+        function="f",
+        arguments={"b": ["x", True], "a": 2},
+        outcome="ambiguous",
+    ),
+    AnnotatedExemplar(
+        id="2",
+        utterance="fly",
+        function="f",
+        arguments={"a": "fly"},
+        outcome="resolved",
+        spans=(Span(slot="a", start=0, end=3, value="fly"),),
+    ),
     AnnotatedExemplar(id="3", utterance="go", outcome="invalid", tags=("discarded",)),
     AnnotatedExemplar(id="4", utterance="new"),
     AnnotatedExemplar(id="5", utterance="bad", function="f", outcome="unlocated"),
-]  # fmt: skip
+]
 FLAGS = {"2": "Coverage: f wasn't retrieved", "5": "Evaluation of r1: wrong function"}
 
 

@@ -50,8 +50,10 @@ def test_the_newest_counts_and_all_stay(store: Store) -> None:
     with store.reading() as connection:
         past = pairs.history(connection, MODULE, "2", "1")
     assert [(j.verdict, j.who) for j in past] == [
-        ("same", "ann"), ("different", "bob"), ("withdrawn", "cy"),
-    ]  # fmt: skip
+        ("same", "ann"),
+        ("different", "bob"),
+        ("withdrawn", "cy"),
+    ]
     assert past[0].at < past[1].at < past[2].at
     judge(store, "1", "2", "same")
     assert said(store)[-1] == ("1", "2", "same", "ann")
@@ -75,9 +77,10 @@ def test_what_is_no_judgement_is_refused(
 
 def test_only_what_was_judged_can_be_withdrawn(store: Store) -> None:
     for _ in range(2):
-        with pytest.raises(InputError, match="Nobody has judged"), store.writing(
-            MODULE, who="a"
-        ) as w:  # fmt: skip
+        with (
+            pytest.raises(InputError, match="Nobody has judged"),
+            store.writing(MODULE, who="a") as w,
+        ):
             pairs.withdraw(w, "1", "2")
 
 
@@ -103,16 +106,19 @@ def test_judgements_are_in_a_backup_and_go_on_after_a_restore(
 
 def test_relabelling_keeps_flags_and_history(store: Store) -> None:
     store.flag(MODULE, {"1": "looks wrong"}, who="a", kind="suspected")
-    items = [i.exemplar.model_copy(update={"function": "book_hotel"})
-             for i in store.exemplars(MODULE)]  # fmt: skip
+    items = [
+        i.exemplar.model_copy(update={"function": "book_hotel"}) for i in store.exemplars(MODULE)
+    ]
     with store.writing(MODULE, who="ann") as w:
         bulk.relabel(w, items, kind="merged", note="a into b")
         seen: dict[str, Any] = bulk.revisions(w, ["0", "1", "no such"])
     assert seen == {"0": 2, "1": 2}
     found = store.exemplar(MODULE, "1")
     assert (found.exemplar.function, found.flag, found.queue) == (
-        "book_hotel", "looks wrong", "suspected",
-    )  # fmt: skip
+        "book_hotel",
+        "looks wrong",
+        "suspected",
+    )
     event = store.history(MODULE, "1")[-1]
     assert (event.kind, event.note, event.who) == ("merged", "a into b", "ann")
     assert event.before is not None

@@ -66,8 +66,9 @@ def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
     assert store.schema(MODULE).description == "new"
     versions = store.schema_versions(MODULE)
     assert [(v.number, v.who, v.schema) for v in versions] == [
-        (1, "test", schema), (2, "a", changed),
-    ]  # fmt: skip
+        (1, "test", schema),
+        (2, "a", changed),
+    ]
     with pytest.raises(NotFoundError, match=MODULE):
         store.schema("no_such_en")
 
@@ -151,8 +152,10 @@ def test_alignment_never_overwrites_a_person_or_a_newer_revision(
     )
     assert changed == 1
     assert [i.exemplar.resolved_by for i in store.exemplars(MODULE)] == [
-        "annotator", None, "unique",
-    ]  # fmt: skip
+        "annotator",
+        None,
+        "unique",
+    ]
     assert store.set_alignments(MODULE, [record("3", 2)], who="r") == 0
 
 
@@ -220,8 +223,10 @@ def test_what_waits_is_counted_by_queue(store: Store, make_exemplar: Make) -> No
     store.flag(MODULE, {"2": "wrong"}, who="e", kind="suspected")
     store.set_alignments(MODULE, [record("3", 1, "ambiguous")], who="r")
     assert {q: n for q, n in store.waiting(MODULE).items() if n} == {
-        "ambiguous": 1, "invalid": 1, "suspected": 1,
-    }  # fmt: skip
+        "ambiguous": 1,
+        "invalid": 1,
+        "suspected": 1,
+    }
     assert [i.queue for i in store.exemplars(MODULE)] == [None, "suspected", "ambiguous", "invalid"]
 
 
@@ -329,8 +334,10 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -
     data = AnnotatedExemplar(id="1", utterance="fly").model_dump_json()
     old = sqlite3.connect(tmp_path / "old.db")
     schema = parse_schema({"module": "x_y_en", "functions": [{"name": "f"}]})
-    old.execute("insert into module values ('x_y_en', ?, '', '2026-01-01 00:00:00.000000')",
-                [schema.model_dump_json()])  # fmt: skip
+    old.execute(
+        "insert into module values ('x_y_en', ?, '', '2026-01-01 00:00:00.000000')",
+        [schema.model_dump_json()],
+    )
     old.execute(
         "insert into exemplar values ('x_y_en','1',null,'train',null,null,?,null,'[]',null,0,1,"
         "'2026-01-01 00:00:00.000000')",

@@ -25,10 +25,14 @@ from studio.markdown import formatted
 ROOT = Path(__file__).resolve().parents[2]
 LEAK = "![i](http://example.invalid/leak.png)"
 HARD: list[dict[str, Any]] = [
-    {"id": f"b{n}", "utterance": f"{city}, I mean fly me to {city} please",
-     "function": "book_flight", "arguments": {"destination": city}}
+    {
+        "id": f"b{n}",
+        "utterance": f"{city}, I mean fly me to {city} please",
+        "function": "book_flight",
+        "arguments": {"destination": city},
+    }
     for n, city in enumerate(("Oslo", "Rome", "Bonn"))
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -214,13 +218,22 @@ def test_agreement_has_figures_pairs_and_links(space: Workspace) -> None:
     ]
     pairs, rows = (t.value for t in at.dataframe)
     assert pairs.to_dict("records") == [
-        {"annotator": "*ann*", "and": "bob", "utterances": 2, "span F1": "–",
-         "κ of functions": "–", "disagree on": 1}
-    ]  # fmt: skip
+        {
+            "annotator": "*ann*",
+            "and": "bob",
+            "utterances": 2,
+            "span F1": "–",
+            "κ of functions": "–",
+            "disagree on": 1,
+        }
+    ]
     [row] = rows.to_dict("records")
     assert (row["about"], row["slot"], row["says"], row["says instead"]) == (
-        "values", "destination", '"Oslo"', '"Rome"',
-    )  # fmt: skip
+        "values",
+        "destination",
+        '"Oslo"',
+        '"Rome"',
+    )
     assert row["open"] == f"annotate?module={MODULE}&item=_a%2F1_"
 
 
@@ -274,16 +287,24 @@ def added(space: Workspace) -> list[Any]:
 
 
 def test_an_utterance_is_added_aligned_and_found_again(space: Workspace) -> None:
-    at = fill(part("add"), "book_flight", " fly us to Tirana, 2 of us\n", destination="Tirana",
-              passengers="2")  # fmt: skip
+    at = fill(
+        part("add"),
+        "book_flight",
+        " fly us to Tirana, 2 of us\n",
+        destination="Tirana",
+        passengers="2",
+    )
     [item] = added(space)
     exemplar = item.exemplar
     assert (exemplar.utterance, exemplar.arguments) == (
-        "fly us to Tirana, 2 of us", {"destination": "Tirana", "passengers": 2},
-    )  # fmt: skip
+        "fly us to Tirana, 2 of us",
+        {"destination": "Tirana", "passengers": 2},
+    )
     assert (exemplar.outcome, exemplar.resolved_by, exemplar.split) == (
-        "resolved", "annotator", "train",
-    )  # fmt: skip
+        "resolved",
+        "annotator",
+        "train",
+    )
     assert exemplar.template == "fly us to <destination>, <passengers> of us"
     assert [e.kind for e in space.store.history(MODULE, exemplar.id)] == ["added"]
     assert "Added, and resolved" in words(at)
@@ -348,5 +369,9 @@ def test_every_kind_of_slot_has_its_field(space: Workspace) -> None:
     button(at, "Add").click().run()
     [item] = added(space)
     assert item.exemplar.arguments == {
-        "stars": 4, "_quiet_": True, "price": 80.5, "city": "Paris", "extras": ["sauna", "pool"],
-    }  # fmt: skip
+        "stars": 4,
+        "_quiet_": True,
+        "price": 80.5,
+        "city": "Paris",
+        "extras": ["sauna", "pool"],
+    }

@@ -22,15 +22,24 @@ from radu_core.workflows.dataset import build
 from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
 from studio import jobs, launch_form
-from studio.launch_form import EXPERT, SIMPLE
+from studio.launch_settings import EXPERT, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = Probe(
-    stage="Done", load_seconds=2.0, longest_seconds=8.0, longest_tokens=2000, steps=3,
-    step_seconds=2.0, step_tokens=1000.0, evaluation_seconds=4.0, evaluation_tokens=2000,
+    stage="Done",
+    load_seconds=2.0,
+    longest_seconds=8.0,
+    longest_tokens=2000,
+    steps=3,
+    step_seconds=2.0,
+    step_tokens=1000.0,
+    evaluation_seconds=4.0,
+    evaluation_tokens=2000,
     evaluated_tokens=3000.0,
-    save_seconds=1.0, save_bytes=10**6, peak_bytes=10**9,
-)  # fmt: skip
+    save_seconds=1.0,
+    save_bytes=10**6,
+    peak_bytes=10**9,
+)
 
 
 @pytest.fixture
@@ -145,8 +154,15 @@ def test_layers_of_the_base_model_are_offered_and_others_refused(tiny: Workspace
     targets = at.multiselect(key="launch lora_targets")
     assert targets.value == ["all-linear"]
     assert targets.options == [
-        "all-linear", "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj",
-    ]  # fmt: skip
+        "all-linear",
+        "down_proj",
+        "gate_proj",
+        "k_proj",
+        "o_proj",
+        "q_proj",
+        "up_proj",
+        "v_proj",
+    ]
     targets.set_value(["all-linear", "q_proj"]).run()  # a layer takes its place
     assert at.multiselect(key="launch lora_targets").value == ["q_proj"]
     assert config_shown(at).lora_targets == ("q_proj",)

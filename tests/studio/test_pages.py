@@ -40,9 +40,14 @@ HOSTILE_SCHEMA = {
 }
 HOSTILE_ROWS = [
     {"id": "_a_", "utterance": UTTERANCE, "function": FUNCTION, "arguments": {"_to_": PLACE}},
-    {"id": "_b_", "utterance": f"go {LEAK}", "function": FUNCTION, "arguments": {"_at_": LEAK},
-     "context": f"{FUNCTION}._at_"},
-]  # fmt: skip
+    {
+        "id": "_b_",
+        "utterance": f"go {LEAK}",
+        "function": FUNCTION,
+        "arguments": {"_at_": LEAK},
+        "context": f"{FUNCTION}._at_",
+    },
+]
 
 
 @pytest.fixture
@@ -143,9 +148,13 @@ def test_annotate_filters_as_the_address_says(
     assert {name: found[name] for name in asked} == asked
     assert at.text_input(key="search").proto.max_chars == 200
     assert list(at.selectbox(key="annotate queue").options)[1:7] == [
-        "Ambiguous", "Not in the text", "Invalid", "Suspected errors", "Disagreements",
+        "Ambiguous",
+        "Not in the text",
+        "Invalid",
+        "Suspected errors",
+        "Disagreements",
         "Errors in evaluation",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,9 @@ def test_a_search_offers_what_it_finds_and_shows_the_first(space: Workspace) -> 
     assert len(at.selectbox(key="prompt exemplar").options) == 3
     at.text_input(key="prompt search").input("no such words").run()
     assert [i.value for i in at.info] == [
-        "No utterance has all of these words.", "Type an utterance, or choose one that is loaded.",
-    ]  # fmt: skip
+        "No utterance has all of these words.",
+        "Type an utterance, or choose one that is loaded.",
+    ]
 
 
 def test_without_the_base_model_the_text_is_shown_and_the_remedy_told(space: Workspace) -> None:
@@ -246,8 +247,10 @@ def test_old_versions_are_listed_and_used_again(space: Workspace) -> None:
     at = editing()
     at.segmented_control(key="template shown").set_value("Versions").run()
     assert [e.label.replace("\\", "").split(" · ")[0] for e in at.expander] == [
-        "Version 2", "Version 1", "Version 0",
-    ]  # fmt: skip
+        "Version 2",
+        "Version 1",
+        "Version 0",
+    ]
     at.button(key="restore rag 1").click().run()
     assert template(space, MODULE, "rag").text == "{{ utterance }} one"
     at.segmented_control(key="template shown").set_value("Against shipped").run()

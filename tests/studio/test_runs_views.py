@@ -167,9 +167,15 @@ def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
 def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> None:
     run = made(space, 1, "finished")
     found = {
-        "rows": 4, "supervised_tokens": 50, "equal_argmax": 1.0, "loss_trained": 1.0,
-        "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "float32", "passed": True,
-    }  # fmt: skip
+        "rows": 4,
+        "supervised_tokens": 50,
+        "equal_argmax": 1.0,
+        "loss_trained": 1.0,
+        "loss_written": 1.0,
+        "max_logit_difference": 0.0,
+        "dtype": "float32",
+        "passed": True,
+    }
     coarse = {**found, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
     write_json(run.path / "model_check.json", {**found, "before": []})
     assert not opened().warning
@@ -247,8 +253,10 @@ def test_one_button_stops_and_resumes_and_a_late_press_does_neither(
 
 
 def test_the_page_opens_on_the_module_of_the_run_at_work(space: Workspace) -> None:
-    others = {name: space.store.schema(MODULE).model_copy(update={"module": name})
-              for name in ("aaa_first_en", "zzz_last_en")}  # fmt: skip
+    others = {
+        name: space.store.schema(MODULE).model_copy(update={"module": name})
+        for name in ("aaa_first_en", "zzz_last_en")
+    }
     for schema in others.values():
         space.store.put_schema(schema, who="ann")
 
@@ -260,9 +268,10 @@ def test_the_page_opens_on_the_module_of_the_run_at_work(space: Workspace) -> No
 
     assert module() == "aaa_first_en"
     newest = RunDirectory.create(
-        space.runs, TrainConfig(dataset=Path("d/zzz_last_en"), base_model="m"),
+        space.runs,
+        TrainConfig(dataset=Path("d/zzz_last_en"), base_model="m"),
         now=datetime(2026, 2, 1, tzinfo=UTC),
-    )  # fmt: skip
+    )
     newest.append("state", state="stopped", reason="")
     assert module() == "zzz_last_en"
     made(space, 1, "running")
@@ -349,9 +358,15 @@ def test_two_runs_are_compared(space: Workspace) -> None:
         said = [Prediction(function="sail" if i < wrong else "fly") for i in range(6)]
         metrics, errors = measure("m", rows, said)
         EvaluationReport(
-            module=MODULE, split="test", run=run.id, created="", rows=6, left_out={},
-            trained=metrics, errors=tuple(errors),
-        ).save(report_path(run, "test"))  # fmt: skip
+            module=MODULE,
+            split="test",
+            run=run.id,
+            created="",
+            rows=6,
+            left_out={},
+            trained=metrics,
+            errors=tuple(errors),
+        ).save(report_path(run, "test"))
     names = [r.id for r in train.runs(space)]
     at = opened()
     assert "Choose at least two runs." in shown(at)

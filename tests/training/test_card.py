@@ -15,24 +15,39 @@ from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 
 CHECK = {
-    "rows": 2, "supervised_tokens": 41, "equal_argmax": 0.9951, "loss_trained": 0.5,
-    "loss_written": 0.501, "max_logit_difference": 0.0312, "dtype": "float32", "passed": True,
+    "rows": 2,
+    "supervised_tokens": 41,
+    "equal_argmax": 0.9951,
+    "loss_trained": 0.5,
+    "loss_written": 0.501,
+    "max_logit_difference": 0.0312,
+    "dtype": "float32",
+    "passed": True,
     "before": [{}],
-}  # fmt: skip
+}
 EVALUATION = {
-    "module": MODULE, "split": "test", "rows": 3,
+    "module": MODULE,
+    "split": "test",
+    "rows": 3,
     "trained": {
         "function": {"share": 0.5, "low": 0.25, "high": 0.75},
-        "slot_f1": 0.125, "exact_match": {"share": 1.0},
+        "slot_f1": 0.125,
+        "exact_match": {"share": 1.0},
     },
-}  # fmt: skip
+}
 
 
 def report(**more: Any) -> dict[str, Any]:
     return {
-        "steps": 4, "seconds": 1.5, "train_rows": 1234, "validation_loss": 1.23456,
-        "tokens_hash": "abc", "overlong": [["x", "rag", 900]], "model_check": CHECK, **more,
-    }  # fmt: skip
+        "steps": 4,
+        "seconds": 1.5,
+        "train_rows": 1234,
+        "validation_loss": 1.23456,
+        "tokens_hash": "abc",
+        "overlong": [["x", "rag", 900]],
+        "model_check": CHECK,
+        **more,
+    }
 
 
 def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:

@@ -60,9 +60,18 @@ def test_the_tiny_models_layers_are_those_that_torch_has(tiny_model: Path) -> No
 
 @pytest.mark.parametrize(
     "targets",
-    ["all-linear", "All-Linear", ("q_proj",), ["q_proj", "up_proj"], ("self_attn.q_proj",),
-     ("lm_head",), ("embed_tokens",), r".*\.q_proj", r"model\..*_proj"],
-)  # fmt: skip
+    [
+        "all-linear",
+        "All-Linear",
+        ("q_proj",),
+        ["q_proj", "up_proj"],
+        ("self_attn.q_proj",),
+        ("lm_head",),
+        ("embed_tokens",),
+        r".*\.q_proj",
+        r"model\..*_proj",
+    ],
+)
 def test_what_peft_takes_isnt_refused(model: Path, targets: str | Sequence[str]) -> None:
     assert wrong_targets(targets, model) == ""
 

@@ -71,10 +71,18 @@ def test_it_interrupts_what_asks_nothing_and_only_before_the_steps() -> None:
 
 @pytest.fixture
 def run(loaded: Workspace, tiny_model: Path) -> RunDirectory:
-    config = TrainConfig.checked({
-        "dataset": build(loaded, MODULE).directory, "base_model": str(tiny_model), "max_steps": 9,
-        "batch_size": 2, "eval_every": 100, "eval_rows": 4, "max_minutes": 10.0, "method": "full",
-    })  # fmt: skip
+    config = TrainConfig.checked(
+        {
+            "dataset": build(loaded, MODULE).directory,
+            "base_model": str(tiny_model),
+            "max_steps": 9,
+            "batch_size": 2,
+            "eval_every": 100,
+            "eval_rows": 4,
+            "max_minutes": 10.0,
+            "method": "full",
+        }
+    )
     return RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
 
 

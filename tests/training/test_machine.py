@@ -21,9 +21,15 @@ from radu_core.training.quantized import own_gpu
 
 @pytest.mark.parametrize(
     ("listed", "first"),
-    [(None, "0"), ("2,3", "2"), ("3", "3"), (" GPU-8f6 , GPU-9a1", "GPU-8f6"), ("", ""),
-     ("-1", "-1")],
-)  # fmt: skip
+    [
+        (None, "0"),
+        ("2,3", "2"),
+        ("3", "3"),
+        (" GPU-8f6 , GPU-9a1", "GPU-8f6"),
+        ("", ""),
+        ("-1", "-1"),
+    ],
+)
 def test_a_process_that_is_alone_sees_the_first_gpu(listed: str | None, first: str) -> None:
     environment = {"HOME": "/"} if listed is None else {"CUDA_VISIBLE_DEVICES": listed}
     assert first_gpu(environment) == {"CUDA_VISIBLE_DEVICES": first}
@@ -39,9 +45,13 @@ def test_hidden_gpus_dont_count(listed: str | None, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("environment", "gpu"),
-    [({}, 0), ({"LOCAL_RANK": "-1"}, 0), ({"LOCAL_RANK": "0", "RANK": "8"}, 0),
-     ({"LOCAL_RANK": "3", "RANK": "3"}, 3)],
-)  # fmt: skip
+    [
+        ({}, 0),
+        ({"LOCAL_RANK": "-1"}, 0),
+        ({"LOCAL_RANK": "0", "RANK": "8"}, 0),
+        ({"LOCAL_RANK": "3", "RANK": "3"}, 3),
+    ],
+)
 def test_each_process_loads_on_the_gpu_it_trains_on(environment: dict[str, str], gpu: int) -> None:
     assert own_gpu(environment) == gpu
 
@@ -98,9 +108,12 @@ def test_a_process_stands_back_once_and_its_children_with_it() -> None:
         "print(open(path).read() if os.path.exists(path) else 'nice 10')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     own, child, *group = done.stdout.split()
     expected = max(10, os.nice(0))
     assert (int(own), int(child)) == (expected, expected)

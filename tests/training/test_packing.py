@@ -127,8 +127,12 @@ def test_packing_goes_with_everything_else(
 )
 def test_sequences_are_few_and_alike(widths: list[int], most: int, sizes: list[int]) -> None:
     mask = torch.tensor([[0] * (max(widths) - n) + [1] * n for n in widths])
-    given = {"attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(0),
-             "input_ids": mask, "labels": mask}  # fmt: skip
+    given = {
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(0),
+        "input_ids": mask,
+        "labels": mask,
+    }
     parts = list(packed_passes(given, most))
     assert [part["input_ids"].shape[1] for part in parts] == sizes
     assert sorted(n for part in parts for n in part["row_sizes"]) == sorted(widths)
@@ -188,8 +192,14 @@ def test_a_model_with_attention_to_the_last_few_tokens_is_found_out(
     from transformers import AutoConfig, MistralConfig, MistralForCausalLM
 
     plain = AutoConfig.from_pretrained(str(tiny_model)).to_dict()
-    names = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-             "num_attention_heads", "num_key_value_heads")  # fmt: skip
+    names = (
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+    )
     torch.manual_seed(0)
     model = MistralForCausalLM(
         MistralConfig(**{n: plain[n] for n in names}, sliding_window=2, initializer_range=0.5)

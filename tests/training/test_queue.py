@@ -122,9 +122,13 @@ def test_runs_without_a_process_and_damaged_ones_hold_nobody_up(tmp_path: Path) 
 
 def _config(space: Workspace, model: Path, steps: int) -> TrainConfig:
     return TrainConfig(
-        dataset=build(space, MODULE).directory, base_model=str(model), max_steps=steps,
-        batch_size=4, eval_rows=0, task_metrics=False,
-    )  # fmt: skip
+        dataset=build(space, MODULE).directory,
+        base_model=str(model),
+        max_steps=steps,
+        batch_size=4,
+        eval_rows=0,
+        task_metrics=False,
+    )
 
 
 @pytest.mark.slow

@@ -70,13 +70,25 @@ def head() -> Iterator[str]:
     }
     try:
         subprocess.run(
-            [binaries / "ray", "start", "--head", "--num-cpus=2", f"--port={port}",
-             "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}",
-             f"--ray-client-server-port={client}",
-             f"--dashboard-agent-listen-port={agent}", f"--temp-dir={directory}",
-             "--object-store-memory=100000000", "--disable-usage-stats"],
-            env=environment, check=True, capture_output=True, timeout=300,
-        )  # fmt: skip
+            [
+                binaries / "ray",
+                "start",
+                "--head",
+                "--num-cpus=2",
+                f"--port={port}",
+                "--dashboard-host=127.0.0.1",
+                f"--dashboard-port={dashboard}",
+                f"--ray-client-server-port={client}",
+                f"--dashboard-agent-listen-port={agent}",
+                f"--temp-dir={directory}",
+                "--object-store-memory=100000000",
+                "--disable-usage-stats",
+            ],
+            env=environment,
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
         address = f"http://127.0.0.1:{dashboard}"
         wait(lambda: not Ray(address).unreachable())
         yield address

@@ -58,8 +58,9 @@ def test_half_an_event_doesnt_take_the_next_one_with_it(tmp_path: Path) -> None:
     assert [e.kind for e in run.events()] == ["state"]
     run.append("state", state="stopped", reason="ü")
     assert [e.data for e in run.events()] == [
-        {"state": "created"}, {"state": "stopped", "reason": "ü"},
-    ]  # fmt: skip
+        {"state": "created"},
+        {"state": "stopped", "reason": "ü"},
+    ]
 
 
 def test_events_are_read_on_where_they_were_left_and_anew_when_the_file_is_another(
@@ -162,10 +163,14 @@ def test_a_damaged_report_is_named_and_the_others_are_read(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("manifest.json", "{}"), ("manifest.json", None), ("schema.json", "{}"),
-        ("templates.json", "[]"), ("index/meta.json", "{}"), ("index/vectors.npz", "x"),
+        ("manifest.json", "{}"),
+        ("manifest.json", None),
+        ("schema.json", "{}"),
+        ("templates.json", "[]"),
+        ("index/meta.json", "{}"),
+        ("index/vectors.npz", "x"),
     ],
-)  # fmt: skip
+)
 def test_what_a_run_needs_to_parse_is_said_when_it_is_damaged(
     loaded: Workspace, two_runs: tuple[RunDirectory, RunDirectory], name: str, text: str | None
 ) -> None:

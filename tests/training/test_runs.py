@@ -180,8 +180,9 @@ def test_a_stop_within_a_step_keeps_the_step_before(
         signal.signal(signal.SIGTERM, handler)
         heart[0].gone = True
     assert run.state() == (
-        "stopped", "Stopped by request. What it had learnt by step 2 is kept.",
-    )  # fmt: skip
+        "stopped",
+        "Stopped by request. What it had learnt by step 2 is kept.",
+    )
     assert list(run.checkpoints()) == [2]
     train.resume(loaded, run.id)
     with pytest.raises(InputError, match="Only a stopped, failed or lost run"):

@@ -23,10 +23,15 @@ from radu_core.workflows import run_figures
 
 def check(**more: Any) -> ModelCheck:
     figures: dict[str, Any] = {
-        "rows": 1, "supervised_tokens": 100, "equal_argmax": 1.0, "loss_trained": 1.0,
-        "loss_written": 1.0, "max_logit_difference": 0.0, "dtype": "bfloat16",
+        "rows": 1,
+        "supervised_tokens": 100,
+        "equal_argmax": 1.0,
+        "loss_trained": 1.0,
+        "loss_written": 1.0,
+        "max_logit_difference": 0.0,
+        "dtype": "bfloat16",
         "computed_in": "bfloat16",
-    }  # fmt: skip
+    }
     return ModelCheck(**{**figures, **more})
 
 
@@ -52,14 +57,20 @@ def test_what_is_good_enough(more: dict[str, Any], passed: bool) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"equal_argmax": 0.98}, "2 of 100 tokens differ from the trained model's, more than the "
-                                 "1% allowed"),
-        ({"loss_written": 1.02}, "the loss is 1.02 instead of 1, further off than the 0.015 "
-                                 "allowed"),
-        ({"loss_written": float("nan")}, "the loss is nan instead of 1, further off than the "
-                                         "0.015 allowed"),
+        (
+            {"equal_argmax": 0.98},
+            "2 of 100 tokens differ from the trained model's, more than the 1% allowed",
+        ),
+        (
+            {"loss_written": 1.02},
+            "the loss is 1.02 instead of 1, further off than the 0.015 allowed",
+        ),
+        (
+            {"loss_written": float("nan")},
+            "the loss is nan instead of 1, further off than the 0.015 allowed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_is_what_was_decided_by(more: dict[str, Any], said: str) -> None:
     assert saving.shortfalls(asdict(check(**more))) == (said,)
     assert said in str(check(**more))

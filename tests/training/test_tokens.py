@@ -80,9 +80,15 @@ def launched(loaded: Workspace, tiny_model: Path, tmp_path: Path) -> RunDirector
     template.write_text(TURNS.replace("<|turn|>", "<|end|>"), encoding="utf-8")
     view = build(loaded, MODULE)
     config = TrainConfig.checked(
-        {"dataset": view.directory, "base_model": str(model), "max_length": 4096,
-         "chat_template": str(template), "max_steps": 1, "eval_rows": 0}
-    )  # fmt: skip
+        {
+            "dataset": view.directory,
+            "base_model": str(model),
+            "max_length": 4096,
+            "chat_template": str(template),
+            "max_steps": 1,
+            "eval_rows": 0,
+        }
+    )
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
     keep_tokens(run, preflight(config, load_tokenizer(model)), model)
     return run
@@ -268,9 +274,16 @@ def test_a_run_with_a_chat_template_learns_its_end_and_generates_to_it(
     from transformers import AutoModelForCausalLM
 
     run = run_here(
-        base_model=str(chatty), chat_template="auto", method="full", max_length=4096,
-        max_steps=60, learning_rate=0.01, schedule="constant", eval_every=60, batch_size=8,
-    )  # fmt: skip
+        base_model=str(chatty),
+        chat_template="auto",
+        method="full",
+        max_length=4096,
+        max_steps=60,
+        learning_rate=0.01,
+        schedule="constant",
+        eval_every=60,
+        batch_size=8,
+    )
     assert run.state()[0] == "finished", run.state()
     template = template_of(run)
     assert template == TURNS
@@ -285,9 +298,12 @@ def test_a_run_with_a_chat_template_learns_its_end_and_generates_to_it(
     row = next(r for r in rows.train if r.task == "rag")
     prompt = [i for i, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED]
     out = written.generate(
-        torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
-        do_sample=False, max_new_tokens=60, pad_token_id=saved.eos_token_id,
-    )[0, len(prompt) :]  # fmt: skip
+        torch.tensor([prompt]),
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        do_sample=False,
+        max_new_tokens=60,
+        pad_token_id=saved.eos_token_id,
+    )[0, len(prompt) :]
     assert int(out[-1]) == turn == encoder.end  # it stops by itself
     assert "chat/completions" in (run.path / "README.md").read_text()
     # By the studio's own generator: the scores are those of the rows as they were trained.

@@ -95,9 +95,15 @@ def test_tensorboard_gets_the_curves(
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
     view = build(loaded, MODULE)
     config = TrainConfig.checked(
-        {"dataset": view.directory, "base_model": str(tiny_model), "max_length": 4096,
-         "max_steps": 2, "eval_rows": 0, "report_to": ["tensorboard"]}
-    )  # fmt: skip
+        {
+            "dataset": view.directory,
+            "base_model": str(tiny_model),
+            "max_length": 4096,
+            "max_steps": 2,
+            "eval_rows": 0,
+            "report_to": ["tensorboard"],
+        }
+    )
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert again(run) == 0, run.state()
     [written] = (run.path / "trackers" / "tensorboard").glob("events.out.tfevents.*")
@@ -113,9 +119,15 @@ def test_qlora_trains_and_what_it_saves_is_what_was_trained(
         pytest.skip(lack)
     view = build(loaded, MODULE)
     config = TrainConfig.checked(
-        {"dataset": view.directory, "base_model": str(tiny_model), "max_length": 4096,
-         "max_steps": 4, "eval_rows": 4, "method": "qlora"}
-    )  # fmt: skip
+        {
+            "dataset": view.directory,
+            "base_model": str(tiny_model),
+            "max_length": 4096,
+            "max_steps": 4,
+            "eval_rows": 4,
+            "method": "qlora",
+        }
+    )
     run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert again(run) == 0, run.state()
     report = run.report() or {}

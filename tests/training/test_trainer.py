@@ -79,8 +79,10 @@ def test_passes_hold_every_row_once_within_their_tokens(tokenizer: Any) -> None:
     assert sum(p["input_ids"].shape[0] for p in parts) == 4
     assert sum(int(p["attention_mask"].sum()) for p in parts) == int(widths.sum())
     assert all(p["attention_mask"][:, 0].any() for p in parts)  # no column of padding only
-    assert all(p["input_ids"].shape[0] == 1 or p["input_ids"].numel() <= int(widths.max()) + 1
-               for p in parts)  # fmt: skip
+    assert all(
+        p["input_ids"].shape[0] == 1 or p["input_ids"].numel() <= int(widths.max()) + 1
+        for p in parts
+    )
 
 
 def test_bf16_is_near_the_plain_run(model: Any, tokenizer: Any) -> None:
@@ -108,10 +110,15 @@ def test_checkpointing_changes_nothing(model: Any, tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("schedule", "progress", "share"),
     [
-        ("linear", 0.55, 0.5), ("cosine", 0.1, 1.0), ("cosine", 0.55, 0.5), ("cosine", 1.0, 0.0),
-        ("constant", 0.05, 0.5), ("constant", 0.9, 1.0), ("cosine", 0.325, 0.8535533905932737),
+        ("linear", 0.55, 0.5),
+        ("cosine", 0.1, 1.0),
+        ("cosine", 0.55, 0.5),
+        ("cosine", 1.0, 0.0),
+        ("constant", 0.05, 0.5),
+        ("constant", 0.9, 1.0),
+        ("cosine", 0.325, 0.8535533905932737),
     ],
-)  # fmt: skip
+)
 def test_the_schedules(schedule: str, progress: float, share: float) -> None:
     assert rate_share(progress, 0.1, schedule) == pytest.approx(share)
 
@@ -121,9 +128,12 @@ def test_the_schedules(schedule: str, progress: float, share: float) -> None:
     [
         (' {"city": "Oslo", "nights": 2}', {("city", '"Oslo"'): 1, ("nights", "2"): 1}),
         (' {"city": ["Oslo", "Rome"]}', {("city", '"Oslo"'): 1, ("city", '"Rome"'): 1}),
-        (' "Oslo"', {("", '"Oslo"'): 1}), (" null", {}), (" {", {}), ("{}", {}),
+        (' "Oslo"', {("", '"Oslo"'): 1}),
+        (" null", {}),
+        (" {", {}),
+        ("{}", {}),
     ],
-)  # fmt: skip
+)
 def test_slot_pairs(text: str, pairs: dict[tuple[str, str], int]) -> None:
     assert slot_pairs(text) == Counter(pairs)
 
@@ -150,17 +160,24 @@ def test_the_end_token_is_learnt_and_the_measures_are_those_of_generation(
     model: Any, tokenizer: Any
 ) -> None:
     torch.manual_seed(0)
-    asked = [("fly ->", " book_flight", "rag"), ("sleep ->", " book_hotel", "rag"),
-             ("to Oslo ->", ' {"city": "Oslo"}', "all"),
-             ("two nights ->", ' {"nights": 2}', "all")]  # fmt: skip
+    asked = [
+        ("fly ->", " book_flight", "rag"),
+        ("sleep ->", " book_hotel", "rag"),
+        ("to Oslo ->", ' {"city": "Oslo"}', "all"),
+        ("two nights ->", ' {"nights": 2}', "all"),
+    ]
     rows = [replace(encode_row(tokenizer, p, c), task=t) for p, c, t in asked]
     overfitted(model, tokenizer, rows)
     for prompt, completion, _ in asked:
         ids = torch.tensor([tokenizer(prompt, add_special_tokens=False)["input_ids"]])
         out = model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=40,
-            pad_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id,
-        )[0, ids.shape[1] :]  # fmt: skip
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=40,
+            pad_token_id=tokenizer.eos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )[0, ids.shape[1] :]
         assert int(out[-1]) == tokenizer.eos_token_id  # it stops by itself
         assert tokenizer.decode(out[:-1]) == completion
 

@@ -191,9 +191,12 @@ def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt
 ) -> None:
     """Bit for bit, though dropout draws at random, and without an evaluation less."""
     settings: dict[str, Any] = {
-        "max_steps": 8, "lora_dropout": 0.3, "save_every": 100, "best_by": "loss",
+        "max_steps": 8,
+        "lora_dropout": 0.3,
+        "save_every": 100,
+        "best_by": "loss",
         "tokens_per_pass": 4096,  # a step is one pass
-    }  # fmt: skip
+    }
     whole = run_here(**settings)
     hearts: list[worker._Heart] = []
     real_heart, real = worker._Heart, getattr(trainer, place)
@@ -315,8 +318,10 @@ def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_
     assert not list(run.path.glob(".model.*"))
     said = [e.data["what"] for e in run.events() if e.kind == "saving"]
     assert said[:3] == [
-        "Measuring the model", "Asking the trained model", "Asking the trained model",
-    ]  # fmt: skip
+        "Measuring the model",
+        "Asking the trained model",
+        "Asking the trained model",
+    ]
     (run.path / ".model.left").mkdir()  # as by a kill
     assert again(run) == 0
     assert run.state()[0] == "finished"

@@ -42,14 +42,26 @@ def test_what_is_typed_becomes_what_the_slots_take(
 @pytest.mark.parametrize(
     ("language", "typed", "problem", "remedy"),
     [
-        ("de", {"price": "1.599"}, "Slot 'price': '1.599' may mean 1599 or 1.599",
-         "Write 1599 or 1.5990."),
-        ("en", {"day": "3/9/2026"}, "Slot 'day': '3/9/2026' may mean 2026-09-03 or 2026-03-09",
-         "Write 2026-09-03 or 2026-03-09."),
-        ("en", {"at": "7"}, "slot 'at' takes a time (HH:MM), not '7'",
-         "Correct the values or the function."),
+        (
+            "de",
+            {"price": "1.599"},
+            "Slot 'price': '1.599' may mean 1599 or 1.599",
+            "Write 1599 or 1.5990.",
+        ),
+        (
+            "en",
+            {"day": "3/9/2026"},
+            "Slot 'day': '3/9/2026' may mean 2026-09-03 or 2026-03-09",
+            "Write 2026-09-03 or 2026-03-09.",
+        ),
+        (
+            "en",
+            {"at": "7"},
+            "slot 'at' takes a time (HH:MM), not '7'",
+            "Correct the values or the function.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_may_mean_several_values_or_none_is_refused(
     language: str, typed: dict[str, Any], problem: str, remedy: str
 ) -> None:

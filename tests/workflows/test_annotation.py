@@ -23,23 +23,42 @@ from radu_core.workflows.workspace import Workspace
 def test_an_item_says_all_that_is_shown(space: Workspace) -> None:
     reply = Tab(space, "ann").send(want=2)
     assert reply["counts"] == {
-        "ambiguous": 8, "unlocated": 1, "invalid": 0, "suspected": 0, "disagreement": 0,
-        "evaluation": 0, "unlabelled": 0,
-    }  # fmt: skip
+        "ambiguous": 8,
+        "unlocated": 1,
+        "invalid": 0,
+        "suspected": 0,
+        "disagreement": 0,
+        "evaluation": 0,
+        "unlabelled": 0,
+    }
     assert reply["progress"] == {"resolved": 13, "total": 22, "today": 0, "mine": 0}
     assert reply["others"] == {"items": 0, "seconds": None}
     [item] = [i for i in Tab(space, "bob").send(want=1, item="u00")["items"] if i["id"] == "u00"]
     assert item | {"arguments": [], "readings": []} == {
-        "id": "u00", "revision": 2, "utterance": "a seat for my wife and me to Bonn",
-        "function": "book_flight", "unlabelled": False,
-        "description": "Buy a plane ticket between two cities.", "outcome": "unlocated",
-        "queue": "unlocated", "split": "train", "context": None,
-        "reason": "no 2 in the text for passengers.", "flag": None, "held": None,
-        "arguments": [], "spans": [], "implied": [], "readings": [], "opinions": [], "comments": [],
-    }  # fmt: skip
+        "id": "u00",
+        "revision": 2,
+        "utterance": "a seat for my wife and me to Bonn",
+        "function": "book_flight",
+        "unlabelled": False,
+        "description": "Buy a plane ticket between two cities.",
+        "outcome": "unlocated",
+        "queue": "unlocated",
+        "split": "train",
+        "context": None,
+        "reason": "no 2 in the text for passengers.",
+        "flag": None,
+        "held": None,
+        "arguments": [],
+        "spans": [],
+        "implied": [],
+        "readings": [],
+        "opinions": [],
+        "comments": [],
+    }
     assert [(a["slot"], a["type"], a["value"], a["state"]) for a in item["arguments"]] == [
-        ("destination", "string", "Bonn", "once"), ("passengers", "integer", 2, "missing"),
-    ]  # fmt: skip
+        ("destination", "string", "Bonn", "once"),
+        ("passengers", "integer", 2, "missing"),
+    ]
     [place] = item["arguments"][0]["places"]
     assert (place["start"], place["end"], place["kind"]) == (29, 33, "exact")
     [reading] = item["readings"]
@@ -53,8 +72,9 @@ def test_readings_are_the_whole_ones(space: Workspace) -> None:
         (r["template"], 2) for r in space.store.exemplar(MODULE, "a00").readings
     ]
     assert [(a["slot"], a["state"]) for a in item["arguments"]] == [
-        ("origin", "repeated"), ("destination", "once"),
-    ]  # fmt: skip
+        ("origin", "repeated"),
+        ("destination", "once"),
+    ]
 
 
 def test_who_works_alone_gets_all_and_others_share(space: Workspace) -> None:
@@ -75,13 +95,28 @@ def test_who_works_alone_gets_all_and_others_share(space: Workspace) -> None:
 
 def test_the_most_valuable_come_first(space: Workspace, write_jsonl: Callable[..., Path]) -> None:
     rare = [
-        {"id": "z0", "utterance": "a hotel in NYC or NYC", "function": "book_hotel",
-         "arguments": {"city": "New York"}, "split": "train"},
-        {"id": "z1", "utterance": "with pool or pool", "function": "book_hotel",
-         "arguments": {"extras": ["pool"]}, "split": "train"},
-        {"id": "z2", "utterance": "to Oslo or Oslo", "function": "book_flight",
-         "arguments": {"destination": "Oslo"}, "split": "train"},
-    ]  # fmt: skip
+        {
+            "id": "z0",
+            "utterance": "a hotel in NYC or NYC",
+            "function": "book_hotel",
+            "arguments": {"city": "New York"},
+            "split": "train",
+        },
+        {
+            "id": "z1",
+            "utterance": "with pool or pool",
+            "function": "book_hotel",
+            "arguments": {"extras": ["pool"]},
+            "split": "train",
+        },
+        {
+            "id": "z2",
+            "utterance": "to Oslo or Oslo",
+            "function": "book_flight",
+            "arguments": {"destination": "Oslo"},
+            "split": "train",
+        },
+    ]
     import_file(space, "jsonl", write_jsonl(rare), module=MODULE, who="t")
     resolve(space, MODULE, who="t")
     ann = Tab(space, "ann")
@@ -105,8 +140,9 @@ def test_flags_have_queues_of_their_own(space: Workspace) -> None:
     assert (kept["status"], space.store.exemplar(MODULE, "f01").queue) == ("stored", None)
     again = ann.do("keep", "f01", kept["revision"])
     assert (again["status"], again["message"]) == (
-        "refused", "Nobody has flagged this exemplar: 'f01'. Accept it with Enter.",
-    )  # fmt: skip
+        "refused",
+        "Nobody has flagged this exemplar: 'f01'. Accept it with Enter.",
+    )
 
 
 def test_an_item_named_comes_first_whoever_holds_it(space: Workspace) -> None:
@@ -312,8 +348,9 @@ def test_a_preview_changes_nothing(space: Workspace) -> None:
     assert item["arguments"][0]["state"] == "repeated"
     item = annotation_views.preview(space, **ask, function="no_such", arguments={})
     assert (item["outcome"], item["reason"]) == (
-        "invalid", "The schema has no function 'no_such'.",
-    )  # fmt: skip
+        "invalid",
+        "The schema has no function 'no_such'.",
+    )
     assert space.store.exemplar(MODULE, "a00") == before
 
 
@@ -321,15 +358,21 @@ def test_history_is_lines_for_people(space: Workspace) -> None:
     ann = Tab(space, "ann")
     old = space.store.exemplar(MODULE, "u00").exemplar
     one = ann.do(
-        "decide", "u00", 2, function="book_flight", arguments={"destination": "Bonn"},
+        "decide",
+        "u00",
+        2,
+        function="book_flight",
+        arguments={"destination": "Bonn"},
         spans=spans_of(SEAT, ("destination", 29, 33, "Bonn")),
-    )  # fmt: skip
+    )
     ann.do("comment", "u00", one["revision"], text="two people?")
     said, decided = annotation_views.history(space, who="bob", module=MODULE, id="u00")
     assert (said["kind"], said["note"], said["changes"]) == ("commented", "two people?", [])
     assert (decided["who"], decided["kind"], decided["at"][:16]) == (
-        "ann", "corrected", "2026-03-01T12:00",
-    )  # fmt: skip
+        "ann",
+        "corrected",
+        "2026-03-01T12:00",
+    )
     assert old.outcome == "unlocated"
     assert decided["changes"] == [
         "passengers: 2 → –",
@@ -342,7 +385,11 @@ def test_about_says_what_a_tab_needs_once(space: Workspace) -> None:
     known = annotation_views.about(space, module=MODULE)
     assert [f["name"] for f in known["functions"]] == ["book_flight", "book_hotel"]
     assert known["functions"][1]["slots"][0] == {
-        "name": "city", "description": "where it is", "type": "string", "required": False,
-        "multi_value": False, "values": ["New York", "Paris"],
-    }  # fmt: skip
+        "name": "city",
+        "description": "where it is",
+        "type": "string",
+        "required": False,
+        "multi_value": False,
+        "values": ["New York", "Paris"],
+    }
     assert known["guidelines"] == ""

@@ -175,14 +175,18 @@ PARTY = ("passengers", 11, 25, 2)
         ({**FLIGHT, "spans": spans_of("X" + SEAT, BONN, PARTY)}, "aren't what stands at"),
         ({**FLIGHT, "spans": spans_of(SEAT, BONN, ("passengers", 25, 31, 2))}, "overlaps the one"),
         ({**FLIGHT, "spans": spans_of(SEAT, BONN, ("passengers", 50, 60, 2))}, "isn't inside"),
-        ({**FLIGHT, "spans": spans_of(SEAT, BONN), "implied": ["origin", "passengers"]},
-         "slot 'origin' is marked as implied, but has no argument"),
-        ({**FLIGHT, "spans": spans_of(SEAT, BONN, PARTY), "implied": ["passengers"]},
-         "A span says passengers=2"),
+        (
+            {**FLIGHT, "spans": spans_of(SEAT, BONN), "implied": ["origin", "passengers"]},
+            "slot 'origin' is marked as implied, but has no argument",
+        ),
+        (
+            {**FLIGHT, "spans": spans_of(SEAT, BONN, PARTY), "implied": ["passengers"]},
+            "A span says passengers=2",
+        ),
         ({**FLIGHT, "spans": [], "more": 1}, "decide.more: Extra inputs are not permitted"),
         ({**FLIGHT, "arguments": {"destination": {}}}, "That isn't an operation"),
     ],
-)  # fmt: skip
+)
 def test_what_contradicts_itself_is_refused(
     space: Workspace, decision: dict[str, Any], message: str
 ) -> None:
@@ -335,8 +339,11 @@ def test_undo_brings_labels_readings_flag_and_queue_back(space: Workspace) -> No
     ann.do("undo", "a00", ack["revision"])
     after = space.store.exemplar(MODULE, "a00")
     assert (after.exemplar, after.readings, after.flag, after.queue) == (
-        before.exemplar, before.readings, "the model said none", "evaluation",
-    )  # fmt: skip
+        before.exemplar,
+        before.readings,
+        "the model said none",
+        "evaluation",
+    )
 
 
 def test_a_discarded_one_stays_so_and_is_exported_with_its_reason(space: Workspace) -> None:

@@ -27,8 +27,12 @@ def test_two_who_agree_decide(double: Workspace) -> None:
     ann, bob = Tab(double, "ann"), Tab(double, "bob")
     choice = reading(double, "a00")
     assert ann.do("decide", "a00", 2, **choice) | {"seq": 0} == {
-        "seq": 0, "status": "stored", "revision": 2, "message": "", "item": None,
-    }  # fmt: skip
+        "seq": 0,
+        "status": "stored",
+        "revision": 2,
+        "message": "",
+        "item": None,
+    }
     now = double.store.exemplar(MODULE, "a00")
     assert (now.queue, now.exemplar.outcome) == ("ambiguous", "ambiguous")
     assert "a00" not in ann.ids(1)
@@ -39,8 +43,10 @@ def test_two_who_agree_decide(double: Workspace) -> None:
     assert (ack["revision"], now.queue, now.exemplar.outcome) == (3, None, "resolved")
     events = double.store.history(MODULE, "a00")
     assert [(e.who, e.kind) for e in events] == [
-        ("ann", "opinion"), ("bob", "opinion"), ("bob", "agreed"),
-    ]  # fmt: skip
+        ("ann", "opinion"),
+        ("bob", "opinion"),
+        ("bob", "agreed"),
+    ]
     assert events[-1].note == "ann, bob"
     assert ann.send()["progress"] == {"resolved": 14, "total": 22, "today": 2, "mine": 1}
 
@@ -65,8 +71,9 @@ def test_two_who_dont_agree_are_settled_by_one_key(double: Workspace) -> None:
     assert bob.do("decide", "a00", 2, **reading(double, "a00", 1))["revision"] == 3
     [item] = eve.send(want=1, queue="disagreement")["items"]
     assert [(o["who"], o["template"]) for o in item["opinions"]] == [
-        ("ann", templates[0]), ("bob", templates[1]),
-    ]  # fmt: skip
+        ("ann", templates[0]),
+        ("bob", templates[1]),
+    ]
     assert eve.do("adjudicate", "a00", 3, choice=2)["status"] == "refused"
     done = eve.do("adjudicate", "a00", 3, choice=1)
     assert double.store.exemplar(MODULE, "a00").exemplar.template == templates[1]
@@ -119,8 +126,10 @@ def test_an_opinion_can_be_taken_back(double: Workspace) -> None:
     disputed = Tab(double, "eve").do("undo", "a00", agreed["revision"])
     now = double.store.exemplar(MODULE, "a00")
     assert (disputed["status"], now.queue, now.exemplar.outcome) == (
-        "stored", "disagreement", "ambiguous",
-    )  # fmt: skip
+        "stored",
+        "disagreement",
+        "ambiguous",
+    )
 
 
 def three_items_with_opinions(double: Workspace) -> None:
@@ -180,8 +189,9 @@ def test_more_annotators_leave_what_there_is(double: Workspace) -> None:
     ann.do("decide", "a02", 2, **reading(double, "a02"))
     assert annotation.set_annotators(double, MODULE, 3, who="t") == Reconsidered(0, 0)
     assert states(double, "a01", "a02") == [
-        ("ambiguous", "disagreement", ["opinion"]), ("ambiguous", "ambiguous", ["opinion"]),
-    ]  # fmt: skip
+        ("ambiguous", "disagreement", ["opinion"]),
+        ("ambiguous", "ambiguous", ["opinion"]),
+    ]
 
 
 def test_what_waits_for_opinions_isnt_restored(double: Workspace) -> None:
@@ -241,8 +251,10 @@ def test_what_others_said_isnt_in_the_history_before(double: Workspace) -> None:
     assert told("eve") == [("agreed", True, "ann, bob", True), *opinions, hm]
     bob.do("undo", "a00", agreed["revision"])
     assert told("eve")[-4:] == [
-        ("agreed", False, None, False), *[("opinion", False, None, False)] * 2, hm,
-    ]  # fmt: skip
+        ("agreed", False, None, False),
+        *[("opinion", False, None, False)] * 2,
+        hm,
+    ]
     bob.do("decide", "a00", agreed["revision"] + 1, **reading(double, "a00", 1))
     assert double.store.exemplar(MODULE, "a00").queue == "disagreement"
     assert told("eve")[0] == ("opinion", True, None, False)

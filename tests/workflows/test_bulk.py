@@ -21,15 +21,28 @@ from radu_core.workflows.workspace import Workspace
 
 # "to" before the second one: the module's exemplars say where a destination stands.
 HARD: list[dict[str, Any]] = [
-    {"id": f"b{n}", "utterance": f"{city}, I mean fly me to {city} please",
-     "function": "book_flight", "arguments": {"destination": city}}
+    {
+        "id": f"b{n}",
+        "utterance": f"{city}, I mean fly me to {city} please",
+        "function": "book_flight",
+        "arguments": {"destination": city},
+    }
     for n, city in enumerate(("Oslo", "Rome", "Bonn"))
 ] + [
-    {"id": "c0", "utterance": "a hotel bed in Paris, yes, Paris", "function": "book_hotel",
-     "arguments": {"city": "Paris"}},
-    {"id": "i0", "utterance": "Rome, I mean fly me to Rome please", "function": "book_flight",
-     "arguments": {"destination": "Rome", "passengers": 2}, "implied": ["passengers"]},
-]  # fmt: skip
+    {
+        "id": "c0",
+        "utterance": "a hotel bed in Paris, yes, Paris",
+        "function": "book_hotel",
+        "arguments": {"city": "Paris"},
+    },
+    {
+        "id": "i0",
+        "utterance": "Rome, I mean fly me to Rome please",
+        "function": "book_flight",
+        "arguments": {"destination": "Rome", "passengers": 2},
+        "implied": ["passengers"],
+    },
+]
 
 
 @pytest.fixture
@@ -72,8 +85,9 @@ def test_a_reading_that_leaves_a_value_out_is_not_offered(space: Workspace) -> N
     """u00 has a reading with the city alone: two passengers are nowhere in the text."""
     assert space.store.exemplar(MODULE, "u00").readings
     assert "u00" not in ids(bulk.preview(space, MODULE, from_=0.5, queue="unlocated"))
-    report = bulk.accept(space, MODULE, {"u00": space.store.exemplar(MODULE, "u00").revision},
-                         who="ann")  # fmt: skip
+    report = bulk.accept(
+        space, MODULE, {"u00": space.store.exemplar(MODULE, "u00").revision}, who="ann"
+    )
     assert report.accepted == ()
     assert "no reading that places every value" in report.skipped["u00"]
 

@@ -52,9 +52,14 @@ def test_it_loads_with_plain_transformers_and_says_the_same(
     out = tmp_path / "out"
     made = export_model(loaded, "last", out)
     wanted = {
-        "config.json", "generation_config.json", "tokenizer.json", "README.md",
-        "model.safetensors", "radu/schema.json", "radu/manifest.json",
-    }  # fmt: skip
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "README.md",
+        "model.safetensors",
+        "radu/schema.json",
+        "radu/manifest.json",
+    }
     assert wanted <= set(made.files)
     assert made.size == sum(p.stat().st_size for p in out.rglob("*") if p.is_file())
     kept = " --dtype float32" if made.dtype == "float32" else ""
@@ -64,8 +69,12 @@ def test_it_loads_with_plain_transformers_and_says_the_same(
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", GENERATE, str(out), PROMPT],
-        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer == greedy(run.model)

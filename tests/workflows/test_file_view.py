@@ -20,8 +20,11 @@ def test_a_table_with_a_column_of_functions(loaded: Workspace, tmp_path: Path) -
     assert view.columns == ("kind", "Text", "CITY", "note")
     assert view.mapping == {"function": "kind", "utterance": "Text", "arguments.city": "CITY"}
     assert view.first[0] == {
-        "kind": "book_hotel", "Text": "a room in Paris", "CITY": "Paris", "note": "x",
-    }  # fmt: skip
+        "kind": "book_hotel",
+        "Text": "a room in Paris",
+        "CITY": "Paris",
+        "note": "x",
+    }
     assert (view.likely, view.sheets) == (None, ())
 
 

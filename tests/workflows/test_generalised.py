@@ -58,9 +58,13 @@ def test_a_run_keeps_what_each_module_needs(
         kept = train.serving(two, run, module=module)
         assert (kept.schema.module, kept.manifest.module) == (module, module)
         assert kept.settings.model_dump() == {
-            "function_strategy": "rag", "slot_strategy": "all", "k_desc": 1, "k_exemplar": 2,
-            "k_slot_examples": 2, "order": "most_relevant_first",
-        }  # fmt: skip
+            "function_strategy": "rag",
+            "slot_strategy": "all",
+            "k_desc": 1,
+            "k_exemplar": 2,
+            "k_slot_examples": 2,
+            "order": "most_relevant_first",
+        }
         assert report_path(run, "test", module) == run.path / "evaluation" / module / "test.json"
     assert train.runs(two, "acme_none_en") == []
     with pytest.raises(InputError, match="on several modules"):

@@ -17,8 +17,9 @@ def test_a_damaged_index_is_a_note_and_is_built_again(loaded: Workspace) -> None
     loaded.store.put_schema(parse_schema(OTHER), who="t")
     built = build_index(loaded, MODULE)
     assert [(f.module, f.indexed, f.notes) for f in funnels(loaded)] == [
-        ("acme_bank_en", 0, ()), (MODULE, len(built.exemplars), ()),
-    ]  # fmt: skip
+        ("acme_bank_en", 0, ()),
+        (MODULE, len(built.exemplars), ()),
+    ]
     (loaded.index(MODULE) / "meta.json").write_text("{}")
     funnel = funnels(loaded)[1]
     assert (funnel.loaded, funnel.resolved, funnel.indexed) == (15, 13, 0)

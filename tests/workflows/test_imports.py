@@ -28,10 +28,14 @@ from radu_core.workflows.workspace import Workspace
 Bring = Callable[..., ImportReport]
 
 NEW = [
-    {"id": f"new{n}", "utterance": f"fly to {city} at dawn", "function": "book_flight",
-     "arguments": {"destination": city}}
+    {
+        "id": f"new{n}",
+        "utterance": f"fly to {city} at dawn",
+        "function": "book_flight",
+        "arguments": {"destination": city},
+    }
     for n, city in enumerate(["Oslo", "Rome", "Bonn", "Lima"])
-]  # fmt: skip
+]
 CHANGED = [
     {**ROWS[0], "utterance": "fly me to Turin please", "arguments": {"destination": "Turin"}}
 ]
@@ -59,11 +63,16 @@ def state(space: Workspace) -> dict[str, Any]:
         columns = {row.id: (row.imported, row.decided) for row in rows}
     return {
         i.exemplar.id: (
-            i.exemplar, i.readings, i.flag, i.details, i.queue, texts[i.exemplar.id],
+            i.exemplar,
+            i.readings,
+            i.flag,
+            i.details,
+            i.queue,
+            texts[i.exemplar.id],
             columns[i.exemplar.id],
         )
         for i in space.store.exemplars(MODULE)
-    }  # fmt: skip
+    }
 
 
 def test_what_it_added_goes_and_what_it_changed_returns(space: Workspace, bring: Bring) -> None:
@@ -165,8 +174,9 @@ def test_an_id_that_is_in_use_again_keeps_the_old_one_in_the_trash(
     bring([{**NEW[0], "utterance": "take me to Oslo"}], "again.jsonl")
     done = redo(space, first, who="bob")
     assert (done.removed, [(k.id, k.why) for k in done.kept]) == (
-        3, [("new0", "its id is in use again")],
-    )  # fmt: skip
+        3,
+        [("new0", "its id is in use again")],
+    )
     assert space.store.exemplar(MODULE, "new0").exemplar.utterance == "take me to Oslo"
     assert imports(space, MODULE)[1].undone is True  # a part of it still is
     with space.store.reading() as connection:

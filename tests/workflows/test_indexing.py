@@ -48,9 +48,11 @@ def embedder(space: Workspace) -> HashEmbedder:
 def fresh(space: Workspace) -> ModuleIndex:
     """The index built anew from what is stored now."""
     return ModuleIndex.build(
-        space.store.schema(MODULE), resolved_exemplars(space, MODULE), HashEmbedder(),
+        space.store.schema(MODULE),
+        resolved_exemplars(space, MODULE),
+        HashEmbedder(),
         settings=retrieval_settings(space, MODULE),
-    )  # fmt: skip
+    )
 
 
 def current(space: Workspace) -> ModuleIndex:
@@ -121,16 +123,22 @@ def test_what_becomes_unresolved_disappears(space: Workspace) -> None:
 def test_an_import_brings_what_is_new_and_changed(space: Workspace, write_jsonl: Write) -> None:
     rows = [
         {**ROWS[0], "utterance": "soar over to Oslo", "arguments": {"destination": "Oslo"}},
-        {"id": "new", "utterance": "a zeppelin to Rome", "function": "book_flight",
-         "arguments": {"destination": "Rome"}, "split": "train"},
-    ]  # fmt: skip
+        {
+            "id": "new",
+            "utterance": "a zeppelin to Rome",
+            "function": "book_flight",
+            "arguments": {"destination": "Rome"},
+            "split": "train",
+        },
+    ]
     import_file(space, "jsonl", write_jsonl(rows, "more.jsonl"), module=MODULE, who="t")
     assert "f00" not in {e.id for e in current(space).exemplars}  # nobody has aligned it yet
     resolve(space, MODULE, who="t")
     assert {"f00", "new"} <= {e.id for e in current(space).exemplars}
     assert templates_embedded(space) == [
-        "soar over to <destination>", "a zeppelin to <destination>",
-    ]  # fmt: skip
+        "soar over to <destination>",
+        "a zeppelin to <destination>",
+    ]
 
 
 def test_a_changed_split_or_label_is_seen(space: Workspace, write_jsonl: Write) -> None:

@@ -56,8 +56,10 @@ def test_the_decision_is_back_with_its_function(decided: Workspace) -> None:
         now = item(decided, id).exemplar
         assert now.outcome == "resolved"
         assert (now.spans, now.template, now.implied) == (
-            exemplar.spans, exemplar.template, exemplar.implied,
-        )  # fmt: skip
+            exemplar.spans,
+            exemplar.template,
+            exemplar.implied,
+        )
 
 
 def test_a_slot_that_is_gone_makes_it_invalid_too(decided: Workspace) -> None:

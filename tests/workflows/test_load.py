@@ -92,9 +92,13 @@ def test_sgd_rows_that_dont_fit_the_modules_schema_are_rejected(
     other = parse_schema(OTHER, module=MODULE)
     rows = [
         {"id": "s", "utterance": "sing", "function": "sing"},
-        {"id": "f", "utterance": "from Rome", "function": "book_flight",
-         "arguments": {"origin": "Rome"}},
-    ]  # fmt: skip
+        {
+            "id": "f",
+            "utterance": "from Rome",
+            "function": "book_flight",
+            "arguments": {"origin": "Rome"},
+        },
+    ]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
     theirs = Workspace(tmp_path / "theirs")
@@ -177,11 +181,15 @@ def test_files_that_are_no_schema(
 
 def test_an_export_counts_what_it_loses_of_the_schema(workspace: Workspace, tmp_path: Path) -> None:
     functions = [
-        {"name": "ship", "slots": [
-            {"name": "city", "path": ["address", "city"]},
-            {"name": "n", "type": "integer", "constraints": {"minimum": 1}}]},
+        {
+            "name": "ship",
+            "slots": [
+                {"name": "city", "path": ["address", "city"]},
+                {"name": "n", "type": "integer", "constraints": {"minimum": 1}},
+            ],
+        },
         {"name": "list", "slots": [{"name": "n", "multi_value": True}]},
-    ]  # fmt: skip
+    ]
     workspace.store.put_schema(parse_schema({"functions": functions}, module=MODULE), who="t")
     found = export(workspace, "sgd", tmp_path / "sgd", module=MODULE)
     assert found.left_out == {

@@ -35,8 +35,13 @@ def test_all_of_it_moves_and_nothing_is_lost(loaded: Workspace) -> None:
     schema = loaded.store.schema(MODULE)
     assert [f.name for f in schema.functions] == ["book_flight"]
     assert [s.name for s in schema.functions[0].slots] == [
-        "origin", "destination", "passengers", "refundable", "city", "extras",
-    ]  # fmt: skip
+        "origin",
+        "destination",
+        "passengers",
+        "refundable",
+        "city",
+        "extras",
+    ]
     assert not any(s.required for s in schema.functions[0].slots)
     for item in loaded.store.exemplars(MODULE):
         old = before[item.exemplar.id]
@@ -107,8 +112,9 @@ def test_what_was_changed_meanwhile_is_not_overwritten(
 
     def slow(*arguments: Any) -> Any:
         made = plan(*arguments)
-        item = next(i for i in loaded.store.exemplars(MODULE)
-                    if i.exemplar.function == "book_hotel")  # fmt: skip
+        item = next(
+            i for i in loaded.store.exemplars(MODULE) if i.exemplar.function == "book_hotel"
+        )
         loaded.store.decide(
             MODULE, item.exemplar, who="bob", kind="kept", expected_revision=item.revision
         )

@@ -55,8 +55,9 @@ def test_a_judgement_counts_for_repetitions_too(space: Workspace) -> None:
     assert judgements.judgements(space, MODULE) == {}
     assert of(space, "t1")["t2"].suspected
     assert [j.verdict for j in judgements.history(space, MODULE, "t1", "t2")] == [
-        "different", "withdrawn",
-    ]  # fmt: skip
+        "different",
+        "withdrawn",
+    ]
 
 
 def test_judged_pairs_say_what_follows(space: Workspace) -> None:
@@ -85,8 +86,9 @@ def test_the_dataset_and_the_preview_follow_the_judgements(space: Workspace) -> 
     second = dataset.datasets(space, MODULE)[0].manifest
     assert second.judgements_hash != first.judgements_hash
     assert second.hash != first.hash
-    shown = preview(space, MODULE, strategy="knn", exemplar_id="t1",
-                    options=RowOptions(knn_negatives=20))  # fmt: skip
+    shown = preview(
+        space, MODULE, strategy="knn", exemplar_id="t1", options=RowOptions(knn_negatives=20)
+    )
     assert "t2" in {r.row.exemplar_ids[0] for r in shown.rows if r.row.negative}
     judge(space, MODULE, "t1", "t2", "same", who="ann")
     assert not {"t2", "t3"} & knn_no(space)

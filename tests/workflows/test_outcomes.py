@@ -24,8 +24,9 @@ def test_what_was_found_is_stored_for_the_annotator(loaded: Workspace) -> None:
     assert (details["kind"], details["complete"]) == ("a value occurs more than once", True)
     origin, destination = details["arguments"]
     assert [(p["start"], p["end"], p["kind"]) for p in origin["places"]] == [
-        (5, 9, "exact"), (18, 22, "exact"),
-    ]  # fmt: skip
+        (5, 9, "exact"),
+        (18, 22, "exact"),
+    ]
     assert (origin["state"], destination["state"]) == ("repeated", "placed")
     assert loaded.store.exemplar(MODULE, "f00").details == {}
 

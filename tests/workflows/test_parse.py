@@ -99,9 +99,12 @@ def test_an_export_is_asked_with_the_template_it_was_trained_with(
 
 @pytest.mark.parametrize(
     ("texts", "words"),
-    [([], "There is no utterance"), ([" \t"], "There is no utterance"),
-     (["fly", "x" * (LONGEST + 1)], "10,001 characters")],
-)  # fmt: skip
+    [
+        ([], "There is no utterance"),
+        ([" \t"], "There is no utterance"),
+        (["fly", "x" * (LONGEST + 1)], "10,001 characters"),
+    ],
+)
 def test_what_is_no_utterance_is_said_before_anything_is_loaded(
     loaded: Workspace, texts: list[str], words: str
 ) -> None:
@@ -160,9 +163,12 @@ def test_one_utterance_many_or_a_file_of_them(radu: Any, loads: list[Path]) -> N
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [(b"", "There is no utterance"), (b"\n \n", "There is no utterance"),
-     (b"caf\xe9\n", "isn't UTF-8 (byte 3)")],
-)  # fmt: skip
+    [
+        (b"", "There is no utterance"),
+        (b"\n \n", "There is no utterance"),
+        (b"caf\xe9\n", "isn't UTF-8 (byte 3)"),
+    ],
+)
 def test_input_that_holds_none_is_said(radu: Any, given: bytes, words: str) -> None:
     code, out, told = radu("last", given=given)
     assert (code, out) == (2, "")

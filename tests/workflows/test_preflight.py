@@ -30,11 +30,22 @@ from radu_core.workflows.train import check
 from radu_core.workflows.workspace import Workspace
 
 MEASURED = Probe(
-    stage="Done", load_seconds=2.0, longest_seconds=8.0, longest_rows=4, longest_tokens=2000,
-    longest_row=700, steps=3, step_seconds=2.0, step_tokens=1000.0, evaluation_seconds=4.0,
-    evaluation_tokens=2000, evaluated_tokens=3000.0, save_seconds=1.0,
-    save_bytes=10**6, peak_bytes=10**9,
-)  # fmt: skip
+    stage="Done",
+    load_seconds=2.0,
+    longest_seconds=8.0,
+    longest_rows=4,
+    longest_tokens=2000,
+    longest_row=700,
+    steps=3,
+    step_seconds=2.0,
+    step_tokens=1000.0,
+    evaluation_seconds=4.0,
+    evaluation_tokens=2000,
+    evaluated_tokens=3000.0,
+    save_seconds=1.0,
+    save_bytes=10**6,
+    peak_bytes=10**9,
+)
 
 
 def measured(*_: object, **__: object) -> Probe:
@@ -181,8 +192,9 @@ def test_a_row_with_a_special_token_in_its_text_is_listed(
     assert report.ok
     assert report.rows["train"] == len(before.train) - 1
     assert [(r.split, r.reason) for r in report.listed] == [
-        ("train", "special token <|end|>"), ("validation", "special token <|end|>"),
-    ]  # fmt: skip
+        ("train", "special token <|end|>"),
+        ("validation", "special token <|end|>"),
+    ]
     assert any(line.startswith("special token <|end|>: ") for line in report_lines(report))
 
 

@@ -65,9 +65,14 @@ def test_a_typed_utterance_has_no_completion(loaded: Workspace, strategy: str) -
 def test_the_meaning_of_a_typed_utterance_gives_completion_and_verdict(loaded: Workspace) -> None:
     def shown(strategy: str, function: str, k_exemplar: int = 4) -> Preview:
         return preview(
-            loaded, MODULE, strategy=strategy, text="fly to Boston", function=function, k_desc=0,
+            loaded,
+            MODULE,
+            strategy=strategy,
+            text="fly to Boston",
+            function=function,
+            k_desc=0,
             k_exemplar=k_exemplar,
-        )  # fmt: skip
+        )
 
     right = shown("rag", "book_flight")
     assert (completions(right)[0], right.answer_retrieved) == (" book_flight", True)
@@ -213,9 +218,14 @@ def test_what_isnt_used_for_training_says_why_and_is_shown_as_asked(loaded: Work
     stored = preview(loaded, MODULE, strategy="rag", text="fly me to Oslo please")
     assert "answer leaked" in kinds(stored)
     absent = preview(
-        loaded, MODULE, strategy="rag", text="fly to Bern", function="book_hotel", k_desc=0,
+        loaded,
+        MODULE,
+        strategy="rag",
+        text="fly to Bern",
+        function="book_hotel",
+        k_desc=0,
         k_exemplar=1,
-    )  # fmt: skip
+    )
     assert kinds(absent) == ["answer absent"]
 
 
@@ -245,8 +255,13 @@ def test_a_negative_exemplar_is_shown_as_the_dataset_has_it(
     loaded: Workspace, write_jsonl: Callable[..., Path]
 ) -> None:
     """A positive that looks the same contradicts it: the dataset finds it, and so does the page."""
-    row = {"id": "pos", "utterance": "what about pillows", "function": "book_hotel",
-           "split": "train", "arguments": {}}  # fmt: skip
+    row = {
+        "id": "pos",
+        "utterance": "what about pillows",
+        "function": "book_hotel",
+        "split": "train",
+        "arguments": {},
+    }
     rows = [row, {**row, "id": "neg", "mode": "negative"}]
     import_file(loaded, "jsonl", write_jsonl(rows, "n.jsonl"), module=MODULE, who="t")
     resolve(loaded, MODULE, who="t")

@@ -27,16 +27,20 @@ def test_the_rows_of_each_figure_are_those_that_are_evaluated(
     loaded: Workspace, tiny_model: Path, run: RunDirectory
 ) -> None:
     config = TrainConfig(
-        dataset=build(loaded, MODULE).directory, base_model=str(tiny_model), max_length=4096,
-    )  # fmt: skip
+        dataset=build(loaded, MODULE).directory,
+        base_model=str(tiny_model),
+        max_length=4096,
+    )
     rows = check(loaded, config)
     keep_asked(run, config, rows)
     tasks = [row.task for row in evaluated(config, rows)]
     chosen = sum(task in CHOOSES for task in tasks)
     assert 0 < chosen < len(tasks)
     assert asked_rows(run.events(), config) == {
-        "loss": len(tasks), "function_accuracy": chosen, "slot_f1": len(tasks) - chosen,
-    }  # fmt: skip
+        "loss": len(tasks),
+        "function_accuracy": chosen,
+        "slot_f1": len(tasks) - chosen,
+    }
 
 
 def test_an_older_run_says_the_rows_of_its_loss_only(run: RunDirectory) -> None:
@@ -56,8 +60,9 @@ def test_the_newest_of_each_figure_counts(run: RunDirectory) -> None:
     run.append("validation", step=6, loss=1.0)
     told = [e for e in run.events() if e.kind == "validation"]
     assert [(f.name, f.value, f.step) for f in last_figures(told, {})] == [
-        ("loss", 1.0, 6), ("slot_f1", 0.25, 5),
-    ]  # fmt: skip
+        ("loss", 1.0, 6),
+        ("slot_f1", 0.25, 5),
+    ]
 
 
 def test_where_a_run_is_done(run: RunDirectory) -> None:

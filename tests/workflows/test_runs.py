@@ -22,11 +22,13 @@ from radu_core.workflows.workspace import Workspace
 
 ROWS = [
     AnnotatedExemplar(
-        id=f"{i:02d}", utterance=f"fly {i}", function="fly" if i < 8 else None,
+        id=f"{i:02d}",
+        utterance=f"fly {i}",
+        function="fly" if i < 8 else None,
         arguments={"to": "Oslo"} if i < 8 else {},
     )
     for i in range(10)
-]  # fmt: skip
+]
 RIGHT = [Prediction(function=r.function, arguments=r.arguments) for r in ROWS]
 NOTHING = Prediction(function="nothing")
 
@@ -46,9 +48,16 @@ def measured(
     rows = rows or ROWS
     metrics, errors = measure("after training", rows, said)
     report = EvaluationReport(
-        module=MODULE, split="test", run=run.id, created="", rows=len(rows), left_out={},
-        trained=metrics, errors=tuple(errors), rows_hash=hash_of_rows(rows) if told else "",
-    )  # fmt: skip
+        module=MODULE,
+        split="test",
+        run=run.id,
+        created="",
+        rows=len(rows),
+        left_out={},
+        trained=metrics,
+        errors=tuple(errors),
+        rows_hash=hash_of_rows(rows) if told else "",
+    )
     report.save(report_path(run, "test"))
     return report
 

@@ -104,8 +104,11 @@ def test_texts_that_name_it_are_listed_and_stay(loaded: Workspace) -> None:
 
 def test_a_function_whose_name_only_begins_alike_names_it_too(loaded: Workspace) -> None:
     about = "Undo what book_hotel did."
-    back = {"name": "book_hotel_back", "description": about, "slots": [
-        {"name": "city", "description": about}]}  # fmt: skip
+    back = {
+        "name": "book_hotel_back",
+        "description": about,
+        "slots": [{"name": "city", "description": about}],
+    }
     schema = {**SCHEMA, "functions": [*SCHEMA["functions"], back]}
     save_schema(loaded, MODULE, json.dumps(schema), who="bob")
     assert plan_remove(loaded, MODULE, HOTEL).mentions == (
@@ -276,8 +279,12 @@ def test_what_a_person_decided_and_lost_its_labels_can_be_labelled_by_a_file(
     assert columns(loaded, "a00") == (None, "unlabelled", None, "unlabelled", 0)
     resolve(loaded, MODULE, who="bob")
     assert exemplar(loaded, "a00").reason == "The function book_flight was removed."
-    row = {"id": "a00", "utterance": "from Oslo, lovely Oslo, to Rome", "function": "book_hotel",
-           "arguments": {"city": "Rome"}}  # fmt: skip
+    row = {
+        "id": "a00",
+        "utterance": "from Oslo, lovely Oslo, to Rome",
+        "function": "book_hotel",
+        "arguments": {"city": "Rome"},
+    }
     report = import_file(loaded, "jsonl", write_jsonl([row], "b.jsonl"), module=MODULE, who="t")
     assert (report.changed, report.kept) == (1, 0)
     assert columns(loaded, "a00")[0] == "book_hotel"

@@ -23,8 +23,14 @@ def inclusive(id: str, text: str, city: str, **more: Any) -> dict[str, Any]:
     """A row whose span ends with its last character."""
     at = text.index(city)
     span = {"slot": "destination", "start": at, "end": at + len(city) - 1, "value": city}
-    return {"id": id, "utterance": text, "function": "book_flight",
-            "arguments": {"destination": city}, "spans": [span], **more}  # fmt: skip
+    return {
+        "id": id,
+        "utterance": text,
+        "function": "book_flight",
+        "arguments": {"destination": city},
+        "spans": [span],
+        **more,
+    }
 
 
 FILE = [
@@ -32,12 +38,18 @@ FILE = [
     inclusive("b", "fly to Rome now", "Rome"),
     # Of one character: such a span is empty, or in length-counting files ends before it starts.
     inclusive("c", "to Å please", "Å"),
-    {**inclusive("d", "Oslo or Rome", "Rome"), "spans": [
-        {"slot": "destination", "start": 0, "end": 4, "value": "Rome"}]},
-    {"id": "e", "utterance": "fly to Bonn", "function": "book_flight",
-     "arguments": {"destination": "Bonn"}, "spans": [
-        {"slot": "destination", "start": 7, "end": 11, "value": "Bonn"}]},
-]  # fmt: skip
+    {
+        **inclusive("d", "Oslo or Rome", "Rome"),
+        "spans": [{"slot": "destination", "start": 0, "end": 4, "value": "Rome"}],
+    },
+    {
+        "id": "e",
+        "utterance": "fly to Bonn",
+        "function": "book_flight",
+        "arguments": {"destination": "Bonn"},
+        "spans": [{"slot": "destination", "start": 7, "end": 11, "value": "Bonn"}],
+    },
+]
 WHAT = "the spans end with their last character, not behind it"
 
 
@@ -68,8 +80,11 @@ def test_an_import_says_what_explains_its_spans(loaded: Workspace, file: Path) -
     resolve(loaded, MODULE, who="t")
     found = stored(loaded)
     assert {i: found[i].outcome for i in "abde"} == {
-        "a": "invalid", "b": "invalid", "d": "invalid", "e": "resolved"
-    }  # fmt: skip
+        "a": "invalid",
+        "b": "invalid",
+        "d": "invalid",
+        "e": "resolved",
+    }
     assert "c" not in found
 
 
@@ -77,13 +92,20 @@ def test_they_are_corrected_when_asked(loaded: Workspace, file: Path) -> None:
     report = take(loaded, file, fix_spans=True)
     assert report.spans is not None
     assert (report.stored, report.accepted, report.rejections, report.spans.fixed) == (
-        True, 5, (), True,
-    )  # fmt: skip
+        True,
+        5,
+        (),
+        True,
+    )
     resolve(loaded, MODULE, who="t")
     found = stored(loaded)
     assert {i: found[i].outcome for i in "abcde"} == {
-        "a": "resolved", "b": "resolved", "c": "resolved", "d": "invalid", "e": "resolved"
-    }  # fmt: skip
+        "a": "resolved",
+        "b": "resolved",
+        "c": "resolved",
+        "d": "invalid",
+        "e": "resolved",
+    }
     assert found["b"].spans == (Span(slot="destination", start=7, end=11, value="Rome"),)
     assert found["b"].resolved_by == "spans"
     again = take(loaded, file, fix_spans=True)
@@ -173,10 +195,14 @@ def test_rows_that_are_the_same_once_corrected_are_stored_once(
     far = max(starts) > 9
     text = "😀😀 fly to Rome" if far else "😀 fly to Rome ok"
     rows = [
-        {"utterance": text, "function": "book_flight", "arguments": {"destination": "Rome"},
-         "spans": [{"slot": "destination", "start": at, "end": at + 4, "value": "Rome"}]}
+        {
+            "utterance": text,
+            "function": "book_flight",
+            "arguments": {"destination": "Rome"},
+            "spans": [{"slot": "destination", "start": at, "end": at + 4, "value": "Rome"}],
+        }
         for at in (starts if far else [at + 1 for at in starts])
-    ]  # fmt: skip
+    ]
     report = take(loaded, write_jsonl(rows), fix_spans=True)
     assert (report.stored, report.rows, report.accepted, report.added) == (True, 2, 1, 1)
     assert report.skipped == {"the same row as one before it": 1}

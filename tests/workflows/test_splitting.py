@@ -31,12 +31,14 @@ def flights(number: int, *, per: int = 1, start: int = 0) -> list[AnnotatedExemp
     cities = ["Oslo", "Rome", "Bonn", "Kyiv", "Lima"]
     return [
         AnnotatedExemplar(
-            id=f"f{start + n}-{c}", utterance=f"way {start + n} to {cities[c]}",
-            function="book_flight", arguments={"destination": cities[c]},
+            id=f"f{start + n}-{c}",
+            utterance=f"way {start + n} to {cities[c]}",
+            function="book_flight",
+            arguments={"destination": cities[c]},
         )
         for n in range(number)
         for c in range(per)
-    ]  # fmt: skip
+    ]
 
 
 def outside(number: int) -> list[AnnotatedExemplar]:
@@ -100,11 +102,13 @@ def test_a_template_is_on_one_side(fill: Callable[..., Workspace]) -> None:
 def test_unresolved_ones_take_part_with_what_they_resemble(fill: Callable[..., Workspace]) -> None:
     twice = [
         AnnotatedExemplar(
-            id=f"t{n}", utterance=f"{city}, lovely {city}", function="book_flight",
+            id=f"t{n}",
+            utterance=f"{city}, lovely {city}",
+            function="book_flight",
             arguments={"destination": city},
         )
         for n, city in enumerate(("Oslo", "Rome", "Bonn", "Kyiv"))
-    ]  # fmt: skip
+    ]
     space = fill(flights(10), twice)
     assert space.store.exemplar(MODULE, "t0").exemplar.outcome == "ambiguous"
     for seed in range(5):
@@ -143,14 +147,18 @@ def test_what_is_held_out_stays_and_what_is_alike_follows(
     held = next(i for i, side in before.items() if side == "test" and i.startswith("f"))
     number = held[1:].split("-")[0]
     later = AnnotatedExemplar(
-        id="later", utterance=f"way {number} to Graz", function="book_flight",
+        id="later",
+        utterance=f"way {number} to Graz",
+        function="book_flight",
         arguments={"destination": "Graz"},
-    )  # fmt: skip
+    )
     fill([later], flights(10, per=2, start=10))
     [crossing] = check(space, MODULE)
     assert (crossing.kind, crossing.splits, "later" in crossing.ids) == (
-        "template", {"train": 1, "test": 2}, True,
-    )  # fmt: skip
+        "template",
+        {"train": 1, "test": 2},
+        True,
+    )
     report = split(space, MODULE, Wanted(0.2, 0.2, seed=2), who="ann")
     after = sides(space)
     assert (report.followed, after["later"], check(space, MODULE)) == (1, "test", [])

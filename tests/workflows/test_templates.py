@@ -101,9 +101,14 @@ def test_a_branch_that_fails_is_found_before_it_is_saved(
 
 @pytest.mark.parametrize(
     ("name", "over"),
-    [("rag", "functions"), ("rag", "exemplars"), ("all", "slots"), ("all", "examples"),
-     ("single", "examples")],
-)  # fmt: skip
+    [
+        ("rag", "functions"),
+        ("rag", "exemplars"),
+        ("all", "slots"),
+        ("all", "examples"),
+        ("single", "examples"),
+    ],
+)
 def test_a_template_that_fails_at_the_largest_k_is_refused(
     loaded: Workspace, name: str, over: str
 ) -> None:
@@ -194,8 +199,10 @@ def test_warnings_that_an_edit_brings_are_told(loaded: Workspace) -> None:
     assert fine.warnings == ()
     ((text, ids),) = verdict([leaks, fine]).errors
     assert (text.split(".")[0], "book_flight, stands" in text, ids) == (
-        "answer leaked", True, ("f00",)
-    )  # fmt: skip
+        "answer leaked",
+        True,
+        ("f00",),
+    )
     save_template(loaded, MODULE, "rag", LEAKING, who="ann")
     again = compare(loaded, MODULE, "rag", LEAKING + " ")
     assert [c.warnings for c in again] == [(), ()]  # it isn't this edit that leaks

@@ -47,8 +47,15 @@ def test_a_dataset_holds_the_exemplars_of_its_training_rows(loaded: Workspace) -
 def test_four_tickets_are_four_labels(loaded: Workspace, tiny_model: Path, tmp_path: Path) -> None:
     """The index holds one of them."""
     cities = ["Oslo", "Rome", "Bonn", "Kyiv"]
-    rows = [{"id": f"t{i}", "utterance": f"a ticket to {city}", "function": "book_flight",
-             "arguments": {"destination": city}} for i, city in enumerate(cities)]  # fmt: skip
+    rows = [
+        {
+            "id": f"t{i}",
+            "utterance": f"a ticket to {city}",
+            "function": "book_flight",
+            "arguments": {"destination": city},
+        }
+        for i, city in enumerate(cities)
+    ]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
     import_file(loaded, "jsonl", tmp_path / "t.jsonl", module=MODULE, who="t")
     resolve(loaded, MODULE, who="t")
@@ -116,9 +123,10 @@ def test_labels_that_cant_be_had_are_said_instead_of_a_figure(
     data = json.loads(path.read_text())
     data["exemplars"][0]["function"] = "book_hotel"
     for text, why in [
-        (json.dumps(data), "aren't those it was trained on"), ("{", "can't be read"),
+        (json.dumps(data), "aren't those it was trained on"),
+        ("{", "can't be read"),
         ("[]", "can't be read"),
-    ]:  # fmt: skip
+    ]:
         path.write_text(text)
         assert why in read_trained_labels(kept(run)).missing
     path.unlink()

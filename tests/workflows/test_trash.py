@@ -94,8 +94,11 @@ def test_what_is_deleted_is_found_nowhere_and_comes_back_whole(space: Workspace)
     assert trash.restore(space, MODULE, ["a00"], who="eve") == ["a00"]
     after = space.store.exemplar(MODULE, "a00")
     assert (after.exemplar, after.readings, after.details, after.queue) == (
-        before.exemplar, before.readings, before.details, before.queue,
-    )  # fmt: skip
+        before.exemplar,
+        before.readings,
+        before.details,
+        before.queue,
+    )
     assert space.store.counts(MODULE) == counts
     assert [i.exemplar.id for i in space.store.search(MODULE, "lovely Oslo")] == ["a00"]
     kinds = [(e.who, e.kind) for e in space.store.history(MODULE, "a00")]
@@ -110,8 +113,12 @@ def test_what_is_deleted_for_good_leaves_nothing(
 ) -> None:
     worked_on(space, write_jsonl)
     assert rows_with(space, "lovely oslo") == {
-        "event", "exemplar", "exemplar_text", "import", "import_row",
-    }  # fmt: skip
+        "event",
+        "exemplar",
+        "exemplar_text",
+        "import",
+        "import_row",
+    }
     trash.delete(space, MODULE, ["a00"], who="eve")
     erased = trash.empty(space, MODULE, ["a00"], who="eve", now=NOW)
     assert (erased.exemplars, erased.holders, erased.left_in_database) == (1, (), "")

@@ -128,12 +128,21 @@ def test_leases_of_unlabelled_ones_are_of_no_function() -> None:
 def test_a_label_makes_an_ordinary_exemplar_and_undo_takes_it_back(space: Workspace) -> None:
     before = label(space, "x0")
     span = {"slot": "destination", "start": 10, "end": 14, "value": "Oslo", "text": "Oslo"}
-    decide(space, "decide", "x0", function="book_flight", arguments={"destination": "Oslo"},
-           spans=[span], implied=[])  # fmt: skip
+    decide(
+        space,
+        "decide",
+        "x0",
+        function="book_flight",
+        arguments={"destination": "Oslo"},
+        spans=[span],
+        implied=[],
+    )
     after = label(space, "x0")
     assert (after.unlabelled, after.outcome, after.template) == (
-        False, "resolved", "fly me to <destination> please",
-    )  # fmt: skip
+        False,
+        "resolved",
+        "fly me to <destination> please",
+    )
     event = space.store.history(MODULE, "x0")[-1]
     assert event.kind == "labelled"
     assert "function: unlabelled → book_flight" in lines(event)
@@ -210,6 +219,8 @@ def test_a_label_written_into_a_file_is_taken(
     assert (report.changed, report.unchanged) == (2, 1)
     resolve(space, MODULE, who="t")
     assert [label(space, f"x{n}").outcome for n in range(3)] == [
-        "resolved", "resolved", "unlabelled",
-    ]  # fmt: skip
+        "resolved",
+        "resolved",
+        "unlabelled",
+    ]
     assert [label(space, f"x{n}").out_of_scope for n in range(3)] == [False, True, False]

@@ -152,8 +152,10 @@ def test_two_weights_are_compared_where_exemplars_are_retrieved(loaded: Workspac
     found = work.compare_retrieval(loaded, MODULE, own, other, split="train")
     recommended = (found.one.choice.k_desc, found.one.choice.k_exemplar)
     for point, expected, noted in (
-        ((3, 0), (0, 4), True), ((3, 2), (3, 2), False), ((0, 1), (0, 1), False)
-    ):  # fmt: skip
+        ((3, 0), (0, 4), True),
+        ((3, 2), (3, 2), False),
+        ((0, 1), (0, 1), False),
+    ):
         at, note = work.telling_point(found.one, found.two, point)
         assert (at, bool(note)) == (expected, noted)
     assert found.points[0] == (recommended if recommended[1] else (0, 4))

@@ -150,7 +150,7 @@ def fit_head_on(
     import numpy as np
 
     data = _Labelled.of(schema, exemplars, embedder, labels)
-    known = ~np.isnan(joint).any(1)
+    known: NDArray[np.bool_] = np.logical_not(np.isnan(joint).any(axis=1))
     folds = np.array(folds_of(exemplars, _FOLDS, seed=1))
     tried = {c: _out_of_fold(data, folds, c) for c in _STRENGTHS}
     losses = {c: _loss(s["linear"], data.gold) for c, s in tried.items()}
@@ -211,9 +211,13 @@ class _Labelled:
 
         words = [self.words[n] for n in np.flatnonzero(chosen)]
         return fit_voters(
-            self.functions, self.vectors[chosen], self.gold[chosen], self.descriptions, words,
+            self.functions,
+            self.vectors[chosen],
+            self.gold[chosen],
+            self.descriptions,
+            words,
             strength=strength,
-        )  # fmt: skip
+        )
 
 
 def _out_of_fold(data: _Labelled, folds: NDArray[np.int64], strength: float) -> Scores:

@@ -149,9 +149,11 @@ def open_encoder(directory: Path) -> Any:
 
     with loading(f"the embedding model from {directory}", remedy="Name another one."):
         model = SentenceTransformer(
-            str(directory), local_files_only=True, device="cpu",
+            str(directory),
+            local_files_only=True,
+            device="cpu",
             model_kwargs={"dtype": torch.float32},
-        )  # fmt: skip
+        )
     if type(model[0]).__name__ != "Transformer" or not getattr(model.tokenizer, "is_fast", False):
         raise ModelError(
             "That embedding model can't be tuned",

@@ -190,8 +190,10 @@ class _Work:
         self.run.append("evaluating", step=self.step, rows=len(self.validation))
         logs = joint_scores(model, [e.utterance for e in self.validation])
         names = self.labels.functions
-        gold = [names.index(e.function or "") if (e.function or "") in names else -1
-                for e in self.validation]  # fmt: skip
+        gold = [
+            names.index(e.function or "") if (e.function or "") in names else -1
+            for e in self.validation
+        ]
         right = float((logs.argmax(1) == np.array(gold)).mean())
         known = [n for n, g in enumerate(gold) if g >= 0]
         loss = float(-logs[known, [gold[n] for n in known]].mean()) if known else math.nan

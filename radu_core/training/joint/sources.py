@@ -134,9 +134,15 @@ def fit_voters(
     centroids = (sums / np.where(norms > 0, norms, 1.0)).astype(np.float32)
     coefficients, intercepts = _regression(count, vectors, labels, strength)
     return Voters(
-        tuple(functions), vectors, labels, centroids, coefficients, intercepts,
-        descriptions, tuple(tuple(w) for w in words),
-    )  # fmt: skip
+        tuple(functions),
+        vectors,
+        labels,
+        centroids,
+        coefficients,
+        intercepts,
+        descriptions,
+        tuple(tuple(w) for w in words),
+    )
 
 
 def _regression(

@@ -33,9 +33,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
     view = build(loaded, MODULE)
     base = {
-        "target": "retriever", "method": "full", "epochs": 30, "batch_size": 4, "folds": 2,
-        "learning_rate": 1e-3, "base_model": str(encoder),
-    }  # fmt: skip
+        "target": "retriever",
+        "method": "full",
+        "epochs": 30,
+        "batch_size": 4,
+        "folds": 2,
+        "learning_rate": 1e-3,
+        "base_model": str(encoder),
+    }
     return TrainConfig(dataset=view.directory, **{**base, **more})
 
 

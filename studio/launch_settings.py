@@ -1,0 +1,275 @@
+"""The settings that the launch tab asks for, in groups, with their labels and help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["EXPERT", "SIMPLE", "Setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of ``TrainConfig`` as the form asks for it.
+
+    ``kind``: an ``optional`` number is 0 for None; ``rate`` is a number as text, empty for None;
+    ``words`` are separated by commas; ``layers`` are chosen among the base model's. ``step`` is
+    what a number's buttons add.
+    """
+
+    field: str
+    label: str
+    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words", "layers"]
+    help: str
+    options: tuple[str, ...] = ()
+    optional: bool = False
+    step: float = 1
+    adapter: bool = False
+
+
+SIMPLE = (
+    Setting(
+        "epochs",
+        "Epochs",
+        "number",
+        "How often the run goes through all training rows. More for few rows, less where the "
+        "validation loss rises again.",
+        step=0.5,
+    ),
+    Setting(
+        "max_minutes",
+        "Time limit (minutes)",
+        "number",
+        "Loading and training stop by then; measuring and writing the model come after it. "
+        "0: no limit, and Check predicts how long the run takes.",
+        optional=True,
+        step=5.0,
+    ),
+    Setting(
+        "batch_size",
+        "Batch size",
+        "whole",
+        "Rows that go through the model before the weights change. Smaller needs less memory; "
+        "larger is steadier.",
+    ),
+)
+EXPERT: dict[str, tuple[Setting, ...]] = {
+    "Optimizer": (
+        Setting(
+            "learning_rate",
+            "Learning rate",
+            "rate",
+            "How far a step goes. Empty: 1e-3 for LoRA and QLoRA, 5e-5 for full. Lower it when "
+            "the loss jumps.",
+        ),
+        Setting(
+            "schedule",
+            "Schedule",
+            "choice",
+            "How the learning rate falls until the end. Constant suits runs that are stopped "
+            "by hand.",
+            ("linear", "cosine", "constant"),
+        ),
+        Setting(
+            "warmup_share",
+            "Warm-up share",
+            "number",
+            "The share of the run in which the learning rate rises from 0. Raise it when the "
+            "first steps make the loss worse.",
+            step=0.01,
+        ),
+        Setting(
+            "weight_decay",
+            "Weight decay",
+            "number",
+            "Pulls weights towards 0. Try 0.01 when full fine-tuning overfits.",
+            step=0.01,
+        ),
+        Setting(
+            "max_grad_norm",
+            "Max gradient norm",
+            "number",
+            "Longer gradients are shortened to this. Lower it when the loss has spikes. 0: "
+            "any length.",
+            step=0.1,
+        ),
+        Setting(
+            "grad_accumulation",
+            "Gradient accumulation",
+            "whole",
+            "So many batches make one step: the same as a larger batch, in the memory of a "
+            "small one.",
+        ),
+    ),
+    "Adapter": (
+        Setting(
+            "lora_rank",
+            "LoRA rank",
+            "whole",
+            "How much an adapter can hold. Raise it when training loss stays high.",
+            adapter=True,
+        ),
+        Setting(
+            "lora_alpha",
+            "LoRA alpha",
+            "whole",
+            "The adapter's weight is alpha / rank. As a rule twice the rank.",
+            adapter=True,
+        ),
+        Setting(
+            "lora_dropout",
+            "LoRA dropout",
+            "number",
+            "The share of the adapter's input left out at random. Try 0.05 when few rows are "
+            "learnt by heart.",
+            step=0.05,
+            adapter=True,
+        ),
+        Setting(
+            "lora_targets",
+            "LoRA targets",
+            "layers",
+            "Layers that get an adapter: all-linear, or some of the base model's, such as "
+            "q_proj and v_proj, for a smaller one.",
+            adapter=True,
+        ),
+        Setting(
+            "use_dora",
+            "DoRA",
+            "yes",
+            "Learns size and direction of weights apart. Slower; at low ranks often better.",
+            adapter=True,
+        ),
+        Setting(
+            "use_rslora",
+            "rsLoRA",
+            "yes",
+            "Divides alpha by the root of the rank. Turn it on for ranks above 64.",
+            adapter=True,
+        ),
+    ),
+    "Memory and speed": (
+        Setting(
+            "chat_template",
+            "Chat template",
+            "text",
+            "none: rows are plain text. auto: the base model's own, if it has one, with the "
+            "prompt as the user's turn. Or the path of a jinja file.",
+        ),
+        Setting(
+            "max_length",
+            "max_length (tokens)",
+            "whole",
+            "Longer rows are refused, never cut. Raise it to the longest row that Check names.",
+        ),
+        Setting(
+            "skip_overlong",
+            "Leave over-long rows out",
+            "yes",
+            "Train without rows longer than max_length instead of refusing the run.",
+        ),
+        Setting(
+            "tokens_per_pass",
+            "Tokens per pass",
+            "whole",
+            "How many tokens go through the model at once. Lower it when memory runs out: the "
+            "result stays the same. 0: as the device allows.",
+            optional=True,
+            step=256,
+        ),
+        Setting(
+            "processes",
+            "Processes",
+            "whole",
+            "So many work together, each with a batch of its own: a step has that many times "
+            "the rows. For several GPUs; on one CPU it is no faster.",
+        ),
+        Setting(
+            "packing",
+            "Packing",
+            "yes",
+            "Rows stand one after the other in a sequence, and don't read each other, instead "
+            "of being padded. Faster; the result stays the same.",
+        ),
+        Setting(
+            "precision",
+            "Precision",
+            "choice",
+            "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
+            ("auto", "bf16", "fp32"),
+        ),
+        Setting(
+            "gradient_checkpointing",
+            "Gradient checkpointing",
+            "yes",
+            "Computes activations twice instead of keeping them: less memory, about a third "
+            "slower.",
+        ),
+    ),
+    "Validation and best checkpoint": (
+        Setting(
+            "eval_every",
+            "Evaluate every (steps)",
+            "whole",
+            "How often validation rows are measured. Rarely on slow machines.",
+        ),
+        Setting(
+            "eval_rows",
+            "Validation rows",
+            "whole",
+            "How many rows an evaluation measures. More is surer and slower. 0: none.",
+        ),
+        Setting(
+            "task_metrics",
+            "Task metrics",
+            "yes",
+            "Also let the model answer these rows: function accuracy and slot F1. Slower than "
+            "the loss alone.",
+        ),
+        Setting(
+            "best_by",
+            "Keep the checkpoint that is best by",
+            "choice",
+            "Which checkpoint becomes the model. Choose loss or a task metric for long runs.",
+            ("last", "loss", "function_accuracy", "slot_f1"),
+        ),
+        Setting(
+            "early_stopping",
+            "Patience (evaluations)",
+            "whole",
+            "Ends a run after so many evaluations without gain. Needs a best checkpoint other "
+            "than last. 0: never.",
+        ),
+        Setting(
+            "save_every",
+            "Save every (steps)",
+            "whole",
+            "How often a checkpoint is written, besides once a minute.",
+        ),
+    ),
+    "Limits and naming": (
+        Setting(
+            "max_steps",
+            "Step limit",
+            "whole",
+            "Takes the place of epochs. A few are enough to try a config. 0: no limit.",
+            optional=True,
+        ),
+        Setting(
+            "seed",
+            "Seed",
+            "whole",
+            "The order of rows and the start of the adapter. Change it to see how much of a "
+            "difference is chance.",
+        ),
+        Setting(
+            "report_to",
+            "Trackers",
+            "words",
+            "Where the curves are sent as well, separated by commas: tensorboard, wandb, "
+            "mlflow and others that are installed. Empty: nowhere.",
+        ),
+        Setting("notes", "Notes", "text", "What this run is for; shown with it."),
+        Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
+    ),
+}
