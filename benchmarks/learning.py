@@ -46,6 +46,7 @@ from radu_core.workflows.workspace import Workspace
 
 Labels = list[AnnotatedExemplar]
 Numbers = NDArray[np.float64]
+_FOLDS = 3
 _HELD_OUT = 5  # functions
 _POOL = 2_000  # rows of train to validate on
 _TIMED = 50  # utterances
@@ -187,9 +188,47 @@ def fit_setfit(schema: Schema, labels: Labels, seed: int) -> System:
     raise SystemExit("SetFit isn't available here: pip install setfit, and fill in this hook.")
 
 
+def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
+    """What ``radu fit`` makes: the joint encoder, its folds, and the head; no language model."""
+    from radu_core.inference import FastParser
+    from radu_core.retrieval import Query
+    from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
+    from radu_core.training.joint.fit import JointSettings, fit_joint
+    from radu_core.training.joint.folds import folds_of
+    from radu_core.training.joint.rows import Labels as Known
+
+    begun = time.process_time()
+    base = model_directory(DEFAULT_EMBEDDER, Workspace.from_environment().models)
+    settings, known = JointSettings(seed=seed), Known.of(schema, labels)
+    held = np.full((len(labels), len(known.functions)), np.nan, dtype=np.float32)
+    folds = np.array(folds_of(labels, _FOLDS, seed=seed))
+    for fold in range(_FOLDS):
+        asked = np.flatnonzero(folds == fold)
+        rest = [labels[n] for n in np.flatnonzero(folds != fold)]
+        model = fit_joint(schema, rest, base, settings, labels=known)
+        held[asked] = joint_scores(model, [labels[n].utterance for n in asked])
+    model = fit_joint(schema, labels, base, settings, labels=known)
+    voters, head, adds = fit_head_on(schema, labels, encoder(), known, held)
+    print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in head.weights.items()})
+    fast = FastModel(model, encoder(), voters, head, schema.language)
+    parser = FastParser(fast, schema, labels)
+    seconds = time.process_time() - begun
+
+    def predict(rows: Labels) -> list[Prediction]:
+        calls = parser.parse_many([Query(r.utterance) for r in rows])
+        return [Prediction(function=c.function, arguments=c.arguments) for c in calls]
+
+    def sure(rows: Labels) -> Numbers:
+        calls = parser.parse_many([Query(r.utterance) for r in rows])
+        return np.array([max(c.scores.values()) for c in calls])
+
+    return System(predict, seconds, confidence=sure, in_scope=sure)
+
+
 FREE = ("nearest", "knn", "centroid", "regression", "crf")
 SYSTEMS: dict[str, Callable[[Schema, Labels, int], System]] = {
     **{name: partial(fit_free, name) for name in FREE},
+    "fast": fit_fast,
     "setfit": fit_setfit,
 }
 

@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
     report_to: tuple[str, ...] = ()
     folds: int = Field(default=3, ge=2, le=20)
     contrast: float = Field(default=0.0, ge=0, le=10)
-    head_learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    head_learning_rate: float = Field(default=3e-3, gt=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
     tags: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ class JointSettings:
     max_steps: int | None = None
     batch_size: int = 32
     learning_rate: float = 1e-4
-    head_learning_rate: float = 1e-3
+    head_learning_rate: float = 3e-3
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     dropout: float = 0.1
