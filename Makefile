@@ -37,7 +37,7 @@ sample: models  ## Load the sample project into a workspace that is new
 run: sample  ## Set everything up and open the studio
 	@$(PY) -m streamlit run app.py
 
-demo: models  ## The main job headless: import to evaluation, in under ten minutes
+demo: models  ## radu fit on the sample project: import to evaluation, in under ten minutes
 	@$(PY) -m radu_core demo
 
 format: setup-dev  ## Format the code
