@@ -133,7 +133,7 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
         page.get_by_test_id("stFileUploader").locator("input").set_input_files(schema)
         expect(page.get_by_text("schema.json")).to_be_visible()
         page.get_by_role("button", name="Create").click()
-        expect(page.get_by_text("acme_hello_en has 1 functions")).to_be_visible()
+        expect(page.get_by_text("acme_hello_en has 1 function")).to_be_visible()
         table = tmp_path / "table.csv"
         table.write_text("utterance,function\nhi,greet\nhello there,greet\nhm,wave\n")
         page.get_by_test_id("stFileUploader").last.locator("input").set_input_files(table)
