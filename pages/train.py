@@ -4,7 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
-from studio import dataset_forms, jobs, launch_form, runs_list, runs_views
+from studio import dataset_forms, fit_form, jobs, launch_form, runs_list, runs_views
 from studio.layout import open_tab
 from studio.page import messages, page
 
@@ -20,14 +20,16 @@ with page(
     if runs_views.TAB not in st.session_state and runs_list.under_way(found):
         st.session_state[runs_views.TAB] = runs_views.RUNS  # what who comes back wants to see
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
-    tab = open_tab((BUILD, LAUNCH, runs_views.RUNS), key=runs_views.TAB)
+    tab = open_tab((BUILD, LAUNCH, runs_views.RUNS, fit_form.FIT), key=runs_views.TAB)
     with messages():
         if tab == BUILD:
             dataset_forms.dataset(here, datasets(here.workspace, here.module))
         elif tab == LAUNCH:
             launch_form.launch(here, datasets(here.workspace, here.module))
+        elif tab == fit_form.FIT:
+            fit_form.fit(here)
         else:
             runs_views.watch(here, found)
-    for other, name in ((BUILD, "dataset"), (LAUNCH, "launch")):
+    for other, name in ((BUILD, "dataset"), (LAUNCH, "launch"), (fit_form.FIT, "fit")):
         if tab != other:
             jobs.rerun_after((name, here.module))

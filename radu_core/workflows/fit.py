@@ -19,7 +19,7 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import RetrievalSettings
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -123,7 +123,7 @@ def fit(
     report.evaluation = step(
         "evaluation",
         lambda: _evaluated(workspace, run, module, chosen, progress),
-        lambda e: (f"{e.trained.function.share:.1%} of functions", f"on all of {chosen}"),
+        lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
     )
     return report
 
@@ -150,7 +150,7 @@ def plan_of(
         folds=3,
         eval_rows=500,
     )
-    said = f"{epochs:g} epochs for {counted(labels, 'label')}, 3 folds for the head"
+    said = f"{counted(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
     return config, said + (f", at most {minutes:g} min" if minutes else "")
 
 
@@ -161,7 +161,13 @@ def _trained(workspace: Workspace, config: TrainConfig, progress: Progress) -> R
         run = start(workspace, config, progress=progress)
     elif run.state()[0] in ("stopped", "failed", "lost"):
         run = resume(workspace, run.id)
-    follow(run, progress=progress)
+    try:
+        follow(run, progress=progress)
+    except RunError:
+        raise
+    except BaseException:  # somebody stopped waiting for it: it would go on with nobody to see it
+        stop(run)
+        raise
     return run
 
 
