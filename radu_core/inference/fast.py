@@ -1,7 +1,8 @@
 """Fast answers: the function by the head, the values by the tagger; no language model.
 
 Answers are valid by construction: a value is what the tagger marked in the utterance, turned into
-what the slot stores (``alignment.inverse``), a recognizer's match, or a value of the schema.
+what the slot stores (``alignment.inverse``), a recognizer's match, or one that the module's rows
+imply (``implied``).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from radu_core.alignment import ContextModel
 from radu_core.alignment.inverse import Inverse
 from radu_core.calls import nested_arguments
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.inference.implied import Implied
 from radu_core.inference.parser import FunctionCall
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Scalar, Schema
-from radu_core.training.joint.fast import FastModel
+from radu_core.training.joint.fast import Answer, FastModel
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Query
@@ -43,6 +45,7 @@ class FastParser:
         self.model = model
         self.schema = schema
         self._inverse = Inverse(schema, exemplars, reference=reference)
+        self._implied = Implied(schema, exemplars, model.embedder)
         self._context = ContextModel(e.template for e in exemplars if e.template)
 
     def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
@@ -69,23 +72,21 @@ class FastParser:
             part = [q.utterance for q in queries[at : at + _BATCH]]
             begun = time.perf_counter()
             said = self.model.answer(part)
-            found = [self._call(u, a.scores, a.spans) for u, a in zip(part, said, strict=True)]
+            found = [self._call(u, a) for u, a in zip(part, said, strict=True)]
             seconds = (time.perf_counter() - begun) / len(part)
             calls += [c.model_copy(update={"seconds": seconds}) for c in found]
         return calls
 
-    def _call(
-        self,
-        utterance: str,
-        scores: dict[str, float],
-        spans: Sequence[tuple[str, int, int]],
-    ) -> FunctionCall:
+    def _call(self, utterance: str, answer: Answer) -> FunctionCall:
+        scores = answer.scores
         name = max(sorted(scores), key=lambda n: scores[n])
         function = self.schema.function(name) if name != OUT_OF_SCOPE else None
         if function is None:
             return FunctionCall(function=None, scores=scores)
         arguments = fill_recognized(self.schema, function, utterance, self._context)
-        problems = self._fill(function, utterance, spans, arguments)
+        problems = self._fill(function, utterance, answer.spans, arguments)
+        open_slots = [s for s in function.slots if s.name not in arguments]
+        arguments.update(self._implied.values(name, open_slots, answer.vector))
         return FunctionCall(
             function=name, arguments=arguments, scores=scores, problems=tuple(problems)
         )

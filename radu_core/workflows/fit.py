@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from radu_core.dataset import DatasetConfig, read_dataset
-from radu_core.errors import RaduError
+from radu_core.errors import RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
 from radu_core.progress import Progress, silent

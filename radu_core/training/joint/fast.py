@@ -37,11 +37,13 @@ _FOLDS = 5  # of the sources that cost little to fit
 @dataclass(frozen=True)
 class Answer:
     """Function → probability (``OUT_OF_SCOPE`` among them), the spans (slot, start, end) of the
-    likeliest function's values, and the probability that all of them are right."""
+    likeliest function's values, the probability that all of them are right, and the utterance's
+    ``vector`` ``(dim,)`` in the untuned embedding."""
 
     scores: dict[str, float]
     spans: list[tuple[str, int, int]]
     sure: float
+    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,12 @@ class FastModel:
 
         lead = self.joint
         rows = [lead.row(u) for u in utterances]
+        vectors = self.embedder.embed(list(utterances))
         batch = lead.batch(rows)
         with torch.inference_mode():
             said = lead(batch)
             joint = said.functions.log_softmax(-1).numpy()
-            logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances)})
+            logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
             chosen = logs.argmax(1).tolist()
             paths = lead.crf.decode(said.emissions, lead.slots_of(chosen), batch.lengths)
         names = [n or OUT_OF_SCOPE for n in self.head.functions]
@@ -74,14 +77,15 @@ class FastModel:
                 dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
                 spans_of(rows[n].pieces, lead.labels.tags(chosen[n], labels)),
                 float(np.exp(sure)),
+                vectors[n],
             )
             for n, (labels, sure) in enumerate(paths)
         ]
 
-    def _votes(self, utterances: Sequence[str]) -> Scores:
+    def _votes(self, utterances: Sequence[str], vectors: NDArray[np.float32]) -> Scores:
         words = tokenizer_for(self.language)
         return self.voters.scores(
-            self.embedder.embed(list(utterances)),
+            vectors,
             self.embedder.embed(list(utterances), side="query"),
             [words(u) for u in utterances],
         )

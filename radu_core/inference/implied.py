@@ -1,0 +1,121 @@
+"""Values that are meant and not written: learnt from the rows of a module that mean them.
+
+"A ticket for my wife and me" is for 2 passengers, though no words of it are that value. For each
+slot of a function whose rows have such values, a logistic regression on the utterance's embedding
+says which one is meant, or that none is. It only chooses among values that the slot had in the
+rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Scalar, Schema, Slot, fits_type
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from radu_core.retrieval import Embedder
+
+__all__ = ["Implied"]
+
+_FEWEST = 2  # rows that imply a value, or there is nothing to learn
+_MOST_TEXTS = 12  # different values of a slot of free text: of more, none would be learnt well
+_STRENGTH = 10.0  # C
+_SURE = 0.5
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """What a slot's rows imply: ``values`` (None: nothing), and the model that chooses; without one
+    it is always the first."""
+
+    values: tuple[Scalar | None, ...]
+    model: Any = None
+
+    def choose(self, vector: NDArray[np.float32]) -> Scalar | None:
+        if self.model is None:
+            return self.values[0]
+        chances = self.model.predict_proba(vector[None])[0]
+        best = int(chances.argmax())
+        return self.values[int(self.model.classes_[best])] if chances[best] >= _SURE else None
+
+
+class Implied:
+    """Of each function and slot, which value an utterance implies."""
+
+    def __init__(
+        self, schema: Schema, exemplars: Sequence[AnnotatedExemplar], embedder: Embedder
+    ) -> None:
+        self._choosers: dict[tuple[str, str], _Chooser] = {}
+        rows: dict[str, list[AnnotatedExemplar]] = defaultdict(list)
+        for exemplar in exemplars:
+            if exemplar.function and exemplar.mode == "normal":
+                rows[exemplar.function].append(exemplar)
+        for function in schema.functions:
+            own = rows[function.name]
+            vectors: NDArray[np.float32] | None = None
+            for slot in function.slots:
+                labels = [_implied(e, slot) for e in own]
+                if not _learnable(slot, labels):
+                    continue
+                if vectors is None:
+                    vectors = embedder.embed([e.utterance for e in own])
+                self._choosers[function.name, slot.name] = _fit(labels, vectors)
+
+    def __bool__(self) -> bool:
+        """Whether anything is ever implied."""
+        return bool(self._choosers)
+
+    def values(
+        self, function: str, slots: Iterable[Slot], vector: NDArray[np.float32]
+    ) -> dict[str, Scalar]:
+        """What an utterance of ``function`` with this ``vector`` ``(dim,)`` implies."""
+        found: dict[str, Scalar] = {}
+        for slot in slots:
+            chooser = self._choosers.get((function, slot.name))
+            value = chooser.choose(vector) if chooser else None
+            if value is not None and fits_type(value, slot):
+                found[slot.name] = value
+        return found
+
+
+def _implied(exemplar: AnnotatedExemplar, slot: Slot) -> Scalar | None:
+    """The value that an exemplar has for a slot and no words for."""
+    value = exemplar.arguments.get(slot.name)
+    if value is None or isinstance(value, list):
+        return None
+    written = any(s.slot == slot.name for s in exemplar.spans or ())
+    return None if written else value
+
+
+def _learnable(slot: Slot, labels: Sequence[Scalar | None]) -> bool:
+    known = [v for v in labels if v is not None]
+    if slot.recognizer is not None or len(known) < _FEWEST:
+        return False
+    closed = slot.possible_values or slot.type == "boolean"
+    return bool(closed) or len(set(map(repr, known))) <= _MOST_TEXTS
+
+
+def _fit(labels: Sequence[Scalar | None], vectors: NDArray[np.float32]) -> _Chooser:
+    import numpy as np
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    values = {repr(v): v for v in labels}
+    places = {key: n for n, key in enumerate(sorted(values))}
+    chosen = np.array([places[repr(v)] for v in labels])
+    ordered = tuple(values[key] for key in sorted(values))
+    if len(ordered) == 1:
+        return _Chooser(ordered)
+    model = LogisticRegression(C=_STRENGTH, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, chosen)
+    return _Chooser(ordered, model)
