@@ -1,10 +1,11 @@
 """The main job on real input: several Schema-Guided Dialogue services as one module.
 
-``python benchmarks/main_job.py [DIRECTORY] [--minutes 20] [--rows 200]``: DIRECTORY is SGD as
-published (schema.json, dialogues_*.json). By default it is looked for in ``RADU_DATA`` and in
-``~/.cache/radu/data``; else ``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there
-is none. Prints every stage's counts and seconds, and the model before and after training beside the
-baselines, on held-back dialogues.
+``python benchmarks/main_job.py [DIRECTORY] [--generator] [--minutes 20] [--rows 200]``: ``radu
+fit`` on all test rows; with ``--generator`` a LoRA of the default language model, for so many
+minutes, on so many rows, before and after. DIRECTORY is SGD as published (schema.json,
+dialogues_*.json). By default it is looked for in ``RADU_DATA`` and in ``~/.cache/radu/data``; else
+``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there is none. Prints every stage's
+counts and seconds, and the model beside the baselines, on held-back dialogues.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from radu_core.cli.fit import fit_lines
 from radu_core.cli.model import evaluation_text
 from radu_core.dataset import DatasetConfig
 from radu_core.models import DEFAULT_GENERATOR
@@ -28,6 +30,7 @@ from radu_core.training import TrainConfig
 from radu_core.workflows.coverage import coverage_report
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.fit import fit
 from radu_core.workflows.following import follow
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -50,6 +53,7 @@ def timed(stage: str, work: Callable[[], T]) -> T:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", nargs="?", type=Path)
+    parser.add_argument("--generator", action="store_true")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rows", type=int, default=200)
     options = parser.parse_args()
@@ -67,10 +71,15 @@ def main() -> None:
         home = Path(scratch) / "home"
         home.mkdir()
         (home / "models").symlink_to(models)
-        run(Workspace(home), data, minutes=options.minutes, rows=options.rows)
+        space = Workspace(home)
+        load(space, data)
+        if options.generator:
+            train_generator(space, minutes=options.minutes, rows=options.rows)
+        else:
+            fit_fast(space)
 
 
-def run(workspace: Workspace, data: Path, *, minutes: float, rows: int) -> None:
+def load(workspace: Workspace, data: Path) -> None:
     options = {"services": SERVICES}
     imported = timed(
         "import",
@@ -81,6 +90,15 @@ def run(workspace: Workspace, data: Path, *, minutes: float, rows: int) -> None:
     print(f"  {imported.rows} turns: {imported.accepted} accepted, {dict(imported.skipped)}")
     resolved = timed("resolve", lambda: resolve(workspace, MODULE, who="benchmark"))
     print(f"  {resolved.outcomes}")
+
+
+def fit_fast(workspace: Workspace) -> None:
+    report = timed("fit", lambda: fit(workspace, MODULE, who="benchmark"))
+    for line in fit_lines(report):
+        Console(width=140).print(line)
+
+
+def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
     covered = timed("coverage", lambda: coverage_report(workspace, MODULE)).choice
     print(
         f"  k_desc={covered.k_desc}, k_exemplar={covered.k_exemplar}: {covered.share:.1%} "
