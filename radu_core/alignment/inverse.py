@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 
 from rapidfuzz import fuzz
 
+from radu_core.alignment.answers import denies, is_yes_no
 from radu_core.alignment.candidates import Finder
 from radu_core.alignment.forms import form_of
 from radu_core.alignment.language import language
@@ -26,6 +26,7 @@ __all__ = ["Inverse"]
 
 _ALIKE = 90.0  # of 100: spelling of a listed value
 _AHEAD = 400  # days after the reference date that a date may mean
+_MOST_LISTED = 200  # values that are searched in every writing; of more, names as they are
 _DAY = timedelta(days=1)
 _RELATIVE_KINDS = ("date", "datetime")  # another day, another value: rows can't teach those
 _MOSTLY = 0.5  # of a slot's values that aren't what the text says, so many are of one kind
@@ -58,14 +59,6 @@ class Inverse:
         """The value of ``slot`` that ``words`` stand for; None if it takes no such value."""
         return next((v for v in self._values(function, slot, words) if fits_type(v, slot)), None)
 
-    def at(self, reference: date | None) -> Inverse:
-        """The same, with another day as today."""
-        other = object.__new__(Inverse)
-        other.__dict__.update(self.__dict__)
-        other._reference = reference
-        other._finder = replace(self._finder, reference=reference)
-        return other
-
     def _learn(self, schema: Schema, exemplar: AnnotatedExemplar) -> None:
         function = schema.function(exemplar.function) if exemplar.function else None
         for span in exemplar.spans or () if function is not None else ():
@@ -89,6 +82,8 @@ class Inverse:
             return
         text = Text(words, self._language)
         if slot.type == "boolean":
+            if is_yes_no(words, self._language.code):
+                yield not denies(words, self._language.code)
             yield from self._listed(function, slot, words, (True, False))
         elif slot.type in ("integer", "number"):
             yield from _numbers(text, slot)
@@ -97,7 +92,7 @@ class Inverse:
         elif slot.type == "time" or self._stores(slot, "time"):
             yield from _times(text)
         elif self._stores(slot, "number") or self._stores(slot, "money"):
-            yield from (str(n) for n in _numbers(text, slot))
+            yield from (str(n) for n in _numbers(text, slot, whole=True))
         yield words
 
     def _stores(self, slot: Slot, kind: str) -> bool:
@@ -115,14 +110,16 @@ class Inverse:
             if str(value).casefold().replace("_", " ") == plain:
                 yield value
         text, whole = Text(words, self._language), (0, len(words))
-        for value in listed:
+        for value in listed[:_MOST_LISTED]:
             found = self._finder.find(text, value, function, slot)
             if any(c.place == whole and not c.doubt for c in found.best):
                 yield value
-        names = [v for v in listed if isinstance(v, str)]
+        figures = _figures(plain)  # "Terminal 3" is no misspelt "Terminal 1"
+        names = [v for v in listed if isinstance(v, str) and _figures(v) == figures]
         scores = [fuzz.ratio(v.casefold().replace("_", " "), plain) for v in names]
-        if scores and max(scores) >= _ALIKE:
-            yield names[scores.index(max(scores))]
+        best = max(scores, default=0.0)
+        if best >= _ALIKE and scores.count(best) == 1:
+            yield names[scores.index(best)]
 
     def _dates(self, text: Text) -> Iterator[Scalar]:
         """The first day from the reference on that a date in the text can mean."""
@@ -138,13 +135,19 @@ class Inverse:
                 yield first.isoformat()
 
 
-def _numbers(text: Text, slot: Slot) -> Iterator[Scalar]:
-    """The numbers in a text, whole ones as integers."""
+def _numbers(text: Text, slot: Slot, *, whole: bool = False) -> Iterator[Scalar]:
+    """The numbers in a text, whole ones as integers; ``whole``: only one that is all of it."""
     for number in text.quantities:
+        if whole and (number.whole_start, number.whole_end) != (0, len(text.utterance)):
+            continue
         if float(number.value).is_integer():
             yield int(number.value)
         elif slot.type != "integer":
             yield number.value
+
+
+def _figures(text: str) -> list[str]:
+    return [c for c in text if c.isdigit()]
 
 
 def _times(text: Text) -> Iterator[Scalar]:

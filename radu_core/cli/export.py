@@ -37,7 +37,6 @@ def export_model(
         f"{made.dtype}.",
         *([f"GGUF: {made.gguf}"] if made.gguf else []),
         *(f"note: {note}" for note in made.notes),
-        "Serve it with vLLM:",
-        made.vllm,
+        *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
     return Answer(made, lines)

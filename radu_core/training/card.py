@@ -14,7 +14,7 @@ import yaml
 from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
 from radu_core.errors import RaduError
 from radu_core.files import read_json
-from radu_core.training.config import TrainConfig
+from radu_core.training.config import OF_RETRIEVERS, TrainConfig
 from radu_core.words import counted
 
 __all__ = ["PROMPT_FILE", "base_licence", "example_prompt", "model_card", "vllm_command"]
@@ -91,7 +91,8 @@ def _retriever_card(
         f"**{config.base_model}**, tuned to turn an utterance of the module `{modules[0]}` into a "
         "function call without a language model. Made with Radu Studio.",
         f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
-        f"- Labels: {_number(report.get('train_rows'))}\n"
+        f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, so that "
+        f"their ends weren't learnt: {len(report.get('overlong') or ())}\n"
         f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
         _metrics(report, evaluations),
         "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
@@ -100,12 +101,27 @@ def _retriever_card(
         "## Limitations\n\n- It knows the functions and slots of that module as they were when "
         "it was tuned.\n- It can choose a wrong function and mark a wrong value. Check a call "
         "before you act on it.",
-        _use_parsed(run, form, modules),
-        _settings(config),
+        _use_fast(run, form),
+        _settings(config, OF_RETRIEVERS),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
         "training utterances are the team's own.",
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def _use_fast(run: str, form: Form) -> str:
+    target = shlex.quote(run) if form == "run" else "."
+    where = "" if form == "run" else ", in the directory of this file"
+    return f"""## Use
+
+With Radu Studio{where}:
+
+```sh
+radu parse {target} "what somebody says" "and something else"
+```
+
+It needs the untuned embedding model, too, and fetches it where it is missing. Without an utterance
+it reads one a line from its input. `encoder/` alone is a sentence-transformers model."""
 
 
 def example_prompt(directory: Path, kept: str) -> str:
@@ -393,10 +409,11 @@ With vLLM: `{vllm_command(config, place, adapter=adapter, dtype=dtype)}`, then a
 The prompt has to be one like those it was trained on{like}.{beside}"""
 
 
-def _settings(config: TrainConfig) -> str:
+def _settings(config: TrainConfig, only: frozenset[str] | None = None) -> str:
     rows = "\n".join(
         f"| {name} | {_cell(str(value))} |"
         for name, value in config.model_dump(mode="json").items()
+        if only is None or name in only
     )
     return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}"
 

@@ -6,7 +6,7 @@ import math
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import (
@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from radu_core.errors import InputError
@@ -25,7 +26,33 @@ from radu_core.training.machine import beyond
 from radu_core.training.quantized import missing_for_qlora
 from radu_core.training.trackers import TRACKERS, missing_tracker
 
-__all__ = ["TrainConfig"]
+__all__ = ["OF_RETRIEVERS", "TrainConfig"]
+
+# What counts where the retriever is tuned; of the other settings only the defaults are taken.
+OF_RETRIEVERS = frozenset(
+    (
+        "target",
+        "dataset",
+        "base_model",
+        "method",
+        "epochs",
+        "max_steps",
+        "max_minutes",
+        "batch_size",
+        "processes",
+        "learning_rate",
+        "warmup_share",
+        "weight_decay",
+        "max_grad_norm",
+        "eval_rows",
+        "folds",
+        "contrast",
+        "head_learning_rate",
+        "seed",
+        "notes",
+        "tags",
+    )
+)
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
@@ -134,6 +161,22 @@ class TrainConfig(BaseModel):
         if value > 1 and info.data.get("target") == "retriever":
             raise ValueError("a retriever is tuned by one process")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_its_target(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("target") != "retriever":
+            return data
+        defaults = {n: f.default for n, f in cls.model_fields.items() if n not in OF_RETRIEVERS}
+        others = [
+            name
+            for name, default in defaults.items()
+            if name in data
+            and data[name] not in (default, list(default) if default == () else default)
+        ]
+        if others:
+            raise ValueError(f"a retriever's run has no {', '.join(sorted(others))}; leave it out")
+        return data
 
     @field_validator("dataset", "base_model", "chat_template", "notes")
     @classmethod

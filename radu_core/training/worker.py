@@ -334,10 +334,13 @@ def _train_retriever(
     report = train_retriever(run, base, check=heart.check, stopping=heart.stop.is_set, limit=limit)
     heart.check()
     report["seconds"] = round(time.time() - started, 1)
-    report["dataset"] = read_dataset(config.dataset).hash
+    report["dataset"] = next(e.data["dataset"] for e in run.events() if e.kind == "labels")
     write_text(run.path / "README.md", model_card(run.id, config, report, base=base))
     write_json(run.path / "report.json", report)
-    run.append("state", state="finished", reason="")
+    made, planned = report["steps"], report["planned_steps"]
+    cut = f"Its time limit of {config.max_minutes:g} min ended it" if config.max_minutes else ""
+    reason = f"{cut} after {made:,} of {planned:,} steps." if cut and made < planned else ""
+    run.append("state", state="finished", reason=reason)
 
 
 def _check_processes(config: TrainConfig, trainer: Any) -> None:

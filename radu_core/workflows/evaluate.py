@@ -116,6 +116,12 @@ def evaluate(
         raise NotFoundError(
             f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
         )
+    fast = (run.model / HEAD_FILE).is_file()
+    if fast and untrained:
+        raise InputError(
+            "A retriever has no head before it is tuned, so it can't be measured",
+            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
+        )
     kept = serving(workspace, run, module=module)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
@@ -127,12 +133,6 @@ def evaluate(
         progress(f"Baseline: {system.name}", 0, 0)
         said[system.name] = system.predict(rows)
     before = None
-    fast = (run.model / HEAD_FILE).is_file()
-    if fast and untrained:
-        raise InputError(
-            "A retriever has no head before it is tuned, so it can't be measured",
-            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
-        )
     template = None if fast else template_of(run)
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)

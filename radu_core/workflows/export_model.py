@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.card import example_prompt, model_card, vllm_command
+from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.parse import EXPORTED
@@ -37,7 +39,8 @@ _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "
 
 @dataclass(frozen=True)
 class Export:
-    """What was written: ``size`` in bytes, ``vllm`` the command that serves it."""
+    """What was written: ``size`` in bytes, ``vllm`` the command that serves it (none of a fast
+    model)."""
 
     directory: Path
     files: tuple[str, ...]
@@ -67,6 +70,12 @@ def export_model(
     opened = open_run(workspace, run)
     target = _free_target(out)
     source = _source(opened, adapter_only=adapter_only)
+    fast = opened.config().target == "retriever"
+    if fast and gguf:
+        raise InputError(
+            "A tuned retriever can't be written as GGUF: it is no language model",
+            remedy="Export it without --gguf.",
+        )
     converter = _converter(adapter_only=adapter_only) if gguf else None
     config, report = opened.config(), opened.report() or {}
     base = _base(workspace, config)
@@ -80,7 +89,9 @@ def export_model(
             write_text(new / "chat_template.jinja", template_of(opened) or PLAIN)
         if adapter_only:
             _name_base(new, _hub_id(config, base))
-        _copy(opened.path / "serving", new / EXPORTED, without=LABELS)
+        # a fast model's values are learnt from its labels when it is loaded
+        left_out = (VALIDATION_FILE,) if fast else (LABELS, VALIDATION_FILE)
+        _copy(opened.path / "serving", new / EXPORTED, without=left_out)
         dtype = _dtype(new)
         write_text(new / "README.md", _card(opened, config, report, base, new, adapter_only))
         if converter:
@@ -89,8 +100,12 @@ def export_model(
         files = sorted(p for p in new.rglob("*") if p.is_file())
         names = tuple(p.relative_to(new).as_posix() for p in files)
         size = sum(p.stat().st_size for p in files)
-    served = vllm_command(
-        config, str(target), adapter=adapter_only, base=str(base) if base else None, dtype=dtype
+    served = (
+        ""
+        if fast
+        else vllm_command(
+            config, str(target), adapter=adapter_only, base=str(base) if base else None, dtype=dtype
+        )
     )
     written = target / _GGUF if converter else None
     notes = _notes(config, base, adapter_only=adapter_only)
@@ -193,9 +208,9 @@ def _name_base(new: Path, hub_id: str) -> None:
         write_json(path, {**read_json(path), "base_model_name_or_path": hub_id})
 
 
-def _copy(source: Path, target: Path, *, without: str = "") -> None:
-    """Files one by one, so that a full disk is met as such; none of the name ``without``."""
-    for file in sorted(p for p in source.rglob("*") if p.is_file() and p.name != without):
+def _copy(source: Path, target: Path, *, without: Sequence[str] = ()) -> None:
+    """Files one by one, so that a full disk is met as such; none of a name in ``without``."""
+    for file in sorted(p for p in source.rglob("*") if p.is_file() and p.name not in without):
         place = target / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)

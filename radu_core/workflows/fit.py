@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from radu_core.dataset import DatasetConfig, read_dataset
-from radu_core.errors import RaduError, RunError
+from radu_core.eligibility import Purpose, sort_out
+from radu_core.errors import InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig, stop
+from radu_core.training.joint.files import epochs_for
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -33,7 +35,6 @@ __all__ = ["FitReport", "FitStep", "fit", "plan_of"]
 
 T = TypeVar("T")
 _DATASET = "fit"
-_EPOCHS, _AT = 20.0, 640  # epochs for so many labels; steps grow with their square root
 _MOST_EPOCHS = 80.0
 _BATCH = 32
 
@@ -73,6 +74,10 @@ def fit(
     ``minutes`` bounds the training. ``split`` is what is measured at the end: by default test, or
     validation where nothing in test is labelled.
     """
+    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+        raise InputError(
+            "A time limit is a number of minutes above 0", value=minutes, remedy="Leave it out."
+        )
     report = FitReport(module)
 
     def step(name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T:
@@ -122,7 +127,7 @@ def fit(
         return report
     report.evaluation = step(
         "evaluation",
-        lambda: _evaluated(workspace, run, module, chosen, progress),
+        lambda: evaluate(workspace, run.id, module=module, split=chosen, progress=progress),
         lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
     )
     return report
@@ -133,9 +138,9 @@ def plan_of(
 ) -> tuple[TrainConfig, str]:
     """The run's settings for so many labels, and why."""
     labels = max(1, sum(1 for _ in (dataset / "labels.jsonl").open(encoding="utf-8")))
-    epochs = round(min(_MOST_EPOCHS, _EPOCHS * math.sqrt(_AT / labels)), 1)
+    epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
     base = retrieval_settings(workspace, module).embedder
-    if (workspace.runs / base).is_dir():  # tuned already: begin with what that began with
+    if Path(base).name == base and (workspace.runs / base).is_dir():  # a run's: it was tuned
         base = RetrievalSettings().embedder
     config = TrainConfig(
         target="retriever",
@@ -195,15 +200,9 @@ def _figure(run: RunDirectory) -> str:
 def _measurable(workspace: Workspace, module: str) -> Split | None:
     """The split to measure on: test, or validation where test has no labels."""
     order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
+    schema = workspace.store.schema(module)
     for split in order:
         items = workspace.store.exemplars(module, splits=[split])
-        if any(not i.exemplar.unlabelled for i in items):
+        if sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars:
             return split
     return None
-
-
-def _evaluated(
-    workspace: Workspace, run: RunDirectory, module: str, split: Split, progress: Progress
-) -> EvaluationReport:
-    """The report of the run on the split, measured now or, for the same rows, before."""
-    return evaluate(workspace, run.id, module=module, split=split, progress=progress)

@@ -139,7 +139,12 @@ def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastPar
 
     labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
     model = FastModel.load(directory, workspace.embedder)
-    return FastParser(model, kept.schema, labels or kept.index.exemplars)
+    return FastParser(
+        model,
+        kept.schema,
+        labels or kept.index.exemplars,
+        reference=kept.schema.reference_date,
+    )
 
 
 def _parser(generator: Generator, kept: Serving) -> Parser:

@@ -20,6 +20,7 @@ from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row
 from radu_core.training.launcher import check_disk
 from radu_core.training.probe import Probe, probe
 from radu_core.words import counted
+from radu_core.workflows.retriever_rows import retriever_rows
 from radu_core.workflows.train import check, check_unchanged
 from radu_core.workflows.workspace import Workspace
 
@@ -114,6 +115,8 @@ class PreflightReport:
     @property
     def notes(self) -> list[str]:
         """What doesn't stand in its way, and should be known."""
+        if self.config.target == "retriever":
+            return ["Time and memory of tuning a retriever aren't predicted."]
         if self.probe is None or self.prediction is not None:
             return []
         return [
@@ -150,8 +153,9 @@ def report_data(report: PreflightReport) -> dict[str, Any]:
 def report_lines(report: PreflightReport) -> list[str]:
     """The report as lines of text, problems last."""
     lines = [
-        f"{split}: {counted(report.rows[split], 'row')}, {counted(report.tokens[split], 'token')}"
-        for split in report.rows
+        f"{split}: {counted(rows, 'row')}"
+        + (f", {counted(report.tokens[split], 'token')}" if split in report.tokens else "")
+        for split, rows in report.rows.items()
     ]
     lines += [
         f"{r.reason}: {r.id} ({r.split}, {r.task}), {counted(r.tokens, 'token')}"
@@ -189,6 +193,11 @@ def preflight_report(
     with _listed(problems):
         check_unchanged(workspace, config)
     found = PreflightReport(config, disk_free=_disk_free(workspace))
+    if config.target == "retriever":
+        with _listed(problems):
+            labels, asked = retriever_rows(workspace, config, progress=progress)
+            found = replace(found, rows={"train": len(labels), "validation": len(asked)})
+        return replace(found, problems=tuple(dict.fromkeys(problems)))
     with _listed(problems):
         found = _rows(workspace, found, problems, progress)
     directory = None

@@ -1,9 +1,18 @@
-"""The files of a run that tunes the retriever, by name; importing this loads nothing heavy."""
+"""What is known of a run that tunes the retriever without loading anything heavy."""
 
 from __future__ import annotations
 
-__all__ = ["ENCODER", "HEAD_FILE", "LABELS_FILE", "VALIDATION_FILE"]
+import math
+
+__all__ = ["ENCODER", "HEAD_FILE", "LABELS_FILE", "VALIDATION_FILE", "epochs_for"]
+
+_EPOCHS, _AT = 20.0, 640
 
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
 HEAD_FILE = "head.json"  # in ``model``
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
+
+
+def epochs_for(labels: int) -> float:
+    """How often a run goes through so many labels: steps grow with the square root of them."""
+    return _EPOCHS * math.sqrt(_AT / max(labels, 1))

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
+from radu_core.training.joint.files import epochs_for
 from radu_core.training.joint.losses import supervised_contrastive
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels, Row
@@ -37,17 +38,12 @@ class JointSettings:
     max_grad_norm: float = 1.0
     contrast: float = 0.0
     temperature: float = 0.1
-    label_smoothing: float = 0.0
-    tag_weight: float = 1.0
     seed: int = 0
-
-
-_EPOCHS, _AT = 20.0, 640  # epochs for so many rows; steps grow with the square root of the rows
 
 
 def steps_of(settings: JointSettings, rows: int) -> int:
     """Optimizer steps on so many rows."""
-    epochs = settings.epochs or _EPOCHS * math.sqrt(_AT / max(rows, 1))
+    epochs = settings.epochs or epochs_for(rows)
     steps = max(1, math.ceil(rows * epochs / settings.batch_size))
     return min(steps, settings.max_steps or steps)
 
@@ -88,6 +84,11 @@ class Fitting:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
         self._optimizer.step()
         return loss.item()
+
+    @property
+    def rate(self) -> float:
+        """The encoder's learning rate in the last step."""
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on."""
@@ -134,11 +135,9 @@ def joint_loss(model: JointEncoder, rows: Sequence[Row], settings: JointSettings
     """The mean loss of some rows: function, tags per piece, and contrast between functions."""
     batch = model.batch(rows)
     said = model(batch)
-    loss = functional.cross_entropy(
-        said.functions, batch.functions, label_smoothing=settings.label_smoothing
-    )
+    loss = functional.cross_entropy(said.functions, batch.functions)
     tags = model.crf.loss(said.emissions, batch.slots, batch.labels, batch.lengths)
-    loss = loss + settings.tag_weight * tags.sum() / batch.lengths.sum().clamp(min=1)
+    loss = loss + tags.sum() / batch.lengths.sum().clamp(min=1)
     if settings.contrast:
         loss = loss + settings.contrast * supervised_contrastive(
             said.vectors, batch.functions, temperature=settings.temperature

@@ -42,10 +42,6 @@ class Head:
             total += weight * _levelled(scores[name])
         return _log_softmax(total)
 
-    def without(self, source: str) -> Head:
-        """The head with one source left out, the others as they are."""
-        return Head(self.functions, {n: w for n, w in self.weights.items() if n != source})
-
 
 def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) -> Head:
     """The weights that make ``gold`` ``(rows,)``, places in ``functions``, likeliest.

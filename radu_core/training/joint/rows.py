@@ -46,12 +46,14 @@ class Labels:
 
 @dataclass(frozen=True)
 class Row:
-    """An utterance in tokens. ``of`` is each token's piece, or -1; ``function`` is -1 where it
-    isn't known, ``labels`` are local to the function's slots, as ``SlotCrf`` has them."""
+    """An utterance in tokens. ``of`` are each token's pieces; ``function`` is -1 where it isn't
+    known, ``labels`` are local to the function's slots, as ``SlotCrf`` has them. ``is_cut``: it has
+    more tokens than the encoder reads."""
 
     ids: tuple[int, ...]
     pieces: tuple[tuple[int, int], ...]
-    of: tuple[int, ...]
+    of: tuple[tuple[int, ...], ...]
+    is_cut: bool = False
     function: int = -1
     labels: tuple[int, ...] = ()
 
@@ -87,22 +89,23 @@ def row_of(
         prompt + text, truncation=True, max_length=longest, return_offsets_mapping=True
     )
     pieces = cut(text)
-    starts = {at: n for n, (start, end) in enumerate(pieces) for at in range(start, end)}
-    of = [
-        starts.get(max(start - len(prompt), 0), -1) if end > start and end > len(prompt) else -1
+    at = {place: n for n, (start, end) in enumerate(pieces) for place in range(start, end)}
+    of = tuple(
+        tuple(sorted({at[p] for p in range(start - len(prompt), end - len(prompt)) if p in at}))
         for start, end in encoded["offset_mapping"]
-    ]
-    ids = tuple(encoded["input_ids"])
+    )
+    ids, seen = tuple(encoded["input_ids"]), {piece for some in of for piece in some}
+    is_cut = len(ids) >= longest and len(seen) < len(pieces)
     if exemplar is None or labels is None:
-        return Row(ids, tuple(pieces), tuple(of))
+        return Row(ids, tuple(pieces), of, is_cut)
     function = labels.functions.index(exemplar.function or "")
-    own = [labels.slots[n] for n in labels.own[function]]
-    places = {name: n for n, name in enumerate(own)}
-    local = []
-    for one in label(pieces, [s for s in exemplar.spans or () if s.slot in places]):
-        at = places.get(one[2:])
-        local.append(0 if at is None else 1 + 2 * at + (one[0] == "I"))
-    return Row(ids, tuple(pieces), tuple(of), function, tuple(local))
+    own = {labels.slots[n]: place for place, n in enumerate(labels.own[function])}
+    spans = [s for s in exemplar.spans or () if s.slot in own]
+    local = [
+        1 + 2 * own[tag[2:]] + (tag[0] == "I") if tag != "O" and piece in seen else 0
+        for piece, tag in enumerate(label(pieces, spans))
+    ]
+    return Row(ids, tuple(pieces), of, is_cut, function, tuple(local))
 
 
 def collate(rows: Sequence[Row], tokenizer: Any, labels: Labels) -> Batch:
@@ -117,9 +120,8 @@ def collate(rows: Sequence[Row], tokenizer: Any, labels: Labels) -> Batch:
     targets = torch.zeros(len(rows), width, dtype=torch.long)
     for n, row in enumerate(rows):
         before = 0 if right else tokens - len(row.ids)
-        for token, piece in enumerate(row.of):
-            if piece >= 0:
-                share[n, piece, before + token] = 1.0
+        for token, some in enumerate(row.of):
+            share[n, list(some), before + token] = 1.0
         targets[n, : len(row.labels)] = torch.tensor(row.labels, dtype=torch.long)
     share /= share.sum(-1, keepdim=True).clamp(min=1.0)
     return Batch(

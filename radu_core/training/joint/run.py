@@ -21,7 +21,7 @@ import torch
 
 from radu_core.errors import RunError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import read_json, whole_directory, write_json
+from radu_core.files import content_hash, read_json, whole_directory, write_json
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.config import TrainConfig
@@ -68,10 +68,11 @@ def train_retriever(
     labels = Labels.of(schema, exemplars)
     validation = _read(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
-    work = _Work(run, config, base, labels, exemplars, validation[: config.eval_rows])
+    asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
+    work = _Work(run, config, base, labels, exemplars, asked)
     run.append("state", state="running")
     model = work.do(stopping=stopping, check=check, limit=limit)
-    run.append("trained", step=work.total)
+    run.append("trained", step=work.step)
     run.append("state", state="saving")
     run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
     embedder = SentenceEmbedder(base, name=config.base_model)
@@ -81,7 +82,10 @@ def train_retriever(
     with whole_directory(run.model) as new:
         FastModel(model, embedder, voters, head, schema.language).save(new)
     return {
-        "steps": work.total,
+        "steps": work.step,
+        "planned_steps": work.planned,
+        "overlong": work.overlong,
+        "validation_loss": work.loss,
         "train_rows": len(exemplars),
         "functions": len(labels.functions),
         "slots": len(labels.slots),
@@ -108,10 +112,12 @@ class _Work:
         self.exemplars, self.validation = exemplars, validation
         self.settings = settings_of(config)
         self.parts = _parts(exemplars, config, self.settings)
-        self.total = sum(part.steps for part in self.parts)
+        self.planned = sum(part.steps for part in self.parts)
         self.held = np.full((len(exemplars), len(labels.functions)), np.nan, dtype=np.float32)
         self.measured: dict[str, float] = {}
-        self.step = 0  # of all parts
+        self.loss: float | None = None  # on validation rows
+        self.overlong: list[str] = []
+        self.step = 0  # of all parts; a limit may leave some out
         self._saved = self._begun = time.monotonic()
         self._first = 0  # the step that this process began at
         self._tokens = 0  # of the parts that this process finished
@@ -120,44 +126,58 @@ class _Work:
         self, *, stopping: Callable[[], bool], check: Callable[[], None], limit: TimeLimit
     ) -> JointEncoder:
         """Make every step that is left; the model of the last part."""
-        number, kept = self._kept()
         limit.steps_begin()
-        seconds = limit.left if limit.minutes is not None else math.inf
-        begun = self._begun = time.monotonic()
-        before = sum(p.steps for p in self.parts[:number])
-        self._first = self.step = before + (int(kept["step"]) if kept else 0)
-        todo = max(1, self.total - self._first)
+        number, kept, done = self._kept()
+        self._first = self.step
+        self._begun = time.monotonic()
         for at, part in enumerate(self.parts[number:], start=number):
             fitting = Fitting(self._model(), part.learns, self.settings)
             if kept is not None:
                 fitting.load(kept)
-                kept = None
-            due = begun + seconds * (self._end(at) - self._first) / todo
-            start, first = time.monotonic(), fitting.step
-            while fitting.step < fitting.steps:
-                by_time = (time.monotonic() - start) / max(_ROOM, due - start)
-                by_step = fitting.step / fitting.steps
-                progress = max(
-                    by_step, first / fitting.steps + by_time * (1 - first / fitting.steps)
-                )
-                if progress >= 1.0 and fitting.step > first:
-                    break
-                loss = fitting.make_step(min(progress, 1.0))
-                self.step += 1
-                self._tell(at, fitting, loss)
-                if stopping() or time.monotonic() - self._saved > _SAVE_SECONDS:
-                    self._keep(at, fitting)
-                check()
-            self.step = sum(p.steps for p in self.parts[: at + 1])
+            if kept is None or not done:
+                self._train(at, fitting, stopping, check, limit)
+            kept = None
             self._tokens += fitting.tokens
             model = fitting.model.eval()
             if part.asked:
                 texts = [self.exemplars[n].utterance for n in part.asked]
                 self.held[part.asked] = joint_scores(model, texts)
-            self._measure(model)
-            self._keep(at, fitting)
+            else:
+                rows = zip(part.learns, fitting.rows, strict=True)
+                self.overlong = [e.id for e, row in rows if row.is_cut]
+                self._measure(model)
+            self._keep(at, fitting, done=True)
             check()
         return model
+
+    def _train(
+        self,
+        at: int,
+        fitting: Fitting,
+        stopping: Callable[[], bool],
+        check: Callable[[], None],
+        limit: TimeLimit,
+    ) -> None:
+        """Make the steps of a part, or as many as its share of the time that is left allows."""
+        start, first = time.monotonic(), fitting.step / fitting.steps
+        todo = fitting.steps - fitting.step
+        seconds = limit.left * todo / (todo + self._later(at))
+        while fitting.step < fitting.steps:
+            by_time = first + (1 - first) * (time.monotonic() - start) / max(_ROOM, seconds)
+            progress = max(fitting.step / fitting.steps, by_time)
+            if progress >= 1.0 and fitting.step > 0:
+                break
+            loss = fitting.make_step(min(progress, 1.0))
+            self.step += 1
+            self._tell(at, fitting, loss)
+            if stop := stopping() or time.monotonic() - self._saved > _SAVE_SECONDS:
+                self._keep(at, fitting, done=False)
+            if stop:
+                check()
+
+    def _later(self, at: int) -> int:
+        """The steps of the parts behind one."""
+        return sum(part.steps for part in self.parts[at + 1 :])
 
     def _model(self) -> JointEncoder:
         return JointEncoder(open_encoder(self.base), self.labels, dropout=self.settings.dropout)
@@ -170,16 +190,18 @@ class _Work:
             )
         elapsed = time.monotonic() - self._begun
         made = self.step - self._first
+        total = self.step + fitting.steps - fitting.step + self._later(part)
         self.run.append(
             "step",
             step=self.step,
-            steps=self.total,
+            steps=total,
             epoch=round(fitting.step * self.settings.batch_size / len(fitting.rows), 4),
             loss=round(loss, 6),
+            learning_rate=fitting.rate,
             part=part,
             parts=len(self.parts),
             tokens_per_second=round((self._tokens + fitting.tokens) / max(_ROOM, elapsed), 1),
-            eta_seconds=round(elapsed / max(1, made) * (self.total - self.step), 1),
+            eta_seconds=round(elapsed / max(1, made) * (total - self.step), 1),
             memory_gb=round(psutil.Process().memory_info().rss / 1e9, 2),
         )
 
@@ -196,11 +218,14 @@ class _Work:
         ]
         right = float((logs.argmax(1) == np.array(gold)).mean())
         known = [n for n, g in enumerate(gold) if g >= 0]
-        loss = float(-logs[known, [gold[n] for n in known]].mean()) if known else math.nan
+        told = {"function_accuracy": right}
+        if known:
+            self.loss = float(-logs[known, [gold[n] for n in known]].mean())
+            told["loss"] = self.loss
         self.measured = {"function_accuracy": right}
-        self.run.append("validation", step=self.step, loss=loss, function_accuracy=right)
+        self.run.append("validation", step=self.step, **told)
 
-    def _keep(self, part: int, fitting: Fitting) -> None:
+    def _keep(self, part: int, fitting: Fitting, *, done: bool) -> None:
         """A checkpoint of the step, in place of the one before."""
         folder = self.run.path / "checkpoints"
         folder.mkdir(exist_ok=True)
@@ -209,7 +234,6 @@ class _Work:
         with whole_directory(target) as new:
             torch.save(fitting.state(), new / "state.pt")
             np.save(new / "held.npy", self.held)
-            done = fitting.step >= fitting.steps or self.step == self._end(part)
             write_json(new / "trainer_state.json", {"part": part, "done": done})
         for other in folder.glob("checkpoint-*"):
             if other != target:
@@ -217,21 +241,19 @@ class _Work:
         self._saved = time.monotonic()
         self.run.append("checkpoint", step=self.step)
 
-    def _end(self, part: int) -> int:
-        return sum(p.steps for p in self.parts[: part + 1])
-
-    def _kept(self) -> tuple[int, dict[str, Any] | None]:
-        """The part to continue with, and its state; the last part's model is needed again."""
+    def _kept(self) -> tuple[int, dict[str, Any] | None, bool]:
+        """The part to continue with, its state if it was begun, and whether its steps are done."""
         kept = self.run.checkpoints()
         if not kept:
-            return 0, None
-        place = kept[max(kept)]
+            return 0, None, False
+        self.step = max(kept)
+        place = kept[self.step]
         self.held = np.load(place / "held.npy")
         told = read_json(place / "trainer_state.json")
-        part = int(told["part"])
-        if told["done"] and part + 1 < len(self.parts):
-            return part + 1, None
-        return part, torch.load(place / "state.pt", weights_only=True)
+        part, done = int(told["part"]), bool(told["done"])
+        if done and part + 1 < len(self.parts):
+            return part + 1, None, False
+        return part, torch.load(place / "state.pt", weights_only=True), done
 
 
 def settings_of(config: TrainConfig) -> JointSettings:
