@@ -147,6 +147,8 @@ def _as_program(text: str) -> float | int | None:
     for kind in (int, float):
         with suppress(ValueError, OverflowError):
             found: float | int = kind(text)
+            if isinstance(found, float) and found.is_integer() and _is_rounded(found):
+                return None  # it would get digits that nobody wrote
             if math.isfinite(found):
                 return found
     return None
