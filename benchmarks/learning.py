@@ -195,7 +195,7 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     from radu_core.retrieval import Query
     from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
     from radu_core.training.joint.fit import JointSettings, fit_joint
-    from radu_core.training.joint.folds import folds_of
+    from radu_core.training.joint.folds import ENOUGH, folds_of
     from radu_core.training.joint.rows import Labels as Known
 
     begun = time.process_time()
@@ -204,6 +204,8 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     held = np.full((len(labels), len(known.functions)), np.nan, dtype=np.float32)
     folds = np.array(folds_of(labels, _FOLDS, seed=seed))
     for fold in range(_FOLDS):
+        if (~np.isnan(held[:, 0])).sum() >= ENOUGH:
+            break
         asked = np.flatnonzero(folds == fold)
         rest = [labels[n] for n in np.flatnonzero(folds != fold)]
         model = fit_joint(schema, rest, base, settings, labels=known)

@@ -71,9 +71,9 @@ class TrainConfig(BaseModel):
 
     ``target`` is what is tuned: the generator, on a dataset's rows, or the retriever, on the labels
     these rows were made of; ``base_model`` is then an embedding model. Of the retriever's own
-    settings, ``folds`` says how many further models give the out-of-fold scores that its head is
-    fitted on, ``contrast`` weighs the contrastive loss, ``head_learning_rate`` is of the layers on
-    top of the encoder.
+    settings, ``folds`` says in how many parts the labels are cut for the out-of-fold scores that
+    its head is fitted on, ``contrast`` weighs the contrastive loss, ``head_learning_rate`` is of
+    the layers on top of the encoder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -8,7 +8,9 @@ from radu_core.eligibility import key_of
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 
-__all__ = ["folds_of"]
+__all__ = ["ENOUGH", "folds_of"]
+
+ENOUGH = 400  # rows to fit a head's few weights on: more folds would only take time
 
 
 def folds_of(exemplars: Sequence[AnnotatedExemplar], count: int, *, seed: int = 0) -> list[int]:

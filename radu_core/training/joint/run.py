@@ -28,7 +28,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
 from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE
 from radu_core.training.joint.fit import Fitting, JointSettings, steps_of
-from radu_core.training.joint.folds import folds_of
+from radu_core.training.joint.folds import ENOUGH, folds_of
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
@@ -275,10 +275,13 @@ def settings_of(config: TrainConfig) -> JointSettings:
 def _parts(
     exemplars: list[AnnotatedExemplar], config: TrainConfig, settings: JointSettings
 ) -> list[_Part]:
-    """One model without each fold, asked about it, and then the one that learns all."""
+    """A model without a fold, asked about it, fold by fold until enough rows are asked about, and
+    then the one that learns all."""
     folds = folds_of(exemplars, config.folds, seed=config.seed)
-    found = []
+    found: list[_Part] = []
     for fold in range(config.folds):
+        if sum(len(part.asked) for part in found) >= ENOUGH:
+            break
         asked = [n for n, f in enumerate(folds) if f == fold]
         learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
         if asked and learns:
