@@ -20,6 +20,7 @@ from radu_core.alignment.names import (
     inflected,
     misspelt,
     otherwise_whole,
+    reordered,
     with_possessive,
 )
 from radu_core.alignment.places import (
@@ -314,9 +315,8 @@ class Finder:
         """Parts of a name; where the whole stands there in another writing, that, and no part of
         it is sure."""
         parts = in_part(text, surface, self._generic_words(slot))
-        if not parts:
-            return []
         places = {otherwise_whole(text, surface, part) for part, _ in parts}
+        places |= set(reordered(text, surface))
         whole = [candidate(p, "misspelt") for p in sorted(filter(None, places))]
         left = [
             Candidate(*p, "partial", SCORES["partial"] if sure and not whole else 0.8)

@@ -21,6 +21,7 @@ __all__ = [
     "misspelt",
     "nearest_words",
     "otherwise_whole",
+    "reordered",
     "with_possessive",
 ]
 
@@ -33,6 +34,7 @@ _ALIKE = 0.5  # of a word beside the rest of its name: "brittany" for Britney
 _SHORTEST_SLIP = 3  # of a word beside the rest of its name
 _LONGEST_NAME = 12  # words; longer values and texts are looked for as they are written only
 _LONGEST_TEXT = 150
+_JOINS = re.compile(r",?\s*|\s*[-/]\s*")  # between the words of one name
 _WITHIN_NAMES = ("", "-", "–", "&", "'", "’", "'s", "’s", "/")
 
 
@@ -121,6 +123,22 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
         found[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
     best = max(found.values(), default=(0.0, False))
     return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
+
+
+def reordered(text: Text, value: str) -> list[Place]:
+    """Where all words of a name stand together in another order: "Lane 12 Rose", "Smith, John"."""
+    words, tokens = _words(value), text.tokens
+    count, sorted_words = len(words), sorted(words)
+    if not 2 <= count <= _LONGEST_NAME:
+        return []
+    found = []
+    for first in range(len(tokens) - count + 1):
+        window = tokens[first : first + count]
+        said = tuple(t.word for t in window)
+        between = (text.utterance[a.end : b.start] for a, b in pairwise(window))
+        if said != words and sorted(said) == sorted_words and all(map(_JOINS.fullmatch, between)):
+            found.append(_place(window))
+    return found
 
 
 def _trimmed(
