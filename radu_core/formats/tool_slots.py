@@ -67,9 +67,11 @@ class SlotReader(SpecReader):
         ``required``: the object itself always has to be there; ``optional``: it may be null.
         """
         self._check_object(where, spec, path)
+        if optional:
+            self.left_out["an object that may be null: its slots may be missing instead"] += 1
         for name in spec.required:
             if name not in spec.properties:
-                self.left_out["a required parameter that isn't described"] += 1
+                self.left_out[f"the required parameter {name!r}, which isn't described"] += 1
         for name, parts in spec.properties.items():
             place = f"{where.removesuffix('.parameters')}.{name}" if not path else f"{where}.{name}"
             try:

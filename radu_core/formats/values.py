@@ -32,6 +32,7 @@ _NUMBER_AS_TEXT = "a number as text"
 _OTHER_NUMBER = "a number in another writing"
 _POINT = "a number with a point that may group thousands in the module's language"
 _YES_NO_AS_TEXT = "yes or no as text"
+_FRACTION = "a whole number with a fraction of 0"
 _OTHER_TYPE = "a possible value of another type"
 PLAIN = frozenset(
     {_NUMBER_AS_TEXT, _YES_NO_AS_TEXT, _OTHER_TYPE}
@@ -114,7 +115,7 @@ def _possible(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
 
 def _whole(value: Scalar, type_: str) -> tuple[Scalar, str]:
     if isinstance(value, float) and value.is_integer() and type_ == "integer":
-        return int(value), "a whole number with a fraction of 0"
+        return int(value), _FRACTION
     return value, ""
 
 
@@ -138,7 +139,8 @@ def _number(text: str, slot: Slot, code: str, program: bool) -> tuple[Scalar, st
     else:
         return text, ""
     if float(found).is_integer() and (whole or kind == _OTHER_NUMBER):
-        return int(found), kind
+        fraction = kind == _NUMBER_AS_TEXT and isinstance(found, float)
+        return int(found), _FRACTION if fraction else kind
     return (text, "") if whole else (found, kind)
 
 

@@ -67,7 +67,7 @@ def one(write_jsonl: Write, **row: Any) -> tuple[AnnotatedExemplar, set[str]]:
     [
         ("pieces", "2", 2, "a number as text"),
         ("pieces", 2.0, 2, "a whole number with a fraction of 0"),
-        ("pieces", "2.0", 2, "a number as text"),
+        ("pieces", "2.0", 2, "a whole number with a fraction of 0"),
         ("price", "2.5", 2.5, "a number as text"),
         ("price", "15 %", 0.15, "a percentage as a share"),
         ("price", 3, 3, None),

@@ -312,7 +312,7 @@ def test_keys_that_arent_read_are_named_and_counted(tmp_path: Path) -> None:
         "the key 'outputSchema' of a tool, which isn't read": 1,
         "the key 'if' of an object, which isn't read": 1,
         "the key 'additionalProperties' of an object, which isn't read": 1,
-        "a required parameter that isn't described": 1,
+        "the required parameter 'gone', which isn't described": 1,
         "a parameter without a type: read as a text": 1,
         "a list that doesn't say what it holds: read as texts": 1,
         "a type that its values aren't of: theirs is taken": 1,
