@@ -96,7 +96,9 @@ def read_tool(tool: Any, document: Any, left_out: Counter[str]) -> Tool:
             body = tool[key]
             _count_keys(tool, ("type", key), left_out)
     if not isinstance(body, Mapping):
-        raise RowError("name", tool, "a tool needs a name", 'Write {"function": {"name": …}}.')
+        raise RowError(
+            "name", tool, "is missing: a tool needs one", 'Write {"function": {"name": …}}.'
+        )
     given = [key for key in _PARAMETERS if body.get(key) is not None]
     kind = tool.get("type", body.get("type"))
     if not given and kind not in (None, "function"):
@@ -104,7 +106,12 @@ def read_tool(tool: Any, document: Any, left_out: Counter[str]) -> Tool:
         raise RowError("type", kind, what, "Remove it.")
     name = body.get("name")
     if not isinstance(name, str):
-        raise RowError("name", tool, "a tool needs a name", 'Write {"function": {"name": …}}.')
+        if body is tool and len(body) == 1 and not given:  # {"googleSearch": {}}
+            what = f"{next(iter(body))!r} is the provider's own, not a function with parameters"
+            raise RowError("key", tool, what, "Remove it.")
+        raise RowError(
+            "name", tool, "is missing: a tool needs one", 'Write {"function": {"name": …}}.'
+        )
     _count_keys(body, (*_READ, *given[:1], *(k for k in _PARAMETERS if k not in given)), left_out)
     parameters = _parameters(f"{name}.{given[0]}", body[given[0]]) if given else {}
     return Tool(

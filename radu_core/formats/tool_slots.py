@@ -150,7 +150,7 @@ class SlotReader(SpecReader):
             "multi_value": kind == "array",
             "possible_values": value.enum or [],
             "path": path if len(path) > 1 else (),
-            "constraints": {k: v for k, v in constraints.items() if v != {}},
+            "constraints": {k: v for k, v in constraints.items() if (k, v) != ("items", {})},
         }
 
     def _item(self, where: str, spec: Spec) -> Spec:

@@ -395,3 +395,27 @@ def test_what_is_read_is_written_and_read_as_the_same(
     again = read("openai", folder / "out.json", module=MODULE, schema=None)
     assert again.schema == found.schema
     assert again.left_out == {}
+
+
+@pytest.mark.parametrize("own", [{"googleSearch": {}}, {"cachePoint": {"type": "default"}}])
+def test_what_is_the_providers_own_is_refused_by_its_key(
+    tmp_path: Path, own: dict[str, Any]
+) -> None:
+    found = load(tmp_path, [{**BODY, "parameters": SPEC}, own])
+    [rejection] = found.rejections
+    assert repr(next(iter(own))) in str(rejection)
+    assert "provider's own" in str(rejection)
+
+
+def test_keywords_that_say_nothing_stay_beside_those_that_need_them(tmp_path: Path) -> None:
+    rule = {"if": {"minLength": 3}, "then": {}, "else": {"pattern": "a"}}
+    found = slots(tmp_path, {"x": {"type": "string", "description": "d", **rule}})
+    assert found["x"].constraints == rule
+
+
+def test_an_object_that_may_be_null_is_counted(tmp_path: Path) -> None:
+    inner = {**SPEC, "description": "d"}
+    either = {"anyOf": [inner, {"type": "null"}]}
+    parameters = {"type": "object", "properties": {"place": either}}
+    found = load(tmp_path, [{**BODY, "parameters": parameters}])
+    assert found.left_out["an object that may be null: its slots may be missing instead"] == 1
