@@ -339,7 +339,7 @@ def _train_retriever(
     write_json(run.path / "report.json", report)
     made, planned = report["steps"], report["planned_steps"]
     cut = f"Its time limit of {config.max_minutes:g} min ended it" if config.max_minutes else ""
-    reason = f"{cut} after {made:,} of {planned:,} steps." if cut and made < planned else ""
+    reason = f"{cut} after step {made:,} (planned: {planned:,})." if cut and made < planned else ""
     run.append("state", state="finished", reason=reason)
 
 

@@ -74,7 +74,7 @@ def export_model(
     if fast and gguf:
         raise InputError(
             "A tuned retriever can't be written as GGUF: it is no language model",
-            remedy="Export it without --gguf.",
+            remedy="Export it as it is.",
         )
     converter = _converter(adapter_only=adapter_only) if gguf else None
     config, report = opened.config(), opened.report() or {}
