@@ -194,13 +194,15 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     from radu_core.inference import FastParser
     from radu_core.retrieval import Query
     from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
+    from radu_core.training.joint.files import epochs_for
     from radu_core.training.joint.fit import JointSettings, fit_joint
     from radu_core.training.joint.folds import ENOUGH, folds_of
     from radu_core.training.joint.rows import Labels as Known
 
     begun = time.process_time()
     base = model_directory(DEFAULT_EMBEDDER, Workspace.from_environment().models)
-    settings, known = JointSettings(seed=seed), Known.of(schema, labels)
+    settings = JointSettings(seed=seed, epochs=min(80.0, epochs_for(len(labels))))  # as `fit`
+    known = Known.of(schema, labels)
     held = np.full((len(labels), len(known.functions)), np.nan, dtype=np.float32)
     folds = np.array(folds_of(labels, _FOLDS, seed=seed))
     for fold in range(_FOLDS):

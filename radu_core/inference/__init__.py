@@ -2,6 +2,14 @@
 
 from radu_core.inference.fast import FastParser
 from radu_core.inference.generator import Generated, Generator
-from radu_core.inference.parser import FunctionCall, Parser, ParserSettings
+from radu_core.inference.parser import FunctionCall, Parser, ParserSettings, nest
 
-__all__ = ["FastParser", "FunctionCall", "Generated", "Generator", "Parser", "ParserSettings"]
+__all__ = [
+    "FastParser",
+    "FunctionCall",
+    "Generated",
+    "Generator",
+    "Parser",
+    "ParserSettings",
+    "nest",
+]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from radu_core.alignment import ContextModel
 from radu_core.alignment.inverse import Inverse
-from radu_core.calls import nested_arguments
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference.implied import Implied
 from radu_core.inference.parser import FunctionCall
@@ -47,16 +46,6 @@ class FastParser:
         self._inverse = Inverse(schema, exemplars, reference=reference)
         self._implied = Implied(schema, exemplars, model.embedder)
         self._context = ContextModel(e.template for e in exemplars if e.template)
-
-    def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
-        """The call that ``utterance`` stands for, its arguments nested."""
-        from radu_core.retrieval import Query
-
-        call = self.parse_many([Query(utterance)], contexts=[context])[0]
-        function = self.schema.function(call.function) if call.function else None
-        if function is not None:
-            call.arguments = nested_arguments(function, call.arguments)
-        return call
 
     def parse_many(
         self,

@@ -44,7 +44,7 @@ from radu_core.schema import (
 if TYPE_CHECKING:
     from radu_core.retrieval import ModuleIndex, Query, Retrieved
 
-__all__ = ["FunctionCall", "Parser", "ParserSettings"]
+__all__ = ["FunctionCall", "Parser", "ParserSettings", "nest"]
 
 _TAUGHT = 3  # of a function's longest completions, as many are counted in tokens
 
@@ -101,18 +101,6 @@ class Parser:
         self.settings = settings
         self._context = ContextModel(e.template for e in index.exemplars if e.template)
         self._taught: dict[str, list[str]] = {}
-
-    def parse(self, utterance: str, *, context: str | None = None) -> FunctionCall:
-        """The call that ``utterance`` stands for, its arguments nested as the function's caller has
-        them; ``context`` is what the bot had asked for.
-        """
-        from radu_core.retrieval import Query
-
-        call = self.parse_many([Query(utterance)], contexts=[context])[0]
-        function = self.schema.function(call.function) if call.function else None
-        if function is not None:
-            call.arguments = nested_arguments(function, call.arguments)
-        return call
 
     def parse_many(
         self,
@@ -262,6 +250,14 @@ class _SlotTask:
         self.function = function
         self.slot = slot
         self.prompt = prompt
+
+
+def nest(schema: Schema, call: FunctionCall) -> FunctionCall:
+    """The call with its arguments nested as its function's caller has them."""
+    function = schema.function(call.function) if call.function else None
+    if function is None:
+        return call
+    return call.model_copy(update={"arguments": nested_arguments(function, call.arguments)})
 
 
 def read_slots(answer: str, function: Function, slot: Slot | None) -> tuple[Arguments, list[str]]:

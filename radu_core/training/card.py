@@ -93,6 +93,7 @@ def _retriever_card(
         f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
         f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, so that "
         f"their ends weren't learnt: {len(report.get('overlong') or ())}\n"
+        f"- Negative exemplars, which aren't learnt: {_number(report.get('negatives'))}\n"
         f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
         _metrics(report, evaluations),
         "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "

@@ -334,7 +334,8 @@ def _train_retriever(
     report = train_retriever(run, base, check=heart.check, stopping=heart.stop.is_set, limit=limit)
     heart.check()
     report["seconds"] = round(time.time() - started, 1)
-    report["dataset"] = next(e.data["dataset"] for e in run.events() if e.kind == "labels")
+    learnt = next(e.data for e in run.events() if e.kind == "labels")
+    report |= {"dataset": learnt["dataset"], "negatives": learnt["negatives"]}
     write_text(run.path / "README.md", model_card(run.id, config, report, base=base))
     write_json(run.path / "report.json", report)
     made, planned = report["steps"], report["planned_steps"]

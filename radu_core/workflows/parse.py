@@ -12,7 +12,7 @@ from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.exemplars import LONGEST
 from radu_core.files import content_hash, read_json
-from radu_core.inference import FastParser, FunctionCall, Generator, Parser
+from radu_core.inference import FastParser, FunctionCall, Generator, Parser, nest
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
@@ -64,7 +64,10 @@ def parse_many(
     context: str | None = None,
     progress: Progress = silent,
 ) -> list[FunctionCall]:
-    """One call per utterance, in order. The model stays in memory for the next time."""
+    """One call per utterance, in order, its arguments nested as the function's caller has them.
+
+    The model stays in memory for the next time.
+    """
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for utterance in utterances:
@@ -72,9 +75,10 @@ def parse_many(
     loaded = _loaded(workspace, name, module, progress)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
-        return loaded.parser.parse_many(
+        calls = loaded.parser.parse_many(
             queries, contexts=[context] * len(queries), progress=progress
         )
+    return [nest(loaded.parser.schema, call) for call in calls]
 
 
 def _check(utterance: str) -> None:

@@ -195,8 +195,9 @@ def preflight_report(
     found = PreflightReport(config, disk_free=_disk_free(workspace))
     if config.target == "retriever":
         with _listed(problems):
-            labels, asked = retriever_rows(workspace, config, progress=progress)
-            found = replace(found, rows={"train": len(labels), "validation": len(asked)})
+            rows = retriever_rows(workspace, config, progress=progress)
+            counts = {"train": len(rows.labels), "validation": len(rows.validation)}
+            found = replace(found, rows=counts)
         return replace(found, problems=tuple(dict.fromkeys(problems)))
     with _listed(problems):
         found = _rows(workspace, found, problems, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
@@ -18,7 +19,15 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Rows", "keep_rows", "retriever_rows"]
 
-Rows = tuple[list[AnnotatedExemplar], list[AnnotatedExemplar]]
+
+@dataclass(frozen=True)
+class Rows:
+    """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
+    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt."""
+
+    labels: list[AnnotatedExemplar]
+    validation: list[AnnotatedExemplar]
+    negatives: int
 
 
 def retriever_rows(
@@ -44,7 +53,8 @@ def retriever_rows(
             remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2.",
         )
     progress("Reading the labels", 0, 0)
-    labels = [e for e in read_labels(config.dataset, dataset.module) if e.mode != "negative"]
+    found = read_labels(config.dataset, dataset.module)
+    labels = [e for e in found if e.mode != "negative"]
     if len({e.function for e in labels}) < 2:
         raise DatasetError(
             "The dataset's labels are all of one function: there is nothing to tell apart",
@@ -53,12 +63,11 @@ def retriever_rows(
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)
     asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
-    return labels, sorted(asked, key=lambda e: e.id)
+    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels))
 
 
-def keep_rows(
-    folder: Path, labels: list[AnnotatedExemplar], asked: list[AnnotatedExemplar]
-) -> None:
-    """Write both into ``folder``, as they are now."""
-    write_labels(folder, labels)
-    write_json(folder / VALIDATION_FILE, {"exemplars": [e.model_dump(mode="json") for e in asked]})
+def keep_rows(folder: Path, rows: Rows) -> None:
+    """Write labels and validation rows into ``folder``, as they are now."""
+    write_labels(folder, rows.labels)
+    asked = [e.model_dump(mode="json") for e in rows.validation]
+    write_json(folder / VALIDATION_FILE, {"exemplars": asked})

@@ -206,9 +206,14 @@ def _to_fill(
                 keep_labels(folder, config.dataset, one.manifest.module, rows)
                 _keep_prompt(folder, config.dataset, one.manifest.module)
             if asked is not None:
-                keep_rows(folder, *asked)
-                counts = {"train": len(asked[0]), "validation": len(asked[1])}
-                run.append("labels", dataset=dataset.hash, **counts)
+                keep_rows(folder, asked)
+                run.append(
+                    "labels",
+                    dataset=dataset.hash,
+                    train=len(asked.labels),
+                    validation=len(asked.validation),
+                    negatives=asked.negatives,
+                )
         if rows is not None:
             keep_tokens(run, rows, model)
             keep_asked(run, config, rows)

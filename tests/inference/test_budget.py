@@ -18,6 +18,7 @@ from radu_core.inference.budget import answer_tokens
 from radu_core.inference.generator import closed_at
 from radu_core.prompts import TemplateSet
 from radu_core.prompts.strategies import completion_for_all
+from radu_core.retrieval import Query
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
@@ -98,7 +99,7 @@ def parsed(loaded: Workspace, say: str, utterance: str, schema: Schema | None = 
     model = ScriptedModel(["book_flight"], say)
     index, own = load_index(loaded, MODULE), schema or loaded.store.schema(MODULE)
     parser = Parser(model, index, own, TemplateSet(), ParserSettings())
-    return parser.parse(utterance), model
+    return parser.parse_many([Query(utterance)])[0], model
 
 
 def test_a_long_answer_to_a_long_utterance_isnt_cut(loaded: Workspace) -> None:

@@ -9,9 +9,10 @@ import torch
 from conftest import MODULE
 from fakes import ScriptedModel
 
-from radu_core.inference import Generator, Parser, ParserSettings
+from radu_core.inference import FunctionCall, Generator, Parser, ParserSettings
 from radu_core.inference.parser import read_slots
 from radu_core.prompts import TemplateSet
+from radu_core.retrieval import Query
 from radu_core.schema import Schema, require_function
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
@@ -24,9 +25,14 @@ def parser(loaded: Workspace, model: ScriptedModel, **settings: object) -> Parse
     )
 
 
+def ask(parser: Parser, utterance: str) -> FunctionCall:
+    [call] = parser.parse_many([Query(utterance)])
+    return call
+
+
 def test_rag_and_all(loaded: Workspace) -> None:
     model = ScriptedModel(["book_flight"], ' {"destination": "Oslo", "passengers": 2}')
-    call = parser(loaded, model).parse("fly two of us to Oslo")
+    call = ask(parser(loaded, model), "fly two of us to Oslo")
     assert call.function == "book_flight"
     assert call.arguments == {"destination": "Oslo", "passengers": 2}
     assert max(call.scores, key=lambda n: call.scores[n]) == "book_flight"
@@ -35,16 +41,15 @@ def test_rag_and_all(loaded: Workspace) -> None:
 
 def test_none_has_no_slots(loaded: Workspace) -> None:
     model = ScriptedModel(["none"], "{}")
-    call = parser(loaded, model).parse("tell me a joke")
+    call = ask(parser(loaded, model), "tell me a joke")
     assert (call.function, call.arguments) == (None, {})
     assert len(model.prompts) == 1
 
 
 def test_knn_and_single(loaded: Workspace) -> None:
     model = ScriptedModel(["yes"], ' "Oslo"')
-    call = parser(loaded, model, function_strategy="knn", slot_strategy="single").parse(
-        "fly home to Oslo please"
-    )
+    asked = parser(loaded, model, function_strategy="knn", slot_strategy="single")
+    call = ask(asked, "fly home to Oslo please")
     assert call.function == "book_flight"
     assert call.arguments == {"origin": "Oslo", "destination": "Oslo"}
     assert call.problems == (
@@ -55,7 +60,7 @@ def test_knn_and_single(loaded: Workspace) -> None:
 
 def test_recognizers_fill_their_slots_and_the_model_may_not(loaded: Workspace) -> None:
     model = ScriptedModel(["book_hotel"], ' {"city": "Bonn", "extras": ["pool"]}')
-    call = parser(loaded, model).parse("a hotel with a pool in nyc")
+    call = ask(parser(loaded, model), "a hotel with a pool in nyc")
     assert call.arguments == {"city": "New York", "extras": ["pool"]}
     assert call.problems == ("book_hotel has no slot 'city' for the model to fill",)
 

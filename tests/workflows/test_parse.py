@@ -8,7 +8,9 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.errors import InputError, ModelError, RunError
 from radu_core.exemplars import LONGEST
+from radu_core.inference import FunctionCall
+from radu_core.schema import parse_schema
 from radu_core.training import RunDirectory
 from radu_core.workflows import parse as workflow
 from radu_core.workflows.export_model import export_model
@@ -201,3 +205,17 @@ def test_the_readme_of_an_export_can_be_run_as_it_is_written(
         os.chdir(here)
     assert len(calls) == 2
     assert f"`{MODULE}`" in card
+
+
+def test_arguments_come_back_nested_as_the_caller_has_them(
+    loaded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street = {"name": "to.street", "description": "where", "path": ["to", "street"]}
+    function = {"name": "ship", "description": "Send it.", "slots": [street]}
+    schema = parse_schema({"module": MODULE, "functions": [function]})
+    said = FunctionCall(function="ship", arguments={"to.street": "Rose Lane"})
+    parser = SimpleNamespace(schema=schema, parse_many=lambda *_, **__: [said])
+    held = SimpleNamespace(parser=parser, lock=threading.Lock())
+    monkeypatch.setattr(workflow, "_loaded", lambda *_: held)
+    [call] = parse_many(loaded, "last", ["send it to Rose Lane"])
+    assert call.arguments == {"to": {"street": "Rose Lane"}}

@@ -1,4 +1,4 @@
-"""The fast model: tuned encoders, what votes without tuning, and the head that weighs them."""
+"""The fast model: a tuned encoder, what votes without tuning, and the head that weighs them."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ _FOLDS = 5  # of the sources that cost little to fit
 @dataclass(frozen=True)
 class Answer:
     """Function → probability (``OUT_OF_SCOPE`` among them), the spans (slot, start, end) of the
-    likeliest function's values, the probability that all of them are right, and the utterance's
-    ``vector`` ``(dim,)`` in the untuned embedding."""
+    likeliest function's values, and the utterance's ``vector`` ``(dim,)`` in the untuned
+    embedding."""
 
     scores: dict[str, float]
     spans: list[tuple[str, int, int]]
-    sure: float
     vector: NDArray[np.float32]
 
 
@@ -76,10 +75,9 @@ class FastModel:
             Answer(
                 dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
                 spans_of(rows[n].pieces, lead.labels.tags(chosen[n], labels)),
-                float(np.exp(sure)),
                 vectors[n],
             )
-            for n, (labels, sure) in enumerate(paths)
+            for n, (labels, _) in enumerate(paths)
         ]
 
     def _votes(self, utterances: Sequence[str], vectors: NDArray[np.float32]) -> Scores:

@@ -1,0 +1,70 @@
+"""``fit``: every step from labels to a measured model, on a tiny encoder."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from conftest import MODULE, ROWS
+from tiny_encoder import make_tiny_encoder
+
+from radu_core.errors import InputError
+from radu_core.retrieval import RetrievalSettings
+from radu_core.training import TrainConfig, list_runs
+from radu_core.workflows import fit as workflow
+from radu_core.workflows.fit import fit
+from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def module(loaded: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The small module, retrieving by a tiny encoder, and few rounds through its labels."""
+    encoder = make_tiny_encoder(tmp_path / "encoder", [str(row["utterance"]) for row in ROWS])
+    set_retrieval(loaded, MODULE, RetrievalSettings(embedder=str(encoder)), who="test")
+    monkeypatch.setattr(workflow, "_MOST_EPOCHS", 4.0)
+    return loaded
+
+
+def test_every_step_says_its_figure_and_calling_it_again_keeps_the_run(module: Workspace) -> None:
+    first = fit(module, MODULE, who="test")
+    names = [step.name for step in first.steps]
+    assert names == ["resolve", "index", "dataset", "retriever and head", "evaluation"]
+    assert all(step.figure and step.why for step in first.steps)
+    assert first.evaluation is not None
+    assert (first.evaluation.split, first.evaluation.rows) == ("test", 3)
+    assert first.evaluation.baselines
+    again = fit(module, MODULE, who="test")
+    assert again.run == first.run
+    assert len(list_runs(module.runs)) == 1
+    assert again.evaluation is not None
+    assert again.evaluation.trained.function == first.evaluation.trained.function
+
+
+def test_the_base_is_the_modules_embedder(module: Workspace) -> None:
+    report = fit(module, MODULE, who="test", split="validation")
+    [run] = list_runs(module.runs)
+    config = run.config()
+    assert (run.id, config.target) == (report.run, "retriever")
+    assert Path(config.base_model).name == "model"
+    assert report.evaluation is not None
+    assert report.evaluation.split == "validation"
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, math.inf, math.nan])
+def test_a_time_limit_that_is_none_is_refused_before_anything_is_done(
+    module: Workspace, minutes: float
+) -> None:
+    with pytest.raises(InputError, match="number of minutes"):
+        fit(module, MODULE, who="test", minutes=minutes)
+    assert not list_runs(module.runs)
+
+
+def test_settings_that_a_retriever_has_not_are_refused(tmp_path: Path) -> None:
+    given = {"target": "retriever", "dataset": tmp_path, "base_model": "m", "method": "full"}
+    assert TrainConfig.checked(given).rate == 1e-4
+    with pytest.raises(InputError, match="has no packing"):
+        TrainConfig.checked({**given, "packing": False})
