@@ -1,8 +1,8 @@
 """Utterances in pieces, and spans as BIO labels of pieces: what taggers learn and say.
 
 A piece is a word, a character of a writing system that puts no blanks between words (or, in Korean,
-joins particles to them), or a sign. A character is what a reader sees as one: a letter stays
-together with its marks, and an emoji with its joiners.
+joins particles to them), or a punctuation mark. A character is what a reader sees as one: a letter
+stays together with its marks, and an emoji with its joiners.
 """
 
 from __future__ import annotations

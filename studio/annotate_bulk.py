@@ -32,7 +32,7 @@ def bulk(here: Page) -> None:
 def _chosen(here: Page) -> None:
     left, right = side_by_side([3, 2], key="annotate-bulk")
     percent = left.slider(
-        "Accept readings that are at least so likely",
+        "Accept readings with at least this confidence",
         50,
         100,
         90,
@@ -61,11 +61,11 @@ def _chosen(here: Page) -> None:
         _preview(here, found[str(queue)])
     elif other := _first(found, otherwise=""):
         st.info(
-            f"No reading here is so likely. “{_NAMES[other]}” has some, and a lower threshold "
-            "finds more."
+            f"No reading here has this confidence. “{_NAMES[other]}” has some, and a lower "
+            "threshold finds more."
         )
     else:
-        st.info("No reading is so likely. Lower the threshold, or decide one by one.")
+        st.info("No reading has this confidence. Lower the threshold, or decide one by one.")
 
 
 def _first(found: Mapping[str, workflow.Preview], otherwise: str = workflow.QUEUES[0]) -> str:

@@ -103,7 +103,7 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
     with st.container(horizontal=True):
         for word, one in zip(("first", "second"), reports, strict=True):
             if st.button(
-                f"Use the {word} from now on",
+                f"Save the {word} for the module",
                 icon=":material/save:",
                 disabled=one.settings == own,
                 key=f"coverage do use {word}",

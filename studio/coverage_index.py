@@ -49,7 +49,7 @@ def index(here: Page, report: CoverageReport) -> None:
     with left:
         _source(here, report)
     with right, messages():
-        st.markdown("**How the module retrieves from now on**")
+        st.markdown("**How the module retrieves**")
         _form(here)
         _tuning(here)
 
@@ -147,7 +147,7 @@ def _form(here: Page) -> None:
     )
     chosen = chosen.model_copy(update={"graph_from": int(graph_from)})
     if st.button(
-        "Use these from now on",
+        "Save for the module",
         disabled=chosen == now,
         key="coverage do use",
         icon=":material/save:",
@@ -210,7 +210,7 @@ def _tuned(here: Page, found: Tuning) -> None:
     )
     st.markdown(_reason(found))
     if st.button(
-        f"Use {found.weight:g} from now on",
+        f"Save {found.weight:g} for the module",
         disabled=found.weight == now.dense_weight,
         key="coverage do tuned use",
         icon=":material/save:",

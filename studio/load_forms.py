@@ -250,8 +250,8 @@ def _acceptance(here: Page) -> None:
             index=options.index(now),
             format_func=lambda c: "never: ask" if c is None else f"from {c:.0%} on",
             width=260,
-            help="Readings at least so likely resolve without a person; they are counted as "
-            "'automatic', and choosing 'never' takes all of them back.",
+            help="Readings with at least this confidence resolve without a person; they are "
+            "counted as 'automatic', and choosing 'never' takes all of them back.",
         )
         if st.button(
             "Resolve again",

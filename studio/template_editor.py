@@ -224,7 +224,7 @@ def _restore(here: Page, view: TemplateView, number: int) -> None:
 
 def _used(here: Page, view: TemplateView, number: int) -> None:
     _reset(here, view)
-    st.session_state[_told(here)] = f"Version {number} of {view.name} is used from now on."
+    st.session_state[_told(here)] = f"Version {number} of {view.name} is saved for the module."
 
 
 def _reset(here: Page, view: TemplateView) -> None:

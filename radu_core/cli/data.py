@@ -242,7 +242,9 @@ def resolve(
     ] = None,
     accept_from: Annotated[
         float | None,
-        typer.Option(help="From now on accept readings that are so likely (0.5 to 1) by itself."),
+        typer.Option(
+            help="Accept readings with at least this confidence (0.5 to 1) automatically."
+        ),
     ] = None,
     accept_none: Annotated[
         bool, typer.Option("--accept-none", help="Stop that, and take back all it accepted.")
@@ -304,7 +306,7 @@ def accept(
     module: Module,
     from_: Annotated[
         float,
-        typer.Option("--from", help="Accept readings that are at least so likely (0.5 to 1)."),
+        typer.Option("--from", help="Accept readings with at least this confidence (0.5 to 1)."),
     ] = 0.95,
     queue: Annotated[
         str, typer.Option(help="Which wait to be accepted: ambiguous or unlocated.")

@@ -205,7 +205,7 @@ def templates_set(
         typer.Option("--force", help="Use it although it makes prompts of pinned examples wrong."),
     ] = False,
 ) -> Answer:
-    """Check a template on the pinned examples and use it from now on, as a new version; old ones
+    """Check a template on the pinned examples and save it as a new version; old ones
     stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
     from radu_core.workflows import templates as workflow
 
@@ -262,7 +262,7 @@ def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> 
     from radu_core.workflows import templates as workflow
 
     old = workflow.old_datasets(workspace(), module)
-    lines = [f"Version {number} of {name} is used from now on."]
+    lines = [f"Version {number} of {name} is saved for the module."]
     lines += [f"note: {note}" for note in notes]
     if old:
         lines.append(f"Built with older templates, build again: {', '.join(old)}.")

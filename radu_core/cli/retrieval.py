@@ -83,7 +83,7 @@ def index(
         Path | None, typer.Option(help="Write what isn't indexed, with reasons, as CSV.")
     ] = None,
 ) -> Answer:
-    """Build a module's retrieval index; what is said of it holds from now on."""
+    """Build a module's retrieval index; the options given are saved for the module."""
     from radu_core.eligibility import Purpose
     from radu_core.workflows import coverage, eligible
 
@@ -123,7 +123,7 @@ def index(
         lines.append(_write_csv(left_out, rows, eligible.COLUMNS))
     lines += _tuning_lines(tuning) if tuning else []
     if chosen != before:
-        lines.append("The module retrieves so from now on: build its datasets again.")
+        lines.append("Saved for the module: build its datasets again.")
     return Answer(data, lines)
 
 
@@ -174,7 +174,7 @@ def find_k(
         Path | None, typer.Option(help="Write what wasn't measured, with reasons, as CSV.")
     ] = None,
     use: Annotated[
-        bool, typer.Option("--use", help="Prompts and datasets begin with this point from now on.")
+        bool, typer.Option("--use", help="Save this point for the module's prompts and datasets.")
     ] = False,
 ) -> Answer:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
@@ -208,7 +208,7 @@ def find_k(
             lines.append(_write_csv(path, made(), columns))
     if use:
         choose_point(space, module, (choice.k_desc, choice.k_exemplar), who=who())
-        lines.append("Prompts and datasets of the module begin with this point from now on.")
+        lines.append("The point is saved for the module's prompts and datasets.")
     data = {
         "module": module,
         "split": split,
@@ -289,7 +289,7 @@ def compare_retrieval(
     k_desc: KDesc = None,
     k_exemplar: KExemplar = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="If it is better, retrieve so from now on.")
+        bool, typer.Option("--keep", help="If it is better, save it for the module.")
     ] = False,
 ) -> Answer:
     """Measure other settings beside the module's own, on the same utterances.

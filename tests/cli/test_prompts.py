@@ -92,7 +92,7 @@ def test_templates_are_listed_changed_compared_and_restored(radu: Any, tmp_path:
     mine = tmp_path / "rag.jinja"
     mine.write_text(shipped_templates()["rag"].replace("Which", "What"))
     code, out, _ = radu("templates", "set", "rag", str(mine))
-    assert (code, out) == (0, "Version 1 of rag is used from now on.\n")
+    assert (code, out) == (0, "Version 1 of rag is saved for the module.\n")
     code, out, _ = radu("templates", "diff", "rag")
     assert code == 1
     assert '+{{ part("instruction") }}What function' in out
@@ -150,7 +150,7 @@ def test_a_template_that_gives_the_answer_away_needs_force(radu: Any, tmp_path: 
     assert (code, "answer leaked" in err, "--force" in err) == (2, True, True)
     assert json.loads(radu("templates", "show", "rag", "--json")[1])["version"] == 0
     code, out, _ = radu("templates", "set", "rag", str(mine), "--force")
-    assert (code, "Version 1 of rag is used" in out, "answer leaked" in out) == (0, True, True)
+    assert (code, "Version 1 of rag is saved" in out, "answer leaked" in out) == (0, True, True)
 
 
 def test_a_template_can_be_set_where_no_model_is_installed(

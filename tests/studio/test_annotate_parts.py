@@ -92,7 +92,7 @@ def test_bulk_previews_accepts_and_takes_back(space: Workspace) -> None:
     assert f"{len(shown)} accepted." in words(at)
     done = space.store.exemplar(MODULE, "b0").exemplar
     assert (done.outcome, done.resolved_by) == ("resolved", "suggestion")
-    assert "No reading is so likely" in words(at)
+    assert "No reading has this confidence" in words(at)
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Undo all {len(shown)}").click().run()
     assert f"{len(shown) - 1} are as they were before." in words(at)
@@ -127,13 +127,13 @@ def test_bulk_opens_on_a_queue_that_holds_something(
     assert at.button_group(key="bulk queue").value == "unlocated"
     assert len(at.dataframe[0].value) == 4
     at.button_group(key="bulk queue").set_value("ambiguous").run()
-    assert "No reading here is so likely. “Not in the text” has some" in words(at)
+    assert "No reading here has this confidence. “Not in the text” has some" in words(at)
 
 
 def test_bulk_says_when_there_is_nothing_or_it_must_not(space: Workspace) -> None:
     at = part("bulk")
     at.slider(key="bulk from").set_value(100).run()
-    assert "No reading is so likely" in words(at)
+    assert "No reading has this confidence" in words(at)
     space.store.change_settings(MODULE, {"annotators": 2}, who="t")
     at.run()
     assert "2 people decide about each" in words(at)

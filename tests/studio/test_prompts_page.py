@@ -161,7 +161,7 @@ def test_an_edit_is_shown_checked_saved_and_taken_back(space: Workspace) -> None
     assert "Which function" in htmls(at)  # beside it, as it was
     button(at, "Save as a new version").click().run()
     assert template(space, MODULE, "rag").text == edited
-    assert at.success[0].value == "Version 1 of rag is used from now on\\."
+    assert at.success[0].value == "Version 1 of rag is saved for the module\\."
     assert source(at).value == edited
     button(at, "Back to the shipped version").click().run()
     assert template(space, MODULE, "rag").number == 2
