@@ -3,57 +3,24 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MODULE
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from shop import SHOP, load
 
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.formats import Imported, read, write
-from radu_core.schema import Schema, argument_problems, parse_schema
+from radu_core.formats import Imported, write
+from radu_core.schema import Schema, parse_schema
 
-SHOP = parse_schema(
-    {
-        "module": MODULE,
-        "functions": [
-            {
-                "name": "order",
-                "slots": [
-                    {"name": "pieces", "type": "integer"},
-                    {"name": "price", "type": "number"},
-                    {"name": "gift", "type": "boolean"},
-                    {"name": "day", "type": "date"},
-                    {"name": "at", "type": "time"},
-                    {"name": "code"},
-                    {"name": "Größe", "possible_values": ["Klein", "Groß"]},
-                    {"name": "floor", "possible_values": [1, 2]},
-                    {"name": "extras", "multi_value": True},
-                ],
-            },
-            {"name": "Cancel_Order"},
-        ],
-    }
-)
 Write = Callable[..., Path]
 
 
 def in_language(code: str) -> Schema:
     return SHOP.model_copy(update={"module": f"acme_shop_{code}"})
-
-
-def load(path: Path, schema: Schema | None = SHOP, **options: Any) -> Imported:
-    format = "jsonl" if path.suffix == ".jsonl" else "csv"
-    module = schema.module if schema else MODULE
-    found = read(format, path, module=module, schema=schema, options=options)
-    accounted = len(found.exemplars) + len(found.rejections) + sum(found.skipped.values())
-    assert found.rows == accounted
-    return found
 
 
 def one(write_jsonl: Write, **row: Any) -> tuple[AnnotatedExemplar, set[str]]:
@@ -449,71 +416,3 @@ def load_rows(tmp_path: Path, rows: list[dict[str, Any]]) -> Imported:
     path = tmp_path / "given.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return load(path)
-
-
-JSON = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-5, 10**12),
-        st.floats(),
-        st.text(max_size=5),
-        st.sampled_from(["order", "none", "", "code", "user", "assistant", "2", "train"]),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(
-            st.sampled_from(
-                [
-                    "code",
-                    "pieces",
-                    "slot",
-                    "start",
-                    "end",
-                    "value",
-                    "name",
-                    "role",
-                    "content",
-                    "function",
-                    "arguments",
-                    "tool_calls",
-                    "text",
-                ]
-            ),
-            inner,
-            max_size=4,
-        ),
-    ),
-    max_leaves=8,
-)
-KEYS = st.sampled_from(
-    [
-        *AnnotatedExemplar.model_fields,
-        "text",
-        "intent",
-        "exemplar",
-        "messages",
-        "PIECES",
-        "meta",
-        "arguments.code",
-        "Größe",
-    ]
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(st.dictionaries(KEYS, JSON, max_size=6), min_size=1, max_size=4))
-def test_any_json_is_taken_or_rejected_and_nothing_else(rows: list[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        found = load(path)
-        for exemplar in found.exemplars:
-            assert not (exemplar.unlabelled and (exemplar.function or exemplar.arguments))
-            assert "NaN" not in exemplar.model_dump_json()
-            function = SHOP.function(exemplar.function or "")
-            assert function is None or argument_problems(function, exemplar.arguments) == []
-        written = Path(folder) / "again.jsonl"
-        write("jsonl", written, schema=SHOP, exemplars=found.exemplars)
-        if found.exemplars:
-            assert load(written).exemplars == found.exemplars
