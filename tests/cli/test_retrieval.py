@@ -128,21 +128,13 @@ def test_index_keeps_the_weight_that_is_said_or_tuned(radu: Any) -> None:
     assert (code, "contradict each other" in err) == (2, True)
 
 
+WHAT_IF = (
+    f"what-if -m {MODULE} --split train --function book_flight --k-desc 1 --k-exemplar 0"
+).split()
+
+
 def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
-    ask = (
-        "what-if",
-        "-m",
-        MODULE,
-        "--split",
-        "train",
-        "--function",
-        "book_flight",
-        "--k-desc",
-        "1",
-        "--k-exemplar",
-        "0",
-        "--description",
-    )
+    ask = (*WHAT_IF, "--description")
     code, out, _ = radu(*ask, "fly me to please", "--json")
     data = json.loads(out)
     assert (code, data["kept"], data["point"]) == (0, False, [1, 0])
@@ -155,17 +147,7 @@ def test_what_if_answers_and_keeps_only_when_told(radu: Any) -> None:
 
 def test_a_description_that_covers_less_is_kept_only_by_force(radu: Any) -> None:
     ask = (
-        "what-if",
-        "-m",
-        MODULE,
-        "--split",
-        "train",
-        "--function",
-        "book_flight",
-        "--k-desc",
-        "1",
-        "--k-exemplar",
-        "0",
+        *WHAT_IF,
         "--description",
         "zzz qqq",
         "--keep",

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import MODULE
+from measured import MODEL_CHECK
 from typer.testing import CliRunner
 
 from radu_core.cli import app
@@ -146,18 +147,8 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     assert "where" not in radu("list")[1]
     run = run_of(tmp_path, two[1])
     (run.path / "launcher.json").write_text('{"address": "http://head:8265", "model": null}')
-    check = {
-        "rows": 4,
-        "supervised_tokens": 50,
-        "equal_argmax": 1.0,
-        "loss_trained": 1.0,
-        "loss_written": 1.0,
-        "max_logit_difference": 0.0,
-        "dtype": "float32",
-        "passed": True,
-    }
-    coarse = {**check, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
-    (run.path / "model_check.json").write_text(json.dumps({**check, "before": [coarse]}))
+    coarse = {**MODEL_CHECK, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
+    (run.path / "model_check.json").write_text(json.dumps({**MODEL_CHECK, "before": [coarse]}))
     assert "Ray," in radu("list")[1]
     out = radu("show", "last")[1]
     assert "On Ray, http://head:8265" in out

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from app_testing import run_until
 from conftest import MODULE
+from measured import MEASURED
 from streamlit.testing.v1 import AppTest
 
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
 from radu_core.training import TrainConfig
-from radu_core.training.probe import Probe
 from radu_core.workflows import preflight, train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.preflight import PreflightReport
@@ -25,21 +25,6 @@ from studio import jobs, launch_form
 from studio.launch_settings import EXPERT, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
-MEASURED = Probe(
-    stage="Done",
-    load_seconds=2.0,
-    longest_seconds=8.0,
-    longest_tokens=2000,
-    steps=3,
-    step_seconds=2.0,
-    step_tokens=1000.0,
-    evaluation_seconds=4.0,
-    evaluation_tokens=2000,
-    evaluated_tokens=3000.0,
-    save_seconds=1.0,
-    save_bytes=10**6,
-    peak_bytes=10**9,
-)
 
 
 @pytest.fixture

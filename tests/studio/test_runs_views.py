@@ -13,6 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import MODULE
+from measured import MODEL_CHECK
 from streamlit.testing.v1 import AppTest
 
 from radu_core.evaluation import EvaluationReport, Prediction, measure
@@ -166,20 +167,10 @@ def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
 
 def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> None:
     run = made(space, 1, "finished")
-    found = {
-        "rows": 4,
-        "supervised_tokens": 50,
-        "equal_argmax": 1.0,
-        "loss_trained": 1.0,
-        "loss_written": 1.0,
-        "max_logit_difference": 0.0,
-        "dtype": "float32",
-        "passed": True,
-    }
-    coarse = {**found, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
-    write_json(run.path / "model_check.json", {**found, "before": []})
+    coarse = {**MODEL_CHECK, "dtype": "bfloat16", "passed": False, "equal_argmax": 0.9}
+    write_json(run.path / "model_check.json", {**MODEL_CHECK, "before": []})
     assert not opened().warning
-    write_json(run.path / "model_check.json", {**found, "before": [coarse]})
+    write_json(run.path / "model_check.json", {**MODEL_CHECK, "before": [coarse]})
     [told] = opened().warning
     text = re.sub(r"\\(.)", r"\1", told.value)
     assert "written in float32" in text

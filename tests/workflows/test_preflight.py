@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE
+from measured import MEASURED
 from typer.testing import CliRunner
 
 from radu_core.cli import app
@@ -29,27 +30,11 @@ from radu_core.workflows.preflight import (
 from radu_core.workflows.train import check
 from radu_core.workflows.workspace import Workspace
 
-MEASURED = Probe(
-    stage="Done",
-    load_seconds=2.0,
-    longest_seconds=8.0,
-    longest_rows=4,
-    longest_tokens=2000,
-    longest_row=700,
-    steps=3,
-    step_seconds=2.0,
-    step_tokens=1000.0,
-    evaluation_seconds=4.0,
-    evaluation_tokens=2000,
-    evaluated_tokens=3000.0,
-    save_seconds=1.0,
-    save_bytes=10**6,
-    peak_bytes=10**9,
-)
+TYPICAL = replace(MEASURED, longest_rows=4, longest_row=700)
 
 
 def measured(*_: object, **__: object) -> Probe:
-    return MEASURED
+    return TYPICAL
 
 
 @pytest.fixture
@@ -139,14 +124,14 @@ def test_memory_is_that_of_the_steps_or_of_the_check_at_the_end(
     loaded: Workspace, config: TrainConfig
 ) -> None:
     two = config.model_copy(update={"processes": 2})
-    heavy = replace(MEASURED, checking_bytes=3 * 10**9)
+    heavy = replace(TYPICAL, checking_bytes=3 * 10**9)
 
     def memory(config: TrainConfig, found: Probe) -> int:
         need = preflight_report(loaded, config, measure=lambda *_, **__: found).prediction
         assert need is not None
         return need.memory_bytes
 
-    assert (memory(config, MEASURED), memory(two, MEASURED)) == (10**9, 2 * 10**9)
+    assert (memory(config, TYPICAL), memory(two, TYPICAL)) == (10**9, 2 * 10**9)
     assert (memory(config, heavy), memory(two, heavy)) == (3 * 10**9, 4 * 10**9)
 
 
@@ -218,7 +203,7 @@ def test_a_row_without_a_completion_is_listed(
 def test_what_the_machine_hasnt_got_is_a_problem(
     loaded: Workspace, config: TrainConfig, more: dict[str, int], words: str
 ) -> None:
-    found = Probe(**{**MEASURED.__dict__, **more})
+    found = Probe(**{**TYPICAL.__dict__, **more})
     report = preflight_report(loaded, config, measure=lambda *_, **__: found)
     [problem] = report.problems
     assert words in problem.what
