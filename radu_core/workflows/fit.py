@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from radu_core.dataset import DatasetConfig, read_dataset
+from radu_core.dataset import DatasetConfig, read_dataset, read_labels
 from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
@@ -137,7 +137,8 @@ def plan_of(
     workspace: Workspace, module: str, dataset: Path, *, minutes: float | None = None
 ) -> tuple[TrainConfig, str]:
     """The run's settings for so many labels, and why."""
-    labels = max(1, sum(1 for _ in (dataset / "labels.jsonl").open(encoding="utf-8")))
+    found = read_labels(dataset, module)
+    labels = sum(e.mode != "negative" for e in found)
     epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
     base = retrieval_settings(workspace, module).embedder
     if Path(base).name == base and (workspace.runs / base).is_dir():  # a run's: it was tuned
@@ -156,7 +157,9 @@ def plan_of(
         eval_rows=500,
     )
     said = f"{counted(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
-    return config, said + (f", at most {minutes:g} min" if minutes else "")
+    if negatives := len(found) - labels:
+        said += f"; {counted(negatives, 'negative exemplar')} not learnt"
+    return config, said + (f"; at most {minutes:g} min" if minutes else "")
 
 
 def _trained(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
