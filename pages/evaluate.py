@@ -29,6 +29,11 @@ with page(
     untrained = st.checkbox(
         "Measure the model before training, too", help="It takes as long again."
     )
+    generated = st.checkbox(
+        "Measure it with generated values, too",
+        help="The language model writes values freely, instead of choosing among those that the "
+        "utterance and the schema have. It takes as long again.",
+    )
     key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(
@@ -41,6 +46,7 @@ with page(
                 split=split,
                 limit=int(limit) or None,
                 untrained=untrained,
+                generated=generated,
                 progress=progress,
             ),
         )

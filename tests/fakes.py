@@ -76,6 +76,10 @@ class ScriptedModel:
         self.prompts.append(prompt)
         return [-1.0 if c.strip() in self.prefer else -5.0 - i for i, c in enumerate(candidates)]
 
+    def walk(self, prompt: str) -> ScriptedWalk:
+        self.prompts.append(prompt)
+        return ScriptedWalk(self.say)
+
     def generate(
         self,
         prompts: Sequence[str],
@@ -94,3 +98,23 @@ class ScriptedModel:
             else Generated(self.say)
             for most in budgets
         ]
+
+
+class ScriptedWalk:
+    """A model of characters that would say one text; of anything else all characters are alike."""
+
+    def __init__(self, say: str) -> None:
+        self.say = say
+
+    def tokens(self, text: str) -> tuple[int, ...]:
+        return tuple(ord(c) % 512 for c in text)
+
+    def after(self, path: Sequence[int]) -> NDArray[np.float64]:
+        scores = np.full(512, -8.0)
+        said = self.tokens(self.say)
+        if said[: len(path)] == tuple(path) and len(path) < len(said):
+            scores[said[len(path)]] = -0.1
+        return scores
+
+    def closing(self, signs: str) -> list[int]:
+        return [ord(c) for c in signs]

@@ -103,6 +103,10 @@ def evaluate(
     untrained: Annotated[
         bool, typer.Option(help="Measure the model before training, too.")
     ] = False,
+    generated: Annotated[
+        bool,
+        typer.Option(help="Measure it with values generated freely, instead of chosen, too."),
+    ] = False,
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
@@ -119,6 +123,7 @@ def evaluate(
             split=split_of(split),
             limit=limit,
             untrained=untrained,
+            generated=generated,
             progress=progress,
         )
     lines = evaluation_text(report)

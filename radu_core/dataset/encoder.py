@@ -159,6 +159,12 @@ class Encoder:
             )
         return start, answer
 
+    def answer(self, prompt: str, completion: str) -> list[int]:
+        """The ids of a completion behind its prompt, without its end token."""
+        if self.template is None:
+            return self._ids(completion)
+        return self.row(prompt, completion)[1][:-1]
+
     def sizes(
         self, rows: Sequence[tuple[str, str]], count: Callable[[Sequence[str]], list[int]]
     ) -> list[int]:

@@ -50,7 +50,8 @@ class Labels(BaseModel):
 
 
 class EvaluationReport(BaseModel):
-    """``trained`` is the run's model, ``untrained`` its base model on the same rows, if measured.
+    """``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
+    base model, and ``generated`` the run's model with values that it generates instead of choosing.
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
@@ -69,6 +70,7 @@ class EvaluationReport(BaseModel):
     left_out: dict[str, int]
     trained: Metrics
     untrained: Metrics | None = None
+    generated: Metrics | None = None
     learned_from: Labels | None = None
     no_baselines: str = ""
     baselines: tuple[Metrics, ...] = ()
@@ -95,7 +97,8 @@ class EvaluationReport(BaseModel):
     @property
     def systems(self) -> tuple[Metrics, ...]:
         """Baselines first, then the model before and after training."""
-        return (*self.baselines, *((self.untrained,) if self.untrained else ()), self.trained)
+        others = (m for m in (self.untrained, self.generated) if m is not None)
+        return (*self.baselines, *others, self.trained)
 
 
 def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from radu_core.dataset import Encoder
+from radu_core.inference.choice import Walk
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Generated", "Generator", "LanguageModel"]
 
@@ -36,6 +41,8 @@ class LanguageModel(Protocol):
         batch_size: int = 16,
         progress: Progress = silent,
     ) -> list[Generated]: ...
+
+    def walk(self, prompt: str) -> Walk: ...
 
 
 class Generator:
@@ -82,6 +89,7 @@ class Generator:
         self._encoder = Encoder(self._tokenizer, template)
         self._pad: int = self._tokenizer.eos_token_id
         self._stops = [self._encoder.end, self._pad, *_newline_tokens(self._tokenizer)]
+        self._begun: dict[str, list[int]] = {}
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of ``text``, without special tokens."""
@@ -119,6 +127,17 @@ class Generator:
             logprobs = torch.log_softmax(logits.float(), dim=-1)
             chosen = logprobs.gather(2, padded.unsqueeze(2)).squeeze(2)
         return [float(chosen[row, : len(option)].sum()) for row, option in enumerate(options)]
+
+    def walk(self, prompt: str) -> Walk:
+        """The model behind a prompt, ready to say what follows."""
+        return _Walk(self, prompt)
+
+    def _begun_by(self, signs: str) -> list[int]:
+        """The tokens that begin with one of ``signs``."""
+        if signs not in self._begun:
+            vocabulary = self._tokenizer.get_vocab()
+            self._begun[signs] = [i for token, i in vocabulary.items() if token[:1] in {*signs}]
+        return self._begun[signs]
 
     def generate(
         self,
@@ -171,6 +190,60 @@ class Generator:
         text = str(self._tokenizer.decode(own, skip_special_tokens=True))
         end = closed_at(text)
         return Generated(text[:end], cut=end is None and not set(self._stops) & set(own))
+
+
+class _Walk:
+    """A prompt that a model has read, and the tokens after it that it was asked about last.
+
+    What a new path shares with them isn't read again.
+    """
+
+    def __init__(self, generator: Generator, prompt: str) -> None:
+        self._generator = generator
+        self._encoder = generator._encoder
+        self._prompt = prompt
+        self._start = self._encoder.prompt(prompt)
+        self._path: list[int] = []
+        self._cache: Any = None
+        self._said: list[NDArray[np.float64]] = []  # after the prompt, and after each token
+
+    def tokens(self, text: str) -> tuple[int, ...]:
+        """The tokens of a completion that begins with ``text``."""
+        return tuple(self._encoder.answer(self._prompt, text))
+
+    def closing(self, signs: str) -> Sequence[int]:
+        """The tokens that begin with one of ``signs``, or, where it isn't ``"``, end an answer."""
+        found = self._generator._begun_by(signs)
+        return found if '"' in signs else sorted({*found, *self._generator._stops})
+
+    def after(self, path: Sequence[int]) -> NDArray[np.float64]:
+        """``(vocabulary,)`` log-probabilities of the token that follows prompt and ``path``."""
+        known = 0
+        while known < min(len(path), len(self._path)) and path[known] == self._path[known]:
+            known += 1
+        if known == len(path) and self._said:
+            return self._said[known]
+        if self._said:
+            self._cache.crop(known - len(self._path))
+            del self._said[known + 1 :]
+            self._read(list(path[known:]))
+        else:
+            self._read([*self._start, *path], keep=len(path) + 1)
+        self._path = list(path)
+        return self._said[-1]
+
+    def _read(self, ids: list[int], *, keep: int | None = None) -> None:
+        import torch
+
+        with torch.inference_mode():
+            out = self._generator._model(
+                input_ids=torch.tensor([ids], device=self._generator._device),
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=keep or len(ids),
+            )
+        self._cache = out.past_key_values
+        self._said += list(torch.log_softmax(out.logits[0].float(), -1).double().cpu().numpy())
 
 
 class _Closed:

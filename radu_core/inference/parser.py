@@ -6,6 +6,7 @@ import heapq
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +15,9 @@ from radu_core.alignment import ContextModel
 from radu_core.calls import flat_arguments, nested_arguments
 from radu_core.files import parse_json
 from radu_core.inference.budget import answer_tokens
+from radu_core.inference.choice import choose_arguments, choose_value
 from radu_core.inference.generator import LanguageModel
+from radu_core.inference.proposals import Proposals
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
@@ -71,12 +74,14 @@ class FunctionCall(BaseModel):
 
 class ParserSettings(BaseModel):
     """How an utterance is parsed: strategies, how much is retrieved for each prompt, and the order
-    in which that stands there."""
+    in which that stands there. ``values``: chosen among what the utterance and the schema offer, or
+    generated freely and checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     function_strategy: Literal["rag", "knn"] = "rag"
     slot_strategy: Literal["all", "single"] = "all"
+    values: Literal["choose", "generate"] = "choose"
     k_desc: int = Field(default=3, ge=0, le=50)
     k_exemplar: int = Field(default=4, ge=0, le=50)
     k_slot_examples: int = Field(default=2, ge=0, le=20)
@@ -100,6 +105,7 @@ class Parser:
         self.templates = templates
         self.settings = settings
         self._context = ContextModel(e.template for e in index.exemplars if e.template)
+        self._proposals = Proposals(schema, index.exemplars)
         self._taught: dict[str, list[str]] = {}
 
     def parse_many(
@@ -189,6 +195,42 @@ class Parser:
                 fill_recognized(self.schema, function, query.utterance, self._context)
             )
             tasks += self._slot_tasks(number, query.utterance, function, hits, asked[number])
+        if self.settings.values == "choose":
+            self._choose(queries, tasks, calls, progress)
+        else:
+            self._generate(queries, tasks, calls, progress)
+
+    def _choose(
+        self,
+        queries: Sequence[Query],
+        tasks: Sequence[_SlotTask],
+        calls: Sequence[FunctionCall],
+        progress: Progress,
+    ) -> None:
+        """Fill slots with the likeliest of what each can have."""
+        for done, task in enumerate(tasks):
+            progress("Choosing values", done, len(tasks))
+            start = time.perf_counter()
+            offer = partial(self._proposals.of, task.function, queries[task.number].utterance)
+            walk = self.generator.walk(task.prompt)
+            if task.slot is None:
+                values, said = choose_arguments(walk, task.function, offer)
+            else:
+                value, said = choose_value(walk, task.slot, offer(task.slot))
+                values = {} if value is None else {task.slot.name: value}
+            call = calls[task.number]
+            call.arguments.update(values)
+            call.raw = "\n".join(filter(None, [call.raw, said.strip()]))
+            call.seconds += time.perf_counter() - start
+
+    def _generate(
+        self,
+        queries: Sequence[Query],
+        tasks: Sequence[_SlotTask],
+        calls: Sequence[FunctionCall],
+        progress: Progress,
+    ) -> None:
+        """Fill slots with what the model says, as far as it fits."""
         start = time.perf_counter()
         budgets = [self._budget(task, queries[task.number].utterance) for task in tasks]
         answers = self.generator.generate([t.prompt for t in tasks], budgets, progress=progress)

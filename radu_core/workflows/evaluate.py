@@ -20,7 +20,7 @@ from radu_core.evaluation import (
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import FastParser, Generator, Parser
+from radu_core.inference import FastParser, Generator, Parser, ParserSettings
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
@@ -102,13 +102,15 @@ def evaluate(
     split: Split = "test",
     limit: int | None = None,
     untrained: bool = False,
+    generated: bool = False,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
     on; where these can't be had any more, the report says so instead.
 
-    ``untrained`` measures the base model on the same rows as well. The report is kept in the
-    run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
+    ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
+    with values that it generates freely. The report is kept in the run's ``evaluation/`` directory.
+    ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
     if not run.model.is_dir():
@@ -122,6 +124,11 @@ def evaluate(
             "A retriever has no head before it is tuned, so it can't be measured",
             remedy="Leave that off: the baselines say what the untrained embedding model gives.",
         )
+    if fast and generated:
+        raise InputError(
+            "A retriever's run has no language model, so it can't generate values",
+            remedy="Leave that off.",
+        )
     kept = serving(workspace, run, module=module)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
@@ -132,7 +139,7 @@ def evaluate(
     ):
         progress(f"Baseline: {system.name}", 0, 0)
         said[system.name] = system.predict(rows)
-    before = None
+    before = freely = None
     template = None if fast else template_of(run)
     if untrained:
         base = model_directory(run.config().base_model, workspace.models)
@@ -140,6 +147,13 @@ def evaluate(
         before, _ = measure(
             label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
         )
+    if generated:
+        label = "after training, values generated"
+        settings = kept.settings.model_copy(update={"values": "generate"})
+        said_freely = _predictions(
+            workspace, label, run.model, template, kept, rows, progress, settings
+        )
+        freely, _ = measure(label, rows, said_freely)
     label = "after training"
     predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
     trained, errors = measure(label, rows, predictions)
@@ -153,6 +167,7 @@ def evaluate(
         left_out=left_out,
         trained=trained,
         untrained=before,
+        generated=freely,
         baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
         learned_from=learned_from,
         no_baselines=labels.missing,
@@ -182,6 +197,7 @@ def _predictions(
     kept: Serving,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
+    settings: ParserSettings | None = None,
 ) -> list[Prediction]:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
@@ -191,7 +207,9 @@ def _predictions(
         parser: Parser | FastParser = fast_parser(workspace, model, kept)
     else:
         generator = Generator(model, template=template)
-        parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+        parser = Parser(
+            generator, kept.index, kept.schema, kept.templates, settings or kept.settings
+        )
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )

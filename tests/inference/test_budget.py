@@ -98,7 +98,7 @@ def test_an_answer_like_those_that_were_taught_fits(generator: Generator) -> Non
 def parsed(loaded: Workspace, say: str, utterance: str, schema: Schema | None = None) -> Any:
     model = ScriptedModel(["book_flight"], say)
     index, own = load_index(loaded, MODULE), schema or loaded.store.schema(MODULE)
-    parser = Parser(model, index, own, TemplateSet(), ParserSettings())
+    parser = Parser(model, index, own, TemplateSet(), ParserSettings(values="generate"))
     return parser.parse_many([Query(utterance)])[0], model
 
 

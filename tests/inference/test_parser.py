@@ -48,7 +48,9 @@ def test_none_has_no_slots(loaded: Workspace) -> None:
 
 def test_knn_and_single(loaded: Workspace) -> None:
     model = ScriptedModel(["yes"], ' "Oslo"')
-    asked = parser(loaded, model, function_strategy="knn", slot_strategy="single")
+    asked = parser(
+        loaded, model, function_strategy="knn", slot_strategy="single", values="generate"
+    )
     call = ask(asked, "fly home to Oslo please")
     assert call.function == "book_flight"
     assert call.arguments == {"origin": "Oslo", "destination": "Oslo"}
@@ -60,9 +62,29 @@ def test_knn_and_single(loaded: Workspace) -> None:
 
 def test_recognizers_fill_their_slots_and_the_model_may_not(loaded: Workspace) -> None:
     model = ScriptedModel(["book_hotel"], ' {"city": "Bonn", "extras": ["pool"]}')
-    call = ask(parser(loaded, model), "a hotel with a pool in nyc")
+    call = ask(parser(loaded, model, values="generate"), "a hotel with a pool in nyc")
     assert call.arguments == {"city": "New York", "extras": ["pool"]}
     assert call.problems == ("book_hotel has no slot 'city' for the model to fill",)
+
+
+def test_chosen_values_need_no_check(loaded: Workspace) -> None:
+    model = ScriptedModel(["book_hotel"], ' {"city": "Bonn", "extras": ["pool"]}')
+    call = ask(parser(loaded, model), "a hotel with a pool in nyc")
+    assert call.arguments["city"] == "New York"  # the recognizer's; the model isn't asked
+    assert set(call.arguments) <= {"city", "extras"}
+    assert set(call.arguments.get("extras", ())) <= set(words("a hotel with a pool in nyc"))
+    assert not call.problems
+    assert not call.cut
+    single = parser(loaded, ScriptedModel(["book_flight"], ' "Oslo"'), slot_strategy="single")
+    call = ask(single, "fly home to Oslo please")
+    assert call.arguments == {"origin": "Oslo", "destination": "Oslo"}
+    assert call.problems == ()
+
+
+def words(text: str) -> list[str]:
+    """All texts of words that follow one another."""
+    parts = text.split()
+    return [" ".join(parts[a:b]) for a in range(len(parts)) for b in range(a + 1, len(parts) + 1)]
 
 
 @pytest.mark.parametrize(
