@@ -26,14 +26,8 @@ with page(
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )
-    untrained = st.checkbox(
-        "Measure the model before training, too", help="It takes as long again."
-    )
-    generated = st.checkbox(
-        "Measure it with generated values, too",
-        help="The language model writes values freely, instead of choosing among those that the "
-        "utterance and the schema have. It takes as long again.",
-    )
+    run = next(r for r in found if r.id == id)
+    more = views.measured_too(run)
     key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(
@@ -45,13 +39,11 @@ with page(
                 module=here.module,
                 split=split,
                 limit=int(limit) or None,
-                untrained=untrained,
-                generated=generated,
+                **more,
                 progress=progress,
             ),
         )
     jobs.show(key)
-    run = next(r for r in found if r.id == id)
     report = reports(run, here.module).get(split)
     result, errors, ask = st.tabs(["Result", "Errors", "Try it"], key="evaluate tab")
     with result, messages():

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share, against_baselines
+from radu_core.training import RunDirectory
 from radu_core.words import counted
 from radu_core.workflows.evaluate import send_errors
 from radu_core.workflows.parse import parse
@@ -14,9 +15,25 @@ from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page
 
-__all__ = ["ask", "errors", "result"]
+__all__ = ["ask", "errors", "measured_too", "result"]
 
+_TOO = {"untrained": "the model before training", "generated": "values it generates freely"}
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+
+
+def measured_too(run: RunDirectory) -> dict[str, bool]:
+    """What else of a run is measured on the same rows; a retriever has nothing else."""
+    if run.config().target == "retriever":
+        return {}
+    asked = st.pills(
+        "Measure as well",
+        list(_TOO),
+        format_func=_TOO.get,
+        selection_mode="multi",
+        help="Each takes as long again. Values are chosen among those that the utterance and the "
+        "schema have; generated ones are written freely, and what doesn't fit is left out.",
+    )
+    return {name: name in asked for name in _TOO}
 
 
 def result(report: EvaluationReport | None) -> None:
