@@ -107,6 +107,10 @@ def evaluate(
         bool,
         typer.Option(help="Measure it with values generated freely, instead of chosen, too."),
     ] = False,
+    generator: Annotated[
+        str | None,
+        typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
+    ] = None,
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
@@ -124,6 +128,7 @@ def evaluate(
             limit=limit,
             untrained=untrained,
             generated=generated,
+            generator=generator,
             progress=progress,
         )
     lines = evaluation_text(report)
@@ -167,6 +172,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     ]
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
+    lines += report.full.lines() if report.full else []
     verdict = against_baselines(report)
     lines += [f"beats every baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
@@ -194,6 +200,10 @@ def parse(
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
+    ] = None,
 ) -> Answer:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
@@ -201,7 +211,13 @@ def parse(
     given = utterances or _lines()
     with progress_bar() as progress:
         calls = workflow.parse_many(
-            workspace(), run, given, module=module, context=context, progress=progress
+            workspace(),
+            run,
+            given,
+            module=module,
+            context=context,
+            generator=generator,
+            progress=progress,
         )
     lines: list[str] = []
     for utterance, call in zip(given, calls, strict=True):

@@ -19,6 +19,7 @@ __all__ = [
     "EvaluationReport",
     "Labels",
     "Verdict",
+    "WithGenerator",
     "against_baselines",
     "compare_each",
     "hash_of_rows",
@@ -49,9 +50,49 @@ class Labels(BaseModel):
         ) + (f" It can't learn from: {unused}." if unused else "")
 
 
+class WithGenerator(BaseModel):
+    """A fast model that asks a language model where it is unsure: the run ``generator``.
+
+    ``comparisons`` are with the fast model alone; ``told`` says on which rows it was weighed, and
+    what it got right there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    generator: str
+    metrics: Metrics
+    comparisons: tuple[Comparison, ...]
+    told: dict[str, float]
+
+    @property
+    def gains(self) -> bool:
+        """Whether anything is better than without it, beyond chance, and nothing worse."""
+        sure = [c for c in self.comparisons if c.p < _CHANCE]
+        return bool(sure) and all(c.difference > 0 for c in sure)
+
+    def lines(self) -> list[str]:
+        """What the language model adds, in sentences."""
+        told = self.told
+        found = [
+            f"the language model was weighed on {told['rows']:,.0f} validation rows; of the "
+            f"{told['asked']:,.0f} least sure, {told.get('functions_right', 0):,.0f} functions are "
+            f"right without it and {told.get('functions_right_with', 0):,.0f} with it"
+        ]
+        if "values_asked" in told:
+            found.append(
+                f"of the {told['values_asked']:,.0f} with the least sure values, "
+                f"{told['values_right']:,.0f} calls are right without it and "
+                f"{told['values_right_with']:,.0f} with the values that it chooses"
+            )
+        adds = ", ".join(f"{c.measure} {c.difference:+.1%} (p {c.p:.3f})" for c in self.comparisons)
+        advice = "use it" if self.gains else "the fast model alone is the better choice"
+        return [*found, f"with it: {adds}; {advice}"]
+
+
 class EvaluationReport(BaseModel):
     """``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
-    base model, and ``generated`` the run's model with values that it generates instead of choosing.
+    base model, ``generated`` the run's model with values that it generates instead of choosing, and
+    ``full`` the run's fast model with a language model beside it.
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
@@ -71,6 +112,7 @@ class EvaluationReport(BaseModel):
     trained: Metrics
     untrained: Metrics | None = None
     generated: Metrics | None = None
+    full: WithGenerator | None = None
     learned_from: Labels | None = None
     no_baselines: str = ""
     baselines: tuple[Metrics, ...] = ()
@@ -98,7 +140,8 @@ class EvaluationReport(BaseModel):
     def systems(self) -> tuple[Metrics, ...]:
         """Baselines first, then the model before and after training."""
         others = (m for m in (self.untrained, self.generated) if m is not None)
-        return (*self.baselines, *others, self.trained)
+        full = (self.full.metrics,) if self.full else ()
+        return (*self.baselines, *others, self.trained, *full)
 
 
 def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:

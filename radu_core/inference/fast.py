@@ -61,14 +61,14 @@ class FastParser:
             part = [q.utterance for q in queries[at : at + _BATCH]]
             begun = time.perf_counter()
             said = self.model.answer(part)
-            found = [self._call(u, a) for u, a in zip(part, said, strict=True)]
+            found = [self.call(u, a) for u, a in zip(part, said, strict=True)]
             seconds = (time.perf_counter() - begun) / len(part)
             calls += [c.model_copy(update={"seconds": seconds}) for c in found]
         return calls
 
-    def _call(self, utterance: str, answer: Answer) -> FunctionCall:
-        scores = answer.scores
-        name = max(sorted(scores), key=lambda n: scores[n])
+    def call(self, utterance: str, answer: Answer) -> FunctionCall:
+        """The call that the model's answer means."""
+        scores, name = answer.scores, answer.function
         function = self.schema.function(name) if name != OUT_OF_SCOPE else None
         if function is None:
             return FunctionCall(function=None, scores=scores)

@@ -139,6 +139,35 @@ class Parser:
         self._fill_slots(queries, found, asked, calls, progress)
         return calls
 
+    def function_scores(
+        self,
+        queries: Sequence[Query],
+        candidates: Sequence[Sequence[str]],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> list[dict[str, float]]:
+        """Of each query, how likely its candidates, what is retrieved, and ``none`` are."""
+        asked = list(contexts or [None] * len(queries))
+        scores = []
+        for number, (query, hits) in enumerate(zip(queries, self._retrieve(queries), strict=True)):
+            progress("Asking the language model", number, len(queries))
+            wider = _with_candidates(hits, candidates[number])
+            scores.append(self._function_scores(query.utterance, wider, asked[number]))
+        return scores
+
+    def fill(
+        self,
+        queries: Sequence[Query],
+        calls: list[FunctionCall],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Fill the arguments of calls whose functions are chosen."""
+        asked = list(contexts or [None] * len(queries))
+        self._fill_slots(queries, self._retrieve(queries), asked, calls, progress)
+
     def _retrieve(self, queries: Sequence[Query]) -> list[Retrieved]:
         k = max(self.settings.k_exemplar, SLOT_POOL)
         return self.index.search(queries, k_desc=self.settings.k_desc, k_exemplar=k)
@@ -292,6 +321,19 @@ class _SlotTask:
         self.function = function
         self.slot = slot
         self.prompt = prompt
+
+
+def _with_candidates(hits: Retrieved, candidates: Sequence[str]) -> Retrieved:
+    """What was retrieved, and the descriptions of functions that weren't."""
+    from dataclasses import replace
+
+    from radu_core.retrieval import DescriptionHit
+
+    known, described = {*hits.functions, OUT_OF_SCOPE}, list(hits.descriptions)
+    for name in candidates:
+        if name not in known:
+            described.append(DescriptionHit(name, len(described) + 1, 0.0))
+    return replace(hits, descriptions=tuple(described))
 
 
 def nest(schema: Schema, call: FunctionCall) -> FunctionCall:

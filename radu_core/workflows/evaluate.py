@@ -12,6 +12,8 @@ from radu_core.evaluation import (
     EvaluationReport,
     Labels,
     Prediction,
+    WithGenerator,
+    compare,
     compare_each,
     fit_baselines,
     hash_of_rows,
@@ -27,7 +29,7 @@ from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
-from radu_core.workflows.parse import fast_parser
+from radu_core.workflows.parse import fast_parser, full_parser
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -103,13 +105,15 @@ def evaluate(
     limit: int | None = None,
     untrained: bool = False,
     generated: bool = False,
+    generator: str | None = None,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
     on; where these can't be had any more, the report says so instead.
 
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
-    with values that it generates freely. The report is kept in the run's ``evaluation/`` directory.
+    with values that it generates freely; ``generator`` is the run whose language model is measured
+    beside a retriever's. The report is kept in the run's ``evaluation/`` directory.
     ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
@@ -157,6 +161,9 @@ def evaluate(
     label = "after training"
     predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
     trained, errors = measure(label, rows, predictions)
+    full = None
+    if generator:
+        full = _with_generator(workspace, run, generator, rows, predictions, progress)
     report = EvaluationReport(
         module=module,
         split=split,
@@ -168,6 +175,7 @@ def evaluate(
         trained=trained,
         untrained=before,
         generated=freely,
+        full=full,
         baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
         learned_from=learned_from,
         no_baselines=labels.missing,
@@ -217,6 +225,30 @@ def _predictions(
         Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds, cut=c.cut)
         for c in calls
     ]
+
+
+def _with_generator(
+    workspace: Workspace,
+    run: RunDirectory,
+    generator: str,
+    rows: Sequence[AnnotatedExemplar],
+    alone: Sequence[Prediction],
+    progress: Progress,
+) -> WithGenerator:
+    """A retriever's run with the language model of another, on the same rows."""
+    parser = full_parser(workspace, run.id, generator, progress=progress)
+    calls = parser.parse_many(
+        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=progress
+    )
+    said = [
+        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
+    ]
+    name = open_run(workspace, generator).id
+    metrics, _ = measure(f"with the language model of {name}", rows, said)
+    compared = compare("after training", rows, said, alone)
+    return WithGenerator(
+        generator=name, metrics=metrics, comparisons=compared, told=parser.mixture.told
+    )
 
 
 def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> int:

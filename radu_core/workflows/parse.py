@@ -12,18 +12,26 @@ from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.exemplars import LONGEST
 from radu_core.files import content_hash, read_json
-from radu_core.inference import FastParser, FunctionCall, Generator, Parser, nest
+from radu_core.inference import (
+    FastParser,
+    FullParser,
+    FunctionCall,
+    Generator,
+    Parser,
+    nest,
+)
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
+from radu_core.workflows.full import with_generator
 from radu_core.workflows.train import Serving, open_run, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["EXPORTED", "exported", "fast_parser", "parse", "parse_many", "parser_of"]
+__all__ = ["EXPORTED", "exported", "fast_parser", "full_parser", "parse", "parse_many", "parser_of"]
 
 EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
 _MOST_LOADED = 2  # models in memory; more would crowd out a run
@@ -35,7 +43,7 @@ _LOADING = threading.Lock()
 class _Loaded:
     """A model in memory, of files as they were then; one thread at a time asks it."""
 
-    parser: Parser | FastParser
+    parser: Parser | FastParser | FullParser
     state: str
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,12 +55,16 @@ def parse(
     *,
     module: str | None = None,
     context: str | None = None,
+    generator: str | None = None,
 ) -> FunctionCall:
     """The function call that the model makes of an utterance of ``module``.
 
-    ``name``: a run's id, ``last``, or a directory that ``export_model`` wrote.
+    ``name``: a run's id, ``last``, or a directory that ``export_model`` wrote. ``generator``: the
+    run whose language model is asked where a retriever's run is unsure.
     """
-    return parse_many(workspace, name, [utterance], module=module, context=context)[0]
+    return parse_many(
+        workspace, name, [utterance], module=module, context=context, generator=generator
+    )[0]
 
 
 def parse_many(
@@ -62,6 +74,7 @@ def parse_many(
     *,
     module: str | None = None,
     context: str | None = None,
+    generator: str | None = None,
     progress: Progress = silent,
 ) -> list[FunctionCall]:
     """One call per utterance, in order, its arguments nested as the function's caller has them.
@@ -72,7 +85,7 @@ def parse_many(
         raise InputError("There is no utterance", remedy="Give one or more.")
     for utterance in utterances:
         _check(utterance)
-    loaded = _loaded(workspace, name, module, progress)
+    loaded = _loaded(workspace, name, module, generator, progress)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
         calls = loaded.parser.parse_many(
@@ -90,19 +103,32 @@ def _check(utterance: str) -> None:
         )
 
 
-def _loaded(workspace: Workspace, name: str, module: str | None, progress: Progress) -> _Loaded:
+def _loaded(
+    workspace: Workspace,
+    name: str,
+    module: str | None,
+    generator: str | None,
+    progress: Progress,
+) -> _Loaded:
     """The model from memory, if its files are the same since; of several the newest stay."""
     place, state = _place(workspace, name)
-    key = (place, module)
+    key = (place, module, generator)
     with _LOADING:
         held = workspace.held(_HELD)
-        known: dict[tuple[Path, str | None], _Loaded] = dict(held) if isinstance(held, dict) else {}
+        known: dict[tuple[Path, str | None, str | None], _Loaded] = (
+            dict(held) if isinstance(held, dict) else {}
+        )
         found = known.pop(key, None)
         if found is None or found.state != state:
             while len(known) >= _MOST_LOADED:
                 del known[next(iter(known))]
             workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
-            found = _Loaded(parser_of(workspace, name, module=module, progress=progress), state)
+            found = _Loaded(
+                full_parser(workspace, name, generator, module=module, progress=progress)
+                if generator
+                else parser_of(workspace, name, module=module, progress=progress),
+                state,
+            )
         known[key] = found
         workspace.hold(_HELD, known)
     return found
@@ -135,6 +161,29 @@ def parser_of(
     if (run.model / HEAD_FILE).is_file():
         return fast_parser(workspace, run.model, kept)
     return _parser(Generator(run.model, template=template_of(run)), kept)
+
+
+def full_parser(
+    workspace: Workspace,
+    name: str,
+    generator: str,
+    *,
+    module: str | None = None,
+    fast: Parser | FastParser | None = None,
+    progress: Progress = silent,
+) -> FullParser:
+    """The fast model of the run ``name``, with the language model of the run ``generator``."""
+    fast = fast or parser_of(workspace, name, module=module, progress=progress)
+    other = parser_of(workspace, generator, module=fast.schema.module, progress=progress)
+    return with_generator(
+        workspace,
+        fast,
+        other,
+        name=generator,
+        kept=_place(workspace, name)[0] / "full",
+        state=_place(workspace, generator)[1],
+        progress=progress,
+    )
 
 
 def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastParser:

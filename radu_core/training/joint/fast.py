@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,13 @@ _FOLDS = 5  # of the sources that cost little to fit
 @dataclass(frozen=True)
 class Answer:
     """Function → probability (``OUT_OF_SCOPE`` among them), the spans (slot, start, end) of the
-    likeliest function's values, and the utterance's ``vector`` ``(dim,)`` in the untuned
-    embedding."""
+    values of ``function``, the probability that the tagger gives all of them together, and the
+    utterance's ``vector`` ``(dim,)`` in the untuned embedding."""
 
     scores: dict[str, float]
+    function: str
     spans: list[tuple[str, int, int]]
+    sure: float
     vector: NDArray[np.float32]
 
 
@@ -55,8 +58,11 @@ class FastModel:
     head: Head
     language: str
 
-    def answer(self, utterances: Sequence[str]) -> list[Answer]:
-        """What each utterance means, in order."""
+    def answer(
+        self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
+    ) -> list[Answer]:
+        """What each utterance means, in order: values of the likeliest function, or of that in
+        ``functions``."""
         import numpy as np
         import torch
 
@@ -68,16 +74,18 @@ class FastModel:
             said = lead(batch)
             joint = said.functions.log_softmax(-1).numpy()
             logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
-            chosen = logs.argmax(1).tolist()
+            names = [n or OUT_OF_SCOPE for n in self.head.functions]
+            chosen = [names.index(f) for f in functions or ()] or logs.argmax(1).tolist()
             paths = lead.crf.decode(said.emissions, lead.slots_of(chosen), batch.lengths)
-        names = [n or OUT_OF_SCOPE for n in self.head.functions]
         return [
             Answer(
                 dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
+                names[chosen[n]],
                 spans_of(rows[n].pieces, lead.labels.tags(chosen[n], labels)),
+                math.exp(log_probability),
                 vectors[n],
             )
-            for n, (labels, _) in enumerate(paths)
+            for n, (labels, log_probability) in enumerate(paths)
         ]
 
     def _votes(self, utterances: Sequence[str], vectors: NDArray[np.float32]) -> Scores:

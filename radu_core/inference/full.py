@@ -1,0 +1,248 @@
+"""Full answers: the fast model's, and a language model's where that one is unsure.
+
+The functions' probabilities of both are weighed as the head weighs its sources; values that the
+tagger is unsure of the language model chooses. Weights and limits come from rows that neither has
+learnt, so that a language model that adds nothing is asked for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, write_json
+from radu_core.inference.fast import FastParser
+from radu_core.inference.parser import FunctionCall, Parser
+from radu_core.progress import Progress, silent
+from radu_core.schema import OUT_OF_SCOPE
+from radu_core.training.joint.fast import Answer
+from radu_core.training.joint.head import Head, fit_head, log_loss
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from radu_core.retrieval import Query
+
+__all__ = ["FullParser", "Mixture", "fit_mixture"]
+
+_CANDIDATES = 5  # of the head, beside what is retrieved
+_ASKED = 0.2  # the share of utterances, the least sure ones, that a language model is asked about
+_LEAST = -12.0  # log-probability of what it wasn't asked about
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """When the language model is asked, and what its word counts.
+
+    It is asked about functions where the head's best has less than ``function_below``, and the
+    weights of both then add up their log-probabilities; about values where the tagger has less than
+    ``values_below`` (0: never). ``told`` are the figures these were chosen by.
+    """
+
+    function_below: float
+    head: float
+    generator: float
+    values_below: float
+    told: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        write_json(path, self.__dict__)
+
+    @classmethod
+    def load(cls, path: Path) -> Mixture:
+        """What ``save`` wrote."""
+        return cls(**read_json(path))
+
+
+class FullParser:
+    """A fast model and a language model of the same module."""
+
+    def __init__(self, fast: FastParser, generator: Parser, mixture: Mixture) -> None:
+        self.fast = fast
+        self.generator = generator
+        self.mixture = mixture
+        self.schema = fast.schema
+
+    def parse_many(
+        self,
+        queries: Sequence[Query],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> list[FunctionCall]:
+        """One call per query, in order; arguments by slot."""
+        asked = list(contexts or [None] * len(queries))
+        calls = []
+        for number, (query, context) in enumerate(zip(queries, asked, strict=True)):
+            progress("Answering", number, len(queries))
+            begun = time.perf_counter()
+            call = self._call(query, context)
+            calls.append(call.model_copy(update={"seconds": time.perf_counter() - begun}))
+        return calls
+
+    def _call(self, query: Query, context: str | None) -> FunctionCall:
+        mixture = self.mixture
+        [answer] = self.fast.model.answer([query.utterance])
+        scores = answer.scores
+        if mixture.generator and max(scores.values()) < mixture.function_below:
+            [said] = self.generator.function_scores([query], [best_of(answer)], contexts=[context])
+            scores = mixed(mixture, answer, said)
+            name = max(scores, key=lambda n: scores[n])
+            if name != answer.function:
+                [answer] = self.fast.model.answer([query.utterance], functions=[name])
+        call = self.fast.call(query.utterance, answer).model_copy(update={"scores": scores})
+        if call.function is not None and answer.sure < mixture.values_below:
+            call = filled(self.generator, [query], [call], [context])[0]
+        return call
+
+
+def best_of(answer: Answer) -> list[str]:
+    """The functions that the head finds likeliest."""
+    ranked = sorted(answer.scores, key=lambda n: -answer.scores[n])
+    return [n for n in ranked if n != OUT_OF_SCOPE][:_CANDIDATES]
+
+
+def mixed(mixture: Mixture, answer: Answer, said: dict[str, float]) -> dict[str, float]:
+    """The probabilities of both models together."""
+    import numpy as np
+
+    names = list(answer.scores)
+    logs = Head(
+        tuple(names), {"head": mixture.head, "generator": mixture.generator}
+    ).log_probabilities({"head": _logs(names, [answer.scores]), "generator": _logs(names, [said])})
+    return dict(zip(names, np.exp(logs[0]).tolist(), strict=True))
+
+
+def filled(
+    generator: Parser,
+    queries: Sequence[Query],
+    calls: Sequence[FunctionCall],
+    contexts: Sequence[str | None],
+) -> list[FunctionCall]:
+    """The calls with the values that the language model chooses."""
+    fresh = [c.model_copy(update={"arguments": {}, "problems": ()}) for c in calls]
+    generator.fill(queries, fresh, contexts=contexts)
+    return fresh
+
+
+def fit_mixture(
+    fast: FastParser,
+    generator: Parser,
+    rows: Sequence[AnnotatedExemplar],
+    *,
+    progress: Progress = silent,
+) -> Mixture:
+    """When to ask the language model and what its word counts, by rows that neither has learnt.
+
+    It is asked about the least sure fifth. It keeps a part only where that gets more of these rows
+    right: functions by the weighed probabilities, values by whole calls.
+    """
+    import numpy as np
+
+    from radu_core.retrieval import query_of
+
+    queries = [query_of(r) for r in rows]
+    answers = fast.model.answer([r.utterance for r in rows])
+    top = np.array([max(a.scores.values()) for a in answers])
+    below = float(np.quantile(top, _ASKED)) if len(rows) else 0.0
+    unsure = [n for n in range(len(rows)) if top[n] < below]
+    begun = time.perf_counter()
+    said = generator.function_scores(
+        [queries[n] for n in unsure],
+        [best_of(answers[n]) for n in unsure],
+        contexts=[rows[n].context for n in unsure],
+        progress=progress,
+    )
+    told: dict[str, Any] = {
+        "rows": len(rows),
+        "asked": len(unsure),
+        "seconds": (time.perf_counter() - begun) / max(1, len(unsure)),
+    }
+    weights = _weights([answers[n] for n in unsure], said, [rows[n] for n in unsure], told)
+    values_below = _values_below(fast, generator, rows, queries, answers, told, progress)
+    return Mixture(below, *weights, values_below, told)
+
+
+def _weights(
+    answers: Sequence[Answer],
+    said: Sequence[dict[str, float]],
+    rows: Sequence[AnnotatedExemplar],
+    told: dict[str, Any],
+) -> tuple[float, float]:
+    """The weights of head and language model; the latter's is 0 if it gets no more rows right."""
+    import numpy as np
+
+    names = list(answers[0].scores) if answers else []
+    places = {name: n for n, name in enumerate(names)}
+    gold = np.array([places.get(r.function or OUT_OF_SCOPE, -1) for r in rows], dtype=np.int64)
+    known = gold >= 0
+    if not known.any():
+        return 1.0, 0.0
+    scores = {
+        "head": _logs(names, [a.scores for a in answers])[known],
+        "generator": _logs(names, said)[known],
+    }
+    both = fit_head(names, scores, gold[known])
+    alone = Head(tuple(names), {"head": 1.0})
+    right = [
+        int((h.log_probabilities(scores).argmax(1) == gold[known]).sum()) for h in (alone, both)
+    ]
+    told |= {
+        "functions_right": right[0],
+        "functions_right_with": right[1],
+        "loss": log_loss(alone, scores, gold[known]),
+        "loss_with": log_loss(both, scores, gold[known]),
+    }
+    if right[1] <= right[0]:
+        return 1.0, 0.0
+    return both.weights["head"], both.weights["generator"]
+
+
+def _values_below(
+    fast: FastParser,
+    generator: Parser,
+    rows: Sequence[AnnotatedExemplar],
+    queries: Sequence[Query],
+    answers: Sequence[Answer],
+    told: dict[str, Any],
+    progress: Progress,
+) -> float:
+    """Under which probability of the tagger the language model chooses values; 0 if it gets no
+    more of them right."""
+    import numpy as np
+
+    with_slots = [
+        n
+        for n, (row, answer) in enumerate(zip(rows, answers, strict=True))
+        if answer.function == (row.function or OUT_OF_SCOPE) != OUT_OF_SCOPE
+    ]
+    if not with_slots:
+        return 0.0
+    below = float(np.quantile([answers[n].sure for n in with_slots], _ASKED))
+    unsure = [n for n in with_slots if answers[n].sure < below]
+    calls = [fast.call(rows[n].utterance, answers[n]) for n in unsure]
+    progress("Choosing values", 0, len(unsure))
+    theirs = filled(
+        generator, [queries[n] for n in unsure], calls, [rows[n].context for n in unsure]
+    )
+    wanted = [rows[n].arguments for n in unsure]
+    right = [
+        sum(c.arguments == w for c, w in zip(some, wanted, strict=True)) for some in (calls, theirs)
+    ]
+    told |= {"values_asked": len(unsure), "values_right": right[0], "values_right_with": right[1]}
+    return below if right[1] > right[0] else 0.0
+
+
+def _logs(names: Sequence[str], found: Sequence[dict[str, float]]) -> NDArray[np.float32]:
+    """``(rows, functions)`` log-probabilities; what has none is unlikely."""
+    import numpy as np
+
+    table = np.array([[f.get(n, 0.0) for n in names] for f in found], dtype=np.float64)
+    logs: NDArray[np.float32] = np.log(np.maximum(table, np.exp(_LEAST))).astype(np.float32)
+    return logs

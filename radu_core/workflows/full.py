@@ -1,0 +1,71 @@
+"""A fast model that asks a language model where it is unsure: two runs of one module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from radu_core.eligibility import Purpose, sort_out
+from radu_core.errors import InputError
+from radu_core.evaluation import hash_of_rows
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import content_hash
+from radu_core.inference import FastParser, FullParser, Mixture, Parser, fit_mixture
+from radu_core.progress import Progress, silent
+from radu_core.workflows.workspace import Workspace
+
+__all__ = ["with_generator"]
+
+_ROWS = 300  # validation rows that both are weighed on
+
+
+def with_generator(
+    workspace: Workspace,
+    fast: Parser | FastParser,
+    generator: Parser | FastParser,
+    *,
+    name: str,
+    kept: Path,
+    state: str,
+    progress: Progress = silent,
+) -> FullParser:
+    """The fast model ``fast`` with the language model of the run ``name`` beside it.
+
+    Both are weighed on the module's validation rows; the weights are kept in the directory
+    ``kept``, for these rows and this ``state`` of the language model's files. ``InputError`` where
+    the two don't fit together, or there are no such rows.
+    """
+    if not isinstance(fast, FastParser) or not isinstance(generator, Parser):
+        raise InputError(
+            "A language model is asked beside a retriever's run, and these two aren't that",
+            value=name,
+            remedy="Name the retriever's run first, and the language model's as the generator.",
+        )
+    if generator.schema.functions != fast.schema.functions:
+        raise InputError(
+            "The two runs were trained on other functions",
+            value=name,
+            remedy="Train both on the module as it is.",
+        )
+    rows = _rows(workspace, fast)
+    path = kept / f"{content_hash([state, hash_of_rows(rows)])[:16]}.json"
+    if path.is_file():
+        mixture = Mixture.load(path)
+    else:
+        mixture = fit_mixture(fast, generator, rows, progress=progress)
+        kept.mkdir(exist_ok=True)
+        mixture.save(path)
+    return FullParser(fast, generator, mixture)
+
+
+def _rows(workspace: Workspace, fast: FastParser) -> Sequence[AnnotatedExemplar]:
+    module = fast.schema.module
+    items = workspace.store.exemplars(module, splits=["validation"])
+    found = sort_out(fast.schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
+    rows = sorted(found, key=lambda e: content_hash(e.id))[:_ROWS]
+    if not rows:
+        raise InputError(
+            f"{module} has no labelled utterances in validation, to weigh both models on",
+            remedy="Split some off (`radu split`), or use each run by itself.",
+        )
+    return rows
