@@ -1,0 +1,151 @@
+"""A language model beside the fast one: asked where that is unsure, and only if it adds something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.inference import FullParser, FunctionCall, Mixture, fit_mixture
+from radu_core.retrieval import Query
+from radu_core.schema import OUT_OF_SCOPE, parse_schema
+from radu_core.training.joint.fast import Answer
+
+SCHEMA = parse_schema(
+    {
+        "module": "acme_shop_en",
+        "functions": [{"name": n, "slots": [{"name": "what"}]} for n in ("order", "cancel")],
+    }
+)
+
+
+class Fast:
+    """It knows whatever begins with its function's name, and guesses ``order`` for the rest; it
+    takes the last word for the value, and knows that it may be wrong where there are several."""
+
+    def __init__(self) -> None:
+        self.schema, self.model = SCHEMA, self
+
+    def answer(
+        self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
+    ) -> list[Answer]:
+        found = []
+        for n, utterance in enumerate(utterances):
+            first, *words = utterance.split()
+            known = first in ("order", "cancel")
+            name = first if known else "order"
+            sure = 0.98 if known else 0.5
+            other = "cancel" if name == "order" else "order"
+            scores = {name: sure, other: 0.99 - sure, OUT_OF_SCOPE: 0.01}
+            chosen = functions[n] if functions else name
+            spans = [("what", len(utterance) - len(words[-1]), len(utterance))] if words else []
+            certain = 0.9 if len(words) == 1 else 0.3
+            found.append(Answer(scores, chosen, spans, certain, np.zeros(2, dtype=np.float32)))
+        return found
+
+    def call(self, utterance: str, answer: Answer) -> FunctionCall:
+        values = {slot: utterance[a:b] for slot, a, b in answer.spans}
+        return FunctionCall(function=answer.function, arguments=values, scores=answer.scores)
+
+
+class Oracle:
+    """A language model that knows the right answer, or one that is wrong every time."""
+
+    def __init__(self, rows: Sequence[AnnotatedExemplar], *, right: bool = True) -> None:
+        self.rows = {r.utterance: r for r in rows}
+        self.right = right
+        self.asked: list[str] = []
+        self.filled: list[str] = []
+
+    def function_scores(
+        self, queries: Sequence[Query], candidates: Sequence[Sequence[str]], **_: Any
+    ) -> list[dict[str, float]]:
+        self.asked += [q.utterance for q in queries]
+        found = []
+        for query in queries:
+            name = self.rows[query.utterance].function or OUT_OF_SCOPE
+            said = name if self.right else {"order": "cancel"}.get(name, "order")
+            others = [n for n in ("order", "cancel", OUT_OF_SCOPE) if n != said]
+            found.append({said: 0.8, **dict.fromkeys(others, 0.1)})
+        return found
+
+    def fill(self, queries: Sequence[Query], calls: list[FunctionCall], **_: Any) -> None:
+        self.filled += [q.utterance for q in queries]
+        for query, call in zip(queries, calls, strict=True):
+            value = self.rows[query.utterance].arguments["what"]
+            call.arguments = {"what": value if self.right else "nothing"}
+
+
+def rows() -> list[AnnotatedExemplar]:
+    """40 rows that the fast model knows, 10 that it guesses, 10 whose values it gets wrong."""
+    texts = [(f"order tea{n}", "order", f"tea{n}") for n in range(20)]
+    texts += [(f"cancel tea{n}", "cancel", f"tea{n}") for n in range(20)]
+    texts += [(f"drop tea{n}", "cancel", f"tea{n}") for n in range(10)]
+    texts += [(f"order tea{n} please", "order", f"tea{n}") for n in range(10)]
+    return [
+        AnnotatedExemplar(
+            id=str(n), utterance=text, function=function, arguments={"what": value}, spans=()
+        )
+        for n, (text, function, value) in enumerate(texts)
+    ]
+
+
+def parsed(parser: Any, some: Sequence[AnnotatedExemplar]) -> list[tuple[str | None, Any]]:
+    return [
+        (c.function, c.arguments) for c in parser.parse_many([Query(r.utterance) for r in some])
+    ]
+
+
+def test_a_language_model_that_knows_more_is_asked_where_the_fast_one_is_unsure() -> None:
+    known = rows()
+    fast, oracle = Fast(), Oracle(known)
+    mixture = fit_mixture(fast, oracle, known)  # type: ignore[arg-type]
+    assert mixture.generator > 0
+    assert 0.5 < mixture.function_below <= 0.98
+    assert mixture.values_below > 0.3
+    assert mixture.told["functions_right_with"] > mixture.told["functions_right"]
+    oracle.asked, oracle.filled = [], []
+    full = FullParser(fast, oracle, mixture)  # type: ignore[arg-type]
+    assert parsed(full, known) == [(r.function, r.arguments) for r in known]
+    assert set(oracle.asked) == {r.utterance for r in known if r.utterance.startswith("drop")}
+    assert set(oracle.filled) == {r.utterance for r in known if "please" in r.utterance}
+
+
+def test_one_that_knows_less_is_never_asked() -> None:
+    known = rows()
+    fast, wrong = Fast(), Oracle(known, right=False)
+    mixture = fit_mixture(fast, wrong, known)  # type: ignore[arg-type]
+    assert (mixture.generator, mixture.values_below) == (0.0, 0.0)
+    wrong.asked, wrong.filled = [], []
+    full = FullParser(fast, wrong, mixture)  # type: ignore[arg-type]
+    alone = [fast.call(r.utterance, a) for r, a in _answers(fast, known)]
+    assert parsed(full, known) == [(c.function, c.arguments) for c in alone]
+    assert (wrong.asked, wrong.filled) == ([], [])
+
+
+def _answers(
+    fast: Fast, some: Sequence[AnnotatedExemplar]
+) -> list[tuple[AnnotatedExemplar, Answer]]:
+    return list(zip(some, fast.answer([r.utterance for r in some]), strict=True))
+
+
+def test_a_probability_sums_to_one_and_the_weights_come_back(tmp_path: Path) -> None:
+    known = rows()
+    mixture = fit_mixture(Fast(), Oracle(known), known)  # type: ignore[arg-type]
+    mixture.save(tmp_path / "m.json")
+    assert Mixture.load(tmp_path / "m.json") == mixture
+    full = FullParser(Fast(), Oracle(known), mixture)  # type: ignore[arg-type]
+    for call in full.parse_many([Query(r.utterance) for r in known]):
+        assert sum(call.scores.values()) == pytest.approx(1.0)
+        assert call.seconds > 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_rows_suffice_to_say_that_it_adds_nothing(count: int) -> None:
+    known = rows()[:count]
+    mixture = fit_mixture(Fast(), Oracle(known), known)  # type: ignore[arg-type]
+    assert mixture.generator == 0.0

@@ -1,0 +1,64 @@
+"""A retriever's run and a language model's together, real ones, both tiny."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import MODULE, ROWS
+from tiny_encoder import make_tiny_encoder
+
+from radu_core.errors import InputError
+from radu_core.retrieval import RetrievalSettings
+from radu_core.training import RunDirectory
+from radu_core.workflows import fit as workflow
+from radu_core.workflows.evaluate import evaluate, reports
+from radu_core.workflows.fit import fit
+from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.parse import parse
+from radu_core.workflows.train import open_run
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def fast(
+    run: RunDirectory, loaded: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A retriever's run of the module that ``run`` is of."""
+    encoder = make_tiny_encoder(tmp_path / "encoder", [str(row["utterance"]) for row in ROWS])
+    set_retrieval(loaded, MODULE, RetrievalSettings(embedder=str(encoder)), who="test")
+    monkeypatch.setattr(workflow, "_MOST_EPOCHS", 2.0)
+    return fit(loaded, MODULE, who="test").run
+
+
+def test_both_are_measured_side_by_side(loaded: Workspace, run: RunDirectory, fast: str) -> None:
+    report = evaluate(loaded, fast, split="test", generator=run.id)
+    assert report.full is not None
+    names = [m.system for m in report.systems][-2:]
+    assert names == ["after training", f"with the language model of {run.id}"]
+    assert report.full.metrics.rows == report.trained.rows
+    assert {c.measure for c in report.full.comparisons} == {
+        "function accuracy",
+        "slot F1",
+        "exact match",
+    }
+    assert not report.full.gains  # two tiny models on three rows
+    assert reports(open_run(loaded, fast))["test"] == report
+    [kept] = (loaded.runs / fast / "full").iterdir()
+    before = kept.stat().st_mtime_ns
+    call = parse(loaded, fast, "fly me to Oslo", generator=run.id)
+    assert call.function in (None, "book_flight", "book_hotel")
+    assert kept.stat().st_mtime_ns == before  # weighed once
+
+
+def test_what_doesnt_fit_together_is_refused(
+    loaded: Workspace, run: RunDirectory, fast: str
+) -> None:
+    with pytest.raises(InputError, match="Name the retriever's run first"):
+        parse(loaded, run.id, "fly me to Oslo", generator=fast)
+    with pytest.raises(InputError, match="these two aren't that"):
+        parse(loaded, fast, "fly me to Oslo", generator=fast)
+    with pytest.raises(InputError, match="can't generate values"):
+        evaluate(loaded, fast, generated=True)
