@@ -27,7 +27,7 @@ with page(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )
     run = next(r for r in found if r.id == id)
-    more = views.measured_too(run)
+    more = views.measured_too(run, found)
     key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(

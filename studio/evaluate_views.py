@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -21,14 +23,24 @@ _TOO = {"untrained": "the model before training", "generated": "values it genera
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 
 
-def measured_too(run: RunDirectory) -> dict[str, bool]:
-    """What else of a run is measured on the same rows; a retriever has nothing else."""
+def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
+    """What else is measured on the same rows: of a language model's run what it was before and what
+    it generates, of a retriever's run it and one of ``others`` together."""
     if run.config().target == "retriever":
-        return {}
+        models = [r.id for r in others if r.config().target == "generator"]
+        if not models:
+            return {}
+        chosen = st.selectbox(
+            "Beside a language model",
+            [None, *models],
+            format_func=lambda name: name or "none",
+            help="It is asked where this model is unsure; how far is weighed on validation.",
+        )
+        return {"generator": chosen}
     asked = st.pills(
         "Measure as well",
         list(_TOO),
-        format_func=_TOO.get,
+        format_func=_TOO.__getitem__,
         selection_mode="multi",
         help="Each takes as long again. Values are chosen among those that the utterance and the "
         "schema have; generated ones are written freely, and what doesn't fit is left out.",
@@ -71,6 +83,8 @@ def result(report: EvaluationReport | None) -> None:
         st.caption(plain(str(report.learned_from)))
     if report.no_baselines:
         st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
+    for line in report.full.lines() if report.full else ():
+        st.caption(plain(f"{line[:1].upper()}{line[1:]}."))
     for system in (m for m in report.systems if m.cut):
         cut = counted(system.cut, "answer was", "answers were")
         st.caption(plain(f"{system.system}: {cut} cut before the end."))

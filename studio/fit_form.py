@@ -36,6 +36,17 @@ def fit(here: Page) -> None:
             width=200,
             help="Longest training; the learning rate comes to its end with it. 0: no limit.",
         )
+        generator = st.number_input(
+            "Language model (minutes)",
+            min_value=0.0,
+            value=0.0,
+            step=5.0,
+            format="%g",
+            key="fit generator minutes",
+            width=200,
+            help="Trains a language model as well, for so long, and measures what it adds where "
+            "the fast model is unsure. 0: none.",
+        )
         pressed = st.button(
             "Fit this module",
             type="primary",
@@ -52,6 +63,7 @@ def fit(here: Page) -> None:
                 here.module,
                 who=here.who,
                 minutes=minutes or None,
+                generator_minutes=generator or None,
                 progress=progress,
             ),
         )

@@ -25,6 +25,12 @@ Minutes = Annotated[
 def fit(
     module: Annotated[str, typer.Argument(help="The module to fit.")],
     minutes: Minutes = None,
+    generator_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, help="Train a language model as well, for so long, and measure what it adds."
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="What is measured: test (default), or validation if test is empty."),
@@ -39,6 +45,7 @@ def fit(
             module,
             who=who(),
             minutes=minutes,
+            generator_minutes=generator_minutes,
             split=split_of(split) if split else None,
             progress=progress,
         )
@@ -62,6 +69,7 @@ def fit_data(report: FitReport) -> dict[str, Any]:
     return {
         "module": report.module,
         "run": report.run,
+        "generator": report.generator or None,
         "steps": report.steps,
         "report": report.evaluation,
         "notes": report.notes,

@@ -18,6 +18,7 @@ from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
+from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig, stop
@@ -31,12 +32,13 @@ from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.train import resume, runs, start
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["FitReport", "FitStep", "fit", "plan_of"]
+__all__ = ["FitReport", "FitStep", "fit", "generator_plan", "plan_of"]
 
 T = TypeVar("T")
 _DATASET = "fit"
 _MOST_EPOCHS = 80.0
 _BATCH = 32
+_GENERATOR_EPOCHS = 3.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class FitReport:
     module: str
     steps: list[FitStep] = field(default_factory=list)
     run: str = ""
+    generator: str = ""  # the language model's run, if one was asked for
     evaluation: EvaluationReport | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -66,18 +69,21 @@ def fit(
     *,
     who: str,
     minutes: float | None = None,
+    generator_minutes: float | None = None,
     split: Split | None = None,
     progress: Progress = silent,
 ) -> FitReport:
-    """Resolve → index → dataset → retriever and head → evaluation.
+    """Resolve → index → dataset → retriever and head → language model, if asked → evaluation.
 
-    ``minutes`` bounds the training. ``split`` is what is measured at the end: by default test, or
-    validation where nothing in test is labelled.
+    ``minutes`` bounds the training. ``generator_minutes`` trains a language model for so long as
+    well, and measures what it adds where the fast model is unsure. ``split`` is what is measured at
+    the end: by default test, or validation where nothing in test is labelled.
     """
-    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
-        raise InputError(
-            "A time limit is a number of minutes above 0", value=minutes, remedy="Leave it out."
-        )
+    for limit in (minutes, generator_minutes):
+        if limit is not None and not (math.isfinite(limit) and limit > 0):
+            raise InputError(
+                "A time limit is a number of minutes above 0", value=limit, remedy="Leave it out."
+            )
     report = FitReport(module)
 
     def step(name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T:
@@ -118,6 +124,18 @@ def fit(
         lambda r: (_figure(r), why),
     )
     report.run = run.id
+    if generator_minutes is not None and not _is_labelled(workspace, module, "validation"):
+        report.notes.append(
+            "No language model was trained: no utterance of validation is labelled, to weigh it "
+            "on. Split some off with `radu split`, and fit again."
+        )
+    elif generator_minutes is not None:
+        asked, why = generator_plan(dataset.directory, generator_minutes)
+        report.generator = step(
+            "language model",
+            lambda: _trained(workspace, asked, progress),
+            lambda r: (_figure(r), why),
+        ).id
     chosen = split or _measurable(workspace, module)
     if chosen is None:
         report.notes.append(
@@ -127,10 +145,30 @@ def fit(
         return report
     report.evaluation = step(
         "evaluation",
-        lambda: evaluate(workspace, run.id, module=module, split=chosen, progress=progress),
+        lambda: evaluate(
+            workspace,
+            run.id,
+            module=module,
+            split=chosen,
+            generator=report.generator or None,
+            progress=progress,
+        ),
         lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
     )
     return report
+
+
+def generator_plan(dataset: Path, minutes: float) -> tuple[TrainConfig, str]:
+    """The language model's settings, and why."""
+    config = TrainConfig(
+        dataset=dataset,
+        base_model=DEFAULT_GENERATOR,
+        method="lora",
+        epochs=_GENERATOR_EPOCHS,
+        max_minutes=minutes,
+        task_metrics=True,
+    )
+    return config, f"a LoRA of {DEFAULT_GENERATOR} for at most {minutes:g} min"
 
 
 def plan_of(
@@ -203,9 +241,10 @@ def _figure(run: RunDirectory) -> str:
 def _measurable(workspace: Workspace, module: str) -> Split | None:
     """The split to measure on: test, or validation where test has no labels."""
     order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
+    return next((split for split in order if _is_labelled(workspace, module, split)), None)
+
+
+def _is_labelled(workspace: Workspace, module: str, split: Split) -> bool:
     schema = workspace.store.schema(module)
-    for split in order:
-        items = workspace.store.exemplars(module, splits=[split])
-        if sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars:
-            return split
-    return None
+    items = workspace.store.exemplars(module, splits=[split])
+    return bool(sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars)

@@ -1,4 +1,4 @@
-"""A language model beside the fast one: asked where that is unsure, and only if it adds something."""
+"""A language model beside the fast one: asked where that is unsure, if it adds something."""
 
 from __future__ import annotations
 
