@@ -77,6 +77,17 @@ def test_a_layer_that_learns_nothing_gets_no_gradient() -> None:
     assert value.grad is not None
 
 
+def test_logits_are_those_of_float32(tiny_model: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()
+    multiply_by_halves(model)
+    hidden = 20 * torch.randn(1, 3, model.config.hidden_size)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = model.lm_head(hidden)
+    assert torch.equal(found, hidden @ model.lm_head.weight.T)
+
+
 def test_weights_are_saved_as_before(tiny_model: Path) -> None:
     from transformers import AutoModelForCausalLM
 

@@ -15,6 +15,7 @@ from radu_core.training import TrainConfig, list_runs
 from radu_core.workflows import fit as workflow
 from radu_core.workflows.fit import fit
 from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.trash import delete
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,31 @@ def test_every_step_says_its_figure_and_calling_it_again_keeps_the_run(module: W
     assert len(list_runs(module.runs)) == 1
     assert again.evaluation is not None
     assert again.evaluation.trained.function == first.evaluation.trained.function
+
+
+def test_a_language_model_is_trained_on_request_and_weighed(
+    module: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "DEFAULT_GENERATOR", str(tiny_model))
+    monkeypatch.setattr(workflow, "_GENERATOR_EPOCHS", 0.5)
+    report = fit(module, MODULE, who="test", generator_minutes=5.0)
+    assert [step.name for step in report.steps][-2:] == ["language model", "evaluation"]
+    assert {run.id for run in list_runs(module.runs)} == {report.run, report.generator}
+    assert report.evaluation is not None
+    assert report.evaluation.full is not None
+    assert report.evaluation.full.generator == report.generator
+    assert [m.system for m in report.evaluation.systems][-1].endswith(report.generator)
+
+
+def test_without_validation_no_language_model_is_trained_and_it_says_so(
+    module: Workspace,
+) -> None:
+    held = [i.exemplar.id for i in module.store.exemplars(MODULE, splits=["validation"])]
+    delete(module, MODULE, held, who="test")
+    report = fit(module, MODULE, who="test", generator_minutes=5.0)
+    assert not report.generator
+    assert any("No language model was trained" in note for note in report.notes)
+    assert len(list_runs(module.runs)) == 1
 
 
 def test_the_base_is_the_modules_embedder(module: Workspace) -> None:
