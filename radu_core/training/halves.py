@@ -27,7 +27,7 @@ def multiply_by_halves(model: Any) -> None:
     output layer compute in float32."""
     import torch
 
-    last = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    last: Any = getattr(model, "get_output_embeddings", lambda: None)()
     for layer in model.modules():
         if type(layer) is torch.nn.Linear:
             made = _in_float32(layer) if layer is last else _forward(layer)
