@@ -166,7 +166,7 @@ def generator_plan(dataset: Path, minutes: float) -> tuple[TrainConfig, str]:
         method="lora",
         epochs=_GENERATOR_EPOCHS,
         max_minutes=minutes,
-        task_metrics=True,
+        skip_overlong=True,
     )
     return config, f"a LoRA of {DEFAULT_GENERATOR} for at most {minutes:g} min"
 
