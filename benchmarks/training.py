@@ -121,6 +121,7 @@ def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
 def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     """One case, in this process: rows/s of the steps after the first, peak memory, losses."""
     import torch
+    from accelerate.utils import extract_model_from_parallel
     from transformers import set_seed
 
     from radu_core.training.trainer import steady_memory, uses_bf16
@@ -151,9 +152,10 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     seconds = clock[-1] - clock[WARM]
     mean = rows.train_tokens / len(rows.train)
-    loss = measure_rows(
-        trainer.model, tokenizer, rows.validation[:48], tokens=1024, task_metrics=False
-    )["loss"]
+    written = extract_model_from_parallel(trainer.model, keep_fp32_wrapper=False)  # in float32
+    loss = measure_rows(written, tokenizer, rows.validation[:48], tokens=1024, task_metrics=False)[
+        "loss"
+    ]
     per_second = 8 * steps / seconds
     weights = sum(p.numel() for p in model.parameters() if p.dim() == 2) - 49_152 * 576
     flops = (4 if method == "lora" else 6) * weights
