@@ -76,6 +76,9 @@ class ScriptedModel:
         self.prompts.append(prompt)
         return [-1.0 if c.strip() in self.prefer else -5.0 - i for i, c in enumerate(candidates)]
 
+    def score_each(self, prompts: Sequence[str], candidates: Sequence[str]) -> list[list[float]]:
+        return [self.score(p, candidates) for p in prompts]
+
     def generate(
         self,
         prompts: Sequence[str],

@@ -1,7 +1,7 @@
 """A trained run and an utterance → a validated function call."""
 
+from radu_core.generator import Generated, Generator
 from radu_core.inference.fast import FastParser
-from radu_core.inference.generator import Generated, Generator
 from radu_core.inference.parser import FunctionCall, Parser, ParserSettings, nest
 
 __all__ = [

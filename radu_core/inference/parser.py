@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from radu_core.alignment import ContextModel
 from radu_core.calls import flat_arguments, nested_arguments
 from radu_core.files import parse_json
+from radu_core.generator import LanguageModel
 from radu_core.inference.budget import answer_tokens
-from radu_core.inference.generator import LanguageModel
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
 from radu_core.prompts import (
