@@ -14,6 +14,8 @@ from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import TrainConfig
 from radu_core.training.joint.files import VALIDATION_FILE
+from radu_core.training.lsr.files import Source, keep_sources
+from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
@@ -23,11 +25,13 @@ __all__ = ["Rows", "keep_rows", "retriever_rows"]
 @dataclass(frozen=True)
 class Rows:
     """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
-    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt."""
+    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
+    ``teachers`` are the language models that say which exemplars help, if any do."""
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]
     negatives: int
+    teachers: tuple[Source, ...] = ()
 
 
 def retriever_rows(
@@ -63,7 +67,10 @@ def retriever_rows(
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)
     asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
-    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels))
+    teachers = (
+        find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
+    )
+    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels), teachers)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
@@ -71,3 +78,5 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     write_labels(folder, rows.labels)
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
+    if rows.teachers:
+        keep_sources(folder, rows.teachers)

@@ -26,7 +26,7 @@ from radu_core.training.joint.rows import Batch, Labels, Row, collate, own_slots
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["HEADS", "JointEncoder", "Said", "encode", "open_encoder"]
+__all__ = ["HEADS", "JointEncoder", "Said", "encode", "open_encoder", "prompt_of"]
 
 HEADS = "joint.safetensors"
 LABELS = "joint.json"
@@ -82,7 +82,7 @@ class JointEncoder(nn.Module):
     @property
     def prompt(self) -> str:
         """What the encoder wants before a text."""
-        return str(self.encoder.prompts.get(self.encoder.default_prompt_name or "", ""))
+        return prompt_of(self.encoder)
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """Rows, padded."""
@@ -153,6 +153,11 @@ def open_encoder(directory: Path) -> Any:
             remedy="Choose a transformer with a fast tokenizer, such as all-MiniLM-L6-v2.",
         )
     return model
+
+
+def prompt_of(encoder: Any) -> str:
+    """What an encoder wants before a text of any kind."""
+    return str(encoder.prompts.get(encoder.default_prompt_name or "", ""))
 
 
 def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
-from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE
+from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
 from radu_core.training.joint.fit import JointFitting, JointSettings, joint_steps
 from radu_core.training.joint.folds import ENOUGH, folds_of
 from radu_core.training.joint.model import JointEncoder, open_encoder
@@ -59,9 +59,9 @@ def train_retriever(
     config = run.config()
     run.append("loading", what="Reading the labels")
     schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
-    exemplars = _read(run.path / "serving" / LABELS_FILE)
+    exemplars = read_exemplars(run.path / "serving" / LABELS_FILE)
     labels = Labels.of(schema, exemplars)
-    validation = _read(run.path / "serving" / VALIDATION_FILE)
+    validation = read_exemplars(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
     asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
     work = _Work(run, config, base, labels, exemplars, asked)
@@ -262,8 +262,3 @@ def _parts(
         if asked and learns:
             found.append(_Part(learns, asked, joint_steps(settings, len(learns))))
     return [*found, _Part(exemplars, [], joint_steps(settings, len(exemplars)))]
-
-
-def _read(path: Path) -> list[AnnotatedExemplar]:
-    data = read_json(path)
-    return [AnnotatedExemplar.model_validate(e) for e in data["exemplars"]]
