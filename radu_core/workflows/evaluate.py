@@ -28,6 +28,7 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.parse import fast_parser
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -111,6 +112,7 @@ def evaluate(
     run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
+    check_answers(run)
     if not run.model.is_dir():
         state, _ = run.state()
         raise NotFoundError(

@@ -19,6 +19,7 @@ from radu_core.retrieval import Query
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import Serving, open_run, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -157,6 +158,7 @@ def _parser(generator: Generator, kept: Serving) -> Parser:
 
 def _run(workspace: Workspace, name: str) -> RunDirectory:
     run = open_run(workspace, name)
+    check_answers(run)
     if not run.model.is_dir():
         raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
     return run

@@ -12,14 +12,14 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
-from radu_core.training import TrainConfig
+from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.lsr.files import Source, keep_sources
 from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "keep_rows", "retriever_rows"]
+__all__ = ["Rows", "check_answers", "keep_rows", "retriever_rows"]
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,12 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
     if rows.teachers:
         keep_sources(folder, rows.teachers)
+
+
+def check_answers(run: RunDirectory) -> None:
+    """``InputError`` for a run whose model turns no utterance into a call."""
+    if run.config().learns_by_teacher:
+        raise InputError(
+            f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
+            remedy=f"Index with it: radu index --module {run.module} --embedder {run.id}.",
+        )
