@@ -28,6 +28,12 @@ RunModule = Annotated[
 ]
 
 
+Ensemble = Annotated[
+    bool,
+    typer.Option(help="Ask for the function with one prompt per exemplar, and mix the answers."),
+]
+
+
 @command("train")
 def train(
     config: Annotated[Path, typer.Argument(help="YAML: dataset, base_model, method, …")],
@@ -103,6 +109,7 @@ def evaluate(
     untrained: Annotated[
         bool, typer.Option(help="Measure the model before training, too.")
     ] = False,
+    ensemble: Ensemble = False,
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
@@ -119,6 +126,7 @@ def evaluate(
             split=split_of(split),
             limit=limit,
             untrained=untrained,
+            ensemble=ensemble,
             progress=progress,
         )
     lines = evaluation_text(report)
@@ -189,6 +197,7 @@ def parse(
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
+    ensemble: Ensemble = False,
 ) -> Answer:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
@@ -196,7 +205,13 @@ def parse(
     given = utterances or _lines()
     with progress_bar() as progress:
         calls = workflow.parse_many(
-            workspace(), run, given, module=module, context=context, progress=progress
+            workspace(),
+            run,
+            given,
+            module=module,
+            context=context,
+            ensemble=ensemble,
+            progress=progress,
         )
     lines: list[str] = []
     for utterance, call in zip(given, calls, strict=True):

@@ -142,7 +142,8 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     lines = [
         f"- Teachers: {', '.join(f'`{_cell(t)}`' for t in config.teachers)}",
         f"- Loss: KL({one} || {other}) over {config.chunks} exemplars a row, "
-        f"temperatures {config.retriever_temperature:g} (retriever) and {config.teacher_temperature:g} (teacher)",
+        f"temperatures {config.retriever_temperature:g} (retriever) and "
+        f"{config.teacher_temperature:g} (teacher)",
         f"- Tuned: {tower}",
         f"- Rows learnt: {_number(report.get('train_rows'))}",
         *(f"- Rows left out, as {why}: {count:,}" for why, count in sorted(skipped.items())),

@@ -20,14 +20,14 @@ from radu_core.evaluation import (
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import FastParser, Generator, Parser
+from radu_core.inference import FastParser, Generator, Parser, ParserSettings
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
-from radu_core.workflows.parse import fast_parser
+from radu_core.workflows.parse import ask_as, fast_parser
 from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
@@ -103,13 +103,15 @@ def evaluate(
     split: Split = "test",
     limit: int | None = None,
     untrained: bool = False,
+    ensemble: bool = False,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
     on; where these can't be had any more, the report says so instead.
 
     ``untrained`` measures the base model on the same rows as well. The report is kept in the
-    run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
+    run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture. ``ensemble``:
+    each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
     """
     run = open_run(workspace, name)
     check_answers(run)
@@ -125,6 +127,7 @@ def evaluate(
             remedy="Leave that off: the baselines say what the untrained embedding model gives.",
         )
     kept = serving(workspace, run, module=module)
+    settings = ask_as(kept, ensemble=ensemble, fast=fast)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     labels, learned_from = _labels(kept)
@@ -140,10 +143,14 @@ def evaluate(
         base = model_directory(run.config().base_model, workspace.models)
         label = "before training"
         before, _ = measure(
-            label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
+            label,
+            rows,
+            _predictions(workspace, label, base, template, kept, settings, rows, progress),
         )
     label = "after training"
-    predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
+    predictions = _predictions(
+        workspace, label, run.model, template, kept, settings, rows, progress
+    )
     trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
@@ -160,7 +167,7 @@ def evaluate(
         no_baselines=labels.missing,
         comparisons=compare_each(rows, predictions, said),
         errors=tuple(errors),
-        settings=dict(kept.settings.model_dump()),
+        settings=dict(settings.model_dump()),
     )
     report.save(report_path(run, split, module))
     return report
@@ -182,6 +189,7 @@ def _predictions(
     model: Path,
     template: str | None,
     kept: Serving,
+    settings: ParserSettings,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
 ) -> list[Prediction]:
@@ -193,7 +201,7 @@ def _predictions(
         parser: Parser | FastParser = fast_parser(workspace, model, kept)
     else:
         generator = Generator(model, template=template)
-        parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+        parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )

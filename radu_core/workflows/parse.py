@@ -12,7 +12,7 @@ from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.exemplars import LONGEST
 from radu_core.files import content_hash, read_json
-from radu_core.inference import FastParser, FunctionCall, Generator, Parser, nest
+from radu_core.inference import FastParser, FunctionCall, Generator, Parser, ParserSettings, nest
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
@@ -24,7 +24,7 @@ from radu_core.workflows.train import Serving, open_run, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["EXPORTED", "exported", "fast_parser", "parse", "parse_many", "parser_of"]
+__all__ = ["EXPORTED", "ask_as", "exported", "fast_parser", "parse", "parse_many", "parser_of"]
 
 EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
 _MOST_LOADED = 2  # models in memory; more would crowd out a run
@@ -63,17 +63,18 @@ def parse_many(
     *,
     module: str | None = None,
     context: str | None = None,
+    ensemble: bool = False,
     progress: Progress = silent,
 ) -> list[FunctionCall]:
     """One call per utterance, in order, its arguments nested as the function's caller has them.
 
-    The model stays in memory for the next time.
+    The model stays in memory for the next time. ``ensemble``: as ``parser_of``.
     """
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for utterance in utterances:
         _check(utterance)
-    loaded = _loaded(workspace, name, module, progress)
+    loaded = _loaded(workspace, name, module, ensemble, progress)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
         calls = loaded.parser.parse_many(
@@ -91,19 +92,24 @@ def _check(utterance: str) -> None:
         )
 
 
-def _loaded(workspace: Workspace, name: str, module: str | None, progress: Progress) -> _Loaded:
+def _loaded(
+    workspace: Workspace, name: str, module: str | None, ensemble: bool, progress: Progress
+) -> _Loaded:
     """The model from memory, if its files are the same since; of several the newest stay."""
     place, state = _place(workspace, name)
-    key = (place, module)
+    key = (place, module, ensemble)
     with _LOADING:
         held = workspace.held(_HELD)
-        known: dict[tuple[Path, str | None], _Loaded] = dict(held) if isinstance(held, dict) else {}
+        known: dict[tuple[Path, str | None, bool], _Loaded] = (
+            dict(held) if isinstance(held, dict) else {}
+        )
         found = known.pop(key, None)
         if found is None or found.state != state:
             while len(known) >= _MOST_LOADED:
                 del known[next(iter(known))]
             workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
-            found = _Loaded(parser_of(workspace, name, module=module, progress=progress), state)
+            parser = parser_of(workspace, name, module=module, ensemble=ensemble, progress=progress)
+            found = _Loaded(parser, state)
         known[key] = found
         workspace.hold(_HELD, known)
     return found
@@ -120,22 +126,32 @@ def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
 
 
 def parser_of(
-    workspace: Workspace, name: str, *, module: str | None = None, progress: Progress = silent
+    workspace: Workspace,
+    name: str,
+    *,
+    module: str | None = None,
+    ensemble: bool = False,
+    progress: Progress = silent,
 ) -> Parser | FastParser:
-    """The model of a run or of an exported directory, loaded, with what its prompts are made of."""
+    """The model of a run or of an exported directory, loaded, with what its prompts are made of.
+
+    ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
+    """
     directory = exported(workspace, name)
     if directory is not None:
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
         if (directory / HEAD_FILE).is_file():
+            ask_as(kept, ensemble=ensemble, fast=True)
             return fast_parser(workspace, directory, kept)
-        return _parser(_exported_generator(workspace, directory, progress), kept)
+        return _parser(_exported_generator(workspace, directory, progress), kept, ensemble)
     run = _run(workspace, name)
     kept = serving(workspace, run, module=module)
     progress("Loading the model", 0, 0)
     if (run.model / HEAD_FILE).is_file():
+        ask_as(kept, ensemble=ensemble, fast=True)
         return fast_parser(workspace, run.model, kept)
-    return _parser(Generator(run.model, template=template_of(run)), kept)
+    return _parser(Generator(run.model, template=template_of(run)), kept, ensemble)
 
 
 def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastParser:
@@ -152,8 +168,23 @@ def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastPar
     )
 
 
-def _parser(generator: Generator, kept: Serving) -> Parser:
-    return Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:
+    settings = ask_as(kept, ensemble=ensemble)
+    return Parser(generator, kept.index, kept.schema, kept.templates, settings)
+
+
+def ask_as(kept: Serving, *, ensemble: bool, fast: bool = False) -> ParserSettings:
+    """How to ask what is kept, and whether with an ensemble of prompts; ``InputError`` where there
+    is no prompt that names a function."""
+    if not ensemble:
+        return kept.settings
+    if fast or kept.settings.function_strategy != "rag":
+        why = "it has no generator" if fast else "it is asked yes or no for each exemplar by itself"
+        raise InputError(
+            f"That model can't be asked with an ensemble: {why}",
+            remedy="Leave it off, or choose a run whose dataset has the strategy rag.",
+        )
+    return kept.settings.model_copy(update={"mixing": "ensemble"})
 
 
 def _run(workspace: Workspace, name: str) -> RunDirectory:

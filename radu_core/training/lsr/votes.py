@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import ExemplarHit, ModuleIndex, query_of
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 __all__ = ["vote", "vote_share", "weights_of"]
 
 
-def weights_of(hits: Sequence[ExemplarHit], *, temperature: float) -> NDArray[np.float64]:
+def weights_of(hits: Sequence[ExemplarHit], *, temperature: float) -> list[float]:
     """The retriever's distribution over what it retrieved: softmax(cos / γ)."""
-    import numpy as np
-
-    near = np.array([h.similarity for h in hits], dtype=np.float64) / temperature
-    shares = np.exp(near - near.max()) if len(near) else near
-    result: NDArray[np.float64] = shares / shares.sum() if len(near) else near
-    return result
+    top = max((h.similarity for h in hits), default=0.0)
+    shares = [math.exp((h.similarity - top) / temperature) for h in hits]
+    return [share / sum(shares) for share in shares]
 
 
 def vote(hits: Sequence[ExemplarHit], *, temperature: float) -> str | None:
     """The function with the most weight; if several have, the first by name."""
     totals: dict[str, float] = {}
     for hit, weight in zip(hits, weights_of(hits, temperature=temperature), strict=True):
-        totals[hit.function or ""] = totals.get(hit.function or "", 0.0) + float(weight)
+        totals[hit.function or ""] = totals.get(hit.function or "", 0.0) + weight
     return max(sorted(totals), key=lambda n: totals[n], default="") or None
 
 
