@@ -142,6 +142,21 @@ class Parser:
         self._fill_slots(queries, found, asked, calls, progress)
         return calls
 
+    def choose_functions(
+        self,
+        queries: Sequence[Query],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> list[dict[str, float]]:
+        """The ``scores`` alone of what ``parse_many`` says: no slot is filled."""
+        asked = list(contexts or [None] * len(queries))
+        found = []
+        for number, (query, hits) in enumerate(zip(queries, self._retrieve(queries), strict=True)):
+            progress("Choosing functions", number, len(queries))
+            found.append(self._function_scores(query.utterance, hits, asked[number]))
+        return found
+
     def _retrieve(self, queries: Sequence[Query]) -> list[Retrieved]:
         k = max(self.settings.k_exemplar, SLOT_POOL)
         return self.index.search(queries, k_desc=self.settings.k_desc, k_exemplar=k)

@@ -117,11 +117,9 @@ def test_an_ensemble_of_one_is_the_single_prompt(loaded: Workspace, tiny_model: 
     generator = Generator(tiny_model)
     for text in ("fly home to Oslo please", "a hotel in Paris"):
         alone, mixed = (
-            parser(loaded, generator, k_exemplar=1, k_desc=2, mixing=m)._function_scores(
-                text,
-                parser(loaded, generator, k_exemplar=1, k_desc=2)._retrieve([Query(text)])[0],
-                None,
-            )
+            parser(loaded, generator, k_exemplar=1, k_desc=2, mixing=m).choose_functions(
+                [Query(text)]
+            )[0]
             for m in ("prompt", "ensemble")
         )
         assert mixed == pytest.approx(alone, abs=1e-6)
@@ -135,7 +133,7 @@ def test_the_probabilities_of_an_ensemble_are_the_retrievers_mean(
     generator = Generator(tiny_model)
     asked = parser(loaded, generator, k_exemplar=k, k_desc=1, mixing="ensemble")
     [hits] = asked._retrieve([Query("fly home to Oslo please")])
-    scores = asked._function_scores("fly home to Oslo please", hits, None)
+    [scores] = asked.choose_functions([Query("fly home to Oslo please")])
     assert sum(scores.values()) == pytest.approx(1.0)
     shown = asked._shown(hits)
     assert len(shown.exemplars) == k
