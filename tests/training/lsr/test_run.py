@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import MODULE, ROWS
 from tiny_encoder import make_tiny_encoder
+from tiny_model import make_tiny_model
 
 from radu_core.errors import InputError, RunError
 from radu_core.training import RunDirectory, TrainConfig, launch, stop
@@ -32,6 +33,29 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
 
 
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that knows which names follow an arrow: one that knows nothing finds each of
+    them as improbable with any chunk, and has nothing to teach."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = make_tiny_model(tmp_path_factory.mktemp("teacher"))
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    names = ("book_flight", "book_hotel", "none")
+    texts = [f'"{row["utterance"]}" -> {name}<|end|>' for row in ROWS for name in names]
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        model(**batch, labels=labels).loss.backward()
+        optimizer.step()
+    model.save_pretrained(place)
+    return place
+
+
 def config(loaded: Workspace, encoder: Path, teacher: Path, **more: Any) -> TrainConfig:
     view = build(loaded, MODULE)
     base = {
@@ -42,7 +66,7 @@ def config(loaded: Workspace, encoder: Path, teacher: Path, **more: Any) -> Trai
         "batch_size": 4,
         "learning_rate": 1e-3,
         "chunks": 3,
-        "teacher_temperature": 1e-6,  # a tiny model's answers hardly differ
+        "teacher_temperature": 1e-4,  # a tiny model's answers hardly differ
         "teachers": [str(teacher)],
         "base_model": str(encoder),
     }
@@ -58,16 +82,16 @@ def digests(directory: Path) -> dict[str, str]:
 
 
 def test_the_query_tower_is_tuned_and_the_exemplars_keep_their_vectors(
-    loaded: Workspace, encoder: Path, tiny_model: Path
+    loaded: Workspace, encoder: Path, teacher: Path
 ) -> None:
-    before = digests(tiny_model)
-    run = train.start(loaded, config(loaded, encoder, tiny_model))
+    before = digests(teacher)
+    run = train.start(loaded, config(loaded, encoder, teacher))
     follow(run, poll=0.1)
     view = train.run_view(run)
     assert view.state == "finished"
     assert [e.data["step"] for e in view.steps] == list(range(1, len(view.steps) + 1))
     assert [e.data["step"] for e in view.validations] == [0, len(view.steps)]
-    assert digests(tiny_model) == before
+    assert digests(teacher) == before
     report = run.report()
     assert report is not None
     asked = [json.loads(line) for line in (run.path / "teacher.jsonl").read_text().splitlines()]
@@ -85,12 +109,12 @@ def test_the_query_tower_is_tuned_and_the_exemplars_keep_their_vectors(
 
 
 def test_a_run_that_was_stopped_asks_nothing_twice_and_ends_with_the_same_model(
-    loaded: Workspace, encoder: Path, tiny_model: Path
+    loaded: Workspace, encoder: Path, teacher: Path
 ) -> None:
     settings = config(
         loaded,
         encoder,
-        tiny_model,
+        teacher,
         tower="shared",
         divergence="teacher_retriever",
         reembed_every=7,
@@ -117,9 +141,9 @@ def test_a_run_that_was_stopped_asks_nothing_twice_and_ends_with_the_same_model(
 
 
 def test_what_a_run_without_a_head_is_asked_for_is_refused_with_what_it_is_for(
-    loaded: Workspace, encoder: Path, tiny_model: Path, tmp_path: Path
+    loaded: Workspace, encoder: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    run = train.start(loaded, config(loaded, encoder, tiny_model, epochs=1))
+    run = train.start(loaded, config(loaded, encoder, teacher, epochs=1))
     follow(run, poll=0.1)
     for ask in (
         lambda: parse(loaded, run.id, "fly me to Oslo"),
@@ -132,30 +156,30 @@ def test_what_a_run_without_a_head_is_asked_for_is_refused_with_what_it_is_for(
 
 
 def test_rows_are_taught_by_who_has_not_learnt_them(
-    loaded: Workspace, encoder: Path, tiny_model: Path
+    loaded: Workspace, encoder: Path, teacher: Path
 ) -> None:
     """A run on the same labels alone can teach nobody; with the base model as the second it can."""
     view = build(loaded, MODULE)
     generator = TrainConfig(
-        dataset=view.directory, base_model=str(tiny_model), max_steps=1, method="full", eval_rows=0
+        dataset=view.directory, base_model=str(teacher), max_steps=1, method="full", eval_rows=0
     )
     learnt = train.start(loaded, generator)
     follow(learnt, poll=0.1)
     with pytest.raises(InputError, match="trained on every label"):
-        train.start(loaded, config(loaded, encoder, tiny_model, teachers=[learnt.id]))
-    both = [learnt.id, str(tiny_model)]
-    run = train.start(loaded, config(loaded, encoder, tiny_model, teachers=both, epochs=1))
+        train.start(loaded, config(loaded, encoder, teacher, teachers=[learnt.id]))
+    both = [learnt.id, str(teacher)]
+    run = train.start(loaded, config(loaded, encoder, teacher, teachers=both, epochs=1))
     follow(run, poll=0.1)
     asked = [json.loads(line) for line in (run.path / "teacher.jsonl").read_text().splitlines()]
-    assert {a["teacher"] for a in asked} == {str(tiny_model)}
+    assert {a["teacher"] for a in asked} == {str(teacher)}
 
 
 def test_a_teacher_that_is_gone_or_another_one_by_now_is_said(
-    loaded: Workspace, encoder: Path, tiny_model: Path, tmp_path: Path
+    loaded: Workspace, encoder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     import shutil
 
-    shutil.copytree(tiny_model, tmp_path / "teacher")
+    shutil.copytree(teacher, tmp_path / "teacher")
     run = train.start(loaded, config(loaded, encoder, tmp_path / "teacher", epochs=1))
     follow(run, poll=0.1)
     again = _copy_of(run)
@@ -196,10 +220,10 @@ def _do(run: RunDirectory, encoder: Path) -> None:
     ],
 )
 def test_settings_that_cannot_be_are_refused(
-    loaded: Workspace, encoder: Path, tiny_model: Path, change: dict[str, Any], said: str
+    loaded: Workspace, encoder: Path, teacher: Path, change: dict[str, Any], said: str
 ) -> None:
     with pytest.raises((InputError, ValueError, RunError, Exception), match=said):
-        train.start(loaded, config(loaded, encoder, tiny_model, **change))
+        train.start(loaded, config(loaded, encoder, teacher, **change))
 
 
 def test_an_embedding_model_teaches_nobody(loaded: Workspace, encoder: Path) -> None:
