@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from radu_core.errors import TemplateError
@@ -355,13 +356,17 @@ def prompts_by_exemplar(
     context: str | None = None,
     order: Order = "most_relevant_last",
 ) -> list[str]:
-    """The ``rag`` prompt with one exemplar in place of all, for each in turn.
-
-    The functions are those of the whole: what a prompt offers doesn't depend on its exemplar.
-    """
-    whole = rag_variables(schema, utterance, retrieved, context=context, order=order)
+    """The ``rag`` prompt as it is if one exemplar was retrieved and no other, for each in turn: it
+    shows that one and its function, and the functions of the descriptions that were retrieved."""
     return [
-        templates.render("rag", **{**whole, "exemplars": [_shown(hit)]})
+        rag_prompt(
+            schema,
+            utterance,
+            replace(retrieved, exemplars=(hit,)),
+            templates,
+            context=context,
+            order=order,
+        )
         for hit in retrieved.exemplars
     ]
 

@@ -17,17 +17,16 @@ from typing import Any
 
 import torch
 
-from radu_core.dataset import Manifest
 from radu_core.errors import RunError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, whole_directory
 from radu_core.generator import Generator
 from radu_core.hardware import native_bf16
-from radu_core.prompts import Order, TemplateSet
+from radu_core.prompts import TemplateSet
 from radu_core.retrieval import (
     Embedder,
+    ExemplarHit,
     ModuleIndex,
-    Retrieved,
     SentenceEmbedder,
     query_of,
 )
@@ -98,10 +97,6 @@ class _Asking:
         serving = run.path / "serving"
         self._run, self._schema, self._check = run, schema, check
         self._temperature = config.teacher_temperature
-        manifest = Manifest.model_validate(read_json(serving / "manifest.json"))
-        self._k_desc = manifest.config.k_desc
-        first = manifest.config.rows.order == "most_relevant_first"
-        self._order: Order = "most_relevant_first" if first else "most_relevant_last"
         self._templates = TemplateSet(read_json(serving / "templates.json"))
         self._answers = AnswerFile(run.path)
         self._models: dict[str, Generator] = {}
@@ -115,7 +110,7 @@ class _Asking:
         self.never: Counter[str] = Counter()  # rows that no lesson can be made of, by reason
         self.skipped: Counter[str] = Counter()  # in the lessons made last
         self.rows = self._askable(exemplars, config.seed)
-        self._described = self._retrieved(index, k_desc=self._k_desc)
+        self._first = self._retrieved(index)
         self.asked_seconds = 0.0
 
     def _askable(
@@ -134,10 +129,11 @@ class _Asking:
                 found.append((exemplar, teacher.name))
         return found
 
-    def _retrieved(self, index: ModuleIndex, *, k_desc: int) -> list[Retrieved]:
-        """What each row retrieves; never itself or a duplicate."""
+    def _retrieved(self, index: ModuleIndex) -> list[tuple[ExemplarHit, ...]]:
+        """The chunks of each row; never itself or a duplicate."""
         queries = [query_of(row) for row, _ in self.rows]
-        return index.search(queries, k_desc=k_desc, k_exemplar=self._chunks, mode="dense")
+        found = index.search(queries, k_desc=0, k_exemplar=self._chunks, mode="dense")
+        return [hits.exemplars for hits in found]
 
     def lessons(self, index: ModuleIndex, over: Callable[[], bool]) -> list[Lesson]:
         """The rows as lessons, on the chunks that ``index`` gives. Once time is ``over``, a row
@@ -146,45 +142,39 @@ class _Asking:
         found = []
         told = 0.0
         begun = time.monotonic()
-        chunks = self._retrieved(index, k_desc=0)
-        for number, (row, first) in enumerate(zip(self.rows, self._described, strict=True)):
+        now = self._first if index is self.base else self._retrieved(index)
+        for number, (row, hits) in enumerate(zip(self.rows, now, strict=True)):
             self._check()
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
                 what = f"Asking the teacher: {number:,} of {counted(len(self.rows), 'row')}"
                 self._run.append("loading", what=what)
-            hits = Retrieved(first.descriptions, chunks[number].exemplars)
-            answers = self._ask(row, hits, ask=not over())
+            chunks = hits
+            answers = self._ask(row, chunks, ask=not over())
             if answers is None:
-                hits = first
-                answers = self._ask(row, hits, ask=False)
-            lesson = self._lesson(row[0], hits, answers)
+                chunks = self._first[number]
+                answers = self._ask(row, chunks, ask=False)
+            lesson = self._lesson(row[0], chunks, answers)
             found += [lesson] if lesson else []
         self.asked_seconds += time.monotonic() - begun
         return found
 
     def _ask(
-        self, row: tuple[AnnotatedExemplar, str], hits: Retrieved, *, ask: bool
+        self, row: tuple[AnnotatedExemplar, str], hits: Sequence[ExemplarHit], *, ask: bool
     ) -> list[float] | None:
         exemplar, teacher = row
-        ids = [h.id for h in hits.exemplars]
+        ids = [h.id for h in hits]
         if len(ids) < 2:
             return []
         answers = self._answers.get(exemplar.id, ids)
         if answers is None and ask:
-            answers = answers_of(
-                self._model(teacher),
-                self._schema,
-                self._templates,
-                exemplar,
-                hits,
-                order=self._order,
-            )
+            model = self._model(teacher)
+            answers = answers_of(model, self._schema, self._templates, exemplar, hits)
             self._answers.add(exemplar.id, ids, answers, teacher)
         return answers
 
     def _lesson(
-        self, row: AnnotatedExemplar, hits: Retrieved, answers: list[float] | None
+        self, row: AnnotatedExemplar, hits: Sequence[ExemplarHit], answers: list[float] | None
     ) -> Lesson | None:
         why = ""
         if answers is None:
@@ -197,7 +187,7 @@ class _Asking:
             self.skipped[why] += 1
             return None
         assert answers is not None
-        places = tuple(self._place[h.id] for h in hits.exemplars)
+        places = tuple(self._place[h.id] for h in hits)
         return Lesson(row.utterance, places, tuple(answers))
 
     def _model(self, name: str) -> Generator:

@@ -1,8 +1,8 @@
 """The teacher: how probable a language model finds the right answer with each chunk.
 
-A chunk is one exemplar. The prompt is the one that names a function, with one exemplar in place of
-all; the functions described in it are the same each time. A small model's probability of a name is
-near 0 with any chunk, so it is normalised over the names in the prompt and ``none``.
+A chunk is one exemplar. The prompt is the one that names a function, as it is if nothing but the
+chunk was retrieved. A small model's probability of a name is near 0 with any chunk, so it is
+normalised over the candidates: the functions of all chunks, the right one, and ``none``.
 """
 
 from __future__ import annotations
@@ -10,20 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from radu_core.eligibility import Key, key_of
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.prompts import (
-    Order,
-    TemplateSet,
-    completion_for_rag,
-    prompts_by_exemplar,
-)
+from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exemplar
+from radu_core.retrieval import ExemplarHit, Retrieved
 from radu_core.schema import Schema
-
-if TYPE_CHECKING:
-    from radu_core.retrieval import Retrieved
 
 __all__ = ["Scorer", "Teacher", "answers_of", "choose_teacher"]
 
@@ -60,14 +53,13 @@ def answers_of(
     schema: Schema,
     templates: TemplateSet,
     exemplar: AnnotatedExemplar,
-    retrieved: Retrieved,
-    *,
-    order: Order = "most_relevant_last",
+    chunks: Sequence[ExemplarHit],
 ) -> list[float]:
     """The probability of the exemplar's function with each chunk, in the chunks' order."""
-    names: list[str | None] = list(dict.fromkeys([*retrieved.functions, exemplar.function]))
+    found = Retrieved((), tuple(chunks))
+    names: list[str | None] = list(dict.fromkeys([*found.functions, exemplar.function]))
     names = [n for n in names if n is not None] + [None]
-    prompts = prompts_by_exemplar(schema, exemplar.utterance, retrieved, templates, order=order)
+    prompts = prompts_by_exemplar(schema, exemplar.utterance, found, templates)
     said = model.score_each(prompts, [completion_for_rag(n) for n in names])
     right = names.index(exemplar.function)
     return [_share(row, right) for row in said]

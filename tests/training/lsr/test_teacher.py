@@ -23,7 +23,7 @@ from radu_core.workflows.workspace import Workspace
 @pytest.fixture
 def retrieved(loaded: Workspace) -> Retrieved:
     return load_index(loaded, MODULE).search(
-        [Query("fly home to Kyiv")], k_desc=1, k_exemplar=4, mode="dense"
+        [Query("fly home to Kyiv")], k_desc=0, k_exemplar=4, mode="dense"
     )[0]
 
 
@@ -43,7 +43,7 @@ def test_the_right_answers_share_is_that_of_a_naive_loop(
     model = Generator(tiny_model)
     weights = {n: p.clone() for n, p in model._model.named_parameters()}
     row = exemplar("q", "fly home to Kyiv")
-    found = answers_of(model, schema, TemplateSet(), row, retrieved)
+    found = answers_of(model, schema, TemplateSet(), row, retrieved.exemplars)
     names: list[str | None] = [*retrieved.functions, None]
     assert "book_flight" in names
     expected = []
@@ -80,7 +80,7 @@ class Copying:
 
 def test_a_chunk_of_the_rows_function_helps(schema: Schema, retrieved: Retrieved) -> None:
     model = Copying()
-    answers = answers_of(model, schema, TemplateSet(), exemplar("q", "fly"), retrieved)
+    answers = answers_of(model, schema, TemplateSet(), exemplar("q", "fly"), retrieved.exemplars)
     for hit, prompt, answer in zip(retrieved.exemplars, model.prompts, answers, strict=True):
         assert prompt.count("->") == 2
         assert f'"{hit.template}" -> {hit.function or "none"}' in prompt
@@ -95,11 +95,13 @@ def test_a_row_whose_function_was_not_retrieved_has_its_name_among_the_candidate
     flights = tuple(h for h in retrieved.exemplars if h.function == "book_flight")
     model = Copying()
     row = exemplar("q", "a room", "book_hotel")
-    answers = answers_of(model, schema, TemplateSet(), row, Retrieved((), flights))
+    answers = answers_of(model, schema, TemplateSet(), row, flights)
     assert model.candidates == [" book_flight", " book_hotel", " none"]
     assert answers == pytest.approx([answers[0]] * len(flights))
     out = exemplar("o", "a joke", None)
-    assert all(0 < a < 1 for a in answers_of(model, schema, TemplateSet(), out, retrieved))
+    assert all(
+        0 < a < 1 for a in answers_of(model, schema, TemplateSet(), out, retrieved.exemplars)
+    )
 
 
 def test_a_row_is_never_taught_by_a_model_that_learnt_it() -> None:
