@@ -196,10 +196,11 @@ def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) ->
 def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     """The newest run of the same settings on the same labels."""
     now = read_dataset(config.dataset).hash
+    wanted = TrainConfig.from_yaml(config.resolved().to_yaml())  # as a run's is read
     for run in runs(workspace, config.dataset.name):
         try:
             kept = run.config()
-            same = kept.model_copy(update={"notes": "", "tags": ()}) == config.resolved()
+            same = kept.model_copy(update={"notes": "", "tags": ()}) == wanted
             if same and _dataset_of(run) == now and run.state()[0] != "damaged":
                 return run
         except RaduError:
