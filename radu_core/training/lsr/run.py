@@ -69,8 +69,8 @@ def tune_by_teacher(
     index = ModuleIndex.build(schema, exemplars, SentenceEmbedder(base, name=config.base_model))
     asking = _Asking(run, config, schema, exemplars, index, check)
     work = _Work(run, config, base, index, asking, measured)
-    until = limit.left * (1 - _ASKING)
-    lessons = work.first_lessons(lambda: limit.left < until)
+    until, begun = limit.left * (1 - _ASKING), bool(run.checkpoints())  # resumed: it has asked
+    lessons = work.first_lessons(lambda: begun or limit.left < until)
     run.append("state", state="running")
     work.do(lessons, stopping=stopping, check=check, limit=limit)
     run.append("trained", step=work.step)
