@@ -80,6 +80,9 @@ class ScriptedModel:
         self.prompts.append(prompt)
         return ScriptedWalk(self.say)
 
+    def score_each(self, prompts: Sequence[str], candidates: Sequence[str]) -> list[list[float]]:
+        return [self.score(p, candidates) for p in prompts]
+
     def generate(
         self,
         prompts: Sequence[str],

@@ -30,6 +30,7 @@ ORDER = [
     "retrieval",
     "prompts",
     "dataset",
+    "generator",
     "training",
     "inference",
     "evaluation",

@@ -28,6 +28,12 @@ RunModule = Annotated[
 ]
 
 
+Ensemble = Annotated[
+    bool,
+    typer.Option(help="Ask for the function with one prompt per exemplar, and mix the answers."),
+]
+
+
 @command("train")
 def train(
     config: Annotated[Path, typer.Argument(help="YAML: dataset, base_model, method, …")],
@@ -111,6 +117,7 @@ def evaluate(
         str | None,
         typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
     ] = None,
+    ensemble: Ensemble = False,
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
@@ -129,6 +136,7 @@ def evaluate(
             untrained=untrained,
             generated=generated,
             generator=generator,
+            ensemble=ensemble,
             progress=progress,
         )
     lines = evaluation_text(report)
@@ -204,6 +212,7 @@ def parse(
         str | None,
         typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
     ] = None,
+    ensemble: Ensemble = False,
 ) -> Answer:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
@@ -217,6 +226,7 @@ def parse(
             module=module,
             context=context,
             generator=generator,
+            ensemble=ensemble,
             progress=progress,
         )
     lines: list[str] = []

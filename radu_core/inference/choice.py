@@ -15,8 +15,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from radu_core.generator import Walk
 from radu_core.prompts import completion_for_single
 from radu_core.schema import Arguments, Function, Scalar, Slot, Value
 
@@ -24,24 +25,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Walk", "choose_arguments", "choose_value"]
+__all__ = ["choose_arguments", "choose_value"]
 
 _MOST_STEPS = 400  # beginnings of a decision that are kept; then the likeliest one is followed
 _ENDS_TEXT, _ENDS_VALUE = '"', ",}]"
 Offer = Callable[[Slot], Sequence[Scalar]]
-
-
-class Walk(Protocol):
-    """A model that has read a prompt, and says how likely every next token of its answer is."""
-
-    def tokens(self, text: str) -> tuple[int, ...]:
-        """The tokens of a completion that begins with ``text``."""
-
-    def after(self, path: Sequence[int]) -> NDArray[np.float64]:
-        """``(vocabulary,)`` log-probabilities of the token that follows prompt and ``path``."""
-
-    def closing(self, signs: str) -> Sequence[int]:
-        """The tokens that begin with one of ``signs``, or, where it isn't ``"``, end an answer."""
 
 
 @dataclass(frozen=True)

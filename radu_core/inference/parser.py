@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from radu_core.alignment import ContextModel
 from radu_core.calls import flat_arguments, nested_arguments
 from radu_core.files import parse_json
+from radu_core.generator import LanguageModel
 from radu_core.inference.budget import answer_tokens
 from radu_core.inference.choice import choose_arguments, choose_value
-from radu_core.inference.generator import LanguageModel
 from radu_core.inference.proposals import Proposals
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
@@ -29,6 +29,7 @@ from radu_core.prompts import (
     completion_for_knn,
     completion_for_rag,
     knn_prompts,
+    prompts_by_exemplar,
     rag_prompt,
     single_prompt,
     slot_examples,
@@ -43,11 +44,12 @@ from radu_core.schema import (
     as_values,
     fits_type,
 )
+from radu_core.training.lsr.votes import weights_of
 
 if TYPE_CHECKING:
     from radu_core.retrieval import ModuleIndex, Query, Retrieved
 
-__all__ = ["FunctionCall", "Parser", "ParserSettings", "nest"]
+__all__ = ["FunctionCall", "Parser", "ParserSettings", "mix", "nest"]
 
 _TAUGHT = 3  # of a function's longest completions, as many are counted in tokens
 
@@ -74,8 +76,13 @@ class FunctionCall(BaseModel):
 
 class ParserSettings(BaseModel):
     """How an utterance is parsed: strategies, how much is retrieved for each prompt, and the order
-    in which that stands there. ``values``: chosen among what the utterance and the schema offer, or
-    generated freely and checked."""
+    in which that stands there.
+
+    ``values``: chosen among what the utterance and the schema offer, or generated freely and
+    checked. ``mixing``: where a prompt names a function (``rag``), all exemplars stand in one, or
+    each in one of its own (``ensemble``), and the answers are mixed by the retriever's distribution
+    over them, of this ``temperature``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,6 +93,8 @@ class ParserSettings(BaseModel):
     k_exemplar: int = Field(default=4, ge=0, le=50)
     k_slot_examples: int = Field(default=2, ge=0, le=20)
     order: Literal["most_relevant_last", "most_relevant_first"] = "most_relevant_last"
+    mixing: Literal["prompt", "ensemble"] = "prompt"
+    temperature: float = Field(default=0.1, gt=0, le=10)
 
 
 class Parser:
@@ -139,6 +148,18 @@ class Parser:
         self._fill_slots(queries, found, asked, calls, progress)
         return calls
 
+    def choose_functions(
+        self,
+        queries: Sequence[Query],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        progress: Progress = silent,
+    ) -> list[dict[str, float]]:
+        """The ``scores`` alone of what ``parse_many`` says: no slot is filled."""
+        return self.function_scores(
+            queries, [()] * len(queries), contexts=contexts, progress=progress
+        )
+
     def function_scores(
         self,
         queries: Sequence[Query],
@@ -151,7 +172,7 @@ class Parser:
         asked = list(contexts or [None] * len(queries))
         scores = []
         for number, (query, hits) in enumerate(zip(queries, self._retrieve(queries), strict=True)):
-            progress("Asking the language model", number, len(queries))
+            progress("Choosing functions", number, len(queries))
             wider = _with_candidates(hits, candidates[number])
             scores.append(self._function_scores(query.utterance, wider, asked[number]))
         return scores
@@ -184,12 +205,16 @@ class Parser:
         if self.settings.function_strategy == "knn":
             return self._knn_scores(utterance, shown)
         names: list[str | None] = [*shown.functions, None]
-        order = self.settings.order
-        prompt = rag_prompt(
-            self.schema, utterance, shown, self.templates, context=context, order=order
-        )
-        likelihoods = self.generator.score(prompt, [completion_for_rag(n) for n in names])
-        return _softmax({n or OUT_OF_SCOPE: s for n, s in zip(names, likelihoods, strict=True)})
+        completions = [completion_for_rag(n) for n in names]
+        options: dict[str, Any] = {"context": context, "order": self.settings.order}
+        prompted = (self.schema, utterance, shown, self.templates)
+        if self.settings.mixing == "ensemble" and shown.exemplars:
+            said = self.generator.score_each(prompts_by_exemplar(*prompted, **options), completions)
+            weights = weights_of(shown.exemplars, temperature=self.settings.temperature)
+        else:
+            said = [self.generator.score(rag_prompt(*prompted, **options), completions)]
+            weights = [1.0]
+        return mix([n or OUT_OF_SCOPE for n in names], said, weights)
 
     def _knn_scores(self, utterance: str, hits: Retrieved) -> dict[str, float]:
         """Per function the likeliest yes of its exemplars; ``none`` when every one says no."""
@@ -387,6 +412,18 @@ def _checked(value: Any, slot: Slot) -> Value | None:
         return None
     result: Value = value
     return result
+
+
+def mix(
+    names: Sequence[str], said: Sequence[Sequence[float]], weights: Sequence[float]
+) -> dict[str, float]:
+    """The probability of each name: the mean, by ``weights``, of the softmax of each prompt's
+    log-likelihoods (REPLUG, Shi et al. 2023)."""
+    shares = [_softmax(dict(zip(names, logs, strict=True))) for logs in said]
+    return {
+        name: float(sum(w * share[name] for w, share in zip(weights, shares, strict=True)))
+        for name in names
+    }
 
 
 def _softmax(scores: Mapping[str, float]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from radu_core.errors import TemplateError
@@ -34,6 +35,7 @@ __all__ = [
     "knn_prompts",
     "knn_variables",
     "parts_of",
+    "prompts_by_exemplar",
     "rag_prompt",
     "rag_variables",
     "single_prompt",
@@ -272,22 +274,14 @@ def rag_variables(
             {"name": f.name, "description": f.description} for f in functions if f is not None
         ],
         "exemplars": [
-            {"template": h.template, "function": h.function, "utterance": h.utterance}
-            for h in arranged(retrieved.exemplars, order, lambda h: h.id, seed=seed)
+            _shown(h) for h in arranged(retrieved.exemplars, order, lambda h: h.id, seed=seed)
         ],
     }
 
 
 def knn_variables(utterance: str, hit: ExemplarHit) -> Variables:
     """What the ``knn`` template sees: one exemplar beside the utterance."""
-    return {
-        "utterance": utterance,
-        "exemplar": {
-            "template": hit.template,
-            "utterance": hit.utterance,
-            "function": hit.function,
-        },
-    }
+    return {"utterance": utterance, "exemplar": _shown(hit)}
 
 
 def all_variables(
@@ -353,6 +347,30 @@ def rag_prompt(
     return templates.render("rag", **variables)
 
 
+def prompts_by_exemplar(
+    schema: Schema,
+    utterance: str,
+    retrieved: Retrieved,
+    templates: TemplateSet,
+    *,
+    context: str | None = None,
+    order: Order = "most_relevant_last",
+) -> list[str]:
+    """The ``rag`` prompt as it is if one exemplar was retrieved and no other, for each in turn: it
+    shows that one and its function, and the functions of the descriptions that were retrieved."""
+    return [
+        rag_prompt(
+            schema,
+            utterance,
+            replace(retrieved, exemplars=(hit,)),
+            templates,
+            context=context,
+            order=order,
+        )
+        for hit in retrieved.exemplars
+    ]
+
+
 def knn_prompts(utterance: str, hits: Sequence[ExemplarHit], templates: TemplateSet) -> list[str]:
     """One question per exemplar: does the utterance mean the same? yes or no is to follow."""
     return [templates.render("knn", **knn_variables(utterance, hit)) for hit in hits]
@@ -394,6 +412,10 @@ def yes_no_prompt(question: str, answer: str, templates: TemplateSet) -> str:
 def parts_of(templates: TemplateSet, template: str, variables: Variables) -> list[Part]:
     """A prompt's parts by origin, for showing."""
     return templates.render_parts(template, **variables)
+
+
+def _shown(hit: ExemplarHit) -> Variables:
+    return {"template": hit.template, "function": hit.function, "utterance": hit.utterance}
 
 
 def _function(function: Function) -> Variables:

@@ -13,6 +13,7 @@ from radu_core.files import content_hash, file_hash, read_json
 from radu_core.hardware import native_bf16
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
+from radu_core.retrieval.towers import has_towers, split_towers
 from radu_core.retrieval.vectors import VectorCache
 
 if TYPE_CHECKING:
@@ -21,17 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side"]
 
-Side = Literal["query", "passage", "symmetric"]
+Side = Literal["query", "passage", "symmetric", "asked"]
 Precision = Literal["auto", "bf16", "fp32"]
 _TOKENS = 2_048  # of a batch: the fastest on two cores, short texts and long
 _WAVE = 512  # texts tokenized, sorted and embedded before the cache is written
-_PROMPTS = {"query": ("query",), "passage": ("document", "passage", "corpus"), "symmetric": ()}
+_PROMPTS = {
+    "query": ("query",),
+    "passage": ("document", "passage", "corpus"),
+    "symmetric": (),
+    "asked": (),
+}
+_BY_QUERY_TOWER = ("query", "asked")
 
 
 class Embedder(Protocol):
     """Turns texts into ``(n, dim)`` float32 vectors, L2-normalised, in the texts' order.
 
-    ``name`` is what a person calls it; ``identity`` changes whenever its weights do.
+    ``name`` is what a person calls it; ``identity`` changes whenever its weights do. ``side``:
+    an utterance (``query``) is compared with descriptions (``passage``), and one that is ``asked``
+    with exemplars (``symmetric``), which are utterances themselves.
     """
 
     name: str
@@ -47,7 +56,8 @@ class Embedder(Protocol):
 class SentenceEmbedder:
     """A sentence-transformers model in a local directory, loaded on first need.
 
-    ``side`` selects the model's own query or passage prompt, where it has one. The transformer
+    ``side`` selects the model's own query or passage prompt, where it has one, and of a model with
+    two towers that of ``query`` and ``asked`` or that of the others. The transformer
     computes in bf16 where the processor does that natively (``precision`` "auto"), pooling and
     what follows always in float32. Batches hold texts of like length, 2,048 tokens at most.
     Vectors are cached under ``cache`` by the SHA-256 of prompt and text.
@@ -65,7 +75,7 @@ class SentenceEmbedder:
         self._directory = directory
         self._cache_directory = cache
         self._precision = precision
-        self._model: Any = None
+        self._towers: tuple[Any, Any] | None = None  # of queries, of documents; often the same
         self._lock = threading.RLock()
 
     @cached_property
@@ -113,17 +123,17 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        prompt = self._prompts[side]
-        keys = [_key(prompt, text) for text in texts]
+        prompt, asked = self._prompts[side], self._has_towers and side in _BY_QUERY_TOWER
+        keys = [_key(prompt, text, asked=asked) for text in texts]
         known = self._cache.get(keys) if self._cache else {}
         missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
-        if missing and self._model is None:
+        if missing and self._towers is None:
             progress("Loading the embedding model", 0, 0)
         done = 0
         for wave in _waves(missing):
             progress("Embedding", done, len(missing))
             with self._lock:  # for a wave: a single query needn't wait for a whole index
-                known.update(self._embedded(wave, prompt))
+                known.update(self._embedded(wave, prompt, asked=asked))
             done += len(wave)
         if missing:
             progress("Embedding", done, done)
@@ -131,7 +141,9 @@ class SentenceEmbedder:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
 
-    def _embedded(self, wave: dict[str, str], prompt: str) -> dict[str, NDArray[np.float32]]:
+    def _embedded(
+        self, wave: dict[str, str], prompt: str, *, asked: bool
+    ) -> dict[str, NDArray[np.float32]]:
         """Embed and cache a wave, but what another thread has embedded while this one waited.
 
         Stopping loses one wave at most.
@@ -139,7 +151,8 @@ class SentenceEmbedder:
         known = self._cache.get(list(wave)) if self._cache else {}
         missing = {k: t for k, t in wave.items() if k not in known}
         if missing:
-            fresh = dict(zip(missing, self._encode(list(missing.values()), prompt), strict=True))
+            found = self._encode(list(missing.values()), prompt, asked=asked)
+            fresh = dict(zip(missing, found, strict=True))
             if self._cache:
                 self._cache.put(fresh)
             known.update(fresh)
@@ -148,18 +161,18 @@ class SentenceEmbedder:
     @property
     def dim(self) -> int:
         """The vectors' length."""
-        return int(self._loaded().get_embedding_dimension())
+        return int(self._loaded()[1].get_embedding_dimension())
 
     def load(self) -> None:
         """Load the model now, so that the next text needn't wait for it."""
         self._loaded()
 
-    def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str], prompt: str, *, asked: bool) -> NDArray[np.float32]:
         """Embed texts in batches of like length; unusual models in their own way."""
         import numpy as np
         import torch
 
-        model = self._loaded()
+        model = self._loaded()[0 if asked else 1]
         if not _plain(model, prompt):
             vectors = model.encode(
                 texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
@@ -178,9 +191,14 @@ class SentenceEmbedder:
                 found[batch] = _forward(model, padded)
         return found
 
-    def _loaded(self) -> Any:
+    @cached_property
+    def _has_towers(self) -> bool:
+        return has_towers(self._directory)
+
+    def _loaded(self) -> tuple[Any, Any]:
+        """The towers of queries and of documents."""
         with self._lock:
-            if self._model is None:
+            if self._towers is None:
                 from sentence_transformers import SentenceTransformer
 
                 with loading(
@@ -189,10 +207,12 @@ class SentenceEmbedder:
                     "another one.",
                 ):
                     model = SentenceTransformer(str(self._directory), local_files_only=True)
-                    if self.precision == "bf16" and _is_transformer(model):
-                        model[0].bfloat16()
-                self._model = model
-            return self._model
+                    towers = split_towers(model)
+                    for tower in towers:
+                        if self.precision == "bf16" and _is_transformer(tower):
+                            tower[0].bfloat16()
+                self._towers = towers
+            return self._towers
 
 
 def _text(text: str) -> str:
@@ -200,8 +220,9 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _key(prompt: str, text: str) -> str:
-    return hashlib.sha256(f"{prompt}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+def _key(prompt: str, text: str, *, asked: bool) -> str:
+    tower = "query tower\n" if asked else ""
+    return hashlib.sha256(f"{tower}{prompt}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _waves(texts: dict[str, str]) -> Iterator[dict[str, str]]:

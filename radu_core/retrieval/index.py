@@ -224,7 +224,7 @@ class ModuleIndex:
         """
         texts = [q.utterance for q in queries]
         as_query = self.embedder.embed(texts, side="query", progress=progress)
-        vectors = self.embedder.embed(texts, side="symmetric", progress=progress)
+        vectors = self.embedder.embed(texts, side="asked", progress=progress)
         excluded = self.excluded(queries)
         pool = pool_of(k_exemplar)
         dense = self._dense(vectors, excluded, pool)

@@ -14,7 +14,7 @@ import yaml
 from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
 from radu_core.errors import RaduError
 from radu_core.files import read_json
-from radu_core.training.config import OF_RETRIEVERS, TrainConfig
+from radu_core.training.config import TrainConfig, settings_of_retriever
 from radu_core.words import counted
 
 __all__ = ["PROMPT_FILE", "base_licence", "example_prompt", "model_card", "vllm_command"]
@@ -79,7 +79,8 @@ def _retriever_card(
     base: Path | None,
     form: Form,
 ) -> str:
-    """The card of a tuned embedding model and its head."""
+    """The card of a tuned embedding model and, where it has one, its head."""
+    by_teacher = config.learns_by_teacher
     weights = report.get("weights")
     named = sorted(weights.items(), key=lambda i: -i[1]) if isinstance(weights, Mapping) else []
     adds = report.get("adds") or {}
@@ -88,26 +89,81 @@ def _retriever_card(
     )
     parts = [
         f"# {run}",
-        f"**{config.base_model}**, tuned to turn an utterance of the module `{modules[0]}` into a "
-        "function call without a language model. Made with Radu Studio.",
+        _tuned_for(config, modules[0]),
         f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
         f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, so that "
         f"their ends weren't learnt: {len(report.get('overlong') or ())}\n"
         f"- Negative exemplars, which aren't learnt: {_number(report.get('negatives'))}\n"
         f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
         _metrics(report, evaluations),
-        "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
+        _lessons(config, report)
+        if by_teacher
+        else "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
         "didn't learn would rise without it.\n\n| source | weight | adds |\n|---|---:|---:|\n"
         f"{head}",
         "## Limitations\n\n- It knows the functions and slots of that module as they were when "
-        "it was tuned.\n- It can choose a wrong function and mark a wrong value. Check a call "
-        "before you act on it.",
-        _use_fast(run, form),
-        _settings(config, OF_RETRIEVERS),
+        "it was tuned."
+        + (
+            ""
+            if by_teacher
+            else "\n- It can choose a wrong function and mark a wrong value. Check a call before "
+            "you act on it."
+        ),
+        _use_retriever(run, config) if by_teacher else _use_fast(run, form),
+        _settings(config, settings_of_retriever(config.objective)),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
         "training utterances are the team's own.",
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def _tuned_for(config: TrainConfig, module: str) -> str:
+    if config.learns_by_teacher:
+        return (
+            f"**{config.base_model}**, tuned to retrieve the exemplars of the module `{module}` "
+            "that help a language model to name an utterance's function. Made with Radu Studio."
+        )
+    return (
+        f"**{config.base_model}**, tuned to turn an utterance of the module `{module}` into a "
+        "function call without a language model. Made with Radu Studio."
+    )
+
+
+def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
+    """What a retriever learnt from a language model, and what of it couldn't be learnt."""
+    one, other = config.divergence.split("_")
+    tower = {
+        "query": "the encoder of utterances; exemplars keep the base model's vectors",
+        "shared": f"one encoder of both; exemplars were embedded again every "
+        f"{counted(config.reembed_every, 'step')}",
+    }[config.tower]
+    skipped = report.get("skipped") or {}
+    before = (report.get("before") or {}).get("function_accuracy")
+    lines = [
+        f"- Teachers: {', '.join(f'`{_cell(t)}`' for t in config.teachers)}",
+        f"- Loss: KL({one} || {other}) over {config.chunks} exemplars a row, "
+        f"temperatures {config.retriever_temperature:g} (retriever) and "
+        f"{config.teacher_temperature:g} (teacher)",
+        f"- Tuned: {tower}",
+        f"- Rows learnt: {_number(report.get('train_rows'))}",
+        *(f"- Rows left out, as {why}: {count:,}" for why, count in sorted(skipped.items())),
+        f"- From the worst exemplar to the best, the right answer's probability rises by "
+        f"{_number(report.get('answer_spread'))} on average",
+        f"- Function accuracy of the exemplars' vote before tuning, on validation rows: "
+        f"{'not measured' if before is None else f'{before:.1%}'}",
+    ]
+    return "## Lessons\n\n" + "\n".join(lines)
+
+
+def _use_retriever(run: str, config: TrainConfig) -> str:
+    both = (
+        "\n\nIt is a sentence-transformers model with two towers: `encode_query` embeds "
+        "utterances, `encode_document` exemplars."
+    )
+    return f"""## Use
+
+It answers nothing by itself. In Radu Studio, choose `{_cell(run)}` as the module's embedding model.
+`model/encoder/` loads with sentence-transformers.{both if config.tower == "query" else ""}"""
 
 
 def _use_fast(run: str, form: Form) -> str:

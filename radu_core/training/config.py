@@ -22,16 +22,18 @@ from pydantic import (
 from radu_core.errors import InputError
 from radu_core.fields import wrong_fields, wrong_lines
 from radu_core.files import readable
+from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training.machine import beyond
 from radu_core.training.quantized import missing_for_qlora
 from radu_core.training.trackers import TRACKERS, missing_tracker
 
-__all__ = ["OF_RETRIEVERS", "TrainConfig"]
+__all__ = ["OF_RETRIEVERS", "TrainConfig", "settings_of_retriever"]
 
 # What counts where the retriever is tuned; of the other settings only the defaults are taken.
-OF_RETRIEVERS = frozenset(
+_OF_ALL_RETRIEVERS = frozenset(
     (
         "target",
+        "objective",
         "dataset",
         "base_model",
         "method",
@@ -45,18 +47,35 @@ OF_RETRIEVERS = frozenset(
         "weight_decay",
         "max_grad_norm",
         "eval_rows",
-        "folds",
-        "contrast",
-        "head_learning_rate",
         "seed",
         "notes",
         "tags",
     )
 )
+_OF_OBJECTIVE = {
+    "joint": frozenset(("folds", "contrast", "head_learning_rate")),
+    "lsr": frozenset(
+        (
+            "teachers",
+            "chunks",
+            "tower",
+            "divergence",
+            "retriever_temperature",
+            "teacher_temperature",
+            "reembed_every",
+        )
+    ),
+}
+OF_RETRIEVERS = _OF_ALL_RETRIEVERS.union(*_OF_OBJECTIVE.values())
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
-_ENCODER_RATE = 1e-4
+_ENCODER_RATE = {"joint": 1e-4, "lsr": 5e-5}
+
+
+def settings_of_retriever(objective: str) -> frozenset[str]:
+    """The settings that count where a retriever is tuned to an objective."""
+    return _OF_ALL_RETRIEVERS | _OF_OBJECTIVE.get(objective, frozenset())
 
 
 class TrainConfig(BaseModel):
@@ -74,11 +93,18 @@ class TrainConfig(BaseModel):
     settings, ``folds`` says in how many parts the labels are cut for the out-of-fold scores that
     its head is fitted on, ``contrast`` weighs the contrastive loss, ``head_learning_rate`` is of
     the layers on top of the encoder.
+
+    ``objective`` ``lsr`` tunes the retriever on what a language model says: ``teachers`` are base
+    models or runs, of which a row's is the first that hasn't learnt it; ``chunks`` is how many
+    exemplars each row retrieves, ``tower`` whether the encoder of queries is tuned and the vectors
+    of exemplars stay, or one encoder of both, which embeds the exemplars again every
+    ``reembed_every`` steps. ``divergence`` and the temperatures: see ``training.lsr.losses``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     target: Literal["generator", "retriever"] = "generator"
+    objective: Literal["joint", "lsr"] = "joint"
     dataset: Path
     base_model: str
     chat_template: str = Field(default="none", min_length=1)
@@ -116,6 +142,13 @@ class TrainConfig(BaseModel):
     folds: int = Field(default=3, ge=2, le=20)
     contrast: float = Field(default=0.0, ge=0, le=10)
     head_learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    teachers: tuple[str, ...] = Field(default=(DEFAULT_GENERATOR,), min_length=1, max_length=20)
+    chunks: int = Field(default=10, ge=2, le=50)
+    tower: Literal["query", "shared"] = "query"
+    divergence: Literal["retriever_teacher", "teacher_retriever"] = "retriever_teacher"
+    retriever_temperature: float = Field(default=0.1, gt=0, le=10)
+    teacher_temperature: float = Field(default=0.1, gt=0, le=10)
+    reembed_every: int = Field(default=50, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     notes: str = ""
     tags: tuple[str, ...] = ()
@@ -148,6 +181,13 @@ class TrainConfig(BaseModel):
             raise ValueError("it needs to know what is better; set best_by to something measured")
         return value
 
+    @field_validator("objective")
+    @classmethod
+    def _of_its_target(cls, value: str, info: ValidationInfo) -> str:
+        if value != "joint" and info.data.get("target") == "generator":
+            raise ValueError("it is for runs that tune the retriever; set target: retriever")
+        return value
+
     @field_validator("method")
     @classmethod
     def _tunes_whole(cls, value: str, info: ValidationInfo) -> str:
@@ -167,12 +207,14 @@ class TrainConfig(BaseModel):
     def _settings_of_its_target(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("target") != "retriever":
             return data
-        defaults = {n: f.default for n, f in cls.model_fields.items() if n not in OF_RETRIEVERS}
+        own = settings_of_retriever(str(data.get("objective", "joint")))
+        defaults = {n: f.default for n, f in cls.model_fields.items() if n not in own}
         others = [
             name
             for name, default in defaults.items()
             if name in data
-            and data[name] not in (default, list(default) if default == () else default)
+            and data[name]
+            not in (default, list(default) if isinstance(default, tuple) else default)
         ]
         if others:
             raise ValueError(f"a retriever's run has no {', '.join(sorted(others))}; leave it out")
@@ -193,6 +235,11 @@ class TrainConfig(BaseModel):
         if unknown:
             raise ValueError(f"no such tracker: {unknown[0]}; there are {', '.join(TRACKERS)}")
         return value
+
+    @property
+    def learns_by_teacher(self) -> bool:
+        """Whether a language model says what the retriever is to learn."""
+        return self.target == "retriever" and self.objective == "lsr"
 
     @property
     def adapts(self) -> bool:
@@ -226,7 +273,8 @@ class TrainConfig(BaseModel):
     @property
     def rate(self) -> float:
         """The learning rate, or the method's default."""
-        default = _ENCODER_RATE if self.target == "retriever" else _LEARNING_RATE[self.method]
+        of_encoder = self.target == "retriever"
+        default = _ENCODER_RATE[self.objective] if of_encoder else _LEARNING_RATE[self.method]
         return self.learning_rate or default
 
     def resolved(self) -> TrainConfig:

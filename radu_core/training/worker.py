@@ -327,11 +327,14 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
 def _train_retriever(
     run: RunDirectory, config: TrainConfig, base: Path, heart: _Heart, limit: TimeLimit
 ) -> None:
-    """The whole run of a retriever: its encoder, the head, the card."""
-    from radu_core.training.joint.run import train_retriever
+    """The whole run of a retriever: its encoder, maybe a head, the card."""
+    if config.learns_by_teacher:
+        from radu_core.training.lsr.run import tune_by_teacher as work
+    else:
+        from radu_core.training.joint.run import train_retriever as work
 
     started = time.time()
-    report = train_retriever(run, base, check=heart.check, stopping=heart.stop.is_set, limit=limit)
+    report = work(run, base, check=heart.check, stopping=heart.stop.is_set, limit=limit)
     heart.check()
     report["seconds"] = round(time.time() - started, 1)
     learnt = next(e.data for e in run.events() if e.kind == "labels")

@@ -29,7 +29,8 @@ from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
-from radu_core.workflows.parse import fast_parser, full_parser
+from radu_core.workflows.parse import ask_as, fast_parser, full_parser
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -106,6 +107,7 @@ def evaluate(
     untrained: bool = False,
     generated: bool = False,
     generator: str | None = None,
+    ensemble: bool = False,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
@@ -113,10 +115,12 @@ def evaluate(
 
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
     with values that it generates freely; ``generator`` is the run whose language model is measured
-    beside a retriever's. The report is kept in the run's ``evaluation/`` directory.
+    beside a retriever's. ``ensemble``: each exemplar stands in a prompt of its own
+    (``ParserSettings.mixing``). The report is kept in the run's ``evaluation/`` directory.
     ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
+    check_answers(run)
     if not run.model.is_dir():
         state, _ = run.state()
         raise NotFoundError(
@@ -134,6 +138,7 @@ def evaluate(
             remedy="Leave that off.",
         )
     kept = serving(workspace, run, module=module)
+    settings = ask_as(kept, ensemble=ensemble, fast=fast)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     labels, learned_from = _labels(kept)
@@ -149,17 +154,21 @@ def evaluate(
         base = model_directory(run.config().base_model, workspace.models)
         label = "before training"
         before, _ = measure(
-            label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
+            label,
+            rows,
+            _predictions(workspace, label, base, template, kept, settings, rows, progress),
         )
     if generated:
         label = "after training, values generated"
-        settings = kept.settings.model_copy(update={"values": "generate"})
+        freely_asked = settings.model_copy(update={"values": "generate"})
         said_freely = _predictions(
-            workspace, label, run.model, template, kept, rows, progress, settings
+            workspace, label, run.model, template, kept, freely_asked, rows, progress
         )
         freely, _ = measure(label, rows, said_freely)
     label = "after training"
-    predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
+    predictions = _predictions(
+        workspace, label, run.model, template, kept, settings, rows, progress
+    )
     trained, errors = measure(label, rows, predictions)
     full = None
     if generator:
@@ -181,7 +190,7 @@ def evaluate(
         no_baselines=labels.missing,
         comparisons=compare_each(rows, predictions, said),
         errors=tuple(errors),
-        settings=dict(kept.settings.model_dump()),
+        settings=dict(settings.model_dump()),
     )
     report.save(report_path(run, split, module))
     return report
@@ -203,9 +212,9 @@ def _predictions(
     model: Path,
     template: str | None,
     kept: Serving,
+    settings: ParserSettings,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
-    settings: ParserSettings | None = None,
 ) -> list[Prediction]:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
@@ -215,9 +224,7 @@ def _predictions(
         parser: Parser | FastParser = fast_parser(workspace, model, kept)
     else:
         generator = Generator(model, template=template)
-        parser = Parser(
-            generator, kept.index, kept.schema, kept.templates, settings or kept.settings
-        )
+        parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
     calls = parser.parse_many(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
     )

@@ -23,6 +23,7 @@ from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.parse import EXPORTED
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import of_mixture, open_run, run_modules
 from radu_core.workflows.trained_labels import FILE as LABELS
 from radu_core.workflows.workspace import Workspace
@@ -68,6 +69,7 @@ def export_model(
     there is no converter.
     """
     opened = open_run(workspace, run)
+    check_answers(opened)
     target = _free_target(out)
     source = _source(opened, adapter_only=adapter_only)
     fast = opened.config().target == "retriever"

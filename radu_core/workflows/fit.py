@@ -18,11 +18,13 @@ from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
+from radu_core.files import read_json
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import epochs_for
+from radu_core.training.tokens import FILE as TOKENS
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -32,7 +34,16 @@ from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.train import resume, runs, start
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["FitReport", "FitStep", "fit", "generator_plan", "plan_of"]
+__all__ = [
+    "FitReport",
+    "FitStep",
+    "base_embedder",
+    "fit",
+    "generator_plan",
+    "measurable",
+    "plan_of",
+    "train_once",
+]
 
 T = TypeVar("T")
 _DATASET = "fit"
@@ -120,7 +131,7 @@ def fit(
     config, why = plan_of(workspace, module, dataset.directory, minutes=minutes)
     run = step(
         "retriever and head",
-        lambda: _trained(workspace, config, progress),
+        lambda: train_once(workspace, config, progress),
         lambda r: (_figure(r), why),
     )
     report.run = run.id
@@ -133,10 +144,10 @@ def fit(
         asked, why = generator_plan(dataset.directory, generator_minutes)
         report.generator = step(
             "language model",
-            lambda: _trained(workspace, asked, progress),
+            lambda: train_once(workspace, asked, progress),
             lambda r: (_figure(r), why),
         ).id
-    chosen = split or _measurable(workspace, module)
+    chosen = split or measurable(workspace, module)
     if chosen is None:
         report.notes.append(
             "Nothing was measured: no utterance of test or validation is labelled. Make splits "
@@ -178,13 +189,10 @@ def plan_of(
     found = read_labels(dataset, module)
     labels = sum(e.mode != "negative" for e in found)
     epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
-    base = retrieval_settings(workspace, module).embedder
-    if Path(base).name == base and (workspace.runs / base).is_dir():  # a run's: it was tuned
-        base = RetrievalSettings().embedder
     config = TrainConfig(
         target="retriever",
         dataset=dataset,
-        base_model=base,
+        base_model=base_embedder(workspace, module),
         method="full",
         epochs=epochs,
         batch_size=_BATCH,
@@ -200,7 +208,14 @@ def plan_of(
     return config, said + (f"; at most {minutes:g} min" if minutes else "")
 
 
-def _trained(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
+def base_embedder(workspace: Workspace, module: str) -> str:
+    """The module's embedding model, or the default where that is a run's: it was tuned already."""
+    base = retrieval_settings(workspace, module).embedder
+    tuned = Path(base).name == base and (workspace.runs / base).is_dir()
+    return RetrievalSettings().embedder if tuned else base
+
+
+def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
     """The run of these settings on this very dataset: finished, continued or new."""
     run = _same(workspace, config)
     if run is None:
@@ -220,16 +235,24 @@ def _trained(workspace: Workspace, config: TrainConfig, progress: Progress) -> R
 def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     """The newest run of the same settings on the same labels."""
     now = read_dataset(config.dataset).hash
+    wanted = TrainConfig.from_yaml(config.resolved().to_yaml())  # as a run's is read
     for run in runs(workspace, config.dataset.name):
         try:
             kept = run.config()
-            same = kept.model_copy(update={"notes": "", "tags": ()}) == config.resolved()
-            told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
-            if same and told == now and run.state()[0] != "damaged":
+            same = kept.model_copy(update={"notes": "", "tags": ()}) == wanted
+            if same and _dataset_of(run) == now and run.state()[0] != "damaged":
                 return run
         except RaduError:
             continue
     return None
+
+
+def _dataset_of(run: RunDirectory) -> str | None:
+    """The hash of the dataset that a run was launched with."""
+    told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
+    if told is None and (run.path / TOKENS).is_file():
+        told = read_json(run.path / TOKENS).get("dataset_hash")
+    return None if told is None else str(told)
 
 
 def _figure(run: RunDirectory) -> str:
@@ -238,7 +261,7 @@ def _figure(run: RunDirectory) -> str:
     return "no validation rows" if share is None else f"{share:.1%} of validation's functions"
 
 
-def _measurable(workspace: Workspace, module: str) -> Split | None:
+def measurable(workspace: Workspace, module: str) -> Split | None:
     """The split to measure on: test, or validation where test has no labels."""
     order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
     return next((split for split in order if _is_labelled(workspace, module, split)), None)

@@ -18,6 +18,7 @@ from radu_core.inference import (
     FunctionCall,
     Generator,
     Parser,
+    ParserSettings,
     nest,
 )
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
@@ -27,11 +28,21 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import with_generator
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import Serving, open_run, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["EXPORTED", "exported", "fast_parser", "full_parser", "parse", "parse_many", "parser_of"]
+__all__ = [
+    "EXPORTED",
+    "ask_as",
+    "exported",
+    "fast_parser",
+    "full_parser",
+    "parse",
+    "parse_many",
+    "parser_of",
+]
 
 EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
 _MOST_LOADED = 2  # models in memory; more would crowd out a run
@@ -75,17 +86,18 @@ def parse_many(
     module: str | None = None,
     context: str | None = None,
     generator: str | None = None,
+    ensemble: bool = False,
     progress: Progress = silent,
 ) -> list[FunctionCall]:
     """One call per utterance, in order, its arguments nested as the function's caller has them.
 
-    The model stays in memory for the next time.
+    The model stays in memory for the next time. ``ensemble``: as ``parser_of``.
     """
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for utterance in utterances:
         _check(utterance)
-    loaded = _loaded(workspace, name, module, generator, progress)
+    loaded = _loaded(workspace, name, module, generator, ensemble, progress)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
         calls = loaded.parser.parse_many(
@@ -108,14 +120,15 @@ def _loaded(
     name: str,
     module: str | None,
     generator: str | None,
+    ensemble: bool,
     progress: Progress,
 ) -> _Loaded:
     """The model from memory, if its files are the same since; of several the newest stay."""
     place, state = _place(workspace, name)
-    key = (place, module, generator)
+    key = (place, module, generator, ensemble)
     with _LOADING:
         held = workspace.held(_HELD)
-        known: dict[tuple[Path, str | None, str | None], _Loaded] = (
+        known: dict[tuple[Path, str | None, str | None, bool], _Loaded] = (
             dict(held) if isinstance(held, dict) else {}
         )
         found = known.pop(key, None)
@@ -123,12 +136,14 @@ def _loaded(
             while len(known) >= _MOST_LOADED:
                 del known[next(iter(known))]
             workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
-            found = _Loaded(
-                full_parser(workspace, name, generator, module=module, progress=progress)
+            parser: Parser | FastParser | FullParser = (
+                full_parser(
+                    workspace, name, generator, module=module, ensemble=ensemble, progress=progress
+                )
                 if generator
-                else parser_of(workspace, name, module=module, progress=progress),
-                state,
+                else parser_of(workspace, name, module=module, ensemble=ensemble, progress=progress)
             )
+            found = _Loaded(parser, state)
         known[key] = found
         workspace.hold(_HELD, known)
     return found
@@ -145,22 +160,32 @@ def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
 
 
 def parser_of(
-    workspace: Workspace, name: str, *, module: str | None = None, progress: Progress = silent
+    workspace: Workspace,
+    name: str,
+    *,
+    module: str | None = None,
+    ensemble: bool = False,
+    progress: Progress = silent,
 ) -> Parser | FastParser:
-    """The model of a run or of an exported directory, loaded, with what its prompts are made of."""
+    """The model of a run or of an exported directory, loaded, with what its prompts are made of.
+
+    ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
+    """
     directory = exported(workspace, name)
     if directory is not None:
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
         if (directory / HEAD_FILE).is_file():
+            ask_as(kept, ensemble=ensemble, fast=True)
             return fast_parser(workspace, directory, kept)
-        return _parser(_exported_generator(workspace, directory, progress), kept)
+        return _parser(_exported_generator(workspace, directory, progress), kept, ensemble)
     run = _run(workspace, name)
     kept = serving(workspace, run, module=module)
     progress("Loading the model", 0, 0)
     if (run.model / HEAD_FILE).is_file():
+        ask_as(kept, ensemble=ensemble, fast=True)
         return fast_parser(workspace, run.model, kept)
-    return _parser(Generator(run.model, template=template_of(run)), kept)
+    return _parser(Generator(run.model, template=template_of(run)), kept, ensemble)
 
 
 def full_parser(
@@ -169,19 +194,22 @@ def full_parser(
     generator: str,
     *,
     module: str | None = None,
-    fast: Parser | FastParser | None = None,
+    ensemble: bool = False,
     progress: Progress = silent,
 ) -> FullParser:
-    """The fast model of the run ``name``, with the language model of the run ``generator``."""
-    fast = fast or parser_of(workspace, name, module=module, progress=progress)
-    other = parser_of(workspace, generator, module=fast.schema.module, progress=progress)
+    """The fast model of the run ``name``, with the language model of the run ``generator``, which
+    is asked as ``ensemble`` says."""
+    fast = parser_of(workspace, name, module=module, progress=progress)
+    other = parser_of(
+        workspace, generator, module=fast.schema.module, ensemble=ensemble, progress=progress
+    )
     return with_generator(
         workspace,
         fast,
         other,
         name=generator,
         kept=_place(workspace, name)[0] / "full",
-        state=_place(workspace, generator)[1],
+        state=content_hash([_place(workspace, generator)[1], ensemble]),
         progress=progress,
     )
 
@@ -200,12 +228,28 @@ def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastPar
     )
 
 
-def _parser(generator: Generator, kept: Serving) -> Parser:
-    return Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
+def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:
+    settings = ask_as(kept, ensemble=ensemble)
+    return Parser(generator, kept.index, kept.schema, kept.templates, settings)
+
+
+def ask_as(kept: Serving, *, ensemble: bool, fast: bool = False) -> ParserSettings:
+    """How to ask what is kept, and whether with an ensemble of prompts; ``InputError`` where there
+    is no prompt that names a function."""
+    if not ensemble:
+        return kept.settings
+    if fast or kept.settings.function_strategy != "rag":
+        why = "it has no generator" if fast else "it is asked yes or no for each exemplar by itself"
+        raise InputError(
+            f"That model can't be asked with an ensemble: {why}",
+            remedy="Leave it off, or choose a run whose dataset has the strategy rag.",
+        )
+    return kept.settings.model_copy(update={"mixing": "ensemble"})
 
 
 def _run(workspace: Workspace, name: str) -> RunDirectory:
     run = open_run(workspace, name)
+    check_answers(run)
     if not run.model.is_dir():
         raise NotFoundError(f"Run {run.id} has no model yet", remedy="Wait until it has finished.")
     return run

@@ -12,22 +12,26 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
-from radu_core.training import TrainConfig
+from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import VALIDATION_FILE
+from radu_core.training.lsr.files import Source, keep_sources
+from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "keep_rows", "retriever_rows"]
+__all__ = ["Rows", "check_answers", "keep_rows", "retriever_rows"]
 
 
 @dataclass(frozen=True)
 class Rows:
     """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
-    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt."""
+    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
+    ``teachers`` are the language models that say which exemplars help, if any do."""
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]
     negatives: int
+    teachers: tuple[Source, ...] = ()
 
 
 def retriever_rows(
@@ -63,7 +67,10 @@ def retriever_rows(
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)
     asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
-    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels))
+    teachers = (
+        find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
+    )
+    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels), teachers)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
@@ -71,3 +78,14 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     write_labels(folder, rows.labels)
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
+    if rows.teachers:
+        keep_sources(folder, rows.teachers)
+
+
+def check_answers(run: RunDirectory) -> None:
+    """``InputError`` for a run whose model turns no utterance into a call."""
+    if run.config().learns_by_teacher:
+        raise InputError(
+            f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
+            remedy=f"Index with it: radu index --module {run.module} --embedder {run.id}.",
+        )

@@ -189,6 +189,12 @@ def _to_fill(
     progress: Progress,
 ) -> Callable[[RunDirectory], None]:
     """Check a run, and say what its directory begins with."""
+    if config.learns_by_teacher and not isinstance(where, Local):
+        raise InputError(
+            "A retriever that learns from a language model is tuned on this machine",
+            value=where.name,
+            remedy="Launch it here: radu train CONFIG.yaml --launcher local.",
+        )
     if config.target == "retriever":
         rows, asked = None, retriever_rows(workspace, config, progress=progress)
     else:

@@ -13,9 +13,9 @@ from fakes import ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radu_core.generator import closed_at
 from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.inference.budget import answer_tokens
-from radu_core.inference.generator import closed_at
 from radu_core.prompts import TemplateSet
 from radu_core.prompts.strategies import completion_for_all
 from radu_core.retrieval import Query

@@ -11,14 +11,14 @@ from fakes import ScriptedModel
 
 from radu_core.inference import FunctionCall, Generator, Parser, ParserSettings
 from radu_core.inference.parser import read_slots
-from radu_core.prompts import TemplateSet
+from radu_core.prompts import TemplateSet, prompts_by_exemplar
 from radu_core.retrieval import Query
 from radu_core.schema import Schema, require_function
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
 
-def parser(loaded: Workspace, model: ScriptedModel, **settings: object) -> Parser:
+def parser(loaded: Workspace, model: ScriptedModel | Generator, **settings: object) -> Parser:
     index = load_index(loaded, MODULE)
     return Parser(
         model, index, loaded.store.schema(MODULE), TemplateSet(), ParserSettings(**settings)
@@ -133,3 +133,39 @@ def test_batches_do_not_change_what_is_generated(tiny_model: Path) -> None:
     assert all("\n" not in said.text.rstrip("\n") for said in alone)
     for said, budget in zip(alone, budgets, strict=True):  # nonsense goes on
         assert generator.count_tokens(said.text) == budget or not said.cut
+
+
+def test_an_ensemble_of_one_is_the_single_prompt(loaded: Workspace, tiny_model: Path) -> None:
+    generator = Generator(tiny_model)
+    for text in ("fly home to Oslo please", "a hotel in Paris"):
+        alone, mixed = (
+            parser(loaded, generator, k_exemplar=1, k_desc=2, mixing=m).choose_functions(
+                [Query(text)]
+            )[0]
+            for m in ("prompt", "ensemble")
+        )
+        assert mixed == pytest.approx(alone, abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [0, 2, 5])
+def test_the_probabilities_of_an_ensemble_are_the_retrievers_mean(
+    loaded: Workspace, tiny_model: Path, k: int
+) -> None:
+    """By hand: each exemplar's prompt by itself, weighed by softmax(cos / 0.1)."""
+    generator = Generator(tiny_model)
+    asked = parser(loaded, generator, k_exemplar=k, k_desc=1, mixing="ensemble")
+    [hits] = asked._retrieve([Query("fly home to Oslo please")])
+    [scores] = asked.choose_functions([Query("fly home to Oslo please")])
+    assert sum(scores.values()) == pytest.approx(1.0)
+    shown = asked._shown(hits)
+    assert len(shown.exemplars) == k
+    if not k:
+        return
+    prompts = prompts_by_exemplar(asked.schema, "fly home to Oslo please", shown, TemplateSet())
+    names = [*shown.functions, "none"]
+    shares = torch.tensor(
+        [generator.score(p, [f" {n}" for n in names]) for p in prompts], dtype=torch.float64
+    ).softmax(1)
+    near = torch.tensor([h.similarity for h in shown.exemplars], dtype=torch.float64)
+    expected = (near / 0.1).softmax(0) @ shares
+    assert [scores[n] for n in names] == pytest.approx(expected.tolist(), abs=1e-4)

@@ -49,7 +49,7 @@ class _Counting(SentenceEmbedder):
         super().__init__(*args, **options)
         self.batches: list[list[str]] = []
 
-    def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str], prompt: str, *, asked: bool) -> NDArray[np.float32]:
         self.batches.append([prompt + t for t in texts])
         if self.fail and len(self.batches) == 2:
             raise KeyboardInterrupt
@@ -270,7 +270,7 @@ def test_what_is_cached_needs_no_model(minilm: Path, tmp_path: Path) -> None:
     vectors = first.embed(MIXED)
     second = SentenceEmbedder(minilm, name="e", cache=tmp_path, precision="bf16")
     assert second.embed(MIXED[::-1]).tolist() == vectors[::-1].tolist()
-    assert second._model is None
+    assert second._towers is None
     one = SentenceEmbedder(minilm, name="e", cache=tmp_path, precision="fp32")
     assert one.embed(MIXED[:3]).tolist() != vectors[:3].tolist()
 

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
 from radu_core.training import TrainConfig
+from radu_core.training.config import settings_of_retriever
 from radu_core.workflows import preflight, train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.preflight import PreflightReport
@@ -61,7 +62,8 @@ def test_every_setting_is_asked_for_and_explained() -> None:
     asked = [*SIMPLE, *(s for group in EXPERT.values() for s in group)]
     names = [s.field for s in asked]
     assert len(set(names)) == len(names)
-    of_retrievers = {"target", "folds", "contrast", "head_learning_rate"}  # `fit` chooses them
+    joint, lsr = settings_of_retriever("joint"), settings_of_retriever("lsr")
+    of_retrievers = {"target", "objective", *(joint ^ lsr)}  # `fit` and recipes choose them
     settings = set(TrainConfig.model_fields) - of_retrievers
     assert {*names, "dataset", "base_model", "method"} == settings
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
-__all__ = ["ENCODER", "HEAD_FILE", "LABELS_FILE", "VALIDATION_FILE", "epochs_for"]
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json
+
+__all__ = [
+    "ENCODER",
+    "HEAD_FILE",
+    "LABELS_FILE",
+    "VALIDATION_FILE",
+    "epochs_for",
+    "read_exemplars",
+]
 
 _EPOCHS, _AT = 20.0, 640
 
@@ -16,3 +27,8 @@ ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers 
 def epochs_for(labels: int) -> float:
     """How often a run goes through so many labels: steps grow with the square root of them."""
     return _EPOCHS * math.sqrt(_AT / max(labels, 1))
+
+
+def read_exemplars(path: Path) -> list[AnnotatedExemplar]:
+    """The exemplars that a run keeps in a file."""
+    return [AnnotatedExemplar.model_validate(e) for e in read_json(path)["exemplars"]]

@@ -7,7 +7,7 @@ The directory it is saved in is a sentence-transformers model as well: the tuned
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from radu_core.training.joint.rows import Batch, Labels, Row, collate, own_slots
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["HEADS", "JointEncoder", "Said", "open_encoder"]
+__all__ = ["HEADS", "JointEncoder", "Said", "encode", "open_encoder", "prompt_of"]
 
 HEADS = "joint.safetensors"
 LABELS = "joint.json"
@@ -82,7 +82,7 @@ class JointEncoder(nn.Module):
     @property
     def prompt(self) -> str:
         """What the encoder wants before a text."""
-        return str(self.encoder.prompts.get(self.encoder.default_prompt_name or "", ""))
+        return prompt_of(self.encoder)
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """Rows, padded."""
@@ -90,15 +90,7 @@ class JointEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Said:
         """The vectors, the functions' logits and the labels' scores, in float32."""
-        with _autocast():
-            first, *others = self.encoder.children()
-            features = first(dict(batch.features))
-            tokens = features["token_embeddings"].float()
-        features["token_embeddings"] = tokens
-        for module in others:
-            if type(module).__name__ != "Normalize":
-                features = module(features)
-        vectors = features["sentence_embedding"].float()
+        vectors, tokens = encode(self.encoder, batch.features)
         pieces = batch.share @ tokens
         return Said(
             vectors,
@@ -161,6 +153,26 @@ def open_encoder(directory: Path) -> Any:
             remedy="Choose a transformer with a fast tokenizer, such as all-MiniLM-L6-v2.",
         )
     return model
+
+
+def prompt_of(encoder: Any) -> str:
+    """What an encoder wants before a text of any kind."""
+    return str(encoder.prompts.get(encoder.default_prompt_name or "", ""))
+
+
+def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Embeddings ``(B, dim)`` before normalisation, and tokens ``(B, T, width)``; float32, and
+    float64 if the encoder is."""
+    with _autocast():
+        first, *others = encoder.children()
+        said = first(dict(features))
+        tokens = said["token_embeddings"]
+        tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
+    said["token_embeddings"] = tokens
+    for module in others:
+        if type(module).__name__ != "Normalize":
+            said = module(said)
+    return said["sentence_embedding"].to(tokens.dtype), tokens
 
 
 def _is_head(name: str) -> bool:

@@ -7,7 +7,6 @@ a run that was stopped continues exactly.
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Callable
@@ -16,28 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
-from radu_core.errors import RunError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import content_hash, read_json, whole_directory, write_json
+from radu_core.files import content_hash, read_json, whole_directory
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
-from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE
-from radu_core.training.joint.fit import Fitting, JointSettings, steps_of
+from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
+from radu_core.training.joint.fit import JointFitting, JointSettings, joint_steps
 from radu_core.training.joint.folds import ENOUGH, folds_of
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
+from radu_core.training.steps import keep_checkpoint, make_steps, pace, tell_step
 
 __all__ = ["settings_of", "train_retriever"]
-
-_SAVE_SECONDS = 60.0
-_ROOM = 1e-9
 
 
 @dataclass(frozen=True)
@@ -64,9 +59,9 @@ def train_retriever(
     config = run.config()
     run.append("loading", what="Reading the labels")
     schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
-    exemplars = _read(run.path / "serving" / LABELS_FILE)
+    exemplars = read_exemplars(run.path / "serving" / LABELS_FILE)
     labels = Labels.of(schema, exemplars)
-    validation = _read(run.path / "serving" / VALIDATION_FILE)
+    validation = read_exemplars(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
     asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
     work = _Work(run, config, base, labels, exemplars, asked)
@@ -118,7 +113,7 @@ class _Work:
         self.loss: float | None = None  # on validation rows
         self.overlong: list[str] = []
         self.step = 0  # of all parts; a limit may leave some out
-        self._saved = self._begun = time.monotonic()
+        self._begun = time.monotonic()
         self._first = 0  # the step that this process began at
         self._tokens = 0  # of the parts that this process finished
 
@@ -131,7 +126,7 @@ class _Work:
         self._first = self.step
         self._begun = time.monotonic()
         for at, part in enumerate(self.parts[number:], start=number):
-            fitting = Fitting(self._model(), part.learns, self.settings)
+            fitting = JointFitting(self._model(), part.learns, self.settings)
             if kept is not None:
                 fitting.load(kept)
             if kept is None or not done:
@@ -153,27 +148,21 @@ class _Work:
     def _train(
         self,
         at: int,
-        fitting: Fitting,
+        fitting: JointFitting,
         stopping: Callable[[], bool],
         check: Callable[[], None],
         limit: TimeLimit,
     ) -> None:
         """Make the steps of a part, or as many as its share of the time that is left allows."""
-        start, first = time.monotonic(), fitting.step / fitting.steps
         todo = fitting.steps - fitting.step
-        seconds = limit.left * todo / (todo + self._later(at))
-        while fitting.step < fitting.steps:
-            by_time = first + (1 - first) * (time.monotonic() - start) / max(_ROOM, seconds)
-            progress = max(fitting.step / fitting.steps, by_time)
-            if progress >= 1.0 and fitting.step > 0:
-                break
-            loss = fitting.make_step(min(progress, 1.0))
-            self.step += 1
-            self._tell(at, fitting, loss)
-            if stop := stopping() or time.monotonic() - self._saved > _SAVE_SECONDS:
-                self._keep(at, fitting, done=False)
-            if stop:
-                check()
+        make_steps(
+            fitting,
+            seconds=limit.left * todo / (todo + self._later(at)),
+            tell=lambda loss: self._tell(at, fitting, loss),
+            keep=lambda: self._keep(at, fitting, done=False),
+            stopping=stopping,
+            check=check,
+        )
 
     def _later(self, at: int) -> int:
         """The steps of the parts behind one."""
@@ -182,27 +171,19 @@ class _Work:
     def _model(self) -> JointEncoder:
         return JointEncoder(open_encoder(self.base), self.labels, dropout=self.settings.dropout)
 
-    def _tell(self, part: int, fitting: Fitting, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise RunError(
-                f"The loss became {loss} at step {self.step}",
-                remedy="Fork the run with a lower learning_rate.",
-            )
-        elapsed = time.monotonic() - self._begun
-        made = self.step - self._first
-        total = self.step + fitting.steps - fitting.step + self._later(part)
-        self.run.append(
-            "step",
+    def _tell(self, part: int, fitting: JointFitting, loss: float) -> None:
+        self.step += 1
+        left = fitting.steps - fitting.step + self._later(part)
+        tokens = self._tokens + fitting.tokens
+        tell_step(
+            self.run,
+            fitting,
+            loss,
             step=self.step,
-            steps=total,
-            epoch=round(fitting.step * self.settings.batch_size / len(fitting.rows), 4),
-            loss=round(loss, 6),
-            learning_rate=fitting.rate,
+            total=self.step + left,
             part=part,
             parts=len(self.parts),
-            tokens_per_second=round((self._tokens + fitting.tokens) / max(_ROOM, elapsed), 1),
-            eta_seconds=round(elapsed / max(1, made) * (total - self.step), 1),
-            memory_gb=round(psutil.Process().memory_info().rss / 1e9, 2),
+            **pace(self._begun, made=self.step - self._first, left=left, tokens=tokens),
         )
 
     def _measure(self, model: JointEncoder) -> None:
@@ -225,21 +206,15 @@ class _Work:
         self.measured = {"function_accuracy": right}
         self.run.append("validation", step=self.step, **told)
 
-    def _keep(self, part: int, fitting: Fitting, *, done: bool) -> None:
+    def _keep(self, part: int, fitting: JointFitting, *, done: bool) -> None:
         """A checkpoint of the step, in place of the one before."""
-        folder = self.run.path / "checkpoints"
-        folder.mkdir(exist_ok=True)
-        target = folder / f"checkpoint-{self.step}"
-        shutil.rmtree(target, ignore_errors=True)
-        with whole_directory(target) as new:
-            torch.save(fitting.state(), new / "state.pt")
-            np.save(new / "held.npy", self.held)
-            write_json(new / "trainer_state.json", {"part": part, "done": done})
-        for other in folder.glob("checkpoint-*"):
-            if other != target:
-                shutil.rmtree(other, ignore_errors=True)
-        self._saved = time.monotonic()
-        self.run.append("checkpoint", step=self.step)
+        keep_checkpoint(
+            self.run,
+            self.step,
+            fitting.state(),
+            {"part": part, "done": done},
+            lambda new: np.save(new / "held.npy", self.held),
+        )
 
     def _kept(self) -> tuple[int, dict[str, Any] | None, bool]:
         """The part to continue with, its state if it was begun, and whether its steps are done."""
@@ -285,10 +260,5 @@ def _parts(
         asked = [n for n, f in enumerate(folds) if f == fold]
         learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
         if asked and learns:
-            found.append(_Part(learns, asked, steps_of(settings, len(learns))))
-    return [*found, _Part(exemplars, [], steps_of(settings, len(exemplars)))]
-
-
-def _read(path: Path) -> list[AnnotatedExemplar]:
-    data = read_json(path)
-    return [AnnotatedExemplar.model_validate(e) for e in data["exemplars"]]
+            found.append(_Part(learns, asked, joint_steps(settings, len(learns))))
+    return [*found, _Part(exemplars, [], joint_steps(settings, len(exemplars)))]
