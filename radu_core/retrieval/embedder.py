@@ -50,7 +50,8 @@ class SentenceEmbedder:
     ``side`` selects the model's own query or passage prompt, where it has one. The transformer
     computes in bf16 where the processor does that natively (``precision`` "auto"), pooling and
     what follows always in float32. Batches hold texts of like length, 2,048 tokens at most.
-    Vectors are cached under ``cache`` by the SHA-256 of prompt and text.
+    Vectors are cached under ``cache`` by the SHA-256 of prompt and text. ``model`` is one that is
+    loaded already, as it is in training.
     """
 
     def __init__(
@@ -60,12 +61,13 @@ class SentenceEmbedder:
         name: str,
         cache: Path | None = None,
         precision: Precision = "auto",
+        model: Any = None,
     ) -> None:
         self.name = name
         self._directory = directory
         self._cache_directory = cache
         self._precision = precision
-        self._model: Any = None
+        self._model = model
         self._lock = threading.RLock()
 
     @cached_property

@@ -13,7 +13,9 @@ from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import TrainConfig
-from radu_core.training.joint.files import VALIDATION_FILE
+from radu_core.training.joint.files import RETRIEVAL_FILE, VALIDATION_FILE
+from radu_core.training.joint.guard import Retrieving
+from radu_core.workflows.indexing import chosen_point, retrieval_settings
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
@@ -23,11 +25,13 @@ __all__ = ["Rows", "keep_rows", "retriever_rows"]
 @dataclass(frozen=True)
 class Rows:
     """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
-    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt."""
+    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
+    ``how`` the module retrieves is what the tuned encoder is compared with."""
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]
     negatives: int
+    how: Retrieving
 
 
 def retriever_rows(
@@ -63,11 +67,16 @@ def retriever_rows(
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)
     asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
-    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels))
+    how = Retrieving(
+        retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
+    )
+    validation = sorted(asked, key=lambda e: e.id)
+    return Rows(labels, validation, len(found) - len(labels), how)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
-    """Write labels and validation rows into ``folder``, as they are now."""
+    """Write labels, validation rows and how the module retrieves into ``folder``, as they are."""
     write_labels(folder, rows.labels)
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
+    write_json(folder / RETRIEVAL_FILE, rows.how.data())

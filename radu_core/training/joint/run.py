@@ -23,12 +23,13 @@ from radu_core.errors import RunError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, whole_directory, write_json
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.schema import parse_schema
+from radu_core.schema import Schema, parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
-from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE
+from radu_core.training.joint.files import LABELS_FILE, RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.fit import Fitting, JointSettings, steps_of
 from radu_core.training.joint.folds import ENOUGH, folds_of
+from radu_core.training.joint.guard import Remembering, Retrieved, Retrieving, Row, retrieve
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
@@ -69,7 +70,7 @@ def train_retriever(
     validation = _read(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
     asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
-    work = _Work(run, config, base, labels, exemplars, asked)
+    work = _Work(run, config, base, schema, labels, exemplars, asked)
     run.append("state", state="running")
     model = work.do(stopping=stopping, check=check, limit=limit)
     run.append("trained", step=work.step)
@@ -81,6 +82,7 @@ def train_retriever(
     shutil.rmtree(run.model, ignore_errors=True)
     with whole_directory(run.model) as new:
         FastModel(model, embedder, voters, head, schema.language).save(new)
+    work.retrieved.save(run.path)
     return {
         "steps": work.step,
         "planned_steps": work.planned,
@@ -92,6 +94,7 @@ def train_retriever(
         "weights": dict(head.weights),
         "adds": adds,
         "task_metrics": work.measured,
+        "retrieval": work.retrieved.guard.data(),
         "torch": torch.__version__,
     }
 
@@ -104,11 +107,16 @@ class _Work:
         run: RunDirectory,
         config: TrainConfig,
         base: Path,
+        schema: Schema,
         labels: Labels,
         exemplars: list[AnnotatedExemplar],
         validation: list[AnnotatedExemplar],
     ) -> None:
         self.run, self.config, self.base, self.labels = run, config, base, labels
+        self.schema = schema
+        self.how = Retrieving.read(read_json(run.path / "serving" / RETRIEVAL_FILE))
+        self.untuned = Remembering(self._embedder())
+        self.rows: dict[str, tuple[Row, Row]] = {}  # untuned and tuned, of the rows held out
         self.exemplars, self.validation = exemplars, validation
         self.settings = settings_of(config)
         self.parts = _parts(exemplars, config, self.settings)
@@ -142,6 +150,7 @@ class _Work:
             if part.asked:
                 texts = [self.exemplars[n].utterance for n in part.asked]
                 self.held[part.asked] = joint_scores(model, texts)
+                self._retrieve(part, model)
             else:
                 rows = zip(part.learns, fitting.rows, strict=True)
                 self.overlong = [e.id for e, row in rows if row.is_cut]
@@ -174,6 +183,27 @@ class _Work:
                 self._keep(at, fitting, done=False)
             if stop:
                 check()
+
+    def _retrieve(self, part: _Part, model: JointEncoder) -> None:
+        """What the part's encoder and the untuned one retrieve for the rows that were held out."""
+        asked = [self.exemplars[n] for n in part.asked]
+        untuned, tuned = (
+            retrieve(self.schema, part.learns, asked, embedder, self.how)
+            for embedder in (self.untuned, self._embedder(model.encoder))
+        )
+        self.rows |= {i: (row, tuned[i]) for i, row in untuned.items()}
+
+    def _embedder(self, model: Any = None) -> SentenceEmbedder:
+        """The base model, or ``model`` in its place, as an embedder; both compute alike."""
+        return SentenceEmbedder(
+            self.base, name=self.config.base_model, precision="fp32", model=model
+        )
+
+    @property
+    def retrieved(self) -> Retrieved:
+        """What was retrieved so far."""
+        tuned, untuned = ({i: pair[n] for i, pair in self.rows.items()} for n in (1, 0))
+        return Retrieved(self.how, self.untuned.name, self.untuned.identity, tuned, untuned)
 
     def _later(self, at: int) -> int:
         """The steps of the parts behind one."""
@@ -234,6 +264,7 @@ class _Work:
         with whole_directory(target) as new:
             torch.save(fitting.state(), new / "state.pt")
             np.save(new / "held.npy", self.held)
+            self.retrieved.save(new)
             write_json(new / "trainer_state.json", {"part": part, "done": done})
         for other in folder.glob("checkpoint-*"):
             if other != target:
@@ -249,8 +280,10 @@ class _Work:
         self.step = max(kept)
         place = kept[self.step]
         self.held = np.load(place / "held.npy")
-        told = read_json(place / "trainer_state.json")
-        part, done = int(told["part"]), bool(told["done"])
+        told = Retrieved.load(place)
+        self.rows = {i: (told.untuned[i], row) for i, row in told.tuned.items()}
+        state = read_json(place / "trainer_state.json")
+        part, done = int(state["part"]), bool(state["done"])
         if done and part + 1 < len(self.parts):
             return part + 1, None, False
         return part, torch.load(place / "state.pt", weights_only=True), done
