@@ -204,7 +204,9 @@ def embedders(workspace: Workspace) -> list[str]:
     """The embedders that can be named without fetching one: models, then runs."""
     default = [DEFAULT_EMBEDDER]
     models = sorted(p.parent.name for p in workspace.models.glob("*/modules.json"))
-    runs = sorted((p.parts[-3] for p in workspace.runs.glob("*/model/modules.json")), reverse=True)
+    tuned = [*workspace.runs.glob("*/model/modules.json")]
+    tuned += workspace.runs.glob("*/model/encoder/modules.json")
+    runs = sorted((p.relative_to(workspace.runs).parts[0] for p in tuned), reverse=True)
     return list(dict.fromkeys((*default, *models, *runs)))
 
 

@@ -19,7 +19,6 @@ from radu_core.errors import InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
 from radu_core.progress import Progress, silent
-from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import epochs_for
 from radu_core.words import counted
@@ -28,6 +27,7 @@ from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.retriever import kept_guard, untuned
 from radu_core.workflows.train import resume, runs, start
 from radu_core.workflows.workspace import Workspace
 
@@ -51,12 +51,16 @@ class FitStep:
 
 @dataclass
 class FitReport:
-    """The steps, the run whose model came out, and its evaluation."""
+    """The steps, the run whose model came out, and its evaluation.
+
+    ``retrieval`` says how the run's encoder retrieves beside the untuned one, and what follows.
+    """
 
     module: str
     steps: list[FitStep] = field(default_factory=list)
     run: str = ""
     evaluation: EvaluationReport | None = None
+    retrieval: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -118,6 +122,8 @@ def fit(
         lambda r: (_figure(r), why),
     )
     report.run = run.id
+    if guard := kept_guard(run):
+        report.retrieval = [*map(str, guard.measures), guard.verdict]
     chosen = split or _measurable(workspace, module)
     if chosen is None:
         report.notes.append(
@@ -140,9 +146,7 @@ def plan_of(
     found = read_labels(dataset, module)
     labels = sum(e.mode != "negative" for e in found)
     epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
-    base = retrieval_settings(workspace, module).embedder
-    if Path(base).name == base and (workspace.runs / base).is_dir():  # a run's: it was tuned
-        base = RetrievalSettings().embedder
+    base = untuned(workspace, retrieval_settings(workspace, module).embedder)
     config = TrainConfig(
         target="retriever",
         dataset=dataset,
