@@ -1,0 +1,127 @@
+"""What a module retrieves with, on the Runs tab: a run's encoder by one click, and the way back."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.training import RunDirectory
+from radu_core.training.joint.guard import Guard
+from radu_core.workflows import retriever as workflow
+from radu_core.workflows.retriever import Standing, Switch
+from studio import jobs
+from studio.markdown import plain
+from studio.page import Page, messages
+
+__all__ = ["guard_table", "retriever"]
+
+
+def retriever(here: Page, run: RunDirectory) -> None:
+    """What the module retrieves with; for a run that has tuned an encoder, how good that is."""
+    if not here.module:
+        return
+    with messages():
+        found = workflow.standing(here.workspace, here.module)
+        tuned = workflow.has_encoder(run) and run.state()[0] == "finished"
+        if not (tuned or found.before):
+            return
+        with st.container(border=True, key="retriever"):
+            st.markdown(f"**Retriever of {plain(here.module)}**")
+            st.caption(plain(_now(found, run, tuned=tuned)))
+            _buttons(here, found, run, tuned=tuned and found.embedder != run.id)
+            for line in found.stale:
+                st.caption(f":material/history: {plain(line)}")
+
+
+def _now(found: Standing, run: RunDirectory, *, tuned: bool) -> str:
+    now = "this run's encoder" if tuned and found.embedder == run.id else found.embedder
+    return f"Index, prompts and datasets retrieve with {now}." + (
+        f" Before: {found.before}." if found.before else ""
+    )
+
+
+def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> None:
+    key = ("retriever", here.module)
+    job = jobs.job(key)
+    last = job.result if job is not None and isinstance(job.result, Switch) else None
+    refused = last.guard if last and not last.done and last.now == run.id else None
+    anyway = False
+    if tuned:
+        guard = refused or workflow.kept_guard(run)
+        if guard is not None:
+            guard_table(guard)
+        if guard is None:
+            st.caption("This run didn't measure its encoder on rows that it hasn't learnt.")
+        if guard is None or not guard.ok:
+            anyway = st.checkbox("Use it anyway", key=f"retriever anyway {run.id}")
+    allowed = anyway or (tuned and guard is not None and guard.ok)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = tuned and st.button(
+            "Use for this module",
+            type="primary",
+            icon=":material/move_up:",
+            key="retriever use",
+            disabled=not allowed,
+        )
+        back = found.before and st.button(
+            "Bring back",
+            icon=":material/undo:",
+            key="retriever restore",
+            help=plain(f"Retrieve with {found.before} again."),
+        )
+        st.caption("Index, k and datasets are built again.", width="content")
+    if pressed:
+        jobs.start(
+            key,
+            "Changing the retriever",
+            lambda p: workflow.use(here.workspace, run.id, who=here.who, anyway=anyway, progress=p),
+        )
+    if back:
+        jobs.start(
+            key,
+            "Bringing the retriever back",
+            lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
+        )
+    _told(jobs.show(key, passing=True))
+
+
+def _told(found: object) -> None:
+    if not isinstance(found, Switch):
+        return
+    if not found.done:
+        st.warning(plain(f"{found.module} still retrieves with {found.before}."))
+        return
+    st.success(plain(f"{found.module} retrieves with {found.now}."), icon=":material/check_circle:")
+    for step in found.steps:
+        st.caption(plain(f"Built again: {step.name}: {step.figure}"))
+    for line in found.stale:
+        st.caption(f":material/history: {plain(line)}")
+
+
+def guard_table(guard: Guard) -> None:
+    """An encoder beside what the module has, on rows that neither has learnt, and what follows."""
+    rows = [
+        {
+            "out of fold": m.measure,
+            "rows": m.rows,
+            "before": m.shares[0],
+            "tuned": m.shares[1],
+            "gained": m.gained,
+            "lost": m.lost,
+            "p": m.p,
+        }
+        for m in guard.measures
+    ]
+    share = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={
+            "before": share,
+            "tuned": share,
+            "p": st.column_config.NumberColumn(format="%.2g", help="McNemar's exact test."),
+        },
+    )
+    k_desc, k_exemplar = guard.point
+    said = f"{guard.verdict} Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}."
+    (st.caption if guard.ok else st.warning)(plain(said))
