@@ -35,14 +35,21 @@ from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["settings_of", "train_retriever"]
+__all__ = [
+    "Part",
+    "new_model",
+    "parts_of",
+    "read_exemplars",
+    "settings_of",
+    "train_retriever",
+]
 
 _SAVE_SECONDS = 60.0
 _ROOM = 1e-9
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A model of the run: which exemplars it learns, and which it is asked about then."""
 
     learns: list[AnnotatedExemplar]
@@ -65,9 +72,9 @@ def train_retriever(
     config = run.config()
     run.append("loading", what="Reading the labels")
     schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
-    exemplars = _read(run.path / "serving" / LABELS_FILE)
+    exemplars = read_exemplars(run.path / "serving" / LABELS_FILE)
     labels = Labels.of(schema, exemplars)
-    validation = _read(run.path / "serving" / VALIDATION_FILE)
+    validation = read_exemplars(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
     asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
     work = _Work(run, config, base, schema, labels, exemplars, asked)
@@ -119,7 +126,7 @@ class _Work:
         self.rows: dict[str, tuple[Row, Row]] = {}  # untuned and tuned, of the rows held out
         self.exemplars, self.validation = exemplars, validation
         self.settings = settings_of(config)
-        self.parts = _parts(exemplars, config, self.settings)
+        self.parts = parts_of(exemplars, config, self.settings)
         self.planned = sum(part.steps for part in self.parts)
         self.held = np.full((len(exemplars), len(labels.functions)), np.nan, dtype=np.float32)
         self.measured: dict[str, float] = {}
@@ -157,6 +164,8 @@ class _Work:
                 self._measure(model)
             self._keep(at, fitting, done=True)
             check()
+            if part.asked:
+                del fitting, model  # the next part needs their memory
         return model
 
     def _train(
@@ -184,7 +193,7 @@ class _Work:
             if stop:
                 check()
 
-    def _retrieve(self, part: _Part, model: JointEncoder) -> None:
+    def _retrieve(self, part: Part, model: JointEncoder) -> None:
         """What the part's encoder and the untuned one retrieve for the rows that were held out."""
         asked = [self.exemplars[n] for n in part.asked]
         untuned, tuned = (
@@ -210,7 +219,7 @@ class _Work:
         return sum(part.steps for part in self.parts[at + 1 :])
 
     def _model(self) -> JointEncoder:
-        return JointEncoder(open_encoder(self.base), self.labels, dropout=self.settings.dropout)
+        return new_model(self.base, self.labels, self.config)
 
     def _tell(self, part: int, fitting: Fitting, loss: float) -> None:
         if not math.isfinite(loss):
@@ -289,6 +298,11 @@ class _Work:
         return part, torch.load(place / "state.pt", weights_only=True), done
 
 
+def new_model(base: Path, labels: Labels, config: TrainConfig) -> JointEncoder:
+    """The untrained model of a run, on a fresh copy of its base."""
+    return JointEncoder(open_encoder(base), labels, dropout=settings_of(config).dropout)
+
+
 def settings_of(config: TrainConfig) -> JointSettings:
     """How a run's config trains its encoder."""
     return JointSettings(
@@ -305,23 +319,24 @@ def settings_of(config: TrainConfig) -> JointSettings:
     )
 
 
-def _parts(
+def parts_of(
     exemplars: list[AnnotatedExemplar], config: TrainConfig, settings: JointSettings
-) -> list[_Part]:
+) -> list[Part]:
     """A model without a fold, asked about it, fold by fold until enough rows are asked about, and
     then the one that learns all."""
     folds = folds_of(exemplars, config.folds, seed=config.seed)
-    found: list[_Part] = []
+    found: list[Part] = []
     for fold in range(config.folds):
         if sum(len(part.asked) for part in found) >= ENOUGH:
             break
         asked = [n for n, f in enumerate(folds) if f == fold]
         learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
         if asked and learns:
-            found.append(_Part(learns, asked, steps_of(settings, len(learns))))
-    return [*found, _Part(exemplars, [], steps_of(settings, len(exemplars)))]
+            found.append(Part(learns, asked, steps_of(settings, len(learns))))
+    return [*found, Part(exemplars, [], steps_of(settings, len(exemplars)))]
 
 
-def _read(path: Path) -> list[AnnotatedExemplar]:
+def read_exemplars(path: Path) -> list[AnnotatedExemplar]:
+    """What was kept of labels or validation rows at the launch."""
     data = read_json(path)
     return [AnnotatedExemplar.model_validate(e) for e in data["exemplars"]]
