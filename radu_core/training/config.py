@@ -41,6 +41,9 @@ OF_RETRIEVERS = frozenset(
         "batch_size",
         "processes",
         "learning_rate",
+        "lora_rank",
+        "lora_alpha",
+        "lora_dropout",
         "warmup_share",
         "weight_decay",
         "max_grad_norm",
@@ -56,7 +59,7 @@ OF_RETRIEVERS = frozenset(
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
-_ENCODER_RATE = 1e-4
+_ENCODER_RATE = {"lora": 1e-3, "full": 1e-4}
 
 
 class TrainConfig(BaseModel):
@@ -150,9 +153,9 @@ class TrainConfig(BaseModel):
 
     @field_validator("method")
     @classmethod
-    def _tunes_whole(cls, value: str, info: ValidationInfo) -> str:
-        if value != "full" and info.data.get("target") == "retriever":
-            raise ValueError("a retriever is tuned whole; choose full")
+    def _tunes_retrievers(cls, value: str, info: ValidationInfo) -> str:
+        if value == "qlora" and info.data.get("target") == "retriever":
+            raise ValueError("a retriever is small enough for full or lora; choose one of them")
         return value
 
     @field_validator("processes")
@@ -176,7 +179,7 @@ class TrainConfig(BaseModel):
         ]
         if others:
             raise ValueError(f"a retriever's run has no {', '.join(sorted(others))}; leave it out")
-        return data
+        return {"method": "full", **data}
 
     @field_validator("dataset", "base_model", "chat_template", "notes")
     @classmethod
@@ -226,8 +229,8 @@ class TrainConfig(BaseModel):
     @property
     def rate(self) -> float:
         """The learning rate, or the method's default."""
-        default = _ENCODER_RATE if self.target == "retriever" else _LEARNING_RATE[self.method]
-        return self.learning_rate or default
+        rates = _ENCODER_RATE if self.target == "retriever" else _LEARNING_RATE
+        return self.learning_rate or rates[self.method]
 
     def resolved(self) -> TrainConfig:
         """With absolute paths: a run's process works in another directory."""

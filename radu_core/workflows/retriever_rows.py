@@ -19,7 +19,7 @@ from radu_core.workflows.indexing import chosen_point, retrieval_settings
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "keep_rows", "retriever_rows"]
+__all__ = ["Rows", "keep_rows", "not_an_embedder", "retriever_rows"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def retriever_rows(
             remedy="Choose one of its modules' datasets.",
         )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
-    if not (directory / "modules.json").is_file():
+    if wrong := not_an_embedder(directory):
         raise InputError(
-            "That is no embedding model (it has no modules.json)",
+            f"That is {wrong}",
             value=config.base_model,
             remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2.",
         )
@@ -72,6 +72,13 @@ def retriever_rows(
     )
     validation = sorted(asked, key=lambda e: e.id)
     return Rows(labels, validation, len(found) - len(labels), how)
+
+
+def not_an_embedder(directory: Path) -> str:
+    """Why a model can't be tuned as a retriever, as far as a glance says; empty if it can."""
+    if (directory / "modules.json").is_file():
+        return ""
+    return "no embedding model (it has no modules.json)"
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
