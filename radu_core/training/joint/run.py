@@ -30,6 +30,7 @@ from radu_core.training.joint.files import LABELS_FILE, RETRIEVAL_FILE, VALIDATI
 from radu_core.training.joint.fit import Fitting, JointSettings, steps_of
 from radu_core.training.joint.folds import ENOUGH, folds_of
 from radu_core.training.joint.guard import Remembering, Retrieved, Retrieving, Row, retrieve
+from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
@@ -80,6 +81,7 @@ def train_retriever(
     work = _Work(run, config, base, schema, labels, exemplars, asked)
     run.append("state", state="running")
     model = work.do(stopping=stopping, check=check, limit=limit)
+    merge(model)
     run.append("trained", step=work.step)
     run.append("state", state="saving")
     run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
@@ -300,7 +302,10 @@ class _Work:
 
 def new_model(base: Path, labels: Labels, config: TrainConfig) -> JointEncoder:
     """The untrained model of a run, on a fresh copy of its base."""
-    return JointEncoder(open_encoder(base), labels, dropout=settings_of(config).dropout)
+    model = JointEncoder(open_encoder(base), labels, dropout=settings_of(config).dropout)
+    if config.adapts:
+        adapt(model, config)
+    return model
 
 
 def settings_of(config: TrainConfig) -> JointSettings:

@@ -36,7 +36,6 @@ def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
     view = build(loaded, MODULE)
     base = {
         "target": "retriever",
-        "method": "full",
         "epochs": 30,
         "batch_size": 4,
         "folds": 2,
@@ -107,12 +106,14 @@ def test_values_come_from_the_utterance(loaded: Workspace, encoder: Path) -> Non
                 assert all(str(v) in text for v in (value if isinstance(value, list) else [value]))
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_run_that_was_stopped_continues_to_the_same_model(
-    loaded: Workspace, encoder: Path
+    loaded: Workspace, encoder: Path, method: str
 ) -> None:
-    whole = train.start(loaded, config(loaded, encoder))
+    wanted = config(loaded, encoder, method=method, lora_rank=4)
+    whole = train.start(loaded, wanted)
     follow(whole, poll=0.1)
-    half = train.start(loaded, config(loaded, encoder))
+    half = train.start(loaded, wanted)
     while not any(e.kind == "step" and e.data["step"] > 20 for e in half.events()):
         assert half.state()[0] not in FINAL
     assert stop(half) == "stopped"
@@ -128,7 +129,7 @@ def test_a_run_that_was_stopped_continues_to_the_same_model(
     ("change", "said"),
     [
         ({"base_model": "SmolLM2-135M-Instruct"}, "embedding model"),
-        ({"method": "lora"}, "tuned whole"),
+        ({"method": "qlora"}, "full or lora"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(
