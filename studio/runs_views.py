@@ -122,7 +122,7 @@ def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
             st.badge(plain(f"on {view.where}"), color="violet", icon=":material/cloud:")
         _stop_or_resume(here, run, view)
         if view.state == "finished":
-            link("evaluate", "Evaluate")
+            link("evaluate", "Evaluate", module=here.module, run=run.id)
 
 
 def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
