@@ -125,7 +125,7 @@ def _retrieval(told: Mapping[str, Any] | None) -> str:
     return (
         "## Retrieval\n\nThe tuned encoder beside the untuned one, as the module's retriever, on "
         "labels that were held out of its training, fold by fold (duplicates in one fold). "
-        f"Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}; the ten nearest exemplars vote "
+        f"Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}; the ten nearest utterances vote "
         "on the function; p is of McNemar's exact test.\n\n| measure | rows | untuned | tuned | "
         "gained | lost | p |\n|---|---:|---:|---:|---:|---:|---:|\n"
         f"{table}\n\n{told['verdict']}"

@@ -364,7 +364,7 @@ def test_a_retriever_is_measured_in_a_process_of_its_own(
     assert found.step_seconds > 0
     assert found.save_bytes > 3 * 4 * 20_000  # weights and two moments
     assert found.evaluated_tokens == pytest.approx(
-        (2 * (4 + 2 * 4) + 4 * 8 + 2) * found.train_tokens / 8
+        (2 * (2 * 4 + 2 * 4) + 4 * 8 + 2) * found.train_tokens / 8
     )
     assert found.cut == ()
     assert 10**8 < need.memory_bytes < 4 * 10**9

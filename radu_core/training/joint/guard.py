@@ -71,7 +71,8 @@ def retrieve(
     how: Retrieving,
 ) -> dict[str, Row]:
     """Of each row asked, by id, whether its function is among those that its module would retrieve
-    from the rows ``learnt``, and whether the ten nearest of them vote for it, each by its cosine.
+    from the rows ``learnt``, and whether the ten nearest utterances of these vote for it, each by
+    its cosine (an index holds templates instead).
     """
     if not asked:
         return {}
@@ -81,7 +82,8 @@ def retrieve(
         index, [query_of(e) for e in asked], max_desc=k_desc, max_exemplar=max(k_exemplar, 1)
     )
     covered = grid.covered_at(k_desc, k_exemplar).tolist()
-    votes = _votes(index, grid.ranked.dense.positions, grid.ranked.dense.scores)
+    vectors = embedder.embed([e.utterance for e in index.exemplars])
+    votes = _votes(index, grid.ranked.vectors @ vectors.T)
     return {
         e.id: (None if e.function is None else bool(covered[n]), votes[n] == (e.function or ""))
         for n, e in enumerate(asked)
@@ -113,20 +115,19 @@ class Remembering:
         return np.stack([self._known[side, t] for t in texts]) if texts else vectors
 
 
-def _votes(
-    index: ModuleIndex, positions: NDArray[np.int64], scores: NDArray[np.float32]
-) -> list[str | None]:
-    """The function ("" is out of scope) that the nearest exemplars of each query vote for."""
+def _votes(index: ModuleIndex, near: NDArray[np.float32]) -> list[str | None]:
+    """The function ("" is out of scope) that the nearest exemplars of each query vote for, by its
+    cosines to all, ``near``."""
     import numpy as np
 
+    names = [e.function or "" for e in index.exemplars]
     found: list[str | None] = []
-    for places, near in zip(positions[:, :_NEAREST], scores[:, :_NEAREST], strict=True):
+    for cosines in near:
+        places = np.argsort(-cosines, kind="stable")[:_NEAREST]
+        weights = np.exp(_SHARP * (cosines[places] - cosines[places].max(initial=-1.0)))
         totals: dict[str, float] = {}
-        known = places >= 0
-        weights = np.exp(_SHARP * (near[known] - near[known].max(initial=-1.0)))
-        for place, weight in zip(places[known].tolist(), weights.tolist(), strict=True):
-            name = index.exemplars[place].function or ""
-            totals[name] = totals.get(name, 0.0) + weight
+        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+            totals[names[place]] = totals.get(names[place], 0.0) + weight
         found.append(max(sorted(totals), key=lambda n: totals[n]) if totals else None)
     return found
 

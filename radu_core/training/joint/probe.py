@@ -144,10 +144,10 @@ def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: 
 
 
 def _embedded(given: _Given) -> int:
-    """How many rows a run embeds: each fold those it learns and, twice, those it is asked about;
-    the untuned model all labels; the last model validation rows."""
+    """How many texts a run embeds: each fold, twice, the rows it learns and those it is asked
+    about; the untuned model all labels; the last model validation rows."""
     parts = parts_of(given.exemplars, given.config, given.settings)
-    folds = sum(len(p.learns) + 2 * len(p.asked) for p in parts if p.asked)
+    folds = sum(2 * len(p.learns) + 2 * len(p.asked) for p in parts if p.asked)
     return folds + _PASSES * len(given.exemplars) + len(given.validation)
 
 

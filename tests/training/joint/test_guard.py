@@ -61,6 +61,15 @@ def test_rows_are_covered_and_right_by_what_was_learnt(schema: Schema) -> None:
     assert retrieve(schema, LEARNT, [], HashEmbedder(), HOW) == {}
 
 
+def test_an_index_holds_templates_and_utterances_vote(schema: Schema) -> None:
+    template = exemplar("z", "get me to Oslo", "book_flight").model_copy(
+        update={"template": "get me to <destination>"}
+    )
+    asked = exemplar("p", "Oslo", "book_flight")
+    found = retrieve(schema, [template, LEARNT[1]], [asked], HashEmbedder(), HOW)
+    assert found["p"] == (False, True)
+
+
 def test_a_row_never_finds_its_duplicate(schema: Schema) -> None:
     twin = exemplar("z", "book a seat on a plane", "book_flight")
     assert retrieve(schema, LEARNT, [twin], HashEmbedder(), HOW)["z"][0] is False
