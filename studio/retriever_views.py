@@ -8,6 +8,7 @@ import streamlit as st
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import Guard
 from radu_core.workflows import retriever as workflow
+from radu_core.workflows.indexing import retrieval_before
 from radu_core.workflows.retriever import Standing, Switch
 from studio import jobs
 from studio.markdown import plain
@@ -21,10 +22,10 @@ def retriever(here: Page, run: RunDirectory) -> None:
     if not here.module:
         return
     with messages():
-        found = workflow.standing(here.workspace, here.module)
         tuned = workflow.has_encoder(run) and run.state()[0] == "finished"
-        if not (tuned or found.before):
+        if not (tuned or retrieval_before(here.workspace, here.module)):
             return
+        found = workflow.standing(here.workspace, here.module)
         with st.container(border=True, key="retriever"):
             st.markdown(f"**Retriever of {plain(here.module)}**")
             st.caption(plain(_now(found, run, tuned=tuned)))

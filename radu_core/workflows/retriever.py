@@ -7,7 +7,7 @@ order: the index, the point (k_desc, k_exemplar), the datasets. What isn't is na
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ __all__ = [
     "Standing",
     "Step",
     "Switch",
+    "asked_by",
     "has_encoder",
     "judge",
     "kept_guard",
@@ -182,6 +183,17 @@ def used_by(workspace: Workspace, name: str) -> list[str]:
     """The modules that retrieve with a run's encoder."""
     modules = workspace.store.modules()
     return [m for m in modules if retrieval_settings(workspace, m).embedder == name]
+
+
+def asked_by(workspace: Workspace, name: str) -> list[str]:
+    """The other runs that retrieve with a run's encoder, as they were trained."""
+    found = []
+    for run in runs(workspace):
+        for path in (run.path / "serving").glob("**/manifest.json"):
+            with suppress(RaduError, AttributeError):
+                if run.id != name and read_json(path).get("embedder") == name:
+                    found.append(run.id)
+    return list(dict.fromkeys(found))
 
 
 def has_encoder(run: RunDirectory) -> bool:

@@ -22,7 +22,7 @@ from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
 from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
-from radu_core.workflows.retriever import used_by
+from radu_core.workflows.retriever import asked_by, used_by
 from radu_core.workflows.train import lives, open_run, run_modules, start
 from radu_core.workflows.workspace import Workspace
 
@@ -161,6 +161,12 @@ def trash(workspace: Workspace, name: str) -> Path:
             f"{' and '.join(modules)} retrieves with it",
             value=run.id,
             remedy=f"{instruct('restore retriever', modules[0])} first.",
+        )
+    if others := asked_by(workspace, run.id):
+        raise InputError(
+            f"{counted(len(others), 'run retrieves', 'runs retrieve')} with its encoder",
+            value=", ".join(others),
+            remedy="Delete these first.",
         )
     return _moved(run.path, _trash(workspace) / run.id)
 

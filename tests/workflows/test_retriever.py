@@ -181,7 +181,11 @@ def test_a_run_that_a_module_retrieves_with_isnt_deleted(loaded: Workspace) -> N
     use(loaded, tuned.id, who="test")
     with pytest.raises(InputError, match="retrieves with it"):
         runs.trash(loaded, tuned.id)
+    trained = make_tuned_run(loaded, MODULE, second=1)  # on a dataset that it retrieved for
     restore(loaded, MODULE, who="test")
+    with pytest.raises(InputError, match=f"1 run retrieves with its encoder.*{trained.id}"):
+        runs.trash(loaded, tuned.id)
+    runs.trash(loaded, trained.id)
     runs.trash(loaded, tuned.id)
 
 
