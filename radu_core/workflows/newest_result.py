@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from radu_core.errors import RaduError
 from radu_core.evaluation import EvaluationReport, Metrics
 from radu_core.training import RunDirectory
-from radu_core.workflows.evaluate import report_path
+from radu_core.workflows.evaluate import SPLITS, report_path
 
 __all__ = ["Figure", "Result", "newest_result"]
 
-_SPLITS = ("test", "validation", "train")  # which is shown of a run
 _MEASURES: dict[str, Callable[[Metrics], float]] = {
     "function accuracy": lambda m: m.function.share,
     "slot F1": lambda m: m.slot_f1,
@@ -48,7 +47,7 @@ def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
     no report can be read."""
     measured = [(when, n, run) for n, run in enumerate(runs) if (when := _evaluated(run, module))]
     for _, _, run in sorted(measured, key=lambda m: (-m[0], m[1])):
-        for split in _SPLITS:
+        for split in SPLITS:
             with suppress(RaduError):
                 return _result(run, EvaluationReport.load(report_path(run, split, module)))
     return None
