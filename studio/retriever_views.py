@@ -57,33 +57,53 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
             anyway = st.checkbox("Use it anyway", key=f"retriever anyway {run.id}")
     allowed = anyway or (tuned and guard is not None and guard.ok)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = tuned and st.button(
-            "Use for this module",
-            type="primary",
-            icon=":material/move_up:",
-            key="retriever use",
-            disabled=not allowed,
-        )
-        back = found.before and st.button(
-            "Bring back",
-            icon=":material/undo:",
-            key="retriever restore",
-            help=plain(f"Retrieve with {found.before} again."),
-        )
+        pressed = _pressed(found, run, tuned=tuned, allowed=bool(allowed))
+        back = tuned and found.before and _back(found, "retriever restore")
         st.caption("Index, k and datasets are built again.", width="content")
-    if pressed:
+    if pressed == "use":
         jobs.start(
             key,
             "Changing the retriever",
             lambda p: workflow.use(here.workspace, run.id, who=here.who, anyway=anyway, progress=p),
         )
-    if back:
+    if back or pressed == "back":
         jobs.start(
             key,
             "Bringing the retriever back",
             lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
         )
     _told(jobs.show(key, passing=True))
+
+
+def _pressed(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
+    """One button for both, so that the keyboard's focus stays on it when the retriever has changed.
+
+    A press counts as what the button said when it was pressed.
+    """
+    can = "use" if tuned else "back" if found.before else ""
+    said = st.session_state.get("retriever action")
+    st.session_state["retriever action"] = (run.id, can)
+    if not can:
+        return ""
+    if can == "back":
+        pressed = _back(found, "retriever use")
+    else:
+        pressed = st.button(
+            "Use for this module",
+            icon=":material/move_up:",
+            key="retriever use",
+            disabled=not allowed,
+        )
+    return can if pressed and said == (run.id, can) else ""
+
+
+def _back(found: Standing, key: str) -> bool:
+    return st.button(
+        "Bring back",
+        icon=":material/undo:",
+        key=key,
+        help=plain(f"Retrieve with {found.before} again."),
+    )
 
 
 def _told(found: object) -> None:

@@ -41,7 +41,7 @@ __all__ = [
 _SETTING = "retrieval"
 _POINT = "point"  # what prompts and datasets begin with
 _POINT_OF = "point_embedder"  # the identity of the embedder that it was chosen with
-_BEFORE = "retrieval_before"  # settings, before another retriever took their place
+_BEFORE = "retrieval_before"  # settings that others took the place of, oldest first
 _FIRST_POINT = (3, 4)
 _FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
 _SAVED_BELOW = 5_000  # exemplars: saving a larger index takes longer than bringing it up to date
@@ -108,21 +108,30 @@ def chosen_with(workspace: Workspace, module: str) -> str | None:
 
 
 def switch_retrieval(
-    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str
+    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str, back: bool = False
 ) -> None:
-    """As ``set_retrieval``, and what was before is kept, so that it can be brought back."""
+    """As ``set_retrieval``, and what was before is kept, so that it can be brought back; going
+    ``back`` there forgets it."""
+    before = _before(workspace, module)
     own = retrieval_settings(workspace, module).model_dump(mode="json")
-    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: own}
+    kept = before[:-1] if back else [*before, own]
+    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: kept or None}
     workspace.store.change_settings(module, values, who=who)
 
 
 def retrieval_before(workspace: Workspace, module: str) -> RetrievalSettings | None:
     """How a module retrieved before ``switch_retrieval``; None where that never was."""
-    kept = workspace.store.settings(module).get(_BEFORE)
+    before = _before(workspace, module)
     try:
-        return None if kept is None else RetrievalSettings.model_validate(kept)
+        return RetrievalSettings.model_validate(before[-1]) if before else None
     except ValidationError:  # of a later studio
         return None
+
+
+def _before(workspace: Workspace, module: str) -> list[Any]:
+    """How a module retrieved, oldest first."""
+    kept = workspace.store.settings(module).get(_BEFORE)
+    return kept if isinstance(kept, list) else []
 
 
 def data_state(workspace: Workspace, module: str) -> str:

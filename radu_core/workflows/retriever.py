@@ -128,7 +128,7 @@ def restore(workspace: Workspace, module: str, *, who: str, progress: Progress =
             value=retrieval_settings(workspace, module).embedder,
             remedy="There is nothing to bring back.",
         )
-    return _switched(workspace, module, before, None, who, progress)
+    return _switched(workspace, module, before, None, who, progress, back=True)
 
 
 def standing(workspace: Workspace, module: str) -> Standing:
@@ -261,6 +261,8 @@ def _switched(
     guard: Guard | None,
     who: str,
     progress: Progress,
+    *,
+    back: bool = False,
 ) -> Switch:
     """Change what a module retrieves with, and build again in order what depends on it.
 
@@ -269,7 +271,7 @@ def _switched(
     before = retrieval_settings(workspace, module).embedder
     current = [v for v in datasets(workspace, module) if not (v.outdated or v.mixed)]
     index = build_index(workspace, module, settings=chosen, progress=progress)
-    switch_retrieval(workspace, module, chosen, who=who)
+    switch_retrieval(workspace, module, chosen, who=who, back=back)
     index.save(workspace.index(module))
     steps = [Step("index", f"{counted(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
     unbuilt: list[str] = []

@@ -53,8 +53,9 @@ def test_one_click_and_the_way_back(space: Workspace) -> None:
     run_until(at, lambda a: f"{MODULE} retrieves with {run.id}." in shown(a))
     assert retrieval_settings(space, MODULE).embedder == run.id
     assert f"retrieve with this run's encoder. Before: {BASE}." in shown(at)
-    assert not [b for b in at.button if b.key == "retriever use"]
-    at.button(key="retriever restore").click().run()
+    assert at.button(key="retriever use").label == "Bring back"  # the focus stays on it
+    assert not [b for b in at.button if b.key == "retriever restore"]
+    at.button(key="retriever use").click().run()
     run_until(at, lambda a: f"{MODULE} retrieves with {BASE}." in shown(a))
     assert retrieval_settings(space, MODULE).embedder == BASE
     assert not at.exception

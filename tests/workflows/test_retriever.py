@@ -105,7 +105,19 @@ def test_the_way_back(loaded: Workspace) -> None:
     assert retrieval_settings(loaded, MODULE) == old
     assert load_index(loaded, MODULE).fingerprint == before
     assert not [v.outdated for v in datasets(loaded, MODULE) if v.outdated]
-    assert standing(loaded, MODULE).before == run.id  # and forth again
+    assert standing(loaded, MODULE).before == ""
+    with pytest.raises(InputError, match="nothing to bring back"):
+        restore(loaded, MODULE, who="test")
+
+
+def test_each_way_back_leads_one_further(loaded: Workspace) -> None:
+    first, second = make_tuned_run(loaded, MODULE), make_tuned_run(loaded, MODULE, second=1)
+    use(loaded, first.id, who="test")
+    use(loaded, second.id, who="test")
+    assert standing(loaded, MODULE).before == first.id
+    assert restore(loaded, MODULE, who="test").now == first.id
+    assert standing(loaded, MODULE).before == BASE
+    assert restore(loaded, MODULE, who="test").now == BASE
 
 
 def test_there_is_nothing_to_bring_back_at_first(loaded: Workspace) -> None:
