@@ -46,18 +46,10 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
     job = jobs.job(key)
     last = job.result if job is not None and isinstance(job.result, Switch) else None
     refused = last.guard if last and not last.done and last.now == run.id else None
-    anyway = False
-    if tuned:
-        guard = refused or workflow.kept_guard(run)
-        if guard is not None:
-            guard_table(guard)
-        if guard is None:
-            st.caption("This run didn't measure its encoder on rows that it hasn't learnt.")
-        if guard is None or not guard.ok:
-            anyway = st.checkbox("Use it anyway", key=f"retriever anyway {run.id}")
-    allowed = anyway or (tuned and guard is not None and guard.ok)
+    with st.container():  # what comes and goes in it doesn't move the button
+        allowed, anyway = _allowed(run, refused) if tuned else (False, False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = _pressed(found, run, tuned=tuned, allowed=bool(allowed))
+        pressed = _pressed(found, run, tuned=tuned, allowed=allowed)
         back = tuned and found.before and _back(found, "retriever restore")
         st.caption("Index, k and datasets are built again.", width="content")
     if pressed == "use":
@@ -73,6 +65,19 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
             lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
         )
     _told(jobs.show(key, passing=True))
+
+
+def _allowed(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
+    """Whether the run's encoder can be used, and whether that is against the guard."""
+    guard = refused or workflow.kept_guard(run)
+    if guard is None:
+        st.caption("This run didn't measure its encoder on rows that it hasn't learnt.")
+    else:
+        guard_table(guard)
+        if guard.ok:
+            return True, False
+    anyway = st.checkbox("Use it anyway", key=f"retriever anyway {run.id}")
+    return anyway, anyway
 
 
 def _pressed(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
@@ -93,6 +98,7 @@ def _pressed(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) 
             icon=":material/move_up:",
             key="retriever use",
             disabled=not allowed,
+            help="Retrieve with this run's encoder.",  # with help as “Bring back”: it is one button
         )
     return can if pressed and said == (run.id, can) else ""
 
