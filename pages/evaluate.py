@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from radu_core.workflows.evaluate import damaged_reports, evaluate, reports
+from radu_core.workflows.evaluate import SPLITS, damaged_reports, evaluate, reports
 from radu_core.workflows.train import module_at_work, runs
 from studio import evaluate_views as views
 from studio import jobs
-from studio.navigation import link
+from studio.navigation import asked_for, link
 from studio.page import messages, page
 
 with page(
@@ -21,8 +21,8 @@ with page(
         st.stop()
     ids = [r.id for r in found]
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
-    id = first.selectbox("Run", ids)
-    split = second.selectbox("Split", ["test", "validation", "train"])
+    id = first.selectbox("Run", ids, index=asked_for("run", ids))
+    split = second.selectbox("Split", SPLITS, index=asked_for("split", SPLITS))
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )

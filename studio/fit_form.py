@@ -78,6 +78,9 @@ def _report(report: FitReport) -> None:
         {"step": s.name, "result": s.figure, "why": s.why, "s": s.seconds} for s in report.steps
     ]
     st.dataframe(pd.DataFrame(steps), hide_index=True)
+    if report.retrieval:
+        said = " · ".join(report.retrieval)
+        st.caption(plain(f"Its encoder as the module's retriever, out of fold: {said}"))
     for note in report.notes:
         st.warning(plain(note))
     if report.evaluation is not None:

@@ -6,8 +6,9 @@ import streamlit as st
 
 from radu_core.words import counted
 from radu_core.workflows.home import ModuleFunnel
+from radu_core.workflows.newest_result import Result
 from studio.markdown import plain
-from studio.navigation import go_to
+from studio.navigation import go_to, link
 
 __all__ = ["show_module"]
 
@@ -36,5 +37,30 @@ def show_module(funnel: ModuleFunnel) -> None:
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
         st.caption(plain(f"{funnel.unused} {funnel.caption}"))
+        if funnel.result is not None:
+            _result(funnel.module, funnel.result)
         for note in funnel.notes:
             st.warning(plain(note), icon=":material/error:")
+
+
+def _result(module: str, result: Result) -> None:
+    """The newest result, each figure beside the best baseline's."""
+    kind = "without a language model" if result.fast else "with the language model"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Newest result** · {plain(result.run)}", width="content")
+        link("evaluate", "Evaluate", module=module, run=result.run, split=result.split)
+    with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
+        for figure in result.figures:
+            beside = f"{figure.baseline_share:.1%} {figure.baseline}" if figure.baseline else None
+            st.metric(
+                figure.measure,
+                f"{figure.share:.1%}",
+                beside and plain(beside),
+                delta_color="off",
+                delta_arrow="off",
+                width="content",
+            )
+    st.caption(
+        f"On {counted(result.rows, 'utterance')} of {result.split}, {kind}. Below each figure: the "
+        "baseline that is best in it."
+    )

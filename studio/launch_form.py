@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from radu_core.errors import RaduError
+from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
 from radu_core.training.quantized import missing_for_qlora
 from radu_core.workflows import train
+from radu_core.workflows.coverage import base_embedders
 from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.fit import plan_of
 from radu_core.workflows.preflight import command, preflight_report
 from radu_core.workflows.prompt_tokens import generators
 from studio import jobs, runs_views
 from studio.launch_report import report_view
-from studio.launch_settings import EXPERT, SIMPLE, Setting
+from studio.launch_settings import (
+    EXPERT,
+    RETRIEVER_EXPERT,
+    RETRIEVER_SIMPLE,
+    SIMPLE,
+    Setting,
+)
 from studio.layout import expander
 from studio.markdown import plain
 from studio.page import Page
@@ -28,6 +39,13 @@ from studio.page import Page
 __all__ = ["launch"]
 
 ALL_LINEAR = "all-linear"
+_METHODS = {
+    "generator": "LoRA learns a small adapter: fast, little memory. Full changes all weights: for "
+    "many rows, with memory to spare. QLoRA is LoRA on a base model kept in 4 bits: for a GPU that "
+    "it doesn't fit otherwise; offered where there is one, with bitsandbytes.",
+    "retriever": "Full changes all weights of the encoder, which is small. LoRA learns a small "
+    "adapter, which is merged into it at the end: less memory for a large one.",
+}
 _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
 _STYLE = """<style>
@@ -40,12 +58,16 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     if not built:
         st.info("Build a dataset first, in “1 Dataset”.")
         return
-    data = _data(here, built)
+    form = _form(here, built)
+    built = form.built
+    data = _data(here, form)
     reachable = _reachable()
     chosen = st.session_state.get(_key("launcher"))
     where = launcher(chosen if chosen in reachable else "local")
     wrong = train.wrong_settings(here.workspace, data, here=where.name == "local")
-    _settings(here, built, data, wrong)
+    _settings(here, form, data, wrong)
+    if not built:
+        return
     if len(reachable) > 1:
         st.segmented_control(
             "Where",
@@ -59,7 +81,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     config = None if wrong else TrainConfig.checked(data)
     _buttons(here, config, where)
     if wrong:
-        labels = {s.field: s.label for s in _all()}
+        labels = {s.field: s.label for s in form.all}
         names = ", ".join(labels.get(name, _LABELS.get(name, name)) for name in wrong)
         st.error(plain(f"It can't be launched as it is. Correct at the field: {names}."))
     _outcomes(here, config)
@@ -76,43 +98,99 @@ def _reachable() -> list[str]:
 _LABELS = {"dataset": "Dataset", "base_model": "Base model", "method": "Method"}
 
 
-def _all() -> tuple[Setting, ...]:
-    return (*SIMPLE, *(s for group in EXPERT.values() for s in group))
-
-
 def _key(field: str) -> str:
     return f"launch {field}"
 
 
-def _data(here: Page, built: Sequence[DatasetView]) -> dict[str, Any]:
-    """The settings as they stand, before the fields are drawn: what is wrong is said at them."""
-    known = {view.title: view for view in built}
+@dataclass(frozen=True)
+class _Form:
+    """What is asked of one target: its datasets, base models and methods, the first of each being
+    the default; its settings; and what of these doesn't begin with its usual default."""
+
+    target: str
+    built: Sequence[DatasetView]
+    models: list[str]
+    methods: list[str]
+    simple: tuple[Setting, ...]
+    expert: Mapping[str, tuple[Setting, ...]]
+    planned: Mapping[str, Any]
+
+    @property
+    def all(self) -> tuple[Setting, ...]:
+        """All its settings."""
+        return (*self.simple, *(s for group in self.expert.values() for s in group))
+
+    def key(self, field: str) -> str:
+        """A field's key. What follows the number of labels begins again with another dataset."""
+        if self.target == "generator":
+            return _key(field)
+        return " ".join(["launch", self.target, field, *_told(field, self.planned)])
+
+    def shown(self, setting: Setting) -> Any:
+        """What a field begins with."""
+        default = TrainConfig.model_fields[setting.field].default
+        return _as_shown(setting, self.planned.get(setting.field, default))
+
+
+def _told(field: str, planned: Mapping[str, Any]) -> list[str]:
+    """What was planned of a field that follows the number of labels."""
+    return [f"{planned[field]:g}"] if field == "epochs" and field in planned else []
+
+
+def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
+    if st.session_state.get(_key("target")) != "retriever":
+        methods = ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]  # where it can be
+        models = generators(here.workspace) or [DEFAULT_GENERATOR]
+        return _Form("generator", built, models, methods, SIMPLE, EXPERT, {})
+    own = [view for view in built if not view.mixed]
+    planned = _planned(here, _chosen(own)) if own else {}
+    first = planned.pop("base_model", None)
+    models = list(dict.fromkeys([*([first] if first else []), *base_embedders(here.workspace)]))
+    expert = RETRIEVER_EXPERT
+    return _Form("retriever", own, models, ["full", "lora"], RETRIEVER_SIMPLE, expert, planned)
+
+
+def _chosen(built: Sequence[DatasetView]) -> DatasetView:
+    """The dataset that is chosen, before the field is drawn."""
     title = st.session_state.get(_key("dataset"))
-    view = known.get(str(title), built[0])
+    return {view.title: view for view in built}.get(str(title), built[0])
+
+
+def _planned(here: Page, view: DatasetView) -> dict[str, Any]:
+    """What Fit would choose for that many labels."""
+    key, seen = "launch planned", content_hash([str(view.directory), view.manifest.hash])
+    kept = st.session_state.get(key)
+    if kept is None or kept[0] != seen:  # reading the labels takes a moment
+        try:
+            config, _ = plan_of(here.workspace, here.module, view.directory)
+        except RaduError:  # a dataset without labels: Check says so
+            return {}
+        fields = {"base_model", *(s.field for s in RETRIEVER_SIMPLE)}
+        fields |= {s.field for group in RETRIEVER_EXPERT.values() for s in group}
+        kept = st.session_state[key] = (seen, config.model_dump(include=fields))
+    usual = {n: f.default for n, f in TrainConfig.model_fields.items()}
+    return {n: v for n, v in kept[1].items() if v != usual.get(n)}
+
+
+def _data(here: Page, form: _Form) -> dict[str, Any]:
+    """The settings as they stand, before the fields are drawn: what is wrong is said at them."""
+    method = st.session_state.get(form.key("method"), form.methods[0]) or form.methods[0]
     data: dict[str, Any] = {
-        "dataset": view.directory,
-        "base_model": st.session_state.get(_key("base_model"), _models(here)[0]) or "",
-        "method": st.session_state.get(_key("method"), "lora") or "lora",
+        "target": form.target,
+        "dataset": _chosen(form.built).directory if form.built else Path(),
+        "base_model": st.session_state.get(form.key("base_model"), form.models[0]) or "",
+        "method": method,
     }
-    for each in _all():
-        if each.adapter and data["method"] == "full":
+    for each in form.all:
+        if each.adapter and method == "full":
             continue  # there is no adapter: its fields are off and don't count
-        data[each.field] = _value(each, st.session_state.get(_key(each.field), _shown(each)))
+        shown = st.session_state.get(form.key(each.field), form.shown(each))
+        data[each.field] = _value(each, shown)
     return data
 
 
-def _methods() -> list[str]:
-    """qlora only where it can be done."""
-    return ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]
-
-
-def _models(here: Page) -> list[str]:
-    return generators(here.workspace) or [DEFAULT_GENERATOR]
-
-
-def _shown(setting: Setting) -> Any:
-    """The default, as the field shows it."""
-    default = TrainConfig.model_fields[setting.field].default
+def _as_shown(setting: Setting, default: Any) -> Any:
+    """A default, as the field shows it."""
     if setting.kind == "number":
         return float(default or 0)
     if setting.kind == "whole":
@@ -156,20 +234,29 @@ def _words(shown: str) -> list[str]:
     return [word.strip() for word in shown.split(",") if word.strip()]
 
 
-def _settings(
-    here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
-) -> None:
+def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]) -> None:
     st.html(_STYLE)
+    st.segmented_control(
+        "Target",
+        ["generator", "retriever"],
+        default="generator",
+        required=True,
+        key=_key("target"),
+        persist_state="session",
+        help="The generator is the language model that answers prompts. The retriever is the "
+        "embedding model: it is tuned in minutes, and answers without a language model.",
+    )
+    if not form.built:
+        st.info("A retriever is tuned for one module. Build a dataset of this one alone first.")
+        return
     with st.container(key="launch-fields"):
-        _fields(here, built, data, wrong)
+        _fields(here, form, data, wrong)
 
 
-def _fields(
-    here: Page, built: Sequence[DatasetView], data: dict[str, Any], wrong: dict[str, str]
-) -> None:
+def _fields(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]) -> None:
     fields = st.grid(3, min_column_width=_NARROWEST)
     left, middle, right = (fields.cell() for _ in range(3))
-    titles = {v.title: " (out of date)" if v.outdated else "" for v in built}
+    titles = {v.title: " (out of date)" if v.outdated else "" for v in form.built}
     left.selectbox(
         "Dataset",
         list(titles),
@@ -180,32 +267,31 @@ def _fields(
     )
     middle.selectbox(
         "Base model",
-        _models(here),
+        form.models,
         accept_new_options=True,
-        key=_key("base_model"),
+        key=form.key("base_model"),
         persist_state="session",
-        help="One that is installed, a hub's owner/name, or a directory.",
+        help="One that is installed, a hub's owner/name, or a directory."
+        + (" Any sentence-transformers model." if form.target == "retriever" else ""),
     )
     right.segmented_control(
         "Method",
-        _methods(),
-        default="lora",
+        form.methods,
+        default=form.methods[0],
         required=True,
-        key=_key("method"),
+        key=form.key("method"),
         persist_state="session",
-        help="LoRA learns a small adapter: fast, little memory. Full changes all weights: for many "
-        "rows, with memory to spare. QLoRA is LoRA on a base model kept in 4 bits: for a GPU that "
-        "it doesn't fit otherwise; offered where there is one, with bitsandbytes.",
+        help=_METHODS[form.target],
     )
     for column, name in ((left, "dataset"), (middle, "base_model"), (right, "method")):
         _wrong(column, wrong.get(name))
     full = data["method"] == "full"
     offers = _offers(here, data)
-    _group(SIMPLE, wrong, offers)
+    _group(form, form.simple, wrong, offers)
     with expander("Expert", icon=":material/tune:", key="launch expert"):
-        for name, group in EXPERT.items():
+        for name, group in form.expert.items():
             st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
-            _group(group, wrong, offers)
+            _group(form, group, wrong, offers)
 
 
 @dataclass(frozen=True)
@@ -219,25 +305,29 @@ class _Offers:
 
 def _offers(here: Page, data: dict[str, Any]) -> _Offers:
     method = data["method"]
-    rate = TrainConfig.model_construct(method=method, learning_rate=None).rate
+    target = data["target"]
+    rate = TrainConfig.model_construct(target=target, method=method, learning_rate=None).rate
     return _Offers(
-        train.layers(here.workspace, str(data["base_model"])),
+        train.layers(here.workspace, str(data["base_model"])) if target == "generator" else (),
         method == "full",
         f"{rate:.0e}".replace("e-0", "e-"),
     )
 
 
-def _group(settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers) -> None:
+def _group(
+    form: _Form, settings: Sequence[Setting], wrong: dict[str, str], offers: _Offers
+) -> None:
     """Three fields in a row, two in a narrow window."""
     fields = st.grid(3, min_column_width=_NARROWEST)
     for setting in settings:
         cell = fields.cell()
-        _field(cell, setting, offers)
+        _field(cell, form, setting, offers)
         _wrong(cell, wrong.get(setting.field))
 
 
-def _field(column: DeltaGenerator, setting: Setting, offers: _Offers) -> None:
-    shown, key, off = _shown(setting), _key(setting.field), offers.full and setting.adapter
+def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offers) -> None:
+    shown, key = form.shown(setting), form.key(setting.field)
+    off = offers.full and setting.adapter
     common: dict[str, Any] = {
         "key": key,
         "help": setting.help,

@@ -36,16 +36,18 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
     memory.metric(f"Memory of {need.memory_free / 1e9:.1f} GB", f"{need.memory_bytes / 1e9:.1f} GB")
     disk.metric(f"Disk of {report.disk_free / 1e9:.1f} GB", f"{need.disk_bytes / 1e9:.1f} GB")
     speed.metric("Tokens/s", f"{need.tokens_per_second:,.0f}")
+    tunes = report.config.target == "retriever"
+    looking = "embedding and head" if tunes else "evaluations"
     parts = [
         f"{counted(need.steps, 'step')}: {duration(need.training_seconds)}",
-        f"evaluations: {duration(need.evaluation_seconds)}",
+        f"{looking}: {duration(need.evaluation_seconds)}",
         f"saving: {duration(need.saving_seconds)}",
     ]
     if need.gpu_bytes:
         parts.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
     if need.capped:
         parts.append("ended early by its minutes")
-    if report.config.task_metrics:
+    if not tunes and report.config.task_metrics:
         parts.append("answers for task metrics not included")
     st.caption(plain(" · ".join(parts)))
 
@@ -53,11 +55,12 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
 def _rows(report: PreflightReport) -> None:
     if report.rows:
         sizes = [
-            f"{counted(report.rows[split], f'{split} row')} "
-            f"({counted(report.tokens[split], 'token')})"
-            for split in report.rows
+            counted(rows, f"{split} row")
+            + (f" ({counted(report.tokens[split], 'token')})" if split in report.tokens else "")
+            for split, rows in report.rows.items()
         ]
-        st.caption(plain(" · ".join([*sizes, f"tokens hash {report.tokens_hash[:12]}"])))
+        hashed = [f"tokens hash {report.tokens_hash[:12]}"] if report.tokens_hash else []
+        st.caption(plain(" · ".join([*sizes, *hashed])))
     if report.listed:
         st.markdown(f"**{counted(len(report.listed), 'row')} not learnt as given**")
         show.rows([asdict(row) for row in report.listed], name="rows.csv", key="launch listed")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["EXPERT", "SIMPLE", "Setting"]
+__all__ = ["EXPERT", "RETRIEVER_EXPERT", "RETRIEVER_SIMPLE", "SIMPLE", "Setting"]
 
 
 @dataclass(frozen=True)
@@ -271,5 +271,70 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting("notes", "Notes", "text", "What this run is for; shown with it."),
         Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
+    ),
+}
+
+
+def _as(field: str, help: str = "") -> Setting:
+    """A setting of both targets, with another help text where it means something else."""
+    known = (*SIMPLE, *(s for group in EXPERT.values() for s in group))
+    found = next(s for s in known if s.field == field)
+    return replace(found, help=help or found.help)
+
+
+RETRIEVER_SIMPLE = (
+    _as(
+        "epochs",
+        "How often the run goes through all labels. It begins with what suits their number: fewer "
+        "labels, more rounds.",
+    ),
+    _as(
+        "max_minutes",
+        "Training stops by then, with its learning rate at its end. Fitting the head and writing "
+        "the model come after it. 0: no limit, and Check predicts how long the run takes.",
+    ),
+    _as("batch_size", "Labels that go through the model before the weights change."),
+)
+RETRIEVER_EXPERT: dict[str, tuple[Setting, ...]] = {
+    "Optimizer": (
+        _as(
+            "learning_rate",
+            "How far a step of the encoder goes. Empty: 1e-4 for full, 1e-3 for LoRA. Lower it "
+            "when the loss jumps.",
+        ),
+        Setting(
+            "head_learning_rate",
+            "Learning rate of the heads",
+            "number",
+            "How far a step of the layers on the encoder goes. They begin at zero: it is higher.",
+            step=0.001,
+        ),
+        Setting(
+            "contrast",
+            "Contrast",
+            "number",
+            "Weight of a loss that pulls labels of one function together. 0: there is none.",
+            step=0.1,
+        ),
+        _as("warmup_share"),
+        _as("weight_decay"),
+        _as("max_grad_norm"),
+    ),
+    "Adapter": (_as("lora_rank"), _as("lora_alpha"), _as("lora_dropout")),
+    "Out of fold and validation": (
+        Setting(
+            "folds",
+            "Folds",
+            "whole",
+            "In how many parts the labels are cut: models that each leave one out say how good the "
+            "head and the encoder are on rows that they haven't learnt. More takes longer.",
+        ),
+        _as("eval_rows", "How many validation rows the finished model is measured on. 0: none."),
+    ),
+    "Limits and naming": (
+        _as("max_steps", "At most so many steps of each fold's model and the last. 0: no limit."),
+        _as("seed", "The order of labels and the folds. Change it to see what is chance."),
+        _as("notes"),
+        _as("tags"),
     ),
 }

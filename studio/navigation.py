@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-__all__ = ["go_to", "link", "link_to_prompt", "navigation"]
+__all__ = ["asked_for", "go_to", "link", "link_to_prompt", "navigation"]
 
 _PAGES = Path(__file__).parents[1] / "pages"
 _ICONS = {
@@ -45,6 +46,12 @@ def link(name: str, label: str, **query: str) -> None:
 def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:
     """A link to the prompt of an exemplar, as ``strategy`` makes it."""
     link("prompts", label, module=module, exemplar=exemplar_id, strategy=strategy)
+
+
+def asked_for(name: str, among: Sequence[str]) -> int:
+    """Where in a choice is what the page's address asks for under ``name``; else its first."""
+    asked = st.query_params.get(name)
+    return next((n for n, one in enumerate(among) if one == asked), 0)
 
 
 def go_to(name: str) -> None:

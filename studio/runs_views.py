@@ -17,7 +17,7 @@ from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
 from radu_core.workflows.run_figures import card, last_figures
 from radu_core.workflows.train import RunView
-from studio import jobs, runs_curves, runs_list
+from studio import jobs, retriever_views, runs_curves, runs_list
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
@@ -58,6 +58,7 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
         ]
         _live(here, chosen)
         _manage(here, chosen)
+        retriever_views.retriever(here, chosen)
         if len(found) > 1:
             compare(here, found)
     _trash(here)
@@ -121,7 +122,7 @@ def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
             st.badge(plain(f"on {view.where}"), color="violet", icon=":material/cloud:")
         _stop_or_resume(here, run, view)
         if view.state == "finished":
-            link("evaluate", "Evaluate")
+            link("evaluate", "Evaluate", module=here.module, run=run.id)
 
 
 def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:

@@ -39,6 +39,9 @@ WORDS: Words = {
     "delete exemplars": lambda module: "delete its exemplars under “Delete” on the Load page",
     "delete module": lambda module: "use “Delete” on the Load page",
     "restore module": lambda module: f"restore {module} on the Home page",
+    "restore retriever": lambda module: (
+        f"use “Bring back” under “Retriever of {module}” on the Train page"
+    ),
     "list modules": lambda: "look at the Home page",
     "list trash": lambda module: "look under “Delete” on the Load page",
     "list trashed modules": lambda: "look at the Home page",

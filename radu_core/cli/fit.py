@@ -58,6 +58,8 @@ def fit_lines(report: FitReport) -> list[Any]:
     lines: list[Any] = [table(f"Fitting {report.module}", ["step", "result", "why", "s"], rows)]
     if report.evaluation is not None:
         lines += evaluation_text(report.evaluation)
+    if report.retrieval:
+        lines += ["Its encoder as the module's retriever, out of fold:", *report.retrieval]
     lines += report.notes
     if report.run:
         lines.append(f'Ask it: radu parse {report.run} "what somebody says"')
@@ -72,5 +74,6 @@ def fit_data(report: FitReport) -> dict[str, Any]:
         "generator": report.generator or None,
         "steps": report.steps,
         "report": report.evaluation,
+        "retrieval": report.retrieval,
         "notes": report.notes,
     }

@@ -105,12 +105,13 @@ def runs_show(run: Run) -> Answer:
     from radu_core.workflows import runs
     from radu_core.workflows import train as workflow
     from radu_core.workflows.deletion_notes import note_of
+    from radu_core.workflows.retriever import kept_guard
     from radu_core.workflows.run_figures import last_figures
 
     opened = workflow.open_run(workspace(), run)
     view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
-    deleted = note_of(opened.path)
+    deleted, guard = note_of(opened.path), kept_guard(opened)
     data = {
         "run": view.id,
         "state": view.state,
@@ -125,9 +126,12 @@ def runs_show(run: Run) -> Answer:
         "padded": view.padded,
         "waits_for": ahead,
         "deleted": deleted,
+        "retrieval": None if guard is None else guard.data(),
         **told.model_dump(),
     }
     lines = _shown(view, told, ahead, measured)
+    if guard is not None:
+        lines += [f"Out of fold, {measure}" for measure in guard.measures] + [guard.verdict]
     return Answer(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
 
 

@@ -30,6 +30,7 @@ WORDS: Words = {
     ),
     "delete module": lambda module: f"run radu modules delete {module}",
     "restore module": lambda module: f"run radu modules restore {module}",
+    "restore retriever": lambda module: f"run radu retriever restore --module {module}",
     "list modules": lambda: "list them with radu modules list",
     "list trash": lambda module: f"list it with radu exemplars trash --module {module}",
     "list trashed modules": lambda: "list them with radu modules trash",

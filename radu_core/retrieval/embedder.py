@@ -60,7 +60,8 @@ class SentenceEmbedder:
     two towers that of ``query`` and ``asked`` or that of the others. The transformer
     computes in bf16 where the processor does that natively (``precision`` "auto"), pooling and
     what follows always in float32. Batches hold texts of like length, 2,048 tokens at most.
-    Vectors are cached under ``cache`` by the SHA-256 of prompt and text.
+    Vectors are cached under ``cache`` by the SHA-256 of prompt and text. ``model`` is one that is
+    loaded already, as it is in training.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class SentenceEmbedder:
         name: str,
         cache: Path | None = None,
         precision: Precision = "auto",
+        model: Any = None,
     ) -> None:
         self.name = name
         self._directory = directory
         self._cache_directory = cache
         self._precision = precision
         self._towers: tuple[Any, Any] | None = None  # of queries, of documents; often the same
+        self._model = model
         self._lock = threading.RLock()
 
     @cached_property

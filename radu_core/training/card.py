@@ -101,6 +101,7 @@ def _retriever_card(
         else "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
         "didn't learn would rise without it.\n\n| source | weight | adds |\n|---|---:|---:|\n"
         f"{head}",
+        _retrieval(report.get("retrieval")),
         "## Limitations\n\n- It knows the functions and slots of that module as they were when "
         "it was tuned."
         + (
@@ -164,6 +165,27 @@ def _use_retriever(run: str, config: TrainConfig) -> str:
 
 It answers nothing by itself. In Radu Studio, choose `{_cell(run)}` as the module's embedding model.
 `model/encoder/` loads with sentence-transformers.{both if config.tower == "query" else ""}"""
+
+
+def _retrieval(told: Mapping[str, Any] | None) -> str:
+    """The tuned encoder beside the untuned one, as what a module retrieves with."""
+    if not told:
+        return ""
+    k_desc, k_exemplar = told["point"]
+    lines = [
+        f"| {m['measure']} | {m['rows']:,} | {m['before'] / max(1, m['rows']):.1%} | "
+        f"{m['after'] / max(1, m['rows']):.1%} | {m['gained']:,} | {m['lost']:,} | {m['p']:.2g} |"
+        for m in told["measures"]
+    ]
+    table = "\n".join(lines)
+    return (
+        "## Retrieval\n\nThe tuned encoder beside the untuned one, as the module's retriever, on "
+        "labels that were held out of its training, fold by fold (duplicates in one fold). "
+        f"Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}; the ten nearest utterances vote "
+        "on the function; p is of McNemar's exact test.\n\n| measure | rows | untuned | tuned | "
+        "gained | lost | p |\n|---|---:|---:|---:|---:|---:|---:|\n"
+        f"{table}\n\n{told['verdict']}"
+    )
 
 
 def _use_fast(run: str, form: Form) -> str:

@@ -53,7 +53,16 @@ _OF_ALL_RETRIEVERS = frozenset(
     )
 )
 _OF_OBJECTIVE = {
-    "joint": frozenset(("folds", "contrast", "head_learning_rate")),
+    "joint": frozenset(
+        (
+            "folds",
+            "contrast",
+            "head_learning_rate",
+            "lora_rank",
+            "lora_alpha",
+            "lora_dropout",
+        )
+    ),
     "lsr": frozenset(
         (
             "teachers",
@@ -70,7 +79,7 @@ OF_RETRIEVERS = _OF_ALL_RETRIEVERS.union(*_OF_OBJECTIVE.values())
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
-_ENCODER_RATE = {"joint": 1e-4, "lsr": 5e-5}
+_ENCODER_RATE = {"joint": {"lora": 1e-3, "full": 1e-4}, "lsr": {"full": 5e-5}}
 
 
 def settings_of_retriever(objective: str) -> frozenset[str]:
@@ -190,9 +199,11 @@ class TrainConfig(BaseModel):
 
     @field_validator("method")
     @classmethod
-    def _tunes_whole(cls, value: str, info: ValidationInfo) -> str:
-        if value != "full" and info.data.get("target") == "retriever":
-            raise ValueError("a retriever is tuned whole; choose full")
+    def _tunes_retrievers(cls, value: str, info: ValidationInfo) -> str:
+        if value == "qlora" and info.data.get("target") == "retriever":
+            raise ValueError("a retriever is small enough for full or lora; choose one of them")
+        if value != "full" and info.data.get("objective") == "lsr":
+            raise ValueError("a retriever that learns from a language model is tuned whole: full")
         return value
 
     @field_validator("processes")
@@ -218,7 +229,7 @@ class TrainConfig(BaseModel):
         ]
         if others:
             raise ValueError(f"a retriever's run has no {', '.join(sorted(others))}; leave it out")
-        return data
+        return {"method": "full", **data}
 
     @field_validator("dataset", "base_model", "chat_template", "notes")
     @classmethod
@@ -274,8 +285,8 @@ class TrainConfig(BaseModel):
     def rate(self) -> float:
         """The learning rate, or the method's default."""
         of_encoder = self.target == "retriever"
-        default = _ENCODER_RATE[self.objective] if of_encoder else _LEARNING_RATE[self.method]
-        return self.learning_rate or default
+        rates = _ENCODER_RATE[self.objective] if of_encoder else _LEARNING_RATE
+        return self.learning_rate or rates[self.method]
 
     def resolved(self) -> TrainConfig:
         """With absolute paths: a run's process works in another directory."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["beyond", "first_gpu", "most_processes", "stand_back"]
+__all__ = ["beyond", "first_gpu", "most_processes", "peak_memory", "stand_back"]
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NICE = 10
@@ -55,3 +56,15 @@ def beyond(processes: int) -> str:
     if processes <= most:
         return ""
     return f"this machine has a use for {most} (one for each GPU, else one for each core)"
+
+
+def peak_memory() -> int:
+    """Bytes. Not ``ru_maxrss`` where it can be helped: a child begins with its parent's."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -30,7 +30,7 @@ from radu_core.files import disk_errors, read_json, write_json, write_text
 from radu_core.progress import Progress, silent
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
-from radu_core.training.machine import first_gpu, stand_back
+from radu_core.training.machine import first_gpu, peak_memory, stand_back
 from radu_core.training.packing import largest_pass
 from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import checking_bytes, checking_tokens
@@ -66,6 +66,10 @@ class Probe:
     ``save_bytes`` is one checkpoint. ``peak_bytes`` is the most memory that loading, steps and
     evaluations took, ``checking_bytes`` what checking the saved model takes on a CPU, about, and
     ``gpu_bytes`` the most that torch had allocated on a CUDA device.
+
+    Of a retriever, ``evaluated_tokens`` are of everything that the run embeds besides its steps,
+    ``head_seconds`` is what fitting its head takes, ``train_tokens`` are of all labels, and ``cut``
+    names those that the encoder doesn't read to their end.
     """
 
     stage: str = "Starting"
@@ -87,6 +91,9 @@ class Probe:
     save_bytes: int = 0
     peak_bytes: int = 0
     gpu_bytes: int = 0
+    head_seconds: float = 0.0
+    train_tokens: int = 0
+    cut: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -113,8 +120,10 @@ def probe(
     scratch: Path,
     progress: Progress = silent,
     seconds: float = _END_SECONDS,
+    prepare: Callable[[Path], object] | None = None,
 ) -> Probe:
     """Measure in a process of its own; ``scratch`` is where it may write, and is left as it was.
+    ``prepare`` puts into a directory of the process what a run would find in its own.
 
     Where not one step was done within ``seconds``, ``longest_seconds`` is 0.
     ``RunError`` says why nothing could be measured, and what to do. The process and all it began
@@ -125,6 +134,8 @@ def probe(
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".probe-") as name:
             folder = Path(name)
             write_text(folder / "config.yaml", config.to_yaml())
+            if prepare:
+                prepare(folder)
             with (folder / "log.txt").open("wb") as log:
                 process = _begin(folder, model, log)
             try:
@@ -178,7 +189,8 @@ def _read(folder: Path) -> Probe:
     if not (folder / "out.json").is_file():
         return Probe()
     data = read_json(folder / "out.json")
-    return Probe(**{f.name: data[f.name] for f in fields(Probe) if f.name in data})
+    known = {f.name: data[f.name] for f in fields(Probe) if f.name in data}
+    return Probe(**{**known, "cut": tuple(known.get("cut", ()))})
 
 
 def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
@@ -241,18 +253,22 @@ def measure(
     seconds: float = _MEASURE_SECONDS,
 ) -> Probe:
     """Load, step and evaluate in this process. ``tell`` gets what is known after every stage."""
+    tell = tell or (lambda _: None)
+    if config.target == "retriever":
+        from radu_core.training.joint import probe as tuning
+
+        return tuning.measure(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
     from transformers import set_seed
 
     from radu_core.training.worker import _load_model
 
-    tell = tell or (lambda _: None)
     end = time.monotonic() + seconds
     tell(found := Probe(stage="Tokenizing every row"))
     set_seed(config.seed)
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
     tell(found := replace(found, stage="Loading the model"))
-    begun, empty = time.monotonic(), _peak()
+    begun, empty = time.monotonic(), peak_memory()
     steady_memory()
     model = _load_model(config, model_directory)
     found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
@@ -451,19 +467,7 @@ class _Bench:
 
     def with_peak(self, found: Probe) -> Probe:
         """With the most memory that this process has had until now."""
-        return replace(found, peak_bytes=_peak(), gpu_bytes=_gpu_peak())
-
-
-def _peak() -> int:
-    """Bytes. Not ``ru_maxrss`` where it can be helped: a child begins with its parent's."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return 1024 * int(line.split()[1])
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return replace(found, peak_bytes=peak_memory(), gpu_bytes=_gpupeak_memory())
 
 
 def _device() -> str:
@@ -478,7 +482,7 @@ def _on_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _gpu_peak() -> int:
+def _gpupeak_memory() -> int:
     import torch
 
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

@@ -48,6 +48,7 @@ __all__ = [
     "LEFT_OUT_COLUMNS",
     "MISS_COLUMNS",
     "CoverageReport",
+    "base_embedders",
     "build_index",
     "coverage_report",
     "curve_rows",
@@ -202,10 +203,16 @@ def out_of_date(workspace: Workspace, report: CoverageReport) -> bool:
 
 def embedders(workspace: Workspace) -> list[str]:
     """The embedders that can be named without fetching one: models, then runs."""
-    default = [DEFAULT_EMBEDDER]
+    tuned = [*workspace.runs.glob("*/model/modules.json")]
+    tuned += workspace.runs.glob("*/model/encoder/modules.json")
+    runs = sorted((p.relative_to(workspace.runs).parts[0] for p in tuned), reverse=True)
+    return list(dict.fromkeys((*base_embedders(workspace), *runs)))
+
+
+def base_embedders(workspace: Workspace) -> list[str]:
+    """The embedders that are installed, besides those of runs; the default one first."""
     models = sorted(p.parent.name for p in workspace.models.glob("*/modules.json"))
-    runs = sorted((p.parts[-3] for p in workspace.runs.glob("*/model/modules.json")), reverse=True)
-    return list(dict.fromkeys((*default, *models, *runs)))
+    return list(dict.fromkeys((DEFAULT_EMBEDDER, *models)))
 
 
 def left_out_rows(workspace: Workspace, module: str, split: Split) -> list[dict[str, str]]:

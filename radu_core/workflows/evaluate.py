@@ -36,6 +36,7 @@ from radu_core.workflows.trained_labels import TrainedLabels, read_trained_label
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
+    "SPLITS",
     "damaged_reports",
     "evaluate",
     "report_path",
@@ -43,6 +44,8 @@ __all__ = [
     "rows_to_measure",
     "send_errors",
 ]
+
+SPLITS: tuple[Split, ...] = ("test", "validation", "train")  # the most telling first
 
 
 def report_path(run: RunDirectory, split: str, module: str | None = None) -> Path:

@@ -21,7 +21,6 @@ from radu_core.exemplars import Split
 from radu_core.files import read_json
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
-from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import epochs_for
 from radu_core.training.tokens import FILE as TOKENS
@@ -31,6 +30,7 @@ from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.retriever import kept_guard, untuned
 from radu_core.workflows.train import resume, runs, start
 from radu_core.workflows.workspace import Workspace
 
@@ -64,13 +64,17 @@ class FitStep:
 
 @dataclass
 class FitReport:
-    """The steps, the run whose model came out, and its evaluation."""
+    """The steps, the run whose model came out, and its evaluation.
+
+    ``retrieval`` says how the run's encoder retrieves beside the untuned one, and what follows.
+    """
 
     module: str
     steps: list[FitStep] = field(default_factory=list)
     run: str = ""
     generator: str = ""  # the language model's run, if one was asked for
     evaluation: EvaluationReport | None = None
+    retrieval: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -135,6 +139,8 @@ def fit(
         lambda r: (_figure(r), why),
     )
     report.run = run.id
+    if guard := kept_guard(run):
+        report.retrieval = [*map(str, guard.measures), guard.verdict]
     if generator_minutes is not None and not _is_labelled(workspace, module, "validation"):
         report.notes.append(
             "No language model was trained: no utterance of validation is labelled, to weigh it "
@@ -209,10 +215,8 @@ def plan_of(
 
 
 def base_embedder(workspace: Workspace, module: str) -> str:
-    """The module's embedding model, or the default where that is a run's: it was tuned already."""
-    base = retrieval_settings(workspace, module).embedder
-    tuned = Path(base).name == base and (workspace.runs / base).is_dir()
-    return RetrievalSettings().embedder if tuned else base
+    """The module's embedding model, or where that is a run's, the one that it was tuned from."""
+    return untuned(workspace, retrieval_settings(workspace, module).embedder)
 
 
 def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:

@@ -14,6 +14,7 @@ from radu_core.words import counted
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.eligible import left_out
 from radu_core.workflows.evaluate import damaged_reports, reports
+from radu_core.workflows.newest_result import Result, newest_result
 from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
 
@@ -34,8 +35,9 @@ class ModuleFunnel:
     """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
 
     ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
-    length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``notes`` say
-    what of the module is damaged. ``next`` is None where nothing of it can be read.
+    length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``result`` is
+    the newest; ``notes`` say what of the module is damaged. ``next`` is None where nothing of it
+    can be read.
     """
 
     module: str
@@ -51,6 +53,7 @@ class ModuleFunnel:
     left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
     unlabelled: int = 0
+    result: Result | None = None
 
     @property
     def caption(self) -> str:
@@ -126,6 +129,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
         left_out(workspace, module)[Purpose.ROWS],
         tuple(notes),
         unlabelled,
+        newest_result(finished, module),
     )
 
 

@@ -27,16 +27,21 @@ __all__ = [
     "build_index",
     "choose_point",
     "chosen_point",
+    "chosen_with",
     "data_state",
     "index_fingerprint",
     "load_index",
     "resolved_exemplars",
+    "retrieval_before",
     "retrieval_settings",
     "set_retrieval",
+    "switch_retrieval",
 ]
 
 _SETTING = "retrieval"
 _POINT = "point"  # what prompts and datasets begin with
+_POINT_OF = "point_embedder"  # the identity of the embedder that it was chosen with
+_BEFORE = "retrieval_before"  # settings that others took the place of, oldest first
 _FIRST_POINT = (3, 4)
 _FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
 _SAVED_BELOW = 5_000  # exemplars: saving a larger index takes longer than bringing it up to date
@@ -90,7 +95,43 @@ def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, w
     """Begin with this point from now on; it stays a choice of every dataset."""
     if min(point) < 0 or max(point) > 50 or point == (0, 0):
         raise InputError("That can't be a point", value=point, remedy="Use 0 to 50, not both 0.")
-    workspace.store.change_settings(module, {_POINT: list(point)}, who=who)
+    identity = workspace.embedder(retrieval_settings(workspace, module).embedder).identity
+    values = {_POINT: list(point), _POINT_OF: identity}
+    workspace.store.change_settings(module, values, who=who)
+
+
+def chosen_with(workspace: Workspace, module: str) -> str | None:
+    """The identity of the embedder that the module's point was chosen with; None where nobody has
+    chosen one."""
+    kept = workspace.store.settings(module)
+    return str(kept.get(_POINT_OF, "")) if kept.get(_POINT) else None
+
+
+def switch_retrieval(
+    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str, back: bool = False
+) -> None:
+    """As ``set_retrieval``, and what was before is kept, so that it can be brought back; going
+    ``back`` there forgets it."""
+    before = _before(workspace, module)
+    own = retrieval_settings(workspace, module).model_dump(mode="json")
+    kept = before[:-1] if back else [*before, own]
+    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: kept or None}
+    workspace.store.change_settings(module, values, who=who)
+
+
+def retrieval_before(workspace: Workspace, module: str) -> RetrievalSettings | None:
+    """How a module retrieved before ``switch_retrieval``; None where that never was."""
+    before = _before(workspace, module)
+    try:
+        return RetrievalSettings.model_validate(before[-1]) if before else None
+    except ValidationError:  # of a later studio
+        return None
+
+
+def _before(workspace: Workspace, module: str) -> list[Any]:
+    """How a module retrieved, oldest first."""
+    kept = workspace.store.settings(module).get(_BEFORE)
+    return kept if isinstance(kept, list) else []
 
 
 def data_state(workspace: Workspace, module: str) -> str:

@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from radu_core.dataset import read_rows
 from radu_core.errors import DatasetError, RaduError
+from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
@@ -20,7 +22,7 @@ from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row
 from radu_core.training.launcher import check_disk
 from radu_core.training.probe import Probe, probe
 from radu_core.words import counted
-from radu_core.workflows.retriever_rows import retriever_rows
+from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows
 from radu_core.workflows.train import check, check_unchanged
 from radu_core.workflows.workspace import Workspace
 
@@ -115,14 +117,12 @@ class PreflightReport:
     @property
     def notes(self) -> list[str]:
         """What doesn't stand in its way, and should be known."""
-        if self.config.target == "retriever":
-            return ["Time and memory of tuning a retriever aren't predicted."]
         if self.probe is None or self.prediction is not None:
             return []
         return [
             f"Not one step was done in the time of the check (it was at: {self.probe.stage}), so "
             "memory and time aren't known. The machine is busy, or a step is too large for it: try "
-            "a smaller batch_size or grad_accumulation, or LoRA."
+            f"{_smaller(self.config)}."
         ]
 
     @property
@@ -193,25 +193,34 @@ def preflight_report(
     with _listed(problems):
         check_unchanged(workspace, config)
     found = PreflightReport(config, disk_free=_disk_free(workspace))
-    if config.target == "retriever":
-        with _listed(problems):
-            rows = retriever_rows(workspace, config, progress=progress)
-            counts = {"train": len(rows.labels), "validation": len(rows.validation)}
-            found = replace(found, rows=counts)
-        return replace(found, problems=tuple(dict.fromkeys(problems)))
+    asked: Rows | None = None
     with _listed(problems):
-        found = _rows(workspace, found, problems, progress)
+        if config.target == "retriever":
+            asked = retriever_rows(workspace, config, progress=progress)
+            counts = {"train": len(asked.labels), "validation": len(asked.validation)}
+            found = replace(found, rows=counts)
+        else:
+            found = _rows(workspace, found, problems, progress)
     directory = None
     with _listed(problems):
         directory = model_directory(config.base_model, workspace.models, progress=progress)
         check_disk(workspace.runs, directory)
     if directory is not None and not problems:
         with _listed(problems):
+            given = (
+                {} if asked is None else {"prepare": partial(_prepare, workspace, config, asked)}
+            )
             measured = measure(
-                config, directory, scratch=workspace.home / "cache" / "probe", progress=progress
+                config,
+                directory,
+                scratch=workspace.home / "cache" / "probe",
+                progress=progress,
+                **given,
             )
             found = replace(found, probe=measured)
-            if measured.longest_seconds:
+            if asked is not None:
+                found = _of_labels(found, measured, asked, directory)
+            elif measured.longest_seconds:
                 found = replace(found, prediction=_predicted(found, measured, directory))
             problems += _shortages(found)
     return replace(found, problems=tuple(dict.fromkeys(problems)))
@@ -260,6 +269,29 @@ def _rows(
         listed=(*_overlong(rows), *_special(rows), *_unsupervised(config, tokenizer)),
         example=_example(tokenizer, rows.train[0]),
     )
+
+
+def _prepare(workspace: Workspace, config: TrainConfig, asked: Rows, folder: Path) -> None:
+    """Put what a run of the retriever reads into a folder."""
+    keep_rows(folder, asked)
+    schema = workspace.store.schema(config.dataset.name)
+    write_json(folder / "schema.json", schema.model_dump(mode="json"))
+
+
+def _of_labels(
+    found: PreflightReport, measured: Probe, asked: Rows, model: Path
+) -> PreflightReport:
+    """What was measured of a run of the retriever: labels that aren't read to their end, and the
+    prediction."""
+    listed = tuple(
+        ListedRow(i, "label", "train", measured.longest_row, None, "longer than the encoder reads")
+        for i in measured.cut
+    )
+    tokens = {"train": measured.train_tokens} if measured.train_tokens else {}
+    found = replace(found, listed=listed, tokens=tokens)
+    if not measured.longest_seconds:
+        return found
+    return replace(found, prediction=_predicted_tuning(found, measured, asked, model))
 
 
 def _overlong(rows: Preflight) -> list[ListedRow]:
@@ -340,6 +372,39 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
     )
 
 
+def _predicted_tuning(
+    found: PreflightReport, measured: Probe, asked: Rows, model: Path
+) -> Prediction:
+    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves."""
+    from radu_core.training.joint.run import parts_of, settings_of
+
+    config = found.config
+    parts = parts_of(asked.labels, config, settings_of(config))
+    steps = sum(part.steps for part in parts)
+    step = measured.step_seconds or measured.longest_seconds
+    training = steps * step
+    embedding = _evaluation_seconds(measured)
+    saving = len(parts) * measured.save_seconds + _by_time(training, measured.save_seconds)
+    loading = _START_SECONDS + measured.load_seconds
+    whole = loading + training + embedding + saving
+    limit = 60 * (config.max_minutes or math.inf)
+    last = measured.head_seconds + measured.save_seconds
+    return Prediction(
+        steps=steps,
+        seconds=min(whole, limit) + last,
+        first_step_seconds=loading + step,
+        training_seconds=training,
+        evaluation_seconds=embedding + measured.head_seconds,
+        saving_seconds=saving + measured.save_seconds,
+        tokens_per_second=measured.tokens_per_second,
+        memory_bytes=measured.peak_bytes,
+        memory_free=_memory_free(),
+        gpu_bytes=0,
+        disk_bytes=2 * measured.save_bytes + _weights(model),
+        capped=whole > limit,
+    )
+
+
 def _by_time(training: float, save_seconds: float) -> float:
     return training / max(_SAVE_SECONDS, save_seconds / _SAVE_SHARE) * save_seconds
 
@@ -364,7 +429,7 @@ def _shortages(found: PreflightReport) -> list[Problem]:
             Problem(
                 f"Its first step ends after about {duration(need.first_step_seconds)}, and its "
                 f"time limit is {duration(limit)}: it would end without a model.",
-                "Raise max_minutes, or use a smaller batch_size or grad_accumulation.",
+                f"Raise max_minutes, or use {_smaller(found.config)}.",
             )
         )
     if need.memory_bytes > _SPARE_MEMORY * need.memory_free:
@@ -372,7 +437,7 @@ def _shortages(found: PreflightReport) -> list[Problem]:
             Problem(
                 f"It needs {need.memory_bytes / 1e9:.1f} GB of memory, and "
                 f"{need.memory_free / 1e9:.1f} GB are free.",
-                "Use a smaller batch_size or max_length, LoRA, or close other programs.",
+                f"Use {_smaller(found.config)}, or close other programs.",
             )
         )
     if need.disk_bytes > found.disk_free:
@@ -384,6 +449,13 @@ def _shortages(found: PreflightReport) -> list[Problem]:
             )
         )
     return short
+
+
+def _smaller(config: TrainConfig) -> str:
+    """What makes a step smaller."""
+    if config.target == "retriever":
+        return "a smaller batch_size, or LoRA"
+    return "a smaller batch_size, grad_accumulation or max_length, or LoRA"
 
 
 def _memory_free() -> int:

@@ -13,24 +13,28 @@ from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.joint.files import VALIDATION_FILE
+from radu_core.training.joint.files import RETRIEVAL_FILE, VALIDATION_FILE
+from radu_core.training.joint.guard import Retrieving
 from radu_core.training.lsr.files import Source, keep_sources
+from radu_core.workflows.indexing import chosen_point, retrieval_settings
 from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "check_answers", "keep_rows", "retriever_rows"]
+__all__ = ["Rows", "check_answers", "keep_rows", "not_an_embedder", "retriever_rows"]
 
 
 @dataclass(frozen=True)
 class Rows:
     """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
     the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
-    ``teachers`` are the language models that say which exemplars help, if any do."""
+    ``how`` the module retrieves is what the tuned encoder is compared with; ``teachers`` are the
+    language models that say which exemplars help, if any do."""
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]
     negatives: int
+    how: Retrieving
     teachers: tuple[Source, ...] = ()
 
 
@@ -50,9 +54,9 @@ def retriever_rows(
             remedy="Choose one of its modules' datasets.",
         )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
-    if not (directory / "modules.json").is_file():
+    if wrong := not_an_embedder(directory):
         raise InputError(
-            "That is no embedding model (it has no modules.json)",
+            f"That is {wrong}",
             value=config.base_model,
             remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2.",
         )
@@ -67,17 +71,29 @@ def retriever_rows(
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)
     asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
+    how = Retrieving(
+        retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
+    )
     teachers = (
         find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
     )
-    return Rows(labels, sorted(asked, key=lambda e: e.id), len(found) - len(labels), teachers)
+    validation = sorted(asked, key=lambda e: e.id)
+    return Rows(labels, validation, len(found) - len(labels), how, teachers)
+
+
+def not_an_embedder(directory: Path) -> str:
+    """Why a model can't be tuned as a retriever, as far as a glance says; empty if it can."""
+    if (directory / "modules.json").is_file():
+        return ""
+    return "no embedding model (it has no modules.json)"
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
-    """Write labels and validation rows into ``folder``, as they are now."""
+    """Write labels, validation rows and how the module retrieves into ``folder``, as they are."""
     write_labels(folder, rows.labels)
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
+    write_json(folder / RETRIEVAL_FILE, rows.how.data())
     if rows.teachers:
         keep_sources(folder, rows.teachers)
 

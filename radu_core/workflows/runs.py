@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from radu_core.errors import InputError, NotFoundError, RaduError, StoreError
 from radu_core.evaluation import EvaluationReport
 from radu_core.files import disk_errors, read_json, write_json
+from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, RunEvent, TrainConfig, list_runs
 from radu_core.training.launcher import launcher_of
@@ -21,6 +22,7 @@ from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
 from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
+from radu_core.workflows.retriever import asked_by, used_by
 from radu_core.workflows.train import lives, open_run, run_modules, start
 from radu_core.workflows.workspace import Workspace
 
@@ -154,6 +156,18 @@ def trash(workspace: Workspace, name: str) -> Path:
     state, _ = run.state()
     if state not in FINAL or lives(run):
         raise InputError(f"Run {run.id} is {state}", remedy="Stop it first, then delete it.")
+    if modules := used_by(workspace, run.id):
+        raise InputError(
+            f"{' and '.join(modules)} retrieves with it",
+            value=run.id,
+            remedy=f"{instruct('restore retriever', modules[0])} first.",
+        )
+    if others := asked_by(workspace, run.id):
+        raise InputError(
+            f"{counted(len(others), 'run retrieves', 'runs retrieve')} with its encoder",
+            value=", ".join(others),
+            remedy="Delete these first.",
+        )
     return _moved(run.path, _trash(workspace) / run.id)
 
 

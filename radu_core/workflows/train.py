@@ -45,7 +45,7 @@ from radu_core.training.runs import FINAL
 from radu_core.training.stages import stage
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
-from radu_core.workflows.retriever_rows import keep_rows, retriever_rows
+from radu_core.workflows.retriever_rows import keep_rows, not_an_embedder, retriever_rows
 from radu_core.workflows.run_figures import (
     Written,
     asked_rows,
@@ -146,6 +146,9 @@ def wrong_settings(
         directory = local_model(str(data.get("base_model", "")), workspace.models)
     except RaduError as error:
         return {**wrong, "base_model": str(error)}
+    if data.get("target") == "retriever":
+        said = "" if directory is None else not_an_embedder(directory)
+        return {**wrong, "base_model": said} if said else wrong
     targets = data.get("lora_targets", "all-linear")
     if directory is None or data.get("method") == "full":
         return wrong

@@ -6,24 +6,27 @@ import re
 import shutil
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from app_testing import run_until
-from conftest import MODULE
+from conftest import MODULE, ROWS
 from measured import MEASURED
 from streamlit.testing.v1 import AppTest
+from tiny_encoder import make_tiny_encoder
 
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
-from radu_core.training import TrainConfig
+from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.config import settings_of_retriever
 from radu_core.workflows import preflight, train
-from radu_core.workflows.dataset import build
+from radu_core.workflows.dataset import DatasetView, build
+from radu_core.workflows.fit import plan_of
 from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
 from studio import jobs, launch_form
-from studio.launch_settings import EXPERT, SIMPLE
+from studio.launch_settings import EXPERT, RETRIEVER_EXPERT, RETRIEVER_SIMPLE, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,10 +66,82 @@ def test_every_setting_is_asked_for_and_explained() -> None:
     names = [s.field for s in asked]
     assert len(set(names)) == len(names)
     joint, lsr = settings_of_retriever("joint"), settings_of_retriever("lsr")
-    of_retrievers = {"target", "objective", *(joint ^ lsr)}  # `fit` and recipes choose them
+    of_retrievers = {"objective", *(joint ^ lsr)}  # `fit` and recipes choose them
     settings = set(TrainConfig.model_fields) - of_retrievers
-    assert {*names, "dataset", "base_model", "method"} == settings
+    assert {*names, "target", "dataset", "base_model", "method"} == settings
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
+
+
+def test_every_setting_of_a_retriever_is_asked_for_and_no_other() -> None:
+    asked = [*RETRIEVER_SIMPLE, *(s for group in RETRIEVER_EXPERT.values() for s in group)]
+    names = [s.field for s in asked]
+    assert len(set(names)) == len(names)
+    given = {"target", "objective", "dataset", "base_model", "method", "processes"}
+    assert {*names, *given} == settings_of_retriever("joint")
+    assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
+
+
+@pytest.fixture
+def encoder(space: Workspace, tmp_path: Path) -> str:
+    """A sentence-transformers model."""
+    return str(make_tiny_encoder(tmp_path / "encoder", [str(row["utterance"]) for row in ROWS]))
+
+
+def test_a_retriever_begins_as_fit_would_choose(space: Workspace, encoder: str) -> None:
+    at = opened()
+    at.segmented_control(key="launch target").set_value("retriever").run()
+    config = config_shown(at)
+    planned, _ = plan_of(space, MODULE, config.dataset)
+    assert config == planned
+    assert (config.method, config.base_model, config.folds) == ("full", "all-MiniLM-L6-v2", 3)
+    widgets = [*at.number_input, *at.text_input, *at.toggle, *at.multiselect, *at.selectbox]
+    asked = {w.label for w in widgets}
+    assert "Folds" in asked
+    assert not asked & {"Packing", "LoRA targets", "Gradient accumulation", "max_length (tokens)"}
+    at.number_input(key="launch retriever folds").set_value(4)
+    at.segmented_control(key="launch retriever method").set_value("lora").run()
+    config = config_shown(at)
+    assert (config.folds, config.method, config.rate) == (4, "lora", 1e-3)
+    at.segmented_control(key="launch target").set_value("generator").run()
+    assert config_shown(at).target == "generator"
+    assert not at.exception
+
+
+def test_any_sentence_transformers_model_and_nothing_else(
+    space: Workspace, encoder: str, tiny_model: Path
+) -> None:
+    at = opened(**{"launch target": "retriever", "launch retriever base_model": encoder})
+    assert config_shown(at).base_model == encoder
+    at = opened(**{"launch target": "retriever", "launch retriever base_model": str(tiny_model)})
+    [message] = [m.value for m in at.markdown if m.value.startswith(":red[")]
+    assert "no embedding model" in message
+    assert button(at, "Launch").disabled
+
+
+def test_a_retriever_is_launched(
+    space: Workspace, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[TrainConfig] = []
+
+    def begin(_: Workspace, config: TrainConfig, **__: object) -> RunDirectory:
+        started.append(config)
+        return RunDirectory.create(space.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+
+    monkeypatch.setattr(train, "start", begin)
+    monkeypatch.setattr(launch_form, "base_embedders", lambda _: [encoder])
+    at = opened(**{"launch target": "retriever", "launch retriever base_model": encoder})
+    button(at, "Launch").click().run()
+    run_until(at, lambda a: "is on its way" in shown(a))
+    assert [(c.target, c.method, c.base_model) for c in started] == [("retriever", "full", encoder)]
+
+
+def test_a_mixture_alone_has_no_retriever(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatasetView, "mixed", property(lambda _: True))
+    at = opened(**{"launch target": "retriever"})
+    assert "A retriever is tuned for one module." in shown(at)
+    assert not at.exception
 
 
 def test_the_form_as_it_comes_is_the_default_config(space: Workspace) -> None:

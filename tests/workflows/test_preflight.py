@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import MODULE
+from conftest import MODULE, ROWS
 from measured import MEASURED
+from tiny_encoder import make_tiny_encoder
 from typer.testing import CliRunner
 
 from radu_core.cli import app
@@ -17,7 +20,7 @@ from radu_core.errors import RunError
 from radu_core.schema import parse_schema
 from radu_core.training import TrainConfig, encoding
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.probe import Probe
+from radu_core.training.probe import Probe, probe
 from radu_core.workflows import preflight as workflow
 from radu_core.workflows.dataset import build
 from radu_core.workflows.preflight import (
@@ -282,3 +285,87 @@ def test_the_shell_checks_and_launches_nothing(
     lines = "\n".join(report_lines(report))
     assert ("PROBLEM:" in lines) is not good
     assert report_data(report)["rows"] == report.rows
+
+
+@pytest.fixture
+def tuning(loaded: Workspace, tmp_path: Path) -> TrainConfig:
+    """A run of the retriever: 8 labels in 2 folds, in batches of 4."""
+    base = make_tiny_encoder(tmp_path, [str(row["utterance"]) for row in ROWS])
+    view = build(loaded, MODULE)
+    return TrainConfig(
+        target="retriever",
+        method="full",
+        dataset=view.directory,
+        base_model=str(base),
+        batch_size=4,
+        epochs=10,
+        folds=2,
+    )
+
+
+def test_a_retriever_s_time_is_that_of_all_its_parts(
+    loaded: Workspace, tuning: TrainConfig
+) -> None:
+    seen: list[str] = []
+
+    def look(config: TrainConfig, _: Path, *, prepare: Any, scratch: Path, **__: Any) -> Probe:
+        scratch.mkdir(parents=True)
+        prepare(scratch)
+        seen.extend(sorted(p.name for p in scratch.iterdir()))
+        return replace(
+            TYPICAL,
+            longest_seconds=3.0,
+            step_seconds=2.0,
+            save_seconds=1.0,
+            save_bytes=10**9,
+            evaluation_seconds=1.0,
+            evaluation_tokens=100,
+            evaluated_tokens=500.0,
+            head_seconds=7.0,
+            train_tokens=64,
+            cut=("f00",),
+        )
+
+    report = preflight_report(loaded, tuning, measure=look)
+    assert report.ok
+    assert seen == ["labels.json", "retrieval.json", "schema.json", "validation.json"]
+    assert report.rows == {"train": 8, "validation": 2}
+    assert report.tokens == {"train": 64}
+    assert [(r.id, r.reason) for r in report.listed] == [("f00", "longer than the encoder reads")]
+    need = report.prediction
+    assert need is not None
+    assert need.steps == 10 + 10 + 20  # two folds of 4 labels, and all 8
+    assert need.training_seconds == 80.0
+    assert need.evaluation_seconds == 5.0 + 7.0
+    assert need.saving_seconds == pytest.approx(3 + 80 / 60 + 1)
+    loading = 8.0 + TYPICAL.load_seconds
+    assert need.seconds == pytest.approx(loading + 80 + 5 + 3 + 80 / 60 + 7 + 1)
+    assert need.disk_bytes > 2 * 10**9
+    assert not report.notes
+    assert "time: about" in "\n".join(report_lines(report))
+    limited = tuning.model_copy(update={"max_minutes": 0.1})
+    short = preflight_report(loaded, limited, measure=lambda *_, **__: TYPICAL)
+    assert ["a smaller batch_size, or LoRA" in p.remedy for p in short.problems] == [True]
+
+
+@pytest.mark.slow
+def test_a_retriever_is_measured_in_a_process_of_its_own(
+    loaded: Workspace, tuning: TrainConfig
+) -> None:
+    report = preflight_report(loaded, tuning, measure=partial(probe, seconds=500))
+    assert report.ok, report.problems
+    found, need = report.probe, report.prediction
+    assert found is not None
+    assert need is not None
+    assert found.stage == "Done"
+    assert 0 < found.steps <= 12
+    assert found.longest_rows == 4
+    assert found.train_tokens == report.tokens["train"] > 8 * 3
+    assert found.step_seconds > 0
+    assert found.save_bytes > 3 * 4 * 20_000  # weights and two moments
+    assert found.evaluated_tokens == pytest.approx(
+        (2 * (2 * 4 + 2 * 4) + 4 * 8 + 2) * found.train_tokens / 8
+    )
+    assert found.cut == ()
+    assert 10**8 < need.memory_bytes < 4 * 10**9
+    assert not list((loaded.home / "cache" / "probe").iterdir())

@@ -12,6 +12,7 @@ __all__ = [
     "ENCODER",
     "HEAD_FILE",
     "LABELS_FILE",
+    "RETRIEVAL_FILE",
     "VALIDATION_FILE",
     "epochs_for",
     "read_exemplars",
@@ -20,6 +21,7 @@ __all__ = [
 _EPOCHS, _AT = 20.0, 640
 
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
+RETRIEVAL_FILE = "retrieval.json"  # in ``serving``: how the module retrieves
 HEAD_FILE = "head.json"  # in ``model``
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 

@@ -100,6 +100,8 @@ def _groups(model: JointEncoder, settings: JointSettings) -> list[dict[str, Any]
     """Parameters by learning rate and weight decay; vectors don't decay."""
     groups: dict[tuple[float, float], list[Any]] = {}
     for name, value in model.named_parameters():
+        if not value.requires_grad:
+            continue
         own = name.startswith("encoder.")
         rate = settings.learning_rate if own else settings.head_learning_rate
         decay = settings.weight_decay if value.ndim > 1 else 0.0

@@ -57,6 +57,7 @@ class JointEncoder(nn.Module):
         self.tagger = nn.Linear(width, 1 + 2 * len(labels.slots))
         self.crf = SlotCrf(len(labels.slots))
         self.dropout = nn.Dropout(dropout)
+        self.adapters: list[Any] = []  # a plain list: their weights are the encoder's own
         for head in (self.function_head, self.tagger):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)

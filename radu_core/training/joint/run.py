@@ -20,23 +20,36 @@ import torch
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, whole_directory
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.schema import parse_schema
+from radu_core.schema import Schema, parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
-from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
+from radu_core.training.joint.files import (
+    LABELS_FILE,
+    RETRIEVAL_FILE,
+    VALIDATION_FILE,
+    read_exemplars,
+)
 from radu_core.training.joint.fit import JointFitting, JointSettings, joint_steps
 from radu_core.training.joint.folds import ENOUGH, folds_of
+from radu_core.training.joint.guard import Remembering, Retrieved, Retrieving, Row, retrieve
+from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
 from radu_core.training.steps import keep_checkpoint, make_steps, pace, tell_step
 
-__all__ = ["settings_of", "train_retriever"]
+__all__ = [
+    "Part",
+    "new_model",
+    "parts_of",
+    "settings_of",
+    "train_retriever",
+]
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A model of the run: which exemplars it learns, and which it is asked about then."""
 
     learns: list[AnnotatedExemplar]
@@ -64,9 +77,10 @@ def train_retriever(
     validation = read_exemplars(run.path / "serving" / VALIDATION_FILE)
     run.append("loading", what="Loading the model")
     asked = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
-    work = _Work(run, config, base, labels, exemplars, asked)
+    work = _Work(run, config, base, schema, labels, exemplars, asked)
     run.append("state", state="running")
     model = work.do(stopping=stopping, check=check, limit=limit)
+    merge(model)
     run.append("trained", step=work.step)
     run.append("state", state="saving")
     run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
@@ -76,6 +90,7 @@ def train_retriever(
     shutil.rmtree(run.model, ignore_errors=True)
     with whole_directory(run.model) as new:
         FastModel(model, embedder, voters, head, schema.language).save(new)
+    work.retrieved.save(run.path)
     return {
         "steps": work.step,
         "planned_steps": work.planned,
@@ -87,6 +102,7 @@ def train_retriever(
         "weights": dict(head.weights),
         "adds": adds,
         "task_metrics": work.measured,
+        "retrieval": work.retrieved.guard.data(),
         "torch": torch.__version__,
     }
 
@@ -99,14 +115,19 @@ class _Work:
         run: RunDirectory,
         config: TrainConfig,
         base: Path,
+        schema: Schema,
         labels: Labels,
         exemplars: list[AnnotatedExemplar],
         validation: list[AnnotatedExemplar],
     ) -> None:
         self.run, self.config, self.base, self.labels = run, config, base, labels
+        self.schema = schema
+        self.how = Retrieving.read(read_json(run.path / "serving" / RETRIEVAL_FILE))
+        self.untuned = Remembering(self._embedder())
+        self.rows: dict[str, tuple[Row, Row]] = {}  # untuned and tuned, of the rows held out
         self.exemplars, self.validation = exemplars, validation
         self.settings = settings_of(config)
-        self.parts = _parts(exemplars, config, self.settings)
+        self.parts = parts_of(exemplars, config, self.settings)
         self.planned = sum(part.steps for part in self.parts)
         self.held = np.full((len(exemplars), len(labels.functions)), np.nan, dtype=np.float32)
         self.measured: dict[str, float] = {}
@@ -137,12 +158,15 @@ class _Work:
             if part.asked:
                 texts = [self.exemplars[n].utterance for n in part.asked]
                 self.held[part.asked] = joint_scores(model, texts)
+                self._retrieve(part, model)
             else:
                 rows = zip(part.learns, fitting.rows, strict=True)
                 self.overlong = [e.id for e, row in rows if row.is_cut]
                 self._measure(model)
             self._keep(at, fitting, done=True)
             check()
+            if part.asked:
+                del fitting, model  # the next part needs their memory
         return model
 
     def _train(
@@ -164,12 +188,33 @@ class _Work:
             check=check,
         )
 
+    def _retrieve(self, part: Part, model: JointEncoder) -> None:
+        """What the part's encoder and the untuned one retrieve for the rows that were held out."""
+        asked = [self.exemplars[n] for n in part.asked]
+        untuned, tuned = (
+            retrieve(self.schema, part.learns, asked, embedder, self.how)
+            for embedder in (self.untuned, self._embedder(model.encoder))
+        )
+        self.rows |= {i: (row, tuned[i]) for i, row in untuned.items()}
+
+    def _embedder(self, model: Any = None) -> SentenceEmbedder:
+        """The base model, or ``model`` in its place, as an embedder; both compute alike."""
+        return SentenceEmbedder(
+            self.base, name=self.config.base_model, precision="fp32", model=model
+        )
+
+    @property
+    def retrieved(self) -> Retrieved:
+        """What was retrieved so far."""
+        tuned, untuned = ({i: pair[n] for i, pair in self.rows.items()} for n in (1, 0))
+        return Retrieved(self.how, self.untuned.name, self.untuned.identity, tuned, untuned)
+
     def _later(self, at: int) -> int:
         """The steps of the parts behind one."""
         return sum(part.steps for part in self.parts[at + 1 :])
 
     def _model(self) -> JointEncoder:
-        return JointEncoder(open_encoder(self.base), self.labels, dropout=self.settings.dropout)
+        return new_model(self.base, self.labels, self.config)
 
     def _tell(self, part: int, fitting: JointFitting, loss: float) -> None:
         self.step += 1
@@ -208,13 +253,12 @@ class _Work:
 
     def _keep(self, part: int, fitting: JointFitting, *, done: bool) -> None:
         """A checkpoint of the step, in place of the one before."""
-        keep_checkpoint(
-            self.run,
-            self.step,
-            fitting.state(),
-            {"part": part, "done": done},
-            lambda new: np.save(new / "held.npy", self.held),
-        )
+
+        def more(new: Path) -> None:
+            np.save(new / "held.npy", self.held)
+            self.retrieved.save(new)
+
+        keep_checkpoint(self.run, self.step, fitting.state(), {"part": part, "done": done}, more)
 
     def _kept(self) -> tuple[int, dict[str, Any] | None, bool]:
         """The part to continue with, its state if it was begun, and whether its steps are done."""
@@ -224,11 +268,21 @@ class _Work:
         self.step = max(kept)
         place = kept[self.step]
         self.held = np.load(place / "held.npy")
-        told = read_json(place / "trainer_state.json")
-        part, done = int(told["part"]), bool(told["done"])
+        told = Retrieved.load(place)
+        self.rows = {i: (told.untuned[i], row) for i, row in told.tuned.items()}
+        state = read_json(place / "trainer_state.json")
+        part, done = int(state["part"]), bool(state["done"])
         if done and part + 1 < len(self.parts):
             return part + 1, None, False
         return part, torch.load(place / "state.pt", weights_only=True), done
+
+
+def new_model(base: Path, labels: Labels, config: TrainConfig) -> JointEncoder:
+    """The untrained model of a run, on a fresh copy of its base."""
+    model = JointEncoder(open_encoder(base), labels, dropout=settings_of(config).dropout)
+    if config.adapts:
+        adapt(model, config)
+    return model
 
 
 def settings_of(config: TrainConfig) -> JointSettings:
@@ -247,18 +301,18 @@ def settings_of(config: TrainConfig) -> JointSettings:
     )
 
 
-def _parts(
+def parts_of(
     exemplars: list[AnnotatedExemplar], config: TrainConfig, settings: JointSettings
-) -> list[_Part]:
+) -> list[Part]:
     """A model without a fold, asked about it, fold by fold until enough rows are asked about, and
     then the one that learns all."""
     folds = folds_of(exemplars, config.folds, seed=config.seed)
-    found: list[_Part] = []
+    found: list[Part] = []
     for fold in range(config.folds):
         if sum(len(part.asked) for part in found) >= ENOUGH:
             break
         asked = [n for n, f in enumerate(folds) if f == fold]
         learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
         if asked and learns:
-            found.append(_Part(learns, asked, joint_steps(settings, len(learns))))
-    return [*found, _Part(exemplars, [], joint_steps(settings, len(exemplars)))]
+            found.append(Part(learns, asked, joint_steps(settings, len(learns))))
+    return [*found, Part(exemplars, [], joint_steps(settings, len(exemplars)))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from conftest import MODULE, ROWS
 from tiny_encoder import make_tiny_encoder
 
 from radu_core.errors import InputError
-from radu_core.retrieval import Query
+from radu_core.retrieval import Query, SentenceEmbedder
 from radu_core.training import RunDirectory, TrainConfig, launch, stop
 from radu_core.training.joint.files import ENCODER, HEAD_FILE
+from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
@@ -34,7 +36,6 @@ def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
     view = build(loaded, MODULE)
     base = {
         "target": "retriever",
-        "method": "full",
         "epochs": 30,
         "batch_size": 4,
         "folds": 2,
@@ -45,11 +46,12 @@ def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
 
 
 def weights(run: RunDirectory) -> str:
-    """The hash of all that was written of the model."""
+    """The hash of all that was written of the model, and of what was retrieved out of fold."""
     digest = hashlib.sha256()
     for path in sorted(run.model.rglob("*")):
         if path.suffix in (".safetensors", ".json") and path.is_file():
             digest.update(path.read_bytes())
+    digest.update((run.path / RETRIEVED_FILE).read_bytes())
     return digest.hexdigest()
 
 
@@ -68,6 +70,16 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     card = (run.path / "README.md").read_text(encoding="utf-8")
     assert "without a language model" in card
     assert "| joint |" in card
+    told = (run.report() or {})["retrieval"]
+    kept = Retrieved.load(run.path)
+    assert sorted(kept.tuned) == ["f00", "f01", "f02", "f05", "h00", "h01", "h04", "n00"]
+    assert kept.identity == SentenceEmbedder(encoder, name="it").identity
+    assert told == json.loads(json.dumps(kept.guard.data()))
+    assert [(m["measure"], m["rows"]) for m in told["measures"]] == [
+        ("coverage", 7),
+        ("kNN accuracy", 8),
+    ]
+    assert told["verdict"] in card
     report = evaluate(loaded, run.id, split="test")
     assert report.rows == 3
     assert report.trained.system == "after training"
@@ -94,12 +106,14 @@ def test_values_come_from_the_utterance(loaded: Workspace, encoder: Path) -> Non
                 assert all(str(v) in text for v in (value if isinstance(value, list) else [value]))
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_run_that_was_stopped_continues_to_the_same_model(
-    loaded: Workspace, encoder: Path
+    loaded: Workspace, encoder: Path, method: str
 ) -> None:
-    whole = train.start(loaded, config(loaded, encoder))
+    wanted = config(loaded, encoder, method=method, lora_rank=4)
+    whole = train.start(loaded, wanted)
     follow(whole, poll=0.1)
-    half = train.start(loaded, config(loaded, encoder))
+    half = train.start(loaded, wanted)
     while not any(e.kind == "step" and e.data["step"] > 20 for e in half.events()):
         assert half.state()[0] not in FINAL
     assert stop(half) == "stopped"
@@ -115,7 +129,7 @@ def test_a_run_that_was_stopped_continues_to_the_same_model(
     ("change", "said"),
     [
         ({"base_model": "SmolLM2-135M-Instruct"}, "embedding model"),
-        ({"method": "lora"}, "tuned whole"),
+        ({"method": "qlora"}, "full or lora"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(

@@ -1,0 +1,111 @@
+"""Commands about what a module retrieves with: a run's tuned encoder, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radu_core.cli.data import Module
+from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.cli.runs import Run
+
+if TYPE_CHECKING:
+    from radu_core.training.joint.guard import Guard
+    from radu_core.workflows.retriever import Switch
+
+__all__: list[str] = []
+
+_retriever = typer.Typer(
+    help="What a module retrieves with: use a run's tuned encoder, or go back.",
+    no_args_is_help=True,
+)
+app.add_typer(_retriever, name="retriever")
+
+
+@command("show", group=_retriever)
+def retriever_show(module: Module) -> Answer:
+    """What a module retrieves with, what it had before, and what of it is stale."""
+    from radu_core.workflows.retriever import standing
+
+    found = standing(workspace(), module)
+    lines = [f"{module} retrieves with {found.embedder}."]
+    if found.before:
+        lines.append(
+            f"Before: {found.before}. The way back: radu retriever restore --module {module}"
+        )
+    return Answer(found, [*lines, *_stale(found.stale)])
+
+
+@command("use", group=_retriever)
+def retriever_use(
+    run: Run,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Use it although it is worse, or wasn't measured.")
+    ] = False,
+) -> Answer:
+    """Let a run's module retrieve with the run's encoder, and build again what depends on it.
+
+    Exit 1: out of fold it is worse than what the module has (in coverage or in the accuracy of the
+    nearest exemplars), and nothing was changed.
+    """
+    from radu_core.workflows.retriever import use
+
+    with progress_bar() as progress:
+        found = use(workspace(), run, who=who(), anyway=anyway, progress=progress)
+    return _answer(found)
+
+
+@command("restore", group=_retriever)
+def retriever_restore(module: Module) -> Answer:
+    """Let a module retrieve as it did before, and build again what depends on it."""
+    from radu_core.workflows.retriever import restore
+
+    with progress_bar() as progress:
+        found = restore(workspace(), module, who=who(), progress=progress)
+    return _answer(found)
+
+
+def _answer(found: Switch) -> Answer:
+    lines: list[Any] = [] if found.guard is None else _guard_lines(found.guard)
+    if found.done:
+        lines.append(f"{found.module} retrieves with {found.now}. Before: {found.before}.")
+        rows = [(step.name, step.figure) for step in found.steps]
+        lines.append(table("Built again", ["what", "result"], rows))
+        lines += _stale(found.stale)
+        lines.append(f"The way back: radu retriever restore --module {found.module}")
+    else:
+        lines.append(f"To use it all the same: radu retriever use {found.now} --anyway")
+    guard = None if found.guard is None else found.guard.data()
+    data = {
+        "module": found.module,
+        "before": found.before,
+        "now": found.now if found.done else found.before,
+        "done": found.done,
+        "guard": guard,
+        "steps": found.steps,
+        "stale": found.stale,
+    }
+    return Answer(data, lines, ok=found.done)
+
+
+def _guard_lines(guard: Guard) -> list[Any]:
+    k_desc, k_exemplar = guard.point
+    rows = [
+        (
+            m.measure,
+            m.rows,
+            *(f"{share:.1%}" for share in m.shares),
+            m.gained,
+            m.lost,
+            f"{m.p:.2g}",
+        )
+        for m in guard.measures
+    ]
+    title = f"Out of fold, at k_desc={k_desc}, k_exemplar={k_exemplar}"
+    columns = ["measure", "rows", guard.before, "tuned", "gained", "lost", "p"]
+    return [table(title, columns, rows), guard.verdict]
+
+
+def _stale(lines: tuple[str, ...]) -> list[str]:
+    return [f"Stale: {line}" for line in lines]

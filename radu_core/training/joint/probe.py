@@ -1,0 +1,163 @@
+"""What a run of the retriever will need, measured: steps of its own encoder on its own rows."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json
+from radu_core.retrieval import SentenceEmbedder
+from radu_core.schema import parse_schema
+from radu_core.training.config import TrainConfig
+from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
+from radu_core.training.joint.fit import JointFitting, JointSettings
+from radu_core.training.joint.model import JointEncoder
+from radu_core.training.joint.rows import Labels, Row
+from radu_core.training.joint.run import new_model, parts_of, settings_of
+from radu_core.training.joint.sources import fit_voters
+from radu_core.training.machine import peak_memory
+from radu_core.training.probe import Probe
+
+__all__ = ["measure"]
+
+_MOST_STEPS = 12
+_CAUTION = 0.6  # share of the time left that typical steps may take
+_ASKED = 256  # rows of a trial evaluation
+_FITS = 2 * 5 * 0.8 + 1  # regressions of a head: two strengths, five folds; then all labels
+_PASSES = 4  # embeddings of the labels by the untuned model: for the head, and for retrieving
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a run is measured on."""
+
+    config: TrainConfig
+    base: Path
+    settings: JointSettings
+    labels: Labels
+    exemplars: list[AnnotatedExemplar]
+    validation: list[AnnotatedExemplar]
+    scratch: Path
+
+
+def measure(
+    config: TrainConfig,
+    base: Path,
+    *,
+    scratch: Path,
+    tell: Callable[[Probe], None],
+    seconds: float,
+) -> Probe:
+    """Load, step, save and evaluate in this process; ``scratch`` holds labels, validation rows and
+    the schema, as a run's ``serving`` does. ``tell`` gets what is known after every stage."""
+    end = time.monotonic() + seconds
+    tell(found := Probe(stage="Reading the labels"))
+    exemplars = read_exemplars(scratch / LABELS_FILE)
+    schema = parse_schema(read_json(scratch / "schema.json"))
+    labels = Labels.of(schema, exemplars)
+    asked = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
+    given = _Given(config, base, settings_of(config), labels, exemplars, asked, scratch)
+    tell(found := replace(found, stage="Loading the model"))
+    begun = time.monotonic()
+    model = new_model(base, labels, config)
+    found = replace(found, load_seconds=time.monotonic() - begun)
+    tell(found := replace(found, stage="Stepping on the longest rows"))
+    rows = [model.row(e.utterance, e) for e in exemplars]
+    cut = tuple(e.id for e, row in zip(exemplars, rows, strict=True) if row.is_cut)
+    tokens = sum(len(row.ids) for row in rows)
+    found = _longest(given, model, rows, replace(found, cut=cut, train_tokens=tokens), tell)
+    tell(found := replace(found, stage="Stepping on typical rows"))
+    found = _typical(given, model, found, end)
+    tell(found := replace(found, stage="Evaluating"))
+    found = _evaluation(given, model, rows, found)
+    tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
+    return found
+
+
+def _longest(
+    given: _Given,
+    model: JointEncoder,
+    rows: Sequence[Row],
+    found: Probe,
+    tell: Callable[[Probe], None],
+) -> Probe:
+    """Two steps on a batch of the longest rows: the optimizer's state is there from the second on;
+    and what a checkpoint takes."""
+    order = sorted(range(len(rows)), key=lambda n: -len(rows[n].ids))[: given.config.batch_size]
+    sizes = [len(rows[n].ids) for n in order]
+    fitting = JointFitting(model, [given.exemplars[n] for n in order], given.settings)
+    found = replace(
+        found, longest_rows=len(sizes), longest_tokens=sum(sizes), longest_row=max(sizes)
+    )
+    for _ in range(2):
+        begun = time.monotonic()
+        fitting.make_step(0.0)
+        found = replace(found, longest_seconds=time.monotonic() - begun, peak_bytes=peak_memory())
+        tell(found)
+    begun = time.monotonic()
+    torch.save(fitting.state(), given.scratch / "state.pt")
+    taken, size = time.monotonic() - begun, (given.scratch / "state.pt").stat().st_size
+    (given.scratch / "state.pt").unlink()
+    return replace(found, save_seconds=taken, save_bytes=size)
+
+
+def _typical(given: _Given, model: JointEncoder, found: Probe, end: float) -> Probe:
+    """Steps on the batches that a run begins with."""
+    fitting = JointFitting(model, given.exemplars, given.settings)
+    begun, left = time.monotonic(), _CAUTION * (end - time.monotonic())
+    while fitting.step < _MOST_STEPS and (time.monotonic() - begun < left or not fitting.step):
+        fitting.make_step(0.0)
+    taken = time.monotonic() - begun
+    return replace(
+        found,
+        steps=fitting.step,
+        step_seconds=taken / fitting.step,
+        step_tokens=fitting.tokens / fitting.step,
+    )
+
+
+def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: Probe) -> Probe:
+    """Embed some labels as the untuned model does and fit the head's regression on them; how often
+    a run embeds labels is known."""
+    count = min(_ASKED, len(rows))
+    drawn = sorted(random.Random(given.config.seed).sample(range(len(rows)), count))
+    embedder = SentenceEmbedder(given.base, name=given.config.base_model, precision="fp32")
+    embedder.load()
+    begun = time.monotonic()
+    vectors = embedder.embed([given.exemplars[n].utterance for n in drawn])
+    taken = time.monotonic() - begun
+    tokens = [len(row.ids) for row in rows]
+    return replace(
+        found,
+        evaluation_seconds=taken,
+        evaluation_tokens=sum(tokens[n] for n in drawn),
+        evaluated_tokens=_embedded(given) * sum(tokens) / len(tokens),
+        head_seconds=_head_seconds(given, vectors, [rows[n].function for n in drawn]),
+    )
+
+
+def _embedded(given: _Given) -> int:
+    """How many texts a run embeds: each fold, twice, the rows it learns and those it is asked
+    about; the untuned model all labels; the last model validation rows."""
+    parts = parts_of(given.exemplars, given.config, given.settings)
+    folds = sum(2 * len(p.learns) + 2 * len(p.asked) for p in parts if p.asked)
+    return folds + _PASSES * len(given.exemplars) + len(given.validation)
+
+
+def _head_seconds(given: _Given, vectors: Any, functions: Sequence[int]) -> float:
+    """How long the head's regressions will take, by one on some of the rows."""
+    import numpy as np
+
+    names = given.labels.functions
+    described = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+    begun = time.monotonic()
+    fit_voters(names, vectors, np.array(functions), described, [()] * len(functions), strength=30.0)
+    taken = time.monotonic() - begun
+    return taken * _FITS * len(given.exemplars) / max(1, len(functions))

@@ -1,0 +1,62 @@
+"""A finished run of the retriever, without the training: what it kept, and a stand-in's encoder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fakes import HashEmbedder
+
+from radu_core.dataset import read_dataset
+from radu_core.files import write_json
+from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.joint.files import ENCODER
+from radu_core.training.joint.guard import Retrieved, Row
+from radu_core.workflows import train
+from radu_core.workflows.dataset import build
+from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows
+from radu_core.workflows.workspace import Workspace
+
+BASE = "all-MiniLM-L6-v2"
+ROW: Row = (True, True)
+
+
+def make_tuned_run(
+    workspace: Workspace,
+    module: str,
+    *,
+    worse: int = 0,
+    base: str = BASE,
+    second: int = 0,
+) -> RunDirectory:
+    """A run whose encoder is right about all of its module's labels but the first ``worse``, where
+    its base is right about all."""
+    view = build(workspace, module)
+    config = TrainConfig(
+        target="retriever", method="full", dataset=view.directory, base_model=base, folds=2
+    )
+    run = RunDirectory.create(
+        workspace.runs, config, now=datetime(2026, 1, 1, second=second, tzinfo=UTC)
+    )
+    manifest = read_dataset(view.directory).modules[module]
+    folder = train._keep_for_serving(run, train._to_serve(workspace, manifest))
+    rows = _rows(workspace, config)
+    keep_rows(folder, rows)
+    ids = [e.id for e in rows.labels]
+    untuned = {i: (None if i[0] == "n" else True, True) for i in ids}
+    tuned = {i: ((False, False) if n < worse else untuned[i]) for n, i in enumerate(ids)}
+    identity = HashEmbedder(base).identity
+    found = Retrieved(rows.how, base, identity, tuned, untuned)
+    found.save(run.path)
+    write_json(run.model / ENCODER / "modules.json", [])
+    write_json(run.path / "report.json", {"retrieval": found.guard.data()})
+    run.append("labels", dataset=manifest.hash, train=len(ids), validation=0, negatives=0)
+    run.append("state", state="finished")
+    workspace._embedders[run.id] = HashEmbedder(run.id)  # type: ignore[assignment]
+    return run
+
+
+def _rows(workspace: Workspace, config: TrainConfig) -> Rows:
+    """What such a run learns, whatever its base model is."""
+    (workspace.models / config.base_model).mkdir(parents=True, exist_ok=True)
+    (workspace.models / config.base_model / "modules.json").write_text("[]")
+    return retriever_rows(workspace, config)
