@@ -66,7 +66,7 @@ def test_every_setting_is_asked_for_and_explained() -> None:
     names = [s.field for s in asked]
     assert len(set(names)) == len(names)
     joint, lsr = settings_of_retriever("joint"), settings_of_retriever("lsr")
-    of_retrievers = {"objective", *(joint ^ lsr)}  # `fit` and recipes choose them
+    of_retrievers = {"objective", "folds", "contrast", "head_learning_rate", *(lsr - joint)}
     settings = set(TrainConfig.model_fields) - of_retrievers
     assert {*names, "target", "dataset", "base_model", "method"} == settings
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)

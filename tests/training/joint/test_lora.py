@@ -12,7 +12,7 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 from radu_core.training import TrainConfig
-from radu_core.training.joint.fit import Fitting
+from radu_core.training.joint.fit import JointFitting
 from radu_core.training.joint.lora import merge
 from radu_core.training.joint.model import JointEncoder
 from radu_core.training.joint.rows import Labels
@@ -57,7 +57,7 @@ def test_a_retriever_is_tuned_whole_unless_asked_otherwise(base: Path) -> None:
 def test_adapters_and_heads_learn_and_nothing_else(schema: Schema, base: Path) -> None:
     model = made(schema, base)
     before = {n: v.clone() for n, v in model.state_dict().items()}
-    fitting = Fitting(model, rows(), settings_of(config(base)))
+    fitting = JointFitting(model, rows(), settings_of(config(base)))
     for _ in range(3):
         fitting.make_step()
     after = model.state_dict()
@@ -74,7 +74,7 @@ def test_merged_it_says_the_same_and_is_a_plain_model(
     schema: Schema, base: Path, tmp_path: Path
 ) -> None:
     model = made(schema, base)
-    fitting = Fitting(model, rows(), settings_of(config(base, learning_rate=1e-2)))
+    fitting = JointFitting(model, rows(), settings_of(config(base, learning_rate=1e-2)))
     for _ in range(10):
         fitting.make_step()
     model.eval()
