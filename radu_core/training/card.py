@@ -91,9 +91,13 @@ def _retriever_card(
         f"# {run}",
         _tuned_for(config, modules[0]),
         f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
-        f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, so that "
-        f"their ends weren't learnt: {len(report.get('overlong') or ())}\n"
-        f"- Negative exemplars, which aren't learnt: {_number(report.get('negatives'))}\n"
+        + (
+            ""
+            if by_teacher
+            else f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, "
+            f"so that their ends weren't learnt: {len(report.get('overlong') or ())}\n"
+        )
+        + f"- Negative exemplars, which aren't learnt: {_number(report.get('negatives'))}\n"
         f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
         _metrics(report, evaluations),
         _lessons(config, report)
