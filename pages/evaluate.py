@@ -51,7 +51,7 @@ with page(
     with result, messages():
         for why in damaged_reports(run, here.module).values():
             st.warning(why, icon=":material/error:")
-        views.result(report)
+        views.result(here, report)
     with errors, messages():
         views.errors(here, report)
     with ask, messages():

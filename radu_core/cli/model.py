@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluation_text"]
 
+Scope = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=1.0,
+        help="Fast models: the share of utterances in scope to keep; 1 refuses nothing. "
+        "Default: the run's.",
+    ),
+]
 RunModule = Annotated[
     str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
 ]
@@ -106,6 +115,7 @@ def evaluate(
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
+    scope: Scope = None,
 ) -> Answer:
     """Measure a finished run beside the free baselines."""
     from radu_core.workflows import evaluate as workflow
@@ -119,6 +129,7 @@ def evaluate(
             split=split_of(split),
             limit=limit,
             untrained=untrained,
+            scope=scope,
             progress=progress,
         )
     lines = evaluation_text(report)
@@ -160,6 +171,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         for m in report.systems
         if m.cut
     ]
+    lines += [str(report.scope)] if report.scope else []
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
     verdict = against_baselines(report)
@@ -189,6 +201,7 @@ def parse(
     context: Annotated[
         str | None, typer.Option(help="The function.slot the bot had just asked for.")
     ] = None,
+    scope: Scope = None,
 ) -> Answer:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
@@ -196,7 +209,13 @@ def parse(
     given = utterances or _lines()
     with progress_bar() as progress:
         calls = workflow.parse_many(
-            workspace(), run, given, module=module, context=context, progress=progress
+            workspace(),
+            run,
+            given,
+            module=module,
+            context=context,
+            scope=scope,
+            progress=progress,
         )
     lines: list[str] = []
     for utterance, call in zip(given, calls, strict=True):

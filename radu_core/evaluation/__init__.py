@@ -13,10 +13,12 @@ from radu_core.evaluation.metrics import (
 from radu_core.evaluation.report import (
     EvaluationReport,
     Labels,
+    ScopeReport,
     Verdict,
     against_baselines,
     compare_each,
     hash_of_rows,
+    scope_report,
 )
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Labels",
     "Metrics",
     "Prediction",
+    "ScopeReport",
     "Share",
     "Verdict",
     "against_baselines",
@@ -37,4 +40,5 @@ __all__ = [
     "hash_of_rows",
     "learnable",
     "measure",
+    "scope_report",
 ]

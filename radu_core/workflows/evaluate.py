@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from radu_core.evaluation import (
     hash_of_rows,
     learnable,
     measure,
+    scope_report,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash
-from radu_core.inference import FastParser, Generator, Parser
+from radu_core.files import content_hash, read_json
+from radu_core.inference import Generator, Parser
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
 from radu_core.workflows.parse import fast_parser
+from radu_core.workflows.scope import check_kept
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -102,13 +106,15 @@ def evaluate(
     split: Split = "test",
     limit: int | None = None,
     untrained: bool = False,
+    scope: float | None = None,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
     on; where these can't be had any more, the report says so instead.
 
-    ``untrained`` measures the base model on the same rows as well. The report is kept in the
-    run's ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
+    ``untrained`` measures the base model on the same rows as well. ``scope``: the share of
+    utterances in scope that a fast model is to keep, this time. The report is kept in the run's
+    ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
     if not run.model.is_dir():
@@ -122,6 +128,7 @@ def evaluate(
             "A retriever has no head before it is tuned, so it can't be measured",
             remedy="Leave that off: the baselines say what the untrained embedding model gives.",
         )
+    how = _scope_of(run, scope) if fast or scope is not None else None
     kept = serving(workspace, run, module=module)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
@@ -141,7 +148,9 @@ def evaluate(
             label, rows, _predictions(workspace, label, base, template, kept, rows, progress)
         )
     label = "after training"
-    predictions = _predictions(workspace, label, run.model, template, kept, rows, progress)
+    predictions = _predictions(
+        workspace, label, run.model, template, kept, rows, progress, scope=how.kept if how else None
+    )
     trained, errors = measure(label, rows, predictions)
     report = EvaluationReport(
         module=module,
@@ -158,10 +167,24 @@ def evaluate(
         no_baselines=labels.missing,
         comparisons=compare_each(rows, predictions, said),
         errors=tuple(errors),
+        scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
         settings=dict(kept.settings.model_dump()),
     )
     report.save(report_path(run, split, module))
     return report
+
+
+def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
+    """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
+    path = run.model / HEAD_FILE
+    if not path.is_file():
+        raise InputError(
+            "A generator has no score for what isn't in scope",
+            value=run.id,
+            remedy="Leave --scope out, or name a run that tuned the retriever.",
+        )
+    scope = Scope.read(read_json(path)["scope"])
+    return scope if keep is None else replace(scope, kept=check_kept(keep))
 
 
 def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
@@ -182,21 +205,29 @@ def _predictions(
     kept: Serving,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
+    scope: float | None = None,
 ) -> list[Prediction]:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
     progress(f"{label}: loading the model", 0, 0)
     if (model / HEAD_FILE).is_file():
-        parser: Parser | FastParser = fast_parser(workspace, model, kept)
+        fast = fast_parser(workspace, model, kept)
+        calls = fast.parse_many([query_of(r) for r in rows], scope=scope, progress=told)
     else:
         generator = Generator(model, template=template)
         parser = Parser(generator, kept.index, kept.schema, kept.templates, kept.settings)
-    calls = parser.parse_many(
-        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
-    )
+        calls = parser.parse_many(
+            [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
+        )
     return [
-        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds, cut=c.cut)
+        Prediction(
+            function=c.function,
+            arguments=c.arguments,
+            seconds=c.seconds,
+            cut=c.cut,
+            out_of_scope=c.out_of_scope,
+        )
         for c in calls
     ]
 

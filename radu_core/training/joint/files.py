@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["ENCODER", "HEAD_FILE", "LABELS_FILE", "VALIDATION_FILE", "epochs_for"]
+__all__ = ["ENCODER", "HEAD_FILE", "JOINT", "LABELS_FILE", "VALIDATION_FILE", "epochs_for"]
 
 _EPOCHS, _AT = 20.0, 640
 
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
 HEAD_FILE = "head.json"  # in ``model``
+JOINT = "joint"  # the tuned encoder's own layer, among the head's sources
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 
 
