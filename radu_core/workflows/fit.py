@@ -25,6 +25,7 @@ from radu_core.training.joint.files import epochs_for
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.fit_notes import notes_on
 from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.outcomes import resolve
@@ -118,6 +119,12 @@ def fit(
         lambda r: (_figure(r), why),
     )
     report.run = run.id
+    report.notes += notes_on(
+        workspace.store.schema(module),
+        [e for e in read_labels(dataset.directory, module) if e.mode != "negative"],
+        ended=run.state()[1],
+        validation="function_accuracy" in ((run.report() or {}).get("task_metrics") or {}),
+    )
     chosen = split or _measurable(workspace, module)
     if chosen is None:
         report.notes.append(
@@ -195,9 +202,14 @@ def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
 
 
 def _figure(run: RunDirectory) -> str:
-    told = (run.report() or {}).get("task_metrics") or {}
-    share = told.get("function_accuracy")
-    return "no validation rows" if share is None else f"{share:.1%} of validation's functions"
+    report = run.report() or {}
+    share = (report.get("task_metrics") or {}).get("function_accuracy")
+    if share is not None:
+        return f"{share:.1%} of validation's functions"
+    held = report.get("out_of_fold") or {}
+    if held.get("function_accuracy") is None:
+        return "not measured: too few labels"
+    return f"{held['function_accuracy']:.1%} of {held['rows']:,} functions, out of fold"
 
 
 def _measurable(workspace: Workspace, module: str) -> Split | None:
