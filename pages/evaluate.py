@@ -51,7 +51,8 @@ with page(
     with result, messages():
         for why in damaged_reports(run, here.module).values():
             st.warning(why, icon=":material/error:")
-        views.result(here, report)
+        views.result(report)
+        views.scope(here, report)
     with errors, messages():
         views.errors(here, report)
     with ask, messages():

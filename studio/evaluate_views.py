@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.evaluation import EvaluationReport, ScopeReport, Share, against_baselines
+from radu_core.evaluation import EvaluationReport, Share, against_baselines
 from radu_core.words import counted
 from radu_core.workflows.evaluate import send_errors
 from radu_core.workflows.parse import parse
@@ -15,12 +15,12 @@ from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page
 
-__all__ = ["ask", "errors", "result"]
+__all__ = ["ask", "errors", "result", "scope"]
 
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 
 
-def result(here: Page, report: EvaluationReport | None) -> None:
+def result(report: EvaluationReport | None) -> None:
     """All systems side by side, and whether training was worth it."""
     if report is None:
         st.info("This run hasn't been measured on this split yet.")
@@ -58,8 +58,6 @@ def result(here: Page, report: EvaluationReport | None) -> None:
     for system in (m for m in report.systems if m.cut):
         cut = counted(system.cut, "answer was", "answers were")
         st.caption(plain(f"{system.system}: {cut} cut before the end."))
-    if report.scope:
-        _scope(here, report, report.scope)
     st.markdown("**Per function** (after training)")
     functions = [
         {
@@ -78,31 +76,6 @@ def result(here: Page, report: EvaluationReport | None) -> None:
         hide_index=True,
         column_config={"recall": _SHARE, "precision": _SHARE},
     )
-
-
-def _scope(here: Page, report: EvaluationReport, scope: ScopeReport) -> None:
-    """The curve of what isn't in scope, and what the run keeps from now on."""
-    st.markdown("**Out of scope** (after training)")
-    if scope.curve is not None:
-        kept, found = "in scope, kept", "out of scope, found"
-        points = pd.DataFrame({kept: scope.curve.kept, found: scope.curve.recall})
-        st.line_chart(points, x=kept, y=found, height=220)
-    st.caption(plain(str(scope)))
-    first, second = st.columns([4, 2], vertical_alignment="bottom")
-    now = kept_by(here.workspace, report.run)
-    keep = first.slider(
-        "In scope, kept (%)",
-        50.0,
-        100.0,
-        100 * now,
-        0.5,
-        key=f"scope {report.run} {now}",
-        help="Utterances that look less in scope than so many are refused. 100: none is, but what "
-        "the head takes for one of the utterances labelled out of scope.",
-    )
-    if second.button("Save for the run", icon=":material/save:", width="stretch"):
-        set_kept(here.workspace, report.run, keep / 100)
-        st.success(f"Saved: {keep:g} %. Evaluate again to see its effect.")
 
 
 def _interval(share: Share) -> str:
@@ -133,6 +106,34 @@ def _points(head: str, lines: list[str]) -> str:
 def _minute(stamp: str) -> str:
     """A time as it is stored (ISO 8601, UTC), to the minute."""
     return f"{stamp[:16].replace('T', ' ')} UTC"
+
+
+def scope(here: Page, report: EvaluationReport | None) -> None:
+    """The curve of what isn't in scope, and what the run keeps from now on."""
+    if report is None or report.scope is None:
+        return
+    st.markdown("**Out of scope** (after training)")
+    if (curve := report.scope.curve) is not None:
+        kept, found = "in scope, kept", "out of scope, found"
+        points = pd.DataFrame({kept: curve.kept, found: curve.recall})
+        st.line_chart(points, x=kept, y=found, height=220)
+    st.caption(plain(str(report.scope)))
+    first, second = st.columns([4, 2], vertical_alignment="bottom")
+    now = kept_by(here.workspace, report.run)
+    keep = first.slider(
+        "In scope, kept (%)",
+        50.0,
+        100.0,
+        100 * now,
+        0.5,
+        format="%g",
+        key=f"scope {report.run} {now}",
+        help="Utterances that look less in scope than so many are refused. 100: none is, but what "
+        "the head takes for one of the utterances labelled out of scope.",
+    )
+    if second.button("Save for the run", icon=":material/save:", width="stretch"):
+        set_kept(here.workspace, report.run, keep / 100)
+        st.success(f"Saved: {keep:g} %. Evaluate again to see its effect.")
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

@@ -181,7 +181,7 @@ def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
         raise InputError(
             "A generator has no score for what isn't in scope",
             value=run.id,
-            remedy="Leave --scope out, or name a run that tuned the retriever.",
+            remedy="Leave the share to keep out, or name a run that tuned the retriever.",
         )
     scope = Scope.read(read_json(path)["scope"])
     return scope if keep is None else replace(scope, kept=check_kept(keep))

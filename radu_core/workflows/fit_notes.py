@@ -51,7 +51,7 @@ def notes_on(
             "labels. Make splits with `radu split`."
         )
     if ended:
-        found.append(f"{ended} Give it more --minutes to learn more.")
+        found.append(f"{ended} More time lets it learn more.")
     return found
 
 

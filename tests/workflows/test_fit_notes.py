@@ -60,7 +60,7 @@ def test_no_slots_no_validation_no_time(schema: Schema) -> None:
     assert said(bare, GOOD) == ["No function has a slot to learn: only functions are learnt."]
     assert "out of fold" in said(schema, GOOD, validation=False)[0]
     assert said(schema, GOOD, ended="Its time limit ended it.") == [
-        "Its time limit ended it. Give it more --minutes to learn more."
+        "Its time limit ended it. More time lets it learn more."
     ]
 
 

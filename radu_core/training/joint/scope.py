@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["KEPT", "Curve", "Scope", "among", "curve_of", "features_of", "fit_scope"]
 
 KEPT = (1.0, 0.995, 0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.9, 0.85, 0.8, 0.7, 0.5)
+LEFT_OUT = "functions left out, by distance alone"
 _NEAR = ("centroid", "nearest", "regression")
 _ALONE = {"centroid": 1.0, "nearest": 1.0}  # without a row that isn't in scope
 _ENOUGH = 10  # rows labelled out of scope, to weigh by them
@@ -38,7 +39,7 @@ _FEWEST = 0.95  # of what is in scope is kept where nobody said otherwise
 class Curve:
     """How well two kinds of rows are told apart: ``auroc``; the share of ``outside`` rows found
     (``recall``) where a share of ``inside`` rows is ``kept``. ``by`` says what wasn't in scope:
-    labels, or functions left out (and then, without the tuned encoder)."""
+    labels, or functions left out (then without the tuned encoder, which knows them)."""
 
     auroc: float
     kept: tuple[float, ...]
@@ -180,7 +181,7 @@ def fit_scope(
     if labelled.any():
         curve = curve_of(raw[measured].tolist(), inside[measured].tolist(), by="labels")
     else:
-        curve = curve_of(parts["near"].tolist(), inside.tolist(), by="functions left out")
+        curve = curve_of(parts["near"].tolist(), inside.tolist(), by=LEFT_OUT)
     kept = _best_share(raw, inside, right, measured) if labelled.any() else 1.0
     return Scope(weights, tuple(map(float, points)), kept, curve)
 

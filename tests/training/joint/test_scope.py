@@ -46,7 +46,7 @@ def test_the_score_is_the_share_of_rows_in_scope_and_keeps_the_order_beyond_them
     assert 0.99 < beyond[0] < beyond[1] < beyond[2] < 1.0
     assert 0.0 < beyond[4] < beyond[3] < 0.01
     assert scope.curve is not None
-    assert scope.curve.by == "functions left out"
+    assert scope.curve.by == "functions left out, by distance alone"
     assert scope.curve.auroc == pytest.approx(0.92, abs=0.02)
 
 
