@@ -209,7 +209,9 @@ def _figure(run: RunDirectory) -> str:
     held = report.get("out_of_fold") or {}
     if held.get("function_accuracy") is None:
         return "not measured: too few labels"
-    return f"{held['function_accuracy']:.1%} of {held['rows']:,} functions, out of fold"
+    return (
+        f"{held['function_accuracy']:.1%} of functions out of fold ({counted(held['rows'], 'row')})"
+    )
 
 
 def _measurable(workspace: Workspace, module: str) -> Split | None:
