@@ -72,7 +72,7 @@ def test_what_is_kept_is_what_looks_more_in_scope_than_so_many(parser: FastParse
 
 def test_a_model_that_was_saved_says_the_same(parser: FastParser, tmp_path: Path) -> None:
     parser.model.save(tmp_path)
-    loaded = FastModel.load(tmp_path, lambda _: parser.model.embedder)  # type: ignore[arg-type]
+    loaded = FastModel.load(tmp_path, lambda _: parser.model.embedder)
     assert loaded.scope == parser.model.scope
     one, two = (m.answer(TEXTS) for m in (parser.model, loaded))
     assert [a.out_of_scope for a in one] == pytest.approx([a.out_of_scope for a in two])
