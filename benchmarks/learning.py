@@ -193,9 +193,10 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     """What ``radu fit`` makes: the joint encoder, its folds, and the head; no language model."""
     from radu_core.inference import FastParser
     from radu_core.retrieval import Query
-    from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
+    from radu_core.training.joint.fast import FastModel, joint_scores
     from radu_core.training.joint.files import epochs_for
     from radu_core.training.joint.fit import JointSettings, fit_joint
+    from radu_core.training.joint.fitted import fit_head_on
     from radu_core.training.joint.folds import ENOUGH, folds_of
     from radu_core.training.joint.rows import Labels as Known
 
@@ -213,9 +214,10 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
         model = fit_joint(schema, rest, base, settings, labels=known)
         held[asked] = joint_scores(model, [labels[n].utterance for n in asked])
     model = fit_joint(schema, labels, base, settings, labels=known)
-    voters, head, adds = fit_head_on(schema, labels, encoder(), known, held)
-    print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in head.weights.items()})
-    fast = FastModel(model, encoder(), voters, head, schema.language)
+    fitted = fit_head_on(schema, labels, encoder(), known, held)
+    adds = fitted.adds
+    print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in fitted.head.weights.items()})
+    fast = FastModel.of(model, encoder(), fitted, schema.language)
     parser = FastParser(fast, schema, labels)
     seconds = time.process_time() - begun
 
@@ -227,7 +229,11 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
         calls = parser.parse_many([Query(r.utterance) for r in rows])
         return np.array([max(c.scores.values()) for c in calls])
 
-    return System(predict, seconds, confidence=sure, in_scope=sure)
+    def in_scope(rows: Labels) -> Numbers:
+        calls = parser.parse_many([Query(r.utterance) for r in rows])
+        return np.array([1.0 - (c.out_of_scope or 0.0) for c in calls])
+
+    return System(predict, seconds, confidence=sure, in_scope=in_scope)
 
 
 FREE = ("nearest", "knn", "centroid", "regression", "crf")

@@ -147,6 +147,7 @@ def _line(report: CoverageReport, d: int, e: int) -> None:
         f"**{grid.share(d, e):.1%} covered** :small[({100 * low:.1f} to {100 * high:.1f} %)] · "
         f"**{missed:,}** of {grid.total:,} missed"
         + (f" · {out:,} left out" if out else "")
+        + f" · **{report.accuracy[d, e]:.1%}** right by vote"
         + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens"
     )
 
@@ -159,6 +160,11 @@ def _why(report: CoverageReport) -> None:
         f"Recommended: **k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}**. "
         f"{plain(choice.note)} "
         f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
+    )
+    st.markdown(
+        f"The prompt's exemplars and descriptions vote for the right function in "
+        f"{choice.accuracy:.1%}; the best is {choice.best_accuracy:.1%}, at k_desc "
+        f"{choice.best[0]}, k_exemplar {choice.best[1]}."
     )
     st.markdown(
         f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "

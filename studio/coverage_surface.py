@@ -51,7 +51,8 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
     )
     st.caption(
         "Click a cell to look at its point. Red border: the point looked at; purple: the "
-        "recommended one. Grey: nothing is retrieved. Hover for interval, functions and tokens."
+        "recommended one. Grey: nothing is retrieved. Hover for interval, votes, functions and "
+        "tokens."
     )
 
 
@@ -98,6 +99,7 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
                 "k_desc",
                 "k_exemplar",
                 *shares,
+                alt.Tooltip("accuracy:Q", format=".1%", title="right by vote"),
                 alt.Tooltip("functions:Q", format=".1f"),
                 alt.Tooltip("tokens:Q", format=".0f", title="tokens a prompt"),
             ],

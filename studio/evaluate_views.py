@@ -12,12 +12,13 @@ from radu_core.training import RunDirectory
 from radu_core.words import counted
 from radu_core.workflows.evaluate import send_errors
 from radu_core.workflows.parse import parse
+from radu_core.workflows.scope import kept_by, set_kept
 from studio import show
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page
 
-__all__ = ["ask", "errors", "measured_too", "result"]
+__all__ = ["ask", "errors", "measured_too", "result", "scope"]
 
 _TOO = {"untrained": "the model before training", "generated": "values it generates freely"}
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
@@ -136,6 +137,34 @@ def _points(head: str, lines: list[str]) -> str:
 def _minute(stamp: str) -> str:
     """A time as it is stored (ISO 8601, UTC), to the minute."""
     return f"{stamp[:16].replace('T', ' ')} UTC"
+
+
+def scope(here: Page, report: EvaluationReport | None) -> None:
+    """The curve of what isn't in scope, and what the run keeps from now on."""
+    if report is None or report.scope is None:
+        return
+    st.markdown("**Out of scope** (after training)")
+    if (curve := report.scope.curve) is not None:
+        kept, found = "in scope, kept", "out of scope, found"
+        points = pd.DataFrame({kept: curve.kept, found: curve.recall})
+        st.line_chart(points, x=kept, y=found, height=220)
+    st.caption(plain(str(report.scope)))
+    first, second = st.columns([4, 2], vertical_alignment="bottom")
+    now = kept_by(here.workspace, report.run)
+    keep = first.slider(
+        "In scope, kept (%)",
+        50.0,
+        100.0,
+        100 * now,
+        0.5,
+        format="%g",
+        key=f"scope {report.run} {now}",
+        help="Utterances that look less in scope than so many are refused. 100: none is, but what "
+        "the head takes for one of the utterances labelled out of scope.",
+    )
+    if second.button("Save for the run", icon=":material/save:", width="stretch"):
+        set_kept(here.workspace, report.run, keep / 100)
+        st.success(f"Saved: {keep:g} %. Evaluate again to see its effect.")
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

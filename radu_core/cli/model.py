@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluation_text"]
 
+Scope = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=1.0,
+        help="Fast models: the share of utterances in scope to keep; 1 refuses nothing. "
+        "Default: the run's.",
+    ),
+]
 RunModule = Annotated[
     str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
 ]
@@ -121,6 +130,7 @@ def evaluate(
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
+    scope: Scope = None,
 ) -> Answer:
     """Measure a finished run beside the free baselines."""
     from radu_core.workflows import evaluate as workflow
@@ -137,6 +147,7 @@ def evaluate(
             generated=generated,
             generator=generator,
             ensemble=ensemble,
+            scope=scope,
             progress=progress,
         )
     lines = evaluation_text(report)
@@ -178,6 +189,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         for m in report.systems
         if m.cut
     ]
+    lines += [str(report.scope)] if report.scope else []
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
     lines += report.full.lines() if report.full else []
@@ -213,6 +225,7 @@ def parse(
         typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
     ] = None,
     ensemble: Ensemble = False,
+    scope: Scope = None,
 ) -> Answer:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
@@ -227,6 +240,7 @@ def parse(
             context=context,
             generator=generator,
             ensemble=ensemble,
+            scope=scope,
             progress=progress,
         )
     lines: list[str] = []

@@ -216,6 +216,7 @@ def find_k(
         "choice": choice,
         "hits": found.grid.hits,
         "mean_functions": found.grid.mean_functions,
+        "accuracy": found.accuracy,
         "per_function": found.grid.per_function(choice.k_desc, choice.k_exemplar),
         "misses": found.misses,
         "curves": {name: found.grid.curve(name) for name in _CURVES},
@@ -240,6 +241,8 @@ def _report_lines(
         f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}) of "
         f"{counted(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
+        f"Function accuracy of the prompt's votes there: {choice.accuracy:.1%}; the best is "
+        f"{choice.best_accuracy:.1%}, at k_desc={choice.best[0]}, k_exemplar={choice.best[1]}.",
         choice.note,
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]

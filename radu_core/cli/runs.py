@@ -281,6 +281,29 @@ def runs_note(
     return Answer(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
 
 
+@command("scope", group=_runs)
+def runs_scope(
+    run: Run,
+    share: Annotated[
+        float | None,
+        typer.Argument(help="The share of utterances in scope to keep; 1 refuses nothing."),
+    ] = None,
+) -> Answer:
+    """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
+    again."""
+    from radu_core.workflows import scope as workflow
+    from radu_core.workflows.train import open_run
+
+    space = workspace()
+    name = open_run(space, run).id
+    if share is not None:
+        workflow.set_kept(space, name, share)
+    kept = workflow.kept_by(space, name)
+    said = "refuses nothing by its score" if kept == 1 else f"keeps {kept:.1%} of what is in scope"
+    data = {"run": name, "kept": kept, "curve": workflow.curve_of_run(space, name)}
+    return Answer(data, [f"{name} {said}."])
+
+
 @command("compare", group=_runs)
 def runs_compare(
     runs: Annotated[list[str], typer.Argument(help="Two runs or more.")],

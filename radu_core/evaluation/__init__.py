@@ -13,11 +13,13 @@ from radu_core.evaluation.metrics import (
 from radu_core.evaluation.report import (
     EvaluationReport,
     Labels,
+    ScopeReport,
     Verdict,
     WithGenerator,
     against_baselines,
     compare_each,
     hash_of_rows,
+    scope_report,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Labels",
     "Metrics",
     "Prediction",
+    "ScopeReport",
     "Share",
     "Verdict",
     "WithGenerator",
@@ -39,4 +42,5 @@ __all__ = [
     "hash_of_rows",
     "learnable",
     "measure",
+    "scope_report",
 ]

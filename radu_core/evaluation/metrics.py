@@ -31,11 +31,13 @@ class _Model(BaseModel):
 
 class Prediction(_Model):
     """What a system said: ``function`` None is out of scope; ``seconds`` is what it took. ``cut``:
-    it hadn't ended when its tokens were used up."""
+    it hadn't ended when its tokens were used up. ``out_of_scope``: the share of utterances in scope
+    that look more in scope, if the system says so."""
 
     function: str | None
     arguments: Arguments = Field(default_factory=dict)
     cut: bool = False
+    out_of_scope: float | None = None
     seconds: float = 0.0
 
 

@@ -13,16 +13,19 @@ from radu_core.evaluation.compare import Comparison, compare
 from radu_core.evaluation.metrics import CallError, Metrics, Prediction
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
+from radu_core.training.joint.scope import Curve, curve_of
 from radu_core.words import counted
 
 __all__ = [
     "EvaluationReport",
     "Labels",
+    "ScopeReport",
     "Verdict",
     "WithGenerator",
     "against_baselines",
     "compare_each",
     "hash_of_rows",
+    "scope_report",
 ]
 
 
@@ -89,6 +92,37 @@ class WithGenerator(BaseModel):
         return [*found, f"with it: {adds}; {advice}"]
 
 
+class ScopeReport(BaseModel):
+    """How a model tells apart what isn't in scope: the share in scope it was to keep (``kept``),
+    and the curve of its score, of the rows measured if some are out of scope, else of functions
+    that were left out when it was fitted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kept: float
+    curve: Curve | None
+
+    def __str__(self) -> str:
+        """A sentence for people."""
+        if self.curve is None:
+            return f"Out of scope: {self.kept:.1%} of what is in scope is kept; not measured."
+        of = f"{counted(self.curve.outside, 'row')} of {self.curve.by}"
+        return (
+            f"Out of scope: AUROC {self.curve.auroc:.3f}; {self.curve.at(0.95):.1%} found where "
+            f"95 % of what is in scope is kept ({of}, {self.curve.inside:,} in scope). The model "
+            f"keeps {self.kept:.1%}."
+        )
+
+
+def scope_report(
+    kept: float, own: Curve | None, rows: Sequence[AnnotatedExemplar], said: Sequence[Prediction]
+) -> ScopeReport:
+    """Of a model with the curve ``own``, on rows it was measured on."""
+    scores = [p.out_of_scope or 0.0 for p in said]
+    measured = curve_of(scores, [r.function is not None for r in rows], by="labels")
+    return ScopeReport(kept=kept, curve=measured or own)
+
+
 class EvaluationReport(BaseModel):
     """``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
     base model, ``generated`` the run's model with values that it generates instead of choosing, and
@@ -97,7 +131,8 @@ class EvaluationReport(BaseModel):
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
     of the trained model with every baseline, in each measure. ``learned_from`` says what
-    every baseline learned from, ``no_baselines`` why there are none.
+    every baseline learned from, ``no_baselines`` why there are none. ``scope`` is of a model that
+    has a score for what isn't in scope.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -118,6 +153,7 @@ class EvaluationReport(BaseModel):
     baselines: tuple[Metrics, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     errors: tuple[CallError, ...] = ()
+    scope: ScopeReport | None = None
     settings: dict[str, str | int | float] = {}
 
     def save(self, path: Path) -> None:

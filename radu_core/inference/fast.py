@@ -31,7 +31,11 @@ _BATCH = 64
 
 
 class FastParser:
-    """A fast model, and what the module's exemplars teach about values."""
+    """A fast model, and what the module's exemplars teach about values.
+
+    ``kept`` is the share of utterances in scope to keep, as the model has it: those that look less
+    in scope than so many are refused (1: none).
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class FastParser:
         reference: date | None = None,
     ) -> None:
         self.model = model
+        self.kept = model.scope.kept
         self.schema = schema
         self._inverse = Inverse(schema, exemplars, reference=reference)
         self._implied = Implied(schema, exemplars, model.embedder)
@@ -52,32 +57,40 @@ class FastParser:
         queries: Sequence[Query],
         *,
         contexts: Sequence[str | None] | None = None,
+        scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot."""
+        """One call per query, in order; arguments by slot. ``scope`` counts instead of the
+        parser's ``kept``, this time."""
+        keep = self.kept if scope is None else scope
         calls: list[FunctionCall] = []
         for at in range(0, len(queries), _BATCH):
             progress("Answering", at, len(queries))
             part = [q.utterance for q in queries[at : at + _BATCH]]
             begun = time.perf_counter()
             said = self.model.answer(part)
-            found = [self.call(u, a) for u, a in zip(part, said, strict=True)]
+            found = [self.call(u, a, keep) for u, a in zip(part, said, strict=True)]
             seconds = (time.perf_counter() - begun) / len(part)
             calls += [c.model_copy(update={"seconds": seconds}) for c in found]
         return calls
 
-    def call(self, utterance: str, answer: Answer) -> FunctionCall:
-        """The call that the model's answer means."""
-        scores, name = answer.scores, answer.function
-        function = self.schema.function(name) if name != OUT_OF_SCOPE else None
+    def call(self, utterance: str, answer: Answer, kept: float | None = None) -> FunctionCall:
+        """The call that the model's answer means; ``kept`` instead of the parser's, if given."""
+        scores, name, outside = answer.scores, answer.function, answer.out_of_scope
+        refused = name == OUT_OF_SCOPE or outside > (self.kept if kept is None else kept)
+        function = None if refused else self.schema.function(name)
         if function is None:
-            return FunctionCall(function=None, scores=scores)
+            return FunctionCall(function=None, scores=scores, out_of_scope=outside)
         arguments = fill_recognized(self.schema, function, utterance, self._context)
         problems = self._fill(function, utterance, answer.spans, arguments)
         open_slots = [s for s in function.slots if s.name not in arguments]
         arguments.update(self._implied.values(name, open_slots, answer.vector))
         return FunctionCall(
-            function=name, arguments=arguments, scores=scores, problems=tuple(problems)
+            function=name,
+            arguments=arguments,
+            scores=scores,
+            problems=tuple(problems),
+            out_of_scope=outside,
         )
 
     def _fill(

@@ -74,19 +74,20 @@ class FullParser:
         queries: Sequence[Query],
         *,
         contexts: Sequence[str | None] | None = None,
+        scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot."""
+        """One call per query, in order; arguments by slot. ``scope``: as the fast model has it."""
         asked = list(contexts or [None] * len(queries))
         calls = []
         for number, (query, context) in enumerate(zip(queries, asked, strict=True)):
             progress("Answering", number, len(queries))
             begun = time.perf_counter()
-            call = self._call(query, context)
+            call = self._call(query, context, scope)
             calls.append(call.model_copy(update={"seconds": time.perf_counter() - begun}))
         return calls
 
-    def _call(self, query: Query, context: str | None) -> FunctionCall:
+    def _call(self, query: Query, context: str | None, scope: float | None) -> FunctionCall:
         mixture = self.mixture
         [answer] = self.fast.model.answer([query.utterance])
         scores = answer.scores
@@ -96,7 +97,8 @@ class FullParser:
             name = max(scores, key=lambda n: scores[n])
             if name != answer.function:
                 [answer] = self.fast.model.answer([query.utterance], functions=[name])
-        call = self.fast.call(query.utterance, answer).model_copy(update={"scores": scores})
+        call = self.fast.call(query.utterance, answer, scope)
+        call = call.model_copy(update={"scores": scores})
         if call.function is not None and answer.sure < mixture.values_below:
             call = filled(self.generator, [query], [call], [context])[0]
         return call

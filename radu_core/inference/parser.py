@@ -61,6 +61,8 @@ class FunctionCall(BaseModel):
     ``scores`` are probabilities over the functions in the prompt and ``none``; ``problems`` lists
     everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
     generated for the slots. ``cut``: one of its answers ended where its tokens were used up.
+    ``out_of_scope``: the share of utterances in scope that look more in scope, None where that
+    isn't known.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -71,6 +73,7 @@ class FunctionCall(BaseModel):
     problems: tuple[str, ...] = ()
     raw: str = ""
     cut: bool = False
+    out_of_scope: float | None = None
     seconds: float = 0.0
 
 

@@ -1,16 +1,16 @@
 """Two indexes per module, fused retrieval, and the coverage of the right answer."""
 
+from radu_core.retrieval.choosing import KChoice, find_k
 from radu_core.retrieval.contents import Contents
 from radu_core.retrieval.coverage import (
     RANKINGS,
     CoverageGrid,
-    KChoice,
     Miss,
     coverage,
-    find_k,
     percentiles,
     wilson,
 )
+from radu_core.retrieval.deciding import decided
 from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved, query_of
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
@@ -41,6 +41,7 @@ __all__ = [
     "Tuning",
     "choose_weight",
     "coverage",
+    "decided",
     "explain",
     "find_k",
     "fingerprint",

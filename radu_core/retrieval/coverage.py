@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from radu_core.errors import InputError
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.fusion import Ranking
 from radu_core.retrieval.hits import Query, Retrieved
 from radu_core.retrieval.index import ModuleIndex, Ranked
-from radu_core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RANKINGS",
     "CoverageGrid",
-    "KChoice",
     "Miss",
     "coverage",
-    "find_k",
     "function_ranks",
     "grid_of",
     "percentiles",
@@ -166,20 +162,6 @@ class CoverageGrid:
 
         number = {name: i for i, name in enumerate(self.index.functions)}
         return np.array([number.get(q.function or "", -1) for q in self.queries], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class KChoice:
-    """A recommended point. ``reached`` says whether its lower bound reaches the target."""
-
-    k_desc: int
-    k_exemplar: int
-    share: float
-    low: float
-    high: float
-    cost: float
-    reached: bool
-    note: str
 
 
 def coverage(
@@ -323,60 +305,3 @@ def percentiles(first: NDArray[np.int64]) -> dict[str, int | None]:
         rank = int(ranks[place]) if len(ranks) else np.iinfo(np.int64).max
         found[f"p{share}"] = None if rank == np.iinfo(np.int64).max else rank
     return found
-
-
-def find_k(
-    grid: CoverageGrid, *, target: float, cost: Callable[[int, int], float] | None = None
-) -> KChoice:
-    """The cheapest point whose lower bound reaches ``target``; otherwise the best there is.
-
-    ``cost`` defaults to the mean number of functions plus the exemplars. Ties go to the smaller
-    k_desc. When no point's lower bound can reach the target (too few utterances, or misses that
-    no k cures), the highest coverage at the least cost is given, with ``reached`` False. A grid of
-    (0, 0) alone has nothing to choose from: ``InputError``.
-    """
-    if grid.max_desc == grid.max_exemplar == 0:
-        raise InputError(
-            "With k_desc and k_exemplar at most 0 nothing is retrieved",
-            remedy="Let one of them be 1 or more.",
-        )
-    price = cost or (lambda d, e: float(grid.mean_functions[d, e]) + e)
-    points = [
-        (d, e)
-        for d in range(grid.max_desc + 1)
-        for e in range(grid.max_exemplar + 1)
-        if (d, e) != (0, 0)
-    ]
-    good = [p for p in points if grid.interval(*p)[0] >= target]
-    reached = bool(good)
-    if not good:
-        top = max(grid.share(*p) for p in points)
-        good = [p for p in points if grid.share(*p) == top]
-    best = min(good, key=lambda p: (price(*p), p))
-    low, high = grid.interval(*best)
-    return KChoice(
-        *best,
-        grid.share(*best),
-        low,
-        high,
-        price(*best),
-        reached,
-        _note(grid, best, target, reached),
-    )
-
-
-def _note(grid: CoverageGrid, best: tuple[int, int], target: float, reached: bool) -> str:
-    if reached:
-        return f"The cheapest point whose lower bound reaches {target:.1%}."
-    possible = wilson(grid.total, grid.total)[0]
-    if possible < target:
-        return (
-            f"With {counted(grid.total, 'utterance')} even full coverage has a lower bound of "
-            f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest point of the "
-            "highest coverage."
-        )
-    missed = grid.total - int(grid.hits[best])
-    return (
-        f"No point reaches {target:.1%}: {counted(missed, 'utterance')} missed even here. Look at "
-        "the misses: a thin description, no exemplar, or two functions that overlap."
-    )

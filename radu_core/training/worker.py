@@ -238,13 +238,14 @@ class _Heart(threading.Thread):
 def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLimit) -> None:
     """The whole run: encode, load, train, save. ``limit`` is for all up to the last step."""
     run.append("state", state="loading")  # before the imports, which take seconds
+    config = run.config()
+    if config.target == "retriever":
+        limit.steps_begin()  # a step of each model and the head are made, however short the time
+        _train_retriever(run, config, model_directory, heart, limit)
+        return
     import torch
     from transformers import set_seed
 
-    config = run.config()
-    if config.target == "retriever":
-        _train_retriever(run, config, model_directory, heart, limit)
-        return
     set_seed(config.seed)
     steady_memory()
     alone = config.processes == 1  # several have to end at the same step

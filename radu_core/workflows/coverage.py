@@ -25,6 +25,7 @@ from radu_core.retrieval import (
     Tuning,
     choose_weight,
     coverage,
+    decided,
     explain,
     find_k,
     percentiles,
@@ -43,6 +44,9 @@ from radu_core.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "LEFT_OUT_COLUMNS",
@@ -100,7 +104,9 @@ class CoverageReport:
     """Coverage over the whole grid, the recommended point, and what is missed there.
 
     ``left_out`` counts utterances of the split that weren't measured, by reason; ``cost`` gives the
-    tokens of a prompt at (k_desc, k_exemplar); ``state`` is ``module_state`` when it was measured.
+    tokens of a prompt at (k_desc, k_exemplar); ``accuracy`` ``(max_desc + 1, max_exemplar + 1)`` is
+    the share of utterances whose function the prompt's votes have right; ``state`` is
+    ``module_state`` when it was measured.
     """
 
     module: str
@@ -111,6 +117,7 @@ class CoverageReport:
     misses: tuple[Miss, ...]
     left_out: dict[str, int]
     cost: Callable[[int, int], float]
+    accuracy: NDArray[np.float64]
     state: str = ""
 
     @property
@@ -167,10 +174,14 @@ def coverage_report(
         progress=progress,
     )
     cost = prompt_cost(workspace, index, grid)
-    choice = find_k(grid, target=target, cost=cost)
+    right = decided(grid)
+    choice = find_k(grid, target=target, cost=cost, right=right)
     misses = tuple(grid.misses(choice.k_desc, choice.k_exemplar))
     counts = dict(sorted(Counter(left_out.values()).items()))
-    return CoverageReport(module, split, target, grid, choice, misses, counts, cost, state)
+    accuracy = right.mean(axis=2)
+    return CoverageReport(
+        module, split, target, grid, choice, misses, counts, cost, accuracy, state
+    )
 
 
 def measure(
@@ -264,6 +275,7 @@ def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:
                     "coverage": grid.share(d, e),
                     "low": low,
                     "high": high,
+                    "accuracy": float(report.accuracy[d, e]),
                     "functions": float(grid.mean_functions[d, e]),
                     "tokens": report.cost(d, e),
                 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,18 +20,21 @@ from radu_core.evaluation import (
     hash_of_rows,
     learnable,
     measure,
+    scope_report,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash
-from radu_core.inference import FastParser, Generator, Parser, ParserSettings
+from radu_core.files import content_hash, read_json
+from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
 from radu_core.workflows.parse import ask_as, fast_parser, full_parser
 from radu_core.workflows.retriever_rows import check_answers
+from radu_core.workflows.scope import check_kept
 from radu_core.workflows.train import Serving, of_mixture, open_run, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -111,6 +115,7 @@ def evaluate(
     generated: bool = False,
     generator: str | None = None,
     ensemble: bool = False,
+    scope: float | None = None,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure a finished run on a split, beside baselines that learn from the labels it was trained
@@ -119,8 +124,9 @@ def evaluate(
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
     with values that it generates freely; ``generator`` is the run whose language model is measured
     beside a retriever's. ``ensemble``: each exemplar stands in a prompt of its own
-    (``ParserSettings.mixing``). The report is kept in the run's ``evaluation/`` directory.
-    ``module`` says which, of a run on a mixture.
+    (``ParserSettings.mixing``). ``scope``: the share of utterances in scope that a fast model is to
+    keep, this time. The report is kept in the run's ``evaluation/`` directory. ``module`` says
+    which, of a run on a mixture.
     """
     run = open_run(workspace, name)
     check_answers(run)
@@ -140,6 +146,7 @@ def evaluate(
             "A retriever's run has no language model, so it can't generate values",
             remedy="Leave that off.",
         )
+    how = _scope_of(run, scope) if fast or scope is not None else None
     kept = serving(workspace, run, module=module)
     settings = ask_as(kept, ensemble=ensemble, fast=fast)
     module = kept.schema.module
@@ -170,12 +177,22 @@ def evaluate(
         freely, _ = measure(label, rows, said_freely)
     label = "after training"
     predictions = _predictions(
-        workspace, label, run.model, template, kept, settings, rows, progress
+        workspace,
+        label,
+        run.model,
+        template,
+        kept,
+        settings,
+        rows,
+        progress,
+        scope=how.kept if how else None,
     )
     trained, errors = measure(label, rows, predictions)
     full = None
     if generator:
-        full = _with_generator(workspace, run, generator, rows, predictions, progress)
+        full = _with_generator(
+            workspace, run, generator, rows, predictions, progress, ensemble=ensemble, scope=scope
+        )
     report = EvaluationReport(
         module=module,
         split=split,
@@ -193,10 +210,24 @@ def evaluate(
         no_baselines=labels.missing,
         comparisons=compare_each(rows, predictions, said),
         errors=tuple(errors),
+        scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
         settings=dict(settings.model_dump()),
     )
     report.save(report_path(run, split, module))
     return report
+
+
+def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
+    """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
+    path = run.model / HEAD_FILE
+    if not path.is_file():
+        raise InputError(
+            "A generator has no score for what isn't in scope",
+            value=run.id,
+            remedy="Leave the share to keep out, or name a run that tuned the retriever.",
+        )
+    scope = Scope.read(read_json(path)["scope"])
+    return scope if keep is None else replace(scope, kept=check_kept(keep))
 
 
 def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
@@ -218,21 +249,29 @@ def _predictions(
     settings: ParserSettings,
     rows: Sequence[AnnotatedExemplar],
     progress: Progress,
+    scope: float | None = None,
 ) -> list[Prediction]:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
     progress(f"{label}: loading the model", 0, 0)
     if (model / HEAD_FILE).is_file():
-        parser: Parser | FastParser = fast_parser(workspace, model, kept)
+        fast = fast_parser(workspace, model, kept)
+        calls = fast.parse_many([query_of(r) for r in rows], scope=scope, progress=told)
     else:
         generator = Generator(model, template=template)
         parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
-    calls = parser.parse_many(
-        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
-    )
+        calls = parser.parse_many(
+            [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
+        )
     return [
-        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds, cut=c.cut)
+        Prediction(
+            function=c.function,
+            arguments=c.arguments,
+            seconds=c.seconds,
+            cut=c.cut,
+            out_of_scope=c.out_of_scope,
+        )
         for c in calls
     ]
 
@@ -244,11 +283,17 @@ def _with_generator(
     rows: Sequence[AnnotatedExemplar],
     alone: Sequence[Prediction],
     progress: Progress,
+    *,
+    ensemble: bool,
+    scope: float | None,
 ) -> WithGenerator:
     """A retriever's run with the language model of another, on the same rows."""
-    parser = full_parser(workspace, run.id, generator, progress=progress)
+    parser = full_parser(workspace, run.id, generator, ensemble=ensemble, progress=progress)
     calls = parser.parse_many(
-        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=progress
+        [query_of(r) for r in rows],
+        contexts=[r.context for r in rows],
+        scope=scope,
+        progress=progress,
     )
     said = [
         Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls

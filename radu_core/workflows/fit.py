@@ -27,6 +27,7 @@ from radu_core.training.tokens import FILE as TOKENS
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
+from radu_core.workflows.fit_notes import notes_on
 from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.outcomes import resolve
@@ -139,6 +140,12 @@ def fit(
         lambda r: (_figure(r), why),
     )
     report.run = run.id
+    report.notes += notes_on(
+        workspace.store.schema(module),
+        [e for e in read_labels(dataset.directory, module) if e.mode != "negative"],
+        ended=run.state()[1],
+        validation="function_accuracy" in ((run.report() or {}).get("task_metrics") or {}),
+    )
     if guard := kept_guard(run):
         report.retrieval = [*map(str, guard.measures), guard.verdict]
     if generator_minutes is not None and not _is_labelled(workspace, module, "validation"):
@@ -260,9 +267,16 @@ def _dataset_of(run: RunDirectory) -> str | None:
 
 
 def _figure(run: RunDirectory) -> str:
-    told = (run.report() or {}).get("task_metrics") or {}
-    share = told.get("function_accuracy")
-    return "no validation rows" if share is None else f"{share:.1%} of validation's functions"
+    report = run.report() or {}
+    share = (report.get("task_metrics") or {}).get("function_accuracy")
+    if share is not None:
+        return f"{share:.1%} of validation's functions"
+    held = report.get("out_of_fold") or {}
+    if held.get("function_accuracy") is None:
+        return "not measured: too few labels"
+    return (
+        f"{held['function_accuracy']:.1%} of functions out of fold ({counted(held['rows'], 'row')})"
+    )
 
 
 def measurable(workspace: Workspace, module: str) -> Split | None:

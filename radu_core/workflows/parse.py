@@ -29,6 +29,7 @@ from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import with_generator
 from radu_core.workflows.retriever_rows import check_answers
+from radu_core.workflows.scope import check_kept, fast_of
 from radu_core.workflows.train import Serving, open_run, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -67,6 +68,7 @@ def parse(
     module: str | None = None,
     context: str | None = None,
     generator: str | None = None,
+    scope: float | None = None,
 ) -> FunctionCall:
     """The function call that the model makes of an utterance of ``module``.
 
@@ -74,7 +76,13 @@ def parse(
     run whose language model is asked where a retriever's run is unsure.
     """
     return parse_many(
-        workspace, name, [utterance], module=module, context=context, generator=generator
+        workspace,
+        name,
+        [utterance],
+        module=module,
+        context=context,
+        generator=generator,
+        scope=scope,
     )[0]
 
 
@@ -87,22 +95,29 @@ def parse_many(
     context: str | None = None,
     generator: str | None = None,
     ensemble: bool = False,
+    scope: float | None = None,
     progress: Progress = silent,
 ) -> list[FunctionCall]:
     """One call per utterance, in order, its arguments nested as the function's caller has them.
 
-    The model stays in memory for the next time. ``ensemble``: as ``parser_of``.
+    ``ensemble``: as ``parser_of``. ``scope``: the share of utterances in scope that a fast model is
+    to keep, this time. The model stays in memory for the next time.
     """
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for utterance in utterances:
         _check(utterance)
+    if scope is not None:
+        check_kept(scope)
     loaded = _loaded(workspace, name, module, generator, ensemble, progress)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
-        calls = loaded.parser.parse_many(
-            queries, contexts=[context] * len(queries), progress=progress
-        )
+        contexts = [context] * len(queries)
+        if scope is None:
+            calls = loaded.parser.parse_many(queries, contexts=contexts, progress=progress)
+        else:
+            fast = fast_of(loaded.parser, name)
+            calls = fast.parse_many(queries, contexts=contexts, scope=scope, progress=progress)
     return [nest(loaded.parser.schema, call) for call in calls]
 
 

@@ -43,7 +43,7 @@ def retriever_rows(
 ) -> Rows:
     """The exemplars that a run will learn, and those it will be measured on while it trains.
 
-    Errors say what would go wrong: a mixture, labels without two functions, a base model that is no
+    Errors say what would go wrong: a mixture, labels without a function, a base model that is no
     embedding model.
     """
     dataset = read_dataset(config.dataset)
@@ -63,10 +63,10 @@ def retriever_rows(
     progress("Reading the labels", 0, 0)
     found = read_labels(config.dataset, dataset.module)
     labels = [e for e in found if e.mode != "negative"]
-    if len({e.function for e in labels}) < 2:
+    if not any(e.function for e in labels):
         raise DatasetError(
-            "The dataset's labels are all of one function: there is nothing to tell apart",
-            remedy="Label utterances of a second function, or some that are out of scope.",
+            "None of the dataset's labels names a function: there is nothing to learn",
+            remedy="Label utterances of a function, resolve them, and build the dataset again.",
         )
     items = workspace.store.exemplars(dataset.module, splits=["validation"])
     schema = workspace.store.schema(dataset.module)

@@ -66,6 +66,7 @@ def test_find_k_says_everything_and_writes_it(radu: Any, tmp_path: Path) -> None
         "choice",
         "hits",
         "mean_functions",
+        "accuracy",
         "per_function",
         "misses",
         "curves",

@@ -47,7 +47,7 @@ class Fast:
             found.append(Answer(scores, chosen, spans, certain, np.zeros(2, dtype=np.float32)))
         return found
 
-    def call(self, utterance: str, answer: Answer) -> FunctionCall:
+    def call(self, utterance: str, answer: Answer, scope: float | None = None) -> FunctionCall:
         values = {slot: utterance[a:b] for slot, a, b in answer.spans}
         return FunctionCall(function=answer.function, arguments=values, scores=answer.scores)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import MODULE, ROWS
 from tiny_encoder import make_tiny_encoder
 
-from radu_core.errors import InputError
+from radu_core.errors import DatasetError, InputError
 from radu_core.retrieval import RetrievalSettings
+from radu_core.schema import Schema
 from radu_core.training import TrainConfig, list_runs
 from radu_core.workflows import fit as workflow
 from radu_core.workflows.fit import fit
 from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.load import import_file
 from radu_core.workflows.trash import delete
 from radu_core.workflows.workspace import Workspace
 
@@ -78,6 +81,31 @@ def test_the_base_is_the_modules_embedder(module: Workspace) -> None:
     assert Path(config.base_model).name == "model"
     assert report.evaluation is not None
     assert report.evaluation.split == "validation"
+
+
+def test_a_time_that_suffices_for_nothing_gives_the_best_that_can_be_had(
+    module: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "_BATCH", 1)
+    report = fit(module, MODULE, who="test", minutes=0.001)
+    [run] = list_runs(module.runs)
+    made = (run.report() or {})["steps"]
+    assert made == 4  # one of each model: three folds, and the one of all labels
+    assert report.evaluation is not None
+    assert any("ended it after step 4" in note for note in report.notes)
+
+
+def test_without_a_label_of_a_function_there_is_nothing_to_fit(
+    workspace: Workspace, tmp_path: Path, schema: Schema, write_jsonl: Callable[..., Path]
+) -> None:
+    rows = [r for r in ROWS if r["function"] is None]
+    workspace.store.put_schema(schema, who="test")
+    import_file(workspace, "jsonl", write_jsonl(rows), module=MODULE, who="test")
+    encoder = make_tiny_encoder(tmp_path / "encoder", [str(row["utterance"]) for row in ROWS])
+    set_retrieval(workspace, MODULE, RetrievalSettings(embedder=str(encoder)), who="test")
+    with pytest.raises(DatasetError, match="names a function"):
+        fit(workspace, MODULE, who="test")
+    assert not list_runs(workspace.runs)
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, math.inf, math.nan])

@@ -11,6 +11,7 @@ from radu_core.files import read_json
 __all__ = [
     "ENCODER",
     "HEAD_FILE",
+    "JOINT",
     "LABELS_FILE",
     "RETRIEVAL_FILE",
     "VALIDATION_FILE",
@@ -23,6 +24,7 @@ _EPOCHS, _AT = 20.0, 640
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
 RETRIEVAL_FILE = "retrieval.json"  # in ``serving``: how the module retrieves
 HEAD_FILE = "head.json"  # in ``model``
+JOINT = "joint"  # the tuned encoder's own layer, among the head's sources
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 
 

@@ -22,7 +22,7 @@ from radu_core.files import content_hash, read_json, whole_directory
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import Schema, parse_schema
 from radu_core.training.config import TrainConfig
-from radu_core.training.joint.fast import FastModel, fit_head_on, joint_scores
+from radu_core.training.joint.fast import FastModel, joint_scores
 from radu_core.training.joint.files import (
     LABELS_FILE,
     RETRIEVAL_FILE,
@@ -30,6 +30,7 @@ from radu_core.training.joint.files import (
     read_exemplars,
 )
 from radu_core.training.joint.fit import JointFitting, JointSettings, joint_steps
+from radu_core.training.joint.fitted import fit_head_on
 from radu_core.training.joint.folds import ENOUGH, folds_of
 from radu_core.training.joint.guard import Remembering, Retrieved, Retrieving, Row, retrieve
 from radu_core.training.joint.lora import adapt, merge
@@ -85,11 +86,11 @@ def train_retriever(
     run.append("state", state="saving")
     run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
     embedder = SentenceEmbedder(base, name=config.base_model)
-    voters, head, adds = fit_head_on(schema, exemplars, embedder, labels, work.held)
+    fitted = fit_head_on(schema, exemplars, embedder, labels, work.held)
     run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
     shutil.rmtree(run.model, ignore_errors=True)
     with whole_directory(run.model) as new:
-        FastModel(model, embedder, voters, head, schema.language).save(new)
+        FastModel.of(model, embedder, fitted, schema.language).save(new)
     work.retrieved.save(run.path)
     return {
         "steps": work.step,
@@ -99,8 +100,7 @@ def train_retriever(
         "train_rows": len(exemplars),
         "functions": len(labels.functions),
         "slots": len(labels.slots),
-        "weights": dict(head.weights),
-        "adds": adds,
+        **fitted.report(),
         "task_metrics": work.measured,
         "retrieval": work.retrieved.guard.data(),
         "torch": torch.__version__,

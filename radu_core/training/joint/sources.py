@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Voters", "fit_voters"]
 
 _NEAREST = 10
+_NEAR = 3  # exemplars that say how near an utterance is
 _SHARP = 20.0  # cosines are a few hundredths apart
 _SMOOTH = 1e-4  # probability of what has no vote
 _VECTORS, _WORDS = "voters.safetensors", "voters.json"
@@ -80,6 +81,27 @@ class Voters:
             "descriptions": _SHARP * (asked @ self.descriptions.T),
             "words": self._by_words(words),
         }
+
+    def nearness(
+        self, vectors: NDArray[np.float32], scoped: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float64]]:
+        """How near utterances are to the functions ``scoped`` ``(functions,)``, each ``(rows,)``:
+        the greatest cosine to a centroid, the mean of the three greatest cosines to an exemplar,
+        and the greatest score of the regression."""
+        import numpy as np
+
+        own = vectors @ self.vectors[scoped[self.labels]].T
+        if not own.shape[1]:
+            own = np.zeros((len(vectors), 1), dtype=np.float32)
+        count = min(_NEAR, own.shape[1])
+        places = np.argpartition(-own, count - 1, axis=1)[:, :count]
+        logits = vectors @ self.coefficients[scoped].T + self.intercepts[scoped]
+        found = {
+            "centroid": (vectors @ self.centroids[scoped].T).max(1),
+            "nearest": np.take_along_axis(own, places, 1).mean(1),
+            "regression": logits.max(1),
+        }
+        return {name: values.astype(np.float64) for name, values in found.items()}
 
     def _nearest(self, near: NDArray[np.float32]) -> NDArray[np.float32]:
         """The log of each function's share of the votes of the nearest exemplars."""

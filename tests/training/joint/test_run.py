@@ -86,6 +86,12 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     call = parse(loaded, "last", "fly me to Oslo please")
     assert call.function in (None, "book_flight", "book_hotel")
     assert sum(call.scores.values()) == pytest.approx(1.0)
+    assert call.out_of_scope is not None
+    assert 0.0 < call.out_of_scope < 1.0
+    assert report.scope is not None
+    assert report.scope.curve is not None
+    assert (report.scope.curve.by, report.scope.curve.outside) == ("labels", 1)
+    assert "Out of scope: AUROC" in str(report.scope)
     own = loaded.embedder(run.id).embed(["fly me to Oslo"])
     assert own.shape == (1, 32)
     assert (run.model / ENCODER / "modules.json").is_file()

@@ -1,0 +1,243 @@
+"""What a fast model has beside its encoder: voters, the head that weighs them, and its scope.
+
+All that is weighed is fitted on rows that its sources haven't learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.retrieval import Embedder
+from radu_core.retrieval.index import description_text
+from radu_core.retrieval.lexical import tokenizer_for
+from radu_core.schema import Schema
+from radu_core.training.joint.files import JOINT
+from radu_core.training.joint.folds import folds_of
+from radu_core.training.joint.head import Head, Scores, fit_head, log_loss
+from radu_core.training.joint.rows import Labels
+from radu_core.training.joint.scope import Scope, among, features_of, fit_scope
+from radu_core.training.joint.sources import Voters, fit_voters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Fitted", "fit_head_on"]
+
+_STRENGTHS = (30.0, 10.0)  # C of the regression, the most usual first
+_FOLDS = 5  # of the sources that cost little to fit
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Voters of all exemplars; the head and the scope, of out-of-fold scores of ``rows`` rows.
+
+    ``adds``: by how much the log loss would rise without each source; ``accuracy``: the share of
+    the rows whose function the head has right, out of fold.
+    """
+
+    voters: Voters
+    head: Head
+    scope: Scope
+    adds: dict[str, float]
+    rows: int
+    accuracy: float | None
+
+    def report(self) -> dict[str, Any]:
+        """What a run's report says of it."""
+        scope = {k: v for k, v in self.scope.data().items() if k != "inside"}
+        return {
+            "weights": dict(self.head.weights),
+            "adds": self.adds,
+            "out_of_fold": {"rows": self.rows, "function_accuracy": self.accuracy},
+            "scope": scope,
+        }
+
+
+def fit_head_on(
+    schema: Schema,
+    exemplars: Sequence[AnnotatedExemplar],
+    embedder: Embedder,
+    labels: Labels,
+    joint: NDArray[np.float32],
+) -> Fitted:
+    """All that a fast model has beside its encoder. ``joint`` ``(n, functions)`` are out-of-fold
+    scores of the tuned encoders, rows of NaN where there are none: these rows aren't looked at."""
+    import numpy as np
+
+    data = _Labelled.of(schema, exemplars, embedder, labels)
+    known: NDArray[np.bool_] = np.logical_not(np.isnan(joint).any(axis=1))
+    folds = np.array(folds_of(exemplars, _FOLDS, seed=1))
+    tried = {c: _out_of_fold(data, folds, c) for c in _STRENGTHS}
+    losses = {c: _loss(s["linear"], data.gold) for c, s in tried.items()}
+    strength = min(_STRENGTHS, key=lambda c: losses[c])
+    scores = {JOINT: joint[known], **{n: s[known] for n, s in tried[strength].items()}}
+    gold = data.gold[known]
+    head = fit_head(labels.functions, scores, gold)
+    whole = log_loss(head, scores, gold)
+    adds = {
+        n: log_loss(fit_head(labels.functions, rest, gold), rest, gold) - whole
+        for n in scores
+        if (rest := {m: s for m, s in scores.items() if m != n})
+    }
+    right = head.log_probabilities(scores).argmax(1) == gold
+    return Fitted(
+        data.voters(np.ones(len(known), dtype=np.bool_), strength),
+        head,
+        _fit_scope(data, folds, strength, head, joint),
+        adds,
+        len(gold),
+        float(right.mean()) if len(gold) else None,
+    )
+
+
+def _fit_scope(
+    data: _Labelled,
+    folds: NDArray[np.int64],
+    strength: float,
+    head: Head,
+    joint: NDArray[np.float32],
+) -> Scope:
+    """The scope, on rows as voters see them that know neither their fold nor, of a fifth of the
+    functions, any row: these are what isn't in scope, beside what is labelled so."""
+    import numpy as np
+
+    inner = np.array([name != "" for name in data.functions])
+    groups = _groups_of(data.gold, inner)
+    parts: list[_Part] = []
+    for fold in np.unique(folds):
+        gone = groups == fold
+        left = gone[data.gold]
+        learnt = (folds != fold) & ~left
+        asked = np.flatnonzero(((folds == fold) | left) & ~np.isnan(joint).any(axis=1))
+        if (inner & ~gone)[data.gold[learnt]].any() and len(asked):
+            parts.append(_ask(data, learnt, asked, ~gone, strength, head, joint[asked]))
+    if not parts:
+        return fit_scope({}, *(np.zeros(0, dtype=np.bool_) for _ in range(3)))  # no row to learn
+    features = {n: np.concatenate([p.features[n] for p in parts]) for n in parts[0].features}
+    places = np.concatenate([p.asked for p in parts])
+    known = np.concatenate([p.known for p in parts])
+    right = np.concatenate([p.right for p in parts])
+    labelled = ~inner[data.gold[places]]
+    return fit_scope(features, known & ~labelled, labelled, right)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is known of the rows ``asked``: whether their function was ``known``, and the answer
+    ``right``."""
+
+    asked: NDArray[np.int64]
+    features: dict[str, NDArray[np.float64]]
+    known: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+
+
+def _ask(
+    data: _Labelled,
+    learnt: NDArray[np.bool_],
+    asked: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    strength: float,
+    head: Head,
+    joint: NDArray[np.float32],
+) -> _Part:
+    """The rows ``asked``, by voters of the rows ``learnt``, among the ``known`` functions."""
+    voters = data.voters(learnt, strength)
+    vectors = data.vectors[asked]
+    votes = voters.scores(vectors, data.asked[asked], [data.words[n] for n in asked])
+    logs = head.log_probabilities({JOINT: joint, **votes})
+    gold = data.gold[asked]
+    features = features_of(voters, vectors, joint, logs, known)
+    right = among(logs, known).argmax(1) == gold
+    return _Part(asked, features, known[gold], right)
+
+
+def _groups_of(gold: NDArray[np.int64], inner: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """A group, 0 to ``_FOLDS - 1``, of each function that has a row; -1 of the others, and where
+    there is only one: it can't be left out."""
+    import numpy as np
+
+    groups = np.full(len(inner), -1)
+    having = np.flatnonzero(np.bincount(gold, minlength=len(inner)).astype(np.bool_) & inner)
+    if len(having) > 1:
+        groups[np.random.default_rng(0).permutation(having)] = np.arange(len(having)) % _FOLDS
+    return groups
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Exemplars as vectors and words, their functions as places."""
+
+    functions: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    asked: NDArray[np.float32]
+    words: list[tuple[str, ...]]
+    gold: NDArray[np.int64]
+    descriptions: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        schema: Schema,
+        exemplars: Sequence[AnnotatedExemplar],
+        embedder: Embedder,
+        labels: Labels,
+    ) -> _Labelled:
+        import numpy as np
+
+        texts = [e.utterance for e in exemplars]
+        words = tokenizer_for(schema.language)
+        vectors = embedder.embed(texts)
+        known = [schema.function(n) for n in labels.functions]
+        described = embedder.embed([description_text(f) for f in known if f], side="passage")
+        descriptions = np.zeros((len(known), vectors.shape[1]), dtype=np.float32)
+        descriptions[[n for n, f in enumerate(known) if f]] = described
+        place = {name: n for n, name in enumerate(labels.functions)}
+        return cls(
+            labels.functions,
+            vectors,
+            embedder.embed(texts, side="query"),
+            [tuple(words(t)) for t in texts],
+            np.array([place[e.function or ""] for e in exemplars]),
+            descriptions,
+        )
+
+    def voters(self, chosen: NDArray[np.bool_], strength: float) -> Voters:
+        """Those fitted on some of the rows."""
+        import numpy as np
+
+        words = [self.words[n] for n in np.flatnonzero(chosen)]
+        return fit_voters(
+            self.functions,
+            self.vectors[chosen],
+            self.gold[chosen],
+            self.descriptions,
+            words,
+            strength=strength,
+        )
+
+
+def _out_of_fold(data: _Labelled, folds: NDArray[np.int64], strength: float) -> Scores:
+    """The scores of each fold by voters fitted on the others."""
+    import numpy as np
+
+    found: dict[str, NDArray[np.float32]] = {}
+    for fold in np.unique(folds):
+        held = folds == fold
+        learnt = held if held.all() else ~held  # duplicates of one utterance: no other fold
+        words = [data.words[n] for n in np.flatnonzero(held)]
+        said = data.voters(learnt, strength).scores(data.vectors[held], data.asked[held], words)
+        for name, scores in said.items():
+            empty = np.zeros((len(folds), len(data.functions)), dtype=np.float32)
+            found.setdefault(name, empty)[held] = scores
+    return found
+
+
+def _loss(logs: NDArray[np.float32], gold: NDArray[np.int64]) -> float:
+    import numpy as np
+
+    return float(-logs[np.arange(len(gold)), gold].mean())

@@ -1,0 +1,113 @@
+"""Fast answers: what is refused, by a score that is always given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROWS, SCHEMA
+from tiny_encoder import make_tiny_encoder
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.inference import FastParser
+from radu_core.retrieval import Query, SentenceEmbedder
+from radu_core.schema import parse_schema
+from radu_core.training.joint.fast import FastModel, joint_scores
+from radu_core.training.joint.fit import JointSettings, fit_joint
+from radu_core.training.joint.fitted import fit_head_on
+from radu_core.training.joint.rows import Labels
+
+pytestmark = pytest.mark.slow
+TEXTS = ["fly us to Bonn please", "a hotel bed in Paris", "sing something for my cat"]
+
+
+def labels_of(*, out_of_scope: bool) -> list[AnnotatedExemplar]:
+    rows = [r for r in ROWS if out_of_scope or r["function"]]
+    known = {"id", "utterance", "function"}
+    return [
+        AnnotatedExemplar(**{k: r[k] for k in known}, template=r["utterance"], spans=())
+        for r in rows
+    ]
+
+
+def fitted(folder: Path, labels: list[AnnotatedExemplar]) -> FastParser:
+    """A parser after a few steps; what a model of the same rows says stands for out of fold."""
+    base = make_tiny_encoder(folder, [str(r["utterance"]) for r in ROWS])
+    schema = parse_schema(SCHEMA)
+    model = fit_joint(schema, labels, base, JointSettings(epochs=8, learning_rate=1e-3))
+    known = Labels.of(schema, labels)
+    embedder = SentenceEmbedder(base, name="tiny")
+    held = joint_scores(model, [e.utterance for e in labels])
+    found = fit_head_on(schema, labels, embedder, known, held)
+    return FastParser(FastModel.of(model, embedder, found, schema.language), schema, labels)
+
+
+@pytest.fixture(scope="module")
+def parser(tmp_path_factory: pytest.TempPathFactory) -> FastParser:
+    return fitted(tmp_path_factory.mktemp("fast"), labels_of(out_of_scope=False))
+
+
+def test_without_labels_of_it_nothing_is_refused_and_the_score_is_there(
+    parser: FastParser,
+) -> None:
+    calls = parser.parse_many([Query(t) for t in TEXTS])
+    assert parser.kept == 1.0
+    assert all(c.function is not None for c in calls)
+    said = [c.out_of_scope for c in calls]
+    assert all(s is not None and 0.0 < s < 1.0 for s in said)
+
+
+def test_what_is_kept_is_what_looks_more_in_scope_than_so_many(parser: FastParser) -> None:
+    queries = [Query(str(r["utterance"])) for r in ROWS] + [Query(t) for t in TEXTS]
+    free = parser.parse_many(queries)
+    for keep in (0.5, 0.9):
+        strict = parser.parse_many(queries, scope=keep)
+        for one, other in zip(free, strict, strict=True):
+            assert one.out_of_scope is not None
+            assert (other.function is None) == (one.out_of_scope > keep)
+            assert other.arguments == ({} if other.function is None else one.arguments)
+            assert other.scores == one.scores
+
+
+def test_a_model_that_was_saved_says_the_same(parser: FastParser, tmp_path: Path) -> None:
+    parser.model.save(tmp_path)
+    loaded = FastModel.load(tmp_path, lambda _: parser.model.embedder)
+    assert loaded.scope == parser.model.scope
+    one, two = (m.answer(TEXTS) for m in (parser.model, loaded))
+    assert [a.out_of_scope for a in one] == pytest.approx([a.out_of_scope for a in two])
+    assert np.allclose(
+        [list(a.scores.values()) for a in one], [list(a.scores.values()) for a in two]
+    )
+
+
+def test_labels_of_what_is_out_of_scope_are_used(tmp_path: Path) -> None:
+    found = fitted(tmp_path, labels_of(out_of_scope=True)).model.scope
+    assert "labelled" in found.weights
+    assert found.curve is not None
+    assert (found.curve.by, found.curve.outside) == ("labels", 2)
+    assert 0.95 <= found.kept <= 1.0
+
+
+def test_labels_of_one_template_alone_can_be_fitted(tmp_path: Path) -> None:
+    """All lie in one fold: nothing is out of fold, and nothing stands out."""
+    labels = [e.model_copy(update={"template": "x"}) for e in labels_of(out_of_scope=False)[:4]]
+    one = fitted(tmp_path, labels)
+    [call] = one.parse_many([Query("tell me a joke")])
+    assert call.out_of_scope == 0.5
+
+
+def test_one_function_alone_is_answered_always(tmp_path: Path) -> None:
+    flights = [e for e in labels_of(out_of_scope=False) if e.function == "book_flight"]
+    schema = parse_schema({**SCHEMA, "functions": SCHEMA["functions"][:1]})
+    base = make_tiny_encoder(tmp_path, [str(r["utterance"]) for r in ROWS])
+    model = fit_joint(schema, flights, base, JointSettings(epochs=2))
+    embedder = SentenceEmbedder(base, name="tiny")
+    held = joint_scores(model, [e.utterance for e in flights])
+    found = fit_head_on(schema, flights, embedder, Labels.of(schema, flights), held)
+    assert (found.rows, found.accuracy) == (len(flights), 1.0)
+    assert found.scope.curve is None
+    one = FastParser(FastModel.of(model, embedder, found, "en"), schema, flights)
+    [call] = one.parse_many([Query("tell me a joke")])
+    assert call.function == "book_flight"
+    assert call.scores == {"book_flight": 1.0}
