@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from radu_core.dataset import DatasetConfig, read_dataset, read_labels
 from radu_core.eligibility import Purpose, sort_out
-from radu_core.errors import InputError, RaduError, RunError
+from radu_core.errors import DatasetError, InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
 from radu_core.files import read_json
@@ -155,11 +155,14 @@ def fit(
         )
     elif generator_minutes is not None:
         asked, why = generator_plan(dataset.directory, generator_minutes)
-        report.generator = step(
-            "language model",
-            lambda: train_once(workspace, asked, progress),
-            lambda r: (_figure(r), why),
-        ).id
+        try:
+            report.generator = step(
+                "language model",
+                lambda: train_once(workspace, asked, progress),
+                lambda r: (_figure(r), why),
+            ).id
+        except (DatasetError, RunError) as error:  # what is trained already is measured
+            report.notes.append(f"No language model was trained. {error}")
     chosen = split or measurable(workspace, module)
     if chosen is None:
         report.notes.append(

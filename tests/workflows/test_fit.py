@@ -62,6 +62,16 @@ def test_a_language_model_is_trained_on_request_and_weighed(
     assert [m.system for m in report.evaluation.systems][-1].endswith(report.generator)
 
 
+def test_a_language_model_that_fails_leaves_the_fast_one_measured(
+    module: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "DEFAULT_GENERATOR", str(tiny_model))
+    report = fit(module, MODULE, who="test", generator_minutes=1e-6)
+    assert not report.generator
+    assert any("No language model was trained" in note for note in report.notes)
+    assert report.evaluation is not None
+
+
 def test_without_validation_no_language_model_is_trained_and_it_says_so(
     module: Workspace,
 ) -> None:
