@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
 from radu_core.errors import RaduError
-from radu_core.files import read_json
+from radu_core.training.base_licence import base_licence, cell
 from radu_core.training.config import TrainConfig, settings_of_retriever
 from radu_core.words import counted
 
-__all__ = ["PROMPT_FILE", "base_licence", "example_prompt", "model_card", "vllm_command"]
+__all__ = ["PROMPT_FILE", "example_prompt", "model_card", "vllm_command"]
 
 PROMPT_FILE = "prompt.txt"  # a prompt of the training rows, beside what prompts are made from
 
-_UNKNOWN = "not stated in the base model's files: look it up"
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
-_LONGEST_CELL = 200
 _NO_DORA = " vLLM doesn't serve DoRA adapters: serve the merged model there."
 Form = Literal["run", "model", "adapter"]
 
@@ -145,7 +139,7 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     skipped = report.get("skipped") or {}
     before = (report.get("before") or {}).get("function_accuracy")
     lines = [
-        f"- Teachers: {', '.join(f'`{_cell(t)}`' for t in config.teachers)}",
+        f"- Teachers: {', '.join(f'`{cell(t)}`' for t in config.teachers)}",
         f"- Loss: KL({one} || {other}) over {config.chunks} exemplars a row, "
         f"temperatures {config.retriever_temperature:g} (retriever) and "
         f"{config.teacher_temperature:g} (teacher)",
@@ -167,7 +161,7 @@ def _use_retriever(run: str, config: TrainConfig) -> str:
     )
     return f"""## Use
 
-It answers nothing by itself. In Radu Studio, choose `{_cell(run)}` as the module's embedding model.
+It answers nothing by itself. In Radu Studio, choose `{cell(run)}` as the module's embedding model.
 `model/encoder/` loads with sentence-transformers.{both if config.tower == "query" else ""}"""
 
 
@@ -211,53 +205,6 @@ def example_prompt(directory: Path, kept: str) -> str:
     """The file of a prompt that lies in ``kept``, as seen from ``directory``; or ""."""
     found = sorted((directory / kept).glob(f"**/{PROMPT_FILE}"))
     return found[0].relative_to(directory).as_posix() if found else ""
-
-
-def base_licence(directory: Path | None) -> str:
-    """What the base model's own files say: its card, its LICENSE file, the studio's record of it.
-
-    Where none of them does, that it has to be looked up; it is never guessed.
-    """
-    if directory is None or not directory.is_dir():
-        return _UNKNOWN
-    return _from_card(directory) or _from_file(directory) or _from_record(directory) or _UNKNOWN
-
-
-def _from_card(directory: Path) -> str:
-    try:
-        text = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
-        found = _FRONT_MATTER.match(text)
-        data = yaml.safe_load(found[1]) if found else None
-    except (OSError, yaml.YAMLError, ValueError, RecursionError):
-        return ""
-    said = data.get("license") if isinstance(data, dict) else None
-    names = [str(n) for n in said] if isinstance(said, list) else [str(said or "")]
-    if names == ["other"] and isinstance(data, dict):
-        names = [str(data.get("license_name") or "other (see its model card)")]
-    return _cell(", ".join(names))
-
-
-def _from_file(directory: Path) -> str:
-    """The first words of a LICENSE file, and its name: its text is what holds."""
-    files = sorted(p for p in directory.iterdir() if p.stem.upper() in ("LICENSE", "LICENCE"))
-    for path in files:
-        try:
-            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-        except OSError:
-            continue
-        title = next((line.strip() for line in lines if line.strip()), "")
-        if title:
-            return f"{_cell(title)} (its file {path.name})"
-    return ""
-
-
-def _from_record(directory: Path) -> str:
-    try:
-        data = read_json(directory / "radu-model.json")
-    except RaduError:
-        return ""
-    said = str(data.get("licence") or "") if isinstance(data, dict) else ""
-    return "" if said.startswith("see ") else _cell(said)
 
 
 def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
@@ -349,7 +296,7 @@ def _evaluation(report: Mapping[str, Any]) -> str:
         f"{trained['slot_f1']:.1%}",
         f"{trained['exact_match']['share']:.1%}",
     ]
-    return "| " + " | ".join(_cell(str(c)) for c in cells) + " |"
+    return "| " + " | ".join(cell(str(c)) for c in cells) + " |"
 
 
 def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
@@ -494,7 +441,7 @@ The prompt has to be one like those it was trained on{like}.{beside}"""
 
 def _settings(config: TrainConfig, only: frozenset[str] | None = None) -> str:
     rows = "\n".join(
-        f"| {name} | {_cell(str(value))} |"
+        f"| {name} | {cell(str(value))} |"
         for name, value in config.model_dump(mode="json").items()
         if only is None or name in only
     )
@@ -505,9 +452,3 @@ def _number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else "unknown"
-
-
-def _cell(text: str) -> str:
-    """On one line, with nothing that ends a cell of a table."""
-    line = " ".join(text.split()).replace("|", "\\|")
-    return line if len(line) <= _LONGEST_CELL else line[: _LONGEST_CELL - 1] + "…"
