@@ -60,5 +60,18 @@ def test_what_doesnt_fit_together_is_refused(
         parse(loaded, run.id, "fly me to Oslo", generator=fast)
     with pytest.raises(InputError, match="these two aren't that"):
         parse(loaded, fast, "fly me to Oslo", generator=fast)
+    for first, second in ((run.id, run.id), (fast, fast)):
+        with pytest.raises(InputError, match="these two aren't that"):
+            evaluate(loaded, first, generator=second)
     with pytest.raises(InputError, match="can't generate values"):
         evaluate(loaded, fast, generated=True)
+
+
+def test_an_ensemble_is_of_the_language_model(
+    loaded: Workspace, run: RunDirectory, fast: str
+) -> None:
+    report = evaluate(loaded, fast, generator=run.id, ensemble=True)
+    assert report.full is not None
+    assert report.full.generator == run.id
+    with pytest.raises(InputError, match="has no generator"):
+        evaluate(loaded, fast, ensemble=True)
