@@ -23,13 +23,13 @@ from radu_core.evaluation import (
     scope_report,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash, read_json
+from radu_core.files import content_hash
 from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
-from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import not_a_pair
@@ -222,14 +222,13 @@ def evaluate(
 
 def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
     """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
-    path = run.model / HEAD_FILE
-    if not path.is_file():
+    if not (run.model / HEAD_FILE).is_file():
         raise InputError(
             "A generator has no score for what isn't in scope",
             value=run.id,
             remedy="Leave the share to keep out, or name a run that tuned the retriever.",
         )
-    scope = Scope.read(read_json(path)["scope"])
+    scope = Scope.read(read_head(run.model)["scope"])
     return scope if keep is None else replace(scope, kept=check_kept(keep))
 
 
