@@ -3,6 +3,7 @@
 import streamlit as st
 
 from radu_core.workflows.evaluate import SPLITS, damaged_reports, evaluate, reports
+from radu_core.workflows.retriever_rows import answers
 from radu_core.workflows.train import module_at_work, runs
 from studio import evaluate_views as views
 from studio import jobs
@@ -14,9 +15,9 @@ with page(
     "The model beside free baselines that learn from the same labels, on the same utterances.",
     opens_on=module_at_work,
 ) as here:
-    found = [r for r in runs(here.workspace, here.module) if r.model.is_dir()]
+    found = [r for r in runs(here.workspace, here.module) if r.model.is_dir() and answers(r)]
     if not found:
-        st.info("No run of this module has finished yet.")
+        st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
         st.stop()
     ids = [r.id for r in found]

@@ -271,15 +271,15 @@ class _Walk:
     def __init__(self, generator: Generator, prompt: str) -> None:
         self._generator = generator
         self._encoder = generator._encoder
-        self._prompt = prompt
         self._start = self._encoder.prompt(prompt)
+        self._ids = self._encoder.answers(prompt)
         self._path: list[int] = []
         self._cache: Any = None
         self._said: list[NDArray[np.float64]] = []  # after the prompt, and after each token
 
     def tokens(self, text: str) -> tuple[int, ...]:
         """The tokens of a completion that begins with ``text``."""
-        return tuple(self._encoder.answer(self._prompt, text))
+        return tuple(self._ids(text))
 
     def closing(self, signs: str) -> Sequence[int]:
         """The tokens that begin with one of ``signs``, or, where it isn't ``"``, end an answer."""

@@ -9,6 +9,7 @@ import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share, against_baselines
 from radu_core.training import RunDirectory
+from radu_core.training.joint.files import HEAD_FILE
 from radu_core.words import counted
 from radu_core.workflows.evaluate import send_errors
 from radu_core.workflows.parse import parse
@@ -27,8 +28,8 @@ _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_va
 def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
     """What else is measured on the same rows: of a language model's run what it was before and what
     it generates, of a retriever's run it and one of ``others`` together."""
-    if run.config().target == "retriever":
-        models = [r.id for r in others if r.config().target == "generator"]
+    if (run.model / HEAD_FILE).is_file():
+        models = [r.id for r in others if not (r.model / HEAD_FILE).is_file()]
         if not models:
             return {}
         chosen = st.selectbox(

@@ -60,3 +60,22 @@ def _rows(workspace: Workspace, config: TrainConfig) -> Rows:
     (workspace.models / config.base_model).mkdir(parents=True, exist_ok=True)
     (workspace.models / config.base_model / "modules.json").write_text("[]")
     return retriever_rows(workspace, config)
+
+
+def make_taught_run(workspace: Workspace, module: str) -> RunDirectory:
+    """A run that tuned the embedding model alone, by a language model's word."""
+    view = build(workspace, module)
+    config = TrainConfig(
+        target="retriever",
+        objective="lsr",
+        method="full",
+        dataset=view.directory,
+        base_model=BASE,
+        teachers=("SmolLM2-135M-Instruct",),
+    )
+    run = RunDirectory.create(workspace.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    manifest = read_dataset(view.directory).modules[module]
+    train._keep_for_serving(run, train._to_serve(workspace, manifest))
+    write_json(run.model / ENCODER / "modules.json", [])
+    run.append("state", state="finished")
+    return run

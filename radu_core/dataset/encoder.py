@@ -159,11 +159,30 @@ class Encoder:
             )
         return start, answer
 
-    def answer(self, prompt: str, completion: str) -> list[int]:
-        """The ids of a completion behind its prompt, without its end token."""
+    def answers(self, prompt: str) -> Callable[[str], list[int]]:
+        """Gives the ids of a completion behind this prompt, without its end token.
+
+        As ``row`` has them, but of the prompt only what follows its last special token is read
+        again for each: a long prompt may have thousands of completions to choose from.
+        """
         if self.template is None:
-            return self._ids(completion)
-        return self.row(prompt, completion)[1][:-1]
+            return self._ids
+        before = self.prompt_text(prompt)
+        cut = max((found.start() for found in self._signs.finditer(before)), default=0)
+        start = self._ids(before[cut:])
+
+        def whole(completion: str) -> list[int]:
+            return self.row(prompt, completion)[1][:-1]
+
+        def short(completion: str) -> list[int]:
+            text = self.whole_text(prompt, completion)
+            ids = self._ids(text[cut:])
+            answer = ids[len(start) : len(ids) - self._tail]
+            if text.startswith(before) and ids[: len(start)] == start and answer[-1:] == [self.end]:
+                return answer[:-1]
+            return whole(completion)  # which says what is wrong
+
+        return short if short(_ANSWER) == whole(_ANSWER) else whole
 
     def sizes(
         self, rows: Sequence[tuple[str, str]], count: Callable[[Sequence[str]], list[int]]

@@ -23,15 +23,16 @@ from radu_core.evaluation import (
     scope_report,
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
-from radu_core.files import content_hash, read_json
+from radu_core.files import content_hash
 from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
-from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
+from radu_core.workflows.full import not_a_pair
 from radu_core.workflows.parse import ask_as, fast_parser, full_parser
 from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.scope import check_kept
@@ -124,9 +125,9 @@ def evaluate(
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
     with values that it generates freely; ``generator`` is the run whose language model is measured
     beside a retriever's. ``ensemble``: each exemplar stands in a prompt of its own
-    (``ParserSettings.mixing``). ``scope``: the share of utterances in scope that a fast model is to
-    keep, this time. The report is kept in the run's ``evaluation/`` directory. ``module`` says
-    which, of a run on a mixture.
+    (``ParserSettings.mixing``), of the ``generator`` where there is one. ``scope``: the share of
+    utterances in scope that a fast model is to keep, this time. The report is kept in the run's
+    ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
     """
     run = open_run(workspace, name)
     check_answers(run)
@@ -146,9 +147,11 @@ def evaluate(
             "A retriever's run has no language model, so it can't generate values",
             remedy="Leave that off.",
         )
+    if generator:
+        generator = _language_model(workspace, generator, fast=fast).id
     how = _scope_of(run, scope) if fast or scope is not None else None
     kept = serving(workspace, run, module=module)
-    settings = ask_as(kept, ensemble=ensemble, fast=fast)
+    settings = ask_as(kept, ensemble=ensemble and not generator, fast=fast)
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     labels, learned_from = _labels(kept)
@@ -219,15 +222,24 @@ def evaluate(
 
 def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
     """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
-    path = run.model / HEAD_FILE
-    if not path.is_file():
+    if not (run.model / HEAD_FILE).is_file():
         raise InputError(
             "A generator has no score for what isn't in scope",
             value=run.id,
             remedy="Leave the share to keep out, or name a run that tuned the retriever.",
         )
-    scope = Scope.read(read_json(path)["scope"])
+    scope = Scope.read(read_head(run.model)["scope"])
     return scope if keep is None else replace(scope, kept=check_kept(keep))
+
+
+def _language_model(workspace: Workspace, name: str, *, fast: bool) -> RunDirectory:
+    """The run to ask beside a ``fast`` one; ``InputError``, before anything is measured, where the
+    two aren't such a pair."""
+    run = open_run(workspace, name)
+    check_answers(run)
+    if not fast or not run.model.is_dir() or (run.model / HEAD_FILE).is_file():
+        raise not_a_pair(run.id)
+    return run
 
 
 def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
@@ -298,11 +310,10 @@ def _with_generator(
     said = [
         Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
     ]
-    name = open_run(workspace, generator).id
-    metrics, _ = measure(f"with the language model of {name}", rows, said)
+    metrics, _ = measure(f"with the language model of {generator}", rows, said)
     compared = compare("after training", rows, said, alone)
     return WithGenerator(
-        generator=name, metrics=metrics, comparisons=compared, told=parser.mixture.told
+        generator=generator, metrics=metrics, comparisons=compared, told=parser.mixture.told
     )
 
 

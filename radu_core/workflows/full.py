@@ -9,12 +9,12 @@ from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError
 from radu_core.evaluation import hash_of_rows
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import content_hash
+from radu_core.files import content_hash, disk_errors
 from radu_core.inference import FastParser, FullParser, Mixture, Parser, fit_mixture
 from radu_core.progress import Progress, silent
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["with_generator"]
+__all__ = ["not_a_pair", "with_generator"]
 
 _ROWS = 300  # validation rows that both are weighed on
 
@@ -36,11 +36,7 @@ def with_generator(
     the two don't fit together, or there are no such rows.
     """
     if not isinstance(fast, FastParser) or not isinstance(generator, Parser):
-        raise InputError(
-            "A language model is asked beside a retriever's run, and these two aren't that",
-            value=name,
-            remedy="Name the retriever's run first, and the language model's as the generator.",
-        )
+        raise not_a_pair(name)
     if generator.schema.functions != fast.schema.functions:
         raise InputError(
             "The two runs were trained on other functions",
@@ -53,9 +49,19 @@ def with_generator(
         mixture = Mixture.load(path)
     else:
         mixture = fit_mixture(fast, generator, rows, progress=progress)
-        kept.mkdir(exist_ok=True)
+        with disk_errors(kept):
+            kept.mkdir(exist_ok=True)
         mixture.save(path)
     return FullParser(fast, generator, mixture)
+
+
+def not_a_pair(name: str) -> InputError:
+    """What is wrong where ``name`` can't be the language model beside a retriever's run."""
+    return InputError(
+        "A language model is asked beside a retriever's run, and these two aren't that",
+        value=name,
+        remedy="Name the retriever's run first, and the language model's as the generator.",
+    )
 
 
 def _rows(workspace: Workspace, fast: FastParser) -> Sequence[AnnotatedExemplar]:

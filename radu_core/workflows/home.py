@@ -15,6 +15,7 @@ from radu_core.workflows.dataset import datasets
 from radu_core.workflows.eligible import left_out
 from radu_core.workflows.evaluate import damaged_reports, reports
 from radu_core.workflows.newest_result import Result, newest_result
+from radu_core.workflows.retriever_rows import answers
 from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
 
@@ -112,9 +113,13 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
     finished = [run for state, _, run in states if state == "finished"]
     trained = max((_trained(run, module) for run in finished), default=0)
-    evaluated = any(reports(run, module) or damaged_reports(run, module) for run in finished)
+    measured = {
+        run.id: bool(reports(run, module) or damaged_reports(run, module))
+        for run in finished
+        if answers(run)
+    }
     figures = (loaded, resolved, in_index, in_dataset, trained)
-    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], evaluated)
+    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], measured)
     return ModuleFunnel(
         module,
         schema.description,
@@ -158,7 +163,7 @@ def _next(
     waiting: int,
     unlabelled: int,
     states: list[RunState],
-    evaluated: bool,
+    measured: Mapping[str, bool],
 ) -> NextStep:
     loaded, resolved, indexed, in_dataset, trained = figures
     if loaded == 0:
@@ -183,6 +188,9 @@ def _next(
         return NextStep("train", "Watch the run", "A run is under way.")
     if trained == 0:
         return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")
-    if not evaluated:
+    if not measured:
+        why = "What has finished tuned the embedding model alone: no run answers utterances yet."
+        return NextStep("train", "Launch a run", why)
+    if not any(measured.values()):
         return NextStep("evaluate", "Evaluate", "The newest run hasn't been measured.")
     return NextStep("evaluate", "Look at the errors", "Send what is wrong back to annotation.")

@@ -48,6 +48,7 @@ __all__ = [
 EXPORTED = "radu"  # the directory in an export that holds what prompts are made from
 _MOST_LOADED = 2  # models in memory; more would crowd out a run
 _HELD = "parsers"
+_WEIGHED = "full"  # beside a fast model: what language models were weighed to count
 _LOADING = threading.Lock()
 
 
@@ -139,11 +140,12 @@ def _loaded(
     progress: Progress,
 ) -> _Loaded:
     """The model from memory, if its files are the same since; of several the newest stay."""
-    place, state = _place(workspace, name)
-    key = (place, module, generator, ensemble)
+    places = [_place(workspace, n) for n in (name, generator) if n]
+    key = (tuple(place for place, _ in places), module, ensemble)
+    state = content_hash([said for _, said in places])
     with _LOADING:
         held = workspace.held(_HELD)
-        known: dict[tuple[Path, str | None, str | None, bool], _Loaded] = (
+        known: dict[tuple[tuple[Path, ...], str | None, bool], _Loaded] = (
             dict(held) if isinstance(held, dict) else {}
         )
         found = known.pop(key, None)
@@ -169,7 +171,8 @@ def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
     directory = exported(workspace, name)
     place = directory or _run(workspace, name).path
     kept = ("model", "serving") if directory is None else (".",)
-    files = sorted(p for part in kept for p in (place / part).rglob("*") if p.is_file())
+    found = (p for part in kept for p in (place / part).rglob("*") if p.is_file())
+    files = sorted(p for p in found if p.parent != place / _WEIGHED)
     told = [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
     return place, content_hash(told)
 
@@ -223,7 +226,7 @@ def full_parser(
         fast,
         other,
         name=generator,
-        kept=_place(workspace, name)[0] / "full",
+        kept=_place(workspace, name)[0] / _WEIGHED,
         state=content_hash([_place(workspace, generator)[1], ensemble]),
         progress=progress,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
 from radu_core.eligibility import Purpose, sort_out
-from radu_core.errors import DatasetError, InputError
+from radu_core.errors import DatasetError, InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.models import model_directory
@@ -21,7 +21,7 @@ from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "check_answers", "keep_rows", "not_an_embedder", "retriever_rows"]
+__all__ = ["Rows", "answers", "check_answers", "keep_rows", "not_an_embedder", "retriever_rows"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,15 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     write_json(folder / RETRIEVAL_FILE, rows.how.data())
     if rows.teachers:
         keep_sources(folder, rows.teachers)
+
+
+def answers(run: RunDirectory) -> bool:
+    """Whether a run's model turns utterances into calls; of one whose settings can't be read, yes:
+    whoever asks it is told."""
+    try:
+        return not run.config().learns_by_teacher
+    except RaduError:
+        return True
 
 
 def check_answers(run: RunDirectory) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from radu_core.errors import InputError, NotFoundError
-from radu_core.files import read_json, write_json
+from radu_core.files import write_json
 from radu_core.inference import FastParser, FullParser, Parser
 from radu_core.training import RunDirectory
-from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import KEPT, Curve, Scope
+from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import open_run
 from radu_core.workflows.workspace import Workspace
 
@@ -18,22 +19,22 @@ LEAST = min(KEPT)
 
 def kept_by(workspace: Workspace, name: str) -> float:
     """The share of utterances in scope that a run's model keeps."""
-    return float(read_json(_model(workspace, name).model / HEAD_FILE)["scope"]["kept"])
+    return float(read_head(_model(workspace, name).model)["scope"]["kept"])
 
 
 def curve_of_run(workspace: Workspace, name: str) -> Curve | None:
     """How well a run's model told apart what isn't in scope, out of fold."""
-    return Scope.read(read_json(_model(workspace, name).model / HEAD_FILE)["scope"]).curve
+    return Scope.read(read_head(_model(workspace, name).model)["scope"]).curve
 
 
 def set_kept(workspace: Workspace, name: str, kept: float) -> float:
     """Let a run's model keep this share from now on; nothing is trained again. The one before."""
     check_kept(kept)
-    path = _model(workspace, name).model / HEAD_FILE
-    data = read_json(path)
+    model = _model(workspace, name).model
+    data = read_head(model)
     before = float(data["scope"]["kept"])
     data["scope"]["kept"] = kept
-    write_json(path, data)
+    write_json(model / HEAD_FILE, data)
     return before
 
 
@@ -61,6 +62,7 @@ def fast_of(parser: Parser | FastParser | FullParser, name: str) -> FastParser |
 
 def _model(workspace: Workspace, name: str) -> RunDirectory:
     run = open_run(workspace, name)
+    check_answers(run)
     if (run.model / HEAD_FILE).is_file():
         return run
     if run.model.is_dir():

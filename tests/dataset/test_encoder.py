@@ -146,3 +146,23 @@ def test_a_row_is_the_same_every_day_and_without_thinking(tokenizer: Any) -> Non
         "26 Jul 2024 26 July 2024\n[user]\nfly -><|end|>\n[assistant]\n"
     )
     assert chat_template(tokenizer, template or "") == template
+
+
+@pytest.mark.parametrize("template", [None, TURNS, "Be brief.\n" + TURNS])
+def test_answers_behind_a_prompt_are_those_of_rows(
+    tokenizer: Any, template: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(tokenizer, template)
+    prompt = "fly to <|end|> Köln 🙂 ->" * 300
+    said = [' {"to": "Köln', " 5", ' {"a": "\\"\\\\', " null", " [", "🙂"]
+    wanted = [encoder.row(prompt, each)[1][:-1] for each in said]
+    answer = encoder.answers(prompt)
+    read: list[int] = []
+
+    def counting(text: str) -> list[int]:
+        read.append(len(text))
+        return ids(tokenizer, text)
+
+    monkeypatch.setattr(encoder, "_ids", counting)
+    assert [answer(each) for each in said] == wanted
+    assert max(read, default=0) < 100  # not the prompt, which has thousands of characters

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS
 from tiny_encoder import make_tiny_encoder
 
 from radu_core.errors import InputError
+from radu_core.inference import FullParser
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory
 from radu_core.workflows import fit as workflow
+from radu_core.workflows import parse as parsing
 from radu_core.workflows.evaluate import evaluate, reports
+from radu_core.workflows.export_model import export_model
 from radu_core.workflows.fit import fit
 from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.parse import parse
+from radu_core.workflows.parse import full_parser, parse
 from radu_core.workflows.train import open_run
 from radu_core.workflows.workspace import Workspace
 
@@ -60,5 +65,42 @@ def test_what_doesnt_fit_together_is_refused(
         parse(loaded, run.id, "fly me to Oslo", generator=fast)
     with pytest.raises(InputError, match="these two aren't that"):
         parse(loaded, fast, "fly me to Oslo", generator=fast)
+    for first, second in ((run.id, run.id), (fast, fast)):
+        with pytest.raises(InputError, match="these two aren't that"):
+            evaluate(loaded, first, generator=second)
     with pytest.raises(InputError, match="can't generate values"):
         evaluate(loaded, fast, generated=True)
+
+
+def test_an_ensemble_is_of_the_language_model(
+    loaded: Workspace, run: RunDirectory, fast: str
+) -> None:
+    report = evaluate(loaded, fast, generator=run.id, ensemble=True)
+    assert report.full is not None
+    assert report.full.generator == run.id
+    with pytest.raises(InputError, match="has no generator"):
+        evaluate(loaded, fast, ensemble=True)
+
+
+def test_the_pair_in_memory_is_of_both_models_as_they_are(
+    loaded: Workspace,
+    run: RunDirectory,
+    fast: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported = str(export_model(loaded, fast, tmp_path / "exported").directory)
+    made: list[str] = []
+
+    def counting(space: Workspace, name: str, *args: Any, **more: Any) -> FullParser:
+        made.append(name)
+        return full_parser(space, name, *args, **more)
+
+    monkeypatch.setattr(parsing, "full_parser", counting)
+    parse(loaded, exported, "fly me to Oslo", generator=run.id)
+    assert list((tmp_path / "exported" / "full").iterdir())
+    parse(loaded, exported, "fly me to Oslo", generator=run.id)
+    assert made == [exported]  # what was weighed is no part of the model
+    os.utime(run.model / "config.json", (1, 1))
+    parse(loaded, exported, "fly me to Oslo", generator=run.id)
+    assert made == [exported] * 2

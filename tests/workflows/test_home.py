@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conftest import MODULE
 from deciding import decide
+from tuned_run import make_taught_run
 
 from radu_core.schema import parse_schema
 from radu_core.workflows.coverage import build_index, load_index
@@ -36,3 +37,13 @@ def test_home_counts_what_the_queues_hold(loaded: Workspace) -> None:
     assert funnels(loaded)[0].waiting == 3
     decide(loaded, "discard", "a00", reason="a poem")
     assert (funnels(loaded)[0].waiting, funnels(loaded)[0].next.label) == (2, "Annotate 2")
+
+
+def test_what_answers_nothing_isnt_to_be_evaluated(loaded: Workspace) -> None:
+    for exemplar in ("a00", "u00"):
+        decide(loaded, "discard", exemplar, reason="unclear")
+    build_index(loaded, MODULE)
+    make_taught_run(loaded, MODULE)
+    found = funnels(loaded)[0]
+    assert (found.trained > 0, found.next.page, found.next.label) == (True, "train", "Launch a run")
+    assert "no run answers utterances yet" in found.next.why

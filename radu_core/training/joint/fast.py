@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radu_core.errors import ModelError
-from radu_core.files import read_json, write_json
+from radu_core.files import write_json
 from radu_core.pieces import spans_of
 from radu_core.retrieval import Embedder
 from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.training.joint.files import ENCODER, HEAD_FILE, JOINT
+from radu_core.training.joint.files import ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
 from radu_core.training.joint.head import Head, Scores
 from radu_core.training.joint.scope import Scope, features_of
@@ -127,7 +127,7 @@ class FastModel:
         """
         from radu_core.training.joint.model import JointEncoder
 
-        data = read_json(directory / HEAD_FILE)
+        data = read_head(directory)
         embedder = embedder_of(str(data["embedder"]))
         if embedder.identity != data["embedder_identity"]:
             raise ModelError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+from radu_core.errors import ModelError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 
@@ -17,6 +19,7 @@ __all__ = [
     "VALIDATION_FILE",
     "epochs_for",
     "read_exemplars",
+    "read_head",
 ]
 
 _EPOCHS, _AT = 20.0, 640
@@ -24,6 +27,7 @@ _EPOCHS, _AT = 20.0, 640
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
 RETRIEVAL_FILE = "retrieval.json"  # in ``serving``: how the module retrieves
 HEAD_FILE = "head.json"  # in ``model``
+_HEAD = ("functions", "weights", "scope", "language", "embedder", "embedder_identity")
 JOINT = "joint"  # the tuned encoder's own layer, among the head's sources
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 
@@ -36,3 +40,18 @@ def epochs_for(labels: int) -> float:
 def read_exemplars(path: Path) -> list[AnnotatedExemplar]:
     """The exemplars that a run keeps in a file."""
     return [AnnotatedExemplar.model_validate(e) for e in read_json(path)["exemplars"]]
+
+
+def read_head(model: Path) -> dict[str, Any]:
+    """What the head in a fast model's directory consists of; ``ModelError`` where a part is
+    missing."""
+    path = model / HEAD_FILE
+    data = read_json(path)
+    missing = [n for n in _HEAD if n not in data] if isinstance(data, dict) else list(_HEAD)
+    if missing:
+        raise ModelError(
+            f"{path} has no {', '.join(missing)}: it is damaged, or of another version",
+            remedy="Delete that run, and fit the module again or launch a new one.",
+        )
+    found: dict[str, Any] = data
+    return found
