@@ -40,6 +40,15 @@ class _Option:
     closing: str | None = None
 
 
+@dataclass(frozen=True)
+class _Path:
+    """Tokens that say the option at ``place``, and what has to follow them."""
+
+    tokens: tuple[int, ...]
+    place: int
+    closing: str | None
+
+
 def choose_arguments(walk: Walk, function: Function, offer: Offer) -> tuple[Arguments, str]:
     """The likeliest arguments of a function, and the completion that says them.
 
@@ -100,35 +109,49 @@ def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> in
     ``whole``: by the likelihood of all of its text; otherwise by that of its beginning, up to where
     it differs from all others.
     """
-    paths = [walk.tokens(o.text) for o in options]
+    paths = [path for place, o in enumerate(options) for path in _paths(walk, place, o)]
     order = count()
-    heap = [(0.0, next(order), _common(paths), list(range(len(options))), False)]
+    heap = [(0.0, next(order), _common([p.tokens for p in paths]), paths, False)]
     while True:
         cost, steps, path, under, done = heapq.heappop(heap)
-        if done or (len(under) == 1 and not (whole and heap)):
-            return under[0]
+        if done or (len({p.place for p in under}) == 1 and not (whole and heap)):
+            return under[0].place
         if steps > _MOST_STEPS:
             heap = []  # only what goes on from here
         scores = walk.after(path)
-        further: dict[int, list[int]] = defaultdict(list)
-        for place in under:
-            if len(paths[place]) > len(path):
-                further[paths[place][len(path)]].append(place)
+        further: dict[int, list[_Path]] = defaultdict(list)
+        for each in under:
+            if len(each.tokens) > len(path):
+                further[each.tokens[len(path)]].append(each)
             else:
-                ends = cost - _either(scores, walk, options[place])
-                heapq.heappush(heap, (ends, next(order), path, [place], True))
+                ends = cost - _either(scores, walk, each.closing)
+                heapq.heappush(heap, (ends, next(order), path, [each], True))
         for token, those in further.items():
             goes_on = cost - float(scores[token])
             heapq.heappush(heap, (goes_on, next(order), (*path, token), those, False))
 
 
-def _either(scores: NDArray[np.float64], walk: Walk, option: _Option) -> float:
-    """The log-probability that an option's text ends where it does."""
+def _paths(walk: Walk, place: int, option: _Option) -> list[_Path]:
+    """An option's tokens; several where the sign behind it may be one token with its end: after
+    "5 p.m" vocabularies have `."` and not `.` and `"`."""
+    tokens = walk.tokens(option.text)
+    found = [_Path(tokens, place, option.closing)]
+    if option.closing != _ENDS_TEXT or option.text[-1:].isalnum():
+        return found
+    for further in ("", *_ENDS_VALUE):
+        other = walk.tokens(option.text + _ENDS_TEXT + further)
+        if not any(other[: len(p.tokens)] == p.tokens for p in found):
+            found.append(_Path(other, place, None))
+    return found
+
+
+def _either(scores: NDArray[np.float64], walk: Walk, closing: str | None) -> float:
+    """The log-probability that a text ends where it does."""
     import numpy as np
 
-    if option.closing is None:
+    if closing is None:
         return 0.0
-    return float(np.logaddexp.reduce(scores[list(walk.closing(option.closing))]))
+    return float(np.logaddexp.reduce(scores[list(walk.closing(closing))]))
 
 
 def _common(paths: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -177,3 +177,22 @@ def test_a_walk_says_what_a_plain_pass_says(tiny_model: Path) -> None:
             logits = generator._model(input_ids=torch.tensor([ids])).logits[0, -1].float()
         expected = torch.log_softmax(logits, -1).numpy()
         assert np.abs(walk.after(path) - expected).max() < 1e-3
+
+
+class Merging(ScriptedWalk):
+    """A model that knows a full stop and the sign behind it as one token, as vocabularies do."""
+
+    def tokens(self, text: str) -> tuple[int, ...]:
+        return super().tokens(text.replace('."', "\u0101"))
+
+
+@pytest.mark.parametrize("at", ["5 p.m.", "5 p.m", "at 5"])
+def test_a_value_whose_end_is_one_token_with_the_sign_behind_it(at: str) -> None:
+    say = f' {{"item": "{at}", "extras": ["p.m."]}}'
+    found, said = choose_arguments(
+        Merging(say), ORDER, lambda s: words("at 5 p.m. or 5 p.m") if s.type == "string" else []
+    )
+    assert said == say
+    assert found == {"item": at, "extras": ["p.m."]}
+    one, _ = choose_value(Merging(f' "{at}"'), Slot(name="item"), words("at 5 p.m. or 5 p.m"))
+    assert one == at
