@@ -77,14 +77,15 @@ class WithGenerator(BaseModel):
         """What the language model adds, in sentences."""
         told = self.told
         found = [
-            f"the language model was weighed on {told['rows']:,.0f} validation rows; of the "
-            f"{told['asked']:,.0f} least sure, {told.get('functions_right', 0):,.0f} functions are "
-            f"right without it and {told.get('functions_right_with', 0):,.0f} with it"
+            f"the language model was weighed on {counted(int(told['rows']), 'validation row')}; of "
+            f"the {told['asked']:,.0f} least sure, the function is right in "
+            f"{told.get('functions_right', 0):,.0f} without it and in "
+            f"{told.get('functions_right_with', 0):,.0f} with it"
         ]
         if "values_asked" in told:
             found.append(
-                f"of the {told['values_asked']:,.0f} with the least sure values, "
-                f"{told['values_right']:,.0f} calls are right without it and "
+                f"of the {told['values_asked']:,.0f} with the least sure values, the call is right "
+                f"in {told['values_right']:,.0f} without it and in "
                 f"{told['values_right_with']:,.0f} with the values that it chooses"
             )
         adds = ", ".join(f"{c.measure} {c.difference:+.1%} (p {c.p:.3f})" for c in self.comparisons)

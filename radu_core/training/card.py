@@ -140,7 +140,7 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     before = (report.get("before") or {}).get("function_accuracy")
     lines = [
         f"- Teachers: {', '.join(f'`{cell(t)}`' for t in config.teachers)}",
-        f"- Loss: KL({one} || {other}) over {config.chunks} exemplars a row, "
+        f"- Loss: KL({one} || {other}) over {counted(config.chunks, 'exemplar')} a row, "
         f"temperatures {config.retriever_temperature:g} (retriever) and "
         f"{config.teacher_temperature:g} (teacher)",
         f"- Tuned: {tower}",

@@ -278,7 +278,8 @@ def _figure(run: RunDirectory) -> str:
     if held.get("function_accuracy") is None:
         return "not measured: too few labels"
     return (
-        f"{held['function_accuracy']:.1%} of functions out of fold ({counted(held['rows'], 'row')})"
+        f"function accuracy {held['function_accuracy']:.1%} out of fold "
+        f"({counted(held['rows'], 'row')})"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from radu_core.eligibility import Purpose, sort_out
-from radu_core.errors import InputError
+from radu_core.errors import InputError, RaduError
 from radu_core.evaluation import hash_of_rows
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, disk_errors
@@ -45,14 +45,21 @@ def with_generator(
         )
     rows = _rows(workspace, fast)
     path = kept / f"{content_hash([state, hash_of_rows(rows)])[:16]}.json"
-    if path.is_file():
-        mixture = Mixture.load(path)
-    else:
+    mixture = _kept(path)
+    if mixture is None:
         mixture = fit_mixture(fast, generator, rows, progress=progress)
         with disk_errors(kept):
             kept.mkdir(exist_ok=True)
         mixture.save(path)
     return FullParser(fast, generator, mixture)
+
+
+def _kept(path: Path) -> Mixture | None:
+    """The weights of before; None where there are none, or they can't be read: that is done again."""
+    try:
+        return Mixture.load(path)
+    except (RaduError, TypeError):
+        return None
 
 
 def not_a_pair(name: str) -> InputError:

@@ -56,6 +56,9 @@ def test_both_are_measured_side_by_side(loaded: Workspace, run: RunDirectory, fa
     call = parse(loaded, fast, "fly me to Oslo", generator=run.id)
     assert call.function in (None, "book_flight", "book_hotel")
     assert kept.stat().st_mtime_ns == before  # weighed once
+    kept.write_text("{}")  # damaged: weighed again
+    evaluate(loaded, fast, split="test", generator=run.id)
+    assert kept.read_text() != "{}"
 
 
 def test_what_doesnt_fit_together_is_refused(
