@@ -55,7 +55,7 @@ def with_generator(
 
 
 def _kept(path: Path) -> Mixture | None:
-    """The weights of before; None where there are none, or they can't be read: that is done again."""
+    """The weights of before; None where there are none that can be read."""
     try:
         return Mixture.load(path)
     except (RaduError, TypeError):
