@@ -91,6 +91,8 @@ class FullParser:
         mixture = self.mixture
         [answer] = self.fast.model.answer([query.utterance])
         scores = answer.scores
+        if answer.out_of_scope > (self.fast.kept if scope is None else scope):
+            return self.fast.call(query.utterance, answer, scope)
         if mixture.generator and max(scores.values()) < mixture.function_below:
             [said] = self.generator.function_scores([query], [best_of(answer)], contexts=[context])
             scores = mixed(mixture, answer, said)

@@ -28,7 +28,7 @@ class Fast:
     takes the last word for the value, and knows that it may be wrong where there are several."""
 
     def __init__(self) -> None:
-        self.schema, self.model = SCHEMA, self
+        self.schema, self.model, self.kept = SCHEMA, self, 1.0
 
     def answer(
         self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
@@ -44,10 +44,13 @@ class Fast:
             chosen = functions[n] if functions else name
             spans = [("what", len(utterance) - len(words[-1]), len(utterance))] if words else []
             certain = 0.9 if len(words) == 1 else 0.3
-            found.append(Answer(scores, chosen, spans, certain, np.zeros(2, dtype=np.float32)))
+            vector = np.zeros(2, dtype=np.float32)
+            found.append(Answer(scores, chosen, spans, certain, vector, 0.99 * (not known)))
         return found
 
     def call(self, utterance: str, answer: Answer, scope: float | None = None) -> FunctionCall:
+        if answer.out_of_scope > (self.kept if scope is None else scope):
+            return FunctionCall(function=None, scores=answer.scores)
         values = {slot: utterance[a:b] for slot, a, b in answer.spans}
         return FunctionCall(function=answer.function, arguments=values, scores=answer.scores)
 
@@ -113,6 +116,18 @@ def test_a_language_model_that_knows_more_is_asked_where_the_fast_one_is_unsure(
     assert parsed(full, known) == [(r.function, r.arguments) for r in known]
     assert set(oracle.asked) == {r.utterance for r in known if r.utterance.startswith("drop")}
     assert set(oracle.filled) == {r.utterance for r in known if "please" in r.utterance}
+
+
+def test_what_is_refused_is_asked_about_no_more() -> None:
+    known = rows()
+    oracle = Oracle(known)
+    mixture = fit_mixture(Fast(), oracle, known)  # type: ignore[arg-type]
+    oracle.asked = []
+    full = FullParser(Fast(), oracle, mixture)  # type: ignore[arg-type]
+    calls = full.parse_many([Query(r.utterance) for r in known], scope=0.95)
+    refused = [r.utterance for r, c in zip(known, calls, strict=True) if c.function is None]
+    assert refused == [r.utterance for r in known if r.utterance.startswith("drop")]
+    assert oracle.asked == []
 
 
 def test_one_that_knows_less_is_never_asked() -> None:
