@@ -60,6 +60,9 @@ def test_a_run_keeps_what_each_module_needs(
         assert kept.settings.model_dump() == {
             "function_strategy": "rag",
             "slot_strategy": "all",
+            "values": "choose",
+            "mixing": "prompt",
+            "temperature": 0.1,
             "k_desc": 1,
             "k_exemplar": 2,
             "k_slot_examples": 2,
