@@ -77,8 +77,8 @@ class SentenceEmbedder:
         self._directory = directory
         self._cache_directory = cache
         self._precision = precision
-        self._towers: tuple[Any, Any] | None = None  # of queries, of documents; often the same
-        self._model = model
+        # Of queries and of documents; often the same.
+        self._towers: tuple[Any, Any] | None = None if model is None else (model, model)
         self._lock = threading.RLock()
 
     @cached_property

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tiny_encoder import make_tiny_encoder
 
 from radu_core.errors import StoreError
 from radu_core.retrieval import SentenceEmbedder
@@ -318,3 +319,16 @@ def test_threads_get_the_vectors_of_one(minilm: Path, tmp_path: Path) -> None:
         thread.join()
     for number in range(2):
         assert cosines(found[number], expected[number::2]).min() >= 0.995
+
+
+def test_a_model_that_is_loaded_already_embeds_in_place_of_the_files(tmp_path: Path) -> None:
+    """As the guard asks an encoder in training beside the one that training began with."""
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["a hotel in Oslo", "fly home"]
+    one = make_tiny_encoder(tmp_path / "one", texts, seed=0)
+    other = SentenceTransformer(str(make_tiny_encoder(tmp_path / "other", texts, seed=1)))
+    plain = SentenceEmbedder(one, name="one", precision="fp32").embed(texts)
+    given = SentenceEmbedder(one, name="one", precision="fp32", model=other).embed(texts)
+    assert np.allclose(given, other.encode(texts, normalize_embeddings=True), atol=1e-5)
+    assert not np.allclose(given, plain, atol=1e-2)
