@@ -35,8 +35,8 @@ class Walk(Protocol):
     def after(self, path: Sequence[int]) -> NDArray[np.float64]:
         """``(vocabulary,)`` log-probabilities of the token that follows prompt and ``path``."""
 
-    def closing(self, signs: str) -> Sequence[int]:
-        """The tokens that begin with one of ``signs``, or, where it isn't ``"``, end an answer."""
+    def closing(self, first: str) -> Sequence[int]:
+        """The tokens that begin with one of ``first``, or, where it isn't ``"``, end an answer."""
 
 
 class LanguageModel(Protocol):
@@ -151,12 +151,12 @@ class Generator:
         """The model behind a prompt, ready to say what follows."""
         return _Walk(self, prompt)
 
-    def _begun_by(self, signs: str) -> list[int]:
-        """The tokens that begin with one of ``signs``."""
-        if signs not in self._begun:
+    def _begun_by(self, first: str) -> list[int]:
+        """The tokens that begin with one of the characters ``first``."""
+        if first not in self._begun:
             vocabulary = self._tokenizer.get_vocab()
-            self._begun[signs] = [i for token, i in vocabulary.items() if token[:1] in {*signs}]
-        return self._begun[signs]
+            self._begun[first] = [i for token, i in vocabulary.items() if token[:1] in {*first}]
+        return self._begun[first]
 
     def score_each(self, prompts: Sequence[str], candidates: Sequence[str]) -> list[list[float]]:
         """As ``score``, the same candidates after each of several prompts.
@@ -281,10 +281,10 @@ class _Walk:
         """The tokens of a completion that begins with ``text``."""
         return tuple(self._ids(text))
 
-    def closing(self, signs: str) -> Sequence[int]:
-        """The tokens that begin with one of ``signs``, or, where it isn't ``"``, end an answer."""
-        found = self._generator._begun_by(signs)
-        return found if '"' in signs else sorted({*found, *self._generator._stops})
+    def closing(self, first: str) -> Sequence[int]:
+        """The tokens that begin with one of ``first``, or, where it isn't ``"``, end an answer."""
+        found = self._generator._begun_by(first)
+        return found if '"' in first else sorted({*found, *self._generator._stops})
 
     def after(self, path: Sequence[int]) -> NDArray[np.float64]:
         """``(vocabulary,)`` log-probabilities of the token that follows prompt and ``path``."""
@@ -293,6 +293,8 @@ class _Walk:
             known += 1
         if known == len(path) and self._said:
             return self._said[known]
+        if getattr(self._generator._model, "_is_stateful", False):  # its state can't be cropped
+            self._cache, self._said = None, []
         if self._said:
             self._cache.crop(known - len(self._path))
             del self._said[known + 1 :]

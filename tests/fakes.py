@@ -119,5 +119,5 @@ class ScriptedWalk:
             scores[said[len(path)]] = -0.1
         return scores
 
-    def closing(self, signs: str) -> list[int]:
-        return [ord(c) for c in signs]
+    def closing(self, characters: str) -> list[int]:
+        return [ord(c) for c in characters]

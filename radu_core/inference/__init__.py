@@ -2,18 +2,18 @@
 
 from radu_core.generator import Generated, Generator
 from radu_core.inference.fast import FastParser
-from radu_core.inference.full import FullParser, Mixture, fit_mixture
+from radu_core.inference.full import Deferral, FullParser, fit_deferral
 from radu_core.inference.parser import FunctionCall, Parser, ParserSettings, nest
 
 __all__ = [
+    "Deferral",
     "FastParser",
     "FullParser",
     "FunctionCall",
     "Generated",
     "Generator",
-    "Mixture",
     "Parser",
     "ParserSettings",
-    "fit_mixture",
+    "fit_deferral",
     "nest",
 ]

@@ -4,7 +4,7 @@ A completion is read from left to right as a row of decisions: which slot comes 
 of its values. Each decision is the likeliest of a few texts, found by best-first search: a text is
 at most as likely as its beginning, so the first one that is found whole is the best, and only
 beginnings that are likely enough are looked at (uniform-cost search).
-Keys and signs are never generated: what comes out is a completion that the schema allows.
+Keys and punctuation are never generated: what comes out is a completion that the schema allows.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> in
 
 
 def _paths(walk: Walk, place: int, option: _Option) -> list[_Path]:
-    """An option's tokens; several where the sign behind it may be one token with its end: after
-    "5 p.m" vocabularies have `."` and not `.` and `"`."""
+    """An option's tokens; several where what follows may be one token with its end: after "5 p.m"
+    vocabularies have `."` and not `.` and `"`."""
     tokens = walk.tokens(option.text)
     found = [_Path(tokens, place, option.closing)]
     if option.closing != _ENDS_TEXT or option.text[-1:].isalnum():
@@ -162,7 +162,7 @@ def _common(paths: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _option(text: str, value: Scalar) -> _Option:
-    """A value, up to the sign that ends it."""
+    """A value, up to the character that ends it."""
     if isinstance(value, str):
         return _Option(text + _json(value)[:-1], _ENDS_TEXT)
     return _Option(text + _json(value), _ENDS_VALUE)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from radu_core.retrieval import Query
 
-__all__ = ["FullParser", "Mixture", "fit_mixture"]
+__all__ = ["Deferral", "FullParser", "fit_deferral"]
 
 _CANDIDATES = 5  # of the head, beside what is retrieved
 _ASKED = 0.2  # the share of utterances, the least sure ones, that a language model is asked about
@@ -36,8 +36,8 @@ _LEAST = -12.0  # log-probability of what it wasn't asked about
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """When the language model is asked, and what its word counts.
+class Deferral:
+    """When the language model is asked, and how much its answer weighs (a deferral rule).
 
     It is asked about functions where the head's best has less than ``function_below``, and the
     weights of both then add up their log-probabilities; about values where the tagger has less than
@@ -55,7 +55,7 @@ class Mixture:
         write_json(path, self.__dict__)
 
     @classmethod
-    def load(cls, path: Path) -> Mixture:
+    def load(cls, path: Path) -> Deferral:
         """What ``save`` wrote."""
         return cls(**read_json(path))
 
@@ -63,10 +63,10 @@ class Mixture:
 class FullParser:
     """A fast model and a language model of the same module."""
 
-    def __init__(self, fast: FastParser, generator: Parser, mixture: Mixture) -> None:
+    def __init__(self, fast: FastParser, generator: Parser, deferral: Deferral) -> None:
         self.fast = fast
         self.generator = generator
-        self.mixture = mixture
+        self.deferral = deferral
         self.schema = fast.schema
 
     def parse_many(
@@ -88,20 +88,20 @@ class FullParser:
         return calls
 
     def _call(self, query: Query, context: str | None, scope: float | None) -> FunctionCall:
-        mixture = self.mixture
+        deferral = self.deferral
         [answer] = self.fast.model.answer([query.utterance])
         scores = answer.scores
         if answer.out_of_scope > (self.fast.kept if scope is None else scope):
             return self.fast.call(query.utterance, answer, scope)
-        if mixture.generator and max(scores.values()) < mixture.function_below:
+        if deferral.generator and max(scores.values()) < deferral.function_below:
             [said] = self.generator.function_scores([query], [best_of(answer)], contexts=[context])
-            scores = mixed(mixture, answer, said)
+            scores = combine(deferral, answer, said)
             name = max(scores, key=lambda n: scores[n])
             if name != answer.function:
                 [answer] = self.fast.model.answer([query.utterance], functions=[name])
         call = self.fast.call(query.utterance, answer, scope)
         call = call.model_copy(update={"scores": scores})
-        if call.function is not None and answer.sure < mixture.values_below:
+        if call.function is not None and answer.sure < deferral.values_below:
             call = filled(self.generator, [query], [call], [context])[0]
         return call
 
@@ -112,13 +112,13 @@ def best_of(answer: Answer) -> list[str]:
     return [n for n in ranked if n != OUT_OF_SCOPE][:_CANDIDATES]
 
 
-def mixed(mixture: Mixture, answer: Answer, said: dict[str, float]) -> dict[str, float]:
+def combine(deferral: Deferral, answer: Answer, said: dict[str, float]) -> dict[str, float]:
     """The probabilities of both models together."""
     import numpy as np
 
     names = list(answer.scores)
     logs = Head(
-        tuple(names), {"head": mixture.head, "generator": mixture.generator}
+        tuple(names), {"head": deferral.head, "generator": deferral.generator}
     ).log_probabilities({"head": _logs(names, [answer.scores]), "generator": _logs(names, [said])})
     return dict(zip(names, np.exp(logs[0]).tolist(), strict=True))
 
@@ -135,13 +135,13 @@ def filled(
     return fresh
 
 
-def fit_mixture(
+def fit_deferral(
     fast: FastParser,
     generator: Parser,
     rows: Sequence[AnnotatedExemplar],
     *,
     progress: Progress = silent,
-) -> Mixture:
+) -> Deferral:
     """When to ask the language model and what its word counts, by rows that neither has learnt.
 
     It is asked about the least sure fifth. It keeps a part only where that gets more of these rows
@@ -170,7 +170,7 @@ def fit_mixture(
     }
     weights = _weights([answers[n] for n in unsure], said, [rows[n] for n in unsure], told)
     values_below = _values_below(fast, generator, rows, queries, answers, told, progress)
-    return Mixture(below, *weights, values_below, told)
+    return Deferral(below, *weights, values_below, told)
 
 
 def _weights(

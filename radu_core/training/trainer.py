@@ -20,7 +20,6 @@ from radu_core.errors import DatasetError, RunError
 from radu_core.hardware import native_bf16
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Collator, Encoded, Preflight
-from radu_core.training.halves import multiply_by_halves
 from radu_core.training.limit import TimeLimit
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import FILLS, measure_rows, tasks_of
@@ -179,6 +178,8 @@ def make_trainer(
     asked = evaluated(config, rows)
     _check_best(config, asked)
     if config.method == "full" and uses_bf16(config):
+        from radu_core.training.halves import multiply_by_halves
+
         multiply_by_halves(model)
     budget = tokens_per_pass(config)
     split: Callable[..., Any] = passes

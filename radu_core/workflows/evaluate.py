@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
@@ -33,6 +32,7 @@ from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import not_a_pair
+from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.parse import ask_as, fast_parser, full_parser
 from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.scope import check_kept
@@ -91,9 +91,7 @@ def rows_to_measure(
     Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
     that is the same every time.
     """
-    items = workspace.store.exemplars(module, splits=[split])
-    schema = workspace.store.schema(module)
-    found = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION)
+    found = labelled_rows(workspace, module, split)
     rows, left_out = list(found.exemplars), found.counts
     if limit is not None and len(rows) > limit:
         left_out["beyond the limit asked for"] = len(rows) - limit
@@ -313,7 +311,7 @@ def _with_generator(
     metrics, _ = measure(f"with the language model of {generator}", rows, said)
     compared = compare("after training", rows, said, alone)
     return WithGenerator(
-        generator=generator, metrics=metrics, comparisons=compared, told=parser.mixture.told
+        generator=generator, metrics=metrics, comparisons=compared, told=parser.deferral.told
     )
 
 

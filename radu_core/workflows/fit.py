@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from radu_core.dataset import DatasetConfig, read_dataset, read_labels
-from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import DatasetError, InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
@@ -30,6 +29,7 @@ from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.fit_notes import notes_on
 from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
+from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.retriever import kept_guard, untuned
 from radu_core.workflows.train import resume, runs, start
@@ -148,7 +148,8 @@ def fit(
     )
     if guard := kept_guard(run):
         report.retrieval = [*map(str, guard.measures), guard.verdict]
-    if generator_minutes is not None and not _is_labelled(workspace, module, "validation"):
+    validation = labelled_rows(workspace, module, "validation").exemplars
+    if generator_minutes is not None and not validation:
         report.notes.append(
             "No language model was trained: no utterance of validation is labelled, to weigh it "
             "on. Split some off with `radu split`, and fit again."
@@ -286,10 +287,4 @@ def _figure(run: RunDirectory) -> str:
 def measurable(workspace: Workspace, module: str) -> Split | None:
     """The split to measure on: test, or validation where test has no labels."""
     order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
-    return next((split for split in order if _is_labelled(workspace, module, split)), None)
-
-
-def _is_labelled(workspace: Workspace, module: str, split: Split) -> bool:
-    schema = workspace.store.schema(module)
-    items = workspace.store.exemplars(module, splits=[split])
-    return bool(sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars)
+    return next((s for s in order if labelled_rows(workspace, module, s).exemplars), None)

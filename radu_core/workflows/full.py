@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError, RaduError
 from radu_core.evaluation import hash_of_rows
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, disk_errors
-from radu_core.inference import FastParser, FullParser, Mixture, Parser, fit_mixture
+from radu_core.inference import Deferral, FastParser, FullParser, Parser, fit_deferral
 from radu_core.progress import Progress, silent
+from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["not_a_pair", "with_generator"]
@@ -45,19 +45,19 @@ def with_generator(
         )
     rows = _rows(workspace, fast)
     path = kept / f"{content_hash([state, hash_of_rows(rows)])[:16]}.json"
-    mixture = _kept(path)
-    if mixture is None:
-        mixture = fit_mixture(fast, generator, rows, progress=progress)
+    deferral = _kept(path)
+    if deferral is None:
+        deferral = fit_deferral(fast, generator, rows, progress=progress)
         with disk_errors(kept):
             kept.mkdir(exist_ok=True)
-        mixture.save(path)
-    return FullParser(fast, generator, mixture)
+        deferral.save(path)
+    return FullParser(fast, generator, deferral)
 
 
-def _kept(path: Path) -> Mixture | None:
+def _kept(path: Path) -> Deferral | None:
     """The weights of before; None where there are none that can be read."""
     try:
-        return Mixture.load(path)
+        return Deferral.load(path)
     except (RaduError, TypeError):
         return None
 
@@ -73,8 +73,7 @@ def not_a_pair(name: str) -> InputError:
 
 def _rows(workspace: Workspace, fast: FastParser) -> Sequence[AnnotatedExemplar]:
     module = fast.schema.module
-    items = workspace.store.exemplars(module, splits=["validation"])
-    found = sort_out(fast.schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
+    found = labelled_rows(workspace, module, "validation").exemplars
     rows = sorted(found, key=lambda e: content_hash(e.id))[:_ROWS]
     if not rows:
         raise InputError(

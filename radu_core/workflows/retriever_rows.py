@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
-from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import DatasetError, InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
@@ -17,6 +16,7 @@ from radu_core.training.joint.files import RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.guard import Retrieving
 from radu_core.training.lsr.files import Source, keep_sources
 from radu_core.workflows.indexing import chosen_point, retrieval_settings
+from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
@@ -68,9 +68,7 @@ def retriever_rows(
             "None of the dataset's labels names a function: there is nothing to learn",
             remedy="Label utterances of a function, resolve them, and build the dataset again.",
         )
-    items = workspace.store.exemplars(dataset.module, splits=["validation"])
-    schema = workspace.store.schema(dataset.module)
-    asked = sort_out(schema, (i.exemplar for i in items), Purpose.EVALUATION).exemplars
+    asked = labelled_rows(workspace, dataset.module, "validation").exemplars
     how = Retrieving(
         retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
     )

@@ -62,8 +62,8 @@ class Moody:
         scores = dice.normal(0.0, 3.0, 256)
         return scores - float(np.logaddexp.reduce(scores))
 
-    def closing(self, signs: str) -> list[int]:
-        return list(signs.encode())
+    def closing(self, characters: str) -> list[int]:
+        return list(characters.encode())
 
 
 @given(text=TEXT, seed=st.integers(0, 10**6))
@@ -93,15 +93,15 @@ def words(text: str) -> list[str]:
 @given(seed=st.integers(0, 10**6), values=st.sets(TEXT, min_size=1, max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_the_choice_is_the_likeliest_of_all(seed: int, values: set[str]) -> None:
-    """Against the sum of every text's log-probabilities, and of the sign that ends it."""
+    """Against the sum of every text's log-probabilities, and of the character that ends it."""
     walk, offered = Moody(seed), sorted(values)
 
     def likelihood(value: str | None) -> float:
         said = completion_for_single(value)
-        text, signs = (said, ",}]") if value is None else (said[:-1], '"')
+        text, characters = (said, ",}]") if value is None else (said[:-1], '"')
         path = walk.tokens(text)
         total = sum(float(walk.after(path[:n])[t]) for n, t in enumerate(path))
-        return total + float(np.logaddexp.reduce(walk.after(path)[walk.closing(signs)]))
+        return total + float(np.logaddexp.reduce(walk.after(path)[walk.closing(characters)]))
 
     best = max([None, *offered], key=likelihood)
     assert choose_value(walk, Slot(name="item"), offered)[0] == best
@@ -164,9 +164,11 @@ def test_rows_teach_what_words_stand_for_and_what_is_implied() -> None:
     assert taught.of(ORDER, "some java now", count) == [1]
 
 
-def test_a_walk_says_what_a_plain_pass_says(tiny_model: Path) -> None:
-    """Whichever paths were asked about before."""
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_walk_says_what_a_plain_pass_says(tiny_model: Path, stateful: bool) -> None:
+    """Whichever paths were asked about before, and also where a cache can't be cropped."""
     generator = Generator(tiny_model)
+    generator._model._is_stateful = stateful
     prompt = 'Extract. "fly to Oslo" ->'
     walk = generator.walk(prompt)
     start = generator._encoder.prompt(prompt)
@@ -180,7 +182,7 @@ def test_a_walk_says_what_a_plain_pass_says(tiny_model: Path) -> None:
 
 
 class Merging(ScriptedWalk):
-    """A model that knows a full stop and the sign behind it as one token, as vocabularies do."""
+    """A model to which a full stop and the character behind it are one token."""
 
     def tokens(self, text: str) -> tuple[int, ...]:
         return super().tokens(text.replace('."', "\u0101"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.inference import FullParser, FunctionCall, Mixture, fit_mixture
+from radu_core.inference import Deferral, FullParser, FunctionCall, fit_deferral
 from radu_core.retrieval import Query
 from radu_core.schema import OUT_OF_SCOPE, parse_schema
 from radu_core.training.joint.fast import Answer
@@ -106,13 +106,13 @@ def parsed(parser: Any, some: Sequence[AnnotatedExemplar]) -> list[tuple[str | N
 def test_a_language_model_that_knows_more_is_asked_where_the_fast_one_is_unsure() -> None:
     known = rows()
     fast, oracle = Fast(), Oracle(known)
-    mixture = fit_mixture(fast, oracle, known)  # type: ignore[arg-type]
-    assert mixture.generator > 0
-    assert 0.5 < mixture.function_below <= 0.98
-    assert mixture.values_below > 0.3
-    assert mixture.told["functions_right_with"] > mixture.told["functions_right"]
+    deferral = fit_deferral(fast, oracle, known)  # type: ignore[arg-type]
+    assert deferral.generator > 0
+    assert 0.5 < deferral.function_below <= 0.98
+    assert deferral.values_below > 0.3
+    assert deferral.told["functions_right_with"] > deferral.told["functions_right"]
     oracle.asked, oracle.filled = [], []
-    full = FullParser(fast, oracle, mixture)  # type: ignore[arg-type]
+    full = FullParser(fast, oracle, deferral)  # type: ignore[arg-type]
     assert parsed(full, known) == [(r.function, r.arguments) for r in known]
     assert set(oracle.asked) == {r.utterance for r in known if r.utterance.startswith("drop")}
     assert set(oracle.filled) == {r.utterance for r in known if "please" in r.utterance}
@@ -121,9 +121,9 @@ def test_a_language_model_that_knows_more_is_asked_where_the_fast_one_is_unsure(
 def test_what_is_refused_is_asked_about_no_more() -> None:
     known = rows()
     oracle = Oracle(known)
-    mixture = fit_mixture(Fast(), oracle, known)  # type: ignore[arg-type]
+    deferral = fit_deferral(Fast(), oracle, known)  # type: ignore[arg-type]
     oracle.asked = []
-    full = FullParser(Fast(), oracle, mixture)  # type: ignore[arg-type]
+    full = FullParser(Fast(), oracle, deferral)  # type: ignore[arg-type]
     calls = full.parse_many([Query(r.utterance) for r in known], scope=0.95)
     refused = [r.utterance for r, c in zip(known, calls, strict=True) if c.function is None]
     assert refused == [r.utterance for r in known if r.utterance.startswith("drop")]
@@ -133,10 +133,10 @@ def test_what_is_refused_is_asked_about_no_more() -> None:
 def test_one_that_knows_less_is_never_asked() -> None:
     known = rows()
     fast, wrong = Fast(), Oracle(known, right=False)
-    mixture = fit_mixture(fast, wrong, known)  # type: ignore[arg-type]
-    assert (mixture.generator, mixture.values_below) == (0.0, 0.0)
+    deferral = fit_deferral(fast, wrong, known)  # type: ignore[arg-type]
+    assert (deferral.generator, deferral.values_below) == (0.0, 0.0)
     wrong.asked, wrong.filled = [], []
-    full = FullParser(fast, wrong, mixture)  # type: ignore[arg-type]
+    full = FullParser(fast, wrong, deferral)  # type: ignore[arg-type]
     alone = [fast.call(r.utterance, a) for r, a in _answers(fast, known)]
     assert parsed(full, known) == [(c.function, c.arguments) for c in alone]
     assert (wrong.asked, wrong.filled) == ([], [])
@@ -150,10 +150,10 @@ def _answers(
 
 def test_a_probability_sums_to_one_and_the_weights_come_back(tmp_path: Path) -> None:
     known = rows()
-    mixture = fit_mixture(Fast(), Oracle(known), known)  # type: ignore[arg-type]
-    mixture.save(tmp_path / "m.json")
-    assert Mixture.load(tmp_path / "m.json") == mixture
-    full = FullParser(Fast(), Oracle(known), mixture)  # type: ignore[arg-type]
+    deferral = fit_deferral(Fast(), Oracle(known), known)  # type: ignore[arg-type]
+    deferral.save(tmp_path / "m.json")
+    assert Deferral.load(tmp_path / "m.json") == deferral
+    full = FullParser(Fast(), Oracle(known), deferral)  # type: ignore[arg-type]
     for call in full.parse_many([Query(r.utterance) for r in known]):
         assert sum(call.scores.values()) == pytest.approx(1.0)
         assert call.seconds > 0
@@ -162,5 +162,5 @@ def test_a_probability_sums_to_one_and_the_weights_come_back(tmp_path: Path) -> 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_rows_suffice_to_say_that_it_adds_nothing(count: int) -> None:
     known = rows()[:count]
-    mixture = fit_mixture(Fast(), Oracle(known), known)  # type: ignore[arg-type]
-    assert mixture.generator == 0.0
+    deferral = fit_deferral(Fast(), Oracle(known), known)  # type: ignore[arg-type]
+    assert deferral.generator == 0.0
