@@ -224,6 +224,7 @@ class _Work:
         self._begun = 0.0
         self._first = 0
         self._over: Callable[[], bool] = lambda: False
+        self._stopping: Callable[[], bool] = lambda: False
 
     @property
     def step(self) -> int:
@@ -251,6 +252,7 @@ class _Work:
     ) -> None:
         """Make every step that is left."""
         shared = self.config.tower == "shared"
+        self._stopping = stopping
         self.fitting = LsrFitting(
             self.encoder,
             [e.template or "" for e in self.index.exemplars],
@@ -306,8 +308,14 @@ class _Work:
         )
 
     def _renew(self) -> list[Lesson]:
-        """Embed the exemplars again and retrieve again, with the encoder as it is."""
-        return self.asking.lessons(self._tuned(), self._over) or self.fitting.rows
+        """Embed the exemplars again and retrieve again, with the encoder as it is. A stop that
+        comes meanwhile loses no step."""
+        try:
+            return self.asking.lessons(self._tuned(), self._over) or self.fitting.rows
+        except BaseException:
+            if self._stopping():
+                self._keep()
+            raise
 
     def _tuned(self) -> ModuleIndex:
         embedder: Embedder = TunedEmbedder(self.encoder, self.document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tiny_model import make_tiny_model
 from radu_core.errors import InputError, RunError
 from radu_core.training import RunDirectory, TrainConfig, launch, stop
 from radu_core.training.joint.files import ENCODER
+from radu_core.training.launcher import Local
+from radu_core.training.limit import TimeLimit
+from radu_core.training.lsr.run import tune_by_teacher
 from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
@@ -138,6 +142,39 @@ def test_a_run_that_was_stopped_asks_nothing_twice_and_ends_with_the_same_model(
     assert digests(half.model) == digests(whole.model)
     assert (half.model / ENCODER / "model.safetensors").is_file()
     assert loaded.embedder(half.id).identity != loaded.embedder(str(encoder)).identity
+
+
+class _Unlaunched(Local):
+    """Leaves a run as its launch finds it."""
+
+    def launch(self, run: RunDirectory, model: Path) -> int:
+        return 0
+
+
+def test_a_stop_while_exemplars_are_embedded_again_loses_no_step(
+    loaded: Workspace, encoder: Path, teacher: Path
+) -> None:
+    settings = config(loaded, encoder, teacher, tower="shared", reembed_every=7, epochs=60)
+    run = train.start(loaded, settings, launcher=_Unlaunched())
+
+    asked: list[bool] = []
+
+    def check() -> None:
+        if any(e.kind == "step" and e.data["step"] == 7 for e in run.events()):
+            asked.append(True)
+            raise InterruptedError
+
+    def work(check: Callable[[], None]) -> None:
+        limit = TimeLimit()
+        tune_by_teacher(run, encoder, check=check, stopping=lambda: bool(asked), limit=limit)
+
+    with pytest.raises(InterruptedError):
+        work(check)
+    assert list(run.checkpoints()) == [7]
+    asked.clear()
+    work(lambda: None)
+    steps = [e.data["step"] for e in run.events() if e.kind == "step"]
+    assert steps == list(range(1, len(steps) + 1))
 
 
 def test_what_a_run_without_a_head_is_asked_for_is_refused_with_what_it_is_for(
