@@ -21,7 +21,12 @@ from studio.page import Page
 
 __all__ = ["ask", "errors", "measured_too", "result", "scope"]
 
-_TOO = {"untrained": "the model before training", "generated": "values it generates freely"}
+_TOO = {
+    "untrained": "the model before training",
+    "generated": "values it generates freely",
+    "ensemble": "a prompt for each exemplar",
+}
+_MIXED = "With a prompt for each exemplar, the function is the weighted mean of their answers."
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 
 
@@ -38,14 +43,18 @@ def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any
             format_func=lambda name: name or "none",
             help="It is asked where this model is unsure; how far is weighed on validation.",
         )
-        return {"generator": chosen}
+        if chosen is None:
+            return {}
+        mixed = st.checkbox("A prompt for each exemplar", help=_MIXED)
+        return {"generator": chosen, "ensemble": mixed}
     asked = st.pills(
         "Measure as well",
         list(_TOO),
         format_func=_TOO.__getitem__,
         selection_mode="multi",
         help="Each takes as long again. Values are chosen among those that the utterance and the "
-        "schema have; generated ones are written freely, and what doesn't fit is left out.",
+        "schema have; generated ones are written freely, and what doesn't fit is left out. "
+        + _MIXED,
     )
     return {name: name in asked for name in _TOO}
 
@@ -85,7 +94,7 @@ def result(report: EvaluationReport | None) -> None:
         st.caption(plain(str(report.learned_from)))
     if report.no_baselines:
         st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
-    for line in report.full.lines() if report.full else ():
+    for line in report.added():
         st.caption(plain(f"{line[:1].upper()}{line[1:]}."))
     for system in (m for m in report.systems if m.cut):
         cut = counted(system.cut, "answer was", "answers were")

@@ -97,6 +97,7 @@ def _metrics(compared: Comparison) -> None:
     rows = [
         {
             "run": name,
+            "system": m.system,
             "rows": report.rows,
             "function accuracy": m.function.share,
             "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
@@ -105,7 +106,7 @@ def _metrics(compared: Comparison) -> None:
             "95 % of it": f"{m.exact_match.low:.1%} to {m.exact_match.high:.1%}",
         }
         for name, report in compared.reports.items()
-        for m in (report.trained,)
+        for m in report.ways
     ]
     if rows:
         st.markdown(f"**Measured on {compared.split}**")

@@ -126,7 +126,12 @@ def evaluate(
         str | None,
         typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
     ] = None,
-    ensemble: Ensemble = False,
+    ensemble: Annotated[
+        bool,
+        typer.Option(
+            help="Measure it with one prompt per exemplar, too; with --generator: that model."
+        ),
+    ] = False,
     send_errors: Annotated[
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
@@ -192,7 +197,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     lines += [str(report.scope)] if report.scope else []
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
-    lines += report.full.lines() if report.full else []
+    lines += report.added()
     verdict = against_baselines(report)
     lines += [f"beats every baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]

@@ -325,6 +325,7 @@ def runs_compare(
         "unpaired": found.unpaired,
         "unverified": found.unverified,
         "metrics": {name: report.trained for name, report in found.reports.items()},
+        "ways": {name: report.ways for name, report in found.reports.items()},
     }
     return Answer(data, _compared(found))
 
@@ -338,15 +339,16 @@ def _compared(found: Comparison) -> list[Any]:
     metrics = [
         (
             name,
+            m.system,
             report.rows,
             f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
             f"{m.slot_f1:.1%}",
             f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
         )
         for name, report in found.reports.items()
-        for m in (report.trained,)
+        for m in report.ways
     ]
-    columns = ["run", "rows", "function accuracy (95 %)", "slot F1", "exact match (95 %)"]
+    columns = ["run", "system", "rows", "function accuracy (95 %)", "slot F1", "exact match (95 %)"]
     lines: list[Any] = [
         table("Settings that differ", ["setting", *found.runs], settings)
         if settings

@@ -21,6 +21,7 @@ __all__ = [
     "Labels",
     "ScopeReport",
     "Verdict",
+    "WithEnsemble",
     "WithGenerator",
     "against_baselines",
     "compare_each",
@@ -51,6 +52,22 @@ class Labels(BaseModel):
             f"Every baseline learned from {self.usable:,} of the "
             f"{counted(self.count, 'label')} that the model was trained on (hash {self.hash[:12]})."
         ) + (f" It can't learn from: {unused}." if unused else "")
+
+
+class WithEnsemble(BaseModel):
+    """A language model that is asked for the function with a prompt for each exemplar.
+
+    ``comparisons`` are with one prompt for all exemplars, on the same rows.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metrics: Metrics
+    comparisons: tuple[Comparison, ...]
+
+    def lines(self) -> list[str]:
+        """What an ensemble of prompts adds, in sentences."""
+        return [f"with a prompt for each exemplar instead of one: {_adds(self.comparisons)}"]
 
 
 class WithGenerator(BaseModel):
@@ -89,9 +106,12 @@ class WithGenerator(BaseModel):
                 f"in {told['values_right']:,.0f} without it and in "
                 f"{told['values_right_with']:,.0f} with the values that it chooses"
             )
-        adds = ", ".join(f"{c.measure} {c.difference:+.1%} (p {c.p:.3f})" for c in self.comparisons)
         advice = "use it" if self.gains else "the fast model alone is the better choice"
-        return [*found, f"with it: {adds}; {advice}"]
+        return [*found, f"with it: {_adds(self.comparisons)}; {advice}"]
+
+
+def _adds(comparisons: Iterable[Comparison]) -> str:
+    return ", ".join(f"{c.measure} {c.difference:+.1%} (p {c.p:.3f})" for c in comparisons)
 
 
 class ScopeReport(BaseModel):
@@ -127,8 +147,10 @@ def scope_report(
 
 class EvaluationReport(BaseModel):
     """``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
-    base model, ``generated`` the run's model with values that it generates instead of choosing, and
-    ``full`` the run's fast model with a language model beside it.
+    base model, ``generated`` the run's model with values that it generates instead of choosing,
+    ``ensemble`` the run's model asked with a prompt for each exemplar, ``full`` the run's fast
+    model with a language model beside it, and ``full_ensemble`` the same with the language model
+    asked with a prompt for each exemplar.
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
@@ -149,7 +171,9 @@ class EvaluationReport(BaseModel):
     trained: Metrics
     untrained: Metrics | None = None
     generated: Metrics | None = None
+    ensemble: WithEnsemble | None = None
     full: WithGenerator | None = None
+    full_ensemble: WithGenerator | None = None
     learned_from: Labels | None = None
     no_baselines: str = ""
     baselines: tuple[Metrics, ...] = ()
@@ -178,8 +202,37 @@ class EvaluationReport(BaseModel):
     def systems(self) -> tuple[Metrics, ...]:
         """Baselines first, then the model before and after training."""
         others = (m for m in (self.untrained, self.generated) if m is not None)
-        full = (self.full.metrics,) if self.full else ()
-        return (*self.baselines, *others, self.trained, *full)
+        return (*self.baselines, *others, *self.ways)
+
+    @property
+    def ways(self) -> tuple[Metrics, ...]:
+        """The trained model, then what else answers with it: an ensemble, a language model."""
+        more = (self.ensemble, self.full, self.full_ensemble)
+        return (self.trained, *(found.metrics for found in more if found))
+
+    def added(self) -> list[str]:
+        """What an ensemble and a language model add, in sentences."""
+        more = (self.ensemble, self.full, self.full_ensemble)
+        return [line for found in more if found for line in found.lines()]
+
+    def with_earlier(self, earlier: EvaluationReport) -> EvaluationReport:
+        """This report with what ``earlier`` measured as well and this one didn't.
+
+        Only where both are of the same rows and the trained model answered them alike, so that
+        comparisons with it are still right; otherwise this report as it is.
+        """
+
+        def told(report: EvaluationReport) -> tuple[object, ...]:
+            kept = report.scope.kept if report.scope else None
+            return report.rows_hash, report.settings, kept, report.errors
+
+        if not self.rows_hash or told(self) != told(earlier):
+            return self
+        missing = {n: getattr(earlier, n) for n in _AS_WELL if getattr(self, n) is None}
+        return self.model_copy(update=missing)
+
+
+_AS_WELL = ("untrained", "generated", "ensemble", "full", "full_ensemble")
 
 
 def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:

@@ -274,29 +274,37 @@ def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]
             for k, v in task.items()
             if isinstance(v, int | float)
         ]
-    table = [_evaluation(e) for e in evaluations]
+    table = [line for e in evaluations for line in _evaluation(e)]
     if not table:
         return "## Metrics\n\n" + "\n".join([*lines, "- Not evaluated on a split yet."])
     head = [
-        "| module | split | rows | function accuracy (95 %) | slot F1 | exact match |",
-        "|---|---|---:|---:|---:|---:|",
+        "| module | split | rows | system | function accuracy (95 %) | slot F1 | exact match |",
+        "|---|---|---:|---|---:|---:|---:|",
     ]
     return "## Metrics\n\n" + "\n".join(lines) + "\n\n" + "\n".join([*head, *table])
 
 
-def _evaluation(report: Mapping[str, Any]) -> str:
-    """A line of the table, from an evaluation report as JSON."""
-    trained = report["trained"]
-    function = trained["function"]
-    cells = [
+def _evaluation(report: Mapping[str, Any]) -> list[str]:
+    """The lines of the table, from an evaluation report as JSON: one, or more where the model was
+    measured in other ways as well."""
+    others = (report.get(name) for name in ("ensemble", "full", "full_ensemble"))
+    return [
+        "| " + " | ".join(cell(str(c)) for c in _measured(report, metrics)) + " |"
+        for metrics in (report["trained"], *(o["metrics"] for o in others if o))
+    ]
+
+
+def _measured(report: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Any]:
+    function = metrics["function"]
+    return [
         report["module"],
         report["split"],
         report["rows"],
+        metrics["system"],
         f"{function['share']:.1%} ({function['low']:.1%} to {function['high']:.1%})",
-        f"{trained['slot_f1']:.1%}",
-        f"{trained['exact_match']['share']:.1%}",
+        f"{metrics['slot_f1']:.1%}",
+        f"{metrics['exact_match']['share']:.1%}",
     ]
-    return "| " + " | ".join(cell(str(c)) for c in cells) + " |"
 
 
 def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from radu_core.evaluation import (
     EvaluationReport,
     Labels,
     Prediction,
+    WithEnsemble,
     WithGenerator,
     compare,
     compare_each,
@@ -121,11 +123,12 @@ def evaluate(
     on; where these can't be had any more, the report says so instead.
 
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
-    with values that it generates freely; ``generator`` is the run whose language model is measured
-    beside a retriever's. ``ensemble``: each exemplar stands in a prompt of its own
-    (``ParserSettings.mixing``), of the ``generator`` where there is one. ``scope``: the share of
-    utterances in scope that a fast model is to keep, this time. The report is kept in the run's
-    ``evaluation/`` directory. ``module`` says which, of a run on a mixture.
+    with values that it generates freely, and ``ensemble`` with each exemplar in a prompt of its own
+    (``ParserSettings.mixing``); ``generator`` is the run whose language model is measured beside a
+    retriever's, asked as ``ensemble`` says. ``scope``: the share of utterances in scope that a fast
+    model is to keep, this time. The report is kept in the run's ``evaluation/`` directory, with
+    what an earlier one measured as well (``EvaluationReport.with_earlier``). ``module`` says which,
+    of a run on a mixture.
     """
     run = open_run(workspace, name)
     check_answers(run)
@@ -149,7 +152,8 @@ def evaluate(
         generator = _language_model(workspace, generator, fast=fast).id
     how = _scope_of(run, scope) if fast or scope is not None else None
     kept = serving(workspace, run, module=module)
-    settings = ask_as(kept, ensemble=ensemble and not generator, fast=fast)
+    settings = kept.settings
+    mixing = ask_as(kept, ensemble=True, fast=fast) if ensemble and not generator else None
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     labels, learned_from = _labels(kept)
@@ -189,7 +193,9 @@ def evaluate(
         scope=how.kept if how else None,
     )
     trained, errors = measure(label, rows, predictions)
-    full = None
+    mixed = full = None
+    if mixing:
+        mixed = _with_ensemble(workspace, run, kept, mixing, rows, predictions, progress)
     if generator:
         full = _with_generator(
             workspace, run, generator, rows, predictions, progress, ensemble=ensemble, scope=scope
@@ -205,7 +211,9 @@ def evaluate(
         trained=trained,
         untrained=before,
         generated=freely,
-        full=full,
+        ensemble=mixed,
+        full=None if ensemble else full,
+        full_ensemble=full if ensemble else None,
         baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
         learned_from=learned_from,
         no_baselines=labels.missing,
@@ -214,7 +222,10 @@ def evaluate(
         scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
         settings=dict(settings.model_dump()),
     )
-    report.save(report_path(run, split, module))
+    path = report_path(run, split, module)
+    with suppress(RaduError):  # there is none, or it is damaged and replaced
+        report = report.with_earlier(EvaluationReport.load(path))
+    report.save(path)
     return report
 
 
@@ -286,6 +297,25 @@ def _predictions(
     ]
 
 
+def _with_ensemble(
+    workspace: Workspace,
+    run: RunDirectory,
+    kept: Serving,
+    mixing: ParserSettings,
+    rows: Sequence[AnnotatedExemplar],
+    alone: Sequence[Prediction],
+    progress: Progress,
+) -> WithEnsemble:
+    """A generator's run asked with a prompt for each exemplar, on the same rows as with one."""
+    label = "after training, an ensemble of prompts"
+    template = template_of(run)
+    said = _predictions(workspace, label, run.model, template, kept, mixing, rows, progress)
+    return WithEnsemble(
+        metrics=measure(label, rows, said)[0],
+        comparisons=compare("after training", rows, said, alone),
+    )
+
+
 def _with_generator(
     workspace: Workspace,
     run: RunDirectory,
@@ -308,7 +338,8 @@ def _with_generator(
     said = [
         Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
     ]
-    metrics, _ = measure(f"with the language model of {generator}", rows, said)
+    asked = ", an ensemble of prompts" if ensemble else ""
+    metrics, _ = measure(f"with the language model of {generator}{asked}", rows, said)
     compared = compare("after training", rows, said, alone)
     return WithGenerator(
         generator=generator, metrics=metrics, comparisons=compared, told=parser.deferral.told

@@ -78,9 +78,11 @@ def test_what_doesnt_fit_together_is_refused(
 def test_an_ensemble_is_of_the_language_model(
     loaded: Workspace, run: RunDirectory, fast: str
 ) -> None:
+    one = evaluate(loaded, fast, generator=run.id)
     report = evaluate(loaded, fast, generator=run.id, ensemble=True)
-    assert report.full is not None
-    assert report.full.generator == run.id
+    assert report.full_ensemble is not None
+    assert report.full_ensemble.metrics.system.endswith(f"{run.id}, an ensemble of prompts")
+    assert report.full == one.full
     with pytest.raises(InputError, match="has no generator"):
         evaluate(loaded, fast, ensemble=True)
 
