@@ -160,7 +160,7 @@ def _read_record(path: Path) -> dict[str, str]:
 
 
 def _usable(path: Path) -> Path:
-    if not (path / "config.json").is_file():
+    if not any((path / name).is_file() for name in ("config.json", "modules.json")):
         raise ModelError(
             f"{path} holds no model (no config.json)",
             remedy="Name the directory that save_pretrained wrote.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_encoder import make_tiny_encoder
 
 from radu_core.errors import ModelError
 from radu_core.inference import Generator
@@ -36,9 +37,8 @@ def test_a_truncated_file_is_said(tiny_model: Path, tmp_path: Path, name: str, s
 
 
 @pytest.mark.slow
-def test_an_embedder_that_is_damaged_is_said(tiny_model: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(tiny_model, broken)
+def test_an_embedder_that_is_damaged_is_said(tmp_path: Path) -> None:
+    broken = make_tiny_encoder(tmp_path, ["fly to Oslo"])
     (broken / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match=f"Can't load the embedder e from {broken}"):
         SentenceEmbedder(broken, name="e").embed(["x"])

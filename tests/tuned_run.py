@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from fakes import HashEmbedder
 
@@ -47,7 +48,7 @@ def make_tuned_run(
     identity = HashEmbedder(base).identity
     found = Retrieved(rows.how, base, identity, tuned, untuned)
     found.save(run.path)
-    write_json(run.model / ENCODER / "modules.json", [])
+    _write_encoder(run.model / ENCODER)
     write_json(run.path / "report.json", {"retrieval": found.guard.data()})
     run.append("labels", dataset=manifest.hash, train=len(ids), validation=0, negatives=0)
     run.append("state", state="finished")
@@ -57,9 +58,15 @@ def make_tuned_run(
 
 def _rows(workspace: Workspace, config: TrainConfig) -> Rows:
     """What such a run learns, whatever its base model is."""
-    (workspace.models / config.base_model).mkdir(parents=True, exist_ok=True)
-    (workspace.models / config.base_model / "modules.json").write_text("[]")
+    _write_encoder(workspace.models / config.base_model)
     return retriever_rows(workspace, config)
+
+
+def _write_encoder(directory: Path) -> None:
+    """What a glance takes for an embedding model."""
+    first = {"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"}
+    write_json(directory / "modules.json", [first])
+    (directory / "model.safetensors").touch()
 
 
 def make_taught_run(workspace: Workspace, module: str) -> RunDirectory:
@@ -76,6 +83,6 @@ def make_taught_run(workspace: Workspace, module: str) -> RunDirectory:
     run = RunDirectory.create(workspace.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
     manifest = read_dataset(view.directory).modules[module]
     train._keep_for_serving(run, train._to_serve(workspace, manifest))
-    write_json(run.model / ENCODER / "modules.json", [])
+    _write_encoder(run.model / ENCODER)
     run.append("state", state="finished")
     return run

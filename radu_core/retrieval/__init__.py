@@ -12,6 +12,7 @@ from radu_core.retrieval.coverage import (
 )
 from radu_core.retrieval.deciding import decided
 from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
+from radu_core.retrieval.embedding_models import check_embedder, why_not_tunable
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved, query_of
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
 from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
@@ -39,6 +40,7 @@ __all__ = [
     "SearchMode",
     "SentenceEmbedder",
     "Tuning",
+    "check_embedder",
     "choose_weight",
     "coverage",
     "decided",
@@ -50,5 +52,6 @@ __all__ = [
     "percentiles",
     "query_of",
     "saved_fingerprint",
+    "why_not_tunable",
     "wilson",
 ]

@@ -13,6 +13,7 @@ from radu_core.files import content_hash, file_hash, read_json
 from radu_core.hardware import native_bf16
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
+from radu_core.retrieval.embedding_models import check_embedder
 from radu_core.retrieval.towers import has_towers, split_towers
 from radu_core.retrieval.vectors import VectorCache
 
@@ -61,7 +62,8 @@ class SentenceEmbedder:
     computes in bf16 where the processor does that natively (``precision`` "auto"), pooling and
     what follows always in float32. Batches hold texts of like length, 2,048 tokens at most.
     Vectors are cached under ``cache`` by the SHA-256 of prompt and text. ``model`` is one that is
-    loaded already, as it is in training.
+    loaded already, as it is in training. Loading raises ``ModelError`` where the directory holds no
+    embedding model.
     """
 
     def __init__(
@@ -204,6 +206,7 @@ class SentenceEmbedder:
             if self._towers is None:
                 from sentence_transformers import SentenceTransformer
 
+                check_embedder(self._directory, self.name)
                 with loading(
                     f"the embedder {self.name} from {self._directory}",
                     remedy="Delete that directory and fetch it again (radu models fetch), or name "

@@ -11,6 +11,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
+from radu_core.retrieval import check_embedder, why_not_tunable
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.guard import Retrieving
@@ -21,7 +22,7 @@ from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "answers", "check_answers", "keep_rows", "not_an_embedder", "retriever_rows"]
+__all__ = ["Rows", "answers", "check_answers", "keep_rows", "retriever_rows"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,12 @@ def retriever_rows(
             remedy="Choose one of its modules' datasets.",
         )
     directory = model_directory(config.base_model, workspace.models, progress=progress)
-    if wrong := not_an_embedder(directory):
+    check_embedder(directory, config.base_model)
+    if wrong := why_not_tunable(directory):
         raise InputError(
-            f"That is {wrong}",
+            f"That embedding model can't be tuned ({wrong})",
             value=config.base_model,
-            remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2.",
+            remedy="Choose a transformer, such as all-MiniLM-L6-v2.",
         )
     progress("Reading the labels", 0, 0)
     found = read_labels(config.dataset, dataset.module)
@@ -77,13 +79,6 @@ def retriever_rows(
     )
     validation = sorted(asked, key=lambda e: e.id)
     return Rows(labels, validation, len(found) - len(labels), how, teachers)
-
-
-def not_an_embedder(directory: Path) -> str:
-    """Why a model can't be tuned as a retriever, as far as a glance says; empty if it can."""
-    if (directory / "modules.json").is_file():
-        return ""
-    return "no embedding model (it has no modules.json)"
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:

@@ -25,7 +25,7 @@ from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
-from radu_core.retrieval import ModuleIndex
+from radu_core.retrieval import ModuleIndex, why_not_tunable
 from radu_core.schema import Schema, parse_schema
 from radu_core.training import (
     Preflight,
@@ -45,7 +45,7 @@ from radu_core.training.runs import FINAL
 from radu_core.training.stages import stage
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage import load_index
-from radu_core.workflows.retriever_rows import keep_rows, not_an_embedder, retriever_rows
+from radu_core.workflows.retriever_rows import keep_rows, retriever_rows
 from radu_core.workflows.run_figures import (
     Written,
     asked_rows,
@@ -147,8 +147,9 @@ def wrong_settings(
     except RaduError as error:
         return {**wrong, "base_model": str(error)}
     if data.get("target") == "retriever":
-        said = "" if directory is None else not_an_embedder(directory)
-        return {**wrong, "base_model": said} if said else wrong
+        said = "" if directory is None else why_not_tunable(directory)
+        told = f"no embedding model that can be tuned ({said})"
+        return {**wrong, "base_model": told} if said else wrong
     targets = data.get("lora_targets", "all-linear")
     if directory is None or data.get("method") == "full":
         return wrong

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radu_core.errors import ModelError
 from radu_core.files import disk_errors
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.progress import Progress, silent
@@ -80,7 +81,7 @@ class Workspace:
 
         A run's id names the sentence-transformers model that the run wrote.
         """
-        from radu_core.retrieval import SentenceEmbedder
+        from radu_core.retrieval import SentenceEmbedder, check_embedder
 
         known = self._embedders.get(name)
         if known is not None:
@@ -90,22 +91,35 @@ class Workspace:
                 directory = self._run_model(name) or model_directory(
                     name, self.models, progress=progress
                 )
+                check_embedder(directory, name)
                 self._embedders[name] = SentenceEmbedder(
                     directory, name=name, cache=self.home / "cache" / "embeddings"
                 )
             return self._embedders[name]
 
     def _run_model(self, name: str) -> Path | None:
+        """The embedding model of the run of that name, if it is one's; ``ModelError`` for a run
+        that has none."""
         from radu_core.training.joint.files import ENCODER
 
         model = self.runs / name / "model"
         if name in ("", ".", "..") or Path(name).name != name:
             return None
         try:
-            places = (p for p in (model / ENCODER, model) if (p / "modules.json").is_file())
-            return next(places, None)
+            if not (self.runs / name).is_dir():
+                return None
+            places = [p for p in (model / ENCODER, model) if (p / "modules.json").is_file()]
         except OSError:  # a name that is too long
             return None
+        if places:
+            return places[0]
+        why = "it tuned a language model" if model.is_dir() else "it has written no model"
+        raise ModelError(
+            f"That run has no embedding model: {why}",
+            value=name,
+            remedy="Name a finished run that tuned the retriever, or a model, such as "
+            f"{DEFAULT_EMBEDDER}.",
+        )
 
     def held(self, key: Hashable) -> object | None:
         """What was kept in memory under ``key``."""

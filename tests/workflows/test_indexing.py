@@ -344,7 +344,9 @@ def test_only_a_run_that_wrote_a_model_is_an_embedder(
 ) -> None:
     assert workspace._run_model(name) is None
     (workspace.runs / "20260101-run" / "model").mkdir(parents=True)
-    assert workspace._run_model(name) is None
+    if name == "20260101-run":
+        with pytest.raises(ModelError, match="no embedding model: it tuned a language model"):
+            workspace.embedder(name)
     written = workspace.runs / "20260101-run" / "model"
     (written / "modules.json").write_text("[]")
     assert workspace._run_model(name) == (written if name == "20260101-run" else None)
