@@ -15,6 +15,7 @@ from radu_core.training.runs import FINAL
 from radu_core.words import counted
 from radu_core.workflows import runs as workflow
 from radu_core.workflows import train
+from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.run_figures import card, last_figures
 from radu_core.workflows.train import RunView
 from studio import jobs, retriever_views, runs_curves, runs_list
@@ -92,7 +93,7 @@ def _live(here: Page, run: RunDirectory) -> None:
             runs_curves.shares(view)
         _settings_and_log(run, view)
         if view.state == "finished":
-            _model(run)
+            _model(here, run)
 
 
 def _settings_and_log(run: RunDirectory, view: RunView) -> None:
@@ -105,13 +106,15 @@ def _settings_and_log(run: RunDirectory, view: RunView) -> None:
             st.code(view.settings, language="yaml")
 
 
-def _model(run: RunDirectory) -> None:
+def _model(here: Page, run: RunDirectory) -> None:
     """Where it lies, how to take it along, and its card, which says how to load and serve it."""
     shown = st.expander("Model and its card", key=f"model of {run.id}", on_change="rerun")
     if shown.open:
         with shown, messages():
             st.caption(plain(run.model))
             st.code(f"radu export-model {run.id} --out DIR", language="bash")
+            for need in needs_outside(here.workspace, run):
+                st.warning(plain(need), icon=":material/link:")
             st.code(card(run), language="markdown")
 
 

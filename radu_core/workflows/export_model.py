@@ -22,6 +22,7 @@ from radu_core.training.card import example_prompt, model_card, vllm_command
 from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
+from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.parse import EXPORTED
 from radu_core.workflows.retriever_rows import check_answers
 from radu_core.workflows.train import of_mixture, open_run, run_modules
@@ -95,7 +96,9 @@ def export_model(
         left_out = (VALIDATION_FILE,) if fast else (LABELS, VALIDATION_FILE)
         _copy(opened.path / "serving", new / EXPORTED, without=left_out)
         dtype = _dtype(new)
-        write_text(new / "README.md", _card(opened, config, report, base, new, adapter_only))
+        needed = needs_outside(workspace, opened, adapter_only=adapter_only)
+        card = _card(opened, config, report, base, new, adapter_only)
+        write_text(new / "README.md", card + _not_here(needed))
         if converter:
             progress("Converting to GGUF", 0, 0)
             _convert(converter, new, dtype)
@@ -110,7 +113,7 @@ def export_model(
         )
     )
     written = target / _GGUF if converter else None
-    notes = _notes(config, base, adapter_only=adapter_only)
+    notes = (*needed, *_notes(config, base, adapter_only=adapter_only))
     return Export(target, names, size, dtype, served, written, notes)
 
 
@@ -254,6 +257,12 @@ def _card(
         base_name=str(named.get("base_model_name_or_path") or ""),
         prompt=example_prompt(new, EXPORTED),
     )
+
+
+def _not_here(needed: Sequence[str]) -> str:
+    """The card's part about what isn't in the directory."""
+    listed = "\n".join(f"- {need}" for need in needed)
+    return f"\n## Not in this directory\n\n{listed}\n" if needed else ""
 
 
 def _convert(converter: Path, new: Path, dtype: str) -> None:

@@ -18,10 +18,11 @@ from typer.testing import CliRunner
 
 from radu_core.cli import app
 from radu_core.errors import InputError, ModelError, RunError
-from radu_core.files import read_json
+from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory
 from radu_core.training.encoding import load_tokenizer
 from radu_core.workflows.export_model import export_model
+from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.workspace import Workspace
 
 PROMPT = "Which function does the user want?"
@@ -98,6 +99,32 @@ def test_the_adapter_alone_does_what_the_model_does(
     merged = AutoModelForCausalLM.from_pretrained(run.model, dtype=torch.float32)(ids).logits
     alone = PeftModel.from_pretrained(base, tmp_path / "a")(ids).logits
     assert torch.allclose(merged, alone, atol=0.02)
+
+
+def test_what_isnt_in_the_export_is_named_with_the_remedy(
+    loaded: Workspace, run: RunDirectory, tiny_model: Path, tmp_path: Path
+) -> None:
+    assert needs_outside(loaded, run) == ()
+    made = export_model(loaded, run.id, tmp_path / "a", adapter_only=True)
+    assert made.notes[0] == (
+        f"The adapter needs its base model {tiny_model}, which is a directory of this machine and "
+        f"no part of the export. Export the merged model instead: radu export-model {run.id} "
+        "--out DIR."
+    )
+    assert made.notes[0] in (tmp_path / "a" / "README.md").read_text()
+    # a generator tuned from a run, whose module retrieves with a run's encoder
+    other = loaded.runs / "20260102-run" / "model"
+    other.mkdir(parents=True)
+    config = run.config().model_copy(update={"base_model": str(other)})
+    (run.path / "config.yaml").write_text(config.to_yaml())
+    for path in (run.path / "serving").glob("**/manifest.json"):
+        write_json(path, {**read_json(path), "embedder": "20260102-run"})
+    [embeds] = needs_outside(loaded, run)
+    assert embeds.startswith(
+        "It needs the embedding model 20260102-run to answer, which is a model"
+    )
+    assert "Copy runs/20260102-run/model of the workspace to the same place" in embeds
+    assert "a model of run 20260102-run" in needs_outside(loaded, run, adapter_only=True)[1]
 
 
 def test_the_adapter_names_its_base_as_the_hub_does(
