@@ -31,7 +31,11 @@ WORDS: Words = {
     "choose module": lambda names: f"choose one of these under “Module”: {names}",
     "split from scratch": lambda: "tick “From scratch”",
     "build index": lambda module: f"go to {module} on the Coverage page",
+    "index with": lambda module, embedder: (
+        f"choose {embedder} under “Embedder” on the Coverage page of {module}, in “Index”, and save"
+    ),
     "build dataset": lambda: "build it on the Train page",
+    "launch here": lambda: "choose “local” under “Where”",
     "launch": lambda: "launch one on the Train page",
     "list imports": lambda module="": "look under “Earlier imports” on the Load page",
     "undo import": lambda number: f"choose {number} under “Earlier imports” and preview the undo",

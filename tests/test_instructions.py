@@ -34,6 +34,16 @@ def test_each_border_has_its_own_words() -> None:
     assert in_shell(instruct("map", "function", "my label")) == "Say --map 'function=my label'"
 
 
+def test_what_helps_after_lsr_is_said_by_each_border() -> None:
+    use, here = instruct("index with", "m", "r"), instruct("launch here")
+    assert in_shell(use) == "Index with it: radu index --module m --embedder r"
+    assert on_page(use).startswith(
+        "Choose r under “Embedder” on the Coverage page of m, in “Index”"
+    )
+    assert in_shell(here) == "Launch it with --launcher local"
+    assert on_page(here) == "Choose “local” under “Where”"
+
+
 def test_nested_data_is_worded_and_keeps_what_else_it_holds() -> None:
     data = {"a": [instruct("open", "x"), 1, None], "b": ({"c": "text"},)}
     assert worded_in(data, WORDS) == {"a": ["Open x", 1, None], "b": [{"c": "text"}]}

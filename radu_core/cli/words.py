@@ -20,7 +20,11 @@ WORDS: Words = {
     "choose module": lambda names: f"say which with --module: {names}",
     "split from scratch": lambda: "split from scratch with --again",
     "build index": lambda module: f"run radu index --module {module}",
+    "index with": lambda module, embedder: (
+        f"index with it: radu index --module {module} --embedder {embedder}"
+    ),
     "build dataset": lambda: "build it with radu build-dataset --module MODULE",
+    "launch here": lambda: "launch it with --launcher local",
     "launch": lambda: "launch one with radu train CONFIG.yaml",
     "list imports": lambda module="M": f"list them with radu imports list --module {module}",
     "undo import": lambda number: f"run radu imports undo {number}",

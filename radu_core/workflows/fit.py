@@ -31,8 +31,9 @@ from radu_core.workflows.following import follow
 from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.retriever import kept_guard, untuned
+from radu_core.workflows.retriever import kept_guard
 from radu_core.workflows.train import resume, runs, start
+from radu_core.workflows.tuned_from import untuned
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -219,9 +220,12 @@ def plan_of(
         folds=3,
         eval_rows=500,
     )
+    now = retrieval_settings(workspace, module).embedder
     said = f"{counted(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
     if negatives := len(found) - labels:
         said += f"; {counted(negatives, 'negative exemplar')} not learnt"
+    if config.base_model != now:
+        said += f"; from {config.base_model}, as {now} has seen the labels of every fold"
     return config, said + (f"; at most {minutes:g} min" if minutes else "")
 
 

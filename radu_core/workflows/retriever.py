@@ -56,7 +56,6 @@ __all__ = [
     "kept_guard",
     "restore",
     "standing",
-    "untuned",
     "use",
     "used_by",
 ]
@@ -168,15 +167,6 @@ def kept_guard(run: RunDirectory) -> Guard | None:
         return Retrieved.load(run.path).guard
     except RaduError:
         return None
-
-
-def untuned(workspace: Workspace, name: str) -> str:
-    """The base model of a run that ``name`` is of, or the name itself: what tuning begins with."""
-    seen: set[str] = set()
-    while Path(name).name == name and (workspace.runs / name).is_dir() and name not in seen:
-        seen.add(name)
-        name = RunDirectory(workspace.runs / name).config().base_model
-    return name
 
 
 def used_by(workspace: Workspace, name: str) -> list[str]:

@@ -9,6 +9,7 @@ from radu_core.dataset import Mixture, read_dataset, read_labels
 from radu_core.errors import DatasetError, InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
+from radu_core.instructions import instruct
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import check_embedder, why_not_tunable
@@ -20,6 +21,7 @@ from radu_core.workflows.indexing import chosen_point, retrieval_settings
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
+from radu_core.workflows.tuned_from import check_unseen
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Rows", "answers", "check_answers", "keep_rows", "retriever_rows"]
@@ -74,6 +76,9 @@ def retriever_rows(
     how = Retrieving(
         retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
     )
+    if config.objective != "lsr":  # the folds
+        check_unseen(workspace, config.base_model, labels, what="the dataset's labels")
+    check_unseen(workspace, config.base_model, asked, what="validation")
     teachers = (
         find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
     )
@@ -105,5 +110,5 @@ def check_answers(run: RunDirectory) -> None:
     if run.config().learns_by_teacher:
         raise InputError(
             f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
-            remedy=f"Index with it: radu index --module {run.module} --embedder {run.id}.",
+            remedy=f"{instruct('index with', run.module, run.id)}.",
         )

@@ -197,7 +197,7 @@ def _to_fill(
         raise InputError(
             "A retriever that learns from a language model is tuned on this machine",
             value=where.name,
-            remedy="Launch it here: radu train CONFIG.yaml --launcher local.",
+            remedy=f"{instruct('launch here')}.",
         )
     if config.target == "retriever":
         rows, asked = None, retriever_rows(workspace, config, progress=progress)

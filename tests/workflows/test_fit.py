@@ -13,11 +13,12 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.errors import DatasetError, InputError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import Schema
-from radu_core.training import TrainConfig, list_runs
+from radu_core.training import RunDirectory, TrainConfig, list_runs
 from radu_core.workflows import fit as workflow
 from radu_core.workflows.fit import fit
 from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.load import import_file
+from radu_core.workflows.retriever import use
 from radu_core.workflows.trash import delete
 from radu_core.workflows.workspace import Workspace
 
@@ -91,6 +92,19 @@ def test_the_base_is_the_modules_embedder(module: Workspace) -> None:
     assert Path(config.base_model).name == "model"
     assert report.evaluation is not None
     assert report.evaluation.split == "validation"
+
+
+def test_after_a_tuned_encoder_was_taken_it_begins_with_the_untuned_one(module: Workspace) -> None:
+    first = fit(module, MODULE, who="test")
+    base = RunDirectory.open(module.runs, first.run).config().base_model
+    use(module, first.run, who="test", anyway=True)
+    again = fit(module, MODULE, who="test")
+    assert [s.figure for s in again.steps if s.name == "index"]
+    assert again.run != first.run
+    assert RunDirectory.open(module.runs, again.run).config().base_model == base
+    [why] = [s.why for s in again.steps if s.name == "retriever and head"]
+    assert f"from {base}, as {first.run} has seen the labels of every fold" in why
+    assert any(s.why == f"embedded by {first.run}" for s in again.steps)
 
 
 def test_a_time_that_suffices_for_nothing_gives_the_best_that_can_be_had(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from deciding import decide
 from fakes import HashEmbedder
 from tuned_run import BASE, make_tuned_run
 
-from radu_core.dataset import DatasetConfig, Manifest
+from radu_core.dataset import DatasetConfig, Manifest, read_labels
 from radu_core.errors import InputError
 from radu_core.files import read_json, write_json
 from radu_core.retrieval import RetrievalSettings
@@ -27,7 +28,9 @@ from radu_core.workflows.indexing import (
     retrieval_settings,
     set_retrieval,
 )
-from radu_core.workflows.retriever import judge, restore, standing, untuned, use
+from radu_core.workflows.retriever import judge, restore, standing, use
+from radu_core.workflows.retriever_rows import retriever_rows
+from radu_core.workflows.tuned_from import check_unseen, untuned
 from radu_core.workflows.workspace import Workspace
 
 
@@ -207,6 +210,37 @@ def test_tuning_begins_with_the_untuned_model(loaded: Workspace) -> None:
     assert untuned(loaded, "mpnet") == "mpnet"
     assert untuned(loaded, "/some/model") == "/some/model"
     assert tuned.id in embedders(loaded)
+    assert untuned(loaded, str(tuned.model / "encoder")) == BASE
+    assert untuned(loaded, str(loaded.runs)) == str(loaded.runs)
+    second = make_tuned_run(loaded, MODULE, base=BASE, second=1)
+    config = second.config().model_copy(update={"base_model": str(tuned.model / "encoder")})
+    (second.path / "config.yaml").write_text(config.to_yaml())
+    assert untuned(loaded, second.id) == BASE
+
+
+def test_nothing_is_measured_on_what_the_base_model_has_learnt(loaded: Workspace) -> None:
+    tuned = make_tuned_run(loaded, MODULE)
+    base = str(tuned.model / "encoder")
+    config = tuned.config().model_copy(update={"base_model": base})
+    with pytest.raises(InputError, match=f"tuned by run {tuned.id}, which has learnt") as caught:
+        retriever_rows(loaded, config)
+    assert f"Name the model that it was tuned from: {BASE}." in str(caught.value)
+    [first, *_] = read_labels(config.dataset, MODULE)
+    check_unseen(loaded, BASE, [first], what="validation")
+    other = first.model_copy(update={"id": "new"})
+    check_unseen(loaded, base, [other], what="validation")
+    with pytest.raises(InputError, match="learnt 1 row of validation"):
+        check_unseen(loaded, base, [first, other], what="validation")
+    exported = tuned.model.parent / "exported"  # the files that say so, elsewhere
+    shutil.copytree(tuned.model / "encoder", exported / "encoder")
+    shutil.copytree(tuned.path / "serving", exported / "radu")
+    moved = loaded.home / "moved"
+    exported.rename(moved)
+    head = dict.fromkeys(("functions", "weights", "scope", "language", "embedder_identity"))
+    write_json(moved / "head.json", {**head, "embedder": BASE})
+    assert untuned(loaded, str(moved / "encoder")) == BASE
+    with pytest.raises(InputError, match="learnt 1 row of validation"):
+        check_unseen(loaded, str(moved / "encoder"), [first], what="validation")
 
 
 def test_a_failure_before_the_index_is_there_changes_nothing(
