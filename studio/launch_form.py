@@ -21,10 +21,11 @@ from radu_core.workflows import train
 from radu_core.workflows.coverage import base_embedders
 from radu_core.workflows.dataset import DatasetView
 from radu_core.workflows.fit import plan_of
-from radu_core.workflows.preflight import command, preflight_report
+from radu_core.workflows.preflight import preflight_report
 from radu_core.workflows.prompt_tokens import generators
 from studio import jobs, runs_views
-from studio.launch_report import report_view
+from studio.launch_lsr import LSR_EXPERT, LSR_SIMPLE, begin_with, teachers
+from studio.launch_report import report_view, same_elsewhere
 from studio.launch_settings import (
     EXPERT,
     RETRIEVER_EXPERT,
@@ -46,6 +47,9 @@ _METHODS = {
     "retriever": "Full changes all weights of the encoder, which is small. LoRA learns a small "
     "adapter, which is merged into it at the end: less memory for a large one.",
 }
+_OBJECTIVES = ("joint", "lsr")
+_OWN_METHODS = {"joint": ["full", "lora"], "lsr": ["full"]}
+_SHARED = ("base_model", "notes", "tags", "seed")  # kept when the objective changes
 _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
 _STYLE = """<style>
@@ -86,7 +90,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
         st.error(plain(f"It can't be launched as it is. Correct at the field: {names}."))
     _outcomes(here, config)
     if config is not None:
-        _same_elsewhere(here, config, where)
+        same_elsewhere(here, config, where)
 
 
 @st.cache_data(ttl=15, show_spinner=False)  # a cluster that doesn't answer takes 2 s to say so
@@ -114,6 +118,7 @@ class _Form:
     simple: tuple[Setting, ...]
     expert: Mapping[str, tuple[Setting, ...]]
     planned: Mapping[str, Any]
+    objective: str = "joint"
 
     @property
     def all(self) -> tuple[Setting, ...]:
@@ -124,7 +129,8 @@ class _Form:
         """A field's key. What follows the number of labels begins again with another dataset."""
         if self.target == "generator":
             return _key(field)
-        return " ".join(["launch", self.target, field, *_told(field, self.planned)])
+        own = [self.objective] if self.objective != "joint" and field not in _SHARED else []
+        return " ".join(["launch", self.target, *own, field, *_told(field, self.planned)])
 
     def shown(self, setting: Setting) -> Any:
         """What a field begins with."""
@@ -146,8 +152,12 @@ def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     planned = _planned(here, _chosen(own)) if own else {}
     first = planned.pop("base_model", None)
     models = list(dict.fromkeys([*([first] if first else []), *base_embedders(here.workspace)]))
-    expert = RETRIEVER_EXPERT
-    return _Form("retriever", own, models, ["full", "lora"], RETRIEVER_SIMPLE, expert, planned)
+    objective = st.session_state.get(_key("objective")) or "joint"
+    methods = _OWN_METHODS[objective]
+    if objective == "lsr":
+        planned = begin_with(planned)
+        return _Form("retriever", own, models, methods, LSR_SIMPLE, LSR_EXPERT, planned, objective)
+    return _Form("retriever", own, models, methods, RETRIEVER_SIMPLE, RETRIEVER_EXPERT, planned)
 
 
 def _chosen(built: Sequence[DatasetView]) -> DatasetView:
@@ -181,6 +191,8 @@ def _data(here: Page, form: _Form) -> dict[str, Any]:
         "base_model": st.session_state.get(form.key("base_model"), form.models[0]) or "",
         "method": method,
     }
+    if form.objective != "joint":
+        data["objective"] = form.objective
     for each in form.all:
         if each.adapter and method == "full":
             continue  # there is no adapter: its fields are off and don't count
@@ -197,6 +209,8 @@ def _as_shown(setting: Setting, default: Any) -> Any:
         return default or 0
     if setting.kind in ("rate", "words"):
         return ""
+    if setting.kind == "names":
+        return [*default]
     return [default] if setting.kind == "layers" else default
 
 
@@ -246,6 +260,17 @@ def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, st
         help="The generator is the language model that answers prompts. The retriever is the "
         "embedding model: it is tuned in minutes, and answers without a language model.",
     )
+    if form.target == "retriever":
+        st.segmented_control(
+            "Objective",
+            _OBJECTIVES,
+            default="joint",
+            required=True,
+            key=_key("objective"),
+            persist_state="session",
+            help="joint: the labels teach the encoder and the heads that answer. lsr: a language "
+            "model teaches it which exemplars help; it answers nothing by itself.",
+        )
     if not form.built:
         st.info("A retriever is tuned for one module. Build a dataset of this one alone first.")
         return
@@ -301,16 +326,21 @@ class _Offers:
     layers: tuple[str, ...]
     full: bool
     rate: str
+    teachers: tuple[str, ...] = ()
 
 
 def _offers(here: Page, data: dict[str, Any]) -> _Offers:
     method = data["method"]
     target = data["target"]
-    rate = TrainConfig.model_construct(target=target, method=method, learning_rate=None).rate
+    objective = data.get("objective", "joint")
+    rate = TrainConfig.model_construct(
+        target=target, objective=objective, method=method, learning_rate=None
+    ).rate
     return _Offers(
         train.layers(here.workspace, str(data["base_model"])) if target == "generator" else (),
         method == "full",
         f"{rate:.0e}".replace("e-0", "e-"),
+        tuple(teachers(here)) if objective == "lsr" else (),
     )
 
 
@@ -353,6 +383,9 @@ def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offer
             args=(key,),
             **common,
         )
+    elif setting.kind == "names":
+        offered = list(dict.fromkeys([*offers.teachers, *shown]))
+        column.multiselect(setting.label, offered, shown, accept_new_options=True, **common)
     else:
         empty = offers.rate if setting.kind == "rate" else None
         column.text_input(setting.label, shown, placeholder=empty, **common)
@@ -458,21 +491,3 @@ def _under_way(
         above.caption(
             f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
         )
-
-
-def _same_elsewhere(here: Page, config: TrainConfig, where: Launcher) -> None:
-    """The same run in a shell: the config as a file, and the command."""
-    text = config.to_yaml()
-    with st.expander("The same run in a shell", icon=":material/terminal:"):
-        st.download_button(
-            "Download run.yaml",
-            text,
-            file_name="run.yaml",
-            mime="application/yaml",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        shell = command("run.yaml", home=here.workspace.home)
-        how = "" if where.name == "local" else f" --launcher {where.name}"
-        st.code(f"{shell} --check\n{shell}{how}", language="bash", wrap_lines=True)
-        st.code(text, language="yaml")

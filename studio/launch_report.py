@@ -6,12 +6,15 @@ from dataclasses import asdict
 
 import streamlit as st
 
+from radu_core.training import TrainConfig
+from radu_core.training.launcher import Launcher
 from radu_core.words import counted
-from radu_core.workflows.preflight import Prediction, PreflightReport, duration
+from radu_core.workflows.preflight import Prediction, PreflightReport, command, duration
 from studio import show
 from studio.markdown import plain
+from studio.page import Page
 
-__all__ = ["report_view"]
+__all__ = ["report_view", "same_elsewhere"]
 
 
 def report_view(report: PreflightReport) -> None:
@@ -74,3 +77,21 @@ def _rows(report: PreflightReport) -> None:
             )
             st.code(example.prompt, language=None, wrap_lines=True)
             st.code(example.completion, language=None, wrap_lines=True)
+
+
+def same_elsewhere(here: Page, config: TrainConfig, where: Launcher) -> None:
+    """The same run in a shell: the config as a file, and the command."""
+    text = config.to_yaml()
+    with st.expander("The same run in a shell", icon=":material/terminal:"):
+        st.download_button(
+            "Download run.yaml",
+            text,
+            file_name="run.yaml",
+            mime="application/yaml",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        shell = command("run.yaml", home=here.workspace.home)
+        how = "" if where.name == "local" else f" --launcher {where.name}"
+        st.code(f"{shell} --check\n{shell}{how}", language="bash", wrap_lines=True)
+        st.code(text, language="yaml")

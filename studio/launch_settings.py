@@ -13,13 +13,13 @@ class Setting:
     """A field of ``TrainConfig`` as the form asks for it.
 
     ``kind``: an ``optional`` number is 0 for None; ``rate`` is a number as text, empty for None;
-    ``words`` are separated by commas; ``layers`` are chosen among the base model's. ``step`` is
-    what a number's buttons add.
+    ``words`` are separated by commas; ``layers`` are chosen among the base model's, ``names`` among
+    the models that are here. ``step`` is what a number's buttons add.
     """
 
     field: str
     label: str
-    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words", "layers"]
+    kind: Literal["whole", "number", "rate", "choice", "yes", "text", "words", "layers", "names"]
     help: str
     options: tuple[str, ...] = ()
     optional: bool = False

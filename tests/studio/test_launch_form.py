@@ -18,14 +18,17 @@ from tiny_encoder import make_tiny_encoder
 
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
+from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.config import settings_of_retriever
 from radu_core.workflows import preflight, train
 from radu_core.workflows.dataset import DatasetView, build
 from radu_core.workflows.fit import plan_of
+from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
-from studio import jobs, launch_form
+from studio import jobs, launch_form, launch_lsr
+from studio.launch_lsr import LSR_EXPERT, LSR_SIMPLE
 from studio.launch_settings import EXPERT, RETRIEVER_EXPERT, RETRIEVER_SIMPLE, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +84,15 @@ def test_every_setting_of_a_retriever_is_asked_for_and_no_other() -> None:
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
 
 
+def test_every_setting_of_a_taught_retriever_is_asked_for_and_no_other() -> None:
+    asked = [*LSR_SIMPLE, *(s for group in LSR_EXPERT.values() for s in group)]
+    names = [s.field for s in asked]
+    assert len(set(names)) == len(names)
+    given = {"target", "objective", "dataset", "base_model", "method", "processes"}
+    assert {*names, *given} == settings_of_retriever("lsr")
+    assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
+
+
 @pytest.fixture
 def encoder(space: Workspace, tmp_path: Path) -> str:
     """A sentence-transformers model."""
@@ -116,6 +128,34 @@ def test_any_sentence_transformers_model_and_nothing_else(
     [message] = [m.value for m in at.markdown if m.value.startswith(":red[")]
     assert "no embedding model" in message
     assert button(at, "Launch").disabled
+
+
+def test_a_retriever_that_a_language_model_teaches(
+    space: Workspace, encoder: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ["SmolLM2-135M-Instruct", str(tiny_model)]
+    monkeypatch.setattr(launch_lsr, "generators", lambda workspace: here)
+    set_retrieval(space, MODULE, RetrievalSettings(embedder=encoder), who="test")
+    at = opened(**{"launch target": "retriever"})
+    joint = config_shown(at)
+    at.segmented_control(key="launch objective").set_value("lsr").run()
+    config = config_shown(at)
+    assert (config.objective, config.method, config.rate) == ("lsr", "full", 5e-5)
+    assert (config.base_model, config.epochs) == (encoder, joint.epochs)  # kept, and of Fit
+    assert config.teachers == ("SmolLM2-135M-Instruct",)
+    at.multiselect(key="launch retriever lsr teachers").set_value([str(tiny_model)])
+    at.selectbox(key="launch retriever lsr tower").set_value("shared")
+    at.number_input(key="launch retriever lsr chunks").set_value(4)
+    at.number_input(key="launch retriever lsr teacher_temperature").set_value(0.01).run()
+    config = config_shown(at)
+    assert (config.teachers, config.tower) == ((str(tiny_model),), "shared")
+    assert (config.chunks, config.teacher_temperature) == (4, 0.01)
+    at.multiselect(key="launch retriever lsr teachers").set_value([]).run()
+    assert "Teachers" in [e.value for e in at.error][-1]
+    assert button(at, "Launch").disabled
+    at.segmented_control(key="launch objective").set_value("joint").run()
+    assert config_shown(at) == joint
+    assert not at.exception
 
 
 def test_a_retriever_is_launched(
