@@ -117,6 +117,12 @@ class PreflightReport:
     @property
     def notes(self) -> list[str]:
         """What doesn't stand in its way, and should be known."""
+        if self.config.learns_by_teacher and not self.problems:
+            return [
+                "Time and memory aren't predicted where a language model teaches: asking it takes "
+                "most of the time, which depends on its size. Set a time limit (max_minutes): rows "
+                "that weren't asked about by then are left out and counted."
+            ]
         if self.probe is None or self.prediction is not None:
             return []
         return [
@@ -205,7 +211,7 @@ def preflight_report(
     with _listed(problems):
         directory = model_directory(config.base_model, workspace.models, progress=progress)
         check_disk(workspace.runs, directory)
-    if directory is not None and not problems:
+    if directory is not None and not problems and not config.learns_by_teacher:
         with _listed(problems):
             given = (
                 {} if asked is None else {"prepare": partial(_prepare, workspace, config, asked)}

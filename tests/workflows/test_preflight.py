@@ -303,6 +303,21 @@ def tuning(loaded: Workspace, tmp_path: Path) -> TrainConfig:
     )
 
 
+def test_of_a_taught_retriever_no_time_is_predicted_and_it_says_so(
+    loaded: Workspace, tuning: TrainConfig, tiny_model: Path
+) -> None:
+    own = {"objective": "lsr", "folds": 3, "teachers": (str(tiny_model),)}
+    report = preflight_report(loaded, tuning.model_copy(update=own), measure=measured)
+    assert report.ok
+    assert (report.probe, report.prediction) == (None, None)
+    [note] = report.notes
+    assert "aren't predicted where a language model teaches" in note
+    gone = tuning.model_copy(update={**own, "teachers": ("nosuch",)})
+    report = preflight_report(loaded, gone, measure=measured)
+    assert not report.ok
+    assert report.notes == []
+
+
 def test_a_retriever_s_time_is_that_of_all_its_parts(
     loaded: Workspace, tuning: TrainConfig
 ) -> None:
