@@ -24,6 +24,7 @@ from radu_core.workflows.fit import plan_of
 from radu_core.workflows.preflight import preflight_report
 from radu_core.workflows.prompt_tokens import generators
 from studio import jobs, runs_views
+from studio.launch_contrastive import CONTRASTIVE_EXPERT, CONTRASTIVE_SIMPLE, begin_alone
 from studio.launch_lsr import LSR_EXPERT, LSR_SIMPLE, begin_with, teachers
 from studio.launch_report import report_view, same_elsewhere
 from studio.launch_settings import (
@@ -47,8 +48,7 @@ _METHODS = {
     "retriever": "Full changes all weights of the encoder, which is small. LoRA learns a small "
     "adapter, which is merged into it at the end: less memory for a large one.",
 }
-_OBJECTIVES = ("joint", "lsr")
-_OWN_METHODS = {"joint": ["full", "lora"], "lsr": ["full"]}
+_OWN_METHODS = {"joint": ["full", "lora"], "contrastive": ["full", "lora"], "lsr": ["full"]}
 _SHARED = ("base_model", "notes", "tags", "seed")  # kept when the objective changes
 _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
@@ -155,9 +155,12 @@ def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     objective = st.session_state.get(_key("objective")) or "joint"
     methods = _OWN_METHODS[objective]
     if objective == "lsr":
-        planned = begin_with(planned)
-        return _Form("retriever", own, models, methods, LSR_SIMPLE, LSR_EXPERT, planned, objective)
-    return _Form("retriever", own, models, methods, RETRIEVER_SIMPLE, RETRIEVER_EXPERT, planned)
+        simple, expert, planned = LSR_SIMPLE, LSR_EXPERT, begin_with(planned)
+    elif objective == "contrastive":
+        simple, expert, planned = CONTRASTIVE_SIMPLE, CONTRASTIVE_EXPERT, begin_alone(planned)
+    else:
+        simple, expert = RETRIEVER_SIMPLE, RETRIEVER_EXPERT
+    return _Form("retriever", own, models, methods, simple, expert, planned, objective)
 
 
 def _chosen(built: Sequence[DatasetView]) -> DatasetView:
@@ -263,13 +266,14 @@ def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, st
     if form.target == "retriever":
         st.segmented_control(
             "Objective",
-            _OBJECTIVES,
+            list(_OWN_METHODS),
             default="joint",
             required=True,
             key=_key("objective"),
             persist_state="session",
-            help="joint: the labels teach the encoder and the heads that answer. lsr: a language "
-            "model teaches it which exemplars help; it answers nothing by itself.",
+            help="joint: the labels teach the encoder and the heads that answer. The others tune "
+            "what finds exemplars, and answer nothing. contrastive: on the labels. lsr: a language "
+            "model teaches which exemplars help.",
         )
     if not form.built:
         st.info("A retriever is tuned for one module. Build a dataset of this one alone first.")

@@ -111,7 +111,7 @@ class SentenceEmbedder:
         return VectorCache(self._cache_directory, self.identity[:16] + asked)
 
     @cached_property
-    def _prompts(self) -> dict[str, str]:
+    def prompts(self) -> dict[str, str]:
         """Side → the text that the model wants before each text."""
         file = self._directory / "config_sentence_transformers.json"
         settings = read_json(file) if file.is_file() else {}
@@ -128,7 +128,7 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        prompt, asked = self._prompts[side], self._has_towers and side in _BY_QUERY_TOWER
+        prompt, asked = self.prompts[side], self._has_towers and side in _BY_QUERY_TOWER
         keys = [_key(prompt, text, asked=asked) for text in texts]
         known = self._cache.get(keys) if self._cache else {}
         missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}

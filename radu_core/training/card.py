@@ -74,7 +74,7 @@ def _retriever_card(
     form: Form,
 ) -> str:
     """The card of a tuned embedding model and, where it has one, its head."""
-    by_teacher = config.learns_by_teacher
+    alone = config.tunes_alone
     weights = report.get("weights")
     named = sorted(weights.items(), key=lambda i: -i[1]) if isinstance(weights, Mapping) else []
     adds = report.get("adds") or {}
@@ -87,7 +87,7 @@ def _retriever_card(
         f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
         + (
             ""
-            if by_teacher
+            if config.learns_by_teacher
             else f"- Labels: {_number(report.get('train_rows'))}; longer than the encoder reads, "
             f"so that their ends weren't learnt: {len(report.get('overlong') or ())}\n"
         )
@@ -95,7 +95,7 @@ def _retriever_card(
         f"- Manifest hash: `{report.get('dataset', 'unknown')}`",
         _metrics(report, evaluations),
         _lessons(config, report)
-        if by_teacher
+        if alone
         else "## Head\n\nHow much each source weighs, and by how much the log loss on rows that it "
         "didn't learn would rise without it.\n\n| source | weight | adds |\n|---|---:|---:|\n"
         f"{head}",
@@ -104,11 +104,11 @@ def _retriever_card(
         "it was tuned."
         + (
             ""
-            if by_teacher
+            if alone
             else "\n- It can choose a wrong function and mark a wrong value. Check a call before "
             "you act on it."
         ),
-        _use_retriever(run, config) if by_teacher else _use_fast(run, form),
+        _use_retriever(run, config) if alone else _use_fast(run, form),
         _settings(config, settings_of_retriever(config.objective)),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
         "training utterances are the team's own.",
@@ -122,6 +122,11 @@ def _tuned_for(config: TrainConfig, module: str) -> str:
             f"**{config.base_model}**, tuned to retrieve the exemplars of the module `{module}` "
             "that help a language model to name an utterance's function. Made with Radu Studio."
         )
+    if config.tunes_alone:
+        return (
+            f"**{config.base_model}**, tuned to retrieve the exemplars and descriptions of an "
+            f"utterance's function in the module `{module}`. Made with Radu Studio."
+        )
     return (
         f"**{config.base_model}**, tuned to turn an utterance of the module `{module}` into a "
         "function call without a language model. Made with Radu Studio."
@@ -129,7 +134,28 @@ def _tuned_for(config: TrainConfig, module: str) -> str:
 
 
 def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
-    """What a retriever learnt from a language model, and what of it couldn't be learnt."""
+    """What the retriever learnt, and what of it couldn't be learnt."""
+    lines = _taught(config, report) if config.learns_by_teacher else _contrasted(config, report)
+    before = (report.get("before") or {}).get("function_accuracy")
+    lines.append(
+        "- Function accuracy of the exemplars' vote before tuning, on validation rows: "
+        f"{'not measured' if before is None else f'{before:.1%}'}"
+    )
+    return "## Lessons\n\n" + "\n".join(lines)
+
+
+def _contrasted(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
+    return [
+        "- Loss: supervised contrastive (Khosla et al. 2020) over utterances, templates and "
+        f"descriptions, temperature {config.retriever_temperature:g}",
+        f"- Judged pairs of labels: {_number(report.get('judged_pairs'))}",
+        "- Pairs of two functions that seem to mean the same and weren't set against each other: "
+        f"{_number(len(report.get('left_out_pairs') or ()))}",
+    ]
+
+
+def _taught(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
+    """What a language model taught."""
     one, other = config.divergence.split("_")
     tower = {
         "query": "the encoder of utterances; exemplars keep the base model's vectors",
@@ -137,8 +163,7 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
         f"{counted(config.reembed_every, 'step')}",
     }[config.tower]
     skipped = report.get("skipped") or {}
-    before = (report.get("before") or {}).get("function_accuracy")
-    lines = [
+    return [
         f"- Teachers: {', '.join(f'`{cell(t)}`' for t in config.teachers)}",
         f"- Loss: KL({one} || {other}) over {counted(config.chunks, 'exemplar')} a row, "
         f"temperatures {config.retriever_temperature:g} (retriever) and "
@@ -148,13 +173,11 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
         *(f"- Rows left out, as {why}: {count:,}" for why, count in sorted(skipped.items())),
         f"- From the worst exemplar to the best, the right answer's probability rises by "
         f"{_number(report.get('answer_spread'))} on average",
-        f"- Function accuracy of the exemplars' vote before tuning, on validation rows: "
-        f"{'not measured' if before is None else f'{before:.1%}'}",
     ]
-    return "## Lessons\n\n" + "\n".join(lines)
 
 
 def _use_retriever(run: str, config: TrainConfig) -> str:
+    towers = config.learns_by_teacher and config.tower == "query"
     both = (
         "\n\nIt is a sentence-transformers model with two towers: `encode_query` embeds "
         "utterances, `encode_document` exemplars."
@@ -162,7 +185,7 @@ def _use_retriever(run: str, config: TrainConfig) -> str:
     return f"""## Use
 
 It answers nothing by itself. In Radu Studio, choose `{cell(run)}` as the module's embedding model.
-`model/encoder/` loads with sentence-transformers.{both if config.tower == "query" else ""}"""
+`model/encoder/` loads with sentence-transformers.{both if towers else ""}"""
 
 
 def _retrieval(told: Mapping[str, Any] | None) -> str:

@@ -63,6 +63,9 @@ _OF_OBJECTIVE = {
             "lora_dropout",
         )
     ),
+    "contrastive": frozenset(
+        ("folds", "retriever_temperature", "lora_rank", "lora_alpha", "lora_dropout")
+    ),
     "lsr": frozenset(
         (
             "teachers",
@@ -79,7 +82,11 @@ OF_RETRIEVERS = _OF_ALL_RETRIEVERS.union(*_OF_OBJECTIVE.values())
 
 _JINJA = re.compile(r"{[{%]")
 _LEARNING_RATE = {"lora": 1e-3, "qlora": 1e-3, "full": 5e-5}
-_ENCODER_RATE = {"joint": {"lora": 1e-3, "full": 1e-4}, "lsr": {"full": 5e-5}}
+_ENCODER_RATE = {
+    "joint": {"lora": 1e-3, "full": 1e-4},
+    "contrastive": {"lora": 1e-3, "full": 5e-5},
+    "lsr": {"full": 5e-5},
+}
 
 
 def settings_of_retriever(objective: str) -> frozenset[str]:
@@ -103,17 +110,21 @@ class TrainConfig(BaseModel):
     its head is fitted on, ``contrast`` weighs the contrastive loss, ``head_learning_rate`` is of
     the layers on top of the encoder.
 
-    ``objective`` ``lsr`` tunes the retriever on what a language model says: ``teachers`` are base
-    models or runs, of which a row's is the first that hasn't learnt it; ``chunks`` is how many
-    exemplars each row retrieves, ``tower`` whether the encoder of queries is tuned and the vectors
-    of exemplars stay, or one encoder of both, which embeds the exemplars again every
-    ``reembed_every`` steps. ``divergence`` and the temperatures: see ``training.lsr.losses``.
+    ``objective`` ``contrastive`` tunes the retriever alone: utterances, templates and descriptions
+    of one function are pulled together, at ``retriever_temperature``; of the folds, as many are
+    made as the guard needs.
+
+    ``lsr`` tunes the retriever on what a language model says: ``teachers`` are base models or runs,
+    of which a row's is the first that hasn't learnt it; ``chunks`` is how many exemplars each row
+    retrieves, ``tower`` whether the encoder of queries is tuned and the vectors of exemplars stay,
+    or one encoder of both, which embeds the exemplars again every ``reembed_every`` steps.
+    ``divergence`` and the temperatures: see ``training.lsr.losses``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     target: Literal["generator", "retriever"] = "generator"
-    objective: Literal["joint", "lsr"] = "joint"
+    objective: Literal["joint", "contrastive", "lsr"] = "joint"
     dataset: Path
     base_model: str
     chat_template: str = Field(default="none", min_length=1)
@@ -251,6 +262,11 @@ class TrainConfig(BaseModel):
     def learns_by_teacher(self) -> bool:
         """Whether a language model says what the retriever is to learn."""
         return self.target == "retriever" and self.objective == "lsr"
+
+    @property
+    def tunes_alone(self) -> bool:
+        """Whether the embedding model alone is tuned: nothing comes out that answers."""
+        return self.target == "retriever" and self.objective != "joint"
 
     @property
     def adapts(self) -> bool:

@@ -255,9 +255,12 @@ def measure(
     """Load, step and evaluate in this process. ``tell`` gets what is known after every stage."""
     tell = tell or (lambda _: None)
     if config.target == "retriever":
-        from radu_core.training.joint import probe as tuning
+        if config.objective == "contrastive":
+            from radu_core.training.contrastive.probe import measure as measure_tuning
+        else:
+            from radu_core.training.joint.probe import measure as measure_tuning
 
-        return tuning.measure(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
+        return measure_tuning(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
     from transformers import set_seed
 
     from radu_core.training.worker import _load_model

@@ -329,8 +329,10 @@ def _train_retriever(
     run: RunDirectory, config: TrainConfig, base: Path, heart: _Heart, limit: TimeLimit
 ) -> None:
     """The whole run of a retriever: its encoder, maybe a head, the card."""
-    if config.learns_by_teacher:
+    if config.objective == "lsr":
         from radu_core.training.lsr.run import tune_by_teacher as work
+    elif config.objective == "contrastive":
+        from radu_core.training.contrastive.run import tune_by_contrast as work
     else:
         from radu_core.training.joint.run import train_retriever as work
 

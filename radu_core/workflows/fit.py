@@ -21,7 +21,7 @@ from radu_core.files import read_json
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig, stop
-from radu_core.training.joint.files import epochs_for
+from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
 from radu_core.training.tokens import FILE as TOKENS
 from radu_core.words import counted
 from radu_core.workflows.dataset import build
@@ -37,6 +37,7 @@ from radu_core.workflows.tuned_from import untuned
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
+    "ROUNDS_ALONE",
     "FitReport",
     "FitStep",
     "base_embedder",
@@ -49,6 +50,7 @@ __all__ = [
 
 T = TypeVar("T")
 _DATASET = "fit"
+ROUNDS_ALONE = CONTRASTIVE_ROUNDS / JOINT_ROUNDS  # of a retriever alone, for one of a fit
 _MOST_EPOCHS = 80.0
 _BATCH = 32
 _GENERATOR_EPOCHS = 3.0

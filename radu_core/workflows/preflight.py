@@ -382,10 +382,12 @@ def _predicted_tuning(
     found: PreflightReport, measured: Probe, asked: Rows, model: Path
 ) -> Prediction:
     """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves."""
-    from radu_core.training.joint.run import parts_of, settings_of
+    from radu_core.training.contrastive.run import contrastive_parts
+    from radu_core.training.joint.run import joint_parts
 
     config = found.config
-    parts = parts_of(asked.labels, config, settings_of(config))
+    parts_of = contrastive_parts if config.objective == "contrastive" else joint_parts
+    parts = parts_of(asked.labels, config)
     steps = sum(part.steps for part in parts)
     step = measured.step_seconds or measured.longest_seconds
     training = steps * step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
@@ -13,11 +13,13 @@ from radu_core.instructions import instruct
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import check_embedder, why_not_tunable
+from radu_core.retrieval.pairs import Judgements
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.joint.files import RETRIEVAL_FILE, VALIDATION_FILE
+from radu_core.training.joint.files import JUDGED_FILE, RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.guard import Retrieving
 from radu_core.training.lsr.files import Source, keep_sources
 from radu_core.workflows.indexing import chosen_point, retrieval_settings
+from radu_core.workflows.judgements import judgements
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.teachers import find_teachers
 from radu_core.workflows.trained_labels import write_labels
@@ -32,13 +34,15 @@ class Rows:
     """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
     the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
     ``how`` the module retrieves is what the tuned encoder is compared with; ``teachers`` are the
-    language models that say which exemplars help, if any do."""
+    language models that say which exemplars help, if any do; ``judged`` is what people said of
+    pairs of labels, where that is learnt."""
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]
     negatives: int
     how: Retrieving
     teachers: tuple[Source, ...] = ()
+    judged: Judgements = field(default_factory=dict)
 
 
 def retriever_rows(
@@ -83,7 +87,9 @@ def retriever_rows(
         find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
     )
     validation = sorted(asked, key=lambda e: e.id)
-    return Rows(labels, validation, len(found) - len(labels), how, teachers)
+    contrast = config.objective == "contrastive"
+    judged = judgements(workspace, dataset.module, labels) if contrast else {}
+    return Rows(labels, validation, len(found) - len(labels), how, teachers, judged)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
@@ -92,6 +98,8 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
     write_json(folder / RETRIEVAL_FILE, rows.how.data())
+    pairs = [[one, other, verdict] for (one, other), verdict in sorted(rows.judged.items())]
+    write_json(folder / JUDGED_FILE, {"pairs": pairs})
     if rows.teachers:
         keep_sources(folder, rows.teachers)
 
@@ -100,14 +108,14 @@ def answers(run: RunDirectory) -> bool:
     """Whether a run's model turns utterances into calls; of one whose settings can't be read, yes:
     whoever asks it is told."""
     try:
-        return not run.config().learns_by_teacher
+        return not run.config().tunes_alone
     except RaduError:
         return True
 
 
 def check_answers(run: RunDirectory) -> None:
     """``InputError`` for a run whose model turns no utterance into a call."""
-    if run.config().learns_by_teacher:
+    if run.config().tunes_alone:
         raise InputError(
             f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
             remedy=f"{instruct('index with', run.module, run.id)}.",

@@ -28,6 +28,7 @@ from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
 from studio import jobs, launch_form, launch_lsr
+from studio.launch_contrastive import CONTRASTIVE_EXPERT, CONTRASTIVE_SIMPLE
 from studio.launch_lsr import LSR_EXPERT, LSR_SIMPLE
 from studio.launch_settings import EXPERT, RETRIEVER_EXPERT, RETRIEVER_SIMPLE, SIMPLE
 
@@ -70,6 +71,7 @@ def test_every_setting_is_asked_for_and_explained() -> None:
     assert len(set(names)) == len(names)
     joint, lsr = settings_of_retriever("joint"), settings_of_retriever("lsr")
     of_retrievers = {"objective", "folds", "contrast", "head_learning_rate", *(lsr - joint)}
+    assert settings_of_retriever("contrastive") <= joint | lsr
     settings = set(TrainConfig.model_fields) - of_retrievers
     assert {*names, "target", "dataset", "base_model", "method"} == settings
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
@@ -81,6 +83,15 @@ def test_every_setting_of_a_retriever_is_asked_for_and_no_other() -> None:
     assert len(set(names)) == len(names)
     given = {"target", "objective", "dataset", "base_model", "method", "processes"}
     assert {*names, *given} == settings_of_retriever("joint")
+    assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
+
+
+def test_every_setting_of_a_retriever_alone_is_asked_for_and_no_other() -> None:
+    asked = [*CONTRASTIVE_SIMPLE, *(s for group in CONTRASTIVE_EXPERT.values() for s in group)]
+    names = [s.field for s in asked]
+    assert len(set(names)) == len(names)
+    given = {"target", "objective", "dataset", "base_model", "method", "processes"}
+    assert {*names, *given} == settings_of_retriever("contrastive")
     assert all(len(s.help) > 20 and s.help.endswith(".") for s in asked)
 
 
@@ -153,6 +164,10 @@ def test_a_retriever_that_a_language_model_teaches(
     at.multiselect(key="launch retriever lsr teachers").set_value([]).run()
     assert "Teachers" in [e.value for e in at.error][-1]
     assert button(at, "Launch").disabled
+    at.segmented_control(key="launch objective").set_value("contrastive").run()
+    config = config_shown(at)
+    assert (config.objective, config.rate) == ("contrastive", 5e-5)
+    assert config.epochs == round(joint.epochs * 7.5 / 20, 1)
     at.segmented_control(key="launch objective").set_value("joint").run()
     assert config_shown(at) == joint
     assert not at.exception

@@ -11,9 +11,12 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 
 __all__ = [
+    "CONTRASTIVE_ROUNDS",
     "ENCODER",
     "HEAD_FILE",
     "JOINT",
+    "JOINT_ROUNDS",
+    "JUDGED_FILE",
     "LABELS_FILE",
     "RETRIEVAL_FILE",
     "VALIDATION_FILE",
@@ -22,19 +25,21 @@ __all__ = [
     "read_head",
 ]
 
-_EPOCHS, _AT = 20.0, 640
+JOINT_ROUNDS, CONTRASTIVE_ROUNDS = 20.0, 7.5  # through so many labels:
+_AT = 640
 
 LABELS_FILE, VALIDATION_FILE = "labels.json", "validation.json"  # in ``serving``: what it learns
 RETRIEVAL_FILE = "retrieval.json"  # in ``serving``: how the module retrieves
+JUDGED_FILE = "judged.json"  # in ``serving``: what people said of pairs of labels
 HEAD_FILE = "head.json"  # in ``model``
 _HEAD = ("functions", "weights", "scope", "language", "embedder", "embedder_identity")
 JOINT = "joint"  # the tuned encoder's own layer, among the head's sources
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 
 
-def epochs_for(labels: int) -> float:
+def epochs_for(labels: int, rounds: float = JOINT_ROUNDS) -> float:
     """How often a run goes through so many labels: steps grow with the square root of them."""
-    return _EPOCHS * math.sqrt(_AT / max(labels, 1))
+    return rounds * math.sqrt(_AT / max(labels, 1))
 
 
 def read_exemplars(path: Path) -> list[AnnotatedExemplar]:

@@ -6,13 +6,21 @@ written is a plain sentence-transformers model.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from radu_core.training.config import TrainConfig
-from radu_core.training.joint.model import JointEncoder
 
-__all__ = ["adapt", "merge"]
+__all__ = ["Adaptable", "adapt", "merge"]
 
 
-def adapt(model: JointEncoder, config: TrainConfig) -> None:
+class Adaptable(Protocol):
+    """A model with a sentence-transformers ``encoder``; ``adapters`` is empty at first."""
+
+    encoder: Any
+    adapters: list[Any]
+
+
+def adapt(model: Adaptable, config: TrainConfig) -> None:
     """Freeze the encoder and put an adapter on each of its linear layers; the heads learn as ever.
 
     The adapters begin with the seed's draw.
@@ -32,7 +40,7 @@ def adapt(model: JointEncoder, config: TrainConfig) -> None:
     model.adapters.append(get_peft_model(model.encoder[0].model, lora))
 
 
-def merge(model: JointEncoder) -> None:
+def merge(model: Adaptable) -> None:
     """Add the adapters to the weights they belong to; nothing of them is left."""
     while model.adapters:
         model.encoder[0].model = model.adapters.pop().merge_and_unload()

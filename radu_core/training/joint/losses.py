@@ -14,7 +14,11 @@ __all__ = ["supervised_contrastive"]
 
 
 def supervised_contrastive(
-    vectors: Tensor, functions: Tensor, *, temperature: float = 0.1
+    vectors: Tensor,
+    functions: Tensor,
+    *,
+    temperature: float = 0.1,
+    unknown: Tensor | None = None,
 ) -> Tensor:
     """The mean loss of a batch (Khosla et al. 2020, "Supervised contrastive learning", L_out).
 
@@ -27,7 +31,9 @@ def supervised_contrastive(
     itself = torch.eye(len(unit), dtype=torch.bool)
     known = functions >= 0
     same = (functions[:, None] == functions[None]) & ~itself & known[:, None]
-    shares = near.masked_fill(itself, -torch.inf).log_softmax(1).masked_fill(itself, 0.0)
+    left = itself if unknown is None else itself | unknown
+    same &= ~left
+    shares = near.masked_fill(left, -torch.inf).log_softmax(1).masked_fill(left, 0.0)
     positives = same.sum(1)
     has = positives > 0
     if not bool(has.any()):

@@ -20,7 +20,7 @@ from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_ex
 from radu_core.training.joint.fit import JointFitting, JointSettings
 from radu_core.training.joint.model import JointEncoder
 from radu_core.training.joint.rows import Labels, Row
-from radu_core.training.joint.run import new_model, parts_of, settings_of
+from radu_core.training.joint.run import joint_parts, new_model, settings_of
 from radu_core.training.joint.sources import fit_voters
 from radu_core.training.machine import peak_memory
 from radu_core.training.probe import Probe
@@ -146,7 +146,7 @@ def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: 
 def _embedded(given: _Given) -> int:
     """How many texts a run embeds: each fold, twice, the rows it learns and those it is asked
     about; the untuned model all labels; the last model validation rows."""
-    parts = parts_of(given.exemplars, given.config, given.settings)
+    parts = joint_parts(given.exemplars, given.config)
     folds = sum(2 * len(p.learns) + 2 * len(p.asked) for p in parts if p.asked)
     return folds + _PASSES * len(given.exemplars) + len(given.validation)
 

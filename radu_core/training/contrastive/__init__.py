@@ -1,0 +1,1 @@
+"""A retriever that learns from the labels which texts belong to one function."""

@@ -1,0 +1,137 @@
+"""A run that tunes the retriever alone: it answers nothing by itself, and finds better."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, whole_directory
+from radu_core.training.config import TrainConfig
+from radu_core.training.contrastive.fit import (
+    ContrastiveFitting,
+    ContrastiveSettings,
+    Encoding,
+    Lessons,
+    contrastive_steps,
+)
+from radu_core.training.joint.files import ENCODER, JUDGED_FILE
+from radu_core.training.joint.guard import retrieve
+from radu_core.training.joint.lora import adapt, merge
+from radu_core.training.joint.model import open_encoder
+from radu_core.training.limit import TimeLimit
+from radu_core.training.runs import RunDirectory
+from radu_core.training.tuning import Part, Tuning, parts_of
+
+__all__ = ["contrastive_parts", "settings_of", "tune_by_contrast"]
+
+_ENOUGH = 200  # rows that the guard compares on: one fold of 640 labels
+
+
+def tune_by_contrast(
+    run: RunDirectory,
+    base: Path,
+    *,
+    check: Callable[[], None],
+    stopping: Callable[[], bool],
+    limit: TimeLimit,
+) -> dict[str, Any]:
+    """Do the run up to its model; what its report says. As ``joint.run.train_retriever``."""
+    work = ContrastiveTuning(run, base)
+    run.append("state", state="running")
+    model = work.do(stopping=stopping, check=check, limit=limit).model
+    merge(model)
+    run.append("trained", step=work.step)
+    run.append("state", state="saving")
+    run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
+    shutil.rmtree(run.model, ignore_errors=True)
+    with whole_directory(run.model) as new:
+        model.encoder.save(str(new / ENCODER), create_model_card=False)
+    work.retrieved.save(run.path)
+    return work.report()
+
+
+class ContrastiveTuning(Tuning[ContrastiveFitting]):
+    """The parts of a run."""
+
+    def __init__(self, run: RunDirectory, base: Path) -> None:
+        super().__init__(run, base, enough=_ENOUGH)
+        judged = read_json(run.path / "serving" / JUDGED_FILE)["pairs"]
+        self.judged = {(one, other): verdict for one, other, verdict in judged}
+        self.prompts = self.embedder().prompts
+        self.left_out: set[tuple[str, str]] = set()
+        self.before: float | None = None
+
+    def planned_steps(self, rows: int) -> int:
+        """As the settings have it."""
+        return contrastive_steps(settings_of(self.config), rows)
+
+    def begin(self, learns: list[AnnotatedExemplar]) -> ContrastiveFitting:
+        """An encoder in training."""
+        model = Encoding(open_encoder(self.base))
+        if self.config.adapts:
+            adapt(model, self.config)
+        vectors = self.untuned.embed([e.utterance for e in learns])
+        lessons = Lessons.of(self.schema, learns, vectors, self.prompts, self.judged)
+        return ContrastiveFitting(model, learns, lessons, settings_of(self.config))
+
+    def encoder_of(self, fitting: ContrastiveFitting) -> Any:
+        """The one that is tuned."""
+        return fitting.model.encoder
+
+    def ask(self, part: Part, fitting: ContrastiveFitting) -> None:
+        """Nothing: what is retrieved says it all."""
+
+    def measure(self, part: Part, fitting: ContrastiveFitting) -> None:
+        """How often the nearest exemplars' vote names the function of a validation row."""
+        encoder = fitting.model.encoder
+        self.left_out = fitting.left_out
+        longest = encoder.max_seq_length or 512
+        self.overlong = [
+            e.id for e in part.learns if len(encoder.tokenizer(e.utterance)["input_ids"]) > longest
+        ]
+        if not self.validation:
+            return
+        self.run.append("evaluating", step=self.step, rows=len(self.validation))
+        before, after = (
+            _share(retrieve(self.schema, part.learns, self.validation, embedder, self.how))
+            for embedder in (self.untuned, self.embedder(encoder))
+        )
+        self.before, self.measured = before, {"function_accuracy": after}
+        self.run.append("validation", step=self.step, function_accuracy=after)
+
+    def report(self) -> dict[str, Any]:
+        """With what it wasn't taught, and the vote before tuning."""
+        return super().report() | {
+            "before": {} if self.before is None else {"function_accuracy": self.before},
+            "judged_pairs": len(self.judged),
+            "left_out_pairs": sorted(map(list, self.left_out)),
+        }
+
+
+def settings_of(config: TrainConfig) -> ContrastiveSettings:
+    """How a run's config tunes its encoder."""
+    return ContrastiveSettings(
+        epochs=config.epochs,
+        max_steps=config.max_steps,
+        batch_size=config.batch_size,
+        learning_rate=config.rate,
+        warmup_share=config.warmup_share,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        temperature=config.retriever_temperature,
+        seed=config.seed,
+    )
+
+
+def contrastive_parts(exemplars: list[AnnotatedExemplar], config: TrainConfig) -> list[Part]:
+    """The parts of a run on these labels."""
+    steps = partial(contrastive_steps, settings_of(config))
+    return parts_of(exemplars, config, steps, enough=_ENOUGH)
+
+
+def _share(rows: dict[str, tuple[bool | None, bool]]) -> float:
+    return sum(right for _, right in rows.values()) / max(1, len(rows))
