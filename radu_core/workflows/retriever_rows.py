@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
@@ -42,7 +42,7 @@ class Rows:
     negatives: int
     how: Retrieving
     teachers: tuple[Source, ...] = ()
-    judged: Judgements = field(default_factory=dict)
+    judged: Judgements | None = None
 
 
 def retriever_rows(
@@ -88,7 +88,7 @@ def retriever_rows(
     )
     validation = sorted(asked, key=lambda e: e.id)
     contrast = config.objective == "contrastive"
-    judged = judgements(workspace, dataset.module, labels) if contrast else {}
+    judged = judgements(workspace, dataset.module, labels) if contrast else None
     return Rows(labels, validation, len(found) - len(labels), how, teachers, judged)
 
 
@@ -98,8 +98,9 @@ def keep_rows(folder: Path, rows: Rows) -> None:
     asked = [e.model_dump(mode="json") for e in rows.validation]
     write_json(folder / VALIDATION_FILE, {"exemplars": asked})
     write_json(folder / RETRIEVAL_FILE, rows.how.data())
-    pairs = [[one, other, verdict] for (one, other), verdict in sorted(rows.judged.items())]
-    write_json(folder / JUDGED_FILE, {"pairs": pairs})
+    if rows.judged is not None:
+        pairs = [[one, other, verdict] for (one, other), verdict in sorted(rows.judged.items())]
+        write_json(folder / JUDGED_FILE, {"pairs": pairs})
     if rows.teachers:
         keep_sources(folder, rows.teachers)
 

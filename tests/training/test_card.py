@@ -31,6 +31,7 @@ EVALUATION = {
     "split": "test",
     "rows": 3,
     "trained": {
+        "system": "trained",
         "function": {"share": 0.5, "low": 0.25, "high": 0.75},
         "slot_f1": 0.125,
         "exact_match": {"share": 1.0},
@@ -66,7 +67,7 @@ def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:
         f"- Manifest hash: `{view.manifest.hash}`",
         "- Validation loss: 1.235",
         "- On validation rows, function accuracy: 0.5",
-        f"| {MODULE} | test | 3 | 50.0% (25.0% to 75.0%) | 12.5% | 100.0% |",
+        f"| {MODULE} | test | 3 | trained | 50.0% (25.0% to 75.0%) | 12.5% | 100.0% |",
         "safetensors in float32",
         "base and adapter, in float32, on 2 rows (41 supervised tokens)",
         "- Same most likely token: 99.51%",
