@@ -20,6 +20,7 @@ import torch
 
 from radu_core.errors import RunError
 from radu_core.files import whole_directory, write_json
+from radu_core.training.config import TrainConfig
 from radu_core.training.loss import rate_share
 from radu_core.training.runs import RunDirectory
 
@@ -29,6 +30,7 @@ __all__ = [
     "keep_checkpoint",
     "make_steps",
     "pace",
+    "settings_in",
     "steps_of",
     "tell_step",
 ]
@@ -51,6 +53,20 @@ class StepSettings(Protocol):
     def max_grad_norm(self) -> float: ...
     @property
     def seed(self) -> int: ...
+
+
+def settings_in(config: TrainConfig) -> dict[str, Any]:
+    """What a run's config says of steps of any kind."""
+    return {
+        "epochs": config.epochs,
+        "max_steps": config.max_steps,
+        "batch_size": config.batch_size,
+        "learning_rate": config.rate,
+        "warmup_share": config.warmup_share,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "seed": config.seed,
+    }
 
 
 def steps_of(settings: StepSettings, rows: int, epochs: float) -> int:

@@ -1,4 +1,4 @@
-"""What is told of a directory that holds no embedding model, and what is taken for one."""
+"""Tests of what counts as an embedding model, and of the answer to what is none."""
 
 from __future__ import annotations
 

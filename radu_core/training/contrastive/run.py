@@ -24,6 +24,7 @@ from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import open_encoder
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
+from radu_core.training.steps import settings_in
 from radu_core.training.tuning import Part, Tuning, parts_of
 
 __all__ = ["contrastive_parts", "settings_of", "tune_by_contrast"]
@@ -115,15 +116,8 @@ class ContrastiveTuning(Tuning[ContrastiveFitting]):
 def settings_of(config: TrainConfig) -> ContrastiveSettings:
     """How a run's config tunes its encoder."""
     return ContrastiveSettings(
-        epochs=config.epochs,
-        max_steps=config.max_steps,
-        batch_size=config.batch_size,
-        learning_rate=config.rate,
-        warmup_share=config.warmup_share,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
+        **settings_in(config),
         temperature=config.retriever_temperature,
-        seed=config.seed,
     )
 
 

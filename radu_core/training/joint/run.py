@@ -27,6 +27,7 @@ from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
+from radu_core.training.steps import settings_in
 from radu_core.training.tuning import Part, Tuning, parts_of
 
 __all__ = ["joint_parts", "new_model", "settings_of", "train_retriever"]
@@ -121,7 +122,7 @@ class JointTuning(Tuning[JointFitting]):
         self.held = np.load(folder / "held.npy")
 
     def report(self) -> dict[str, Any]:
-        """With what is told apart."""
+        """With how many functions and slots it knows."""
         return super().report() | {
             "validation_loss": self.loss,
             "functions": len(self.labels.functions),
@@ -140,16 +141,9 @@ def new_model(base: Path, labels: Labels, config: TrainConfig) -> JointEncoder:
 def settings_of(config: TrainConfig) -> JointSettings:
     """How a run's config trains its encoder."""
     return JointSettings(
-        epochs=config.epochs,
-        max_steps=config.max_steps,
-        batch_size=config.batch_size,
-        learning_rate=config.rate,
+        **settings_in(config),
         head_learning_rate=config.head_learning_rate,
-        warmup_share=config.warmup_share,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
         contrast=config.contrast,
-        seed=config.seed,
     )
 
 

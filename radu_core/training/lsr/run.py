@@ -41,7 +41,7 @@ from radu_core.training.lsr.fit import Lesson, LsrFitting, LsrSettings, TunedEmb
 from radu_core.training.lsr.teacher import answers_of, choose_teacher
 from radu_core.training.lsr.votes import vote_share
 from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import keep_checkpoint, make_steps, pace, tell_step
+from radu_core.training.steps import keep_checkpoint, make_steps, pace, settings_in, tell_step
 from radu_core.words import counted
 
 __all__ = ["lsr_settings", "tune_by_teacher"]
@@ -363,17 +363,10 @@ class _Work:
 def lsr_settings(config: TrainConfig) -> LsrSettings:
     """How a run's config tunes its retriever."""
     return LsrSettings(
-        epochs=config.epochs,
-        max_steps=config.max_steps,
-        batch_size=config.batch_size,
-        learning_rate=config.rate,
-        warmup_share=config.warmup_share,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
+        **settings_in(config),
         tower=config.tower,
         divergence=config.divergence,
         retriever_temperature=config.retriever_temperature,
         teacher_temperature=config.teacher_temperature,
         reembed_every=config.reembed_every,
-        seed=config.seed,
     )
