@@ -40,12 +40,18 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
     disk.metric(f"Disk of {report.disk_free / 1e9:.1f} GB", f"{need.disk_bytes / 1e9:.1f} GB")
     speed.metric("Tokens/s", f"{need.tokens_per_second:,.0f}")
     tunes = report.config.target == "retriever"
-    looking = "embedding and head" if tunes else "evaluations"
+    looking = (
+        ("embedding" if report.config.tunes_alone else "embedding and head")
+        if tunes
+        else "evaluations"
+    )
     parts = [
         f"{counted(need.steps, 'step')}: {duration(need.training_seconds)}",
         f"{looking}: {duration(need.evaluation_seconds)}",
         f"saving: {duration(need.saving_seconds)}",
     ]
+    if need.asking_seconds:
+        parts.insert(0, f"asking the teacher: {duration(need.asking_seconds)}")
     if need.gpu_bytes:
         parts.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
     if need.capped:

@@ -69,7 +69,8 @@ class Probe:
 
     Of a retriever, ``evaluated_tokens`` are of everything that the run embeds besides its steps,
     ``head_seconds`` is what fitting its head takes, ``train_tokens`` are of all labels, and ``cut``
-    names those that the encoder doesn't read to their end.
+    names those that the encoder doesn't read to their end; of one that learns from a language
+    model, ``asking_seconds`` is what asking about one of ``asked_rows`` rows takes.
     """
 
     stage: str = "Starting"
@@ -92,6 +93,8 @@ class Probe:
     peak_bytes: int = 0
     gpu_bytes: int = 0
     head_seconds: float = 0.0
+    asking_seconds: float = 0.0
+    asked_rows: int = 0
     train_tokens: int = 0
     cut: tuple[str, ...] = ()
     failure: str = ""
@@ -255,7 +258,9 @@ def measure(
     """Load, step and evaluate in this process. ``tell`` gets what is known after every stage."""
     tell = tell or (lambda _: None)
     if config.target == "retriever":
-        if config.objective == "contrastive":
+        if config.learns_by_teacher:
+            from radu_core.training.lsr.probe import measure as measure_tuning
+        elif config.objective == "contrastive":
             from radu_core.training.contrastive.probe import measure as measure_tuning
         else:
             from radu_core.training.joint.probe import measure as measure_tuning
@@ -470,7 +475,7 @@ class _Bench:
 
     def with_peak(self, found: Probe) -> Probe:
         """With the most memory that this process has had until now."""
-        return replace(found, peak_bytes=peak_memory(), gpu_bytes=_gpupeak_memory())
+        return replace(found, peak_bytes=peak_memory(), gpu_bytes=_gpu_peak_memory())
 
 
 def _device() -> str:
@@ -485,7 +490,7 @@ def _on_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _gpupeak_memory() -> int:
+def _gpu_peak_memory() -> int:
     import torch
 
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

@@ -82,7 +82,8 @@ class Prediction:
     """What the run will need: bytes and seconds. ``seconds`` is loading to saved model, and
     ``first_step_seconds`` loading to the end of the first step.
 
-    ``capped`` says that ``max_minutes`` ends it before its last step.
+    ``capped`` says that ``max_minutes`` ends it before its last step; ``asking_seconds`` are those
+    of asking a language model what helps it.
     """
 
     steps: int
@@ -97,6 +98,7 @@ class Prediction:
     gpu_bytes: int
     disk_bytes: int
     capped: bool
+    asking_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,6 @@ class PreflightReport:
     @property
     def notes(self) -> list[str]:
         """What doesn't stand in its way, and should be known."""
-        if self.config.learns_by_teacher and not self.problems:
-            return [
-                "Time and memory aren't predicted where a language model teaches: asking it takes "
-                "most of the time, which depends on its size. Set a time limit (max_minutes): rows "
-                "that weren't asked about by then are left out and counted."
-            ]
         if self.probe is None or self.prediction is not None:
             return []
         return [
@@ -172,7 +168,11 @@ def report_lines(report: PreflightReport) -> list[str]:
         until = ", ended by max_minutes" if need.capped else ""
         lines += [
             f"time: about {duration(need.seconds)} for {counted(need.steps, 'step')}{until}, at "
-            f"{need.tokens_per_second:.0f} tokens/s",
+            f"{need.tokens_per_second:.0f} tokens/s"
+            + (
+                f"; {duration(need.asking_seconds)} of it to ask the teacher"
+                * bool(need.asking_seconds)
+            ),
             f"memory: {need.memory_bytes / 1e9:.1f} GB of {need.memory_free / 1e9:.1f} GB free",
             f"disk: {need.disk_bytes / 1e9:.1f} GB of {report.disk_free / 1e9:.1f} GB free",
         ]
@@ -211,7 +211,7 @@ def preflight_report(
     with _listed(problems):
         directory = model_directory(config.base_model, workspace.models, progress=progress)
         check_disk(workspace.runs, directory)
-    if directory is not None and not problems and not config.learns_by_teacher:
+    if directory is not None and not problems:
         with _listed(problems):
             given = (
                 {} if asked is None else {"prepare": partial(_prepare, workspace, config, asked)}
@@ -280,8 +280,9 @@ def _rows(
 def _prepare(workspace: Workspace, config: TrainConfig, asked: Rows, folder: Path) -> None:
     """Put what a run of the retriever reads into a folder."""
     keep_rows(folder, asked)
-    schema = workspace.store.schema(config.dataset.name)
-    write_json(folder / "schema.json", schema.model_dump(mode="json"))
+    store, module = workspace.store, config.dataset.name
+    write_json(folder / "schema.json", store.schema(module).model_dump(mode="json"))
+    write_json(folder / "templates.json", store.templates(module))
 
 
 def _of_labels(
@@ -381,27 +382,26 @@ def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Predicti
 def _predicted_tuning(
     found: PreflightReport, measured: Probe, asked: Rows, model: Path
 ) -> Prediction:
-    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves."""
-    from radu_core.training.contrastive.run import contrastive_parts
-    from radu_core.training.joint.run import joint_parts
-
+    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves, and
+    what asking a teacher takes."""
     config = found.config
-    parts_of = contrastive_parts if config.objective == "contrastive" else joint_parts
-    parts = parts_of(asked.labels, config)
-    steps = sum(part.steps for part in parts)
+    parts = _steps_of_parts(config, asked, measured)
+    steps = sum(parts)
     step = measured.step_seconds or measured.longest_seconds
     training = steps * step
     embedding = _evaluation_seconds(measured)
     saving = len(parts) * measured.save_seconds + _by_time(training, measured.save_seconds)
     loading = _START_SECONDS + measured.load_seconds
-    whole = loading + training + embedding + saving
+    asking = _asking_seconds(config, measured)
+    whole = loading + training + embedding + saving + sum(asking)
     limit = 60 * (config.max_minutes or math.inf)
     last = measured.head_seconds + measured.save_seconds
     return Prediction(
         steps=steps,
         seconds=min(whole, limit) + last,
-        first_step_seconds=loading + step,
+        first_step_seconds=loading + (0.0 if config.max_minutes else asking[0]) + step,
         training_seconds=training,
+        asking_seconds=sum(asking),
         evaluation_seconds=embedding + measured.head_seconds,
         saving_seconds=saving + measured.save_seconds,
         tokens_per_second=measured.tokens_per_second,
@@ -411,6 +411,31 @@ def _predicted_tuning(
         disk_bytes=2 * measured.save_bytes + _weights(model),
         capped=whole > limit,
     )
+
+
+def _steps_of_parts(config: TrainConfig, asked: Rows, measured: Probe) -> list[int]:
+    """The steps of each model that a run of the retriever trains."""
+    if config.learns_by_teacher:
+        from radu_core.training.lsr.fit import lsr_steps
+        from radu_core.training.lsr.run import lsr_settings
+
+        return [lsr_steps(lsr_settings(config), measured.asked_rows)]
+    from radu_core.training.contrastive.run import contrastive_parts
+    from radu_core.training.joint.run import joint_parts
+
+    parts_of = contrastive_parts if config.objective == "contrastive" else joint_parts
+    return [part.steps for part in parts_of(asked.labels, config)]
+
+
+def _asking_seconds(config: TrainConfig, measured: Probe) -> tuple[float, float]:
+    """Asking a teacher about every row: before the first step, and again where a shared encoder
+    retrieves anew (at most: what is the same as before isn't asked)."""
+    if not config.learns_by_teacher:
+        return 0.0, 0.0
+    from radu_core.training.lsr.probe import asked_again
+
+    once = measured.asking_seconds * measured.asked_rows
+    return once, once * asked_again(config, measured.asked_rows)
 
 
 def _by_time(training: float, save_seconds: float) -> float:

@@ -303,19 +303,57 @@ def tuning(loaded: Workspace, tmp_path: Path) -> TrainConfig:
     )
 
 
-def test_of_a_taught_retriever_no_time_is_predicted_and_it_says_so(
+def test_a_taught_retriever_s_time_is_asking_the_teacher_and_stepping(
     loaded: Workspace, tuning: TrainConfig, tiny_model: Path
 ) -> None:
     own = {"objective": "lsr", "folds": 3, "teachers": (str(tiny_model),)}
-    report = preflight_report(loaded, tuning.model_copy(update=own), measure=measured)
+    taught = tuning.model_copy(update=own)
+    seen: list[str] = []
+
+    def look(config: TrainConfig, _: Path, *, prepare: Any, scratch: Path, **__: Any) -> Probe:
+        scratch.mkdir(parents=True, exist_ok=True)
+        prepare(scratch)
+        seen.extend(sorted(p.name for p in scratch.iterdir()))
+        return replace(
+            TYPICAL, longest_seconds=3.0, step_seconds=2.0, asking_seconds=5.0, asked_rows=8
+        )
+
+    report = preflight_report(loaded, taught, measure=look)
     assert report.ok
-    assert (report.probe, report.prediction) == (None, None)
-    [note] = report.notes
-    assert "aren't predicted where a language model teaches" in note
+    assert {"schema.json", "teachers.json", "templates.json"} < set(seen)
+    need = report.prediction
+    assert need is not None
+    assert (need.steps, need.training_seconds, need.asking_seconds) == (20, 40.0, 40.0)
+    assert need.first_step_seconds == 8.0 + TYPICAL.load_seconds + 40 + 2
+    assert "40 s of it to ask the teacher" in "\n".join(report_lines(report))
+    shared = taught.model_copy(update={"tower": "shared", "reembed_every": 5})
+    need = preflight_report(loaded, shared, measure=look).prediction
+    assert need is not None
+    assert need.asking_seconds == 40.0 * (1 + 3)  # before the steps 1, 6, 11 and 16
     gone = tuning.model_copy(update={**own, "teachers": ("nosuch",)})
-    report = preflight_report(loaded, gone, measure=measured)
+    report = preflight_report(loaded, gone, measure=look)
     assert not report.ok
-    assert report.notes == []
+    assert report.prediction is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tower", ["query", "shared"])
+def test_asking_a_teacher_is_measured_in_a_process_of_its_own(
+    loaded: Workspace, tuning: TrainConfig, tiny_model: Path, tower: str
+) -> None:
+    own = {"objective": "lsr", "folds": 3, "teachers": (str(tiny_model),), "tower": tower}
+    report = preflight_report(
+        loaded, tuning.model_copy(update=own), measure=partial(probe, seconds=500)
+    )
+    assert report.ok, report.problems
+    found = report.probe
+    assert found is not None
+    assert found.stage == "Done"
+    assert 0 < found.asked_rows <= 8
+    assert found.asking_seconds > 0
+    assert found.steps > 0
+    assert found.longest_rows == 4
+    assert report.prediction is not None
 
 
 def test_a_retriever_s_time_is_that_of_all_its_parts(
@@ -343,7 +381,13 @@ def test_a_retriever_s_time_is_that_of_all_its_parts(
 
     report = preflight_report(loaded, tuning, measure=look)
     assert report.ok
-    assert seen == ["labels.json", "retrieval.json", "schema.json", "validation.json"]
+    assert seen == [
+        "labels.json",
+        "retrieval.json",
+        "schema.json",
+        "templates.json",
+        "validation.json",
+    ]
     assert report.rows == {"train": 8, "validation": 2}
     assert report.tokens == {"train": 64}
     assert [(r.id, r.reason) for r in report.listed] == [("f00", "longer than the encoder reads")]

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 from radu_core.retrieval import SentenceEmbedder
@@ -22,11 +20,10 @@ from radu_core.training.joint.lora import adapt
 from radu_core.training.joint.model import open_encoder
 from radu_core.training.machine import peak_memory
 from radu_core.training.probe import Probe
+from radu_core.training.trial import step_on_longest, step_on_typical
 
 __all__ = ["measure"]
 
-_MOST_STEPS = 12
-_CAUTION = 0.6  # share of the time left that typical steps may take
 _ASKED = 256  # labels of a trial embedding
 
 
@@ -72,32 +69,11 @@ def measure(
     tell(found := replace(found, stage="Stepping on the longest rows"))
     lessons = Lessons.of(schema, drawn, vectors, embedder.prompts, {})
     longest = sorted(exemplars, key=lambda e: -lengths[e.id])[: config.batch_size]
-    sizes = [lengths[e.id] for e in longest]
-    found = replace(
-        found, longest_rows=len(sizes), longest_tokens=sum(sizes), longest_row=max(sizes)
-    )
     fitting = ContrastiveFitting(model, longest, lessons, settings_of(config))
-    for _ in range(2):
-        begun = time.monotonic()
-        fitting.make_step(0.0)
-        found = replace(found, longest_seconds=time.monotonic() - begun, peak_bytes=peak_memory())
-        tell(found)
-    begun = time.monotonic()
-    torch.save(fitting.state(), scratch / "state.pt")
-    size = (scratch / "state.pt").stat().st_size
-    found = replace(found, save_seconds=time.monotonic() - begun, save_bytes=size)
-    (scratch / "state.pt").unlink()
+    found = step_on_longest(fitting, [lengths[e.id] for e in longest], scratch, found, tell)
     tell(found := replace(found, stage="Stepping on typical rows"))
     fitting = ContrastiveFitting(model, exemplars, lessons, settings_of(config))
-    begun, left = time.monotonic(), _CAUTION * (end - time.monotonic())
-    while fitting.step < _MOST_STEPS and (time.monotonic() - begun < left or not fitting.step):
-        fitting.make_step(0.0)
-    found = replace(
-        found,
-        steps=fitting.step,
-        step_seconds=(time.monotonic() - begun) / fitting.step,
-        step_tokens=fitting.tokens / fitting.step,
-    )
+    found = step_on_typical(fitting, found, end)
     tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +13,10 @@ from typing import TYPE_CHECKING
 from radu_core.errors import ModelError
 from radu_core.files import write_json
 from radu_core.pieces import spans_of
-from radu_core.retrieval import Embedder
+from radu_core.retrieval import Embedder, SentenceEmbedder
 from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.training.joint.files import ENCODER, HEAD_FILE, JOINT, read_head
+from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
 from radu_core.training.joint.head import Head, Scores
 from radu_core.training.joint.scope import Scope, features_of
@@ -88,6 +90,30 @@ class FastModel:
             for n, (labels, log_probability) in enumerate(paths)
         ]
 
+    def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
+        """What each source takes of the time for one utterance (the median), and ``EMBEDDING``, on
+        which all but the tuned encoder and the words depend."""
+        import torch
+
+        embedder, words = self.embedder, tokenizer_for(self.language)
+        if isinstance(embedder, SentenceEmbedder):
+            embedder = embedder.without_cache()
+        spent: dict[str, list[float]] = {}
+        for utterance in utterances:
+            begun = time.perf_counter()
+            with torch.inference_mode():
+                self.joint(self.joint.batch([self.joint.row(utterance)]))
+            _take(spent, JOINT, begun)
+            begun = time.perf_counter()
+            vectors = embedder.embed([utterance])
+            asked = embedder.embed([utterance], side="query")
+            _take(spent, EMBEDDING, begun)
+            for name, vote in self.voters.votes.items():
+                begun = time.perf_counter()
+                vote(vectors, asked, [words(utterance)])
+                _take(spent, name, begun)
+        return {name: statistics.median(each) for name, each in spent.items()}
+
     def _votes(self, utterances: Sequence[str], vectors: NDArray[np.float32]) -> Scores:
         words = tokenizer_for(self.language)
         return self.voters.scores(
@@ -139,6 +165,10 @@ class FastModel:
         head = Head(tuple(data["functions"]), dict(data["weights"]))
         scope = Scope.read(data["scope"])
         return cls(joint, embedder, Voters.load(directory), head, scope, str(data["language"]))
+
+
+def _take(spent: dict[str, list[float]], name: str, begun: float) -> None:
+    spent.setdefault(name, []).append(1000 * (time.perf_counter() - begun))
 
 
 def joint_scores(model: JointEncoder, utterances: Sequence[str]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from radu_core.files import read_json
 
 __all__ = [
     "CONTRASTIVE_ROUNDS",
+    "EMBEDDING",
     "ENCODER",
     "HEAD_FILE",
     "JOINT",
@@ -33,6 +34,7 @@ RETRIEVAL_FILE = "retrieval.json"  # in ``serving``: how the module retrieves
 JUDGED_FILE = "judged.json"  # in ``serving``: what people said of pairs of labels
 HEAD_FILE = "head.json"  # in ``model``
 _HEAD = ("functions", "weights", "scope", "language", "embedder", "embedder_identity")
+EMBEDDING = "embedding"  # the untuned one, which most of the head's sources start from
 JOINT = "joint"  # the tuned encoder's own layer, among the head's sources
 ENCODER = "encoder"  # in ``model``: the tuned encoder, a sentence-transformers model
 

@@ -36,7 +36,8 @@ class Fitted:
     """Voters of all exemplars; the head and the scope, of out-of-fold scores of ``rows`` rows.
 
     ``adds``: by how much the log loss would rise without each source; ``accuracy``: the share of
-    the rows whose function the head has right, out of fold.
+    the rows whose function the head has right, out of fold; ``without``: that share without each
+    source.
     """
 
     voters: Voters
@@ -45,6 +46,7 @@ class Fitted:
     adds: dict[str, float]
     rows: int
     accuracy: float | None
+    without: dict[str, float]
 
     def report(self) -> dict[str, Any]:
         """What a run's report says of it."""
@@ -52,7 +54,11 @@ class Fitted:
         return {
             "weights": dict(self.head.weights),
             "adds": self.adds,
-            "out_of_fold": {"rows": self.rows, "function_accuracy": self.accuracy},
+            "out_of_fold": {
+                "rows": self.rows,
+                "function_accuracy": self.accuracy,
+                "without": self.without,
+            },
             "scope": scope,
         }
 
@@ -77,21 +83,22 @@ def fit_head_on(
     scores = {JOINT: joint[known], **{n: s[known] for n, s in tried[strength].items()}}
     gold = data.gold[known]
     head = fit_head(labels.functions, scores, gold)
-    whole = log_loss(head, scores, gold)
-    adds = {
-        n: log_loss(fit_head(labels.functions, rest, gold), rest, gold) - whole
-        for n in scores
-        if (rest := {m: s for m, s in scores.items() if m != n})
-    }
-    right = head.log_probabilities(scores).argmax(1) == gold
+    rest = {n: {m: s for m, s in scores.items() if m != n} for n in scores}
+    heads = {n: fit_head(labels.functions, left, gold) for n, left in rest.items()}
+    whole = log_loss(head, scores, gold) if len(gold) else 0.0
     return Fitted(
         data.voters(np.ones(len(known), dtype=np.bool_), strength),
         head,
         _fit_scope(data, folds, strength, head, joint),
-        adds,
+        {n: log_loss(heads[n], rest[n], gold) - whole for n in scores if len(gold)},
         len(gold),
-        float(right.mean()) if len(gold) else None,
+        _accuracy(head, scores, gold) if len(gold) else None,
+        {n: _accuracy(heads[n], rest[n], gold) for n in scores if len(gold)},
     )
+
+
+def _accuracy(head: Head, scores: Scores, gold: NDArray[np.int64]) -> float:
+    return float((head.log_probabilities(scores).argmax(1) == gold).mean())
 
 
 def _fit_scope(

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 from radu_core.retrieval import SentenceEmbedder
@@ -24,11 +22,10 @@ from radu_core.training.joint.run import joint_parts, new_model, settings_of
 from radu_core.training.joint.sources import fit_voters
 from radu_core.training.machine import peak_memory
 from radu_core.training.probe import Probe
+from radu_core.training.trial import step_on_longest, step_on_typical
 
 __all__ = ["measure"]
 
-_MOST_STEPS = 12
-_CAUTION = 0.6  # share of the time left that typical steps may take
 _ASKED = 256  # rows of a trial evaluation
 _FITS = 2 * 5 * 0.8 + 1  # regressions of a head: two strengths, five folds; then all labels
 _PASSES = 4  # embeddings of the labels by the untuned model: for the head, and for retrieving
@@ -74,7 +71,8 @@ def measure(
     tokens = sum(len(row.ids) for row in rows)
     found = _longest(given, model, rows, replace(found, cut=cut, train_tokens=tokens), tell)
     tell(found := replace(found, stage="Stepping on typical rows"))
-    found = _typical(given, model, found, end)
+    fitting = JointFitting(model, exemplars, given.settings)
+    found = step_on_typical(fitting, found, end)
     tell(found := replace(found, stage="Evaluating"))
     found = _evaluation(given, model, rows, found)
     tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
@@ -88,39 +86,11 @@ def _longest(
     found: Probe,
     tell: Callable[[Probe], None],
 ) -> Probe:
-    """Two steps on a batch of the longest rows: the optimizer's state is there from the second on;
-    and what a checkpoint takes."""
+    """Steps on a batch of the longest rows, and a checkpoint."""
     order = sorted(range(len(rows)), key=lambda n: -len(rows[n].ids))[: given.config.batch_size]
-    sizes = [len(rows[n].ids) for n in order]
     fitting = JointFitting(model, [given.exemplars[n] for n in order], given.settings)
-    found = replace(
-        found, longest_rows=len(sizes), longest_tokens=sum(sizes), longest_row=max(sizes)
-    )
-    for _ in range(2):
-        begun = time.monotonic()
-        fitting.make_step(0.0)
-        found = replace(found, longest_seconds=time.monotonic() - begun, peak_bytes=peak_memory())
-        tell(found)
-    begun = time.monotonic()
-    torch.save(fitting.state(), given.scratch / "state.pt")
-    taken, size = time.monotonic() - begun, (given.scratch / "state.pt").stat().st_size
-    (given.scratch / "state.pt").unlink()
-    return replace(found, save_seconds=taken, save_bytes=size)
-
-
-def _typical(given: _Given, model: JointEncoder, found: Probe, end: float) -> Probe:
-    """Steps on the batches that a run begins with."""
-    fitting = JointFitting(model, given.exemplars, given.settings)
-    begun, left = time.monotonic(), _CAUTION * (end - time.monotonic())
-    while fitting.step < _MOST_STEPS and (time.monotonic() - begun < left or not fitting.step):
-        fitting.make_step(0.0)
-    taken = time.monotonic() - begun
-    return replace(
-        found,
-        steps=fitting.step,
-        step_seconds=taken / fitting.step,
-        step_tokens=fitting.tokens / fitting.step,
-    )
+    sizes = [len(rows[n].ids) for n in order]
+    return step_on_longest(fitting, sizes, given.scratch, found, tell)
 
 
 def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: Probe) -> Probe:

@@ -7,7 +7,7 @@ functions)``, higher is likelier, and only differences within a row count.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Voters", "fit_voters"]
+
+Vote = Callable[
+    ["NDArray[np.float32]", "NDArray[np.float32]", Sequence[Sequence[str]]], "NDArray[np.float32]"
+]
 
 _NEAREST = 10
 _NEAR = 3  # exemplars that say how near an utterance is
@@ -73,13 +77,19 @@ class Voters:
     ) -> dict[str, NDArray[np.float32]]:
         """The scores of utterances by source: their ``vectors`` as exemplars are embedded,
         ``asked`` as descriptions are asked with, and their ``words``."""
-        logits = vectors @ self.coefficients.T + self.intercepts
+        return {name: vote(vectors, asked, words) for name, vote in self.votes.items()}
+
+    @property
+    def votes(self) -> dict[str, Vote]:
+        """Source → what gives its scores; arguments as of ``scores``."""
         return {
-            "linear": _log_softmax(logits),
-            "centroids": _SHARP * (vectors @ self.centroids.T),
-            "neighbours": self._nearest(vectors @ self.vectors.T),
-            "descriptions": _SHARP * (asked @ self.descriptions.T),
-            "words": self._by_words(words),
+            "linear": lambda vectors, *_: _log_softmax(
+                vectors @ self.coefficients.T + self.intercepts
+            ),
+            "centroids": lambda vectors, *_: _SHARP * (vectors @ self.centroids.T),
+            "neighbours": lambda vectors, *_: self._nearest(vectors @ self.vectors.T),
+            "descriptions": lambda _, asked, __: _SHARP * (asked @ self.descriptions.T),
+            "words": lambda _, __, words: self._by_words(words),
         }
 
     def nearness(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Lesson", "LsrFitting", "LsrSettings", "TunedEmbedder", "is_flat"]
+__all__ = ["Lesson", "LsrFitting", "LsrSettings", "TunedEmbedder", "is_flat", "lsr_steps"]
 
 _BATCH = 64
 
@@ -63,6 +63,11 @@ class LsrSettings:
     seed: int = 0
 
 
+def lsr_steps(settings: LsrSettings, lessons: int) -> int:
+    """Optimizer steps on so many lessons."""
+    return steps_of(settings, lessons, settings.epochs or epochs_for(lessons))
+
+
 def is_flat(answers: Sequence[float], *, temperature: float) -> bool:
     """Whether a teacher's distribution prefers no chunk: there is nothing to learn from it."""
     given = torch.tensor([list(answers)], dtype=torch.float64)
@@ -86,7 +91,7 @@ class LsrFitting(Fitting[Lesson]):
         vectors: NDArray[np.float32] | None = None,
         renew: Callable[[], Sequence[Lesson]] | None = None,
     ) -> None:
-        steps = steps_of(settings, len(lessons), settings.epochs or epochs_for(len(lessons)))
+        steps = lsr_steps(settings, len(lessons))
         super().__init__(encoder, lessons, _groups(encoder, settings), settings, steps)
         self.encoder = encoder
         self.settings = settings
