@@ -189,18 +189,25 @@ def fit_setfit(schema: Schema, labels: Labels, seed: int) -> System:
     raise SystemExit("SetFit isn't available here: pip install setfit, and fill in this hook.")
 
 
-def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
-    """What ``radu fit`` makes: the joint encoder, its folds, and the head; no language model."""
-    from radu_core.inference import FastParser
-    from radu_core.retrieval import Query
-    from radu_core.training.joint.fast import FastModel, joint_scores
+@dataclass(frozen=True)
+class Trained:
+    """A tuned encoder that has learnt all labels; ``held`` ``(labels, functions)`` is what models
+    without a fold said of it (NaN where a row's fold wasn't left out)."""
+
+    model: Any
+    known: Any
+    held: NDArray[np.float32]
+    folds: NDArray[np.int64]
+
+
+def train_joint(schema: Schema, labels: Labels, seed: int) -> Trained:
+    """The joint encoder and its folds, as ``radu fit`` trains them."""
+    from radu_core.training.joint.fast import joint_scores
     from radu_core.training.joint.files import epochs_for
     from radu_core.training.joint.fit import JointSettings, fit_joint
-    from radu_core.training.joint.fitted import fit_head_on
     from radu_core.training.joint.folds import ENOUGH, folds_of
     from radu_core.training.joint.rows import Labels as Known
 
-    begun = time.process_time()
     base = model_directory(DEFAULT_EMBEDDER, Workspace.from_environment().models)
     settings = JointSettings(seed=seed, epochs=min(80.0, epochs_for(len(labels))))  # as `fit`
     known = Known.of(schema, labels)
@@ -213,11 +220,22 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
         rest = [labels[n] for n in np.flatnonzero(folds != fold)]
         model = fit_joint(schema, rest, base, settings, labels=known)
         held[asked] = joint_scores(model, [labels[n].utterance for n in asked])
-    model = fit_joint(schema, labels, base, settings, labels=known)
-    fitted = fit_head_on(schema, labels, encoder(), known, held)
+    return Trained(fit_joint(schema, labels, base, settings, labels=known), known, held, folds)
+
+
+def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
+    """What ``radu fit`` makes: the joint encoder, its folds, and the head; no language model."""
+    from radu_core.inference import FastParser
+    from radu_core.retrieval import Query
+    from radu_core.training.joint.fast import FastModel
+    from radu_core.training.joint.fitted import fit_head_on
+
+    begun = time.process_time()
+    trained = train_joint(schema, labels, seed)
+    fitted = fit_head_on(schema, labels, encoder(), trained.known, trained.held)
     adds = fitted.adds
     print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in fitted.head.weights.items()})
-    fast = FastModel.of(model, encoder(), fitted, schema.language)
+    fast = FastModel.of(trained.model, encoder(), fitted, schema.language)
     parser = FastParser(fast, schema, labels)
     seconds = time.process_time() - begun
 

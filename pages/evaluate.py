@@ -51,6 +51,7 @@ with page(
         for why in damaged_reports(run, here.module).values():
             st.warning(why, icon=":material/error:")
         views.result(report)
+        views.sources(report)
         views.scope(here, report)
     with errors, messages():
         views.errors(here, report)

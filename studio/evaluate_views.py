@@ -19,7 +19,7 @@ from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page
 
-__all__ = ["ask", "errors", "measured_too", "result", "scope"]
+__all__ = ["ask", "errors", "measured_too", "result", "scope", "sources"]
 
 _TOO = {
     "untrained": "the model before training",
@@ -175,6 +175,36 @@ def scope(here: Page, report: EvaluationReport | None) -> None:
     if second.button("Save for the run", icon=":material/save:", width="stretch"):
         set_kept(here.workspace, report.run, keep / 100)
         st.success(f"Saved: {keep:g} %. Evaluate again to see its effect.")
+
+
+def sources(report: EvaluationReport | None) -> None:
+    """What each source of the head is worth."""
+    if report is None or not report.sources:
+        return
+    st.markdown("**What the function is chosen by** (after training)")
+    frame = pd.DataFrame(
+        [
+            {
+                "source": s.name,
+                "weight": s.weight,
+                "log loss without it": s.adds,
+                "function accuracy without it": s.without,
+                "ms": s.milliseconds,
+            }
+            for s in report.sources
+        ]
+    )
+    columns = {
+        "weight": st.column_config.NumberColumn(format="%.2f"),
+        "log loss without it": st.column_config.NumberColumn(format="%+.3f"),
+        "function accuracy without it": st.column_config.NumberColumn(format="percent"),
+        "ms": st.column_config.NumberColumn(format="%.1f"),
+    }
+    st.dataframe(frame, hide_index=True, column_config=columns)
+    st.caption(
+        "Out of fold, with the other sources weighed anew. All start from the embedding but "
+        "joint, which is the tuned encoder, and words."
+    )
 
 
 def errors(here: Page, report: EvaluationReport | None) -> None:

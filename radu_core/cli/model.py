@@ -194,6 +194,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         for m in report.systems
         if m.cut
     ]
+    lines += _sources(report)
     lines += [str(report.scope)] if report.scope else []
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
@@ -204,6 +205,25 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     unclear = f"no clear difference to a baseline on {measured}"
     lines += [f"{unclear}: {line}" for line in verdict.unclear]
     return lines
+
+
+def _sources(report: EvaluationReport) -> list[Any]:
+    """A row for each source of a head."""
+    rows = [
+        [
+            s.name,
+            "–" if s.weight is None else f"{s.weight:.2f}",
+            "–" if s.adds is None else f"{s.adds:+.3f}",
+            "–" if s.without is None else f"{s.without:.1%}",
+            f"{s.milliseconds:.1f} ms",
+        ]
+        for s in report.sources
+    ]
+    if not rows:
+        return []
+    title = "what the function is chosen by, out of fold"
+    columns = ["source", "weight", "log loss without it", "functions without it", "median"]
+    return [table(title, columns, rows)]
 
 
 def _of(share: Share) -> str:

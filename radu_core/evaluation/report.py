@@ -20,6 +20,7 @@ __all__ = [
     "EvaluationReport",
     "Labels",
     "ScopeReport",
+    "Source",
     "Verdict",
     "WithEnsemble",
     "WithGenerator",
@@ -52,6 +53,20 @@ class Labels(BaseModel):
             f"Every baseline learned from {self.usable:,} of the "
             f"{counted(self.count, 'label')} that the model was trained on (hash {self.hash[:12]})."
         ) + (f" It can't learn from: {unused}." if unused else "")
+
+
+class Source(BaseModel):
+    """A source of a fast model's head: its ``weight``; by how much the log loss would rise without
+    it (``adds``), and the share of functions right without it (``without``), out of fold, with the
+    others weighed anew; and the ``milliseconds`` it takes, None where nothing is weighed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    weight: float | None
+    adds: float | None = None
+    without: float | None = None
+    milliseconds: float
 
 
 class WithEnsemble(BaseModel):
@@ -156,7 +171,7 @@ class EvaluationReport(BaseModel):
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
     of the trained model with every baseline, in each measure. ``learned_from`` says what
     every baseline learned from, ``no_baselines`` why there are none. ``scope`` is of a model that
-    has a score for what isn't in scope.
+    has a score for what isn't in scope, ``sources`` of one with a head.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -180,6 +195,7 @@ class EvaluationReport(BaseModel):
     comparisons: tuple[Comparison, ...] = ()
     errors: tuple[CallError, ...] = ()
     scope: ScopeReport | None = None
+    sources: tuple[Source, ...] = ()
     settings: dict[str, str | int | float] = {}
 
     def save(self, path: Path) -> None:

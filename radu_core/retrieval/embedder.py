@@ -168,6 +168,12 @@ class SentenceEmbedder:
         """The vectors' length."""
         return int(self._loaded()[1].get_embedding_dimension())
 
+    def without_cache(self) -> SentenceEmbedder:
+        """The same model, which embeds every text it is asked for: what time that takes."""
+        fresh = SentenceEmbedder(self._directory, name=self.name, precision=self._precision)
+        fresh._towers = self._loaded()
+        return fresh
+
     def load(self) -> None:
         """Load the model now, so that the next text needn't wait for it."""
         self._loaded()

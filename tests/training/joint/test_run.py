@@ -83,6 +83,20 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     report = evaluate(loaded, run.id, split="test")
     assert report.rows == 3
     assert report.trained.system == "after training"
+    *own, embedding = report.sources
+    weights = [s.weight for s in own]
+    assert {s.name for s in own} == {
+        "joint",
+        "linear",
+        "centroids",
+        "neighbours",
+        "descriptions",
+        "words",
+    }
+    assert weights == sorted(weights, key=lambda w: -(w or 0.0))
+    assert all(s.adds is not None and s.without is not None for s in own)
+    assert (embedding.name, embedding.weight) == ("embedding", None)
+    assert all(s.milliseconds > 0 for s in report.sources)
     call = parse(loaded, "last", "fly me to Oslo please")
     assert call.function in (None, "book_flight", "book_hotel")
     assert sum(call.scores.values()) == pytest.approx(1.0)
@@ -92,8 +106,8 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     assert report.scope.curve is not None
     assert (report.scope.curve.by, report.scope.curve.outside) == ("labels", 1)
     assert "Out of scope: AUROC" in str(report.scope)
-    own = loaded.embedder(run.id).embed(["fly me to Oslo"])
-    assert own.shape == (1, 32)
+    vectors = loaded.embedder(run.id).embed(["fly me to Oslo"])
+    assert vectors.shape == (1, 32)
     assert (run.model / ENCODER / "modules.json").is_file()
 
 
