@@ -108,8 +108,9 @@ class WithGenerator(BaseModel):
     def lines(self) -> list[str]:
         """What the language model adds, in sentences."""
         told = self.told
+        name = self.metrics.system.removeprefix("with ")
         found = [
-            f"the language model was weighed on {counted(int(told['rows']), 'validation row')}; of "
+            f"{name} was weighed on {counted(int(told['rows']), 'validation row')}; of "
             f"the {told['asked']:,.0f} least sure, the function is right in "
             f"{told.get('functions_right', 0):,.0f} without it and in "
             f"{told.get('functions_right_with', 0):,.0f} with it; asking it takes "
@@ -165,7 +166,9 @@ class EvaluationReport(BaseModel):
     base model, ``generated`` the run's model with values that it generates instead of choosing,
     ``ensemble`` the run's model asked with a prompt for each exemplar, ``full`` the run's fast
     model with a language model beside it, and ``full_ensemble`` the same with the language model
-    asked with a prompt for each exemplar.
+    asked with a prompt for each exemplar. ``others`` is what earlier evaluations measured with
+    other language models, and ``replaced`` names what an earlier one measured as well and this
+    report can't keep, as it is of other rows, settings or answers.
 
     ``rows_hash`` tells the rows measured from others (``hash_of_rows``; older reports have none).
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
@@ -189,6 +192,8 @@ class EvaluationReport(BaseModel):
     ensemble: WithEnsemble | None = None
     full: WithGenerator | None = None
     full_ensemble: WithGenerator | None = None
+    others: tuple[WithGenerator, ...] = ()
+    replaced: tuple[str, ...] = ()
     learned_from: Labels | None = None
     no_baselines: str = ""
     baselines: tuple[Metrics, ...] = ()
@@ -223,19 +228,28 @@ class EvaluationReport(BaseModel):
     @property
     def ways(self) -> tuple[Metrics, ...]:
         """The trained model, then what else answers with it: an ensemble, a language model."""
-        more = (self.ensemble, self.full, self.full_ensemble)
-        return (self.trained, *(found.metrics for found in more if found))
+        return (self.trained, *(found.metrics for found in self._beside))
 
     def added(self) -> list[str]:
-        """What an ensemble and a language model add, in sentences."""
-        more = (self.ensemble, self.full, self.full_ensemble)
-        return [line for found in more if found for line in found.lines()]
+        """What an ensemble and language models add, in sentences, and what was replaced."""
+        found = [line for each in self._beside for line in each.lines()]
+        if self.replaced:
+            found.append(
+                f"replaced, as it is of other rows, settings or answers: {', '.join(self.replaced)}"
+            )
+        return found
+
+    @property
+    def _beside(self) -> tuple[WithEnsemble | WithGenerator, ...]:
+        found = (self.ensemble, self.full, self.full_ensemble)
+        return (*(each for each in found if each), *self.others)
 
     def with_earlier(self, earlier: EvaluationReport) -> EvaluationReport:
         """This report with what ``earlier`` measured as well and this one didn't.
 
         Only where both are of the same rows and the trained model answered them alike, so that
-        comparisons with it are still right; otherwise this report as it is.
+        comparisons with it are still right; otherwise this report, which names what it replaces.
+        A language model that isn't measured again stays among ``others``.
         """
 
         def told(report: EvaluationReport) -> tuple[object, ...]:
@@ -243,9 +257,15 @@ class EvaluationReport(BaseModel):
             return report.rows_hash, report.settings, kept, report.errors
 
         if not self.rows_hash or told(self) != told(earlier):
-            return self
+            before = [m.system for m in earlier.systems if m not in earlier.baselines]
+            now = {m.system for m in self.systems}
+            return self.model_copy(update={"replaced": tuple(n for n in before if n not in now)})
         missing = {n: getattr(earlier, n) for n in _AS_WELL if getattr(self, n) is None}
-        return self.model_copy(update=missing)
+        report = self.model_copy(update=missing)
+        here = {m.system for m in report.ways}
+        old = (earlier.full, earlier.full_ensemble, *earlier.others)
+        others = tuple(each for each in old if each and each.metrics.system not in here)
+        return report.model_copy(update={"others": others})
 
 
 _AS_WELL = ("untrained", "generated", "ensemble", "full", "full_ensemble")

@@ -310,7 +310,8 @@ def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]
 def _evaluation(report: Mapping[str, Any]) -> list[str]:
     """The lines of the table, from an evaluation report as JSON: one, or more where the model was
     measured in other ways as well."""
-    others = (report.get(name) for name in ("ensemble", "full", "full_ensemble"))
+    own = (report.get(name) for name in ("ensemble", "full", "full_ensemble"))
+    others = (*own, *report.get("others", ()))
     return [
         "| " + " | ".join(cell(str(c)) for c in _measured(report, metrics)) + " |"
         for metrics in (report["trained"], *(o["metrics"] for o in others if o))

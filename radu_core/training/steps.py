@@ -218,7 +218,6 @@ def keep_checkpoint(
     folder = run.path / "checkpoints"
     folder.mkdir(exist_ok=True)
     target = folder / f"checkpoint-{step}"
-    shutil.rmtree(target, ignore_errors=True)
     with whole_directory(target) as new:
         torch.save(state, new / "state.pt")
         if write:

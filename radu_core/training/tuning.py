@@ -164,6 +164,8 @@ class Tuning(ABC, Generic[F]):
     ) -> None:
         """Make the steps of a part, or as many as its share of the time that is left allows."""
         todo = fitting.steps - fitting.step
+        if not todo:  # stopped right behind the last one
+            return
         make_steps(
             fitting,
             seconds=limit.left * todo / (todo + self._later(at)),

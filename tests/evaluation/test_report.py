@@ -57,6 +57,43 @@ def test_what_was_measured_as_well_is_kept_by_the_next_report() -> None:
     )
 
 
+def with_generator(name: str, right: int = 4) -> WithGenerator:
+    metrics = measured(right, f"with the language model of {name}").trained
+    return FULL.model_copy(update={"generator": name, "metrics": metrics})
+
+
+def test_two_language_models_are_kept_side_by_side() -> None:
+    first = measured(2, full=with_generator("one"))
+    second = measured(2, full=with_generator("two")).with_earlier(first)
+    assert [second.full, *second.others] == [with_generator("two"), with_generator("one")]
+    told = [line for line in second.added() if "was weighed on" in line]
+    assert [line.split(" was weighed")[0] for line in told] == [
+        "the language model of two",
+        "the language model of one",
+    ]
+    again = measured(2, full=with_generator("one", 3)).with_earlier(second)
+    assert [again.full, *again.others] == [with_generator("one", 3), with_generator("two")]
+    neither = measured(2, ensemble=MIXED).with_earlier(again)
+    assert [neither.full, *neither.others] == [again.full, *again.others]
+
+
+def test_what_cant_be_kept_is_named() -> None:
+    full = {"full": with_generator("one"), "others": (with_generator("two"),)}
+    replaced = measured(3).with_earlier(measured(2, ensemble=MIXED, **full))
+    assert replaced.replaced == (
+        "an ensemble",
+        "with the language model of one",
+        "with the language model of two",
+    )
+    assert replaced.added() == [
+        "replaced, as it is of other rows, settings or answers: an ensemble, with the language "
+        "model of one, with the language model of two"
+    ]
+    same = measured(3, full=with_generator("one")).with_earlier(measured(2, **full))
+    assert same.replaced == ("with the language model of two",)
+    assert not measured(3).with_earlier(replaced).replaced
+
+
 def test_what_is_measured_again_replaces_the_earlier_one() -> None:
     other = MIXED.model_copy(update={"comparisons": ()})
     assert measured(2, ensemble=other).with_earlier(measured(2, ensemble=MIXED)).ensemble == other

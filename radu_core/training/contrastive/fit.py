@@ -79,10 +79,15 @@ class Lessons:
         prompts: Mapping[str, str],
         judged: Judgements,
     ) -> Lessons:
-        """Those of a module; ``vectors`` ``(n, dim)`` are of the exemplars' utterances."""
-        names = tuple(sorted({e.function for e in exemplars if e.function}))
-        own = [np.array([e.function == name for e in exemplars], dtype=bool) for name in names]
-        centres = np.stack([vectors[mine].mean(axis=0) for mine in own])
+        """Those of a module; ``vectors`` ``(n, dim)`` are of the exemplars' utterances. A function
+        without an exemplar among them is near nothing."""
+        names = tuple(sorted(f.name for f in schema.functions))
+        place = {name: n for n, name in enumerate(names)}
+        known = [n for n, e in enumerate(exemplars) if e.function in place]
+        at = np.array([place[exemplars[n].function or ""] for n in known], dtype=np.int64)
+        centres = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+        np.add.at(centres, at, vectors[known])
+        centres /= np.bincount(at, minlength=len(names)).clip(min=1)[:, None]
         told = {f.name: description_text(f) for f in schema.functions}
         return cls(names, centres, told, prompts, judged)
 

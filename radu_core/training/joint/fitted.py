@@ -77,10 +77,10 @@ def fit_head_on(
     data = _Labelled.of(schema, exemplars, embedder, labels)
     known: NDArray[np.bool_] = np.logical_not(np.isnan(joint).any(axis=1))
     folds = np.array(folds_of(exemplars, _FOLDS, seed=1))
-    tried = {c: _out_of_fold(data, folds, c) for c in _STRENGTHS}
-    losses = {c: _loss(s["linear"], data.gold) for c, s in tried.items()}
-    strength = min(_STRENGTHS, key=lambda c: losses[c])
-    scores = {JOINT: joint[known], **{n: s[known] for n, s in tried[strength].items()}}
+    found = [(c, *_out_of_fold(data, folds, c, known)) for c in _STRENGTHS]
+    strength, votes, _ = min(found, key=lambda each: each[2])
+    scores = {JOINT: joint[known], **votes}
+    del found
     gold = data.gold[known]
     head = fit_head(labels.functions, scores, gold)
     rest = {n: {m: s for m, s in scores.items() if m != n} for n in scores}
@@ -228,23 +228,24 @@ class _Labelled:
         )
 
 
-def _out_of_fold(data: _Labelled, folds: NDArray[np.int64], strength: float) -> Scores:
-    """The scores of each fold by voters fitted on the others."""
+def _out_of_fold(
+    data: _Labelled, folds: NDArray[np.int64], strength: float, wanted: NDArray[np.bool_]
+) -> tuple[Scores, float]:
+    """The scores of the rows ``wanted`` by voters fitted on the other folds, and the mean loss of
+    the regression on all rows: a table of all their scores would take gigabytes."""
     import numpy as np
 
+    place = np.cumsum(wanted) - 1
     found: dict[str, NDArray[np.float32]] = {}
+    loss = 0.0
     for fold in np.unique(folds):
         held = folds == fold
         learnt = held if held.all() else ~held  # duplicates of one utterance: no other fold
         words = [data.words[n] for n in np.flatnonzero(held)]
         said = data.voters(learnt, strength).scores(data.vectors[held], data.asked[held], words)
+        loss -= float(said["linear"][np.arange(held.sum()), data.gold[held]].sum())
+        kept = wanted[held]
         for name, scores in said.items():
-            empty = np.zeros((len(folds), len(data.functions)), dtype=np.float32)
-            found.setdefault(name, empty)[held] = scores
-    return found
-
-
-def _loss(logs: NDArray[np.float32], gold: NDArray[np.int64]) -> float:
-    import numpy as np
-
-    return float(-logs[np.arange(len(gold)), gold].mean())
+            empty = np.zeros((int(wanted.sum()), len(data.functions)), dtype=np.float32)
+            found.setdefault(name, empty)[place[held & wanted]] = scores[kept]
+    return found, loss / len(folds)

@@ -17,6 +17,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, write_json
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Embedder, ModuleIndex, RetrievalSettings, coverage, query_of
+from radu_core.retrieval.best import best
 from radu_core.retrieval.embedder import Side
 from radu_core.schema import Schema
 from radu_core.words import counted
@@ -38,6 +39,7 @@ __all__ = [
 
 RETRIEVED_FILE = "retrieved.json"  # in a run: what was found for which row
 _NEAREST = 10  # exemplars that vote on the function
+_BLOCK = 256  # rows whose cosines to all exemplars are in memory: 20 MB for 20,000
 _SHARP = 20.0  # cosines are a few hundredths apart
 _MEASURES = {"coverage": 0, "kNN accuracy": 1}  # places in a row
 _CHANCE = 0.05
@@ -83,7 +85,12 @@ def retrieve(
     )
     covered = grid.covered_at(k_desc, k_exemplar).tolist()
     vectors = embedder.embed([e.utterance for e in index.exemplars])
-    votes = _votes(index, grid.ranked.vectors @ vectors.T)
+    names = [e.function or "" for e in index.exemplars]
+    votes = [
+        _vote(names, cosines)
+        for at in range(0, len(asked), _BLOCK)
+        for cosines in grid.ranked.vectors[at : at + _BLOCK] @ vectors.T
+    ]
     return {
         e.id: (None if e.function is None else bool(covered[n]), votes[n] == (e.function or ""))
         for n, e in enumerate(asked)
@@ -115,21 +122,17 @@ class Remembering:
         return np.stack([self._known[side, t] for t in texts]) if texts else vectors
 
 
-def _votes(index: ModuleIndex, near: NDArray[np.float32]) -> list[str | None]:
-    """The function ("" is out of scope) that the nearest exemplars of each query vote for, by its
-    cosines to all, ``near``."""
+def _vote(names: Sequence[str], cosines: NDArray[np.float32]) -> str | None:
+    """The function ("" is out of scope) that the nearest exemplars of a query vote for, by its
+    ``cosines`` to all; ``names`` are theirs."""
     import numpy as np
 
-    names = [e.function or "" for e in index.exemplars]
-    found: list[str | None] = []
-    for cosines in near:
-        places = np.argsort(-cosines, kind="stable")[:_NEAREST]
-        weights = np.exp(_SHARP * (cosines[places] - cosines[places].max(initial=-1.0)))
-        totals: dict[str, float] = {}
-        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
-            totals[names[place]] = totals.get(names[place], 0.0) + weight
-        found.append(max(sorted(totals), key=lambda n: totals[n]) if totals else None)
-    return found
+    places = best(cosines, _NEAREST)
+    weights = np.exp(_SHARP * (cosines[places] - cosines[places].max(initial=-1.0)))
+    totals: dict[str, float] = {}
+    for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+        totals[names[place]] = totals.get(names[place], 0.0) + weight
+    return max(sorted(totals), key=lambda n: totals[n]) if totals else None
 
 
 @dataclass(frozen=True)

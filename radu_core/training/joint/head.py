@@ -54,12 +54,14 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) 
     names = list(scores)
     if not len(gold) or len(functions) < 2:
         return Head(tuple(functions), dict.fromkeys(names, 1.0))
-    stacked = np.stack([_levelled(scores[n]) for n in names], -1)  # (rows, functions, sources)
+    stacked = np.empty((*scores[names[0]].shape, len(names)))  # (rows, functions, sources)
+    for n, name in enumerate(names):
+        stacked[..., n] = _levelled(scores[name])
     rows = np.arange(len(gold))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logs = _log_softmax(stacked @ weights)
-        slope = stacked[rows, gold] - (np.exp(logs)[..., None] * stacked).sum(1)
+        slope = stacked[rows, gold] - np.matmul(np.exp(logs)[:, None], stacked)[:, 0]
         value = -logs[rows, gold].mean() + _RIDGE * weights @ weights
         return float(value), -slope.mean(0) + 2 * _RIDGE * weights
 

@@ -26,6 +26,7 @@ Vote = Callable[
     ["NDArray[np.float32]", "NDArray[np.float32]", Sequence[Sequence[str]]], "NDArray[np.float32]"
 ]
 
+_BLOCK = 256
 _NEAREST = 10
 _NEAR = 3  # exemplars that say how near an utterance is
 _SHARP = 20.0  # cosines are a few hundredths apart
@@ -77,7 +78,13 @@ class Voters:
     ) -> dict[str, NDArray[np.float32]]:
         """The scores of utterances by source: their ``vectors`` as exemplars are embedded,
         ``asked`` as descriptions are asked with, and their ``words``."""
-        return {name: vote(vectors, asked, words) for name, vote in self.votes.items()}
+        import numpy as np
+
+        some = _blocks(len(vectors))
+        return {
+            name: np.concatenate([vote(vectors[s], asked[s], words[s]) for s in some])
+            for name, vote in self.votes.items()
+        }
 
     @property
     def votes(self) -> dict[str, Vote]:
@@ -100,18 +107,28 @@ class Voters:
         and the greatest score of the regression."""
         import numpy as np
 
-        own = vectors @ self.vectors[scoped[self.labels]].T
-        if not own.shape[1]:
-            own = np.zeros((len(vectors), 1), dtype=np.float32)
-        count = min(_NEAR, own.shape[1])
-        places = np.argpartition(-own, count - 1, axis=1)[:, :count]
+        inside = scoped[self.labels]
+        nearest = [self._nearness(vectors[s], inside) for s in _blocks(len(vectors))]
         logits = vectors @ self.coefficients[scoped].T + self.intercepts[scoped]
         found = {
             "centroid": (vectors @ self.centroids[scoped].T).max(1),
-            "nearest": np.take_along_axis(own, places, 1).mean(1),
+            "nearest": np.concatenate(nearest),
             "regression": logits.max(1),
         }
         return {name: values.astype(np.float64) for name, values in found.items()}
+
+    def _nearness(
+        self, vectors: NDArray[np.float32], inside: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """The mean of the three greatest cosines to an exemplar ``inside``; 0 without one."""
+        import numpy as np
+
+        own = (vectors @ self.vectors.T)[:, inside]
+        if not own.shape[1]:
+            return np.zeros(len(vectors), dtype=np.float32)
+        count = min(_NEAR, own.shape[1])
+        mean: NDArray[np.float32] = np.partition(own, -count, axis=1)[:, -count:].mean(1)
+        return mean
 
     def _nearest(self, near: NDArray[np.float32]) -> NDArray[np.float32]:
         """The log of each function's share of the votes of the nearest exemplars."""
@@ -201,6 +218,11 @@ def _regression(
     else:
         weights[known], intercepts[known] = model.coef_, model.intercept_
     return weights, intercepts
+
+
+def _blocks(count: int) -> list[slice]:
+    """Rows whose cosines to all exemplars are in memory at once: 20 MB for 20,000."""
+    return [slice(at, at + _BLOCK) for at in range(0, count, _BLOCK)]
 
 
 def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -112,6 +112,21 @@ def test_labels_judged_different_meet(base: Path) -> None:
         assert len(order) == len(ROWS)
 
 
+def test_a_fold_may_hold_no_label_of_a_function_and_a_sample_not_every_function(
+    base: Path,
+) -> None:
+    none = Lessons.of(SCHEMA, ROWS[-1:], np.ones((1, 4), dtype=np.float32), PROMPTS, {})
+    assert none.functions == ("blinds_down", "lamp_off", "lamp_on")
+    assert not none.centres.any()
+    some = Lessons.of(SCHEMA, ROWS[:3], np.ones((3, 4), dtype=np.float32), PROMPTS, {})
+    assert some.centres.tolist() == [[0.0] * 4, [0.0] * 4, [1.0] * 4]
+    for rows, lessons in ((ROWS[-1:], none), (ROWS, some)):
+        settings = ContrastiveSettings(epochs=2, batch_size=4)
+        fitting = ContrastiveFitting(Encoding(open_encoder(base)), rows, lessons, settings)
+        while fitting.step < fitting.steps:
+            assert np.isfinite(fitting.make_step())
+
+
 def test_it_learns_and_goes_on_exactly(base: Path) -> None:
     whole = fitting(base)
     losses = [whole.make_step() for _ in range(whole.steps)]

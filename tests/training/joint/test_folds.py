@@ -40,6 +40,20 @@ def test_duplicates_are_in_one_fold_and_functions_are_spread(
         assert max(own.values()) - (min(own.values()) if len(own) == count else 0) <= 1
 
 
+def test_an_utterance_with_two_templates_is_in_one_fold() -> None:
+    told = [("play jazz", "play <genre>"), ("Play  jazz", "Play  jazz"), ("play rock", "play rock")]
+    for n in range(20):  # of others, which move the folds on
+        told += [(f"say {n}", f"say {n}")]
+        rows = [
+            AnnotatedExemplar(id=f"{k}", utterance=u, template=t, function="a")
+            for k, (u, t) in enumerate([*told, ("play rock", "play <genre>")])
+        ]
+        folds = folds_of(rows, 3)
+        assert folds[0] == folds[1] == folds[2] == folds[-1]
+        again = folds_of(rows[::-1], 3)
+        assert again[::-1] == folds
+
+
 def test_the_order_of_exemplars_changes_nothing() -> None:
     found = exemplars([("a", n) for n in range(9)])
     there = dict(zip([e.id for e in found], folds_of(found, 3), strict=True))

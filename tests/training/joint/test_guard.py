@@ -75,6 +75,18 @@ def test_a_row_never_finds_its_duplicate(schema: Schema) -> None:
     assert retrieve(schema, LEARNT, [twin], HashEmbedder(), HOW)["z"][0] is False
 
 
+def test_many_rows_are_asked_about_as_each_by_itself(schema: Schema) -> None:
+    words = [f"say {n % 7} of {n % 11} and {n}" for n in range(320)]
+    names = ("book_flight", "book_hotel", None)
+    rows = [exemplar(f"{n:03}", text, names[n % 3]) for n, text in enumerate(words)]
+    learnt, asked = rows[:40], rows[40:]  # more than are compared at a time
+    embedder = Remembering(HashEmbedder())
+    together = retrieve(schema, learnt, asked, embedder, HOW)
+    assert list(together) == [row.id for row in asked]
+    for row in asked[::40]:
+        assert together[row.id] == retrieve(schema, learnt, [row], embedder, HOW)[row.id]
+
+
 def test_what_was_embedded_is_kept() -> None:
     plain = HashEmbedder()
     kept = Remembering(plain)
