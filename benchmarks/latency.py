@@ -1,11 +1,11 @@
 """How long one answer takes, and whether every answer is valid: a run as the studio serves it.
 
-``python benchmarks/latency.py RUN [--generator RUN2] [--rows 200] [--answers 10000]`` in a
-workspace (``RADU_HOME``) whose module has labelled test utterances. Halves of them are exchanged,
-so that no text was ever embedded before. Each is asked alone, after ten that warm up, in this
-process with all of its threads: milliseconds of the wall clock, so a quiet machine is needed (the
-load is printed). The reference is one forward pass of the untuned encoder in float32 over such
-utterances, one by one, in the same run.
+``python benchmarks/latency.py [RUN] [--generator RUN2] [--rows 200] [--answers 10000]`` in a
+workspace (``RADU_HOME``) whose module has labelled test utterances; skips where there is no run.
+Halves of them are exchanged, so that no text was ever embedded before. Each is asked alone, after
+ten that warm up, in this process with all of its threads: milliseconds of the wall clock, so a
+quiet machine is needed (the load is printed). The reference is one forward pass of the untuned
+encoder in float32 over such utterances, one by one, in the same run.
 
 ``--answers`` asks the fast model about so many of them, where values stand that nobody meant, and
 counts the calls that the schema doesn't allow.
@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+from radu_core.errors import NotFoundError
 from radu_core.inference import FullParser, FunctionCall
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.retrieval import Query, SentenceEmbedder
@@ -34,13 +35,17 @@ _WARM = 10
 def main() -> None:
     """Time the run's model, the same with a language model, and one forward pass."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("run")
+    parser.add_argument("run", nargs="?", default="last")
     parser.add_argument("--generator")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--answers", type=int, default=0)
     options = parser.parse_args()
     space = Workspace.from_environment()
-    fast = parser_of(space, options.run)
+    try:
+        fast = parser_of(space, options.run)
+    except NotFoundError as error:
+        print(f"skipped: {error.what}")
+        return
     rows = labelled_rows(space, fast.schema.module, "test").exemplars
     dice = random.Random(0)
     texts = [r.utterance for r in rows]
