@@ -18,28 +18,25 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from radu_core.errors import RunError
 from radu_core.files import disk_errors, read_json, write_json, write_text
 from radu_core.progress import Progress, silent
+from radu_core.training.bench import Bench, device_name, gpu_peak_memory, longest_of, on_gpu
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Encoded, Preflight, load_tokenizer, preflight
+from radu_core.training.encoding import Preflight, load_tokenizer, preflight
 from radu_core.training.machine import first_gpu, peak_memory, stand_back
-from radu_core.training.packing import largest_pass
-from radu_core.training.runs import RunDirectory
 from radu_core.training.saving import checking_bytes, checking_tokens
 from radu_core.training.trainer import (
     FORWARD_SHARE,
     evaluated,
     evaluation_tokens,
     steady_memory,
-    tokens_per_pass,
     uses_bf16,
 )
 
@@ -49,10 +46,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MEASURE_SECONDS = 35.0  # after that no further step is begun
 _END_SECONDS = 60.0  # after that the process is ended, whatever it does
 _MOST_STEPS = 6  # typical ones
-_MOST_DRAWS = 5000  # batches looked at for the heaviest
 _CAUTION = 0.6  # share of the time left that typical steps may be planned for
 _POLL = 0.1
-_NEVER = 10**9
 
 
 @dataclass(frozen=True)
@@ -279,11 +274,11 @@ def measure(
     begun, empty = time.monotonic(), peak_memory()
     steady_memory()
     model = _load_model(config, model_directory)
-    found = replace(found, load_seconds=time.monotonic() - begun, device=_device())
-    if not _on_gpu():
+    found = replace(found, load_seconds=time.monotonic() - begun, device=device_name())
+    if not on_gpu():
         found = replace(found, checking_bytes=empty + checking_bytes(rows, model))
     tell(found := replace(found, stage="Stepping on the longest rows"))
-    bench = _Bench(config, model, tokenizer, scratch)
+    bench = Bench(config, model, tokenizer, scratch)
     found = _longest(bench, rows, found, end, tell)
     tell(found := replace(found, stage="Evaluating the longest rows"))
     found = _evaluation(bench, config, rows, found)
@@ -293,7 +288,12 @@ def measure(
     return found
 
 
-def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
+def _with_peak(found: Probe) -> Probe:
+    """With the most memory that this process has had until now."""
+    return replace(found, peak_bytes=peak_memory(), gpu_bytes=gpu_peak_memory())
+
+
+def _longest(bench: Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
     """Two steps on the rows that take most memory, as the optimizer's state is there from the
     second on; one if time is over."""
     config = bench.wanted
@@ -305,10 +305,10 @@ def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any
     )
 
     def after(seconds: float) -> None:
-        tell(bench.with_peak(replace(found, longest_seconds=seconds)))
+        tell(_with_peak(replace(found, longest_seconds=seconds)))
 
     clock = bench.train(batch, steps=2, end=end, save=True, after=after)
-    return bench.with_peak(
+    return _with_peak(
         replace(
             found,
             longest_seconds=clock.seconds[-1],
@@ -318,15 +318,15 @@ def _longest(bench: _Bench, rows: Preflight, found: Probe, end: float, tell: Any
     )
 
 
-def _evaluation(bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
+def _evaluation(bench: Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
     asked = evaluated(config, rows)
     size = int(bench.model.config.vocab_size)
     found = replace(found, checking_tokens=checking_tokens(rows, size, bf16=uses_bf16(config)))
-    batch = _longest_of(asked, config.batch_size)
+    batch = longest_of(asked, config.batch_size)
     if not batch:
         return found
     seconds = bench.evaluate(batch)
-    return bench.with_peak(
+    return _with_peak(
         replace(
             found,
             evaluation_seconds=seconds,
@@ -336,9 +336,7 @@ def _evaluation(bench: _Bench, config: TrainConfig, rows: Preflight, found: Prob
     )
 
 
-def _typical(
-    bench: _Bench, config: TrainConfig, rows: Preflight, found: Probe, end: float
-) -> Probe:
+def _typical(bench: Bench, config: TrainConfig, rows: Preflight, found: Probe, end: float) -> Probe:
     """Steps on rows drawn by the seed: every drawn row is used once, so their tokens are known.
 
     Where the time ends before the steps do, the mean of the drawn rows stands for those used.
@@ -355,152 +353,7 @@ def _typical(
     done = len(clock.seconds)
     tokens = sum(len(row.input_ids) for row in batch) / planned
     found = replace(found, steps=done, step_seconds=clock.whole / done, step_tokens=tokens)
-    return bench.with_peak(found)
-
-
-def _longest_of(rows: Sequence[Encoded], count: int) -> list[Encoded]:
-    return sorted(rows, key=lambda row: -len(row.input_ids))[:count]
-
-
-class _Clock:
-    """A Trainer's callback: how long steps and a save took; ends the training at ``end``."""
-
-    def __init__(self, end: float, *, save: bool, after: Callable[[float], None] | None) -> None:
-        self._end, self._save, self._after = end, save, after
-        self.seconds: list[float] = []
-        self.whole = self.save_seconds = 0.0
-        self.save_bytes = 0
-        self._first = self._begun = self._stepped = 0.0
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._begun = time.monotonic()
-        self._first = self._first or self._begun
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        _wait_for_gpu()
-        self._stepped = time.monotonic()
-        self.seconds.append(self._stepped - self._begun)
-        self.whole = self._stepped - self._first
-        if self._after:
-            self._after(self.seconds[-1])
-        over = self._stepped > self._end
-        control.should_training_stop = control.should_training_stop or over
-        control.should_save = self._save and (over or state.global_step >= state.max_steps)
-        control.should_evaluate = False
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.save_seconds = time.monotonic() - self._stepped
-        written = Path(args.output_dir).rglob("*")
-        self.save_bytes = sum(path.stat().st_size for path in written if path.is_file())
-
-
-class _Bench:
-    """The run's own Trainer on rows of ours."""
-
-    def __init__(self, config: TrainConfig, model: Any, tokenizer: Any, scratch: Path) -> None:
-        quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
-        # on a CPU, several processes share the cores: as slow as one with all their rows
-        shared = 1 if _on_gpu() else config.processes
-        self.wanted = config
-        self._config = config.model_copy(
-            update={
-                **quiet,
-                "early_stopping": 0,
-                "task_metrics": False,
-                "processes": 1,
-                "batch_size": config.batch_size * shared,
-                "report_to": (),
-            }
-        )
-        self.model, self._tokenizer = model, tokenizer
-        self._scratch = scratch
-        self.step_rows = self._config.step_rows
-
-    def heaviest_of(self, rows: Sequence[Encoded], steps: int) -> list[Encoded]:
-        """A step's rows: the longest. Where rows are packed, the batch whose longest sequence is
-        the longest of so many as the run has, drawn at random as there: of the longest rows fewer
-        fit into one, and a short run of small batches meets no such thing."""
-        if not self._config.packing or _on_gpu():
-            return _longest_of(rows, self.step_rows)
-        budget, size = tokens_per_pass(self._config), min(self._config.batch_size, len(rows))
-        draw, found, most = random.Random(self._config.seed), [*rows[:size]], 0
-        for _ in range(min(_MOST_DRAWS, steps * self._config.grad_accumulation)):
-            batch = draw.sample(rows, size)
-            if (tokens := largest_pass([len(row.input_ids) for row in batch], budget)) > most:
-                found, most = batch, tokens
-        return found * self._config.grad_accumulation
-
-    def train(
-        self,
-        rows: Sequence[Encoded],
-        *,
-        steps: int,
-        end: float,
-        save: bool,
-        after: Callable[[float], None] | None = None,
-    ) -> _Clock:
-        from transformers import TrainerCallback
-
-        kind = type("Clock", (_Clock, TrainerCallback), {})  # the library is loaded only now
-        clock: _Clock = kind(end, save=save, after=after)
-        trainer = self._trainer(rows, (), steps=steps)
-        trainer.add_callback(clock)
-        trainer.train()
-        return clock
-
-    def evaluate(self, rows: Sequence[Encoded]) -> float:
-        """Seconds of an evaluation of ``rows``."""
-        trainer = self._trainer(rows, rows, steps=1)
-        begun = time.monotonic()
-        trainer.evaluate()
-        _wait_for_gpu()
-        return time.monotonic() - begun
-
-    def _trainer(self, train: Sequence[Encoded], validation: Sequence[Encoded], steps: int) -> Any:
-        from radu_core.training.trainer import make_trainer
-
-        update = {"max_steps": steps, "eval_rows": len(validation)}
-        config = self._config.model_copy(update=update)
-        run = RunDirectory.create(self._scratch, config, now=datetime.now(UTC))
-        rows = Preflight(tuple(train), tuple(validation), (), "")
-        return make_trainer(
-            run,
-            config,
-            self.model,
-            rows,
-            self._tokenizer,
-            check=lambda: None,
-            stopping=lambda: False,
-        )
-
-    def with_peak(self, found: Probe) -> Probe:
-        """With the most memory that this process has had until now."""
-        return replace(found, peak_bytes=peak_memory(), gpu_bytes=_gpu_peak_memory())
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def _on_gpu() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())
-
-
-def _gpu_peak_memory() -> int:
-    import torch
-
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-
-
-def _wait_for_gpu() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    return _with_peak(found)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from radu_core.errors import RunError
 from radu_core.files import write_json
 from radu_core.training import Encoded, TrainConfig
 from radu_core.training import probe as module
+from radu_core.training.bench import Bench
 from radu_core.training.probe import Probe, measure, probe
 from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
@@ -172,7 +173,7 @@ def test_the_heaviest_batch_is_the_heaviest_that_a_run_may_draw(
 
     def heaviest(steps: int, **settings: object) -> list[int]:
         update = {"tokens_per_pass": 128, "batch_size": 2, **settings}
-        bench = module._Bench(config.model_copy(update=update), None, None, tmp_path)
+        bench = Bench(config.model_copy(update=update), None, None, tmp_path)
         return sorted(len(row.input_ids) for row in bench.heaviest_of(rows, steps))
 
     assert heaviest(500) == [30, 90]
