@@ -233,6 +233,11 @@ class EvaluationReport(BaseModel):
     def added(self) -> list[str]:
         """What an ensemble and language models add, in sentences, and what was replaced."""
         found = [line for each in self._beside for line in each.lines()]
+        if self.split == "validation" and (self.full or self.full_ensemble or self.others):
+            found.append(
+                "the language model was weighed on rows of validation, and these are some of them: "
+                "what it adds looks better than it is; measure it on test"
+            )
         if self.replaced:
             found.append(
                 f"replaced, as it is of other rows, settings or answers: {', '.join(self.replaced)}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from radu_core.dataset import DatasetConfig, read_dataset, read_labels
+from radu_core.dataset.labels import LABELS
 from radu_core.errors import DatasetError, InputError, RaduError, RunError
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
@@ -255,17 +256,35 @@ def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) ->
 
 def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     """The newest run of the same settings on the same labels."""
-    now = read_dataset(config.dataset).hash
+    dataset = read_dataset(config.dataset)
+    now = _learnt(dataset.model_dump(mode="json")) if _by_labels(config) else dataset.hash
     wanted = TrainConfig.from_yaml(config.resolved().to_yaml())  # as a run's is read
     for run in runs(workspace, config.dataset.name):
         try:
             kept = run.config()
             same = kept.model_copy(update={"notes": "", "tags": ()}) == wanted
-            if same and _dataset_of(run) == now and run.state()[0] != "damaged":
+            before = _learnt_by(run) if _by_labels(config) else _dataset_of(run)
+            if same and before == now and run.state()[0] != "damaged":
                 return run
         except RaduError:
             continue
     return None
+
+
+def _by_labels(config: TrainConfig) -> bool:
+    """Whether a run learns from the labels of its dataset, and not from rows that show what the
+    module retrieves: then it is the same after the module has taken its encoder."""
+    return config.target == "retriever" and not config.learns_by_teacher
+
+
+def _learnt(manifest: Mapping[str, Any]) -> list[Any]:
+    """What of a dataset's manifest says which labels there are, of which schema."""
+    kept = [manifest.get(n) for n in ("schema_hash", "exemplars_hash", "judgements_hash")]
+    return [*kept, (manifest.get("files") or {}).get(LABELS)]
+
+
+def _learnt_by(run: RunDirectory) -> list[Any]:
+    return _learnt(read_json(run.path / "serving" / "manifest.json"))
 
 
 def _dataset_of(run: RunDirectory) -> str | None:

@@ -77,6 +77,16 @@ def test_two_language_models_are_kept_side_by_side() -> None:
     assert [neither.full, *neither.others] == [again.full, *again.others]
 
 
+def test_rows_that_a_language_model_was_weighed_on_are_no_measure() -> None:
+    weighed = measured(2, full=with_generator("one"))
+    said = "weighed on rows of validation"
+    assert not any(said in line for line in weighed.added())
+    on_validation = weighed.model_copy(update={"split": "validation"})
+    assert said in on_validation.added()[-1]
+    alone = measured(2, split="validation", ensemble=MIXED)
+    assert not any(said in line for line in alone.added())
+
+
 def test_what_cant_be_kept_is_named() -> None:
     full = {"full": with_generator("one"), "others": (with_generator("two"),)}
     replaced = measured(3).with_earlier(measured(2, ensemble=MIXED, **full))

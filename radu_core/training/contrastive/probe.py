@@ -17,7 +17,7 @@ from radu_core.training.contrastive.fit import ContrastiveFitting, Encoding, Les
 from radu_core.training.contrastive.run import contrastive_parts, settings_of
 from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
 from radu_core.training.joint.lora import adapt
-from radu_core.training.joint.model import open_encoder
+from radu_core.training.joint.model import find_overlong, open_encoder, tokens_read
 from radu_core.training.machine import peak_memory
 from radu_core.training.probe import Probe
 from radu_core.training.trial import step_on_longest, step_on_typical
@@ -54,11 +54,10 @@ def measure(
     drawn = random.Random(config.seed).sample(exemplars, count)
     vectors = embedder.embed([e.utterance for e in drawn])
     taken = time.monotonic() - begun
-    lengths = {e.id: _length(model, e) for e in exemplars}
-    read = model.encoder.max_seq_length or 512
+    lengths = {e.id: tokens_read(model.encoder, e) for e in exemplars}
     found = replace(
         found,
-        cut=tuple(e.id for e in exemplars if lengths[e.id] > read),
+        cut=tuple(find_overlong(model.encoder, exemplars)),
         train_tokens=sum(lengths.values()),
         evaluation_seconds=taken,
         evaluation_tokens=sum(lengths[e.id] for e in drawn),
@@ -76,10 +75,6 @@ def measure(
     found = step_on_typical(fitting, found, end)
     tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
     return found
-
-
-def _length(model: Encoding, exemplar: AnnotatedExemplar) -> int:
-    return len(model.encoder.tokenizer(exemplar.utterance)["input_ids"])
 
 
 def _embedded(config: TrainConfig, exemplars: list[AnnotatedExemplar], validation: int) -> int:

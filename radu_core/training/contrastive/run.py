@@ -21,7 +21,7 @@ from radu_core.training.contrastive.fit import (
 from radu_core.training.joint.files import ENCODER, JUDGED_FILE
 from radu_core.training.joint.guard import retrieve
 from radu_core.training.joint.lora import adapt, merge
-from radu_core.training.joint.model import open_encoder
+from radu_core.training.joint.model import find_overlong, open_encoder
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
 from radu_core.training.steps import settings_in
@@ -90,10 +90,7 @@ class ContrastiveTuning(Tuning[ContrastiveFitting]):
         """How often the nearest exemplars' vote names the function of a validation row."""
         encoder = fitting.model.encoder
         self.left_out = fitting.left_out
-        longest = encoder.max_seq_length or 512
-        self.overlong = [
-            e.id for e in part.learns if len(encoder.tokenizer(e.utterance)["input_ids"]) > longest
-        ]
+        self.overlong = find_overlong(encoder, part.learns)
         if not self.validation:
             return
         self.run.append("evaluating", step=self.step, rows=len(self.validation))

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from radu_core.errors import ModelError
+from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, write_json
 from radu_core.hardware import native_bf16
 from radu_core.models import loading
@@ -26,7 +27,16 @@ from radu_core.training.joint.rows import Batch, Labels, Row, collate, own_slots
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["HEADS", "JointEncoder", "Said", "encode", "open_encoder", "prompt_of"]
+__all__ = [
+    "HEADS",
+    "JointEncoder",
+    "Said",
+    "encode",
+    "find_overlong",
+    "open_encoder",
+    "prompt_of",
+    "tokens_read",
+]
 
 HEADS = "joint.safetensors"
 LABELS = "joint.json"
@@ -159,6 +169,24 @@ def open_encoder(directory: Path) -> Any:
 def prompt_of(encoder: Any) -> str:
     """What an encoder wants before a text of any kind."""
     return str(encoder.prompts.get(encoder.default_prompt_name or "", ""))
+
+
+def tokens_read(encoder: Any, exemplar: AnnotatedExemplar) -> int:
+    """How many tokens of an exemplar's utterance an encoder reads."""
+    return min(_length(encoder, exemplar), _longest(encoder))
+
+
+def find_overlong(encoder: Any, exemplars: Sequence[AnnotatedExemplar]) -> list[str]:
+    """The ids of those whose utterances an encoder doesn't read to their end."""
+    return [e.id for e in exemplars if _length(encoder, e) > _longest(encoder)]
+
+
+def _length(encoder: Any, exemplar: AnnotatedExemplar) -> int:
+    return len(encoder.tokenizer(prompt_of(encoder) + exemplar.utterance)["input_ids"])
+
+
+def _longest(encoder: Any) -> int:
+    return int(encoder.max_seq_length or 512)
 
 
 def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from radu_core.retrieval import ModuleIndex, SentenceEmbedder, query_of
 from radu_core.schema import Schema, parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
-from radu_core.training.joint.model import open_encoder
+from radu_core.training.joint.model import find_overlong, open_encoder, tokens_read
 from radu_core.training.lsr.files import read_sources
 from radu_core.training.lsr.fit import Lesson, LsrFitting, lsr_steps
 from radu_core.training.lsr.run import lsr_settings
@@ -67,11 +67,12 @@ def measure(
     begun = time.monotonic()
     index = ModuleIndex.build(schema, drawn, embedder)
     taken = time.monotonic() - begun
-    lengths = {e.id: len(encoder.tokenizer(e.utterance)["input_ids"]) for e in exemplars}
+    lengths = {e.id: tokens_read(encoder, e) for e in exemplars}
     passes = 3 + asked_again(config, len(rows))  # before, for the validation rows, and after
     embedded = passes * len(exemplars) + 2 * len(validation)
     found = replace(
         found,
+        cut=tuple(find_overlong(encoder, exemplars)),
         train_tokens=sum(lengths.values()),
         evaluation_seconds=taken,
         evaluation_tokens=sum(lengths[e.id] for e in drawn),

@@ -34,7 +34,7 @@ from radu_core.retrieval.towers import save_towers
 from radu_core.schema import Schema, parse_schema
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.files import ENCODER, LABELS_FILE, VALIDATION_FILE, read_exemplars
-from radu_core.training.joint.model import open_encoder
+from radu_core.training.joint.model import find_overlong, open_encoder
 from radu_core.training.limit import TimeLimit
 from radu_core.training.lsr.files import AnswerFile, Source, check_source, read_sources
 from radu_core.training.lsr.fit import Lesson, LsrFitting, LsrSettings, TunedEmbedder, is_flat
@@ -298,7 +298,7 @@ class _Work:
             "validation_loss": None,
             "before": {} if self.before is None else {"function_accuracy": self.before},
             "task_metrics": self.measured,
-            "overlong": [],
+            "overlong": find_overlong(self.encoder, [row for row, _ in self.asking.rows]),
         }
 
     def _spread(self) -> float:

@@ -20,7 +20,7 @@ from radu_core.training.contrastive.fit import (
     Lessons,
     contrastive_steps,
 )
-from radu_core.training.joint.model import open_encoder
+from radu_core.training.joint.model import find_overlong, open_encoder, tokens_read
 
 SCHEMA = Schema(
     module="acme_lamps_en",
@@ -141,6 +141,14 @@ def test_it_learns_and_goes_on_exactly(base: Path) -> None:
     vectors, _ = whole.model.eval()([ROWS[0].utterance, ROWS[2].utterance, ROWS[5].utterance])
     unit = torch.nn.functional.normalize(vectors.detach(), dim=1)
     assert float(unit[0] @ unit[1]) > float(unit[0] @ unit[2])
+
+
+def test_what_isnt_read_to_its_end_is_found(base: Path) -> None:
+    encoder = open_encoder(base)
+    long = exemplar("long", " ".join(["lamp"] * 100), "lamp_on")
+    assert find_overlong(encoder, [*ROWS, long]) == ["long"]
+    assert tokens_read(encoder, long) == encoder.max_seq_length == 64
+    assert tokens_read(encoder, ROWS[1]) == 5  # with [CLS] and [SEP]
 
 
 def test_steps_grow_with_the_root_of_the_labels() -> None:
