@@ -9,9 +9,10 @@ from fakes import HashEmbedder
 
 from radu_core.dataset import read_dataset
 from radu_core.files import write_json
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.joint.guard import Retrieved, Row
+from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows
@@ -54,6 +55,13 @@ def make_tuned_run(
     run.append("state", state="finished")
     workspace._embedders[run.id] = HashEmbedder(run.id)  # type: ignore[assignment]
     return run
+
+
+def stop_behind(run: RunDirectory, step: int) -> None:
+    """Stop a run that goes on, once it has made more than so many steps."""
+    while not any(e.kind == "step" and e.data["step"] > step for e in run.events()):
+        assert run.state()[0] not in FINAL
+    assert stop(run) == "stopped"
 
 
 def _rows(workspace: Workspace, config: TrainConfig) -> Rows:

@@ -144,8 +144,9 @@ def fit_deferral(
 ) -> Deferral:
     """When to ask the language model and what its word counts, by rows that neither has learnt.
 
-    It is asked about the least sure fifth. It keeps a part only where that gets more of these rows
-    right: functions by the weighed probabilities, values by whole calls.
+    It is asked about the least sure fifth of those that the fast model answers. It keeps a part
+    only where that gets more of these rows right: functions by the weighed probabilities, values by
+    whole calls.
     """
     import numpy as np
 
@@ -153,9 +154,10 @@ def fit_deferral(
 
     queries = [query_of(r) for r in rows]
     answers = fast.model.answer([r.utterance for r in rows])
-    top = np.array([max(a.scores.values()) for a in answers])
-    below = float(np.quantile(top, _ASKED)) if len(rows) else 0.0
-    unsure = [n for n in range(len(rows)) if top[n] < below]
+    answered = [n for n, a in enumerate(answers) if a.out_of_scope <= fast.kept]  # others: refused
+    top = {n: max(answers[n].scores.values()) for n in answered}
+    below = float(np.quantile(list(top.values()), _ASKED)) if top else 0.0
+    unsure = [n for n in answered if top[n] < below]
     begun = time.perf_counter()
     said = generator.function_scores(
         [queries[n] for n in unsure],
@@ -225,6 +227,7 @@ def _values_below(
         n
         for n, (row, answer) in enumerate(zip(rows, answers, strict=True))
         if answer.function == (row.function or OUT_OF_SCOPE) != OUT_OF_SCOPE
+        and answer.out_of_scope <= fast.kept
     ]
     if not with_slots:
         return 0.0

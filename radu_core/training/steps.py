@@ -27,12 +27,16 @@ from radu_core.training.runs import RunDirectory
 __all__ = [
     "Fitting",
     "StepSettings",
+    "groups_by_decay",
     "keep_checkpoint",
     "make_steps",
     "pace",
     "settings_in",
     "steps_of",
+    "tell_saving",
     "tell_step",
+    "tell_trained",
+    "write_model",
 ]
 
 Row = TypeVar("Row")
@@ -73,6 +77,15 @@ def steps_of(settings: StepSettings, rows: int, epochs: float) -> int:
     """Optimizer steps on so many rows."""
     steps = max(1, math.ceil(rows * epochs / settings.batch_size))
     return min(steps, settings.max_steps or steps)
+
+
+def groups_by_decay(model: torch.nn.Module, *, rate: float, decay: float) -> list[dict[str, Any]]:
+    """A model's parameters as an optimizer's groups; vectors don't decay."""
+    own = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in own if p.ndim > 1], "lr": rate, "weight_decay": decay},
+        {"params": [p for p in own if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
+    ]
 
 
 class Fitting(ABC, Generic[Row]):
@@ -227,3 +240,21 @@ def keep_checkpoint(
         if other != target:
             shutil.rmtree(other, ignore_errors=True)
     run.append("checkpoint", step=step)
+
+
+def tell_trained(run: RunDirectory, step: int) -> None:
+    """Append that all steps are made, and that the model is written now."""
+    run.append("trained", step=step)
+    run.append("state", state="saving")
+
+
+def tell_saving(run: RunDirectory, what: str) -> None:
+    """Append what is done before the model is there."""
+    run.append("saving", what=what, done=0, total=0, seconds=0.0)
+
+
+def write_model(run: RunDirectory, write: Callable[[Path], None]) -> None:
+    """Write a run's model, in place of one that was written before a stop."""
+    tell_saving(run, "Writing the model")
+    with whole_directory(run.model) as new:
+        write(new)

@@ -25,7 +25,14 @@ from radu_core.evaluation import (
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import Generator, Parser, ParserSettings
+from radu_core.inference import (
+    FastParser,
+    FullParser,
+    FunctionCall,
+    Generator,
+    Parser,
+    ParserSettings,
+)
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import query_of
@@ -53,6 +60,7 @@ __all__ = [
     "send_errors",
 ]
 
+_BLOCK = 256  # rows
 SPLITS: tuple[Split, ...] = ("test", "validation", "train")  # the most telling first
 
 
@@ -279,14 +287,41 @@ def _predictions(
 
     progress(f"{label}: loading the model", 0, 0)
     if (model / HEAD_FILE).is_file():
-        fast = fast_parser(workspace, model, kept)
-        calls = fast.parse_many([query_of(r) for r in rows], scope=scope, progress=told)
-    else:
-        generator = Generator(model, template=template)
-        parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
+        return _answers(fast_parser(workspace, model, kept), rows, told, scope=scope)
+    generator = Generator(model, template=template)
+    parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
+    contexts = [r.context for r in rows]
+    queries = [query_of(r) for r in rows]
+    return _predicted(parser.parse_many(queries, contexts=contexts, progress=told))
+
+
+def _answers(
+    parser: FastParser | FullParser,
+    rows: Sequence[AnnotatedExemplar],
+    progress: Progress,
+    *,
+    scope: float | None,
+) -> list[Prediction]:
+    """What a parser with a head says of rows, some at a time: a call holds a score of each function
+    of the schema, and all of them would take gigabytes."""
+    found: list[Prediction] = []
+    for at in range(0, len(rows), _BLOCK):
+
+        def told(what: str, done: int, total: int, at: int = at) -> None:
+            progress(what, at + done, len(rows))
+
+        part = rows[at : at + _BLOCK]
         calls = parser.parse_many(
-            [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
+            [query_of(r) for r in part],
+            contexts=[r.context for r in part],
+            scope=scope,
+            progress=told,
         )
+        found += _predicted(calls)
+    return found
+
+
+def _predicted(calls: Sequence[FunctionCall]) -> list[Prediction]:
     return [
         Prediction(
             function=c.function,
@@ -331,15 +366,7 @@ def _with_generator(
 ) -> WithGenerator:
     """A retriever's run with the language model of another, on the same rows."""
     parser = full_parser(workspace, run.id, generator, ensemble=ensemble, progress=progress)
-    calls = parser.parse_many(
-        [query_of(r) for r in rows],
-        contexts=[r.context for r in rows],
-        scope=scope,
-        progress=progress,
-    )
-    said = [
-        Prediction(function=c.function, arguments=c.arguments, seconds=c.seconds) for c in calls
-    ]
+    said = _answers(parser, rows, progress, scope=scope)
     asked = ", an ensemble of prompts" if ensemble else ""
     metrics, _ = measure(f"with the language model of {generator}{asked}", rows, said)
     compared = compare("after training", rows, said, alone)

@@ -32,8 +32,8 @@ def with_generator(
     """The fast model ``fast`` with the language model of the run ``name`` beside it.
 
     Both are weighed on the module's validation rows; the weights are kept in the directory
-    ``kept``, for these rows and this ``state`` of the language model's files. ``InputError`` where
-    the two don't fit together, or there are no such rows.
+    ``kept``, for these rows, this ``state`` of the language model's files and what the fast model
+    refuses. ``InputError`` where the two don't fit together, or there are no such rows.
     """
     if not isinstance(fast, FastParser) or not isinstance(generator, Parser):
         raise not_a_pair(name)
@@ -44,7 +44,7 @@ def with_generator(
             remedy="Train both on the module as it is.",
         )
     rows = _rows(workspace, fast)
-    path = kept / f"{content_hash([state, hash_of_rows(rows)])[:16]}.json"
+    path = kept / f"{content_hash([state, hash_of_rows(rows), fast.kept])[:16]}.json"
     deferral = _kept(path)
     if deferral is None:
         deferral = fit_deferral(fast, generator, rows, progress=progress)

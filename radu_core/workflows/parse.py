@@ -50,6 +50,7 @@ _MOST_LOADED = 2  # models in memory; more would crowd out a run
 _HELD = "parsers"
 _WEIGHED = "full"  # beside a fast model: what language models were weighed to count
 _LOADING = threading.Lock()
+_Key = tuple[tuple[Path, ...], str | None, bool]  # places, module, whether as an ensemble
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,11 @@ def _loaded(
     places = [_place(workspace, n) for n in (name, generator) if n]
     key = (tuple(place for place, _ in places), module, ensemble)
     state = content_hash([said for _, said in places])
+    busy = _LOADING.locked()  # for minutes, where a language model is weighed
+    if busy and (here := _known(workspace).get(key)) and here.state == state:
+        return here
     with _LOADING:
-        held = workspace.held(_HELD)
-        known: dict[tuple[tuple[Path, ...], str | None, bool], _Loaded] = (
-            dict(held) if isinstance(held, dict) else {}
-        )
+        known = _known(workspace)
         found = known.pop(key, None)
         if found is None or found.state != state:
             while len(known) >= _MOST_LOADED:
@@ -164,6 +165,12 @@ def _loaded(
         known[key] = found
         workspace.hold(_HELD, known)
     return found
+
+
+def _known(workspace: Workspace) -> dict[_Key, _Loaded]:
+    """The models in memory, those asked last at the end."""
+    held = workspace.held(_HELD)
+    return dict(held) if isinstance(held, dict) else {}
 
 
 def _place(workspace: Workspace, name: str) -> tuple[Path, str]:

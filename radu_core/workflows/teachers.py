@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from radu_core.eligibility import key_of
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import model_directory
 from radu_core.progress import Progress
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.lsr.files import Source
-from radu_core.training.lsr.teacher import Teacher, choose_teacher
+from radu_core.training.lsr.teacher import Teacher, choose_teacher, keys_of
 from radu_core.training.tokens import base_hashes, template_of
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
@@ -71,5 +70,5 @@ def _of_run(run: RunDirectory, module: str) -> Source:
             f"What the teacher {run.id} has learnt isn't known: {labels.missing}",
             remedy="Launch that run again, or name the base model.",
         )
-    learnt = frozenset(key_of(e) for e in labels.exemplars)
+    learnt = frozenset(key for e in labels.exemplars for key in keys_of(e))
     return Source(Teacher(run.id, learnt), run.model, template_of(run), base_hashes(run.model))

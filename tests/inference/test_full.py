@@ -130,6 +130,19 @@ def test_what_is_refused_is_asked_about_no_more() -> None:
     assert oracle.asked == []
 
 
+def test_what_the_fast_model_refuses_weighs_nothing() -> None:
+    known = rows()
+    fast, oracle = Fast(), Oracle(known)
+    fast.kept = 0.95
+    deferral = fit_deferral(fast, oracle, known)  # type: ignore[arg-type]
+    assert not any(text.startswith("drop") for text in oracle.asked)
+    assert deferral.generator == 0.0  # it could only help where nothing is answered
+    assert deferral.values_below > 0.3
+    nothing = [r for r in known if r.utterance.startswith("drop")]
+    none = fit_deferral(fast, oracle, nothing)  # type: ignore[arg-type]
+    assert (none.function_below, none.generator, none.values_below) == (0.0, 0.0, 0.0)
+
+
 def test_one_that_knows_less_is_never_asked() -> None:
     known = rows()
     fast, wrong = Fast(), Oracle(known, right=False)

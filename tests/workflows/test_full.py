@@ -14,6 +14,7 @@ from radu_core.errors import InputError
 from radu_core.inference import FullParser
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory
+from radu_core.workflows import evaluate as evaluating
 from radu_core.workflows import fit as workflow
 from radu_core.workflows import parse as parsing
 from radu_core.workflows.evaluate import evaluate, reports
@@ -59,6 +60,30 @@ def test_both_are_measured_side_by_side(loaded: Workspace, run: RunDirectory, fa
     kept.write_text("{}")  # damaged: weighed again
     evaluate(loaded, fast, split="test", generator=run.id)
     assert kept.read_text() != "{}"
+
+
+def test_rows_asked_some_at_a_time_are_answered_as_all_at_once(
+    loaded: Workspace, run: RunDirectory, fast: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = evaluate(loaded, fast, generator=run.id)
+    monkeypatch.setattr(evaluating, "_BLOCK", 2)
+    told: list[tuple[int, int]] = []
+    parts = evaluate(
+        loaded,
+        fast,
+        generator=run.id,
+        progress=lambda what, done, total: told.append((done, total)) if "answer" in what else None,
+    )
+    assert {(0, 3), (2, 3)} <= set(told)
+    assert whole.full is not None
+    assert parts.full is not None
+    for one, other in ((whole.trained, parts.trained), (whole.full.metrics, parts.full.metrics)):
+        assert (one.function, one.slot_f1, one.exact_match) == (
+            other.function,
+            other.slot_f1,
+            other.exact_match,
+        )
+    assert parts.errors == whole.errors
 
 
 def test_what_doesnt_fit_together_is_refused(

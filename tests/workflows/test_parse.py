@@ -63,6 +63,21 @@ def test_a_model_is_loaded_once_until_its_files_change(
         parse(loaded, run.id, SAID[0], module="acme_bank_en")
 
 
+def test_a_model_in_memory_answers_while_another_one_is_loaded(
+    loaded: Workspace, run: RunDirectory, loads: list[Path]
+) -> None:
+    before = told(parse_many(loaded, run.id, SAID))
+    answers: list[Any] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(told(parse_many(loaded, run.id, SAID))), daemon=True
+    )
+    with workflow._LOADING:
+        asking.start()
+        asking.join(timeout=60)
+        assert answers == [before]
+    assert loads == [run.model]
+
+
 def test_at_most_two_models_stay_in_memory(
     loaded: Workspace, run: RunDirectory, loads: list[Path], tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ from radu_core.schema import Schema
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, epochs_for
 from radu_core.training.joint.losses import supervised_contrastive
 from radu_core.training.joint.model import encode
-from radu_core.training.steps import Fitting, steps_of
+from radu_core.training.steps import Fitting, groups_by_decay, steps_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,7 +129,8 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
         settings: ContrastiveSettings,
     ) -> None:
         steps = contrastive_steps(settings, len(exemplars))
-        super().__init__(model, exemplars, _groups(model, settings), settings, steps)
+        groups = groups_by_decay(model, rate=settings.learning_rate, decay=settings.weight_decay)
+        super().__init__(model, exemplars, groups, settings, steps)
         self.model = model
         self.settings = settings
         self.left_out: set[tuple[str, str]] = set()  # pairs of two functions that weren't compared
@@ -260,13 +261,3 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
                 for other in self._apart.get(exemplar.id, ()):
                     found.setdefault(other, self._by_id[other])
         return list(found.values())
-
-
-def _groups(model: Encoding, settings: ContrastiveSettings) -> list[dict[str, Any]]:
-    """Parameters by weight decay; vectors don't decay."""
-    own = [p for p in model.parameters() if p.requires_grad]
-    rate, decay = settings.learning_rate, settings.weight_decay
-    return [
-        {"params": [p for p in own if p.ndim > 1], "lr": rate, "weight_decay": decay},
-        {"params": [p for p in own if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
-    ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import read_json, whole_directory
+from radu_core.files import read_json
 from radu_core.training.config import TrainConfig
 from radu_core.training.contrastive.fit import (
     ContrastiveFitting,
@@ -24,7 +23,7 @@ from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import find_overlong, open_encoder
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import settings_in
+from radu_core.training.steps import settings_in, tell_trained, write_model
 from radu_core.training.tuning import Part, Tuning, parts_of
 
 __all__ = ["contrastive_parts", "settings_of", "tune_by_contrast"]
@@ -45,12 +44,8 @@ def tune_by_contrast(
     run.append("state", state="running")
     model = work.do(stopping=stopping, check=check, limit=limit).model
     merge(model)
-    run.append("trained", step=work.step)
-    run.append("state", state="saving")
-    run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
-    shutil.rmtree(run.model, ignore_errors=True)
-    with whole_directory(run.model) as new:
-        model.encoder.save(str(new / ENCODER), create_model_card=False)
+    tell_trained(run, work.step)
+    write_model(run, lambda new: model.encoder.save(str(new / ENCODER), create_model_card=False))
     work.retrieved.save(run.path)
     return work.report()
 

@@ -6,7 +6,6 @@ tuning is fitted on the folds' scores.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import whole_directory
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, joint_scores
@@ -27,7 +25,7 @@ from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.limit import TimeLimit
 from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import settings_in
+from radu_core.training.steps import settings_in, tell_saving, tell_trained, write_model
 from radu_core.training.tuning import Part, Tuning, parts_of
 
 __all__ = ["joint_parts", "new_model", "settings_of", "train_retriever"]
@@ -49,15 +47,11 @@ def train_retriever(
     run.append("state", state="running")
     model: JointEncoder = work.do(stopping=stopping, check=check, limit=limit).model
     merge(model)
-    run.append("trained", step=work.step)
-    run.append("state", state="saving")
-    run.append("saving", what="Fitting the head", done=0, total=0, seconds=0.0)
+    tell_trained(run, work.step)
+    tell_saving(run, "Fitting the head")
     embedder = SentenceEmbedder(base, name=work.config.base_model)
     fitted = fit_head_on(work.schema, work.exemplars, embedder, work.labels, work.held)
-    run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
-    shutil.rmtree(run.model, ignore_errors=True)
-    with whole_directory(run.model) as new:
-        FastModel.of(model, embedder, fitted, work.schema.language).save(new)
+    write_model(run, FastModel.of(model, embedder, fitted, work.schema.language).save)
     work.retrieved.save(run.path)
     return work.report() | fitted.report()
 

@@ -94,6 +94,9 @@ class Scope:
         if not count:
             return np.full(len(raw), 0.5)
         shares = np.interp(raw, self.inside, (np.arange(count) + 0.5) / count)
+        before = np.searchsorted(self.inside, raw)  # of equal ones, all stand where the first does
+        same = np.asarray(self.inside)[np.minimum(before, count - 1)] == raw
+        shares = np.where(same, (before + 0.5) / count, shares)
         below = np.minimum(raw - self.inside[0], 0.0)  # beyond the ends the order is to stay
         above = np.minimum(self.inside[-1] - raw, 0.0)
         shares = np.where(below < 0, 0.5 / count * np.exp(below), shares)

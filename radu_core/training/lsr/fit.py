@@ -22,7 +22,7 @@ from radu_core.training.lsr.losses import (
     retriever_log_probabilities,
     teacher_log_probabilities,
 )
-from radu_core.training.steps import Fitting, steps_of
+from radu_core.training.steps import Fitting, groups_by_decay, steps_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,8 @@ class LsrFitting(Fitting[Lesson]):
         renew: Callable[[], Sequence[Lesson]] | None = None,
     ) -> None:
         steps = lsr_steps(settings, len(lessons))
-        super().__init__(encoder, lessons, _groups(encoder, settings), settings, steps)
+        groups = groups_by_decay(encoder, rate=settings.learning_rate, decay=settings.weight_decay)
+        super().__init__(encoder, lessons, groups, settings, steps)
         self.encoder = encoder
         self.settings = settings
         self._texts = list(texts)
@@ -174,17 +175,3 @@ def _features(encoder: Any, texts: Sequence[str]) -> Any:
 
 def _padded(values: Sequence[float], width: int) -> list[float]:
     return [*values, *[0] * (width - len(values))]
-
-
-def _groups(encoder: Any, settings: LsrSettings) -> list[dict[str, Any]]:
-    """Parameters by weight decay; vectors don't decay."""
-    own = list(encoder.parameters())
-    rate = settings.learning_rate
-    return [
-        {
-            "params": [p for p in own if p.ndim > 1],
-            "lr": rate,
-            "weight_decay": settings.weight_decay,
-        },
-        {"params": [p for p in own if p.ndim < 2], "lr": rate, "weight_decay": 0.0},
-    ]

@@ -7,7 +7,6 @@ does. What a teacher has said is kept, so that a run that was stopped asks nothi
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ import torch
 
 from radu_core.errors import RunError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import content_hash, read_json, whole_directory
+from radu_core.files import content_hash, read_json
 from radu_core.generator import Generator
 from radu_core.hardware import native_bf16
 from radu_core.prompts import TemplateSet
@@ -41,7 +40,15 @@ from radu_core.training.lsr.fit import Lesson, LsrFitting, LsrSettings, TunedEmb
 from radu_core.training.lsr.teacher import answers_of, choose_teacher
 from radu_core.training.lsr.votes import vote_share
 from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import keep_checkpoint, make_steps, pace, settings_in, tell_step
+from radu_core.training.steps import (
+    keep_checkpoint,
+    make_steps,
+    pace,
+    settings_in,
+    tell_step,
+    tell_trained,
+    write_model,
+)
 from radu_core.words import counted
 
 __all__ = ["lsr_settings", "tune_by_teacher"]
@@ -73,12 +80,8 @@ def tune_by_teacher(
     lessons = work.first_lessons(lambda: begun or limit.left < until)
     run.append("state", state="running")
     work.do(lessons, stopping=stopping, check=check, limit=limit)
-    run.append("trained", step=work.step)
-    run.append("state", state="saving")
-    run.append("saving", what="Writing the model", done=0, total=0, seconds=0.0)
-    shutil.rmtree(run.model, ignore_errors=True)
-    with whole_directory(run.model) as new:
-        work.save(new / ENCODER)
+    tell_trained(run, work.step)
+    write_model(run, lambda new: work.save(new / ENCODER))
     return work.report() | {"train_rows": len(work.fitting.rows), "torch": torch.__version__}
 
 

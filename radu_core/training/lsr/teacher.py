@@ -18,7 +18,7 @@ from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exempl
 from radu_core.retrieval import ExemplarHit, Retrieved
 from radu_core.schema import Schema
 
-__all__ = ["Scorer", "Teacher", "answers_of", "choose_teacher"]
+__all__ = ["Scorer", "Teacher", "answers_of", "choose_teacher", "keys_of"]
 
 
 class Scorer(Protocol):
@@ -31,8 +31,8 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A language model by name, and the keys of the exemplars that it was trained on (a base model:
-    none)."""
+    """A language model by name, and the keys of the exemplars that it was trained on (``keys_of``;
+    a base model: none)."""
 
     name: str
     learnt: frozenset[Key]
@@ -44,8 +44,14 @@ def choose_teacher(teachers: Sequence[Teacher], exemplar: AnnotatedExemplar) -> 
     A model that was trained on a row is sure of its answer whatever stands before it: every chunk
     seems to help. So adapters teach the folds that they were trained without.
     """
-    key = key_of(exemplar)
-    return next((t for t in teachers if key not in t.learnt), None)
+    keys = keys_of(exemplar)
+    return next((t for t in teachers if t.learnt.isdisjoint(keys)), None)
+
+
+def keys_of(exemplar: AnnotatedExemplar) -> set[Key]:
+    """Exemplars that share one are duplicates to a teacher, which reads the utterance: the same
+    utterance may have another template, where another value was marked in it."""
+    return {key_of(exemplar), (exemplar.utterance, exemplar.function)}
 
 
 def answers_of(

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODULE, ROWS
-from tiny_encoder import make_tiny_encoder
+from conftest import MODULE
+from tuned_run import stop_behind
 
 from radu_core.errors import InputError
-from radu_core.training import TrainConfig, launch, stop
+from radu_core.training import TrainConfig, launch
 from radu_core.training.joint.files import ENCODER
-from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -23,12 +22,6 @@ from radu_core.workflows.preflight import preflight_report
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    texts = [str(row["utterance"]) for row in ROWS]
-    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
 
 
 def config(loaded: Workspace, encoder: Path, **more: Any) -> TrainConfig:
@@ -77,9 +70,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_model(loaded: Workspace, enco
     whole = train.start(loaded, settings)
     follow(whole, poll=0.1)
     half = train.start(loaded, settings)
-    while not any(e.kind == "step" and e.data["step"] > 8 for e in half.events()):
-        assert half.state()[0] not in FINAL
-    assert stop(half) == "stopped"
+    stop_behind(half, 8)
     launch(half, model=encoder)
     follow(half, poll=0.1)
     assert digest(half.model) == digest(whole.model)

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE, ROWS
-from tiny_encoder import make_tiny_encoder
+from tuned_run import stop_behind
 
 from radu_core.errors import InputError
 from radu_core.retrieval import Query, SentenceEmbedder
-from radu_core.training import RunDirectory, TrainConfig, launch, stop
+from radu_core.training import RunDirectory, TrainConfig, launch
 from radu_core.training.joint.files import ENCODER, HEAD_FILE
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
-from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -24,12 +23,6 @@ from radu_core.workflows.parse import parse, parser_of
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    texts = [str(row["utterance"]) for row in ROWS]
-    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
 
 
 def config(loaded: Workspace, encoder: Path, **more: object) -> TrainConfig:
@@ -134,9 +127,7 @@ def test_a_run_that_was_stopped_continues_to_the_same_model(
     whole = train.start(loaded, wanted)
     follow(whole, poll=0.1)
     half = train.start(loaded, wanted)
-    while not any(e.kind == "step" and e.data["step"] > 20 for e in half.events()):
-        assert half.state()[0] not in FINAL
-    assert stop(half) == "stopped"
+    stop_behind(half, 20)
     made = max(e.data["step"] for e in half.events() if e.kind == "step")
     launch(half, model=encoder)
     follow(half, poll=0.1)

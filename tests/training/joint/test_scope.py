@@ -50,6 +50,13 @@ def test_the_score_is_the_share_of_rows_in_scope_and_keeps_the_order_beyond_them
     assert scope.curve.auroc == pytest.approx(0.92, abs=0.02)
 
 
+def test_of_equal_rows_none_is_refused_where_so_many_are_kept() -> None:
+    scope = Scope({"centroid": -1.0}, (*[-2.0] * 16, *[-1.0] * 4), 0.9, None)
+    said = scope.scores({"centroid": np.array([2.0, 1.5, 1.0, 0.5])})
+    assert said.tolist()[:3] == pytest.approx([0.025, 0.8, 0.825])
+    assert (said <= scope.kept).tolist() == [True, True, True, False]
+
+
 def test_nothing_is_refused_by_itself_without_labels_of_what_is_out_of_scope() -> None:
     features, inside = made()
     assert fit_scope(features, inside, nothing(800), inside).kept == 1.0

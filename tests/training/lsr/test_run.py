@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS
-from tiny_encoder import make_tiny_encoder
 from tiny_model import make_tiny_model
+from tuned_run import stop_behind
 
 from radu_core.errors import InputError, RunError
-from radu_core.training import RunDirectory, TrainConfig, launch, stop
+from radu_core.training import RunDirectory, TrainConfig, launch
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.launcher import Local
 from radu_core.training.limit import TimeLimit
 from radu_core.training.lsr.run import tune_by_teacher
-from radu_core.training.runs import FINAL
 from radu_core.workflows import train
 from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
@@ -29,12 +28,6 @@ from radu_core.workflows.parse import parse
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    texts = [str(row["utterance"]) for row in ROWS]
-    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +120,7 @@ def test_a_run_that_was_stopped_asks_nothing_twice_and_ends_with_the_same_model(
     whole = train.start(loaded, settings)
     follow(whole, poll=0.1)
     half = train.start(loaded, settings)
-    while not any(e.kind == "step" and e.data["step"] > 8 for e in half.events()):
-        assert half.state()[0] not in FINAL
-    assert stop(half) == "stopped"
+    stop_behind(half, 8)
     asked = (half.path / "teacher.jsonl").read_text()
     launch(half, model=encoder)
     follow(half, poll=0.1)

@@ -15,7 +15,7 @@ from radu_core.generator import Generator
 from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exemplar
 from radu_core.retrieval import Query, Retrieved
 from radu_core.schema import Schema
-from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher
+from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher, keys_of
 from radu_core.workflows.coverage import load_index
 from radu_core.workflows.workspace import Workspace
 
@@ -117,3 +117,17 @@ def test_a_row_is_never_taught_by_a_model_that_learnt_it() -> None:
         "second",
     ]
     assert choose_teacher(teachers[:1], copy) is None
+
+
+def test_an_utterance_with_another_template_was_learnt_as_well() -> None:
+    learnt = exemplar("a", "fly to Oslo").model_copy(update={"template": "fly to <destination>"})
+    same = exemplar("b", "fly to Oslo").model_copy(update={"template": "fly to Oslo"})
+    alike = exemplar("c", "fly to Rome").model_copy(update={"template": "fly to <destination>"})
+    other = exemplar("d", "fly to Rome").model_copy(update={"template": "fly to Rome"})
+    teacher = Teacher("one", frozenset(keys_of(learnt)))
+    assert [choose_teacher([teacher], e) for e in (learnt, same, alike, other)] == [
+        None,
+        None,
+        None,
+        teacher,
+    ]
