@@ -71,7 +71,7 @@ def result(report: EvaluationReport | None) -> None:
                 "system": m.system,
                 "function accuracy": m.function.share,
                 "95 %": _interval(m.function),
-                "slot F1": m.slot_f1,
+                "slot F1": m.slot_f1_measured,
                 "exact match": m.exact_match.share,
                 "95 % of it": _interval(m.exact_match),
                 "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
@@ -155,8 +155,8 @@ def scope(here: Page, report: EvaluationReport | None) -> None:
         return
     st.markdown("**Out of scope** (after training)")
     if (curve := report.scope.curve) is not None:
-        kept, found = "in scope, kept", "out of scope, found"
-        points = pd.DataFrame({kept: curve.kept, found: curve.recall})
+        kept, found = "in scope, kept (%)", "out of scope, found (%)"
+        points = 100 * pd.DataFrame({kept: curve.kept, found: curve.recall})
         st.line_chart(points, x=kept, y=found, height=220)
     st.caption(plain(str(report.scope)))
     first, second = st.columns([4, 2], vertical_alignment="bottom")
@@ -187,7 +187,7 @@ def sources(report: EvaluationReport | None) -> None:
             {
                 "source": s.name,
                 "weight": s.weight,
-                "log loss without it": s.adds,
+                "log loss without it": s.adds_rounded,
                 "function accuracy without it": s.without,
                 "ms": s.milliseconds,
             }

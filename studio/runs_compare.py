@@ -101,7 +101,7 @@ def _metrics(compared: Comparison) -> None:
             "rows": report.rows,
             "function accuracy": m.function.share,
             "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
-            "slot F1": m.slot_f1,
+            "slot F1": m.slot_f1_measured,
             "exact match": m.exact_match.share,
             "95 % of it": f"{m.exact_match.low:.1%} to {m.exact_match.high:.1%}",
         }

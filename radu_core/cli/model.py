@@ -170,7 +170,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         (
             m.system,
             f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
-            f"{m.slot_f1:.1%} ({m.slot_pairs})",
+            f"{m.slot_f1_text} ({m.slot_pairs})",
             f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
             f"{_of(m.out_of_scope_precision)} / {_of(m.out_of_scope_recall)}",
             f"{1000 * m.seconds_p50:.0f} ms",
@@ -213,7 +213,7 @@ def _sources(report: EvaluationReport) -> list[Any]:
         [
             s.name,
             "–" if s.weight is None else f"{s.weight:.2f}",
-            "–" if s.adds is None else f"{s.adds:+.3f}",
+            "–" if s.adds_rounded is None else f"{s.adds_rounded:+.3f}",
             "–" if s.without is None else f"{s.without:.1%}",
             f"{s.milliseconds:.1f} ms",
         ]

@@ -342,7 +342,7 @@ def _compared(found: Comparison) -> list[Any]:
             m.system,
             report.rows,
             f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
-            f"{m.slot_f1:.1%}",
+            m.slot_f1_text,
             f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
         )
         for name, report in found.reports.items()

@@ -113,6 +113,16 @@ class Metrics(_Model):
     seconds_p95: float
     cut: int = 0
 
+    @property
+    def slot_f1_measured(self) -> float | None:
+        """The slot F1, or None when no label has a value to measure it on."""
+        return self.slot_f1 if self.slot_pairs else None
+
+    @property
+    def slot_f1_text(self) -> str:
+        """The slot F1 as it is shown."""
+        return f"{self.slot_f1:.1%}" if self.slot_pairs else "–"
+
 
 def measure(
     system: str, rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]

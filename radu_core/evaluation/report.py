@@ -68,6 +68,11 @@ class Source(BaseModel):
     without: float | None = None
     milliseconds: float
 
+    @property
+    def adds_rounded(self) -> float | None:
+        """``adds`` to three places, never "-0.000"."""
+        return None if self.adds is None else round(self.adds, 3) + 0.0
+
 
 class WithEnsemble(BaseModel):
     """A language model that is asked for the function with a prompt for each exemplar.

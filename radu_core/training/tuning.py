@@ -197,7 +197,7 @@ class Tuning(ABC, Generic[F]):
             fitting,
             loss,
             step=self.step,
-            total=self.step + left,
+            total=self.planned,
             part=part,
             parts=len(self.parts),
             **pace(self._begun, made=self.step - self._first, left=left, tokens=tokens),

@@ -299,7 +299,8 @@ def _figure(run: RunDirectory) -> str:
     report = run.report() or {}
     share = (report.get("task_metrics") or {}).get("function_accuracy")
     if share is not None:
-        return f"{share:.1%} of validation's functions"
+        alone = "the encoder alone: " if run.config().target == "retriever" else ""
+        return f"{alone}{share:.1%} of validation's functions"
     held = report.get("out_of_fold") or {}
     if held.get("function_accuracy") is None:
         return "not measured: too few labels"

@@ -25,7 +25,7 @@ def notes_on(
     found: list[str] = []
     if none:
         found.append(
-            f"{_named(none)} without a label: known by description only, so it is seldom chosen. "
+            f"{_named(none)} without a label: known by description only, so seldom chosen. "
             "Label utterances of each."
         )
     if one:

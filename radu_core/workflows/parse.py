@@ -107,8 +107,8 @@ def parse_many(
     """
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
-    for utterance in utterances:
-        _check(utterance)
+    for number, utterance in enumerate(utterances, start=1):
+        _check(utterance, f"Utterance {number}" if len(utterances) > 1 else "The utterance")
     if scope is not None:
         check_kept(scope)
     loaded = _loaded(workspace, name, module, generator, ensemble, progress)
@@ -123,12 +123,12 @@ def parse_many(
     return [nest(loaded.parser.schema, call) for call in calls]
 
 
-def _check(utterance: str) -> None:
+def _check(utterance: str, which: str) -> None:
     if not utterance.strip():
-        raise InputError("There is no utterance", remedy="Type one.")
+        raise InputError(f"{which} is empty", remedy="Type some words.")
     if len(utterance) > LONGEST:
         raise InputError(
-            f"The utterance has {len(utterance):,} characters", remedy=f"Use at most {LONGEST:,}."
+            f"{which} has {len(utterance):,} characters", remedy=f"Use at most {LONGEST:,}."
         )
 
 

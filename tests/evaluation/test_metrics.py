@@ -8,6 +8,7 @@ from conftest import MODULE
 from radu_core.evaluation import (
     EvaluationReport,
     Prediction,
+    Source,
     Verdict,
     against_baselines,
     compare,
@@ -60,6 +61,21 @@ def test_the_numbers_are_the_hand_computed_ones() -> None:
         ("c", "function"),
         ("e", "missed out of scope"),
     ]
+
+
+def test_without_a_labelled_value_there_is_no_slot_f1() -> None:
+    none, _ = measure("m", [row("a", "f")], [Prediction(function="f", arguments={"x": 1})])
+    assert (none.slot_f1_measured, none.slot_f1_text) == (None, "–")
+    wrong, _ = measure("m", [row("a", "f", x=2)], [Prediction(function="f")])
+    assert (wrong.slot_f1_measured, wrong.slot_f1_text) == (0.0, "0.0%")
+
+
+@pytest.mark.parametrize(
+    ("adds", "shown"), [(None, None), (-0.0001, "+0.000"), (0.0, "+0.000"), (-0.02, "-0.020")]
+)
+def test_what_a_source_adds_is_never_minus_nothing(adds: float | None, shown: str | None) -> None:
+    rounded = Source(name="words", weight=0.0, adds=adds, milliseconds=0.1).adds_rounded
+    assert (None if rounded is None else f"{rounded:+.3f}") == shown
 
 
 def test_true_is_not_one() -> None:

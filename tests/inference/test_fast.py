@@ -97,6 +97,30 @@ def test_labels_of_one_template_alone_can_be_fitted(tmp_path: Path) -> None:
     assert call.out_of_scope == 0.5
 
 
+def test_the_only_row_of_a_function_weakens_no_source(tmp_path: Path) -> None:
+    """No fold's model has met its function: asked about it, each source is wrong."""
+    labels = labels_of(out_of_scope=False)
+    by_function = {e.function: e for e in labels}
+    schema = parse_schema(SCHEMA)
+    base = make_tiny_encoder(tmp_path, [str(r["utterance"]) for r in ROWS])
+    embedder, known = SentenceEmbedder(base, name="tiny"), Labels.of(schema, labels)
+
+    def head_of(rows: list[AnnotatedExemplar]) -> tuple[int, float | None, dict[str, float]]:
+        sure = np.full((len(rows), len(known.functions)), -9.0, dtype=np.float32)
+        for at, e in enumerate(rows):  # right, but of a function with one row
+            lone = sum(o.function == e.function for o in rows) == 1
+            sure[at, (known.functions.index(e.function or "") + lone) % len(known.functions)] = 0.0
+        found = fit_head_on(schema, rows, embedder, known, sure)
+        return found.rows, found.accuracy, dict(found.head.weights)
+
+    flights = [e for e in labels if e.function == "book_flight"]
+    hotel = by_function["book_hotel"]
+    rows, accuracy, weights = head_of([*flights, hotel])
+    assert (rows, accuracy) == (len(flights), 1.0)
+    assert weights["joint"] > 0.1
+    assert head_of([flights[0], hotel]) == (0, None, dict.fromkeys(weights, 1.0))
+
+
 def test_one_function_alone_is_answered_always(tmp_path: Path) -> None:
     flights = [e for e in labels_of(out_of_scope=False) if e.function == "book_flight"]
     schema = parse_schema({**SCHEMA, "functions": SCHEMA["functions"][:1]})

@@ -120,7 +120,8 @@ def test_an_export_is_asked_with_the_template_it_was_trained_with(
     ("texts", "words"),
     [
         ([], "There is no utterance"),
-        ([" \t"], "There is no utterance"),
+        ([" \t"], "The utterance is empty"),
+        (["fly", "", "swim"], "Utterance 2 is empty"),
         (["fly", "x" * (LONGEST + 1)], "10,001 characters"),
     ],
 )

@@ -71,12 +71,14 @@ def fit_head_on(
     joint: NDArray[np.float32],
 ) -> Fitted:
     """All that a fast model has beside its encoder. ``joint`` ``(n, functions)`` are out-of-fold
-    scores of the tuned encoders, rows of NaN where there are none: these rows aren't looked at."""
+    scores of the tuned encoders, rows of NaN where there are none: these rows aren't looked at.
+    The head isn't fitted on the only row of a function: what is asked about it has never met the
+    function, and would weigh less for that."""
     import numpy as np
 
     data = _Labelled.of(schema, exemplars, embedder, labels)
-    known: NDArray[np.bool_] = np.logical_not(np.isnan(joint).any(axis=1))
     folds = np.array(folds_of(exemplars, _FOLDS, seed=1))
+    known = ~np.isnan(joint).any(axis=1) & ~_is_lone(data.gold, folds)
     found = [(c, *_out_of_fold(data, folds, c, known)) for c in _STRENGTHS]
     strength, votes, _ = min(found, key=lambda each: each[2])
     scores = {JOINT: joint[known], **votes}
@@ -95,6 +97,15 @@ def fit_head_on(
         _accuracy(head, scores, gold) if len(gold) else None,
         {n: _accuracy(heads[n], rest[n], gold) for n in scores if len(gold)},
     )
+
+
+def _is_lone(gold: NDArray[np.int64], folds: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether all rows of a row's function lie in one fold, as its only row and duplicates do."""
+    import numpy as np
+
+    pairs = np.unique(np.stack([gold, folds], axis=1), axis=0)
+    lone: NDArray[np.bool_] = np.bincount(pairs[:, 0], minlength=int(gold.max()) + 1)[gold] < 2
+    return lone
 
 
 def _accuracy(head: Head, scores: Scores, gold: NDArray[np.int64]) -> float:
