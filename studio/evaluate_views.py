@@ -157,7 +157,8 @@ def scope(here: Page, report: EvaluationReport | None) -> None:
     if (curve := report.scope.curve) is not None:
         kept, found = "in scope, kept (%)", "out of scope, found (%)"
         points = 100 * pd.DataFrame({kept: curve.kept, found: curve.recall})
-        st.line_chart(points, x=kept, y=found, height=220)
+        alt = "Out of scope found by in scope kept"
+        st.line_chart(points, x=kept, y=found, height=220, alt=alt)
     st.caption(plain(str(report.scope)))
     first, second = st.columns([4, 2], vertical_alignment="bottom")
     now = kept_by(here.workspace, report.run)
@@ -201,9 +202,14 @@ def sources(report: EvaluationReport | None) -> None:
         "ms": st.column_config.NumberColumn(format="%.1f"),
     }
     st.dataframe(frame, hide_index=True, column_config=columns)
+    whole = (
+        f" With all of them, {report.head_accuracy:.1%} of functions are right."
+        if report.head_accuracy is not None
+        else ""
+    )
     st.caption(
-        "Out of fold, with the other sources weighed anew. All start from the embedding but "
-        "joint, which is the tuned encoder, and words."
+        f"Out of fold, with the other sources weighed again.{whole} All start from the embedding "
+        "but joint, which is the tuned encoder, and words."
     )
 
 

@@ -306,7 +306,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
         ]
     )
     left, right = st.columns([2, 3], gap="medium")
-    left.altair_chart(_curve(frame, options.hardness))
+    left.altair_chart(_curve(frame, options.hardness), alt="Negatives by hardness")
     right.dataframe(
         frame,
         hide_index=True,

@@ -52,7 +52,10 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
         for a in shown
         for b in shown
     ]
-    st.altair_chart(_heat_map(pd.DataFrame(cells), [names[i] for i in shown]))
+    st.altair_chart(
+        _heat_map(pd.DataFrame(cells), [names[i] for i in shown]),
+        alt="Share of neighbours by function",
+    )
     st.markdown("**Mistaken for another**: most neighbours are of the other function")
     if not pairs:
         st.caption("No exemplar is.")
@@ -159,7 +162,7 @@ def function_map(here: Page, report: OverlapReport) -> None:
         }
         for p in drawn.points
     ]
-    st.altair_chart(_map_chart(pd.DataFrame(rows), names, highlighted))
+    st.altair_chart(_map_chart(pd.DataFrame(rows), names, highlighted), alt="Map of utterances")
 
 
 def _most_confused(report: OverlapReport) -> list[str]:

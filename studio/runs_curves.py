@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.training import RunEvent
+from radu_core.words import counted
 from radu_core.workflows.run_figures import SHARES
 from radu_core.workflows.train import RunView
 
@@ -58,6 +59,13 @@ def losses(view: RunView) -> None:
     tell_left_out(len(rows) - len(shown))
     if size > 1:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
+    models = view.steps[-1].data.get("parts", 1) if view.steps else 1
+    if models > 1:
+        folds = counted(models - 1, "model is", "models are")
+        st.caption(
+            f"The first {folds} trained without a fold of the labels, for figures out of fold; the "
+            "last one learns them all. The loss starts over with each."
+        )
 
 
 def shares(view: RunView) -> None:

@@ -222,6 +222,8 @@ def _sources(report: EvaluationReport) -> list[Any]:
     if not rows:
         return []
     title = "what the function is chosen by, out of fold"
+    if report.head_accuracy is not None:
+        title += f" (with all of them {report.head_accuracy:.1%} of functions are right)"
     columns = ["source", "weight", "log loss without it", "functions without it", "median"]
     return [table(title, columns, rows)]
 

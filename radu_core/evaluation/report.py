@@ -58,7 +58,7 @@ class Labels(BaseModel):
 class Source(BaseModel):
     """A source of a fast model's head: its ``weight``; by how much the log loss would rise without
     it (``adds``), and the share of functions right without it (``without``), out of fold, with the
-    others weighed anew; and the ``milliseconds`` it takes, None where nothing is weighed."""
+    others weighed again; and the ``milliseconds`` it takes, None where nothing is weighed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -179,7 +179,8 @@ class EvaluationReport(BaseModel):
     ``left_out`` counts the rows of the split that weren't measured, by reason; ``comparisons`` are
     of the trained model with every baseline, in each measure. ``learned_from`` says what
     every baseline learned from, ``no_baselines`` why there are none. ``scope`` is of a model that
-    has a score for what isn't in scope, ``sources`` of one with a head.
+    has a score for what isn't in scope, ``sources`` of one with a head; ``head_accuracy`` is the
+    share of functions right with all sources, out of fold.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -206,6 +207,7 @@ class EvaluationReport(BaseModel):
     errors: tuple[CallError, ...] = ()
     scope: ScopeReport | None = None
     sources: tuple[Source, ...] = ()
+    head_accuracy: float | None = None
     settings: dict[str, str | int | float] = {}
 
     def save(self, path: Path) -> None:

@@ -41,7 +41,7 @@ from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import not_a_pair
-from radu_core.workflows.head_sources import head_sources
+from radu_core.workflows.head_sources import head_accuracy, head_sources
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.parse import ask_as, fast_parser, full_parser
 from radu_core.workflows.retriever_rows import check_answers
@@ -230,6 +230,7 @@ def evaluate(
         errors=tuple(errors),
         scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
         sources=head_sources(workspace, run, rows) if fast else (),
+        head_accuracy=head_accuracy(run) if fast else None,
         settings=dict(settings.model_dump()),
     )
     path = report_path(run, split, module)

@@ -156,7 +156,7 @@ def fit(
     if generator_minutes is not None and not validation:
         report.notes.append(
             "No language model was trained: no utterance of validation is labelled, to weigh it "
-            "on. Split some off with `radu split`, and fit again."
+            f"on. Split some off on the Load page, or: radu split --module {module}"
         )
     elif generator_minutes is not None:
         asked, why = generator_plan(dataset.directory, generator_minutes)
@@ -172,7 +172,7 @@ def fit(
     if chosen is None:
         report.notes.append(
             "Nothing was measured: no utterance of test or validation is labelled. Make splits "
-            "with `radu split`, and fit again."
+            f"on the Load page, or: radu split --module {module}"
         )
         return report
     report.evaluation = step(

@@ -47,8 +47,8 @@ def notes_on(
         )
     if not validation:
         found.append(
-            "No utterance of validation is labelled: the run's figure is out of fold, on its own "
-            "labels. Make splits with `radu split`."
+            "No utterance of validation is labelled: the run can only be measured out of fold, on "
+            f"its own labels. Make splits on the Load page, or: radu split --module {schema.module}"
         )
     if ended:
         found.append(f"{ended} More time lets it learn more.")

@@ -78,6 +78,6 @@ def _rows(workspace: Workspace, fast: FastParser) -> Sequence[AnnotatedExemplar]
     if not rows:
         raise InputError(
             f"{module} has no labelled utterances in validation, to weigh both models on",
-            remedy="Split some off (`radu split`), or use each run by itself.",
+            remedy=f"Split some off on the Load page, or: radu split --module {module}.",
         )
     return rows

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from radu_core.evaluation import Source
 from radu_core.exemplars import AnnotatedExemplar
@@ -10,7 +11,7 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import EMBEDDING
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["head_sources"]
+__all__ = ["head_accuracy", "head_sources"]
 
 _TIMED = 50  # utterances; the first ones warm up
 
@@ -25,7 +26,7 @@ def head_sources(
     model = FastModel.load(run.model, workspace.embedder)
     told = run.report() or {}
     adds = told.get("adds") or {}
-    without = (told.get("out_of_fold") or {}).get("without") or {}
+    without = _out_of_fold(run).get("without") or {}
     spent = model.milliseconds([r.utterance for r in rows[:_TIMED]])
     weights: dict[str, float | None] = dict(model.head.weights)
     return tuple(
@@ -40,3 +41,13 @@ def head_sources(
             spent.items(), key=lambda i: (i[0] == EMBEDDING, -(weights.get(i[0]) or 0.0))
         )
     )
+
+
+def head_accuracy(run: RunDirectory) -> float | None:
+    """The share of functions that a run's head has right out of fold, if that was measured."""
+    share = _out_of_fold(run).get("function_accuracy")
+    return None if share is None else float(share)
+
+
+def _out_of_fold(run: RunDirectory) -> Mapping[str, Any]:
+    return (run.report() or {}).get("out_of_fold") or {}

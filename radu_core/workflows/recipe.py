@@ -89,7 +89,7 @@ def ra_dit(
     if chosen is None:
         raise InputError(
             f"{module} has no labelled utterances in test or validation",
-            remedy="Make splits with `radu split`.",
+            remedy=f"Make splits on the Load page, or: radu split --module {module}.",
         )
     rows, left_out = rows_to_measure(workspace, module, chosen, limit=limit)
     k_desc, k_exemplar = chosen_point(workspace, module)

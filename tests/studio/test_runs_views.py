@@ -154,6 +154,15 @@ def test_a_loss_axis_says_how_it_is_scaled(space: Workspace) -> None:
     assert "1 point with a loss of 0 can't be shown on a log scale." in shown(at)
 
 
+def test_a_curve_of_several_models_says_so(space: Workspace) -> None:
+    run = made(space, 1)
+    assert "The loss starts over" not in shown(opened())
+    run.append("step", step=4, steps=4, loss=3.0, memory_gb=1.0, part=3, parts=4, **STEP)
+    told = shown(opened())
+    assert "The first 3 models are trained without a fold" in told
+    assert "The loss starts over with each." in told
+
+
 def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
     run = made(space, 1)
     run.append("asked", loss=12, function_accuracy=8, slot_f1=4)

@@ -55,6 +55,11 @@ def test_one_function_beside_out_of_scope_is_something_to_tell_apart(schema: Sch
     assert not any("Only one function" in n for n in notes)
 
 
+def test_notes_are_plain_text(schema: Schema) -> None:
+    """The page shows them as they are."""
+    assert not [n for n in said(schema, GOOD[:1], validation=False, ended="Over.") if "`" in n]
+
+
 def test_no_slots_no_validation_no_time(schema: Schema) -> None:
     bare = parse_schema({**SCHEMA, "functions": [{**f, "slots": []} for f in SCHEMA["functions"]]})
     assert said(bare, GOOD) == ["No function has a slot to learn: only functions are learnt."]

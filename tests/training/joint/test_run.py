@@ -89,6 +89,8 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     assert weights == sorted(weights, key=lambda w: -(w or 0.0))
     assert all(s.adds is not None and s.without is not None for s in own)
     assert (embedding.name, embedding.weight) == ("embedding", None)
+    assert report.head_accuracy == (run.report() or {})["out_of_fold"]["function_accuracy"]
+    assert report.head_accuracy is not None
     assert all(s.milliseconds > 0 for s in report.sources)
     call = parse(loaded, "last", "fly me to Oslo please")
     assert call.function in (None, "book_flight", "book_hotel")
