@@ -34,6 +34,9 @@ WORDS: Words = {
     "index with": lambda module, embedder: (
         f"choose {embedder} under “Embedder” on the Coverage page of {module}, in “Index”, and save"
     ),
+    "use retriever": lambda run: (
+        f"choose {run} under “3 Runs” on the Train page, and “Use for this module”"
+    ),
     "build dataset": lambda: "build it on the Train page",
     "launch here": lambda: "choose “local” under “Where”",
     "launch": lambda: "launch one on the Train page",

@@ -40,6 +40,9 @@ def test_what_helps_after_lsr_is_said_by_each_border() -> None:
     assert on_page(use).startswith(
         "Choose r under “Embedder” on the Coverage page of m, in “Index”"
     )
+    tuned = instruct("use retriever", "r")
+    assert in_shell(tuned) == "Let its module retrieve with it: radu retriever use r"
+    assert on_page(tuned).startswith("Choose r under “3 Runs” on the Train page")
     assert in_shell(here) == "Launch it with --launcher local"
     assert on_page(here) == "Choose “local” under “Where”"
 

@@ -23,6 +23,7 @@ WORDS: Words = {
     "index with": lambda module, embedder: (
         f"index with it: radu index --module {module} --embedder {embedder}"
     ),
+    "use retriever": lambda run: f"let its module retrieve with it: radu retriever use {run}",
     "build dataset": lambda: "build it with radu build-dataset --module MODULE",
     "launch here": lambda: "launch it with --launcher local",
     "launch": lambda: "launch one with radu train CONFIG.yaml",

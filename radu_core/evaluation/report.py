@@ -138,22 +138,35 @@ def _adds(comparisons: Iterable[Comparison]) -> str:
 class ScopeReport(BaseModel):
     """How a model tells apart what isn't in scope: the share in scope it was to keep (``kept``),
     and the curve of its score, of the rows measured if some are out of scope, else of functions
-    that were left out when it was fitted."""
+    that were left out when it was fitted. ``refused`` of the ``inside`` rows measured that are in
+    scope were taken for out of scope."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kept: float
     curve: Curve | None
+    inside: int = 0
+    refused: int = 0
 
     def __str__(self) -> str:
-        """A sentence for people."""
+        """Sentences for people."""
+        return f"{self._told} {self._here}".rstrip()
+
+    @property
+    def _here(self) -> str:
+        if not self.inside:
+            return ""
+        return f"Of {counted(self.inside, 'row')} in scope here, {self.refused:,} refused."
+
+    @property
+    def _told(self) -> str:
         if self.curve is None:
-            return f"Out of scope: {self.kept:.1%} of what is in scope is kept; not measured."
+            return f"Out of scope: {self.kept:.1%} of what is in scope is to be kept; not measured."
         of = f"{counted(self.curve.outside, 'row')} of {self.curve.by}"
         return (
             f"Out of scope: AUROC {self.curve.auroc:.3f}; {self.curve.at(0.95):.1%} found where "
             f"95 % of what is in scope is kept ({of}, {self.curve.inside:,} in scope). The model "
-            f"keeps {self.kept:.1%}."
+            f"is to keep {self.kept:.1%}."
         )
 
 
@@ -163,7 +176,13 @@ def scope_report(
     """Of a model with the curve ``own``, on rows it was measured on."""
     scores = [p.out_of_scope or 0.0 for p in said]
     measured = curve_of(scores, [r.function is not None for r in rows], by="labels")
-    return ScopeReport(kept=kept, curve=measured or own)
+    inside = [p for r, p in zip(rows, said, strict=True) if r.function is not None]
+    return ScopeReport(
+        kept=kept,
+        curve=measured or own,
+        inside=len(inside),
+        refused=sum(p.function is None for p in inside),
+    )
 
 
 class EvaluationReport(BaseModel):

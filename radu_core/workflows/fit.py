@@ -147,6 +147,7 @@ def fit(
     report.notes += notes_on(
         workspace.store.schema(module),
         [e for e in read_labels(dataset.directory, module) if e.mode != "negative"],
+        base=config.base_model,
         ended=run.state()[1],
         validation="function_accuracy" in ((run.report() or {}).get("task_metrics") or {}),
     )

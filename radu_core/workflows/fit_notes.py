@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.schema import Schema
 from radu_core.words import counted
 
@@ -15,10 +16,16 @@ _NAMED = 5
 
 
 def notes_on(
-    schema: Schema, labels: Sequence[AnnotatedExemplar], *, validation: bool, ended: str
+    schema: Schema,
+    labels: Sequence[AnnotatedExemplar],
+    *,
+    base: str,
+    validation: bool,
+    ended: str,
 ) -> list[str]:
-    """A sentence for each thing that holds a model back. ``labels`` are what it learnt;
-    ``validation``: whether there are validation rows; ``ended`` is why its run did so early."""
+    """A sentence for each thing that holds a model back. ``labels`` are what it learnt; ``base`` is
+    the embedding model that it was tuned from; ``validation``: whether there are validation rows;
+    ``ended`` is why its run did so early."""
     counts = Counter(e.function for e in labels)
     names = [f.name for f in schema.functions]
     none, one = ([n for n in names if counts[n] == k] for k in (0, 1))
@@ -49,6 +56,12 @@ def notes_on(
         found.append(
             "No utterance of validation is labelled: the run can only be measured out of fold, on "
             f"its own labels. Make splits on the Load page, or: radu split --module {schema.module}"
+        )
+    if base == DEFAULT_EMBEDDER and schema.language != "en":
+        found.append(
+            f"{base} knows English, and the module is in another language ({schema.language}): a "
+            "multilingual embedding model may learn more from the same labels. Choose one on the "
+            f"Coverage page, or: radu index --module {schema.module} --embedder MODEL"
         )
     if ended:
         found.append(f"{ended} More time lets it learn more.")

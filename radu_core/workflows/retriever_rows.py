@@ -116,8 +116,14 @@ def answers(run: RunDirectory) -> bool:
 
 def check_answers(run: RunDirectory) -> None:
     """``InputError`` for a run whose model turns no utterance into a call."""
-    if run.config().tunes_alone:
+    config = run.config()
+    if config.tunes_alone:
+        use = (
+            instruct("index with", run.module, run.id)  # no guard has measured it
+            if config.learns_by_teacher
+            else instruct("use retriever", run.id)
+        )
         raise InputError(
             f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
-            remedy=f"{instruct('index with', run.module, run.id)}.",
+            remedy=f"{use}.",
         )

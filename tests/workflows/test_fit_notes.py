@@ -6,6 +6,7 @@ import pytest
 from conftest import SCHEMA
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.fit_notes import notes_on
 
@@ -21,13 +22,14 @@ def said(
     schema: Schema,
     rows: list[tuple[str, str | None]],
     *,
+    base: str = "mine",
     validation: bool = True,
     ended: str = "",
 ) -> list[str]:
     labels = [
         AnnotatedExemplar(id=f"e{n}", utterance=t, function=f) for n, (t, f) in enumerate(rows)
     ]
-    return notes_on(schema, labels, validation=validation, ended=ended)
+    return notes_on(schema, labels, base=base, validation=validation, ended=ended)
 
 
 def test_nothing_is_said_where_nothing_is_missing(schema: Schema) -> None:
@@ -53,6 +55,14 @@ def test_each_fault_of_labels_is_named(
 def test_one_function_beside_out_of_scope_is_something_to_tell_apart(schema: Schema) -> None:
     notes = said(schema, [*GOOD[:2], ("a joke", None)])
     assert not any("Only one function" in n for n in notes)
+
+
+def test_an_english_model_for_another_language_is_named(schema: Schema) -> None:
+    german = parse_schema({**SCHEMA, "module": "acme_travel_de"})
+    [note] = said(german, GOOD, base=DEFAULT_EMBEDDER)
+    assert "another language (de)" in note
+    assert said(german, GOOD, base="a-multilingual-one") == []
+    assert said(schema, GOOD, base=DEFAULT_EMBEDDER) == []
 
 
 def test_notes_are_plain_text(schema: Schema) -> None:

@@ -101,6 +101,9 @@ def test_a_run_finishes_and_its_model_answers_and_is_measured(
     assert report.scope.curve is not None
     assert (report.scope.curve.by, report.scope.curve.outside) == ("labels", 1)
     assert "Out of scope: AUROC" in str(report.scope)
+    assert report.scope.inside == 2
+    assert 0 <= report.scope.refused <= 2
+    assert f"Of 2 rows in scope here, {report.scope.refused} refused." in str(report.scope)
     vectors = loaded.embedder(run.id).embed(["fly me to Oslo"])
     assert vectors.shape == (1, 32)
     assert (run.model / ENCODER / "modules.json").is_file()
