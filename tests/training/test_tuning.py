@@ -47,6 +47,7 @@ class Lines(Tuning[Line]):
         self.untuned = Remembering(HashEmbedder("base"))
         self.rows = {}
         self.parts = [Part(ROWS, [], STEPS)]
+        self.planned = STEPS
         self.step = self._first = self._tokens = 0
         self._begun = 0.0
 
