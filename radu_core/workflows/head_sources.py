@@ -13,7 +13,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = ["head_accuracy", "head_sources"]
 
-_TIMED = 50  # utterances; the first ones warm up
+_TIMED = 50  # utterances: the median is of warm ones
 
 
 def head_sources(

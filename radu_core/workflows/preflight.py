@@ -6,7 +6,7 @@ import math
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row
 from radu_core.training.launcher import check_disk
 from radu_core.training.probe import Probe, probe
 from radu_core.words import counted
+from radu_core.workflows.prediction import Prediction, predict, predict_tuning
 from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows
 from radu_core.workflows.train import check, check_unchanged
 from radu_core.workflows.workspace import Workspace
@@ -29,7 +30,6 @@ from radu_core.workflows.workspace import Workspace
 __all__ = [
     "Example",
     "ListedRow",
-    "Prediction",
     "PreflightReport",
     "Problem",
     "command",
@@ -40,10 +40,7 @@ __all__ = [
 ]
 
 _SPLITS = ("train", "validation")
-_CHECKPOINTS = 3  # two are kept, and a third is written before one goes
 _SPARE_MEMORY = 0.95  # of what is free; the rest is for whatever else the machine does
-_SAVE_SECONDS, _SAVE_SHARE = 60.0, 0.05  # how often the worker saves by time
-_START_SECONDS = 8.0  # a process that loads torch, transformers and peft
 
 
 @dataclass(frozen=True)
@@ -75,30 +72,6 @@ class Example:
     prompt_tokens: int
     completion_tokens: int
     hash: str
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model, and
-    ``first_step_seconds`` loading to the end of the first step.
-
-    ``capped`` says that ``max_minutes`` ends it before its last step; ``asking_seconds`` are those
-    of asking a language model what helps it.
-    """
-
-    steps: int
-    seconds: float
-    first_step_seconds: float
-    training_seconds: float
-    evaluation_seconds: float
-    saving_seconds: float
-    tokens_per_second: float
-    memory_bytes: int
-    memory_free: int
-    gpu_bytes: int
-    disk_bytes: int
-    capped: bool
-    asking_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,13 +139,11 @@ def report_lines(report: PreflightReport) -> list[str]:
     need = report.prediction
     if need is not None:
         until = ", ended by max_minutes" if need.capped else ""
+        spent = duration(need.asking_seconds)
+        asking = f"; {spent} of it to ask the teacher" if need.asking_seconds else ""
         lines += [
             f"time: about {duration(need.seconds)} for {counted(need.steps, 'step')}{until}, at "
-            f"{need.tokens_per_second:.0f} tokens/s"
-            + (
-                f"; {duration(need.asking_seconds)} of it to ask the teacher"
-                * bool(need.asking_seconds)
-            ),
+            f"{need.tokens_per_second:.0f} tokens/s" + asking,
             f"memory: {need.memory_bytes / 1e9:.1f} GB of {need.memory_free / 1e9:.1f} GB free",
             f"disk: {need.disk_bytes / 1e9:.1f} GB of {report.disk_free / 1e9:.1f} GB free",
         ]
@@ -227,7 +198,10 @@ def preflight_report(
             if asked is not None:
                 found = _of_labels(found, measured, asked, directory)
             elif measured.longest_seconds:
-                found = replace(found, prediction=_predicted(found, measured, directory))
+                need = predict(
+                    config, found.rows["train"], found.tokens["train"], measured, directory
+                )
+                found = replace(found, prediction=need)
             problems += _shortages(found)
     return replace(found, problems=tuple(dict.fromkeys(problems)))
 
@@ -298,7 +272,7 @@ def _of_labels(
     found = replace(found, listed=listed, tokens=tokens)
     if not measured.longest_seconds:
         return found
-    return replace(found, prediction=_predicted_tuning(found, measured, asked, model))
+    return replace(found, prediction=predict_tuning(found.config, measured, asked, model))
 
 
 def _overlong(rows: Preflight) -> list[ListedRow]:
@@ -346,110 +320,6 @@ def _example(tokenizer: Any, row: Encoded) -> Example:
     )
 
 
-def _predicted(found: PreflightReport, measured: Probe, model: Path) -> Prediction:
-    """Steps × their tokens × the seconds of a token, evaluations, saves and loading."""
-    config = found.config
-    rows, tokens = found.rows["train"], found.tokens["train"]
-    a_pass = math.ceil(rows / config.step_rows)
-    steps = config.max_steps or max(1, math.ceil(config.epochs * a_pass))
-    speed = max(1e-9, measured.tokens_per_second)
-    training = steps * (tokens / a_pass) / speed
-    once = _evaluation_seconds(measured)
-    evaluations = config.evaluations(steps)
-    saving = (steps // config.save_every) * measured.save_seconds
-    saving += _by_time(training, measured.save_seconds)
-    whole = training + (evaluations - 1) * once + saving
-    whole += _START_SECONDS + measured.load_seconds
-    limit = 60 * (config.max_minutes or math.inf)
-    last = 2 * measured.save_seconds + measured.checking_seconds
-    return Prediction(
-        steps=steps,
-        seconds=min(whole, limit) + once + last,  # these come after the limit
-        first_step_seconds=_START_SECONDS + measured.load_seconds + training / steps,
-        training_seconds=training,
-        evaluation_seconds=evaluations * once,
-        saving_seconds=saving + last,
-        tokens_per_second=speed,
-        memory_bytes=measured.peak_bytes * (config.processes - 1)
-        + max(measured.peak_bytes, measured.checking_bytes),
-        memory_free=_memory_free(),
-        gpu_bytes=measured.gpu_bytes,
-        disk_bytes=_CHECKPOINTS * measured.save_bytes + 2 * _weights(model),
-        capped=whole > limit,
-    )
-
-
-def _predicted_tuning(
-    found: PreflightReport, measured: Probe, asked: Rows, model: Path
-) -> Prediction:
-    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves, and
-    what asking a teacher takes."""
-    config = found.config
-    parts = _steps_of_parts(config, asked, measured)
-    steps = sum(parts)
-    step = measured.step_seconds or measured.longest_seconds
-    training = steps * step
-    embedding = _evaluation_seconds(measured)
-    saving = len(parts) * measured.save_seconds + _by_time(training, measured.save_seconds)
-    loading = _START_SECONDS + measured.load_seconds
-    asking = _asking_seconds(config, measured)
-    whole = loading + training + embedding + saving + sum(asking)
-    limit = 60 * (config.max_minutes or math.inf)
-    last = measured.head_seconds + measured.save_seconds
-    return Prediction(
-        steps=steps,
-        seconds=min(whole, limit) + last,
-        first_step_seconds=loading + (0.0 if config.max_minutes else asking[0]) + step,
-        training_seconds=training,
-        asking_seconds=sum(asking),
-        evaluation_seconds=embedding + measured.head_seconds,
-        saving_seconds=saving + measured.save_seconds,
-        tokens_per_second=measured.tokens_per_second,
-        memory_bytes=measured.peak_bytes,
-        memory_free=_memory_free(),
-        gpu_bytes=0,
-        disk_bytes=2 * measured.save_bytes + _weights(model),
-        capped=whole > limit,
-    )
-
-
-def _steps_of_parts(config: TrainConfig, asked: Rows, measured: Probe) -> list[int]:
-    """The steps of each model that a run of the retriever trains."""
-    if config.learns_by_teacher:
-        from radu_core.training.lsr.fit import lsr_steps
-        from radu_core.training.lsr.run import lsr_settings
-
-        return [lsr_steps(lsr_settings(config), measured.asked_rows)]
-    from radu_core.training.contrastive.run import contrastive_parts
-    from radu_core.training.joint.run import joint_parts
-
-    parts_of = contrastive_parts if config.objective == "contrastive" else joint_parts
-    return [part.steps for part in parts_of(asked.labels, config)]
-
-
-def _asking_seconds(config: TrainConfig, measured: Probe) -> tuple[float, float]:
-    """Asking a teacher about every row: before the first step, and again where a shared encoder
-    retrieves anew (at most: what is the same as before isn't asked)."""
-    if not config.learns_by_teacher:
-        return 0.0, 0.0
-    from radu_core.training.lsr.probe import asked_again
-
-    once = measured.asking_seconds * measured.asked_rows
-    return once, once * asked_again(config, measured.asked_rows)
-
-
-def _by_time(training: float, save_seconds: float) -> float:
-    return training / max(_SAVE_SECONDS, save_seconds / _SAVE_SHARE) * save_seconds
-
-
-def _evaluation_seconds(measured: Probe) -> float:
-    """One evaluation of the rows that a run evaluates, by tokens."""
-    if not measured.evaluation_tokens:
-        return 0.0
-    per_token = measured.evaluation_seconds / measured.evaluation_tokens
-    return per_token * measured.evaluated_tokens
-
-
 def _shortages(found: PreflightReport) -> list[Problem]:
     """Where it needs more than there is."""
     need = found.prediction
@@ -491,24 +361,5 @@ def _smaller(config: TrainConfig) -> str:
     return "a smaller batch_size, grad_accumulation or max_length, or LoRA"
 
 
-def _memory_free() -> int:
-    """Bytes that a new process may take: the machine's, or what a container leaves of them."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    with suppress(OSError, ValueError):  # no such limit, or "max"
-        limit = int((group / "memory.max").read_text(encoding="ascii"))
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        stat = (group / "memory.stat").read_text(encoding="ascii").split()
-        cached = int(stat[stat.index("inactive_file") + 1])  # given up when it is wanted
-        free = min(free, limit - used + cached)
-    return free
-
-
 def _disk_free(workspace: Workspace) -> int:
     return shutil.disk_usage(workspace.home).free
-
-
-def _weights(model: Path) -> int:
-    return sum(f.stat().st_size for f in model.glob("*.safetensors"))
