@@ -203,7 +203,7 @@ def sources(report: EvaluationReport | None) -> None:
     }
     st.dataframe(frame, hide_index=True, column_config=columns)
     whole = (
-        f" With all of them, {report.head_accuracy:.1%} of functions are right."
+        f" Right with all of them: {report.head_accuracy:.1%}."
         if report.head_accuracy is not None
         else ""
     )

@@ -223,7 +223,7 @@ def _sources(report: EvaluationReport) -> list[Any]:
         return []
     title = "what the function is chosen by, out of fold"
     if report.head_accuracy is not None:
-        title += f" (with all of them {report.head_accuracy:.1%} of functions are right)"
+        title += f" (right with all of them: {report.head_accuracy:.1%})"
     columns = ["source", "weight", "log loss without it", "functions without it", "median"]
     return [table(title, columns, rows)]
 
