@@ -12,7 +12,7 @@ from radu_core.schema import OUT_OF_SCOPE, Schema
 __all__ = [
     "Alternative",
     "Answer",
-    "AnswersQuestions",
+    "AnswerModel",
     "Explanation",
     "Question",
     "choose_function",
@@ -82,7 +82,7 @@ class Explanation:
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
 
-class AnswersQuestions(Protocol):
+class AnswerModel(Protocol):
     """A model that is loaded: of a bundle, or of a run. Several threads may ask it.
 
     ``name`` is what clients call it, ``version`` changes with its files, ``kind`` is "fast",
