@@ -19,6 +19,7 @@ from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
 from radu_core.training.joint.head import Head, Scores
+from radu_core.training.joint.reading import Reader
 from radu_core.training.joint.scope import Scope, features_of
 from radu_core.training.joint.sources import Voters
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from radu_core.training.joint.model import JointEncoder
-
 __all__ = ["Answer", "FastModel", "joint_scores"]
+
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Answer:
 class FastModel:
     """``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``."""
 
-    joint: JointEncoder
+    joint: Reader
     embedder: Embedder
     voters: Voters
     head: Head
@@ -63,46 +64,43 @@ class FastModel:
         """What each utterance means, in order: values of the likeliest function, or of that in
         ``functions``."""
         import numpy as np
-        import torch
 
-        lead = self.joint
-        rows = [lead.row(u) for u in utterances]
+        reading = self.joint.read(utterances)
         vectors = self.embedder.embed(list(utterances))
-        batch = lead.batch(rows)
-        with torch.inference_mode():
-            said = lead(batch)
-            joint = said.functions.log_softmax(-1).numpy()
-            logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
-            names = [n or OUT_OF_SCOPE for n in self.head.functions]
-            known = np.ones(len(self.head.functions), dtype=np.bool_)
-            outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
-            chosen = [names.index(f) for f in functions or ()] or logs.argmax(1).tolist()
-            paths = lead.crf.decode(said.emissions, lead.slots_of(chosen), batch.lengths)
-        return [
-            Answer(
-                dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
-                names[chosen[n]],
-                spans_of(rows[n].pieces, lead.labels.tags(chosen[n], labels)),
-                math.exp(log_probability),
-                vectors[n],
-                float(outside[n]),
+        joint = reading.functions
+        logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
+        names = [n or OUT_OF_SCOPE for n in self.head.functions]
+        known = np.ones(len(self.head.functions), dtype=np.bool_)
+        outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
+        chosen = [names.index(f) for f in functions or ()] or logs.argmax(1).tolist()
+        labels, transitions = self.joint.labels, self.joint.transitions
+        answers = []
+        for n, function in enumerate(chosen):
+            pieces = reading.pieces[n]
+            emissions = reading.emissions[n, : len(pieces)]
+            path, log_probability = transitions.best_path(emissions, labels.own[function])
+            answers.append(
+                Answer(
+                    dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
+                    names[function],
+                    spans_of(pieces, labels.tags(function, path)),
+                    math.exp(log_probability),
+                    vectors[n],
+                    float(outside[n]),
+                )
             )
-            for n, (labels, log_probability) in enumerate(paths)
-        ]
+        return answers
 
     def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
         """What each source takes of the time for one utterance (the median), and ``EMBEDDING``, on
         which all but the tuned encoder and the words depend."""
-        import torch
-
         embedder, words = self.embedder, tokenizer_for(self.language)
         if isinstance(embedder, SentenceEmbedder):
             embedder = embedder.without_cache()
         spent: dict[str, list[float]] = {}
         for utterance in utterances:
             begun = time.perf_counter()
-            with torch.inference_mode():
-                self.joint(self.joint.batch([self.joint.row(utterance)]))
+            self.joint.read([utterance])
             _take(spent, JOINT, begun)
             begun = time.perf_counter()
             vectors = embedder.embed([utterance])
@@ -123,14 +121,15 @@ class FastModel:
         )
 
     @classmethod
-    def of(
-        cls, joint: JointEncoder, embedder: Embedder, fitted: Fitted, language: str
-    ) -> FastModel:
+    def of(cls, joint: Reader, embedder: Embedder, fitted: Fitted, language: str) -> FastModel:
         """An encoder with what was fitted beside it."""
         return cls(joint, embedder, fitted.voters, fitted.head, fitted.scope, language)
 
     def save(self, directory: Path) -> None:
         """Write all but the frozen embedder to ``directory``."""
+        from radu_core.training.joint.model import JointEncoder
+
+        assert isinstance(self.joint, JointEncoder)
         self.joint.save(directory / ENCODER)
         self.voters.save(directory)
         write_json(
@@ -171,16 +170,13 @@ def _take(spent: dict[str, list[float]], name: str, begun: float) -> None:
     spent.setdefault(name, []).append(1000 * (time.perf_counter() - begun))
 
 
-def joint_scores(model: JointEncoder, utterances: Sequence[str]) -> NDArray[np.float32]:
+def joint_scores(model: Reader, utterances: Sequence[str]) -> NDArray[np.float32]:
     """``(rows, functions)`` log-probabilities of a tuned encoder."""
     import numpy as np
-    import torch
 
-    found = []
-    for at in range(0, len(utterances), 64):
-        rows = [model.row(u) for u in utterances[at : at + 64]]
-        with torch.inference_mode():
-            found.append(model(model.batch(rows)).functions.log_softmax(-1).numpy())
-    if not found:
-        return np.zeros((0, len(model.labels.functions)), dtype=np.float32)
-    return np.concatenate(found)
+    parts = [
+        model.read(utterances[at : at + _BATCH]).functions
+        for at in range(0, len(utterances), _BATCH)
+    ]
+    empty = np.zeros((0, len(model.labels.functions)), dtype=np.float32)
+    return np.concatenate(parts) if parts else empty
