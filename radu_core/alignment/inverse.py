@@ -9,8 +9,9 @@ none if the slot takes no text.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from rapidfuzz import fuzz
 
@@ -54,6 +55,27 @@ class Inverse:
         self._kinds: dict[str, Counter[str]] = defaultdict(Counter)
         for exemplar in exemplars:
             self._learn(schema, exemplar)
+
+    def data(self) -> dict[str, Any]:
+        """What it has learnt, as JSON; ``read`` takes it back."""
+        seen = [
+            [function, slot, words, list(values.items())]
+            for (function, slot), known in self._seen.items()
+            for words, values in known.items()
+        ]
+        return {"seen": seen, "kinds": {slot: dict(n) for slot, n in self._kinds.items()}}
+
+    @classmethod
+    def read(
+        cls, schema: Schema, data: Mapping[str, Any], *, reference: date | None = None
+    ) -> Inverse:
+        """What ``data`` gave, of the same schema."""
+        inverse = cls(schema, (), reference=reference)
+        for function, slot, words, values in data["seen"]:
+            inverse._seen[function, slot][words] = Counter(dict(values))
+        for slot, counts in data["kinds"].items():
+            inverse._kinds[slot] = Counter(counts)
+        return inverse
 
     def value(self, function: Function, slot: Slot, words: str) -> Scalar | None:
         """The value of ``slot`` that ``words`` stand for; None if it takes no such value."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from radu_core.alignment.places import SURE
 from radu_core.alignment.readings import Reading
@@ -17,6 +17,7 @@ from radu_core.exemplars import SlotRef, parse_template
 __all__ = ["ContextModel", "RankedKind", "around", "calibrated", "rank", "shares"]
 
 RankedKind = Literal["guess", "ambiguous", "unsure"]
+Neighbour = tuple[str, str, str]  # slot, side, words
 
 _EDGE = "\n"
 _SMOOTHING = 0.5  # of the likelihoods that guesses compare
@@ -51,24 +52,42 @@ class ContextModel:
     """
 
     def __init__(self, templates: Iterable[str]) -> None:
-        self._beside: Counter[tuple[str, str, str]] = Counter()
+        self._beside: Counter[Neighbour] = Counter()
         self._slots: Counter[tuple[str, str]] = Counter()
         self._words: Counter[tuple[str, str]] = Counter()
         self._sides: Counter[str] = Counter()
         self._kinds: Counter[tuple[str, str]] = Counter()  # how many different words
         self.literal: Counter[str] = Counter()  # how often a word stands outside all slots
+        self._different = 1
         for template in templates:
             parts = parse_template(template).parts
             for part in parts:
                 if isinstance(part, str):
                     self.literal.update(plain_words(part))
-            for slot, side, word in _neighbours(parts):
-                self._beside[slot, side, word] += 1
-                self._slots[slot, side] += 1
-                self._words[side, word] += 1
-                self._sides[side] += 1
-        self._kinds.update((slot, side) for slot, side, _ in self._beside)
+            self._count(Counter(_neighbours(parts)))
+
+    def _count(self, beside: Mapping[Neighbour, int]) -> None:
+        """Add words that stood beside slots, and how often."""
+        for (slot, side, word), count in beside.items():
+            self._kinds[slot, side] += (slot, side, word) not in self._beside
+            self._beside[slot, side, word] += count
+            self._slots[slot, side] += count
+            self._words[side, word] += count
+            self._sides[side] += count
         self._different = len(self._words) + 1
+
+    def data(self) -> dict[str, Any]:
+        """Its counts, as JSON; ``read`` takes them back."""
+        beside = [[*neighbour, count] for neighbour, count in self._beside.items()]
+        return {"beside": beside, "literal": dict(self.literal)}
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> ContextModel:
+        """What ``data`` gave."""
+        model = cls(())
+        model._count({(slot, side, word): n for slot, side, word, n in data["beside"]})
+        model.literal.update(data["literal"])
+        return model
 
     def knows(self, slot: str) -> bool:
         """Whether enough is known of what stands beside ``slot`` to guess where it stands."""

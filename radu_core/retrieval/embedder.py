@@ -174,6 +174,15 @@ class SentenceEmbedder:
         fresh._towers = self._loaded()
         return fresh
 
+    @cached_property
+    def exact(self) -> SentenceEmbedder:
+        """The same model in float32."""
+        if self.precision == "fp32":
+            return self
+        return SentenceEmbedder(
+            self._directory, name=self.name, cache=self._cache_directory, precision="fp32"
+        )
+
     def load(self) -> None:
         """Load the model now, so that the next text needn't wait for it."""
         self._loaded()

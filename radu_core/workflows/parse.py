@@ -21,6 +21,7 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
+from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
@@ -244,13 +245,9 @@ def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastPar
     from radu_core.training.joint.fast import FastModel
 
     labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
-    model = FastModel.load(directory, workspace.embedder)
-    return FastParser(
-        model,
-        kept.schema,
-        labels or kept.index.exemplars,
-        reference=kept.schema.reference_date,
-    )
+    model = FastModel.load(directory, workspace.exact_embedder)
+    taught = Taught.of(kept.schema, labels or kept.index.exemplars, model.embedder)
+    return FastParser(model, kept.schema, taught)
 
 
 def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:

@@ -11,6 +11,7 @@ from tiny_encoder import make_tiny_encoder
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import FastParser
+from radu_core.inference.taught import Taught
 from radu_core.retrieval import Query, SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.joint.fast import FastModel, joint_scores
@@ -40,7 +41,8 @@ def fitted(folder: Path, labels: list[AnnotatedExemplar]) -> FastParser:
     embedder = SentenceEmbedder(base, name="tiny")
     held = joint_scores(model, [e.utterance for e in labels])
     found = fit_head_on(schema, labels, embedder, known, held)
-    return FastParser(FastModel.of(model, embedder, found, schema.language), schema, labels)
+    fast = FastModel.of(model, embedder, found, schema.language)
+    return FastParser(fast, schema, Taught.of(schema, labels, embedder))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,9 @@ def test_one_function_alone_is_answered_always(tmp_path: Path) -> None:
     found = fit_head_on(schema, flights, embedder, Labels.of(schema, flights), held)
     assert (found.rows, found.accuracy) == (len(flights), 1.0)
     assert found.scope.curve is None
-    one = FastParser(FastModel.of(model, embedder, found, "en"), schema, flights)
+    one = FastParser(
+        FastModel.of(model, embedder, found, "en"), schema, Taught.of(schema, flights, embedder)
+    )
     [call] = one.parse_many([Query("tell me a joke")])
     assert call.function == "book_flight"
     assert call.scores == {"book_flight": 1.0}

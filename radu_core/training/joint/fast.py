@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
 from radu_core.training.joint.head import Head, Scores
-from radu_core.training.joint.reading import Reader
+from radu_core.training.joint.reading import Reader, Reading
 from radu_core.training.joint.scope import Scope, features_of
 from radu_core.training.joint.sources import Voters
 
@@ -27,24 +28,36 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Answer", "FastModel", "joint_scores"]
+__all__ = ["FastAnswer", "FastModel", "joint_scores"]
 
 _BATCH = 64
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Function → probability (``OUT_OF_SCOPE`` among them), the spans (slot, start, end) of the
-    values of ``function``, the probability that the tagger gives all of them together, and the
-    utterance's ``vector`` ``(dim,)`` in the untuned embedding. ``out_of_scope`` is the share of
-    rows in scope that look more like it."""
+Tag = Callable[[str], tuple[list[tuple[str, int, int]], float]]
 
-    scores: dict[str, float]
+
+@dataclass(frozen=True)
+class FastAnswer:
+    """What a fast model says of an utterance: function → probability (``OUT_OF_SCOPE`` among them),
+    the ``function`` it means, and its ``vector`` ``(dim,)`` in the untuned embedding.
+    ``out_of_scope`` is the share of rows in scope that look more like it. ``tag`` gives the values'
+    places under a function."""
+
+    scores: Mapping[str, float]
     function: str
-    spans: list[tuple[str, int, int]]
-    sure: float
     vector: NDArray[np.float32]
-    out_of_scope: float = 0.0
+    out_of_scope: float
+    tag: Tag
+
+    @cached_property
+    def tagged(self) -> tuple[list[tuple[str, int, int]], float]:
+        """The spans (slot, start, end) of its function's values, and the probability that the
+        tagger gives all of them together."""
+        return self.tag(self.function)
+
+    def meaning(self, function: str) -> FastAnswer:
+        """The same utterance, if it means this function."""
+        return self if function == self.function else replace(self, function=function)
 
 
 @dataclass(frozen=True)
@@ -58,11 +71,8 @@ class FastModel:
     scope: Scope
     language: str
 
-    def answer(
-        self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
-    ) -> list[Answer]:
-        """What each utterance means, in order: values of the likeliest function, or of that in
-        ``functions``."""
+    def answer(self, utterances: Sequence[str]) -> list[FastAnswer]:
+        """What each utterance means, in order."""
         import numpy as np
 
         reading = self.joint.read(utterances)
@@ -72,24 +82,26 @@ class FastModel:
         names = [n or OUT_OF_SCOPE for n in self.head.functions]
         known = np.ones(len(self.head.functions), dtype=np.bool_)
         outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
-        chosen = [names.index(f) for f in functions or ()] or logs.argmax(1).tolist()
-        labels, transitions = self.joint.labels, self.joint.transitions
-        answers = []
-        for n, function in enumerate(chosen):
-            pieces = reading.pieces[n]
-            emissions = reading.emissions[n, : len(pieces)]
-            path, log_probability = transitions.best_path(emissions, labels.own[function])
-            answers.append(
-                Answer(
-                    dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
-                    names[function],
-                    spans_of(pieces, labels.tags(function, path)),
-                    math.exp(log_probability),
-                    vectors[n],
-                    float(outside[n]),
-                )
+        return [
+            FastAnswer(
+                dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
+                names[best],
+                vectors[n],
+                float(outside[n]),
+                partial(self._tag, reading, n),
             )
-        return answers
+            for n, best in enumerate(logs.argmax(1))
+        ]
+
+    def _tag(
+        self, reading: Reading, row: int, name: str
+    ) -> tuple[list[tuple[str, int, int]], float]:
+        labels, pieces = self.joint.labels, reading.pieces[row]
+        function = labels.functions.index("" if name == OUT_OF_SCOPE else name)
+        path, log_probability = self.joint.transitions.best_path(
+            reading.emissions[row, : len(pieces)], labels.own[function]
+        )
+        return spans_of(pieces, labels.tags(function, path)), math.exp(log_probability)
 
     def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
         """What each source takes of the time for one utterance (the median), and ``EMBEDDING``, on
