@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side"]
+__all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side", "is_plain"]
 
 Side = Literal["query", "passage", "symmetric", "asked"]
 Precision = Literal["auto", "bf16", "fp32"]
@@ -193,7 +193,7 @@ class SentenceEmbedder:
         import torch
 
         model = self._loaded()[0 if asked else 1]
-        if not _plain(model, prompt):
+        if not is_plain(model, prompt):
             vectors = model.encode(
                 texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
             )
@@ -214,6 +214,10 @@ class SentenceEmbedder:
     @cached_property
     def _has_towers(self) -> bool:
         return has_towers(self._directory)
+
+    def towers(self) -> tuple[Any, Any]:
+        """The sentence-transformers models of queries and of documents; often the same."""
+        return self._loaded()
 
     def _loaded(self) -> tuple[Any, Any]:
         """The towers of queries and of documents."""
@@ -283,7 +287,7 @@ def _is_transformer(model: Any) -> bool:
     return type(model[0]).__name__ == "Transformer"
 
 
-def _plain(model: Any, prompt: str) -> bool:
+def is_plain(model: Any, prompt: str) -> bool:
     """A text transformer with pooling that counts the prompt's tokens, as nearly all do."""
     modules = list(model.children())
     if not _is_transformer(model) or len(modules) < 2:

@@ -157,13 +157,18 @@ class FastModel:
         )
 
     @classmethod
-    def load(cls, directory: Path, embedder_of: Callable[[str], Embedder]) -> FastModel:
-        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name.
+    def load(
+        cls,
+        directory: Path,
+        embedder_of: Callable[[str], Embedder],
+        *,
+        reader: Callable[[Path], Reader] | None = None,
+    ) -> FastModel:
+        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name, ``reader`` loads the
+        encoder's directory (default: in torch).
 
         ``ModelError`` if that one has other weights by now.
         """
-        from radu_core.training.joint.model import JointEncoder
-
         data = read_head(directory)
         embedder = embedder_of(str(data["embedder"]))
         if embedder.identity != data["embedder_identity"]:
@@ -172,10 +177,16 @@ class FastModel:
                 value=embedder.name,
                 remedy="Fetch that one again, or fit the module again.",
             )
-        joint = JointEncoder.load(directory / ENCODER)
+        joint = (reader or _torch_reader)(directory / ENCODER)
         head = Head(tuple(data["functions"]), dict(data["weights"]))
         scope = Scope.read(data["scope"])
         return cls(joint, embedder, Voters.load(directory), head, scope, str(data["language"]))
+
+
+def _torch_reader(directory: Path) -> Reader:
+    from radu_core.training.joint.model import JointEncoder
+
+    return JointEncoder.load(directory)
 
 
 def _take(spent: dict[str, list[float]], name: str, begun: float) -> None:

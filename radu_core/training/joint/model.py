@@ -18,7 +18,6 @@ from torch import nn
 
 from radu_core.errors import ModelError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import read_json, write_json
 from radu_core.hardware import native_bf16
 from radu_core.models import loading
 from radu_core.training.joint.crf import SlotCrf
@@ -40,7 +39,6 @@ __all__ = [
 ]
 
 HEADS = "joint.safetensors"
-LABELS = "joint.json"
 
 
 @dataclass(frozen=True)
@@ -133,11 +131,7 @@ class JointEncoder(nn.Module):
         self.encoder.save(str(directory), create_model_card=False)
         heads = {k: v.contiguous() for k, v in self.state_dict().items() if _is_head(k)}
         save_file(heads, str(directory / HEADS))
-        labels = self.labels
-        write_json(
-            directory / LABELS,
-            {"functions": labels.functions, "slots": labels.slots, "own": labels.own},
-        )
+        self.labels.save(directory)
 
     @classmethod
     def load(cls, directory: Path) -> JointEncoder:
@@ -148,13 +142,7 @@ class JointEncoder(nn.Module):
             f"the tuned encoder from {directory}",
             remedy="Restore a backup of the run, or launch it again.",
         ):
-            data = read_json(directory / LABELS)
-            labels = Labels(
-                tuple(data["functions"]),
-                tuple(data["slots"]),
-                tuple(tuple(own) for own in data["own"]),
-            )
-            model = cls(open_encoder(directory), labels)
+            model = cls(open_encoder(directory), Labels.read(directory))
             model.load_state_dict(load_file(str(directory / HEADS)), strict=False)
         return model.eval()
 

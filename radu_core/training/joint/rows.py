@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, write_json
 from radu_core.pieces import cut, label
 from radu_core.schema import Schema
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Batch", "Labels", "Row", "arrays_of", "collate", "own_slots", "row_of"]
+
+_FILE = "joint.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,20 @@ class Labels:
         place = {name: n for n, name in enumerate(known)}
         own = (tuple(place[s] for s in slots[name]) for name in slots)
         return cls(tuple(slots), tuple(known), tuple(own))
+
+    def save(self, directory: Path) -> None:
+        """Write them to ``directory``."""
+        write_json(directory / _FILE, asdict(self))
+
+    @classmethod
+    def read(cls, directory: Path) -> Labels:
+        """What ``save`` wrote."""
+        data = read_json(directory / _FILE)
+        return cls(
+            tuple(data["functions"]),
+            tuple(data["slots"]),
+            tuple(tuple(own) for own in data["own"]),
+        )
 
     def tags(self, function: int, local: Sequence[int]) -> list[str]:
         """Local labels of a function as ``pieces`` has them: "O", "B-slot", "I-slot"."""
