@@ -143,6 +143,10 @@ class FastModel:
 
         assert isinstance(self.joint, JointEncoder)
         self.joint.save(directory / ENCODER)
+        self.save_votes(directory)
+
+    def save_votes(self, directory: Path) -> None:
+        """Write all but the two encoders to ``directory``."""
         self.voters.save(directory)
         write_json(
             directory / HEAD_FILE,
