@@ -9,7 +9,7 @@ none if the slot takes no text.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -49,6 +49,7 @@ class Inverse:
         self._language = language(schema.language)
         self._finder = Finder(schema, self._language, reference)
         self._reference = reference
+        self._key: Callable[[str], str] = str
         self._seen: dict[tuple[str | None, str], dict[str, Counter[Scalar]]] = defaultdict(
             lambda: defaultdict(Counter)
         )
@@ -56,10 +57,10 @@ class Inverse:
         for exemplar in exemplars:
             self._learn(schema, exemplar)
 
-    def data(self) -> dict[str, Any]:
-        """What it has learnt, as JSON; ``read`` takes it back."""
+    def data(self, key: Callable[[str], str] = str) -> dict[str, Any]:
+        """What it has learnt, as JSON; ``read`` takes it back. ``key`` stands for words."""
         seen = [
-            [function, slot, words, list(values.items())]
+            [function, slot, key(words), list(values.items())]
             for (function, slot), known in self._seen.items()
             for words, values in known.items()
         ]
@@ -67,10 +68,16 @@ class Inverse:
 
     @classmethod
     def read(
-        cls, schema: Schema, data: Mapping[str, Any], *, reference: date | None = None
+        cls,
+        schema: Schema,
+        data: Mapping[str, Any],
+        *,
+        reference: date | None = None,
+        key: Callable[[str], str] = str,
     ) -> Inverse:
-        """What ``data`` gave, of the same schema."""
+        """What ``data`` gave, of the same schema, with the same ``key``."""
         inverse = cls(schema, (), reference=reference)
+        inverse._key = key
         for function, slot, words, values in data["seen"]:
             inverse._seen[function, slot][words] = Counter(dict(values))
         for slot, counts in data["kinds"].items():
@@ -94,7 +101,7 @@ class Inverse:
 
     def _values(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
         for owner in (function.name, None):
-            known = self._seen.get((owner, slot.name), {}).get(words.casefold())
+            known = self._seen.get((owner, slot.name), {}).get(self._key(words.casefold()))
             if known:
                 value, count = min(known.items(), key=lambda i: (-i[1], repr(i[0])))
                 if 2 * count >= known.total():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -59,6 +59,7 @@ class ContextModel:
         self._kinds: Counter[tuple[str, str]] = Counter()  # how many different words
         self.literal: Counter[str] = Counter()  # how often a word stands outside all slots
         self._different = 1
+        self._key: Callable[[str], str] = str
         for template in templates:
             parts = parse_template(template).parts
             for part in parts:
@@ -76,17 +77,16 @@ class ContextModel:
             self._sides[side] += count
         self._different = len(self._words) + 1
 
-    def data(self) -> dict[str, Any]:
-        """Its counts, as JSON; ``read`` takes them back."""
-        beside = [[*neighbour, count] for neighbour, count in self._beside.items()]
-        return {"beside": beside, "literal": dict(self.literal)}
+    def data(self, key: Callable[[str], str] = str) -> list[Any]:
+        """What stood beside the slots, as JSON; ``read`` takes it back. ``key`` stands for words."""
+        return [[slot, side, key(word), n] for (slot, side, word), n in self._beside.items()]
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> ContextModel:
-        """What ``data`` gave."""
+    def read(cls, data: Sequence[Any], *, key: Callable[[str], str] = str) -> ContextModel:
+        """What ``data`` gave, with the same ``key``; what stood outside of slots isn't known."""
         model = cls(())
-        model._count({(slot, side, word): n for slot, side, word, n in data["beside"]})
-        model.literal.update(data["literal"])
+        model._key = key
+        model._count({(slot, side, word): n for slot, side, word, n in data})
         return model
 
     def knows(self, slot: str) -> bool:
@@ -99,6 +99,7 @@ class ContextModel:
 
     def log_odds(self, slot: str, side: str, word: str) -> float:
         """How much likelier ``word`` stands on that ``side`` of ``slot`` than of any slot."""
+        word = self._key(word)
         new = max(1, self._kinds[slot, side])  # as if so many words had been drawn from all slots
         seen = self._beside[slot, side, word]
         lift = seen * self._sides[side] / self._words[side, word] if seen else 0.0

@@ -7,6 +7,7 @@ weights of its heads.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radu_core.errors import ModelError
 from radu_core.files import read_json
-from radu_core.models import loading
 from radu_core.progress import Progress, silent
 from radu_core.training.joint.head import log_softmax
 from radu_core.training.joint.reading import Reading, Transitions
@@ -76,15 +77,23 @@ class _Graph:
     def __init__(self, directory: Path, threads: int) -> None:
         import onnxruntime
 
-        with loading(f"the encoder from {directory}", remedy="Export the bundle again."):
+        try:
             self.settings = Settings(**read_json(directory / SETTINGS))
             self._tokenizer = _Tokenizer(directory / TOKENIZER, self.settings.longest)
             options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads
+            options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+            # a thread that waits for work by spinning takes a core from the other encoder
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.enable_cpu_mem_arena = False  # it keeps the largest batch's memory for ever
             self._session = onnxruntime.InferenceSession(
                 str(directory / MODEL), options, providers=["CPUExecutionProvider"]
             )
+        except Exception as error:  # whatever the file's bytes lead the libraries to
+            raise ModelError(
+                f"The encoder can't be loaded ({type(error).__name__}: {str(error)[:200]})",
+                value=str(directory),
+                remedy="Export the bundle again.",
+            ) from error
 
     def row(self, text: str, prompt: str) -> Row:
         return row_of(self._tokenizer, text, prompt=prompt, longest=self.settings.longest)

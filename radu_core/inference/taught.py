@@ -13,6 +13,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, write_json
 from radu_core.inference.implied import Implied
 from radu_core.schema import Schema
+from radu_core.training.joint.sources import word_key
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Embedder
@@ -42,19 +43,24 @@ class Taught:
             ContextModel(e.template for e in exemplars if e.template),
         )
 
-    def save(self, directory: Path) -> None:
-        """Write it to ``directory``."""
-        write_json(
-            directory / _FILE, {"inverse": self.inverse.data(), "context": self.context.data()}
-        )
+    def save(self, directory: Path, *, salt: str = "") -> None:
+        """Write it to ``directory``; with a ``salt``, hashes stand for the words of utterances."""
+        key = word_key(salt)
+        told = {
+            "salt": salt,
+            "inverse": self.inverse.data(key),
+            "context": self.context.data(key),
+        }
+        write_json(directory / _FILE, told)
         self.implied.save(directory)
 
     @classmethod
     def load(cls, directory: Path, schema: Schema) -> Taught:
         """What ``save`` wrote, of the same schema."""
         data = read_json(directory / _FILE)
+        key = word_key(data["salt"])
         return cls(
-            Inverse.read(schema, data["inverse"], reference=schema.reference_date),
+            Inverse.read(schema, data["inverse"], reference=schema.reference_date, key=key),
             Implied.load(directory),
-            ContextModel.read(data["context"]),
+            ContextModel.read(data["context"], key=key),
         )

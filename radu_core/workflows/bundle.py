@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -79,12 +80,15 @@ def write_bundle(
     generator: str | None = None,
     module: str | None = None,
     runtime: Runtime = "onnx",
+    texts: bool = True,
     progress: Progress = silent,
 ) -> WrittenBundle:
     """Write the run ``name`` (an id, or ``last``) as a bundle to ``out``: all or nothing.
 
     ``generator`` is the run whose language model is asked where a fast model is unsure. ``runtime``
-    torch writes encoders as they are; so is one that ONNX can't hold, with a note. The bundle is
+    torch writes encoders as they are; so is one that ONNX can't hold, with a note. Without
+    ``texts`` a fast bundle holds no utterance of the labels, and hashes instead of their words; the
+    values that slots had stay, as answers are made of them. The bundle is
     loaded and asked about all validation rows before it is put in its place; ``RunError`` where
     its calls aren't the run's.
     """
@@ -97,7 +101,12 @@ def write_bundle(
         if generator
         else parser_of(workspace, run.id, module=module, progress=progress)
     )
-    writing = _Writing(workspace, run, parser, generator, runtime, progress)
+    if not texts and not isinstance(parser, FastParser):
+        raise InputError(
+            "A language model's prompts show exemplars: its bundle needs their texts",
+            remedy="Export a fast model alone, or leave out --no-texts.",
+        )
+    writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
     with whole_directory(target) as new, disk_errors(target):
         manifest = writing.write(new)
         size = sum(p.stat().st_size for p in new.rglob("*") if p.is_file())
@@ -114,6 +123,7 @@ class _Writing:
         parser: AnyParser,
         generator: str | None,
         runtime: Runtime,
+        texts: bool,
         progress: Progress,
     ) -> None:
         self.workspace = workspace
@@ -124,6 +134,7 @@ class _Writing:
         self.notes: list[str] = []
         self.runtime: dict[str, Runtime] = {}
         self._wanted = runtime
+        self._texts = texts
 
     @property
     def module(self) -> str:
@@ -143,7 +154,8 @@ class _Writing:
         write_text(new / "README.md", self._card())
         rows = labelled_rows(self.workspace, self.module, "validation").exemplars
         wanted = self._answers(parser, rows)
-        write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
+        if self._texts:
+            write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
         manifest = self._manifest(new, SelfTest(rows=len(rows), equal=len(rows)))
         write_json(new / MANIFEST, manifest.model_dump(mode="json"))
         self._compare(new, rows, wanted)
@@ -154,8 +166,9 @@ class _Writing:
 
         folder.mkdir(parents=True)
         model = parser.model
-        model.save_votes(folder)
-        parser.taught.save(folder)
+        salt = "" if self._texts else secrets.token_hex(16)
+        model.save_votes(folder, salt=salt)
+        parser.taught.save(folder, salt=salt)
         assert isinstance(model.joint, JointEncoder)
         assert isinstance(model.embedder, SentenceEmbedder)
         self.progress("Writing the encoder", 0, 2)
@@ -238,7 +251,7 @@ class _Writing:
             runs=runs,
             files={p.relative_to(new).as_posix(): (p.stat().st_size, file_hash(p)) for p in files},
             runtime=self.runtime,
-            texts=True,
+            texts=self._texts,
             chat_template=template_of(speaker) if speaker else None,
             licences=tuple(self._licences()),
             self_test=test,

@@ -145,9 +145,10 @@ class FastModel:
         self.joint.save(directory / ENCODER)
         self.save_votes(directory)
 
-    def save_votes(self, directory: Path) -> None:
-        """Write all but the two encoders to ``directory``."""
-        self.voters.save(directory)
+    def save_votes(self, directory: Path, *, salt: str = "") -> None:
+        """Write all but the two encoders to ``directory``; with a ``salt``, hashes stand for the
+        words of utterances."""
+        (self.voters.hidden(salt) if salt else self.voters).save(directory)
         write_json(
             directory / HEAD_FILE,
             {
