@@ -78,7 +78,7 @@ class ContextModel:
         self._different = len(self._words) + 1
 
     def data(self, key: Callable[[str], str] = str) -> list[Any]:
-        """What stood beside the slots, as JSON; ``read`` takes it back. ``key`` stands for words."""
+        """What stood beside slots, as JSON; ``read`` takes it back. ``key`` stands for words."""
         return [[slot, side, key(word), n] for (slot, side, word), n in self._beside.items()]
 
     @classmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from radu_core import __version__
-from radu_core.errors import ModelError, RunError
+from radu_core.errors import InputError, ModelError, RunError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import (
     disk_errors,
