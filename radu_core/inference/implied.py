@@ -155,4 +155,9 @@ def _fit(labels: Sequence[Scalar | None], vectors: NDArray[np.float32]) -> _Choo
     if len(ordered) == 2:  # one row, for the second
         coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
         intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
-    return _Chooser(ordered, coefficients.astype(np.float64), intercepts.astype(np.float64))
+    # safetensors writes an array's memory as it lies, and scikit-learn's lies by columns
+    return _Chooser(
+        ordered,
+        np.ascontiguousarray(coefficients, dtype=np.float64),
+        np.ascontiguousarray(intercepts, dtype=np.float64),
+    )

@@ -21,6 +21,8 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
+from radu_core.inference.asking import AnyParser
+from radu_core.inference.bundle import MANIFEST, load_bundle
 from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
@@ -58,7 +60,7 @@ _Key = tuple[tuple[Path, ...], str | None, bool]  # places, module, whether as a
 class _Loaded:
     """A model in memory, of files as they were then; one thread at a time asks it."""
 
-    parser: Parser | FastParser | FullParser
+    parser: AnyParser
     state: str
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -155,7 +157,7 @@ def _loaded(
             while len(known) >= _MOST_LOADED:
                 del known[next(iter(known))]
             workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
-            parser: Parser | FastParser | FullParser = (
+            parser: AnyParser = (
                 full_parser(
                     workspace, name, generator, module=module, ensemble=ensemble, progress=progress
                 )
@@ -192,12 +194,15 @@ def parser_of(
     module: str | None = None,
     ensemble: bool = False,
     progress: Progress = silent,
-) -> Parser | FastParser:
-    """The model of a run or of an exported directory, loaded, with what its prompts are made of.
+) -> AnyParser:
+    """The model of a run, of an exported directory or of a bundle, loaded, with what its prompts
+    are made of.
 
     ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
     """
     directory = exported(workspace, name)
+    if directory is not None and (directory / MANIFEST).is_file():
+        return _of_bundle(directory, module, ensemble=ensemble)
     if directory is not None:
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
@@ -212,6 +217,23 @@ def parser_of(
         ask_as(kept, ensemble=ensemble, fast=True)
         return fast_parser(workspace, run.model, kept)
     return _parser(Generator(run.model, template=template_of(run)), kept, ensemble)
+
+
+def _of_bundle(directory: Path, module: str | None, *, ensemble: bool) -> AnyParser:
+    """A bundle's parser; ``InputError`` for what a bundle can't be asked."""
+    bundle = load_bundle(directory)
+    if module not in (None, bundle.manifest.module):
+        raise InputError(
+            "That bundle is of another module",
+            value=module,
+            remedy=f"It is of {bundle.manifest.module}.",
+        )
+    if ensemble:
+        raise InputError(
+            "A bundle isn't asked with an ensemble",
+            remedy="Leave it off, or ask the run itself.",
+        )
+    return bundle.parser
 
 
 def full_parser(
@@ -289,7 +311,7 @@ def exported(workspace: Workspace, name: str) -> Path | None:
             return None
     except OSError:  # a name that is too long
         return None
-    if not any((path / EXPORTED).glob("**/manifest.json")):
+    if not (path / MANIFEST).is_file() and not any((path / EXPORTED).glob("**/manifest.json")):
         raise InputError(
             "That directory holds no exported model",
             value=str(path),
