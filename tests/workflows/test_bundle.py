@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE, ROWS, SCHEMA
+from generator_run import make_generator_run
 from tiny_encoder import make_tiny_encoder
 from typer.testing import CliRunner
 
@@ -24,7 +25,6 @@ from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.bundle import SelfTest
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
-from radu_core.training import RunDirectory
 from radu_core.workflows import bundle as writing
 from radu_core.workflows import fit as workflow
 from radu_core.workflows.bundle import WrittenBundle, write_bundle
@@ -134,9 +134,10 @@ def test_a_bundle_without_texts_holds_none_and_answers_the_same(made: Made, tmp_
 
 
 def test_bundles_with_a_language_model_answer_as_their_runs(
-    loaded: Workspace, run: RunDirectory, tmp_path: Path
+    loaded: Workspace, tiny_model: Path, tmp_path: Path
 ) -> None:
     fast = fit_fast(loaded, tmp_path)
+    run = make_generator_run(loaded, MODULE, tiny_model)
     questions = [Question(t) for t in TEXTS[-3:]]
     for kind, name, other in (("full", fast, run.id), ("generator", run.id, None)):
         written = write_bundle(loaded, name, tmp_path / kind, generator=other, runtime="torch")
