@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ class FakeModel:
     """Means a flight by "fly", a hotel by "hotel"; the last word is where to.
 
     It answers while ``open`` is set; "odd" in an utterance is an ``InputError``, "bug" another.
+    Where FAKE_GATE names a file, it makes one beside it and answers once that file is there.
     """
 
     kind = "fast"
@@ -49,6 +52,9 @@ class FakeModel:
         self.batches.append([q.utterance for q in questions])
         self.entered.release()
         assert self.open.wait(20)
+        if (gate := os.environ.get("FAKE_GATE")) and questions[0].utterance != "hello":
+            Path(gate).with_suffix(".entered").touch()
+            until(Path(gate).exists)
         return [self._answer(q) for q in questions]
 
     def _answer(self, question: Question) -> Answer:
@@ -103,6 +109,13 @@ def write_fake(directory: Path, name: str = "travel", version: str = "1") -> Pat
     return directory
 
 
+def until(is_so: Callable[[], bool]) -> None:
+    """Ask again until it is so; fail after 20 seconds."""
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end
+
+
 class Live:
     """A server that runs: its address, its models and a plain client."""
 
@@ -122,7 +135,7 @@ class Live:
         return self.client.post(path, json=body)
 
     def metric(self, name: str) -> float:
-        """The sum of a metric over its labels; "" in ``name`` may give one of them."""
+        """The sum of a metric over the labels that ``name`` doesn't give."""
         lines = self.client.get("/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 

@@ -1,4 +1,4 @@
-"""Running the application: its socket, signals, and a shutdown that finishes what it began."""
+"""Running the application: its socket, its signals, and a shutdown that finishes what it began."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on that address, which nobody can connect to yet; port 0 takes a free one."""
+    """A socket that listens on that address; port 0 takes a free one.
+
+    Who connects before the server runs waits for it. A socket that doesn't listen yet wouldn't keep
+    the port from another process.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -57,6 +61,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
         raise InputError(

@@ -106,9 +106,9 @@ def load_redaction(name: str) -> Redaction:
     module, _, function = name.partition(":")
     try:
         hook = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # of importing the user's module: whatever it raises
         raise InputError(
-            f"No redaction function there ({error})",
+            f"No redaction function there ({type(error).__name__}: {error})",
             value=name,
             remedy="Name it as module:function, with its module on PYTHONPATH.",
         ) from error
