@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from radu_core.inference.answers import Answer, AnswerModel, Question
+from radu_core.words import counted
 
 __all__ = ["Batcher", "QueueFullError", "Reply"]
 
@@ -116,7 +117,9 @@ def _ask(model: AnswerModel, questions: Sequence[Question]) -> list[Answer | Exc
     try:
         answers = model.answer(questions)
         if len(answers) != len(questions):
-            raise RuntimeError(f"{len(questions)} questions, {len(answers)} answers")
+            raise RuntimeError(
+                f"{counted(len(answers), 'answer')} to {counted(len(questions), 'question')}"
+            )
         return list(answers)
     except Exception as error:
         if len(questions) == 1:

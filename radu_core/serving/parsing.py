@@ -15,6 +15,7 @@ from radu_core.serving.middleware import RASA_PATH
 from radu_core.serving.problems import HttpError
 from radu_core.serving.registry import Served
 from radu_core.serving.shapes import AnswerBody, ParseRequest, RasaRequest
+from radu_core.words import counted
 
 __all__ = ["parse_routes"]
 
@@ -67,7 +68,7 @@ def _questions(body: ParseRequest, served: Served, desk: Desk) -> list[Question]
     if len(utterances) > most:
         raise HttpError(
             413,
-            f"{len(utterances):,} utterances are more than a request may have: {most:,}.",
+            f"{counted(len(utterances), 'utterance')}: a request may have {most:,}.",
             code="too_many_utterances",
             param="utterances",
         )
