@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,16 +71,15 @@ class Running:
 
     def first_answer(self, utterance: str) -> float:
         """Seconds from the process's start to its first answer."""
-        while True:
+        while self._process.status() != psutil.STATUS_ZOMBIE:
             try:
                 self.ask("/parse", {"utterance": utterance})
                 return time.perf_counter() - self.begun
-            except ConnectionError:
-                time.sleep(0.01)
             except urllib.error.URLError as error:
                 if not isinstance(error.reason, ConnectionError):
                     raise
                 time.sleep(0.01)
+        raise SystemExit("The server has ended: see above.")
 
     def megabytes(self) -> float:
         """What of its memory is in use (RSS)."""

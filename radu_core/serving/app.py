@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, Response
 
 from radu_core import __version__
 from radu_core.serving.asking import Desk
 from radu_core.serving.chat import chat_routes
+from radu_core.serving.docs_page import POLICY, render_docs
 from radu_core.serving.metrics import Metrics
 from radu_core.serving.middleware import BodyLimit, KeyCheck, Watching
 from radu_core.serving.operating import operating_routes
@@ -25,8 +27,8 @@ __all__ = ["create_app"]
 
 _DESCRIPTION = """What an utterance means: a function and its arguments.
 
-`POST /v1/chat/completions` with OpenAI's client, `POST /parse` with all that is known about the
-answer, `POST /model/parse` for Rasa's clients."""
+Clients of OpenAI's API use /v1 as their base URL. /parse gives all that is known about an
+answer, and Rasa's clients ask /model/parse."""
 
 
 def create_app(registry: Registry, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -52,13 +54,19 @@ def create_app(registry: Registry, settings: Settings, metrics: Metrics) -> Fast
         version=__version__,
         description=_DESCRIPTION,
         lifespan=keep_traces,
+        docs_url=None,  # FastAPI's own loads its script from somewhere else
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
     )
     bearer = [Depends(HTTPBearer(auto_error=False))] if settings.keys else []  # for /docs
     app.include_router(chat_routes(desk), dependencies=bearer)
     app.include_router(parse_routes(desk), dependencies=bearer)
     app.include_router(operating_routes(desk))
+    page = render_docs(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    async def show_docs() -> Response:
+        return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+
     handle_errors(app)
     _add_middleware(app, settings, metrics)
     return app

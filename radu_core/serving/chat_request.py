@@ -71,15 +71,27 @@ class NamedChoice(_Part):
 class ChatRequest(_Part):
     """The body of ``POST /v1/chat/completions``. Other parameters of OpenAI's have no effect."""
 
-    messages: list[Message] = Field(min_length=1)
-    model: str | None = None
-    tools: list[Tool] | None = Field(default=None, min_length=1)
-    tool_choice: Literal["auto", "none", "required"] | NamedChoice | None = None
-    parallel_tool_calls: bool | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    n: Annotated[int, Field(ge=1, le=1)] | None = None
-    metadata: dict[str, Any] | None = None
+    messages: list[Message] = Field(
+        min_length=1, description="The last one of the user is the utterance."
+    )
+    model: str | None = Field(default=None, description="Not needed where only one is served.")
+    tools: Annotated[list[Tool], Field(min_length=1)] | None = Field(
+        default=None, description="Select among the module's functions; without it all of them."
+    )
+    tool_choice: Literal["auto", "none", "required"] | NamedChoice | None = Field(
+        default=None, description="auto, none, required, or a function."
+    )
+    parallel_tool_calls: bool | None = Field(
+        default=None, description="Without effect: there is at most one call."
+    )
+    stream: bool | None = Field(default=None, description="Answer by server-sent events.")
+    stream_options: StreamOptions | None = Field(
+        default=None, description="include_usage adds a chunk with the usage."
+    )
+    n: Annotated[int, Field(ge=1, le=1)] | None = Field(
+        default=None, description="1: there is one answer."
+    )
+    metadata: dict[str, Any] | None = Field(default=None, description="May have the context.")
     context: str | None = Field(
         default=None,
         description="The function, or function.slot, that the bot has just asked for. "

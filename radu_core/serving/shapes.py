@@ -19,8 +19,10 @@ class _Body(BaseModel):
 class ParseRequest(_Body):
     """One utterance, or several of one model."""
 
-    utterance: str | None = None
-    utterances: Annotated[list[str], Field(min_length=1)] | None = None
+    utterance: str | None = Field(default=None, description="What the user said.")
+    utterances: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="Several, instead of one; they are answered in order."
+    )
     model: str | None = Field(default=None, description="Not needed where only one is served.")
     context: str | None = Field(
         default=None, description="The function, or function.slot, the bot has just asked for."
@@ -42,9 +44,11 @@ class RasaRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    text: str
-    model: str | None = None
-    context: str | None = None
+    text: str = Field(description="What the user said.")
+    model: str | None = Field(default=None, description="Not needed where only one is served.")
+    context: str | None = Field(
+        default=None, description="The function, or function.slot, the bot has just asked for."
+    )
 
 
 class AlternativeBody(_Body):

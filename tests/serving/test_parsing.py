@@ -181,7 +181,15 @@ def test_the_servers_state(server: Live) -> None:
     }
     paths = server.client.get("/openapi.json").json()["paths"]
     assert {"/v1/chat/completions", "/parse", "/model/parse", "/reload"} <= set(paths)
-    assert "openapi.json" in server.client.get("/docs").text
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(server: Live) -> None:
+    response = server.client.get("/docs")
+    assert "connect-src 'self'" in response.headers["content-security-policy"]
+    assert "http" not in response.text.replace("http-equiv", "")
+    for path in ("/v1/chat/completions", "/parse", "/model/parse"):
+        assert f"POST {path}</h2>" in response.text
+    assert "the bot has just asked for" in response.text
 
 
 def test_metrics_count_without_telling_what_was_said(server: Live) -> None:
