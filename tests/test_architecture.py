@@ -33,6 +33,7 @@ ORDER = [
     "generator",
     "training",
     "inference",
+    "serving",
     "evaluation",
     "agreement",
     "store",
