@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from radu_core.errors import NotFoundError
 from radu_core.exemplars import DISCARDED
 from radu_core.files import canonical_json
 from radu_core.inference import FastParser, FullParser
@@ -65,11 +67,14 @@ def _is_fast(run: RunDirectory) -> bool:
 def open_model(
     workspace: Workspace, name: str, *, module: str, progress: Progress = silent
 ) -> AnswerModel:
-    """One of ``models``, or the model in an exported directory; it stays in memory.
-
-    ``InputError`` where it is of another module.
-    """
+    """One of ``models``, or the model in an exported directory; it stays in memory."""
     first, _, generator = name.strip().partition(BESIDE)
+    if Path(first).name != first and not Path(first).expanduser().is_dir():
+        raise NotFoundError(
+            "There is no such directory",
+            value=first,
+            remedy="Give the path of an exported model, or choose a run.",
+        )
     # A bundle's directory is to be opened here as well (``inference.bundle.load_bundle``), and
     # held with ``workspace.hold`` until its files change.
     loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)

@@ -8,7 +8,7 @@ import pytest
 from conftest import MODULE
 from tuned_run import make_taught_run, make_tuned_run
 
-from radu_core.errors import InputError, RaduError, RunError
+from radu_core.errors import InputError, NotFoundError, RaduError, RunError
 from radu_core.files import write_json
 from radu_core.inference.answers import Answer, Question
 from radu_core.store import StoredExemplar
@@ -66,6 +66,7 @@ def test_an_exported_directory_is_asked_by_its_path(
         ("last", "  ", InputError, "The utterance is empty"),
         ("last", "x" * 10_001, InputError, "10,001 characters"),
         ("nothing", SAID, RunError, "nothing"),
+        ("/nowhere/at/all", SAID, NotFoundError, "There is no such directory"),
         ("{tmp}", SAID, InputError, "holds no exported model"),
     ],
 )
