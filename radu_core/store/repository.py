@@ -446,6 +446,12 @@ class Store:
         with reading(self._engine) as connection:
             return imports.listed(connection, module)
 
+    def import_details(self, module: str, name: str) -> list[Any]:
+        """What the imports of a module that stand have under ``name`` in their details, oldest
+        first."""
+        with reading(self._engine) as connection:
+            return imports.standing_details(connection, module, name)
+
     def import_of(self, number: int) -> ImportRecord:
         """The import or split of that number; ``NotFoundError`` if there is none."""
         with reading(self._engine) as connection:
