@@ -86,13 +86,14 @@ def _drift(module: str, days: Sequence[Day]) -> None:
     )
     if len(days) > 1:
         shares = [
-            {"day": d.day, "worth a look": 100 * d.share}
+            {"day": pd.Timestamp(d.day), "worth a look": 100 * d.share}
             | {reason: 100 * n / d.asked for reason, n in d.reasons.items()}
             for d in days
         ]
         st.line_chart(
             pd.DataFrame(shares).set_index("day"),
-            y_label="% of what was asked",
-            height=200,
+            x_label="",
+            y_label="%",
+            height=280,
             alt=f"Share of utterances worth a look, by day, {days[0].day} to {last.day}",
         )
