@@ -252,10 +252,10 @@ def measure_full(directory: Path) -> Iterator[Row]:
 def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Row:
     """The full bundle beside a bare generate of its language model with the same prompts: in this
     process, one after the other, on those utterances that it is asked about."""
-    from radu_core.inference.bundle import load_bundle
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from radu_core.inference.answers import Question
+    from radu_core.inference.bundle import load_bundle
 
     bundle = load_bundle(directory)
     weights = directory / "generator" / "model"

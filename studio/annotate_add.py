@@ -15,7 +15,7 @@ from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
 
-__all__ = ["add"]
+__all__ = ["add", "value_input"]
 
 _NONE = "out of scope"
 _SPLITS = ("train", "validation", "test")
@@ -51,7 +51,9 @@ def _form(here: Page, function: Function | None) -> None:
         utterance = st.text_area(
             "Utterance", key=f"{key} utterance", height=80, placeholder="as somebody would say it"
         )
-        typed = {s.name: _value(s, f"{key} {s.name}") for s in function.slots} if function else {}
+        typed = (
+            {s.name: value_input(s, f"{key} {s.name}") for s in function.slots} if function else {}
+        )
         split = st.segmented_control(
             "Split", _SPLITS, default="train", required=True, key=f"{key} split"
         )
@@ -70,7 +72,7 @@ def _form(here: Page, function: Function | None) -> None:
         st.rerun()
 
 
-def _value(slot: Slot, key: str) -> str | list[str]:
+def value_input(slot: Slot, key: str) -> str | list[str]:
     """What is typed for a slot: one of its values, several, or words."""
     label = plain(slot.name) + (" (required)" if slot.required else "")
     known = [str(v) for v in slot.possible_values]

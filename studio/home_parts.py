@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from radu_core.words import counted
 from radu_core.workflows.home import ModuleFunnel
 from radu_core.workflows.newest_result import Result
+from radu_core.workflows.traces import Day
 from studio.markdown import plain
 from studio.navigation import go_to, link
 
@@ -39,6 +43,8 @@ def show_module(funnel: ModuleFunnel) -> None:
         st.caption(plain(f"{funnel.unused} {funnel.caption}"))
         if funnel.result is not None:
             _result(funnel.module, funnel.result)
+        if funnel.drift:
+            _drift(funnel.module, funnel.drift)
         for note in funnel.notes:
             st.warning(plain(note), icon=":material/error:")
 
@@ -64,3 +70,30 @@ def _result(module: str, result: Result) -> None:
         f"On {counted(result.rows, 'utterance')} of {result.split}, {kind}. Below each figure: the "
         "baseline that is best in it."
     )
+
+
+def _drift(module: str, days: Sequence[Day]) -> None:
+    """What a server was asked: the share that is worth a look, day by day."""
+    last = days[-1]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Traces** · {counted(len(days), 'day')} to {last.day}", width="content")
+        link("annotate", "Label them", module=module, queue="unlabelled")
+    st.caption(
+        f"Worth a look on {last.day}: {last.share:.1%} of "
+        f"{counted(last.asked, 'utterance')} asked. "
+        + ", ".join(f"{n / last.asked:.1%} {reason}" for reason, n in last.reasons.items())
+        + "."
+    )
+    if len(days) > 1:
+        shares = [
+            {"day": pd.Timestamp(d.day), "worth a look": 100 * d.share}
+            | {reason: 100 * n / d.asked for reason, n in d.reasons.items()}
+            for d in days
+        ]
+        st.line_chart(
+            pd.DataFrame(shares).set_index("day"),
+            x_label="",
+            y_label="%",
+            height=280,
+            alt=f"Share of utterances worth a look, by day, {days[0].day} to {last.day}",
+        )

@@ -18,7 +18,7 @@ from radu_core.formats import FORMATS, guess_format, renamed
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.words import counted
-from radu_core.workflows import load, outcomes
+from radu_core.workflows import load, outcomes, traces
 from studio import jobs, load_options, load_spans, show
 from studio.markdown import plain
 from studio.navigation import link
@@ -76,8 +76,8 @@ def utterances(here: Page) -> None:
         return None
     st.markdown(f"into **{plain(here.module)}**")
     file = st.file_uploader(
-        "JSONL, CSV, TSV or XLSX",
-        type=["jsonl", "csv", "tsv", "xlsx"],
+        "JSONL, CSV, TSV or XLSX; a server's traces",
+        type=["jsonl", "csv", "tsv", "xlsx", "traces"],
         key="utterances file",
         on_change=_leave,
         args=(here,),
@@ -87,12 +87,14 @@ def utterances(here: Page) -> None:
         placeholder="/data/sgd/train",
         on_change=_leave,
         args=(here,),
-        help="For large files, and for the directory of a Schema-Guided Dialogue dataset.",
+        help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
+        "several files of traces: /data/traces.jsonl*",
     )
     path = _kept(file) if file else _place(typed.strip()) if typed.strip() else None
     if path is None:
         return _report(here)
-    format = guess_format(path)
+    files = [path] if file else traces.files_of([path])
+    format = guess_format(files[0])
     st.caption(plain(FORMATS[format].help))
     options = load_options.options(here, path, format)
     keep = st.checkbox("Keep the good rows if others are rejected")
@@ -101,17 +103,20 @@ def utterances(here: Page) -> None:
         def work(
             progress: Progress, fix_spans: bool = False
         ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
-            report = load.import_file(
-                here.workspace,
-                format,
-                path,
-                module=here.module,
-                who=here.who,
-                keep_good=keep,
-                fix_spans=fix_spans,
-                options=options,
-                progress=progress,
-            )
+            given: dict[str, Any] = {
+                "module": here.module,
+                "who": here.who,
+                "keep_good": keep,
+                "options": options,
+                "progress": progress,
+            }
+            if format == "traces":
+                report = traces.import_traces(here.workspace, files, **given)
+            else:
+                file = load.only_file(format, files)
+                report = load.import_file(
+                    here.workspace, format, file, fix_spans=fix_spans, **given
+                )
             if not report.stored:
                 return report, None
             return report, outcomes.resolve(

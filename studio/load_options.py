@@ -10,6 +10,7 @@ import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.files import content_hash, readable
+from radu_core.formats.traces import BELOW, UNLIKE
 from radu_core.workflows import file_view
 from studio.markdown import plain
 from studio.page import Page
@@ -21,6 +22,8 @@ _NOT_READ = "(not imported)"
 
 def options(here: Page, path: Path, format: str) -> dict[str, Any]:
     """The options of an import, shown with what they lead to."""
+    if format == "traces":
+        return _of_traces(path)
     if format not in ("jsonl", "csv"):
         return {}
     chosen: dict[str, Any] = {}
@@ -50,6 +53,40 @@ def options(here: Page, path: Path, format: str) -> dict[str, Any]:
         chosen["mapping"] = _mapping(here, view)
         _say_what_is_lost(view, chosen["mapping"], unlabelled)
     return chosen
+
+
+def _of_traces(path: Path) -> dict[str, Any]:
+    """What of a server's traces is worth a look."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        below = st.number_input(
+            "Unsure below (%)",
+            0.0,
+            100.0,
+            100 * BELOW,
+            5.0,
+            format="%g",
+            width=180,
+            help="A confidence below this is unsure.",
+        )
+        unlike = st.number_input(
+            "Unlike anything seen from (%)",
+            0.0,
+            100.0,
+            100 * UNLIKE,
+            1.0,
+            format="%g",
+            width=240,
+            help="So large a share of the utterances in scope looks more in scope.",
+        )
+        model = st.text_input(
+            "Model",
+            key=f"traces model {path}",
+            placeholder="the only one",
+            width=220,
+            help="Where the server had several: the name of this module's.",
+        )
+    chosen: dict[str, Any] = {"below": below / 100, "unlike": unlike / 100}
+    return chosen | ({"model": model.strip()} if model and model.strip() else {})
 
 
 def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_view.FileView:

@@ -21,6 +21,7 @@ _ICONS = {
     "prompts": "chat",
     "train": "model_training",
     "evaluate": "fact_check",
+    "playground": "forum",
 }
 
 

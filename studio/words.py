@@ -18,6 +18,7 @@ def _map(field: str, column: str = "") -> str:
 
 
 WORDS: Words = {
+    "trace model": lambda: "name one of them under “Model”",
     "encoding": _encoding,
     "sheet": lambda: "choose it under “Sheet”",
     "map": _map,

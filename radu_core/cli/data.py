@@ -13,8 +13,9 @@ from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection, renamed
+from radu_core.formats.traces import REASONS
 from radu_core.words import counted
-from radu_core.workflows import bulk, load, outcomes, schema
+from radu_core.workflows import bulk, load, outcomes, schema, traces
 from radu_core.workflows.schema_cost import SchemaCost, schema_cost
 
 __all__ = ["KeepGood", "Module", "left_out_lines"]
@@ -105,8 +106,13 @@ def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
 
 @command("import")
 def import_(
-    format: Annotated[str, typer.Argument(help="jsonl, csv, openai or sgd.")],
-    path: Annotated[Path, typer.Argument(help="The file, or the directory for sgd.")],
+    format: Annotated[str, typer.Argument(help="jsonl, csv, openai, sgd or traces.")],
+    path: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The file, or the directory for sgd. traces: several, or patterns in quotes."
+        ),
+    ],
     module: Module,
     keep_good: Annotated[
         bool, typer.Option(help="Store the good rows although others were rejected.")
@@ -140,6 +146,19 @@ def import_(
             "--fix-spans", help="Correct the spans and templates that were counted otherwise."
         ),
     ] = False,
+    below: Annotated[
+        float | None, typer.Option(help="traces: a confidence below this is unsure (default: 0.7).")
+    ] = None,
+    unlike: Annotated[
+        float | None,
+        typer.Option(
+            help="traces: unlike anything seen is what at least this share of the utterances in "
+            "scope looks more in scope than (default: 0.95)."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="traces: only those of this model of the server's.")
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
@@ -147,7 +166,8 @@ def import_(
 ) -> Answer:
     """Import labelled utterances: all or nothing unless --keep-good.
 
-    A module keeps its schema unless --replace-schema.
+    A module keeps its schema unless --replace-schema. Of a server's traces, the utterances that
+    somebody should look at come in, unlabelled.
     """
     options: dict[str, Any] = {**_pairs(option or [], as_json=True)}
     if map:
@@ -156,13 +176,21 @@ def import_(
         options["services"] = service
     if unlabelled != "keep":
         options["unlabelled"] = unlabelled
-    if encoding is not None:
-        options["encoding"] = encoding
+    for name, value in (
+        ("encoding", encoding),
+        ("below", below),
+        ("unlike", unlike),
+        ("model", model),
+    ):
+        if value is not None:
+            options[name] = value
+    if format == "traces":
+        return _imported_traces(path, module, options, keep_good=keep_good)
     with progress_bar() as progress:
         report = load.import_file(
             workspace(),
             format,
-            path,
+            load.only_file(format, path),
             module=module,
             who=who(),
             keep_good=keep_good,
@@ -172,6 +200,27 @@ def import_(
             progress=progress,
         )
     return Answer(report, _import_text(report), ok=report.stored)
+
+
+def _imported_traces(
+    paths: list[Path], module: str, options: dict[str, Any], *, keep_good: bool
+) -> Answer:
+    with progress_bar() as progress:
+        report = traces.import_traces(
+            workspace(),
+            paths,
+            module=module,
+            who=who(),
+            keep_good=keep_good,
+            options=options,
+            progress=progress,
+        )
+    lines = _import_text(report)
+    if report.days:
+        columns = ["day", "asked", "worth a look", *REASONS]
+        rows = [(day, *(counts[c] for c in columns[1:])) for day, counts in report.days.items()]
+        lines.append(table("Asked, by day (UTC)", columns, rows))
+    return Answer(report, lines, ok=report.stored)
 
 
 def _import_text(report: load.ImportReport) -> list[Any]:
@@ -208,7 +257,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
         ]
         title = "Rejected rows" + (f" (20 of {rejected}; all with --json)" if rejected > 20 else "")
         lines.append(table(title, ["line", "field", "value", "problem", "remedy"], rows))
-    if report.stored:
+    if report.stored and not report.days:  # traces wait for a person, not for alignment
         lines.append(f"Next: radu resolve --module {report.module}")
     return lines
 

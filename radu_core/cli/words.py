@@ -9,6 +9,7 @@ from radu_core.instructions import Words, worded
 __all__ = ["WORDS", "in_shell"]
 
 WORDS: Words = {
+    "trace model": lambda: "say which with --model",
     "encoding": lambda name="NAME": f"say --encoding {name}",
     "sheet": lambda: "say --option sheet=NAME",
     "map": lambda field, column="COLUMN": f"say --map {shlex.quote(f'{field}={column}')}",

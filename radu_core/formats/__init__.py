@@ -10,7 +10,7 @@ from typing import Any
 from radu_core.errors import FormatError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import readable
-from radu_core.formats import jsonl, openai, sgd, sgd_export, table
+from radu_core.formats import jsonl, openai, sgd, sgd_export, table, traces
 from radu_core.formats.common import Imported, Notice, Rejection, Tally, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
@@ -93,18 +93,27 @@ FORMATS: dict[str, FormatInfo] = {
             carries_schema=True,
             lost=sgd_export.lost,
         ),
+        FormatInfo(
+            "traces",
+            (".traces",),
+            "What a server kept of utterances it answered: those to look at, unlabelled",
+            traces.read,
+            None,
+        ),
     )
 }
 
 
 def guess_format(path: Path) -> str:
-    """The format of a file by its name; ``FormatError`` if none fits, ``NotFoundError`` where there
-    is none."""
+    """The format of a file by its name, or by its first line if that is a trace; ``FormatError`` if
+    none fits, ``NotFoundError`` where there is none."""
     with readable(path):
         path.stat()
     if path.is_dir():
         sgd.check_directory(path)
         return "sgd"
+    if path.is_file() and traces.are_traces(path):
+        return "traces"
     for info in FORMATS.values():
         if path.suffix.lower() in info.endings:
             return info.name

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import regex
-
+from radu_core.alignment import Aligner
 from radu_core.errors import InputError
-from radu_core.exemplars import LONGEST, Span
+from radu_core.exemplars import LONGEST, AnnotatedExemplar, Span
 from radu_core.inference.answers import Alternative, Answer, Question
 from radu_core.inference.fast import FastParser
 from radu_core.inference.full import FullParser
@@ -64,7 +63,7 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
         alternatives=tuple(
             Alternative(None if n == OUT_OF_SCOPE else n, call.scores[n]) for n in ranked
         ),
-        spans=call.spans or _find_spans(question.utterance, call),
+        spans=call.spans or _find_spans(schema, question.utterance, call),
         out_of_scope=call.out_of_scope,
         problems=call.problems,
         seconds=call.seconds,
@@ -79,14 +78,11 @@ def _confidence(call: FunctionCall, question: Question) -> float:
     return 1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE)
 
 
-def _find_spans(utterance: str, call: FunctionCall) -> tuple[Span, ...]:
-    """Where values stand that a language model chose: as they are written, and once."""
-    found = []
-    for slot, value in call.arguments.items():
-        for each in value if isinstance(value, list) else [value]:
-            pattern = rf"(?<!\w){regex.escape(str(each))}(?!\w)"
-            places = list(regex.finditer(pattern, utterance, flags=regex.IGNORECASE))
-            if not isinstance(each, bool) and len(places) == 1:
-                start, end = places[0].span()
-                found.append(Span(slot=slot, start=start, end=end, value=each))
-    return tuple(sorted(found, key=lambda s: (s.start, s.end)))
+def _find_spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:
+    """Where values stand that a language model chose, if there is one reading of them."""
+    if call.function is None or not call.arguments:
+        return ()
+    exemplar = AnnotatedExemplar(
+        id="asked", utterance=utterance, function=call.function, arguments=call.arguments
+    )
+    return Aligner(schema).align(exemplar).spans or ()

@@ -20,7 +20,7 @@ from radu_core.store.rows import aware, new_row, state_of
 from radu_core.store.stored_json import exemplar_text
 from radu_core.store.tables import events, exemplars, import_rows, imports
 
-__all__ = ["begin", "find", "finish", "listed", "newest", "put", "remember"]
+__all__ = ["begin", "find", "finish", "listed", "newest", "put", "remember", "standing_details"]
 
 _PART = 1_000
 _LARGEST = 2**31 - 1  # of a column of numbers
@@ -209,6 +209,15 @@ def listed(connection: Connection, module: str) -> list[ImportRecord]:
     """All batches of a module, newest first."""
     query = select(imports).where(imports.c.module == module).order_by(imports.c.id.desc())
     return [_record(row) for row in connection.execute(query).mappings()]
+
+
+def standing_details(connection: Connection, module: str, name: str) -> list[Any]:
+    """What the standing imports of a module have under ``name`` in their details, oldest first."""
+    own = (imports.c.module == module) & (imports.c.undone == 0)
+    named = imports.c.details.contains(json.dumps(name), autoescape=True)
+    query = select(imports.c.details).where(own, named).order_by(imports.c.id)
+    details = [json.loads(text) for text in connection.scalars(query)]
+    return [d[name] for d in details if name in d]
 
 
 def find(connection: Connection, number: int) -> ImportRecord:

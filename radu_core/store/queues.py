@@ -265,6 +265,14 @@ def find(connection: Connection, module: str, search: str, *, limit: int) -> lis
     return list(connection.scalars(query.order_by(texts.c.id).limit(limit)))
 
 
+def saying(connection: Connection, module: str, utterance: str) -> list[str]:
+    """The ids, in order, of exemplars whose utterance, folded, is this one or begins with this
+    line."""
+    begins = texts.c.text.startswith(folded(f"{utterance}\n"), autoescape=True)
+    query = select(texts.c.id).where(texts.c.module == module, begins)
+    return list(connection.scalars(query.order_by(texts.c.id)))
+
+
 def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     """What this person has skipped, the longest ago first."""
     tables = skips.outerjoin(exemplars, _SAME_SKIP)

@@ -19,7 +19,7 @@ from radu_core.schema import Schema, check_module_id
 from radu_core.store import bulk, changes, imports, queues
 from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
-from radu_core.store.derived import FlagKind
+from radu_core.store.derived import FlagKind, folded
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.erasing import scrub
 from radu_core.store.records import (
@@ -268,6 +268,14 @@ class Store:
             ids = queues.find(connection, module, text, limit=limit)
         return self.exemplars(module, ids=ids)
 
+    def saying(self, module: str, utterance: str) -> list[StoredExemplar]:
+        """The exemplars with this utterance, by id; its case and its writing in Unicode may be
+        another."""
+        with reading(self._engine) as connection:
+            ids = queues.saying(connection, module, utterance)
+        found = self.exemplars(module, ids=ids) if ids else []
+        return [i for i in found if folded(i.exemplar.utterance) == folded(utterance)]
+
     def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
         """Store the results of aligning, in one transaction; returns how many changed something.
 
@@ -437,6 +445,12 @@ class Store:
         """All imports into a module and splits of it, newest first."""
         with reading(self._engine) as connection:
             return imports.listed(connection, module)
+
+    def import_details(self, module: str, name: str) -> list[Any]:
+        """What the imports of a module that stand have under ``name`` in their details, oldest
+        first."""
+        with reading(self._engine) as connection:
+            return imports.standing_details(connection, module, name)
 
     def import_of(self, number: int) -> ImportRecord:
         """The import or split of that number; ``NotFoundError`` if there is none."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from radu_core.alignment import Aligner, Alignment
 from radu_core.errors import ConflictError, InputError
-from radu_core.exemplars import LONGEST, AnnotatedExemplar, Split
+from radu_core.exemplars import LONGEST, UNLABELLED, AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.formats.values import converted, unclear
 from radu_core.schema import Arguments, Function, Scalar, Slot, argument_problems
@@ -15,7 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.workflows.outcomes import RANKED_BY, alignment_record, module_knowledge
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Typed", "add", "arguments_of"]
+__all__ = ["Typed", "add", "add_unlabelled", "arguments_of"]
 
 Typed = Mapping[str, str | Sequence[str]]  # slot → words, or a list where it takes several
 
@@ -43,19 +43,34 @@ def add(
     exemplar = _labelled(utterance.strip(), function, arguments, split)
     knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
+    stored = _stored(workspace, module, _aligned(exemplar, result), who)
+    if result.outcome != "resolved":
+        record = alignment_record(stored, result)
+        workspace.store.set_alignments(module, [record], who=who)
+        stored = workspace.store.exemplar(module, exemplar.id)
+    return stored
+
+
+def add_unlabelled(
+    workspace: Workspace, module: str, utterance: str, *, split: Split = "train", who: str
+) -> StoredExemplar:
+    """Add an utterance without labels, for somebody to say what it means; see ``add``."""
+    exemplar = _labelled(utterance.strip(), None, {}, split, unlabelled=True)
+    told = {"outcome": "unlabelled", "reason": UNLABELLED}
+    return _stored(workspace, module, exemplar.model_copy(update=told), who)
+
+
+def _stored(
+    workspace: Workspace, module: str, exemplar: AnnotatedExemplar, who: str
+) -> StoredExemplar:
     try:
-        stored = workspace.store.add_exemplar(module, _aligned(exemplar, result), who=who)
+        return workspace.store.add_exemplar(module, exemplar, who=who)
     except ConflictError as error:
         raise ConflictError(
             "That utterance was added with these labels before",
             value=exemplar.utterance,
             remedy=f"It is {exemplar.id}: look at it instead.",
         ) from error
-    if result.outcome != "resolved":
-        record = alignment_record(stored, result)
-        workspace.store.set_alignments(module, [record], who=who)
-        stored = workspace.store.exemplar(module, exemplar.id)
-    return stored
 
 
 def arguments_of(function: Function | None, typed: Typed, language: str) -> Arguments:
@@ -92,20 +107,26 @@ def _value(slot: Slot | None, words: str, language: str) -> Scalar:
 
 
 def _labelled(
-    utterance: str, function: str | None, arguments: Arguments, split: Split
+    utterance: str,
+    function: str | None,
+    arguments: Arguments,
+    split: Split,
+    *,
+    unlabelled: bool = False,
 ) -> AnnotatedExemplar:
     if not 0 < len(utterance) <= LONGEST:
         raise InputError(
             f"An utterance has 1 to {LONGEST:,} characters, not {len(utterance):,}",
             remedy="Write what somebody would say to the bot.",
         )
-    said = json.dumps([utterance, function, arguments], sort_keys=True)
+    said = json.dumps([utterance, "" if unlabelled else function, arguments], sort_keys=True)
     return AnnotatedExemplar(
         id=f"added-{content_hash(said)[:12]}",
         utterance=utterance,
         function=function,
         arguments=arguments,
         split=split,
+        unlabelled=unlabelled,
     )
 
 

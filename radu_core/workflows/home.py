@@ -16,6 +16,7 @@ from radu_core.workflows.eligible import left_out
 from radu_core.workflows.evaluate import damaged_reports, reports
 from radu_core.workflows.newest_result import Result, newest_result
 from radu_core.workflows.retriever_rows import answers
+from radu_core.workflows.traces import Day, drift
 from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
 
@@ -37,8 +38,8 @@ class ModuleFunnel:
 
     ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
     length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``result`` is
-    the newest; ``notes`` say what of the module is damaged. ``next`` is None where nothing of it
-    can be read.
+    the newest; ``drift`` are the days of imported traces, oldest first; ``notes`` say what of the
+    module is damaged. ``next`` is None where nothing of it can be read.
     """
 
     module: str
@@ -55,6 +56,7 @@ class ModuleFunnel:
     notes: tuple[str, ...] = ()
     unlabelled: int = 0
     result: Result | None = None
+    drift: tuple[Day, ...] = ()
 
     @property
     def caption(self) -> str:
@@ -135,6 +137,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
         tuple(notes),
         unlabelled,
         newest_result(finished, module),
+        drift(workspace, module),
     )
 
 

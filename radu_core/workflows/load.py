@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -36,11 +36,14 @@ __all__ = [
     "ExportReport",
     "ImportReport",
     "SchemaFile",
+    "batch_of",
     "export",
     "import_file",
     "init_module",
+    "only_file",
     "read_schema",
     "remarks",
+    "report_of",
 ]
 
 
@@ -56,7 +59,8 @@ class ImportReport:
     label and ``out_of_scope`` are so by the file. ``schema_ignored`` says that the file has
     another schema than the module, which kept its own.
     ``spans`` says which rows have spans or templates that contradict their values; None where all
-    are right.
+    are right. ``days`` says of traces how many utterances were asked on each day, how many of them
+    are worth a look, and how many for each reason.
     """
 
     module: str
@@ -81,6 +85,7 @@ class ImportReport:
     out_of_scope: int = 0
     number: int = 0
     spans: SpanReport | None = None
+    days: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,9 +105,10 @@ def remarks(report: ImportReport) -> list[str]:
     """What was skipped, left out, ignored and read otherwise, a sentence each, for people."""
     lines = [*report.notes]
     if report.unlabelled:
+        otherwise = "" if report.days else f", or {instruct('out of scope')}"
         lines.append(
             f"{counted(report.unlabelled, 'row')} without a function: unlabelled, neither indexed "
-            f"nor trained on. Label them on the Annotate page, or {instruct('out of scope')}."
+            f"nor trained on. Label them on the Annotate page{otherwise}."
         )
     if report.out_of_scope:
         lines.append(f"{counted(report.out_of_scope, 'row')} out of scope, as the file says.")
@@ -245,14 +251,14 @@ def import_file(
         workspace, module, schema or imported.schema, imported, fix=fix_spans, progress=progress
     )
     stored = keep_good or not imported.rejections
-    report = _import_report(module, path, imported, schema, spans, stored=stored)
+    report = report_of(module, path.name, imported, schema, spans, stored=stored)
     if not stored:
         if before is None:
             return report
-        number = store.record_import(module, _batch(report, path, before, None), who=who)
+        number = store.record_import(module, batch_of(report, [path], before), who=who)
         return replace(report, number=number)
     if schema is not None:
-        batch = _batch(report, path, before, None)
+        batch = batch_of(report, [path], before)
         counts = store.put_exemplars(
             module, imported.exemplars, who=who, source=path.name, batch=batch
         )
@@ -267,19 +273,30 @@ def import_file(
     return _store_with_schema(workspace, path, imported, report, before, expected, who)
 
 
-def _import_report(
+def only_file(format: str, paths: Sequence[Path]) -> Path:
+    """The one file of an import; ``InputError`` where there are several."""
+    if len(paths) > 1:
+        raise InputError(
+            f"{format} is imported a file at a time",
+            value=[str(p) for p in paths],
+            remedy="Import one after the other.",
+        )
+    return paths[0]
+
+
+def report_of(
     module: str,
-    path: Path,
+    source: str,
     imported: Imported,
     schema: Schema | None,
-    spans: SpanReport | None,
+    spans: SpanReport | None = None,
     *,
     stored: bool,
 ) -> ImportReport:
     """What is known before anything is stored; ``schema`` is the module's, if it stays."""
     return ImportReport(
         module=module,
-        source=path.name,
+        source=source,
         rows=imported.rows,
         accepted=len(imported.exemplars),
         rejections=imported.rejections,
@@ -312,7 +329,7 @@ def _store_with_schema(
     with workspace.store.writing(report.module, who=who) as w:
         note = f"Imported with {path.name}"
         changed = changes.put_schema(w, schema, expected=expected, note=note)
-        batch = _batch(report, path, before, schema if changed else None)
+        batch = batch_of(report, [path], before, schema if changed else None)
         counts = imports.put(w, imports.begin(w, batch), imported.exemplars)
     contradict(workspace, schema, who=who)
     return replace(report, schema_changed=changed, **asdict(counts))
@@ -336,13 +353,20 @@ def _review_spans(
     return review_spans(schema, imported, known=known, fix=fix, progress=progress)
 
 
-def _batch(
-    report: ImportReport, path: Path, before: Schema | None, schema: Schema | None
+def batch_of(
+    report: ImportReport,
+    paths: Sequence[Path],
+    before: Schema | None = None,
+    schema: Schema | None = None,
+    *,
+    details: Mapping[str, Any] | None = None,
 ) -> NewBatch:
-    """What is remembered of an import; ``schema`` is what it brought in the place of ``before``."""
+    """What is remembered of an import of files, with further ``details``; ``schema`` is what it
+    brought in the place of ``before``."""
+    hashes = [file_hash(p) if p.is_file() else content_hash(str(p)) for p in paths]
     return NewBatch(
         source=report.source,
-        content_hash=file_hash(path) if path.is_file() else content_hash(str(path)),
+        content_hash=hashes[0] if len(hashes) == 1 else content_hash(hashes),
         rows=report.rows,
         accepted=report.accepted if report.stored else 0,
         rejections=[asdict(r) for r in report.rejections],
@@ -352,6 +376,7 @@ def _batch(
             "ignored": dict(report.ignored),
             "normalised": {kind: tally.count for kind, tally in report.normalised.items()},
             "stored": report.stored,
+            **(details or {}),
         },
         schema_before=before.model_dump_json() if before and schema else None,
         schema_after=schema.model_dump_json() if schema else None,

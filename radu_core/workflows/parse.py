@@ -39,10 +39,13 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = [
     "EXPORTED",
+    "Loaded",
     "ask_as",
+    "check_utterance",
     "exported",
     "fast_parser",
     "full_parser",
+    "load",
     "parse",
     "parse_many",
     "parser_of",
@@ -57,8 +60,9 @@ _Key = tuple[tuple[Path, ...], str | None, bool]  # places, module, whether as a
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A model in memory, of files as they were then; one thread at a time asks it."""
+class Loaded:
+    """A model in memory, of files as they were then (``state`` is their hash); one thread at a time
+    asks it."""
 
     parser: AnyParser
     state: str
@@ -111,10 +115,12 @@ def parse_many(
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for number, utterance in enumerate(utterances, start=1):
-        _check(utterance, f"Utterance {number}" if len(utterances) > 1 else "The utterance")
+        check_utterance(utterance, f"Utterance {number}" if len(utterances) > 1 else None)
     if scope is not None:
         check_kept(scope)
-    loaded = _loaded(workspace, name, module, generator, ensemble, progress)
+    loaded = load(
+        workspace, name, module=module, generator=generator, ensemble=ensemble, progress=progress
+    )
     with loaded.lock:
         queries = [Query(u) for u in utterances]
         contexts = [context] * len(queries)
@@ -126,7 +132,9 @@ def parse_many(
     return [nest(loaded.parser.schema, call) for call in calls]
 
 
-def _check(utterance: str, which: str) -> None:
+def check_utterance(utterance: str, which: str | None = None) -> None:
+    """``InputError`` for an utterance that no model is asked."""
+    which = which or "The utterance"
     if not utterance.strip():
         raise InputError(f"{which} is empty", remedy="Type some words.")
     if len(utterance) > LONGEST:
@@ -135,14 +143,15 @@ def _check(utterance: str, which: str) -> None:
         )
 
 
-def _loaded(
+def load(
     workspace: Workspace,
     name: str,
-    module: str | None,
-    generator: str | None,
-    ensemble: bool,
-    progress: Progress,
-) -> _Loaded:
+    *,
+    module: str | None = None,
+    generator: str | None = None,
+    ensemble: bool = False,
+    progress: Progress = silent,
+) -> Loaded:
     """The model from memory, if its files are the same since; of several the newest stay."""
     places = [_place(workspace, n) for n in (name, generator) if n]
     key = (tuple(place for place, _ in places), module, ensemble)
@@ -164,13 +173,13 @@ def _loaded(
                 if generator
                 else parser_of(workspace, name, module=module, ensemble=ensemble, progress=progress)
             )
-            found = _Loaded(parser, state)
+            found = Loaded(parser, state)
         known[key] = found
         workspace.hold(_HELD, known)
     return found
 
 
-def _known(workspace: Workspace) -> dict[_Key, _Loaded]:
+def _known(workspace: Workspace) -> dict[_Key, Loaded]:
     """The models in memory, those asked last at the end."""
     held = workspace.held(_HELD)
     return dict(held) if isinstance(held, dict) else {}

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from adapted_model import adapted
-from conftest import make_tiny_model
+from adapted_run import make_adapted_run
 from playwright.sync_api import Locator, Page, expect
 from studio_process import studio
 
-from radu_core.dataset import DatasetConfig
-from radu_core.files import write_json
-from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import load_tokenizer
-from radu_core.training.saving import save_model
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
 from radu_core.workflows.evaluate import evaluate
 from radu_core.workflows.sample import load_sample
 from radu_core.workflows.schema import save_schema
@@ -47,6 +38,8 @@ CONTENT = {
     ("Prompts", "Preview"): "Which function does the user want?",
     ("Train", "2 Launch"): "Base model",
     ("Evaluate", "Result"): "Per function",
+    ("Playground", "Ask"): "Run or directory",
+    ("Playground", "Use it in an app"): "radu serve",
 }
 
 
@@ -58,19 +51,7 @@ def used(home: Path, tmp_path: Path) -> Path:
     schema = space.store.schema(TRAVEL)
     assert schema.reference_date is not None
     save_schema(space, TRAVEL, change_module(schema, description="Travel."), who="bob")
-    view = build(
-        space, TRAVEL, config=DatasetConfig.of(strategies=("rag",), k_desc=2, k_exemplar=2)
-    )
-    model = make_tiny_model(tmp_path / "tiny")
-    config = TrainConfig(dataset=view.directory, base_model=str(model), max_length=4096)
-    run = RunDirectory.create(space.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
-    train._keep_for_serving(run, train._to_serve(space, view.manifest))
-    tokenizer = load_tokenizer(model)
-    rows = preflight(config, tokenizer)
-    checked = save_model(run, config, adapted(model), tokenizer, rows)
-    report = {"train_rows": 7, "steps": 1, "dataset": view.manifest.hash, "model_check": checked}
-    write_json(run.path / "report.json", report)
-    run.append("state", state="finished")
+    run = make_adapted_run(space, TRAVEL, tmp_path / "tiny")
     evaluate(space, run.id, module=TRAVEL, split="test", limit=2)
     space.store.close()
     return home
@@ -137,6 +118,6 @@ def test_every_tab_of_every_page(page: Page, used: Path) -> None:
             for (of, tab), words in CONTENT.items():
                 if of == name and tab in texts:
                     assert words in texts[tab], f"{name}, {tab}: {texts[tab][:500]}"
-    assert len(names) >= 9
+    assert len(names) >= 10
     for name in ("Load", "Schema", *MEASURED, "Prompts", "Train", "Evaluate"):
         assert len(seen[name]) >= 3, f"{name} has the tabs {seen[name]}"

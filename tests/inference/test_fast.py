@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROWS, SCHEMA
 from tiny_encoder import make_tiny_encoder
+from tiny_fast import fitted, labels_of
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import FastParser
@@ -21,28 +22,6 @@ from radu_core.training.joint.rows import Labels
 
 pytestmark = pytest.mark.slow
 TEXTS = ["fly us to Bonn please", "a hotel bed in Paris", "sing something for my cat"]
-
-
-def labels_of(*, out_of_scope: bool) -> list[AnnotatedExemplar]:
-    rows = [r for r in ROWS if out_of_scope or r["function"]]
-    known = {"id", "utterance", "function"}
-    return [
-        AnnotatedExemplar(**{k: r[k] for k in known}, template=r["utterance"], spans=())
-        for r in rows
-    ]
-
-
-def fitted(folder: Path, labels: list[AnnotatedExemplar]) -> FastParser:
-    """A parser after a few steps; what a model of the same rows says stands for out of fold."""
-    base = make_tiny_encoder(folder, [str(r["utterance"]) for r in ROWS])
-    schema = parse_schema(SCHEMA)
-    model = fit_joint(schema, labels, base, JointSettings(epochs=8, learning_rate=1e-3))
-    known = Labels.of(schema, labels)
-    embedder = SentenceEmbedder(base, name="tiny")
-    held = joint_scores(model, [e.utterance for e in labels])
-    found = fit_head_on(schema, labels, embedder, known, held)
-    fast = FastModel.of(model, embedder, found, schema.language)
-    return FastParser(fast, schema, Taught.of(schema, labels, embedder))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,3 +112,26 @@ def test_a_report_lists_repeated_and_contradicting_rows(space: Workspace, tmp_pa
     press(at)
     assert "skipped 1: the same row as one before it" in said(at)
     assert "1 row with other labels than the same text has elsewhere" in said(at)
+
+
+def test_a_servers_traces_are_told_by_their_lines_and_come_in_unlabelled(
+    space: Workspace, tmp_path: Path
+) -> None:
+    for number, (name, sure) in enumerate([("t.jsonl", 0.4), ("t.jsonl.1", 0.6)]):
+        line = {"time": "2026-11-30T12:00:00Z", "utterance": f"hm {number}", "confidence": sure}
+        line |= {"answer": {"function": "book_flight"}, "out_of_scope": 0.1}
+        (tmp_path / name).write_text(json.dumps(line) + "\n")
+    at = opened(tmp_path / "t.jsonl*")
+    assert "What a server kept" in said(at)
+    next(n for n in at.number_input if n.label.startswith("Unsure")).set_value(50.0).run()
+    press(at)
+    assert "2 rows = 1 accepted + 0 rejected + 1 skipped." in said(at)
+    assert "skipped 1: the model was sure" in said(at)
+    assert space.store.waiting(MODULE)["unlabelled"] == 1
+    home = AppTest.from_file(str(ROOT / "pages" / "home.py"), default_timeout=30).run()
+    assert "Worth a look on 2026-11-30: 50.0% of 2 utterances asked." in said(home)
+    assert "Traces" in "".join(m.value for m in home.markdown)
+
+
+def test_a_pattern_that_no_file_fits_is_said(space: Workspace, tmp_path: Path) -> None:
+    assert "No file fits that pattern" in said(opened(tmp_path / "none*"))

@@ -232,6 +232,6 @@ def test_arguments_come_back_nested_as_the_caller_has_them(
     said = FunctionCall(function="ship", arguments={"to.street": "Rose Lane"})
     parser = SimpleNamespace(schema=schema, parse_many=lambda *_, **__: [said])
     held = SimpleNamespace(parser=parser, lock=threading.Lock())
-    monkeypatch.setattr(workflow, "_loaded", lambda *_: held)
+    monkeypatch.setattr(workflow, "load", lambda *_, **__: held)
     [call] = parse_many(loaded, "last", ["send it to Rose Lane"])
     assert call.arguments == {"to": {"street": "Rose Lane"}}

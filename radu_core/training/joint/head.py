@@ -42,6 +42,12 @@ class Head:
             total += weight * _levelled(scores[name])
         return log_softmax(total)
 
+    def each(self, scores: Scores) -> dict[str, NDArray[np.float64]]:
+        """What each source that counts says by itself: ``(rows, functions)`` probabilities."""
+        import numpy as np
+
+        return {name: np.exp(log_softmax(scores[name].astype(np.float64))) for name in self.weights}
+
 
 def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) -> Head:
     """The weights that make ``gold`` ``(rows,)``, places in ``functions``, likeliest.

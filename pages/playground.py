@@ -1,0 +1,29 @@
+"""Playground: talk to a finished run, or to two side by side."""
+
+import streamlit as st
+
+from radu_core.workflows.playground import models
+from radu_core.workflows.train import module_at_work
+from studio import playground_page as parts
+from studio import playground_snippets as snippets
+from studio.layout import open_tab
+from studio.navigation import link
+from studio.page import messages, page
+
+with page(
+    "Playground",
+    "Ask a finished run, or two side by side: the call, why it is that one, and what to do where "
+    "it is wrong.",
+    opens_on=module_at_work,
+) as here:
+    found = models(here.workspace, here.module)
+    if not found:
+        st.info("No run of this module that answers utterances has finished yet.")
+        link("train", "Launch one")
+    tab = open_tab(["Ask", "Use it in an app"], key="playground tab")
+    chosen, context = parts.choose(here, found)
+    with messages():
+        if tab == "Ask":
+            parts.conversation(here, chosen, context)
+        else:
+            snippets.snippets(here, chosen)

@@ -1,0 +1,81 @@
+"""How an app asks a model: the commands that serve it, and code to copy."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+
+import streamlit as st
+
+from studio.page import Page
+from studio.playground_page import exchanges
+
+__all__ = ["code", "snippets"]
+
+_ADDRESS = "http://127.0.0.1:8080"
+_LANGUAGES = {
+    "curl": "bash",
+    "Python": "python",
+    "OpenAI client": "python",
+    "JavaScript": "javascript",
+}
+
+
+def snippets(here: Page, models: Sequence[str]) -> None:
+    """The commands for the first model that is chosen, and a call in each language."""
+    directory = here.module
+    if models and _is_directory(models[0]):
+        directory = models[0]
+    elif models:
+        st.markdown("**Write a bundle**: all that answering needs, in one directory")
+        run = models[0].partition(" + ")[0]
+        st.code(f"radu export-model {run} --to bundle {directory}", language="bash")
+    st.markdown("**Serve it** on this computer")
+    st.code(f"radu serve {shlex.quote(directory)}", language="bash")
+    st.markdown("**Ask it**")
+    known = exchanges(here.module)
+    utterance = known[-1].utterance if known else "type an utterance on the tab Ask"
+    name = st.segmented_control(
+        "Language", list(_LANGUAGES), default="curl", required=True, key="playground language"
+    )
+    text = code(str(name), utterance, directory=directory, model=here.module)
+    st.code(text, language=_LANGUAGES[str(name)], wrap_lines=True)
+    st.caption("The server's address is the default one. Python without a server loads the bundle.")
+
+
+def _is_directory(name: str) -> bool:
+    return "/" in name
+
+
+def code(language: str, utterance: str, *, directory: str, model: str) -> str:
+    """Code that asks a served bundle for the call of an utterance."""
+    body = {"utterance": utterance}
+    said = json.dumps(utterance, ensure_ascii=False)
+    if language == "curl":
+        data = shlex.quote(json.dumps(body, ensure_ascii=False))
+        return f"curl {_ADDRESS}/parse \\\n  -H 'Content-Type: application/json' \\\n  -d {data}"
+    if language == "Python":
+        return (
+            "import radu\n\n"
+            f"model = radu.load({json.dumps(directory, ensure_ascii=False)})\n"
+            f"print(model.parse({said}))"
+        )
+    if language == "OpenAI client":
+        return (
+            "from openai import OpenAI\n\n"
+            f'client = OpenAI(base_url="{_ADDRESS}/v1", api_key="none")\n'
+            "reply = client.chat.completions.create(\n"
+            f"    model={json.dumps(model)},\n"
+            f'    messages=[{{"role": "user", "content": {said}}}],\n'
+            ")\n"
+            "print(reply.choices[0].message.tool_calls)"
+        )
+    return (
+        f'const reply = await fetch("{_ADDRESS}/parse", {{\n'
+        '  method: "POST",\n'
+        '  headers: { "Content-Type": "application/json" },\n'
+        f"  body: JSON.stringify({json.dumps(body, ensure_ascii=False)}),\n"
+        "});\n"
+        "console.log(await reply.json());"
+    )
