@@ -20,12 +20,14 @@ from radu_core.cli import words as shell
 from studio import words as pages
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("radu_core", "studio", "pages", "components")
+CODE = ("radu_core", "radu_studio", "studio", "pages", "components")
 TEXTS = sorted(
     path
     for pattern in (
         "README.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "docs/**/*.md",
         "benchmarks/*.md",
         "sample_data/*.md",
@@ -46,6 +48,7 @@ FOREIGN = {
     "--max-lora-rank",
     "--generation-config",
     "--head",
+    "--home",
     "--secrets",
     "--server",
 }

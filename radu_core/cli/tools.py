@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +46,15 @@ def models_fetch(
         for item in name or [DEFAULT_EMBEDDER, DEFAULT_GENERATOR]:
             found[item] = model_directory(item, root, progress=progress)
     return Answer({"models": found}, [f"{item}: {path}" for item, path in found.items()])
+
+
+@command("studio")
+def studio(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve at.")] = 8501,
+) -> Answer:
+    """Open the studio in a browser: what `radu-studio` does. It becomes this process."""
+    command = [sys.executable, "-m", "radu_studio", "--port", str(port)]
+    os.execv(command[0], command)
 
 
 @command("sample")
