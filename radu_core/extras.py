@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from radu_core.errors import MissingPackageError
 
-__all__ = ["EXTRAS", "as_missing_package", "missing_package"]
+__all__ = ["BASE", "EXTRAS", "as_missing_package", "missing_package"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "serve": ("onnxruntime", "tokenizers", "fastapi", "uvicorn", "prometheus_client"),
@@ -29,15 +29,26 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "ray": ("ray",),
     "postgres": ("psycopg",),
-    "studio": ("streamlit", "altair", "pandas"),  # missing only where pip was told --no-deps
 }
 """The names that are imported, by the smallest extra that brings them."""
+
+BASE = (
+    "streamlit",
+    "altair",
+    "pandas",
+    "sqlalchemy",
+    "alembic",
+    "openpyxl",
+    "charset_normalizer",
+    "itsdangerous",
+)
+"""What comes without an extra, and is left out of the server alone (requirements-serve.txt)."""
 
 _POSIX = ("fcntl", "resource")
 
 
 def missing_package(name: str) -> MissingPackageError:
-    """What to say where the import of ``name`` fails; ``name`` is in ``EXTRAS`` or in the base."""
+    """What to say where the import of ``name``, one of ``EXTRAS`` or ``BASE``, fails."""
     extra = next((extra for extra, names in EXTRAS.items() if name in names), None)
     wanted = f"radu-studio[{extra}]" if extra else "radu-studio"
     return MissingPackageError(
@@ -56,4 +67,5 @@ def as_missing_package(error: BaseException) -> MissingPackageError | None:
             "This needs a POSIX system",
             remedy="Use Linux or macOS; on Windows, WSL or the container image.",
         )
-    return missing_package(name) if any(name in names for names in EXTRAS.values()) else None
+    known = any(name in names for names in (BASE, *EXTRAS.values()))
+    return missing_package(name) if known else None

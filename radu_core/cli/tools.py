@@ -26,15 +26,18 @@ def models_list() -> Answer:
     from radu_core.models import installed_models
 
     found = installed_models(workspace().models)
-    rows = [(m["name"], m["source"], m["licence"]) for m in found]
-    return Answer({"models": found}, [table("Models", ["name", "source", "licence"], rows)])
+    columns = ["name", "source", "revision", "licence"]
+    rows = [[m.get(column, "") for column in columns] for m in found]
+    return Answer({"models": found}, [table("Models", columns, rows)])
 
 
 @command("fetch", group=_models)
 def models_fetch(
     name: Annotated[
         list[str] | None,
-        typer.Argument(help="Known names or a hub's owner/name. Default: both defaults."),
+        typer.Argument(
+            help="Known names or a hub's owner/name[@revision]. Default: both defaults."
+        ),
     ] = None,
 ) -> Answer:
     """Fetch models into the workspace, each checked against its SHA-256; once."""

@@ -86,7 +86,7 @@ def test_a_workspace_that_cant_be_written_is_said(
 
 def test_without_streamlit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "streamlit", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "radu-studio\[studio\]"'):
+    with pytest.raises(MissingPackageError, match=r'pip install "radu-studio"'):
         prepare([])
 
 
