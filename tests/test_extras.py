@@ -20,6 +20,7 @@ from radu_core import models
 from radu_core.cli import app
 from radu_core.errors import MissingPackageError, ModelError
 from radu_core.extras import BASE, EXTRAS, as_missing_package
+from radu_core.formats.workbook import sheet_names
 from radu_core.models import RECORD, loading
 from radu_core.training.launcher import Ray
 from studio import jobs
@@ -123,6 +124,12 @@ def test_a_database_url_names_its_driver(
     hide("psycopg")
     code, _, err = radu("resolve", "-m", "acme_music_en")
     assert (code, err.strip()) == (2, f"Error: {sentence('psycopg', 'postgres')}")
+
+
+def test_a_workbook_is_not_said_to_be_damaged(hide: Any, tmp_path: Path) -> None:
+    hide("openpyxl")
+    with pytest.raises(MissingPackageError, match=r'openpyxl.*pip install "radu-studio"\.$'):
+        sheet_names(tmp_path / "x.xlsx")
 
 
 def test_a_launch_on_ray_names_it(hide: Any) -> None:
