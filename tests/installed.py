@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from studio_process import ROOT
 
-__all__ = ["Installed", "install_wheel", "radu_wheel", "server_alone"]
+__all__ = ["Installed", "free_port", "install_wheel", "radu_wheel", "server_alone"]
 
 # The links of radu_studio/ are copied as links, so that what they lead to has to be there.
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "radu", "radu_core")
@@ -54,6 +59,51 @@ class Installed:
             text=True,
             check=False,
         )
+
+    @contextmanager
+    def started(
+        self, name: str, *arguments: str, cwd: Path, log: Path, health: str, **more: str
+    ) -> Iterator[None]:
+        """One of its programs at work in ``cwd``, from when ``health``, an address, answers.
+
+        It writes into ``log`` and is ended with everything it started; ``more`` are variables.
+        """
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [self.program(name), *arguments],
+                cwd=cwd,
+                env=self.environment(more),
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        try:
+            _wait(process, health, log)
+            yield
+        finally:
+            with suppress(ProcessLookupError):  # it ended by itself; the test says why
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=20)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
+    end = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(health, timeout=1) as answer:
+                assert answer.status == 200
+                return
+        except OSError:
+            assert process.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < end, f"no answer from {health}"
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

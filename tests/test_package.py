@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 import tomllib
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
 from conftest import ROWS, SCHEMA
-from installed import Installed
+from installed import Installed, free_port
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from playwright.sync_api import Browser, expect
@@ -204,7 +197,16 @@ def test_an_installed_studio_opens_in_an_empty_directory(
     extras: tuple[str, ...],
 ) -> None:
     made = install_wheel(*extras)
-    with opened(made, tmp_path) as (address, log):
+    port, log = free_port(), tmp_path / "studio.log"
+    address = f"http://127.0.0.1:{port}"
+    with made.started(
+        "radu-studio",
+        "--port",
+        str(port),
+        cwd=tmp_path,
+        log=log,
+        health=f"{address}/_stcore/health",
+    ):
         page = browser.new_page()
         page.goto(address)
         expect(page.get_by_role("heading", name="Radu Studio")).to_be_visible(timeout=60_000)
@@ -219,44 +221,6 @@ def test_an_installed_studio_opens_in_an_empty_directory(
     assert f"The workspace is {tmp_path.resolve() / 'workspace'} (RADU_HOME)." in said
     assert "Traceback" not in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["studio.log", "workspace"]
-
-
-@contextmanager
-def opened(made: Installed, directory: Path) -> Iterator[tuple[str, Path]]:
-    """The address and log of ``radu-studio``, started in ``directory``."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
-    log = directory / "studio.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [made.program("radu-studio"), "--port", str(port)],
-            cwd=directory,
-            env=made.environment(),
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait(process, f"{address}/_stcore/health", log)
-        yield address, log
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=20)
-
-
-def _wait(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
-    end = time.monotonic() + 120
-    while True:
-        try:
-            with urllib.request.urlopen(health, timeout=1) as answer:
-                assert answer.read() == b"ok"
-                return
-        except OSError:
-            assert process.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < end, "the studio didn't start"
-            time.sleep(0.1)
 
 
 def test_the_python_that_is_asked_for_is_this_one_or_older() -> None:
