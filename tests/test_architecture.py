@@ -12,6 +12,7 @@ import pytest
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
 ORDER = [
     "errors",
+    "extras",
     "instructions",
     "numbers",
     "progress",
@@ -40,7 +41,16 @@ ORDER = [
     "workflows",
     "cli",
 ]
-STORE_MAY_USE = {"errors", "files", "instructions", "progress", "schema", "exemplars", "store"}
+STORE_MAY_USE = {
+    "errors",
+    "extras",
+    "files",
+    "instructions",
+    "progress",
+    "schema",
+    "exemplars",
+    "store",
+}
 
 
 def room(path: Path) -> str:
