@@ -104,7 +104,7 @@ def write_bundle(
     if not texts and not isinstance(parser, FastParser):
         raise InputError(
             "A language model's prompts show exemplars: its bundle needs their texts",
-            remedy="Export a fast model alone, or leave out --no-texts.",
+            remedy="Export a fast model alone, or keep the texts.",
         )
     writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
     with whole_directory(target) as new, disk_errors(target):
@@ -223,7 +223,7 @@ class _Writing:
             raise RunError(
                 f"The bundle answers {len(apart):,} of {len(rows):,} validation rows unlike the "
                 f"run; the first: {right.utterance[:80]!r} is {_call(right)}, not {_call(wrong)}",
-                remedy="Write it with --runtime torch, and report this.",
+                remedy="Write it for the runtime torch, and report this.",
             )
         if not rows:
             self.notes.append(
