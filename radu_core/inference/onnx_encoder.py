@@ -1,8 +1,8 @@
 """Encoders that answer without torch: an ONNX graph, and the tokenizer beside it.
 
 A directory holds ``model.onnx`` (token ids and mask → the vectors before normalisation, and the
-tokens' vectors), ``tokenizer.json``, and ``settings.json``; that of a tuned encoder also the
-weights of its heads.
+tokens' vectors) with its weights in ``model.onnx.data``, ``tokenizer.json``, and ``settings.json``;
+that of a tuned encoder also the weights of its heads.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def _write_graph(encoder: Any, example: Sequence[Any], path: Path) -> None:
                 value=str(error).split("\n", 1)[0][:200],
             ) from error
     assert program is not None
-    program.save(str(path))
+    # weights beside the graph are mapped into memory: vocabulary that nobody uses isn't read
+    program.save(str(path), external_data=True)
 
 
 def _module(encoder: Any) -> Any:

@@ -109,6 +109,7 @@ def write_bundle(
     writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
     with whole_directory(target) as new, disk_errors(target):
         manifest = writing.write(new)
+        _open_to_readers(new)
         size = sum(p.stat().st_size for p in new.rglob("*") if p.is_file())
     return WrittenBundle(target, manifest, size, tuple(writing.notes))
 
@@ -306,6 +307,14 @@ def _export_embedder(embedder: SentenceEmbedder, place: Path) -> None:
     from radu_core.inference.onnx_export import export_embedder
 
     export_embedder(embedder, place)
+
+
+def _open_to_readers(directory: Path) -> None:
+    """Weights are written for their owner alone; a server may be another user."""
+    mode = (directory / MANIFEST).stat().st_mode & 0o777
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def _test_row(answer: Answer) -> Mapping[str, Any]:

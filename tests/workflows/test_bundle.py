@@ -153,7 +153,7 @@ def test_bundles_with_a_language_model_answer_as_their_runs(
 
 
 def cut(directory: Path) -> None:
-    path = directory / "fast" / "encoder" / "model.onnx"
+    path = directory / "fast" / "encoder" / "model.onnx.data"
     path.write_bytes(path.read_bytes()[:-100])
 
 
@@ -187,7 +187,7 @@ def empty(directory: Path) -> None:
 
 def test_what_was_cut_or_edited_is_not_loaded(made: Made, tmp_path: Path) -> None:
     wrongs: list[tuple[Callable[[Path], None], type[Exception], str]] = [
-        (cut, ModelError, r"model.onnx has [\d,]+ bytes instead of"),
+        (cut, ModelError, r"model.onnx.data has [\d,]+ bytes instead of"),
         (edit, ModelError, "schema.json was changed|bytes instead of"),
         (remove, ModelError, "taught.json is missing"),
         (name_outside, ModelError, "outside of it"),
