@@ -3,9 +3,10 @@
 ``python benchmarks/serving.py [FAST] [--full FULL] [--requests 10000]``: bundles of
 ``radu export-model``. Each is served by a process of its own and asked by another
 (``serving_load.py``), over one machine's loopback, with utterances that are halves of the bundle's
-self-test exchanged, so that few were ever seen before. ``--full`` is also compared with a bare
-``transformers`` generate of its language model on the prompts that it was sent. ``--fake`` serves a
-model that only looks for words: what is measured then is the server itself.
+self-test (or of ``--utterances FILE``) exchanged, so that few were ever seen before. ``--full`` is
+also compared with a bare ``transformers`` generate of its language model on the prompts that it was
+sent. ``--fake`` serves a model that only looks for words: what is measured then is the server
+itself.
 
 Reloads need two versions: the bundle is copied (by hard links) with another line in its manifest.
 A response is mixed if its call isn't the one that its version gives that utterance. The machine
@@ -221,9 +222,10 @@ def mixed(seen: dict[str, Any]) -> int:
     )
 
 
-def measure_fast(directory: Path, requests: int, *, is_fake: bool) -> Iterator[Row]:
+def measure_fast(
+    directory: Path, utterances: Sequence[str], requests: int, *, is_fake: bool
+) -> Iterator[Row]:
     """The rows about a fast bundle."""
-    utterances = exchanged(FAKE if is_fake else self_test(directory))
     with serving(directory, is_fake=is_fake) as server:
         yield Row("start to first answer", "3 s", f"{server.first_answer(utterances[0]):.1f} s")
         load(server, utterances, clients=4, seconds=2)
@@ -236,9 +238,8 @@ def measure_fast(directory: Path, requests: int, *, is_fake: bool) -> Iterator[R
     yield from endure(directory, utterances, requests, is_fake=is_fake)
 
 
-def measure_full(directory: Path) -> Iterator[Row]:
+def measure_full(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
     """The rows about a full bundle."""
-    utterances = exchanged(self_test(directory))
     with serving(directory, is_fake=False) as server:
         first = f"{server.first_answer(utterances[0]):.1f} s"
         yield Row("full: start to first answer", "8 s", first)
@@ -292,10 +293,14 @@ def seconds(work: Any) -> float:
     return time.perf_counter() - begun
 
 
-def self_test(directory: Path) -> list[str]:
-    """The utterances that a bundle was tested with."""
+def utterances_for(directory: Path, file: Path | None) -> list[str]:
+    """What to ask a bundle: halves of a file's lines, or of what the bundle was tested with."""
+    if file is not None:
+        return exchanged(file.read_text("utf-8").splitlines())
+    if not (directory / "self-test.json").exists():
+        raise SystemExit(f"{directory} holds no utterances: name a file of them by --utterances.")
     rows = json.loads((directory / "self-test.json").read_text("utf-8"))
-    return [row["utterance"] for row in rows]
+    return exchanged([row["utterance"] for row in rows])
 
 
 def exchanged(texts: Sequence[str], count: int = 2_000) -> list[str]:
@@ -309,29 +314,35 @@ def exchanged(texts: Sequence[str], count: int = 2_000) -> list[str]:
     return made
 
 
+def measure(options: argparse.Namespace) -> Iterator[Row]:
+    """The rows about what was named."""
+    if options.fake:
+        with tempfile.TemporaryDirectory() as room:
+            fake = Path(room) / "fake"
+            fake.mkdir()
+            (fake / "model").write_text("travel 0")
+            yield from measure_fast(fake, exchanged(FAKE), options.requests, is_fake=True)
+    if options.fast is not None:
+        utterances = utterances_for(options.fast, options.utterances)
+        yield from measure_fast(options.fast, utterances, options.requests, is_fake=False)
+    if options.full is not None:
+        yield from measure_full(options.full, utterances_for(options.full, options.utterances))
+
+
 def main() -> None:
     """Measure what was named, and print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("fast", nargs="?", type=Path)
     parser.add_argument("--full", type=Path)
+    parser.add_argument("--utterances", type=Path, help="one a line; default: the self-test's")
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--fake", action="store_true")
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     print(f"load {os.getloadavg()[0]:.1f}, cores {cores}\n", flush=True)
     print("| what | at least | measured |\n|---|---|---|")
-    with tempfile.TemporaryDirectory() as room:
-        fast = options.fast
-        if options.fake:
-            fast = Path(room) / "fake"
-            fast.mkdir()
-            (fast / "model").write_text("travel 0")
-        if fast is not None:
-            for row in measure_fast(fast, options.requests, is_fake=options.fake):
-                print(f"| {row.what} | {row.wanted} | {row.measured} |", flush=True)
-    if options.full is not None:
-        for row in measure_full(options.full):
-            print(f"| {row.what} | {row.wanted} | {row.measured} |", flush=True)
+    for row in measure(options):
+        print(f"| {row.what} | {row.wanted} | {row.measured} |", flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f}")
 
 

@@ -20,6 +20,7 @@ __all__ = ["OPEN_PATHS", "RASA_PATH", "BodyLimit", "KeyCheck", "Trail", "Watchin
 # What needs no key: whether the server works, how well, and how to ask it.
 OPEN_PATHS = ("/health", "/ready", "/metrics", "/docs", "/openapi.json")
 RASA_PATH = "/model/parse"
+_PROBES = ("/health", "/ready", "/metrics")
 _TRAIL = "radu.trail"
 
 
@@ -81,6 +82,8 @@ class Watching:
         route = scope["path"] if scope["path"] in self._paths else "other"
         self._metrics.requests.labels(route, trail.model, str(status)).inc()
         self._metrics.request_seconds.labels(route, trail.model).observe(seconds)
+        if route in _PROBES and status == 200:  # a line every few seconds that nobody reads
+            return
         fields = {
             "method": scope["method"],
             "route": route,

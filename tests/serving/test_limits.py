@@ -209,6 +209,7 @@ def test_the_log_has_utterances_only_if_asked_for(
         server.post("/parse", {"utterance": "fly to Xanadu"})
         server.post("/parse", {"utterance": "a bug in Xanadu"})
         server.post("/parse", {"utterance": "an odd Xanadu"})
+        server.client.get("/health")
     requests = [entry for entry in logged(caplog) if entry["event"] == "request"]
     assert [(r["route"], r["status"], r["model"]) for r in requests] == [
         ("/parse", 200, "travel"),
