@@ -12,6 +12,7 @@ from radu_core.inference.fast import FastParser
 from radu_core.inference.full import FullParser
 from radu_core.inference.parser import FunctionCall, Parser, nest
 from radu_core.schema import OUT_OF_SCOPE, Schema
+from radu_core.words import counted
 
 __all__ = ["AnyParser", "answer_questions", "check_question", "to_answer"]
 
@@ -39,7 +40,7 @@ def check_question(schema: Schema, question: Question) -> None:
         raise InputError("The utterance is empty", remedy="Send some words.")
     if len(question.utterance) > LONGEST:
         raise InputError(
-            f"The utterance has {len(question.utterance):,} characters",
+            f"The utterance has {counted(len(question.utterance), 'character')}",
             remedy=f"Send at most {LONGEST:,}.",
         )
     names = [f.name for f in schema.functions]
