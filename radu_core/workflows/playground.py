@@ -68,8 +68,11 @@ def open_model(
     workspace: Workspace, name: str, *, module: str, progress: Progress = silent
 ) -> AnswerModel:
     """One of ``models``, or the model in an exported directory; it stays in memory."""
-    first, _, generator = name.strip().partition(BESIDE)
-    if Path(first).name != first and not Path(first).expanduser().is_dir():
+    name = name.strip()
+    first, _, generator = name.partition(BESIDE)
+    if _is_directory(name):
+        first, generator = name, ""
+    elif Path(first).name != first:
         raise NotFoundError(
             "There is no such directory",
             value=first,
@@ -79,6 +82,13 @@ def open_model(
     # held with ``workspace.hold`` until its files change.
     loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)
     return _Model(name, loaded.state[:12], _kind(loaded), loaded.parser.schema, loaded)
+
+
+def _is_directory(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # a name that is too long, or of a user there isn't
+        return False
 
 
 def _kind(loaded: Loaded) -> str:
