@@ -44,10 +44,11 @@ format: setup-dev  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-lint: setup-dev  ## Format, lint, types
+lint: setup-dev  ## Format, lint, types, Dockerfile
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	$(VENV)/bin/hadolint Dockerfile
 
 check: lint  ## Format, lint, types, layering, fast tests
 	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"

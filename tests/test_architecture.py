@@ -12,6 +12,7 @@ import pytest
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
 ORDER = [
     "errors",
+    "extras",
     "instructions",
     "numbers",
     "progress",
@@ -33,13 +34,23 @@ ORDER = [
     "generator",
     "training",
     "inference",
+    "serving",
     "evaluation",
     "agreement",
     "store",
     "workflows",
     "cli",
 ]
-STORE_MAY_USE = {"errors", "files", "instructions", "progress", "schema", "exemplars", "store"}
+STORE_MAY_USE = {
+    "errors",
+    "extras",
+    "files",
+    "instructions",
+    "progress",
+    "schema",
+    "exemplars",
+    "store",
+}
 
 
 def room(path: Path) -> str:

@@ -20,12 +20,14 @@ from radu_core.cli import words as shell
 from studio import words as pages
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("radu_core", "studio", "pages", "components")
+CODE = ("radu_core", "radu_studio", "studio", "pages", "components")
 TEXTS = sorted(
     path
     for pattern in (
         "README.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "docs/**/*.md",
         "benchmarks/*.md",
         "sample_data/*.md",
@@ -34,7 +36,11 @@ TEXTS = sorted(
 )
 # Options of other programs that our texts name or run.
 FOREIGN = {
+    "--build-arg",
+    "--from",
+    "--index-url",
     "--quiet",
+    "--spec",
     "--no-deps",
     "--dest",
     "--outfile",
@@ -46,6 +52,7 @@ FOREIGN = {
     "--max-lora-rank",
     "--generation-config",
     "--head",
+    "--home",
     "--secrets",
     "--server",
 }
@@ -266,11 +273,15 @@ def anchors(path: Path) -> set[str]:
 def test_every_variable_that_is_named_is_read() -> None:
     code = [p for room in (*CODE, "tests", "benchmarks") for p in (ROOT / room).rglob("*.py")]
     read = "\n".join(path.read_text("utf-8") for path in code)
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
     wrong = [
         f"{place}: {name}"
         for place, text in told()
         for name in re.findall(r"\bRADU_[A-Z0-9_]+", text)
-        if not re.search(rf"""(?:environ|getenv|envvar|VARIABLE|[A-Z_]+ =).*["']{name}["']""", read)
+        if f"${{{name}" not in compose
+        and not re.search(
+            rf"""(?:environ|getenv|envvar|VARIABLE|[A-Z_]+ =).*["']{name}["']""", read
+        )
     ]
     assert wrong == []
 

@@ -9,6 +9,7 @@ from tiny_encoder import make_tiny_encoder
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import FastParser
+from radu_core.inference.taught import Taught
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.joint.fast import FastModel, joint_scores
@@ -36,4 +37,5 @@ def fitted(folder: Path, labels: list[AnnotatedExemplar]) -> FastParser:
     embedder = SentenceEmbedder(base, name="tiny")
     held = joint_scores(model, [e.utterance for e in labels])
     found = fit_head_on(schema, labels, embedder, known, held)
-    return FastParser(FastModel.of(model, embedder, found, schema.language), schema, labels)
+    fast = FastModel.of(model, embedder, found, schema.language)
+    return FastParser(fast, schema, Taught.of(schema, labels, embedder))

@@ -9,8 +9,9 @@ none if the slot takes no text.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from rapidfuzz import fuzz
 
@@ -48,12 +49,40 @@ class Inverse:
         self._language = language(schema.language)
         self._finder = Finder(schema, self._language, reference)
         self._reference = reference
+        self._key: Callable[[str], str] = str
         self._seen: dict[tuple[str | None, str], dict[str, Counter[Scalar]]] = defaultdict(
             lambda: defaultdict(Counter)
         )
         self._kinds: dict[str, Counter[str]] = defaultdict(Counter)
         for exemplar in exemplars:
             self._learn(schema, exemplar)
+
+    def data(self, key: Callable[[str], str] = str) -> dict[str, Any]:
+        """What it has learnt, as JSON; ``read`` takes it back. ``key`` stands for words."""
+        seen = [
+            [function, slot, key(words), list(values.items())]
+            for (function, slot), known in self._seen.items()
+            for words, values in known.items()
+        ]
+        return {"seen": seen, "kinds": {slot: dict(n) for slot, n in self._kinds.items()}}
+
+    @classmethod
+    def read(
+        cls,
+        schema: Schema,
+        data: Mapping[str, Any],
+        *,
+        reference: date | None = None,
+        key: Callable[[str], str] = str,
+    ) -> Inverse:
+        """What ``data`` gave, of the same schema, with the same ``key``."""
+        inverse = cls(schema, (), reference=reference)
+        inverse._key = key
+        for function, slot, words, values in data["seen"]:
+            inverse._seen[function, slot][words] = Counter(dict(values))
+        for slot, counts in data["kinds"].items():
+            inverse._kinds[slot] = Counter(counts)
+        return inverse
 
     def value(self, function: Function, slot: Slot, words: str) -> Scalar | None:
         """The value of ``slot`` that ``words`` stand for; None if it takes no such value."""
@@ -72,7 +101,7 @@ class Inverse:
 
     def _values(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
         for owner in (function.name, None):
-            known = self._seen.get((owner, slot.name), {}).get(words.casefold())
+            known = self._seen.get((owner, slot.name), {}).get(self._key(words.casefold()))
             if known:
                 value, count = min(known.items(), key=lambda i: (-i[1], repr(i[0])))
                 if 2 * count >= known.total():

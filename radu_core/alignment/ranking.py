@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from radu_core.alignment.places import SURE
 from radu_core.alignment.readings import Reading
@@ -17,6 +17,7 @@ from radu_core.exemplars import SlotRef, parse_template
 __all__ = ["ContextModel", "RankedKind", "around", "calibrated", "rank", "shares"]
 
 RankedKind = Literal["guess", "ambiguous", "unsure"]
+Neighbour = tuple[str, str, str]  # slot, side, words
 
 _EDGE = "\n"
 _SMOOTHING = 0.5  # of the likelihoods that guesses compare
@@ -51,24 +52,42 @@ class ContextModel:
     """
 
     def __init__(self, templates: Iterable[str]) -> None:
-        self._beside: Counter[tuple[str, str, str]] = Counter()
+        self._beside: Counter[Neighbour] = Counter()
         self._slots: Counter[tuple[str, str]] = Counter()
         self._words: Counter[tuple[str, str]] = Counter()
         self._sides: Counter[str] = Counter()
         self._kinds: Counter[tuple[str, str]] = Counter()  # how many different words
         self.literal: Counter[str] = Counter()  # how often a word stands outside all slots
+        self._different = 1
+        self._key: Callable[[str], str] = str
         for template in templates:
             parts = parse_template(template).parts
             for part in parts:
                 if isinstance(part, str):
                     self.literal.update(plain_words(part))
-            for slot, side, word in _neighbours(parts):
-                self._beside[slot, side, word] += 1
-                self._slots[slot, side] += 1
-                self._words[side, word] += 1
-                self._sides[side] += 1
-        self._kinds.update((slot, side) for slot, side, _ in self._beside)
+            self._count(Counter(_neighbours(parts)))
+
+    def _count(self, beside: Mapping[Neighbour, int]) -> None:
+        """Add words that stood beside slots, and how often."""
+        for (slot, side, word), count in beside.items():
+            self._kinds[slot, side] += (slot, side, word) not in self._beside
+            self._beside[slot, side, word] += count
+            self._slots[slot, side] += count
+            self._words[side, word] += count
+            self._sides[side] += count
         self._different = len(self._words) + 1
+
+    def data(self, key: Callable[[str], str] = str) -> list[Any]:
+        """What stood beside slots, as JSON; ``read`` takes it back. ``key`` stands for words."""
+        return [[slot, side, key(word), n] for (slot, side, word), n in self._beside.items()]
+
+    @classmethod
+    def read(cls, data: Sequence[Any], *, key: Callable[[str], str] = str) -> ContextModel:
+        """What ``data`` gave, with the same ``key``; what stood outside of slots isn't known."""
+        model = cls(())
+        model._key = key
+        model._count({(slot, side, word): n for slot, side, word, n in data})
+        return model
 
     def knows(self, slot: str) -> bool:
         """Whether enough is known of what stands beside ``slot`` to guess where it stands."""
@@ -80,6 +99,7 @@ class ContextModel:
 
     def log_odds(self, slot: str, side: str, word: str) -> float:
         """How much likelier ``word`` stands on that ``side`` of ``slot`` than of any slot."""
+        word = self._key(word)
         new = max(1, self._kinds[slot, side])  # as if so many words had been drawn from all slots
         seen = self._beside[slot, side, word]
         lift = seen * self._sides[side] / self._words[side, word] if seen else 0.0

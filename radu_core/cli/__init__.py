@@ -23,6 +23,7 @@ from radu_core.cli import (
     retriever,
     runs,
     schema,
+    serve,
     split,
     tools,
     trash,
@@ -47,6 +48,7 @@ _COMMANDS = (
     runs,
     retriever,
     export,
+    serve,
     fit,
     tools,
 )

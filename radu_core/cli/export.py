@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from radu_core.cli.model import RunModule
 from radu_core.cli.output import Answer, command, progress_bar, workspace
 from radu_core.cli.runs import Run
+from radu_core.errors import InputError
 from radu_core.words import counted
+
+if TYPE_CHECKING:
+    from radu_core.workflows.bundle import WrittenBundle
 
 __all__: list[str] = []
 
@@ -17,20 +22,66 @@ __all__: list[str] = []
 @command("export-model")
 def export_model(
     run: Run,
-    out: Annotated[Path, typer.Option(help="A new or empty directory.")],
+    directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
+    to: Annotated[
+        Literal["model", "bundle"],
+        typer.Option(
+            help="model: weights that load with plain transformers. bundle: all that answering "
+            "needs, for radu.load and radu serve."
+        ),
+    ] = "model",
     adapter_only: Annotated[
         bool, typer.Option("--adapter-only", help="The LoRA adapter, without the base model.")
     ] = False,
     gguf: Annotated[
         bool, typer.Option("--gguf", help="Add model.gguf, by llama.cpp's converter.")
     ] = False,
+    generator: Annotated[
+        str | None,
+        typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
+    ] = None,
+    module: RunModule = None,
+    runtime: Annotated[
+        Literal["onnx", "torch"],
+        typer.Option(help="Bundles: how encoders are written; onnx loads without torch."),
+    ] = "onnx",
+    texts: Annotated[
+        bool,
+        typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
+    ] = True,
 ) -> Answer:
-    """Write a finished run's model so that it loads with plain transformers, with a card."""
+    """Write a finished run's model with a card: as weights, or as a bundle that answers."""
+    target = directory or out
+    if target is None or (directory and out):
+        raise InputError(
+            "There is no directory to write to" if target is None else "There are two directories",
+            remedy="Name one: radu export-model RUN DIR.",
+        )
+    if to == "bundle":
+        if adapter_only or gguf:
+            raise InputError(
+                "A bundle holds the whole model", remedy="Leave out --adapter-only and --gguf."
+            )
+        from radu_core.workflows.bundle import write_bundle
+
+        with progress_bar() as progress:
+            written = write_bundle(
+                workspace(),
+                run,
+                target,
+                generator=generator,
+                module=module,
+                runtime=runtime,
+                texts=texts,
+                progress=progress,
+            )
+        return Answer(_bundle_data(written), _bundle_lines(written))
     from radu_core.workflows import export_model as workflow
 
     with progress_bar() as progress:
         made = workflow.export_model(
-            workspace(), run, out, adapter_only=adapter_only, gguf=gguf, progress=progress
+            workspace(), run, target, adapter_only=adapter_only, gguf=gguf, progress=progress
         )
     lines = [
         f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
@@ -40,3 +91,25 @@ def export_model(
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
     return Answer(made, lines)
+
+
+def _bundle_lines(written: WrittenBundle) -> list[str]:
+    manifest, test = written.manifest, written.manifest.self_test
+    same = f"{test.equal:,} of {counted(test.rows, 'validation row')}" if test else "no row"
+    return [
+        f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
+        f"{counted(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",
+        f"Loaded again and compared with the run: the same call for {same}.",
+        *(f"note: {note}" for note in written.notes),
+        f"Serve it: radu serve {written.directory}",
+        f'Use it in Python: radu.load("{written.directory}").parse("what somebody says")',
+    ]
+
+
+def _bundle_data(written: WrittenBundle) -> dict[str, object]:
+    return {
+        "directory": written.directory,
+        "size": written.size,
+        "notes": written.notes,
+        "manifest": written.manifest.model_dump(mode="json"),
+    }

@@ -27,6 +27,7 @@ from rich.table import Table
 from radu_core import __version__
 from radu_core.cli.words import WORDS, in_shell
 from radu_core.errors import InputError, RaduError, shorten
+from radu_core.extras import as_missing_package
 from radu_core.instructions import worded_in
 from radu_core.progress import Progress
 from radu_core.workflows.workspace import Workspace
@@ -114,6 +115,9 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if missing := as_missing_package(error):
+            _tell_error(type(missing).__name__, str(missing), as_json=as_json)
+            return missing.exit_code
         _tell_error(type(error).__name__, _unexpected(error), as_json=as_json)
         return 1
     return 0 if answer.ok else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,15 +26,18 @@ def models_list() -> Answer:
     from radu_core.models import installed_models
 
     found = installed_models(workspace().models)
-    rows = [(m["name"], m["source"], m["licence"]) for m in found]
-    return Answer({"models": found}, [table("Models", ["name", "source", "licence"], rows)])
+    columns = ["name", "source", "revision", "licence"]
+    rows = [[m.get(column, "") for column in columns] for m in found]
+    return Answer({"models": found}, [table("Models", columns, rows)])
 
 
 @command("fetch", group=_models)
 def models_fetch(
     name: Annotated[
         list[str] | None,
-        typer.Argument(help="Known names or a hub's owner/name. Default: both defaults."),
+        typer.Argument(
+            help="Known names or a hub's owner/name[@revision]. Default: both defaults."
+        ),
     ] = None,
 ) -> Answer:
     """Fetch models into the workspace, each checked against its SHA-256; once."""
@@ -44,6 +49,15 @@ def models_fetch(
         for item in name or [DEFAULT_EMBEDDER, DEFAULT_GENERATOR]:
             found[item] = model_directory(item, root, progress=progress)
     return Answer({"models": found}, [f"{item}: {path}" for item, path in found.items()])
+
+
+@command("studio")
+def studio(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve at.")] = 8501,
+) -> Answer:
+    """Open the studio in a browser: what `radu-studio` does. It becomes this process."""
+    command = [sys.executable, "-m", "radu_studio", "--port", str(port)]
+    os.execv(command[0], command)
 
 
 @command("sample")

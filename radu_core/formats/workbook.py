@@ -9,7 +9,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from radu_core.errors import FormatError
+from radu_core.errors import FormatError, RaduError
+from radu_core.extras import as_missing_package
 from radu_core.files import open_atomic
 from radu_core.formats.delimited import Cells
 from radu_core.instructions import instruct
@@ -157,7 +158,9 @@ def _sized(sheet: Any) -> str:
     return f"{sheet.title!r}" + (f" ({counted(rows, 'row')})" if rows else "")
 
 
-def _not_xlsx(path: Path, error: Exception) -> FormatError:
+def _not_xlsx(path: Path, error: Exception) -> RaduError:
+    if missing := as_missing_package(error):
+        return missing
     return FormatError(
         f"{path.name} isn't an XLSX workbook ({type(error).__name__})", remedy="Save it again."
     )

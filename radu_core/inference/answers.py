@@ -89,10 +89,17 @@ class AnswerModel(Protocol):
     "full" or "generator".
     """
 
-    name: str
-    version: str
-    kind: str
-    schema: Schema
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def schema(self) -> Schema: ...
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order. ``InputError`` for what can't be asked."""

@@ -10,26 +10,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from radu_core.alignment import Aligner
-from radu_core.exemplars import AnnotatedExemplar, Span
-from radu_core.inference.answers import Alternative, Answer, Explanation, Question
-from radu_core.inference.fast import FastParser
+from radu_core.inference.answers import Answer, Explanation, Question
+from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.full import FullParser
-from radu_core.inference.parser import FunctionCall, Parser, nest
-from radu_core.retrieval import Query, Retrieved
+from radu_core.inference.parser import Parser
+from radu_core.retrieval import Retrieved
 from radu_core.retrieval.lexical import tokenizer_for
-from radu_core.schema import OUT_OF_SCOPE, Schema
+from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.fast import FastModel, joint_scores
 from radu_core.training.joint.files import EMBEDDING, JOINT
 
-__all__ = ["GENERATOR", "answer_of", "explain"]
+__all__ = ["GENERATOR", "explain"]
 
 GENERATOR = "language model"  # among the sources, where it was asked about the function
 _Call = Callable[..., Any]
 _FUNCTION, _VALUES = "function", "values"  # what a language model is asked for
 
 
-def explain(parser: Parser | FastParser | FullParser, question: Question) -> Explanation:
+def explain(parser: AnyParser, question: Question) -> Explanation:
     """The parser's answer to a question, and how it came about.
 
     Prompts are those that the language model was sent. A fast model's sources are asked once more,
@@ -58,39 +56,9 @@ def _explain_full(parser: FullParser, question: Question) -> Explanation:
     return replace(heard.explanation(answer), sources=sources, weights=weights)
 
 
-def _answer(parser: Parser | FastParser | FullParser, question: Question) -> Answer:
-    [call] = parser.parse_many([Query(question.utterance)], contexts=[question.context])
-    return answer_of(parser.schema, question, call)
-
-
-def answer_of(schema: Schema, question: Question, call: FunctionCall) -> Answer:
-    """A call (arguments by slot) as the answer to a question."""
-    ranked = sorted(call.scores.items(), key=lambda item: (-item[1], item[0]))
-    return Answer(
-        utterance=question.utterance,
-        function=call.function,
-        arguments=nest(schema, call).arguments,
-        confidence=call.scores.get(call.function or OUT_OF_SCOPE, 0.0),
-        alternatives=tuple(Alternative(_name(name), share) for name, share in ranked),
-        spans=_spans(schema, question.utterance, call),
-        out_of_scope=call.out_of_scope,
-        problems=call.problems,
-        seconds=call.seconds,
-    )
-
-
-def _name(function: str) -> str | None:
-    return None if function == OUT_OF_SCOPE else function
-
-
-def _spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:
-    """Where the call's values stand, if there is one reading of it."""
-    if call.function is None:
-        return ()
-    exemplar = AnnotatedExemplar(
-        id="asked", utterance=utterance, function=call.function, arguments=call.arguments
-    )
-    return Aligner(schema).align(exemplar).spans or ()
+def _answer(parser: Any, question: Question) -> Answer:
+    [answer] = answer_questions(parser, [question])
+    return answer
 
 
 def _head(

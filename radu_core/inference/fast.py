@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
-from radu_core.alignment import ContextModel
-from radu_core.alignment.inverse import Inverse
-from radu_core.exemplars import AnnotatedExemplar
-from radu_core.inference.implied import Implied
+from radu_core.exemplars import Span
+from radu_core.inference.answers import Question, choose_function
 from radu_core.inference.parser import FunctionCall
-from radu_core.inference.recognized import fill_recognized
+from radu_core.inference.recognized import arguments_of, find_recognized
+from radu_core.inference.taught import Taught
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Scalar, Schema
-from radu_core.training.joint.fast import Answer, FastModel
+from radu_core.training.joint.fast import FastAnswer, FastModel
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Query
@@ -37,83 +35,92 @@ class FastParser:
     in scope than so many are refused (1: none).
     """
 
-    def __init__(
-        self,
-        model: FastModel,
-        schema: Schema,
-        exemplars: Sequence[AnnotatedExemplar],
-        *,
-        reference: date | None = None,
-    ) -> None:
+    def __init__(self, model: FastModel, schema: Schema, taught: Taught) -> None:
         self.model = model
         self.kept = model.scope.kept
         self.schema = schema
-        self._inverse = Inverse(schema, exemplars, reference=reference)
-        self._implied = Implied(schema, exemplars, model.embedder)
-        self._context = ContextModel(e.template for e in exemplars if e.template)
+        self.taught = taught
 
     def parse_many(
         self,
         queries: Sequence[Query],
         *,
         contexts: Sequence[str | None] | None = None,
+        questions: Sequence[Question] | None = None,
         scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``scope`` counts instead of the
-        parser's ``kept``, this time."""
-        keep = self.kept if scope is None else scope
+        """One call per query, in order; arguments by slot. ``questions`` say for each query which
+        functions may be called. ``scope`` counts instead of the parser's ``kept``, this time."""
+        asked = list(questions or [Question(q.utterance) for q in queries])
         calls: list[FunctionCall] = []
-        for at in range(0, len(queries), _BATCH):
-            progress("Answering", at, len(queries))
-            part = [q.utterance for q in queries[at : at + _BATCH]]
+        for at in range(0, len(asked), _BATCH):
+            progress("Answering", at, len(asked))
+            part = asked[at : at + _BATCH]
             begun = time.perf_counter()
-            said = self.model.answer(part)
-            found = [self.call(u, a, keep) for u, a in zip(part, said, strict=True)]
+            answers = self.model.answer([q.utterance for q in part])
+            done = [
+                self.call(q.utterance, a.meaning(self.decide(a, q, scope)))
+                for q, a in zip(part, answers, strict=True)
+            ]
             seconds = (time.perf_counter() - begun) / len(part)
-            calls += [c.model_copy(update={"seconds": seconds}) for c in found]
+            calls += [c.model_copy(update={"seconds": seconds}) for c in done]
         return calls
 
-    def call(self, utterance: str, answer: Answer, kept: float | None = None) -> FunctionCall:
-        """The call that the model's answer means; ``kept`` instead of the parser's, if given."""
-        scores, name, outside = answer.scores, answer.function, answer.out_of_scope
-        refused = name == OUT_OF_SCOPE or outside > (self.kept if kept is None else kept)
-        function = None if refused else self.schema.function(name)
+    def refuses(self, answer: FastAnswer, scope: float | None = None) -> bool:
+        """Whether an utterance looks less in scope than what is kept."""
+        return answer.out_of_scope > (self.kept if scope is None else scope)
+
+    def decide(self, answer: FastAnswer, question: Question, scope: float | None = None) -> str:
+        """The function to call, ``OUT_OF_SCOPE`` for none."""
+        if self.refuses(answer, scope) and not question.is_required:
+            return OUT_OF_SCOPE
+        return choose_function(answer.scores, question)
+
+    def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
+        """The call that the model's answer means."""
+        scores, outside = dict(answer.scores), answer.out_of_scope
+        function = self.schema.function(answer.function)
         if function is None:
             return FunctionCall(function=None, scores=scores, out_of_scope=outside)
-        arguments = fill_recognized(self.schema, function, utterance, self._context)
-        problems = self._fill(function, utterance, answer.spans, arguments)
+        spans = find_recognized(self.schema, function, utterance, self.taught.context)
+        arguments = arguments_of(function, spans)
+        tagged, problems = self._values(function, utterance, answer.tagged[0], arguments)
         open_slots = [s for s in function.slots if s.name not in arguments]
-        arguments.update(self._implied.values(name, open_slots, answer.vector))
+        arguments.update(self.taught.implied.values(function.name, open_slots, answer.vector))
         return FunctionCall(
-            function=name,
+            function=function.name,
             arguments=arguments,
             scores=scores,
             problems=tuple(problems),
             out_of_scope=outside,
+            spans=tuple(sorted([*spans, *tagged], key=lambda s: (s.start, s.end))),
         )
 
-    def _fill(
+    def _values(
         self,
         function: Function,
         utterance: str,
         spans: Sequence[tuple[str, int, int]],
         arguments: Arguments,
-    ) -> list[str]:
-        """Put the spans' values into ``arguments``, and say what was left out."""
-        problems = []
+    ) -> tuple[list[Span], list[str]]:
+        """Put the spans' values into ``arguments``: the spans taken, and what was left out."""
+        taken, problems = [], []
         for name, start, end in spans:
             slot, words = function.slot(name), utterance[start:end]
-            value = self._inverse.value(function, slot, words) if slot else None
+            value = self.taught.inverse.value(function, slot, words) if slot else None
             if slot is None or value is None:
                 problems.append(f"{words!r} is no value of {name}")
-            elif slot.multi_value:
+                continue
+            if slot.multi_value:
                 _add(arguments, name, value)
             elif name not in arguments:
                 arguments[name] = value
             elif arguments[name] != value:
                 problems.append(f"{name} takes one value: {words!r} was left out")
-        return problems
+                continue
+            taken.append(Span(slot=name, start=start, end=end, value=value))
+        return taken, problems
 
 
 def _add(arguments: Arguments, name: str, value: Scalar) -> None:

@@ -8,18 +8,19 @@ learnt, so that a language model that adds nothing is asked for nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json, write_json
+from radu_core.inference.answers import Question
 from radu_core.inference.fast import FastParser
 from radu_core.inference.parser import FunctionCall, Parser
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.training.joint.fast import Answer
+from radu_core.training.joint.fast import FastAnswer
 from radu_core.training.joint.head import Head, fit_head, log_loss
 
 if TYPE_CHECKING:
@@ -74,45 +75,46 @@ class FullParser:
         queries: Sequence[Query],
         *,
         contexts: Sequence[str | None] | None = None,
+        questions: Sequence[Question] | None = None,
         scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``scope``: as the fast model has it."""
+        """One call per query, in order; arguments by slot. ``questions`` and ``scope``: as the fast
+        model has them."""
         asked = list(contexts or [None] * len(queries))
+        limits = list(questions or [Question(q.utterance) for q in queries])
         calls = []
         for number, (query, context) in enumerate(zip(queries, asked, strict=True)):
             progress("Answering", number, len(queries))
             begun = time.perf_counter()
-            call = self._call(query, context, scope)
+            call = self._call(query, context, limits[number], scope)
             calls.append(call.model_copy(update={"seconds": time.perf_counter() - begun}))
         return calls
 
-    def _call(self, query: Query, context: str | None, scope: float | None) -> FunctionCall:
-        deferral = self.deferral
-        [answer] = self.fast.model.answer([query.utterance])
-        scores = answer.scores
-        if answer.out_of_scope > (self.fast.kept if scope is None else scope):
-            return self.fast.call(query.utterance, answer, scope)
-        if deferral.generator and max(scores.values()) < deferral.function_below:
+    def _call(
+        self, query: Query, context: str | None, question: Question, scope: float | None
+    ) -> FunctionCall:
+        fast, deferral = self.fast, self.deferral
+        [answer] = fast.model.answer([query.utterance])
+        is_refused = fast.refuses(answer, scope) and not question.is_required
+        unsure = max(answer.scores.values()) < deferral.function_below
+        if deferral.generator and unsure and not is_refused:
             [said] = self.generator.function_scores([query], [best_of(answer)], contexts=[context])
-            scores = combine(deferral, answer, said)
-            name = max(scores, key=lambda n: scores[n])
-            if name != answer.function:
-                [answer] = self.fast.model.answer([query.utterance], functions=[name])
-        call = self.fast.call(query.utterance, answer, scope)
-        call = call.model_copy(update={"scores": scores})
-        if call.function is not None and answer.sure < deferral.values_below:
+            answer = replace(answer, scores=combine(deferral, answer, said))
+        answer = answer.meaning(fast.decide(answer, question, scope))
+        call = fast.call(query.utterance, answer)
+        if call.function is not None and answer.tagged[1] < deferral.values_below:
             call = filled(self.generator, [query], [call], [context])[0]
         return call
 
 
-def best_of(answer: Answer) -> list[str]:
+def best_of(answer: FastAnswer) -> list[str]:
     """The functions that the head finds likeliest."""
     ranked = sorted(answer.scores, key=lambda n: -answer.scores[n])
     return [n for n in ranked if n != OUT_OF_SCOPE][:_CANDIDATES]
 
 
-def combine(deferral: Deferral, answer: Answer, said: dict[str, float]) -> dict[str, float]:
+def combine(deferral: Deferral, answer: FastAnswer, said: dict[str, float]) -> dict[str, float]:
     """The probabilities of both models together."""
     import numpy as np
 
@@ -130,7 +132,7 @@ def filled(
     contexts: Sequence[str | None],
 ) -> list[FunctionCall]:
     """The calls with the values that the language model chooses."""
-    fresh = [c.model_copy(update={"arguments": {}, "problems": ()}) for c in calls]
+    fresh = [c.model_copy(update={"arguments": {}, "problems": (), "spans": ()}) for c in calls]
     generator.fill(queries, fresh, contexts=contexts)
     return fresh
 
@@ -154,7 +156,7 @@ def fit_deferral(
 
     queries = [query_of(r) for r in rows]
     answers = fast.model.answer([r.utterance for r in rows])
-    answered = [n for n, a in enumerate(answers) if a.out_of_scope <= fast.kept]  # others: refused
+    answered = [n for n, a in enumerate(answers) if not fast.refuses(a)]  # others: refused
     top = {n: max(answers[n].scores.values()) for n in answered}
     below = float(np.quantile(list(top.values()), _ASKED)) if top else 0.0
     unsure = [n for n in answered if top[n] < below]
@@ -176,7 +178,7 @@ def fit_deferral(
 
 
 def _weights(
-    answers: Sequence[Answer],
+    answers: Sequence[FastAnswer],
     said: Sequence[dict[str, float]],
     rows: Sequence[AnnotatedExemplar],
     told: dict[str, Any],
@@ -215,7 +217,7 @@ def _values_below(
     generator: Parser,
     rows: Sequence[AnnotatedExemplar],
     queries: Sequence[Query],
-    answers: Sequence[Answer],
+    answers: Sequence[FastAnswer],
     told: dict[str, Any],
     progress: Progress,
 ) -> float:
@@ -227,12 +229,12 @@ def _values_below(
         n
         for n, (row, answer) in enumerate(zip(rows, answers, strict=True))
         if answer.function == (row.function or OUT_OF_SCOPE) != OUT_OF_SCOPE
-        and answer.out_of_scope <= fast.kept
+        and not fast.refuses(answer)
     ]
     if not with_slots:
         return 0.0
-    below = float(np.quantile([answers[n].sure for n in with_slots], _ASKED))
-    unsure = [n for n in with_slots if answers[n].sure < below]
+    below = float(np.quantile([answers[n].tagged[1] for n in with_slots], _ASKED))
+    unsure = [n for n in with_slots if answers[n].tagged[1] < below]
     calls = [fast.call(rows[n].utterance, answers[n]) for n in unsure]
     progress("Choosing values", 0, len(unsure))
     theirs = filled(
@@ -246,7 +248,7 @@ def _values_below(
     return below if right[1] > right[0] else 0.0
 
 
-def _logs(names: Sequence[str], found: Sequence[dict[str, float]]) -> NDArray[np.float32]:
+def _logs(names: Sequence[str], found: Sequence[Mapping[str, float]]) -> NDArray[np.float32]:
     """``(rows, functions)`` log-probabilities; what has none is unlikely."""
     import numpy as np
 

@@ -12,9 +12,11 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, write_json
 from radu_core.schema import Scalar, Schema, Slot, fits_type
 
 if TYPE_CHECKING:
@@ -29,22 +31,28 @@ _FEWEST = 2  # rows that imply a value, or there is nothing to learn
 _MOST_TEXTS = 12  # different values of a slot of free text: of more, none would be learnt well
 _STRENGTH = 10.0  # C
 _SURE = 0.5
+_WEIGHTS, _VALUES = "implied.safetensors", "implied.json"
+_ARRAYS = ("coefficients", "intercepts")
 
 
 @dataclass(frozen=True)
 class _Chooser:
-    """What a slot's rows imply: ``values`` (None: nothing), and the model that chooses; without one
-    it is always the first."""
+    """What a slot's rows imply: ``values`` (None: nothing), with a row of ``coefficients``
+    ``(values, dim)`` and an ``intercept`` for each of them; of one value without these."""
 
     values: tuple[Scalar | None, ...]
-    model: Any = None
+    coefficients: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
 
     def choose(self, vector: NDArray[np.float32]) -> Scalar | None:
-        if self.model is None:
+        if len(self.values) == 1:
             return self.values[0]
-        chances = self.model.predict_proba(vector[None])[0]
+        import numpy as np
+
+        logits = self.coefficients @ vector + self.intercepts
+        chances = np.exp(logits - logits.max())
         best = int(chances.argmax())
-        return self.values[int(self.model.classes_[best])] if chances[best] >= _SURE else None
+        return self.values[best] if chances[best] / chances.sum() >= _SURE else None
 
 
 class Implied:
@@ -68,6 +76,31 @@ class Implied:
                 if vectors is None:
                     vectors = embedder.embed([e.utterance for e in own])
                 self._choosers[function.name, slot.name] = _fit(labels, vectors)
+
+    def save(self, directory: Path) -> None:
+        """Write what it has learnt to ``directory``."""
+        from safetensors.numpy import save_file
+
+        keys = list(self._choosers)
+        arrays = {
+            f"{n} {part}": getattr(self._choosers[key], part)
+            for n, key in enumerate(keys)
+            for part in _ARRAYS
+        }
+        save_file(arrays, str(directory / _WEIGHTS))
+        write_json(directory / _VALUES, [[*key, self._choosers[key].values] for key in keys])
+
+    @classmethod
+    def load(cls, directory: Path) -> Implied:
+        """What ``save`` wrote."""
+        from safetensors.numpy import load_file
+
+        arrays, implied = load_file(str(directory / _WEIGHTS)), cls.__new__(cls)
+        implied._choosers = {
+            (function, slot): _Chooser(tuple(values), *(arrays[f"{n} {part}"] for part in _ARRAYS))
+            for n, (function, slot, values) in enumerate(read_json(directory / _VALUES))
+        }
+        return implied
 
     def __bool__(self) -> bool:
         """Whether anything is ever implied."""
@@ -113,9 +146,18 @@ def _fit(labels: Sequence[Scalar | None], vectors: NDArray[np.float32]) -> _Choo
     chosen = np.array([places[repr(v)] for v in labels])
     ordered = tuple(values[key] for key in sorted(values))
     if len(ordered) == 1:
-        return _Chooser(ordered)
+        return _Chooser(ordered, np.zeros((1, vectors.shape[1])), np.zeros(1))
     model = LogisticRegression(C=_STRENGTH, max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(vectors, chosen)
-    return _Chooser(ordered, model)
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(ordered) == 2:  # one row, for the second
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
+    # safetensors writes an array's memory as it lies, and scikit-learn's lies by columns
+    return _Chooser(
+        ordered,
+        np.ascontiguousarray(coefficients, dtype=np.float64),
+        np.ascontiguousarray(intercepts, dtype=np.float64),
+    )

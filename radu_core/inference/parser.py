@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.alignment import ContextModel
 from radu_core.calls import flat_arguments, nested_arguments
+from radu_core.exemplars import Span
 from radu_core.files import parse_json
 from radu_core.generator import LanguageModel
+from radu_core.inference.answers import Question, choose_function
 from radu_core.inference.budget import answer_tokens
 from radu_core.inference.choice import choose_arguments, choose_value
 from radu_core.inference.proposals import Proposals
@@ -62,7 +64,8 @@ class FunctionCall(BaseModel):
     everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
     generated for the slots. ``cut``: one of its answers ended where its tokens were used up.
     ``out_of_scope``: the share of utterances in scope that look more in scope, None where that
-    isn't known.
+    isn't known. ``spans`` say where values stand, as far as they are known to stand in the
+    utterance.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -74,6 +77,7 @@ class FunctionCall(BaseModel):
     raw: str = ""
     cut: bool = False
     out_of_scope: float | None = None
+    spans: tuple[Span, ...] = ()
     seconds: float = 0.0
 
 
@@ -125,23 +129,27 @@ class Parser:
         queries: Sequence[Query],
         *,
         contexts: Sequence[str | None] | None = None,
+        questions: Sequence[Question] | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``seconds`` is each one's share of the
-        time taken.
+        """One call per query, in order; arguments by slot. ``questions`` say for each query which
+        functions may be called. ``seconds`` is each one's share of the time taken.
 
         A query that is an exemplar of the index never retrieves itself or its duplicates.
         """
         begun = time.perf_counter()
         asked = list(contexts or [None] * len(queries))
+        limits = list(questions or [Question(q.utterance) for q in queries])
         found = self._retrieve(queries)
         shared = (time.perf_counter() - begun) / max(1, len(queries))
         calls: list[FunctionCall] = []
         for number, (query, hits, context) in enumerate(zip(queries, found, asked, strict=True)):
             progress("Choosing functions", number, len(queries))
             start = time.perf_counter()
-            scores = self._function_scores(query.utterance, hits, context)
-            name = max(sorted(scores), key=lambda n: scores[n]) if scores else OUT_OF_SCOPE
+            limit = limits[number]
+            wider = _with_candidates(hits, limit.offered or () if limit.is_required else ())
+            scores = self._function_scores(query.utterance, wider, context)
+            name = choose_function(scores, limit)
             seconds = shared + time.perf_counter() - start
             calls.append(
                 FunctionCall(

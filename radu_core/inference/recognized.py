@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from radu_core.alignment import ContextModel
 from radu_core.exemplars import Span, make_template
 from radu_core.schema import Arguments, Function, Recognition, Scalar, Schema, Slot, recognize
 
-__all__ = ["fill_recognized"]
+__all__ = ["arguments_of", "fill_recognized", "find_recognized"]
 
 
 def fill_recognized(
     schema: Schema, function: Function, utterance: str, context: ContextModel
 ) -> Arguments:
-    """Arguments of the slots of ``function`` that have a recognizer.
+    """Arguments of the slots of ``function`` that have a recognizer (see ``find_recognized``)."""
+    return arguments_of(function, find_recognized(schema, function, utterance, context))
+
+
+def find_recognized(
+    schema: Schema, function: Function, utterance: str, context: ContextModel
+) -> list[Span]:
+    """Where the values of the slots of ``function`` stand that have a recognizer, in order.
 
     Slots that share a recognizer (origin and destination are both cities) compete for its
     matches: the pair of match and slot whose neighbouring words fit best is taken first. A
@@ -29,9 +38,14 @@ def fill_recognized(
         if not overlaps and not full:
             taken.append((slot, match))
     taken.sort(key=lambda p: p[1].start)
+    return [Span(slot=s.name, start=m.start, end=m.end, value=_typed(m.value, s)) for s, m in taken]
+
+
+def arguments_of(function: Function, spans: Sequence[Span]) -> Arguments:
+    """The values of spans, by slot."""
     found: Arguments = {}
     for slot in function.slots:
-        values = [_typed(m.value, slot) for s, m in taken if s.name == slot.name]
+        values = [s.value for s in spans if s.slot == slot.name]
         if values:
             found[slot.name] = list(dict.fromkeys(values)) if slot.multi_value else values[0]
     return found

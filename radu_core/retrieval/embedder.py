@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side"]
+__all__ = ["Embedder", "Precision", "SentenceEmbedder", "Side", "is_plain"]
 
 Side = Literal["query", "passage", "symmetric", "asked"]
 Precision = Literal["auto", "bf16", "fp32"]
@@ -76,7 +76,7 @@ class SentenceEmbedder:
         model: Any = None,
     ) -> None:
         self.name = name
-        self._directory = directory
+        self.directory = directory
         self._cache_directory = cache
         self._precision = precision
         # Of queries and of documents; often the same.
@@ -88,12 +88,12 @@ class SentenceEmbedder:
         """The SHA-256 of the model's weights and settings."""
         files = sorted(
             p
-            for p in self._directory.rglob("*")
+            for p in self.directory.rglob("*")
             if p.suffix in (".json", ".safetensors", ".bin", ".pt", ".txt", ".model")
             and p.name != "radu-model.json"
         )
         return content_hash(
-            [[p.relative_to(self._directory).as_posix(), file_hash(p)] for p in files]
+            [[p.relative_to(self.directory).as_posix(), file_hash(p)] for p in files]
         )
 
     @cached_property
@@ -113,7 +113,7 @@ class SentenceEmbedder:
     @cached_property
     def prompts(self) -> dict[str, str]:
         """Side → the text that the model wants before each text."""
-        file = self._directory / "config_sentence_transformers.json"
+        file = self.directory / "config_sentence_transformers.json"
         settings = read_json(file) if file.is_file() else {}
         known = settings.get("prompts") or {}
         default = known.get(settings.get("default_prompt_name") or "", "")
@@ -170,9 +170,18 @@ class SentenceEmbedder:
 
     def without_cache(self) -> SentenceEmbedder:
         """The same model, which embeds every text it is asked for: what time that takes."""
-        fresh = SentenceEmbedder(self._directory, name=self.name, precision=self._precision)
+        fresh = SentenceEmbedder(self.directory, name=self.name, precision=self._precision)
         fresh._towers = self._loaded()
         return fresh
+
+    @cached_property
+    def exact(self) -> SentenceEmbedder:
+        """The same model in float32."""
+        if self.precision == "fp32":
+            return self
+        return SentenceEmbedder(
+            self.directory, name=self.name, cache=self._cache_directory, precision="fp32"
+        )
 
     def load(self) -> None:
         """Load the model now, so that the next text needn't wait for it."""
@@ -184,7 +193,7 @@ class SentenceEmbedder:
         import torch
 
         model = self._loaded()[0 if asked else 1]
-        if not _plain(model, prompt):
+        if not is_plain(model, prompt):
             vectors = model.encode(
                 texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
             )
@@ -204,7 +213,11 @@ class SentenceEmbedder:
 
     @cached_property
     def _has_towers(self) -> bool:
-        return has_towers(self._directory)
+        return has_towers(self.directory)
+
+    def towers(self) -> tuple[Any, Any]:
+        """The sentence-transformers models of queries and of documents; often the same."""
+        return self._loaded()
 
     def _loaded(self) -> tuple[Any, Any]:
         """The towers of queries and of documents."""
@@ -212,13 +225,13 @@ class SentenceEmbedder:
             if self._towers is None:
                 from sentence_transformers import SentenceTransformer
 
-                check_embedder(self._directory, self.name)
+                check_embedder(self.directory, self.name)
                 with loading(
-                    f"the embedder {self.name} from {self._directory}",
+                    f"the embedder {self.name} from {self.directory}",
                     remedy="Delete that directory and fetch it again (radu models fetch), or name "
                     "another one.",
                 ):
-                    model = SentenceTransformer(str(self._directory), local_files_only=True)
+                    model = SentenceTransformer(str(self.directory), local_files_only=True)
                     towers = split_towers(model)
                     for tower in towers:
                         if self.precision == "bf16" and _is_transformer(tower):
@@ -274,7 +287,7 @@ def _is_transformer(model: Any) -> bool:
     return type(model[0]).__name__ == "Transformer"
 
 
-def _plain(model: Any, prompt: str) -> bool:
+def is_plain(model: Any, prompt: str) -> bool:
     """A text transformer with pooling that counts the prompt's tokens, as nearly all do."""
     modules = list(model.children())
     if not _is_transformer(model) or len(modules) < 2:

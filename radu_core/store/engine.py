@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
 
 from radu_core.errors import DiskFullError, StoreError, StoreLockedError
+from radu_core.extras import as_missing_package
 from radu_core.files import is_full
 
 __all__ = ["make_engine", "migrate", "newest_revision", "reading", "sqlite_url", "writing"]
@@ -36,7 +37,9 @@ def make_engine(url: str, *, busy_seconds: float) -> Engine:
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        if missing := as_missing_package(error):
+            raise missing from error
         raise StoreError(
             f"RADU_DATABASE_URL isn't one that can be used ({error})",
             remedy="Use postgresql+psycopg://user@host/name, or unset it: then a SQLite file in "

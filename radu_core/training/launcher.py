@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from radu_core.errors import DiskFullError, InputError, RunError
+from radu_core.extras import missing_package
 from radu_core.files import read_json, write_json
 from radu_core.training.machine import first_gpu
 from radu_core.training.ray_follower import sent_bytes
@@ -88,9 +89,7 @@ class Ray:
     def unreachable(self) -> str:
         """Why the cluster can't be used; looks at it for up to 2 s."""
         if find_spec("ray") is None:
-            return (
-                "The package ray isn't installed. Install it: pip install -r requirements-ray.txt"
-            )
+            return str(missing_package("ray"))
         if not self.address:
             return (
                 "No cluster is named. Set RAY_ADDRESS, or name it: "

@@ -15,13 +15,14 @@ from typing import Any
 from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import InputError, ModelError, RaduError, RunError
 from radu_core.files import disk_errors, read_json, whole_directory, write_json, write_text
-from radu_core.models import KNOWN_MODELS, RECORD, model_directory
+from radu_core.models import KNOWN_MODELS, RECORD
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.card import example_prompt, model_card, vllm_command
 from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
+from radu_core.workflows.export_files import base_directory, copy_files, free_target
 from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.parse import EXPORTED
 from radu_core.workflows.retriever_rows import check_answers
@@ -71,7 +72,7 @@ def export_model(
     """
     opened = open_run(workspace, run)
     check_answers(opened)
-    target = _free_target(out)
+    target = free_target(out)
     source = _source(opened, adapter_only=adapter_only)
     fast = opened.config().target == "retriever"
     if fast and gguf:
@@ -81,10 +82,10 @@ def export_model(
         )
     converter = _converter(adapter_only=adapter_only) if gguf else None
     config, report = opened.config(), opened.report() or {}
-    base = _base(workspace, config)
+    base = base_directory(workspace, config)
     with whole_directory(target) as new, disk_errors(target):
         progress("Copying the model", 0, 0)
-        _copy(source, new)
+        copy_files(source, new)
         if adapter_only and opened.model.is_dir():
             _copy_tokenizer(opened.model, new)
         elif adapter_only and base:
@@ -94,7 +95,7 @@ def export_model(
             _name_base(new, _hub_id(config, base))
         # a fast model's values are learnt from its labels when it is loaded
         left_out = (VALIDATION_FILE,) if fast else (LABELS, VALIDATION_FILE)
-        _copy(opened.path / "serving", new / EXPORTED, without=left_out)
+        copy_files(opened.path / "serving", new / EXPORTED, without=left_out)
         dtype = _dtype(new)
         needed = needs_outside(workspace, opened, adapter_only=adapter_only)
         card = _card(opened, config, report, base, new, adapter_only)
@@ -115,19 +116,6 @@ def export_model(
     written = target / _GGUF if converter else None
     notes = (*needed, *_notes(config, base, adapter_only=adapter_only))
     return Export(target, names, size, dtype, served, written, notes)
-
-
-def _free_target(out: Path) -> Path:
-    """``out``, resolved; ``InputError`` where something lies there."""
-    try:
-        target = out.expanduser().resolve()
-        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"Can't use that directory ({error})", remedy="Name another.") from error
-    if taken:
-        what = "That directory isn't empty" if target.is_dir() else "That is a file"
-        raise InputError(what, value=str(target), remedy="Name a new or an empty directory.")
-    return target
 
 
 def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
@@ -181,16 +169,6 @@ def _converter(*, adapter_only: bool) -> Path:
     )
 
 
-def _base(workspace: Workspace, config: TrainConfig) -> Path | None:
-    """The base model's directory where it lies here; it isn't fetched for a card."""
-    target = workspace.models / config.base_model.replace("/", "--")
-    try:
-        there = Path(config.base_model).expanduser().is_dir() or target.is_dir()
-        return model_directory(config.base_model, workspace.models) if there else None
-    except (OSError, RuntimeError, RaduError):
-        return None
-
-
 def _hub_id(config: TrainConfig, base: Path | None) -> str:
     """The base model's name on the hub, by the record of where it came from; empty if unknown."""
     try:
@@ -211,14 +189,6 @@ def _name_base(new: Path, hub_id: str) -> None:
     path = new / "adapter_config.json"
     if hub_id:
         write_json(path, {**read_json(path), "base_model_name_or_path": hub_id})
-
-
-def _copy(source: Path, target: Path, *, without: Sequence[str] = ()) -> None:
-    """Files one by one, so that a full disk is met as such; none of a name in ``without``."""
-    for file in sorted(p for p in source.rglob("*") if p.is_file() and p.name not in without):
-        place = target / file.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place)
 
 
 def _copy_tokenizer(source: Path, new: Path) -> None:

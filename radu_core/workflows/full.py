@@ -10,6 +10,7 @@ from radu_core.evaluation import hash_of_rows
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, disk_errors
 from radu_core.inference import Deferral, FastParser, FullParser, Parser, fit_deferral
+from radu_core.inference.asking import AnyParser
 from radu_core.progress import Progress, silent
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.workspace import Workspace
@@ -21,8 +22,8 @@ _ROWS = 300  # validation rows that both are weighed on
 
 def with_generator(
     workspace: Workspace,
-    fast: Parser | FastParser,
-    generator: Parser | FastParser,
+    fast: AnyParser,
+    generator: AnyParser,
     *,
     name: str,
     kept: Path,

@@ -23,7 +23,7 @@ def head_sources(
     embedding that most of them start from."""
     from radu_core.training.joint.fast import FastModel
 
-    model = FastModel.load(run.model, workspace.embedder)
+    model = FastModel.load(run.model, workspace.exact_embedder)
     told = run.report() or {}
     adds = told.get("adds") or {}
     without = _out_of_fold(run).get("without") or {}

@@ -21,6 +21,9 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
+from radu_core.inference.asking import AnyParser
+from radu_core.inference.bundle import MANIFEST, load_bundle
+from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
@@ -61,7 +64,7 @@ class Loaded:
     """A model in memory, of files as they were then (``state`` is their hash); one thread at a time
     asks it."""
 
-    parser: Parser | FastParser | FullParser
+    parser: AnyParser
     state: str
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -163,7 +166,7 @@ def load(
             while len(known) >= _MOST_LOADED:
                 del known[next(iter(known))]
             workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
-            parser: Parser | FastParser | FullParser = (
+            parser: AnyParser = (
                 full_parser(
                     workspace, name, generator, module=module, ensemble=ensemble, progress=progress
                 )
@@ -200,12 +203,15 @@ def parser_of(
     module: str | None = None,
     ensemble: bool = False,
     progress: Progress = silent,
-) -> Parser | FastParser:
-    """The model of a run or of an exported directory, loaded, with what its prompts are made of.
+) -> AnyParser:
+    """The model of a run, of an exported directory or of a bundle, loaded, with what its prompts
+    are made of.
 
     ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
     """
     directory = exported(workspace, name)
+    if directory is not None and (directory / MANIFEST).is_file():
+        return _of_bundle(directory, module, ensemble=ensemble)
     if directory is not None:
         kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
@@ -220,6 +226,23 @@ def parser_of(
         ask_as(kept, ensemble=ensemble, fast=True)
         return fast_parser(workspace, run.model, kept)
     return _parser(Generator(run.model, template=template_of(run)), kept, ensemble)
+
+
+def _of_bundle(directory: Path, module: str | None, *, ensemble: bool) -> AnyParser:
+    """A bundle's parser; ``InputError`` for what a bundle can't be asked."""
+    bundle = load_bundle(directory)
+    if module not in (None, bundle.manifest.module):
+        raise InputError(
+            "That bundle is of another module",
+            value=module,
+            remedy=f"It is of {bundle.manifest.module}.",
+        )
+    if ensemble:
+        raise InputError(
+            "A bundle isn't asked with an ensemble",
+            remedy="Leave it off, or ask the run itself.",
+        )
+    return bundle.parser
 
 
 def full_parser(
@@ -253,13 +276,9 @@ def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastPar
     from radu_core.training.joint.fast import FastModel
 
     labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
-    model = FastModel.load(directory, workspace.embedder)
-    return FastParser(
-        model,
-        kept.schema,
-        labels or kept.index.exemplars,
-        reference=kept.schema.reference_date,
-    )
+    model = FastModel.load(directory, workspace.exact_embedder)
+    taught = Taught.of(kept.schema, labels or kept.index.exemplars, model.embedder)
+    return FastParser(model, kept.schema, taught)
 
 
 def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:
@@ -301,7 +320,7 @@ def exported(workspace: Workspace, name: str) -> Path | None:
             return None
     except (OSError, RuntimeError):  # a name that is too long, or of a user there isn't
         return None
-    if not any((path / EXPORTED).glob("**/manifest.json")):
+    if not (path / MANIFEST).is_file() and not any((path / EXPORTED).glob("**/manifest.json")):
         raise InputError(
             "That directory holds no exported model",
             value=str(path),

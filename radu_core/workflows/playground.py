@@ -11,9 +11,9 @@ from radu_core.exemplars import DISCARDED
 from radu_core.files import canonical_json
 from radu_core.inference import FastParser, FullParser
 from radu_core.inference.answers import Answer, AnswerModel, Explanation, Question
-from radu_core.inference.explain import answer_of, explain
+from radu_core.inference.asking import answer_questions
+from radu_core.inference.explain import explain
 from radu_core.progress import Progress, silent
-from radu_core.retrieval import Query
 from radu_core.schema import Schema
 from radu_core.store import StoredExemplar
 from radu_core.training import RunDirectory
@@ -40,11 +40,8 @@ class _Model:
     loaded: Loaded
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        queries, contexts = [Query(q.utterance) for q in questions], [q.context for q in questions]
         with self.loaded.lock:
-            calls = self.loaded.parser.parse_many(queries, contexts=contexts)
-        found = zip(questions, calls, strict=True)
-        return [answer_of(self.schema, question, call) for question, call in found]
+            return answer_questions(self.loaded.parser, questions)
 
     def explain(self, question: Question) -> Explanation:
         with self.loaded.lock:
@@ -78,8 +75,6 @@ def open_model(
             value=first,
             remedy="Give the path of an exported model, or choose a run.",
         )
-    # A bundle's directory is to be opened here as well (``inference.bundle.load_bundle``), and
-    # held with ``workspace.hold`` until its files change.
     loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)
     return _Model(name, loaded.state[:12], _kind(loaded), loaded.parser.schema, loaded)
 

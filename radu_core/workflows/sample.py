@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from radu_core.errors import NotFoundError
@@ -14,7 +15,7 @@ from radu_core.workflows.workspace import Workspace
 
 __all__ = ["SAMPLE_DIRECTORY", "GoldCheck", "check_against_gold", "load_sample", "sample_modules"]
 
-SAMPLE_DIRECTORY = Path(__file__).resolve().parents[2] / "sample_data"
+SAMPLE_DIRECTORY = Path(str(files("radu_studio"))) / "sample_data"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def sample_modules(directory: Path = SAMPLE_DIRECTORY) -> list[Path]:
     found = sorted(p.parent for p in directory.glob("*/schema.json"))
     if not found:
         raise NotFoundError(
-            "The sample project isn't there", value=str(directory), remedy="Use a full checkout."
+            "The sample project isn't there",
+            value=str(directory),
+            remedy="Use a full checkout, or install the wheel again.",
         )
     return found
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +14,16 @@ from radu_core.dataset import (
     Manifest,
     Mixture,
     read_dataset,
-    read_manifest,
     read_rows,
 )
-from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError, RunError
+from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError
 from radu_core.files import read_json, readable, write_json, write_text
-from radu_core.inference import ParserSettings
+from radu_core.inference.serving_parts import Serving, load_serving
 from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
-from radu_core.retrieval import ModuleIndex, why_not_tunable
-from radu_core.schema import Schema, parse_schema
+from radu_core.retrieval import why_not_tunable
 from radu_core.training import (
     Preflight,
     RunDirectory,
@@ -233,33 +230,6 @@ def _to_fill(
     return fill
 
 
-@dataclass(frozen=True)
-class Serving:
-    """What a run needs to parse, as it was when the run was launched."""
-
-    schema: Schema
-    templates: TemplateSet
-    index: ModuleIndex
-    manifest: Manifest
-    folder: Path | None = None  # where a run keeps them
-
-    @property
-    def settings(self) -> ParserSettings:
-        """How to parse: as the rows of the run's dataset were made."""
-        config = self.manifest.config
-        strategies = config.strategies
-        return ParserSettings(
-            function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
-            slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
-            k_desc=config.k_desc,
-            k_exemplar=config.rows.k_exemplar,
-            k_slot_examples=config.rows.k_slot_examples,
-            order="most_relevant_first"
-            if config.rows.order == "most_relevant_first"
-            else "most_relevant_last",
-        )
-
-
 def check_unchanged(workspace: Workspace, config: TrainConfig) -> None:
     """``DatasetError`` if the dataset isn't of its modules as they are: a run couldn't parse."""
     for manifest in read_dataset(config.dataset).modules.values():
@@ -355,29 +325,7 @@ def read_serving(
                 remedy=f"{instruct('choose module', ', '.join(known))}.",
             )
         folder = folder / (module or known[0])
-    with _undamaged(title, folder):
-        manifest = read_manifest(folder)
-        schema = parse_schema(read_json(folder / "schema.json"))
-        sources = read_json(folder / "templates.json")
-        if not isinstance(sources, dict) or not sources:
-            raise TypeError("templates.json holds no templates")
-        templates = TemplateSet(sources)
-    embedder = workspace.embedder(manifest.embedder)
-    with _undamaged(title, folder):
-        index = ModuleIndex.load(folder / "index", embedder, expected_fingerprint=manifest.index)
-    return Serving(schema, templates, index, manifest, folder)
-
-
-@contextmanager
-def _undamaged(title: str, folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (RaduError, AttributeError, TypeError) as error:
-        why = error.what if isinstance(error, RaduError) else error
-        raise RunError(
-            f"What {title[0].lower()}{title[1:]} needs to parse is damaged, in {folder}: {why}",
-            remedy="Restore a backup of the run, or launch it again.",
-        ) from error
+    return load_serving(folder, title, workspace.embedder)
 
 
 def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:

@@ -97,6 +97,10 @@ class Workspace:
                 )
             return self._embedders[name]
 
+    def exact_embedder(self, name: str = DEFAULT_EMBEDDER) -> SentenceEmbedder:
+        """The embedder of that name in float32: what fast models answer with on any machine."""
+        return self.embedder(name).exact
+
     def _run_model(self, name: str) -> Path | None:
         """The embedding model of the run of that name, if it is one's; ``ModelError`` for a run
         that has none."""

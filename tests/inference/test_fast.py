@@ -12,6 +12,7 @@ from tiny_fast import fitted, labels_of
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import FastParser
+from radu_core.inference.taught import Taught
 from radu_core.retrieval import Query, SentenceEmbedder
 from radu_core.schema import parse_schema
 from radu_core.training.joint.fast import FastModel, joint_scores
@@ -111,7 +112,9 @@ def test_one_function_alone_is_answered_always(tmp_path: Path) -> None:
     found = fit_head_on(schema, flights, embedder, Labels.of(schema, flights), held)
     assert (found.rows, found.accuracy) == (len(flights), 1.0)
     assert found.scope.curve is None
-    one = FastParser(FastModel.of(model, embedder, found, "en"), schema, flights)
+    one = FastParser(
+        FastModel.of(model, embedder, found, "en"), schema, Taught.of(schema, flights, embedder)
+    )
     [call] = one.parse_many([Query("tell me a joke")])
     assert call.function == "book_flight"
     assert call.scores == {"book_flight": 1.0}

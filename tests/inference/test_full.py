@@ -11,9 +11,10 @@ import pytest
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import Deferral, FullParser, FunctionCall, fit_deferral
+from radu_core.inference.answers import Question, choose_function
 from radu_core.retrieval import Query
 from radu_core.schema import OUT_OF_SCOPE, parse_schema
-from radu_core.training.joint.fast import Answer
+from radu_core.training.joint.fast import FastAnswer
 
 SCHEMA = parse_schema(
     {
@@ -30,29 +31,34 @@ class Fast:
     def __init__(self) -> None:
         self.schema, self.model, self.kept = SCHEMA, self, 1.0
 
-    def answer(
-        self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
-    ) -> list[Answer]:
+    def answer(self, utterances: Sequence[str]) -> list[FastAnswer]:
         found = []
-        for n, utterance in enumerate(utterances):
+        for utterance in utterances:
             first, *words = utterance.split()
             known = first in ("order", "cancel")
             name = first if known else "order"
             sure = 0.98 if known else 0.5
             other = "cancel" if name == "order" else "order"
             scores = {name: sure, other: 0.99 - sure, OUT_OF_SCOPE: 0.01}
-            chosen = functions[n] if functions else name
             spans = [("what", len(utterance) - len(words[-1]), len(utterance))] if words else []
-            certain = 0.9 if len(words) == 1 else 0.3
-            vector = np.zeros(2, dtype=np.float32)
-            found.append(Answer(scores, chosen, spans, certain, vector, 0.99 * (not known)))
+            tagged = (spans, 0.9 if len(words) == 1 else 0.3)
+            vector, outside = np.zeros(2, dtype=np.float32), 0.99 * (not known)
+            found.append(FastAnswer(scores, name, vector, outside, lambda _, t=tagged: t))
         return found
 
-    def call(self, utterance: str, answer: Answer, scope: float | None = None) -> FunctionCall:
-        if answer.out_of_scope > (self.kept if scope is None else scope):
-            return FunctionCall(function=None, scores=answer.scores)
-        values = {slot: utterance[a:b] for slot, a, b in answer.spans}
-        return FunctionCall(function=answer.function, arguments=values, scores=answer.scores)
+    def refuses(self, answer: FastAnswer, scope: float | None = None) -> bool:
+        return answer.out_of_scope > (self.kept if scope is None else scope)
+
+    def decide(self, answer: FastAnswer, question: Question, scope: float | None = None) -> str:
+        if self.refuses(answer, scope):
+            return OUT_OF_SCOPE
+        return choose_function(answer.scores, question)
+
+    def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
+        if answer.function == OUT_OF_SCOPE:
+            return FunctionCall(function=None, scores=dict(answer.scores))
+        values = {slot: utterance[a:b] for slot, a, b in answer.tagged[0]}
+        return FunctionCall(function=answer.function, arguments=values, scores=dict(answer.scores))
 
 
 class Oracle:
@@ -157,7 +163,7 @@ def test_one_that_knows_less_is_never_asked() -> None:
 
 def _answers(
     fast: Fast, some: Sequence[AnnotatedExemplar]
-) -> list[tuple[AnnotatedExemplar, Answer]]:
+) -> list[tuple[AnnotatedExemplar, FastAnswer]]:
     return list(zip(some, fast.answer([r.utterance for r in some]), strict=True))
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from radu_core.training.joint.reading import NEVER, Transitions
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["SlotCrf"]
 
-_NEVER = -1e4  # a score that no path with it survives, and that stays finite
 _FROM_OUTSIDE, _BEGIN_ENDS, _INSIDE_ENDS, _BEGIN_GOES_ON, _INSIDE_GOES_ON, _LEFT, _ENTERED = range(
     7
 )
@@ -56,34 +57,22 @@ class SlotCrf(nn.Module):
     ) -> list[tuple[list[int], float]]:
         """Of each row the likeliest labels, and their log-probability (Viterbi, and the forward
         sums)."""
-        local, moves = self._local(emissions, slots), self.transitions(slots)
-        best = total = local[:, 0] + _at_start(local)
-        came_from: list[Tensor] = []
-        for t in range(1, local.shape[1]):
-            goes_on = (t < lengths)[:, None]
-            scores, places = (best[:, :, None] + moves).max(1)
-            came_from.append(places)
-            summed = torch.logsumexp(total[:, :, None] + moves, 1) + local[:, t]
-            best = torch.where(goes_on, scores + local[:, t], best)
-            total = torch.where(goes_on, summed, total)
-        ends, sums = best.max(1), torch.logsumexp(total, 1)
-        found: list[tuple[list[int], float]] = []
-        for row, length in enumerate(lengths.tolist()):
-            if not length:
-                found.append(([], 0.0))
-                continue
-            path = [int(ends.indices[row])]
-            for places in reversed(came_from[: length - 1]):
-                path.append(int(places[row, path[-1]]))
-            found.append((path[::-1], (ends.values[row] - sums[row]).item()))
-        return found
+        known, said = self.weights_of(), emissions.detach().numpy()
+        return [
+            known.best_path(said[n, :length], [s for s in own if s >= 0])
+            for n, (own, length) in enumerate(zip(slots.tolist(), lengths.tolist(), strict=True))
+        ]
+
+    def weights_of(self) -> Transitions:
+        """Its weights, to decode with."""
+        return Transitions(self.outside.item(), self.weights.detach().numpy())
 
     def transitions(self, slots: Tensor) -> Tensor:
         """``(B, 1 + 2K, 1 + 2K)``: what it adds to go from one local label to another."""
         rows, count = slots.shape
         weights = self.weights[slots.clamp(min=0)] if count else self.weights.new_zeros(rows, 0, 7)
         begin = 1 + 2 * torch.arange(count)
-        moves = weights.new_full((rows, 1 + 2 * count, 1 + 2 * count), _NEVER)
+        moves = weights.new_full((rows, 1 + 2 * count, 1 + 2 * count), NEVER)
         moves[:, 0, 0] = self.outside
         moves[:, 0, begin] = weights[..., _FROM_OUTSIDE]
         moves[:, begin, 0] = weights[..., _BEGIN_ENDS]
@@ -104,11 +93,11 @@ class SlotCrf(nn.Module):
         padding = torch.repeat_interleave(slots < 0, 2, dim=1)
         padding = torch.cat([padding.new_zeros(rows, 1), padding], 1)
         local = emissions.gather(2, places[:, None].expand(-1, width, -1))
-        return local.masked_fill(padding[:, None], _NEVER)
+        return local.masked_fill(padding[:, None], NEVER)
 
 
 def _at_start(local: Tensor) -> Tensor:
     """Nothing continues what hasn't begun."""
     start = local.new_zeros(local.shape[-1])
-    start[2::2] = _NEVER
+    start[2::2] = NEVER
     return start

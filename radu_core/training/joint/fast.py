@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
 from radu_core.training.joint.head import Head, Scores
+from radu_core.training.joint.reading import Reader, Reading
 from radu_core.training.joint.scope import Scope, features_of
 from radu_core.training.joint.sources import Voters
 
@@ -26,83 +28,91 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from radu_core.training.joint.model import JointEncoder
+__all__ = ["FastAnswer", "FastModel", "joint_scores"]
 
-__all__ = ["Answer", "FastModel", "joint_scores"]
+_BATCH = 64
+
+
+Tag = Callable[[str], tuple[list[tuple[str, int, int]], float]]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Function → probability (``OUT_OF_SCOPE`` among them), the spans (slot, start, end) of the
-    values of ``function``, the probability that the tagger gives all of them together, and the
-    utterance's ``vector`` ``(dim,)`` in the untuned embedding. ``out_of_scope`` is the share of
-    rows in scope that look more like it."""
+class FastAnswer:
+    """What a fast model says of an utterance: function → probability (``OUT_OF_SCOPE`` among them),
+    the ``function`` it means, and its ``vector`` ``(dim,)`` in the untuned embedding.
+    ``out_of_scope`` is the share of rows in scope that look more like it. ``tag`` gives the values'
+    places under a function."""
 
-    scores: dict[str, float]
+    scores: Mapping[str, float]
     function: str
-    spans: list[tuple[str, int, int]]
-    sure: float
     vector: NDArray[np.float32]
-    out_of_scope: float = 0.0
+    out_of_scope: float
+    tag: Tag
+
+    @cached_property
+    def tagged(self) -> tuple[list[tuple[str, int, int]], float]:
+        """The spans (slot, start, end) of its function's values, and the probability that the
+        tagger gives all of them together."""
+        return self.tag(self.function)
+
+    def meaning(self, function: str) -> FastAnswer:
+        """The same utterance, if it means this function."""
+        return self if function == self.function else replace(self, function=function)
 
 
 @dataclass(frozen=True)
 class FastModel:
     """``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``."""
 
-    joint: JointEncoder
+    joint: Reader
     embedder: Embedder
     voters: Voters
     head: Head
     scope: Scope
     language: str
 
-    def answer(
-        self, utterances: Sequence[str], *, functions: Sequence[str] | None = None
-    ) -> list[Answer]:
-        """What each utterance means, in order: values of the likeliest function, or of that in
-        ``functions``."""
+    def answer(self, utterances: Sequence[str]) -> list[FastAnswer]:
+        """What each utterance means, in order."""
         import numpy as np
-        import torch
 
-        lead = self.joint
-        rows = [lead.row(u) for u in utterances]
+        reading = self.joint.read(utterances)
         vectors = self.embedder.embed(list(utterances))
-        batch = lead.batch(rows)
-        with torch.inference_mode():
-            said = lead(batch)
-            joint = said.functions.log_softmax(-1).numpy()
-            logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
-            names = [n or OUT_OF_SCOPE for n in self.head.functions]
-            known = np.ones(len(self.head.functions), dtype=np.bool_)
-            outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
-            chosen = [names.index(f) for f in functions or ()] or logs.argmax(1).tolist()
-            paths = lead.crf.decode(said.emissions, lead.slots_of(chosen), batch.lengths)
+        joint = reading.functions
+        logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
+        names = [n or OUT_OF_SCOPE for n in self.head.functions]
+        known = np.ones(len(self.head.functions), dtype=np.bool_)
+        outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
         return [
-            Answer(
+            FastAnswer(
                 dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
-                names[chosen[n]],
-                spans_of(rows[n].pieces, lead.labels.tags(chosen[n], labels)),
-                math.exp(log_probability),
+                names[best],
                 vectors[n],
                 float(outside[n]),
+                partial(self._tag, reading, n),
             )
-            for n, (labels, log_probability) in enumerate(paths)
+            for n, best in enumerate(logs.argmax(1))
         ]
+
+    def _tag(
+        self, reading: Reading, row: int, name: str
+    ) -> tuple[list[tuple[str, int, int]], float]:
+        labels, pieces = self.joint.labels, reading.pieces[row]
+        function = labels.functions.index("" if name == OUT_OF_SCOPE else name)
+        path, log_probability = self.joint.transitions.best_path(
+            reading.emissions[row, : len(pieces)], labels.own[function]
+        )
+        return spans_of(pieces, labels.tags(function, path)), math.exp(log_probability)
 
     def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
         """What each source takes of the time for one utterance (the median), and ``EMBEDDING``, on
         which all but the tuned encoder and the words depend."""
-        import torch
-
         embedder, words = self.embedder, tokenizer_for(self.language)
         if isinstance(embedder, SentenceEmbedder):
             embedder = embedder.without_cache()
         spent: dict[str, list[float]] = {}
         for utterance in utterances:
             begun = time.perf_counter()
-            with torch.inference_mode():
-                self.joint(self.joint.batch([self.joint.row(utterance)]))
+            self.joint.read([utterance])
             _take(spent, JOINT, begun)
             begun = time.perf_counter()
             vectors = embedder.embed([utterance])
@@ -123,16 +133,22 @@ class FastModel:
         )
 
     @classmethod
-    def of(
-        cls, joint: JointEncoder, embedder: Embedder, fitted: Fitted, language: str
-    ) -> FastModel:
+    def of(cls, joint: Reader, embedder: Embedder, fitted: Fitted, language: str) -> FastModel:
         """An encoder with what was fitted beside it."""
         return cls(joint, embedder, fitted.voters, fitted.head, fitted.scope, language)
 
     def save(self, directory: Path) -> None:
         """Write all but the frozen embedder to ``directory``."""
+        from radu_core.training.joint.model import JointEncoder
+
+        assert isinstance(self.joint, JointEncoder)
         self.joint.save(directory / ENCODER)
-        self.voters.save(directory)
+        self.save_votes(directory)
+
+    def save_votes(self, directory: Path, *, salt: str = "") -> None:
+        """Write all but the two encoders to ``directory``; with a ``salt``, hashes stand for the
+        words of utterances."""
+        (self.voters.hidden(salt) if salt else self.voters).save(directory)
         write_json(
             directory / HEAD_FILE,
             {
@@ -146,13 +162,18 @@ class FastModel:
         )
 
     @classmethod
-    def load(cls, directory: Path, embedder_of: Callable[[str], Embedder]) -> FastModel:
-        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name.
+    def load(
+        cls,
+        directory: Path,
+        embedder_of: Callable[[str], Embedder],
+        *,
+        reader: Callable[[Path], Reader] | None = None,
+    ) -> FastModel:
+        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name, ``reader`` loads the
+        encoder's directory (default: in torch).
 
         ``ModelError`` if that one has other weights by now.
         """
-        from radu_core.training.joint.model import JointEncoder
-
         data = read_head(directory)
         embedder = embedder_of(str(data["embedder"]))
         if embedder.identity != data["embedder_identity"]:
@@ -161,26 +182,29 @@ class FastModel:
                 value=embedder.name,
                 remedy="Fetch that one again, or fit the module again.",
             )
-        joint = JointEncoder.load(directory / ENCODER)
+        joint = (reader or _torch_reader)(directory / ENCODER)
         head = Head(tuple(data["functions"]), dict(data["weights"]))
         scope = Scope.read(data["scope"])
         return cls(joint, embedder, Voters.load(directory), head, scope, str(data["language"]))
+
+
+def _torch_reader(directory: Path) -> Reader:
+    from radu_core.training.joint.model import JointEncoder
+
+    return JointEncoder.load(directory)
 
 
 def _take(spent: dict[str, list[float]], name: str, begun: float) -> None:
     spent.setdefault(name, []).append(1000 * (time.perf_counter() - begun))
 
 
-def joint_scores(model: JointEncoder, utterances: Sequence[str]) -> NDArray[np.float32]:
+def joint_scores(model: Reader, utterances: Sequence[str]) -> NDArray[np.float32]:
     """``(rows, functions)`` log-probabilities of a tuned encoder."""
     import numpy as np
-    import torch
 
-    found = []
-    for at in range(0, len(utterances), 64):
-        rows = [model.row(u) for u in utterances[at : at + 64]]
-        with torch.inference_mode():
-            found.append(model(model.batch(rows)).functions.log_softmax(-1).numpy())
-    if not found:
-        return np.zeros((0, len(model.labels.functions)), dtype=np.float32)
-    return np.concatenate(found)
+    parts = [
+        model.read(utterances[at : at + _BATCH]).functions
+        for at in range(0, len(utterances), _BATCH)
+    ]
+    empty = np.zeros((0, len(model.labels.functions)), dtype=np.float32)
+    return np.concatenate(parts) if parts else empty

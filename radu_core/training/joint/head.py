@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Head", "Scores", "fit_head", "log_loss"]
+__all__ = ["Head", "Scores", "fit_head", "log_loss", "log_softmax"]
 
 Scores = Mapping[str, "NDArray[np.float32]"]  # source → (rows, functions)
 
@@ -40,15 +40,13 @@ class Head:
         total = np.zeros(shape, dtype=np.float64)
         for name, weight in self.weights.items():
             total += weight * _levelled(scores[name])
-        return _log_softmax(total)
+        return log_softmax(total)
 
     def each(self, scores: Scores) -> dict[str, NDArray[np.float64]]:
         """What each source that counts says by itself: ``(rows, functions)`` probabilities."""
         import numpy as np
 
-        return {
-            name: np.exp(_log_softmax(scores[name].astype(np.float64))) for name in self.weights
-        }
+        return {name: np.exp(log_softmax(scores[name].astype(np.float64))) for name in self.weights}
 
 
 def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) -> Head:
@@ -68,7 +66,7 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) 
     rows = np.arange(len(gold))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logs = _log_softmax(stacked @ weights)
+        logs = log_softmax(stacked @ weights)
         slope = stacked[rows, gold] - np.matmul(np.exp(logs)[:, None], stacked)[:, 0]
         value = -logs[rows, gold].mean() + _RIDGE * weights @ weights
         return float(value), -slope.mean(0) + 2 * _RIDGE * weights
@@ -95,7 +93,8 @@ def _levelled(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     return level
 
 
-def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-probabilities of each row."""
     import numpy as np
 
     level = scores - scores.max(1, keepdims=True)

@@ -18,11 +18,11 @@ from torch import nn
 
 from radu_core.errors import ModelError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.files import read_json, write_json
 from radu_core.hardware import native_bf16
 from radu_core.models import loading
 from radu_core.training.joint.crf import SlotCrf
-from radu_core.training.joint.rows import Batch, Labels, Row, collate, own_slots, row_of
+from radu_core.training.joint.reading import Reading, Transitions
+from radu_core.training.joint.rows import Batch, Labels, Row, collate, row_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 HEADS = "joint.safetensors"
-LABELS = "joint.json"
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,21 @@ class JointEncoder(nn.Module):
             self.tagger(self.dropout(pieces)),
         )
 
-    def slots_of(self, functions: Sequence[int]) -> Tensor:
-        """``(B, K)`` places of the functions' slots, padded with -1."""
-        return own_slots(functions, self.labels)
+    def read(self, utterances: Sequence[str]) -> Reading:
+        """What it says of utterances; the model has to be in its evaluation mode."""
+        rows = [self.row(u) for u in utterances]
+        with torch.inference_mode():
+            said = self(self.batch(rows))
+        return Reading(
+            said.functions.log_softmax(-1).numpy(),
+            said.emissions.numpy(),
+            tuple(r.pieces for r in rows),
+        )
+
+    @property
+    def transitions(self) -> Transitions:
+        """The tagger's."""
+        return self.crf.weights_of()
 
     def save(self, directory: Path) -> None:
         """Write the encoder as a sentence-transformers model, and the heads beside it."""
@@ -120,11 +131,7 @@ class JointEncoder(nn.Module):
         self.encoder.save(str(directory), create_model_card=False)
         heads = {k: v.contiguous() for k, v in self.state_dict().items() if _is_head(k)}
         save_file(heads, str(directory / HEADS))
-        labels = self.labels
-        write_json(
-            directory / LABELS,
-            {"functions": labels.functions, "slots": labels.slots, "own": labels.own},
-        )
+        self.labels.save(directory)
 
     @classmethod
     def load(cls, directory: Path) -> JointEncoder:
@@ -135,13 +142,7 @@ class JointEncoder(nn.Module):
             f"the tuned encoder from {directory}",
             remedy="Restore a backup of the run, or launch it again.",
         ):
-            data = read_json(directory / LABELS)
-            labels = Labels(
-                tuple(data["functions"]),
-                tuple(data["slots"]),
-                tuple(tuple(own) for own in data["own"]),
-            )
-            model = cls(open_encoder(directory), labels)
+            model = cls(open_encoder(directory), Labels.read(directory))
             model.load_state_dict(load_file(str(directory / HEADS)), strict=False)
         return model.eval()
 
@@ -191,8 +192,11 @@ def _longest(encoder: Any) -> int:
 
 def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """Embeddings ``(B, dim)`` before normalisation, and tokens ``(B, T, width)``; float32, and
-    float64 if the encoder is."""
-    with _autocast():
+    float64 if the encoder is.
+
+    bf16 is for training alone: an answer is the same on every machine, in a batch or by itself.
+    """
+    with _autocast() if encoder.training else nullcontext():
         first, *others = encoder.children()
         said = first(dict(features))
         tokens = said["token_embeddings"]

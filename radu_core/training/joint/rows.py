@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import read_json, write_json
 from radu_core.pieces import cut, label
 from radu_core.schema import Schema
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Batch", "Labels", "Row", "collate", "row_of"]
+__all__ = ["Batch", "Labels", "Row", "arrays_of", "collate", "own_slots", "row_of"]
+
+_FILE = "joint.json"
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,20 @@ class Labels:
         place = {name: n for n, name in enumerate(known)}
         own = (tuple(place[s] for s in slots[name]) for name in slots)
         return cls(tuple(slots), tuple(known), tuple(own))
+
+    def save(self, directory: Path) -> None:
+        """Write them to ``directory``."""
+        write_json(directory / _FILE, asdict(self))
+
+    @classmethod
+    def read(cls, directory: Path) -> Labels:
+        """What ``save`` wrote."""
+        data = read_json(directory / _FILE)
+        return cls(
+            tuple(data["functions"]),
+            tuple(data["slots"]),
+            tuple(tuple(own) for own in data["own"]),
+        )
 
     def tags(self, function: int, local: Sequence[int]) -> list[str]:
         """Local labels of a function as ``pieces`` has them: "O", "B-slot", "I-slot"."""
@@ -108,25 +128,40 @@ def row_of(
     return Row(ids, tuple(pieces), of, is_cut, function, tuple(local))
 
 
+def arrays_of(
+    rows: Sequence[Row], *, padding: int, is_right: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Rows as one batch: token ids and their mask ``(B, tokens)``, and the part ``(B, T, tokens)``
+    that each token has in each piece."""
+    import numpy as np
+
+    width = max(len(r.ids) for r in rows)
+    ids = np.full((len(rows), width), padding, dtype=np.int64)
+    mask = np.zeros((len(rows), width), dtype=np.int64)
+    pieces = max(1, *(len(r.pieces) for r in rows))
+    share = np.zeros((len(rows), pieces, width), dtype=np.float32)
+    for n, row in enumerate(rows):
+        before = 0 if is_right else width - len(row.ids)
+        ids[n, before : before + len(row.ids)] = row.ids
+        mask[n, before : before + len(row.ids)] = 1
+        for token, some in enumerate(row.of):
+            share[n, list(some), before + token] = 1.0
+    share /= np.maximum(share.sum(-1, keepdims=True), 1.0)
+    return ids, mask, share
+
+
 def collate(rows: Sequence[Row], tokenizer: Any, labels: Labels) -> Batch:
     """Rows as one batch."""
     import torch
 
-    features = tokenizer.pad({"input_ids": [list(r.ids) for r in rows]}, return_tensors="pt")
-    tokens = features["input_ids"].shape[1]
-    width = max(1, *(len(r.pieces) for r in rows))
-    share = torch.zeros(len(rows), width, tokens)
-    right = getattr(tokenizer, "padding_side", "right") == "right"
-    targets = torch.zeros(len(rows), width, dtype=torch.long)
+    is_right = getattr(tokenizer, "padding_side", "right") == "right"
+    ids, mask, share = arrays_of(rows, padding=tokenizer.pad_token_id or 0, is_right=is_right)
+    targets = torch.zeros(share.shape[:2], dtype=torch.long)
     for n, row in enumerate(rows):
-        before = 0 if right else tokens - len(row.ids)
-        for token, some in enumerate(row.of):
-            share[n, list(some), before + token] = 1.0
         targets[n, : len(row.labels)] = torch.tensor(row.labels, dtype=torch.long)
-    share /= share.sum(-1, keepdim=True).clamp(min=1.0)
     return Batch(
-        features,
-        share,
+        {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)},
+        torch.from_numpy(share),
         torch.tensor([len(r.pieces) for r in rows]),
         torch.tensor([r.function for r in rows]),
         own_slots([r.function for r in rows], labels),

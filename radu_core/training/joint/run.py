@@ -49,7 +49,7 @@ def train_retriever(
     merge(model)
     tell_trained(run, work.step)
     tell_saving(run, "Fitting the head")
-    embedder = SentenceEmbedder(base, name=work.config.base_model)
+    embedder = SentenceEmbedder(base, name=work.config.base_model, precision="fp32")
     fitted = fit_head_on(work.schema, work.exemplars, embedder, work.labels, work.held)
     write_model(run, FastModel.of(model, embedder, fitted, work.schema.language).save)
     work.retrieved.save(run.path)

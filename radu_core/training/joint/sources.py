@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radu_core.files import read_json, write_json
+from radu_core.files import content_hash, read_json, write_json
 from radu_core.retrieval.lexical import LexicalIndex
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Voters", "fit_voters"]
+__all__ = ["Voters", "fit_voters", "word_key"]
 
 Vote = Callable[
     ["NDArray[np.float32]", "NDArray[np.float32]", Sequence[Sequence[str]]], "NDArray[np.float32]"
@@ -38,7 +38,8 @@ _ARRAYS = ("vectors", "labels", "centroids", "coefficients", "intercepts", "desc
 @dataclass(frozen=True)
 class Voters:
     """Sources fitted on labelled vectors ``(n, dim)``; ``labels`` ``(n,)`` are places in
-    ``functions``. ``descriptions`` ``(functions, dim)``: zeros where there is none."""
+    ``functions``. ``descriptions`` ``(functions, dim)``: zeros where there is none. With a ``salt``
+    the ``words`` are hashes (``word_key``)."""
 
     functions: tuple[str, ...]
     vectors: NDArray[np.float32]
@@ -48,6 +49,7 @@ class Voters:
     intercepts: NDArray[np.float32]
     descriptions: NDArray[np.float32]
     words: tuple[tuple[str, ...], ...]
+    salt: str = ""
 
     @cached_property
     def lexical(self) -> LexicalIndex:
@@ -59,7 +61,14 @@ class Voters:
         from safetensors.numpy import save_file
 
         save_file({n: getattr(self, n) for n in _ARRAYS}, str(directory / _VECTORS))
-        write_json(directory / _WORDS, {"functions": self.functions, "words": self.words})
+        told = {"functions": self.functions, "words": self.words, "salt": self.salt}
+        write_json(directory / _WORDS, told)
+
+    def hidden(self, salt: str) -> Voters:
+        """The same, with hashes for words, in no order: BM25 only counts them."""
+        key = word_key(salt)
+        words = tuple(tuple(sorted(map(key, some))) for some in self.words)
+        return replace(self, words=words, salt=salt)
 
     @classmethod
     def load(cls, directory: Path) -> Voters:
@@ -68,7 +77,8 @@ class Voters:
 
         data, arrays = read_json(directory / _WORDS), load_file(str(directory / _VECTORS))
         words = tuple(tuple(w) for w in data["words"])
-        return cls(functions=tuple(data["functions"]), words=words, **arrays)
+        salt = str(data.get("salt", ""))
+        return cls(functions=tuple(data["functions"]), words=words, salt=salt, **arrays)
 
     def scores(
         self,
@@ -143,7 +153,8 @@ class Voters:
     def _by_words(self, words: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         import numpy as np
 
-        found = np.stack([self.lexical.scores(list(w)) for w in words])
+        key = word_key(self.salt)
+        found = np.stack([self.lexical.scores([key(w) for w in some]) for some in words])
         count = min(_NEAREST, found.shape[1])
         places = np.argpartition(-found, count - 1, axis=1)[:, :count]
         return self._shares(np.maximum(np.take_along_axis(found, places, 1), 0.0), places)
@@ -158,6 +169,12 @@ class Voters:
         shares = np.divide(totals, sums, out=np.zeros_like(totals), where=sums > 0)
         result: NDArray[np.float32] = np.log(shares + _SMOOTH).astype(np.float32)
         return result
+
+
+def word_key(salt: str) -> Callable[[str], str]:
+    """What stands for a word in what is kept: itself, or with a ``salt`` a hash. Who has the salt
+    can still try whether a word is there."""
+    return (lambda word: content_hash([salt, word])[:16]) if salt else str
 
 
 def fit_voters(

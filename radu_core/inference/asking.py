@@ -1,0 +1,88 @@
+"""Questions to a parser, and its calls as answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radu_core.alignment import Aligner
+from radu_core.errors import InputError
+from radu_core.exemplars import LONGEST, AnnotatedExemplar, Span
+from radu_core.inference.answers import Alternative, Answer, Question
+from radu_core.inference.fast import FastParser
+from radu_core.inference.full import FullParser
+from radu_core.inference.parser import FunctionCall, Parser, nest
+from radu_core.schema import OUT_OF_SCOPE, Schema
+
+__all__ = ["AnyParser", "answer_questions", "check_question", "to_answer"]
+
+AnyParser = FastParser | FullParser | Parser
+
+
+def answer_questions(parser: AnyParser, questions: Sequence[Question]) -> list[Answer]:
+    """One answer for each question, in order; ``InputError`` where one can't be asked."""
+    from radu_core.retrieval import Query
+
+    for question in questions:
+        check_question(parser.schema, question)
+    calls = parser.parse_many(
+        [Query(q.utterance) for q in questions],
+        contexts=[q.context for q in questions],
+        questions=questions,
+    )
+    return [to_answer(parser.schema, q, call) for q, call in zip(questions, calls, strict=True)]
+
+
+def check_question(schema: Schema, question: Question) -> None:
+    """``InputError`` for a question without an utterance, with one that is too long, or with
+    functions that the module doesn't have."""
+    if not question.utterance.strip():
+        raise InputError("The utterance is empty", remedy="Send some words.")
+    if len(question.utterance) > LONGEST:
+        raise InputError(
+            f"The utterance has {len(question.utterance):,} characters",
+            remedy=f"Send at most {LONGEST:,}.",
+        )
+    names = [f.name for f in schema.functions]
+    unknown = [n for n in question.offered or () if n not in names]
+    if unknown:
+        raise InputError(
+            f"{schema.module} has no such function",
+            value=", ".join(unknown),
+            remedy=f"It has {', '.join(names)}.",
+        )
+
+
+def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
+    """A parser's call as an app wants it."""
+    ranked = sorted(call.scores, key=lambda name: (-call.scores[name], name))
+    return Answer(
+        utterance=question.utterance,
+        function=call.function,
+        arguments=nest(schema, call).arguments,
+        confidence=_confidence(call, question),
+        alternatives=tuple(
+            Alternative(None if n == OUT_OF_SCOPE else n, call.scores[n]) for n in ranked
+        ),
+        spans=call.spans or _find_spans(schema, question.utterance, call),
+        out_of_scope=call.out_of_scope,
+        problems=call.problems,
+        seconds=call.seconds,
+    )
+
+
+def _confidence(call: FunctionCall, question: Question) -> float:
+    """The probability of what was chosen; no call stands for all that isn't offered as well."""
+    if call.function is not None:
+        return call.scores.get(call.function, 0.0)
+    offered = call.scores if question.offered is None else question.offered
+    return 1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE)
+
+
+def _find_spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:
+    """Where values stand that a language model chose, if there is one reading of them."""
+    if call.function is None or not call.arguments:
+        return ()
+    exemplar = AnnotatedExemplar(
+        id="asked", utterance=utterance, function=call.function, arguments=call.arguments
+    )
+    return Aligner(schema).align(exemplar).spans or ()

@@ -1,0 +1,172 @@
+"""The models that a server answers with: by name, each in the version in use and the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from radu_core.errors import ConflictError, InputError, NotFoundError
+from radu_core.formats.openai import function_names
+from radu_core.inference.answers import AnswerModel, Question
+from radu_core.serving.batching import Batcher
+from radu_core.serving.metrics import Metrics
+from radu_core.serving.settings import Settings
+from radu_core.words import listed
+
+__all__ = ["Loader", "Place", "Registry", "Served", "Swap"]
+
+Loader = Callable[[Path], AnswerModel]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One version of a model with its queue. ``tool_names``: function → the name of its tool."""
+
+    model: AnswerModel
+    batcher: Batcher
+    tool_names: Mapping[str, str]
+    since: int  # seconds since 1970
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What a reload or rollback did: the version before it, and the one in use."""
+
+    model: str
+    before: str
+    version: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether another version is in use."""
+        return self.before != self.version
+
+
+class Place:
+    """A directory, the version of its model in use, and the one before it."""
+
+    def __init__(self, directory: Path, served: Served) -> None:
+        self.directory = directory
+        self.name = served.model.name
+        self.current = served
+        self.previous: Served | None = None
+        self.lock = asyncio.Lock()
+
+
+class Registry:
+    """Models by name. A request takes a version at its start and keeps it to its end: swapping
+    puts another one in the place, and the old one answers what it was given.
+    """
+
+    def __init__(
+        self, loader: Loader, directories: Sequence[Path], settings: Settings, metrics: Metrics
+    ) -> None:
+        self._loader = loader
+        self._settings = settings
+        self._metrics = metrics
+        self._places: dict[str, Place] = {}
+        for directory in directories:
+            self._add(directory)
+
+    def _add(self, directory: Path) -> None:
+        place = Place(directory, self._load(directory))
+        if place.name in self._places:
+            other = self._places[place.name].directory
+            raise InputError(
+                f"{other} and {directory} hold models of one name",
+                value=place.name,
+                remedy="Serve one of them, or each by a server of its own.",
+            )
+        self._places[place.name] = place
+        self._metrics.watch_queue(place.name, lambda: place.current.batcher.waiting)
+
+    @property
+    def names(self) -> list[str]:
+        """The models' names, in the order they were given."""
+        return list(self._places)
+
+    @property
+    def served(self) -> list[Served]:
+        """The version in use of each model."""
+        return [place.current for place in self._places.values()]
+
+    def find(self, name: str | None) -> Served:
+        """The version in use of that model; without a name that of the only one."""
+        return self._place(name).current
+
+    def stuck(self) -> list[str]:
+        """The models that have been busy with one batch for longer than a request may take."""
+        now = time.perf_counter()
+        busy = ((s.model.name, s.batcher.busy_since) for s in self.served)
+        return [n for n, since in busy if since and now - since > self._settings.seconds]
+
+    async def reload(self, name: str | None) -> Swap:
+        """Load the directory's model again and use it from the next request on.
+
+        The version in use stays when that fails, and when it is the version that was loaded.
+        """
+        place = self._place(name)
+        async with place.lock:
+            before = place.current
+            try:
+                served = await asyncio.to_thread(self._load, place.directory)
+                if served.model.name != place.name:
+                    raise ConflictError(
+                        f"{place.directory} holds another model now",
+                        value=served.model.name,
+                        remedy=f"Put a version of {place.name} there, or start the server again.",
+                    )
+            except Exception:
+                self._metrics.loads.labels(place.name, "failed").inc()
+                raise
+            swap = Swap(place.name, before.model.version, served.model.version)
+            if swap.changed:
+                place.current = served
+                place.previous = before if self._settings.keeps_previous else None
+            return self._counted(swap)
+
+    async def roll_back(self, name: str | None) -> Swap:
+        """Use the version before again; what was in use is then the version before."""
+        place = self._place(name)
+        async with place.lock:
+            if place.previous is None:
+                raise ConflictError(
+                    f"{place.name} has no version before {place.current.model.version}",
+                    remedy="Put the version you want into its directory and reload it.",
+                )
+            before = place.current
+            place.current, place.previous = place.previous, before
+            return self._counted(
+                Swap(place.name, before.model.version, place.current.model.version)
+            )
+
+    def _counted(self, swap: Swap) -> Swap:
+        self._metrics.loads.labels(swap.model, "swapped" if swap.changed else "unchanged").inc()
+        return swap
+
+    def _place(self, name: str | None) -> Place:
+        if name is None and len(self._places) == 1:
+            return next(iter(self._places.values()))
+        if name is None or name not in self._places:
+            raise NotFoundError(
+                "No such model" if name else "Several models are served and none is named",
+                value=name,
+                remedy=f"Give {listed(self.names, 'or')} as model.",
+            )
+        return self._places[name]
+
+    def _load(self, directory: Path) -> Served:
+        """The directory's model, once it has answered a question: so it has loaded all it needs."""
+        model = self._loader(directory)
+        model.answer([Question("hello")])
+        batcher = Batcher(
+            model,
+            most_waiting=self._settings.most_waiting,
+            largest_batch=self._settings.largest_batch,
+            watch=partial(self._metrics.watch_batch, model.name),
+        )
+        return Served(model, batcher, function_names(model.schema), int(time.time()))

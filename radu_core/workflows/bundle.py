@@ -1,0 +1,321 @@
+"""A finished run as a bundle: written, loaded again, and compared with the run."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from radu_core import __version__
+from radu_core.errors import InputError, ModelError, RunError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.files import (
+    disk_errors,
+    file_hash,
+    whole_directory,
+    write_json,
+    write_text,
+)
+from radu_core.inference import FastParser, FullParser
+from radu_core.inference.answers import Answer, Question
+from radu_core.inference.asking import AnyParser, answer_questions
+from radu_core.inference.bundle import (
+    DEFERRAL,
+    EMBEDDER,
+    ENCODER,
+    FAST,
+    FORMAT,
+    GENERATOR,
+    MANIFEST,
+    PROMPTS,
+    SCHEMA,
+    SELF_TEST,
+    WEIGHTS,
+    BundleManifest,
+    Runtime,
+    SelfTest,
+    load_bundle,
+)
+from radu_core.models import KNOWN_MODELS
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import SentenceEmbedder
+from radu_core.training import RunDirectory
+from radu_core.training.card import model_card
+from radu_core.training.tokens import template_of
+from radu_core.workflows.evaluate import reports
+from radu_core.workflows.export_files import base_directory, copy_files, free_target
+from radu_core.workflows.labelled_rows import labelled_rows
+from radu_core.workflows.parse import full_parser, parser_of
+from radu_core.workflows.retriever_rows import check_answers
+from radu_core.workflows.train import open_run, serving
+from radu_core.workflows.trained_labels import FILE as LABELS
+from radu_core.workflows.workspace import Workspace
+
+if TYPE_CHECKING:
+    from radu_core.training.joint.model import JointEncoder
+
+__all__ = ["WrittenBundle", "write_bundle"]
+
+_SELF_TEST = 20  # utterances that whoever copied it can try
+
+
+@dataclass(frozen=True)
+class WrittenBundle:
+    """What was written: ``size`` in bytes; ``notes`` are what whoever serves it has to know."""
+
+    directory: Path
+    manifest: BundleManifest
+    size: int
+    notes: tuple[str, ...]
+
+
+def write_bundle(
+    workspace: Workspace,
+    name: str,
+    out: Path,
+    *,
+    generator: str | None = None,
+    module: str | None = None,
+    runtime: Runtime = "onnx",
+    texts: bool = True,
+    progress: Progress = silent,
+) -> WrittenBundle:
+    """Write the run ``name`` (an id, or ``last``) as a bundle to ``out``: all or nothing.
+
+    ``generator`` is the run whose language model is asked where a fast model is unsure. ``runtime``
+    torch writes encoders as they are; so is one that ONNX can't hold, with a note. Without
+    ``texts`` a fast bundle holds no utterance of the labels, and hashes instead of their words; the
+    values that slots had stay, as answers are made of them. The bundle is
+    loaded and asked about all validation rows before it is put in its place; ``RunError`` where
+    its calls aren't the run's.
+    """
+    run = open_run(workspace, name)
+    check_answers(run)
+    target = free_target(out)
+    progress("Loading the model", 0, 0)
+    parser: AnyParser = (
+        full_parser(workspace, run.id, generator, module=module, progress=progress)
+        if generator
+        else parser_of(workspace, run.id, module=module, progress=progress)
+    )
+    if not texts and not isinstance(parser, FastParser):
+        raise InputError(
+            "A language model's prompts show exemplars: its bundle needs their texts",
+            remedy="Export a fast model alone, or leave out --no-texts.",
+        )
+    writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
+    with whole_directory(target) as new, disk_errors(target):
+        manifest = writing.write(new)
+        size = sum(p.stat().st_size for p in new.rglob("*") if p.is_file())
+    return WrittenBundle(target, manifest, size, tuple(writing.notes))
+
+
+class _Writing:
+    """One bundle while it is written."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        run: RunDirectory,
+        parser: AnyParser,
+        generator: str | None,
+        runtime: Runtime,
+        texts: bool,
+        progress: Progress,
+    ) -> None:
+        self.workspace = workspace
+        self.run = run
+        self.parser = parser
+        self.generator = open_run(workspace, generator) if generator else None
+        self.progress = progress
+        self.notes: list[str] = []
+        self.runtime: dict[str, Runtime] = {}
+        self._wanted = runtime
+        self._texts = texts
+
+    @property
+    def module(self) -> str:
+        return self.parser.schema.module
+
+    def write(self, new: Path) -> BundleManifest:
+        """Write everything to ``new``, then the manifest."""
+        parser = self.parser
+        fast = parser.fast if isinstance(parser, FullParser) else parser
+        if isinstance(fast, FastParser):
+            self._write_fast(fast, new / FAST)
+        if not isinstance(parser, FastParser):
+            self._write_generator(self.generator or self.run, new / GENERATOR)
+        if isinstance(parser, FullParser):
+            parser.deferral.save(new / DEFERRAL)
+        write_json(new / SCHEMA, parser.schema.model_dump(mode="json"))
+        write_text(new / "README.md", self._card())
+        rows = labelled_rows(self.workspace, self.module, "validation").exemplars
+        wanted = self._answers(parser, rows)
+        if self._texts:
+            write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
+        manifest = self._manifest(new, SelfTest(rows=len(rows), equal=len(rows)))
+        write_json(new / MANIFEST, manifest.model_dump(mode="json"))
+        self._compare(new, rows, wanted)
+        return manifest
+
+    def _write_fast(self, parser: FastParser, folder: Path) -> None:
+        from radu_core.training.joint.model import JointEncoder
+
+        folder.mkdir(parents=True)
+        model = parser.model
+        salt = "" if self._texts else secrets.token_hex(16)
+        model.save_votes(folder, salt=salt)
+        parser.taught.save(folder, salt=salt)
+        assert isinstance(model.joint, JointEncoder)
+        assert isinstance(model.embedder, SentenceEmbedder)
+        self.progress("Writing the encoder", 0, 2)
+        self._write_encoder(ENCODER, folder, partial(_export_reader, model.joint), model.joint.save)
+        model.joint.labels.save(folder / ENCODER)
+        self.progress("Writing the embedding model", 1, 2)
+        place = model.embedder.directory
+        self._write_encoder(
+            EMBEDDER, folder, partial(_export_embedder, model.embedder), partial(copy_files, place)
+        )
+
+    def _write_encoder(self, part: str, folder: Path, as_onnx: Any, as_is: Any) -> None:
+        """Write an encoder as ONNX, or as it is where it can't be."""
+        place = folder / part
+        if self._wanted == "onnx":
+            try:
+                as_onnx(place)
+                self.runtime[part] = "onnx"
+                return
+            except ModelError as error:
+                self.notes.append(
+                    f"{error.what}: the {part} needs torch and sentence-transformers."
+                )
+        as_is(place)
+        self.runtime[part] = "torch"
+
+    def _write_generator(self, run: RunDirectory, folder: Path) -> None:
+        self.progress("Copying the language model", 0, 0)
+        kept = serving(self.workspace, run, module=self.module)
+        assert kept.folder is not None
+        copy_files(run.model, folder / WEIGHTS)
+        copy_files(kept.folder, folder / PROMPTS, without=(LABELS,))
+        copy_files(self.workspace.embedder(kept.manifest.embedder).directory, folder / EMBEDDER)
+
+    def _answers(self, parser: AnyParser, rows: Sequence[AnnotatedExemplar]) -> list[Answer]:
+        questions = [Question(r.utterance, context=r.context) for r in rows]
+        return answer_questions(parser, questions)
+
+    def _compare(
+        self, new: Path, rows: Sequence[AnnotatedExemplar], wanted: Sequence[Answer]
+    ) -> None:
+        """Load what was written and ask it for the same; ``RunError`` where a call differs."""
+        self.progress("Comparing the bundle with the run", 0, len(rows))
+        found = self._answers(load_bundle(new).parser, rows)
+        apart = [
+            (w, f)
+            for w, f in zip(wanted, found, strict=True)
+            if (w.function, w.arguments) != (f.function, f.arguments)
+        ]
+        if apart:
+            right, wrong = apart[0]
+            raise RunError(
+                f"The bundle answers {len(apart):,} of {len(rows):,} validation rows unlike the "
+                f"run; the first: {right.utterance[:80]!r} is {_call(right)}, not {_call(wrong)}",
+                remedy="Write it with --runtime torch, and report this.",
+            )
+        if not rows:
+            self.notes.append(
+                f"{self.module} has no validation rows: the bundle wasn't compared with the run."
+            )
+
+    def _manifest(self, new: Path, test: SelfTest) -> BundleManifest:
+        files = sorted(p for p in new.rglob("*") if p.is_file())
+        parser = self.parser
+        kind: Literal["fast", "full", "generator"] = (
+            "fast"
+            if isinstance(parser, FastParser)
+            else "full"
+            if isinstance(parser, FullParser)
+            else "generator"
+        )
+        speaker = None if kind == "fast" else (self.generator or self.run)
+        runs = {"run": self.run.id} | ({"generator": self.generator.id} if self.generator else {})
+        return BundleManifest(
+            format=FORMAT,
+            studio=__version__,
+            name=self.module,
+            module=self.module,
+            kind=kind,
+            runs=runs,
+            files={p.relative_to(new).as_posix(): (p.stat().st_size, file_hash(p)) for p in files},
+            runtime=self.runtime,
+            texts=self._texts,
+            chat_template=template_of(speaker) if speaker else None,
+            licences=tuple(self._licences()),
+            self_test=test,
+        )
+
+    def _licences(self) -> list[str]:
+        """What is known of the models that it was made from."""
+        names = [self.run.config().base_model]
+        names += [self.generator.config().base_model] if self.generator else []
+        return [
+            f"{n}: {KNOWN_MODELS[n].licence}, {KNOWN_MODELS[n].source}"
+            if n in KNOWN_MODELS
+            else f"{n}: see its model card"
+            for n in dict.fromkeys(names)
+        ]
+
+    def _card(self) -> str:
+        config = self.run.config()
+        card = model_card(
+            self.run.id,
+            config,
+            self.run.report() or {},
+            base=base_directory(self.workspace, config),
+            modules=[self.module],
+            place=".",
+            form="model",
+            evaluations=[r.model_dump(mode="json") for r in reports(self.run).values()],
+        )
+        return f"{card.rstrip()}\n\n{_USE}"
+
+
+_USE = """## This directory is a bundle
+
+```python
+import radu
+
+model = radu.load(".")
+print(model.parse("what somebody says"))
+```
+
+`pip install "radu-studio[serve]"` installs what it needs; `radu serve DIRECTORY` answers by HTTP.
+"""
+
+
+def _export_reader(model: JointEncoder, place: Path) -> None:
+    from radu_core.inference.onnx_export import export_reader
+
+    export_reader(model, place)
+
+
+def _export_embedder(embedder: SentenceEmbedder, place: Path) -> None:
+    from radu_core.inference.onnx_export import export_embedder
+
+    export_embedder(embedder, place)
+
+
+def _test_row(answer: Answer) -> Mapping[str, Any]:
+    return {
+        "utterance": answer.utterance,
+        "function": answer.function,
+        "arguments": answer.arguments,
+        "confidence": round(answer.confidence, 4),
+    }
+
+
+def _call(answer: Answer) -> str:
+    return f"{answer.function or 'none'} {answer.arguments}"

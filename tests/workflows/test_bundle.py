@@ -1,0 +1,255 @@
+"""A run as a bundle: the same calls, loaded without torch, and nothing that was edited."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from conftest import MODULE, ROWS, SCHEMA
+from generator_run import make_generator_run
+from tiny_encoder import make_tiny_encoder
+from typer.testing import CliRunner
+
+import radu
+from radu_core.cli import app
+from radu_core.errors import InputError, ModelError, RunError
+from radu_core.files import read_json, write_json
+from radu_core.inference.answers import Answer, Question
+from radu_core.inference.asking import AnyParser, answer_questions
+from radu_core.inference.bundle import SelfTest
+from radu_core.retrieval import RetrievalSettings
+from radu_core.schema import parse_schema
+from radu_core.workflows import bundle as writing
+from radu_core.workflows import fit as workflow
+from radu_core.workflows.bundle import WrittenBundle, write_bundle
+from radu_core.workflows.fit import fit
+from radu_core.workflows.indexing import set_retrieval
+from radu_core.workflows.labelled_rows import labelled_rows
+from radu_core.workflows.load import import_file
+from radu_core.workflows.outcomes import resolve
+from radu_core.workflows.parse import full_parser, parser_of
+from radu_core.workflows.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+TEXTS = [str(row["utterance"]) for row in ROWS] + ["fly me to Oslo", "a hotel bed in Paris"]
+WITHOUT_TORCH = """
+import json, sys
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "transformers", "sentence_transformers", "streamlit",
+                                  "sqlalchemy", "faiss", "sklearn", "pandas", "peft", "typer"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hide())
+import radu
+answers = radu.load(sys.argv[1]).parse_many(json.loads(sys.argv[2]))
+print(json.dumps([[a.function, a.arguments] for a in answers]))
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A workspace with a fast model's run, and that run as a bundle."""
+
+    workspace: Workspace
+    run: str
+    written: WrittenBundle
+
+    @property
+    def place(self) -> Path:
+        return self.written.directory
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    place = tmp_path_factory.mktemp("bundle")
+    space = Workspace(place / "home")
+    space.store.put_schema(parse_schema(SCHEMA), who="test")
+    (place / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
+    import_file(space, "jsonl", place / "rows.jsonl", module=MODULE, who="test")
+    resolve(space, MODULE, who="test")
+    fast = fit_fast(space, place)
+    yield Made(space, fast, write_bundle(space, fast, place / "made"))
+    space.store.close()
+
+
+def fit_fast(space: Workspace, place: Path) -> str:
+    """A fast model's run after a few steps."""
+    encoder = make_tiny_encoder(place / "encoder", TEXTS)
+    set_retrieval(space, MODULE, RetrievalSettings(embedder=str(encoder)), who="test")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "_MOST_EPOCHS", 4.0)
+        return fit(space, MODULE, who="test").run
+
+
+def test_a_fast_bundle_answers_as_its_run_and_without_torch(made: Made) -> None:
+    manifest = made.written.manifest
+    rows = labelled_rows(made.workspace, MODULE, "validation").exemplars
+    assert rows
+    assert manifest.self_test == SelfTest(rows=len(rows), equal=len(rows))
+    assert manifest.runtime == {"encoder": "onnx", "embedder": "onnx"}
+    assert made.written.notes == ()
+    wanted = answer_questions(parser_of(made.workspace, made.run), [Question(t) for t in TEXTS])
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(made.place), json.dumps(TEXTS)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [[a.function, a.arguments] for a in wanted]
+    found = radu.load(made.place).parse_many(TEXTS)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.spans == other.spans
+        assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+        assert one.out_of_scope == pytest.approx(other.out_of_scope, abs=1e-3)
+    listed = {p.relative_to(made.place).as_posix() for p in files_of(made.place)}
+    assert listed == {*manifest.files, "bundle.json"}
+    assert made.written.size == sum(p.stat().st_size for p in files_of(made.place))
+
+
+def files_of(directory: Path) -> list[Path]:
+    return [p for p in directory.rglob("*") if p.is_file()]
+
+
+def test_a_bundle_without_texts_holds_none_and_answers_the_same(made: Made, tmp_path: Path) -> None:
+    space = made.workspace
+    bare = write_bundle(space, made.run, tmp_path / "bare", texts=False, runtime="torch")
+    assert not bare.manifest.texts
+    whole, found = (radu.load(p).parse_many(TEXTS) for p in (made.place, bare.directory))
+    assert [(a.function, a.arguments) for a in found] == [(a.function, a.arguments) for a in whole]
+    utterances = [e.exemplar.utterance for e in space.store.exemplars(MODULE)]
+    kept = [p for p in files_of(bare.directory) if p.suffix in (".json", ".md")]
+    held = "".join(p.read_text("utf-8") for p in kept)
+    assert utterances
+    assert not any(u in held for u in utterances)
+    words = read_json(bare.directory / "fast" / "voters.json")["words"]
+    assert {len(w) for some in words for w in some} == {16}  # hashes
+
+
+def test_bundles_with_a_language_model_answer_as_their_runs(
+    loaded: Workspace, tiny_model: Path, tmp_path: Path
+) -> None:
+    fast = fit_fast(loaded, tmp_path)
+    run = make_generator_run(loaded, MODULE, tiny_model)
+    questions = [Question(t) for t in TEXTS[-3:]]
+    for kind, name, other in (("full", fast, run.id), ("generator", run.id, None)):
+        written = write_bundle(loaded, name, tmp_path / kind, generator=other, runtime="torch")
+        assert written.manifest.kind == kind
+        parser = full_parser(loaded, name, other) if other else parser_of(loaded, name)
+        wanted = answer_questions(parser, questions)
+        found = radu.load(written.directory).parse_many(TEXTS[-3:])
+        assert [(a.function, a.arguments) for a in found] == [
+            (a.function, a.arguments) for a in wanted
+        ]
+        with pytest.raises(InputError, match="needs their texts"):
+            write_bundle(loaded, name, tmp_path / "bare", generator=other, texts=False)
+
+
+def cut(directory: Path) -> None:
+    path = directory / "fast" / "encoder" / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def edit(directory: Path) -> None:
+    path = directory / "schema.json"
+    path.write_text(path.read_text("utf-8").replace("Oslo", "Rome").replace("hotel", "motel"))
+
+
+def remove(directory: Path) -> None:
+    (directory / "fast" / "taught.json").unlink()
+
+
+def name_outside(directory: Path) -> None:
+    data = read_json(directory / "bundle.json")
+    data["files"]["../outside"] = [3, "0"]
+    write_json(directory / "bundle.json", data)
+
+
+def age(directory: Path) -> None:
+    data = read_json(directory / "bundle.json")
+    write_json(directory / "bundle.json", {**data, "format": 99})
+
+
+def garble(directory: Path) -> None:
+    (directory / "bundle.json").write_text("{}")
+
+
+def empty(directory: Path) -> None:
+    (directory / "bundle.json").unlink()
+
+
+def test_what_was_cut_or_edited_is_not_loaded(made: Made, tmp_path: Path) -> None:
+    wrongs: list[tuple[Callable[[Path], None], type[Exception], str]] = [
+        (cut, ModelError, r"model.onnx has [\d,]+ bytes instead of"),
+        (edit, ModelError, "schema.json was changed|bytes instead of"),
+        (remove, ModelError, "taught.json is missing"),
+        (name_outside, ModelError, "outside of it"),
+        (age, InputError, "has format 99"),
+        (garble, ModelError, "bundle.json is damaged"),
+        (empty, InputError, "is no bundle"),
+    ]
+    for spoil, error, said in wrongs:
+        place = tmp_path / spoil.__name__
+        shutil.copytree(made.place, place)
+        spoil(place)
+        with pytest.raises(error, match=said):
+            radu.load(place)
+
+
+def test_only_what_is_offered_is_called(made: Made) -> None:
+    model = radu.load(made.place)
+    text = "fly me to Oslo"
+    names = [f.name for f in model.schema.functions]
+    for name in names:
+        assert model.parse(text, functions=[name], required=True).function == name
+    best = model.parse(text, required=True)
+    other = next(n for n in names if n != best.function)
+    assert model.parse(text, functions=[other]).function in (None, other)
+    none = model.parse(text, functions=[])
+    assert (none.function, none.arguments, none.confidence) == (None, {}, pytest.approx(1.0))
+    with pytest.raises(InputError, match="no such function"):
+        model.parse(text, functions=["nothing"])
+    for wrong in ("", "  ", "x" * 100_001):
+        with pytest.raises(InputError):
+            model.parse(wrong)
+
+
+def test_what_answers_unlike_its_run_is_not_written(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = writing.answer_questions
+    calls: list[int] = []
+
+    def ask(parser: AnyParser, questions: list[Question]) -> list[Answer]:
+        calls.append(len(questions))
+        answers = real(parser, questions)
+        return answers if len(calls) == 1 else [replace(a, function="other") for a in answers]
+
+    monkeypatch.setattr(writing, "answer_questions", ask)
+    with pytest.raises(RunError, match="validation rows unlike the run"):
+        write_bundle(made.workspace, made.run, tmp_path / "out", runtime="torch")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_writes_one_and_says_what_to_do_with_it(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RADU_HOME", str(made.workspace.home))
+    out = str(tmp_path / "out")
+    command = ["export-model", made.run, "--to", "bundle", "--runtime", "torch"]
+    done = CliRunner().invoke(app, [*command, out, "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["manifest"]["kind"], told["directory"]) == ("fast", out)
+    assert CliRunner().invoke(app, [*command, out]).exit_code == 2
+    assert CliRunner().invoke(app, command).exit_code == 2
+    parsed = CliRunner().invoke(app, ["parse", out, "fly me to Oslo", "--json"])
+    wanted = radu.load(made.place).parse("fly me to Oslo")
+    assert json.loads(parsed.stdout)["function"] == wanted.function
