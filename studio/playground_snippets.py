@@ -14,7 +14,7 @@ from studio.playground_page import exchanges
 
 __all__ = ["code", "snippets"]
 
-_ADDRESS = "http://127.0.0.1:8080"
+_ADDRESS = "http://127.0.0.1:8000"  # where ``radu serve`` listens
 _LANGUAGES = {
     "curl": "bash",
     "Python": "python",
