@@ -57,7 +57,7 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         key=f"playground first {here.module}",
         accept_new_options=True,
         placeholder="a run or a path",
-        help="Type the path of a directory to ask the model in it.",
+        help="Type the path of a bundle, or of an exported model, to ask the model in it.",
     )
     other = second.selectbox(
         "Beside it",

@@ -64,7 +64,7 @@ def _is_fast(run: RunDirectory) -> bool:
 def open_model(
     workspace: Workspace, name: str, *, module: str, progress: Progress = silent
 ) -> AnswerModel:
-    """One of ``models``, or the model in an exported directory; it stays in memory."""
+    """One of ``models``, or the model in a directory (a bundle, or exported); it stays in memory."""
     name = name.strip()
     first, _, generator = name.partition(BESIDE)
     if _is_directory(name):
@@ -73,7 +73,7 @@ def open_model(
         raise NotFoundError(
             "There is no such directory",
             value=first,
-            remedy="Give the path of an exported model, or choose a run.",
+            remedy="Give the path of a bundle or an exported model, or choose a run.",
         )
     loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)
     return _Model(name, loaded.state[:12], _kind(loaded), loaded.parser.schema, loaded)
