@@ -64,7 +64,7 @@ def _is_fast(run: RunDirectory) -> bool:
 def open_model(
     workspace: Workspace, name: str, *, module: str, progress: Progress = silent
 ) -> AnswerModel:
-    """One of ``models``, or the model in a directory (a bundle, or exported); it stays in memory."""
+    """One of ``models``, or the model in a directory (a bundle, or exported), kept in memory."""
     name = name.strip()
     first, _, generator = name.partition(BESIDE)
     if _is_directory(name):
