@@ -26,4 +26,4 @@ with page(
         if tab == "Ask":
             parts.conversation(here, chosen, context)
         else:
-            snippets.snippets(here, chosen)
+            snippets.snippets(here, chosen, found)

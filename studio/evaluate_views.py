@@ -244,6 +244,7 @@ def errors(here: Page, report: EvaluationReport | None) -> None:
 
 def ask(here: Page, run: str) -> None:
     """Type an utterance, see the call."""
+    link("playground", "See why, and compare, in the Playground", module=here.module, run=run)
     with st.form("ask"):
         text = st.text_input("Utterance", placeholder="book me a table for two at eight")
         pressed = st.form_submit_button("Parse", type="primary")

@@ -49,15 +49,15 @@ def exchanges(module: str) -> list[Exchange]:
 
 def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
     """The models that are asked, and what the bot had asked for before."""
-    first, second, third = side_by_side([4, 4, 3], key="playground-models")
+    first, second, third = st.columns([4, 4, 3])
     one = first.selectbox(
         "Run or directory",
         found,
         index=asked_for("run", found) if found else None,
         key=f"playground first {here.module}",
         accept_new_options=True,
-        placeholder="a run, or the path of an exported model",
-        help="Type the path of a directory to ask the model in it.",
+        placeholder="a run or a path",
+        help="Type the path of a bundle, or of an exported model, to ask the model in it.",
     )
     other = second.selectbox(
         "Beside it",
@@ -88,6 +88,11 @@ def _contexts(here: Page) -> list[str]:
 @st.fragment
 def conversation(here: Page, models: Sequence[str], context: str | None) -> None:
     """The input, the newest exchange in full, and the earlier ones."""
+    with messages():
+        _conversation(here, models, context)
+
+
+def _conversation(here: Page, models: Sequence[str], context: str | None) -> None:
     known = exchanges(here.module)
     text = st.chat_input(
         "Type an utterance and press Enter",
@@ -132,6 +137,9 @@ def _answer(here: Page, exchange: Exchange) -> None:
                 )
             except RaduError as error:
                 exchange.results[name] = str(error)
+            except Exception as error:  # told once; it isn't tried again in every rerun
+                exchange.results[name] = f"It couldn't answer ({type(error).__name__})."
+                raise
 
 
 @contextmanager
@@ -165,6 +173,9 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
     shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
     for exchange in reversed(shown):
         with st.container(horizontal=True, vertical_alignment="center"):
+            lines = [f"**{plain(exchange.utterance)}**"]
+            lines += [_line(exchange, name) for name in exchange.models]
+            st.markdown("  \n".join(lines), width="stretch")
             st.button(
                 "Ask again",
                 key=f"again {here.module} {exchange.number}",
@@ -173,9 +184,6 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
                 args=(here.module, exchange.utterance, exchange.context, models),
                 disabled=not models,
             )
-            lines = [f"**{plain(exchange.utterance)}**"]
-            lines += [_line(exchange, name) for name in exchange.models]
-            st.markdown("  \n".join(lines), width="stretch")
     if len(shown) < len(known):
         st.button(
             f"Show all {len(known):,}", on_click=st.session_state.__setitem__, args=(all_key, True)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from radu_core.workflows.playground import BESIDE
 from studio.page import Page
 from studio.playground_page import exchanges
 
 __all__ = ["code", "snippets"]
 
-_ADDRESS = "http://127.0.0.1:8080"
+_ADDRESS = "http://127.0.0.1:8000"  # where ``radu serve`` listens
 _LANGUAGES = {
     "curl": "bash",
     "Python": "python",
@@ -22,17 +23,20 @@ _LANGUAGES = {
 }
 
 
-def snippets(here: Page, models: Sequence[str]) -> None:
-    """The commands for the first model that is chosen, and a call in each language."""
+def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
+    """The commands for the first model that is chosen, and a call in each language; what isn't
+    among the ``runs`` is a directory."""
     directory = here.module
-    if models and _is_directory(models[0]):
+    if models and models[0] not in runs:
         directory = models[0]
     elif models:
         st.markdown("**Write a bundle**: all that answering needs, in one directory")
-        run = models[0].partition(" + ")[0]
-        st.code(f"radu export-model {run} --to bundle {directory}", language="bash")
+        run = models[0].partition(BESIDE)[0]
+        st.code(
+            f"radu export-model {run} --to bundle {directory}", language="bash", wrap_lines=True
+        )
     st.markdown("**Serve it** on this computer")
-    st.code(f"radu serve {shlex.quote(directory)}", language="bash")
+    st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
     st.markdown("**Ask it**")
     known = exchanges(here.module)
     utterance = known[-1].utterance if known else "type an utterance on the tab Ask"
@@ -42,10 +46,6 @@ def snippets(here: Page, models: Sequence[str]) -> None:
     text = code(str(name), utterance, directory=directory, model=here.module)
     st.code(text, language=_LANGUAGES[str(name)], wrap_lines=True)
     st.caption("The server's address is the default one. Python without a server loads the bundle.")
-
-
-def _is_directory(name: str) -> bool:
-    return "/" in name
 
 
 def code(language: str, utterance: str, *, directory: str, model: str) -> str:

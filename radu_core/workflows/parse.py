@@ -313,12 +313,12 @@ def exported(workspace: Workspace, name: str) -> Path | None:
 
     ``InputError`` for a directory that holds none.
     """
-    path = Path(name).expanduser()
-    plain = path.name == name and name not in ("", ".", "..")
+    plain = Path(name).name == name and name not in ("", ".", "..")
     try:
+        path = Path(name).expanduser()
         if (plain and (name == "last" or (workspace.runs / name).is_dir())) or not path.is_dir():
             return None
-    except OSError:  # a name that is too long
+    except (OSError, RuntimeError):  # a name that is too long, or of a user there isn't
         return None
     if not (path / MANIFEST).is_file() and not any((path / EXPORTED).glob("**/manifest.json")):
         raise InputError(

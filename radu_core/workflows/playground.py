@@ -64,16 +64,26 @@ def _is_fast(run: RunDirectory) -> bool:
 def open_model(
     workspace: Workspace, name: str, *, module: str, progress: Progress = silent
 ) -> AnswerModel:
-    """One of ``models``, or the model in an exported directory; it stays in memory."""
-    first, _, generator = name.strip().partition(BESIDE)
-    if Path(first).name != first and not Path(first).expanduser().is_dir():
+    """One of ``models``, or the model in a directory (a bundle, or exported), kept in memory."""
+    name = name.strip()
+    first, _, generator = name.partition(BESIDE)
+    if _is_directory(name):
+        first, generator = name, ""
+    elif Path(first).name != first:
         raise NotFoundError(
             "There is no such directory",
             value=first,
-            remedy="Give the path of an exported model, or choose a run.",
+            remedy="Give the path of a bundle or an exported model, or choose a run.",
         )
     loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)
     return _Model(name, loaded.state[:12], _kind(loaded), loaded.parser.schema, loaded)
+
+
+def _is_directory(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # a name that is too long, or of a user there isn't
+        return False
 
 
 def _kind(loaded: Loaded) -> str:

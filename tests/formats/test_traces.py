@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radu_core.errors import FormatError, InputError
+from radu_core.exemplars import Span
 from radu_core.formats import guess_format, read
 from radu_core.formats.traces import REASONS, are_traces, read_traces, words_of
+from radu_core.inference.answers import Answer, Question
 from radu_core.schema import Schema
+from radu_core.serving.traces import trace_record
 
 Writer = Callable[..., Path]
 
@@ -58,6 +62,23 @@ def test_what_matters_is_unlabelled_and_tagged_with_why(write_jsonl: Writer) -> 
     assert found.skipped == {"the model was sure, it is in scope and like what was seen": 1}
     assert found.ignored == {"answer.arguments": 4, "answer.spans": 4, "version": 4}
     assert found.rows == 5
+
+
+def test_what_the_server_writes_is_read(write_jsonl: Writer) -> None:
+    question = Question("a boat to Oslo", context="book_flight")
+    span = Span(slot="destination", start=10, end=14, value="Oslo")
+    arguments = {"destination": "Oslo"}
+    answer = Answer(
+        question.utterance, "book_flight", arguments, 0.5, spans=(span,), out_of_scope=0.97
+    )
+    now = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+    line = trace_record(question, answer, model="travel", version="abc", now=now)
+    found, [traffic] = read_traces([write_jsonl([line])], schema=None)
+    [exemplar] = found.exemplars
+    assert (exemplar.utterance, exemplar.context) == ("a boat to Oslo", "book_flight")
+    assert exemplar.tags == ("traces", "unsure", "unlike anything seen")
+    assert traffic.days["2026-11-30"]["worth a look"] == 1
+    assert not found.rejections
 
 
 @pytest.mark.parametrize(

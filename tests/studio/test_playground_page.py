@@ -54,6 +54,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str | None]]:
 
     def ask(_: Any, name: str, utterance: str, *, module: str, context: Any, progress: Any) -> Any:
         seen.append((name, utterance, context))
+        if "unforeseen" in utterance:
+            raise ZeroDivisionError
         if "broken" in utterance:
             raise InputError("That can't be asked", value=utterance, remedy="Ask something else.")
         return explained(name, utterance)
@@ -146,6 +148,22 @@ def test_what_cannot_be_asked_is_a_message_beside_the_other_answers(
     assert len(asked) == 2
 
 
+def test_what_nobody_foresaw_is_told_once(
+    runs: list[str], asked: list[tuple[str, str, str | None]]
+) -> None:
+    at = opened()
+    say(at, "unforeseen")
+    assert "ZeroDivisionError" in at.error[0].value
+    assert not at.exception
+    at.run()
+    assert [e.value.replace("\\", "") for e in at.error] == [
+        "It couldn't answer (ZeroDivisionError)."
+    ]
+    assert len(asked) == 1
+    say(at, "fly to Oslo")
+    assert not at.error
+
+
 def test_why_it_is_that_one(runs: list[str], asked: list[tuple[str, str, str | None]]) -> None:
     at = opened()
     say(at, "fly to Oslo")
@@ -218,3 +236,8 @@ def test_code_for_an_app_is_about_the_chosen_run_and_the_last_question(
     assert texts[0] == f"radu export-model {runs[0]} --to bundle {MODULE}"
     assert texts[1] == f"radu serve {MODULE}"
     assert '{"utterance": "fly to Oslo"}' in texts[2]
+    at = AppTest.from_file(PAGE, default_timeout=30)
+    at.session_state[f"playground first {MODULE}"] = "bundles/travel v2"
+    at.session_state["playground tab"] = "Use it in an app"
+    at.run()
+    assert at.code[0].value == "radu serve 'bundles/travel v2'"

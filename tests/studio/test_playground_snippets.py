@@ -8,7 +8,9 @@ import re
 import shlex
 
 import pytest
+from typer.main import get_command
 
+from radu_core.cli import app
 from studio.playground_snippets import code
 
 UTTERANCES = [
@@ -22,7 +24,7 @@ UTTERANCES = [
 @pytest.mark.parametrize("utterance", UTTERANCES)
 def test_curl_posts_the_utterance(utterance: str) -> None:
     words = shlex.split(code("curl", utterance, directory="d", model="m").replace("\\\n", ""))
-    assert words[:2] == ["curl", "http://127.0.0.1:8080/parse"]
+    assert words[:2] == ["curl", "http://127.0.0.1:8000/parse"]
     assert json.loads(words[words.index("-d") + 1]) == {"utterance": utterance}
     assert words[words.index("-H") + 1] == "Content-Type: application/json"
 
@@ -44,7 +46,7 @@ def test_the_openai_client_asks_for_the_utterance(utterance: str) -> None:
     tree = ast.parse(code("OpenAI client", utterance, directory="d", model="acme_travel_en"))
     calls = {ast.unparse(n.func): n for n in ast.walk(tree) if isinstance(n, ast.Call)}
     given = {k.arg: ast.literal_eval(k.value) for k in calls["OpenAI"].keywords}
-    assert given["base_url"] == "http://127.0.0.1:8080/v1"
+    assert given["base_url"] == "http://127.0.0.1:8000/v1"
     asked = calls["client.chat.completions.create"].keywords
     assert {k.arg: ast.literal_eval(k.value) for k in asked} == {
         "model": "acme_travel_en",
@@ -58,3 +60,11 @@ def test_javascript_posts_the_utterance(utterance: str) -> None:
     body = re.search(r"JSON\.stringify\((.*)\),$", text, re.MULTILINE | re.DOTALL)
     assert body is not None
     assert json.loads(body[1]) == {"utterance": utterance}
+
+
+def test_the_address_is_where_the_server_listens() -> None:
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    defaults = {p.name: p.default for p in serve.params}
+    listens = f"http://{defaults['host']}:{defaults['port']}"
+    for language in ("curl", "OpenAI client", "JavaScript"):
+        assert listens in code(language, "hi", directory="d", model="m")

@@ -55,8 +55,9 @@ def test_a_model_is_loaded_once_for_page_and_shell(
 def test_an_exported_directory_is_asked_by_its_path(
     loaded: Workspace, run: RunDirectory, tmp_path: Path
 ) -> None:
-    export_model(loaded, run.id, tmp_path / "out")
-    found = ask(loaded, str(tmp_path / "out"), SAID, module=MODULE)
+    place = tmp_path / "one + another"
+    export_model(loaded, run.id, place)
+    found = ask(loaded, f" {place}", SAID, module=MODULE)
     assert found.answer.alternatives == ask(loaded, run.id, SAID, module=MODULE).answer.alternatives
 
 
@@ -66,6 +67,9 @@ def test_an_exported_directory_is_asked_by_its_path(
         ("last", "  ", InputError, "The utterance is empty"),
         ("last", "x" * 10_001, InputError, "10,001 characters"),
         ("nothing", SAID, RunError, "nothing"),
+        ("~nobody-of-that-name", SAID, RunError, "no such run"),
+        ("x" * 5_000, SAID, RunError, "no such run"),
+        ("/" + "x" * 5_000, SAID, NotFoundError, "There is no such directory"),
         ("/nowhere/at/all", SAID, NotFoundError, "There is no such directory"),
         ("{tmp}", SAID, InputError, "holds no exported model"),
     ],
