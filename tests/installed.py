@@ -127,7 +127,7 @@ def radu_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def install_wheel(
     radu_wheel: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Installed]:
+) -> Iterator[Callable[..., Installed]]:
     """Makes an environment with the wheel and the extras that are named."""
     made: dict[tuple[str, ...], Installed] = {}
 
@@ -138,16 +138,19 @@ def install_wheel(
             made[extras] = _environment(tmp_path_factory.mktemp("venv"), options)
         return made[extras]
 
-    return install
+    yield install
+    for environment in made.values():  # gigabytes that pytest would keep for three sessions
+        shutil.rmtree(environment.directory)
 
 
 @pytest.fixture(scope="session")
-def server_alone(radu_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def server_alone(radu_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """What the slim image holds: the pins of requirements-serve.txt and the wheel, nothing else."""
     pins = ["-r", str(ROOT / "requirements-serve.txt")]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     directory = tmp_path_factory.mktemp("venv")
-    return _environment(directory, [*pins, *constraints], ["--no-deps", str(radu_wheel)])
+    yield _environment(directory, [*pins, *constraints], ["--no-deps", str(radu_wheel)])
+    shutil.rmtree(directory)
 
 
 def _environment(directory: Path, *installs: Sequence[str]) -> Installed:

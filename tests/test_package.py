@@ -8,6 +8,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable
 from email.parser import Parser
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -174,9 +175,12 @@ def test_reading_a_csv_needs_no_torch(
 
 @pytest.mark.slow
 def test_the_server_alone_answers_without_the_rest(server_alone: Installed, tmp_path: Path) -> None:
+    ours = ["radu", "radu_core.cli", "radu_core.inference.fast", "radu_core.retrieval"]
+    ours += ["radu_core.serving"]
+    here = [m for m in ours if find_spec(m)]
+    theirs = ["fastapi", "onnxruntime", "prometheus_client", "tokenizers", "uvicorn"]
     code = (
-        "import radu_core.cli, radu_core.inference.answers, radu_core.retrieval;"
-        "import radu_core.inference.fast, fastapi, onnxruntime, uvicorn, prometheus_client, sys;"
+        f"import sys, {', '.join([*here, *theirs])};"
         "print(sorted({'torch', 'streamlit', 'pandas', 'transformers'} & set(sys.modules)))"
     )
     done = server_alone.run("python", "-c", code, cwd=tmp_path)
