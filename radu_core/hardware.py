@@ -6,7 +6,7 @@ import os
 
 from radu_core.errors import InputError
 
-__all__ = ["VARIABLE", "native_bf16"]
+__all__ = ["VARIABLE", "native_bf16", "usable_cores"]
 
 VARIABLE = "RADU_BF16"
 """The environment variable that overrides the probe: 1 has bf16, 0 hasn't; unset or empty asks."""
@@ -29,6 +29,13 @@ def native_bf16() -> bool:
             )
         return override == "1"
     return _probe()
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _probe() -> bool:

@@ -7,7 +7,6 @@ that of a tuned encoder also the weights of its heads.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from radu_core.errors import ModelError
 from radu_core.files import read_json
+from radu_core.hardware import usable_cores
 from radu_core.progress import Progress, silent
 from radu_core.training.joint.head import log_softmax
 from radu_core.training.joint.reading import Reading, Transitions
@@ -81,7 +81,7 @@ class _Graph:
             self.settings = Settings(**read_json(directory / SETTINGS))
             self._tokenizer = _Tokenizer(directory / TOKENIZER, self.settings.longest)
             options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+            options.intra_op_num_threads = threads or usable_cores()
             # a thread that waits for work by spinning takes a core from the other encoder
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.enable_cpu_mem_arena = False  # it keeps the largest batch's memory for ever

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from radu_core.hardware import usable_cores
+
 __all__ = ["beyond", "first_gpu", "most_processes", "peak_memory", "stand_back"]
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -20,7 +22,7 @@ def most_processes() -> int:
     Of the GPUs those count that the environment lets be seen.
     """
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))  # a page asks, and needn't load torch
-    return _seen(gpus, os.environ.get(_VISIBLE)) or len(os.sched_getaffinity(0))
+    return _seen(gpus, os.environ.get(_VISIBLE)) or usable_cores()
 
 
 def _seen(gpus: int, listed: str | None) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from radu_core.errors import RaduError, RunError
 from radu_core.files import read_json, write_json
+from radu_core.hardware import usable_cores
 from radu_core.training.runs import RunDirectory
 
 __all__ = ["Muted", "distribute", "own_rank", "tell"]
@@ -107,7 +108,7 @@ def _reserved_port() -> Iterator[int]:
 def _start(
     run: RunDirectory, model: Path, processes: int, port: int
 ) -> list[subprocess.Popen[bytes]]:
-    threads = max(1, len(os.sched_getaffinity(0)) // processes)
+    threads = max(1, usable_cores() // processes)
     common = {
         **os.environ,
         "RADU_RANKS": str(os.getpid()),
