@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import InputError, ModelError
-from radu_core.extras import as_missing_package
 from radu_core.files import content_hash, file_hash, read_json
 from radu_core.inference.answers import Answer, Explanation, Question
 from radu_core.inference.asking import AnyParser, answer_questions
