@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -35,8 +36,15 @@ def export_model(
         bool, typer.Option("--adapter-only", help="The LoRA adapter, without the base model.")
     ] = False,
     gguf: Annotated[
-        bool, typer.Option("--gguf", help="Add model.gguf, by llama.cpp's converter.")
+        bool,
+        typer.Option(
+            "--gguf", help="Add model.gguf for llama.cpp, and a Modelfile for Ollama; compared."
+        ),
     ] = False,
+    gguf_type: Annotated[
+        Literal["bf16", "f16", "f32"] | None,
+        typer.Option(help="With --gguf: the type of its weights. By default the model's own."),
+    ] = None,
     generator: Annotated[
         str | None,
         typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
@@ -59,7 +67,7 @@ def export_model(
             remedy="Name one: radu export-model RUN DIR.",
         )
     if to == "bundle":
-        if adapter_only or gguf:
+        if adapter_only or gguf or gguf_type:
             raise InputError(
                 "A bundle holds the whole model", remedy="Leave out --adapter-only and --gguf."
             )
@@ -81,16 +89,36 @@ def export_model(
 
     with progress_bar() as progress:
         made = workflow.export_model(
-            workspace(), run, target, adapter_only=adapter_only, gguf=gguf, progress=progress
+            workspace(),
+            run,
+            target,
+            adapter_only=adapter_only,
+            gguf=gguf or gguf_type is not None,
+            gguf_type=gguf_type,
+            progress=progress,
         )
     lines = [
         f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
         f"{made.dtype}.",
+        *(
+            [f"When it was saved, beside the trained model: {_checked(made.check)}."]
+            if made.check
+            else []
+        ),
         *([f"GGUF: {made.gguf}"] if made.gguf else []),
+        *([f"Compared with the model: {made.agreement}."] if made.agreement else []),
         *(f"note: {note}" for note in made.notes),
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
     return Answer(made, lines)
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    return (
+        f"the same next token for {check['equal_argmax']:.2%} of "
+        f"{counted(check['supervised_tokens'], 'token')} in {counted(check['rows'], 'row')}, mean "
+        f"loss {check['loss_written']:.4f} (trained {check['loss_trained']:.4f})"
+    )
 
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:
