@@ -29,7 +29,7 @@ __all__ = ["CONVERTER", "GGUF", "MODELFILE", "WrittenGguf", "export_gguf", "find
 CONVERTER = "RADU_GGUF_CONVERTER"
 GGUF, MODELFILE = "model.gguf", "Modelfile"
 _SCRIPT = "convert_hf_to_gguf.py"
-_TYPES: dict[str, WeightType] = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
+_TYPES: dict[str, tuple[WeightType, ...]] = {"bfloat16": ("bf16", "f16"), "float16": ("f16",)}
 _ROWS = 32
 _ANSWER = 256  # tokens, as the card's example allows
 
@@ -81,14 +81,15 @@ def export_gguf(
 ) -> WrittenGguf:
     """Write ``model.gguf`` and ``Modelfile`` into ``new``, which holds the model already.
 
-    The weights have the model's ``dtype`` unless ``weights`` says otherwise; where a file in bf16
-    doesn't say what the model says, it is written again in float32. ``ModelError`` where that
+    The weights have the model's ``dtype`` unless ``weights`` says otherwise; where a file doesn't
+    say what the model says, it is written again with finer ones: llama.cpp rounds activations to
+    the type of the weights, and float16 has more digits than bfloat16. ``ModelError`` where float32
     disagrees as well, or where the wanted ``weights`` do.
     """
     template = template_of(run)
     rows = _rows_to_ask(run)
     tried: list[Agreement] = []
-    kinds = (weights,) if weights else tuple(dict.fromkeys((_TYPES.get(dtype, "f32"), "f32")))
+    kinds = (weights,) if weights else (*_TYPES.get(dtype, ()), "f32")
     for kind in kinds:
         progress(f"Writing the GGUF in {kind}", 0, 0)
         _write(new, converter, kind)
@@ -140,7 +141,8 @@ def _finish(
 def _notes(tried: Sequence[Agreement], *, has_modelfile: bool) -> Iterator[str]:
     agreement = tried[-1] if tried else None
     if len(tried) > 1:
-        yield f"The GGUF has float32 weights, as coarser ones said something else: {tried[0]}."
+        coarser = "; ".join(map(str, tried[:-1]))
+        yield f"The GGUF has {tried[-1].weights} weights: others said something else: {coarser}."
     if agreement is None:
         yield "The GGUF wasn't compared with the model: the run's dataset and prompts are gone."
     elif agreement.equal_texts is None:

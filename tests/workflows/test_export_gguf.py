@@ -70,7 +70,7 @@ def test_a_gguf_that_says_something_else_isnt_exported(
     assert not (tmp_path / "o").exists()
 
 
-def test_weights_that_are_too_coarse_give_way_to_float32(
+def test_weights_that_are_too_coarse_give_way_to_finer_ones(
     loaded: Workspace, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = gguf_check.compare_gguf
@@ -85,7 +85,8 @@ def test_weights_that_are_too_coarse_give_way_to_float32(
     made = export_model(loaded, run.id, tmp_path / "o", gguf=True, gguf_type=None)
     assert made.agreement is not None
     assert made.agreement.weights == "f32"
-    assert "coarser ones said something else: transformers with bf16 weights" in made.notes[0]
+    assert "transformers with f16 weights" in made.notes[0]
+    assert "others said something else: transformers with bf16 weights" in made.notes[0]
     with pytest.raises(ModelError, match="Don't choose the type"):
         export_model(loaded, run.id, tmp_path / "p", gguf=True, gguf_type="f16")
 
