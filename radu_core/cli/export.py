@@ -26,10 +26,10 @@ def export_model(
     directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
     out: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
     to: Annotated[
-        Literal["model", "bundle"],
+        Literal["model", "bundle", "onnx"],
         typer.Option(
             help="model: weights that load with plain transformers. bundle: all that answering "
-            "needs, for radu.load and radu serve."
+            "needs, for radu.load and radu serve. onnx: a tuned encoder alone, for onnxruntime."
         ),
     ] = "model",
     adapter_only: Annotated[
@@ -66,11 +66,14 @@ def export_model(
             "There is no directory to write to" if target is None else "There are two directories",
             remedy="Name one: radu export-model RUN DIR.",
         )
+    if to != "model" and (adapter_only or gguf or gguf_type):
+        raise InputError(
+            f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
+            remedy="Leave out --adapter-only, --gguf and --gguf-type.",
+        )
+    if to == "onnx":
+        return _export_onnx(run, target)
     if to == "bundle":
-        if adapter_only or gguf or gguf_type:
-            raise InputError(
-                "A bundle holds the whole model", remedy="Leave out --adapter-only and --gguf."
-            )
         from radu_core.workflows.bundle import write_bundle
 
         with progress_bar() as progress:
@@ -109,6 +112,20 @@ def export_model(
         *([f"Compared with the model: {made.agreement}."] if made.agreement else []),
         *(f"note: {note}" for note in made.notes),
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
+    ]
+    return Answer(made, lines)
+
+
+def _export_onnx(run: str, target: Path) -> Answer:
+    from radu_core.workflows.export_onnx import export_onnx
+
+    with progress_bar() as progress:
+        made = export_onnx(workspace(), run, target, progress=progress)
+    lines = [
+        f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB.",
+        *([f"Compared with the encoder: {made.agreement}."] if made.agreement else []),
+        *(f"note: {note}" for note in made.notes),
+        f"How to use it: {made.directory / 'README.md'}",
     ]
     return Answer(made, lines)
 

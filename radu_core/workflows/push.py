@@ -62,10 +62,10 @@ def push_run(
     """Export the run ``name`` and put it into ``repository`` (``OWNER/NAME``), in one commit.
 
     The hub is that of ``HF_ENDPOINT``, the token that of ``HF_TOKEN``; it is neither kept nor
-    written anywhere. ``update`` commits to a repository that is there; without ``texts`` a fast bundle holds
-    no utterance of the labels (see ``write_bundle``). Raises ``InputError`` where
-    the hub can't be reached or refuses, ``ConflictError`` where the repository is there already:
-    both before anything is exported.
+    written anywhere. ``update`` commits to a repository that is there; without ``texts`` a fast
+    bundle holds no utterance of the labels (see ``write_bundle``). Raises ``InputError`` where the
+    hub can't be reached or refuses, ``ConflictError`` where the repository is there already: both
+    before anything is exported.
     """
     from huggingface_hub import CommitOperationAdd
 
