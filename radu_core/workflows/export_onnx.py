@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,8 +157,9 @@ def _card(workspace: Workspace, run: RunDirectory, agreement: OnnxAgreement | No
         form="model",
         evaluations=[r.model_dump(mode="json") for r in reports(run).values()],
     )
+    alone = re.sub(r"## Use\n.*?(?=\n## )", "", card, flags=re.DOTALL)  # of the whole model
     compared = f"\n\nCompared with the tuned encoder: {agreement}." if agreement else ""
-    return f"{card.rstrip()}\n\n{_USE}{compared}\n"
+    return f"{alone.rstrip()}\n\n{_USE}{compared}\n"
 
 
 _USE = """## This directory is the encoder alone, as ONNX

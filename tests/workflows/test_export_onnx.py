@@ -53,6 +53,8 @@ def test_it_gives_the_encoders_vectors_and_the_example_runs(
     assert found.least_cosine == pytest.approx(1, abs=1e-5)
     card = (tmp_path / "o" / "README.md").read_text()
     assert f"Compared with the tuned encoder: {found}." in card
+    assert "radu parse" not in card  # it needs what isn't in the directory
+    assert "## Settings" in card
     [example] = [c for c in re.findall(r"```python\n(.*?)```", card, re.S) if "onnx" in c]
     done = subprocess.run(
         [sys.executable, "-c", f"{example}\nprint(json.dumps(vector.tolist()))"],
