@@ -8,6 +8,7 @@ commit, the one that is named (``owner/name@revision``) or the newest, and the r
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -278,9 +279,10 @@ def dequantize_gguf(files: Path, weights: str, new: Path, *, dtype: str = "bfloa
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet_loading()
-    quantized = AutoModelForCausalLM.from_pretrained(
-        str(files), gguf_file=weights, dtype=torch.float32
-    )
+    with redirect_stderr(io.StringIO()):  # a bar of its own, whatever was asked for
+        quantized = AutoModelForCausalLM.from_pretrained(
+            str(files), gguf_file=weights, dtype=torch.float32
+        )
     config = quantized.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # save_pretrained refuses while it is there

@@ -163,25 +163,24 @@ def _write_special(writer: GGUFWriter, directory: Path, tokens: list[str]) -> No
     settings = read_json(directory / "tokenizer_config.json")
     path = directory / "generation_config.json"
     ends = (read_json(path) if path.is_file() else {}).get("eos_token_id")
-    stops = ends if isinstance(ends, list) else [ends]
+    stops: list[int] = ends if isinstance(ends, list) else [] if ends is None else [ends]
     known = {name: number for number, name in enumerate(tokens)}
-    roles = {}
+    roles: dict[str, int] = {}
     for role in ("bos", "eos", "unk", "pad"):
         named = settings.get(f"{role}_token")
-        roles[role] = known.get(named["content"] if isinstance(named, dict) else named)
-    for number in stops[:1]:
-        roles["eos"] = roles["eos"] if number is None else number
+        number = known.get(named["content"] if isinstance(named, dict) else named)
+        if number is not None:
+            roles[role] = number
+    roles |= dict(zip(("eos", "eot"), stops, strict=False))
     writers = {
         "bos": writer.add_bos_token_id,
         "eos": writer.add_eos_token_id,
+        "eot": writer.add_eot_token_id,
         "unk": writer.add_unk_token_id,
         "pad": writer.add_pad_token_id,
     }
-    for role, write in writers.items():
-        if roles[role] is not None:
-            write(roles[role])
-    if len(stops) > 1:
-        writer.add_eot_token_id(stops[1])
+    for role, number in roles.items():
+        writers[role](number)
 
 
 def _tokenizer_obstacle(directory: Path) -> str:
@@ -269,4 +268,5 @@ def _llama3_factors(config: Mapping[str, Any]) -> NDArray[np.float32]:
     before, factor = rope["original_max_position_embeddings"], rope["factor"]
     waves = 2 * math.pi * rope["rope_theta"] ** (np.arange(0, size, 2) / size)
     smooth = np.clip((before / waves - low) / (high - low), 0, 1)
-    return (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
+    factors: NDArray[np.float32] = (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
+    return factors
