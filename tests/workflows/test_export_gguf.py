@@ -70,6 +70,7 @@ def test_a_gguf_that_says_something_else_isnt_exported(
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_weights_that_are_too_coarse_give_way_to_finer_ones(
     loaded: Workspace, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def converter(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return make
 
 
+@pytest.mark.slow
 def test_what_the_converter_writes_is_compared_as_well(
     loaded: Workspace, run: RunDirectory, tmp_path: Path, converter: Any
 ) -> None:
