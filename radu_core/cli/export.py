@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,18 +26,25 @@ def export_model(
     directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
     out: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
     to: Annotated[
-        Literal["model", "bundle"],
+        Literal["model", "bundle", "onnx"],
         typer.Option(
             help="model: weights that load with plain transformers. bundle: all that answering "
-            "needs, for radu.load and radu serve."
+            "needs, for radu.load and radu serve. onnx: a tuned encoder alone, for onnxruntime."
         ),
     ] = "model",
     adapter_only: Annotated[
         bool, typer.Option("--adapter-only", help="The LoRA adapter, without the base model.")
     ] = False,
     gguf: Annotated[
-        bool, typer.Option("--gguf", help="Add model.gguf, by llama.cpp's converter.")
+        bool,
+        typer.Option(
+            "--gguf", help="Add model.gguf for llama.cpp, and a Modelfile for Ollama; compared."
+        ),
     ] = False,
+    gguf_type: Annotated[
+        Literal["bf16", "f16", "f32"] | None,
+        typer.Option(help="With --gguf: the type of its weights. By default the model's own."),
+    ] = None,
     generator: Annotated[
         str | None,
         typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
@@ -58,11 +66,14 @@ def export_model(
             "There is no directory to write to" if target is None else "There are two directories",
             remedy="Name one: radu export-model RUN DIR.",
         )
+    if to != "model" and (adapter_only or gguf or gguf_type):
+        raise InputError(
+            f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
+            remedy="Leave out --adapter-only, --gguf and --gguf-type.",
+        )
+    if to == "onnx":
+        return _export_onnx(run, target)
     if to == "bundle":
-        if adapter_only or gguf:
-            raise InputError(
-                "A bundle holds the whole model", remedy="Leave out --adapter-only and --gguf."
-            )
         from radu_core.workflows.bundle import write_bundle
 
         with progress_bar() as progress:
@@ -81,16 +92,50 @@ def export_model(
 
     with progress_bar() as progress:
         made = workflow.export_model(
-            workspace(), run, target, adapter_only=adapter_only, gguf=gguf, progress=progress
+            workspace(),
+            run,
+            target,
+            adapter_only=adapter_only,
+            gguf=gguf or gguf_type is not None,
+            gguf_type=gguf_type,
+            progress=progress,
         )
     lines = [
         f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
         f"{made.dtype}.",
+        *(
+            [f"When it was saved, beside the trained model: {_checked(made.check)}."]
+            if made.check
+            else []
+        ),
         *([f"GGUF: {made.gguf}"] if made.gguf else []),
+        *([f"Compared with the model: {made.agreement}."] if made.agreement else []),
         *(f"note: {note}" for note in made.notes),
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
     return Answer(made, lines)
+
+
+def _export_onnx(run: str, target: Path) -> Answer:
+    from radu_core.workflows.export_onnx import export_onnx
+
+    with progress_bar() as progress:
+        made = export_onnx(workspace(), run, target, progress=progress)
+    lines = [
+        f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB.",
+        *([f"Compared with the encoder: {made.agreement}."] if made.agreement else []),
+        *(f"note: {note}" for note in made.notes),
+        f"How to use it: {made.directory / 'README.md'}",
+    ]
+    return Answer(made, lines)
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    return (
+        f"the same next token for {check['equal_argmax']:.2%} of "
+        f"{counted(check['supervised_tokens'], 'token')} in {counted(check['rows'], 'row')}, mean "
+        f"loss {check['loss_written']:.4f} (trained {check['loss_trained']:.4f})"
+    )
 
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:

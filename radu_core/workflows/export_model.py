@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from radu_core.dataset.encoder import PLAIN
-from radu_core.errors import InputError, ModelError, RaduError, RunError
+from radu_core.errors import InputError, RaduError, RunError
 from radu_core.files import disk_errors, read_json, whole_directory, write_json, write_text
+from radu_core.inference.gguf_check import Agreement
+from radu_core.inference.gguf_export import WeightType
 from radu_core.models import KNOWN_MODELS, RECORD
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig
@@ -23,6 +22,7 @@ from radu_core.training.joint.files import VALIDATION_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory, copy_files, free_target
+from radu_core.workflows.export_gguf import GGUF, WrittenGguf, export_gguf, find_converter
 from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.parse import EXPORTED
 from radu_core.workflows.retriever_rows import check_answers
@@ -30,12 +30,8 @@ from radu_core.workflows.train import of_mixture, open_run, run_modules
 from radu_core.workflows.trained_labels import FILE as LABELS
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["CONVERTER", "Export", "export_model"]
+__all__ = ["Export", "export_model"]
 
-CONVERTER = "RADU_GGUF_CONVERTER"
-_SCRIPT = "convert_hf_to_gguf.py"
-_GGUF = "model.gguf"
-_TYPES = {"bfloat16": "bf16", "float32": "f32"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.jinja")
 
@@ -43,7 +39,8 @@ _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "
 @dataclass(frozen=True)
 class Export:
     """What was written: ``size`` in bytes, ``vllm`` the command that serves it (none of a fast
-    model)."""
+    model). ``check`` are the figures of the written model beside the trained one, from when it was
+    saved; ``agreement`` those of the GGUF beside the written model."""
 
     directory: Path
     files: tuple[str, ...]
@@ -52,6 +49,8 @@ class Export:
     vllm: str
     gguf: Path | None
     notes: tuple[str, ...]
+    check: dict[str, Any] | None = None
+    agreement: Agreement | None = None
 
 
 def export_model(
@@ -61,14 +60,16 @@ def export_model(
     *,
     adapter_only: bool = False,
     gguf: bool = False,
+    gguf_type: WeightType | None = None,
     progress: Progress = silent,
 ) -> Export:
     """Write the model of ``run`` (an id, or ``last``) to ``out``, whole or not at all.
 
     The directory loads with plain transformers (with peft: ``adapter_only``) and holds a model card
-    and, in ``radu/``, what prompts are made from. ``gguf`` adds ``model.gguf``. Raises
-    ``InputError`` before anything is written when the run has no such model, ``out`` is in use, or
-    there is no converter.
+    and, in ``radu/``, what prompts are made from. ``gguf`` adds ``model.gguf``, with weights of
+    ``gguf_type`` (by default the model's), and a ``Modelfile``. Raises ``InputError`` before
+    anything is written when the run has no such model, ``out`` is in use, or the model needs a
+    converter that isn't here.
     """
     opened = open_run(workspace, run)
     check_answers(opened)
@@ -80,7 +81,13 @@ def export_model(
             "A tuned retriever can't be written as GGUF: it is no language model",
             remedy="Export it as it is.",
         )
-    converter = _converter(adapter_only=adapter_only) if gguf else None
+    if gguf and adapter_only:
+        raise InputError(
+            "A GGUF is made of the merged model, not of the adapter alone",
+            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
+        )
+    converter = find_converter(source) if gguf else None
+    written: WrittenGguf | None = None
     config, report = opened.config(), opened.report() or {}
     base = base_directory(workspace, config)
     with whole_directory(target) as new, disk_errors(target):
@@ -99,10 +106,17 @@ def export_model(
         dtype = _dtype(new)
         needed = needs_outside(workspace, opened, adapter_only=adapter_only)
         card = _card(opened, config, report, base, new, adapter_only)
+        if gguf:
+            written = export_gguf(
+                opened,
+                new,
+                converter=converter,
+                dtype=dtype,
+                weights=gguf_type,
+                progress=progress,
+            )
+            card += written.card
         write_text(new / "README.md", card + _not_here(needed))
-        if converter:
-            progress("Converting to GGUF", 0, 0)
-            _convert(converter, new, dtype)
         files = sorted(p for p in new.rglob("*") if p.is_file())
         names = tuple(p.relative_to(new).as_posix() for p in files)
         size = sum(p.stat().st_size for p in files)
@@ -113,9 +127,18 @@ def export_model(
             config, str(target), adapter=adapter_only, base=str(base) if base else None, dtype=dtype
         )
     )
-    written = target / _GGUF if converter else None
-    notes = (*needed, *_notes(config, base, adapter_only=adapter_only))
-    return Export(target, names, size, dtype, served, written, notes)
+    told = _notes(config, base, adapter_only=adapter_only)
+    return Export(
+        target,
+        names,
+        size,
+        dtype,
+        served,
+        target / GGUF if written else None,
+        (*needed, *told, *(written.notes if written else ())),
+        None if adapter_only else report.get("model_check"),
+        written.agreement if written else None,
+    )
 
 
 def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
@@ -143,30 +166,6 @@ def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
             remedy="Restore a backup of the run, or launch it anew.",
         )
     return part
-
-
-def _converter(*, adapter_only: bool) -> Path:
-    """llama.cpp's converter; ``InputError`` says what is missing and how to get it."""
-    if adapter_only:
-        raise InputError(
-            "A GGUF is made of the merged model, not of the adapter alone",
-            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
-        )
-    named = os.environ.get(CONVERTER)
-    if named:
-        path = Path(named).expanduser()
-        if path.is_file():
-            return path.resolve()
-        raise InputError(f"{CONVERTER} names no file", value=named, remedy=f"Name {_SCRIPT}.")
-    found = shutil.which(_SCRIPT)
-    if found:
-        return Path(found)
-    raise InputError(
-        f"There is no GGUF converter here: {_SCRIPT} is not on PATH and {CONVERTER} is not set",
-        remedy="Get it with `git clone https://github.com/ggml-org/llama.cpp` and set "
-        f"{CONVERTER}=…/llama.cpp/{_SCRIPT}; it needs the Python packages of "
-        "llama.cpp/requirements/requirements-convert_hf_to_gguf.txt.",
-    )
 
 
 def _hub_id(config: TrainConfig, base: Path | None) -> str:
@@ -233,44 +232,6 @@ def _not_here(needed: Sequence[str]) -> str:
     """The card's part about what isn't in the directory."""
     listed = "\n".join(f"- {need}" for need in needed)
     return f"\n## Not in this directory\n\n{listed}\n" if needed else ""
-
-
-def _convert(converter: Path, new: Path, dtype: str) -> None:
-    """Run llama.cpp's converter on ``new`` and open what it wrote."""
-    command = [sys.executable, str(converter)] if converter.suffix == ".py" else [str(converter)]
-    outtype = _TYPES.get(dtype, "f32")
-    options = [str(new), "--outfile", str(new / _GGUF), "--outtype", outtype]
-    try:
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ModelError(
-            f"Can't run {converter} ({error.strerror})", remedy=f"Check {CONVERTER}."
-        ) from error
-    if done.returncode != 0:
-        last = next(reversed(done.stderr.strip().splitlines()), "it said nothing")
-        raise ModelError(
-            f"{converter.name} ended with {done.returncode}: {last[:300]}",
-            remedy="Check that it knows this kind of model and that its packages are installed; "
-            "nothing was exported.",
-        )
-    _check_gguf(new / _GGUF, converter)
-
-
-def _check_gguf(path: Path, converter: Path) -> None:
-    from gguf import GGUFReader
-
-    try:
-        tensors = len(GGUFReader(path).tensors)
-    except Exception as error:  # the reader raises whatever the bytes lead it to
-        raise ModelError(
-            f"{converter.name} wrote no readable GGUF ({type(error).__name__}: {error})",
-            remedy="Use llama.cpp's own converter, of a newer version; nothing was exported.",
-        ) from error
-    if not tensors:
-        raise ModelError(
-            f"{converter.name} wrote a GGUF without tensors",
-            remedy="Use llama.cpp's own converter; nothing was exported.",
-        )
 
 
 def _notes(config: TrainConfig, base: Path | None, *, adapter_only: bool) -> tuple[str, ...]:

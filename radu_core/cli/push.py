@@ -1,0 +1,63 @@
+"""The command that puts a run on a model hub."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from radu_core.cli.output import Answer, command, progress_bar, workspace
+from radu_core.cli.runs import Run
+from radu_core.words import counted
+
+__all__: list[str] = []
+
+
+@command("push")
+def push(
+    run: Run,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="On the hub.")],
+    to: Annotated[
+        Literal["bundle", "model"],
+        typer.Option(
+            help="bundle: all that answering needs, for radu serve. model: weights that load with "
+            "plain transformers."
+        ),
+    ] = "bundle",
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository a private one.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Commit to a repository that is there already.")
+    ] = False,
+    texts: Annotated[
+        bool,
+        typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
+    ] = True,
+) -> Answer:
+    """Export a finished run and put it on a model hub, in one commit, with a card.
+
+    The token is read from HF_TOKEN, the hub from HF_ENDPOINT; neither is kept.
+    """
+    from radu_core.workflows.push import push_run
+
+    with progress_bar() as progress:
+        done = push_run(
+            workspace(),
+            run,
+            repository,
+            to=to,
+            private=private,
+            update=update,
+            texts=texts,
+            progress=progress,
+        )
+    made = "a new repository" if done.created else "a repository that was there"
+    return Answer(
+        done,
+        [
+            f"{done.url}: {counted(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {made}.",
+            f"Commit {done.commit}.",
+            *(f"note: {note}" for note in done.notes),
+        ],
+    )
