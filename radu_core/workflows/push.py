@@ -18,6 +18,7 @@ from radu_core.models import KNOWN_MODELS
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory
 from radu_core.training.base_licence import base_licence
+from radu_core.words import counted
 from radu_core.workflows.bundle import write_bundle
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory
@@ -224,7 +225,7 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
                     task_type="text-classification",
                     task_name="Function calling",
                     dataset_type=report.module,
-                    dataset_name=f"{report.module} ({report.rows} rows)",
+                    dataset_name=f"{report.module} ({counted(report.rows, 'row')})",
                     dataset_split=report.split,
                     metric_type=kind,
                     metric_name=name,
