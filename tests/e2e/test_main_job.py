@@ -27,6 +27,7 @@ PAGES = [
     "Prompts",
     "Train",
     "Evaluate",
+    "Playground",
 ]
 TRAVEL = "aurora_travel_en"
 
@@ -116,7 +117,8 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
     Then somebody's own schema and table, with a row that is wrong.
     """
     with studio(home) as address:
-        for name in ("annotate", "coverage", "overlap", "prompts", "train", "evaluate", "schema"):
+        names = ("annotate", "coverage", "overlap", "prompts", "train", "evaluate", "playground")
+        for name in (*names, "schema"):
             page.goto(f"{address}/{name}")
             expect(page.get_by_text("There is no module yet")).to_be_visible()
             expect(page.get_by_test_id("stSidebar").get_by_text("ann", exact=True)).to_be_visible()
