@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from answering import FakeModel
+from own_loop import in_own_loop
 
 from radu_core.errors import InputError
 from radu_core.inference.answers import Question
@@ -28,7 +29,7 @@ def run(
         largest_batch=batch,
         watch=lambda size, _: sizes.append(size),
     )
-    asyncio.run(asyncio.wait_for(work(batcher, model), 20))  # type: ignore[arg-type]
+    in_own_loop(work(batcher, model))
     return model, sizes
 
 

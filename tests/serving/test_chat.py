@@ -9,6 +9,7 @@ from typing import Any
 import openai
 import pytest
 from answering import SCHEMA, Live, live, write_fake
+from own_loop import in_own_loop
 
 from radu_core.formats.openai import to_tools
 
@@ -187,18 +188,14 @@ def test_a_stream_without_a_call_ends(client: openai.OpenAI) -> None:
     assert chunks[0].choices[0].delta.content == ""
 
 
-@pytest.mark.anyio
-async def test_the_asynchronous_client(server: Live, anyio_backend: str) -> None:
-    async with openai.AsyncOpenAI(base_url=f"{server.address}/v1", api_key="any") as client:
-        completion = await client.chat.completions.create(
-            model="travel", messages=said("fly to Rome"), tools=TOOLS
-        )
-    assert called(completion)[0] == "book_flight"
+def test_the_asynchronous_client(server: Live) -> None:
+    async def ask_it() -> Any:
+        async with openai.AsyncOpenAI(base_url=f"{server.address}/v1", api_key="any") as client:
+            return await client.chat.completions.create(
+                model="travel", messages=said("fly to Rome"), tools=TOOLS
+            )
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+    assert called(in_own_loop(ask_it()))[0] == "book_flight"
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
