@@ -14,7 +14,7 @@ from radu_core.inference.parser import FunctionCall, Parser, nest
 from radu_core.schema import OUT_OF_SCOPE, Schema
 from radu_core.words import counted
 
-__all__ = ["AnyParser", "answer_questions", "check_question", "to_answer"]
+__all__ = ["AnyParser", "answer_questions", "check_question", "check_utterance", "to_answer"]
 
 AnyParser = FastParser | FullParser | Parser
 
@@ -36,13 +36,7 @@ def answer_questions(parser: AnyParser, questions: Sequence[Question]) -> list[A
 def check_question(schema: Schema, question: Question) -> None:
     """``InputError`` for a question without an utterance, with one that is too long, or with
     functions that the module doesn't have."""
-    if not question.utterance.strip():
-        raise InputError("The utterance is empty", remedy="Send some words.")
-    if len(question.utterance) > LONGEST:
-        raise InputError(
-            f"The utterance has {counted(len(question.utterance), 'character')}",
-            remedy=f"Send at most {LONGEST:,}.",
-        )
+    check_utterance(question.utterance)
     names = [f.name for f in schema.functions]
     unknown = [n for n in question.offered or () if n not in names]
     if unknown:
@@ -50,6 +44,17 @@ def check_question(schema: Schema, question: Question) -> None:
             f"{schema.module} has no such function",
             value=", ".join(unknown),
             remedy=f"It has {', '.join(names)}.",
+        )
+
+
+def check_utterance(utterance: str, which: str = "The utterance") -> None:
+    """``InputError`` for an utterance that no model is asked; ``which`` names it."""
+    if not utterance.strip():
+        raise InputError(f"{which} is empty", remedy="Give some words.")
+    if len(utterance) > LONGEST:
+        raise InputError(
+            f"{which} has {counted(len(utterance), 'character')}",
+            remedy=f"Give at most {LONGEST:,}.",
         )
 
 

@@ -141,7 +141,7 @@ class _Completion:
         return {**self._head, "object": "chat.completion.chunk", "choices": choices}
 
     def _usage(self) -> dict[str, int]:
-        """Words and signs of the utterance and the call: a model may have read no token at all."""
+        """Words and punctuation marks of utterance and call: a fast model reads no tokens."""
         asked = len(_WORD.findall(self._utterance))
         said = len(_WORD.findall(" ".join(self._call.values()))) if self._call else 0
         return {

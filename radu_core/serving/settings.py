@@ -96,7 +96,7 @@ def read_keys(file: Path | None, variable: str = "") -> Keys:
         if not key.isascii() or not key.isprintable() or " " in key:
             raise InputError(
                 f"Key {number} can't be sent in a header",
-                remedy="Use ASCII letters, digits and signs, without spaces.",
+                remedy="Use ASCII letters, digits and punctuation, without spaces.",
             )
     return Keys.of(*keys)
 

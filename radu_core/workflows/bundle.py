@@ -157,6 +157,7 @@ class _Writing:
         wanted = self._answers(parser, rows)
         if self._texts:
             write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
+        # all are equal, or _compare raises and nothing of this is kept
         manifest = self._manifest(new, SelfTest(rows=len(rows), equal=len(rows)))
         write_json(new / MANIFEST, manifest.model_dump(mode="json"))
         self._compare(new, rows, wanted)

@@ -10,7 +10,6 @@ from pathlib import Path
 from radu_core.dataset.encoder import PLAIN
 from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
-from radu_core.exemplars import LONGEST
 from radu_core.files import content_hash, read_json
 from radu_core.inference import (
     FastParser,
@@ -21,7 +20,7 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
-from radu_core.inference.asking import AnyParser
+from radu_core.inference.asking import AnyParser, check_utterance
 from radu_core.inference.bundle import MANIFEST, load_bundle
 from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
@@ -41,7 +40,6 @@ __all__ = [
     "EXPORTED",
     "Loaded",
     "ask_as",
-    "check_utterance",
     "exported",
     "fast_parser",
     "full_parser",
@@ -115,7 +113,8 @@ def parse_many(
     if not utterances:
         raise InputError("There is no utterance", remedy="Give one or more.")
     for number, utterance in enumerate(utterances, start=1):
-        check_utterance(utterance, f"Utterance {number}" if len(utterances) > 1 else None)
+        which = f"Utterance {number}" if len(utterances) > 1 else "The utterance"
+        check_utterance(utterance, which)
     if scope is not None:
         check_kept(scope)
     loaded = load(
@@ -130,17 +129,6 @@ def parse_many(
             fast = fast_of(loaded.parser, name)
             calls = fast.parse_many(queries, contexts=contexts, scope=scope, progress=progress)
     return [nest(loaded.parser.schema, call) for call in calls]
-
-
-def check_utterance(utterance: str, which: str | None = None) -> None:
-    """``InputError`` for an utterance that no model is asked."""
-    which = which or "The utterance"
-    if not utterance.strip():
-        raise InputError(f"{which} is empty", remedy="Type some words.")
-    if len(utterance) > LONGEST:
-        raise InputError(
-            f"{which} has {len(utterance):,} characters", remedy=f"Use at most {LONGEST:,}."
-        )
 
 
 def load(

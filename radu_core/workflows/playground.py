@@ -11,7 +11,7 @@ from radu_core.exemplars import DISCARDED
 from radu_core.files import canonical_json
 from radu_core.inference import FastParser, FullParser
 from radu_core.inference.answers import Answer, AnswerModel, Explanation, Question
-from radu_core.inference.asking import answer_questions
+from radu_core.inference.asking import answer_questions, check_utterance
 from radu_core.inference.explain import explain
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
@@ -19,7 +19,7 @@ from radu_core.store import StoredExemplar
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.add import Typed, add, add_unlabelled, arguments_of
-from radu_core.workflows.parse import Loaded, check_utterance, load
+from radu_core.workflows.parse import Loaded, load
 from radu_core.workflows.retriever_rows import answers
 from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
