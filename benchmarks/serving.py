@@ -4,9 +4,9 @@
 ``radu export-model``. Each is served by a process of its own and asked by another
 (``serving_load.py``), over one machine's loopback, with utterances that are halves of the bundle's
 self-test (or of ``--utterances FILE``) exchanged, so that few were ever seen before. ``--full`` is
-also compared with a bare ``transformers`` generate of its language model on the prompts that it is
-sent when it is asked about the function and the values of every utterance. ``--fake`` serves a model that only looks for words: what is measured then is the server
-itself.
+also compared with a bare ``transformers`` generate of its language model, on the prompts that it is
+sent when it is asked about the function and the values of every utterance. ``--fake`` serves a
+model that only looks for words: what is measured then is the server itself.
 
 Reloads need two versions: the bundle is copied (by hard links) with another line in its manifest.
 A response is mixed if its call isn't the one that its version gives that utterance. The machine
