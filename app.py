@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from studio.annotation_routes import routes
+from studio.annotate.routes import routes
 
 NEEDED = (
     "radu_core.workflows.home",
@@ -16,14 +16,14 @@ NEEDED = (
     "radu_core.workflows.annotation_token",
     "sqlalchemy.dialects.sqlite",
     "streamlit.material_icon_names",
-    "studio.jobs",
-    "studio.page",
+    "studio.frame.jobs",
+    "studio.frame.page",
     "numpy",
     "PIL.PngImagePlugin",
     "altair",  # from here on: what comes back to a run at work
-    "studio.dataset_forms",
-    "studio.launch_form",
-    "studio.runs_views",
+    "studio.train.dataset_forms",
+    "studio.train.launch_form",
+    "studio.train.runs_views",
 )
 
 

@@ -1,8 +1,8 @@
 """Annotate: one utterance at a time, decided from the keyboard."""
 
 from components.span_marker import span_marker
-from studio import annotate_page as parts
-from studio.page import page
+from studio.annotate import page as parts
+from studio.frame.page import page
 
 with page(
     "Annotate", "One key each; press ? for all of them.", needs_name=True, offline=True

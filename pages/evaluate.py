@@ -5,10 +5,10 @@ import streamlit as st
 from radu_core.workflows.evaluate import SPLITS, damaged_reports, evaluate, reports
 from radu_core.workflows.retriever_rows import answers
 from radu_core.workflows.train import module_at_work, runs
-from studio import evaluate_views as views
-from studio import jobs
-from studio.navigation import asked_for, link
-from studio.page import messages, page
+from studio.evaluate import views
+from studio.frame import jobs
+from studio.frame.navigation import asked_for, link
+from studio.frame.page import messages, page
 
 with page(
     "Evaluate",

@@ -6,10 +6,10 @@ import streamlit as st
 
 from radu_core.workflows.home import funnels
 from radu_core.workflows.sample import load_sample
-from studio import jobs, trash_views
-from studio.home_parts import show_module
-from studio.navigation import link
-from studio.page import page
+from studio.frame import jobs, trash
+from studio.frame.navigation import link
+from studio.frame.page import page
+from studio.home.parts import show_module
 
 SAMPLE = ("sample",)
 
@@ -34,4 +34,4 @@ with page(
     if jobs.show(SAMPLE):
         jobs.forget(SAMPLE)
         st.rerun()
-    trash_views.trashed_modules(here)
+    trash.trashed_modules(here)

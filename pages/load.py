@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from studio import imports_list, load_forms, split_form, trash_views
-from studio.page import messages, page
+from studio.frame import trash
+from studio.frame.page import messages, page
+from studio.load import forms, split
+from studio.load.imports import imports
 
 with page(
     "Load",
@@ -18,16 +20,16 @@ with page(
     with bring:
         left, right = st.columns([2, 3], gap="large")
         with left, messages():
-            load_forms.new_module(here)
+            forms.new_module(here)
         with right, messages():
-            load_forms.utterances(here)
+            forms.utterances(here)
     with funnel, messages():
-        load_forms.outcome(here)
+        forms.outcome(here)
     with splits, messages():
-        split_form.splits(here)
+        split.splits(here)
     with export, messages():
-        load_forms.export(here)
+        forms.export(here)
     with past, messages():
-        imports_list.imports(here)
+        imports(here)
     with remove, messages():
-        trash_views.delete(here)
+        trash.delete(here)

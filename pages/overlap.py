@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from studio import jobs
-from studio import overlap_views as views
-from studio.page import page
+from studio.frame import jobs
+from studio.frame.page import page
+from studio.overlap import views
 
 with page(
     "Overlap",

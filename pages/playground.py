@@ -4,11 +4,11 @@ import streamlit as st
 
 from radu_core.workflows.playground import models
 from radu_core.workflows.train import module_at_work
-from studio import playground_page as parts
-from studio import playground_snippets as snippets
-from studio.layout import open_tab
-from studio.navigation import link
-from studio.page import messages, page
+from studio.frame.layout import open_tab
+from studio.frame.navigation import link
+from studio.frame.page import messages, page
+from studio.playground import page as parts
+from studio.playground import snippets
 
 with page(
     "Playground",

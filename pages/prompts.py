@@ -3,21 +3,23 @@
 import streamlit as st
 
 from radu_core.workflows.prompts import preview
-from studio import prompt_choice, prompt_preview, template_editor
-from studio.layout import open_tab
-from studio.negative_forms import negatives
-from studio.page import Page, messages, page
+from studio.frame.layout import open_tab
+from studio.frame.page import Page, messages, page
+from studio.prompts import template_editor
+from studio.prompts.choice import choose, settings
+from studio.prompts.negatives import negatives
+from studio.prompts.preview import retrieving, shown_rows
 
 
 def rendered(here: Page) -> None:
     """The rows that an utterance becomes."""
-    choice = prompt_choice.choose(here)
+    choice = choose(here)
     if choice is None:
         st.info("Type an utterance, or choose one that is loaded.")
         return
-    with prompt_preview.retrieving(here) as progress:
+    with retrieving(here) as progress:
         shown = preview(here.workspace, here.module, progress=progress, **choice)
-    prompt_preview.shown_rows(here, shown)
+    shown_rows(here, shown)
 
 
 with page(
@@ -26,7 +28,7 @@ with page(
 ) as here:
     tabs = {
         "Preview": rendered,
-        "Templates": lambda here: template_editor.editor(here, prompt_choice.settings(here)),
+        "Templates": lambda here: template_editor.editor(here, settings(here)),
         "Negatives": negatives,
     }
     tab = open_tab(list(tabs), key="prompts tab")

@@ -2,24 +2,20 @@
 
 import streamlit as st
 
-from studio import (
-    schema_changes,
-    schema_functions,
-    schema_history,
-    schema_json,
-    schema_module,
-    schema_recognizers,
-)
-from studio.layout import open_tab
-from studio.navigation import link
-from studio.page import messages, page
+from studio.frame.layout import open_tab
+from studio.frame.navigation import link
+from studio.frame.page import messages, page
+from studio.schema import changes, history, json_tab
+from studio.schema.functions import functions
+from studio.schema.module import module, new_module
+from studio.schema.recognizers import recognizers
 
 TABS = {
-    "Functions": schema_functions.functions,
-    "Recognizers": schema_recognizers.recognizers,
-    "Module": schema_module.module,
-    "JSON": schema_json.editor,
-    "Earlier": schema_history.earlier,
+    "Functions": functions,
+    "Recognizers": recognizers,
+    "Module": module,
+    "JSON": json_tab.editor,
+    "Earlier": history.earlier,
 }
 
 with page(
@@ -36,11 +32,11 @@ with page(
         )
         link("load", "Load a schema from a file")
         link("home", "Load the sample project")
-        schema_module.new_module(here)
+        new_module(here)
         st.stop()
-    shown = schema_changes.opened(here)
-    tab = open_tab(list(TABS), key=schema_changes.TAB)
+    shown = changes.opened(here)
+    tab = open_tab(list(TABS), key=changes.TAB)
     with messages():
         TABS[tab](shown)
     with messages():
-        schema_changes.pending(shown)
+        changes.pending(shown)

@@ -4,9 +4,10 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
-from studio import dataset_forms, fit_form, jobs, launch_form, runs_list, runs_views
-from studio.layout import open_tab
-from studio.page import messages, page
+from studio.frame import jobs
+from studio.frame.layout import open_tab
+from studio.frame.page import messages, page
+from studio.train import dataset_forms, fit_form, launch_form, runs_list, runs_views
 
 BUILD, LAUNCH = "1 Dataset", "2 Launch"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from studio.login import require_login
-from studio.navigation import navigation
-from studio.page import messages
+from studio.frame.login import require_login
+from studio.frame.navigation import navigation
+from studio.frame.page import messages
 
 ICON = Path(__file__).parents[1] / "assets" / "radu.png"
 

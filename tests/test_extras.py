@@ -23,7 +23,7 @@ from radu_core.extras import BASE, EXTRAS, as_missing_package
 from radu_core.formats.workbook import sheet_names
 from radu_core.models import RECORD, loading
 from radu_core.training.launcher import Ray
-from studio import jobs
+from studio.frame import jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -155,7 +155,7 @@ def test_a_system_without_posix_is_named() -> None:
 
 def test_a_page_and_a_job_say_it_too() -> None:
     def script() -> None:
-        from studio.page import messages
+        from studio.frame.page import messages
 
         with messages():
             raise ModuleNotFoundError("No module named 'faiss'", name="faiss")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from radu_core.cli.words import in_shell
 from radu_core.instructions import instruct, worded, worded_in
-from studio.words import on_page
+from studio.frame.words import on_page
 
 WORDS = {"open": lambda what="it": f"open {what}"}
 

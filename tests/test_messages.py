@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from radu_core.cli import app
 from radu_core.cli import words as shell
-from studio import words as pages
+from studio.frame import words as pages
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("radu_core", "radu_studio", "studio", "pages", "components")

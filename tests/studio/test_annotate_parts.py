@@ -20,7 +20,7 @@ from radu_core.workflows.guidelines import guidelines, set_guidelines
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.workspace import Workspace
-from studio.markdown import formatted
+from studio.frame.markdown import formatted
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAK = "![i](http://example.invalid/leak.png)"

@@ -17,8 +17,8 @@ from radu_core.store import Store, engine
 from radu_core.workflows import annotation
 from radu_core.workflows.annotation_token import LIFE, LONGEST, make_token, read_token, renewed
 from radu_core.workflows.workspace import Workspace
-from studio import annotation_routes
-from studio.spaces import workspace as shared
+from studio.annotate import routes as annotation_routes
+from studio.frame.spaces import workspace as shared
 
 CLIENT = "client-0001"
 

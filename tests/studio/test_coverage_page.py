@@ -19,7 +19,7 @@ from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.what_if import compare_retrieval, keep_description
 from radu_core.workflows.workspace import Workspace
-from studio import jobs
+from studio.frame import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAK = "![i](http://example.invalid/leak.png)"

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from radu_core.errors import InputError
-from studio import jobs
+from studio.frame import jobs
 
 SCRIPT = """
 import streamlit as st

@@ -27,10 +27,11 @@ from radu_core.workflows.fit import plan_of
 from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.preflight import PreflightReport
 from radu_core.workflows.workspace import Workspace
-from studio import jobs, launch_form, launch_lsr
-from studio.launch_contrastive import CONTRASTIVE_EXPERT, CONTRASTIVE_SIMPLE
-from studio.launch_lsr import LSR_EXPERT, LSR_SIMPLE
-from studio.launch_settings import EXPERT, RETRIEVER_EXPERT, RETRIEVER_SIMPLE, SIMPLE
+from studio.frame import jobs
+from studio.train import launch_form, launch_lsr
+from studio.train.launch_contrastive import CONTRASTIVE_EXPERT, CONTRASTIVE_SIMPLE
+from studio.train.launch_lsr import LSR_EXPERT, LSR_SIMPLE
+from studio.train.launch_settings import EXPERT, RETRIEVER_EXPERT, RETRIEVER_SIMPLE, SIMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 

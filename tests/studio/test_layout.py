@@ -10,7 +10,7 @@ KEY = "a tab"
 def script() -> None:
     import streamlit as st
 
-    from studio.layout import open_tab
+    from studio.frame.layout import open_tab
 
     names = st.session_state.get("names", ["One", "Two", "Three"])
     count = st.session_state.get("count", 1)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from studio.markdown import plain
+from studio.frame.markdown import plain
 
 HOSTILE = [
     "<org>_<bot>_<lang>",

@@ -15,7 +15,7 @@ from radu_core.errors import InputError
 from radu_core.exemplars import Span
 from radu_core.inference.answers import Alternative, Answer, Explanation
 from radu_core.workflows.workspace import Workspace
-from studio import playground_page
+from studio.playground import page as playground_page
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "playground.py")
 INPUT = f"playground input {MODULE}"

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from radu_core.cli import app
-from studio.playground_snippets import code
+from studio.playground.snippets import code
 
 UTTERANCES = [
     "fly me to Oslo",

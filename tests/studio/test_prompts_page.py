@@ -17,7 +17,7 @@ from radu_core.workflows import prompts
 from radu_core.workflows.prompt_tokens import BASE
 from radu_core.workflows.templates import save_template, template
 from radu_core.workflows.workspace import Workspace
-from studio import prompt_html
+from studio.prompts import html as prompt_html
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "prompts.py"
 
@@ -282,7 +282,7 @@ def test_every_part_and_token_is_escaped(tokenized: Workspace) -> None:
 
 
 def test_links_carry_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio import navigation
+    from studio.frame import navigation
 
     asked: list[Any] = []
     monkeypatch.setattr(navigation, "link", lambda *a, **k: asked.append((a, k)))

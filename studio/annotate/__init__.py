@@ -1,0 +1,1 @@
+"""The Annotate page's parts, and the routes that its component calls."""

@@ -1,0 +1,131 @@
+"""How far the annotators of a module agree, and where they don't."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.agreement import Agreement, Opinions, Pair
+from radu_core.agreement import agreement as measure
+from radu_core.workflows import annotation, annotation_views
+from studio.frame import show
+from studio.frame.page import Page
+
+__all__ = ["agreement", "figures"]
+
+_NOTHING = "–"  # what isn't defined
+
+
+def agreement(here: Page) -> None:
+    """How many are asked, and how far they agree: over all, per pair, and where they don't."""
+    _annotators(here)
+    figures(here, annotation_views.opinions(here.workspace, here.module))
+
+
+def figures(here: Page, opinions: Opinions) -> None:
+    """Figures over all, per pair, and every disagreement with a link to its utterance."""
+    found = measure(opinions)
+    if not found.items:
+        st.caption(
+            "No utterance has the opinion of two people yet. Agreement is measured once a module "
+            "has more than one annotator per utterance."
+        )
+        return
+    _figures(found)
+    _pairs(found)
+    _disagreements(here, found)
+
+
+def _annotators(here: Page) -> None:
+    """How many people are asked about each utterance."""
+    now = annotation.annotators(here.workspace, here.module)
+    chosen = st.number_input(
+        "People asked about each utterance",
+        1,
+        5,
+        now,
+        key=f"annotators {here.module}",
+        width=260,
+        help="From 2 on, an utterance is decided when that many people say the same; where they "
+        "don't, it comes into the queue of disagreements. What is decided already stays; what "
+        "has opinions enough is decided, or a disagreement, at once.",
+    )
+    if chosen != now:
+        done = annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
+        people = "One person is" if chosen == 1 else f"{chosen} people are"
+        st.toast(f"{people} asked about each utterance from now on.{_became(done)}")
+
+
+def _became(done: annotation.Reconsidered) -> str:
+    """What became of utterances that had opinions enough already."""
+    said = {"decided": done.decided, "in dispute": done.disputed}
+    parts = [f"{number:,} {what}" for what, number in said.items() if number]
+    return f" By the opinions they have already: {', '.join(parts)}." if parts else ""
+
+
+def _figures(found: Agreement) -> None:
+    items, spans, functions = st.columns(3)
+    items.metric("utterances compared", f"{found.items:,}", help="With two opinions or more.")
+    spans.metric(
+        "span F1",
+        _figure(found.span_f1),
+        help="How often two people mark the same slot at the same place, to the letter; the mean "
+        "over all pairs.",
+    )
+    functions.metric(
+        "α of functions",
+        _figure(found.alpha),
+        help="Krippendorff's α: 1 is perfect, 0 what chance gives; – where all say the same.",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.3f}"
+
+
+def _pairs(found: Agreement) -> None:
+    rows = [
+        {
+            "annotator": p.first,
+            "and": p.second,
+            "utterances": p.items,
+            "span F1": _figure(p.span_f1),
+            "κ of functions": _figure(p.kappa),
+            "disagree on": len({d.exemplar_id for d in p.disagreements}),
+        }
+        for p in found.pairs
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="agreement pairs")
+
+
+def _disagreements(here: Page, found: Agreement) -> None:
+    rows = [_row(here, p, number) for p in found.pairs for number in range(len(p.disagreements))]
+    if not rows:
+        st.caption("They agree on everything.")
+        return
+    kinds = sorted({row["about"] for row in rows})
+    chosen = st.pills("Only about", kinds, selection_mode="multi", key="agreement kinds")
+    shown = [row for row in rows if not chosen or row["about"] in chosen]
+    show.rows(
+        shown,
+        name=f"{here.module}-disagreements.csv",
+        key="agreement",
+        label="disagreements",
+        columns={"open": st.column_config.LinkColumn("open", display_text="open")},
+    )
+
+
+def _row(here: Page, pair: Pair, number: int) -> dict[str, str]:
+    d = pair.disagreements[number]
+    return {
+        "id": d.exemplar_id,
+        "about": d.kind,
+        "slot": d.slot,
+        "annotator": pair.first,
+        "says": d.first,
+        "and": pair.second,
+        "says instead": d.second,
+        "open": f"annotate?module={quote(here.module)}&item={quote(d.exemplar_id, safe='')}",
+    }

@@ -1,0 +1,171 @@
+"""Accepting likely readings at once: a threshold, what it would accept, and a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.words import counted
+from radu_core.workflows import bulk as workflow
+from studio.frame import show
+from studio.frame.layout import side_by_side
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["bulk"]
+
+_LISTED = 20
+_NAMES = {"ambiguous": "Ambiguous", "unlocated": "Not in the text"}
+
+
+@st.fragment
+def bulk(here: Page) -> None:
+    """Choose how likely a reading must be, look at what that accepts, accept it, take it back."""
+    _result(here)
+    with messages():
+        _chosen(here)
+
+
+def _chosen(here: Page) -> None:
+    left, right = side_by_side([3, 2], key="annotate-bulk")
+    percent = left.slider(
+        "Accept readings with at least this confidence",
+        50,
+        100,
+        90,
+        format="%d %%",
+        key="bulk from",
+        on_change=_leave,
+        args=(here,),
+    )
+    found = {
+        queue: workflow.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
+        for queue in workflow.QUEUES
+    }
+    # one that holds something, and then the one that was chosen; as a default it would be lost when
+    # the numbers in the labels change
+    st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(found)
+    queue = right.segmented_control(
+        "Queue",
+        workflow.QUEUES,
+        required=True,
+        key="bulk queue",
+        format_func=lambda q: f"{_NAMES[q]} ({len(found[q].items):,})",
+        on_change=_leave,
+        args=(here,),
+    )
+    if found[str(queue)].items:
+        _preview(here, found[str(queue)])
+    elif other := _first(found, otherwise=""):
+        st.info(
+            f"No reading here has this confidence. “{_NAMES[other]}” has some, and a lower "
+            "threshold finds more."
+        )
+    else:
+        st.info("No reading has this confidence. Lower the threshold, or decide one by one.")
+
+
+def _first(found: Mapping[str, workflow.Preview], otherwise: str = workflow.QUEUES[0]) -> str:
+    """The first queue with a reading to accept."""
+    return next((queue for queue, preview in found.items() if preview.items), otherwise)
+
+
+def _preview(here: Page, found: workflow.Preview) -> None:
+    number = len(found.items)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(  # the arguments are those of the table below, not of one made after the press
+            f"Accept {number:,}",
+            type="primary",
+            icon=":material/done_all:",
+            key="bulk accept",
+            on_click=_accept,
+            args=(here, found.revisions),
+        )
+        wrong = f"about {found.expected_wrong:.1f} will be wrong"
+        st.write(f"{counted(number, 'reading')}, of which {wrong}.")
+    counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
+    st.caption(counts)
+    show.rows(
+        [
+            {
+                "likely": f"{i.confidence:.1%}",
+                "utterance": i.utterance,
+                "reading": i.template,
+                "function": i.function or "out of scope",
+                "id": i.id,
+            }
+            for i in found.items
+        ],
+        name=f"{here.module}-bulk.csv",
+        key="bulk",
+        label="readings",
+    )
+
+
+def _accept(here: Page, revisions: dict[str, int]) -> None:
+    with _kept(here):
+        _state(here)["done"] = workflow.accept(here.workspace, here.module, revisions, who=here.who)
+
+
+def _undo(here: Page, batch: str) -> None:
+    with _kept(here):
+        _state(here)["done"] = workflow.undo_bulk(here.workspace, here.module, batch, who=here.who)
+
+
+@contextmanager
+def _kept(here: Page) -> Iterator[None]:
+    """Keep an error to show it: what a callback writes has no place on the page."""
+    state = _state(here)
+    state.pop("error", None)
+    try:
+        yield
+    except RaduError as error:
+        state["error"] = error
+
+
+def _leave(here: Page) -> None:
+    """Something else is looked at: what went wrong before is read."""
+    _state(here).pop("error", None)
+
+
+def _state(here: Page) -> dict[str, object]:
+    state: dict[str, object] = st.session_state.setdefault(f"bulk {here.module}", {})
+    return state
+
+
+def _result(here: Page) -> None:
+    """What was accepted or taken back last."""
+    state = _state(here)
+    if error := state.get("error"):
+        st.error(plain(error), icon=":material/error:")
+    done = state.get("done")
+    if isinstance(done, workflow.BulkReport):
+        st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
+        _left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
+        if done.accepted:
+            st.button(
+                f"Undo all {len(done.accepted):,}",
+                icon=":material/undo:",
+                key="bulk undo",
+                on_click=_undo,
+                args=(here, done.batch),
+            )
+    elif isinstance(done, workflow.UndoReport):
+        st.success(_as_before(len(done.undone)), icon=":material/undo:")
+        why = "decided again since"
+        _left("kept", dict.fromkeys(map(plain, done.decided_since), why))
+        _left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+
+
+def _as_before(number: int) -> str:
+    return counted(number, "is as it was before.", "are as they were before.")
+
+
+def _left(what: str, reasons: dict[str, str]) -> None:
+    if reasons:
+        lines = [f"- {id_}: {why}" for id_, why in list(reasons.items())[:_LISTED]]
+        lines += ["- …"] if len(reasons) > _LISTED else []
+        st.warning(f"{len(reasons):,} {what}:\n" + "\n".join(lines))

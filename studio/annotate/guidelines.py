@@ -1,0 +1,59 @@
+"""The guidelines of a module: read, and written with a preview beside them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from radu_core.workflows.guidelines import LONGEST, set_guidelines
+from radu_core.workflows.guidelines import guidelines as read
+from studio.frame.markdown import formatted
+from studio.frame.page import Page, messages
+
+__all__ = ["edit_guidelines"]
+
+
+@st.fragment
+def edit_guidelines(here: Page) -> None:
+    """What annotators should do in doubt, in Markdown; anybody may change it."""
+    text = read(here.workspace, here.module)
+    begun = f"guidelines before {here.module}"  # what the person began to change, while they do
+    if begun in st.session_state:
+        _edit(here, begun)
+        return
+    if text:
+        with st.container(border=True):
+            st.markdown(formatted(text))
+    else:
+        st.caption(
+            "Nothing is written down yet: what to do in doubt, where a value ends, what is out of "
+            "scope."
+        )
+    label = "Change guidelines" if text else "Write guidelines"
+    if st.button(label, icon=":material/edit:"):
+        st.session_state[begun] = text
+        st.rerun()
+
+
+def _edit(here: Page, begun: str) -> None:
+    before = st.session_state[begun]
+    left, right = st.columns(2, gap="medium")
+    text = left.text_area(
+        "Guidelines (Markdown)",
+        before,
+        height=360,
+        max_chars=LONGEST,
+        key=f"text {begun}",
+        help="Press Ctrl and Enter to see it beside.",
+    )
+    right.caption("As annotators see it")
+    with right.container(border=True, height=360):
+        st.markdown(formatted(text or ""))
+    with st.container(horizontal=True):
+        save = st.button("Save guidelines", type="primary", icon=":material/check:")
+        cancel = st.button("Cancel", key=f"cancel {begun}")
+    with messages():
+        if save:
+            set_guidelines(here.workspace, here.module, text or "", before=before, who=here.who)
+        if save or cancel:
+            del st.session_state[begun]
+            st.rerun()

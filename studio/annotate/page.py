@@ -1,0 +1,152 @@
+"""What stands around the span marker on the Annotate page: filters above it, tools below."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.files import content_hash
+from radu_core.schema import OUT_OF_SCOPE
+from radu_core.workflows.annotation_token import make_token
+from radu_core.workflows.guidelines import guidelines
+from studio.annotate.add import add
+from studio.annotate.agreement import agreement
+from studio.annotate.bulk import bulk
+from studio.annotate.guidelines import edit_guidelines
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["filters", "token", "tools", "version"]
+
+_SKIPPED = "skipped"
+_QUEUES = {
+    "": "Everything that waits",
+    "ambiguous": "Ambiguous",
+    "unlocated": "Not in the text",
+    "invalid": "Invalid",
+    "suspected": "Suspected errors",
+    "disagreement": "Disagreements",
+    "evaluation": "Errors in evaluation",
+    "unlabelled": "Not labelled",
+    "all": "All utterances",
+    _SKIPPED: "Skipped by me",
+}
+_TOOLS = {
+    "bulk": ":material/done_all: Accept in bulk",
+    "add": ":material/add: Add an utterance",
+    "guidelines": ":material/menu_book: Guidelines",
+    "agreement": ":material/group: Agreement",
+}
+_LONGEST = 200  # characters of a search or an id
+_FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
+
+
+def filters(here: Page) -> dict[str, Any]:
+    """What to work on, from the address or the widgets; each is part of the address."""
+    st.query_params["module"] = here.module  # so that the address can be sent to somebody
+    item = st.query_params.get("item", "")[:_LONGEST]
+    if len(st.query_params.get("search", "")) > _LONGEST:
+        st.query_params["search"] = st.query_params["search"][:_LONGEST]
+    if item:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
+            if st.button("Leave the link", icon=":material/close:"):
+                del st.query_params["item"]
+                st.rerun()
+    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    functions = {"": "All functions", OUT_OF_SCOPE: "Out of scope"} | {
+        name: name for name in _functions(here)
+    }
+    with left:
+        queue = _choice("Queue", "queue", _QUEUES)
+    with middle:
+        function = _choice("Function", "function", functions)
+    search = right.text_input(
+        "Search",
+        key="search",
+        bind="query-params",
+        icon=":material/search:",
+        placeholder="words, a value, an id",
+        max_chars=_LONGEST,
+        help="Looks through all utterances, whatever queue they are in.",
+    )
+    skipped = queue == _SKIPPED
+    return {
+        "queue": "" if skipped else queue,
+        "function": function,
+        "search": (search or "").strip()[:_LONGEST],
+        "item": item,
+        "skipped": skipped,
+    }
+
+
+def _choice(label: str, name: str, options: dict[str, str]) -> str:
+    """A select box that the address follows: by the option's own name, not by what is shown."""
+    key = f"annotate {name}"
+    asked = st.session_state.get(key, st.query_params.get(name, ""))
+    st.session_state[key] = asked if asked in options else ""  # another module, another choice
+    chosen = str(st.selectbox(label, list(options), format_func=options.__getitem__, key=key) or "")
+    if chosen:
+        st.query_params[name] = chosen
+    elif name in st.query_params:
+        del st.query_params[name]
+    return chosen
+
+
+def _functions(here: Page) -> list[str]:
+    try:
+        return [f.name for f in here.workspace.store.schema(here.module).functions]
+    except RaduError:
+        return []  # the marker says that the studio's database can't be reached
+
+
+def token(here: Page) -> str:
+    """What lets this person's tab talk to the annotation route about this module."""
+    kept = st.session_state.get("annotation token", {})
+    asked = getattr(st.session_state.get("span marker"), "renewed", None)
+    owner = (here.who, here.module, asked)
+    if kept.get("owner") != owner or time.time() - kept["at"] > _FRESH:
+        made = make_token(here.workspace, who=here.who, module=here.module)
+        kept = {"owner": owner, "at": time.time(), "token": made}
+        st.session_state["annotation token"] = kept
+    return str(kept["token"])
+
+
+def version(here: Page) -> str:
+    """Changes when what the marker knows of the module does: functions or guidelines."""
+    try:
+        schema = here.workspace.store.schema(here.module)
+        return f"{schema.hash} {content_hash(guidelines(here.workspace, here.module))}"
+    except RaduError:
+        return ""
+
+
+def tools(here: Page) -> None:
+    """One tool at a time below the marker: none is computed before it is asked for."""
+    _asked_to_add()
+    chosen = st.pills(
+        "Tools",
+        list(_TOOLS),
+        format_func=_TOOLS.__getitem__,
+        label_visibility="collapsed",
+        key="annotate tool",
+    )
+    shown = {
+        "bulk": bulk,
+        "add": add,
+        "guidelines": edit_guidelines,
+        "agreement": agreement,
+    }
+    if chosen:
+        with st.container(border=True), messages():
+            shown[chosen](here)
+
+
+def _asked_to_add() -> None:
+    """A link may ask for an utterance of a function to be added; it asks once."""
+    function = st.query_params.pop("add", "")[:_LONGEST]
+    if function:
+        st.session_state.update({"annotate tool": "add", "add function": function})

@@ -1,0 +1,236 @@
+"""What the index was built from, what it left out, and how the module retrieves."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.retrieval import RetrievalSettings, Tuning
+from radu_core.words import counted
+from radu_core.workflows.coverage import (
+    CoverageReport,
+    depending_datasets,
+    embedders,
+    left_out_rows,
+    not_indexed_rows,
+    retrieval_settings,
+    set_retrieval,
+    tune,
+)
+from studio.frame import jobs, show
+from studio.frame.layout import side_by_side
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["choose", "first", "index", "use"]
+
+_TOLD = "coverage used"
+
+
+def first(here: Page, key: Hashable) -> None:
+    """Before anything is measured: what to do, and how the module retrieves."""
+    found = jobs.job(key)
+    if found is None:
+        st.info(
+            "Press Measure: the index is built if it isn't there, then every point is counted.",
+            icon=":material/grid_on:",
+        )
+    if found is None or found.state != "running":
+        with st.expander("How the module retrieves", expanded=found is not None):
+            _form(here)
+
+
+def index(here: Page, report: CoverageReport) -> None:
+    """Where the measured index came from; the settings; the weight that suits the module."""
+    left, right = side_by_side([1, 1], key="coverage-index", gap="large")
+    with left:
+        _source(here, report)
+    with right, messages():
+        st.markdown("**How the module retrieves**")
+        _form(here)
+        _tuning(here)
+
+
+def _source(here: Page, report: CoverageReport) -> None:
+    made = report.grid.index
+    source = made.source
+    dense = (
+        "flat: every exemplar is compared"
+        if source["dense"] == "flat"
+        else f"HNSW; it finds {source['recall']:.1%} of the true 20 nearest (measured on 200)"
+    )
+    rows = {
+        "embedder": source["embedder"],
+        "functions": f"{len(made.functions):,}",
+        "exemplars held": f"{len(made.exemplars):,}",
+        "resolved they stand for": f"{source['members']:,}",
+        "dense neighbours": dense,
+        "weight of the dense ranking": f"{report.settings.dense_weight:g}",
+        "schema": source["schema"][:12],
+        "index": made.fingerprint[:12],
+        "embedder's weights": str(source["embedder_identity"])[:12],
+    }
+    st.markdown("**What was measured**")
+    st.html(show.table_html(("what", "value"), rows.items()))
+    st.markdown("**Resolved, and not in the index**")
+    _left_out(dict(source["left_out"]))
+    show.download(
+        not_indexed_rows(made),
+        name=f"{here.module}-not-indexed.csv",
+        key="not indexed",
+        label="those not indexed",
+    )
+    st.markdown(f"**Of {report.split}, and not measured**")
+    _left_out(report.left_out)
+    if report.left_out:
+        rows_out = left_out_rows(here.workspace, here.module, report.split)  # type: ignore[arg-type]
+        show.download(
+            rows_out,
+            name=f"{here.module}-not-measured.csv",
+            key="not measured",
+            label="those not measured",
+        )
+
+
+def _left_out(counts: dict[str, int]) -> None:
+    if not counts:
+        st.caption("None.")
+    else:
+        st.markdown("\n".join(f"- {number:,}: {plain(why)}" for why, number in counts.items()))
+
+
+def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
+    """Widgets for an embedder and a weight, beginning with those ``given``."""
+    names = list(dict.fromkeys((*embedders(here.workspace), given.embedder)))
+    st.session_state.setdefault(f"{key} embedder", given.embedder)
+    kept = st.session_state[f"{key} embedder"]
+    if kept and kept not in names:
+        names.append(kept)
+    name = st.selectbox(
+        "Embedder",
+        names,
+        key=f"{key} embedder",
+        accept_new_options=True,
+        help="An installed model, a directory, a hub's owner/name, or the id of a run that "
+        "trained an embedder.",
+    )
+    st.session_state.setdefault(f"{key} weight", given.dense_weight)
+    weight = st.slider(
+        "Weight of the dense ranking",
+        0.0,
+        1.0,
+        step=0.05,
+        key=f"{key} weight",
+        help="1: only meaning (dense); 0: only words (BM25).",
+    )
+    return given.model_copy(
+        update={"embedder": name or given.embedder, "dense_weight": round(float(weight), 2)}
+    )
+
+
+def _form(here: Page) -> None:
+    now = retrieval_settings(here.workspace, here.module)
+    key = f"coverage set {here.module} {now.model_dump_json()}"
+    _told(here)
+    chosen = choose(here, key, now)
+    st.session_state.setdefault(f"{key} graph", now.graph_from)
+    graph_from = st.number_input(
+        "HNSW from so many exemplars",
+        1,
+        10_000_000,
+        key=f"{key} graph",
+        step=10_000,
+        help="A graph is faster and misses some neighbours; its recall is measured and shown.",
+    )
+    chosen = chosen.model_copy(update={"graph_from": int(graph_from)})
+    if st.button(
+        "Save for the module",
+        disabled=chosen == now,
+        key="coverage do use",
+        icon=":material/save:",
+    ):
+        with messages():
+            use(here, chosen)
+
+
+def use(here: Page, chosen: RetrievalSettings) -> None:
+    """Store how the module retrieves, and say what that makes old."""
+    set_retrieval(here.workspace, here.module, chosen, who=here.who)
+    old = depending_datasets(here.workspace, here.module)
+    text = f"{here.module} retrieves with {chosen.embedder}, dense weight {chosen.dense_weight:g}. "
+    text += f"Build these datasets again: {', '.join(old)}." if old else "No dataset depends on it."
+    st.session_state[_TOLD] = (here.module, text)
+    st.rerun()
+
+
+def _told(here: Page) -> None:
+    module, text = st.session_state.pop(_TOLD, ("", ""))
+    if module == here.module and text:
+        st.success(plain(text), icon=":material/check_circle:")
+
+
+def _tuning(here: Page) -> None:
+    key = ("coverage tune", here.module)
+    st.divider()
+    st.markdown("**The weight that suits the module**")
+    st.caption(
+        "Eleven weights on the training exemplars, each left out for itself: coverage at 1, 3, 5 "
+        "and 8 functions, on average."
+    )
+    if st.button("Tune on train", icon=":material/tune:", key="coverage do tune"):
+        jobs.start(key, "Tuning", lambda p: tune(here.workspace, here.module, progress=p))
+    found = jobs.show(key)
+    if found is not None:
+        _tuned(here, found)
+
+
+def _tuned(here: Page, found: Tuning) -> None:
+    now = retrieval_settings(here.workspace, here.module)
+    rows: list[dict[str, Any]] = [
+        {"dense weight": weight, "coverage": share, "": _mark(found, now, weight)}
+        for weight, share in found.shares.items()
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="coverage do tuned",
+        height=38 + 35 * len(rows),
+        column_config={
+            "dense weight": st.column_config.NumberColumn(width=90),
+            "coverage": st.column_config.ProgressColumn(
+                format="percent",
+                width=130,
+                min_value=min(found.shares.values()) - 0.01,
+                max_value=max(found.shares.values()),
+            ),
+        },
+    )
+    st.markdown(_reason(found))
+    if st.button(
+        f"Save {found.weight:g} for the module",
+        disabled=found.weight == now.dense_weight,
+        key="coverage do tuned use",
+        icon=":material/save:",
+    ):
+        with messages():
+            use(here, now.model_copy(update={"dense_weight": found.weight}))
+
+
+def _mark(found: Tuning, now: RetrievalSettings, weight: float) -> str:
+    marks = [("recommended", found.weight), ("highest", found.best), ("in use", now.dense_weight)]
+    return ", ".join(name for name, value in marks if value == weight)
+
+
+def _reason(found: Tuning) -> str:
+    measured = f"on {counted(found.queries, 'exemplar')}"
+    if found.weight == found.best:
+        return f"Recommended: {found.weight:g}, the highest {measured}."
+    gain = found.shares[found.best] - found.shares[found.weight]
+    return (
+        f"Recommended: {found.weight:g}, the default. {found.best:g} is {100 * gain:.2f} points "
+        f"higher {measured}, which is within one standard error ({100 * found.error:.2f}): it may "
+        "be chance."
+    )

@@ -1,0 +1,350 @@
+"""What if: another description, exemplars more; the answer at once, nothing stored by asking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.files import content_hash
+from radu_core.words import counted
+from radu_core.workflows.coverage import CoverageReport, depending_datasets
+from radu_core.workflows.what_if import (
+    Difference,
+    WhatIf,
+    keep_description,
+    keep_exemplar,
+    keep_exemplars,
+    query_texts,
+    slots_to_fill,
+)
+from radu_core.workflows.what_if import what_if as work
+from studio.frame.layout import side_by_side
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["ask_about", "moved_figures", "moved_table", "what_if"]
+
+_FUNCTION = "coverage what function"
+_EXEMPLARS = "coverage what exemplars"
+_LEFT = "coverage do left"
+_LONG = 160  # characters of an exemplar that are repeated below the field
+_MOST = 20  # exemplars asked about at a time
+_STORED = "coverage stored"
+
+
+def ask_about(function: str, template: str | None = None) -> None:
+    """Open this tab for a function, with an exemplar to add; in a callback."""
+    st.session_state["coverage tab"] = "What if"
+    st.session_state["coverage do go"] = True
+    st.session_state[_FUNCTION] = function
+    if template is not None:
+        key = f"{_EXEMPLARS} {function}"
+        before = str(st.session_state.get(key, "")).strip()
+        text = " ".join(template.split())
+        st.session_state[key] = f"{before}\n{text}".strip() if text not in before else before
+
+
+@st.fragment
+def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
+    """A function's description and more exemplars of it, and what they would change."""
+    names = [f.name for f in report.grid.index.schema.functions]
+    if st.session_state.get(_FUNCTION) not in names:
+        st.session_state[_FUNCTION] = _worst(report, point) or names[0]
+    left, right = side_by_side([2, 3], key="coverage-what-if")
+    with left:
+        function = str(st.selectbox("Function", names, key=_FUNCTION))
+        schema = here.workspace.store.schema(here.module)
+        known = schema.function(function)
+        stored = known.description if known else ""
+        described = _description(function, stored)
+        lines = _lines(function)
+    answer = None
+    with right, messages():
+        _stored(here)
+        descriptions = {function: described} if described != stored else {}
+        if not descriptions and not lines:
+            st.info(
+                "Change the description, or write an exemplar. What it would change "
+                f"at ({point[0]}, {point[1]}) is shown here; nothing is stored by asking.",
+                icon=":material/science:",
+            )
+            return
+        answer, seconds = _answer(report, point, function, descriptions, lines)
+        _shown(answer, seconds)
+    with left:
+        if descriptions:
+            with messages():
+                alone = answer if not lines else _alone(report, point, descriptions)
+                if alone is not None:  # otherwise the right side says what is wrong
+                    _keep_description(here, function, described, alone.difference)
+        fields = _slots_of(lines)
+        if len(fields) > 1:
+            _keep_exemplars(here, function, fields)
+        else:
+            for text, slots in fields.items():
+                _keep_exemplar(here, function, text, slots)
+
+
+def _worst(report: CoverageReport, point: tuple[int, int]) -> str | None:
+    rows = report.grid.per_function(*point)
+    return min(rows, key=lambda f: (rows[f][0] / rows[f][1], f), default=None)
+
+
+def _description(function: str, stored: str) -> str:
+    key = f"coverage what description {function} {stored}"  # a stored one is the new beginning
+    st.session_state.setdefault(key, stored)
+    text = st.text_area("Description", key=key, height=110, help="Ctrl+Enter asks.")
+    return (text or "").strip()
+
+
+def _lines(function: str) -> list[str]:
+    key = f"{_EXEMPLARS} {function}"
+    st.session_state.setdefault(key, "")
+    if st.session_state.get(_LEFT, ("",))[0] == function:  # added from here: no longer asked about
+        st.session_state[key] = st.session_state.pop(_LEFT)[1]
+    text = st.text_area(
+        "Exemplars to add, one a line",
+        key=key,
+        height=110,
+        placeholder="book me a room in <city>",
+        help="A slot is written <name>, a literal < as \\<. Ctrl+Enter asks.",
+    )
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if len(lines) > _MOST:
+        st.caption(f"The first {_MOST} of {len(lines)} are asked about.")
+    return list(dict.fromkeys(lines))[:_MOST]
+
+
+def _answer(
+    report: CoverageReport,
+    point: tuple[int, int],
+    function: str,
+    descriptions: dict[str, str],
+    lines: list[str],
+) -> tuple[WhatIf, float]:
+    """The answer, and the seconds it took; the last one is kept while the question is the same."""
+    asked = (point, function, descriptions, lines)
+    kept = st.session_state.get("coverage do answer")
+    if kept is None or kept[0] is not report or kept[1] != asked:
+        begun = time.perf_counter()
+        answer = work(
+            report, point, descriptions=descriptions, added=[(function, text) for text in lines]
+        )
+        kept = (report, asked, answer, time.perf_counter() - begun)
+        st.session_state["coverage do answer"] = kept
+    return kept[2], kept[3]
+
+
+def _alone(report: CoverageReport, point: tuple[int, int], descriptions: dict[str, str]) -> WhatIf:
+    """The description without the exemplars, which aren't kept with it."""
+    asked = (point, descriptions)
+    kept = st.session_state.get("coverage do alone")
+    if kept is None or kept[0] is not report or kept[1] != asked:
+        kept = (report, asked, work(report, point, descriptions=descriptions))
+        st.session_state["coverage do alone"] = kept
+    found: WhatIf = kept[2]
+    return found
+
+
+def _shown(answer: WhatIf, seconds: float) -> None:
+    moved_figures(answer.difference, ("now", "then"))
+    some = (
+        f"{answer.measured:,} evenly spaced utterances of {answer.asked:,}"
+        if answer.measured < answer.asked
+        else counted(answer.measured, "utterance")
+    )
+    st.caption(f"On {some}, in {seconds:.2f} s.")
+    for text in answer.own:
+        st.info(
+            f"{plain(text)} is measured here. It doesn't find itself; what it gains are others. In "
+            "train it would no longer be a measure: rather write one like it.",
+            icon=":material/info:",
+        )
+    for text in answer.repeated:
+        st.warning(f"Changes nothing, it is there already: {plain(text)}")
+    moved_table(answer.before.queries, answer.difference, "what if")
+
+
+def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
+    """Coverage of both with intervals, what is gained and lost, and McNemar's p."""
+    counts = (moved.before, moved.after)
+    change = (moved.after - moved.before) / max(1, moved.total)
+    with st.container(horizontal=True, gap="small"):
+        for place, (name, count, (low, high)) in enumerate(
+            zip(names, counts, moved.intervals, strict=True)
+        ):
+            st.metric(
+                name,
+                f"{count / max(1, moved.total):.1%}",
+                width=125,
+                delta=f"{100 * change:+.1f} points" if place and change else None,
+                help=f"{count:,} of {moved.total:,}; 95 %: {_interval(low, high)} (Wilson)",
+            )
+        st.metric("gained", len(moved.gained), width=70)
+        st.metric("lost", len(moved.lost), width=60)
+        st.metric(
+            "p",
+            f"{moved.p:.3g}",
+            width=100,
+            help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
+            "would be by chance. Under 0.05 is a clear difference.",
+        )
+    st.caption(
+        "95 % intervals: "
+        + ", ".join(
+            f"{name} {_interval(*interval)}"
+            for name, interval in zip(names, moved.intervals, strict=True)
+        )
+        + "."
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def moved_table(queries: Any, moved: Difference, key: str) -> None:
+    """The utterances that are gained or lost."""
+    rows = [
+        {"": word, "utterance": text, "function": queries[n].function or "", "id": id_}
+        for word, places in (("gained", moved.gained), ("lost", moved.lost))
+        for n, (id_, text) in zip(places, query_texts(queries, places), strict=True)
+    ]
+    if not rows:
+        st.caption("No utterance is gained or lost.")
+        return
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key=f"coverage do moved {key}",
+        column_config={
+            "utterance": st.column_config.TextColumn(width="large"),
+            "": st.column_config.TextColumn(width="small"),
+        },
+    )
+
+
+def _keep_description(here: Page, function: str, text: str, alone: Difference) -> None:
+    """Keep it; one that covers less by itself only when that is said, an empty one never."""
+    if not text:
+        st.caption("An empty description can't be kept: say in a sentence what the user wants.")
+        return
+    index = depending_datasets(here.workspace, here.module)
+    st.caption(
+        "Keeping it stores a new version of the schema; the index follows with one embedding. "
+        + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")
+    )
+    fewer = alone.before - alone.after
+    agreed = fewer <= 0 or st.checkbox(
+        f"Keep it although it covers {fewer:,} fewer by itself", key=f"coverage do agree {text}"
+    )
+    if st.button(
+        "Keep this description", icon=":material/save:", key="coverage do keep", disabled=not agreed
+    ):
+        with messages():
+            changed = keep_description(here.workspace, here.module, function, text, who=here.who)
+            _tell(
+                here,
+                f"The description of {plain(function)} is "
+                + ("stored. Measure again to see it everywhere." if changed else "as it was."),
+            )
+
+
+def _slots_of(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Each exemplar's slots; the answer's side says what is wrong with one that isn't here."""
+    found = {}
+    for text in lines:
+        with suppress(RaduError):
+            found[text] = slots_to_fill(text)
+    return found
+
+
+def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -> None:
+    """A form with a field for each slot: an utterance has words there."""
+    with st.form(f"coverage do form {function} {content_hash([text])}", border=True):
+        st.markdown(plain(_short(text)))
+        values = {
+            slot: st.text_input(plain(slot), placeholder="words a user would say there")
+            for slot in slots
+        }
+        pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
+    if pressed:
+        with messages():
+            item = keep_exemplar(
+                here.workspace, here.module, function, text, values, who=here.who
+            ).exemplar
+            state = (
+                "resolved"
+                if item.outcome == "resolved"
+                else (f"{item.outcome}, so it isn't retrieved yet: {plain(item.reason)}")
+            )
+            _tell(here, f"Added as {plain(item.id)}: {state}.")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG].rstrip()} … ({len(text):,} characters)"
+
+
+def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str]]) -> None:
+    """Several in one table, with a column for each slot; those that are ticked are added."""
+    slots = list(dict.fromkeys(s for some in fields.values() for s in some))
+    frame = pd.DataFrame(
+        [
+            {"add": True, "exemplar": text, **{f"slot {s}": "" if s in own else "–" for s in slots}}
+            for text, own in fields.items()
+        ]
+    )
+    configured = {f"slot {s}": st.column_config.TextColumn(s, width=110) for s in slots}
+    with st.form(f"coverage do forms {function} {content_hash(list(fields))}", border=True):
+        if slots:
+            st.caption("Write the words a user would say for each slot that an exemplar has.")
+        edited = st.data_editor(
+            frame,
+            hide_index=True,
+            disabled=["exemplar"],
+            height=min(318, 38 + 35 * len(frame)),
+            key=f"coverage do table {function} {content_hash(list(fields))}",
+            column_config={
+                "add": st.column_config.CheckboxColumn(width=75),
+                "exemplar": st.column_config.TextColumn(width=210),
+                **configured,
+            },
+        )
+        pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")
+    if pressed:
+        with messages():
+            chosen = {
+                str(row["exemplar"]): {s: str(row[f"slot {s}"] or "") for s in fields[text]}
+                for (_, row), text in zip(edited.iterrows(), fields, strict=True)
+                if row["add"]
+            }
+            _add_all(here, function, chosen)
+
+
+def _add_all(here: Page, function: str, chosen: Mapping[str, Mapping[str, str]]) -> None:
+    """Add them and keep in the field those that weren't, with the reasons."""
+    kept = keep_exemplars(here.workspace, here.module, function, chosen, who=here.who)
+    added = set(chosen) - set(kept.refused)
+    field = str(st.session_state.get(f"{_EXEMPLARS} {function}", ""))
+    left = [line for line in field.splitlines() if line.strip() not in added]
+    st.session_state[_LEFT] = (function, "\n".join(left))
+    counts = ", ".join(f"{n:,} {outcome}" for outcome, n in kept.outcomes.items()) or "none"
+    refused = [f"- {plain(_short(text))}: {plain(why)}" for text, why in kept.refused.items()]
+    _tell(here, "\n".join([f"Added: {counts}. Not added: {len(refused):,}.", *refused]))
+
+
+def _tell(here: Page, text: str) -> None:
+    st.session_state[_STORED] = (here.module, text)
+    st.rerun()
+
+
+def _stored(here: Page) -> None:
+    module, text = st.session_state.pop(_STORED, ("", ""))
+    if module == here.module and text:
+        st.success(text, icon=":material/check_circle:")

@@ -1,0 +1,1 @@
+"""What every page stands in: the page itself, jobs, links, charts, words."""

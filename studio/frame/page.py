@@ -1,0 +1,152 @@
+"""How every page begins: the gate, the workspace, the module chosen, and errors as messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+
+from radu_core.errors import RaduError, StoreError, StoreLockedError
+from radu_core.extras import as_missing_package
+from radu_core.workflows.workspace import Workspace
+from studio.frame.login import ask_name, gate, has_chosen
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.show import TABLE_STYLE
+from studio.frame.spaces import workspace
+
+__all__ = ["Page", "messages", "page", "workspace"]
+
+_log = logging.getLogger(__name__)
+# Streamlit's own colours of chosen tabs, code and placeholders have a contrast of 2.2 to 4.3.
+_STYLE = """
+.stApp {
+  --_chosen: light-dark(#0b6e69, #58c7bf); --_pale: light-dark(#6a6764, #a8a5a1);
+  --_plus: light-dark(#0a6b2d, #5fd38a); --_minus: light-dark(#b3261e, #ff8f87);
+}
+button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selected="true"] p,
+[data-testid="stSliderThumbValue"] p {
+  color: var(--_chosen);
+}
+[data-testid="stCode"] .token { color: inherit !important; }
+[data-testid="stCode"] :is(.property, .key, .atrule) { color: var(--_chosen) !important; }
+[data-testid="stCode"] .inserted { color: var(--_plus) !important; }
+[data-testid="stCode"] .deleted { color: var(--_minus) !important; }
+[data-testid="stCode"] :is(.linenumber, .react-syntax-highlighter-line-number) {
+  color: var(--_pale) !important;
+}
+::placeholder { color: var(--_pale) !important; opacity: 1; }
+[data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page works with: ``module`` is empty on pages that need none."""
+
+    workspace: Workspace
+    module: str
+    who: str
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """Show what goes wrong inside as a message; a traceback goes to the log only."""
+    try:
+        yield
+    except RaduError as error:
+        st.error(plain(error), icon=":material/error:")
+        if isinstance(error, StoreLockedError):
+            st.button("Try again", icon=":material/refresh:")
+    except Exception as error:
+        if missing := as_missing_package(error):
+            st.error(plain(missing), icon=":material/error:")
+            return
+        _log.exception("a page failed")
+        st.error(
+            f"Something went wrong that shouldn't have ({type(error).__name__}). Your data is as "
+            "it was. Reload the page; the details are in the studio's log.",
+            icon=":material/error:",
+        )
+
+
+@contextmanager
+def page(
+    title: str,
+    about: str,
+    *,
+    needs_module: bool = True,
+    needs_name: bool = False,
+    offline: bool = False,
+    opens_on: Callable[[Workspace], str | None] = lambda _: None,
+) -> Iterator[Page]:
+    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends; where
+    it needs a name and none was chosen, it asks for it.
+
+    One that works ``offline`` goes on with the module it had when the database can't be reached.
+    ``opens_on`` says which module is shown where neither session nor address names one.
+    """
+    begun = None
+    with messages():
+        begun = _begin(title, about, named=needs_name, offline=offline, opens_on=opens_on)
+    if begun is None:
+        st.stop()
+    if needs_module and not begun.module:
+        st.info(
+            "There is no module yet: a module is a bot's functions and its utterances. "
+            "Load your own, or the sample project.",
+            icon=":material/inbox:",
+        )
+        link("load", "Load utterances")
+        link("home", "Load the sample project")
+        st.stop()
+    if needs_name and not has_chosen():
+        ask_name()
+        st.stop()
+    with messages():
+        yield begun
+
+
+def _begin(
+    title: str,
+    about: str,
+    *,
+    named: bool,
+    offline: bool,
+    opens_on: Callable[[Workspace], str | None],
+) -> Page:
+    st.html(f"<style>{_STYLE}{TABLE_STYLE}</style>")
+    who = gate(ask=not named or has_chosen())  # before the page says what it is
+    st.header(title, anchor=False)
+    st.caption(about)
+    space = workspace()
+    try:
+        modules = space.store.modules()
+    except StoreError as error:
+        kept = st.session_state.get("module") or st.query_params.get("module")
+        if not offline or not kept:
+            raise
+        st.error(plain(error), icon=":material/error:")
+        modules = [str(kept)]
+    return Page(space, _choose(modules, lambda: opens_on(space)), who)
+
+
+def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
+    if not modules:
+        return ""
+    asked = st.query_params.get("module")
+    kept = st.session_state.get("module") or asked
+    if kept not in modules:
+        kept = otherwise()
+    position = modules.index(kept) if kept in modules else 0
+    chosen = str(st.sidebar.selectbox("Module", modules, index=position))
+    if asked and asked not in modules:
+        st.warning(plain(f"There is no module {asked} here. This is {chosen}."))
+    elif asked and asked != chosen:
+        st.query_params["module"] = chosen  # the address says what is shown
+    st.session_state["module"] = chosen
+    return chosen

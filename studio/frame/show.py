@@ -1,0 +1,145 @@
+"""Renderings that several pages share. HTML is always made from escaped text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.exemplars import Span
+from radu_core.instructions import worded_in
+from radu_core.words import counted
+from studio.frame.words import WORDS, on_page
+
+__all__ = [
+    "TABLE_STYLE",
+    "as_json",
+    "colour",
+    "download",
+    "highlight",
+    "rows",
+    "table_html",
+    "utterance",
+]
+
+# Translucent, so that one palette is readable on light and dark ground.
+_COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
+
+
+def colour(name: str, among: Sequence[str]) -> str:
+    """A colour for ``name``, the same wherever it stands ``among`` the same names."""
+    position = among.index(name) if name in among else 0
+    return _COLOURS[position % len(_COLOURS)]
+
+
+def highlight(text: str, spans: Iterable[Span], slots: Sequence[str]) -> str:
+    """The utterance as HTML with its spans marked and labelled."""
+    pieces, position = [], 0
+    for span in spans:
+        shade = colour(span.slot, slots)
+        pieces.append(escape(text[position : span.start]))
+        pieces.append(
+            f'<mark style="background:{shade}33;color:inherit;border-bottom:2px solid {shade};'
+            f'border-radius:3px;padding:0 2px">{escape(text[span.start : span.end])}'
+            f'<small style="opacity:.75;padding-left:4px">{escape(span.slot)}</small></mark>'
+        )
+        position = span.end
+    pieces.append(escape(text[position:]))
+    return "".join(pieces)
+
+
+def utterance(text: str, spans: Iterable[Span] = (), slots: Sequence[str] = ()) -> None:
+    """An utterance, large, in its own writing direction, with its spans marked."""
+    body = highlight(text, spans, slots)
+    st.html(
+        '<div dir="auto" style="unicode-bidi:plaintext;font-size:1.3rem;line-height:1.7;'
+        f'overflow-wrap:anywhere">{body}</div>'
+    )
+
+
+TABLE_STYLE = """
+.radu-table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+.radu-table :is(th, td) {
+  padding: 4px 10px 4px 0; vertical-align: top; text-align: start; overflow-wrap: break-word;
+}
+.radu-table tr { border-bottom: 1px solid #8884; }
+@media (max-width: 640px) {
+  .radu-table :is(tr, td) { display: block; overflow-wrap: anywhere; }
+  .radu-table thead { display: none; }
+  .radu-table tr { padding: 6px 0; }
+  .radu-table td { padding: 1px 0; }
+  .radu-table td::before { content: attr(data-column) ": "; opacity: .75; }
+  .radu-table td:first-child { font-weight: 600; }
+}
+"""
+
+
+def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A small table as HTML: text wraps, and a screen reader reads it cell by cell. On a phone each
+    row is a paragraph, with the columns' names before its cells.
+    """
+    head = "".join(f'<th scope="col" role="columnheader">{escape(c)}</th>' for c in columns)
+    body = "".join(
+        '<tr role="row">'
+        + "".join(
+            f'<td role="cell" dir="auto" data-column="{escape(column)}">'
+            f"{escape(on_page(cell))}</td>"
+            for column, cell in zip(columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<table class="radu-table" role="table"><thead><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
+    )
+
+
+def rows(
+    data: Sequence[Mapping[str, Any]] | pd.DataFrame,
+    *,
+    name: str,
+    key: str,
+    label: str = "rows",
+    columns: Mapping[str, Any] | None = None,
+) -> None:
+    """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
+    st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
+    download(frame, name=name, key=key, label=counted(len(frame), label.removesuffix("s"), label))
+
+
+def download(
+    data: Sequence[Mapping[str, Any]] | pd.DataFrame, *, name: str, key: str, label: str
+) -> None:
+    """A download of all of the data as CSV."""
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
+    st.download_button(
+        f"Download {label} as CSV",
+        frame.to_csv(index=False).encode("utf-8-sig"),
+        file_name=name,
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"{key} download",
+        on_click="ignore",
+    )
+
+
+def _flat(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {k: as_json(v) if isinstance(v, dict | list | tuple) else _shown(v) for k, v in row.items()}
+        for row in data
+    ]
+
+
+def _shown(value: Any) -> Any:
+    return on_page(value) if isinstance(value, str) else value
+
+
+def as_json(value: Any) -> str:
+    """A value as compact JSON that keeps its letters, its messages in the words of the pages."""
+    return json.dumps(worded_in(value, WORDS), ensure_ascii=False)

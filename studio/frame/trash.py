@@ -1,0 +1,205 @@
+"""Deleting on the pages: exemplars and modules, their trash, and deleting for good."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from radu_core.words import counted
+from radu_core.workflows import trash as workflow
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["delete", "trashed_modules"]
+
+_DONE = "deletion done"
+_OFFERED = "trash offered"
+_SHOWN = 200
+
+
+def delete(here: Page) -> None:
+    """Find exemplars and delete them; what lies in the trash; delete the module."""
+    if not here.module:
+        st.info("Nothing is loaded yet.")
+        return
+    for line in st.session_state.pop(_DONE, ()):
+        st.success(plain(line))
+    with messages():
+        _exemplars(here)
+    with messages():
+        _trash(here)
+    with messages():
+        _module(here)
+
+
+def _tell(*lines: str) -> None:
+    st.session_state[_DONE] = lines
+    st.rerun()
+
+
+def _exemplars(here: Page) -> None:
+    st.subheader("Exemplars", anchor=False)
+    with st.container(horizontal=True):
+        words = st.text_input(
+            "Search", key="delete search", placeholder="text, function, value or id"
+        )
+        tag = st.text_input("Tag", key="delete tag", help="All that have this tag.")
+    if not words.strip() and not tag.strip():
+        st.caption("Search for exemplars, or name a tag, then choose those to delete.")
+        return
+    ids = workflow.chosen(here.workspace, here.module, tag=tag.strip(), search=words)
+    if not ids:
+        st.info("Nothing was found.")
+        return
+    items = here.workspace.store.exemplars(here.module, ids=ids[:_SHOWN])
+    rows = [
+        {
+            "id": i.exemplar.id,
+            "utterance": i.exemplar.utterance,
+            "function": i.exemplar.label,
+            "split": i.exemplar.split,
+            "tags": ", ".join(i.exemplar.tags),
+        }
+        for i in items
+    ]
+    chosen = _choose(rows, key="delete")
+    if len(ids) > _SHOWN:
+        st.caption(f"{_SHOWN} of {len(ids):,} are shown.")
+    with st.container(horizontal=True):
+        if st.button(f"Delete {len(chosen):,} chosen", disabled=not chosen, key="delete chosen"):
+            _delete(here, chosen)
+        if st.button(f"Delete all {len(ids):,} found", key="delete found"):
+            _delete(here, ids)
+
+
+def _choose(rows: list[dict[str, Any]], *, key: str) -> list[str]:
+    """A table of exemplars and those that are chosen: in it, or by their ids below it, since its
+    boxes can't be reached with the keyboard."""
+    ids = [str(row["id"]) for row in rows]
+    texts = {str(row["id"]): str(row["utterance"]) for row in rows}
+    kept = [id_ for id_ in st.session_state.get(f"{key} ids", ()) if id_ in texts]
+    st.session_state[f"{key} ids"] = kept  # one that is gone can't be chosen
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=f"{key} rows",
+        on_select=partial(_take_rows, ids, key),
+        selection_mode="multi-row",
+    )
+    return st.multiselect(
+        "Chosen",
+        ids,
+        key=f"{key} ids",
+        format_func=lambda id_: f"{id_}: {texts[id_]}",
+        placeholder="Choose here, or in the table",
+    )
+
+
+def _take_rows(ids: list[str], key: str) -> None:
+    rows = st.session_state[f"{key} rows"].selection.rows
+    st.session_state[f"{key} ids"] = [ids[n] for n in rows]
+
+
+def _delete(here: Page, ids: list[str]) -> None:
+    done = workflow.delete(here.workspace, here.module, ids, who=here.who)
+    _tell(f"{counted(len(done.ids), 'exemplar')} moved to the trash below.")
+
+
+def _trash(here: Page) -> None:
+    found = workflow.trash(here.workspace, here.module, limit=_SHOWN)
+    if not found.total:
+        return
+    with st.expander(f"Trash ({found.total:,})", expanded=True):
+        rows = [
+            {
+                "id": t.exemplar.id,
+                "utterance": t.exemplar.utterance,
+                "when (UTC)": f"{t.at:%Y-%m-%d %H:%M}",
+                "who": t.who,
+                "why": t.note,
+            }
+            for t in found.items
+        ]
+        chosen = _choose(rows, key="trash")
+        if found.total > _SHOWN:
+            st.caption(f"The newest {_SHOWN} are shown.")
+        with st.container(horizontal=True):
+            if st.button(
+                f"Restore {len(chosen):,} chosen",
+                icon=":material/restore_from_trash:",
+                disabled=not chosen,
+                key="restore exemplars",
+            ):
+                back = workflow.restore(here.workspace, here.module, chosen, who=here.who)
+                _tell(f"{counted(len(back), 'exemplar')} restored.")
+            _for_good(here, chosen, found)
+
+
+def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
+    what = f"{len(chosen):,} chosen" if chosen else f"all {found.total:,}"
+    key = f"{_OFFERED} of {here.module}"
+    shown = st.session_state.get(key, found.ids)  # what there was when the button was pressed
+    st.session_state[key] = found.ids
+    with st.popover("Delete for good", icon=":material/delete_forever:"):
+        st.markdown(
+            f"Deletes exemplars in the trash ({what}) with history, opinions and judgements, and "
+            "rewrites the database. The index and the cache of embeddings are built again. "
+            "This can't be undone."
+        )
+        if st.button(f"Delete {what} for good", type="primary", key="erase exemplars"):
+            erased = workflow.empty(
+                here.workspace, here.module, chosen or shown, who=here.who, now=datetime.now(UTC)
+            )
+            _tell(*erased.sentences)
+
+
+def _module(here: Page) -> None:
+    st.subheader("Module", anchor=False)
+    st.caption(
+        "Moves the whole module to the trash, with its exemplars, templates and settings. Its "
+        "datasets and runs stay. Home shows the trash."
+    )
+    with st.form("delete module", border=False):
+        typed = st.text_input("Type the module's id to confirm", placeholder=here.module)
+        if st.form_submit_button("Delete the module", icon=":material/delete:"):
+            if typed.strip() != here.module:
+                st.error(plain(f"That isn't {here.module}. Nothing was deleted."))
+                return
+            workflow.delete_module(here.workspace, here.module, who=here.who)
+            st.session_state.pop("module", None)
+            st.query_params.pop("module", None)
+            _tell(f"{here.module} is in the trash. Restore it on the Home page.")
+
+
+def trashed_modules(here: Page) -> None:
+    """The modules in the trash, on Home: restore one, or delete it for good."""
+    found = workflow.modules_in_trash(here.workspace)
+    for line in st.session_state.pop(_DONE, ()):
+        st.success(plain(line))
+    if not found:
+        return
+    with st.expander(f"Modules in the trash ({len(found)})"), messages():
+        rows = [
+            {"module": name, "when (UTC)": f"{at:%Y-%m-%d %H:%M}", "who": who}
+            for name, (at, who) in found.items()
+        ]
+        show.rows(rows, name="trash.csv", key="trashed modules", label="modules")
+        name = st.selectbox("Module in the trash", list(found), key="trashed module")
+        if st.button("Restore", icon=":material/restore_from_trash:", key="restore module"):
+            workflow.restore_module(here.workspace, name, who=here.who)
+            _tell(f"{name} is restored.")
+        with st.popover("Delete for good", icon=":material/delete_forever:"):
+            st.markdown(f"Deletes {plain(name)} with all that is in it. This can't be undone.")
+            typed = st.text_input("Type the module's id to confirm", key="erase typed")
+            if st.button("Delete for good", type="primary", key="erase module"):
+                if typed.strip() != name:
+                    st.error(plain(f"That isn't {name}. Nothing was deleted."))
+                    return
+                erased = workflow.erase_module(
+                    here.workspace, name, who=here.who, now=datetime.now(UTC)
+                )
+                _tell(*erased.sentences)

@@ -1,0 +1,1 @@
+"""The Load page's parts."""

@@ -1,0 +1,329 @@
+"""The parts of the Load page."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.errors import InputError
+from radu_core.files import open_atomic
+from radu_core.formats import FORMATS, guess_format, renamed
+from radu_core.progress import Progress
+from radu_core.schema import check_module_id
+from radu_core.words import counted
+from radu_core.workflows import load, outcomes, traces
+from studio.frame import jobs, show
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page, messages
+from studio.load.options import choose_options
+from studio.load.spans import spans
+
+__all__ = ["export", "new_module", "outcome", "utterances"]
+
+_LONGEST_NAME = 60  # characters: with what a temporary name adds, file systems take 255 bytes
+
+
+def new_module(here: Page) -> None:
+    """A form that makes a module from a schema file."""
+    st.subheader("New module", anchor=False)
+    with st.form("new module", border=True):
+        name = st.text_input(
+            "Module id", placeholder="acme_travel_en", help=plain("<org>_<bot>_<lang>, lower case.")
+        )
+        file = st.file_uploader("Schema (Radu JSON or tools JSON)", type=["json"])
+        keep_good = st.checkbox("Leave out the tools that can't be taken")
+        if st.form_submit_button("Create", icon=":material/add:"):
+            with messages():
+                if file is None:
+                    raise InputError("No schema was chosen", remedy="Choose a JSON file.")
+                check_module_id(name)
+                path = _kept(file)
+                found = load.init_module(
+                    here.workspace, name, path, who=here.who, keep_good=keep_good
+                )
+                st.session_state["module"] = name
+                st.session_state["created"] = found
+                st.rerun()  # the page began without the new module
+    link("schema", "Create one without a file")
+    if "created" in st.session_state:
+        _created(st.session_state.pop("created"))
+
+
+def _created(found: load.SchemaFile) -> None:
+    """What the new module has, and what of its file it hasn't."""
+    count = len(found.schema.functions)
+    st.success(
+        f"{plain(found.schema.module)} has {counted(count, 'function')}. Now its utterances."
+    )
+    for reason, times in found.left_out.items():
+        st.caption(f"left out {times:,}: {plain(reason)}")
+    if found.rejections:
+        rows = [vars(r) for r in found.rejections]
+        show.rows(rows, name="rejected-tools.csv", key="rejected tools", label="rejected tools")
+
+
+def utterances(here: Page) -> None:
+    """Choose a file, say how it is read, import it and align it."""
+    st.subheader("Utterances", anchor=False)
+    if not here.module:
+        st.info("Create a module first.")
+        return None
+    st.markdown(f"into **{plain(here.module)}**")
+    file = st.file_uploader(
+        "JSONL, CSV, TSV or XLSX; a server's traces",
+        type=["jsonl", "csv", "tsv", "xlsx", "traces"],
+        key="utterances file",
+        on_change=_leave,
+        args=(here,),
+    )
+    typed = st.text_input(
+        "or a path on this computer",
+        placeholder="/data/sgd/train",
+        on_change=_leave,
+        args=(here,),
+        help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
+        "several files of traces: /data/traces.jsonl*",
+    )
+    path = _kept(file) if file else _place(typed.strip()) if typed.strip() else None
+    if path is None:
+        return _report(here)
+    files = [path] if file else traces.files_of([path])
+    format = guess_format(files[0])
+    st.caption(plain(FORMATS[format].help))
+    options = choose_options(here, path, format)
+    keep = st.checkbox("Keep the good rows if others are rejected")
+    if st.button("Import", type="primary", icon=":material/upload:"):
+
+        def work(
+            progress: Progress, fix_spans: bool = False
+        ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
+            given: dict[str, Any] = {
+                "module": here.module,
+                "who": here.who,
+                "keep_good": keep,
+                "options": options,
+                "progress": progress,
+            }
+            if format == "traces":
+                report = traces.import_traces(here.workspace, files, **given)
+            else:
+                file = load.only_file(format, files)
+                report = load.import_file(
+                    here.workspace, format, file, fix_spans=fix_spans, **given
+                )
+            if not report.stored:
+                return report, None
+            return report, outcomes.resolve(
+                here.workspace, here.module, who=here.who, progress=progress
+            )
+
+        corrected = partial(work, fix_spans=True)
+        jobs.start(_key(here), f"Importing {path.name}", work, about=corrected)
+    return _report(here)
+
+
+def _place(typed: str) -> Path:
+    """The path that somebody typed; one of a user there isn't is as it was typed."""
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError:
+        return Path(typed)
+
+
+def _key(here: Page) -> tuple[str, str]:
+    return ("import", here.module)
+
+
+def _leave(here: Page) -> None:
+    """Another file: what went wrong with the one before is read."""
+    jobs.forget_failed(_key(here))
+
+
+def _report(here: Page) -> None:
+    done = jobs.show(_key(here), passing=True)
+    if done is None:
+        return
+    report, funnel = done
+    rejected = len(report.rejections)
+    skipped = sum(report.skipped.values())
+    text = (
+        f"{plain(report.source)}: {counted(report.rows, 'row')} = {report.accepted:,} accepted "
+        f"+ {rejected:,} rejected + {skipped:,} skipped."
+    )
+    if report.stored:
+        st.success(
+            f"{text} {report.added:,} added, {report.changed:,} changed, {report.unchanged:,} "
+            f"unchanged, {report.kept:,} kept as a person decided. This is import {report.number}; "
+            "undo it on the tab Earlier imports."
+        )
+    else:
+        st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
+    for line in load.remarks(report):
+        st.caption(plain(line))
+    spans(report.spans, _key(here))
+    if report.schema_ignored:
+        st.warning(
+            "The file has another schema; the module kept its own. The Schema page changes it."
+        )
+    if rejected:
+        rows = [vars(r) for r in report.rejections]
+        show.rows(rows, name="rejected.csv", key="rejected", label="rejected rows")
+    if report.notices:
+        rows = [vars(n) for n in report.notices]
+        show.rows(rows, name="repeated.csv", key="notices", label="repeated or contradicting rows")
+    if funnel is not None:
+        st.info(
+            f"{funnel.outcomes.get('resolved', 0):,} of "
+            f"{counted(funnel.total, 'utterance is', 'utterances are')} resolved.",
+            icon=":material/task_alt:",
+        )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download this report",
+            lambda: show.as_json(asdict(report)),
+            file_name="import.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
+
+
+def _kept(file: Any) -> Path:
+    """An uploaded file on disk: written once, under its content's hash and its own name.
+
+    A job may still read it when the next file of that name is there.
+    """
+    kept: dict[str, Path] = st.session_state.setdefault("uploads", {})
+    if file.file_id not in kept:
+        if "uploads folder" not in st.session_state:
+            st.session_state["uploads folder"] = tempfile.mkdtemp(prefix="radu-upload-")
+        data = file.getvalue()
+        folder = Path(st.session_state["uploads folder"]) / sha256(data).hexdigest()
+        path = folder / Path(file.name).name[-_LONGEST_NAME:]
+        if not path.exists():
+            with open_atomic(path, "wb") as out:
+                out.write(data)
+        kept[file.file_id] = path
+    return kept[file.file_id]
+
+
+def outcome(here: Page) -> None:
+    """The funnel of the module, what is missing, and what isn't resolved."""
+    if not here.module:
+        st.info("Nothing is loaded yet.")
+        return
+    funnel = outcomes.funnel(here.workspace, here.module)
+    columns = st.columns(max(4, len(funnel.outcomes) + 1))
+    columns[0].metric("utterances", f"{funnel.total:,}")
+    for column, (name, count) in zip(columns[1:], funnel.outcomes.items(), strict=False):
+        column.metric(name, f"{count:,}")
+    _acceptance(here)
+    if jobs.show(("resolve", here.module)):
+        jobs.forget(("resolve", here.module))
+        st.rerun()
+    if funnel.costs:
+        _costs(funnel)
+    for name, count in funnel.thin_functions.items():
+        st.warning(
+            f"{plain(name)} has only {counted(count, 'resolved training exemplar')}; 10 are a "
+            "start."
+        )
+    if funnel.empty_slots:
+        st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
+    left = outcomes.unresolved(here.workspace, here.module)
+    if left:
+        name = f"{here.module}-unresolved.csv"
+        show.rows(left, name=name, key="unresolved", label="unresolved utterances")
+        link("annotate", "Annotate them")
+
+
+def _acceptance(here: Page) -> None:
+    """Resolve again, and from which confidence the module decides by itself."""
+    now = outcomes.acceptance(here.workspace, here.module)
+    options = [None, *sorted({0.99, 0.95, 0.9, 0.8, now} - {None}, reverse=True)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.selectbox(
+            "Accept likely readings by itself",
+            options,
+            index=options.index(now),
+            format_func=lambda c: "never: ask" if c is None else f"from {c:.0%} on",
+            width=260,
+            help="Readings with at least this confidence resolve without a person; they are "
+            "counted as 'automatic', and choosing 'never' takes all of them back.",
+        )
+        if st.button(
+            "Resolve again",
+            help="After a change of the schema, or of what is accepted. Decisions of people stay.",
+        ):
+            if wanted != now:
+                outcomes.set_acceptance(here.workspace, here.module, wanted, who=here.who)
+            jobs.start(
+                ("resolve", here.module),
+                "Placing values",
+                lambda p: outcomes.resolve(here.workspace, here.module, who=here.who, progress=p),
+            )
+
+
+def _costs(funnel: outcomes.ResolveReport) -> None:
+    """Why utterances aren't resolved, and which functions and slots lack them."""
+    rows = [
+        {
+            "why not": c.reason,
+            "utterances": c.exemplars,
+            f"functions kept under {outcomes.ENOUGH}": ", ".join(c.functions),
+            "slots kept empty": ", ".join(c.slots),
+        }
+        for c in funnel.costs
+    ]
+    frame = pd.DataFrame(rows)
+    st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="content")
+    by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
+    other = ", ".join(f"{kind} {count:,}" for kind, count in funnel.inferred.items())
+    st.caption(
+        f"Resolved by: {by}." + (f" In other words than the value's: {other}." if other else "")
+    )
+
+
+def export(here: Page) -> None:
+    """Everything out again, in any format that is one file; written when it is asked for."""
+    if not here.module:
+        st.info("Nothing is loaded yet.")
+        return
+    endings = {"jsonl": "jsonl", "csv": "csv", "openai": "json"}
+    format = st.radio(
+        "Format",
+        list(endings),
+        format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
+        key="export as",
+    )
+    for given, other in renamed(format, here.workspace.store.schema(here.module)).items():
+        st.caption(f"{plain(given)} is written as {plain(other)}.")
+    total = sum(here.workspace.store.counts(here.module).values())
+    if FORMATS[format].carries_exemplars:
+        st.caption(f"All {counted(total, 'exemplar')}, with spans, outcome and reason.")
+    else:
+        st.caption(f"The schema only: {counted(total, 'exemplar')} left out.")
+    name = f"{here.module}.{endings[format]}"
+    st.download_button(
+        f"Download {plain(name)}",
+        partial(_exported, here, format, name),
+        file_name=name,
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _exported(here: Page, format: str, name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        load.export(here.workspace, format, path, module=here.module)
+        return path.read_bytes()

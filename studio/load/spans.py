@@ -1,0 +1,48 @@
+"""What an import says about spans that contradict their values, and a button to correct them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from radu_core.words import counted
+from radu_core.workflows.span_fixes import SpanReport
+from studio.frame import jobs, show
+from studio.frame.markdown import plain
+
+__all__ = ["spans"]
+
+
+def spans(report: SpanReport | None, key: Hashable) -> None:
+    """How many rows, what explains them, each with before and after. ``key`` is the import's job;
+    what it is ``about`` imports the file again with its spans corrected."""
+    if report is None:
+        return
+    wrong = counted(report.contradicting, "row")
+    lines = [f"{wrong} with spans or templates that contradict the values."]
+    lines += [f"- {counted(n, 'row')}: {plain(what)}." for what, n in report.shifts.items()]
+    if report.left:
+        more = "The list of what isn't resolved says what was expected where."
+        lines.append(f"- {counted(report.left, 'row')}: no shift explains them. {more}")
+    rows = counted(len(report.fixes), "row")
+    if report.fixed:
+        st.info("\n".join([*lines, "", f"{rows} corrected."]), icon=":material/build:")
+    else:
+        st.warning("\n".join(lines), icon=":material/warning:")
+    job = jobs.job(key)
+    if report.fixes and not report.fixed and job is not None and job.about is not None:
+        st.button(
+            f"Correct {rows} and import again",
+            icon=":material/build:",
+            on_click=jobs.start,
+            args=(key, "Importing with corrected spans", job.about),
+        )
+    if report.fixes:
+        order = ("id", "before", "after", "shift", "utterance")
+        show.rows(
+            [{name: getattr(fix, name) for name in order} for fix in report.fixes],
+            name="spans.csv",
+            key="spans",
+            label="corrections",
+        )

@@ -1,0 +1,195 @@
+"""One model's answer on the Playground: the call, why it is that one, and a way to correct it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.calls import flat_arguments
+from radu_core.inference.answers import Answer, Explanation
+from radu_core.schema import OUT_OF_SCOPE, Function, Scalar, as_values
+from radu_core.workflows.playground import Right, Sent, send_back
+from studio.annotate.add import value_input
+from studio.frame import show
+from studio.frame.layout import expander
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page, messages
+
+__all__ = ["answer", "call_line"]
+
+_OUT = "out of scope"
+_UNKNOWN = "let an annotator say"
+_LIKELY = 5  # alternatives that are shown
+_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+
+
+def answer(here: Page, number: int, model: str, found: Explanation | str) -> None:
+    """An answer in full, or what went wrong. ``number`` is the exchange's."""
+    st.markdown(f"**{plain(model)}**")
+    if isinstance(found, str):
+        st.error(plain(found), icon=":material/error:")
+        return
+    said = found.answer
+    show.utterance(said.utterance, said.spans, list(dict.fromkeys(s.slot for s in said.spans)))
+    call = {"function": said.function, "arguments": said.arguments} if said.function else None
+    st.code(show.as_json(call) if call else _OUT, language="json", wrap_lines=True)
+    st.caption(plain(_figures(found)))
+    for problem in said.problems:
+        st.warning(plain(f"Left out: {problem}."), icon=":material/remove_circle:")
+    key = f"{here.module} {number} {model}"
+    with expander("Why this one", key="playground why " + model, icon=":material/balance:") as box:
+        if box.open:
+            _why(found)
+    if found.prompts or found.retrieved:
+        with expander(
+            "What the language model was shown",
+            key="playground shown " + model,
+            icon=":material/chat:",
+        ) as box:
+            if box.open:
+                _shown(found)
+    with expander("This is wrong", key=f"playground wrong {key}", icon=":material/flag:") as box:
+        if box.open:
+            _wrong(here, key, model, said)
+
+
+def call_line(said: Answer) -> str:
+    """A call as a line of text."""
+    if said.function is None:
+        return f"{_OUT} · {said.confidence:.0%}"
+    values = ", ".join(f"{slot}={show.as_json(v)}" for slot, v in said.arguments.items())
+    return f"{said.function}({values}) · {said.confidence:.0%}"
+
+
+def _figures(found: Explanation) -> str:
+    said = found.answer
+    text = f"{said.confidence:.1%} confident · {1000 * said.seconds:,.0f} ms"
+    if said.out_of_scope is not None:
+        text += f" · {said.out_of_scope:.1%} of what is in scope looks more in scope"
+    return text
+
+
+def _why(found: Explanation) -> None:
+    """How likely each function is, what each source says, and where the time went."""
+    said = found.answer
+    likely = [
+        {"function": a.function or _OUT, "probability": a.confidence}
+        for a in said.alternatives[:_LIKELY]
+    ]
+    st.dataframe(
+        pd.DataFrame(likely), hide_index=True, column_config={"probability": _SHARE}, key=None
+    )
+    if len(said.alternatives) > _LIKELY:
+        rest = said.alternatives[_LIKELY:]
+        st.caption(f"{len(rest):,} less likely ones share {sum(a.confidence for a in rest):.1%}.")
+    if found.sources:
+        _sources(found)
+    spent = pd.DataFrame([{"stage": stage, "ms": ms} for stage, ms in found.milliseconds.items()])
+    st.markdown("**Time**")
+    st.dataframe(
+        spent,
+        hide_index=True,
+        column_config={"ms": st.column_config.NumberColumn(format="%.1f")},
+    )
+
+
+def _sources(found: Explanation) -> None:
+    """What each source says by itself, the one that counts most first."""
+    chosen = found.answer.function or OUT_OF_SCOPE
+    rows = []
+    ranked = sorted(found.sources, key=lambda s: -found.weights.get(s, 0.0))
+    for source in ranked:
+        shares = found.sources[source]
+        best = max(sorted(shares), key=lambda n: shares[n])
+        rows.append(
+            {
+                "source": source,
+                "weight": found.weights.get(source, 0.0),
+                "says": _OUT if best == OUT_OF_SCOPE else best,
+                "its probability": shares[best],
+                "of the answer": shares.get(chosen, 0.0),
+            }
+        )
+    st.markdown("**By source**")
+    columns = {
+        "weight": st.column_config.NumberColumn(format="%.2f"),
+        "its probability": st.column_config.NumberColumn(format="percent"),
+        "of the answer": st.column_config.NumberColumn(
+            format="percent", help="What the source gives to the function that was chosen."
+        ),
+    }
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+    st.caption("Each source's own probabilities; a weight of 0 counts for nothing.")
+
+
+def _shown(found: Explanation) -> None:
+    """The exemplars that were retrieved, and the prompts as they were sent."""
+    if found.retrieved:
+        rows = [(u, f or _OUT, f"{score:.3f}") for u, f, score in found.retrieved]
+        st.html(show.table_html(["retrieved", "function", "score"], rows))
+    for task, prompt in found.prompts.items():
+        st.markdown(f"**Prompt: {plain(task)}**")
+        st.code(prompt, language=None, wrap_lines=True, height=320)
+
+
+def _wrong(here: Page, key: str, model: str, said: Answer) -> None:
+    """Ask what is right, and send it to the annotators."""
+    sent = st.session_state.get(f"sent {key}")
+    if sent is not None:
+        _sent(here, sent)
+        return
+    place = st.empty()
+    with place.container(), messages():
+        right = _right(here, key, said)
+        if right is None:
+            return
+        sent = send_back(here.workspace, here.module, model, said, right[0], who=here.who)
+        st.session_state[f"sent {key}"] = sent
+    if sent is not None:
+        place.empty()
+        _sent(here, sent)
+
+
+def _right(here: Page, key: str, said: Answer) -> tuple[Right | None] | None:
+    """What a person says is right, once it is sent; None for the annotators to find out."""
+    functions = {f.name: f for f in here.workspace.store.schema(here.module).functions}
+    chosen = st.selectbox("Right function", [_UNKNOWN, _OUT, *functions], key=f"right {key}")
+    function = functions.get(chosen or "")
+    with st.form(f"wrong {key} {chosen}", border=False):
+        typed = _values(function, said, f"right {key} {chosen}") if function else {}
+        if not st.form_submit_button("Send to annotation", type="primary", icon=":material/flag:"):
+            return None
+    if chosen == _UNKNOWN:
+        return (None,)
+    return (Right(function.name if function else None, typed),)
+
+
+def _values(function: Function, said: Answer, key: str) -> dict[str, str | list[str]]:
+    """A field for each slot; where the function was right, it begins with the model's value."""
+    known = flat_arguments(function, said.arguments) if said.function == function.name else {}
+    for slot in function.slots:
+        if (value := known.get(slot.name)) is not None:
+            texts = [_typed(v) for v in as_values(value)]
+            if not slot.possible_values or set(texts) <= set(map(str, slot.possible_values)):
+                begins = texts if slot.multi_value else texts[0]
+                st.session_state.setdefault(f"{key} {slot.name}", begins)
+    return {s.name: value_input(s, f"{key} {s.name}") for s in function.slots}
+
+
+def _typed(value: Scalar) -> str:
+    """A value as somebody would type it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sent(here: Page, sent: Sent) -> None:
+    """What became of it, and where."""
+    if not sent.is_new:
+        st.success("The module has this utterance. It waits on the Annotate page, with your note.")
+        link("annotate", "Open it", module=here.module, queue="evaluation", item=sent.exemplar)
+        return
+    if sent.queue is None:
+        st.success("Added to the module with your answer. Nothing is left to do.")
+    else:
+        st.success(f"Added to the module: {sent.outcome}. It waits on the Annotate page.")
+    link("annotate", "Open it", module=here.module, queue=sent.queue or "all", item=sent.exemplar)

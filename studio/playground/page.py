@@ -1,0 +1,207 @@
+"""The parts of the Playground: which models are asked, the input, and the conversation so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.inference.answers import Explanation
+from radu_core.progress import Progress
+from radu_core.words import counted
+from radu_core.workflows.playground import ask
+from studio.frame.layout import side_by_side
+from studio.frame.markdown import plain
+from studio.frame.navigation import asked_for
+from studio.frame.page import Page, messages
+from studio.playground.answer import answer, call_line
+
+__all__ = ["Exchange", "choose", "conversation", "exchanges"]
+
+_SHOWN = 20  # earlier ones, until all are asked for
+_WIDTHS = {1: [1], 2: [1, 1]}
+
+
+@dataclass
+class Exchange:
+    """An utterance and what each model made of it: an explanation, or what went wrong."""
+
+    number: int
+    utterance: str
+    context: str | None
+    models: tuple[str, ...]
+    results: dict[str, Explanation | str] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The models that haven't answered."""
+        return [name for name in self.models if name not in self.results]
+
+
+def exchanges(module: str) -> list[Exchange]:
+    """This session's conversation about a module, newest last."""
+    found: list[Exchange] = st.session_state.setdefault(f"playground {module}", [])
+    return found
+
+
+def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
+    """The models that are asked, and what the bot had asked for before."""
+    first, second, third = st.columns([4, 4, 3])
+    one = first.selectbox(
+        "Run or directory",
+        found,
+        index=asked_for("run", found) if found else None,
+        key=f"playground first {here.module}",
+        accept_new_options=True,
+        placeholder="a run or a path",
+        help="Type the path of a bundle, or of an exported model, to ask the model in it.",
+    )
+    other = second.selectbox(
+        "Beside it",
+        found,
+        index=None,
+        key=f"playground second {here.module}",
+        accept_new_options=True,
+        placeholder="none",
+        help="Both get every utterance, one after the other.",
+    )
+    context = third.selectbox(
+        "Bot had asked for",
+        _contexts(here),
+        index=None,
+        key=f"playground context {here.module}",
+        placeholder="nothing",
+        help="The function, or its slot, that the bot asked about just before the utterance.",
+    )
+    names = [name.strip() for name in (one, other) if name and name.strip()]
+    return list(dict.fromkeys(names)), context
+
+
+def _contexts(here: Page) -> list[str]:
+    functions = here.workspace.store.schema(here.module).functions
+    return [c for f in functions for c in (f.name, *(f"{f.name}.{s.name}" for s in f.slots))]
+
+
+@st.fragment
+def conversation(here: Page, models: Sequence[str], context: str | None) -> None:
+    """The input, the newest exchange in full, and the earlier ones."""
+    with messages():
+        _conversation(here, models, context)
+
+
+def _conversation(here: Page, models: Sequence[str], context: str | None) -> None:
+    known = exchanges(here.module)
+    text = st.chat_input(
+        "Type an utterance and press Enter",
+        key=f"playground input {here.module}",
+        disabled=not models,
+    )
+    if text and text.strip():
+        _begin(here.module, text.strip(), context, models)
+    if not known:
+        if models:
+            st.caption("Nothing has been asked yet.")
+        return
+    newest = known[-1]
+    _answer(here, newest)
+    with st.container(key="playground-newest"):
+        columns = side_by_side(_WIDTHS[len(newest.models)], key="playground-answers", gap="large")
+        for column, name in zip(columns, newest.models, strict=True):
+            with column, messages():
+                answer(here, newest.number, name, newest.results[name])
+    _earlier(here, known[:-1], models)
+
+
+def _begin(module: str, utterance: str, context: str | None, models: Sequence[str]) -> None:
+    """Put a question to the conversation; it is answered in this script, or in the one after it if
+    somebody interrupts."""
+    known = exchanges(module)
+    number = known[-1].number + 1 if known else 1
+    known.append(Exchange(number, utterance, context, tuple(models)))
+
+
+def _answer(here: Page, exchange: Exchange) -> None:
+    for name in exchange.waiting:
+        with _loading(name) as progress:
+            try:
+                exchange.results[name] = ask(
+                    here.workspace,
+                    name,
+                    exchange.utterance,
+                    module=here.module,
+                    context=exchange.context,
+                    progress=progress,
+                )
+            except RaduError as error:
+                exchange.results[name] = str(error)
+            except Exception as error:  # told once; it isn't tried again in every rerun
+                exchange.results[name] = f"It couldn't answer ({type(error).__name__})."
+                raise
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[Progress]:
+    """Say what takes long; a model in memory says nothing."""
+    place = st.empty()
+
+    def show(what: str, done: int, total: int) -> None:
+        share = min(1.0, done / total) if total else 0.0
+        text = f"{name}: {what.lower()}" + (f" · {done:,} of {total:,}" if total else "")
+        place.progress(share, text=plain(text))
+
+    try:
+        with st.spinner("Asking …"):
+            yield show
+    finally:
+        place.empty()
+
+
+def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> None:
+    """The exchanges before the newest, newest first, each to be asked again."""
+    if not known:
+        return
+    st.divider()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Earlier** · {counted(len(known), 'question')}", width="stretch")
+        st.button(
+            "Forget them", icon=":material/delete_sweep:", on_click=_forget, args=(here.module,)
+        )
+    all_key = f"playground all {here.module}"
+    shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
+    for exchange in reversed(shown):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            lines = [f"**{plain(exchange.utterance)}**"]
+            lines += [_line(exchange, name) for name in exchange.models]
+            st.markdown("  \n".join(lines), width="stretch")
+            st.button(
+                "Ask again",
+                key=f"again {here.module} {exchange.number}",
+                icon=":material/replay:",
+                on_click=_begin,
+                args=(here.module, exchange.utterance, exchange.context, models),
+                disabled=not models,
+            )
+    if len(shown) < len(known):
+        st.button(
+            f"Show all {len(known):,}", on_click=st.session_state.__setitem__, args=(all_key, True)
+        )
+
+
+def _line(exchange: Exchange, name: str) -> str:
+    """What one model said, in a line."""
+    found = exchange.results.get(name)
+    whose = f"{name}: " if len(exchange.models) > 1 else ""
+    if found is None:
+        return plain(f"{whose}not answered")
+    if isinstance(found, str):
+        return plain(f"{whose}{found}")
+    return plain(f"{whose}{call_line(found.answer)}")
+
+
+def _forget(module: str) -> None:
+    """Forget all but the newest."""
+    known = exchanges(module)
+    del known[:-1]

@@ -1,0 +1,1 @@
+"""The Prompts page's parts."""

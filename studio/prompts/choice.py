@@ -1,0 +1,208 @@
+"""What to preview: a stored exemplar or a typed utterance, a strategy, how much is retrieved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from radu_core.errors import NotFoundError
+from radu_core.exemplars import LONGEST
+from radu_core.prompts import STRATEGIES
+from radu_core.schema import OUT_OF_SCOPE
+from radu_core.store.records import StoredExemplar
+from radu_core.workflows.indexing import chosen_point
+from radu_core.workflows.prompt_tokens import BASE, generators
+from radu_core.workflows.prompts import LIMIT
+from studio.frame.markdown import plain
+from studio.frame.page import Page
+
+__all__ = ["choose", "settings"]
+
+_UNKNOWN = "(not known)"
+_STORED, _TYPED = "An exemplar", "Any utterance"
+_OFFERED = 25  # of a search; a select box with all of 20,000 would be sent anew at every rerun
+_LONGEST_SEARCH = 200
+_ID = "prompt exemplar"
+_NARROW = 150  # pixels: with less, a number field has no room for its − and +
+_STRATEGY = "prompt strategy"
+
+
+def choose(here: Page) -> dict[str, Any] | None:
+    """The arguments of ``preview``, or None while nothing is chosen. The address follows, so that
+    what is shown can be sent to somebody."""
+    _from_address()
+    with st.container(horizontal=True, gap="medium"):
+        strategy = st.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
+        source = st.segmented_control(
+            "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
+        )
+    chosen = _stored(here) if source == _STORED else _typed(here)
+    given = {"strategy": strategy, **settings(here)}
+    _to_address(here, strategy or "rag", chosen)
+    return None if chosen is None else {**given, **chosen}
+
+
+def _from_address() -> None:
+    """A link names an exemplar and a strategy; after that the widgets lead, and the address
+    follows them. One that was written here isn't read again."""
+    asked = (st.query_params.get("exemplar", ""), st.query_params.get("strategy", ""))
+    if asked != st.session_state.get("prompt address"):
+        st.session_state["prompt address"] = asked
+        if asked[0]:
+            st.session_state[_ID] = asked[0]
+            st.session_state["prompt source"] = _STORED
+            st.session_state["prompt search"] = ""
+        if asked[1] in STRATEGIES:
+            st.session_state[_STRATEGY] = asked[1]
+    st.session_state.setdefault(_STRATEGY, "rag")
+    st.session_state.setdefault("prompt source", _STORED)
+
+
+def _to_address(here: Page, strategy: str, chosen: dict[str, Any] | None) -> None:
+    id = (chosen or {}).get("exemplar_id", "")
+    st.query_params["module"] = here.module
+    st.query_params["strategy"] = strategy
+    if id:
+        st.query_params["exemplar"] = id
+    elif "exemplar" in st.query_params:
+        del st.query_params["exemplar"]
+    st.session_state["prompt address"] = (id, strategy)
+
+
+def _stored(here: Page) -> dict[str, Any] | None:
+    left, right = st.columns([2, 5], vertical_alignment="bottom")
+    search = left.text_input(
+        "Search",
+        key="prompt search",
+        icon=":material/search:",
+        max_chars=_LONGEST_SEARCH,
+        placeholder="words, a value, an id",
+        on_change=_forget,
+    )
+    items = _offered(here, search or "")
+    if not items:
+        st.info("No utterance has all of these words." if search else "No utterance is loaded yet.")
+        return None
+    if st.session_state.get(_ID) not in items:
+        resolved = (i for i, e in items.items() if e.exemplar.outcome == "resolved")
+        st.session_state[_ID] = next(resolved, next(iter(items)))
+    id = right.selectbox(
+        f"Exemplar (the first {_OFFERED} found)" if len(items) >= _OFFERED else "Exemplar",
+        list(items),
+        key=_ID,
+        format_func=lambda i: _label(items[i]) if i in items else i,
+    )
+    return {"exemplar_id": id}
+
+
+def _forget() -> None:
+    """A new search shows the first that it finds."""
+    st.session_state.pop(_ID, None)
+
+
+def _offered(here: Page, search: str) -> dict[str, StoredExemplar]:
+    """The first that the search finds, and the one that is shown, by id."""
+    store = here.workspace.store
+    found = {e.exemplar.id: e for e in store.search(here.module, search, limit=_OFFERED)}
+    kept = st.session_state.get(_ID)
+    if kept and kept not in found:
+        try:
+            return {kept: store.exemplar(here.module, kept), **found}
+        except NotFoundError:
+            if kept == st.query_params.get("exemplar"):
+                st.warning(plain(f"{here.module} has no exemplar {kept}. This is another."))
+    return found
+
+
+def _label(item: StoredExemplar) -> str:
+    one = item.exemplar
+    state = "" if one.outcome == "resolved" else f"  ·  {one.outcome or 'not aligned'}"
+    meant = one.function or (OUT_OF_SCOPE if one.out_of_scope else "?")
+    return f"{one.utterance[:120]}  ·  {meant}  ·  {one.id}{state}"
+
+
+def _typed(here: Page) -> dict[str, Any] | None:
+    schema = here.workspace.store.schema(here.module)
+    text = st.text_area(
+        "Utterance",
+        key="prompt text",
+        height=80,
+        max_chars=2 * LONGEST,  # the browser counts UTF-16 units, the preview code points
+        placeholder="I need a table for two. Ctrl+Enter shows its prompt.",
+    )
+    left, right = st.columns(2)
+    function = left.selectbox(
+        "What it means",
+        [_UNKNOWN, *(f.name for f in schema.functions), OUT_OF_SCOPE],
+        key=f"prompt function {here.module}",
+        help="Without it, prompts have no completion. none: out of scope.",
+    )
+    contexts = [f"{f.name}.{s.name}" for f in schema.functions for s in f.slots]
+    context = right.selectbox(
+        "The bot had just asked for",
+        contexts,
+        index=None,
+        placeholder="nothing",
+        key=f"prompt context {here.module}",
+        help="A function and one of its slots. Yes/no prompts need a slot of type boolean.",
+    )
+    if not (text or "").strip():
+        return None
+    return {
+        "text": text,
+        "function": None if function == _UNKNOWN else function,
+        "context": context,
+    }
+
+
+def settings(here: Page) -> dict[str, Any]:
+    """How much is retrieved, which base model tokenizes, and its longest row."""
+    installed = generators(here.workspace) or [BASE]
+    first_desc, first_exemplar = chosen_point(here.workspace, here.module)
+    with st.container(horizontal=True, vertical_alignment="bottom"):  # wraps where it is narrow
+        k_desc = st.number_input(
+            "k_desc",
+            0,
+            50,
+            first_desc,
+            key="prompt k_desc",
+            help="Descriptions retrieved.",
+            width=_NARROW,
+        )
+        k_exemplar = st.number_input(
+            "k_exemplar",
+            0,
+            50,
+            first_exemplar,
+            key="prompt k_exemplar",
+            help="Exemplars shown.",
+            width=_NARROW,
+        )
+        limit = st.number_input(
+            "Longest row",
+            16,
+            131_072,
+            LIMIT,
+            64,
+            key="prompt limit",
+            help="max_length, in tokens.",
+            width=_NARROW,
+        )
+        model = st.selectbox(
+            "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
+        )
+        chat = st.selectbox(
+            "Chat template",
+            ["none", "auto"],
+            key="prompt chat",
+            width=_NARROW,
+            help="none: plain text. auto: as turns of the base model's own, if it has one.",
+        )
+    return {
+        "k_desc": int(k_desc),
+        "k_exemplar": int(k_exemplar),
+        "model": model or BASE,
+        "limit": int(limit),
+        "chat_template": chat or "none",
+    }

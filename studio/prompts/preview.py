@@ -1,0 +1,230 @@
+"""A preview: what is wrong, then every row with its size, its text or tokens, and the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.progress import Progress, silent
+from radu_core.prompts.inspect import Place, PromptWarning
+from radu_core.words import counted
+from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text, index_at_hand
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page
+from studio.prompts import html
+from studio.prompts.template_pins import pin_button
+
+__all__ = ["retrieving", "shown_rows", "tell"]
+
+_KINDS = {
+    "asked": "as at inference, not trained",
+    "positive": "the right function is there",
+    "fewer": "with fewer exemplars",
+    "zero": "without exemplars",
+    "removed": "the right function taken out: the answer is none",
+    "out_of_scope": "out of scope: the answer is none",
+    "knn_yes": "the same meaning",
+    "knn_no": "another meaning",
+    "filled": "with values",
+    "absent": "no value: null",
+    "yes_no": "an answer to the bot's question",
+}
+
+
+_PRESENT = {
+    "rag": "The right function is in the prompt.",
+    "knn": "An exemplar of the right function is among those that the model is asked about.",
+}
+_MISSING = {
+    "rag": "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
+    "it here. Raise k, or see Coverage.",
+    "knn": "None of the nearest exemplars has the right function: at inference the model isn't "
+    "asked about one. Raise k_exemplar, or see Coverage.",
+}
+_HINTS = {
+    "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and say which slot of type "
+    "boolean the bot had just asked for.",
+}
+
+
+@contextmanager
+def retrieving(here: Page) -> Iterator[Progress]:
+    """Says what takes long, where something does: an index that must be read or built first.
+
+    Where it is at hand nothing is said, so that the page doesn't move at every change.
+    """
+    if index_at_hand(here.workspace, here.module):
+        yield silent
+        return
+    place = st.empty()
+
+    def show(what: str, done: int, total: int) -> None:
+        share = min(1.0, done / total) if total else 0.0
+        place.progress(share, text=plain(f"{what} · {done:,} of {total:,}" if total else what))
+
+    try:
+        with st.spinner("Retrieving …"):
+            yield show
+    finally:
+        place.empty()
+
+
+def shown_rows(here: Page, shown: Preview) -> None:
+    """All of a preview: verdict and warnings, the rows, what to take away."""
+    st.html(html.STYLE)
+    _verdict(shown)
+    if not shown.rows:
+        st.info(
+            "There is no prompt to show; the note above says why." + _HINTS.get(shown.strategy, "")
+        )
+        return
+    tokenized = shown.rows[0].tokens is not None
+    if not tokenized:
+        st.warning(
+            plain(
+                f"{shown.model} isn't installed: sizes are in words, and there are no tokens to "
+                f"show. Fetch it: radu models fetch {shown.model}"
+            ),
+            icon=":material/download:",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "Show",
+            ["Text", "Tokens"],
+            key="prompt view",
+            default="Text",
+            required=True,
+            disabled=not tokenized,
+            label_visibility="collapsed",
+        )
+        _take_away(here, shown)
+    for number, made in enumerate(shown.rows):
+        _row(shown, made, number, tokens=view == "Tokens" and tokenized)
+    _negatives(shown)
+
+
+def _verdict(shown: Preview) -> None:
+    if shown.answer_retrieved is True:
+        st.success(_PRESENT[shown.strategy], icon=":material/check:")
+    elif shown.answer_retrieved is False:
+        st.error(_MISSING[shown.strategy], icon=":material/error:")
+    for warning in shown.warnings:
+        tell(warning)
+    for note in shown.notes:
+        st.info(f"{plain(note[:1].upper() + note[1:])}.", icon=":material/info:")
+
+
+def tell(warning: PromptWarning) -> None:
+    """A warning by its severity, with its kind first and the remedy last."""
+    text = f"**{plain(warning.kind.capitalize())}.** {plain(warning.text)} {plain(warning.remedy)}"
+    if warning.severity == "error":
+        st.error(text, icon=":material/error:")
+    elif warning.severity == "warning":
+        st.warning(text, icon=":material/warning:")
+    else:
+        st.info(text, icon=":material/info:")
+
+
+def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None:
+    with st.container(border=True):
+        row = made.row
+        title = f"{number + 1} of {len(shown.rows)} · {row.strategy} · {row.kind.replace('_', ' ')}"
+        slot = f" · {row.slot}" if row.slot else ""
+        st.markdown(f"**{plain(title + slot)}**: {plain(_KINDS.get(row.kind, ''))}")
+        for warning in made.warnings:
+            tell(warning)
+        if made.tokens is None:
+            st.caption(f"prompt {counted(made.prompt_tokens, 'word')}, {_completion(made)}")
+            st.html(html.text_view(row))
+            _places(made)
+            return
+        st.html(html.size_bar(made, shown.limit))
+        st.html(html.token_view(made.tokens) if tokens else html.text_view(row, made.tokens))
+        if tokens:
+            st.caption(
+                "Underlined and bold: learnt. Broken border: a special token. A small figure: so "
+                "many tokens are one character. Point at a token for its id. Hash of ids and "
+                f"labels, as a run keeps it: {made.tokens.row_hash[:16]}"
+            )
+        _places(made)
+
+
+def _completion(made: PreviewRow) -> str:
+    if not made.completion_tokens:
+        return "no completion"
+    return f"completion {made.completion_tokens} (its end token counted)"
+
+
+def _places(made: PreviewRow) -> None:
+    """Where the right answer stands, a line each."""
+    if made.places:
+        lines = [f"- {plain(_place(place))}" for place in made.places]
+        st.markdown("Where the right answer stands:\n" + "\n".join(lines))
+
+
+def _place(place: Place) -> str:
+    parts = [f"{place.what} in the {place.origin}"]
+    if place.of:
+        parts.append(f"{_ordinal(place.position)} of {place.of} counted from the question")
+    if place.exemplar_id:
+        parts.append(f"exemplar {place.exemplar_id}")
+    if place.distance is not None and place.origin != "utterance":
+        tokens = "" if place.tokens is None else f" ({counted(place.tokens, 'token')})"
+        parts.append(f"{counted(place.distance, 'character')}{tokens} before it")
+    if place.note:
+        parts.append(place.note)
+    return ", ".join(parts)
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
+def _take_away(here: Page, shown: Preview) -> None:
+    """Downloads, and what can be done with a stored exemplar."""
+    name = f"prompt-{shown.strategy}-{shown.exemplar.id if shown.exemplar else 'typed'}"
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    st.download_button(
+        "JSON",
+        json.dumps(as_json(shown), ensure_ascii=False, indent=1),
+        f"{safe}.json",
+        mime="application/json",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Everything: parts, completion, token ids, labels and their hashes, warnings, hits.",
+    )
+    st.download_button(
+        "Text",
+        as_text(shown),
+        f"{safe}.txt",
+        mime="text/plain",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The prompts with their completions.",
+    )
+    if shown.exemplar is not None:
+        pin_button(here, shown.exemplar.id)
+        link("annotate", "Open in Annotate", item=shown.exemplar.id)
+
+
+def _negatives(shown: Preview) -> None:
+    """The most similar exemplars of other functions."""
+    if not shown.negatives:
+        return
+    with st.expander(f"{counted(len(shown.negatives), 'nearest exemplar')} of other functions"):
+        rows = [
+            {
+                "similarity": round(h.similarity, 3),
+                "function": h.function or "none",
+                "template": h.template,
+                "id": h.id,
+            }
+            for h in shown.negatives
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True)

@@ -1,0 +1,321 @@
+"""Editing a template: the source, what it changes on pinned examples, its versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from radu_core.errors import RaduError, TemplateError
+from radu_core.files import content_hash
+from radu_core.prompts import template_variables
+from radu_core.workflows import templates as workflow
+from radu_core.workflows.prompts import PreviewRow
+from radu_core.workflows.templates import Compared, TemplateView, Verdict
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+from studio.prompts import html
+from studio.prompts import template_pins as pins
+from studio.prompts.preview import retrieving, tell
+
+__all__ = ["editor"]
+
+_SIDES, _DIFF, _SHIPPED, _VERSIONS = "Side by side", "Difference", "Against shipped", "Versions"
+
+
+@st.fragment
+def editor(here: Page, settings: dict[str, Any]) -> None:
+    """The editor of the module's templates. ``settings``: retrieval, base model and limit."""
+    with messages():
+        st.html(html.STYLE)
+        names = workflow.template_sources(here.workspace, here.module)
+        left, right = st.columns([2, 3], vertical_alignment="bottom")
+        name = left.selectbox("Template", sorted(names, key=_order), key="template name") or "rag"
+        view = workflow.template(here.workspace, here.module, name)
+        with right:
+            _state(here, view)
+        text, wrong = _source(here, view)
+        compared = _compare(here, view, view.text if wrong else text, settings, wrong)
+        found = workflow.verdict(compared or ())
+        agreed = _verdict(here, view, text, found, len(compared or ()))
+        _buttons(here, view, text, barred=wrong is not None or bool(found.failed) or not agreed)
+        shown = st.segmented_control(
+            "Show",
+            [_SIDES, _DIFF, _SHIPPED, _VERSIONS],
+            default=_SIDES,
+            required=True,
+            key="template shown",
+            label_visibility="collapsed",
+        )
+        if shown == _SHIPPED:
+            _against_shipped(view, text)
+        elif shown == _VERSIONS:
+            _versions(here, view)
+        else:
+            _examples(compared, wrong, sides=shown == _SIDES)
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return name != "rag", name
+
+
+def _state(here: Page, view: TemplateView) -> None:
+    now = view.versions[0]
+    if now.at is None:
+        st.caption("In use: the shipped version.")
+    else:
+        same = "" if view.changed else ", like the shipped one"
+        by = f"by {now.who}, {now.at:%Y-%m-%d %H:%M}"
+        st.caption(plain(f"In use: version {now.number}{same}, {by}."))
+    told = st.session_state.pop(_told(here), None)
+    if told:
+        st.success(plain(told), icon=":material/check:")
+    old = workflow.old_datasets(here.workspace, here.module)
+    if old:
+        st.warning(
+            plain(f"Built with other templates, build again: {', '.join(old)}."),
+            icon=":material/warning:",
+        )
+
+
+def _told(here: Page) -> str:
+    return f"template told {here.module}"
+
+
+def _draft(here: Page, view: TemplateView) -> str:
+    """The key of the text in the making: one per module and template, kept over saves."""
+    return f"template source {here.module} {view.name}"
+
+
+def _load(here: Page, view: TemplateView) -> str:
+    """Put the text in the making into the field of the key that is returned: the edit that was
+    begun, or the version in use, also where somebody has saved another one meanwhile."""
+    state, key = st.session_state, _draft(here, view)
+    base = f"{key} base"
+    text = state.get(key, state.get(f"{key} kept"))  # a field's own state goes while it's not shown
+    if text is None or text == state.get(f"{base} text"):
+        state[key], state[base], state[f"{base} text"] = view.text, view.number, view.text
+    elif key not in state:
+        state[key] = text
+    return key
+
+
+def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
+    key = _load(here, view)
+    can, must = template_variables(view.name)
+    text = (
+        st.text_area(
+            "Source (jinja). Ctrl+Enter, or leaving the field, applies it to the examples below.",
+            key=key,
+            height=260,
+        )
+        or ""
+    )
+    st.session_state[f"{key} kept"] = text
+    st.caption(plain(f"Variables: {', '.join(can)}, part(…). It must show: {', '.join(must)}."))
+    try:
+        workflow.try_template(here.workspace, here.module, view.name, text)
+    except TemplateError as error:
+        _wrong(error, text)
+        return text, error
+    return text, None
+
+
+def _wrong(error: TemplateError, text: str) -> None:
+    """What is wrong, and the line itself."""
+    st.error(plain(error), icon=":material/error:")
+    lines = text.splitlines()
+    if error.line and error.line <= len(lines):
+        st.code(f"{error.line}: {lines[error.line - 1]}", language=None)
+
+
+def _compare(
+    here: Page,
+    view: TemplateView,
+    text: str,
+    settings: dict[str, Any],
+    wrong: TemplateError | None,
+) -> list[Compared] | None:
+    """The pinned examples with this text; None where nothing can be retrieved, or where the version
+    in use is as wrong as the edit. Told, unless ``wrong`` has told it."""
+    try:
+        with retrieving(here) as progress:
+            return workflow.compare(
+                here.workspace, here.module, view.name, text, progress=progress, **settings
+            )
+    except RaduError as error:
+        if wrong and isinstance(error, TemplateError):
+            return None
+        st.error(plain(f"Not tried on the pinned examples: {error}"), icon=":material/error:")
+        return None
+
+
+def _verdict(here: Page, view: TemplateView, text: str, found: Verdict, tried: int) -> bool:
+    """What the pinned examples say of the edit, said once. Whether it may be saved: one that makes
+    something wrong is saved only when a person agrees to just that."""
+    for reason, ids in found.failed:
+        told = f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."
+        st.error(plain(f"{told} {reason}"), icon=":material/error:")
+    if found.failed or not found.errors:
+        return not found.failed
+    wrong = sorted({id for _, ids in found.errors for id in ids})
+    kinds = dict.fromkeys(reason.split(".")[0] for reason, _ in found.errors)
+    told = f"The edit makes {len(wrong)} of {tried} pinned examples wrong: {', '.join(kinds)}. "
+    st.error(plain(told + f"{_SIDES} says it at each."), icon=":material/error:")
+    asked = content_hash([here.module, view.name, text, found.errors])[:16]
+    return st.checkbox("Save it all the same", key=f"template agreed {asked}")
+
+
+def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None:
+    same = text == view.text
+    with st.container(horizontal=True):
+        st.button(
+            "Save as a new version",
+            type="primary",
+            icon=":material/save:",
+            disabled=same or barred,
+            on_click=_save,
+            args=(here, view, text),
+            help="Used from then on; old versions stay.",
+        )
+        st.button(
+            "Discard the edit",
+            icon=":material/undo:",
+            disabled=same,
+            on_click=_reset,
+            args=(here, view),
+        )
+        st.button(
+            "Back to the shipped version",
+            icon=":material/restart_alt:",
+            disabled=not view.changed,
+            on_click=_restore,
+            args=(here, view, 0),
+            help="As a new version; old ones stay.",
+        )
+        pins.manage(here)
+    failed = st.session_state.pop("template failed", None)
+    if failed:
+        st.error(plain(failed), icon=":material/error:")
+
+
+def _save(here: Page, view: TemplateView, text: str) -> None:
+    base = st.session_state.get(f"{_draft(here, view)} base")
+    try:
+        number = workflow.save_template(
+            here.workspace, here.module, view.name, text, who=here.who, based_on=base
+        )
+    except RaduError as error:
+        st.session_state["template failed"] = str(error)  # the edit stays in the field
+        return
+    _used(here, view, number)
+
+
+def _restore(here: Page, view: TemplateView, number: int) -> None:
+    try:
+        made = workflow.restore_template(
+            here.workspace, here.module, view.name, number, who=here.who
+        )
+    except RaduError as error:
+        st.session_state["template failed"] = str(error)
+        return
+    _used(here, view, made)
+
+
+def _used(here: Page, view: TemplateView, number: int) -> None:
+    _reset(here, view)
+    st.session_state[_told(here)] = f"Version {number} of {view.name} is saved for the module."
+
+
+def _reset(here: Page, view: TemplateView) -> None:
+    """Forget the edit: the version in use is loaded at the next run."""
+    for key in (_draft(here, view), f"{_draft(here, view)} kept"):
+        st.session_state.pop(key, None)
+
+
+def _against_shipped(view: TemplateView, text: str) -> None:
+    lines = workflow.diff(view.shipped, text, names=("shipped", "this text"))
+    if lines:
+        st.code("\n".join(lines), language="diff")
+    else:
+        st.info("This text is the shipped one.")
+
+
+def _versions(here: Page, view: TemplateView) -> None:
+    for position, old in enumerate(view.versions):
+        by = f"{old.at:%Y-%m-%d %H:%M}, by {old.who}" if old.at else "shipped"
+        used = " · in use" if position == 0 else ""
+        with st.expander(plain(f"Version {old.number} · {by}{used}"), expanded=position == 0):
+            lines = workflow.diff(old.text, view.text, names=(f"version {old.number}", "in use"))
+            st.code(old.text, language="jinja2")
+            if position and lines:
+                st.caption("What the version in use changed since:")
+                st.code("\n".join(lines), language="diff")
+            if position:
+                st.button(
+                    f"Use version {old.number} again",
+                    key=f"restore {view.name} {old.number}",
+                    icon=":material/history:",
+                    disabled=not lines,
+                    on_click=_restore,
+                    args=(here, view, old.number),
+                    help="As a new version.",
+                )
+
+
+def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, sides: bool) -> None:
+    """The pinned examples with this text; with the version in use while it has an error."""
+    if wrong and compared:
+        st.caption("With the version in use, as the edit has an error:")
+    if compared == []:
+        st.info("There is no resolved exemplar to show it on.")
+    for one in compared or ():
+        _compared(one, sides=sides)
+
+
+def _compared(found: Compared, *, sides: bool) -> None:
+    one = found.exemplar
+    with st.container(border=True):
+        st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
+        if found.failed:
+            st.caption("The edit can't be rendered on it; above is why.")
+        elif found.after is None or found.before is None:
+            st.info(plain(found.reason or "No prompt of this kind is made of it."))
+        for warning in found.warnings:
+            tell(warning)
+        if found.after is not None:
+            _prompts(found.before, found.after, sides=sides)
+
+
+def _prompts(before: PreviewRow | None, after: PreviewRow, *, sides: bool) -> None:
+    """A prompt as it is and as it would be: one view where nothing changes."""
+    if before is None or before.row.prompt == after.row.prompt:
+        st.html(html.text_view(after.row, after.tokens))
+    elif sides:
+        left, right = st.columns(2)
+        left.caption("Version in use")
+        left.html(html.text_view(before.row, before.tokens))
+        right.caption("With your edit")
+        right.html(html.text_view(after.row, after.tokens))
+    else:
+        names = ("version in use", "with your edit")
+        lines = workflow.diff(before.row.prompt, after.row.prompt, names=names)
+        st.code("\n".join(lines), language="diff", wrap_lines=True)
+
+
+def _sizes(found: Compared) -> str:
+    before, after = _tokens(found.before), _tokens(found.after)
+    if before is None or after is None:
+        return ""
+    unit = "tokens" if found.after and found.after.tokens else "words"
+    if before == after:
+        return f" · {after} {unit}" + ("" if _changed(found) else ", no change")
+    return f" · {before} → {after} {unit} ({after - before:+d})"
+
+
+def _tokens(made: PreviewRow | None) -> int | None:
+    return None if made is None else made.prompt_tokens + made.completion_tokens
+
+
+def _changed(found: Compared) -> bool:
+    return (found.before and found.before.row.prompt) != (found.after and found.after.row.prompt)

@@ -1,0 +1,67 @@
+"""Which examples a template is tried on: pinned by people, kept in the module's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.workflows import templates as workflow
+from studio.frame.markdown import plain
+from studio.frame.page import Page
+
+__all__ = ["manage", "pin_button"]
+
+
+def manage(here: Page) -> None:
+    """A popover: the pinned examples, each with a way to take it off, and a search for more."""
+    with st.popover("Pinned examples", icon=":material/push_pin:"):
+        kept = workflow.pinned(here.workspace, here.module)
+        if not kept:
+            st.caption(
+                "None is pinned: a few that differ are chosen. Pin those that you want to see at "
+                "every edit; they are the same for everybody."
+            )
+        for id in kept:
+            st.button(
+                plain(id),
+                key=f"unpin {id}",
+                icon=":material/close:",
+                help="Take it off.",
+                on_click=_pin,
+                args=(here, [k for k in kept if k != id]),
+            )
+        search = st.text_input("Find more", key="pin search", placeholder="words, a value, an id")
+        if search:
+            for item in here.workspace.store.search(here.module, search, limit=5):
+                one = item.exemplar
+                st.button(
+                    plain(f"{one.utterance[:60]} · {one.id}"),
+                    key=f"pin {one.id}",
+                    icon=":material/add:",
+                    disabled=one.id in kept,
+                    on_click=_pin,
+                    args=(here, [*kept, one.id]),
+                )
+
+
+def pin_button(here: Page, id: str) -> None:
+    """Pin the exemplar that is shown, so that templates are tried on it."""
+    kept = workflow.pinned(here.workspace, here.module)
+    done = id in kept
+    st.button(
+        "Pinned" if done else "Pin for templates",
+        icon=":material/push_pin:",
+        disabled=done,
+        on_click=_pin,
+        args=(here, [*kept, id]),
+        help="Show it beneath the template editor.",
+    )
+
+
+def _pin(here: Page, ids: Sequence[str]) -> None:
+    try:
+        workflow.pin(here.workspace, here.module, ids, who=here.who)
+    except RaduError as error:
+        st.session_state["template failed"] = str(error)

@@ -1,0 +1,1 @@
+"""The Schema page's parts."""

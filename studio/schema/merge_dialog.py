@@ -1,0 +1,107 @@
+"""Two versions of a schema side by side, and what becomes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from radu_core.errors import SchemaError
+from radu_core.schema import Schema
+from radu_core.workflows.schema import newest_version
+from radu_core.workflows.schema_merge import (
+    Difference,
+    Merged,
+    Side,
+    differences,
+    merge_schemas,
+)
+from radu_core.workflows.schema_text import as_text
+from studio.frame import show
+from studio.frame.layout import side_by_side
+from studio.frame.markdown import plain
+from studio.frame.page import messages
+from studio.schema.dialogs import effect, show_diff
+from studio.schema.state import Pending, Shown, close, done, saved_by
+from studio.schema.state import save as do_save
+
+__all__ = ["conflict"]
+
+
+@st.dialog("Another version was saved meanwhile", width="large", on_dismiss=close)
+def conflict(shown: Shown, pending: Pending) -> None:
+    """What each changed, both texts, and the choice: both, mine, or theirs."""
+    here, base, mine = shown.here, pending.base, pending.mine
+    assert base is not None
+    assert mine is not None
+    with messages():
+        newest = newest_version(here.workspace, here.module)
+        theirs = newest.schema
+        st.markdown(
+            plain(
+                f"{saved_by(newest, here)} at {newest.at:%Y-%m-%d %H:%M} UTC, after you opened "
+                "this page. Nothing of what you changed here is saved yet."
+            )
+        )
+        left, right = side_by_side([1, 1], key="schema-versions")
+        with left:
+            _version("Your changes here", differences(base, mine), mine, pending.number)
+        with right:
+            title = f"Changes in version {newest.number}"
+            _version(title, differences(base, theirs), theirs, "theirs")
+        merged = _merged(base, mine, theirs, pending)
+        if merged is not None:
+            with st.expander("Effect of saving both"):
+                effect(shown, merged.schema, key=f"both {pending.number}")
+                show_diff(theirs, merged.schema)
+        _choose(shown, pending, merged, theirs)
+
+
+def _version(title: str, changed: Sequence[Difference], schema: Schema, key: str) -> None:
+    st.subheader(plain(title), anchor=False)
+    rows = [(d.where, _words(d.one), _words(d.other)) for d in changed]
+    st.html(show.table_html(("what", "before", "now"), rows))
+    with st.expander("The whole version"):
+        st.code(as_text(schema), language="json", line_numbers=True, height=320)
+
+
+def _words(value: str | None) -> str:
+    return "–" if value is None else value
+
+
+def _merged(base: Schema, mine: Schema, theirs: Schema, pending: Pending) -> Merged | None:
+    """Both changes together, as chosen where both changed the same; None if they exclude each
+    other."""
+    try:
+        found = merge_schemas(base, mine, theirs).conflicts
+        chosen = {c.where: _chosen(c, n, pending) for n, c in enumerate(found)}
+        return merge_schemas(base, mine, theirs, choose=chosen)
+    except SchemaError as error:
+        st.warning(plain(f"The two can't be saved together. {error}"), icon=":material/warning:")
+        return None
+
+
+def _chosen(place: Difference, number: int, pending: Pending) -> Side:
+    names: dict[Side, str | None] = {"mine": place.one, "theirs": place.other}
+    return st.radio(
+        plain(f"Both changed {place.where}"),
+        list(names),
+        format_func=lambda side: plain(
+            f"{'Here' if side == 'mine' else 'Saved'}: {_words(names[side])}"
+        ),
+        key=f"side {number} {pending.number}",
+    )
+
+
+def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schema) -> None:
+    here, mine = shown.here, pending.mine
+    assert mine is not None
+    with st.container(horizontal=True):
+        key = f"{pending.number} {theirs.hash[:12]}"  # of the version that was looked at
+        if st.button("Save both", type="primary", key=f"both {key}", disabled=merged is None):
+            assert merged is not None
+            do_save(here, pending, merged.schema, theirs.hash)
+        if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
+            do_save(here, pending, mine, theirs.hash)
+        if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):
+            done(here, "Your change was dropped; the newest version is shown.")

@@ -1,0 +1,147 @@
+"""Recognizers in forms: labels with their expressions, or a pattern, each with a test field."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from radu_core.errors import InputError
+from radu_core.exemplars import Span
+from radu_core.schema import ListRecognizer, PatternRecognizer
+from radu_core.workflows import schema_edits
+from radu_core.workflows.schema_recognizers import matches
+from radu_core.workflows.schema_rename import Target
+from radu_core.workflows.schema_text import labels_as_lines, labels_from_lines
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.schema.state import Shown, propose, start, widget_key
+
+__all__ = ["recognizers"]
+
+_NEW = ""  # no recognizer has that name
+_KINDS = {"list": "list: labels with expressions", "pattern": "pattern: a regular expression"}
+
+
+def recognizers(shown: Shown) -> None:
+    """One recognizer, or a new one, with the slots that it fills."""
+    names = [r.name for r in shown.base.recognizers]
+    if not names:
+        st.info("This module has no recognizers: the model fills every slot.")
+    key = "schema recognizer"
+    if st.session_state.get(key) not in (_NEW, *names):
+        st.session_state[key] = names[0] if names else _NEW
+    chosen = st.selectbox(
+        "Recognizer",
+        [*names, _NEW],
+        key=key,
+        format_func=lambda n: n or "Add a recognizer",
+        help="Type to search.",
+        persist_state="page",
+    )
+    found = shown.base.recognizer(chosen) if chosen else None
+    if found is None:
+        _new(shown)
+    else:
+        _recognizer(shown, found)
+
+
+def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None:
+    used = [
+        f"{f.name}.{s.name}"
+        for f in shown.base.functions
+        for s in f.slots
+        if s.recognizer == found.name
+    ]
+    for lint in shown.view.findings:
+        if lint.where == f"recognizer {found.name}":
+            st.info(plain(f"{lint.where}: {lint.what}. {lint.remedy}"))
+    if used:
+        st.caption(plain(f"{found.kind}, fills {', '.join(used)}"))
+    key = widget_key(found.model_dump_json())
+    made = _fields(found.name, found.kind, found, key)
+    with st.container(horizontal=True):
+        if st.button("Save recognizer", key=f"save {key}", disabled=made is None):
+            assert made is not None
+            mine = schema_edits.put_recognizer(shown.base, made)
+            propose(shown, mine, f"Changed recognizer {found.name}")
+        target = Target(found.name, recognizer=True)
+        if st.button("Rename recognizer", icon=":material/edit:", key=f"rename {key}"):
+            start("rename", target)
+        if st.button("Remove recognizer", icon=":material/delete:", key=f"remove {key}"):
+            start("remove", target)
+
+
+def _new(shown: Shown) -> None:
+    key = widget_key("new", len(shown.base.recognizers))
+    name = st.text_input("Name", key=f"name {key}", help="Slots choose it by this name.").strip()
+    kind: Literal["list", "pattern"] = st.radio(
+        "Kind",
+        ["list", "pattern"],
+        format_func=_KINDS.__getitem__,
+        horizontal=True,
+        key=f"kind {key}",
+    )
+    made = _fields(name or "new", kind, None, f"{key} {kind}")
+    if st.button("Add recognizer", icon=":material/add:", key=f"add {key}", disabled=made is None):
+        assert made is not None
+        if not name:
+            raise InputError("A recognizer needs a name", remedy="Name it, e.g. city.")
+        if shown.base.recognizer(name) is not None:
+            raise InputError(
+                "There is a recognizer of that name", value=name, remedy="Use another."
+            )
+        mine = schema_edits.put_recognizer(shown.base, made)
+        propose(shown, mine, f"Added recognizer {name}")
+
+
+def _fields(
+    name: str,
+    kind: Literal["list", "pattern"],
+    found: ListRecognizer | PatternRecognizer | None,
+    key: str,
+) -> ListRecognizer | PatternRecognizer | None:
+    """The fields of a recognizer with its test; None while they can't be one, with the reason."""
+    try:
+        if kind == "list":
+            labels = found.labels if isinstance(found, ListRecognizer) else {}
+            text = st.text_area(
+                "Labels, one a line, each with its expressions",
+                labels_as_lines(labels),
+                key=f"labels {key}",
+                height=240,
+                placeholder="New York | NYC | Big Apple",
+                help=plain("Label | expression | expression: the label is the value."),
+            )
+            if not text.strip() and found is None:
+                return None
+            made: ListRecognizer | PatternRecognizer = ListRecognizer(
+                name=name, labels=labels_from_lines(text)
+            )
+        else:
+            pattern = found.pattern if isinstance(found, PatternRecognizer) else ""
+            text = st.text_input(
+                "Pattern",
+                pattern,
+                key=f"pattern {key}",
+                placeholder=r"[A-Z]{3}\d{3}",
+                help="A regular expression; what it matches is the value.",
+            )
+            if not text:
+                return None
+            made = PatternRecognizer(name=name, pattern=text)
+        _test(made, key)
+    except InputError as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+    return made
+
+
+def _test(recognizer: ListRecognizer | PatternRecognizer, key: str) -> None:
+    text = st.text_input("Try it on", key=f"try {key}", placeholder="An utterance")
+    found = matches(recognizer, text)  # without a text, too: a pattern may not compile
+    if not text:
+        return
+    spans = [Span(slot=m.value, start=m.start, end=m.end, value=m.value) for m in found]
+    show.utterance(text, spans, [s.slot for s in spans])
+    st.caption(f"{len(found)} found." if found else "Nothing found.")

@@ -1,0 +1,375 @@
+"""The dataset tab of the Train page: its options, what they would give, what was built."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.dataset import DatasetConfig, Manifest, Mixture, weight_of
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.prompts import STRATEGIES
+from radu_core.words import counted
+from radu_core.workflows import dataset as workflow
+from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.indexing import chosen_point
+from radu_core.workflows.prompt_tokens import generators
+from studio.frame import jobs
+from studio.frame.layout import expander
+from studio.frame.markdown import plain
+from studio.frame.page import Page
+from studio.train.dataset_diff import compare
+from studio.train.dataset_preview import preview
+
+__all__ = ["dataset"]
+
+_LISTS = (
+    ("shortened.jsonl", "shortened rows"),
+    ("discards.jsonl", "discards"),
+    ("suspects.jsonl", "suspects"),
+)
+_NO_CHECK = "(lengths aren't checked)"
+_ORDERS = {
+    "most_relevant_last": "most relevant last",
+    "most_relevant_first": "most relevant first",
+    "shuffled": "shuffled",
+}
+_SHARES = (
+    ("fewer_share", "With fewer exemplars"),
+    ("zero_share", "Without exemplars"),
+    ("dropout", "Dropout of an exemplar"),
+    ("removed_share", "Right function removed"),
+)
+
+
+def dataset(here: Page, built: Sequence[DatasetView]) -> None:
+    """Choose, look at what it would give, build; then what there is, and how two differ."""
+    name, modules, config, weights = _choices(here)
+    with st.container(horizontal=True):
+        looking = st.button("Preview", icon=":material/visibility:")
+        building = st.button("Build", type="primary", icon=":material/dataset:")
+    seen, made = ("dataset preview", here.module), ("dataset", here.module)
+    if looking:
+        _forget(made)  # what it said has been read
+        jobs.start(
+            seen,
+            "Looking at a sample",
+            lambda progress: (
+                workflow.preview(here.workspace, modules, config=config, progress=progress),
+                (tuple(modules), config),
+            ),
+        )
+    if building:
+        _forget(seen)
+        jobs.start(
+            made,
+            "Building the dataset",
+            lambda progress: workflow.build_many(
+                here.workspace,
+                modules,
+                name=name,
+                config=config,
+                weights=weights,
+                progress=progress,
+            ),
+        )
+    found = jobs.show(seen, passing=True)
+    if found:
+        previews, asked = found
+        if asked != (tuple(modules), config):
+            st.info("The options have changed since. Press Preview to look again.")
+        preview(previews, asked[1].max_length)
+    if jobs.show(made):
+        jobs.forget(made)
+        st.rerun()
+    _built(built)
+    if len(built) > 1:
+        compare(here, built)
+
+
+def _forget(key: Hashable) -> None:
+    """Forget a job that has ended."""
+    found = jobs.job(key)
+    if found is not None and found.state != "running":
+        jobs.forget(key)
+
+
+def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float]]:
+    """The form, outside an ``st.form``: what is asked depends on what was answered."""
+    left, right = st.columns([1, 2])
+    name = left.text_input(
+        "Name",
+        "default",
+        key="dataset name",
+        persist_state="page",
+        help="Building under a name that exists replaces it.",
+    )
+    modules = right.multiselect(
+        "Modules",
+        here.workspace.store.modules(),
+        default=[here.module],
+        key=f"dataset modules {here.module}",
+        persist_state="page",
+        help="One gives a specialised model. Several give one dataset each and a mixture of them, "
+        "for a generalised model.",
+    )
+    tasks = st.pills(
+        "Tasks",
+        STRATEGIES,
+        selection_mode="multi",
+        default=["rag", "all"],
+        **_kept("tasks", "strategies"),
+    )
+    options: dict[str, Any] = {"strategies": tuple(tasks or ())}
+    options |= _sizes(here)
+    with expander("More options", key="dataset more"):
+        options |= _variants()
+        options |= _negatives()
+    weights = _weights(modules, tasks or []) if len(modules) > 1 else {}
+    return name or "", modules, DatasetConfig.of(**options), weights
+
+
+def _sizes(here: Page) -> dict[str, Any]:
+    columns = st.columns(3)
+    first_desc, first_exemplar = chosen_point(here.workspace, here.module)
+    found: dict[str, Any] = {}
+    for column, (name, label, most, value, of) in zip(
+        columns,
+        (
+            ("k_desc", "k_desc", 50, first_desc, f" {here.module}"),  # each has a point of its own
+            ("k_exemplar", "k_exemplar", 50, first_exemplar, f" {here.module}"),
+            ("k_slot_examples", "Slot examples", 20, 2, ""),
+        ),
+        strict=False,
+    ):
+        found[name] = int(column.number_input(label, 0, most, value, **_kept(name + of, name)))
+    left, right, last = st.columns([1, 2, 1])
+    found["max_length"] = int(
+        left.number_input(
+            "Longest row (tokens)",
+            16,
+            131_072,
+            512,
+            64,
+            **_kept("max_length"),
+        )
+    )
+    known = generators(here.workspace) or [DEFAULT_GENERATOR]
+    chosen = right.selectbox(
+        "Tokens of",
+        [*known, _NO_CHECK],
+        accept_new_options=True,
+        **_kept("tokenizer"),
+    )
+    found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
+    found["chat_template"] = last.selectbox(
+        "Chat template",
+        ["none", "auto"],
+        accept_new_options=True,
+        **_kept("chat_template"),
+    )
+    return found
+
+
+def _variants() -> dict[str, Any]:
+    st.markdown("**Prompts that vary**, of the training split only")
+    found: dict[str, Any] = {}
+    for column, (name, label) in zip(st.columns(4), _SHARES, strict=True):
+        default = _default(name)
+        found[name] = column.number_input(
+            label,
+            0.0,
+            1.0,
+            default,
+            0.05,
+            key=f"dataset {name}",
+            persist_state="page",
+            help=DatasetConfig.help(name),
+        )
+    left, right = st.columns([3, 1])
+    found["order"] = left.segmented_control(
+        "Order in the prompt",
+        list(_ORDERS),
+        default="most_relevant_last",
+        required=True,
+        format_func=lambda o: _ORDERS[o],
+        **_kept("order"),
+    )
+    found["seed"] = int(
+        right.number_input(
+            "Seed",
+            0,
+            10_000,
+            0,
+            key="dataset seed",
+            persist_state="page",
+            help=DatasetConfig.help("seed"),
+        )
+    )
+    return found
+
+
+def _negatives() -> dict[str, Any]:
+    st.markdown("**Negatives**")
+    columns = st.columns(3)
+    found: dict[str, Any] = {}
+    pairs = (("knn_pairs", "knn: yes pairs", 1, 20), ("knn_negatives", "knn: no pairs", 0, 50))
+    for column, (name, label, least, most) in zip(columns, pairs, strict=False):
+        found[name] = int(column.number_input(label, least, most, 2, **_kept(name)))
+    found["hardness"] = columns[2].number_input(
+        "knn: hardness of no pairs",
+        0.0,
+        1.0,
+        _default("hardness"),
+        0.1,
+        **_kept("hardness"),
+    )
+    left, right, _ = st.columns(3)
+    found["near_duplicate"] = left.number_input(
+        "Suspected from similarity",
+        0.5,
+        1.0,
+        _default("near_duplicate"),
+        0.01,
+        **_kept("near_duplicate"),
+    )
+    cap = right.number_input(
+        "Out of scope, at most",
+        0.0,
+        1.0,
+        1.0,
+        0.05,
+        key="dataset cap",
+        persist_state="page",
+        help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
+    )
+    found["out_of_scope_cap"] = None if cap >= 1 else cap
+    return found
+
+
+def _kept(name: str, option: str = "") -> dict[str, Any]:
+    """A field's key and help; what it says stays while another tab is open."""
+    help = DatasetConfig.help(option or name)
+    return {"key": f"dataset {name}", "persist_state": "page", "help": help}
+
+
+def _default(name: str) -> float:
+    return float(getattr(DatasetConfig().rows, name))
+
+
+def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
+    """How often the rows of each module and task are taken into the mixture."""
+    st.caption(
+        "Weights in the mixture. 1: every row once · 0: none · 0.5: half, by lot · 2: twice."
+    )
+    frame = pd.DataFrame(
+        [{"module": m, **{t: weight_of({}, m, t) for t in tasks}} for m in modules]
+    )
+    key = f"dataset weights {' '.join(modules)} {' '.join(tasks)}"
+    if key not in st.session_state:  # drawn for the first time, or again: as it was left
+        st.session_state[f"{key} first"] = st.session_state.get(f"{key} last", frame)
+    edited = st.data_editor(
+        st.session_state[f"{key} first"],
+        hide_index=True,
+        disabled=["module"],
+        width="content",
+        key=key,
+        column_config={
+            t: st.column_config.NumberColumn(t, min_value=0.0, max_value=100.0, required=True)
+            for t in tasks
+        },
+    )
+    st.session_state[f"{key} last"] = edited
+    return {
+        f"{row['module']}/{task}": float(row[task])
+        for row in edited.to_dict("records")
+        for task in tasks
+    }
+
+
+def _built(built: Sequence[DatasetView]) -> None:
+    st.subheader("Datasets of this module", anchor=False)
+    if not built:
+        st.info("No dataset of this module has been built yet.")
+    for view in built:
+        _card(view)
+
+
+def _card(view: DatasetView) -> None:
+    manifest = view.manifest
+    rows = ", ".join(f"{manifest.rows(s):,} {s}" for s in ("train", "validation", "test"))
+    with st.expander(f"**{plain(view.title)}** · rows: {rows}"):
+        if view.outdated:
+            st.warning(plain(f"Out of date: {view.outdated}. Build it again."))
+        counts = [
+            {"rows of": kind, "split": split, "count": count}
+            for split, kinds in manifest.counts.items()
+            for kind, count in kinds.items()
+        ]
+        frame = pd.DataFrame(counts, columns=["rows of", "split", "count"])
+        table = frame.pivot(index="rows of", columns="split", values="count").fillna(0).astype(int)
+        left, right = st.columns(2)
+        left.dataframe(table)
+        with right:
+            if isinstance(manifest, Mixture):
+                _drawn(manifest)
+            else:
+                _tokens(manifest)
+        if isinstance(manifest, Manifest):
+            _became(view, manifest)
+        st.caption(plain(f"in {view.directory}"))
+
+
+def _drawn(mixture: Mixture) -> None:
+    rows = [
+        {
+            "module": module,
+            "task": task,
+            "weight": part.weights[task],
+            "training rows": n["in"],
+            "taken": n["out"],
+            "repeated": n["repeated"],
+        }
+        for module, part in mixture.parts.items()
+        for task, n in part.drawn.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _tokens(manifest: Manifest) -> None:
+    if not manifest.tokens:
+        st.caption("Nobody counted its tokens.")
+        return
+    rows = [
+        {"split/task": key, "median tokens": s.median, "95 %": s.p95, "longest": s.max}
+        for key, s in manifest.tokens.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _became(view: DatasetView, manifest: Manifest) -> None:
+    """What became of what isn't a row, with its lists."""
+    config = manifest.config
+    shortened = sum(manifest.shortened.values())
+    st.caption(
+        f"k_desc {config.k_desc}, k_exemplar {config.rows.k_exemplar}, seed {config.rows.seed} · "
+        f"{counted(shortened, 'row')} shortened to {config.max_length:,} tokens · "
+        f"{counted(manifest.suspects, 'suspected labelling error')} not trained on"
+    )
+    for reason, count in manifest.left_out.items():
+        st.caption(f"{counted(count, 'exemplar')} left out: {plain(reason)}")
+    for reason, count in manifest.discards.items():
+        st.caption(f"{count:,} without a row: {plain(reason)}")
+    with st.container(horizontal=True):
+        for name, label in _LISTS:
+            path = view.directory / name
+            if path.is_file() and path.stat().st_size:
+                st.download_button(
+                    f"Download {label}",
+                    path.read_bytes(),
+                    file_name=f"{view.name}-{name}",
+                    key=f"{view.directory} {name}",
+                    on_click="ignore",
+                )

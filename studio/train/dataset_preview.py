@@ -1,0 +1,117 @@
+"""What a dataset would hold, before it is built: figures, charts, the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from radu_core.dataset import Preview, PreviewLine
+from radu_core.words import counted
+from studio.frame import show
+from studio.frame.markdown import plain
+
+__all__ = ["preview"]
+
+
+def preview(previews: Sequence[Preview], max_length: int) -> None:
+    """What the options would give, by a sample, before anything is built."""
+    st.subheader("What this would give", anchor=False)
+    rows = [_preview_row(line) for found in previews for line in found.lines]
+    looked = sum(sum(p.looked_at.values()) for p in previews)
+    exact = all(p.exact for p in previews)
+    st.caption(
+        f"From {counted(looked, 'usable exemplar')}, all there are: these are the very numbers."
+        if exact
+        else f"From a sample of {counted(looked, 'exemplar')}; ± is its error at 95 %."
+    )
+    columns = st.columns(4)
+    for column, split in zip(columns, ("train", "validation", "test"), strict=False):
+        about = [p.rows(split) for p in previews]
+        count, error = sum(n for n, _ in about), sum(e for _, e in about)
+        column.metric(f"{split} rows", f"{count:,}" + (f" ± {error:,}" if error else ""))
+    train = [line for p in previews for line in p.lines if line.split == "train"]
+    total = sum(line.rows for line in train)
+    negatives = sum(line.rows * line.negatives for line in train)
+    columns[3].metric("negatives in train", f"{negatives / total:.0%}" if total else "–")
+    left, right = st.columns(2)
+    with left:
+        _kinds(rows)
+    with right:
+        _lengths(previews, max_length)
+    show.rows(rows, name="preview.csv", key="dataset preview", label="lines")
+    for found in previews:
+        about = "" if found.exact else "about "
+        named = f"{found.module}: " if len(previews) > 1 else ""
+        for reason, count in found.left_out.items():
+            st.caption(plain(f"{named}{counted(count, 'exemplar')} left out: {reason}"))
+        for reason, count in found.discards.items():
+            st.caption(plain(f"{named}{about}{count:,} without a row: {reason}"))
+        if found.suspects:
+            st.caption(plain(f"{named}{about}{found.suspects:,} suspected labelling errors"))
+
+
+def _preview_row(line: PreviewLine) -> dict[str, Any]:
+    sizes = line.sizes
+    return {
+        "module": line.module,
+        "split": line.split,
+        "rows of": f"{line.task}/{line.kind}",
+        "about": line.rows,
+        "±": line.error,
+        "negatives": f"{line.negatives:.0%}",
+        "median tokens": sizes.median if sizes else None,
+        "95 %": sizes.p95 if sizes else None,
+        "longest": sizes.max if sizes else None,
+        "shortened to fit": f"{line.shortened:.1%}",
+    }
+
+
+def _kinds(rows: Sequence[dict[str, Any]]) -> None:
+    frame = pd.DataFrame(rows)
+    frame = frame[frame["split"] == "train"]
+    chart = (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            y=alt.Y("rows of:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
+            x=alt.X("about:Q", title="training rows"),
+            color=alt.Color("module:N", title=None, legend=alt.Legend(orient="bottom", columns=1))
+            if frame["module"].nunique() > 1
+            else alt.value("#0b9e97"),
+            tooltip=["module", "rows of", "about", "±", "negatives"],
+        )
+        .properties(height=alt.Step(22))
+    )
+    st.altair_chart(chart, alt="Training rows by task and kind")
+
+
+def _lengths(previews: Sequence[Preview], max_length: int) -> None:
+    counts = [
+        {"task": task, "tokens": length, "rows": n}
+        for found in previews
+        for task, histogram in found.lengths.items()
+        for length, n in histogram.items()
+    ]
+    if not counts:
+        st.info("Lengths aren't checked: no tokenizer was chosen.")
+        return
+    bars = (
+        alt.Chart(pd.DataFrame(counts))
+        .mark_bar(opacity=0.8)
+        .encode(
+            x=alt.X("tokens:Q", bin=alt.Bin(maxbins=40), title="tokens of a row"),
+            y=alt.Y("sum(rows):Q", title="rows looked at"),
+            color=alt.Color("task:N", title=None, legend=alt.Legend(orient="top")),
+            tooltip=["task", alt.Tooltip("tokens:Q", bin=True), alt.Tooltip("sum(rows):Q")],
+        )
+    )
+    longest = max(c["tokens"] for c in counts)
+    chart = bars
+    if longest > 0.6 * max_length:
+        limit = pd.DataFrame([{"tokens": max_length}])
+        chart = bars + alt.Chart(limit).mark_rule(color="#ff4d4d", strokeWidth=2).encode(x="tokens")
+    st.altair_chart(chart.properties(height=260), alt="Tokens of a row, by task")

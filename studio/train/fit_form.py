@@ -1,0 +1,89 @@
+"""The Fit tab of the Train page: one button from labels to a measured model."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.workflows import fit as workflow
+from radu_core.workflows.fit import FitReport
+from studio.evaluate import views
+from studio.frame import jobs
+from studio.frame.markdown import plain
+from studio.frame.page import Page
+
+__all__ = ["FIT", "fit"]
+
+FIT = "Fit"
+
+
+def fit(here: Page) -> None:
+    """What it does, the button, and what came out."""
+    st.markdown(
+        "Places values, builds the index and the dataset, tunes the embedding model with a head "
+        "and a tagger, and measures the result beside the free baselines. No language model is "
+        "needed: an answer takes milliseconds."
+    )
+    key = ("fit", here.module)
+    found = jobs.job(key)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        minutes = st.number_input(
+            "Time limit (minutes)",
+            min_value=0.0,
+            value=0.0,
+            step=1.0,
+            format="%g",
+            key="fit minutes",
+            width=200,
+            help="Longest training; the learning rate comes to its end with it. 0: no limit.",
+        )
+        generator = st.number_input(
+            "Language model (minutes)",
+            min_value=0.0,
+            value=0.0,
+            step=5.0,
+            format="%g",
+            key="fit generator minutes",
+            width=200,
+            help="Trains a language model as well, for so long, and measures what it adds where "
+            "the fast model is unsure. 0: none.",
+        )
+        pressed = st.button(
+            "Fit this module",
+            type="primary",
+            icon=":material/bolt:",
+            disabled=found is not None and found.running,
+            help="A run that was stopped continues; a finished one with the same labels is kept.",
+        )
+    if pressed:
+        jobs.start(
+            key,
+            "Fitting the module",
+            lambda progress: workflow.fit(
+                here.workspace,
+                here.module,
+                who=here.who,
+                minutes=minutes or None,
+                generator_minutes=generator or None,
+                progress=progress,
+            ),
+        )
+        st.rerun()
+    report = jobs.show(key)
+    if isinstance(report, FitReport):
+        _report(report)
+
+
+def _report(report: FitReport) -> None:
+    steps = [
+        {"step": s.name, "result": s.figure, "why": s.why, "s": s.seconds} for s in report.steps
+    ]
+    st.dataframe(pd.DataFrame(steps), hide_index=True)
+    if report.retrieval:
+        said = " · ".join(report.retrieval)
+        st.caption(plain(f"Its encoder as the module's retriever, out of fold: {said}"))
+    for note in report.notes:
+        st.warning(plain(note))
+    if report.evaluation is not None:
+        views.result(report.evaluation)
+    st.caption(plain(f"Run {report.run}: see it in “3 Runs”, ask it on Evaluate."))

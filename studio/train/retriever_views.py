@@ -1,0 +1,154 @@
+"""What a module retrieves with, on the Runs tab: a run's encoder by one click, and the way back."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.training import RunDirectory
+from radu_core.training.joint.guard import Guard
+from radu_core.workflows import retriever as workflow
+from radu_core.workflows.indexing import retrieval_before
+from radu_core.workflows.retriever import Standing, Switch
+from studio.frame import jobs
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["guard_table", "retriever"]
+
+
+def retriever(here: Page, run: RunDirectory) -> None:
+    """What the module retrieves with; for a run that has tuned an encoder, how good that is."""
+    if not here.module:
+        return
+    with messages():
+        tuned = workflow.has_encoder(run) and run.state()[0] == "finished"
+        if not (tuned or retrieval_before(here.workspace, here.module)):
+            return
+        found = workflow.standing(here.workspace, here.module)
+        with st.container(border=True, key="retriever"):
+            st.markdown(f"**Retriever of {plain(here.module)}**")
+            st.caption(plain(_now(found, run, tuned=tuned)))
+            _buttons(here, found, run, tuned=tuned and found.embedder != run.id)
+            for line in found.stale:
+                st.caption(f":material/history: {plain(line)}")
+
+
+def _now(found: Standing, run: RunDirectory, *, tuned: bool) -> str:
+    now = "this run's encoder" if tuned and found.embedder == run.id else found.embedder
+    return f"Index, prompts and datasets retrieve with {now}." + (
+        f" Before: {found.before}." if found.before else ""
+    )
+
+
+def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> None:
+    key = ("retriever", here.module)
+    job = jobs.job(key)
+    last = job.result if job is not None and isinstance(job.result, Switch) else None
+    refused = last.guard if last and not last.done and last.now == run.id else None
+    with st.container():  # what comes and goes in it doesn't move the button
+        allowed, anyway = _allowed(run, refused) if tuned else (False, False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = _pressed(found, run, tuned=tuned, allowed=allowed)
+        back = tuned and found.before and _back(found, "retriever restore")
+        st.caption("Index, k and datasets are built again.", width="content")
+    if pressed == "use":
+        jobs.start(
+            key,
+            "Changing the retriever",
+            lambda p: workflow.use(here.workspace, run.id, who=here.who, anyway=anyway, progress=p),
+        )
+    if back or pressed == "back":
+        jobs.start(
+            key,
+            "Bringing the retriever back",
+            lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
+        )
+    _told(jobs.show(key, passing=True))
+
+
+def _allowed(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
+    """Whether the run's encoder can be used, and whether that is against the guard."""
+    guard = refused or workflow.kept_guard(run)
+    if guard is None:
+        st.caption("This run didn't measure its encoder on rows that it hasn't learnt.")
+    else:
+        guard_table(guard)
+        if guard.ok:
+            return True, False
+    anyway = st.checkbox("Use it anyway", key=f"retriever anyway {run.id}")
+    return anyway, anyway
+
+
+def _pressed(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
+    """One button for both, so that the keyboard's focus stays on it when the retriever has changed.
+
+    A press counts as what the button said when it was pressed.
+    """
+    can = "use" if tuned else "back" if found.before else ""
+    said = st.session_state.get("retriever action")
+    st.session_state["retriever action"] = (run.id, can)
+    if not can:
+        return ""
+    if can == "back":
+        pressed = _back(found, "retriever use")
+    else:
+        pressed = st.button(
+            "Use for this module",
+            icon=":material/move_up:",
+            key="retriever use",
+            disabled=not allowed,
+            help="Retrieve with this run's encoder.",  # with help as “Bring back”: it is one button
+        )
+    return can if pressed and said == (run.id, can) else ""
+
+
+def _back(found: Standing, key: str) -> bool:
+    return st.button(
+        "Bring back",
+        icon=":material/undo:",
+        key=key,
+        help=plain(f"Retrieve with {found.before} again."),
+    )
+
+
+def _told(found: object) -> None:
+    if not isinstance(found, Switch):
+        return
+    if not found.done:
+        st.warning(plain(f"{found.module} still retrieves with {found.before}."))
+        return
+    st.success(plain(f"{found.module} retrieves with {found.now}."), icon=":material/check_circle:")
+    for step in found.steps:
+        st.caption(plain(f"Built again: {step.name}: {step.figure}"))
+    for line in found.stale:
+        st.caption(f":material/history: {plain(line)}")
+
+
+def guard_table(guard: Guard) -> None:
+    """An encoder beside what the module has, on rows that neither has learnt, and what follows."""
+    rows = [
+        {
+            "out of fold": m.measure,
+            "rows": m.rows,
+            "before": m.shares[0],
+            "tuned": m.shares[1],
+            "gained": m.gained,
+            "lost": m.lost,
+            "p": m.p,
+        }
+        for m in guard.measures
+    ]
+    share = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={
+            "before": share,
+            "tuned": share,
+            "p": st.column_config.NumberColumn(format="%.2g", help="McNemar's exact test."),
+        },
+    )
+    k_desc, k_exemplar = guard.point
+    said = f"{guard.verdict} Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}."
+    (st.caption if guard.ok else st.warning)(plain(said))

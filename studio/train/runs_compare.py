@@ -1,0 +1,141 @@
+"""Several runs side by side: settings that differ, curves, measurements, paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from radu_core.training import RunDirectory
+from radu_core.workflows.runs import UNCORRECTED, Comparison, compare_runs
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+from studio.train import runs_curves
+
+__all__ = ["compare"]
+
+_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+
+
+def compare(here: Page, found: Sequence[RunDirectory]) -> None:
+    """Choose runs and see them side by side."""
+    st.subheader("Compare", anchor=False)
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    names = left.multiselect(
+        "Runs to compare",
+        [run.id for run in found],
+        key="runs compared",
+        persist_state="page",
+        placeholder="Choose two or more",
+    )
+    split = right.selectbox(
+        "Measured on", ["test", "validation", "train"], key="compare split", persist_state="page"
+    )
+    if len(names) < 2:
+        st.caption("Choose at least two runs.")
+        return
+    with messages():
+        compared = compare_runs(here.workspace, names, split=split, module=here.module)
+        _settings(compared)
+        _curves(compared)
+        _metrics(compared)
+        _tests(compared)
+
+
+def _settings(compared: Comparison) -> None:
+    if not compared.settings:
+        st.caption("Their settings are the same.")
+        return
+    st.markdown("**Settings that differ**")
+    rows = [
+        {"setting": field, **{name: _text(values[name]) for name in compared.runs}}
+        for field, values in compared.settings.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared settings")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return show.as_json(value)
+    return "–" if value is None else str(value)
+
+
+def _curves(compared: Comparison) -> None:
+    on = {"step": "training", "validation": "validation"}
+    rows = [
+        {"run": name, "step": e.data["step"], "loss": e.data["loss"], "on": on[e.kind]}
+        for name, events in compared.losses.items()
+        for e in events
+        if e.data.get("loss") is not None
+    ]
+    if not rows:
+        st.caption("None of them has made a step.")
+        return
+    scale = runs_curves.scale_choice("compared loss scale")
+    shown = runs_curves.drawable(rows, "loss", scale)
+    chart = (
+        alt.Chart(pd.DataFrame(shown))
+        .mark_line()
+        .encode(
+            x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=runs_curves.loss_axis(scale, "loss"),
+            color=alt.Color(
+                "run:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=400)
+            ),
+            strokeDash=alt.StrokeDash("on:N", title=None, legend=alt.Legend(orient="top")),
+            tooltip=["run", "on", "step", alt.Tooltip("loss:Q", format=".4f")],
+        )
+        .properties(height=360)
+    )
+    st.altair_chart(chart, alt=f"Loss by step of each run, {scale} scale")
+    runs_curves.tell_left_out(len(rows) - len(shown))
+
+
+def _metrics(compared: Comparison) -> None:
+    rows = [
+        {
+            "run": name,
+            "system": m.system,
+            "rows": report.rows,
+            "function accuracy": m.function.share,
+            "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
+            "slot F1": m.slot_f1_measured,
+            "exact match": m.exact_match.share,
+            "95 % of it": f"{m.exact_match.low:.1%} to {m.exact_match.high:.1%}",
+        }
+        for name, report in compared.reports.items()
+        for m in report.ways
+    ]
+    if rows:
+        st.markdown(f"**Measured on {compared.split}**")
+        shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, key="compared metrics", column_config=shares
+        )
+
+
+def _tests(compared: Comparison) -> None:
+    if compared.paired:
+        st.markdown("**The same rows, one by one**")
+        rows = [
+            {
+                "measure": t.measure,
+                "p": f"{t.p:.3g}",
+                "only one right": t.only_one,
+                "only the other right": t.only_two,
+                "rows": t.rows,
+                "one": t.one,
+                "the other": t.two,
+            }
+            for t in compared.paired
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared rows")
+        st.caption(
+            "p: how often chance alone would set them so far apart, were both equally good "
+            f"(McNemar's test, exact). Below 0.05 the difference is clear. {UNCORRECTED}"
+        )
+    for why in (*compared.unpaired, *compared.unverified):
+        st.caption(plain(why))

@@ -1,0 +1,184 @@
+"""The list of runs on the Train page: the newest at a glance, all of them to sort and search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.errors import RaduError
+from radu_core.training import RunDirectory
+from radu_core.training.runs import FINAL
+from radu_core.workflows import runs as workflow
+from radu_core.workflows import train
+from radu_core.workflows.runs import About
+from studio.frame.layout import expander
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["COLOURS", "about_of", "at_work", "note_states", "same_state", "table", "under_way"]
+
+COLOURS = {
+    "finished": "green",
+    "failed": "red",
+    "lost": "red",
+    "damaged": "red",
+    "stopped": "orange",
+    "queued": "gray",
+}
+_COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
+_TIME = "YYYY-MM-DD HH:mm"
+_DRAWN = "run states drawn"
+_AT_A_GLANCE = 4  # runs; the one at work has to be on the screen below them
+_STYLE = """<style>
+.st-key-newest-runs code { white-space: nowrap; }
+</style>"""  # when a run was started is in its id
+
+
+def under_way(found: Sequence[RunDirectory]) -> bool:
+    """Whether one of these runs hasn't ended."""
+    return any(row["state"] not in FINAL for row in map(_row, found) if row)
+
+
+def at_work(run: RunDirectory) -> bool:
+    """Whether its process has begun, and goes on."""
+    row = _row(run)
+    return row is not None and row["state"] in ("loading", "running", "saving")
+
+
+def note_states(found: Sequence[RunDirectory]) -> None:
+    """Keep the states that the page is drawn with."""
+    rows = filter(None, map(_row, found))
+    st.session_state[_DRAWN] = {row["run"]: row["state"] for row in rows}
+
+
+def same_state(name: str, state: str) -> None:
+    """Draw the whole page again where a run's state has changed since: its parts are drawn at
+    different times, and would show two states of the same run."""
+    if st.session_state.get(_DRAWN, {}).get(name, state) != state:
+        st.rerun(scope="app")
+
+
+@st.fragment(run_every=2.0)
+def table(here: Page, names: tuple[str, ...]) -> None:
+    """The table alone is drawn anew; the page is only when there is another run or one less."""
+    with messages():
+        found = train.runs(here.workspace, here.module)
+        if tuple(run.id for run in found) != names:
+            st.rerun(scope="app")
+        rows = [row for row in map(_row, found) if row]
+        if not rows:
+            st.info("No run of this module yet.")
+            return
+        for row in rows:
+            same_state(row["run"], row["state"])
+        _newest(rows[:_AT_A_GLANCE])
+        if len(rows) > _AT_A_GLANCE:
+            every = expander("All runs", key="all runs")
+            if every.open:
+                with every:
+                    st.caption(f"{len(rows):,} runs. A column's name sorts by it.")
+                    _sortable(rows)
+
+
+def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
+    """As text, not as a grid: a browser has it on the screen 0.3 s earlier."""
+    told = [
+        {
+            "run": f"`{row['run']}`",
+            "state": f":{COLOURS.get(row['state'], 'blue')}-badge[{row['state']}]",
+            "where": plain(row["where"]),
+            "steps": _of(row["steps"], row["of"]),
+            "loss": "–" if row["loss"] is None else f"{row['loss']:.3f}",
+            "tags": plain(", ".join(row["tags"])),
+        }
+        for row in rows
+    ]
+    frame = pd.DataFrame(told)
+    empty = [n for n in ("where", "tags") if not any(frame[n])]
+    st.html(_STYLE)
+    with st.container(key="newest-runs"):
+        st.table(frame.drop(columns=empty), border="horizontal", hide_index=True)
+
+
+def _of(done: int | None, total: int | None) -> str:
+    return "–" if done is None or total is None else f"{done:,} of {total:,}"
+
+
+def _sortable(rows: Sequence[Mapping[str, Any]]) -> None:
+    elsewhere = any(row["where"] for row in rows)
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_order=[n for n in _COLUMNS if elsewhere or n != "where"],
+        key="runs table",
+        placeholder="–",
+        height="content" if len(rows) <= 10 else 390,
+        column_config={
+            "run": st.column_config.TextColumn(width=290),
+            "where": st.column_config.TextColumn(width=220),
+            "started": st.column_config.DatetimeColumn("started (UTC)", format=_TIME),
+            "loss": st.column_config.NumberColumn(format="%.3f"),
+            "tags": st.column_config.ListColumn(),
+        },
+    )
+
+
+@st.cache_resource
+def _rows() -> dict[tuple[object, ...], dict[str, Any]]:
+    """The rows of runs that have ended, by their files' times: they needn't be read each time."""
+    return {}
+
+
+def _row(run: RunDirectory) -> dict[str, Any] | None:
+    """A run's row; None if it was deleted since it was found."""
+    files = ("events.jsonl", "config.yaml", "about.json")
+    key = (str(run.path), *(_changed(run.path / name) for name in files))
+    kept = _rows().get(key)
+    if kept is not None:
+        return kept
+    try:
+        view, about = train.run_view(run), about_of(run)
+    except RaduError:
+        if run.exists:
+            raise
+        return None
+    kept = {
+        "run": run.id,
+        "state": view.state,
+        "where": view.where,
+        "started": _started(run),
+        "steps": view.latest.get("step"),
+        "of": view.latest.get("steps"),
+        "loss": view.latest.get("loss"),
+        "tags": list(about.tags),
+        "notes": about.notes,
+    }
+    if view.state in FINAL and view.state != "lost" and run.exists:  # its files may come late
+        _rows()[key] = kept
+    return kept
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _started(run: RunDirectory) -> datetime | None:
+    first = next(iter(run.events()), None)
+    return None if first is None else datetime.fromtimestamp(first.at, UTC)
+
+
+def about_of(run: RunDirectory) -> About:
+    """What people say of it; in its notes why that can't be read."""
+    try:
+        return workflow.about(run)
+    except RaduError as error:
+        return About(notes=str(error))

@@ -1,0 +1,346 @@
+"""The Runs tab of the Train page: all runs, the chosen one live, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+import yaml
+
+from radu_core.errors import InputError
+from radu_core.files import content_hash
+from radu_core.training import RunDirectory
+from radu_core.training.runs import FINAL
+from radu_core.words import counted
+from radu_core.workflows import runs as workflow
+from radu_core.workflows import train
+from radu_core.workflows.export_needs import needs_outside
+from radu_core.workflows.run_figures import card, last_figures
+from radu_core.workflows.train import RunView
+from studio.frame import jobs
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page, messages
+from studio.train import retriever_views, runs_curves, runs_list
+from studio.train.runs_compare import compare
+
+__all__ = ["RUNS", "TAB", "lead_to", "watch"]
+
+RUNS, TAB = "3 Runs", "train tab"
+
+_ACTIONS = {"stop": ("Stop", ":material/stop:"), "resume": ("Resume", ":material/play_arrow:")}
+
+
+def lead_to(name: str) -> None:
+    """Show a run in its tab; in a callback, before the tabs are drawn."""
+    st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
+
+
+def watch(here: Page, found: Sequence[RunDirectory]) -> None:
+    """All runs of the module, the chosen one live, a comparison, and the trash."""
+    runs_list.note_states(found)
+    runs_list.table(here, tuple(run.id for run in found))
+    if found:
+        runs = {run.id: run for run in found}
+        wanted = st.session_state.pop("run wanted", None)  # by a fork
+        if wanted in runs:
+            st.session_state["run chosen"] = wanted
+        names = list(runs)
+        at_work = next((n for n in names if runs_list.at_work(runs[n])), names[0])
+        chosen = runs[
+            st.selectbox(
+                "Run",
+                names,
+                index=names.index(at_work),
+                key="run chosen",
+                persist_state="page",
+                width=480,
+            )
+        ]
+        _live(here, chosen)
+        _manage(here, chosen)
+        retriever_views.retriever(here, chosen)
+        if len(found) > 1:
+            compare(here, found)
+    _trash(here)
+
+
+@st.fragment(run_every=1.0)
+def _live(here: Page, run: RunDirectory) -> None:
+    with messages():
+        if not run.exists:
+            st.error("This run's directory is gone. Nothing of it can be shown any more.")
+            return
+        view = train.run_view(run)
+        runs_list.same_state(run.id, view.state)
+        # each in a place of its own: what comes and goes in one doesn't move the next
+        with st.container():
+            _actions(here, run, view)
+        with st.container():
+            _state(run, view)
+        with st.container():
+            if view.written is not None:
+                (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
+        with st.container():
+            if view.steps:
+                runs_curves.losses(view)
+        with st.container():
+            if view.latest:
+                _figures(view)
+                if view.padded:
+                    st.caption(plain(f"Rows are padded, not packed: {view.padded}."))
+        with st.container():
+            runs_curves.shares(view)
+        _settings_and_log(run, view)
+        if view.state == "finished":
+            _model(here, run)
+
+
+def _settings_and_log(run: RunDirectory, view: RunView) -> None:
+    """Drawn when it is open: what is hidden needn't be sent each second, or highlighted."""
+    shown = st.expander("Settings and log", key=f"settings and log {run.id}", on_change="rerun")
+    if shown.open:
+        with shown:
+            st.caption(plain(run.path))
+            st.code(view.log_tail or "(the log is empty)", language=None)
+            st.code(view.settings, language="yaml")
+
+
+def _model(here: Page, run: RunDirectory) -> None:
+    """Where it lies, how to take it along, and its card, which says how to load and serve it."""
+    shown = st.expander("Model and its card", key=f"model of {run.id}", on_change="rerun")
+    if shown.open:
+        with shown, messages():
+            st.caption(plain(run.model))
+            st.code(f"radu export-model {run.id} --out DIR", language="bash")
+            for need in needs_outside(here.workspace, run):
+                st.warning(plain(need), icon=":material/link:")
+            st.code(card(run), language="markdown")
+
+
+def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(view.state, color=runs_list.COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
+        if view.where:
+            st.badge(plain(f"on {view.where}"), color="violet", icon=":material/cloud:")
+        _stop_or_resume(here, run, view)
+        if view.state == "finished":
+            link("evaluate", "Evaluate", module=here.module, run=run.id)
+
+
+def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
+    """One button for both, so that the keyboard's focus stays on it when the run has stopped.
+
+    A press counts as what the button said when it was pressed: the run may have ended since.
+    """
+    can = "" if view.state in FINAL else "stop"
+    can = "resume" if view.state in ("stopped", "failed", "lost") else can
+    said = st.session_state.get("run action")
+    st.session_state["run action"] = (run.id, can)
+    if not can:
+        return
+    label, icon = _ACTIONS[can]
+    if not st.button(label, icon=icon, key="run action button") or said != (run.id, can):
+        return
+    if can == "stop":
+        with st.spinner("It saves what it has learnt …"):
+            train.stop_run(here.workspace, run.id)
+    else:
+        train.resume(here.workspace, run.id)
+    st.rerun(scope="app")
+
+
+def _manage(here: Page, run: RunDirectory) -> None:
+    """What is said of it and done with it. Not in the fragment, which runs every second."""
+    about = runs_list.about_of(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # each run has its own: one that is open is closed when another run is shown
+        with st.popover("Fork", icon=":material/fork_right:", key=f"fork {run.id}"):
+            _fork(here, run)
+        with st.popover("Notes and tags", icon=":material/edit_note:", key=f"about {run.id}"):
+            _describe(here, run)
+        with st.popover("Delete", icon=":material/delete:", key=f"delete {run.id}"):
+            _delete(here, run)
+        for tag in about.tags:
+            st.badge(plain(tag), color="gray")
+    if about.notes:
+        st.markdown(plain(about.notes))
+    if about.forked_from:
+        st.caption(f"Forked from {plain(about.forked_from)}.")
+
+
+def _fork(here: Page, run: RunDirectory) -> None:
+    """The settings that change, a line each; the rest is as in the run."""
+    st.caption(f"A new run with the settings of {plain(run.id)} and your changes, from step 0.")
+    text = st.text_area(
+        "Changes (YAML, a setting a line)",
+        placeholder="learning_rate: 0.0005\nseed: 1",
+        key=f"fork changes {run.id}",
+        persist_state="page",
+    )
+    key = ("fork", run.id)
+    job = jobs.job(key)
+    with messages():
+        if st.button(
+            "Launch",
+            type="primary",
+            icon=":material/rocket_launch:",
+            key="fork launch",
+            disabled=job is not None and job.state == "running",
+        ):
+            changes = _changes(text)
+            workflow.changed_config(run, changes)  # says what is wrong before anything starts
+            jobs.start(
+                key,
+                "Launching",
+                lambda progress: workflow.fork(here.workspace, run.id, changes, progress=progress),
+            )
+        forked = jobs.show(key, passing=True)
+        if forked is not None:
+            st.success(f"Run {plain(forked.id)} is on its way.")
+            if st.button("Show it", key="fork show"):
+                jobs.forget(key)
+                st.session_state["run wanted"] = forked.id
+                st.rerun()
+    with messages(), st.expander("Its settings"):
+        st.code(run.config().to_yaml(), language="yaml")
+
+
+def _changes(text: str) -> dict[str, object]:
+    try:
+        data = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError("The changes aren't YAML", value=text, remedy="Correct them.") from error
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise InputError(
+            "The changes aren't settings", value=text, remedy="Write name: value, a line each."
+        )
+    if not data:
+        raise InputError(
+            "Nothing changes: it would be the same run again",
+            remedy="Write a setting and its new value; seed: 1 for another draw.",
+        )
+    return data
+
+
+def _describe(here: Page, run: RunDirectory) -> None:
+    with messages():
+        about = workflow.about(run)
+        # what somebody else has written since isn't overwritten by what was shown before
+        version = f"{run.id} {content_hash(about.model_dump_json())[:8]}"
+        notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
+        tags = st.multiselect(
+            "Tags",
+            list(about.tags),
+            list(about.tags),
+            accept_new_options=True,
+            key=f"tags {version}",
+            persist_state="page",
+            help="Type one and press Enter.",
+        )
+        if st.button("Save", type="primary", key="describe save"):
+            workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
+            st.rerun()
+
+
+def _delete(here: Page, run: RunDirectory) -> None:
+    with messages():
+        if (state := run.state()[0]) not in FINAL:
+            st.markdown(f"{plain(run.id)} is {state}. Stop it first.")
+            return
+        st.markdown(f"{plain(run.id)} goes to the trash, from where it can be restored below.")
+        if st.button("Move to the trash", type="primary", key="delete confirmed"):
+            workflow.trash(here.workspace, run.id)
+            st.rerun()
+
+
+def _trash(here: Page) -> None:
+    thrown = [run.id for run in workflow.list_trash(here.workspace)]
+    if not thrown:
+        return
+    with st.expander(f"Trash ({len(thrown)})"), messages():
+        name = st.selectbox("Deleted run", thrown, key="trash chosen", persist_state="page")
+        with st.container(horizontal=True):
+            if st.button("Restore", icon=":material/restore_from_trash:", key="trash restore"):
+                workflow.restore_run(here.workspace, name)
+                st.rerun()
+            with st.popover("Empty the trash", icon=":material/delete_forever:"):
+                st.markdown(f"{len(thrown)} of all modules are deleted for good, models and all.")
+                if st.button("Delete for good", key="trash empty"):
+                    workflow.empty_trash(here.workspace)
+                    st.rerun()
+
+
+def _state(run: RunDirectory, view: RunView) -> None:
+    if view.reason:
+        bad = view.state in ("failed", "lost", "damaged")
+        (st.error if bad else st.info)(plain(view.reason))
+    if view.state == "queued":
+        ahead = workflow.waits_for(run)
+        said = f"It waits for {plain(', '.join(ahead))}." if ahead else "It is its turn."
+        st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
+    latest = view.latest
+    if view.state == "saving":
+        _saving(view.saving)
+    elif view.stage:
+        st.progress(_share(latest), text=f"{plain(view.stage)} …{_resumed(latest)}")
+    elif latest:
+        text = f"step {int(latest['step']):,} of {int(latest['steps']):,}"
+        if view.state != "queued":  # it has been that fast, before it was resumed
+            text += f" · {latest['tokens_per_second']:,.0f} tokens/s"
+        if view.evaluating and view.state == "running":
+            text += f" · evaluating {counted(view.evaluating, 'row')}"
+        if view.state == "running":
+            text += f" · {_duration(latest['eta_seconds'])} left"
+        st.progress(1.0 if view.state == "finished" else _share(latest), text=text)
+
+
+def _share(latest: Mapping[str, Any]) -> float:
+    """How much of the run is done by its newest step."""
+    return min(1.0, int(latest["step"]) / int(latest["steps"])) if latest else 0.0
+
+
+def _resumed(latest: Mapping[str, Any]) -> str:
+    """Where a run goes on; its speed and what is left are known once it has made a step."""
+    return f" It goes on after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
+
+
+def _saving(told: Mapping[str, Any]) -> None:
+    """How far the writing and checking of the model is."""
+    done, total, seconds = (float(told.get(n) or 0) for n in ("done", "total", "seconds"))
+    text = f"{told.get('what') or 'Saving'} …"
+    if total:
+        text += f" {done:,.0f} of {counted(int(total), 'row')}"
+    if done and seconds:
+        text += f" · {done / seconds:,.1f} rows/s"
+    st.progress(done / total if total else 0.0, text=text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _figures(view: RunView) -> None:
+    """The newest figures; under those on validation rows what they rest on."""
+    latest = view.latest
+    best = min((e.data["loss"] for e in view.validations if "loss" in e.data), default=None)
+    shown = {
+        "loss": (f"{latest['loss']:.3f}", ""),
+        "learning rate": (f"{latest.get('learning_rate') or 0:.1e}", ""),
+        "memory": (f"{latest.get('memory_gb', 0):.1f} GB", ""),
+        "best validation loss": ("–" if best is None else f"{best:.3f}", ""),
+    }
+    for figure in last_figures(view.validations, view.asked):
+        if figure.name == "loss":
+            shown["best validation loss"] = (f"{best:.3f}", figure.basis)
+        else:
+            shown[figure.label] = (figure.text, figure.basis)
+    with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
+        for label, (value, basis) in shown.items():
+            st.metric(
+                label, value, basis or None, delta_color="off", delta_arrow="off", width="content"
+            )
