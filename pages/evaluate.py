@@ -9,6 +9,7 @@ from studio.evaluate import views
 from studio.frame import jobs
 from studio.frame.navigation import asked_for, link
 from studio.frame.page import messages, page
+from studio.frame.result import show_result
 
 with page(
     "Evaluate",
@@ -50,7 +51,7 @@ with page(
     with result, messages():
         for why in damaged_reports(run, here.module).values():
             st.warning(why, icon=":material/error:")
-        views.result(report)
+        show_result(report)
         views.sources(report)
         views.scope(here, report)
     with errors, messages():

@@ -1,1 +1,1 @@
-"""What the pages share: the gate, the module's choice, messages, background jobs, renderings."""
+"""A package for each page, and ``frame``, what they all stand in."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).resolve().parents[1] / "radu_core"
+STUDIO, PAGES = CORE.parent / "studio", CORE.parent / "pages"
 ORDER = [
     "errors",
     "extras",
@@ -137,6 +138,25 @@ def test_who_loads_a_model_says_in_which_precision() -> None:
     assert len(loads) > 10
     for path, call in loads:
         assert "dtype" in {k.arg for k in call.keywords}, f"{path}:{call.lineno}"
+
+
+def wings(path: Path) -> set[str]:
+    """The packages of ``studio`` that a file imports from."""
+    text = path.read_text(encoding="utf-8")
+    parts = (n.split(".") for n in names_in(text, path.relative_to(CORE.parent).parent.parts))
+    return {p[1] for p in parts if p[0] == "studio" and len(p) > 1}
+
+
+def test_a_page_is_made_of_the_frame_and_its_own_package() -> None:
+    rooms = {p.name for p in STUDIO.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    pages = list(PAGES.glob("*.py"))
+    assert rooms == {"frame", *(p.stem for p in pages)}
+    for path in pages:
+        assert wings(path) <= {"frame", path.stem}, path
+    for path in (p for room in rooms for p in (STUDIO / room).rglob("*.py")):
+        assert wings(path) <= {"frame", path.relative_to(STUDIO).parts[0]}, path
+    for path in (STUDIO / "frame").rglob("*.py"):
+        assert wings(path) <= {"frame"}, path
 
 
 def test_pages_are_thin() -> None:

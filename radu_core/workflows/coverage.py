@@ -110,7 +110,7 @@ class CoverageReport:
     """
 
     module: str
-    split: str
+    split: Split
     target: float
     grid: CoverageGrid
     choice: KChoice

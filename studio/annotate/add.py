@@ -7,15 +7,16 @@ from typing import cast
 import streamlit as st
 
 from radu_core.exemplars import Split
-from radu_core.schema import Function, Slot
+from radu_core.schema import Function
 from radu_core.store import StoredExemplar
 from radu_core.workflows.add import add as work
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
+from studio.frame.value_input import value_input
 
-__all__ = ["add", "value_input"]
+__all__ = ["add"]
 
 _NONE = "out of scope"
 _SPLITS = ("train", "validation", "test")
@@ -70,32 +71,6 @@ def _form(here: Page, function: Function | None) -> None:
         )
         st.session_state["add number"] += 1
         st.rerun()
-
-
-def value_input(slot: Slot, key: str) -> str | list[str]:
-    """What is typed for a slot: one of its values, several, or words."""
-    label = plain(slot.name) + (" (required)" if slot.required else "")
-    known = [str(v) for v in slot.possible_values]
-    about = plain(slot.description) if slot.description else None
-    if slot.type == "boolean" and not known:
-        known = ["true", "false"]
-    if slot.multi_value:
-        return st.multiselect(
-            label,
-            known,
-            key=key,
-            help=about,
-            accept_new_options=not slot.possible_values,
-            placeholder="none; type one and press Enter",
-        )
-    if known:
-        return st.selectbox(label, known, index=None, key=key, help=about, placeholder="none") or ""
-    return st.text_input(label, key=key, help=about, placeholder=_hint(slot)) or ""
-
-
-def _hint(slot: Slot) -> str:
-    hints = {"date": "2026-03-02", "time": "19:30", "integer": "a whole number", "number": "1.5"}
-    return hints.get(slot.type, "none")
 
 
 def _added(here: Page, item: StoredExemplar) -> None:

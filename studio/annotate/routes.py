@@ -29,7 +29,7 @@ __all__ = ["LARGEST", "SMALL", "routes"]
 LARGEST = 4 * 1024 * 1024  # bytes of a request
 SMALL = 64 * 1024  # and of one whose header has no token
 _SERVED = (".js", ".css", ".html")
-COMPONENT = Path(__file__).parents[1] / "components" / "span_marker"
+COMPONENT = Path(__file__).parents[2] / "components" / "span_marker"
 _log = logging.getLogger(__name__)
 
 Answer = tuple[int, dict[str, Any]]  # status, JSON

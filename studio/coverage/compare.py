@@ -70,7 +70,7 @@ def _start(
     two: RetrievalSettings,
     report: CoverageReport,
 ) -> None:
-    split: Split = report.split  # type: ignore[assignment]
+    split: Split = report.split
     jobs.start(
         key,
         "Comparing",

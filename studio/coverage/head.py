@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 import streamlit as st
 
+from radu_core.exemplars import Split
 from radu_core.words import counted
 from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
 from radu_core.workflows.indexing import choose_point, chosen_point
@@ -15,7 +16,7 @@ from studio.frame.page import Page
 
 __all__ = ["figures", "keep_widgets", "measuring", "set_point"]
 
-_SPLITS = ("validation", "test", "train")
+_SPLITS: tuple[Split, ...] = ("validation", "test", "train")
 _PREFIX = "coverage "
 _BEGINNING = {
     "coverage target": 0.99,
@@ -73,7 +74,7 @@ def _as_measured(here: Page, key: Hashable) -> None:
     st.session_state["coverage target"] = report.target
 
 
-def _start(here: Page, key: Hashable, split: str, target: float) -> None:
+def _start(here: Page, key: Hashable, split: Split, target: float) -> None:
     jobs.start(
         key,
         "Measuring coverage",
@@ -81,7 +82,7 @@ def _start(here: Page, key: Hashable, split: str, target: float) -> None:
             here.workspace,
             here.module,
             split=split,
-            target=target,  # type: ignore[arg-type]
+            target=target,
             progress=progress,
         ),
     )

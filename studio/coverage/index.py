@@ -86,7 +86,7 @@ def _source(here: Page, report: CoverageReport) -> None:
     st.markdown(f"**Of {report.split}, and not measured**")
     _left_out(report.left_out)
     if report.left_out:
-        rows_out = left_out_rows(here.workspace, here.module, report.split)  # type: ignore[arg-type]
+        rows_out = left_out_rows(here.workspace, here.module, report.split)
         show.download(
             rows_out,
             name=f"{here.module}-not-measured.csv",

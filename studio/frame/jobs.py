@@ -34,6 +34,11 @@ class _Stopped(Exception):  # noqa: N818 - somebody asked for it
     """Raised inside a job's thread when it is to stop."""
 
 
+@st.cache_resource
+def _numbers() -> Iterator[int]:
+    return itertools.count()  # beside the jobs: a file that is loaded again mustn't begin at 0
+
+
 @dataclass
 class Job:
     """A piece of work and how far it is; times are in seconds. ``about`` is what it is done for,
@@ -78,11 +83,6 @@ class Job:
         elif self.total:
             text += f" · {self.done:,} of {self.total:,}"
         return text
-
-
-@st.cache_resource
-def _numbers() -> Iterator[int]:
-    return itertools.count()  # beside the jobs: a file that is loaded anew mustn't begin again
 
 
 @st.cache_resource
@@ -216,7 +216,6 @@ def _running(key: Hashable) -> None:
     found = job(key)
     if found is None or found.state != "running":
         st.rerun()
-        return
     bar, button = st.columns([6, 1], vertical_alignment="center")
     bar.progress(min(1.0, found.done / found.total) if found.total else 0.0, text=plain(found.line))
     if button.button("Stop", key=f"stop {key}", disabled=found.stop):

@@ -33,7 +33,7 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
     in it. Why not ``st.tabs``: docs/decisions/015-tabs.md."""
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]
-    return st.segmented_control(
+    chosen = st.segmented_control(
         "Tabs",
         names,
         key=key,
@@ -42,6 +42,8 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
         label_visibility="collapsed",
         persist_state="page",
     )
+    assert chosen is not None  # one of them always is
+    return chosen
 
 
 def side_by_side(

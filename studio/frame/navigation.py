@@ -10,7 +10,7 @@ import streamlit as st
 
 __all__ = ["asked_for", "go_to", "link", "link_to_prompt", "navigation"]
 
-_PAGES = Path(__file__).parents[1] / "pages"
+_PAGES = Path(__file__).parents[2] / "pages"
 _ICONS = {
     "home": "home",
     "load": "upload_file",

@@ -249,7 +249,8 @@ def outcome(here: Page) -> None:
 def _acceptance(here: Page) -> None:
     """Resolve again, and from which confidence the module decides by itself."""
     now = outcomes.acceptance(here.workspace, here.module)
-    options = [None, *sorted({0.99, 0.95, 0.9, 0.8, now} - {None}, reverse=True)]
+    offered = {0.99, 0.95, 0.9, 0.8, *([] if now is None else [now])}
+    options = [None, *sorted(offered, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.selectbox(
             "Accept likely readings by itself",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import streamlit as st
 
@@ -35,8 +36,8 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
         st.button(
             f"Correct {rows} and import again",
             icon=":material/build:",
-            on_click=jobs.start,
-            args=(key, "Importing with corrected spans", job.about),
+            on_click=_import_again,
+            args=(key, job.about),
         )
     if report.fixes:
         order = ("id", "before", "after", "shift", "utterance")
@@ -46,3 +47,7 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
             key="spans",
             label="corrections",
         )
+
+
+def _import_again(key: Hashable, work: Callable[..., Any]) -> None:
+    jobs.start(key, "Importing with corrected spans", work)

@@ -9,12 +9,12 @@ from radu_core.calls import flat_arguments
 from radu_core.inference.answers import Answer, Explanation
 from radu_core.schema import OUT_OF_SCOPE, Function, Scalar, as_values
 from radu_core.workflows.playground import Right, Sent, send_back
-from studio.annotate.add import value_input
 from studio.frame import show
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
+from studio.frame.value_input import value_input
 
 __all__ = ["answer", "call_line"]
 

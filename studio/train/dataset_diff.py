@@ -76,10 +76,10 @@ def _result(found: DatasetDiff, export: Path) -> None:
             on_click="ignore",
         )
     left, right = st.columns([2, 1], vertical_alignment="bottom")
-    change = left.segmented_control(
+    shown = left.segmented_control(
         "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change", persist_state="page"
     )
-    some = [d for d in found.sample if change in (None, d.change)]
+    some = [d for d in found.sample if shown in (None, d.change)]
     number = right.number_input(f"Which of the first {len(some)}", 1, max(1, len(some)), 1)
     if some:
         _one(some[min(int(number), len(some)) - 1])

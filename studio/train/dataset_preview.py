@@ -44,14 +44,14 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
         _lengths(previews, max_length)
     show.rows(rows, name="preview.csv", key="dataset preview", label="lines")
     for found in previews:
-        about = "" if found.exact else "about "
+        estimated = "" if found.exact else "about "
         named = f"{found.module}: " if len(previews) > 1 else ""
         for reason, count in found.left_out.items():
             st.caption(plain(f"{named}{counted(count, 'exemplar')} left out: {reason}"))
         for reason, count in found.discards.items():
-            st.caption(plain(f"{named}{about}{count:,} without a row: {reason}"))
+            st.caption(plain(f"{named}{estimated}{count:,} without a row: {reason}"))
         if found.suspects:
-            st.caption(plain(f"{named}{about}{found.suspects:,} suspected labelling errors"))
+            st.caption(plain(f"{named}{estimated}{found.suspects:,} suspected labelling errors"))
 
 
 def _preview_row(line: PreviewLine) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _lengths(previews: Sequence[Preview], max_length: int) -> None:
             tooltip=["task", alt.Tooltip("tokens:Q", bin=True), alt.Tooltip("sum(rows):Q")],
         )
     )
-    longest = max(c["tokens"] for c in counts)
+    longest = max(length for p in previews for lengths in p.lengths.values() for length in lengths)
     chart = bars
     if longest > 0.6 * max_length:
         limit = pd.DataFrame([{"tokens": max_length}])

@@ -7,10 +7,10 @@ import streamlit as st
 
 from radu_core.workflows import fit as workflow
 from radu_core.workflows.fit import FitReport
-from studio.evaluate import views
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page
+from studio.frame.result import show_result
 
 __all__ = ["FIT", "fit"]
 
@@ -85,5 +85,5 @@ def _report(report: FitReport) -> None:
     for note in report.notes:
         st.warning(plain(note))
     if report.evaluation is not None:
-        views.result(report.evaluation)
+        show_result(report.evaluation)
     st.caption(plain(f"Run {report.run}: see it in “3 Runs”, ask it on Evaluate."))

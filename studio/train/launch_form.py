@@ -155,12 +155,12 @@ def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     models = list(dict.fromkeys([*([first] if first else []), *base_embedders(here.workspace)]))
     objective = st.session_state.get(_key("objective")) or "joint"
     methods = _OWN_METHODS[objective]
+    simple: tuple[Setting, ...] = RETRIEVER_SIMPLE
+    expert: Mapping[str, tuple[Setting, ...]] = RETRIEVER_EXPERT
     if objective == "lsr":
         simple, expert, planned = LSR_SIMPLE, LSR_EXPERT, begin_with(planned)
     elif objective == "contrastive":
         simple, expert, planned = CONTRASTIVE_SIMPLE, CONTRASTIVE_EXPERT, begin_alone(planned)
-    else:
-        simple, expert = RETRIEVER_SIMPLE, RETRIEVER_EXPERT
     return _Form("retriever", own, models, methods, simple, expert, planned, objective)
 
 

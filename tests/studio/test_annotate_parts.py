@@ -50,14 +50,15 @@ def space(
 
 def part(name: str, arguments: str = "") -> AppTest:
     """One part on a page of its own."""
+    function = "edit_guidelines" if name == "guidelines" else name
     script = f"""
 import streamlit as st
 from pathlib import Path
-from studio.annotate_{name} import {name}
-from studio.page import page
+from studio.annotate.{name} import {function}
+from studio.frame.page import page
 def alone():
     with page("Annotate", "x") as here:
-        {name}(here{arguments})
+        {function}(here{arguments})
 others = [st.Page(p) for p in sorted(Path({str(ROOT / "pages")!r}).glob("*.py"))]
 st.navigation([st.Page(alone, default=True), *others]).run()
 """
@@ -261,8 +262,8 @@ def agreement_part(arguments: str) -> AppTest:
     script = f"""
 import streamlit as st
 {SAID}
-from studio.annotate_agreement import figures
-from studio.page import page
+from studio.annotate.agreement import figures
+from studio.frame.page import page
 with page("Annotate", "x") as here:
     figures(here{arguments})
 """

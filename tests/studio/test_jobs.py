@@ -13,7 +13,7 @@ from studio.frame import jobs
 
 SCRIPT = """
 import streamlit as st
-from studio import jobs
+from studio.frame import jobs
 st.write(f"result {jobs.show(('test',), passing=True)}")
 """
 

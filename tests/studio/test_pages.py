@@ -215,7 +215,7 @@ def test_an_upload_is_written_once_and_never_changed(space: Workspace) -> None:
     script = """
 import streamlit as st
 from types import SimpleNamespace
-from studio.load_forms import _kept
+from studio.load.forms import _kept
 def upload(id, data):
     return SimpleNamespace(file_id=id, name="rows.jsonl", getvalue=lambda: data)
 first = _kept(upload("1", b"one"))
@@ -282,8 +282,8 @@ def test_overlap_without_anything_to_index_says_so(space: Workspace) -> None:
 def negatives_of(id_: str) -> AppTest:
     """The Negatives part alone: with the exemplar given."""
     script = f"""
-from studio.negative_forms import negatives
-from studio.page import page
+from studio.prompts.negatives import negatives
+from studio.frame.page import page
 with page("Prompts", "x") as here:
     import streamlit as st
     st.session_state.setdefault("negatives of {MODULE}", {id_!r})

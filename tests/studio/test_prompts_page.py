@@ -137,9 +137,9 @@ def editing(name: str = "rag") -> AppTest:
     """The editor alone."""
     script = f"""
 import streamlit as st
-from studio.page import Page
-from studio.spaces import workspace
-from studio.template_editor import editor
+from studio.frame.page import Page
+from studio.frame.spaces import workspace
+from studio.prompts.template_editor import editor
 st.session_state.setdefault("template name", {name!r})
 editor(Page(workspace(), {MODULE!r}, "ann"), {{"k_desc": 3, "k_exemplar": 2}})
 """

@@ -1,0 +1,104 @@
+"""What an evaluation has found, as the pages show it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from radu_core.evaluation import EvaluationReport, Share, against_baselines
+from radu_core.words import counted
+from studio.frame.markdown import plain
+
+__all__ = ["show_result"]
+
+_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+
+
+def show_result(report: EvaluationReport | None) -> None:
+    """All systems side by side, and whether training was worth it."""
+    if report is None:
+        st.info("This run hasn't been measured on this split yet.")
+        return
+    _verdict(report)
+    frame = pd.DataFrame(
+        [
+            {
+                "system": m.system,
+                "function accuracy": m.function.share,
+                "95 %": _interval(m.function),
+                "slot F1": m.slot_f1_measured,
+                "exact match": m.exact_match.share,
+                "95 % of it": _interval(m.exact_match),
+                "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
+                f"{_of(m.out_of_scope_recall)}",
+                "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
+            }
+            for m in report.systems
+        ]
+    )
+    shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
+    st.dataframe(frame, hide_index=True, column_config=shares)
+    left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
+    st.caption(
+        f"{counted(report.rows, 'utterance')} of {report.split}, measured "
+        f"{_minute(report.created)}; "
+        f"{counted(report.trained.slot_pairs, 'value')} of slots in them."
+        + (f" Left out: {left_out}." if left_out else "")
+    )
+    if report.learned_from:
+        st.caption(plain(str(report.learned_from)))
+    if report.no_baselines:
+        st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
+    for line in report.added():
+        st.caption(plain(f"{line[:1].upper()}{line[1:]}."))
+    for system in (m for m in report.systems if m.cut):
+        cut = counted(system.cut, "answer was", "answers were")
+        st.caption(plain(f"{system.system}: {cut} cut before the end."))
+    st.markdown("**Per function** (after training)")
+    functions = [
+        {
+            "function": f.function,
+            "rows": f.rows,
+            "recall": f.recall.measured,
+            "95 %": _interval(f.recall),
+            "said": f.precision.total,
+            "precision": f.precision.measured,
+            "95 % of it": _interval(f.precision),
+        }
+        for f in report.trained.per_function
+    ]
+    st.dataframe(
+        pd.DataFrame(functions),
+        hide_index=True,
+        column_config={"recall": _SHARE, "precision": _SHARE},
+    )
+
+
+def _interval(share: Share) -> str:
+    return f"{share.low:.1%} to {share.high:.1%}" if share.total else "–"
+
+
+def _of(share: Share) -> str:
+    """A share with the rows it is of."""
+    return f"{share} of {share.total:,}" if share.total else str(share)
+
+
+def _verdict(report: EvaluationReport) -> None:
+    """Claims only what the rows support."""
+    found = against_baselines(report)
+    if found.better:
+        st.success(_points("Better than every baseline", found.better), icon=":material/check:")
+    if found.worse:
+        st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
+    if found.unclear:
+        head = f"No clear difference to a baseline on {counted(report.rows, 'row')}"
+        st.info(_points(head, found.unclear), icon=":material/balance:")
+
+
+def _points(head: str, lines: list[str]) -> str:
+    return f"{head}:\n" + "\n".join(f"- {plain(line)}" for line in lines)
+
+
+def _minute(stamp: str) -> str:
+    """A time as it is stored (ISO 8601, UTC), to the minute."""
+    return f"{stamp[:16].replace('T', ' ')} UTC"
