@@ -12,7 +12,7 @@ from radu_core.errors import RaduError, RunError
 from radu_core.files import read_json
 from radu_core.inference.parser import ParserSettings
 from radu_core.prompts import TemplateSet
-from radu_core.retrieval import Embedder, ModuleIndex
+from radu_core.retrieval import Embedder, ModuleIndex, read_index
 from radu_core.schema import Schema, parse_schema
 
 __all__ = ["Serving", "load_serving"]
@@ -57,7 +57,7 @@ def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder
         templates = TemplateSet(sources)
     embedder = embedder_of(manifest.embedder)
     with _undamaged(title, folder):
-        index = ModuleIndex.load(folder / "index", embedder, expected_fingerprint=manifest.index)
+        index = read_index(folder / "index", embedder, expected_fingerprint=manifest.index)
     return Serving(schema, templates, index, manifest, folder)
 
 

@@ -16,7 +16,7 @@ from radu_core.retrieval.embedding_models import check_embedder, why_not_tunable
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved, query_of
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
 from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
-from radu_core.retrieval.saved import indexed, load_saved, saved_fingerprint
+from radu_core.retrieval.saved import indexed, read_index, save_index, saved_fingerprint
 from radu_core.retrieval.settings import RetrievalSettings
 from radu_core.retrieval.tuning import AT, Tuning, choose_weight
 
@@ -48,9 +48,10 @@ __all__ = [
     "find_k",
     "fingerprint",
     "indexed",
-    "load_saved",
     "percentiles",
     "query_of",
+    "read_index",
+    "save_index",
     "saved_fingerprint",
     "why_not_tunable",
     "wilson",

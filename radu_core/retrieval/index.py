@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from radu_core.exemplars import AnnotatedExemplar
@@ -162,21 +161,6 @@ class ModuleIndex:
         if place >= 0 and self.exemplars[place].template == exemplar.template:
             return place
         return -1
-
-    def save(self, directory: Path) -> None:
-        """Write the index to ``directory``, whole or not at all."""
-        from radu_core.retrieval import saved
-
-        saved.save(self, directory)
-
-    @staticmethod
-    def load(
-        directory: Path, embedder: Embedder, *, expected_fingerprint: str | None = None
-    ) -> ModuleIndex:
-        """As ``saved.load_saved``."""
-        from radu_core.retrieval import saved
-
-        return saved.load_saved(directory, embedder, expected_fingerprint=expected_fingerprint)
 
     def with_weight(self, dense_weight: float) -> ModuleIndex:
         """The same index with another weight of the dense ranking."""

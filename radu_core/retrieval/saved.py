@@ -1,4 +1,4 @@
-"""An index in a directory, whole or not at all: ``meta.json`` (what it was built from),
+"""An index in a directory, all or nothing: ``meta.json`` (what it was built from),
 ``exemplars.json``, ``vectors.npz`` and, of a large one, ``graph.faiss``."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["indexed", "load_saved", "save", "saved_fingerprint"]
+__all__ = ["indexed", "read_index", "save_index", "saved_fingerprint"]
 
 _META = "meta.json"
 _KINDS = {"version": int, "fingerprint": str, "source": dict, "schema": dict}
@@ -35,7 +35,7 @@ _VECTORS = "vectors.npz"
 _GRAPH = "graph.faiss"
 
 
-def save(index: ModuleIndex, directory: Path) -> None:
+def save_index(index: ModuleIndex, directory: Path) -> None:
     """Write an index to a temporary directory, then put it in the place of ``directory``."""
     import numpy as np
 
@@ -61,7 +61,7 @@ def _meta(index: ModuleIndex) -> dict[str, Any]:
     }
 
 
-def load_saved(
+def read_index(
     directory: Path,
     embedder: Embedder,
     *,
@@ -102,7 +102,7 @@ def load_saved(
 
 
 def indexed(directory: Path) -> int:
-    """How many exemplars the saved index stands for; errors as ``load_saved``."""
+    """How many exemplars the saved index stands for; errors as ``read_index``."""
     meta = _read_meta(directory)
     with _whole(directory):
         return int(meta["source"]["members"])

@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,16 @@ from radu_core.training.bench import Bench, device_name, gpu_peak_memory, longes
 from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Preflight, load_tokenizer, preflight
 from radu_core.training.machine import first_gpu, peak_memory, stand_back
+from radu_core.training.measurements import Probe
 from radu_core.training.saving import checking_bytes, checking_tokens
 from radu_core.training.trainer import (
-    FORWARD_SHARE,
     evaluated,
     evaluation_tokens,
     steady_memory,
     uses_bf16,
 )
 
-__all__ = ["Probe", "main", "measure", "probe"]
+__all__ = ["main", "measure", "probe"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MEASURE_SECONDS = 35.0  # after that no further step is begun
@@ -48,67 +48,6 @@ _END_SECONDS = 60.0  # after that the process is ended, whatever it does
 _MOST_STEPS = 6  # typical ones
 _CAUTION = 0.6  # share of the time left that typical steps may be planned for
 _POLL = 0.1
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What was measured. Times in seconds, memory in bytes; 0 is "not measured".
-
-    ``longest_*`` is of one step on the longest rows, ``step_*`` the mean of ``steps`` typical
-    steps; tokens are those of the rows, without padding. A forward pass over ``evaluation_tokens``
-    took ``evaluation_seconds``; an evaluation of the run is one over ``evaluated_tokens``, about,
-    and checking the saved model one over ``checking_tokens``.
-    ``save_bytes`` is one checkpoint. ``peak_bytes`` is the most memory that loading, steps and
-    evaluations took, ``checking_bytes`` what checking the saved model takes on a CPU, about, and
-    ``gpu_bytes`` the most that torch had allocated on a CUDA device.
-
-    Of a retriever, ``evaluated_tokens`` are of everything that the run embeds besides its steps,
-    ``head_seconds`` is what fitting its head takes, ``train_tokens`` are of all labels, and ``cut``
-    names those that the encoder doesn't read to their end; of one that learns from a language
-    model, ``asking_seconds`` is what asking about one of ``asked_rows`` rows takes.
-    """
-
-    stage: str = "Starting"
-    device: str = "cpu"
-    load_seconds: float = 0.0
-    longest_seconds: float = 0.0
-    longest_rows: int = 0
-    longest_tokens: int = 0
-    longest_row: int = 0
-    steps: int = 0
-    step_seconds: float = 0.0
-    step_tokens: float = 0.0
-    evaluation_seconds: float = 0.0
-    evaluation_tokens: int = 0
-    evaluated_tokens: float = 0.0
-    checking_tokens: float = 0.0
-    checking_bytes: int = 0
-    save_seconds: float = 0.0
-    save_bytes: int = 0
-    peak_bytes: int = 0
-    gpu_bytes: int = 0
-    head_seconds: float = 0.0
-    asking_seconds: float = 0.0
-    asked_rows: int = 0
-    train_tokens: int = 0
-    cut: tuple[str, ...] = ()
-    failure: str = ""
-
-    @property
-    def tokens_per_second(self) -> float:
-        """By the typical steps; by the longest where the time was over before any."""
-        if self.step_seconds:
-            return self.step_tokens / self.step_seconds
-        return self.longest_tokens / self.longest_seconds if self.longest_seconds else 0.0
-
-    @property
-    def checking_seconds(self) -> float:
-        """Checking the saved model."""
-        if self.evaluation_tokens:
-            forward = self.evaluation_seconds / self.evaluation_tokens
-        else:
-            forward = FORWARD_SHARE / max(1e-9, self.tokens_per_second)
-        return self.checking_tokens * forward
 
 
 def probe(

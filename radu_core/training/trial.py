@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from radu_core.training.machine import peak_memory
-from radu_core.training.probe import Probe
+from radu_core.training.measurements import Probe
 from radu_core.training.steps import Fitting
 
 __all__ = ["step_on_longest", "step_on_typical"]

@@ -17,7 +17,8 @@ from radu_core.retrieval import (
     ModuleIndex,
     RetrievalSettings,
     fingerprint,
-    load_saved,
+    read_index,
+    save_index,
 )
 from radu_core.retrieval.saved import indexed, saved_fingerprint
 from radu_core.schema import Schema
@@ -170,7 +171,7 @@ def build_index(
     index = ModuleIndex.build(schema, exemplars, embedder, settings=chosen, progress=progress)
     _require_exemplars(index)
     if chosen == own:
-        index.save(workspace.index(module))
+        save_index(index, workspace.index(module))
     workspace.hold((module, chosen), _Held(index, revisions))
     return index
 
@@ -205,7 +206,7 @@ def load_index(
     embedder = workspace.embedder(chosen.embedder, progress=progress)
     expected = fingerprint(schema, contents, embedder.identity, chosen)
     try:
-        index = load_saved(
+        index = read_index(
             workspace.index(module), embedder, expected_fingerprint=expected, contents=contents
         )
     except (StaleIndexError, NotFoundError):
@@ -246,4 +247,4 @@ def _keep(workspace: Workspace, index: ModuleIndex) -> None:
     directory = workspace.index(module)
     same = saved_fingerprint(directory) == index.fingerprint
     if not same or indexed(directory) != index.contents.members:
-        index.save(directory)
+        save_index(index, directory)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.training import TrainConfig
-from radu_core.training.probe import Probe
+from radu_core.training.measurements import Probe
 from radu_core.workflows.retriever_rows import Rows
 
 __all__ = ["Prediction", "predict", "predict_tuning"]

@@ -20,7 +20,8 @@ from radu_core.progress import Progress, silent
 from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
 from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row_hash
 from radu_core.training.launcher import check_disk
-from radu_core.training.probe import Probe, probe
+from radu_core.training.measurements import Probe
+from radu_core.training.probe import probe
 from radu_core.words import counted
 from radu_core.workflows.prediction import Prediction, predict, predict_tuning
 from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows

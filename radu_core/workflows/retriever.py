@@ -16,7 +16,7 @@ from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 from radu_core.progress import Progress, silent
-from radu_core.retrieval import Embedder, RetrievalSettings
+from radu_core.retrieval import Embedder, RetrievalSettings, save_index
 from radu_core.schema import parse_schema
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import ENCODER
@@ -262,7 +262,7 @@ def _switched(
     current = [v for v in datasets(workspace, module) if not (v.outdated or v.mixed)]
     index = build_index(workspace, module, settings=chosen, progress=progress)
     switch_retrieval(workspace, module, chosen, who=who, back=back)
-    index.save(workspace.index(module))
+    save_index(index, workspace.index(module))
     steps = [Step("index", f"{counted(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
     unbuilt: list[str] = []
     point = chosen_point(workspace, module)

@@ -23,7 +23,7 @@ from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
-from radu_core.retrieval import why_not_tunable
+from radu_core.retrieval import save_index, why_not_tunable
 from radu_core.training import (
     Preflight,
     RunDirectory,
@@ -262,7 +262,7 @@ def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) 
     folder = run.path / "serving"
     folder = folder / kept.manifest.module if apart else folder
     templates = kept.templates
-    kept.index.save(folder / "index")
+    save_index(kept.index, folder / "index")
     write_json(folder / "schema.json", kept.schema.model_dump(mode="json"))
     write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
     write_json(folder / "manifest.json", kept.manifest.model_dump(mode="json"))

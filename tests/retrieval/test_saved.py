@@ -20,7 +20,8 @@ from radu_core.retrieval import (
     ModuleIndex,
     Query,
     indexed,
-    load_saved,
+    read_index,
+    save_index,
     saved,
     saved_fingerprint,
 )
@@ -34,11 +35,11 @@ def files(directory: Path) -> list[str]:
 
 
 def test_an_index_is_read_back_and_refused_when_stale(index: ModuleIndex, tmp_path: Path) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     assert files(tmp_path) == ["i"]
     assert files(tmp_path / "i") == ["exemplars.json", "meta.json", "vectors.npz"]
     embedder = HashEmbedder()
-    again = ModuleIndex.load(tmp_path / "i", embedder, expected_fingerprint=index.fingerprint)
+    again = read_index(tmp_path / "i", embedder, expected_fingerprint=index.fingerprint)
     assert embedder.embedded == []
     assert again.search(QUERY, k_desc=2, k_exemplar=5) == index.search(
         QUERY, k_desc=2, k_exemplar=5
@@ -47,15 +48,15 @@ def test_an_index_is_read_back_and_refused_when_stale(index: ModuleIndex, tmp_pa
     assert saved_fingerprint(tmp_path / "i") == index.fingerprint
     assert saved_fingerprint(tmp_path / "none") is None
     with pytest.raises(StaleIndexError, match=r"built from other data.*Build it again"):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder(), expected_fingerprint="other")
+        read_index(tmp_path / "i", HashEmbedder(), expected_fingerprint="other")
     with pytest.raises(NotFoundError):
-        ModuleIndex.load(tmp_path / "none", HashEmbedder())
+        read_index(tmp_path / "none", HashEmbedder())
 
 
 def test_another_embedder_makes_it_stale(index: ModuleIndex, tmp_path: Path) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     with pytest.raises(StaleIndexError, match="built from other data"):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder("another"))
+        read_index(tmp_path / "i", HashEmbedder("another"))
 
 
 def _edit(**values: Any) -> Callable[[Path], object]:
@@ -69,10 +70,10 @@ def _less_schema(path: Path) -> None:
 
 
 def test_another_schema_makes_it_stale(index: ModuleIndex, tmp_path: Path) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     _less_schema(tmp_path / "i" / "meta.json")
     with pytest.raises(StaleIndexError, match="isn't what its fingerprint says"):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+        read_index(tmp_path / "i", HashEmbedder())
 
 
 @pytest.mark.parametrize("version", [1, 3, "2"])
@@ -80,10 +81,10 @@ def test_another_version_is_stale_and_not_damaged(
     index: ModuleIndex, tmp_path: Path, version: object
 ) -> None:
     """Version 1 held its exemplars in meta.json."""
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     old = {"version": version, "fingerprint": "f", "embedder": "e", "schema": {}, "exemplars": []}
     (tmp_path / "i" / "meta.json").write_text(json.dumps(old))
-    for look in (indexed, lambda d: ModuleIndex.load(d, HashEmbedder())):
+    for look in (indexed, lambda d: read_index(d, HashEmbedder())):
         with pytest.raises(StaleIndexError, match=r"is of another version.*Build it again"):
             look(tmp_path / "i")
     assert saved_fingerprint(tmp_path / "i") is None
@@ -95,14 +96,14 @@ def test_its_exemplars_are_not_read_when_they_are_known(
     """``left_out`` and duplicates, which aren't saved, are those of the contents given."""
     twin = exemplar("twin", "fly me to Oslo")
     full, _ = built(schema, [*index.exemplars, twin])
-    full.save(tmp_path / "i")
+    save_index(full, tmp_path / "i")
     (tmp_path / "i" / "exemplars.json").unlink()
-    again = load_saved(tmp_path / "i", HashEmbedder(), contents=full.contents)
+    again = read_index(tmp_path / "i", HashEmbedder(), contents=full.contents)
     assert again.source == full.source
     assert [e.id for e in again.changed({"train0": None}).exemplars][-1] == "twin"
     other = Contents.of(schema, index.exemplars[1:])
     with pytest.raises(StaleIndexError, match="doesn't belong"):
-        load_saved(tmp_path / "i", HashEmbedder(), contents=other)
+        read_index(tmp_path / "i", HashEmbedder(), contents=other)
 
 
 def _truncate(path: Path) -> None:
@@ -163,18 +164,18 @@ DAMAGE = [
 def test_a_damaged_index_is_stale(
     index: ModuleIndex, tmp_path: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     assert indexed(tmp_path / "i") == 7
     damage(tmp_path / "i" / name)
     with pytest.raises(
         StaleIndexError, match=r"/i (is damaged \(.+\)|was built .*)\. (To build|Build) it"
     ):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+        read_index(tmp_path / "i", HashEmbedder())
     if damage in (_truncate, _no_fingerprint) and name == "meta.json":
         with pytest.raises(StaleIndexError, match="is damaged"):
             indexed(tmp_path / "i")
-    index.save(tmp_path / "i")
-    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
+    save_index(index, tmp_path / "i")
+    assert read_index(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
 
 
 @pytest.fixture
@@ -184,39 +185,39 @@ def large(schema: Schema) -> ModuleIndex:
 
 
 def test_a_graph_is_saved_and_read_back(large: ModuleIndex, tmp_path: Path) -> None:
-    large.save(tmp_path / "i")
+    save_index(large, tmp_path / "i")
     assert "graph.faiss" in files(tmp_path / "i")
-    again = ModuleIndex.load(tmp_path / "i", HashEmbedder())
+    again = read_index(tmp_path / "i", HashEmbedder())
     assert (again.source["dense"], again.source["recall"]) == ("hnsw", large.source["recall"])
     assert again.search(QUERY, k_desc=0, k_exemplar=9) == large.search(
         QUERY, k_desc=0, k_exemplar=9
     )
     (tmp_path / "i" / "graph.faiss").unlink()
-    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).source["dense"] == "hnsw"
+    assert read_index(tmp_path / "i", HashEmbedder()).source["dense"] == "hnsw"
 
 
 @pytest.mark.parametrize("damage", [_truncate, _text(""), _text("junk" * 100)])
 def test_a_damaged_graph_is_stale(
     large: ModuleIndex, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
-    large.save(tmp_path / "i")
+    save_index(large, tmp_path / "i")
     damage(tmp_path / "i" / "graph.faiss")
     with pytest.raises(
         StaleIndexError, match=r"/i is damaged \(.+\)\. (Build it|To build it) again"
     ):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+        read_index(tmp_path / "i", HashEmbedder())
 
 
 def test_a_graph_of_other_vectors_is_stale(
     schema: Schema, large: ModuleIndex, tmp_path: Path
 ) -> None:
-    large.save(tmp_path / "i")
-    built(schema, random_exemplars(300, seed=4), graph_from=50)[0].save(tmp_path / "other")
+    save_index(large, tmp_path / "i")
+    save_index(built(schema, random_exemplars(300, seed=4), graph_from=50)[0], tmp_path / "other")
     os.replace(tmp_path / "other" / "graph.faiss", tmp_path / "i" / "graph.faiss")
     with pytest.raises(
         StaleIndexError, match=r"/i is damaged \(.+\)\. (Build it|To build it) again"
     ):
-        ModuleIndex.load(tmp_path / "i", HashEmbedder())
+        read_index(tmp_path / "i", HashEmbedder())
 
 
 @pytest.mark.parametrize("failing", [0, 1], ids=["taking the old away", "putting the new there"])
@@ -227,7 +228,7 @@ def test_a_save_that_fails_leaves_the_old_index(
     monkeypatch: pytest.MonkeyPatch,
     failing: int,
 ) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     replace = os.replace
     calls: list[int] = []
 
@@ -240,23 +241,23 @@ def test_a_save_that_fails_leaves_the_old_index(
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(StoreError, match="Not allowed to write"):
-        large.save(tmp_path / "i")
+        save_index(large, tmp_path / "i")
     monkeypatch.undo()
-    assert ModuleIndex.load(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
+    assert read_index(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
     assert files(tmp_path) == ["i"]
 
 
 def test_a_save_that_fails_while_writing_leaves_the_old_index(
     index: ModuleIndex, large: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(StoreError):
-        large.save(tmp_path / "i")
+        save_index(large, tmp_path / "i")
     assert saved_fingerprint(tmp_path / "i") == index.fingerprint
     assert files(tmp_path) == ["i"]
 
@@ -273,7 +274,7 @@ def test_two_that_save_at_once_leave_one_whole_index(
 ) -> None:
     """Another process saves its index between two steps of ours."""
     if not first:
-        index.save(tmp_path / "i")
+        save_index(index, tmp_path / "i")
     replace = os.replace
     calls: list[int] = []
 
@@ -281,12 +282,12 @@ def test_two_that_save_at_once_leave_one_whole_index(
         if Path(source).parent == tmp_path:
             calls.append(1)
             if len(calls) == before + 1:
-                large.save(tmp_path / "i")
+                save_index(large, tmp_path / "i")
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", slow)
-    index.save(tmp_path / "i")
-    found = ModuleIndex.load(tmp_path / "i", HashEmbedder()).fingerprint
+    save_index(index, tmp_path / "i")
+    found = read_index(tmp_path / "i", HashEmbedder()).fingerprint
     assert found == (index, large)[before].fingerprint
     assert files(tmp_path) == ["i"]
 
@@ -294,7 +295,7 @@ def test_two_that_save_at_once_leave_one_whole_index(
 def test_an_index_that_another_took_away_is_put_there(
     index: ModuleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     replace = os.replace
 
     def slow(source: Path, target: Path) -> None:
@@ -303,7 +304,7 @@ def test_an_index_that_another_took_away_is_put_there(
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", slow)
-    index.save(tmp_path / "i")
+    save_index(index, tmp_path / "i")
     assert files(tmp_path) == ["i"]
 
 
@@ -314,16 +315,16 @@ def test_vectors_of_another_index_are_not_taken(
     one = ModuleIndex.build(WHOLE, random_exemplars(30), HashEmbedder())
     first = one.exemplars[3].id
     two = one.changed({first: exemplar(first, "completely other words here", "book_hotel")})
-    one.save(tmp_path / "i")
+    save_index(one, tmp_path / "i")
     read = saved._read_vectors
 
     def swapped(directory: Path, *more: Any) -> Any:
-        two.save(directory)
+        save_index(two, directory)
         return read(directory, *more)
 
     monkeypatch.setattr(saved, "_read_vectors", swapped)
     with pytest.raises(StaleIndexError):
-        load_saved(
+        read_index(
             tmp_path / "i",
             HashEmbedder(),
             expected_fingerprint=one.fingerprint,
@@ -335,6 +336,6 @@ def test_what_a_run_keeps_is_read_without_the_store(tmp_path: Path) -> None:
     """Arguments in any order: they are saved in their names' order."""
     row = exemplar("a", "fly me", arguments={"origin": "Oslo", "destination": "Rome"})
     one = ModuleIndex.build(WHOLE, [row, *random_exemplars(5)], HashEmbedder())
-    one.save(tmp_path / "i")
-    again = load_saved(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint)
+    save_index(one, tmp_path / "i")
+    again = read_index(tmp_path / "i", HashEmbedder(), expected_fingerprint=one.fingerprint)
     assert again.fingerprint == one.fingerprint

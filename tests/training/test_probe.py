@@ -18,7 +18,8 @@ from radu_core.files import write_json
 from radu_core.training import Encoded, TrainConfig
 from radu_core.training import probe as module
 from radu_core.training.bench import Bench
-from radu_core.training.probe import Probe, measure, probe
+from radu_core.training.measurements import Probe
+from radu_core.training.probe import measure, probe
 from radu_core.workflows.dataset import build
 from radu_core.workflows.workspace import Workspace
 

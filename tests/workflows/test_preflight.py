@@ -20,7 +20,8 @@ from radu_core.errors import RunError
 from radu_core.schema import parse_schema
 from radu_core.training import TrainConfig, encoding
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.probe import Probe, probe
+from radu_core.training.measurements import Probe
+from radu_core.training.probe import probe
 from radu_core.workflows import preflight as workflow
 from radu_core.workflows.dataset import build
 from radu_core.workflows.preflight import (

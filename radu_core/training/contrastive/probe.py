@@ -19,7 +19,7 @@ from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_ex
 from radu_core.training.joint.lora import adapt
 from radu_core.training.joint.model import find_overlong, open_encoder, tokens_read
 from radu_core.training.machine import peak_memory
-from radu_core.training.probe import Probe
+from radu_core.training.measurements import Probe
 from radu_core.training.trial import step_on_longest, step_on_typical
 
 __all__ = ["measure"]

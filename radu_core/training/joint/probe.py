@@ -21,7 +21,7 @@ from radu_core.training.joint.rows import Labels, Row
 from radu_core.training.joint.run import joint_parts, new_model, settings_of
 from radu_core.training.joint.sources import fit_voters
 from radu_core.training.machine import peak_memory
-from radu_core.training.probe import Probe
+from radu_core.training.measurements import Probe
 from radu_core.training.trial import step_on_longest, step_on_typical
 
 __all__ = ["measure"]

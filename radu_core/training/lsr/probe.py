@@ -26,7 +26,7 @@ from radu_core.training.lsr.fit import Lesson, LsrFitting, lsr_steps
 from radu_core.training.lsr.run import lsr_settings
 from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher
 from radu_core.training.machine import peak_memory
-from radu_core.training.probe import Probe
+from radu_core.training.measurements import Probe
 from radu_core.training.trial import step_on_longest, step_on_typical
 
 __all__ = ["asked_again", "measure"]
