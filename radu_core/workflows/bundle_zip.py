@@ -232,8 +232,8 @@ def _stale(
         return error.what
     if same:
         return ""
-    beside = " or the language model beside it" if generator else ""
-    return f"the run's model, what it refuses{beside} was changed after the bundle was prepared"
+    beside = ", or the language model beside it," if generator else ""
+    return f"the run's model or settings{beside} have changed since it was prepared"
 
 
 def _state(workspace: Workspace, run: RunDirectory, module: str, generator: str | None) -> str:
