@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from radu_core.errors import InputError
 from radu_core.inference.bundle import Runtime
 from radu_core.training import RunDirectory
 from radu_core.words import counted
@@ -47,7 +48,11 @@ def bundle(here: Page, run: RunDirectory) -> None:
             "Everything that answering needs, in one ZIP: it loads without the studio. It is "
             "loaded again and compared with the run before it is offered."
         )
-        choices = workflow.bundle_choices(here.workspace, run, here.module)
+        try:
+            choices = workflow.bundle_choices(here.workspace, run, here.module)
+        except InputError as error:  # nothing has gone wrong: it is another kind of run
+            st.info(plain(error))
+            return
         found = None if busy else workflow.bundled(here.workspace, run, here.module)
         _prepare(here, run, choices, busy=busy, again=found is not None and not found.stale)
         jobs.show(key, passing=True)
