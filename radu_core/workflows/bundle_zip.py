@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +47,8 @@ __all__ = [
     "remove_bundle",
 ]
 
-_LOCK = ".lock"
+_LOCK, _SCRATCH = ".lock", ".bundle."
+_PACKED = re.compile(r"\d{8}-\d{6}-.+\.zip|\.\d{8}-\d{6}-.+\.zip\..+")  # or half of it, hidden
 _USE = "bundle"
 _POLL = 0.2  # seconds
 _BLOCK = 1 << 20  # bytes
@@ -127,7 +129,7 @@ def prepare_bundle(
         with _turn(workspace.exports, progress):
             _sweep(workspace)
             state = _state(workspace, run, module, generator)
-            scratch = Path(tempfile.mkdtemp(dir=workspace.exports, prefix=".bundle."))
+            scratch = Path(tempfile.mkdtemp(dir=workspace.exports, prefix=_SCRATCH))
             try:
                 written = write_bundle(
                     workspace,
@@ -270,16 +272,14 @@ def _turn(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def _sweep(workspace: Workspace) -> None:
-    """Delete what a killed process left, and bundles of runs that are gone for good."""
+    """Delete what a killed process left, and bundles of runs that are gone for good; what somebody
+    else has put there stays."""
     known = tuple(f"{r.id}." for r in (*runs(workspace), *list_trash(workspace)))
     for path in workspace.exports.iterdir():
-        if path.name == _LOCK or path.name.startswith(known):
-            continue
-        if path.is_dir():
+        if path.name.startswith(_SCRATCH) and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(FileNotFoundError):
-                path.unlink()
+        elif _PACKED.fullmatch(path.name) and not path.name.startswith(known):
+            path.unlink(missing_ok=True)
 
 
 def _pack(bundle: Path, target: Path, record: bytes, progress: Progress) -> None:

@@ -251,8 +251,12 @@ def test_what_a_killed_process_left_and_bundles_of_lost_runs_are_deleted(made: M
     (exports / ".bundle.abc" / "half" / "model").write_text("x")
     (exports / f".{made.run.id}.zip.abc").write_text("x")
     (exports / "20200101-000000-gone_bot_en-full-0000.zip").write_text("x")
+    (exports / "travel").mkdir()
+    (exports / "travel.zip").write_text("somebody's own")
     made.prepare()
-    assert made.left() == {f"{made.run.id}.zip"}
+    assert made.left() == {f"{made.run.id}.zip", "travel", "travel.zip"}
+    (exports / "travel").rmdir()
+    (exports / "travel.zip").unlink()
 
 
 def test_one_is_prepared_at_a_time(made: Made) -> None:
