@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from studio.annotate.routes import routes
+from studio.annotate.routes import routes as annotation_routes
+from studio.train.bundle_routes import routes as bundle_routes
 
 NEEDED = (
     "radu_core.workflows.home",
@@ -25,6 +26,7 @@ NEEDED = (
     "studio.train.launch_form",
     "studio.train.runs_views",
 )
+ROUTES = [*annotation_routes(), *bundle_routes()]
 
 
 def warm() -> None:
@@ -39,4 +41,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("studio/main.py", lifespan=lifespan, routes=routes())
+app = st.App("studio/main.py", lifespan=lifespan, routes=ROUTES)

@@ -7,7 +7,7 @@ from radu_core.workflows.train import module_at_work, runs
 from studio.frame import jobs
 from studio.frame.layout import open_tab
 from studio.frame.page import messages, page
-from studio.train import dataset_forms, fit_form, launch_form, runs_list, runs_views
+from studio.train import bundle, dataset_forms, fit_form, launch_form, runs_list, runs_views
 
 BUILD, LAUNCH = "1 Dataset", "2 Launch"
 
@@ -18,7 +18,9 @@ with page(
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)
-    if runs_views.TAB not in st.session_state and runs_list.under_way(found):
+    if runs_views.TAB not in st.session_state and (
+        runs_list.under_way(found) or bundle.in_preparation(here, found)
+    ):
         st.session_state[runs_views.TAB] = runs_views.RUNS  # what who comes back wants to see
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
     tab = open_tab((BUILD, LAUNCH, runs_views.RUNS, fit_form.FIT), key=runs_views.TAB)

@@ -22,7 +22,7 @@ from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
-from studio.train import retriever_views, runs_curves, runs_list
+from studio.train import bundle, retriever_views, runs_curves, runs_list
 from studio.train.runs_compare import compare
 
 __all__ = ["RUNS", "TAB", "lead_to", "watch"]
@@ -47,18 +47,20 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
         if wanted in runs:
             st.session_state["run chosen"] = wanted
         names = list(runs)
-        at_work = next((n for n in names if runs_list.at_work(runs[n])), names[0])
+        at_work = next((n for n in names if runs_list.at_work(runs[n])), None)
+        first = at_work or bundle.in_preparation(here, found) or names[0]
         chosen = runs[
             st.selectbox(
                 "Run",
                 names,
-                index=names.index(at_work),
+                index=names.index(first),
                 key="run chosen",
                 persist_state="page",
                 width=480,
             )
         ]
         _live(here, chosen)
+        bundle.bundle(here, chosen)
         _manage(here, chosen)
         retriever_views.retriever(here, chosen)
         if len(found) > 1:
