@@ -67,7 +67,7 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
         arguments=nest(schema, call).arguments,
         confidence=_confidence(call, question),
         alternatives=tuple(
-            Alternative(None if n == OUT_OF_SCOPE else n, call.scores[n]) for n in ranked
+            Alternative(None if n == OUT_OF_SCOPE else n, _bounded(call.scores[n])) for n in ranked
         ),
         spans=call.spans or _find_spans(schema, question.utterance, call),
         out_of_scope=call.out_of_scope,
@@ -79,9 +79,14 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
 def _confidence(call: FunctionCall, question: Question) -> float:
     """The probability of what was chosen; no call stands for all that isn't offered as well."""
     if call.function is not None:
-        return call.scores.get(call.function, 0.0)
+        return _bounded(call.scores.get(call.function, 0.0))
     offered = call.scores if question.offered is None else question.offered
-    return 1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE)
+    return _bounded(1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE))
+
+
+def _bounded(probability: float) -> float:
+    """A probability: a sum of rounded ones may lie beside 0 and 1, which no reader of it takes."""
+    return min(1.0, max(0.0, probability))
 
 
 def _find_spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:
