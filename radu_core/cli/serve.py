@@ -104,7 +104,7 @@ def serve(
         configure_logs()
         app = create_app(registry, settings, metrics)
         grace = settings.seconds + settings.body_seconds
-        server = Server(app, seconds=grace, ready=tell)
+        server = Server(app, seconds=grace, head_seconds=settings.body_seconds, ready=tell)
         answer_until_stopped(server, bound, registry.stuck)
     requests = server.server_state.total_requests
     return Answer(

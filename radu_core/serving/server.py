@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from radu_core.errors import InputError
+from radu_core.serving.problems import HttpError
 
 __all__ = ["Server", "address_of", "bind", "serve"]
 
@@ -20,11 +25,15 @@ _BACKLOG = 2048
 class Server(uvicorn.Server):
     """A uvicorn server that says when it listens."""
 
-    def __init__(self, app: ASGIApp, *, seconds: float, ready: Callable[[], None]) -> None:
-        """``seconds``: how long a shutdown waits for requests that run."""
+    def __init__(
+        self, app: ASGIApp, *, seconds: float, head_seconds: float, ready: Callable[[], None]
+    ) -> None:
+        """``seconds``: how long a shutdown waits for requests that run; ``head_seconds``: how long
+        a client may take for the head of a request."""
         super().__init__(
             uvicorn.Config(
                 app,
+                http=partial(_TimedProtocol, head_seconds=head_seconds),  # type: ignore[arg-type]
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -40,6 +49,61 @@ class Server(uvicorn.Server):
         """Listen, then say so."""
         await super().startup(sockets)
         self._ready()
+
+
+class _TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """A connection that ends when the head of a request doesn't arrive in time.
+
+    uvicorn waits for it for ever: clients that hang would take all connections that a process may
+    have. It times a connection itself between two requests.
+    """
+
+    def __init__(self, *, head_seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._seconds = head_seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_begun = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        if self._timer is None and before.response_complete:
+            self._expect_request()
+        self._has_begun = True
+        super().data_received(data)
+        if self.cycle is not before:
+            self._stop_timer()
+
+    def _expect_request(self) -> None:
+        self._has_begun = False
+        self._timer = self.loop.call_later(self._seconds, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self._has_begun and not self.transport.is_closing():
+            self.transport.write(_late(self._seconds))
+        self.transport.close()
+
+
+def _late(seconds: float) -> bytes:
+    """What a client gets that was too slow; one that has sent nothing hasn't asked anything."""
+    message = f"The request's head didn't arrive within {seconds:g} seconds."
+    body = HttpError(408, message, code="head_timeout").response().body
+    return (
+        b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), bytes(body))
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

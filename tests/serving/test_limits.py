@@ -6,7 +6,9 @@ import json
 import logging
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +20,7 @@ from answering import KEY, Live, live, until, write_fake
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.serving import read_keys
-from radu_core.serving.logs import JsonFormatter
+from radu_core.serving.logs import JsonFormatter, configure_logs
 
 FLY = {"utterance": "fly to Rome"}
 
@@ -47,6 +49,13 @@ def read_all(connection: socket.socket) -> bytes:
     while block := connection.recv(65_536):
         received += block
     return received
+
+
+def read_one(connection: socket.socket) -> bytes:
+    """One response of a connection that stays open."""
+    response = HTTPResponse(connection)
+    response.begin()
+    return f"HTTP/1.1 {response.status}\r\n\r\n".encode() + response.read()
 
 
 def test_without_the_key_nothing_is_answered(bundle: Path) -> None:
@@ -164,6 +173,30 @@ def test_clients_that_hang_keep_nobody_waiting(bundle: Path) -> None:
         assert b"didn't arrive within 1 seconds" in answer
 
 
+def test_connections_end_where_no_head_of_a_request_arrives(bundle: Path) -> None:
+    """They would take all that a process may have."""
+    with live(bundle, body_seconds=0.5) as server:
+        silent, half, again = connect(server), connect(server), connect(server)
+        with silent, half, again:
+            half.sendall(b"POST /parse HTTP/1.1\r\nHost")
+            again.sendall(request(b'{"utterance": "fly to Rome"}'))
+            assert read_one(again).startswith(b"HTTP/1.1 200")
+            again.sendall(b"POST /parse HTTP/1.1\r\nHost")  # the next one on a connection
+            assert read_all(silent) == b""
+            for answer in (read_all(half), read_all(again)):
+                head, _, body = answer.partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 408")
+                assert json.loads(body)["error"]["code"] == "head_timeout"
+
+
+def test_a_connection_may_be_used_for_longer_than_a_head_may_take(bundle: Path) -> None:
+    with live(bundle, body_seconds=0.5) as server, connect(server) as connection:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            connection.sendall(request(b'{"utterance": "fly to Rome"}'))
+            assert read_one(connection).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_body_beyond_the_limit_is_not_read(bundle: Path, is_chunked: bool) -> None:
     body = json.dumps({"utterance": "x" * 3_000_000}).encode()
@@ -223,6 +256,21 @@ def test_the_log_has_utterances_only_if_asked_for(
     text = json.dumps(logged(caplog))
     assert ("Xanadu" in text) == log_utterances
     assert KEY not in text
+
+
+def test_the_log_is_json_whoever_writes_into_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also of asyncio, which writes what an exception says below its message."""
+    before = {n: logging.getLogger(n) for n in ("radu.serving", "uvicorn", "asyncio")}
+    state = {n: (g.handlers, g.level, g.propagate) for n, g in before.items()}
+    try:
+        configure_logs()
+        logging.getLogger("asyncio").error("A task failed\nexception=KeyError('fly to Xanadu')")
+    finally:
+        for name, (handlers, level, propagates) in state.items():
+            before[name].handlers, before[name].propagate = handlers, propagates
+            before[name].setLevel(level)
+    entry = json.loads(capsys.readouterr().err)
+    assert (entry["level"], entry["event"]) == ("error", "A task failed")
 
 
 def test_fifty_clients_at_once_are_all_answered(bundle: Path) -> None:
