@@ -14,7 +14,14 @@ from radu_core.inference.parser import FunctionCall, Parser, nest
 from radu_core.schema import OUT_OF_SCOPE, Schema
 from radu_core.words import counted
 
-__all__ = ["AnyParser", "answer_questions", "check_question", "check_utterance", "to_answer"]
+__all__ = [
+    "AnyParser",
+    "answer_questions",
+    "check_context",
+    "check_question",
+    "check_utterance",
+    "to_answer",
+]
 
 AnyParser = FastParser | FullParser | Parser
 
@@ -55,6 +62,16 @@ def check_utterance(utterance: str, which: str = "The utterance") -> None:
         raise InputError(
             f"{which} has {counted(len(utterance), 'character')}",
             remedy=f"Give at most {LONGEST:,}.",
+        )
+
+
+def check_context(schema: Schema, context: str | None) -> None:
+    """``InputError`` for a context that names no function: a language model would be shown it."""
+    if context is not None and schema.context_of(context) is None:
+        raise InputError(
+            f"The context names no function of {schema.module}",
+            value=context,
+            remedy="Give the function, or function.slot, that the bot has just asked for.",
         )
 
 

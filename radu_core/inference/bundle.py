@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from radu_core.errors import InputError, ModelError, StoreError, shorten
 from radu_core.files import content_hash, file_hash, read_json, readable
 from radu_core.inference.answers import Answer, Explanation, Question
-from radu_core.inference.asking import AnyParser, answer_questions
+from radu_core.inference.asking import AnyParser, answer_questions, check_context
 from radu_core.schema import Schema, parse_schema
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Bundle:
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order. ``InputError`` for what can't be asked."""
+        for question in questions:
+            check_context(self.schema, question.context)
         with self.lock:
             return answer_questions(self.parser, questions)
 
@@ -107,6 +109,7 @@ class Bundle:
         """The answer to one question, and how it came about."""
         from radu_core.inference.explain import explain
 
+        check_context(self.schema, question.context)
         with self.lock:
             return explain(self.parser, question)
 

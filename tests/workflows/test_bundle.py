@@ -272,6 +272,15 @@ def test_only_what_is_offered_is_called(made: Made) -> None:
     for wrong in ("", "  ", "x" * 100_001):
         with pytest.raises(InputError):
             model.parse(wrong)
+    with pytest.raises(InputError, match="names no function"):
+        model.parse(text, context="nothing")
+    with pytest.raises(InputError, match="names no function"):
+        model.explain(text, context="nothing")
+    assert model.parse(text, context=names[0]).function == best.function
+    with pytest.raises(InputError, match="One text was given for several functions"):
+        model.parse(text, functions=best.function)
+    with pytest.raises(InputError, match="One text was given for several utterances"):
+        model.parse_many(text)
 
 
 def test_what_answers_unlike_its_run_is_not_written(
