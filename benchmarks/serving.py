@@ -4,9 +4,9 @@
 ``radu export-model``. Each is served by a process of its own and asked by another
 (``serving_load.py``), over one machine's loopback, with utterances that are halves of the bundle's
 self-test (or of ``--utterances FILE``) exchanged, so that few were ever seen before. ``--full`` is
-also compared with a bare ``transformers`` generate of its language model on the prompts that it was
-sent. ``--fake`` serves a model that only looks for words: what is measured then is the server
-itself.
+also compared with a bare ``transformers`` generate of its language model, on the prompts that it is
+sent when it is asked about the function and the values of every utterance. ``--fake`` serves a
+model that only looks for words: what is measured then is the server itself.
 
 Reloads need two versions: the bundle is copied (by hard links) with another line in its manifest.
 A response is mixed if its call isn't the one that its version gives that utterance. The machine
@@ -30,7 +30,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -247,18 +247,28 @@ def measure_full(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
         alone = load(server, utterances[5:], clients=1, requests=60)
         yield Row("full: p50 / p95, one at a time", "p50 350 ms", spread(alone))
         yield Row("full: memory", "1,200 MB", f"{server.megabytes():,.0f} MB")
-    yield compared_with_generate(directory, utterances[5:65])
+    yield from compared_with_generate(directory, tested(directory))
 
 
-def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Row:
-    """The full bundle beside a bare generate of its language model with the same prompts: in this
-    process, one after the other, on those utterances that it is asked about."""
+def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
+    """The full bundle beside a bare generate of its language model with the prompts for function
+    and values of every utterance: in this process, one after the other. The bundle answers as it
+    was weighed, then as if its language model counted where the head is unsure, then everywhere.
+    """
+    from latency import asking_always
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from radu_core.inference import FullParser
     from radu_core.inference.answers import Question
     from radu_core.inference.bundle import load_bundle
+    from radu_core.inference.explain import explain
+    from radu_core.retrieval import Query
 
-    bundle = load_bundle(directory)
+    parser = load_bundle(directory).parser
+    if not isinstance(parser, FullParser):
+        raise SystemExit(f"{directory} is no full bundle.")
+    eager = asking_always(parser)
+    where_unsure = replace(parser.deferral, generator=1.0)
     weights = directory / "generator" / "model"
     tokenizer = AutoTokenizer.from_pretrained(weights)
     plain = AutoModelForCausalLM.from_pretrained(weights, dtype="float32").eval()
@@ -272,18 +282,23 @@ def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Row:
             pad_token_id=tokenizer.eos_token_id,
         )
 
-    ours, theirs = [], []
+    systems = {
+        "as weighed": parser,
+        "asked where the head is unsure": FullParser(parser.fast, parser.generator, where_unsure),
+        "asked about everything": eager,
+    }
+    ours: dict[str, list[float]] = {name: [] for name in systems}
+    theirs = []
     for utterance in utterances:
-        question = Question(utterance)
-        prompts = list(bundle.explain(question).prompts.values())
-        if prompts:
-            ours.append(seconds(lambda q=question: bundle.answer([q])))
-            theirs.append(seconds(lambda p=prompts: [generate(prompt) for prompt in p]))
-    what = f"full beside generate ({len(ours)} of {len(utterances)} utterances asked about)"
-    if not ours:
-        return Row(what, "4 ×", "the language model was never asked")
-    one, other = 1000 * statistics.median(ours), 1000 * statistics.median(theirs)
-    return Row(what, "4 ×", f"{other / one:.1f} × ({one:.0f} and {other:.0f} ms)")
+        for name, system in systems.items():  # the first embeds it, the others remember that
+            ours[name].append(seconds(lambda s=system, u=utterance: s.parse_many([Query(u)])))
+        prompts = list(explain(eager, Question(utterance)).prompts.values())
+        theirs.append(seconds(lambda p=prompts: [generate(prompt) for prompt in p]))
+    other = 1000 * statistics.median(theirs)
+    for name, spent in ours.items():
+        one = 1000 * statistics.median(spent)
+        what = f"full, {name}, beside generate, {len(utterances)} utterances: p50"
+        yield Row(what, "4 ×", f"{other / one:.1f} × ({one:.0f} and {other:.0f} ms)")
 
 
 def seconds(work: Any) -> float:
@@ -295,12 +310,15 @@ def seconds(work: Any) -> float:
 
 def utterances_for(directory: Path, file: Path | None) -> list[str]:
     """What to ask a bundle: halves of a file's lines, or of what the bundle was tested with."""
-    if file is not None:
-        return exchanged(file.read_text("utf-8").splitlines())
-    if not (directory / "self-test.json").exists():
+    return exchanged(file.read_text("utf-8").splitlines() if file else tested(directory))
+
+
+def tested(directory: Path) -> list[str]:
+    """The utterances of a bundle's self-test."""
+    path = directory / "self-test.json"
+    if not path.exists():
         raise SystemExit(f"{directory} holds no utterances: name a file of them by --utterances.")
-    rows = json.loads((directory / "self-test.json").read_text("utf-8"))
-    return exchanged([row["utterance"] for row in rows])
+    return [row["utterance"] for row in json.loads(path.read_text("utf-8"))]
 
 
 def exchanged(texts: Sequence[str], count: int = 2_000) -> list[str]:

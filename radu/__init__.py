@@ -103,7 +103,8 @@ def _several(texts: Sequence[str], what: str) -> Sequence[str]:
 def load(directory: str | PathLike[str], *, threads: int = 0) -> Model:
     """The bundle in ``directory``, as ``radu export-model RUN --to bundle DIR`` wrote it.
 
-    Every file is checked by its hash. ``threads``: how many an encoder may use (0: all cores).
+    Every file is checked by its hash. ``threads``: how many its encoders may use together (0: one a
+    core).
     ``InputError`` where there is no bundle, ``ModelError`` for one that is damaged.
     """
     return Model(load_bundle(Path(directory), threads=threads))

@@ -10,7 +10,14 @@ from radu_core.errors import MissingPackageError
 __all__ = ["BASE", "EXTRAS", "as_missing_package", "missing_package"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "serve": ("onnxruntime", "tokenizers", "fastapi", "uvicorn", "prometheus_client"),
+    "serve": (
+        "onnxruntime",
+        "tokenizers",
+        "fastapi",
+        "uvicorn",
+        "prometheus_client",
+        "threadpoolctl",
+    ),
     "train": (
         "torch",
         "transformers",

@@ -38,7 +38,7 @@ def serve(
     ] = 256,
     batch: Annotated[
         int, typer.Option(min=1, help="Most utterances that a model is asked at once.")
-    ] = 16,
+    ] = 32,
     max_body: Annotated[
         int, typer.Option(min=1_000, help="Bytes of a request's body, before 413.")
     ] = 1_000_000,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radu_core.errors import InputError, ModelError, StoreError, shorten
 from radu_core.files import content_hash, file_hash, read_json, readable
+from radu_core.hardware import usable_cores
 from radu_core.inference.answers import Answer, Explanation, Question
 from radu_core.inference.asking import AnyParser, answer_questions, check_context
 from radu_core.schema import Schema, parse_schema
@@ -144,8 +146,8 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
 def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
     """The bundle in a directory, checked and ready to answer.
 
-    ``threads`` is how many an encoder may use for one batch (0: all cores). ``InputError`` where
-    there is no bundle; ``ModelError`` where a file is missing, was cut or edited.
+    ``threads`` is how many its encoders may use together (0: one for each core). ``InputError``
+    where there is no bundle; ``ModelError`` where a file is missing, was cut or edited.
     """
     directory = _resolve(directory)
     manifest = read_bundle_manifest(directory)
@@ -237,15 +239,22 @@ def _fast(folder: Path, manifest: BundleManifest, schema: Schema, threads: int) 
     from radu_core.training.joint.reading import Reader
     from radu_core.training.joint.rows import Labels
 
+    is_onnx = manifest.runtime[ENCODER] == manifest.runtime[EMBEDDER] == "onnx"
+    threads = threads or usable_cores()
+    # small matrices: two encoders side by side are sooner done than one after the other, each
+    # with all threads
+    aside = ThreadPoolExecutor(1, "radu-embedder") if is_onnx and threads > 1 else None
+    each = threads // 2 if aside else threads
+
     def reader(place: Path) -> Reader:
         if manifest.runtime[ENCODER] == "torch":
             from radu_core.training.joint.model import JointEncoder
 
             return JointEncoder.load(place)
-        return OnnxReader(place, Labels.read(place), threads=threads)
+        return OnnxReader(place, Labels.read(place), threads=each)
 
-    embedder_of = partial(_embedder, folder / EMBEDDER, manifest, threads)
-    model = FastModel.load(folder, embedder_of, reader=reader)
+    embedder_of = partial(_embedder, folder / EMBEDDER, manifest, each)
+    model = FastModel.load(folder, embedder_of, reader=reader, aside=aside)
     return FastParser(model, schema, Taught.load(folder, schema))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +38,7 @@ MODEL, TOKENIZER, SETTINGS, HEADS = (
     "heads.safetensors",
 )
 _REMEMBERED = 512  # vectors: an utterance is embedded once for all that look at it
-_BATCH = 32
+_BATCH = 8  # rows of about one length: a processor gains little by more, and they are padded more
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ class _Graph:
     def row(self, text: str, prompt: str) -> Row:
         return row_of(self._tokenizer, text, prompt=prompt, longest=self.settings.longest)
 
+    def tokens(self, text: str, prompt: str) -> Row:
+        """The row without the pieces of its text."""
+        return Row(tuple(self._tokenizer(prompt + text)["input_ids"]), (), ())
+
     def run(
         self, rows: Sequence[Row]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -108,6 +112,13 @@ class _Graph:
         )
         vectors, tokens = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return vectors, tokens, share
+
+
+def _by_length(rows: Sequence[Row]) -> Iterator[list[int]]:
+    """Their places, in batches of about one length."""
+    order = sorted(range(len(rows)), key=lambda n: len(rows[n].ids))
+    for at in range(0, len(order), _BATCH):
+        yield order[at : at + _BATCH]
 
 
 class OnnxEmbedder:
@@ -134,13 +145,14 @@ class OnnxEmbedder:
         with self._lock:
             known = {k: self._known[k] for k in keys if k in self._known}
         missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
-        order = sorted(missing, key=len)
-        for at in range(0, len(order), _BATCH):
-            progress("Embedding", at, len(order))
-            part = order[at : at + _BATCH]
-            vectors, _, _ = self._graph.run([self._graph.row(missing[k], prompt) for k in part])
+        rows = {k: self._graph.tokens(text, prompt) for k, text in missing.items()}
+        order = list(rows)
+        for done, part in enumerate(_by_length(list(rows.values()))):
+            progress("Embedding", done * _BATCH, len(order))
+            some = [order[n] for n in part]
+            vectors, _, _ = self._graph.run([rows[k] for k in some])
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            known.update(zip(part, vectors / np.maximum(norms, 1e-12), strict=True))
+            known.update(zip(some, vectors / np.maximum(norms, 1e-12), strict=True))
         with self._lock:
             for key in keys:
                 self._known[key] = known[key]
@@ -164,12 +176,20 @@ class OnnxReader:
 
     def read(self, utterances: Sequence[str]) -> Reading:
         """What it says of the utterances, in order."""
+        import numpy as np
+
         prompt = self._graph.settings.prompts["symmetric"]
         rows = [self._graph.row(u, prompt) for u in utterances]
-        vectors, tokens, share = self._graph.run(rows)
+        longest = max([1, *(len(r.pieces) for r in rows)])
+        logits = np.zeros((len(rows), len(self._heads["function_head.bias"])), np.float32)
+        emissions = np.zeros((len(rows), longest, len(self._heads["tagger.bias"])), np.float32)
+        for part in _by_length(rows):
+            vectors, tokens, share = self._graph.run([rows[n] for n in part])
+            logits[part] = self._linear("function_head", vectors)
+            emissions[part, : share.shape[1]] = self._linear("tagger", share @ tokens)
         return Reading(
-            log_softmax(self._linear("function_head", vectors).astype("float64")).astype("float32"),
-            self._linear("tagger", share @ tokens),
+            log_softmax(logits.astype("float64")).astype("float32"),
+            emissions,
             tuple(r.pieces for r in rows),
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from threadpoolctl import threadpool_limits
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from radu_core.errors import InputError
@@ -145,6 +146,7 @@ def serve(server: Server, bound: socket.socket, stuck: Callable[[], Sequence[str
     """Answer until SIGTERM or SIGINT; requests that run are finished first."""
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again when it is done
         signal.signal(number, lambda *_: None)
+    threadpool_limits(1, "blas")  # numpy's products are small here: more threads only wait
     server.run(sockets=[bound])
     if stuck():  # a model that never returns would keep the process from ending
         os._exit(1)

@@ -67,7 +67,7 @@ class Settings:
     longest_utterance: int = LONGEST
     most_utterances: int = 100
     most_waiting: int = 256
-    largest_batch: int = 16
+    largest_batch: int = 32
     seconds: float = 30.0
     body_seconds: float = 10.0
     origins: tuple[str, ...] = ()

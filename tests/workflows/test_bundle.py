@@ -114,6 +114,20 @@ def test_a_fast_bundle_answers_as_its_run_and_without_torch(made: Made) -> None:
     assert made.written.size == sum(p.stat().st_size for p in files_of(made.place))
 
 
+def test_neither_threads_nor_company_change_an_answer(made: Made) -> None:
+    """Batches are of about one length each, and two encoders read side by side."""
+    texts = [f"{text} {'very ' * (n % 7)}soon" for n in range(3) for text in TEXTS]
+    alone, together = radu.load(made.place, threads=1), radu.load(made.place, threads=2)
+    assert len({len(text) for text in texts}) > 16  # lengths
+    for one, other in zip(map(alone.parse, texts), together.parse_many(texts), strict=True):
+        assert (one.function, one.arguments, one.spans) == (
+            other.function,
+            other.arguments,
+            other.spans,
+        )
+        assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
+
+
 def files_of(directory: Path) -> list[Path]:
     return [p for p in directory.rglob("*") if p.is_file()]
 

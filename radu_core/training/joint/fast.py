@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
-from radu_core.training.joint.head import Head, Scores
+from radu_core.training.joint.head import Head
 from radu_core.training.joint.reading import Reader, Reading
 from radu_core.training.joint.scope import Scope, features_of
 from radu_core.training.joint.sources import Voters
@@ -62,7 +63,8 @@ class FastAnswer:
 
 @dataclass(frozen=True)
 class FastModel:
-    """``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``."""
+    """``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``; ``aside`` lets it
+    embed while the tuned one reads (None: one after the other)."""
 
     joint: Reader
     embedder: Embedder
@@ -70,15 +72,19 @@ class FastModel:
     head: Head
     scope: Scope
     language: str
+    aside: Executor | None = None
 
     def answer(self, utterances: Sequence[str]) -> list[FastAnswer]:
         """What each utterance means, in order."""
         import numpy as np
 
+        embedding = self.aside.submit(self._embed, utterances) if self.aside else None
         reading = self.joint.read(utterances)
-        vectors = self.embedder.embed(list(utterances))
+        vectors, asked = embedding.result() if embedding else self._embed(utterances)
+        words = tokenizer_for(self.language)
+        votes = self.voters.scores(vectors, asked, [words(u) for u in utterances])
         joint = reading.functions
-        logs = self.head.log_probabilities({JOINT: joint, **self._votes(utterances, vectors)})
+        logs = self.head.log_probabilities({JOINT: joint, **votes})
         names = [n or OUT_OF_SCOPE for n in self.head.functions]
         known = np.ones(len(self.head.functions), dtype=np.bool_)
         outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
@@ -124,13 +130,10 @@ class FastModel:
                 _take(spent, name, begun)
         return {name: statistics.median(each) for name, each in spent.items()}
 
-    def _votes(self, utterances: Sequence[str], vectors: NDArray[np.float32]) -> Scores:
-        words = tokenizer_for(self.language)
-        return self.voters.scores(
-            vectors,
-            self.embedder.embed(list(utterances), side="query"),
-            [words(u) for u in utterances],
-        )
+    def _embed(self, utterances: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Their vectors, as utterances and as what descriptions are asked with."""
+        texts = list(utterances)
+        return self.embedder.embed(texts), self.embedder.embed(texts, side="query")
 
     @classmethod
     def of(cls, joint: Reader, embedder: Embedder, fitted: Fitted, language: str) -> FastModel:
@@ -168,6 +171,7 @@ class FastModel:
         embedder_of: Callable[[str], Embedder],
         *,
         reader: Callable[[Path], Reader] | None = None,
+        aside: Executor | None = None,
     ) -> FastModel:
         """What ``save`` wrote; ``embedder_of`` gives an embedder by its name, ``reader`` loads the
         encoder's directory (default: in torch).
@@ -185,7 +189,8 @@ class FastModel:
         joint = (reader or _torch_reader)(directory / ENCODER)
         head = Head(tuple(data["functions"]), dict(data["weights"]))
         scope = Scope.read(data["scope"])
-        return cls(joint, embedder, Voters.load(directory), head, scope, str(data["language"]))
+        voters, language = Voters.load(directory), str(data["language"])
+        return cls(joint, embedder, voters, head, scope, language, aside)
 
 
 def _torch_reader(directory: Path) -> Reader:

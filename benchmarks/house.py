@@ -1,0 +1,176 @@
+"""The state of the code in figures: ``python benchmarks/house.py [CHECKOUT]``.
+
+A checkout of another commit can be named, to see before and after. *Arrows* are imports between the
+files and packages that lie directly in a folder, each pair once; a *circle* is a set of files that
+import each other, however far round, wherever the import stands. Blank lines and comments count as
+lines. Docstrings are asked of what is public: modules, classes, functions and methods whose names
+don't begin with an underscore, outside of tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOMS = ("radu", "radu_core", "radu_studio", "studio", "pages", "components")
+LONGEST_FUNCTION = 60
+BANNED = Path("tests/banned_phrases.txt")  # one regular expression a line
+
+
+class House:
+    """A checkout. Modules are named as they are imported."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files = {self._name(p): p for room in ROOMS for p in (root / room).rglob("*.py")}
+
+    def _name(self, path: Path) -> str:
+        parts = path.relative_to(self.root).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @cache  # noqa: B019 - one house a process
+    def tree(self, path: Path) -> ast.Module:
+        return ast.parse(path.read_text("utf-8"))
+
+    @cache  # noqa: B019
+    def imports(self) -> dict[str, set[str]]:
+        """Module → the modules here that it imports, at the top or inside a function."""
+        return {name: set(self._imported(name, path)) for name, path in self.files.items()}
+
+    def _imported(self, name: str, path: Path) -> Iterator[str]:
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        for node in ast.walk(self.tree(path)):
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                near = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*(near if node.level else ()), *filter(None, [node.module])])
+                whole = [f"{base}.{alias.name}" for alias in node.names]
+                found = [n if n in self.files else base for n in whole]
+            else:
+                continue
+            yield from (n for n in found if n in self.files and n != name)
+
+    def arrows(self, folder: str) -> int:
+        """Between what lies directly in a folder."""
+        inside = f"{folder}."
+        pairs = {
+            (one[len(inside) :].split(".")[0], other[len(inside) :].split(".")[0])
+            for one, others in self.imports().items()
+            for other in others
+            if one.startswith(inside) and other.startswith(inside)
+        }
+        return sum(one != other for one, other in pairs)
+
+    def circles(self) -> list[list[str]]:
+        """Sets of modules that import each other (Tarjan's strongly connected components)."""
+        number: dict[str, int] = {}
+        low: dict[str, int] = {}
+        stack: list[str] = []
+        found: list[list[str]] = []
+
+        def visit(name: str) -> None:
+            number[name] = low[name] = len(number)
+            stack.append(name)
+            for other in self.imports()[name]:
+                if other not in number:
+                    visit(other)
+                    low[name] = min(low[name], low[other])
+                elif other in stack:
+                    low[name] = min(low[name], number[other])
+            if low[name] == number[name]:
+                at = stack.index(name)
+                found.append(sorted(stack[at:]))
+                del stack[at:]
+
+        for name in self.imports():
+            if name not in number:
+                visit(name)
+        return [some for some in found if len(some) > 1]
+
+    def functions(self) -> Iterator[tuple[int, str]]:
+        """Lines and place of every function."""
+        for name, path in self.files.items():
+            for node in ast.walk(self.tree(path)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    assert node.end_lineno is not None
+                    yield node.end_lineno - node.lineno + 1, f"{name}.{node.name}"
+
+    def documented(self) -> tuple[int, int]:
+        """How many public things have a docstring, and how many there are."""
+        have = whole = 0
+        for path in self.files.values():
+            for node in public(self.tree(path)):
+                whole += 1
+                have += ast.get_docstring(node) is not None
+        return have, whole
+
+    def lines(self, *rooms: str) -> list[int]:
+        """Lines of each Python file."""
+        paths = [p for room in rooms for p in (self.root / room).rglob("*.py")]
+        return [len(p.read_text("utf-8").splitlines()) for p in paths]
+
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """Everything that is written here and read by somebody, but for tests and data."""
+        for room in (*ROOMS, "docs", "benchmarks"):
+            for path in sorted((self.root / room).rglob("*")):
+                if path.suffix in (".py", ".md", ".js", ".html", ".css"):
+                    yield path, path.read_text("utf-8")
+        for path in sorted(self.root.glob("*.md")):
+            yield path, path.read_text("utf-8")
+
+    def banned(self) -> list[str]:
+        """Where a banned phrase stands."""
+        phrases = (Path(__file__).resolve().parents[1] / BANNED).read_text("utf-8").splitlines()
+        pattern = re.compile("|".join(f"(?:{p})" for p in phrases if p), re.IGNORECASE)
+        return [
+            f"{path.relative_to(self.root)}:{number}: {line.strip()[:100]}"
+            for path, text in self.texts()
+            for number, line in enumerate(text.splitlines(), start=1)
+            if pattern.search(line)
+        ]
+
+
+def public(tree: ast.AST) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef]:
+    """A module, its classes and functions, and their methods, without what is private."""
+    if isinstance(tree, ast.Module | ast.ClassDef | ast.FunctionDef):
+        yield tree
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            if isinstance(tree, ast.FunctionDef):
+                continue
+            yield from public(node)
+
+
+def main() -> None:
+    """Print the table, then what is to be mended."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()
+    house = House(root)
+    long = sorted((f for f in house.functions() if f[0] > LONGEST_FUNCTION), reverse=True)
+    have, whole = house.documented()
+    source, tests = house.lines(*ROOMS), house.lines("tests")
+    skipped = sum(text.count("# fmt: ") for path, text in house.texts() if path.name != "house.py")
+    circles, banned = house.circles(), house.banned()
+    print("| what | at most | here |\n|---|---|--:|")
+    for folder, most in (("studio", 15), ("radu_core.workflows", 30)):
+        print(f"| arrows within {folder} | {most} | {house.arrows(folder)} |")
+    print(f"| circles | 0 | {len(circles)} |")
+    print(f"| lines of a file, 95 % within | | {sorted(source)[int(0.95 * len(source))]} |")
+    print(f"| functions over {LONGEST_FUNCTION} lines | 0 | {len(long)} |")
+    print(f"| `fmt: skip` | 0 | {skipped} |")
+    print(f"| public docstrings | at least 92 % | {100 * have / whole:.1f} % |")
+    print(f"| test lines per source line | at least 0.55 | {sum(tests) / sum(source):.2f} |")
+    print(f"| places of banned phrases | 0 | {len(banned)} |")
+    for lines, place in long:
+        print(f"{place}: {lines} lines")
+    for some in circles:
+        print(f"circle: {', '.join(some)}")
+    print("\n".join(banned))
+
+
+if __name__ == "__main__":
+    main()
