@@ -160,6 +160,15 @@ def test_a_client_that_has_gone_is_not_answered(bundle: Path) -> None:
         assert server.metric('radu_requests_total{model="travel",route="/parse",status="499"}') == 1
 
 
+def test_a_client_that_goes_within_its_body_is_counted_as_gone(bundle: Path) -> None:
+    with live(bundle) as server:
+        with connect(server) as connection:
+            connection.sendall(request(b'{"utterance": ', length=500))
+        gone = 'radu_requests_total{model="",route="/parse",status="499"}'
+        until(lambda: server.metric('radu_requests_total{model="",route="/parse"') == 1)
+        assert server.metric(gone) == 1
+
+
 def test_clients_that_hang_keep_nobody_waiting(bundle: Path) -> None:
     with live(bundle, body_seconds=1.0) as server:
         slow, silent, half = connect(server), connect(server), connect(server)
