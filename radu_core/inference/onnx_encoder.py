@@ -191,6 +191,7 @@ class OnnxReader:
             log_softmax(logits.astype("float64")).astype("float32"),
             emissions,
             tuple(r.pieces for r in rows),
+            tuple(r.end for r in rows),
         )
 
     @cached_property

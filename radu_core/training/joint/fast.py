@@ -43,13 +43,15 @@ class FastAnswer:
     """What a fast model says of an utterance: function → probability (``OUT_OF_SCOPE`` among them),
     the ``function`` it means, and its ``vector`` ``(dim,)`` in the untuned embedding.
     ``out_of_scope`` is the share of rows in scope that look more like it. ``tag`` gives the values'
-    places under a function."""
+    places under a function. ``end``: where what was read of it ends (None: all of it was).
+    """
 
     scores: Mapping[str, float]
     function: str
     vector: NDArray[np.float32]
     out_of_scope: float
     tag: Tag
+    end: int | None = None
 
     @cached_property
     def tagged(self) -> tuple[list[tuple[str, int, int]], float]:
@@ -96,6 +98,7 @@ class FastModel:
                 vectors[n],
                 float(outside[n]),
                 partial(self._tag, reading, n),
+                reading.ends[n],
             )
             for n, best in enumerate(logs.argmax(1))
         ]
