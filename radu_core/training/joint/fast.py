@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from radu_core.errors import ModelError
 from radu_core.files import write_json
 from radu_core.pieces import spans_of
-from radu_core.retrieval import Embedder, SentenceEmbedder
+from radu_core.retrieval import Embedder
 from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
@@ -117,8 +117,8 @@ class FastModel:
         """What each source says of an utterance, and the milliseconds that it takes for it; and
         those of ``EMBEDDING``, on which all but the tuned encoder and the words depend."""
         embedder, words = self.embedder, tokenizer_for(self.language)
-        if isinstance(embedder, SentenceEmbedder):
-            embedder = embedder.without_cache()
+        fresh = getattr(embedder, "without_cache", None)
+        embedder = fresh() if fresh else embedder
         spent: dict[str, float] = {}
         with _timed(spent, JOINT):
             said = {JOINT: self.joint.read([utterance]).functions}
