@@ -103,9 +103,8 @@ def serve(
 
         configure_logs()
         app = create_app(registry, settings, metrics)
-        grace = settings.seconds + settings.body_seconds
-        server = Server(app, seconds=grace, head_seconds=settings.body_seconds, ready=tell)
-        answer_until_stopped(server, bound, registry.stuck)
+        server = Server(app, settings, ready=tell, working=registry.working)
+        answer_until_stopped(server, bound)
     requests = server.server_state.total_requests
     return Output(
         {"url": address, "models": registry.names, "requests": requests},
