@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from studio.annotation_routes import routes
+from studio import annotation_routes, bundle_routes
 
 NEEDED = (
     "radu_core.workflows.home",
@@ -25,6 +25,7 @@ NEEDED = (
     "studio.launch_form",
     "studio.runs_views",
 )
+ROUTES = [*annotation_routes.routes(), *bundle_routes.routes()]
 
 
 def warm() -> None:
@@ -39,4 +40,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("studio/main.py", lifespan=lifespan, routes=routes())
+app = st.App("studio/main.py", lifespan=lifespan, routes=ROUTES)

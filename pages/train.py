@@ -4,7 +4,7 @@ import streamlit as st
 
 from radu_core.workflows.dataset import datasets
 from radu_core.workflows.train import module_at_work, runs
-from studio import dataset_forms, fit_form, jobs, launch_form, runs_list, runs_views
+from studio import dataset_forms, fit_form, jobs, launch_form, run_bundle, runs_list, runs_views
 from studio.layout import open_tab
 from studio.page import messages, page
 
@@ -17,7 +17,9 @@ with page(
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)
-    if runs_views.TAB not in st.session_state and runs_list.under_way(found):
+    if runs_views.TAB not in st.session_state and (
+        runs_list.under_way(found) or run_bundle.in_preparation(here, found)
+    ):
         st.session_state[runs_views.TAB] = runs_views.RUNS  # what who comes back wants to see
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
     tab = open_tab((BUILD, LAUNCH, runs_views.RUNS, fit_form.FIT), key=runs_views.TAB)

@@ -15,7 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from radu_core.errors import DiskFullError, InputError, NotFoundError, StoreError, shorten
+from radu_core.errors import (
+    DiskFullError,
+    InputError,
+    NotFoundError,
+    RaduError,
+    StoreError,
+    shorten,
+)
 from radu_core.numbers import NUMBER_REMEDY, NumberError, number_problem
 
 __all__ = [
@@ -78,11 +85,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"No space left while writing {path}",
-                remedy="Free some space or point RADU_HOME at a larger disk, then try again; "
-                "nothing was half-written.",
-            ) from error
+            raise _full(path) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StoreError(
                 f"Not allowed to write {path}",
@@ -94,6 +97,20 @@ def disk_errors(path: Path) -> Iterator[None]:
                 remedy="A part of that path is a file, is missing or too long: name another one.",
             ) from error
         raise
+    except RaduError:
+        raise
+    except Exception as error:  # of a library that isn't written in Python: safetensors, faiss
+        if "No space left on device" in str(error):
+            raise _full(path) from error
+        raise
+
+
+def _full(path: Path) -> DiskFullError:
+    return DiskFullError(
+        f"No space left while writing {path}",
+        remedy="Free some space or point RADU_HOME at a larger disk, then try again; "
+        "nothing was half-written.",
+    )
 
 
 def is_full(path: Path) -> bool:

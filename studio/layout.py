@@ -16,11 +16,14 @@ __all__ = ["expander", "open_tab", "side_by_side"]
 _NARROW = 1200  # pixels of the window, the sidebar's 300 among them
 
 
-def expander(label: str, *, key: str, icon: str | None = None) -> ExpanderContainer:
-    """One that is as it was left when it is drawn again after a while, as in a tab."""
+def expander(
+    label: str, *, key: str, icon: str | None = None, expanded: bool = False
+) -> ExpanderContainer:
+    """One that is as it was left when it is drawn again after a while, as in a tab; before
+    anybody has touched it, it is ``expanded`` or not."""
     first, last = f"{key} first", f"{key} last"
     if key not in st.session_state:
-        st.session_state[first] = st.session_state.get(last, False)
+        st.session_state[first] = st.session_state.get(last, expanded)
     made = st.expander(
         label, icon=icon, key=key, on_change="rerun", expanded=st.session_state[first]
     )

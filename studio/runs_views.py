@@ -18,7 +18,7 @@ from radu_core.workflows import train
 from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.run_figures import card, last_figures
 from radu_core.workflows.train import RunView
-from studio import jobs, retriever_views, runs_curves, runs_list
+from studio import jobs, retriever_views, run_bundle, runs_curves, runs_list
 from studio.markdown import plain
 from studio.navigation import link
 from studio.page import Page, messages
@@ -46,18 +46,20 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
         if wanted in runs:
             st.session_state["run chosen"] = wanted
         names = list(runs)
-        at_work = next((n for n in names if runs_list.at_work(runs[n])), names[0])
+        at_work = next((n for n in names if runs_list.at_work(runs[n])), None)
+        first = at_work or run_bundle.in_preparation(here, found) or names[0]
         chosen = runs[
             st.selectbox(
                 "Run",
                 names,
-                index=names.index(at_work),
+                index=names.index(first),
                 key="run chosen",
                 persist_state="page",
                 width=480,
             )
         ]
         _live(here, chosen)
+        run_bundle.bundle(here, chosen)
         _manage(here, chosen)
         retriever_views.retriever(here, chosen)
         if len(found) > 1:

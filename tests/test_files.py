@@ -16,6 +16,7 @@ from radu_core.errors import DiskFullError, StoreError
 from radu_core.files import (
     canonical_json,
     content_hash,
+    disk_errors,
     open_atomic,
     whole_directory,
     write_json,
@@ -89,6 +90,17 @@ def test_a_full_disk_is_said_with_its_remedy(
     with pytest.raises(DiskFullError, match="RADU_HOME at a larger disk"):
         write_json(tmp_path / "a.json", {"a": 1})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_known_by_the_words_of_other_languages(tmp_path: Path) -> None:
+    """safetensors and faiss raise errors of their own."""
+    told = "Error while serializing: I/O error: No space left on device (os error 28)"
+    with pytest.raises(DiskFullError, match="Free some space"), disk_errors(tmp_path):
+        raise RuntimeError(told)
+    with pytest.raises(RuntimeError, match="other"), disk_errors(tmp_path):
+        raise RuntimeError("other")
+    with pytest.raises(StoreError, match=r"^said already"), disk_errors(tmp_path):
+        raise StoreError("said already: No space left on device")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from radu_core.errors import InputError
 from radu_core.serving.problems import HttpError
+from radu_core.serving.settings import Settings
 
 __all__ = ["Server", "address_of", "bind", "serve"]
 
@@ -27,21 +28,29 @@ class Server(uvicorn.Server):
     """A uvicorn server that says when it listens."""
 
     def __init__(
-        self, app: ASGIApp, *, seconds: float, head_seconds: float, ready: Callable[[], None]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        ready: Callable[[], None],
+        working: Callable[[], float],
     ) -> None:
-        """``seconds``: how long a shutdown waits for requests that run; ``head_seconds``: how long
-        a client may take for the head of a request."""
+        """``working`` gives the seconds for which a model has been busy, 0 if none is."""
+        self._settings = settings
+        self._working = working
+        self.hangs = False
+        grace = settings.seconds + settings.body_seconds  # for requests that run
         super().__init__(
             uvicorn.Config(
                 app,
-                http=partial(_TimedProtocol, head_seconds=head_seconds),  # type: ignore[arg-type]
+                http=partial(_TimedProtocol, head_seconds=settings.body_seconds),  # type: ignore[arg-type]
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 lifespan="on",
                 ws="none",
                 backlog=_BACKLOG,
-                timeout_graceful_shutdown=max(1, round(seconds)),
+                timeout_graceful_shutdown=max(1, round(grace)),
             )
         )
         self._ready = ready
@@ -50,6 +59,14 @@ class Server(uvicorn.Server):
         """Listen, then say so."""
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what runs. A model isn't waited for when it takes longer than a request may,
+        whether or not a client still waits: then the server ``hangs``."""
+        await super().shutdown(sockets)
+        while 0 < self._working() <= self._settings.seconds and not self.force_exit:
+            await asyncio.sleep(0.05)
+        self.hangs = self._working() > 0
 
 
 class _TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -142,11 +159,11 @@ def address_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(server: Server, bound: socket.socket, stuck: Callable[[], Sequence[str]]) -> None:
+def serve(server: Server, bound: socket.socket) -> None:
     """Answer until SIGTERM or SIGINT; requests that run are finished first."""
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again when it is done
         signal.signal(number, lambda *_: None)
     threadpool_limits(1, "blas")  # numpy's products are small here: more threads only wait
     server.run(sockets=[bound])
-    if stuck():  # a model that never returns would keep the process from ending
+    if server.hangs:  # a model that never returns would keep the process from ending
         os._exit(1)

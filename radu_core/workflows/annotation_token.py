@@ -5,24 +5,19 @@ The route has no session of its own: whoever has a token may decide in that name
 
 from __future__ import annotations
 
-import os
-import secrets
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from radu_core.errors import InputError
-from radu_core.files import disk_errors
+from radu_core.workflows.signing import signer
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["LIFE", "LONGEST", "Bearer", "TokenError", "make_token", "read_token", "renewed"]
 
 LIFE = 12 * 3600  # seconds
 LONGEST = 24 * 3600  # seconds that renewed ones last, from the first that a page made
-_KEY = "annotation.key"
 _SALT = "annotate"
 
 
@@ -79,25 +74,4 @@ def read_token(workspace: Workspace, token: str) -> Bearer:
 
 
 def _serializer(workspace: Workspace) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(_secret(workspace.home / _KEY), salt=_SALT)
-
-
-def _secret(path: Path) -> bytes:
-    """The key, made once: of several processes that make one, the first to name it wins."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        pass
-    with disk_errors(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_hex(32).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return path.read_bytes()
+    return signer(workspace, _SALT)

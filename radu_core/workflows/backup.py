@@ -46,6 +46,7 @@ class BackupReport:
     left_out: tuple[str, ...] = (
         "models (fetched again when needed)",
         "indexes and caches (built again when needed)",
+        "bundles for download (prepared again when needed)",
         "checkpoints of runs (a restored run can be served, not resumed)",
     )
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["WrittenBundle", "write_bundle"]
 
 _SELF_TEST = 20  # utterances that whoever copied it can try
+_AT_ONCE = 32  # utterances; after them it may be stopped
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class _Writing:
         write_json(new / SCHEMA, parser.schema.model_dump(mode="json"))
         write_text(new / "README.md", self._card())
         rows = labelled_rows(self.workspace, self.module, "validation").exemplars
-        wanted = self._answers(parser, rows)
+        wanted = self._answers(parser, rows, "Asking the run")
         if self._texts:
             write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
         # all are equal, or _compare raises and nothing of this is kept
@@ -205,16 +206,24 @@ class _Writing:
         copy_files(kept.folder, folder / PROMPTS, without=(LABELS,))
         copy_files(self.workspace.embedder(kept.manifest.embedder).directory, folder / EMBEDDER)
 
-    def _answers(self, parser: AnyParser, rows: Sequence[AnnotatedExemplar]) -> list[Answer]:
+    def _answers(
+        self, parser: AnyParser, rows: Sequence[AnnotatedExemplar], what: str
+    ) -> list[Answer]:
+        """What ``parser`` answers, told as it goes: a language model takes its time."""
         questions = [Question(r.utterance, context=r.context) for r in rows]
-        return answer_questions(parser, questions)
+        answers: list[Answer] = []
+        for start in range(0, len(questions), _AT_ONCE):
+            self.progress(what, start, len(questions))
+            answers += answer_questions(parser, questions[start : start + _AT_ONCE])
+        return answers
 
     def _compare(
         self, new: Path, rows: Sequence[AnnotatedExemplar], wanted: Sequence[Answer]
     ) -> None:
         """Load what was written and ask it for the same; ``RunError`` where a call differs."""
-        self.progress("Comparing the bundle with the run", 0, len(rows))
-        found = self._answers(load_bundle(new).parser, rows)
+        what = "Comparing the bundle with the run"
+        self.progress(what, 0, len(rows))
+        found = self._answers(load_bundle(new).parser, rows, what)
         apart = [
             (w, f)
             for w, f in zip(wanted, found, strict=True)

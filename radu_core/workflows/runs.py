@@ -198,11 +198,13 @@ def list_trash(workspace: Workspace) -> list[RunDirectory]:
 
 
 def empty_trash(workspace: Workspace) -> int:
-    """Delete the runs in the trash for good; returns how many."""
+    """Delete the runs in the trash for good, with their prepared bundles; returns how many."""
     found = list_trash(workspace)
     for run in found:
         with disk_errors(run.path):
             shutil.rmtree(run.path)
+            for bundle in workspace.exports.glob(f"{run.id}.*"):
+                bundle.unlink(missing_ok=True)
     return len(found)
 
 

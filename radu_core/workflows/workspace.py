@@ -70,6 +70,11 @@ class Workspace:
         """Where datasets lie: ``<name>/<module>/``."""
         return self.home / "datasets"
 
+    @property
+    def exports(self) -> Path:
+        """Where the bundles lie that pages offer to download."""
+        return self.home / "exports"
+
     def index(self, module: str) -> Path:
         """Where the retrieval index of ``module`` lies."""
         return self.home / "indexes" / check_module_id(module)

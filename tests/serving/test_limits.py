@@ -17,6 +17,7 @@ import httpx2
 import openai
 import pytest
 from answering import KEY, Live, live, until, write_fake
+from opentelemetry import trace
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.serving import read_keys
@@ -88,6 +89,22 @@ def test_rasas_clients_send_their_key_as_a_token(bundle: Path) -> None:
         assert httpx2.post(url + KEY, json={"text": "fly to Rome"}).status_code == 200
         assert httpx2.post(url + "wrong", json={"text": "fly to Rome"}).status_code == 401
         assert httpx2.post(f"{server.address}/parse?token={KEY}", json=FLY).status_code == 401
+
+
+def test_requests_are_told_to_no_telemetry(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Provider(trace.TracerProvider):
+        asked = 0
+
+        def get_tracer(self, *args: Any, **more: Any) -> trace.Tracer:
+            self.asked += 1
+            return trace.NoOpTracer()
+
+    provider = Provider()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    with live(bundle, key=KEY) as server:
+        url = f"{server.address}/model/parse?token={KEY}"
+        assert httpx2.post(url, json={"text": "fly to Rome"}).status_code == 200
+    assert provider.asked == 0
 
 
 def test_keys_of_file_and_variable(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE, ROWS, SCHEMA
+from fitted_run import fit_fast
 from generator_run import make_generator_run
-from tiny_encoder import make_tiny_encoder
 from typer.testing import CliRunner
 
 import radu
@@ -23,13 +23,9 @@ from radu_core.files import read_json, write_json
 from radu_core.inference.answers import Answer, Question
 from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.bundle import SelfTest
-from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
 from radu_core.workflows import bundle as writing
-from radu_core.workflows import fit as workflow
 from radu_core.workflows.bundle import WrittenBundle, write_bundle
-from radu_core.workflows.fit import fit
-from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
@@ -75,18 +71,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     (place / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
     import_file(space, "jsonl", place / "rows.jsonl", module=MODULE, who="test")
     resolve(space, MODULE, who="test")
-    fast = fit_fast(space, place)
+    fast = fit_fast(space, MODULE, place, TEXTS)
     yield Made(space, fast, write_bundle(space, fast, place / "made"))
     space.store.close()
-
-
-def fit_fast(space: Workspace, place: Path) -> str:
-    """A fast model's run after a few steps."""
-    encoder = make_tiny_encoder(place / "encoder", TEXTS)
-    set_retrieval(space, MODULE, RetrievalSettings(embedder=str(encoder)), who="test")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflow, "_MOST_EPOCHS", 4.0)
-        return fit(space, MODULE, who="test").run
 
 
 def test_a_fast_bundle_answers_as_its_run_and_without_torch(made: Made) -> None:
@@ -150,7 +137,7 @@ def test_a_bundle_without_texts_holds_none_and_answers_the_same(made: Made, tmp_
 def test_bundles_with_a_language_model_answer_as_their_runs(
     loaded: Workspace, tiny_model: Path, tmp_path: Path
 ) -> None:
-    fast = fit_fast(loaded, tmp_path)
+    fast = fit_fast(loaded, MODULE, tmp_path, TEXTS)
     run = make_generator_run(loaded, MODULE, tiny_model)
     questions = [Question(t) for t in TEXTS[-3:]]
     for kind, name, other in (("full", fast, run.id), ("generator", run.id, None)):

@@ -1,0 +1,174 @@
+"""A run's bundle on the Runs tab: prepared by a job, compared with the run, and downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from radu_core.errors import InputError
+from radu_core.inference.bundle import Runtime
+from radu_core.training import RunDirectory
+from radu_core.words import counted
+from radu_core.workflows import bundle_zip as workflow
+from radu_core.workflows.bundle_zip import BundleChoices, PreparedBundle
+from studio import jobs
+from studio.bundle_routes import address
+from studio.layout import expander
+from studio.markdown import plain
+from studio.page import Page, messages
+
+__all__ = ["bundle", "in_preparation"]
+
+_RUNTIMES: dict[Runtime, str] = {"onnx": "ONNX", "torch": "torch"}
+
+
+def in_preparation(here: Page, found: Sequence[RunDirectory]) -> str | None:
+    """The id of a run whose bundle is being prepared; None when there is none."""
+    prepared = ((run.id, jobs.job(_key(here, run))) for run in found)
+    return next((id for id, job in prepared if job is not None and job.running), None)
+
+
+def _key(here: Page, run: RunDirectory) -> tuple[str, ...]:
+    return ("bundle", run.id, here.module)
+
+
+def bundle(here: Page, run: RunDirectory) -> None:
+    """What a bundle is made with, the button, how far it is, and the one that was prepared."""
+    if not run.exists or run.state()[0] != "finished":
+        return
+    key = _key(here, run)
+    job = jobs.job(key)
+    busy = job is not None and job.running
+    shown = expander("Bundle for an app", key=f"bundle of {run.id}", expanded=job is not None)
+    if not shown.open:
+        return
+    with shown, messages():
+        st.caption(
+            "Everything that answering needs, in one ZIP: it loads without the studio. It is "
+            "loaded again and compared with the run before it is offered."
+        )
+        try:
+            choices = workflow.bundle_choices(here.workspace, run, here.module)
+        except InputError as error:  # nothing has gone wrong: it is another kind of run
+            st.info(plain(error))
+            return
+        found = None if busy else workflow.bundled(here.workspace, run, here.module)
+        _prepare(here, run, choices, busy=busy, again=found is not None and not found.stale)
+        jobs.show(key, passing=True)
+        if found is not None:
+            _prepared(here, run, found)
+
+
+def _prepare(
+    here: Page, run: RunDirectory, choices: BundleChoices, *, busy: bool, again: bool
+) -> None:
+    generator, texts = None, True
+    runtime: Runtime = "onnx"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if choices.language_models:
+            generator = st.selectbox(
+                "Language model",
+                choices.language_models,
+                index=None,
+                placeholder="none",
+                key=f"bundle generator {run.id}",
+                width=400,
+                help="The run whose language model is asked where the fast model is unsure.",
+            )
+        if choices.is_fast:
+            runtime = st.selectbox(
+                "Encoders as",
+                list(_RUNTIMES),
+                format_func=_RUNTIMES.__getitem__,
+                key=f"bundle runtime {run.id}",
+                width=140,
+                help="ONNX needs no torch where a fast model is used.",
+            )
+        pressed = st.button(
+            "Prepare a bundle",
+            type="secondary" if again else "primary",
+            icon=":material/deployed_code:",
+            key=f"bundle prepare {run.id}",
+            disabled=busy,
+        )
+    if choices.is_fast and not generator:
+        texts = not st.checkbox(
+            "Without texts",
+            key=f"bundle bare {run.id}",
+            help="Hashes instead of the words of the labels, for labels that are private. Slot "
+            "values and vectors stay.",
+        )
+    if pressed:
+        jobs.start(
+            _key(here, run),
+            "Preparing the bundle",
+            lambda progress: workflow.prepare_bundle(
+                here.workspace,
+                run.id,
+                module=here.module,
+                generator=generator,
+                runtime=runtime,
+                texts=texts,
+                progress=progress,
+            ),
+        )
+        st.rerun()
+
+
+def _prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None:
+    """The comparison, the download, and what is done with it elsewhere."""
+    if found.stale:
+        st.warning(
+            plain(f"The prepared bundle isn't offered: {found.stale}. Prepare it again."),
+            icon=":material/history:",
+        )
+        return
+    test = found.manifest.self_test
+    if test is not None and test.rows:
+        st.success(
+            plain(
+                f"{test.equal:,} of {counted(test.rows, 'validation row')}: calls equal to the "
+                "run's."
+            ),
+            icon=":material/check_circle:",
+        )
+    for note in found.notes:
+        st.warning(plain(note))
+    size = f"{found.size / 1e6:,.1f} MB"
+    st.caption(plain(_about(found, size)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        token = workflow.download_token(here.workspace, found, here.module)
+        st.link_button(
+            f"Download {size}", address(token), type="primary", icon=":material/download:"
+        )
+        if st.button("Remove it", icon=":material/delete:", key=f"bundle remove {run.id}"):
+            workflow.remove_bundle(here.workspace, run, here.module)
+            st.rerun()
+    st.markdown(f'Where it is used, after `pip install "radu-studio[{_needs(found)}]"`:')
+    st.code(_use(found), language="bash")
+
+
+def _about(found: PreparedBundle, size: str) -> str:
+    manifest = found.manifest
+    beside = manifest.runs.get("generator")
+    parts = [
+        f"A {manifest.kind} bundle of {manifest.module}",
+        f"with the language model of {beside}" if beside else "",
+        "" if manifest.texts else "without texts",
+        size,
+        f"prepared {found.prepared:%Y-%m-%d %H:%M} UTC",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _use(found: PreparedBundle) -> str:
+    """Three lines for a shell that has the package."""
+    ask = f'import radu; print(radu.load("{found.folder}").parse("what somebody says"))'
+    return f"unzip {found.path.name}\npython -c '{ask}'\nradu serve {found.folder}"
+
+
+def _needs(found: PreparedBundle) -> str:
+    """The extra that brings what the bundle needs."""
+    light = found.manifest.kind == "fast" and "torch" not in found.manifest.runtime.values()
+    return "serve" if light else "studio"
