@@ -63,14 +63,15 @@ class Model:
 
         ``context`` is the function or ``function.slot`` that the bot had just asked for.
         ``functions`` are those that may be called (default: all of the module); ``required`` calls
-        one of them in any case. ``InputError`` for an empty utterance or an unknown function.
+        one of them in any case. ``InputError`` for an empty utterance, an unknown function or a
+        context that names none.
         """
-        offered = None if functions is None else tuple(functions)
+        offered = None if functions is None else tuple(_several(functions, "functions"))
         return self.bundle.answer([Question(utterance, context, offered, required)])[0]
 
     def parse_many(self, utterances: Sequence[str]) -> list[Answer]:
         """What each utterance means, in order; faster than one by one."""
-        return self.bundle.answer([Question(u) for u in utterances])
+        return self.bundle.answer([Question(u) for u in _several(utterances, "utterances")])
 
     async def aparse(
         self,
@@ -88,6 +89,15 @@ class Model:
     def explain(self, utterance: str, *, context: str | None = None) -> Explanation:
         """What an utterance means, and how the answer came about."""
         return self.bundle.explain(Question(utterance, context))
+
+
+def _several(texts: Sequence[str], what: str) -> Sequence[str]:
+    """The texts; ``InputError`` for a single one, which would be taken for its characters."""
+    if isinstance(texts, str):
+        raise InputError(
+            f"One text was given for several {what}", value=texts, remedy="Give a list."
+        )
+    return texts
 
 
 def load(directory: str | PathLike[str], *, threads: int = 0) -> Model:

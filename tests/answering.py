@@ -149,7 +149,7 @@ def live(*directories: Path, key: str | None = None, **limits: Any) -> Iterator[
     bound = bind("127.0.0.1", 0)
     listening = threading.Event()
     app = create_app(registry, settings, metrics)
-    server = Server(app, seconds=10, ready=listening.set)
+    server = Server(app, settings, ready=listening.set, working=registry.working)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
@@ -43,7 +43,7 @@ def init(
         bool, typer.Option("--replace", help="Replace the schema of a module that exists.")
     ] = False,
     keep_good: KeepGood = False,
-) -> Answer:
+) -> Output:
     """Create a module from a schema or with one function, or with --replace replace the schema of
     one."""
     space = workspace()
@@ -76,7 +76,7 @@ def left_out_lines(found: load.SchemaFile) -> list[Any]:
     return lines
 
 
-def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
+def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Output:
     made = found.schema
     module = made.module
     findings = schema.view(workspace(), module).findings
@@ -90,7 +90,7 @@ def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Answer:
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
     if cost is None:
         lines.append(f"Next: radu import FORMAT PATH --module {module}")
-    return Answer(
+    return Output(
         {
             "module": module,
             "functions": len(made.functions),
@@ -163,7 +163,7 @@ def import_(
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
     ] = None,
-) -> Answer:
+) -> Output:
     """Import labelled utterances: all or nothing unless --keep-good.
 
     A module keeps its schema unless --replace-schema. Of a server's traces, the utterances that
@@ -199,12 +199,12 @@ def import_(
             options=options,
             progress=progress,
         )
-    return Answer(report, _import_text(report), ok=report.stored)
+    return Output(report, _import_text(report), ok=report.stored)
 
 
 def _imported_traces(
     paths: list[Path], module: str, options: dict[str, Any], *, keep_good: bool
-) -> Answer:
+) -> Output:
     with progress_bar() as progress:
         report = traces.import_traces(
             workspace(),
@@ -220,7 +220,7 @@ def _imported_traces(
         columns = ["day", "asked", "worth a look", *REASONS]
         rows = [(day, *(counts[c] for c in columns[1:])) for day, counts in report.days.items()]
         lines.append(table("Asked, by day (UTC)", columns, rows))
-    return Answer(report, lines, ok=report.stored)
+    return Output(report, lines, ok=report.stored)
 
 
 def _import_text(report: load.ImportReport) -> list[Any]:
@@ -298,7 +298,7 @@ def resolve(
     accept_none: Annotated[
         bool, typer.Option("--accept-none", help="Stop that, and take back all it accepted.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Find the values' places in the utterances; ask nobody, guess nothing."""
     import json
 
@@ -347,7 +347,7 @@ def resolve(
     if waiting:
         lines.append(f"On the Annotate page: {counted(waiting, 'exemplar')}.")
     lines.append(f"Next: radu index --module {module}")
-    return Answer(funnel, lines)
+    return Output(funnel, lines)
 
 
 @command("accept")
@@ -366,7 +366,7 @@ def accept(
     undo: Annotated[
         str | None, typer.Option(help="Take back what was accepted under this number.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Accept the likely readings of a queue at once, as one person's decisions."""
     space = workspace()
     if undo is not None:
@@ -384,20 +384,20 @@ def accept(
     if dry_run:
         rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in found.items[:20]]
         title = "Least likely first" + (f" (20 of {len(found.items)})" if len(rows) == 20 else "")
-        return Answer(found, [*lines, table(title, ["id", "likely", "template"], rows)])
+        return Output(found, [*lines, table(title, ["id", "likely", "template"], rows)])
     done = bulk.accept(space, module, found.revisions, who=who())
     lines.append(f"{len(done.accepted)} accepted.")
     if done.accepted:
         lines.append(f"To take them back: radu accept --module {module} --undo {done.batch}")
     lines += [f"left as it is, {id_}: {why}" for id_, why in done.skipped.items()]
-    return Answer(done, lines)
+    return Output(done, lines)
 
 
-def _undone(report: bulk.UndoReport) -> Answer:
+def _undone(report: bulk.UndoReport) -> Output:
     lines = [counted(len(report.undone), "is as it was before.", "are as they were before.")]
     lines += [f"decided again since, and left so: {id_}" for id_ in report.decided_since]
     lines += [f"deleted since, and left so: {id_}" for id_ in report.deleted_since]
-    return Answer(report, lines)
+    return Output(report, lines)
 
 
 @command("export")
@@ -414,7 +414,7 @@ def export(
             "new. Repeatable."
         ),
     ] = None,
-) -> Answer:
+) -> Output:
     """Write a module's exemplars (openai: its schema) to a file."""
     space = workspace()
     report = load.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
@@ -425,4 +425,4 @@ def export(
         f"{name} is written as {other}: {format} allows letters, digits, '_' and '-'."
         for name, other in names.items()
     ]
-    return Answer({**asdict(report), "renamed": names}, lines)
+    return Output({**asdict(report), "renamed": names}, lines)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
 from radu_core.words import counted
@@ -40,7 +40,7 @@ def _kind(field: FieldInfo) -> Any:
     return field.annotation if field.annotation in _PLAIN else str
 
 
-def _with_options(work: Callable[..., Answer]) -> Callable[..., Answer]:
+def _with_options(work: Callable[..., Output]) -> Callable[..., Output]:
     """Give a command whose last parameter is ``**options`` every option of a dataset.
 
     Their help is the description of the field, which the page shows as well.
@@ -95,7 +95,7 @@ def build_dataset(
         ),
     ] = None,
     **options: Any,
-) -> Answer:
+) -> Output:
     """Make fine-tuning rows, with negatives, of resolved exemplars; several modules are mixed."""
     from radu_core.workflows import dataset
 
@@ -112,7 +112,7 @@ def build_dataset(
             {"module": view.directory.name, "directory": view.directory, "manifest": view.manifest}
         )
         lines += _described(str(view.directory), view.manifest)
-    return Answer({"datasets": made}, lines)
+    return Output({"datasets": made}, lines)
 
 
 def _weights(items: list[str]) -> dict[str, float]:
@@ -164,7 +164,7 @@ def _drawn(mixture: Mixture) -> Table:
 @command("list", group=_datasets)
 def datasets_list(
     module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
-) -> Answer:
+) -> Output:
     """The datasets in the workspace, with their rows."""
     from radu_core.workflows import dataset
 
@@ -190,18 +190,18 @@ def datasets_list(
         for v in found
     ]
     columns = ["name", "of", "train", "validation", "test", "outdated"]
-    return Answer({"datasets": data}, [table("Datasets", columns, rows)])
+    return Output({"datasets": data}, [table("Datasets", columns, rows)])
 
 
 @command("show", group=_datasets)
-def datasets_show(name: Named) -> Answer:
+def datasets_show(name: Named) -> Output:
     """One dataset: rows, tokens, what was shortened and discarded, what it was made from."""
     from radu_core.workflows import dataset
 
     view = dataset.find(workspace(), name)
     data = {"directory": view.directory, "hash": view.manifest.hash, "manifest": view.manifest}
     lines = [*_described(str(view.directory), view.manifest), view.outdated]
-    return Answer(data, [line for line in lines if line])
+    return Output(data, [line for line in lines if line])
 
 
 @command("preview", group=_datasets)
@@ -210,7 +210,7 @@ def datasets_preview(
     module: Modules,
     sample: Annotated[int, typer.Option(min=2, help="Exemplars of each split to look at.")] = 300,
     **options: Any,
-) -> Answer:
+) -> Output:
     """What build-dataset would make, from a sample, in seconds. It writes nothing."""
     from radu_core.workflows import dataset
 
@@ -221,7 +221,7 @@ def datasets_preview(
     lines: list[Any] = []
     for one in found:
         lines += _previewed(one)
-    return Answer({"previews": found}, lines)
+    return Output({"previews": found}, lines)
 
 
 def _previewed(found: Preview) -> list[Any]:
@@ -256,7 +256,7 @@ def datasets_diff(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write every difference as JSONL.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Rows added, removed and changed between two datasets, and why. Exit 1: they differ."""
     from radu_core.workflows import dataset
 
@@ -265,7 +265,7 @@ def datasets_diff(
         found = dataset.compare(
             dataset.find(space, old), dataset.find(space, new), out=out, progress=progress
         )
-    return Answer(found, _compared(found), ok=found.equal)
+    return Output(found, _compared(found), ok=found.equal)
 
 
 def _compared(found: DatasetDiff) -> list[Any]:

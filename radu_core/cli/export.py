@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from radu_core.cli.model import RunModule
-from radu_core.cli.output import Answer, command, progress_bar, workspace
+from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError
 from radu_core.words import counted
@@ -58,7 +58,7 @@ def export_model(
         bool,
         typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
     ] = True,
-) -> Answer:
+) -> Output:
     """Write a finished run's model with a card: as weights, or as a bundle that answers."""
     target = directory or out
     if target is None or (directory and out):
@@ -87,7 +87,7 @@ def export_model(
                 texts=texts,
                 progress=progress,
             )
-        return Answer(_bundle_data(written), _bundle_lines(written))
+        return Output(_bundle_data(written), _bundle_lines(written))
     from radu_core.workflows import export_model as workflow
 
     with progress_bar() as progress:
@@ -113,10 +113,10 @@ def export_model(
         *(f"note: {note}" for note in made.notes),
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
-    return Answer(made, lines)
+    return Output(made, lines)
 
 
-def _export_onnx(run: str, target: Path) -> Answer:
+def _export_onnx(run: str, target: Path) -> Output:
     from radu_core.workflows.export_onnx import export_onnx
 
     with progress_bar() as progress:
@@ -127,7 +127,7 @@ def _export_onnx(run: str, target: Path) -> Answer:
         *(f"note: {note}" for note in made.notes),
         f"How to use it: {made.directory / 'README.md'}",
     ]
-    return Answer(made, lines)
+    return Output(made, lines)
 
 
 def _checked(check: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radu_core.cli.model import evaluation_text
-from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def fit(
         str | None,
         typer.Option(help="What is measured: test (default), or validation if test is empty."),
     ] = None,
-) -> Answer:
+) -> Output:
     """Resolve, index, tune the retriever, fit the head, evaluate. Calling it again continues."""
     from radu_core.workflows.fit import fit as work
 
@@ -49,7 +49,7 @@ def fit(
             split=split_of(split) if split else None,
             progress=progress,
         )
-    return Answer(fit_data(report), fit_lines(report))
+    return Output(fit_data(report), fit_lines(report))
 
 
 def fit_lines(report: FitReport) -> list[Any]:

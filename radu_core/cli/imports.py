@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.store import ImportRecord
 from radu_core.workflows import imports as workflow
 
@@ -28,7 +28,7 @@ _LISTED = 20
 
 
 @command("list", group=_imports)
-def imports_list(module: Module) -> Answer:
+def imports_list(module: Module) -> Output:
     """All imports into a module and splits of it, newest first.
 
     Example: radu imports list --module acme_travel_en
@@ -51,7 +51,7 @@ def imports_list(module: Module) -> Answer:
     rows = [_row(record) for record in found]
     data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in found]}
     shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
-    return Answer(data, shown if found else ["Nothing has been imported yet."])
+    return Output(data, shown if found else ["Nothing has been imported yet."])
 
 
 def _row(record: ImportRecord) -> tuple[Any, ...]:
@@ -73,7 +73,7 @@ def _row(record: ImportRecord) -> tuple[Any, ...]:
 
 
 @command("undo", group=_imports)
-def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Answer:
+def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Output:
     """Take a whole import (or split) back.
 
     Exemplars that it added go to the trash; those that it changed return to what they were. What
@@ -82,17 +82,17 @@ def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = Fals
     Example: radu imports undo 7 --dry-run
     """
     report = workflow.undo(workspace(), number, module=module, who=who(), dry_run=dry_run)
-    return Answer(report, _text(report))
+    return Output(report, _text(report))
 
 
 @command("redo", group=_imports)
-def imports_redo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Answer:
+def imports_redo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Output:
     """Do an import (or split) again that was taken back.
 
     Example: radu imports redo 7
     """
     report = workflow.redo(workspace(), number, module=module, who=who(), dry_run=dry_run)
-    return Answer(report, _text(report))
+    return Output(report, _text(report))
 
 
 def _text(report: workflow.UndoReport) -> list[Any]:

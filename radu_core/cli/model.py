@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError, RunError
@@ -59,7 +59,7 @@ def train(
         str | None,
         typer.Option(help="The base model's directory on the cluster; it isn't sent then."),
     ] = None,
-) -> Answer:
+) -> Output:
     """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
     from radu_core.training.launcher import launcher as launcher_named
     from radu_core.workflows import train as workflow
@@ -79,7 +79,7 @@ def train(
     lines = [f"Run {run.id} is {state}. {view.reason}".rstrip()]
     if not wait:
         lines.append(f"Watch it: radu runs show {run.id}")
-    return Answer(
+    return Output(
         {"run": run.id, "state": state, "reason": view.reason, "directory": run.path},
         lines,
         ok=state not in ("failed", "lost"),
@@ -97,14 +97,14 @@ def _config(path: Path, space: Workspace) -> TrainConfig:
     return config.model_copy(update={"dataset": known})
 
 
-def _checked(path: Path) -> Answer:
+def _checked(path: Path) -> Output:
     """What a run of this config would need, and what stands in its way."""
     from radu_core.workflows.preflight import preflight_report, report_data, report_lines
 
     space = workspace()
     with progress_bar() as progress:
         report = preflight_report(space, _config(path, space), progress=progress)
-    return Answer(report_data(report), report_lines(report), ok=report.ok)
+    return Output(report_data(report), report_lines(report), ok=report.ok)
 
 
 @command("evaluate")
@@ -136,7 +136,7 @@ def evaluate(
         bool, typer.Option(help="Send what is wrong to the annotation queue.")
     ] = False,
     scope: Scope = None,
-) -> Answer:
+) -> Output:
     """Measure a finished run beside the free baselines."""
     from radu_core.workflows import evaluate as workflow
 
@@ -159,7 +159,7 @@ def evaluate(
     if send_errors:
         sent = workflow.send_errors(space, report, who=who())
         lines.append(f"{counted(sent, 'error')} sent to the annotation queue.")
-    return Answer(report, lines)
+    return Output(report, lines)
 
 
 def evaluation_text(report: EvaluationReport) -> list[Any]:
@@ -253,7 +253,7 @@ def parse(
     ] = None,
     ensemble: Ensemble = False,
     scope: Scope = None,
-) -> Answer:
+) -> Output:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows import parse as workflow
 
@@ -276,7 +276,7 @@ def parse(
         lines += _call_lines(call)
     told = [{"utterance": u, **c.model_dump()} for u, c in zip(given, calls, strict=True)]
     alone = utterances is not None and len(utterances) == 1
-    return Answer(
+    return Output(
         calls[0] if alone else {"calls": told},
         lines,
         ok=all(c.function is not None for c in calls),

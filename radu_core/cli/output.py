@@ -32,7 +32,7 @@ from radu_core.instructions import worded_in
 from radu_core.progress import Progress
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Answer", "Table", "app", "command", "progress_bar", "table", "who", "workspace"]
+__all__ = ["Output", "Table", "app", "command", "progress_bar", "table", "who", "workspace"]
 
 app = typer.Typer(
     name="radu",
@@ -48,7 +48,7 @@ _WIDEST = 10_000  # signs in a line
 
 
 @dataclass(frozen=True)
-class Answer:
+class Output:
     """What a command found: ``data`` for ``--json``, ``text`` (strings and tables) for people.
 
     ``ok`` False is "it ran, and the answer is no": exit code 1.
@@ -60,12 +60,12 @@ class Answer:
 
 
 def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..., None]]:
-    """Register a function that gives an ``Answer`` as the command ``name``, with ``--json``."""
+    """Register a function that gives an ``Output`` as the command ``name``, with ``--json``."""
 
-    def register(work: Callable[..., Answer]) -> Callable[..., None]:
+    def register(work: Callable[..., Output]) -> Callable[..., None]:
         @functools.wraps(work)
         def run(*args: Any, json: bool = False, **kwargs: Any) -> None:
-            def checked() -> Answer:
+            def checked() -> Output:
                 _check_text([*args, *kwargs.values()])
                 return work(*args, **kwargs)
 
@@ -101,10 +101,10 @@ def _check_text(values: Sequence[object]) -> None:
             raise InputError("An argument isn't UTF-8", value=value, remedy="Write it in UTF-8.")
 
 
-def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
+def _answered(work: Callable[[], Output], *, as_json: bool) -> int:
     try:
-        answer = work()
-        _tell(answer, as_json=as_json)
+        output = work()
+        _tell(output, as_json=as_json)
     except RaduError as error:
         _tell_error(type(error).__name__, str(error), as_json=as_json)
         return error.exit_code
@@ -120,15 +120,15 @@ def _answered(work: Callable[[], Answer], *, as_json: bool) -> int:
             return missing.exit_code
         _tell_error(type(error).__name__, _unexpected(error), as_json=as_json)
         return 1
-    return 0 if answer.ok else 1
+    return 0 if output.ok else 1
 
 
-def _tell(answer: Answer, *, as_json: bool) -> None:
+def _tell(output: Output, *, as_json: bool) -> None:
     if as_json:
-        data = json.loads(json.dumps(answer.data, default=_plain))
+        data = json.loads(json.dumps(output.data, default=_plain))
         print(json.dumps(worded_in(data, WORDS), ensure_ascii=False))
     else:
-        for part in answer.text:
+        for part in output.text:
             _printed(part)
     print(end="", flush=True)  # so that what goes wrong with it is met here
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.words import counted
 
 __all__: list[str] = []
@@ -28,7 +28,7 @@ def overlap(
     near_duplicate: Annotated[
         float, typer.Option(min=0.5, max=1, help="Cosine from which two are nearly the same.")
     ] = 0.95,
-) -> Answer:
+) -> Output:
     """Find what breaks the module's assumptions: functions that overlap, doubtful labels.
 
     Exit 1: there is something besides what the schema lacks.
@@ -68,7 +68,7 @@ def overlap(
         "confused": confused,
         "state": report.state,
     }
-    return Answer(data, lines, ok=not set(counts) - {"schema"})
+    return Output(data, lines, ok=not set(counts) - {"schema"})
 
 
 @command("negatives")
@@ -88,7 +88,7 @@ def negatives(
     near_duplicate: Annotated[
         float, typer.Option(min=0.5, max=1, help="Cosine from which a pair is suspected.")
     ] = 0.95,
-) -> Answer:
+) -> Output:
     """Show the negatives of an utterance and why each is used or not.
 
     Without one: what every position of the hardness dial would use, over the whole module.
@@ -132,10 +132,10 @@ def negatives(
     ]
     if made.doubtful:
         lines.append(f"may be right as well: {', '.join(made.doubtful)}")
-    return Answer(made, lines, ok=made.used == number)
+    return Output(made, lines, ok=made.used == number)
 
 
-def _dial(found: Any) -> Answer:
+def _dial(found: Any) -> Output:
     rows = [
         (
             f"{p.hardness:.1f}",
@@ -156,11 +156,11 @@ def _dial(found: Any) -> Answer:
         f"different {found.different}; out of scope {found.out_of_scope}.",
         table("The hardness dial", columns, rows),
     ]
-    return Answer(found, lines, ok=found.full == found.exemplars)
+    return Output(found, lines, ok=found.full == found.exemplars)
 
 
 @command("list", group=_pairs)
-def pairs_list(module: Module) -> Answer:
+def pairs_list(module: Module) -> Output:
     """All judged pairs, newest first, and what follows from each."""
     from radu_core.workflows import judgements as workflow
 
@@ -179,7 +179,7 @@ def pairs_list(module: Module) -> Answer:
         for p in found
     ]
     columns = ["judged", "exemplar", "function", "and", "function", "by", "at", "so"]
-    return Answer({"module": module, "pairs": found}, [table("Judged pairs", columns, rows)])
+    return Output({"module": module, "pairs": found}, [table("Judged pairs", columns, rows)])
 
 
 @command("judge", group=_pairs)
@@ -188,23 +188,23 @@ def pairs_judge(
     first: First,
     second: Second,
     verdict: Annotated[str, typer.Argument(help="same or different.")],
-) -> Answer:
+) -> Output:
     """Say that two exemplars really mean the same, or that they are different."""
     from radu_core.workflows import judgements as workflow
 
     workflow.judge(workspace(), module, first, second, verdict, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": verdict}
-    return Answer(data, [f"{first} and {second} are really {verdict}."])
+    return Output(data, [f"{first} and {second} are really {verdict}."])
 
 
 @command("withdraw", group=_pairs)
-def pairs_withdraw(module: Module, first: First, second: Second) -> Answer:
+def pairs_withdraw(module: Module, first: First, second: Second) -> Output:
     """Take the judgement about a pair back. It stays in the history."""
     from radu_core.workflows import judgements as workflow
 
     workflow.withdraw(workspace(), module, first, second, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": None}
-    return Answer(data, [f"Nobody has judged {first} and {second} any more."])
+    return Output(data, [f"Nobody has judged {first} and {second} any more."])
 
 
 @command("merge")
@@ -213,7 +213,7 @@ def merge(
     keep: Annotated[str, typer.Argument(help="The function that stays.")],
     away: Annotated[str, typer.Argument(help="The function whose exemplars move to it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise only look.")] = False,
-) -> Answer:
+) -> Output:
     """Merge two functions that are one: look at what it would do, or do it with --yes.
 
     Exit 1: something forbids it.
@@ -236,4 +236,4 @@ def merge(
     elif not plan.conflicts:
         lines.append("Nothing was changed. Say --yes to do it.")
     data = {"module": module, "plan": plan, "done": yes and not plan.conflicts}
-    return Answer(data, lines, ok=not plan.conflicts)
+    return Output(data, lines, ok=not plan.conflicts)

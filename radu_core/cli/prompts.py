@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError, ModelError, TemplateError
 from radu_core.words import counted
 
@@ -58,7 +58,7 @@ def prompts(
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Print every token; those that are learnt in ⟦ ⟧.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
     with them. Exit 1: something is wrong."""
     from radu_core.workflows import prompts as workflow
@@ -95,7 +95,7 @@ def prompts(
         lines.append(f"note: {_not_installed(shown.model)}")
     wrong = [w for w in _all_warnings(shown) if w.severity == "error"]
     ok = shown.answer_retrieved is not False and not wrong
-    return Answer(workflow.as_json(shown), lines, ok=ok)
+    return Output(workflow.as_json(shown), lines, ok=ok)
 
 
 def _all_warnings(shown: Any) -> list[Any]:
@@ -142,7 +142,7 @@ def _token_text(view: TokenView) -> str:
 
 
 @command("list", group=_templates)
-def templates_list(module: Module) -> Answer:
+def templates_list(module: Module) -> Output:
     """The templates, and which of them the module has of its own."""
     from radu_core.workflows import templates as workflow
 
@@ -153,7 +153,7 @@ def templates_list(module: Module) -> Answer:
     rows = [(v.name, v.number, "yes" if v.changed else "", v.versions[0].who) for v in views]
     data = [{"name": v.name, "version": v.number, "changed": v.changed} for v in views]
     columns = ["template", "version (0: shipped)", "changed", "by"]
-    return Answer({"templates": data}, [table(module, columns, rows)])
+    return Output({"templates": data}, [table(module, columns, rows)])
 
 
 @command("show", group=_templates)
@@ -161,10 +161,10 @@ def templates_show(
     name: Name,
     module: Module,
     version: Annotated[int | None, typer.Option(min=0, help="0: the shipped one.")] = None,
-) -> Answer:
+) -> Output:
     """A template's source: the version in use, or another."""
     text, number = _version(name, module, version)
-    return Answer({"name": name, "version": number, "text": text}, [text])
+    return Output({"name": name, "version": number, "text": text}, [text])
 
 
 def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
@@ -184,7 +184,7 @@ def templates_diff(
     name: Name,
     module: Module,
     version: Annotated[int, typer.Option(min=0, help="Compare with it. 0: the shipped one.")] = 0,
-) -> Answer:
+) -> Output:
     """What the version in use changes. Exit 1: they differ."""
     from radu_core.workflows import templates as workflow
 
@@ -192,7 +192,7 @@ def templates_diff(
     new, number = _version(name, module, None)
     lines = workflow.diff(old, new, names=(f"{name} {version}", f"{name} {number}"))
     data = {"name": name, "from": version, "to": number, "diff": lines}
-    return Answer(data, lines or ["They are the same."], ok=not lines)
+    return Output(data, lines or ["They are the same."], ok=not lines)
 
 
 @command("set", group=_templates)
@@ -204,7 +204,7 @@ def templates_set(
         bool,
         typer.Option("--force", help="Use it although it makes prompts of pinned examples wrong."),
     ] = False,
-) -> Answer:
+) -> Output:
     """Check a template on the pinned examples and save it as a new version; old ones
     stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
     from radu_core.workflows import templates as workflow
@@ -250,7 +250,7 @@ def templates_restore(
     name: Name,
     module: Module,
     version: Annotated[int, typer.Argument(min=0, help="0: the shipped one.")],
-) -> Answer:
+) -> Output:
     """Use an old version again, as a new version."""
     from radu_core.workflows import templates as workflow
 
@@ -258,7 +258,7 @@ def templates_restore(
     return _used(name, module, number)
 
 
-def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Answer:
+def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Output:
     from radu_core.workflows import templates as workflow
 
     old = workflow.old_datasets(workspace(), module)
@@ -266,4 +266,4 @@ def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> 
     lines += [f"note: {note}" for note in notes]
     if old:
         lines.append(f"Built with older templates, build again: {', '.join(old)}.")
-    return Answer({"name": name, "version": number, "old_datasets": old}, lines)
+    return Output({"name": name, "version": number, "old_datasets": old}, lines)

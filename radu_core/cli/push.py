@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from radu_core.cli.output import Answer, command, progress_bar, workspace
+from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
 from radu_core.words import counted
 
@@ -34,7 +34,7 @@ def push(
         bool,
         typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
     ] = True,
-) -> Answer:
+) -> Output:
     """Export a finished run and put it on a model hub, in one commit, with a card.
 
     The token is read from HF_TOKEN, the hub from HF_ENDPOINT; neither is kept.
@@ -53,7 +53,7 @@ def push(
             progress=progress,
         )
     made = "a new repository" if done.created else "a repository that was there"
-    return Answer(
+    return Output(
         done,
         [
             f"{done.url}: {counted(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {made}.",

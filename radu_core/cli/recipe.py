@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radu_core.cli.fit import Minutes
-from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.cli.retrieval import split_of
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.words import counted
@@ -43,7 +43,7 @@ def ra_dit(
     generator: Annotated[
         str, typer.Option(help="The language model: teacher, and tuned itself.")
     ] = DEFAULT_GENERATOR,
-) -> Answer:
+) -> Output:
     """Tune the language model, the retriever by its word, and both: the 2 × 2 of RA-DIT."""
     from radu_core.workflows.recipe import ra_dit as work
 
@@ -57,7 +57,7 @@ def ra_dit(
             generator=generator,
             progress=progress,
         )
-    return Answer(report, _lines(report))
+    return Output(report, _lines(report))
 
 
 def _lines(report: RaDitReport) -> list[Any]:

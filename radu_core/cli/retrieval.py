@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.words import counted
 
@@ -82,7 +82,7 @@ def index(
     left_out: Annotated[
         Path | None, typer.Option(help="Write what isn't indexed, with reasons, as CSV.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Build a module's retrieval index; the options given are saved for the module."""
     from radu_core.eligibility import Purpose
     from radu_core.workflows import coverage, eligible
@@ -124,7 +124,7 @@ def index(
     lines += _tuning_lines(tuning) if tuning else []
     if chosen != before:
         lines.append("Saved for the module: build its datasets again.")
-    return Answer(data, lines)
+    return Output(data, lines)
 
 
 def _source_lines(source: Mapping[str, Any]) -> list[str]:
@@ -176,7 +176,7 @@ def find_k(
     use: Annotated[
         bool, typer.Option("--use", help="Save this point for the module's prompts and datasets.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
     from radu_core.workflows import coverage
     from radu_core.workflows.indexing import choose_point
@@ -225,7 +225,7 @@ def find_k(
         "left_out": found.left_out,
         "source": found.grid.index.source,
     }
-    return Answer(data, lines, ok=choice.reached)
+    return Output(data, lines, ok=choice.reached)
 
 
 _CURVES = ("descriptions", "dense", "lexical", "fused", "together")
@@ -294,7 +294,7 @@ def compare_retrieval(
     keep: Annotated[
         bool, typer.Option("--keep", help="If it is better, save it for the module.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Measure other settings beside the module's own, on the same utterances.
 
     At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
@@ -352,7 +352,7 @@ def compare_retrieval(
         "kept": kept,
         "note": found.note,
     }
-    return Answer(data, lines, ok=better)
+    return Output(data, lines, ok=better)
 
 
 def _named(settings: RetrievalSettings) -> str:
@@ -405,7 +405,7 @@ def what_if(
     force: Annotated[bool, typer.Option("--force", help="With --keep: store it all the same.")] = (
         False
     ),
-) -> Answer:
+) -> Output:
     """Coverage with another description or more exemplars; nothing is stored by asking.
 
     At --k-desc and --k-exemplar, or at the recommended point. Exit 1: no more is covered than now.
@@ -464,7 +464,7 @@ def what_if(
         "lost": workflow.query_texts(found.before.queries, moved.lost),
         "kept": kept,
     }
-    return Answer(data, lines, ok=moved.after > moved.before)
+    return Output(data, lines, ok=moved.after > moved.before)
 
 
 def _keep_lines(alone: Difference, *, kept: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, app, command, progress_bar, table, who, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.cli.runs import Run
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ app.add_typer(_retriever, name="retriever")
 
 
 @command("show", group=_retriever)
-def retriever_show(module: Module) -> Answer:
+def retriever_show(module: Module) -> Output:
     """What a module retrieves with, what it had before, and what of it is stale."""
     from radu_core.workflows.retriever import standing
 
@@ -34,7 +34,7 @@ def retriever_show(module: Module) -> Answer:
         lines.append(
             f"Before: {found.before}. The way back: radu retriever restore --module {module}"
         )
-    return Answer(found, [*lines, *_stale(found.stale)])
+    return Output(found, [*lines, *_stale(found.stale)])
 
 
 @command("use", group=_retriever)
@@ -43,7 +43,7 @@ def retriever_use(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Use it although it is worse, or wasn't measured.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Let a run's module retrieve with the run's encoder, and build again what depends on it.
 
     Exit 1: out of fold it is worse than what the module has (in coverage or in the accuracy of the
@@ -57,7 +57,7 @@ def retriever_use(
 
 
 @command("restore", group=_retriever)
-def retriever_restore(module: Module) -> Answer:
+def retriever_restore(module: Module) -> Output:
     """Let a module retrieve as it did before, and build again what depends on it."""
     from radu_core.workflows.retriever import restore
 
@@ -66,7 +66,7 @@ def retriever_restore(module: Module) -> Answer:
     return _answer(found)
 
 
-def _answer(found: Switch) -> Answer:
+def _answer(found: Switch) -> Output:
     lines: list[Any] = [] if found.guard is None else _guard_lines(found.guard)
     if found.done:
         lines.append(f"{found.module} retrieves with {found.now}. Before: {found.before}.")
@@ -86,7 +86,7 @@ def _answer(found: Switch) -> Answer:
         "steps": found.steps,
         "stale": found.stale,
     }
-    return Answer(data, lines, ok=found.done)
+    return Output(data, lines, ok=found.done)
 
 
 def _guard_lines(guard: Guard) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.errors import InputError, RaduError
 from radu_core.words import counted
 
@@ -43,7 +43,7 @@ def _told(run: RunDirectory) -> About:
 @command("list", group=_runs)
 def runs_list(
     module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
-) -> Answer:
+) -> Output:
     """All runs, newest first, with their states."""
     from radu_core.workflows import train as workflow
 
@@ -76,7 +76,7 @@ def runs_list(
     ]
     columns = ["run", "state", "step", "loss", *(["where"] if elsewhere else []), "tags"]
     shown = table("Runs", columns, rows, whole=("run",))
-    return Answer({"runs": data}, [shown, *damaged])
+    return Output({"runs": data}, [shown, *damaged])
 
 
 def _view(run: RunDirectory) -> RunView | None:
@@ -100,7 +100,7 @@ def _rounded(value: object) -> object:
 
 
 @command("show", group=_runs)
-def runs_show(run: Run) -> Answer:
+def runs_show(run: Run) -> Output:
     """One run: state, newest figures, settings, the end of its log."""
     from radu_core.workflows import runs
     from radu_core.workflows import train as workflow
@@ -132,7 +132,7 @@ def runs_show(run: Run) -> Answer:
     lines = _shown(view, told, ahead, measured)
     if guard is not None:
         lines += [f"Out of fold, {measure}" for measure in guard.measures] + [guard.verdict]
-    return Answer(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
+    return Output(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
 
 
 def _shown(
@@ -177,7 +177,7 @@ def _progress(view: RunView) -> str:
 
 
 @command("stop", group=_runs)
-def runs_stop(run: Run) -> Answer:
+def runs_stop(run: Run) -> Output:
     """Stop a run: it keeps what it has learnt and ends within 10 s."""
     from radu_core.workflows import train as workflow
 
@@ -185,16 +185,16 @@ def runs_stop(run: Run) -> Answer:
     state = workflow.stop_run(space, run)
     _, reason = workflow.open_run(space, run).state()
     data = {"run": run, "state": state, "reason": reason}
-    return Answer(data, [f"{run} is {state}. {reason}".rstrip()])
+    return Output(data, [f"{run} is {state}. {reason}".rstrip()])
 
 
 @command("resume", group=_runs)
-def runs_resume(run: Run) -> Answer:
+def runs_resume(run: Run) -> Output:
     """Go on with a stopped, failed or lost run from its last checkpoint."""
     from radu_core.workflows import train as workflow
 
     resumed = workflow.resume(workspace(), run)
-    return Answer({"run": resumed.id}, [f"{resumed.id} goes on."])
+    return Output({"run": resumed.id}, [f"{resumed.id} goes on."])
 
 
 @command("fork", group=_runs)
@@ -203,7 +203,7 @@ def runs_fork(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="A setting to change, as name=value.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Launch a new run with the settings of another and changes, from its first step."""
     from radu_core.workflows import runs as workflow
 
@@ -211,7 +211,7 @@ def runs_fork(
     with progress_bar() as progress:
         forked = workflow.fork(workspace(), run, given, progress=progress)
     data = {"run": forked.id, "forked_from": workflow.about(forked).forked_from}
-    return Answer(data, [f"Run {forked.id} is launched.", f"Watch it: radu runs show {forked.id}"])
+    return Output(data, [f"Run {forked.id} is launched.", f"Watch it: radu runs show {forked.id}"])
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -228,7 +228,7 @@ def _setting(text: str) -> tuple[str, object]:
 
 
 @command("delete", group=_runs)
-def runs_delete(run: Run) -> Answer:
+def runs_delete(run: Run) -> Output:
     """Move a run that isn't under way to the trash."""
     from radu_core.workflows import runs as workflow
     from radu_core.workflows.train import open_run
@@ -237,24 +237,24 @@ def runs_delete(run: Run) -> Answer:
     name = open_run(space, run).id
     there = workflow.trash(space, name)
     lines = [f"{name} lies in {there}.", f"Bring it back: radu runs restore {name}"]
-    return Answer({"run": name, "directory": there}, lines)
+    return Output({"run": name, "directory": there}, lines)
 
 
 @command("restore", group=_runs)
 def runs_restore(
     run: Annotated[str, typer.Argument(help="The id of a run in the trash.")],
-) -> Answer:
+) -> Output:
     """Bring a run back from the trash."""
     from radu_core.workflows import runs as workflow
 
     back = workflow.restore_run(workspace(), run)
-    return Answer({"run": back.id, "directory": back.path}, [f"{back.id} is back."])
+    return Output({"run": back.id, "directory": back.path}, [f"{back.id} is back."])
 
 
 @command("trash", group=_runs)
 def runs_trash(
     empty: Annotated[bool, typer.Option(help="Delete them for good.")] = False,
-) -> Answer:
+) -> Output:
     """The runs in the trash, newest first."""
     from radu_core.workflows import runs as workflow
 
@@ -262,8 +262,8 @@ def runs_trash(
     found = [run.id for run in workflow.list_trash(space)]
     if empty:
         count = workflow.empty_trash(space)
-        return Answer({"deleted": found}, [f"{count} deleted for good."])
-    return Answer({"runs": found}, found or ["The trash is empty."])
+        return Output({"deleted": found}, [f"{count} deleted for good."])
+    return Output({"runs": found}, found or ["The trash is empty."])
 
 
 @command("note", group=_runs)
@@ -273,12 +273,12 @@ def runs_note(
     tag: Annotated[
         list[str] | None, typer.Option(help="A tag; those given replace the old ones.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Say what a run is about: a note, tags. What isn't given stays as it was."""
     from radu_core.workflows import runs as workflow
 
     told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
-    return Answer(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
+    return Output(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
 
 
 @command("scope", group=_runs)
@@ -288,7 +288,7 @@ def runs_scope(
         float | None,
         typer.Argument(help="The share of utterances in scope to keep; 1 refuses nothing."),
     ] = None,
-) -> Answer:
+) -> Output:
     """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
     again."""
     from radu_core.workflows import scope as workflow
@@ -301,7 +301,7 @@ def runs_scope(
     kept = workflow.kept_by(space, name)
     said = "refuses nothing by its score" if kept == 1 else f"keeps {kept:.1%} of what is in scope"
     data = {"run": name, "kept": kept, "curve": workflow.curve_of_run(space, name)}
-    return Answer(data, [f"{name} {said}."])
+    return Output(data, [f"{name} {said}."])
 
 
 @command("compare", group=_runs)
@@ -311,7 +311,7 @@ def runs_compare(
     module: Annotated[
         str | None, typer.Option("--module", "-m", help="Whose reports, of runs on several.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Settings that differ, and measurements side by side with a paired test of every two."""
     from radu_core.workflows import runs as workflow
 
@@ -327,7 +327,7 @@ def runs_compare(
         "metrics": {name: report.trained for name, report in found.reports.items()},
         "ways": {name: report.ways for name, report in found.reports.items()},
     }
-    return Answer(data, _compared(found))
+    return Output(data, _compared(found))
 
 
 def _compared(found: Comparison) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.data import KeepGood, Module, left_out_lines
-from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import readable
 from radu_core.words import counted
@@ -39,7 +39,7 @@ def show(
     version: Annotated[
         int | None, typer.Option(help="An earlier version, by its number. Default: the one in use.")
     ] = None,
-) -> Answer:
+) -> Output:
     """Print the schema as JSON, with what lint says of it."""
     space = workspace()
     shown = space.store.schema(module)
@@ -60,11 +60,11 @@ def show(
         f"{counted(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
         for name, n in seen.strays.items()
     ]
-    return Answer(data, lines)
+    return Output(data, lines)
 
 
 @command("versions", group=_schema)
-def versions(module: Module) -> Answer:
+def versions(module: Module) -> Output:
     """List every schema that the module has had: who saved it, when, and what was done."""
     space = workspace()
     space.store.schema(module)
@@ -85,7 +85,7 @@ def versions(module: Module) -> Answer:
         for v in found
     ]
     columns = ["version", "when", "who", "functions", "what"]
-    return Answer({"module": module, "versions": data}, [table(module, columns, rows)])
+    return Output({"module": module, "versions": data}, [table(module, columns, rows)])
 
 
 @command("set", group=_schema)
@@ -98,7 +98,7 @@ def set_(
     ] = None,
     keep_good: KeepGood = False,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Output:
     """Replace the schema by a file's, then align again."""
     with readable(path):
         found = load.read_schema(module, path, keep_good=keep_good)
@@ -116,7 +116,7 @@ def restore(
     ],
     module: Module,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Output:
     """Use an earlier version of the schema again, then align again."""
     found = restorable(workspace(), module, number)
     answer = _put(module, found.schema, f"Restored version {number}", None, dry_run)
@@ -124,7 +124,7 @@ def restore(
     return replace(answer, data={**answer.data, "names": found.names}, text=[*lines, *answer.text])
 
 
-def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Answer:
+def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Output:
     space = workspace()
     now = space.store.schema(module)
     cost = schema_cost(space.store, wanted)
@@ -137,13 +137,13 @@ def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool)
     }
     lines: list[Any] = [*data["diff"], str(cost), *_broken(cost.broken), str(made)]
     if dry_run:
-        return Answer({**data, "saved": False, "hash": now.hash}, lines)
+        return Output({**data, "saved": False, "hash": now.hash}, lines)
     saved = schema.save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
     said = f"Saved. {counted(saved.funnel.changed, 'utterance')} changed outcome."
     lines.append(said if saved.changed else "The schema was like that already.")
-    return Answer(
+    return Output(
         {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines
     )
 
@@ -170,7 +170,7 @@ def rename(
         ),
     ] = False,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Output:
     """Rename a function, slot or recognizer, and whatever names it: all or nothing.
 
     Exemplars, opinions, templates and guidelines follow; built datasets and trained runs are
@@ -186,11 +186,11 @@ def rename(
     lines += [str(plan.built)] if str(plan.built) else []
     if dry_run:
         lines += [f"forbidden: {why}" for why in plan.conflicts]
-        return Answer({"plan": plan, "renamed": False}, lines, ok=not plan.conflicts)
+        return Output({"plan": plan, "renamed": False}, lines, ok=not plan.conflicts)
     done = schema_rename.rename(
         space, module, what, new, who=who(), follow_texts=not keep_texts, expected=plan.expected
     )
-    return Answer({"plan": done.plan, "renamed": True, "funnel": done.funnel}, [*lines, "Renamed."])
+    return Output({"plan": done.plan, "renamed": True, "funnel": done.funnel}, [*lines, "Renamed."])
 
 
 @command("remove", group=_schema)
@@ -209,7 +209,7 @@ def remove(
         bool, typer.Option("--drop-values", help="Take a slot's values off its exemplars.")
     ] = False,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Output:
     """Remove a function, slot or recognizer. Its exemplars become invalid unless an option says
     what becomes of them."""
     chosen = [f for f, given in (("move", to), ("unlabel", unlabel), ("drop", drop)) if given]
@@ -225,8 +225,8 @@ def remove(
     lines += [f"names it, and stays as it is: {where}" for where in plan.mentions]
     lines += [str(plan.built)] if str(plan.built) else []
     if dry_run:
-        return Answer({"plan": plan, "removed": False}, lines)
+        return Output({"plan": plan, "removed": False}, lines)
     done = schema_remove.remove(
         space, module, what, who=who(), fate=fate, to=to, expected=plan.expected
     )
-    return Answer({"plan": plan, "removed": True, "funnel": done.funnel}, [*lines, "Removed."])
+    return Output({"plan": plan, "removed": True, "funnel": done.funnel}, [*lines, "Removed."])

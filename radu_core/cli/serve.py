@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radu_core.cli.output import Answer, command
+from radu_core.cli.output import Output, command
 from radu_core.errors import InputError
 from radu_core.words import counted, listed
 
@@ -68,7 +68,7 @@ def serve(
         str | None,
         typer.Option(help="module:function that changes a trace before it is written."),
     ] = None,
-) -> Answer:
+) -> Output:
     """Answer over HTTP: OpenAI's chat completions, /parse, and Rasa's /model/parse."""
     from radu_core.inference.bundle import load_bundle
     from radu_core.serving import Metrics, Registry, Settings, create_app, read_keys
@@ -103,11 +103,10 @@ def serve(
 
         configure_logs()
         app = create_app(registry, settings, metrics)
-        grace = settings.seconds + settings.body_seconds
-        server = Server(app, seconds=grace, ready=tell)
-        answer_until_stopped(server, bound, registry.stuck)
+        server = Server(app, settings, ready=tell, working=registry.working)
+        answer_until_stopped(server, bound)
     requests = server.server_state.total_requests
-    return Answer(
+    return Output(
         {"url": address, "models": registry.names, "requests": requests},
         [f"Stopped after {counted(requests, 'request')}."],
     )

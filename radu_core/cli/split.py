@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, command, table, who, workspace
+from radu_core.cli.output import Output, command, table, who, workspace
 from radu_core.errors import shorten
 from radu_core.words import counted
 from radu_core.workflows import splitting
@@ -31,7 +31,7 @@ def split(
     check: Annotated[
         bool, typer.Option("--check", help="Only report texts and templates in several splits.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Move exemplars to validation and test, function by function, a template on one side only.
 
     What is in validation or test stays there unless --again.
@@ -41,7 +41,7 @@ def split(
     space = workspace()
     if check:
         crossing = splitting.check(space, module)
-        return Answer(
+        return Output(
             {"module": module, "crossing": crossing}, _crossing_text(crossing), ok=not crossing
         )
     wanted = splitting.Wanted(
@@ -52,7 +52,7 @@ def split(
     else:
         report = splitting.split(space, module, wanted, who=who())
     data = {**vars(report), "counts": report.counts, "dry_run": dry_run}
-    return Answer(data, _text(report, dry_run=dry_run))
+    return Output(data, _text(report, dry_run=dry_run))
 
 
 def _text(report: splitting.SplitReport, *, dry_run: bool) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.fit import Minutes, fit_data, fit_lines
-from radu_core.cli.output import Answer, app, command, progress_bar, table, workspace
+from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.words import counted
 
 __all__: list[str] = []
@@ -21,14 +21,14 @@ app.add_typer(_models, name="models")
 
 
 @command("list", group=_models)
-def models_list() -> Answer:
+def models_list() -> Output:
     """The models in the workspace."""
     from radu_core.models import installed_models
 
     found = installed_models(workspace().models)
     columns = ["name", "source", "revision", "licence"]
     rows = [[m.get(column, "") for column in columns] for m in found]
-    return Answer({"models": found}, [table("Models", columns, rows)])
+    return Output({"models": found}, [table("Models", columns, rows)])
 
 
 @command("fetch", group=_models)
@@ -39,7 +39,7 @@ def models_fetch(
             help="Known names or a hub's owner/name[@revision]. Default: both defaults."
         ),
     ] = None,
-) -> Answer:
+) -> Output:
     """Fetch models into the workspace, each checked against its SHA-256; once."""
     from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
 
@@ -48,20 +48,20 @@ def models_fetch(
     with progress_bar() as progress:
         for item in name or [DEFAULT_EMBEDDER, DEFAULT_GENERATOR]:
             found[item] = model_directory(item, root, progress=progress)
-    return Answer({"models": found}, [f"{item}: {path}" for item, path in found.items()])
+    return Output({"models": found}, [f"{item}: {path}" for item, path in found.items()])
 
 
 @command("studio")
 def studio(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve at.")] = 8501,
-) -> Answer:
+) -> Output:
     """Open the studio in a browser: what `radu-studio` does. It becomes this process."""
     command = [sys.executable, "-m", "radu_studio", "--port", str(port)]
     os.execv(command[0], command)
 
 
 @command("sample")
-def sample() -> Answer:
+def sample() -> Output:
     """Load the sample project, three modules, into the workspace; repeating changes nothing."""
     from radu_core.workflows.sample import load_sample
 
@@ -72,7 +72,7 @@ def sample() -> Answer:
         for r in reports
     ]
     columns = ["module", "exemplars", "resolved", "waiting for a person"]
-    return Answer({"modules": reports}, [table("Sample project", columns, rows)])
+    return Output({"modules": reports}, [table("Sample project", columns, rows)])
 
 
 @command("demo")
@@ -81,7 +81,7 @@ def demo(
         str, typer.Option("--module", "-m", help="One of the sample's modules.")
     ] = "aurora_travel_en",
     minutes: Minutes = None,
-) -> Answer:
+) -> Output:
     """`radu fit` on the sample project: import, resolve, coverage, training, evaluation."""
     from radu_core.workflows.demo import demo as run_demo
 
@@ -96,30 +96,30 @@ def demo(
         *fit_lines(result.fit),
     ]
     data = {"gold": gold, "resolve": result.resolve, "coverage": choice, **fit_data(result.fit)}
-    return Answer(data, lines)
+    return Output(data, lines)
 
 
 @command("backup")
 def backup(
     path: Annotated[Path, typer.Argument(help="The ZIP to write.")],
-) -> Answer:
+) -> Output:
     """Write database, datasets and runs to one ZIP."""
     from radu_core.workflows.backup import backup as work
 
     with progress_bar() as progress:
         done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
     lines = [f"{counted(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
-    return Answer(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
+    return Output(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
 
 
 @command("restore")
 def restore(
     path: Annotated[Path, typer.Argument(help="A ZIP that `radu backup` wrote.")],
-) -> Answer:
+) -> Output:
     """Unpack a backup into an empty RADU_HOME, and into RADU_DATABASE_URL where that is set."""
     from radu_core.workflows.backup import restore as work
 
     space = workspace()
     with progress_bar() as progress:
         done = work(path, space.home, database_url=space.database_url, progress=progress)
-    return Answer(done, [f"{counted(done.files, 'file')} restored from {done.path}."])
+    return Output(done, [f"{counted(done.files, 'file')} restored from {done.path}."])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radu_core.cli.data import Module
-from radu_core.cli.output import Answer, app, command, table, who, workspace
+from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import shorten
 from radu_core.words import counted
 from radu_core.workflows import trash as workflow
@@ -37,7 +37,7 @@ def exemplars_delete(
     for_good: Annotated[
         bool, typer.Option("--for-good", help="Not to the trash: delete all that tells of them.")
     ] = False,
-) -> Answer:
+) -> Output:
     """Move exemplars to the trash, or delete them for good.
 
     Example: radu exemplars delete f01 f02 --module acme_travel_en
@@ -46,18 +46,18 @@ def exemplars_delete(
     found = workflow.chosen(space, module, ids=ids or (), tag=tag, search=search)
     data: dict[str, Any] = {"module": module, "ids": found, "dry_run": dry_run}
     if not found:
-        return Answer(data, ["No exemplar was found, so none is deleted."])
+        return Output(data, ["No exemplar was found, so none is deleted."])
     if dry_run:
         shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
-        return Answer(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
+        return Output(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
     if for_good:
         now = datetime.now(UTC)
         erased = workflow.delete_for_good(space, module, found, who=who(), now=now)
-        return Answer(erased, erased.sentences)
+        return Output(erased, erased.sentences)
     done = workflow.delete(space, module, found, who=who())
     lines = [f"{counted(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
-    return Answer(
+    return Output(
         {**data, "ids": done.ids},
         [*lines, f"Bring them back: radu exemplars restore {back} --module {module}"],
     )
@@ -67,13 +67,13 @@ def exemplars_delete(
 def exemplars_restore(
     module: Module,
     ids: Annotated[list[str], typer.Argument(help="Ids of exemplars in the trash.")],
-) -> Answer:
+) -> Output:
     """Bring exemplars back from the trash.
 
     Example: radu exemplars restore f01 --module acme_travel_en
     """
     back = workflow.restore(workspace(), module, ids, who=who())
-    return Answer(
+    return Output(
         {"module": module, "ids": back}, [f"{counted(len(back), 'exemplar')} brought back."]
     )
 
@@ -85,7 +85,7 @@ def exemplars_trash(
     empty: Annotated[
         bool, typer.Option("--empty", help="Delete them (or only these ids) for good.")
     ] = False,
-) -> Answer:
+) -> Output:
     """The exemplars in the trash, newest first.
 
     Example: radu exemplars trash --module acme_travel_en --empty
@@ -93,7 +93,7 @@ def exemplars_trash(
     space = workspace()
     if empty:
         erased = workflow.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
-        return Answer(erased, erased.sentences)
+        return Output(erased, erased.sentences)
     found = workflow.trash(space, module, ids=ids or None)
     rows = [
         (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
@@ -101,11 +101,11 @@ def exemplars_trash(
     ]
     columns = ["id", "utterance", "when (UTC)", "who", "why"]
     title = f"{counted(found.total, 'exemplar')} of {module} in the trash"
-    return Answer(found, [table(title, columns, rows)] if rows else ["The trash is empty."])
+    return Output(found, [table(title, columns, rows)] if rows else ["The trash is empty."])
 
 
 @command("list", group=_modules)
-def modules_list() -> Answer:
+def modules_list() -> Output:
     """All modules, with the number of their exemplars.
 
     Example: radu modules list
@@ -116,35 +116,35 @@ def modules_list() -> Answer:
     ]
     data = [{"module": m, "functions": f, "exemplars": e} for m, f, e in rows]
     shown = [table("Modules", ["module", "functions", "exemplars"], rows, whole=["module"])]
-    return Answer({"modules": data}, shown if rows else ["There is no module yet."])
+    return Output({"modules": data}, shown if rows else ["There is no module yet."])
 
 
 @command("delete", group=_modules)
-def modules_delete(module: ModuleId) -> Answer:
+def modules_delete(module: ModuleId) -> Output:
     """Move a module to the trash, with all its exemplars, templates and settings.
 
     Example: radu modules delete acme_travel_en
     """
     workflow.delete_module(workspace(), module, who=who())
     lines = [f"{module} is in the trash.", f"Bring it back: radu modules restore {module}"]
-    return Answer({"module": module}, lines)
+    return Output({"module": module}, lines)
 
 
 @command("restore", group=_modules)
-def modules_restore(module: ModuleId) -> Answer:
+def modules_restore(module: ModuleId) -> Output:
     """Bring a module back from the trash.
 
     Example: radu modules restore acme_travel_en
     """
     workflow.restore_module(workspace(), module, who=who())
-    return Answer({"module": module}, [f"{module} is back."])
+    return Output({"module": module}, [f"{module} is back."])
 
 
 @command("trash", group=_modules)
 def modules_trash(
     module: Annotated[str | None, typer.Argument(help="Only this module.")] = None,
     empty: Annotated[bool, typer.Option("--empty", help="Delete them for good.")] = False,
-) -> Answer:
+) -> Output:
     """The modules in the trash.
 
     Example: radu modules trash acme_travel_en --empty
@@ -155,8 +155,8 @@ def modules_trash(
         now = datetime.now(UTC)
         erased = [workflow.erase_module(space, name, who=who(), now=now) for name in found]
         lines = [line for one in erased for line in one.sentences]
-        return Answer({"deleted": erased}, lines or ["The trash is empty."])
+        return Output({"deleted": erased}, lines or ["The trash is empty."])
     rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in found.items()]
     data = [{"module": name, "at": at, "who": by} for name, at, by in rows]
     shown = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
-    return Answer({"modules": data}, shown if rows else ["The trash is empty."])
+    return Output({"modules": data}, shown if rows else ["The trash is empty."])

@@ -113,12 +113,14 @@ class AnswerModel(Protocol):
 def choose_function(scores: Mapping[str, float], question: Question) -> str:
     """The function to call, ``OUT_OF_SCOPE`` for none: the likeliest, as far as it is offered.
 
-    The probability of functions that aren't offered counts for none of them being meant.
+    The probability of functions that aren't offered counts for none of them being meant. Where one
+    has to be called and no score is known of those offered (a language model is asked about what is
+    retrieved), it is the first by name.
     """
     names = [n for n in scores if n != OUT_OF_SCOPE]
     offered = names if question.offered is None else [n for n in question.offered if n in scores]
     if question.is_required:
-        candidates = {n: scores[n] for n in offered}
+        candidates = {n: scores[n] for n in offered} or dict.fromkeys(question.offered or (), 0.0)
     else:
         others = sum(scores[n] for n in names if n not in offered)
         candidates = {n: scores[n] for n in offered}

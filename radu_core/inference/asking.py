@@ -14,7 +14,14 @@ from radu_core.inference.parser import FunctionCall, Parser, nest
 from radu_core.schema import OUT_OF_SCOPE, Schema
 from radu_core.words import counted
 
-__all__ = ["AnyParser", "answer_questions", "check_question", "check_utterance", "to_answer"]
+__all__ = [
+    "AnyParser",
+    "answer_questions",
+    "check_context",
+    "check_question",
+    "check_utterance",
+    "to_answer",
+]
 
 AnyParser = FastParser | FullParser | Parser
 
@@ -58,6 +65,16 @@ def check_utterance(utterance: str, which: str = "The utterance") -> None:
         )
 
 
+def check_context(schema: Schema, context: str | None) -> None:
+    """``InputError`` for a context that names no function: a language model would be shown it."""
+    if context is not None and schema.context_of(context) is None:
+        raise InputError(
+            f"The context names no function of {schema.module}",
+            value=context,
+            remedy="Give the function, or function.slot, that the bot has just asked for.",
+        )
+
+
 def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
     """A parser's call as an app wants it."""
     ranked = sorted(call.scores, key=lambda name: (-call.scores[name], name))
@@ -67,7 +84,7 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
         arguments=nest(schema, call).arguments,
         confidence=_confidence(call, question),
         alternatives=tuple(
-            Alternative(None if n == OUT_OF_SCOPE else n, call.scores[n]) for n in ranked
+            Alternative(None if n == OUT_OF_SCOPE else n, _bounded(call.scores[n])) for n in ranked
         ),
         spans=call.spans or _find_spans(schema, question.utterance, call),
         out_of_scope=call.out_of_scope,
@@ -79,9 +96,14 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
 def _confidence(call: FunctionCall, question: Question) -> float:
     """The probability of what was chosen; no call stands for all that isn't offered as well."""
     if call.function is not None:
-        return call.scores.get(call.function, 0.0)
+        return _bounded(call.scores.get(call.function, 0.0))
     offered = call.scores if question.offered is None else question.offered
-    return 1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE)
+    return _bounded(1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE))
+
+
+def _bounded(probability: float) -> float:
+    """A probability: a sum of rounded ones may lie beside 0 and 1, which no reader of it takes."""
+    return min(1.0, max(0.0, probability))
 
 
 def _find_spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:

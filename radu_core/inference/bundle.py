@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from radu_core.errors import InputError, ModelError
-from radu_core.files import content_hash, file_hash, read_json
+from radu_core.errors import InputError, ModelError, StoreError, shorten
+from radu_core.files import content_hash, file_hash, read_json, readable
 from radu_core.hardware import usable_cores
 from radu_core.inference.answers import Answer, Explanation, Question
-from radu_core.inference.asking import AnyParser, answer_questions
+from radu_core.inference.asking import AnyParser, answer_questions, check_context
 from radu_core.schema import Schema, parse_schema
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class BundleManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: int
+    format: int = Field(ge=1, strict=True)
     studio: str
     name: str
     module: str
@@ -102,6 +102,8 @@ class Bundle:
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order. ``InputError`` for what can't be asked."""
+        for question in questions:
+            check_context(self.schema, question.context)
         with self.lock:
             return answer_questions(self.parser, questions)
 
@@ -109,6 +111,7 @@ class Bundle:
         """The answer to one question, and how it came about."""
         from radu_core.inference.explain import explain
 
+        check_context(self.schema, question.context)
         with self.lock:
             return explain(self.parser, question)
 
@@ -117,13 +120,16 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
     """The manifest of the bundle in a directory; ``InputError`` where there is none, or one that
     this version can't read."""
     path = directory / MANIFEST
-    if not path.is_file():
+    if not _is_file(path):
         raise InputError(
             "That directory is no bundle: it has no bundle.json",
             value=str(directory),
             remedy="Write one with `radu export-model RUN --to bundle DIR`.",
         )
-    data = read_json(path)
+    try:
+        data = read_json(path)
+    except StoreError as error:  # it was cut
+        raise _damaged(directory, f"{MANIFEST} isn't JSON ({error.__cause__})") from error
     found = data.get("format") if isinstance(data, dict) else None
     if isinstance(found, int) and found > FORMAT:
         raise InputError(
@@ -143,7 +149,7 @@ def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
     ``threads`` is how many its encoders may use together (0: one for each core). ``InputError``
     where there is no bundle; ``ModelError`` where a file is missing, was cut or edited.
     """
-    directory = directory.expanduser().resolve()
+    directory = _resolve(directory)
     manifest = read_bundle_manifest(directory)
     check_files(directory, manifest)
     try:
@@ -158,19 +164,51 @@ def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
 
 
 def check_files(directory: Path, manifest: BundleManifest) -> None:
-    """``ModelError`` unless every file of the manifest is there as it was written."""
+    """``ModelError`` unless every file of the manifest is there as it was written, and no other one
+    beside them, which a library that loads a directory could take.
+
+    A file may be a symbolic link, as in the cache of a model hub: its content is what counts.
+    """
     for name, (size, digest) in sorted(manifest.files.items()):
         path = directory / name
-        if not path.resolve().is_relative_to(directory.resolve()):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise _damaged(directory, f"its manifest names a file outside of it: {name}")
-        if not path.is_file():
-            raise _damaged(directory, f"{name} is missing")
-        if path.stat().st_size != size:
-            raise _damaged(
-                directory, f"{name} has {path.stat().st_size:,} bytes instead of {size:,}"
-            )
-        if file_hash(path) != digest:
-            raise _damaged(directory, f"{name} was changed after the bundle was written")
+        if not _is_file(path):
+            raise _damaged(directory, f"it has no {shorten(name)}")
+        with readable(path):
+            found = path.stat().st_size
+            if found != size:
+                raise _damaged(directory, f"{name} has {found:,} bytes instead of {size:,}")
+            if file_hash(path) != digest:
+                raise _damaged(directory, f"{name} was changed after the bundle was written")
+    for name in _names_of(directory):
+        if name not in manifest.files:
+            raise _damaged(directory, f"{name} isn't in its manifest")
+
+
+def _names_of(directory: Path) -> list[str]:
+    """The files in a bundle's parts, without hidden ones, which file systems put there."""
+    found = (p for part in (FAST, GENERATOR) for p in (directory / part).rglob("*"))
+    names = (p.relative_to(directory) for p in found if not p.is_dir())
+    return sorted(n.as_posix() for n in names if not any(p.startswith(".") for p in n.parts))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds NUL
+        return False
+
+
+def _resolve(directory: Path) -> Path:
+    try:
+        return directory.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"That names no directory ({error})",
+            value=str(directory),
+            remedy="Give the path of a bundle.",
+        ) from error
 
 
 def _damaged(directory: Path, why: str) -> ModelError:

@@ -15,10 +15,9 @@ from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.full import FullParser
 from radu_core.inference.parser import Parser
 from radu_core.retrieval import Retrieved
-from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.training.joint.fast import FastModel, joint_scores
-from radu_core.training.joint.files import EMBEDDING, JOINT
+from radu_core.training.joint.fast import FastModel
+from radu_core.training.joint.files import EMBEDDING
 
 __all__ = ["GENERATOR", "explain"]
 
@@ -39,8 +38,8 @@ def explain(parser: AnyParser, question: Question) -> Explanation:
     if isinstance(parser, FullParser):
         return _explain_full(parser, question)
     answer = _answer(parser, question)
-    sources, weights = _head(parser.model, question.utterance)
-    spent = parser.model.milliseconds([question.utterance])
+    sources, spent = _head(parser.model, question.utterance)
+    weights = dict(parser.model.head.weights)
     spent = {EMBEDDING: spent.pop(EMBEDDING), **spent, "whole answer": 1000 * answer.seconds}
     return Explanation(answer, sources, weights, milliseconds=spent)
 
@@ -48,7 +47,8 @@ def explain(parser: AnyParser, question: Question) -> Explanation:
 def _explain_full(parser: FullParser, question: Question) -> Explanation:
     heard = _Heard(parser.generator, first="fast model")
     answer = _answer(FullParser(parser.fast, heard.parser, parser.deferral), question)
-    sources, weights = _head(parser.fast.model, question.utterance)
+    sources, _ = _head(parser.fast.model, question.utterance)
+    weights = dict(parser.fast.model.head.weights)
     if heard.scores:
         weights = {name: weight * parser.deferral.head for name, weight in weights.items()}
         weights[GENERATOR] = parser.deferral.generator
@@ -64,17 +64,14 @@ def _answer(parser: Any, question: Question) -> Answer:
 def _head(
     model: FastModel, utterance: str
 ) -> tuple[dict[str, Mapping[str, float]], dict[str, float]]:
-    """What each source of the head says by itself, and its weight."""
-    embedder, words = model.embedder, tokenizer_for(model.language)
-    votes = model.voters.scores(
-        embedder.embed([utterance]), embedder.embed([utterance], side="query"), [words(utterance)]
-    )
-    said = model.head.each({JOINT: joint_scores(model.joint, [utterance]), **votes})
+    """What each source of the head says by itself, and the milliseconds that it takes."""
+    each, spent = model.ask_each(utterance)
     names = [name or OUT_OF_SCOPE for name in model.head.functions]
     sources: dict[str, Mapping[str, float]] = {
-        source: dict(zip(names, table[0].tolist(), strict=True)) for source, table in said.items()
+        source: dict(zip(names, table[0].tolist(), strict=True))
+        for source, table in model.head.each(each).items()
     }
-    return sources, dict(model.head.weights)
+    return sources, spent
 
 
 class _Heard:

@@ -19,6 +19,7 @@ from radu_core.inference.taught import Taught
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Scalar, Schema
 from radu_core.training.joint.fast import FastAnswer, FastModel
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Query
@@ -80,9 +81,12 @@ class FastParser:
     def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
         """The call that the model's answer means."""
         scores, outside = dict(answer.scores), answer.out_of_scope
+        unread = [] if answer.end is None else [_unread(answer.end, utterance)]
         function = self.schema.function(answer.function)
         if function is None:
-            return FunctionCall(function=None, scores=scores, out_of_scope=outside)
+            return FunctionCall(
+                function=None, scores=scores, out_of_scope=outside, problems=tuple(unread)
+            )
         spans = find_recognized(self.schema, function, utterance, self.taught.context)
         arguments = arguments_of(function, spans)
         tagged, problems = self._values(function, utterance, answer.tagged[0], arguments)
@@ -92,7 +96,7 @@ class FastParser:
             function=function.name,
             arguments=arguments,
             scores=scores,
-            problems=tuple(problems),
+            problems=(*unread, *problems),
             out_of_scope=outside,
             spans=tuple(sorted([*spans, *tagged], key=lambda s: (s.start, s.end))),
         )
@@ -121,6 +125,10 @@ class FastParser:
                 continue
             taken.append(Span(slot=name, start=start, end=end, value=value))
         return taken, problems
+
+
+def _unread(end: int, utterance: str) -> str:
+    return f"{counted(len(utterance) - end, 'character')} at the end, which the model doesn't read"
 
 
 def _add(arguments: Arguments, name: str, value: Scalar) -> None:

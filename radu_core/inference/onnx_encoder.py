@@ -7,6 +7,7 @@ that of a tuned encoder also the weights of its heads.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -163,6 +164,12 @@ class OnnxEmbedder:
             return np.zeros((0, 0), dtype=np.float32)
         return np.stack([known[k] for k in keys])
 
+    def without_cache(self) -> OnnxEmbedder:
+        """The same model, which embeds every text it is asked for: what time that takes."""
+        fresh = copy.copy(self)
+        fresh._known, fresh._lock = OrderedDict(), threading.Lock()
+        return fresh
+
 
 class OnnxReader:
     """A tuned encoder with its two heads: a ``Reader`` (see ``training.joint.reading``)."""
@@ -191,6 +198,7 @@ class OnnxReader:
             log_softmax(logits.astype("float64")).astype("float32"),
             emissions,
             tuple(r.pieces for r in rows),
+            tuple(r.end for r in rows),
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, Response
 
@@ -29,6 +30,16 @@ _DESCRIPTION = """What an utterance means: a function and its arguments.
 
 Clients of OpenAI's API use /v1 as their base URL. /parse gives all that is known about an
 answer, and Rasa's clients ask /model/parse."""
+
+# Where an environment has an exporter of OpenTelemetry FastAPI would send it what requests there
+# were, with the key in the query of Rasa's clients.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(registry: Registry, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -54,6 +65,7 @@ def create_app(registry: Registry, settings: Settings, metrics: Metrics) -> Fast
         version=__version__,
         description=_DESCRIPTION,
         lifespan=keep_traces,
+        telemetry=_NO_TELEMETRY,
         docs_url=None,  # FastAPI's own loads its script from somewhere else
         redoc_url=None,
     )

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -40,7 +40,7 @@ def chat_routes(desk: Desk) -> APIRouter:
         if body.stream:
             has_usage = bool(body.stream_options and body.stream_options.include_usage)
             events = completion.events(has_usage=has_usage)
-            return StreamingResponse(events, media_type="text/event-stream")
+            return StreamingResponse(_in_loop(events), media_type="text/event-stream")
         return JSONResponse(completion.whole())
 
     @routes.get("/models")
@@ -156,6 +156,12 @@ class _Completion:
             return {}
         body = AnswerBody.of(self._answer).model_dump()
         return {"radu": {name: body[name] for name in _OURS}}
+
+
+async def _in_loop(events: Iterator[str]) -> AsyncIterator[str]:
+    """The events, without a thread for each, which a plain iterator would be asked in."""
+    for event in events:
+        yield event
 
 
 def _event(data: dict[str, Any]) -> str:

@@ -17,14 +17,14 @@ class JsonFormatter(logging.Formatter):
     """A record as JSON: its event, and what ``extra={"fields": …}`` gives.
 
     Of an exception its type and the lines that it came from are shown. Its message isn't: it may
-    quote what somebody said.
+    quote what somebody said. So may what asyncio writes below the first line of a message.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage().strip(),
+            "event": record.getMessage().strip().partition("\n")[0],
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0]:
@@ -34,10 +34,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs() -> None:
-    """Send the server's log, and uvicorn's, to stderr."""
+    """Send the server's log, and those of what it runs on, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    for name, level in (("radu.serving", logging.INFO), ("uvicorn", logging.WARNING)):
+    levels = {"radu.serving": logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.WARNING}
+    for name, level in levels.items():
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level)

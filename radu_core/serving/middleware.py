@@ -67,15 +67,13 @@ class Watching:
 
         try:
             await self._app(scope, receive, watched)
-        except asyncio.CancelledError:  # the server stops, and this took too long
-            status = status or CLIENT_GONE
-            raise
         except Exception:
             log.exception("request_failed")
             if not status:
                 await internal_error().response()(scope, receive, watched)
         finally:
-            self._record(scope, status, time.perf_counter() - begun)
+            # nothing was sent: the client has gone, or the server stops and this took too long
+            self._record(scope, status or CLIENT_GONE, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         trail = Trail.of(scope)

@@ -87,12 +87,14 @@ def _answer(reply: Reply) -> dict[str, Any]:
 
 
 def _as_rasa(answer: Answer) -> dict[str, Any]:
-    ranking = [_intent(a.function, a.confidence) for a in answer.alternatives]
+    """Rasa's clients take the first of the ranking for the intent: what was refused goes first, as
+    ``FallbackClassifier`` puts it."""
     intent = _intent(answer.function, answer.confidence)
+    others = [a for a in answer.alternatives if a.function != answer.function]
     return {
         "text": answer.utterance,
         "intent": intent,
-        "intent_ranking": ranking or [intent],
+        "intent_ranking": [intent, *(_intent(a.function, a.confidence) for a in others)],
         "entities": [_entity(span) for span in answer.spans],
         "arguments": answer.arguments,
     }

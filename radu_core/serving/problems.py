@@ -5,6 +5,7 @@ The official client makes its typed errors of the status and shows the message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,8 @@ from radu_core.fields import field_problem
 
 __all__ = ["CLIENT_GONE", "ClientGoneError", "HttpError", "handle_errors", "internal_error"]
 
+# Where a field may be one of several types pydantic says below it which it has tried.
+_BRANCH = re.compile(r"literal\[.*|list\[.*|str|NamedChoice")
 CLIENT_GONE = 499  # nginx's status for a client that closed the connection; nobody reads it
 
 
@@ -100,7 +103,8 @@ def body_problem(errors: Sequence[Any], content_type: str) -> HttpError:
 
 def _place(error: ErrorDetails) -> str:
     where = error["loc"][1:] if error["loc"][:1] in (("body",), ("query",)) else error["loc"]
-    path = ".".join(map(str, where)) or "body"
+    named = [part for n, part in enumerate(where) if not n or not _BRANCH.fullmatch(str(part))]
+    path = ".".join(map(str, named)) or "body"
     return path.encode("ascii", "backslashreplace").decode()  # a key may hold half a character
 
 

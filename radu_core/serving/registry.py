@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.formats.openai import function_names
@@ -73,6 +74,7 @@ class Registry:
         self._settings = settings
         self._metrics = metrics
         self._places: dict[str, Place] = {}
+        self._batchers: WeakSet[Batcher] = WeakSet()
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="radu-load")
         for directory in directories:
             self._add(directory)
@@ -109,6 +111,12 @@ class Registry:
         now = time.perf_counter()
         busy = ((s.model.name, s.batcher.busy_since) for s in self.served)
         return [n for n, since in busy if since and now - since > self._settings.seconds]
+
+    def working(self) -> float:
+        """How many seconds some version has been busy with its batch, also one that isn't in use
+        any more; 0 if none is."""
+        since = [b.busy_since for b in self._batchers if b.busy_since]
+        return time.perf_counter() - min(since) if since else 0.0
 
     async def reload(self, name: str | None) -> Swap:
         """Load the directory's model again and use it from the next request on.
@@ -178,6 +186,7 @@ class Registry:
             largest_batch=self._settings.largest_batch,
             watch=partial(self._metrics.watch_batch, model.name),
         )
+        self._batchers.add(batcher)
         return Served(model, batcher, function_names(model.schema), int(time.time()))
 
 

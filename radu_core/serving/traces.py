@@ -6,6 +6,7 @@ the disk or fails with it.
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 import os
@@ -29,7 +30,7 @@ _CLOSING_SECONDS = 10.0
 def trace_record(
     question: Question, answer: Answer, *, model: str, version: str, now: datetime
 ) -> dict[str, Any]:
-    """One line of a traces file."""
+    """One line of a traces file. It shares nothing with the answer, which a hook may not change."""
     return {
         "time": now.astimezone(UTC).isoformat(timespec="milliseconds"),
         "model": model,
@@ -38,7 +39,7 @@ def trace_record(
         "context": question.context,
         "answer": {
             "function": answer.function,
-            "arguments": answer.arguments,
+            "arguments": copy.deepcopy(answer.arguments),
             "spans": [span.model_dump() for span in answer.spans],
         },
         "confidence": answer.confidence,
@@ -82,7 +83,7 @@ class TraceWriter:
     def _write(self, record: dict[str, Any]) -> None:
         try:
             line = self._line(record)
-        except Exception as error:  # the hook is the user's: whatever it raises
+        except (Exception, SystemExit) as error:  # the hook is the user's: whatever it raises
             self._lose("redaction", type(error).__name__)
             return
         if line is None:
@@ -101,10 +102,15 @@ class TraceWriter:
         kept = redact(record) if redact else record
         if kept is None:
             return None
+        if not isinstance(kept, dict):
+            raise TypeError(f"a redaction gave {type(kept).__name__}, not a dictionary")
         return json.dumps(kept, ensure_ascii=False).encode() + b"\n"
 
     def _append(self, line: bytes) -> None:
         """Write a whole line, or leave the file as it was."""
+        if self._file is not None and not self._is_in_place(self._file):
+            self._file.close()
+            self._file = None
         file = self._file = self._file or self._open()
         size = file.seek(0, os.SEEK_END)
         if size and size + len(line) > self._settings.largest:
@@ -117,6 +123,13 @@ class TraceWriter:
         except OSError:
             self._drop(file, size)
             raise
+
+    def _is_in_place(self, file: FileIO) -> bool:
+        """Whether the file still has its name: somebody may have deleted, moved or rotated it."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._settings.file.stat())
+        except FileNotFoundError:
+            return False
 
     def _drop(self, file: FileIO, size: int) -> None:
         """Cut off half a line and close the file: the next record opens it again."""

@@ -20,7 +20,7 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
-from radu_core.inference.asking import AnyParser, check_utterance
+from radu_core.inference.asking import AnyParser, check_context, check_utterance
 from radu_core.inference.bundle import MANIFEST, load_bundle
 from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
@@ -120,6 +120,7 @@ def parse_many(
     loaded = load(
         workspace, name, module=module, generator=generator, ensemble=ensemble, progress=progress
     )
+    check_context(loaded.parser.schema, context)
     with loaded.lock:
         queries = [Query(u) for u in utterances]
         contexts = [context] * len(queries)

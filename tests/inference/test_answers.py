@@ -22,6 +22,9 @@ SCORES = {"order": 0.5, "cancel": 0.3, OUT_OF_SCOPE: 0.2}
         ((), False, OUT_OF_SCOPE),
         ((), True, OUT_OF_SCOPE),
         (None, True, "order"),
+        (("refund",), False, OUT_OF_SCOPE),
+        (("refund",), True, "refund"),  # no exemplar of it was retrieved
+        (("refund", "cancel"), True, "cancel"),
     ],
 )
 def test_what_is_not_offered_counts_for_none(
@@ -42,6 +45,7 @@ def test_nothing_is_called_that_is_not_offered(
 ) -> None:
     question = Question("x", offered=tuple(sorted(offered)), is_required=is_required)
     chosen = choose_function({**scores, OUT_OF_SCOPE: none}, question)
-    assert chosen in {*(offered & scores.keys()), OUT_OF_SCOPE}
+    assert chosen in {*offered, OUT_OF_SCOPE}
+    assert chosen != OUT_OF_SCOPE or not (is_required and offered)
     if is_required and offered & scores.keys():
         assert scores[chosen] == max(scores[n] for n in offered & scores.keys())

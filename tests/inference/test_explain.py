@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,29 @@ def test_a_heads_sources_say_what_they_say_by_themselves(fast: FastParser) -> No
     assert {a.function or OUT_OF_SCOPE for a in found.answer.alternatives} == names
     assert (found.retrieved, found.prompts) == ((), {})
     assert {"embedding", "joint", "whole answer"} <= set(found.milliseconds)
+
+
+@pytest.mark.slow
+def test_each_source_is_asked_once_more(fast: FastParser) -> None:
+    class Counted:
+        def __init__(self) -> None:
+            self.read_times = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(fast.model.joint, name)
+
+        def read(self, utterances: list[str]) -> Any:
+            self.read_times += 1
+            return fast.model.joint.read(utterances)
+
+    counted: Any = Counted()
+    model = replace(fast.model, joint=counted)
+    found = explain(FastParser(model, fast.schema, fast.taught), FLY)
+    assert counted.read_times == 2
+    said, spent = model.ask_each(FLY.utterance)
+    assert set(said) == set(found.sources)
+    assert set(spent) | {"whole answer"} == set(found.milliseconds)
+    assert found.sources == explain(fast, FLY).sources
 
 
 @pytest.mark.slow

@@ -51,6 +51,17 @@ def test_what_is_kept_is_what_looks_more_in_scope_than_so_many(parser: FastParse
             assert other.scores == one.scores
 
 
+def test_what_is_too_long_to_be_read_is_reported(parser: FastParser) -> None:
+    short, long = "fly me to Oslo", "fly me to Oslo " * 60
+    for texts in ([short, long], [long, short]):  # also beside others in a batch
+        calls = dict(zip(texts, parser.parse_many([Query(t) for t in texts]), strict=True))
+        assert calls[short].problems == ()
+        [said] = [p for p in calls[long].problems if "doesn't read" in p]
+        unread = int(said.split()[0].replace(",", ""))
+        assert 0 < unread < len(long)
+        assert long[: len(long) - unread].endswith(("fly", "me", "to", "Oslo"))
+
+
 def test_a_model_that_was_saved_says_the_same(parser: FastParser, tmp_path: Path) -> None:
     parser.model.save(tmp_path)
     loaded = FastModel.load(tmp_path, lambda _: parser.model.embedder)

@@ -258,3 +258,26 @@ def test_a_failing_model_is_a_server_error(client: openai.OpenAI) -> None:
         ask(client, "a bug")
     assert "bug" not in error.value.message
     assert called(ask(client, "fly to Rome"))[0] == "book_flight"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tool_choice": "any"}, "tool_choice"),
+        ({"tool_choice": {"type": "other"}}, "tool_choice"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": ["text"]}]}, "messages.0.content"),
+        ({"messages": [{"role": "nobody", "content": "a"}]}, "messages.0.role"),
+        ({"n": 2}, "n"),
+    ],
+)
+def test_an_error_names_the_field_as_clients_know_it(
+    server: Live, body: dict[str, Any], param: str
+) -> None:
+    asked = {"model": "travel", "messages": [{"role": "user", "content": "fly to Rome"}]}
+    response = server.post("/v1/chat/completions", {**asked, **body})
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["param"].startswith(param)
+    for internal in ("literal[", "list[", "NamedChoice", "content.str"):
+        assert internal not in error["param"] + error["message"]

@@ -6,7 +6,9 @@ import json
 import logging
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +17,11 @@ import httpx2
 import openai
 import pytest
 from answering import KEY, Live, live, until, write_fake
+from opentelemetry import trace
 
 from radu_core.errors import InputError, NotFoundError
 from radu_core.serving import read_keys
-from radu_core.serving.logs import JsonFormatter
+from radu_core.serving.logs import JsonFormatter, configure_logs
 
 FLY = {"utterance": "fly to Rome"}
 
@@ -47,6 +50,13 @@ def read_all(connection: socket.socket) -> bytes:
     while block := connection.recv(65_536):
         received += block
     return received
+
+
+def read_one(connection: socket.socket) -> bytes:
+    """One response of a connection that stays open."""
+    response = HTTPResponse(connection)
+    response.begin()
+    return f"HTTP/1.1 {response.status}\r\n\r\n".encode() + response.read()
 
 
 def test_without_the_key_nothing_is_answered(bundle: Path) -> None:
@@ -79,6 +89,22 @@ def test_rasas_clients_send_their_key_as_a_token(bundle: Path) -> None:
         assert httpx2.post(url + KEY, json={"text": "fly to Rome"}).status_code == 200
         assert httpx2.post(url + "wrong", json={"text": "fly to Rome"}).status_code == 401
         assert httpx2.post(f"{server.address}/parse?token={KEY}", json=FLY).status_code == 401
+
+
+def test_requests_are_told_to_no_telemetry(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Provider(trace.TracerProvider):
+        asked = 0
+
+        def get_tracer(self, *args: Any, **more: Any) -> trace.Tracer:
+            self.asked += 1
+            return trace.NoOpTracer()
+
+    provider = Provider()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    with live(bundle, key=KEY) as server:
+        url = f"{server.address}/model/parse?token={KEY}"
+        assert httpx2.post(url, json={"text": "fly to Rome"}).status_code == 200
+    assert provider.asked == 0
 
 
 def test_keys_of_file_and_variable(tmp_path: Path) -> None:
@@ -151,6 +177,15 @@ def test_a_client_that_has_gone_is_not_answered(bundle: Path) -> None:
         assert server.metric('radu_requests_total{model="travel",route="/parse",status="499"}') == 1
 
 
+def test_a_client_that_goes_within_its_body_is_counted_as_gone(bundle: Path) -> None:
+    with live(bundle) as server:
+        with connect(server) as connection:
+            connection.sendall(request(b'{"utterance": ', length=500))
+        gone = 'radu_requests_total{model="",route="/parse",status="499"}'
+        until(lambda: server.metric('radu_requests_total{model="",route="/parse"') == 1)
+        assert server.metric(gone) == 1
+
+
 def test_clients_that_hang_keep_nobody_waiting(bundle: Path) -> None:
     with live(bundle, body_seconds=1.0) as server:
         slow, silent, half = connect(server), connect(server), connect(server)
@@ -162,6 +197,30 @@ def test_clients_that_hang_keep_nobody_waiting(bundle: Path) -> None:
             answer = read_all(slow)
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"didn't arrive within 1 seconds" in answer
+
+
+def test_connections_end_where_no_head_of_a_request_arrives(bundle: Path) -> None:
+    """They would take all that a process may have."""
+    with live(bundle, body_seconds=0.5) as server:
+        silent, half, again = connect(server), connect(server), connect(server)
+        with silent, half, again:
+            half.sendall(b"POST /parse HTTP/1.1\r\nHost")
+            again.sendall(request(b'{"utterance": "fly to Rome"}'))
+            assert read_one(again).startswith(b"HTTP/1.1 200")
+            again.sendall(b"POST /parse HTTP/1.1\r\nHost")  # the next one on a connection
+            assert read_all(silent) == b""
+            for answer in (read_all(half), read_all(again)):
+                head, _, body = answer.partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 408")
+                assert json.loads(body)["error"]["code"] == "head_timeout"
+
+
+def test_a_connection_may_be_used_for_longer_than_a_head_may_take(bundle: Path) -> None:
+    with live(bundle, body_seconds=0.5) as server, connect(server) as connection:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            connection.sendall(request(b'{"utterance": "fly to Rome"}'))
+            assert read_one(connection).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -223,6 +282,21 @@ def test_the_log_has_utterances_only_if_asked_for(
     text = json.dumps(logged(caplog))
     assert ("Xanadu" in text) == log_utterances
     assert KEY not in text
+
+
+def test_the_log_is_json_whoever_writes_into_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also of asyncio, which writes what an exception says below its message."""
+    before = {n: logging.getLogger(n) for n in ("radu.serving", "uvicorn", "asyncio")}
+    state = {n: (g.handlers, g.level, g.propagate) for n, g in before.items()}
+    try:
+        configure_logs()
+        logging.getLogger("asyncio").error("A task failed\nexception=KeyError('fly to Xanadu')")
+    finally:
+        for name, (handlers, level, propagates) in state.items():
+            before[name].handlers, before[name].propagate = handlers, propagates
+            before[name].setLevel(level)
+    entry = json.loads(capsys.readouterr().err)
+    assert (entry["level"], entry["event"]) == ("error", "A task failed")
 
 
 def test_fifty_clients_at_once_are_all_answered(bundle: Path) -> None:

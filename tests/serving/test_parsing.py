@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from answering import Live, live, write_fake
+
+from radu_core.inference.answers import Answer
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,25 @@ def test_nothing_meant_is_rasas_fallback(server: Live) -> None:
     data = RasaInterpreter(server).parse("tell me a joke")
     assert data["intent"] == {"name": "nlu_fallback", "confidence": 0.9}
     assert data["entities"] == []
+
+
+def test_what_is_refused_comes_first_in_rasas_ranking(
+    server: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function may be the likeliest and be refused, as the utterance looks out of scope."""
+    real = server.model.answer
+
+    def refuse(questions: Any) -> list[Answer]:
+        return [replace(a, function=None, confidence=0.15, spans=()) for a in real(questions)]
+
+    monkeypatch.setattr(server.model, "answer", refuse)
+    data = RasaInterpreter(server).parse("hotel in Bonn")
+    assert data["intent"] == data["intent_ranking"][0]
+    assert [i["name"] for i in data["intent_ranking"]] == [
+        "nlu_fallback",
+        "book hotel",
+        "book_flight",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from types import ModuleType
 
 import httpx2
 import pytest
-from answering import KEY, load_fake, write_fake
+from answering import KEY, load_fake, until, write_fake
 from typer.testing import CliRunner
 
 from radu_core.cli import app
@@ -108,6 +108,18 @@ def test_requests_that_run_are_finished_before_it_ends(
     assert [json.loads(line)["utterance"] for line in traces.open()] == ["fly to Rome"]
     logs = [json.loads(line) for line in server.errors if line.startswith("{")]
     assert [entry["route"] for entry in logs if entry["event"] == "request"] == ["/parse"]
+
+
+def test_a_model_that_hangs_is_not_waited_for_when_its_client_has_gone(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    bundle = write_fake(tmp_path / "model")
+    with serving(bundle, "--timeout", 0.5, FAKE_GATE=str(gate)) as server:
+        with httpx2.Client(timeout=0.2) as client, pytest.raises(httpx2.TimeoutException):
+            client.post(f"{server.address}/parse", json=FLY)
+        until(gate.with_suffix(".entered").exists)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(15)  # the fake would wait for 20 seconds
+    assert server.process.returncode == 1
 
 
 def _connects(address: str) -> bool:

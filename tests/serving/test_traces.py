@@ -109,6 +109,23 @@ def test_a_file_that_was_cut_off_goes_on_in_a_new_line(tmp_path: Path) -> None:
     assert file.read_bytes() == b'{"n": 1}\n{"n": \n{"n": 2}\n'
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_file_that_somebody_takes_away_begins_again(tmp_path: Path, moved: bool) -> None:
+    """As after an import, or by logrotate."""
+    file, metrics = tmp_path / "traces.jsonl", Metrics()
+    writer = TraceWriter(TraceSettings(file), metrics)
+    writer.put({"n": 1})
+    until(lambda: count(metrics, "written") == 1)
+    if moved:
+        file.rename(tmp_path / "taken")
+    else:
+        file.unlink()
+    writer.put({"n": 2})
+    writer.close()
+    assert [r["n"] for r in read(file)] == [2]
+    assert not moved or [r["n"] for r in read(tmp_path / "taken")] == [1]
+
+
 def test_a_full_disk_fails_no_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "radu.serving")
     traces = TraceSettings(Path("/dev/full"))
@@ -185,6 +202,34 @@ def test_a_hook_changes_or_leaves_out_what_is_written(
     assert [r.fields for r in caplog.records] == [  # type: ignore[attr-defined]
         {"reason": "redaction", "error": "ValueError"}
     ]
+
+
+def test_a_hook_cannot_change_the_answer() -> None:
+    [answer] = FakeModel().answer([Question("fly to Rome")])
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    record = trace_record(Question("fly to Rome"), answer, model="travel", version="1", now=now)
+    record["answer"]["arguments"].clear()
+    record["answer"]["spans"].clear()
+    assert answer.arguments == {"destination": "Rome"}
+    assert [s.value for s in answer.spans] == ["Rome"]
+
+
+@pytest.mark.parametrize(("given", "error"), [("text", "TypeError"), (SystemExit(), "SystemExit")])
+def test_a_hook_that_gives_no_record_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, given: Any, error: str
+) -> None:
+    def hook(record: dict[str, Any]) -> Any:
+        if record["n"] != 1:
+            return record
+        if isinstance(given, BaseException):
+            raise given
+        return given
+
+    settings = TraceSettings(tmp_path / "t", redact=hook)
+    metrics = write(settings, *({"n": n} for n in range(3)))
+    assert [r["n"] for r in read(tmp_path / "t")] == [0, 2]
+    assert (count(metrics, "written"), count(metrics, "lost_redaction")) == (2, 1)
+    assert [r.fields["error"] for r in caplog.records] == [error]  # type: ignore[attr-defined]
 
 
 def test_a_hook_is_found_by_name() -> None:

@@ -173,6 +173,31 @@ def name_outside(directory: Path) -> None:
     write_json(directory / "bundle.json", data)
 
 
+def name_nothing(directory: Path) -> None:
+    data = read_json(directory / "bundle.json")
+    write_json(directory / "bundle.json", {**data, "files": {}})
+
+
+def name_no_file(directory: Path) -> None:
+    data = read_json(directory / "bundle.json")
+    data["files"] |= {"nul\0": [3, "0"], "x" * 300: [3, "0"]}
+    write_json(directory / "bundle.json", data)
+
+
+def add_another(directory: Path) -> None:
+    (directory / "fast" / "encoder" / "adapter_config.json").write_text("{}")
+
+
+def cut_manifest(directory: Path) -> None:
+    path = directory / "bundle.json"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def forget_format(directory: Path) -> None:
+    data = read_json(directory / "bundle.json")
+    write_json(directory / "bundle.json", {**data, "format": 0})
+
+
 def age(directory: Path) -> None:
     data = read_json(directory / "bundle.json")
     write_json(directory / "bundle.json", {**data, "format": 99})
@@ -190,8 +215,13 @@ def test_what_was_cut_or_edited_is_not_loaded(made: Made, tmp_path: Path) -> Non
     wrongs: list[tuple[Callable[[Path], None], type[Exception], str]] = [
         (cut, ModelError, r"model.onnx.data has [\d,]+ bytes instead of"),
         (edit, ModelError, "schema.json was changed|bytes instead of"),
-        (remove, ModelError, "taught.json is missing"),
+        (remove, ModelError, "it has no 'fast/taught.json'"),
         (name_outside, ModelError, "outside of it"),
+        (name_nothing, ModelError, "isn't in its manifest"),
+        (name_no_file, ModelError, "it has no "),
+        (add_another, ModelError, "adapter_config.json isn't in its manifest"),
+        (cut_manifest, ModelError, "bundle.json isn't JSON"),
+        (forget_format, ModelError, "bundle.json is damaged"),
         (age, InputError, "has format 99"),
         (garble, ModelError, "bundle.json is damaged"),
         (empty, InputError, "is no bundle"),
@@ -202,6 +232,29 @@ def test_what_was_cut_or_edited_is_not_loaded(made: Made, tmp_path: Path) -> Non
         spoil(place)
         with pytest.raises(error, match=said):
             radu.load(place)
+
+
+def test_files_may_be_links_as_in_the_cache_of_a_hub(made: Made, tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc"
+    shutil.copytree(made.place, blobs)
+    for path in sorted(p for p in blobs.rglob("*") if p.is_file()):
+        link = snapshot / path.relative_to(blobs)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    (snapshot / ".gitattributes").write_text("*.data filter=lfs\n")
+    (snapshot / "fast" / ".nfs01").touch()
+    asked = radu.load(snapshot).parse("fly me to Oslo")
+    wanted = radu.load(made.place).parse("fly me to Oslo")
+    assert (asked.function, asked.arguments) == (wanted.function, wanted.arguments)
+    (blobs / "fast" / "taught.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"taught\.json has"):
+        radu.load(snapshot)
+
+
+def test_a_path_that_names_nothing_is_refused() -> None:
+    for path in ("a\0b", "x" * 300, "~nobody-of-that-name/x"):
+        with pytest.raises(InputError):
+            radu.load(path)
 
 
 def test_only_what_is_offered_is_called(made: Made) -> None:
@@ -220,6 +273,15 @@ def test_only_what_is_offered_is_called(made: Made) -> None:
     for wrong in ("", "  ", "x" * 100_001):
         with pytest.raises(InputError):
             model.parse(wrong)
+    with pytest.raises(InputError, match="names no function"):
+        model.parse(text, context="nothing")
+    with pytest.raises(InputError, match="names no function"):
+        model.explain(text, context="nothing")
+    assert model.parse(text, context=names[0]).function == best.function
+    with pytest.raises(InputError, match="One text was given for several functions"):
+        model.parse(text, functions=best.function)
+    with pytest.raises(InputError, match="One text was given for several utterances"):
+        model.parse_many(text)
 
 
 def test_what_answers_unlike_its_run_is_not_written(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +66,27 @@ def test_it_gives_the_encoders_vectors_and_the_example_runs(
     )
     right = SentenceEmbedder(tuned.model / ENCODER, name="x").exact.embed(["what somebody says"])
     assert np.allclose(json.loads(done.stdout), right[0], atol=1e-4)
+
+
+def test_without_its_cache_a_graph_embeds_every_time(
+    loaded: Workspace, tuned: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(loaded, tuned.id, tmp_path / "o")
+    graph = OnnxEmbedder(tmp_path / "o")
+    right = graph.embed(TEXTS[:2])
+    runs: list[int] = []
+    real = type(graph._graph).run
+
+    def run(self: Any, rows: Any) -> Any:
+        runs.append(len(rows))
+        return real(self, rows)
+
+    monkeypatch.setattr(type(graph._graph), "run", run)
+    assert (graph.embed(TEXTS[:2]) == right).all()
+    assert runs == []
+    for _ in range(2):
+        assert np.allclose(graph.without_cache().embed(TEXTS[:2]), right, atol=1e-6)
+    assert sum(runs) == 4
 
 
 def test_a_graph_that_says_something_else_isnt_exported(

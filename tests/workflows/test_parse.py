@@ -135,6 +135,8 @@ def test_what_is_no_utterance_is_said_before_anything_is_loaded(
 def test_what_cant_be_parsed_with_is_said(
     loaded: Workspace, run: RunDirectory, tmp_path: Path
 ) -> None:
+    with pytest.raises(InputError, match="The context names no function"):
+        parse(loaded, run.id, SAID[0], context="nothing")
     with pytest.raises(InputError, match="holds no exported model"):
         parse(loaded, str(tmp_path), "fly")
     with pytest.raises(RunError, match="no such run"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING
 from radu_core.errors import ModelError
 from radu_core.files import write_json
 from radu_core.pieces import spans_of
-from radu_core.retrieval import Embedder, SentenceEmbedder
+from radu_core.retrieval import Embedder
 from radu_core.retrieval.lexical import tokenizer_for
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.files import EMBEDDING, ENCODER, HEAD_FILE, JOINT, read_head
 from radu_core.training.joint.fitted import Fitted
-from radu_core.training.joint.head import Head
+from radu_core.training.joint.head import Head, Scores
 from radu_core.training.joint.reading import Reader, Reading
 from radu_core.training.joint.scope import Scope, features_of
 from radu_core.training.joint.sources import Voters
@@ -42,13 +43,15 @@ class FastAnswer:
     """What a fast model says of an utterance: function → probability (``OUT_OF_SCOPE`` among them),
     the ``function`` it means, and its ``vector`` ``(dim,)`` in the untuned embedding.
     ``out_of_scope`` is the share of rows in scope that look more like it. ``tag`` gives the values'
-    places under a function."""
+    places under a function. ``end``: where what was read of it ends (None: all of it was).
+    """
 
     scores: Mapping[str, float]
     function: str
     vector: NDArray[np.float32]
     out_of_scope: float
     tag: Tag
+    end: int | None = None
 
     @cached_property
     def tagged(self) -> tuple[list[tuple[str, int, int]], float]:
@@ -95,6 +98,7 @@ class FastModel:
                 vectors[n],
                 float(outside[n]),
                 partial(self._tag, reading, n),
+                reading.ends[n],
             )
             for n, best in enumerate(logs.argmax(1))
         ]
@@ -109,26 +113,27 @@ class FastModel:
         )
         return spans_of(pieces, labels.tags(function, path)), math.exp(log_probability)
 
-    def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
-        """What each source takes of the time for one utterance (the median), and ``EMBEDDING``, on
-        which all but the tuned encoder and the words depend."""
+    def ask_each(self, utterance: str) -> tuple[Scores, dict[str, float]]:
+        """What each source says of an utterance, and the milliseconds that it takes for it; and
+        those of ``EMBEDDING``, on which all but the tuned encoder and the words depend."""
         embedder, words = self.embedder, tokenizer_for(self.language)
-        if isinstance(embedder, SentenceEmbedder):
-            embedder = embedder.without_cache()
-        spent: dict[str, list[float]] = {}
-        for utterance in utterances:
-            begun = time.perf_counter()
-            self.joint.read([utterance])
-            _take(spent, JOINT, begun)
-            begun = time.perf_counter()
+        fresh = getattr(embedder, "without_cache", None)
+        embedder = fresh() if fresh else embedder
+        spent: dict[str, float] = {}
+        with _timed(spent, JOINT):
+            said = {JOINT: self.joint.read([utterance]).functions}
+        with _timed(spent, EMBEDDING):
             vectors = embedder.embed([utterance])
             asked = embedder.embed([utterance], side="query")
-            _take(spent, EMBEDDING, begun)
-            for name, vote in self.voters.votes.items():
-                begun = time.perf_counter()
-                vote(vectors, asked, [words(utterance)])
-                _take(spent, name, begun)
-        return {name: statistics.median(each) for name, each in spent.items()}
+        for name, vote in self.voters.votes.items():
+            with _timed(spent, name):
+                said[name] = vote(vectors, asked, [words(utterance)])
+        return said, spent
+
+    def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
+        """The median of what each source takes for one of the utterances."""
+        each = [self.ask_each(utterance)[1] for utterance in utterances]
+        return {name: statistics.median(e[name] for e in each) for name in (each or [{}])[0]}
 
     def _embed(self, utterances: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Their vectors, as utterances and as what descriptions are asked with."""
@@ -199,8 +204,11 @@ def _torch_reader(directory: Path) -> Reader:
     return JointEncoder.load(directory)
 
 
-def _take(spent: dict[str, list[float]], name: str, begun: float) -> None:
-    spent.setdefault(name, []).append(1000 * (time.perf_counter() - begun))
+@contextmanager
+def _timed(spent: dict[str, float], name: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    spent[name] = 1000 * (time.perf_counter() - begun)
 
 
 def joint_scores(model: Reader, utterances: Sequence[str]) -> NDArray[np.float32]:

@@ -117,6 +117,7 @@ class JointEncoder(nn.Module):
             said.functions.log_softmax(-1).numpy(),
             said.emissions.numpy(),
             tuple(r.pieces for r in rows),
+            tuple(r.end for r in rows),
         )
 
     @property

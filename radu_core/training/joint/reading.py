@@ -22,12 +22,13 @@ NEVER = -1e4  # a score that no path with it survives, and that stays finite
 
 @dataclass(frozen=True)
 class Reading:
-    """``functions`` ``(B, F)`` log-probabilities, ``emissions`` ``(B, T, 1 + 2S)``, and the pieces
-    of each utterance."""
+    """``functions`` ``(B, F)`` log-probabilities, ``emissions`` ``(B, T, 1 + 2S)``, the pieces of
+    each utterance, and where what the encoder has read of it ends, in code points."""
 
     functions: NDArray[np.float32]
     emissions: NDArray[np.float32]
     pieces: tuple[tuple[tuple[int, int], ...], ...]
+    ends: tuple[int | None, ...]  # None: all of it was read
 
 
 class Reader(Protocol):

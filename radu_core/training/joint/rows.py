@@ -77,6 +77,12 @@ class Row:
     function: int = -1
     labels: tuple[int, ...] = ()
 
+    @property
+    def end(self) -> int | None:
+        """Where what is read of the text ends; None where all of it is."""
+        seen = [self.pieces[n][1] for some in self.of for n in some]
+        return max(seen, default=0) if self.is_cut else None
+
 
 @dataclass(frozen=True)
 class Batch:
