@@ -63,14 +63,16 @@ class Model:
 
         ``context`` is the function or ``function.slot`` that the bot had just asked for.
         ``functions`` are those that may be called (default: all of the module); ``required`` calls
-        one of them in any case. ``InputError`` for an empty utterance or an unknown function.
+        one of them in any case. ``InputError`` for an empty utterance, an unknown function or an
+        unknown context.
         """
-        offered = None if functions is None else tuple(functions)
+        offered = None if functions is None else _listed(functions, "functions")
+        self._check_context(context)
         return self.bundle.answer([Question(utterance, context, offered, required)])[0]
 
     def parse_many(self, utterances: Sequence[str]) -> list[Answer]:
         """What each utterance means, in order; faster than one by one."""
-        return self.bundle.answer([Question(u) for u in utterances])
+        return self.bundle.answer([Question(u) for u in _listed(utterances, "utterances")])
 
     async def aparse(
         self,
@@ -87,7 +89,23 @@ class Model:
 
     def explain(self, utterance: str, *, context: str | None = None) -> Explanation:
         """What an utterance means, and how the answer came about."""
+        self._check_context(context)
         return self.bundle.explain(Question(utterance, context))
+
+    def _check_context(self, context: str | None) -> None:
+        if context is not None and self.schema.context_of(context) is None:
+            raise InputError(
+                f"The context names no function of {self.schema.module}",
+                value=context,
+                remedy="Give the function, or function.slot, that the bot has just asked for.",
+            )
+
+
+def _listed(names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Several texts; a single one, whose characters would be taken for them, is refused."""
+    if isinstance(names, str):
+        raise InputError(f"The {what} are a text", value=names, remedy="Give a list of texts.")
+    return tuple(names)
 
 
 def load(directory: str | PathLike[str], *, threads: int = 0) -> Model:

@@ -74,10 +74,17 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         index=None,
         key=f"playground context {here.module}",
         placeholder="nothing",
-        help="The function, or its slot, that the bot asked about just before the utterance.",
+        help="The function, or its slot, that the bot asked about just before the utterance. A "
+        "model without a language model doesn't look at it.",
     )
-    names = [name.strip() for name in (one, other) if name and name.strip()]
+    names = [_meant(name.strip(), found) for name in (one, other) if name and name.strip()]
     return list(dict.fromkeys(names)), context
+
+
+def _meant(typed: str, found: Sequence[str]) -> str:
+    """The only model whose name holds what was typed (Enter takes the text, not what it found)."""
+    holding = [name for name in found if typed in name]
+    return holding[0] if len(holding) == 1 else typed
 
 
 def _contexts(here: Page) -> list[str]:

@@ -140,7 +140,7 @@ def _checked(check: Mapping[str, Any]) -> str:
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:
     manifest, test = written.manifest, written.manifest.self_test
-    same = f"{test.equal:,} of {counted(test.rows, 'validation row')}" if test else "no row"
+    same = f"{test.equal:,} of {test.compared}" if test else "no row"
     return [
         f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
         f"{counted(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",

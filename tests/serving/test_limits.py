@@ -83,9 +83,10 @@ def test_rasas_clients_send_their_key_as_a_token(bundle: Path) -> None:
 
 def test_keys_of_file_and_variable(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    file.write_text("# the app's\nfirst-key\n\n  second-key  \n", "utf-8")
+    file.write_text("# the app's\nfirst-key # mine\n\n  second-key  \n\t# none\nwith#in\n", "utf-8")
     keys = read_keys(file, "third-key, ,fourth-key")
     assert [keys.accept(f"{n}-key") for n in ("first", "second", "third", "fourth")] == [True] * 4
+    assert keys.accept("with#in")
     assert not keys.accept("")
     assert not keys.accept("# the app's")
     assert "first-key" not in repr(keys)

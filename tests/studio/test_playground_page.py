@@ -115,6 +115,19 @@ def test_two_models_are_asked_side_by_side(
     ] * 2
 
 
+def test_a_part_of_one_name_is_that_model(runs: list[str]) -> None:
+    for typed, wanted in (
+        (runs[1][:15], f"radu export-model {runs[1]} "),
+        (MODULE, f"radu serve {MODULE}"),  # a part of both: it is what was typed
+        ("no run", "radu serve 'no run'"),
+    ):
+        at = AppTest.from_file(PAGE, default_timeout=30)
+        at.session_state[f"playground first {MODULE}"] = typed
+        at.session_state["playground tab"] = "Use it in an app"
+        at.run()
+        assert at.code[0].value.startswith(wanted)
+
+
 def test_the_conversation_is_kept_newest_first_and_asked_again(
     runs: list[str], asked: list[tuple[str, str, str | None]]
 ) -> None:
@@ -196,12 +209,16 @@ def test_what_is_wrong_goes_back_once(
     if function == "book_flight":
         value = at.text_input(key=f"right {key} {function} destination")
         assert value.value == "Lima"
+        next(b for b in at.button if b.label == "Send to annotation").click().run()
+        assert "That is what the model said" in at.error[0].value
+        assert loaded.store.saying(MODULE, "take me to Lima") == []
+        at.text_input(key=f"right {key} {function} passengers").input("2")
     next(b for b in at.button if b.label == "Send to annotation").click().run()
     assert not at.error
     [item] = loaded.store.saying(MODULE, "take me to Lima")
     if function == "book_flight":
-        assert item.exemplar.arguments == {"destination": "Lima"}
-        assert at.success[0].value.startswith("Added to the module with your answer.")
+        assert item.exemplar.arguments == {"destination": "Lima", "passengers": 2}
+        assert at.success[0].value.startswith("Added to the module: unlocated.")
     else:
         assert item.exemplar.unlabelled
         assert at.success[0].value.startswith("Added to the module: unlabelled.")
@@ -233,7 +250,7 @@ def test_code_for_an_app_is_about_the_chosen_run_and_the_last_question(
     say(at, "fly to Oslo")
     at.segmented_control(key="playground tab").set_value("Use it in an app").run()
     texts = [c.value for c in at.code]
-    assert texts[0] == f"radu export-model {runs[0]} --to bundle {MODULE}"
+    assert texts[0] == f"radu export-model {runs[0]} \\\n  --module {MODULE} --to bundle {MODULE}"
     assert texts[1] == f"radu serve {MODULE}"
     assert '{"utterance": "fly to Oslo"}' in texts[2]
     at = AppTest.from_file(PAGE, default_timeout=30)
