@@ -40,8 +40,11 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
     elif models:
         st.markdown("**Write a bundle**: all that answering needs, in one directory")
         st.code(export(models[0], here.module), language="bash", wrap_lines=True)
-    st.markdown("**Serve it** on this computer")
-    st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
+    if not models:
+        st.caption("Choose a run or a bundle: how to serve it stands here then.")
+    else:
+        st.markdown("**Serve it** on this computer")
+        st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
     st.markdown("**Ask it**")
     known = exchanges(here.module)
     utterance = known[-1].utterance if known else "type an utterance on the tab Ask"

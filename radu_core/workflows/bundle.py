@@ -292,14 +292,15 @@ class _Writing:
             self.run.report() or {},
             base=base_directory(self.workspace, config),
             modules=[self.module],
-            place=".",
-            form="model",
+            form="bundle",
             evaluations=[r.model_dump(mode="json") for r in reports(self.run).values()],
         )
         return f"{card.rstrip()}\n\n{_USE}"
 
 
-_USE = """## This directory is a bundle
+_USE = """## Use
+
+This directory is a bundle: it holds all that answering needs. In it:
 
 ```python
 import radu
@@ -308,7 +309,8 @@ model = radu.load(".")
 print(model.parse("what somebody says"))
 ```
 
-`pip install "radu-studio[serve]"` installs what it needs; `radu serve DIRECTORY` answers by HTTP.
+`pip install "radu-studio[serve]"` installs what a fast model's bundle needs. `radu parse . "…"`
+asks it from the shell, and `radu serve .` answers by HTTP.
 """
 
 

@@ -94,6 +94,8 @@ def test_without_a_run_it_says_so(loaded: Workspace, pages_use: Callable[..., Wo
     assert at.info[0].value == "No run of this module that answers utterances has finished yet."
     assert at.chat_input(key=INPUT).disabled
     assert not at.error
+    at.segmented_control(key="playground tab").set_value("Use it in an app").run()
+    assert "radu serve" not in shown(at)
 
 
 def test_two_models_are_asked_side_by_side(

@@ -114,6 +114,10 @@ def test_a_fast_bundle_answers_as_its_run_and_without_torch(made: Made) -> None:
         assert one.out_of_scope == pytest.approx(other.out_of_scope, abs=1e-3)
     listed = {p.relative_to(made.place).as_posix() for p in files_of(made.place)}
     assert listed == {*manifest.files, "bundle.json"}
+    card = (made.place / "README.md").read_text("utf-8")
+    assert "radu.load" in card
+    for untrue in ("encoder/` alone", "fetches it", "vllm serve", "from_pretrained"):
+        assert untrue not in card
     assert made.written.size == sum(p.stat().st_size for p in files_of(made.place))
 
 
