@@ -71,6 +71,11 @@ def export_model(
             f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
             remedy="Leave out --adapter-only, --gguf and --gguf-type.",
         )
+    if to != "bundle" and (generator or module or not texts or runtime != "onnx"):
+        raise InputError(
+            "Only a bundle has these options",
+            remedy="Add --to bundle, or leave out --generator, --module, --runtime and --no-texts.",
+        )
     if to == "onnx":
         return _export_onnx(run, target)
     if to == "bundle":

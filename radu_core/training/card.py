@@ -85,7 +85,7 @@ def _retriever_card(
     parts = [
         f"# {run}",
         _tuned_for(config, modules[0]),
-        f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
+        f"## Data\n\n- Dataset: `{_dataset_name(config)}`\n"
         + (
             ""
             if config.learns_by_teacher
@@ -479,12 +479,18 @@ The prompt has to be one like those it was trained on{like}.{beside}"""
 
 
 def _settings(config: TrainConfig, only: frozenset[str] | None = None) -> str:
+    values = config.model_dump(mode="json")
+    values["dataset"] = _dataset_name(config)  # a card leaves this machine; its paths stay
     rows = "\n".join(
         f"| {name} | {cell(str(value))} |"
-        for name, value in config.model_dump(mode="json").items()
+        for name, value in values.items()
         if only is None or name in only
     )
     return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}"
+
+
+def _dataset_name(config: TrainConfig) -> str:
+    return f"{config.dataset.parent.name}/{config.dataset.name}"
 
 
 def _number(value: object) -> str:

@@ -58,6 +58,8 @@ def test_without_the_key_nothing_is_answered(bundle: Path) -> None:
             assert response.json()["error"]["code"] == "invalid_api_key"
         for path in ("/health", "/ready", "/metrics", "/docs", "/openapi.json"):
             assert httpx2.get(server.address + path).status_code == 200
+        for path in ("/health", "/ready"):
+            assert httpx2.head(server.address + path).status_code == 200
         for path in ("/v1/models", "/nix"):
             assert httpx2.get(server.address + path).status_code == 401
         assert server.post("/parse", FLY).json()["function"] == "book_flight"
