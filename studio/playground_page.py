@@ -22,6 +22,7 @@ from studio.page import Page, messages
 __all__ = ["Exchange", "choose", "conversation", "exchanges"]
 
 _SHOWN = 20  # earlier ones, until all are asked for
+_LONGEST = 200  # characters of an earlier one; asking again shows it whole
 _WIDTHS = {1: [1], 2: [1, 1]}
 
 
@@ -180,7 +181,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
     shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
     for exchange in reversed(shown):
         with st.container(horizontal=True, vertical_alignment="center"):
-            lines = [f"**{plain(exchange.utterance)}**"]
+            lines = [f"**{plain(_short(exchange.utterance))}**"]
             lines += [_line(exchange, name) for name in exchange.models]
             st.markdown("  \n".join(lines), width="stretch")
             st.button(
@@ -195,6 +196,12 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
         st.button(
             f"Show all {len(known):,}", on_click=st.session_state.__setitem__, args=(all_key, True)
         )
+
+
+def _short(text: str) -> str:
+    """Its beginning, and how much more there is."""
+    more = len(text) - _LONGEST
+    return f"{text[:_LONGEST]} … ({counted(more, 'more character')})" if more > 0 else text
 
 
 def _line(exchange: Exchange, name: str) -> str:

@@ -148,6 +148,19 @@ def test_the_conversation_is_kept_newest_first_and_asked_again(
     assert "fly to Rome" not in shown(at)
 
 
+def test_an_earlier_one_is_shown_by_its_beginning(
+    runs: list[str], asked: list[tuple[str, str, str | None]]
+) -> None:
+    at = opened()
+    long = "to " * 100 + "Oslo"
+    for text in (long, "fly to Rome"):
+        say(at, text)
+    assert long not in shown(at)
+    assert "(104 more characters)" in shown(at).replace("\\", "")
+    at.button(key=f"again {MODULE} 1").click().run()
+    assert asked[-1][1] == long
+
+
 def test_what_cannot_be_asked_is_a_message_beside_the_other_answers(
     runs: list[str], asked: list[tuple[str, str, str | None]]
 ) -> None:
