@@ -154,7 +154,9 @@ def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
         yield
     except RaduError as error:
         if told:
-            error.remedy += f" {repository} is there by now, empty: push with --update then."
+            error.remedy += (
+                f" The repository is there by now, empty: then radu push RUN {repository} --update."
+            )
             error.args = (str(error),)
         raise
 
