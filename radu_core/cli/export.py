@@ -71,6 +71,11 @@ def export_model(
             f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
             remedy="Leave out --adapter-only, --gguf and --gguf-type.",
         )
+    if to != "bundle" and (generator or module or not texts or runtime != "onnx"):
+        raise InputError(
+            "Only a bundle has these options",
+            remedy="Add --to bundle, or leave out --generator, --module, --runtime and --no-texts.",
+        )
     if to == "onnx":
         return _export_onnx(run, target)
     if to == "bundle":
@@ -140,7 +145,7 @@ def _checked(check: Mapping[str, Any]) -> str:
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:
     manifest, test = written.manifest, written.manifest.self_test
-    same = f"{test.equal:,} of {counted(test.rows, 'validation row')}" if test else "no row"
+    same = f"{test.equal:,} of {test.compared}" if test else "no row"
     return [
         f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
         f"{counted(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",

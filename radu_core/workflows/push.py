@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from radu_core.errors import ConflictError, InputError, ModelError
+from radu_core.errors import ConflictError, InputError, ModelError, RaduError
 from radu_core.files import file_hash, read_json, write_json, write_text
 from radu_core.inference.bundle import MANIFEST
 from radu_core.models import KNOWN_MODELS
@@ -95,6 +95,7 @@ def push_run(
         with _told(api, repository):
             if not exists:
                 api.create_repo(repository, private=private)
+        with _empty_is_told(repository, told=not exists), _told(api, repository):
             done = api.create_commit(
                 repository, operations, commit_message=f"Add run {run.id} as {to}"
             )
@@ -144,6 +145,20 @@ def _told(api: HfApi, repository: str) -> Iterator[None]:
             f"The hub at {api.endpoint} can't be reached ({type(error).__name__})",
             remedy="Check the network, and HF_ENDPOINT where the hub is another one.",
         ) from None
+
+
+@contextmanager
+def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
+    """A new repository that nothing came into is in the way of the next try: say how it isn't."""
+    try:
+        yield
+    except RaduError as error:
+        if told:
+            error.remedy += (
+                f" The repository is there by now, empty: then radu push RUN {repository} --update."
+            )
+            error.args = (str(error),)
+        raise
 
 
 def _refused(status: int, said: str, api: HfApi, repository: str) -> InputError | ConflictError:
