@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WrittenBundle", "write_bundle"]
 
+_MODEL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SELF_TEST = 20  # utterances that whoever copied it can try
 _AT_ONCE = 32  # utterances; after them it may be stopped
 _LEARNT = 200  # training rows that are compared where there are no validation rows
@@ -84,6 +86,7 @@ def write_bundle(
     module: str | None = None,
     runtime: Runtime = "onnx",
     texts: bool = True,
+    model_name: str | None = None,
     progress: Progress = silent,
 ) -> WrittenBundle:
     """Write the run ``name`` (an id, or ``last``) as a bundle to ``out``: all or nothing.
@@ -91,10 +94,17 @@ def write_bundle(
     ``generator`` is the run whose language model is asked where a fast model is unsure. ``runtime``
     torch writes encoders as they are; so is one that ONNX can't hold, with a note. Without
     ``texts`` a fast bundle holds no utterance of the labels, and hashes instead of their words; the
-    values that slots had stay, as answers are made of them. The bundle is
+    values that slots had stay, as answers are made of them. ``model_name`` is what clients call it
+    (default: as the module), so that one server can hold several bundles of a module. The bundle is
     loaded and asked about all validation rows (up to 200 training rows where there are none) before
     it is put in its place; ``RunError`` where its calls aren't the run's.
     """
+    if model_name is not None and not _MODEL_NAME.fullmatch(model_name):
+        raise InputError(
+            "That can't be a model's name",
+            value=model_name,
+            remedy="Use up to 64 letters, digits, '.', '_' and '-'.",
+        )
     run = open_run(workspace, name)
     check_answers(run)
     target = free_target(out)
@@ -109,7 +119,7 @@ def write_bundle(
             "A language model's prompts show exemplars: its bundle needs their texts",
             remedy="Export a fast model alone, or keep the texts.",
         )
-    writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
+    writing = _Writing(workspace, run, parser, generator, runtime, texts, model_name, progress)
     with whole_directory(target) as new, disk_errors(target):
         manifest = writing.write(new)
         _open_to_readers(new)
@@ -128,6 +138,7 @@ class _Writing:
         generator: str | None,
         runtime: Runtime,
         texts: bool,
+        model_name: str | None,
         progress: Progress,
     ) -> None:
         self.workspace = workspace
@@ -139,6 +150,7 @@ class _Writing:
         self.runtime: dict[str, Runtime] = {}
         self._wanted = runtime
         self._texts = texts
+        self._name = model_name
 
     @property
     def module(self) -> str:
@@ -270,7 +282,7 @@ class _Writing:
         return BundleManifest(
             format=FORMAT,
             studio=__version__,
-            name=self.module,
+            name=self._name or self.module,
             module=self.module,
             kind=kind,
             runs=runs,

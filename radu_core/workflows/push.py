@@ -58,13 +58,15 @@ def push_run(
     private: bool = False,
     update: bool = False,
     texts: bool = True,
+    generator: str | None = None,
+    module: str | None = None,
     progress: Progress = silent,
 ) -> Pushed:
     """Export the run ``name`` and put it into ``repository`` (``OWNER/NAME``), in one commit.
 
     The hub is that of ``HF_ENDPOINT``, the token that of ``HF_TOKEN``; it is neither kept nor
-    written anywhere. ``update`` commits to a repository that is there; without ``texts`` a fast
-    bundle holds no utterance of the labels (see ``write_bundle``). Raises ``InputError`` where the
+    written anywhere. ``update`` commits to a repository that is there; ``texts``,
+    ``generator`` and ``module`` are those of ``write_bundle``. Raises ``InputError`` where the
     hub can't be reached or refuses, ``ConflictError`` where the repository is there already: both
     before anything is exported.
     """
@@ -83,11 +85,18 @@ def push_run(
     workspace.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.home, prefix=".push-") as scratch:
         place = Path(scratch) / "export"
-        notes = (
-            export_model(workspace, run.id, place, progress=progress).notes
-            if to == "model"
-            else write_bundle(workspace, run.id, place, texts=texts, progress=progress).notes
-        )
+        if to == "model":
+            notes = export_model(workspace, run.id, place, progress=progress).notes
+        else:
+            notes = write_bundle(
+                workspace,
+                run.id,
+                place,
+                generator=generator,
+                module=module,
+                texts=texts,
+                progress=progress,
+            ).notes
         _put_card(workspace, run, place, to)
         files = sorted(p for p in place.rglob("*") if p.is_file())
         operations = [CommitOperationAdd(p.relative_to(place).as_posix(), str(p)) for p in files]

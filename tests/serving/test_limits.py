@@ -93,6 +93,20 @@ def test_rasas_clients_send_their_key_as_a_token(bundle: Path) -> None:
         assert httpx2.post(f"{server.address}/parse?token={KEY}", json=FLY).status_code == 401
 
 
+def test_rasas_own_client_puts_its_key_into_the_body(bundle: Path) -> None:
+    with live(bundle, key=KEY) as server:
+        url = f"{server.address}/model/parse"
+        for token, status in ((KEY, 200), ("wrong", 401), ("", 401), (None, 401)):
+            body = {"token": token, "text": "fly to Rome", "message_id": "1"}
+            assert httpx2.post(url, json=body).status_code == status
+        assert httpx2.post(url, json={"text": "fly to Rome"}).status_code == 401
+        wrong = {"Authorization": "Bearer wrong"}  # a key that is sent counts
+        body = {"token": KEY, "text": "fly to Rome"}
+        assert httpx2.post(url, json=body, headers=wrong).status_code == 401
+        flight = {"utterance": "fly to Rome", "token": KEY}
+        assert httpx2.post(f"{server.address}/parse", json=flight).status_code == 401
+
+
 def test_requests_are_told_to_no_telemetry(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Provider(trace.TracerProvider):
         asked = 0

@@ -128,8 +128,12 @@ def files_of(directory: Path) -> list[Path]:
 
 def test_a_bundle_without_texts_holds_none_and_answers_the_same(made: Made, tmp_path: Path) -> None:
     space = made.workspace
-    bare = write_bundle(space, made.run, tmp_path / "bare", texts=False, runtime="torch")
+    bare = write_bundle(
+        space, made.run, tmp_path / "bare", texts=False, runtime="torch", model_name="bare-1"
+    )
     assert not bare.manifest.texts
+    assert radu.load(bare.directory).bundle.name == "bare-1"
+    assert radu.load(made.place).bundle.name == MODULE
     whole, found = (radu.load(p).parse_many(TEXTS) for p in (made.place, bare.directory))
     assert [(a.function, a.arguments) for a in found] == [(a.function, a.arguments) for a in whole]
     utterances = [e.exemplar.utterance for e in space.store.exemplars(MODULE)]
@@ -337,6 +341,12 @@ def test_without_validation_rows_training_rows_are_compared(
     tested = [row["utterance"] for row in self_test_rows(written.directory)]
     assert len(tested) == 7
     assert set(tested) <= {row.utterance for row in rows}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 65, "é"])
+def test_a_models_name_is_one_that_fits_everywhere(made: Made, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="can't be a model's name"):
+        write_bundle(made.workspace, made.run, tmp_path / "b", model_name=name)
 
 
 def test_the_command_writes_one_and_says_what_to_do_with_it(
