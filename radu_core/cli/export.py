@@ -58,6 +58,9 @@ def export_model(
         bool,
         typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
     ] = True,
+    name: Annotated[
+        str | None, typer.Option(help="Bundles: what clients call the model. Default: the module.")
+    ] = None,
 ) -> Output:
     """Write a finished run's model with a card: as weights, or as a bundle that answers."""
     target = directory or out
@@ -70,6 +73,12 @@ def export_model(
         raise InputError(
             f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
             remedy="Leave out --adapter-only, --gguf and --gguf-type.",
+        )
+    if to != "bundle" and (generator or module or name or not texts or runtime != "onnx"):
+        raise InputError(
+            "Only a bundle has these options",
+            remedy="Add --to bundle, or leave out --generator, --module, --runtime, --name and "
+            "--no-texts.",
         )
     if to == "onnx":
         return _export_onnx(run, target)
@@ -85,6 +94,7 @@ def export_model(
                 module=module,
                 runtime=runtime,
                 texts=texts,
+                model_name=name,
                 progress=progress,
             )
         return Output(_bundle_data(written), _bundle_lines(written))
@@ -140,7 +150,7 @@ def _checked(check: Mapping[str, Any]) -> str:
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:
     manifest, test = written.manifest, written.manifest.self_test
-    same = f"{test.equal:,} of {counted(test.rows, 'validation row')}" if test else "no row"
+    same = f"{test.equal:,} of {test.compared}" if test else "no row"
     return [
         f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
         f"{counted(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",

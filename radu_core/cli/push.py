@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from radu_core.cli.model import RunModule
 from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
+from radu_core.errors import InputError
 from radu_core.words import counted
 
 __all__: list[str] = []
@@ -34,11 +36,21 @@ def push(
         bool,
         typer.Option(help="Fast bundles: keep the labels' words, or hashes of them (no texts)."),
     ] = True,
+    generator: Annotated[
+        str | None,
+        typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
+    ] = None,
+    module: RunModule = None,
 ) -> Output:
     """Export a finished run and put it on a model hub, in one commit, with a card.
 
     The token is read from HF_TOKEN, the hub from HF_ENDPOINT; neither is kept.
     """
+    if to != "bundle" and (generator or module or not texts):
+        raise InputError(
+            "Only a bundle has these options",
+            remedy="Leave out --to model, or --generator, --module and --no-texts.",
+        )
     from radu_core.workflows.push import push_run
 
     with progress_bar() as progress:
@@ -50,6 +62,8 @@ def push(
             private=private,
             update=update,
             texts=texts,
+            generator=generator,
+            module=module,
             progress=progress,
         )
     made = "a new repository" if done.created else "a repository that was there"

@@ -56,6 +56,10 @@ def check_question(schema: Schema, question: Question) -> None:
 
 def check_utterance(utterance: str, which: str = "The utterance") -> None:
     """``InputError`` for an utterance that no model is asked; ``which`` names it."""
+    if not isinstance(utterance, str):  # of an app, whose values no type checker may have seen
+        raise InputError(
+            f"{which} isn't text", value=type(utterance).__name__, remedy="Give a str."
+        )
     if not utterance.strip():
         raise InputError(f"{which} is empty", remedy="Give some words.")
     if len(utterance) > LONGEST:

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radu_core.errors import InputError, ModelError, StoreError, shorten
+from radu_core.exemplars import Split
 from radu_core.files import content_hash, file_hash, read_json, readable
 from radu_core.hardware import usable_cores
 from radu_core.inference.answers import Answer, Explanation, Question
 from radu_core.inference.asking import AnyParser, answer_questions, check_context
 from radu_core.schema import Schema, parse_schema
+from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.inference import FastParser, Parser
@@ -50,13 +52,19 @@ Runtime = Literal["onnx", "torch"]
 
 
 class SelfTest(BaseModel):
-    """What it was compared on when it was written: ``rows`` utterances, ``equal`` of them with the
-    call that the run itself makes."""
+    """What it was compared on when it was written: ``rows`` utterances of a ``split``, ``equal`` of
+    them with the call that the run itself makes."""
 
     model_config = ConfigDict(extra="forbid")
 
     rows: int
     equal: int
+    split: Split = "validation"
+
+    @property
+    def compared(self) -> str:
+        """How many rows, and of what."""
+        return counted(self.rows, "training row" if self.split == "train" else "validation row")
 
 
 class BundleManifest(BaseModel):

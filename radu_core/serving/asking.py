@@ -50,29 +50,30 @@ class Desk:
     ) -> list[Reply]:
         """Their answers, in order; ``HttpError`` for what can't be asked, or not now."""
         Trail.of(request.scope).utterances = [q.utterance for q in questions]
-        for question in questions:
-            self._check(question, served.model.schema)
+        for number, question in enumerate(questions, 1):
+            which = f"Utterance {number}" if len(questions) > 1 else "The utterance"
+            self._check(question, served.model.schema, which)
         replies = await self._in_time(served, questions, request.receive)
         for question, reply in zip(questions, replies, strict=True):
             self._note(served, question, reply)
         return replies
 
-    def _check(self, question: Question, schema: Schema) -> None:
+    def _check(self, question: Question, schema: Schema, which: str) -> None:
         if not question.utterance.strip():
             raise HttpError(
-                400, "The utterance is empty. Send what the user said.", code="empty_utterance"
+                400, f"{which} is empty. Send what the user said.", code="empty_utterance"
             )
         if any("\ud800" <= character <= "\udfff" for character in question.utterance):
             raise HttpError(
                 400,
-                "The utterance holds half a character (a surrogate without its pair).",
+                f"{which} holds half a character (a surrogate without its pair).",
                 code="invalid_utterance",
             )
         size, most = len(question.utterance), self.settings.longest_utterance
         if size > most:
             raise HttpError(
                 413,
-                f"The utterance has {size:,} characters, more than {most:,}.",
+                f"{which} has {size:,} characters, more than {most:,}.",
                 code="utterance_too_long",
             )
         if question.context is not None and schema.context_of(question.context) is None:

@@ -15,13 +15,21 @@ from radu_core.serving.metrics import Metrics
 from radu_core.serving.problems import CLIENT_GONE, HttpError, internal_error
 from radu_core.serving.settings import Keys
 
-__all__ = ["OPEN_PATHS", "RASA_PATH", "BodyLimit", "KeyCheck", "Trail", "Watching"]
+__all__ = [
+    "OPEN_PATHS",
+    "RASA_PATH",
+    "BodyLimit",
+    "KeyCheck",
+    "Trail",
+    "Watching",
+    "check_key_in_body",
+]
 
 # What needs no key: whether the server works, how well, and how to ask it.
 OPEN_PATHS = ("/health", "/ready", "/metrics", "/docs", "/openapi.json")
 RASA_PATH = "/model/parse"
 _PROBES = ("/health", "/ready", "/metrics")
-_TRAIL = "radu.trail"
+_TRAIL, _KEY_IN_BODY = "radu.trail", "radu.key in body"
 
 
 @dataclass
@@ -95,7 +103,10 @@ class Watching:
 
 
 class KeyCheck:
-    """Refuses requests without a key, before their body is read."""
+    """Refuses requests without a key, before their body is read.
+
+    Rasa's own client puts its key into the body: its route asks ``check_key_in_body``.
+    """
 
     def __init__(self, app: ASGIApp, keys: Keys) -> None:
         self._app = app
@@ -104,10 +115,19 @@ class KeyCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             given = _given_key(scope)
-            if not self._keys.accept(given):
+            if not given and scope["path"] == RASA_PATH and scope["method"] == "POST":
+                scope[_KEY_IN_BODY] = self._keys
+            elif not self._keys.accept(given):
                 await _unauthorized(given).response()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def check_key_in_body(scope: Scope, token: str | None) -> None:
+    """``HttpError`` 401 unless the request has brought a key, in its body at last."""
+    keys = scope.get(_KEY_IN_BODY)
+    if keys is not None and not keys.accept(token or ""):
+        raise _unauthorized(token or "")
 
 
 def _given_key(scope: Scope) -> str:

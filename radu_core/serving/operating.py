@@ -23,11 +23,13 @@ def operating_routes(desk: Desk) -> APIRouter:
     """``/health``, ``/ready``, ``/metrics``, ``/reload`` and ``/rollback``."""
     routes = APIRouter(tags=["Operating"])
 
+    @routes.head("/health", include_in_schema=False)  # what many load balancers ask
     @routes.get("/health")
     async def show_health() -> Response:
         """The process answers."""
         return JSONResponse({"status": "ok", "radu": __version__})
 
+    @routes.head("/ready", include_in_schema=False)
     @routes.get("/ready")
     async def show_readiness() -> Response:
         """The models answer: 503 while one is stuck for longer than a request may take."""

@@ -11,7 +11,7 @@ from radu_core.exemplars import Span
 from radu_core.inference.answers import Answer, Question
 from radu_core.serving.asking import Desk, require_functions
 from radu_core.serving.batching import Reply
-from radu_core.serving.middleware import RASA_PATH
+from radu_core.serving.middleware import RASA_PATH, check_key_in_body
 from radu_core.serving.problems import HttpError
 from radu_core.serving.registry import Served
 from radu_core.serving.shapes import AnswerBody, ParseRequest, RasaRequest
@@ -43,6 +43,7 @@ def parse_routes(desk: Desk) -> APIRouter:
         body: RasaRequest, request: Request, emulation_mode: str | None = None
     ) -> Response:
         """What a text means, in the shape of Rasa's NLU endpoint."""
+        check_key_in_body(request.scope, body.token)
         if emulation_mode:
             raise HttpError(
                 400,

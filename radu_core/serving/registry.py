@@ -87,7 +87,7 @@ class Registry:
             raise InputError(
                 f"{other} and {directory} hold models of one name",
                 value=place.name,
-                remedy="Serve one of them, or each by a server of its own.",
+                remedy="Export one of them under another name, or give each a server of its own.",
             )
         self._places[place.name] = place
         self._metrics.watch_queue(place.name, lambda: place.current.batcher.waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -77,7 +78,9 @@ class Settings:
 
 
 def read_keys(file: Path | None, variable: str = "") -> Keys:
-    """Keys of a file (one a line; ``#`` begins a comment) and of a variable (separated by commas).
+    """Keys of a file (one a line) and of a variable (separated by commas).
+
+    In the file ``#`` at the beginning of a line or after a space begins a comment.
 
     ``InputError`` for a file without keys, or a key that can't be sent in a header.
     """
@@ -85,7 +88,7 @@ def read_keys(file: Path | None, variable: str = "") -> Keys:
     if file is not None:
         with readable(file):
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        found = [line.strip() for line in lines if not line.lstrip().startswith("#")]
+        found = [re.split(r"(?:^|\s)#", line)[0].strip() for line in lines]
         if not any(found):
             raise InputError(
                 "No key in the file", value=str(file), remedy="Write one key a line into it."

@@ -49,6 +49,9 @@ class RasaRequest(BaseModel):
     context: str | None = Field(
         default=None, description="The function, or function.slot, the bot has just asked for."
     )
+    token: str | None = Field(
+        default=None, description="An API key, where it is sent neither as header nor in the query."
+    )
 
 
 class AlternativeBody(_Body):

@@ -20,7 +20,7 @@ PROMPT_FILE = "prompt.txt"  # a prompt of the training rows, beside what prompts
 
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
 _NO_DORA = " vLLM doesn't serve DoRA adapters: serve the merged model there."
-Form = Literal["run", "model", "adapter"]
+Form = Literal["run", "model", "adapter", "bundle"]
 
 
 def model_card(
@@ -40,9 +40,10 @@ def model_card(
 
     ``base`` is the base model's directory, for its licence; ``evaluations`` are evaluation reports
     as JSON; ``modules`` names the modules where the dataset may be gone; ``place`` is where the
-    model lies, as seen from the card; ``form`` is what the card lies beside: a run, or an exported
-    model or adapter. ``base_name`` is how an adapter names its base; ``prompt`` is the file of a
-    prompt that the model was trained with, as seen from the card.
+    model lies, as seen from the card; ``form`` is what the card lies beside: a run, an exported
+    model or adapter, or a bundle, which says itself how to use it. ``base_name`` is how an adapter
+    names its base; ``prompt`` is the file of a prompt that the model was trained with, as seen from
+    the card.
     """
     dataset = _dataset(config)
     named = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
@@ -84,7 +85,7 @@ def _retriever_card(
     parts = [
         f"# {run}",
         _tuned_for(config, modules[0]),
-        f"## Data\n\n- Dataset: `{config.dataset.parent.name}/{config.dataset.name}`\n"
+        f"## Data\n\n- Dataset: `{_dataset_name(config)}`\n"
         + (
             ""
             if config.learns_by_teacher
@@ -210,6 +211,8 @@ def _retrieval(told: Mapping[str, Any] | None) -> str:
 
 
 def _use_fast(run: str, form: Form) -> str:
+    if form == "bundle":
+        return ""
     target = shlex.quote(run) if form == "run" else "."
     where = "" if form == "run" else ", in the directory of this file"
     return f"""## Use
@@ -418,6 +421,8 @@ model = PeftModel.from_pretrained(base, {place})"""
 
 def _use_parsed(run: str, form: Form, modules: Sequence[str]) -> str:
     """How to ask it with the studio: an export from its own directory, a run by its id."""
+    if form == "bundle":
+        return ""
     target = shlex.quote(run) if form == "run" else "."
     module = f" --module {modules[0]}" if len(modules) > 1 else ""
     where = "" if form == "run" else ", in the directory of this file"
@@ -447,6 +452,8 @@ def _use(
     prompt: str,
 ) -> str:
     """How to load and serve it without the studio."""
+    if form == "bundle":
+        return ""
     adapter = form == "adapter"
     load = _LOAD_ADAPTER if adapter else _LOAD_MODEL
     dtype = str((report.get("model_check") or {}).get("dtype", "bfloat16"))
@@ -472,12 +479,18 @@ The prompt has to be one like those it was trained on{like}.{beside}"""
 
 
 def _settings(config: TrainConfig, only: frozenset[str] | None = None) -> str:
+    values = config.model_dump(mode="json")
+    values["dataset"] = _dataset_name(config)  # a card leaves this machine; its paths stay
     rows = "\n".join(
         f"| {name} | {cell(str(value))} |"
-        for name, value in config.model_dump(mode="json").items()
+        for name, value in values.items()
         if only is None or name in only
     )
     return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}"
+
+
+def _dataset_name(config: TrainConfig) -> str:
+    return f"{config.dataset.parent.name}/{config.dataset.name}"
 
 
 def _number(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from radu_core import __version__
 from radu_core.errors import InputError, ModelError, RunError
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import (
     disk_errors,
     file_hash,
@@ -45,6 +46,7 @@ from radu_core.retrieval import SentenceEmbedder
 from radu_core.training import RunDirectory
 from radu_core.training.card import model_card
 from radu_core.training.tokens import template_of
+from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory, copy_files, free_target
 from radu_core.workflows.labelled_rows import labelled_rows
@@ -59,8 +61,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WrittenBundle", "write_bundle"]
 
+_MODEL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SELF_TEST = 20  # utterances that whoever copied it can try
 _AT_ONCE = 32  # utterances; after them it may be stopped
+_LEARNT = 200  # training rows that are compared where there are no validation rows
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def write_bundle(
     module: str | None = None,
     runtime: Runtime = "onnx",
     texts: bool = True,
+    model_name: str | None = None,
     progress: Progress = silent,
 ) -> WrittenBundle:
     """Write the run ``name`` (an id, or ``last``) as a bundle to ``out``: all or nothing.
@@ -89,10 +94,17 @@ def write_bundle(
     ``generator`` is the run whose language model is asked where a fast model is unsure. ``runtime``
     torch writes encoders as they are; so is one that ONNX can't hold, with a note. Without
     ``texts`` a fast bundle holds no utterance of the labels, and hashes instead of their words; the
-    values that slots had stay, as answers are made of them. The bundle is
-    loaded and asked about all validation rows before it is put in its place; ``RunError`` where
-    its calls aren't the run's.
+    values that slots had stay, as answers are made of them. ``model_name`` is what clients call it
+    (default: as the module), so that one server can hold several bundles of a module. The bundle is
+    loaded and asked about all validation rows (up to 200 training rows where there are none) before
+    it is put in its place; ``RunError`` where its calls aren't the run's.
     """
+    if model_name is not None and not _MODEL_NAME.fullmatch(model_name):
+        raise InputError(
+            "That can't be a model's name",
+            value=model_name,
+            remedy="Use up to 64 letters, digits, '.', '_' and '-'.",
+        )
     run = open_run(workspace, name)
     check_answers(run)
     target = free_target(out)
@@ -107,7 +119,7 @@ def write_bundle(
             "A language model's prompts show exemplars: its bundle needs their texts",
             remedy="Export a fast model alone, or keep the texts.",
         )
-    writing = _Writing(workspace, run, parser, generator, runtime, texts, progress)
+    writing = _Writing(workspace, run, parser, generator, runtime, texts, model_name, progress)
     with whole_directory(target) as new, disk_errors(target):
         manifest = writing.write(new)
         _open_to_readers(new)
@@ -126,6 +138,7 @@ class _Writing:
         generator: str | None,
         runtime: Runtime,
         texts: bool,
+        model_name: str | None,
         progress: Progress,
     ) -> None:
         self.workspace = workspace
@@ -137,6 +150,7 @@ class _Writing:
         self.runtime: dict[str, Runtime] = {}
         self._wanted = runtime
         self._texts = texts
+        self._name = model_name
 
     @property
     def module(self) -> str:
@@ -154,15 +168,27 @@ class _Writing:
             parser.deferral.save(new / DEFERRAL)
         write_json(new / SCHEMA, parser.schema.model_dump(mode="json"))
         write_text(new / "README.md", self._card())
-        rows = labelled_rows(self.workspace, self.module, "validation").exemplars
+        split, rows = self._rows()
         wanted = self._answers(parser, rows, "Asking the run")
         if self._texts:
             write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
         # all are equal, or _compare raises and nothing of this is kept
-        manifest = self._manifest(new, SelfTest(rows=len(rows), equal=len(rows)))
+        test = SelfTest(rows=len(rows), equal=len(rows), split=split)
+        manifest = self._manifest(new, test)
         write_json(new / MANIFEST, manifest.model_dump(mode="json"))
-        self._compare(new, rows, wanted)
+        self._compare(new, test, rows, wanted)
         return manifest
+
+    def _rows(self) -> tuple[Split, Sequence[AnnotatedExemplar]]:
+        """All validation rows; where there are none, training rows, evenly spread."""
+        rows = labelled_rows(self.workspace, self.module, "validation").exemplars
+        if rows:
+            return "validation", rows
+        learnt = labelled_rows(self.workspace, self.module, "train").exemplars
+        count = min(_LEARNT, len(learnt))
+        what = counted(count, "training row") if count else "no row"
+        self.notes.append(f"{self.module} has no validation rows: compared on {what} instead.")
+        return "train", [learnt[i * len(learnt) // count] for i in range(count)]
 
     def _write_fast(self, parser: FastParser, folder: Path) -> None:
         from radu_core.training.joint.model import JointEncoder
@@ -218,7 +244,11 @@ class _Writing:
         return answers
 
     def _compare(
-        self, new: Path, rows: Sequence[AnnotatedExemplar], wanted: Sequence[Answer]
+        self,
+        new: Path,
+        test: SelfTest,
+        rows: Sequence[AnnotatedExemplar],
+        wanted: Sequence[Answer],
     ) -> None:
         """Load what was written and ask it for the same; ``RunError`` where a call differs."""
         what = "Comparing the bundle with the run"
@@ -232,13 +262,9 @@ class _Writing:
         if apart:
             right, wrong = apart[0]
             raise RunError(
-                f"The bundle answers {len(apart):,} of {len(rows):,} validation rows unlike the "
+                f"The bundle answers {len(apart):,} of {test.compared} unlike the "
                 f"run; the first: {right.utterance[:80]!r} is {_call(right)}, not {_call(wrong)}",
                 remedy="Write it for the runtime torch, and report this.",
-            )
-        if not rows:
-            self.notes.append(
-                f"{self.module} has no validation rows: the bundle wasn't compared with the run."
             )
 
     def _manifest(self, new: Path, test: SelfTest) -> BundleManifest:
@@ -256,7 +282,7 @@ class _Writing:
         return BundleManifest(
             format=FORMAT,
             studio=__version__,
-            name=self.module,
+            name=self._name or self.module,
             module=self.module,
             kind=kind,
             runs=runs,
@@ -287,14 +313,15 @@ class _Writing:
             self.run.report() or {},
             base=base_directory(self.workspace, config),
             modules=[self.module],
-            place=".",
-            form="model",
+            form="bundle",
             evaluations=[r.model_dump(mode="json") for r in reports(self.run).values()],
         )
         return f"{card.rstrip()}\n\n{_USE}"
 
 
-_USE = """## This directory is a bundle
+_USE = """## Use
+
+This directory is a bundle: it holds all that answering needs. In it:
 
 ```python
 import radu
@@ -303,7 +330,8 @@ model = radu.load(".")
 print(model.parse("what somebody says"))
 ```
 
-`pip install "radu-studio[serve]"` installs what it needs; `radu serve DIRECTORY` answers by HTTP.
+`pip install "radu-studio[serve]"` installs what a fast model's bundle needs. `radu parse . "…"`
+asks it from the shell, and `radu serve .` answers by HTTP.
 """
 
 

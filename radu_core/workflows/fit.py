@@ -263,13 +263,21 @@ def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     for run in runs(workspace, config.dataset.name):
         try:
             kept = run.config()
-            same = kept.model_copy(update={"notes": "", "tags": ()}) == wanted
+            free: dict[str, Any] = {"notes": "", "tags": ()}
+            if _was_moved(kept, wanted) and run.state()[0] == "finished":
+                free["dataset"] = wanted.dataset  # only resuming would read it
+            same = kept.model_copy(update=free) == wanted
             before = _learnt_by(run) if _by_labels(config) else _dataset_of(run)
             if same and before == now and run.state()[0] != "damaged":
                 return run
         except RaduError:
             continue
     return None
+
+
+def _was_moved(kept: TrainConfig, wanted: TrainConfig) -> bool:
+    """Whether it is the same dataset of a workspace that was elsewhere: copied, or restored."""
+    return kept.dataset.parts[-3:] == wanted.dataset.parts[-3:] and kept.dataset != wanted.dataset
 
 
 def _by_labels(config: TrainConfig) -> bool:

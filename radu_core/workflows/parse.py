@@ -222,9 +222,9 @@ def _of_bundle(directory: Path, module: str | None, *, ensemble: bool) -> AnyPar
     bundle = load_bundle(directory)
     if module not in (None, bundle.manifest.module):
         raise InputError(
-            "That bundle is of another module",
-            value=module,
-            remedy=f"It is of {bundle.manifest.module}.",
+            f"That bundle isn't of {module}",
+            value=bundle.manifest.module,
+            remedy=f"Choose that module, or a bundle of {module}.",
         )
     if ensemble:
         raise InputError(

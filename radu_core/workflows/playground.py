@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radu_core.errors import NotFoundError
+from radu_core.calls import flat_arguments
+from radu_core.errors import InputError, NotFoundError
 from radu_core.exemplars import DISCARDED
 from radu_core.files import canonical_json
 from radu_core.inference import FastParser, FullParser
@@ -139,8 +140,11 @@ def send_back(
 
     An utterance that the module has is flagged, with both answers, and keeps its labels until
     somebody decides. A new one is added: with the right answer, or unlabelled and flagged.
+    ``InputError`` where the right answer is the wrong one.
     """
     store, utterance = workspace.store, answer.utterance
+    if right is not None:
+        _check_differs(store.schema(module), answer, right)
     told = f"Playground: {model} said {_call(answer.function, answer.arguments)}"
     twin = _twin(store.saying(module, utterance))
     if twin is not None:
@@ -156,6 +160,19 @@ def send_back(
     added = add_unlabelled(workspace, module, utterance, who=who)
     store.flag(module, {added.exemplar.id: told}, who=who, kind="evaluation")
     return _sent(workspace, module, added.exemplar.id, is_new=True)
+
+
+def _check_differs(schema: Schema, answer: Answer, right: Right) -> None:
+    """A form that is sent as it was filled in would make the model's error a label."""
+    if right.function != answer.function:
+        return
+    function = schema.function(right.function) if right.function else None
+    said = flat_arguments(function, answer.arguments) if function else {}
+    if arguments_of(function, right.typed, schema.language) == said:
+        raise InputError(
+            "That is what the model said",
+            remedy="Correct the function or a value, or let an annotator say what is right.",
+        )
 
 
 def _twin(found: Sequence[StoredExemplar]) -> StoredExemplar | None:

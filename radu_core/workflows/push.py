@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from radu_core.errors import ConflictError, InputError, ModelError
+from radu_core.errors import ConflictError, InputError, ModelError, RaduError
 from radu_core.files import file_hash, read_json, write_json, write_text
 from radu_core.inference.bundle import MANIFEST
 from radu_core.models import KNOWN_MODELS
@@ -58,13 +58,15 @@ def push_run(
     private: bool = False,
     update: bool = False,
     texts: bool = True,
+    generator: str | None = None,
+    module: str | None = None,
     progress: Progress = silent,
 ) -> Pushed:
     """Export the run ``name`` and put it into ``repository`` (``OWNER/NAME``), in one commit.
 
     The hub is that of ``HF_ENDPOINT``, the token that of ``HF_TOKEN``; it is neither kept nor
-    written anywhere. ``update`` commits to a repository that is there; without ``texts`` a fast
-    bundle holds no utterance of the labels (see ``write_bundle``). Raises ``InputError`` where the
+    written anywhere. ``update`` commits to a repository that is there; ``texts``,
+    ``generator`` and ``module`` are those of ``write_bundle``. Raises ``InputError`` where the
     hub can't be reached or refuses, ``ConflictError`` where the repository is there already: both
     before anything is exported.
     """
@@ -83,11 +85,18 @@ def push_run(
     workspace.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.home, prefix=".push-") as scratch:
         place = Path(scratch) / "export"
-        notes = (
-            export_model(workspace, run.id, place, progress=progress).notes
-            if to == "model"
-            else write_bundle(workspace, run.id, place, texts=texts, progress=progress).notes
-        )
+        if to == "model":
+            notes = export_model(workspace, run.id, place, progress=progress).notes
+        else:
+            notes = write_bundle(
+                workspace,
+                run.id,
+                place,
+                generator=generator,
+                module=module,
+                texts=texts,
+                progress=progress,
+            ).notes
         _put_card(workspace, run, place, to)
         files = sorted(p for p in place.rglob("*") if p.is_file())
         operations = [CommitOperationAdd(p.relative_to(place).as_posix(), str(p)) for p in files]
@@ -95,6 +104,7 @@ def push_run(
         with _told(api, repository):
             if not exists:
                 api.create_repo(repository, private=private)
+        with _empty_is_told(repository, told=not exists), _told(api, repository):
             done = api.create_commit(
                 repository, operations, commit_message=f"Add run {run.id} as {to}"
             )
@@ -144,6 +154,20 @@ def _told(api: HfApi, repository: str) -> Iterator[None]:
             f"The hub at {api.endpoint} can't be reached ({type(error).__name__})",
             remedy="Check the network, and HF_ENDPOINT where the hub is another one.",
         ) from None
+
+
+@contextmanager
+def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
+    """A new repository that nothing came into is in the way of the next try: say how it isn't."""
+    try:
+        yield
+    except RaduError as error:
+        if told:
+            error.remedy += (
+                f" The repository is there by now, empty: then radu push RUN {repository} --update."
+            )
+            error.args = (str(error),)
+        raise
 
 
 def _refused(status: int, said: str, api: HfApi, repository: str) -> InputError | ConflictError:

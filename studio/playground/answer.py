@@ -92,6 +92,8 @@ def _why(found: Explanation) -> None:
         hide_index=True,
         column_config={"ms": st.column_config.NumberColumn(format="%.1f")},
     )
+    if found.sources:
+        st.caption("The sources were asked again, one by one; their times are of that.")
 
 
 def _sources(found: Explanation) -> None:

@@ -22,6 +22,7 @@ from studio.playground.answer import answer, call_line
 __all__ = ["Exchange", "choose", "conversation", "exchanges"]
 
 _SHOWN = 20  # earlier ones, until all are asked for
+_LONGEST = 200  # characters of an earlier one; asking again shows it whole
 _WIDTHS = {1: [1], 2: [1, 1]}
 
 
@@ -74,10 +75,17 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         index=None,
         key=f"playground context {here.module}",
         placeholder="nothing",
-        help="The function, or its slot, that the bot asked about just before the utterance.",
+        help="The function, or its slot, that the bot asked about just before the utterance. A "
+        "model without a language model doesn't look at it.",
     )
-    names = [name.strip() for name in (one, other) if name and name.strip()]
+    names = [_meant(name.strip(), found) for name in (one, other) if name and name.strip()]
     return list(dict.fromkeys(names)), context
+
+
+def _meant(typed: str, found: Sequence[str]) -> str:
+    """The only model whose name holds what was typed (Enter takes the text, not what it found)."""
+    holding = [name for name in found if typed in name]
+    return holding[0] if len(holding) == 1 else typed
 
 
 def _contexts(here: Page) -> list[str]:
@@ -173,7 +181,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
     shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
     for exchange in reversed(shown):
         with st.container(horizontal=True, vertical_alignment="center"):
-            lines = [f"**{plain(exchange.utterance)}**"]
+            lines = [f"**{plain(_short(exchange.utterance))}**"]
             lines += [_line(exchange, name) for name in exchange.models]
             st.markdown("  \n".join(lines), width="stretch")
             st.button(
@@ -188,6 +196,12 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
         st.button(
             f"Show all {len(known):,}", on_click=st.session_state.__setitem__, args=(all_key, True)
         )
+
+
+def _short(text: str) -> str:
+    """Its beginning, and how much more there is."""
+    more = len(text) - _LONGEST
+    return f"{text[:_LONGEST]} … ({counted(more, 'more character')})" if more > 0 else text
 
 
 def _line(exchange: Exchange, name: str) -> str:

@@ -12,7 +12,7 @@ from radu_core.workflows.playground import BESIDE
 from studio.frame.page import Page
 from studio.playground.page import exchanges
 
-__all__ = ["code", "snippets"]
+__all__ = ["code", "export", "snippets"]
 
 _ADDRESS = "http://127.0.0.1:8000"  # where ``radu serve`` listens
 _LANGUAGES = {
@@ -20,6 +20,14 @@ _LANGUAGES = {
     "Python": "python",
     "OpenAI client": "python",
     "JavaScript": "javascript",
+}
+_ADDRESSED = "The server's address is the default one."
+_NOTES = {
+    "curl": _ADDRESSED,
+    "Python": "It loads the bundle itself, without a server.",
+    "OpenAI client": f"{_ADDRESSED} Where it has keys, `api_key` is one of them.",
+    "JavaScript": f"{_ADDRESSED} A web page may ask if `radu serve` was started with "
+    "`--allow-origin` and the page's origin.",
 }
 
 
@@ -31,12 +39,12 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
         directory = models[0]
     elif models:
         st.markdown("**Write a bundle**: all that answering needs, in one directory")
-        run = models[0].partition(BESIDE)[0]
-        st.code(
-            f"radu export-model {run} --to bundle {directory}", language="bash", wrap_lines=True
-        )
-    st.markdown("**Serve it** on this computer")
-    st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
+        st.code(export(models[0], here.module), language="bash", wrap_lines=True)
+    if not models:
+        st.caption("Choose a run or a bundle: how to serve it stands here then.")
+    else:
+        st.markdown("**Serve it** on this computer")
+        st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
     st.markdown("**Ask it**")
     known = exchanges(here.module)
     utterance = known[-1].utterance if known else "type an utterance on the tab Ask"
@@ -45,7 +53,15 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
     )
     text = code(str(name), utterance, directory=directory, model=here.module)
     st.code(text, language=_LANGUAGES[str(name)], wrap_lines=True)
-    st.caption("The server's address is the default one. Python without a server loads the bundle.")
+    st.caption(_NOTES[str(name)])
+
+
+def export(model: str, module: str) -> str:
+    """The command that writes a run, or a fast run with a language model's beside it, as a bundle;
+    the module is named for a run on several."""
+    run, _, generator = model.partition(BESIDE)
+    beside = f" --generator {generator}" if generator else ""
+    return f"radu export-model {run}{beside} \\\n  --module {module} --to bundle {module}"
 
 
 def code(language: str, utterance: str, *, directory: str, model: str) -> str:

@@ -68,6 +68,8 @@ def test_without_the_key_nothing_is_answered(bundle: Path) -> None:
             assert response.json()["error"]["code"] == "invalid_api_key"
         for path in ("/health", "/ready", "/metrics", "/docs", "/openapi.json"):
             assert httpx2.get(server.address + path).status_code == 200
+        for path in ("/health", "/ready"):
+            assert httpx2.head(server.address + path).status_code == 200
         for path in ("/v1/models", "/nix"):
             assert httpx2.get(server.address + path).status_code == 401
         assert server.post("/parse", FLY).json()["function"] == "book_flight"
@@ -91,6 +93,20 @@ def test_rasas_clients_send_their_key_as_a_token(bundle: Path) -> None:
         assert httpx2.post(f"{server.address}/parse?token={KEY}", json=FLY).status_code == 401
 
 
+def test_rasas_own_client_puts_its_key_into_the_body(bundle: Path) -> None:
+    with live(bundle, key=KEY) as server:
+        url = f"{server.address}/model/parse"
+        for token, status in ((KEY, 200), ("wrong", 401), ("", 401), (None, 401)):
+            body = {"token": token, "text": "fly to Rome", "message_id": "1"}
+            assert httpx2.post(url, json=body).status_code == status
+        assert httpx2.post(url, json={"text": "fly to Rome"}).status_code == 401
+        wrong = {"Authorization": "Bearer wrong"}  # a key that is sent counts
+        body = {"token": KEY, "text": "fly to Rome"}
+        assert httpx2.post(url, json=body, headers=wrong).status_code == 401
+        flight = {"utterance": "fly to Rome", "token": KEY}
+        assert httpx2.post(f"{server.address}/parse", json=flight).status_code == 401
+
+
 def test_requests_are_told_to_no_telemetry(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Provider(trace.TracerProvider):
         asked = 0
@@ -109,9 +125,10 @@ def test_requests_are_told_to_no_telemetry(bundle: Path, monkeypatch: pytest.Mon
 
 def test_keys_of_file_and_variable(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    file.write_text("# the app's\nfirst-key\n\n  second-key  \n", "utf-8")
+    file.write_text("# the app's\nfirst-key # mine\n\n  second-key  \n\t# none\nwith#in\n", "utf-8")
     keys = read_keys(file, "third-key, ,fourth-key")
     assert [keys.accept(f"{n}-key") for n in ("first", "second", "third", "fourth")] == [True] * 4
+    assert keys.accept("with#in")
     assert not keys.accept("")
     assert not keys.accept("# the app's")
     assert "first-key" not in repr(keys)

@@ -62,7 +62,7 @@ def test_functions_may_be_chosen_and_required(server: Live) -> None:
     [
         ({"utterance": ""}, 400, "empty_utterance", "empty"),
         ({"utterance": " \n"}, 400, "empty_utterance", "empty"),
-        ({"utterances": ["fly", ""]}, 400, "empty_utterance", "empty"),
+        ({"utterances": ["fly", ""]}, 400, "empty_utterance", "Utterance 2 is empty"),
         ({"utterances": []}, 400, "invalid_value", "utterances"),
         ({"utterances": ["fly"] * 101}, 413, "too_many_utterances", "101"),
         ({"utterance": "a", "utterances": ["a"]}, 400, "invalid_value", "either"),

@@ -94,6 +94,8 @@ def test_without_a_run_it_says_so(loaded: Workspace, pages_use: Callable[..., Wo
     assert at.info[0].value == "No run of this module that answers utterances has finished yet."
     assert at.chat_input(key=INPUT).disabled
     assert not at.error
+    at.segmented_control(key="playground tab").set_value("Use it in an app").run()
+    assert "radu serve" not in shown(at)
 
 
 def test_two_models_are_asked_side_by_side(
@@ -115,6 +117,19 @@ def test_two_models_are_asked_side_by_side(
     ] * 2
 
 
+def test_a_part_of_one_name_is_that_model(runs: list[str]) -> None:
+    for typed, wanted in (
+        (runs[1][:15], f"radu export-model {runs[1]} "),
+        (MODULE, f"radu serve {MODULE}"),  # a part of both: it is what was typed
+        ("no run", "radu serve 'no run'"),
+    ):
+        at = AppTest.from_file(PAGE, default_timeout=30)
+        at.session_state[f"playground first {MODULE}"] = typed
+        at.session_state["playground tab"] = "Use it in an app"
+        at.run()
+        assert at.code[0].value.startswith(wanted)
+
+
 def test_the_conversation_is_kept_newest_first_and_asked_again(
     runs: list[str], asked: list[tuple[str, str, str | None]]
 ) -> None:
@@ -131,6 +146,19 @@ def test_the_conversation_is_kept_newest_first_and_asked_again(
     assert len(asked) == 4  # what is answered isn't asked in every rerun
     next(b for b in at.button if b.label == "Forget them").click().run()
     assert "fly to Rome" not in shown(at)
+
+
+def test_an_earlier_one_is_shown_by_its_beginning(
+    runs: list[str], asked: list[tuple[str, str, str | None]]
+) -> None:
+    at = opened()
+    long = "to " * 100 + "Oslo"
+    for text in (long, "fly to Rome"):
+        say(at, text)
+    assert long not in shown(at)
+    assert "(104 more characters)" in shown(at).replace("\\", "")
+    at.button(key=f"again {MODULE} 1").click().run()
+    assert asked[-1][1] == long
 
 
 def test_what_cannot_be_asked_is_a_message_beside_the_other_answers(
@@ -196,12 +224,16 @@ def test_what_is_wrong_goes_back_once(
     if function == "book_flight":
         value = at.text_input(key=f"right {key} {function} destination")
         assert value.value == "Lima"
+        next(b for b in at.button if b.label == "Send to annotation").click().run()
+        assert "That is what the model said" in at.error[0].value
+        assert loaded.store.saying(MODULE, "take me to Lima") == []
+        at.text_input(key=f"right {key} {function} passengers").input("2")
     next(b for b in at.button if b.label == "Send to annotation").click().run()
     assert not at.error
     [item] = loaded.store.saying(MODULE, "take me to Lima")
     if function == "book_flight":
-        assert item.exemplar.arguments == {"destination": "Lima"}
-        assert at.success[0].value.startswith("Added to the module with your answer.")
+        assert item.exemplar.arguments == {"destination": "Lima", "passengers": 2}
+        assert at.success[0].value.startswith("Added to the module: unlocated.")
     else:
         assert item.exemplar.unlabelled
         assert at.success[0].value.startswith("Added to the module: unlabelled.")
@@ -233,7 +265,7 @@ def test_code_for_an_app_is_about_the_chosen_run_and_the_last_question(
     say(at, "fly to Oslo")
     at.segmented_control(key="playground tab").set_value("Use it in an app").run()
     texts = [c.value for c in at.code]
-    assert texts[0] == f"radu export-model {runs[0]} --to bundle {MODULE}"
+    assert texts[0] == f"radu export-model {runs[0]} \\\n  --module {MODULE} --to bundle {MODULE}"
     assert texts[1] == f"radu serve {MODULE}"
     assert '{"utterance": "fly to Oslo"}' in texts[2]
     at = AppTest.from_file(PAGE, default_timeout=30)

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from radu_core.cli import app
-from studio.playground.snippets import code
+from studio.playground.snippets import code, export
 
 UTTERANCES = [
     "fly me to Oslo",
@@ -19,6 +19,13 @@ UTTERANCES = [
     "二人で\n東京へ 🛫 'e\u0301'",
     "</script>\u2028\ttab",
 ]
+
+
+def test_a_bundle_holds_the_language_model_that_was_beside() -> None:
+    command = export("fast-1 + big-2", "acme_travel_en").replace("\\\n", "")
+    wanted = "radu export-model fast-1 --generator big-2 --module acme_travel_en --to bundle"
+    assert shlex.join(shlex.split(command)) == f"{wanted} acme_travel_en"
+    assert "--generator" not in export("fast-1", "acme_travel_en")
 
 
 @pytest.mark.parametrize("utterance", UTTERANCES)

@@ -57,6 +57,7 @@ def test_a_card_says_everything(loaded: Workspace, tmp_path: Path) -> None:
     config = TrainConfig(dataset=view.directory, base_model="m", notes="a | b\nc")
     made = report(dataset=view.manifest.hash, task_metrics={"function_accuracy": 0.5, "note": "x"})
     card = model_card("r1", config, made, base=tmp_path, evaluations=[EVALUATION])
+    assert str(view.directory) not in card
     counts = view.manifest
     for words in (
         f"A LoRA fine-tune of **m** that turns an utterance of the module `{MODULE}` into",

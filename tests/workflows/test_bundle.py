@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MODULE, ROWS, SCHEMA
@@ -18,11 +19,13 @@ from typer.testing import CliRunner
 
 import radu
 from radu_core.cli import app
+from radu_core.eligibility import Eligible
 from radu_core.errors import InputError, ModelError, RunError
+from radu_core.exemplars import Split
 from radu_core.files import read_json, write_json
 from radu_core.inference.answers import Answer, Question
 from radu_core.inference.asking import AnyParser, answer_questions
-from radu_core.inference.bundle import SelfTest
+from radu_core.inference.bundle import SelfTest, self_test_rows
 from radu_core.schema import parse_schema
 from radu_core.workflows import bundle as writing
 from radu_core.workflows.bundle import WrittenBundle, write_bundle
@@ -98,6 +101,10 @@ def test_a_fast_bundle_answers_as_its_run_and_without_torch(made: Made) -> None:
         assert one.out_of_scope == pytest.approx(other.out_of_scope, abs=1e-3)
     listed = {p.relative_to(made.place).as_posix() for p in files_of(made.place)}
     assert listed == {*manifest.files, "bundle.json"}
+    card = (made.place / "README.md").read_text("utf-8")
+    assert "radu.load" in card
+    for untrue in ("encoder/` alone", "fetches it", "vllm serve", "from_pretrained"):
+        assert untrue not in card
     assert made.written.size == sum(p.stat().st_size for p in files_of(made.place))
 
 
@@ -121,8 +128,12 @@ def files_of(directory: Path) -> list[Path]:
 
 def test_a_bundle_without_texts_holds_none_and_answers_the_same(made: Made, tmp_path: Path) -> None:
     space = made.workspace
-    bare = write_bundle(space, made.run, tmp_path / "bare", texts=False, runtime="torch")
+    bare = write_bundle(
+        space, made.run, tmp_path / "bare", texts=False, runtime="torch", model_name="bare-1"
+    )
     assert not bare.manifest.texts
+    assert radu.load(bare.directory).bundle.name == "bare-1"
+    assert radu.load(made.place).bundle.name == MODULE
     whole, found = (radu.load(p).parse_many(TEXTS) for p in (made.place, bare.directory))
     assert [(a.function, a.arguments) for a in found] == [(a.function, a.arguments) for a in whole]
     utterances = [e.exemplar.utterance for e in space.store.exemplars(MODULE)]
@@ -273,15 +284,26 @@ def test_only_what_is_offered_is_called(made: Made) -> None:
     for wrong in ("", "  ", "x" * 100_001):
         with pytest.raises(InputError):
             model.parse(wrong)
-    with pytest.raises(InputError, match="names no function"):
-        model.parse(text, context="nothing")
-    with pytest.raises(InputError, match="names no function"):
-        model.explain(text, context="nothing")
     assert model.parse(text, context=names[0]).function == best.function
-    with pytest.raises(InputError, match="One text was given for several functions"):
-        model.parse(text, functions=best.function)
-    with pytest.raises(InputError, match="One text was given for several utterances"):
-        model.parse_many(text)
+
+
+def test_what_is_no_question_is_refused_by_name(made: Made) -> None:
+    model: Any = radu.load(made.place)
+    asked = {
+        "The utterance isn't text: 'NoneType'": lambda: model.parse(None),
+        "The utterance isn't text: 'int'": lambda: model.explain(5),
+        "One text was given for several utterances": lambda: model.parse_many("fly me to Oslo"),
+        "One text was given for several functions": lambda: model.parse(
+            "fly", functions="book_flight"
+        ),
+        "The context names no function": lambda: model.parse("Oslo", context="nothing.city"),
+        "The context names no function of": lambda: model.explain("Oslo", context="nothing"),
+    }
+    for said, ask in asked.items():
+        with pytest.raises(InputError, match=said):
+            ask()
+    name = model.schema.functions[0].name
+    assert model.parse("Oslo", context=name).utterance == "Oslo"
 
 
 def test_what_answers_unlike_its_run_is_not_written(
@@ -296,9 +318,35 @@ def test_what_answers_unlike_its_run_is_not_written(
         return answers if len(calls) == 1 else [replace(a, function="other") for a in answers]
 
     monkeypatch.setattr(writing, "answer_questions", ask)
-    with pytest.raises(RunError, match="validation rows unlike the run"):
+    with pytest.raises(RunError, match=r"validation rows? unlike the run"):
         write_bundle(made.workspace, made.run, tmp_path / "out", runtime="torch")
     assert not (tmp_path / "out").exists()
+
+
+def test_without_validation_rows_training_rows_are_compared(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = writing.labelled_rows
+
+    def no_validation(space: Workspace, module: str, split: Split) -> Eligible:
+        found = real(space, module, split)
+        return replace(found, exemplars=()) if split == "validation" else found
+
+    monkeypatch.setattr(writing, "labelled_rows", no_validation)
+    monkeypatch.setattr(writing, "_LEARNT", 7)
+    written = write_bundle(made.workspace, made.run, tmp_path / "out", runtime="torch")
+    assert written.manifest.self_test == SelfTest(rows=7, equal=7, split="train")
+    assert f"{MODULE} has no validation rows: compared on 7 training rows instead." in written.notes
+    rows = real(made.workspace, MODULE, "train").exemplars
+    tested = [row["utterance"] for row in self_test_rows(written.directory)]
+    assert len(tested) == 7
+    assert set(tested) <= {row.utterance for row in rows}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 65, "é"])
+def test_a_models_name_is_one_that_fits_everywhere(made: Made, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="can't be a model's name"):
+        write_bundle(made.workspace, made.run, tmp_path / "b", model_name=name)
 
 
 def test_the_command_writes_one_and_says_what_to_do_with_it(

@@ -117,6 +117,12 @@ def test_the_command_says_how_far_it_agrees(
     place = str(tmp_path / "o")
     both = CliRunner().invoke(app, ["export-model", tuned.id, place, "--to", "onnx", "--gguf"])
     assert both.exit_code == 2
+    for option in (["--no-texts"], ["--module", "m"], ["--generator", "r"], ["--runtime", "torch"]):
+        for to in ("onnx", "model"):
+            command = ["export-model", tuned.id, place, "--to", to, *option]
+            refused = CliRunner().invoke(app, command)
+            assert refused.exit_code == 2
+            assert "Only a bundle has these options" in refused.output
     done = CliRunner().invoke(app, ["export-model", tuned.id, place, "--to", "onnx"])
     assert done.exit_code == 0, done.output
     assert "Compared with the encoder: onnxruntime: the same nearest of" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def test_every_step_says_its_figure_and_calling_it_again_keeps_the_run(module: W
     assert len(list_runs(module.runs)) == 1
     assert again.evaluation is not None
     assert again.evaluation.trained.function == first.evaluation.trained.function
+
+
+def test_a_workspace_that_was_copied_keeps_its_run(
+    module: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first = fit(module, MODULE, who="test")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "home"
+    shutil.copytree(module.home, elsewhere)
+    copied = Workspace(elsewhere)
+    try:
+        assert fit(copied, MODULE, who="test").run == first.run
+    finally:
+        copied.store.close()
 
 
 def test_a_language_model_is_trained_on_request_and_weighed(

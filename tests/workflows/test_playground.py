@@ -155,6 +155,19 @@ def test_a_right_answer_that_does_not_fit_stores_nothing(loaded: Workspace) -> N
     assert stored(loaded, "f00").flag is None
 
 
+def test_what_the_model_said_is_not_taken_for_the_right_answer(loaded: Workspace) -> None:
+    before = loaded.store.counts(MODULE)
+    for utterance in ("take me to Lima", "fly me to Oslo please"):
+        said = wrong(utterance, "book_flight", destination="Lima")
+        right = Right("book_flight", {"destination": "Lima", "passengers": ""})
+        with pytest.raises(InputError, match="That is what the model said"):
+            send_back(loaded, MODULE, "run-1", said, right, who="ann")
+    with pytest.raises(InputError, match="That is what the model said"):
+        send_back(loaded, MODULE, "run-1", wrong("sing", None), Right(None, {}), who="ann")
+    assert loaded.store.counts(MODULE) == before
+    assert stored(loaded, "f00").flag is None
+
+
 @pytest.mark.parametrize("utterance", ["50%_off", "100 % sûr", "Straße nach\nBonn", "ﬁre \\ 雨"])
 def test_the_same_utterance_is_found_whatever_it_is_made_of(
     loaded: Workspace, utterance: str

@@ -142,8 +142,12 @@ def test_a_hub_that_fails_leaves_no_file_here(
     loaded: Workspace, run: RunDirectory, hub: Hub
 ) -> None:
     hub.commit_status = 500
-    with pytest.raises(ModelError, match=r"answered with status 500: The hub is out of order"):
+    with pytest.raises(ModelError, match=r"answered with status 500: The hub is out of") as new:
         push_run(loaded, run.id, "me/travel", to="model")
+    assert "is there by now, empty: then radu push RUN me/travel --update." in str(new.value)
+    with pytest.raises(ModelError, match=r"answered with status 500") as again:
+        push_run(loaded, run.id, "me/travel", to="model", update=True)
+    assert "empty" not in str(again.value)
     assert not list(loaded.home.glob(".push-*"))
 
 
