@@ -82,6 +82,7 @@ class _Trace:
     context: str | None
     model: str | None
     function: str | None
+    confidence: float
     day: str | None
     reasons: tuple[str, ...]
     unread: tuple[str, ...]
@@ -273,6 +274,7 @@ class _Reader:
             _text(row, "context"),
             model,
             function,
+            confidence,
             _day(row),
             tuple(reason for reason, holds in found if holds),
             (*(k for k in row if k not in _READ and k != "answer"), *inner),
@@ -307,11 +309,18 @@ class _Reader:
                 "tags": (TAG, *trace.reasons),
                 "unlabelled": True,
                 "outcome": "unlabelled",
-                "reason": UNLABELLED,
+                "reason": f"{UNLABELLED} {_said(trace)}",
             },
             self.schema,
         )
         self.ignored.update(trace.unread)
+
+
+def _said(trace: _Trace) -> str:
+    """What a served model said of it, for whoever labels it."""
+    meant = "nothing to call" if trace.function in (None, OUT_OF_SCOPE) else str(trace.function)
+    why = listed(trace.reasons)
+    return f"A served model said: {meant}, {trace.confidence:.0%} sure ({why})."
 
 
 def _text(row: Mapping[str, Any], name: str) -> str | None:

@@ -9,7 +9,6 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.inference.bundle import Runtime
 from radu_core.training import RunDirectory
-from radu_core.words import counted
 from radu_core.workflows import bundle_zip as workflow
 from radu_core.workflows.bundle_zip import BundleChoices, PreparedBundle
 from studio.frame import jobs
@@ -127,10 +126,7 @@ def _prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None:
     test = found.manifest.self_test
     if test is not None and test.rows:
         st.success(
-            plain(
-                f"{test.equal:,} of {counted(test.rows, 'validation row')}: calls equal to the "
-                "run's."
-            ),
+            plain(f"{test.equal:,} of {test.compared}: calls equal to the run's."),
             icon=":material/check_circle:",
         )
     for note in found.notes:

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from radu_core.cli import app
 from radu_core.errors import InputError, NotFoundError
+from radu_core.exemplars import UNLABELLED
 from radu_core.workflows import imports
 from radu_core.workflows.home import funnels
 from radu_core.workflows.load import only_file
+from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.traces import Day, drift, files_of, import_traces
 from radu_core.workflows.workspace import Workspace
 
@@ -54,6 +56,11 @@ def test_what_matters_waits_to_be_labelled(loaded: Workspace, write_jsonl: Write
     assert sum(after.values()) == sum(before.values()) + 1
     [item] = loaded.store.saying(MODULE, "a boat")
     assert item.exemplar.tags == ("traces", "unsure")
+    said = "A served model said: book_flight, 10% sure (unsure)."
+    assert item.exemplar.reason == f"{UNLABELLED} {said}"
+    resolve(loaded, MODULE, who="ann")
+    [item] = loaded.store.saying(MODULE, "a boat")
+    assert item.exemplar.reason == f"{UNLABELLED} {said}"
     again = taken(loaded, write_jsonl(rows, "t.jsonl"))
     assert (again.added, again.skipped["the module has the utterance"]) == (0, 2)
 
