@@ -3,7 +3,7 @@
 import streamlit as st
 
 from radu_core.workflows.playground import models
-from radu_core.workflows.train import module_at_work
+from radu_core.workflows.run_list import module_at_work
 from studio.frame.layout import open_tab
 from studio.frame.navigation import link
 from studio.frame.page import messages, page

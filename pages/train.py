@@ -3,7 +3,7 @@
 import streamlit as st
 
 from radu_core.workflows.dataset import datasets
-from radu_core.workflows.train import module_at_work, runs
+from radu_core.workflows.run_list import module_at_work, runs
 from studio.frame import jobs
 from studio.frame.layout import open_tab
 from studio.frame.page import messages, page

@@ -45,10 +45,10 @@ def runs_list(
     module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
 ) -> Output:
     """All runs, newest first, with their states."""
-    from radu_core.workflows import train as workflow
+    from radu_core.workflows.run_list import runs
 
     space = workspace()
-    seen = ((_view(run), _told(run)) for run in workflow.runs(space, module))
+    seen = ((_view(run), _told(run)) for run in runs(space, module))
     found = [(view, about) for view, about in seen if view]
     elsewhere = any(view.where for view, _ in found)
     rows = [
@@ -107,8 +107,9 @@ def runs_show(run: Run) -> Output:
     from radu_core.workflows.deletion_notes import note_of
     from radu_core.workflows.retriever import kept_guard
     from radu_core.workflows.run_figures import last_figures
+    from radu_core.workflows.run_list import open_run
 
-    opened = workflow.open_run(workspace(), run)
+    opened = open_run(workspace(), run)
     view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
     deleted, guard = note_of(opened.path), kept_guard(opened)
@@ -180,10 +181,11 @@ def _progress(view: RunView) -> str:
 def runs_stop(run: Run) -> Output:
     """Stop a run: it keeps what it has learnt and ends within 10 s."""
     from radu_core.workflows import train as workflow
+    from radu_core.workflows.run_list import open_run
 
     space = workspace()
     state = workflow.stop_run(space, run)
-    _, reason = workflow.open_run(space, run).state()
+    _, reason = open_run(space, run).state()
     data = {"run": run, "state": state, "reason": reason}
     return Output(data, [f"{run} is {state}. {reason}".rstrip()])
 
@@ -231,7 +233,7 @@ def _setting(text: str) -> tuple[str, object]:
 def runs_delete(run: Run) -> Output:
     """Move a run that isn't under way to the trash."""
     from radu_core.workflows import runs as workflow
-    from radu_core.workflows.train import open_run
+    from radu_core.workflows.run_list import open_run
 
     space = workspace()
     name = open_run(space, run).id
@@ -257,9 +259,10 @@ def runs_trash(
 ) -> Output:
     """The runs in the trash, newest first."""
     from radu_core.workflows import runs as workflow
+    from radu_core.workflows.run_list import list_trash
 
     space = workspace()
-    found = [run.id for run in workflow.list_trash(space)]
+    found = [run.id for run in list_trash(space)]
     if empty:
         count = workflow.empty_trash(space)
         return Output({"deleted": found}, [f"{count} deleted for good."])
@@ -292,7 +295,7 @@ def runs_scope(
     """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
     again."""
     from radu_core.workflows import scope as workflow
-    from radu_core.workflows.train import open_run
+    from radu_core.workflows.run_list import open_run
 
     space = workspace()
     name = open_run(space, run).id

@@ -10,19 +10,13 @@ from dataclasses import dataclass
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from radu_core.errors import InputError
-from radu_core.workflows.signing import signer
+from radu_core.workflows.signing import LIFE, TokenError, signer
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["LIFE", "LONGEST", "Bearer", "TokenError", "make_token", "read_token", "renewed"]
+__all__ = ["LONGEST", "Bearer", "make_token", "read_token", "renewed"]
 
-LIFE = 12 * 3600  # seconds
 LONGEST = 24 * 3600  # seconds that renewed ones last, from the first that a page made
 _SALT = "annotate"
-
-
-class TokenError(InputError):
-    """A token is expired, or isn't one of this workspace's."""
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory, copy_files, free_target
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.parse import full_parser, parser_of
-from radu_core.workflows.retriever_rows import check_answers
-from radu_core.workflows.train import open_run, serving
+from radu_core.workflows.run_list import check_answers, open_run
+from radu_core.workflows.train import serving
 from radu_core.workflows.trained_labels import FILE as LABELS
 from radu_core.workflows.workspace import Workspace
 

@@ -27,13 +27,17 @@ from radu_core.inference.bundle import FORMAT, MANIFEST, BundleManifest, Runtime
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.workflows.annotation_token import LIFE, TokenError
 from radu_core.workflows.bundle import write_bundle
 from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.retriever_rows import answers, check_answers
-from radu_core.workflows.runs import list_trash
-from radu_core.workflows.signing import signer
-from radu_core.workflows.train import of_mixture, open_run, runs
+from radu_core.workflows.run_list import (
+    answers,
+    check_answers,
+    list_trash,
+    of_mixture,
+    open_run,
+    runs,
+)
+from radu_core.workflows.signing import LIFE, TokenError, signer
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [

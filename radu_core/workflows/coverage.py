@@ -56,7 +56,6 @@ __all__ = [
     "build_index",
     "coverage_report",
     "curve_rows",
-    "depending_datasets",
     "embedders",
     "explained_misses",
     "flag_misses",
@@ -250,13 +249,6 @@ def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
         for id_, entry in sorted(index.contents.entries.items())
         if id_ not in held
     ]
-
-
-def depending_datasets(workspace: Workspace, module: str) -> list[str]:
-    """The datasets with rows of a module: they must be built again when it retrieves otherwise."""
-    from radu_core.workflows.dataset import datasets
-
-    return [d.title for d in datasets(workspace, module)]
 
 
 def surface_rows(report: CoverageReport) -> list[dict[str, Any]]:

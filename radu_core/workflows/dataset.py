@@ -338,3 +338,8 @@ def compare(
 ) -> DatasetDiff:
     """What differs between two datasets, row by row, and why; ``out`` gets all of it as JSONL."""
     return diff_datasets(old.directory, new.directory, out=out, sample=sample, progress=progress)
+
+
+def depending_datasets(workspace: Workspace, module: str) -> list[str]:
+    """The datasets with rows of a module: they must be built again when it retrieves otherwise."""
+    return [d.title for d in datasets(workspace, module)]

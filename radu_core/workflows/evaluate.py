@@ -44,9 +44,9 @@ from radu_core.workflows.full import not_a_pair
 from radu_core.workflows.head_sources import head_accuracy, head_sources
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.parse import ask_as, fast_parser, full_parser
-from radu_core.workflows.retriever_rows import check_answers
+from radu_core.workflows.run_list import check_answers, of_mixture, open_run
 from radu_core.workflows.scope import check_kept
-from radu_core.workflows.train import Serving, of_mixture, open_run, serving
+from radu_core.workflows.train import Serving, serving
 from radu_core.workflows.trained_labels import TrainedLabels, read_trained_labels
 from radu_core.workflows.workspace import Workspace
 

@@ -25,8 +25,7 @@ from radu_core.workflows.export_files import base_directory, copy_files, free_ta
 from radu_core.workflows.export_gguf import GGUF, WrittenGguf, export_gguf, find_converter
 from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.parse import EXPORTED
-from radu_core.workflows.retriever_rows import check_answers
-from radu_core.workflows.train import of_mixture, open_run, run_modules
+from radu_core.workflows.run_list import check_answers, of_mixture, open_run, run_modules
 from radu_core.workflows.trained_labels import FILE as LABELS
 from radu_core.workflows.workspace import Workspace
 

@@ -19,7 +19,7 @@ from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory, free_target
 from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.train import open_run
+from radu_core.workflows.run_list import open_run
 from radu_core.workflows.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -33,7 +33,8 @@ from radu_core.workflows.indexing import build_index, retrieval_settings
 from radu_core.workflows.labelled_rows import labelled_rows
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.retriever import kept_guard
-from radu_core.workflows.train import resume, runs, start
+from radu_core.workflows.run_list import runs
+from radu_core.workflows.train import resume, start
 from radu_core.workflows.tuned_from import untuned
 from radu_core.workflows.workspace import Workspace
 

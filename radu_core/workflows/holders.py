@@ -12,7 +12,7 @@ from radu_core.errors import RaduError
 from radu_core.files import disk_errors, read_json
 from radu_core.training import RunDirectory
 from radu_core.words import counted
-from radu_core.workflows.train import run_modules
+from radu_core.workflows.run_list import run_modules
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Holder", "holders"]

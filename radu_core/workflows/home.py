@@ -15,9 +15,8 @@ from radu_core.workflows.dataset import datasets
 from radu_core.workflows.eligible import left_out
 from radu_core.workflows.evaluate import damaged_reports, reports
 from radu_core.workflows.newest_result import Result, newest_result
-from radu_core.workflows.retriever_rows import answers
+from radu_core.workflows.run_list import answers, runs
 from radu_core.workflows.traces import Day, drift
-from radu_core.workflows.train import runs
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["ModuleFunnel", "NextStep", "funnels"]

@@ -30,9 +30,9 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of
 from radu_core.workflows.full import with_generator
-from radu_core.workflows.retriever_rows import check_answers
+from radu_core.workflows.run_list import check_answers, open_run
 from radu_core.workflows.scope import check_kept, fast_of
-from radu_core.workflows.train import Serving, open_run, read_serving, serving
+from radu_core.workflows.train import Serving, read_serving, serving
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 

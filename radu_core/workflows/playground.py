@@ -21,8 +21,7 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.add import Typed, add, add_unlabelled, arguments_of
 from radu_core.workflows.parse import Loaded, load
-from radu_core.workflows.retriever_rows import answers
-from radu_core.workflows.train import runs
+from radu_core.workflows.run_list import answers, runs
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["BESIDE", "Right", "Sent", "ask", "models", "open_model", "send_back"]

@@ -23,7 +23,7 @@ from radu_core.workflows.bundle import write_bundle
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.export_files import base_directory
 from radu_core.workflows.export_model import export_model
-from radu_core.workflows.train import of_mixture, open_run, run_modules
+from radu_core.workflows.run_list import of_mixture, open_run, run_modules
 from radu_core.workflows.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ from radu_core.workflows.indexing import (
     retrieval_settings,
     switch_retrieval,
 )
-from radu_core.workflows.train import lives, open_run, runs
+from radu_core.workflows.run_list import lives, open_run, runs
 from radu_core.workflows.trained_labels import read_trained_labels
 from radu_core.workflows.workspace import Workspace
 

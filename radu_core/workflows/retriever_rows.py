@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.dataset import Mixture, read_dataset, read_labels
-from radu_core.errors import DatasetError, InputError, RaduError
+from radu_core.errors import DatasetError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
-from radu_core.instructions import instruct
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import check_embedder, why_not_tunable
 from radu_core.retrieval.pairs import Judgements
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training import TrainConfig
 from radu_core.training.joint.files import JUDGED_FILE, RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.guard import Retrieving
 from radu_core.training.lsr.files import Source, keep_sources
@@ -26,7 +25,7 @@ from radu_core.workflows.trained_labels import write_labels
 from radu_core.workflows.tuned_from import check_unseen
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["Rows", "answers", "check_answers", "keep_rows", "retriever_rows"]
+__all__ = ["Rows", "keep_rows", "retriever_rows"]
 
 
 @dataclass(frozen=True)
@@ -103,27 +102,3 @@ def keep_rows(folder: Path, rows: Rows) -> None:
         write_json(folder / JUDGED_FILE, {"pairs": pairs})
     if rows.teachers:
         keep_sources(folder, rows.teachers)
-
-
-def answers(run: RunDirectory) -> bool:
-    """Whether a run's model turns utterances into calls; of one whose settings can't be read, yes:
-    whoever asks it is told."""
-    try:
-        return not run.config().tunes_alone
-    except RaduError:
-        return True
-
-
-def check_answers(run: RunDirectory) -> None:
-    """``InputError`` for a run whose model turns no utterance into a call."""
-    config = run.config()
-    if config.tunes_alone:
-        use = (
-            instruct("index with", run.module, run.id)  # no guard has measured it
-            if config.learns_by_teacher
-            else instruct("use retriever", run.id)
-        )
-        raise InputError(
-            f"Run {run.id} tuned the embedding model alone: it answers nothing by itself",
-            remedy=f"{use}.",
-        )

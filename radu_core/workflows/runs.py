@@ -16,14 +16,15 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory, RunEvent, TrainConfig, list_runs
+from radu_core.training import RunDirectory, RunEvent, TrainConfig
 from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
 from radu_core.words import counted
 from radu_core.workflows.evaluate import reports
 from radu_core.workflows.retriever import asked_by, used_by
-from radu_core.workflows.train import lives, open_run, run_modules, start
+from radu_core.workflows.run_list import list_trash, lives, open_run, run_modules, trash_of_runs
+from radu_core.workflows.train import start
 from radu_core.workflows.workspace import Workspace
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
     "describe",
     "empty_trash",
     "fork",
-    "list_trash",
     "restore_run",
     "trash",
     "waits_for",
@@ -146,10 +146,6 @@ def waits_for(run: RunDirectory) -> tuple[str, ...]:
 # --- the trash -------------------------------------------------------------------------------
 
 
-def _trash(workspace: Workspace) -> Path:
-    return workspace.home / "trash" / "runs"
-
-
 def trash(workspace: Workspace, name: str) -> Path:
     """Move a run that isn't under way to the trash; returns where it lies there."""
     run = open_run(workspace, name)
@@ -168,7 +164,7 @@ def trash(workspace: Workspace, name: str) -> Path:
             value=", ".join(others),
             remedy="Delete these first.",
         )
-    return _moved(run.path, _trash(workspace) / run.id)
+    return _moved(run.path, trash_of_runs(workspace) / run.id)
 
 
 def restore_run(workspace: Workspace, name: str) -> RunDirectory:
@@ -180,7 +176,7 @@ def restore_run(workspace: Workspace, name: str) -> RunDirectory:
             value=name,
             remedy=f"It holds {', '.join(known[:5])}." if known else "It is empty.",
         )
-    return RunDirectory(_moved(_trash(workspace) / name, workspace.runs / name))
+    return RunDirectory(_moved(trash_of_runs(workspace) / name, workspace.runs / name))
 
 
 def _moved(source: Path, target: Path) -> Path:
@@ -190,11 +186,6 @@ def _moved(source: Path, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
     return target
-
-
-def list_trash(workspace: Workspace) -> list[RunDirectory]:
-    """The runs in the trash, newest first."""
-    return list_runs(_trash(workspace))
 
 
 def empty_trash(workspace: Workspace) -> int:

@@ -12,6 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 from radu_core.store import Store
 from radu_core.words import counted, listed
+from radu_core.workflows.run_list import runs
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["Broken", "Built", "SchemaCost", "built", "schema_cost"]
@@ -145,8 +146,6 @@ def _named(names: tuple[str, ...], what: str) -> str:
 
 def built(workspace: Workspace, module: str) -> Built:
     """What was built from ``module`` so far."""
-    from radu_core.workflows.train import runs
-
     found = sorted(workspace.datasets.glob(f"*/{module}/manifest.json"))
     return Built(
         workspace.index(module).is_dir(),

@@ -17,7 +17,6 @@ from radu_core.workflows import guidelines, schema_edits
 from radu_core.workflows.outcomes import ResolveReport, resolve
 from radu_core.workflows.schema_cost import Built, built
 from radu_core.workflows.schema_names import Mention, in_schema, in_text, put_in_schema
-from radu_core.workflows.templates import try_template
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["RenamePlan", "Renamed", "Target", "plan_rename", "rename", "renamed", "target"]
@@ -194,7 +193,7 @@ def _mentions(
         if changed == text:
             continue
         try:
-            try_template(workspace, schema.module, name, changed)
+            check_template(TemplateSet({**templates, name: changed}), name)
         except TemplateError as error:
             unchanged.append(f"{_TEMPLATE}{name}: {error.what}")
             continue

@@ -8,8 +8,7 @@ from radu_core.inference import FastParser, FullParser, Parser
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import KEPT, Curve, Scope
-from radu_core.workflows.retriever_rows import check_answers
-from radu_core.workflows.train import open_run
+from radu_core.workflows.run_list import check_answers, open_run
 from radu_core.workflows.workspace import Workspace
 
 __all__ = ["LEAST", "check_kept", "curve_of_run", "fast_of", "kept_by", "set_kept"]

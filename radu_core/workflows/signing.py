@@ -9,12 +9,20 @@ from pathlib import Path
 
 from itsdangerous import URLSafeTimedSerializer
 
+from radu_core.errors import InputError
 from radu_core.files import disk_errors
 from radu_core.workflows.workspace import Workspace
 
-__all__ = ["signer"]
+__all__ = ["LIFE", "TokenError", "signer"]
 
 _KEY = "annotation.key"
+
+
+LIFE = 12 * 3600  # seconds that a token is good for
+
+
+class TokenError(InputError):
+    """A token is expired, or isn't one of this workspace's."""
 
 
 def signer(workspace: Workspace, use: str) -> URLSafeTimedSerializer:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from radu_core.dataset import (
-    MIXTURE,
     Manifest,
     Mixture,
     read_dataset,
     read_rows,
 )
-from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError
-from radu_core.files import read_json, readable, write_json, write_text
+from radu_core.errors import DatasetError, InputError, RaduError
+from radu_core.files import readable, write_json, write_text
 from radu_core.inference.serving_parts import Serving, load_serving
 from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
@@ -30,7 +29,6 @@ from radu_core.training import (
     RunEvent,
     RunState,
     TrainConfig,
-    list_runs,
     preflight,
     stop,
 )
@@ -51,6 +49,7 @@ from radu_core.workflows.run_figures import (
     where,
     written,
 )
+from radu_core.workflows.run_list import modules_in, open_run
 from radu_core.workflows.trained_labels import keep_labels
 from radu_core.workflows.workspace import Workspace
 
@@ -60,15 +59,9 @@ __all__ = [
     "check",
     "check_unchanged",
     "layers",
-    "lives",
-    "module_at_work",
-    "of_mixture",
-    "open_run",
     "read_serving",
     "resume",
-    "run_modules",
     "run_view",
-    "runs",
     "serving",
     "start",
     "stop_run",
@@ -277,28 +270,6 @@ def _keep_prompt(folder: Path, dataset: Path, module: str) -> None:
         write_text(folder / PROMPT_FILE, first["prompt"])
 
 
-def run_modules(run: RunDirectory) -> list[str]:
-    """The modules that a run can parse utterances of: one, or those of its mixture."""
-    known = _modules_in(run.path / "serving")
-    return known or ([] if of_mixture(run) else [run.module])  # a dataset is named like its module
-
-
-def _modules_in(folder: Path) -> list[str]:
-    """The modules that a folder holds something to parse with; none where it is damaged."""
-    apart = sorted(folder.glob("*/manifest.json"))
-    if apart:
-        return [p.parent.name for p in apart]
-    try:
-        return [str(read_json(folder / "manifest.json")["module"])]
-    except (RaduError, LookupError, TypeError):
-        return []
-
-
-def of_mixture(run: RunDirectory) -> bool:
-    """Whether a run was on several modules, by what it keeps, whatever its dataset was called."""
-    return any((run.path / "serving").glob("*/manifest.json")) or run.module == MIXTURE
-
-
 def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = None) -> Serving:
     """The schema, templates and index kept with a run; ``RunError`` when they are damaged.
 
@@ -311,7 +282,7 @@ def read_serving(
     workspace: Workspace, folder: Path, title: str, *, module: str | None = None
 ) -> Serving:
     """What ``folder`` holds for ``module``, of a run or an exported model that ``title`` names."""
-    known = _modules_in(folder)
+    known = modules_in(folder)
     if module is not None and known and module not in known:
         raise InputError(
             f"{title} wasn't trained on that module",
@@ -326,37 +297,6 @@ def read_serving(
             )
         folder = folder / (module or known[0])
     return load_serving(folder, title, workspace.embedder)
-
-
-def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
-    """All runs (trained on one module, maybe among others), newest first, damaged ones too."""
-    found = list_runs(workspace.runs)
-    return [r for r in found if module is None or module in (r.module, *run_modules(r))]
-
-
-def module_at_work(workspace: Workspace) -> str | None:
-    """The module of the run at work, or else of the newest run; None when there is no run."""
-    found = list_runs(workspace.runs)
-    run = next((r for r in found if lives(r)), found[0] if found else None)
-    return None if run is None else next(iter(run_modules(run)), None)
-
-
-def lives(run: RunDirectory) -> bool:
-    """Whether a process does the run, as far as it says which."""
-    try:
-        return run.alive()
-    except RaduError:  # damaged: it doesn't say which process does it
-        return False
-
-
-def open_run(workspace: Workspace, name: str) -> RunDirectory:
-    """A run by its id, or ``last`` for the newest."""
-    if name == "last":
-        found = list_runs(workspace.runs)
-        if not found:
-            raise NotFoundError("There are no runs yet", remedy=f"{instruct('launch')}.")
-        return found[0]
-    return RunDirectory.open(workspace.runs, name)
 
 
 def run_view(run: RunDirectory) -> RunView:

@@ -143,7 +143,7 @@ def _answered(work: Work, token: str, body: bytes) -> Answer:
 def _guarded(answer: Callable[[], Answer]) -> Answer:
     """The answer; whatever goes wrong is a status and words."""
     from radu_core.errors import DamagedError, InputError, StoreError
-    from radu_core.workflows.annotation_token import TokenError
+    from radu_core.workflows.signing import TokenError
 
     try:
         return answer()

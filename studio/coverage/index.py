@@ -12,7 +12,6 @@ from radu_core.retrieval import RetrievalSettings, Tuning
 from radu_core.words import counted
 from radu_core.workflows.coverage import (
     CoverageReport,
-    depending_datasets,
     embedders,
     left_out_rows,
     not_indexed_rows,
@@ -20,6 +19,7 @@ from radu_core.workflows.coverage import (
     set_retrieval,
     tune,
 )
+from radu_core.workflows.dataset import depending_datasets
 from studio.frame import jobs, show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain

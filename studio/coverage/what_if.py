@@ -13,7 +13,8 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.words import counted
-from radu_core.workflows.coverage import CoverageReport, depending_datasets
+from radu_core.workflows.coverage import CoverageReport
+from radu_core.workflows.dataset import depending_datasets
 from radu_core.workflows.what_if import (
     Difference,
     WhatIf,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from radu_core.workflows import train
 from radu_core.workflows.prompt_tokens import generators
+from radu_core.workflows.run_list import runs
 from studio.frame.page import Page
 from studio.train.launch_settings import RETRIEVER_EXPERT, RETRIEVER_SIMPLE, Setting
 
@@ -113,7 +113,7 @@ def teachers(here: Page) -> list[str]:
     """The language models that are here, then the module's finished runs of one."""
     tuned = [
         run.id
-        for run in train.runs(here.workspace, here.module)
+        for run in runs(here.workspace, here.module)
         if run.state()[0] == "finished" and run.config().target == "generator"
     ]
     return [*generators(here.workspace), *tuned]

@@ -13,8 +13,8 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
+from radu_core.workflows import run_list, train
 from radu_core.workflows import runs as workflow
-from radu_core.workflows import train
 from radu_core.workflows.runs import About
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
@@ -67,7 +67,7 @@ def same_state(name: str, state: str) -> None:
 def table(here: Page, names: tuple[str, ...]) -> None:
     """The table alone is drawn anew; the page is only when there is another run or one less."""
     with messages():
-        found = train.runs(here.workspace, here.module)
+        found = run_list.runs(here.workspace, here.module)
         if tuple(run.id for run in found) != names:
             st.rerun(scope="app")
         rows = [row for row in map(_row, found) if row]

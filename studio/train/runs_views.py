@@ -13,8 +13,8 @@ from radu_core.files import content_hash
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
 from radu_core.words import counted
+from radu_core.workflows import run_list, train
 from radu_core.workflows import runs as workflow
-from radu_core.workflows import train
 from radu_core.workflows.export_needs import needs_outside
 from radu_core.workflows.run_figures import card, last_figures
 from radu_core.workflows.train import RunView
@@ -258,7 +258,7 @@ def _delete(here: Page, run: RunDirectory) -> None:
 
 
 def _trash(here: Page) -> None:
-    thrown = [run.id for run in workflow.list_trash(here.workspace)]
+    thrown = [run.id for run in run_list.list_trash(here.workspace)]
     if not thrown:
         return
     with st.expander(f"Trash ({len(thrown)})"), messages():

@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 
 from radu_core.store import Store, engine
 from radu_core.workflows import annotation
-from radu_core.workflows.annotation_token import LIFE, LONGEST, make_token, read_token, renewed
+from radu_core.workflows.annotation_token import LONGEST, make_token, read_token, renewed
+from radu_core.workflows.signing import LIFE
 from radu_core.workflows.workspace import Workspace
 from studio.annotate import routes as annotation_routes
 from studio.frame.spaces import workspace as shared

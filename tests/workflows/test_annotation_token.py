@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from radu_core.workflows.annotation_token import LIFE, TokenError, make_token, read_token
+from radu_core.workflows.annotation_token import make_token, read_token
+from radu_core.workflows.signing import LIFE, TokenError
 from radu_core.workflows.workspace import Workspace
 
 

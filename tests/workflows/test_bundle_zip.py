@@ -28,7 +28,6 @@ from radu_core.schema import parse_schema
 from radu_core.training import RunDirectory
 from radu_core.workflows import bundle as writing
 from radu_core.workflows import bundle_zip, runs
-from radu_core.workflows.annotation_token import LIFE, TokenError
 from radu_core.workflows.bundle_zip import (
     BundleChoices,
     PreparedBundle,
@@ -45,6 +44,7 @@ from radu_core.workflows.load import import_file
 from radu_core.workflows.outcomes import resolve
 from radu_core.workflows.parse import parser_of
 from radu_core.workflows.scope import set_kept
+from radu_core.workflows.signing import LIFE, TokenError
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow

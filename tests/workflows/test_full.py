@@ -22,7 +22,7 @@ from radu_core.workflows.export_model import export_model
 from radu_core.workflows.fit import fit
 from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.parse import full_parser, parse
-from radu_core.workflows.train import open_run
+from radu_core.workflows.run_list import open_run
 from radu_core.workflows.workspace import Workspace
 
 pytestmark = pytest.mark.slow

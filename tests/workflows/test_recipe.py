@@ -18,7 +18,7 @@ from radu_core.schema import Schema
 from radu_core.workflows import recipe
 from radu_core.workflows.indexing import set_retrieval
 from radu_core.workflows.load import import_file
-from radu_core.workflows.train import runs
+from radu_core.workflows.run_list import runs
 from radu_core.workflows.workspace import Workspace
 
 TUNED = ["neither", "retriever", "language model", "language model and retriever"]
