@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from radu_core.errors import ConflictError, InputError, TemplateError
+from radu_core.prompts import TemplateSet, check_template
 from radu_core.schema import Schema, require_function
 from radu_core.store import changes, renaming
 from radu_core.store.modules import schema_and_settings
@@ -188,7 +189,8 @@ def _mentions(
     changed = named(written)
     if changed != written:
         found.append(Mention(_GUIDELINES, written, changed))
-    for name, text in workspace.store.templates(schema.module).items():
+    templates = workspace.store.templates(schema.module)
+    for name, text in templates.items():
         changed = named(text)
         if changed == text:
             continue
