@@ -11,10 +11,10 @@ from studio.annotate.routes import routes as annotation_routes
 from studio.train.bundle_routes import routes as bundle_routes
 
 NEEDED = (
-    "radu_core.workflows.home",
-    "radu_core.workflows.sample",
-    "radu_core.workflows.annotation",
-    "radu_core.workflows.annotation_token",
+    "radu_core.workflows.home.funnels.funnels",
+    "radu_core.workflows.load.sample",
+    "radu_core.workflows.annotate.annotation",
+    "radu_core.workflows.annotate.token",
     "sqlalchemy.dialects.sqlite",
     "streamlit.material_icon_names",
     "studio.frame.jobs",

@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from radu_core.training import TrainConfig  # noqa: E402
-from radu_core.workflows import train  # noqa: E402
-from radu_core.workflows.workspace import Workspace  # noqa: E402
+from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
+from radu_core.workflows.runs import launch as train  # noqa: E402
 
 
 def space() -> Workspace:

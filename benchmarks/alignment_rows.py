@@ -11,7 +11,7 @@ from sgd_turns import Turn, Values, by_module, with_types
 
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.sample import sample_modules
+from radu_core.workflows.load.sample import sample_modules
 
 Judge = Callable[[Sequence[Span]], str]
 Gold = frozenset[tuple[str, int, int]]  # (slot, start, end) of every gold span

@@ -61,9 +61,9 @@ from unicode_cases import edges, texts  # noqa: E402
 from radu_core.exemplars import AnnotatedExemplar  # noqa: E402
 from radu_core.schema import parse_schema  # noqa: E402
 from radu_core.store import Store  # noqa: E402
-from radu_core.workflows.load import export, import_file  # noqa: E402
-from radu_core.workflows.outcomes import resolve  # noqa: E402
-from radu_core.workflows.workspace import Workspace  # noqa: E402
+from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
+from radu_core.workflows.load.files import export, import_file  # noqa: E402
+from radu_core.workflows.load.outcomes import resolve  # noqa: E402
 
 # What is measured
 

@@ -21,8 +21,8 @@ from studio_process import CHROMIUM, Studio  # noqa: E402
 
 from radu_core.exemplars import AnnotatedExemplar  # noqa: E402
 from radu_core.schema import Function, Schema, Slot  # noqa: E402
-from radu_core.workflows.outcomes import resolve  # noqa: E402
-from radu_core.workflows.workspace import Workspace  # noqa: E402
+from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
+from radu_core.workflows.load.outcomes import resolve  # noqa: E402
 
 MODULE = "radu_bench_en"
 INVISIBLE = " \t\u200b\u200d\ufeff\u00ad\u200f\u202c\u202e"

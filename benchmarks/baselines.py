@@ -23,7 +23,7 @@ from radu_core.exemplars import AnnotatedExemplar, make_template
 from radu_core.formats import read
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 DATA = Path(os.environ.get("RADU_DATA") or Path.home() / ".cache/radu/data")
 Case = tuple[str, Schema, list[AnnotatedExemplar], list[AnnotatedExemplar]]

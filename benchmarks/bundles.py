@@ -18,12 +18,12 @@ from radu_core.exemplars import Split
 from radu_core.inference.answers import Answer, Question
 from radu_core.inference.asking import answer_questions
 from radu_core.inference.bundle import load_bundle
-from radu_core.workflows.bundle import write_bundle
-from radu_core.workflows.fit import fit
-from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.parse import parser_of
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.parse import parser_of
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.playground.bundle import write_bundle
+from radu_core.workflows.train.fit import fit
 
 WHO = "benchmark"
 

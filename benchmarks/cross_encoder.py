@@ -31,7 +31,7 @@ from radu_core.training.joint.fast import joint_scores
 from radu_core.training.joint.files import JOINT
 from radu_core.training.joint.head import Scores, fit_head
 from radu_core.training.joint.sources import Voters, fit_voters
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 _NEAREST = 10
 _BATCH = 64

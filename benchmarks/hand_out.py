@@ -23,9 +23,9 @@ from sqlalchemy import text
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
 from radu_core.store import Store
-from radu_core.workflows import annotation
-from radu_core.workflows.annotation_request import Filter, Request
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate.request import Filter, Request
+from radu_core.workflows.frame.workspace import Workspace
 
 MODULE = "acme_travel_en"
 OUTCOMES = ("ambiguous", "unlocated", "invalid")

@@ -25,9 +25,9 @@ from radu_core.inference import FullParser, FunctionCall
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.retrieval import Query, SentenceEmbedder
 from radu_core.schema import Schema, argument_problems
-from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.parse import full_parser, parser_of
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.parse import full_parser, parser_of
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.workspace import Workspace
 
 _WARM = 10
 

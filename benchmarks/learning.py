@@ -42,7 +42,7 @@ from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import Schema
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 Labels = list[AnnotatedExemplar]
 Numbers = NDArray[np.float64]

@@ -27,15 +27,15 @@ from radu_core.dataset import DatasetConfig
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import RowOptions
 from radu_core.training import TrainConfig
-from radu_core.workflows.coverage import coverage_report
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.fit import fit
-from radu_core.workflows.following import follow
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.train import start
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import coverage_report
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.runs.launch import start
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.fit import fit
+from radu_core.workflows.train.following import follow
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "sgd-train-dev.tar.xz"
 SERVICES = ["Flights_1", "Restaurants_1", "Banks_1", "Events_1", "Hotels_1"]

@@ -29,13 +29,13 @@ from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema
 from radu_core.training import TrainConfig
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.following import follow
-from radu_core.workflows.load import import_file, init_module
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.train import start
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file, init_module
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.runs.launch import start
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
 
 MODULE = "recipe_home_en"
 _FUNCTIONS, _LABELS, _ROWS = 12, 10, 120

@@ -36,8 +36,8 @@ from radu_core.retrieval import (
 )
 from radu_core.retrieval.coverage import function_ranks, ranked_functions
 from radu_core.retrieval.dense import DenseIndex
-from radu_core.workflows.indexing import load_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import load_index
+from radu_core.workflows.frame.workspace import Workspace
 
 EXEMPLARS, QUERIES, LARGEST = 20_000, 5_000, 20
 CACHE = Path.home() / ".cache" / "radu" / "bench"

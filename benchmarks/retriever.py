@@ -26,7 +26,7 @@ from radu_core.training.contrastive.fit import (
 )
 from radu_core.training.joint.guard import Remembering, Retrieving, compare, retrieve
 from radu_core.training.joint.model import open_encoder
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 MODES = {"fused": RetrievalSettings(), "dense alone": RetrievalSettings(dense_weight=1.0)}
 

@@ -30,9 +30,9 @@ from radu_core.models import DEFAULT_GENERATOR, model_directory
 from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import Preflight, load_tokenizer
 from radu_core.training.measures import measure_rows
-from radu_core.workflows.dataset import build
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.train.dataset import build
 
 MODULE = "aurora_travel_en"
 WARM = 1  # steps that aren't timed

@@ -61,10 +61,10 @@ from radu_core.models import DEFAULT_GENERATOR, model_directory  # noqa: E402
 from radu_core.schema import parse_schema  # noqa: E402
 from radu_core.training import RunDirectory, list_runs  # noqa: E402
 from radu_core.training.runs import FINAL  # noqa: E402
-from radu_core.workflows.dataset import build  # noqa: E402
-from radu_core.workflows.load import import_file  # noqa: E402
-from radu_core.workflows.outcomes import resolve  # noqa: E402
-from radu_core.workflows.workspace import Workspace  # noqa: E402
+from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
+from radu_core.workflows.load.files import import_file  # noqa: E402
+from radu_core.workflows.load.outcomes import resolve  # noqa: E402
+from radu_core.workflows.train.dataset import build  # noqa: E402
 
 WHO = ("worker", "studio", "both")
 MOMENTS = ("created", "queued", "loading", "running", "checkpoint", "validation", "saving")

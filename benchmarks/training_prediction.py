@@ -21,11 +21,11 @@ from typing import Any
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.runs import FINAL
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.preflight import preflight_report
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.runs import launch
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.preflight import preflight_report
 
 MODULE = "aurora_travel_en"
 CONFIGS: tuple[dict[str, Any], ...] = (
@@ -68,7 +68,7 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
     if predicted is None:
         print(f"  Check refused: {report.problems}")
         return False
-    run = train.start(space, config)
+    run = launch.start(space, config)
     peak, whole = watched(run)
     told = {e.data["step"]: e for e in run.events() if e.kind == "step"}
     early = told[max(1, round(0.05 * steps))]

@@ -30,7 +30,7 @@ from radu_core.alignment.text import Text
 from radu_core.alignment.unsaid import Guess, features, guesses, said_probability
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values
-from radu_core.workflows.outcomes import PRESELECTED
+from radu_core.workflows.load.outcomes import PRESELECTED
 
 _MOST = 120  # of each kind and module of SGD, and of HWU64 to fit
 _ROUNDS = 4  # over all of HWU64 to measure: it is one module

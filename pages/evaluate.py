@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from radu_core.workflows.evaluate import SPLITS, damaged_reports, evaluate, reports
-from radu_core.workflows.run_list import answers, module_at_work, runs
+from radu_core.workflows.evaluate.evaluation import SPLITS, damaged_reports, evaluate, reports
+from radu_core.workflows.frame.run_list import answers, module_at_work, runs
 from studio.evaluate import views
 from studio.frame import jobs
 from studio.frame.navigation import asked_for, link

@@ -4,8 +4,8 @@ from functools import partial
 
 import streamlit as st
 
-from radu_core.workflows.home import funnels
-from radu_core.workflows.sample import load_sample
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.sample import load_sample
 from studio.frame import jobs, trash
 from studio.frame.navigation import link
 from studio.frame.page import page

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from radu_core.workflows.playground import models
-from radu_core.workflows.run_list import module_at_work
+from radu_core.workflows.frame.run_list import module_at_work
+from radu_core.workflows.playground.ask import models
 from studio.frame.layout import open_tab
 from studio.frame.navigation import link
 from studio.frame.page import messages, page

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from radu_core.workflows.prompts import preview
+from radu_core.workflows.prompts.preview import preview
 from studio.frame.layout import open_tab
 from studio.frame.page import Page, messages, page
 from studio.prompts import template_editor

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from radu_core.workflows.dataset import datasets
-from radu_core.workflows.run_list import module_at_work, runs
+from radu_core.workflows.frame.run_list import module_at_work, runs
+from radu_core.workflows.train.dataset import datasets
 from studio.frame import jobs
 from studio.frame.layout import open_tab
 from studio.frame.page import messages, page

@@ -49,7 +49,7 @@ def prepare(arguments: Sequence[str]) -> tuple[list[str], Path]:
         from radu_core.extras import missing_package
 
         raise missing_package("streamlit")
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.frame.workspace import Workspace
 
     if options.home is not None:
         os.environ["RADU_HOME"] = options.home

@@ -13,9 +13,9 @@ from radu_core.files import write_json
 from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import save_model
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
 
 __all__ = ["make_adapted_run"]
 

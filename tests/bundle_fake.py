@@ -8,8 +8,8 @@ from typing import Any
 from radu_core.files import write_json
 from radu_core.inference.bundle import FORMAT, MANIFEST, BundleManifest, SelfTest
 from radu_core.progress import Progress, silent
-from radu_core.workflows.bundle import WrittenBundle
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.bundle import WrittenBundle
 
 __all__ = ["WEIGHTS", "write_fake_bundle"]
 

@@ -20,9 +20,9 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.hardware import VARIABLE
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 MODULE = "acme_travel_en"
 SCHEMA: dict[str, Any] = {

@@ -13,11 +13,11 @@ from conftest import MODULE
 
 from radu_core.schema import Schema
 from radu_core.store import Store
-from radu_core.workflows import annotation
-from radu_core.workflows.annotation_request import Request, parse_request
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate.request import Request, parse_request
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 MORE = [
     {

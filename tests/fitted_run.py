@@ -9,10 +9,10 @@ import pytest
 from tiny_encoder import make_tiny_encoder
 
 from radu_core.retrieval import RetrievalSettings
-from radu_core.workflows import fit as workflow
-from radu_core.workflows.fit import fit
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train import fit as workflow
+from radu_core.workflows.train.fit import fit
 
 __all__ = ["fit_fast"]
 

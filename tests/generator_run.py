@@ -12,10 +12,10 @@ from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import keep_tokens
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.trained_labels import keep_labels
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.runs.trained_labels import keep_labels
+from radu_core.workflows.train.dataset import build
 
 
 def make_generator_run(loaded: Workspace, module: str, tiny_model: Path) -> RunDirectory:

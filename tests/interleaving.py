@@ -8,7 +8,7 @@ from typing import Any
 
 from deciding import MODULE, Clock, Tab, reading
 
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["ROWS", "Turns", "check", "play"]
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from radu_core.exemplars import Span, make_template
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "annotation_script"
 

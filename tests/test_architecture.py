@@ -164,7 +164,7 @@ def test_pages_are_thin() -> None:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
 
 
-@pytest.mark.parametrize("module", ["radu_core", "radu_core.workflows.workspace"])
+@pytest.mark.parametrize("module", ["radu_core", "radu_core.workflows.frame.workspace"])
 def test_importing_is_light(module: str) -> None:
     code = (
         f"import sys, time; import {module}; used = time.process_time();"

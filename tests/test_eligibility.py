@@ -20,13 +20,13 @@ from radu_core.evaluation.baselines import learnable
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.retrieval.contents import Contents
 from radu_core.store import AlignmentRecord
-from radu_core.workflows.coverage import measured_exemplars
-from radu_core.workflows.dataset import build
-from radu_core.workflows.eligible import left_out, left_out_rows
-from radu_core.workflows.evaluate import rows_to_measure
-from radu_core.workflows.home import funnels
-from radu_core.workflows.indexing import build_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import build_index
+from radu_core.workflows.coverage.report import measured_exemplars
+from radu_core.workflows.evaluate.evaluation import rows_to_measure
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.eligible import left_out, left_out_rows
+from radu_core.workflows.train.dataset import build
 
 SPLITS = ("train", "validation", "test")
 

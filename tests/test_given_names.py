@@ -31,9 +31,9 @@ from radu_core.prompts.strategies import completion_for_all
 from radu_core.retrieval import DescriptionHit, Retrieved
 from radu_core.schema import Function, Schema, name_problem, parse_schema
 from radu_core.store.derived import slots_of, split_slots
-from radu_core.workflows.load import export, import_file, init_module
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import export, import_file, init_module
+from radu_core.workflows.load.outcomes import resolve
 
 GIVEN = [
     "weather/find",

@@ -40,10 +40,10 @@ from radu_core.schema import (
     parse_schema,
     require_function,
 )
-from radu_core.workflows.add import add
-from radu_core.workflows.annotation_request import parse_operation
-from radu_core.workflows.labels import put_schema
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.request import parse_operation
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.add import add
+from radu_core.workflows.load.labels import put_schema
 
 HUGE = 10**400
 BAD = [math.nan, math.inf, -math.inf, HUGE, -HUGE, LARGEST_INTEGER + 1]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from radu_core.schema import parse_schema
-from radu_core.workflows.outcomes import unresolved
-from radu_core.workflows.sample import SAMPLE_DIRECTORY, check_against_gold, load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.outcomes import unresolved
+from radu_core.workflows.load.sample import SAMPLE_DIRECTORY, check_against_gold, load_sample
 
 BOTS = ("banking", "restaurant", "travel")
 

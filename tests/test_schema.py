@@ -21,8 +21,8 @@ from radu_core.schema import (
     recognize,
     require_function,
 )
-from radu_core.workflows.load import init_module
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import init_module
 
 
 def minimal(**function: Any) -> dict[str, Any]:

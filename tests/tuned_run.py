@@ -13,10 +13,10 @@ from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.joint.guard import Retrieved, Row
 from radu_core.training.runs import FINAL
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.retriever_rows import Rows, keep_rows, retriever_rows
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.runs.retriever_rows import Rows, keep_rows, retriever_rows
+from radu_core.workflows.train.dataset import build
 
 BASE = "all-MiniLM-L6-v2"
 ROW: Row = (True, True)

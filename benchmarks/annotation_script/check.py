@@ -21,9 +21,9 @@ from radu_core.alignment import align  # noqa: E402
 from radu_core.exemplars import AnnotatedExemplar, Span, check_spans  # noqa: E402
 from radu_core.schema import Schema, as_values, parse_schema  # noqa: E402
 from radu_core.store import StoredExemplar  # noqa: E402
-from radu_core.workflows.load import import_file, init_module  # noqa: E402
-from radu_core.workflows.outcomes import resolve  # noqa: E402
-from radu_core.workflows.workspace import Workspace  # noqa: E402
+from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
+from radu_core.workflows.load.files import import_file, init_module  # noqa: E402
+from radu_core.workflows.load.outcomes import resolve  # noqa: E402
 
 MODULE = "radu_keys_en"
 WHO = "benchmark"

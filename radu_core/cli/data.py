@@ -15,8 +15,10 @@ from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection, renamed
 from radu_core.formats.traces import REASONS
 from radu_core.words import counted
-from radu_core.workflows import bulk, load, outcomes, schema, traces
-from radu_core.workflows.schema_cost import SchemaCost, schema_cost
+from radu_core.workflows.annotate import bulk
+from radu_core.workflows.load import files, outcomes, traces
+from radu_core.workflows.load.schema_cost import SchemaCost, schema_cost
+from radu_core.workflows.schema import module as schema
 
 __all__ = ["KeepGood", "Module", "left_out_lines"]
 
@@ -55,19 +57,19 @@ def init(
                 remedy="Give --schema FILE, or --function NAME for a new one without a file.",
             )
         made = schema.create_module(space, module, function, description=description, who=who())
-        return _init_answer(load.SchemaFile(made), None)
+        return _init_answer(files.SchemaFile(made), None)
     if function is not None:
         raise InputError("--schema and --function contradict each other", remedy="Give one.")
     if replace and module in space.store.modules():
-        new = load.read_schema(module, schema_path, keep_good=keep_good).schema
+        new = files.read_schema(module, schema_path, keep_good=keep_good).schema
         cost = schema_cost(space.store, new)
-    found = load.init_module(
+    found = files.init_module(
         space, module, schema_path, who=who(), replace=replace, keep_good=keep_good
     )
     return _init_answer(found, cost)
 
 
-def left_out_lines(found: load.SchemaFile) -> list[Any]:
+def left_out_lines(found: files.SchemaFile) -> list[Any]:
     """What a schema's file says besides, and its tools that weren't taken."""
     lines: list[Any] = [f"left out {n}: {reason}" for reason, n in found.left_out.items()]
     if found.rejections:
@@ -76,7 +78,7 @@ def left_out_lines(found: load.SchemaFile) -> list[Any]:
     return lines
 
 
-def _init_answer(found: load.SchemaFile, cost: SchemaCost | None) -> Output:
+def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     made = found.schema
     module = made.module
     findings = schema.view(workspace(), module).findings
@@ -187,10 +189,10 @@ def import_(
     if format == "traces":
         return _imported_traces(path, module, options, keep_good=keep_good)
     with progress_bar() as progress:
-        report = load.import_file(
+        report = files.import_file(
             workspace(),
             format,
-            load.only_file(format, path),
+            files.only_file(format, path),
             module=module,
             who=who(),
             keep_good=keep_good,
@@ -223,7 +225,7 @@ def _imported_traces(
     return Output(report, lines, ok=report.stored)
 
 
-def _import_text(report: load.ImportReport) -> list[Any]:
+def _import_text(report: files.ImportReport) -> list[Any]:
     rejected = len(report.rejections)
     lines: list[Any] = [
         f"{report.source}: {counted(report.rows, 'row')} = {report.accepted} accepted + "
@@ -242,7 +244,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
             "The file's schema isn't the module's and was ignored; --replace-schema takes it."
         )
     lines += span_lines(report.spans)
-    lines += load.remarks(report)
+    lines += files.remarks(report)
     if report.notices:
         noted = [(_place(n, report), n.kind, n.utterance, n.detail) for n in report.notices[:20]]
         more = len(report.notices) > 20
@@ -262,7 +264,7 @@ def _import_text(report: load.ImportReport) -> list[Any]:
     return lines
 
 
-def _place(rejection: Rejection | Notice, report: load.ImportReport) -> int | str:
+def _place(rejection: Rejection | Notice, report: files.ImportReport) -> int | str:
     """The line; after its source where that isn't the imported file itself."""
     if rejection.source in ("", report.source):
         return rejection.line
@@ -417,7 +419,7 @@ def export(
 ) -> Output:
     """Write a module's exemplars (openai: its schema) to a file."""
     space = workspace()
-    report = load.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
+    report = files.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
     names = renamed(format, space.store.schema(module))
     lines = [f"{counted(report.rows, 'row')} written to {out}."]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from radu_core.dataset import DatasetDiff, Manifest, Mixture, Preview, Sizes
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.frame.workspace import Workspace
 
 __all__: list[str] = []
 
@@ -65,7 +65,7 @@ def _parameter(name: str, kind: Any) -> inspect.Parameter:
 
 def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) -> DatasetConfig:
     """The options said; k of a single module are those chosen for it, if nothing is said."""
-    from radu_core.workflows.indexing import chosen_point
+    from radu_core.workflows.coverage.indexing import chosen_point
 
     strategies = options.get("strategies")
     given = {**options, "strategies": tuple(strategies) if strategies else None}
@@ -97,7 +97,7 @@ def build_dataset(
     **options: Any,
 ) -> Output:
     """Make fine-tuning rows, with negatives, of resolved exemplars; several modules are mixed."""
-    from radu_core.workflows import dataset
+    from radu_core.workflows.train import dataset
 
     space = workspace()
     config, weights = _config(space, module, options), _weights(weight or [])
@@ -166,7 +166,7 @@ def datasets_list(
     module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
 ) -> Output:
     """The datasets in the workspace, with their rows."""
-    from radu_core.workflows import dataset
+    from radu_core.workflows.train import dataset
 
     found = dataset.datasets(workspace(), module)
     rows = [
@@ -196,7 +196,7 @@ def datasets_list(
 @command("show", group=_datasets)
 def datasets_show(name: Named) -> Output:
     """One dataset: rows, tokens, what was shortened and discarded, what it was made from."""
-    from radu_core.workflows import dataset
+    from radu_core.workflows.train import dataset
 
     view = dataset.find(workspace(), name)
     data = {"directory": view.directory, "hash": view.manifest.hash, "manifest": view.manifest}
@@ -212,7 +212,7 @@ def datasets_preview(
     **options: Any,
 ) -> Output:
     """What build-dataset would make, from a sample, in seconds. It writes nothing."""
-    from radu_core.workflows import dataset
+    from radu_core.workflows.train import dataset
 
     space = workspace()
     config = _config(space, module, options)
@@ -258,7 +258,7 @@ def datasets_diff(
     ] = None,
 ) -> Output:
     """Rows added, removed and changed between two datasets, and why. Exit 1: they differ."""
-    from radu_core.workflows import dataset
+    from radu_core.workflows.train import dataset
 
     space = workspace()
     with progress_bar() as progress:

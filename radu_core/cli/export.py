@@ -15,7 +15,7 @@ from radu_core.errors import InputError
 from radu_core.words import counted
 
 if TYPE_CHECKING:
-    from radu_core.workflows.bundle import WrittenBundle
+    from radu_core.workflows.playground.bundle import WrittenBundle
 
 __all__: list[str] = []
 
@@ -83,7 +83,7 @@ def export_model(
     if to == "onnx":
         return _export_onnx(run, target)
     if to == "bundle":
-        from radu_core.workflows.bundle import write_bundle
+        from radu_core.workflows.playground.bundle import write_bundle
 
         with progress_bar() as progress:
             written = write_bundle(
@@ -98,7 +98,7 @@ def export_model(
                 progress=progress,
             )
         return Output(_bundle_data(written), _bundle_lines(written))
-    from radu_core.workflows import export_model as workflow
+    from radu_core.workflows.playground import export_model as workflow
 
     with progress_bar() as progress:
         made = workflow.export_model(
@@ -127,7 +127,7 @@ def export_model(
 
 
 def _export_onnx(run: str, target: Path) -> Output:
-    from radu_core.workflows.export_onnx import export_onnx
+    from radu_core.workflows.playground.export_onnx import export_onnx
 
     with progress_bar() as progress:
         made = export_onnx(workspace(), run, target, progress=progress)

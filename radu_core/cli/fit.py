@@ -11,7 +11,7 @@ from radu_core.cli.output import Output, command, progress_bar, table, who, work
 from radu_core.cli.retrieval import split_of
 
 if TYPE_CHECKING:
-    from radu_core.workflows.fit import FitReport
+    from radu_core.workflows.train.fit import FitReport
 
 __all__ = ["Minutes", "fit_data", "fit_lines"]
 
@@ -37,7 +37,7 @@ def fit(
     ] = None,
 ) -> Output:
     """Resolve, index, tune the retriever, fit the head, evaluate. Calling it again continues."""
-    from radu_core.workflows.fit import fit as work
+    from radu_core.workflows.train.fit import fit as work
 
     with progress_bar() as progress:
         report = work(

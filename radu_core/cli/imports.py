@@ -9,7 +9,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.store import ImportRecord
-from radu_core.workflows import imports as workflow
+from radu_core.workflows.load import imports as workflow
 
 _imports = typer.Typer(
     help="List imports (and splits), take one back, and do it again.", no_args_is_help=True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
     from radu_core.inference import FunctionCall
     from radu_core.training import TrainConfig
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["evaluation_text"]
 
@@ -62,8 +62,8 @@ def train(
 ) -> Output:
     """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
     from radu_core.training.launcher import launcher as launcher_named
-    from radu_core.workflows import train as workflow
-    from radu_core.workflows.following import follow
+    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.train.following import follow
 
     if check:
         return _checked(config)
@@ -99,7 +99,7 @@ def _config(path: Path, space: Workspace) -> TrainConfig:
 
 def _checked(path: Path) -> Output:
     """What a run of this config would need, and what stands in its way."""
-    from radu_core.workflows.preflight import preflight_report, report_data, report_lines
+    from radu_core.workflows.train.preflight import preflight_report, report_data, report_lines
 
     space = workspace()
     with progress_bar() as progress:
@@ -138,7 +138,7 @@ def evaluate(
     scope: Scope = None,
 ) -> Output:
     """Measure a finished run beside the free baselines."""
-    from radu_core.workflows import evaluate as workflow
+    from radu_core.workflows.evaluate import evaluation as workflow
 
     space = workspace()
     with progress_bar() as progress:
@@ -255,7 +255,7 @@ def parse(
     scope: Scope = None,
 ) -> Output:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
-    from radu_core.workflows import parse as workflow
+    from radu_core.workflows.evaluate import parse as workflow
 
     given = utterances or _lines()
     with progress_bar() as progress:

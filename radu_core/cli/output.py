@@ -30,7 +30,7 @@ from radu_core.errors import InputError, RaduError, shorten
 from radu_core.extras import as_missing_package
 from radu_core.instructions import worded_in
 from radu_core.progress import Progress
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["Output", "Table", "app", "command", "progress_bar", "table", "who", "workspace"]
 

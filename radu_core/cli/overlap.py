@@ -34,7 +34,7 @@ def overlap(
     Exit 1: there is something besides what the schema lacks.
     """
     from radu_core.retrieval.findings import KINDS
-    from radu_core.workflows import overlap as workflow
+    from radu_core.workflows.overlap import report as workflow
 
     with progress_bar() as progress:
         report = workflow.overlap_report(
@@ -95,7 +95,7 @@ def negatives(
     Exit 1: fewer can be used than asked for.
     """
     from radu_core.prompts import RowOptions
-    from radu_core.workflows import negatives as workflow
+    from radu_core.workflows.overlap import negatives as workflow
 
     options = RowOptions(hardness=hardness, knn_negatives=number, near_duplicate=near_duplicate)
     space = workspace()
@@ -162,7 +162,7 @@ def _dial(found: Any) -> Output:
 @command("list", group=_pairs)
 def pairs_list(module: Module) -> Output:
     """All judged pairs, newest first, and what follows from each."""
-    from radu_core.workflows import judgements as workflow
+    from radu_core.workflows.coverage import judgements as workflow
 
     found = workflow.judged_pairs(workspace(), module)
     rows = [
@@ -190,7 +190,7 @@ def pairs_judge(
     verdict: Annotated[str, typer.Argument(help="same or different.")],
 ) -> Output:
     """Say that two exemplars really mean the same, or that they are different."""
-    from radu_core.workflows import judgements as workflow
+    from radu_core.workflows.coverage import judgements as workflow
 
     workflow.judge(workspace(), module, first, second, verdict, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": verdict}
@@ -200,7 +200,7 @@ def pairs_judge(
 @command("withdraw", group=_pairs)
 def pairs_withdraw(module: Module, first: First, second: Second) -> Output:
     """Take the judgement about a pair back. It stays in the history."""
-    from radu_core.workflows import judgements as workflow
+    from radu_core.workflows.coverage import judgements as workflow
 
     workflow.withdraw(workspace(), module, first, second, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": None}
@@ -218,7 +218,7 @@ def merge(
 
     Exit 1: something forbids it.
     """
-    from radu_core.workflows import merge as workflow
+    from radu_core.workflows.schema import merge_functions as workflow
 
     space = workspace()
     plan = workflow.merge_plan(space, module, keep, away)

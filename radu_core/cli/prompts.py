@@ -14,9 +14,9 @@ from radu_core.errors import InputError, ModelError, TemplateError
 from radu_core.words import counted
 
 if TYPE_CHECKING:
-    from radu_core.workflows.prompt_tokens import TokenView
-    from radu_core.workflows.prompts import PreviewRow
-    from radu_core.workflows.templates import Verdict
+    from radu_core.workflows.coverage.prompt_tokens import TokenView
+    from radu_core.workflows.prompts.preview import PreviewRow
+    from radu_core.workflows.prompts.templates import Verdict
 
 __all__: list[str] = []
 
@@ -61,9 +61,9 @@ def prompts(
 ) -> Output:
     """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
     with them. Exit 1: something is wrong."""
-    from radu_core.workflows import prompts as workflow
-    from radu_core.workflows.indexing import chosen_point
-    from radu_core.workflows.prompt_tokens import BASE
+    from radu_core.workflows.coverage.indexing import chosen_point
+    from radu_core.workflows.coverage.prompt_tokens import BASE
+    from radu_core.workflows.prompts import preview as workflow
 
     space = workspace()
     first_desc, first_exemplar = chosen_point(space, module)
@@ -144,7 +144,7 @@ def _token_text(view: TokenView) -> str:
 @command("list", group=_templates)
 def templates_list(module: Module) -> Output:
     """The templates, and which of them the module has of its own."""
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     space = workspace()
     views = [
@@ -168,7 +168,7 @@ def templates_show(
 
 
 def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     view = workflow.template(workspace(), module, name)
     wanted = view.number if version is None else version
@@ -186,7 +186,7 @@ def templates_diff(
     version: Annotated[int, typer.Option(min=0, help="Compare with it. 0: the shipped one.")] = 0,
 ) -> Output:
     """What the version in use changes. Exit 1: they differ."""
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     old, _ = _version(name, module, version)
     new, number = _version(name, module, None)
@@ -207,7 +207,7 @@ def templates_set(
 ) -> Output:
     """Check a template on the pinned examples and save it as a new version; old ones
     stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -252,14 +252,14 @@ def templates_restore(
     version: Annotated[int, typer.Argument(min=0, help="0: the shipped one.")],
 ) -> Output:
     """Use an old version again, as a new version."""
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     number = workflow.restore_template(workspace(), module, name, version, who=who())
     return _used(name, module, number)
 
 
 def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Output:
-    from radu_core.workflows import templates as workflow
+    from radu_core.workflows.prompts import templates as workflow
 
     old = workflow.old_datasets(workspace(), module)
     lines = [f"Version {number} of {name} is saved for the module."]

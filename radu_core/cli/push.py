@@ -51,7 +51,7 @@ def push(
             "Only a bundle has these options",
             remedy="Leave out --to model, or --generator, --module and --no-texts.",
         )
-    from radu_core.workflows.push import push_run
+    from radu_core.workflows.playground.push import push_run
 
     with progress_bar() as progress:
         done = push_run(

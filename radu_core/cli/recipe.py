@@ -14,7 +14,7 @@ from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.evaluation import Share
-    from radu_core.workflows.recipe import RaDitReport
+    from radu_core.workflows.train.recipe import RaDitReport
 
 __all__: list[str] = []
 
@@ -45,7 +45,7 @@ def ra_dit(
     ] = DEFAULT_GENERATOR,
 ) -> Output:
     """Tune the language model, the retriever by its word, and both: the 2 × 2 of RA-DIT."""
-    from radu_core.workflows.recipe import ra_dit as work
+    from radu_core.workflows.train.recipe import ra_dit as work
 
     with progress_bar() as progress:
         report = work(

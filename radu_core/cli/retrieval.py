@@ -17,9 +17,9 @@ from radu_core.words import counted
 if TYPE_CHECKING:
     from radu_core.exemplars import Split
     from radu_core.retrieval import RetrievalSettings, Tuning
-    from radu_core.workflows.coverage import CoverageReport
-    from radu_core.workflows.what_if import Difference
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.coverage.report import CoverageReport
+    from radu_core.workflows.coverage.what_if import Difference
+    from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["split_of"]
 
@@ -59,7 +59,7 @@ def _settings(
     graph_from: int | None = None,
 ) -> RetrievalSettings:
     """The module's settings with what was said instead."""
-    from radu_core.workflows.coverage import retrieval_settings
+    from radu_core.workflows.coverage.report import retrieval_settings
 
     more: dict[str, Any] = {
         "embedder": embedder,
@@ -85,7 +85,8 @@ def index(
 ) -> Output:
     """Build a module's retrieval index; the options given are saved for the module."""
     from radu_core.eligibility import Purpose
-    from radu_core.workflows import coverage, eligible
+    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.load import eligible
 
     if tune and dense_weight is not None:
         raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
@@ -178,8 +179,8 @@ def find_k(
     ] = False,
 ) -> Output:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
-    from radu_core.workflows import coverage
-    from radu_core.workflows.indexing import choose_point
+    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.coverage.indexing import choose_point
 
     space, part = workspace(), split_of(split)
     settings = _settings(space, module, embedder, dense_weight)
@@ -301,7 +302,8 @@ def compare_retrieval(
     that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
     Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
     """
-    from radu_core.workflows import coverage, what_if
+    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.coverage import what_if
 
     space = workspace()
     own = coverage.retrieval_settings(space, module)
@@ -372,7 +374,7 @@ def _difference_lines(moved: Difference, names: tuple[str, str]) -> list[str]:
 
 
 def _moved_lines(queries: Sequence[Any], moved: Difference) -> list[Any]:
-    from radu_core.workflows.what_if import query_texts
+    from radu_core.workflows.coverage.what_if import query_texts
 
     rows = [("gained", *one) for one in query_texts(queries, moved.gained)]
     rows += [("lost", *one) for one in query_texts(queries, moved.lost)]
@@ -410,8 +412,8 @@ def what_if(
 
     At --k-desc and --k-exemplar, or at the recommended point. Exit 1: no more is covered than now.
     """
-    from radu_core.workflows import coverage
-    from radu_core.workflows import what_if as workflow
+    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.coverage import what_if as workflow
 
     if description is None and not exemplar:
         raise InputError("Nothing would change", remedy="Say --description or --exemplar.")

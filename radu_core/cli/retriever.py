@@ -12,7 +12,7 @@ from radu_core.cli.runs import Run
 
 if TYPE_CHECKING:
     from radu_core.training.joint.guard import Guard
-    from radu_core.workflows.retriever import Switch
+    from radu_core.workflows.train.retriever import Switch
 
 __all__: list[str] = []
 
@@ -26,7 +26,7 @@ app.add_typer(_retriever, name="retriever")
 @command("show", group=_retriever)
 def retriever_show(module: Module) -> Output:
     """What a module retrieves with, what it had before, and what of it is stale."""
-    from radu_core.workflows.retriever import standing
+    from radu_core.workflows.train.retriever import standing
 
     found = standing(workspace(), module)
     lines = [f"{module} retrieves with {found.embedder}."]
@@ -49,7 +49,7 @@ def retriever_use(
     Exit 1: out of fold it is worse than what the module has (in coverage or in the accuracy of the
     nearest exemplars), and nothing was changed.
     """
-    from radu_core.workflows.retriever import use
+    from radu_core.workflows.train.retriever import use
 
     with progress_bar() as progress:
         found = use(workspace(), run, who=who(), anyway=anyway, progress=progress)
@@ -59,7 +59,7 @@ def retriever_use(
 @command("restore", group=_retriever)
 def retriever_restore(module: Module) -> Output:
     """Let a module retrieve as it did before, and build again what depends on it."""
-    from radu_core.workflows.retriever import restore
+    from radu_core.workflows.train.retriever import restore
 
     with progress_bar() as progress:
         found = restore(workspace(), module, who=who(), progress=progress)

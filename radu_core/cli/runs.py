@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from radu_core.training import RunDirectory
-    from radu_core.workflows.run_figures import Figure
-    from radu_core.workflows.runs import About, Comparison
-    from radu_core.workflows.train import RunView
+    from radu_core.workflows.runs.figures import Figure
+    from radu_core.workflows.runs.launch import RunView
+    from radu_core.workflows.train.manage_runs import About, Comparison
 
 __all__ = ["Run"]
 
 _runs = typer.Typer(
-    help="List, show, stop, resume, fork, describe, delete and compare training runs.",
+    help="List, show, stop, resume, fork, describe, delete and compare training manage_runs.",
     no_args_is_help=True,
 )
 app.add_typer(_runs, name="runs")
@@ -32,7 +32,7 @@ Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest."
 
 def _told(run: RunDirectory) -> About:
     """What people say of it; nothing when that is damaged: a listing goes on."""
-    from radu_core.workflows.runs import About, about
+    from radu_core.workflows.train.manage_runs import About, about
 
     try:
         return about(run)
@@ -45,7 +45,7 @@ def runs_list(
     module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
 ) -> Output:
     """All runs, newest first, with their states."""
-    from radu_core.workflows.run_list import runs
+    from radu_core.workflows.frame.run_list import runs
 
     space = workspace()
     seen = ((_view(run), _told(run)) for run in runs(space, module))
@@ -81,7 +81,7 @@ def runs_list(
 
 def _view(run: RunDirectory) -> RunView | None:
     """The run as it is; None if it was deleted since the others were found."""
-    from radu_core.workflows.train import run_view
+    from radu_core.workflows.runs.launch import run_view
 
     try:
         return run_view(run)
@@ -102,15 +102,15 @@ def _rounded(value: object) -> object:
 @command("show", group=_runs)
 def runs_show(run: Run) -> Output:
     """One run: state, newest figures, settings, the end of its log."""
-    from radu_core.workflows import runs
-    from radu_core.workflows import train as workflow
-    from radu_core.workflows.deletion_notes import note_of
-    from radu_core.workflows.retriever import kept_guard
-    from radu_core.workflows.run_figures import last_figures
-    from radu_core.workflows.run_list import open_run
+    from radu_core.workflows.frame.run_list import open_run
+    from radu_core.workflows.load.deletion_notes import note_of
+    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.runs.figures import last_figures
+    from radu_core.workflows.train import manage_runs
+    from radu_core.workflows.train.retriever import kept_guard
 
     opened = open_run(workspace(), run)
-    view, told, ahead = workflow.run_view(opened), _told(opened), runs.waits_for(opened)
+    view, told, ahead = workflow.run_view(opened), _told(opened), manage_runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
     deleted, guard = note_of(opened.path), kept_guard(opened)
     data = {
@@ -158,7 +158,7 @@ def _shown(
 
 def _progress(view: RunView) -> str:
     """The newest step's figures, and when a run that goes on will end."""
-    from radu_core.workflows.preflight import duration
+    from radu_core.workflows.train.preflight import duration
 
     latest = view.latest
     parts = [f"step {latest.get('step')} of {latest.get('steps')}"]
@@ -180,8 +180,8 @@ def _progress(view: RunView) -> str:
 @command("stop", group=_runs)
 def runs_stop(run: Run) -> Output:
     """Stop a run: it keeps what it has learnt and ends within 10 s."""
-    from radu_core.workflows import train as workflow
-    from radu_core.workflows.run_list import open_run
+    from radu_core.workflows.frame.run_list import open_run
+    from radu_core.workflows.runs import launch as workflow
 
     space = workspace()
     state = workflow.stop_run(space, run)
@@ -193,7 +193,7 @@ def runs_stop(run: Run) -> Output:
 @command("resume", group=_runs)
 def runs_resume(run: Run) -> Output:
     """Go on with a stopped, failed or lost run from its last checkpoint."""
-    from radu_core.workflows import train as workflow
+    from radu_core.workflows.runs import launch as workflow
 
     resumed = workflow.resume(workspace(), run)
     return Output({"run": resumed.id}, [f"{resumed.id} goes on."])
@@ -207,7 +207,7 @@ def runs_fork(
     ] = None,
 ) -> Output:
     """Launch a new run with the settings of another and changes, from its first step."""
-    from radu_core.workflows import runs as workflow
+    from radu_core.workflows.train import manage_runs as workflow
 
     given = dict(_setting(text) for text in changes or [])
     with progress_bar() as progress:
@@ -232,8 +232,8 @@ def _setting(text: str) -> tuple[str, object]:
 @command("delete", group=_runs)
 def runs_delete(run: Run) -> Output:
     """Move a run that isn't under way to the trash."""
-    from radu_core.workflows import runs as workflow
-    from radu_core.workflows.run_list import open_run
+    from radu_core.workflows.frame.run_list import open_run
+    from radu_core.workflows.train import manage_runs as workflow
 
     space = workspace()
     name = open_run(space, run).id
@@ -247,7 +247,7 @@ def runs_restore(
     run: Annotated[str, typer.Argument(help="The id of a run in the trash.")],
 ) -> Output:
     """Bring a run back from the trash."""
-    from radu_core.workflows import runs as workflow
+    from radu_core.workflows.train import manage_runs as workflow
 
     back = workflow.restore_run(workspace(), run)
     return Output({"run": back.id, "directory": back.path}, [f"{back.id} is back."])
@@ -258,8 +258,8 @@ def runs_trash(
     empty: Annotated[bool, typer.Option(help="Delete them for good.")] = False,
 ) -> Output:
     """The runs in the trash, newest first."""
-    from radu_core.workflows import runs as workflow
-    from radu_core.workflows.run_list import list_trash
+    from radu_core.workflows.frame.run_list import list_trash
+    from radu_core.workflows.train import manage_runs as workflow
 
     space = workspace()
     found = [run.id for run in list_trash(space)]
@@ -278,7 +278,7 @@ def runs_note(
     ] = None,
 ) -> Output:
     """Say what a run is about: a note, tags. What isn't given stays as it was."""
-    from radu_core.workflows import runs as workflow
+    from radu_core.workflows.train import manage_runs as workflow
 
     told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
     return Output(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
@@ -294,8 +294,8 @@ def runs_scope(
 ) -> Output:
     """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
     again."""
-    from radu_core.workflows import scope as workflow
-    from radu_core.workflows.run_list import open_run
+    from radu_core.workflows.frame.run_list import open_run
+    from radu_core.workflows.runs import scope as workflow
 
     space = workspace()
     name = open_run(space, run).id
@@ -316,7 +316,7 @@ def runs_compare(
     ] = None,
 ) -> Output:
     """Settings that differ, and measurements side by side with a paired test of every two."""
-    from radu_core.workflows import runs as workflow
+    from radu_core.workflows.train import manage_runs as workflow
 
     found = workflow.compare_runs(workspace(), runs, split=split, module=module)
     data = {
@@ -334,7 +334,7 @@ def runs_compare(
 
 
 def _compared(found: Comparison) -> list[Any]:
-    from radu_core.workflows.runs import UNCORRECTED
+    from radu_core.workflows.train.manage_runs import UNCORRECTED
 
     settings = [
         (field, *(values[name] for name in found.runs)) for field, values in found.settings.items()

@@ -14,10 +14,13 @@ from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import readable
 from radu_core.words import counted
-from radu_core.workflows import load, schema, schema_remove, schema_rename
-from radu_core.workflows.schema_cost import built, schema_cost
-from radu_core.workflows.schema_restore import restorable
-from radu_core.workflows.schema_text import as_text, diff
+from radu_core.workflows.load import files
+from radu_core.workflows.load.schema_cost import built, schema_cost
+from radu_core.workflows.schema import module as schema
+from radu_core.workflows.schema import remove as schema_remove
+from radu_core.workflows.schema import rename as schema_rename
+from radu_core.workflows.schema.restore import restorable
+from radu_core.workflows.schema.text import as_text, diff
 
 __all__: list[str] = []
 
@@ -101,7 +104,7 @@ def set_(
 ) -> Output:
     """Replace the schema by a file's, then align again."""
     with readable(path):
-        found = load.read_schema(module, path, keep_good=keep_good)
+        found = files.read_schema(module, path, keep_good=keep_good)
     answer = _put(module, found.schema, f"Set from {path.name}", expect, dry_run)
     said = {"left_out": found.left_out, "rejections": found.rejections}
     return replace(

@@ -6,7 +6,7 @@ from typing import Any
 
 from radu_core.cli.output import table
 from radu_core.words import counted
-from radu_core.workflows.span_fixes import SpanReport
+from radu_core.workflows.load.span_fixes import SpanReport
 
 __all__ = ["span_lines"]
 

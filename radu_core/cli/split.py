@@ -11,7 +11,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, command, table, who, workspace
 from radu_core.errors import shorten
 from radu_core.words import counted
-from radu_core.workflows import splitting
+from radu_core.workflows.load import splitting
 
 _LISTED = 20
 

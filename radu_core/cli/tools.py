@@ -63,7 +63,7 @@ def studio(
 @command("sample")
 def sample() -> Output:
     """Load the sample project, three modules, into the workspace; repeating changes nothing."""
-    from radu_core.workflows.sample import load_sample
+    from radu_core.workflows.load.sample import load_sample
 
     with progress_bar() as progress:
         reports = load_sample(workspace(), progress=progress)
@@ -83,7 +83,7 @@ def demo(
     minutes: Minutes = None,
 ) -> Output:
     """`radu fit` on the sample project: import, resolve, coverage, training, evaluation."""
-    from radu_core.workflows.demo import demo as run_demo
+    from radu_core.workflows.train.demo import demo as run_demo
 
     with progress_bar() as progress:
         result = run_demo(workspace(), module=module, minutes=minutes, progress=progress)
@@ -104,7 +104,7 @@ def backup(
     path: Annotated[Path, typer.Argument(help="The ZIP to write.")],
 ) -> Output:
     """Write database, datasets and runs to one ZIP."""
-    from radu_core.workflows.backup import backup as work
+    from radu_core.workflows.home.backup import backup as work
 
     with progress_bar() as progress:
         done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
@@ -117,7 +117,7 @@ def restore(
     path: Annotated[Path, typer.Argument(help="A ZIP that `radu backup` wrote.")],
 ) -> Output:
     """Unpack a backup into an empty RADU_HOME, and into RADU_DATABASE_URL where that is set."""
-    from radu_core.workflows.backup import restore as work
+    from radu_core.workflows.home.backup import restore as work
 
     space = workspace()
     with progress_bar() as progress:

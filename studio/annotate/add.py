@@ -9,7 +9,7 @@ import streamlit as st
 from radu_core.exemplars import Split
 from radu_core.schema import Function
 from radu_core.store import StoredExemplar
-from radu_core.workflows.add import add as work
+from radu_core.workflows.load.add import add as work
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link

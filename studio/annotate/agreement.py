@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.agreement import Agreement, Opinions, Pair
 from radu_core.agreement import agreement as measure
-from radu_core.workflows import annotation, annotation_views
+from radu_core.workflows.annotate import annotation, views
 from studio.frame import show
 from studio.frame.page import Page
 
@@ -21,7 +21,7 @@ _NOTHING = "–"  # what isn't defined
 def agreement(here: Page) -> None:
     """How many are asked, and how far they agree: over all, per pair, and where they don't."""
     _annotators(here)
-    figures(here, annotation_views.opinions(here.workspace, here.module))
+    figures(here, views.opinions(here.workspace, here.module))
 
 
 def figures(here: Page, opinions: Opinions) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.words import counted
-from radu_core.workflows import bulk as workflow
+from radu_core.workflows.annotate import bulk as workflow
 from studio.frame import show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from radu_core.workflows.guidelines import LONGEST, set_guidelines
-from radu_core.workflows.guidelines import guidelines as read
+from radu_core.workflows.schema.guidelines import LONGEST, set_guidelines
+from radu_core.workflows.schema.guidelines import guidelines as read
 from studio.frame.markdown import formatted
 from studio.frame.page import Page, messages
 

@@ -10,8 +10,8 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.workflows.annotation_token import make_token
-from radu_core.workflows.guidelines import guidelines
+from radu_core.workflows.annotate.token import make_token
+from radu_core.workflows.schema.guidelines import guidelines
 from studio.annotate.add import add
 from studio.annotate.agreement import agreement
 from studio.annotate.bulk import bulk

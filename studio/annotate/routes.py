@@ -21,8 +21,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 if TYPE_CHECKING:
-    from radu_core.workflows.annotation_token import Bearer
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.annotate.token import Bearer
+    from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["LARGEST", "SMALL", "routes"]
 
@@ -119,7 +119,7 @@ async def _body(request: Request, most: int) -> bytes | None:
 
 
 def _checked(token: str) -> Answer:
-    from radu_core.workflows.annotation_token import read_token
+    from radu_core.workflows.annotate.token import read_token
     from studio.frame.spaces import workspace
 
     read_token(workspace(), token)
@@ -128,7 +128,7 @@ def _checked(token: str) -> Answer:
 
 def _answered(work: Work, token: str, body: bytes) -> Answer:
     """What ``work`` makes of a request; ``token`` is the header's."""
-    from radu_core.workflows.annotation_token import read_token, renewed
+    from radu_core.workflows.annotate.token import read_token, renewed
     from studio.frame.spaces import workspace
 
     data = _parsed(body, token)
@@ -143,7 +143,7 @@ def _answered(work: Work, token: str, body: bytes) -> Answer:
 def _guarded(answer: Callable[[], Answer]) -> Answer:
     """The answer; whatever goes wrong is a status and words."""
     from radu_core.errors import DamagedError, InputError, StoreError
-    from radu_core.workflows.signing import TokenError
+    from radu_core.workflows.frame.signing import TokenError
 
     try:
         return answer()
@@ -196,17 +196,19 @@ def _refuse(constant: str) -> None:
 
 
 def _annotate(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation, annotation_request
+    from radu_core.workflows.annotate import annotation
+    from radu_core.workflows.annotate import request as annotation_request
 
     request = annotation_request.parse_request(annotation_request.Request, data)
     return annotation.serve(space, who=bearer.who, module=bearer.module, request=request)
 
 
 def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation_request, annotation_views
+    from radu_core.workflows.annotate import request as annotation_request
+    from radu_core.workflows.annotate import views
 
     asked = annotation_request.parse_request(annotation_request.Preview, data)
-    item = annotation_views.preview(
+    item = views.preview(
         space,
         who=bearer.who,
         module=bearer.module,
@@ -218,15 +220,17 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation_request, annotation_views
+    from radu_core.workflows.annotate import request as annotation_request
+    from radu_core.workflows.annotate import views
 
     asked = annotation_request.parse_request(annotation_request.History, data)
-    events = annotation_views.history(space, who=bearer.who, module=bearer.module, id=asked.id)
+    events = views.history(space, who=bearer.who, module=bearer.module, id=asked.id)
     return {"events": events}
 
 
 def _about(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows import annotation_request, annotation_views
+    from radu_core.workflows.annotate import request as annotation_request
+    from radu_core.workflows.annotate import views
 
     annotation_request.parse_request(annotation_request.About, data)
-    return annotation_views.about(space, module=bearer.module)
+    return views.about(space, module=bearer.module)

@@ -11,8 +11,8 @@ import streamlit as st
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
 from radu_core.words import counted
-from radu_core.workflows.coverage import CoverageReport, curve_rows, retrieval_settings
-from radu_core.workflows.what_if import (
+from radu_core.workflows.coverage.report import CoverageReport, curve_rows, retrieval_settings
+from radu_core.workflows.coverage.what_if import (
     Compared,
     compare_retrieval,
     compared,

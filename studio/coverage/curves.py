@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.workflows.coverage import (
+from radu_core.workflows.coverage.report import (
     CoverageReport,
     curve_rows,
     functions_rows,

@@ -8,8 +8,8 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.words import counted
-from radu_core.workflows.coverage import CoverageReport, measure, out_of_date
-from radu_core.workflows.indexing import choose_point, chosen_point
+from radu_core.workflows.coverage.indexing import choose_point, chosen_point
+from radu_core.workflows.coverage.report import CoverageReport, measure, out_of_date
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page

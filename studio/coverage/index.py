@@ -10,7 +10,7 @@ import streamlit as st
 
 from radu_core.retrieval import RetrievalSettings, Tuning
 from radu_core.words import counted
-from radu_core.workflows.coverage import (
+from radu_core.workflows.coverage.report import (
     CoverageReport,
     embedders,
     left_out_rows,
@@ -19,7 +19,7 @@ from radu_core.workflows.coverage import (
     set_retrieval,
     tune,
 )
-from radu_core.workflows.dataset import depending_datasets
+from radu_core.workflows.train.dataset import depending_datasets
 from studio.frame import jobs, show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain

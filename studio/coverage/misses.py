@@ -12,7 +12,7 @@ from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
 from radu_core.words import counted, ordinal
-from radu_core.workflows.coverage import (
+from radu_core.workflows.coverage.report import (
     MISS_COLUMNS,
     CoverageReport,
     explained_misses,

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.words import counted
-from radu_core.workflows.coverage import CoverageReport, surface_rows
+from radu_core.workflows.coverage.report import CoverageReport, surface_rows
 from studio.coverage.head import set_point
 from studio.frame import show
 from studio.frame.layout import side_by_side

@@ -13,9 +13,8 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.words import counted
-from radu_core.workflows.coverage import CoverageReport
-from radu_core.workflows.dataset import depending_datasets
-from radu_core.workflows.what_if import (
+from radu_core.workflows.coverage.report import CoverageReport
+from radu_core.workflows.coverage.what_if import (
     Difference,
     WhatIf,
     keep_description,
@@ -24,7 +23,8 @@ from radu_core.workflows.what_if import (
     query_texts,
     slots_to_fill,
 )
-from radu_core.workflows.what_if import what_if as work
+from radu_core.workflows.coverage.what_if import what_if as work
+from radu_core.workflows.train.dataset import depending_datasets
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

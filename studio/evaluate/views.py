@@ -11,9 +11,9 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.words import counted
-from radu_core.workflows.evaluate import send_errors
-from radu_core.workflows.parse import parse
-from radu_core.workflows.scope import kept_by, set_kept
+from radu_core.workflows.evaluate.evaluation import send_errors
+from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.runs.scope import kept_by, set_kept
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link

@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.extras import as_missing_package
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 from studio.frame.login import ask_name, gate, has_chosen
 from studio.frame.markdown import plain
 from studio.frame.navigation import link

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["workspace"]
 

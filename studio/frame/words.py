@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radu_core.instructions import Words, worded
-from radu_core.workflows.file_view import ENCODINGS, UNLABELLED
+from radu_core.workflows.load.file_view import ENCODINGS, UNLABELLED
 
 __all__ = ["WORDS", "on_page"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.words import counted
-from radu_core.workflows.home import ModuleFunnel
-from radu_core.workflows.newest_result import Result
-from radu_core.workflows.traces import Day
+from radu_core.workflows.home.funnels import ModuleFunnel
+from radu_core.workflows.home.newest_result import Result
+from radu_core.workflows.load.traces import Day
 from studio.frame.markdown import plain
 from studio.frame.navigation import go_to, link
 

@@ -18,7 +18,8 @@ from radu_core.formats import FORMATS, guess_format, renamed
 from radu_core.progress import Progress
 from radu_core.schema import check_module_id
 from radu_core.words import counted
-from radu_core.workflows import load, outcomes, traces
+from radu_core.workflows.load import files as load
+from radu_core.workflows.load import outcomes, traces
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link

@@ -10,7 +10,7 @@ import streamlit as st
 from radu_core.progress import Progress
 from radu_core.store import ImportRecord
 from radu_core.words import counted
-from radu_core.workflows import imports as workflow
+from radu_core.workflows.load import imports as workflow
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

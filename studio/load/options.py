@@ -11,7 +11,7 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.files import content_hash, readable
 from radu_core.formats.traces import BELOW, UNLIKE
-from radu_core.workflows import file_view
+from radu_core.workflows.load import file_view
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 

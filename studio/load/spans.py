@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from radu_core.words import counted
-from radu_core.workflows.span_fixes import SpanReport
+from radu_core.workflows.load.span_fixes import SpanReport
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 

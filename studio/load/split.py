@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.words import counted
-from radu_core.workflows import splitting
+from radu_core.workflows.load import splitting
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

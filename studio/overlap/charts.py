@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.words import counted
-from radu_core.workflows.overlap import OverlapReport, pairs_confused
+from radu_core.workflows.overlap.report import OverlapReport, pairs_confused
 from studio.frame import show
 from studio.frame.page import Page
 

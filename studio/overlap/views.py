@@ -12,15 +12,15 @@ import streamlit as st
 
 from radu_core.retrieval.findings import ACTIONS, KINDS, Example, Finding
 from radu_core.words import counted
-from radu_core.workflows import judgements
-from radu_core.workflows.merge import MergePlan, merge_functions, merge_plan
-from radu_core.workflows.overlap import (
+from radu_core.workflows.coverage import judgements
+from radu_core.workflows.overlap.report import (
     OverlapReport,
     flag,
     moved_on,
     overlap_report,
     pairs_confused,
 )
+from radu_core.workflows.schema.merge_functions import MergePlan, merge_functions, merge_plan
 from studio.frame import jobs, show
 from studio.frame.layout import open_tab
 from studio.frame.markdown import plain

@@ -8,7 +8,7 @@ import streamlit as st
 from radu_core.calls import flat_arguments
 from radu_core.inference.answers import Answer, Explanation
 from radu_core.schema import OUT_OF_SCOPE, Function, Scalar, as_values
-from radu_core.workflows.playground import Right, Sent, send_back
+from radu_core.workflows.playground.ask import Right, Sent, send_back
 from studio.frame import show
 from studio.frame.layout import expander
 from studio.frame.markdown import plain

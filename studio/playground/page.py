@@ -12,7 +12,7 @@ from radu_core.errors import RaduError
 from radu_core.inference.answers import Explanation
 from radu_core.progress import Progress
 from radu_core.words import counted
-from radu_core.workflows.playground import ask
+from radu_core.workflows.playground.ask import ask
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.navigation import asked_for

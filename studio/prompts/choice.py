@@ -11,9 +11,9 @@ from radu_core.exemplars import LONGEST
 from radu_core.prompts import STRATEGIES
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.records import StoredExemplar
-from radu_core.workflows.indexing import chosen_point
-from radu_core.workflows.prompt_tokens import BASE, generators
-from radu_core.workflows.prompts import LIMIT
+from radu_core.workflows.coverage.indexing import chosen_point
+from radu_core.workflows.coverage.prompt_tokens import BASE, generators
+from radu_core.workflows.prompts.preview import LIMIT
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 

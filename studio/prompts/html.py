@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from html import escape
 
 from radu_core.prompts import PromptRow
-from radu_core.workflows.prompt_tokens import Cell, TokenView
-from radu_core.workflows.prompts import PreviewRow
+from radu_core.workflows.coverage.prompt_tokens import Cell, TokenView
+from radu_core.workflows.prompts.preview import PreviewRow
 
 __all__ = ["STYLE", "size_bar", "text_view", "token_view"]
 

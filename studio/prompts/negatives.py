@@ -12,8 +12,8 @@ from radu_core.errors import RaduError
 from radu_core.prompts import Negative, RowOptions
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.words import counted
-from radu_core.workflows import judgements
-from radu_core.workflows.negatives import (
+from radu_core.workflows.coverage import judgements
+from radu_core.workflows.overlap.negatives import (
     Dial,
     Mined,
     Retrieval,

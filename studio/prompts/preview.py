@@ -12,7 +12,7 @@ import streamlit as st
 from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
 from radu_core.words import counted
-from radu_core.workflows.prompts import Preview, PreviewRow, as_json, as_text, index_at_hand
+from radu_core.workflows.prompts.preview import Preview, PreviewRow, as_json, as_text, index_at_hand
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page

@@ -9,9 +9,9 @@ import streamlit as st
 from radu_core.errors import RaduError, TemplateError
 from radu_core.files import content_hash
 from radu_core.prompts import template_variables
-from radu_core.workflows import templates as workflow
-from radu_core.workflows.prompts import PreviewRow
-from radu_core.workflows.templates import Compared, TemplateView, Verdict
+from radu_core.workflows.prompts import templates as workflow
+from radu_core.workflows.prompts.preview import PreviewRow
+from radu_core.workflows.prompts.templates import Compared, TemplateView, Verdict
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 from studio.prompts import html

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.workflows import templates as workflow
+from radu_core.workflows.prompts import templates as workflow
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from radu_core.workflows.schema import newest_version, view
+from radu_core.workflows.schema.module import newest_version, view
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 from studio.schema import dialogs, merge_dialog

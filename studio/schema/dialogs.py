@@ -10,13 +10,13 @@ import streamlit as st
 from radu_core.errors import ConflictError
 from radu_core.schema import Schema
 from radu_core.words import counted
-from radu_core.workflows.schema_cost import Broken, built, schema_cost
-from radu_core.workflows.schema_remove import FATES, Fate, fates, plan_remove
-from radu_core.workflows.schema_remove import remove as do_remove
-from radu_core.workflows.schema_rename import RenamePlan, plan_rename
-from radu_core.workflows.schema_rename import rename as do_rename
-from radu_core.workflows.schema_text import diff
-from radu_core.workflows.templates import diff as text_diff
+from radu_core.workflows.load.schema_cost import Broken, built, schema_cost
+from radu_core.workflows.prompts.templates import diff as text_diff
+from radu_core.workflows.schema.remove import FATES, Fate, fates, plan_remove
+from radu_core.workflows.schema.remove import remove as do_remove
+from radu_core.workflows.schema.rename import RenamePlan, plan_rename
+from radu_core.workflows.schema.rename import rename as do_rename
+from radu_core.workflows.schema.text import diff
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import messages

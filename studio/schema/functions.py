@@ -6,9 +6,9 @@ import streamlit as st
 
 from radu_core.schema import Function, LintFinding
 from radu_core.words import counted
-from radu_core.workflows import schema_edits
-from radu_core.workflows.schema_remove import FATES, Fate, fates, relabel
-from radu_core.workflows.schema_rename import Target
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.remove import FATES, Fate, fates, relabel
+from radu_core.workflows.schema.rename import Target
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.schema.slots import slots
@@ -116,7 +116,7 @@ def _add(shown: Shown) -> None:
         )
         if st.form_submit_button("Add function", icon=":material/add:"):
             made = Function(name=name.strip(), description=description.strip())
-            mine = schema_edits.add_function(shown.base, made)
+            mine = edits.add_function(shown.base, made)
             propose(shown, mine, f"Added function {made.name}")
 
 
@@ -141,16 +141,14 @@ def _function(shown: Shown, function: Function) -> None:
             f"Position (1 to {len(names)})", 1, len(names), position + 1, key=f"place {key}"
         )
         if st.form_submit_button("Save function"):
-            mine = schema_edits.change_function(
-                shown.base, function.name, description=description.strip()
-            )
-            mine = schema_edits.move_function(mine, function.name, int(place) - 1)
+            mine = edits.change_function(shown.base, function.name, description=description.strip())
+            mine = edits.move_function(mine, function.name, int(place) - 1)
             propose(shown, mine, f"Changed function {function.name}")
     with st.container(horizontal=True):
         target = Target(function.name)
         if st.button("Rename function", icon=":material/edit:", key=f"rename {function.name}"):
             start("rename", target)
         if st.button("Remove function", icon=":material/delete:", key=f"remove {function.name}"):
-            schema_edits.remove_function(shown.base, function.name)  # the only one is refused here
+            edits.remove_function(shown.base, function.name)  # the only one is refused here
             start("remove", target)
     slots(shown, function)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from radu_core.store import SchemaVersion
-from radu_core.workflows.schema import renames_to_undo
-from radu_core.workflows.schema_restore import restorable
-from radu_core.workflows.schema_text import as_text
+from radu_core.workflows.schema.module import renames_to_undo
+from radu_core.workflows.schema.restore import restorable
+from radu_core.workflows.schema.text import as_text
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.schema.dialogs import show_diff

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from radu_core.workflows.schema import check_text
+from radu_core.workflows.schema.module import check_text
 from studio.schema.state import Shown, propose, widget_key
 
 __all__ = ["editor"]

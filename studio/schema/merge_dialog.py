@@ -8,15 +8,15 @@ import streamlit as st
 
 from radu_core.errors import SchemaError
 from radu_core.schema import Schema
-from radu_core.workflows.schema import newest_version
-from radu_core.workflows.schema_merge import (
+from radu_core.workflows.schema.merge import (
     Difference,
     Merged,
     Side,
     differences,
     merge_schemas,
 )
-from radu_core.workflows.schema_text import as_text
+from radu_core.workflows.schema.module import newest_version
+from radu_core.workflows.schema.text import as_text
 from studio.frame import show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain

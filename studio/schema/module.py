@@ -6,8 +6,8 @@ from datetime import date
 
 import streamlit as st
 
-from radu_core.workflows import schema_edits
-from radu_core.workflows.schema import create_module
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.module import create_module
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 from studio.schema.state import Shown, propose, widget_key
@@ -50,7 +50,7 @@ def module(shown: Shown) -> None:
             key=f"module day {key}",
         )
     if st.button("Save module", key=f"save module {key}"):
-        mine = schema_edits.change_module(base, description=description.strip(), reference_date=day)
+        mine = edits.change_module(base, description=description.strip(), reference_date=day)
         propose(shown, mine, "Changed the module's description or reference date")
     with st.expander("New module", icon=":material/add:"):
         new_module(shown.here)

@@ -9,10 +9,10 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.exemplars import Span
 from radu_core.schema import ListRecognizer, PatternRecognizer
-from radu_core.workflows import schema_edits
-from radu_core.workflows.schema_recognizers import matches
-from radu_core.workflows.schema_rename import Target
-from radu_core.workflows.schema_text import labels_as_lines, labels_from_lines
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.recognizers import matches
+from radu_core.workflows.schema.rename import Target
+from radu_core.workflows.schema.text import labels_as_lines, labels_from_lines
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.schema.state import Shown, propose, start, widget_key
@@ -63,7 +63,7 @@ def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None
     with st.container(horizontal=True):
         if st.button("Save recognizer", key=f"save {key}", disabled=made is None):
             assert made is not None
-            mine = schema_edits.put_recognizer(shown.base, made)
+            mine = edits.put_recognizer(shown.base, made)
             propose(shown, mine, f"Changed recognizer {found.name}")
         target = Target(found.name, recognizer=True)
         if st.button("Rename recognizer", icon=":material/edit:", key=f"rename {key}"):
@@ -91,7 +91,7 @@ def _new(shown: Shown) -> None:
             raise InputError(
                 "There is a recognizer of that name", value=name, remedy="Use another."
             )
-        mine = schema_edits.put_recognizer(shown.base, made)
+        mine = edits.put_recognizer(shown.base, made)
         propose(shown, mine, f"Added recognizer {name}")
 
 

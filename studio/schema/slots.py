@@ -8,9 +8,9 @@ import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.schema import Function, Slot, SlotType
-from radu_core.workflows import schema_edits
-from radu_core.workflows.schema_rename import Target
-from radu_core.workflows.schema_text import values_as_lines, values_from_lines
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.rename import Target
+from radu_core.workflows.schema.text import values_as_lines, values_from_lines
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.schema.state import Shown, propose, start, widget_key
@@ -87,8 +87,8 @@ def _slot(shown: Shown, function: Function, slot: Slot) -> None:
             f"Position (1 to {len(names)})", 1, len(names), position + 1, key=f"place {key}"
         )
         if st.form_submit_button("Save slot"):
-            mine = schema_edits.change_slot(shown.base, function.name, slot.name, **_read(fields))
-            mine = schema_edits.move_slot(mine, function.name, slot.name, int(place) - 1)
+            mine = edits.change_slot(shown.base, function.name, slot.name, **_read(fields))
+            mine = edits.move_slot(mine, function.name, slot.name, int(place) - 1)
             propose(shown, mine, f"Changed slot {where}")
     with st.container(horizontal=True):
         target = Target(slot.name, function.name)
@@ -105,7 +105,7 @@ def _new(shown: Shown, function: Function) -> None:
         fields = _fields(shown, Slot(name="new"), key)
         if st.form_submit_button("Add slot", icon=":material/add:"):
             slot = Slot(name=name.strip(), **_read(fields))
-            mine = schema_edits.add_slot(shown.base, function.name, slot)
+            mine = edits.add_slot(shown.base, function.name, slot)
             propose(shown, mine, f"Added slot {function.name}.{slot.name}")
 
 

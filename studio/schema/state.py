@@ -13,9 +13,9 @@ from radu_core.files import content_hash
 from radu_core.schema import Schema
 from radu_core.store import SchemaVersion
 from radu_core.words import counted
-from radu_core.workflows.schema import SchemaView, save_schema
-from radu_core.workflows.schema_cost import schema_cost
-from radu_core.workflows.schema_rename import Target
+from radu_core.workflows.load.schema_cost import schema_cost
+from radu_core.workflows.schema.module import SchemaView, save_schema
+from radu_core.workflows.schema.rename import Target
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 

@@ -9,8 +9,8 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.inference.bundle import Runtime
 from radu_core.training import RunDirectory
-from radu_core.workflows import bundle_zip as workflow
-from radu_core.workflows.bundle_zip import BundleChoices, PreparedBundle
+from radu_core.workflows.playground import bundle_zip as workflow
+from radu_core.workflows.playground.bundle_zip import BundleChoices, PreparedBundle
 from studio.frame import jobs
 from studio.frame.layout import expander
 from studio.frame.markdown import plain

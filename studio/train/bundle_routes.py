@@ -43,8 +43,8 @@ async def _download(request: Request) -> Response:
 def _response(token: str) -> Response:
     """The file, which may be resumed (``Range``); else a status and words."""
     from radu_core.errors import ConflictError, RaduError, RunError
-    from radu_core.workflows.bundle_zip import open_download
-    from radu_core.workflows.signing import TokenError
+    from radu_core.workflows.frame.signing import TokenError
+    from radu_core.workflows.playground.bundle_zip import open_download
     from studio.frame.spaces import workspace
 
     try:

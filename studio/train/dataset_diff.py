@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.dataset import DatasetDiff, Difference
-from radu_core.workflows import dataset as workflow
-from radu_core.workflows.dataset import DatasetView
+from radu_core.workflows.train import dataset as workflow
+from radu_core.workflows.train.dataset import DatasetView
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page

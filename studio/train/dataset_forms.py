@@ -12,10 +12,10 @@ from radu_core.dataset import DatasetConfig, Manifest, Mixture, weight_of
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.words import counted
-from radu_core.workflows import dataset as workflow
-from radu_core.workflows.dataset import DatasetView
-from radu_core.workflows.indexing import chosen_point
-from radu_core.workflows.prompt_tokens import generators
+from radu_core.workflows.coverage.indexing import chosen_point
+from radu_core.workflows.coverage.prompt_tokens import generators
+from radu_core.workflows.train import dataset as workflow
+from radu_core.workflows.train.dataset import DatasetView
 from studio.frame import jobs
 from studio.frame.layout import expander
 from studio.frame.markdown import plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.workflows import fit as workflow
-from radu_core.workflows.fit import FitReport
+from radu_core.workflows.train import fit as workflow
+from radu_core.workflows.train.fit import FitReport
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from radu_core.workflows.fit import ROUNDS_ALONE
+from radu_core.workflows.train.fit import ROUNDS_ALONE
 from studio.train.launch_lsr import LSR_EXPERT
 from studio.train.launch_settings import RETRIEVER_EXPERT, RETRIEVER_SIMPLE, Setting
 

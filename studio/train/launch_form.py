@@ -17,12 +17,12 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
 from radu_core.training.quantized import missing_for_qlora
-from radu_core.workflows import train
-from radu_core.workflows.coverage import base_embedders
-from radu_core.workflows.dataset import DatasetView
-from radu_core.workflows.fit import plan_of
-from radu_core.workflows.preflight import preflight_report
-from radu_core.workflows.prompt_tokens import generators
+from radu_core.workflows.coverage.prompt_tokens import generators
+from radu_core.workflows.coverage.report import base_embedders
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import DatasetView
+from radu_core.workflows.train.fit import plan_of
+from radu_core.workflows.train.preflight import preflight_report
 from studio.frame import jobs
 from studio.frame.layout import expander
 from studio.frame.markdown import plain

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from radu_core.workflows.prompt_tokens import generators
-from radu_core.workflows.run_list import runs
+from radu_core.workflows.coverage.prompt_tokens import generators
+from radu_core.workflows.frame.run_list import runs
 from studio.frame.page import Page
 from studio.train.launch_settings import RETRIEVER_EXPERT, RETRIEVER_SIMPLE, Setting
 

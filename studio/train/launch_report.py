@@ -9,8 +9,8 @@ import streamlit as st
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import Launcher
 from radu_core.words import counted
-from radu_core.workflows.prediction import Prediction
-from radu_core.workflows.preflight import PreflightReport, command, duration
+from radu_core.workflows.train.prediction import Prediction
+from radu_core.workflows.train.preflight import PreflightReport, command, duration
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import Page

@@ -7,9 +7,9 @@ import streamlit as st
 
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import Guard
-from radu_core.workflows import retriever as workflow
-from radu_core.workflows.indexing import retrieval_before
-from radu_core.workflows.retriever import Standing, Switch
+from radu_core.workflows.coverage.indexing import retrieval_before
+from radu_core.workflows.train import retriever as workflow
+from radu_core.workflows.train.retriever import Standing, Switch
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

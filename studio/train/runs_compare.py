@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.training import RunDirectory
-from radu_core.workflows.runs import UNCORRECTED, Comparison, compare_runs
+from radu_core.workflows.train.manage_runs import UNCORRECTED, Comparison, compare_runs
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

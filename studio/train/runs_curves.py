@@ -12,8 +12,8 @@ import streamlit as st
 
 from radu_core.training import RunEvent
 from radu_core.words import counted
-from radu_core.workflows.run_figures import SHARES
-from radu_core.workflows.train import RunView
+from radu_core.workflows.runs.figures import SHARES
+from radu_core.workflows.runs.launch import RunView
 
 __all__ = ["drawable", "loss_axis", "losses", "scale_choice", "shares", "tell_left_out"]
 

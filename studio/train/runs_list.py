@@ -13,9 +13,10 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
-from radu_core.workflows import run_list, train
-from radu_core.workflows import runs as workflow
-from radu_core.workflows.runs import About
+from radu_core.workflows.frame import run_list
+from radu_core.workflows.runs import launch
+from radu_core.workflows.train import manage_runs as workflow
+from radu_core.workflows.train.manage_runs import About
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
@@ -142,7 +143,7 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
     if kept is not None:
         return kept
     try:
-        view, about = train.run_view(run), about_of(run)
+        view, about = launch.run_view(run), about_of(run)
     except RaduError:
         if run.exists:
             raise

@@ -13,11 +13,12 @@ from radu_core.files import content_hash
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
 from radu_core.words import counted
-from radu_core.workflows import run_list, train
-from radu_core.workflows import runs as workflow
-from radu_core.workflows.export_needs import needs_outside
-from radu_core.workflows.run_figures import card, last_figures
-from radu_core.workflows.train import RunView
+from radu_core.workflows.frame import run_list
+from radu_core.workflows.playground.export_needs import needs_outside
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.runs.figures import card, last_figures
+from radu_core.workflows.runs.launch import RunView
+from radu_core.workflows.train import manage_runs as workflow
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.navigation import link

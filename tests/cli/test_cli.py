@@ -20,7 +20,7 @@ from radu_core.cli import app
 from radu_core.cli.output import who
 from radu_core.dataset import DatasetConfig
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "cli.md"

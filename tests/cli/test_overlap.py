@@ -12,7 +12,7 @@ from fakes import HashEmbedder
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 TWINS = [
     {"id": "t1", "utterance": "get me something nice soon", "function": "book_flight"},

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.errors import ModelError
 from radu_core.prompts import shipped_templates
-from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.prompt_tokens import BASE
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tuned_run import BASE, make_tuned_run
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 def radu(*arguments: str) -> tuple[int, str]:

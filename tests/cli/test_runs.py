@@ -166,7 +166,7 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
 
 def test_a_config_may_name_its_dataset_as_a_list_does(tmp_path: Path) -> None:
     from radu_core.cli.model import _config
-    from radu_core.workflows.workspace import Workspace
+    from radu_core.workflows.frame.workspace import Workspace
 
     space, config = Workspace(tmp_path / "home"), tmp_path / "run.yaml"
     config.write_text("dataset: mine/a_en\nbase_model: m\n")

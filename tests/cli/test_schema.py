@@ -12,7 +12,7 @@ from conftest import MODULE, SCHEMA
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 Radu = Callable[..., tuple[int, Any]]
 

@@ -10,7 +10,7 @@ from conftest import MODULE
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from radu_core.errors import DatasetError, InputError
 from radu_core.files import file_hash
 from radu_core.prompts import RowOptions, TemplateSet
 from radu_core.retrieval import ModuleIndex
-from radu_core.workflows.dataset import build, datasets
-from radu_core.workflows.load import export
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import export
+from radu_core.workflows.train.dataset import build, datasets
 
 ALL = DatasetConfig(strategies=("rag", "knn", "all", "single"), k_desc=2)
 
@@ -143,7 +143,7 @@ def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
 ) -> None:
     from fakes import HashEmbedder, WordTokenizer
 
-    from radu_core.workflows.load import import_file
+    from radu_core.workflows.load.files import import_file
 
     export(loaded, "jsonl", tmp_path / "out.jsonl", module=MODULE)
     other = Workspace(tmp_path / "other")

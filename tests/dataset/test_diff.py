@@ -20,13 +20,13 @@ from radu_core.dataset import (
 from radu_core.errors import DatasetError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
-from radu_core.workflows.dataset import build
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.judgements import judge
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.templates import save_template
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.coverage.judgements import judge
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.prompts.templates import save_template
+from radu_core.workflows.train.dataset import build
 
 TASKS = ("rag", "knn", "all", "single")
 

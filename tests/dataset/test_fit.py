@@ -17,8 +17,8 @@ from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 from radu_core.dataset.lines import LineCounter, splits_at_lines
 from radu_core.training.encoding import encode_row
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 TASKS = ("rag", "knn", "all", "single")
 

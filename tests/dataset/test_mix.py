@@ -22,10 +22,10 @@ from radu_core.dataset import (
 )
 from radu_core.errors import DatasetError, InputError
 from radu_core.schema import parse_schema
-from radu_core.workflows.dataset import build, build_many, datasets, find
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.train.dataset import build, build_many, datasets, find
 
 OTHER = "acme_stays_en"
 CONFIG = DatasetConfig.of(strategies=("rag", "all"))

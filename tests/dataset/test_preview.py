@@ -11,8 +11,8 @@ from fakes import WordTokenizer
 from radu_core.dataset import DatasetConfig, Manifest
 from radu_core.dataset.preview import _estimate
 from radu_core.errors import InputError
-from radu_core.workflows.dataset import build, preview
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build, preview
 
 CONFIG = DatasetConfig.of(
     strategies=("rag", "knn", "all", "single"), max_length=50, fewer_share=0.5, removed_share=0.5

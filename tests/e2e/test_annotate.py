@@ -15,9 +15,9 @@ from studio_process import Studio
 
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Function, Schema, Slot
-from radu_core.workflows.annotation import set_annotators
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.annotation import set_annotators
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.outcomes import resolve
 
 pytestmark = pytest.mark.e2e
 MODULE = "acme_trips_en"

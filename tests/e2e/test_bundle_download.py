@@ -13,11 +13,11 @@ from studio_process import studio
 import radu
 from radu_core.inference.answers import Question
 from radu_core.inference.asking import answer_questions
-from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.parse import parser_of
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.parse import parser_of
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.load.sample import load_sample
 
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"

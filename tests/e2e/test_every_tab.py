@@ -15,11 +15,11 @@ from adapted_run import make_adapted_run
 from playwright.sync_api import Locator, Page, expect
 from studio_process import studio
 
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.schema import save_schema
-from radu_core.workflows.schema_edits import change_module
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.schema.edits import change_module
+from radu_core.workflows.schema.module import save_schema
 
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from studio_process import studio
 
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
 
 from .oidc import CLIENT, EMAIL, SECRET, provider
 

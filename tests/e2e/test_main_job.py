@@ -11,9 +11,9 @@ from conftest import make_tiny_model
 from playwright.sync_api import Page, expect
 from studio_process import studio
 
-from radu_core.workflows.load import import_file, init_module
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file, init_module
+from radu_core.workflows.load.outcomes import resolve
 
 pytestmark = pytest.mark.e2e
 MINUTES = 60_000

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from studio_process import studio
 
 from radu_core.training import RunDirectory
-from radu_core.workflows.export_model import export_model
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.playground.export_model import export_model
 
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"

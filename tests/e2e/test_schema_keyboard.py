@@ -10,8 +10,8 @@ from focus import to, write
 from playwright.sync_api import Page, expect
 from studio_process import studio
 
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
 
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"

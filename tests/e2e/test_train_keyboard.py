@@ -13,9 +13,9 @@ from studio_process import studio
 
 from radu_core.dataset import DatasetConfig
 from radu_core.training.runs import list_runs
-from radu_core.workflows.dataset import build
-from radu_core.workflows.sample import load_sample
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.sample import load_sample
+from radu_core.workflows.train.dataset import build
 
 pytestmark = pytest.mark.e2e
 TRAVEL = "aurora_travel_en"

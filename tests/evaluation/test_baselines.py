@@ -22,8 +22,8 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import silent
 from radu_core.retrieval import ModuleIndex
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.indexing import resolved_exemplars
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import resolved_exemplars
+from radu_core.workflows.frame.workspace import Workspace
 
 
 def test_baselines_know_the_training_values_and_recognizers(loaded: Workspace) -> None:

@@ -20,8 +20,8 @@ from radu_core.prompts import TemplateSet
 from radu_core.prompts.strategies import completion_for_all
 from radu_core.retrieval import Query
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.coverage import load_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import load_index
+from radu_core.workflows.frame.workspace import Workspace
 
 COLOURS = ["red", "a very light shade of turquoise, nearly white"]
 WIDE = parse_schema(

@@ -17,8 +17,8 @@ from radu_core.inference.explain import GENERATOR, explain
 from radu_core.prompts import TemplateSet, rag_prompt
 from radu_core.retrieval import Query
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.workflows.coverage import load_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import load_index
+from radu_core.workflows.frame.workspace import Workspace
 
 FLY = Question("fly two of us to Oslo")
 

@@ -14,8 +14,8 @@ from radu_core.inference.parser import read_slots
 from radu_core.prompts import TemplateSet, prompts_by_exemplar
 from radu_core.retrieval import Query
 from radu_core.schema import Schema, require_function
-from radu_core.workflows.coverage import load_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import load_index
+from radu_core.workflows.frame.workspace import Workspace
 
 
 def parser(loaded: Workspace, model: ScriptedModel | Generator, **settings: object) -> Parser:

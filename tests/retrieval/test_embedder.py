@@ -21,7 +21,7 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.errors import StoreError
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.retrieval.embedder import _TOKENS, Precision, _batches
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 LONG = "I would like to book a flight from Boston to Denver " * 80  # over 256 tokens

@@ -21,8 +21,8 @@ from radu_core.store import NewBatch, Store
 from radu_core.store import copying as copies
 from radu_core.store.engine import make_engine, newest_revision, reading, writing
 from radu_core.store.tables import events, exemplars, metadata
-from radu_core.workflows.backup import backup, restore
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.backup import backup, restore
 
 Make = Callable[..., AnnotatedExemplar]
 NOW = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)

@@ -15,13 +15,13 @@ from radu_core.schema import parse_schema
 from radu_core.store import imports, splits
 from radu_core.store.records import NewBatch
 from radu_core.store.trash import UNREADABLE
-from radu_core.workflows import trash
-from radu_core.workflows.home import funnels
-from radu_core.workflows.imports import undo
-from radu_core.workflows.load import import_file, init_module
-from radu_core.workflows.schema_cost import schema_cost
-from radu_core.workflows.schema_rename import Target, plan_rename
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.files import import_file, init_module
+from radu_core.workflows.load.imports import undo
+from radu_core.workflows.load.schema_cost import schema_cost
+from radu_core.workflows.schema.rename import Target, plan_rename
 
 OTHER = {"module": "acme_bank_en", "functions": [{"name": "pay"}]}
 NULLS = '{"module": "a_b_en", "functions": [{"name": "f", "slots": [{"name": "s", "possible_values": [null]}]}]}'  # noqa: E501

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conftest import MODULE
 
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 def found(space: Workspace, text: str, limit: int = 20) -> list[str]:

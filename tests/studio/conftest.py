@@ -8,8 +8,8 @@ import pytest
 import streamlit as st
 from fakes import HashEmbedder, WordTokenizer
 
-from radu_core.workflows import prompts
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.prompts import preview as prompts
 
 Uses = Callable[..., Workspace]
 

@@ -15,11 +15,11 @@ from deciding import decide
 from streamlit.testing.v1 import AppTest
 
 from radu_core.schema import parse_schema
-from radu_core.workflows import bulk as workflow
-from radu_core.workflows.guidelines import guidelines, set_guidelines
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import bulk as workflow
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema.guidelines import guidelines, set_guidelines
 from studio.frame.markdown import formatted
 
 ROOT = Path(__file__).resolve().parents[2]

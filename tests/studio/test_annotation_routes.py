@@ -14,10 +14,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from radu_core.store import Store, engine
-from radu_core.workflows import annotation
-from radu_core.workflows.annotation_token import LONGEST, make_token, read_token, renewed
-from radu_core.workflows.signing import LIFE
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate.token import LONGEST, make_token, read_token, renewed
+from radu_core.workflows.frame.signing import LIFE
+from radu_core.workflows.frame.workspace import Workspace
 from studio.annotate import routes as annotation_routes
 from studio.frame.spaces import workspace as shared
 

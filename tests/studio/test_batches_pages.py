@@ -12,10 +12,11 @@ from conftest import MODULE, ROWS
 from streamlit.testing.v1 import AppTest
 
 from radu_core.errors import InputError
-from radu_core.workflows import splitting, trash
-from radu_core.workflows.imports import imports
-from radu_core.workflows.load import import_file
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.load import splitting
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.imports import imports
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
@@ -158,7 +159,7 @@ def test_what_went_wrong_is_gone_with_the_next_choice(
         raise InputError("It can't be done")
 
     splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1, 0, True), who="t")
-    monkeypatch.setattr("radu_core.workflows.imports.undo", refuse)
+    monkeypatch.setattr("radu_core.workflows.load.imports.undo", refuse)
     at = press(opened("load"), "Preview undo")
     run_until(at, lambda at: "It can't be done" in words(at))
     next(s for s in at.selectbox if s.label == "Import").select(1).run()

@@ -14,11 +14,11 @@ from streamlit.testing.v1 import AppTest
 from radu_core.errors import ModelError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
-from radu_core.workflows.coverage import measure, retrieval_settings
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.what_if import compare_retrieval, keep_description
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import measure, retrieval_settings
+from radu_core.workflows.coverage.what_if import compare_retrieval, keep_description
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 from studio.frame import jobs
 
 ROOT = Path(__file__).resolve().parents[2]

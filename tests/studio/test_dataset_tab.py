@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.dataset import DatasetConfig
 from radu_core.schema import parse_schema
-from radu_core.workflows.dataset import build, datasets
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.train.dataset import build, datasets
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = "acme_stays_en"

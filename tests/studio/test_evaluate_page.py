@@ -11,7 +11,7 @@ from tuned_run import make_taught_run, make_tuned_run
 
 from radu_core.files import write_json
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "evaluate.py")
 

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.workflows.evaluate import report_path
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = AnnotatedExemplar(id="1", utterance="to Rome", function="f", arguments={"to": "Rome"})

@@ -21,12 +21,13 @@ from radu_core.files import write_json
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.config import settings_of_retriever
-from radu_core.workflows import preflight, train
-from radu_core.workflows.dataset import DatasetView, build
-from radu_core.workflows.fit import plan_of
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.preflight import PreflightReport
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train import preflight
+from radu_core.workflows.train.dataset import DatasetView, build
+from radu_core.workflows.train.fit import plan_of
+from radu_core.workflows.train.preflight import PreflightReport
 from studio.frame import jobs
 from studio.train import launch_form, launch_lsr
 from studio.train.launch_contrastive import CONTRASTIVE_EXPERT, CONTRASTIVE_SIMPLE

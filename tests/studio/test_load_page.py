@@ -12,8 +12,8 @@ from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
 from radu_core.formats import table
-from radu_core.workflows import load
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load import files as load
 
 ROOT = Path(__file__).resolve().parents[2]
 

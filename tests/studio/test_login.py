@@ -11,7 +11,7 @@ from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
 from radu_core.files import content_hash
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))

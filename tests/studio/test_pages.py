@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.prompts import TemplateSet
 from radu_core.schema import parse_schema
-from radu_core.workflows.annotation_token import read_token
-from radu_core.workflows.judgements import judged_pairs
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.schema import save_schema, view
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.token import read_token
+from radu_core.workflows.coverage.judgements import judged_pairs
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema.module import save_schema, view
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAK = "![i](http://example.invalid/leak.png)"

@@ -14,7 +14,7 @@ from tuned_run import make_tuned_run
 from radu_core.errors import InputError
 from radu_core.exemplars import Span
 from radu_core.inference.answers import Alternative, Answer, Explanation
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 from studio.playground import page as playground_page
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "playground.py")

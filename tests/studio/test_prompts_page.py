@@ -13,10 +13,10 @@ from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
 from radu_core.prompts import shipped_templates
-from radu_core.workflows import prompts
-from radu_core.workflows.prompt_tokens import BASE
-from radu_core.workflows.templates import save_template, template
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.prompt_tokens import BASE
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.prompts import preview as prompts
+from radu_core.workflows.prompts.templates import save_template, template
 from studio.prompts import html as prompt_html
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "prompts.py"

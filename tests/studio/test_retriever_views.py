@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from tuned_run import BASE, make_tuned_run
 
 from radu_core.training.joint.guard import Retrieved
-from radu_core.workflows.indexing import retrieval_settings, set_retrieval
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import retrieval_settings, set_retrieval
+from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -24,9 +24,9 @@ from radu_core.errors import DiskFullError
 from radu_core.progress import Progress
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.workflows import bundle_zip
-from radu_core.workflows.bundle_zip import bundled, prepare_bundle
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground import bundle_zip
+from radu_core.workflows.playground.bundle_zip import bundled, prepare_bundle
 from studio.frame.spaces import workspace as shared
 from studio.train import bundle_routes
 

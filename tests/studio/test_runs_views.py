@@ -20,9 +20,10 @@ from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.workflows import runs, train
-from radu_core.workflows.evaluate import report_path
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train import manage_runs as runs
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = {"epoch": 1.0, "learning_rate": 1e-3, "tokens_per_second": 5.0, "eta_seconds": 60.0}

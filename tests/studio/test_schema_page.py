@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 from studio_process import ROOT
 
 from radu_core.schema import parse_schema
-from radu_core.workflows.schema import save_schema
-from radu_core.workflows.schema_edits import change_function, change_slot
-from radu_core.workflows.schema_rename import Target, rename
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.schema.edits import change_function, change_slot
+from radu_core.workflows.schema.module import save_schema
+from radu_core.workflows.schema.rename import Target, rename
 
 TABS = ("Functions", "Recognizers", "Module", "JSON", "Earlier")
 FLIGHT = "book_flight"

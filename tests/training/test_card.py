@@ -12,8 +12,8 @@ from radu_core.dataset import read_dataset
 from radu_core.training import TrainConfig
 from radu_core.training.base_licence import base_licence
 from radu_core.training.card import model_card, vllm_command
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 CHECK = {
     "rows": 2,

@@ -16,8 +16,8 @@ from radu_core.errors import DatasetError, ModelError
 from radu_core.training import TrainConfig, encoding, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, rate_share
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 
 @pytest.fixture(scope="module")

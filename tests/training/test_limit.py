@@ -15,9 +15,9 @@ from working import again
 
 from radu_core.training import RunDirectory, TrainConfig, trainer, worker
 from radu_core.training.limit import TimeLimit, TimeUp
-from radu_core.workflows.dataset import build
-from radu_core.workflows.train import run_view
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.launch import run_view
+from radu_core.workflows.train.dataset import build
 
 
 class Clock:

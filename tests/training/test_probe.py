@@ -20,8 +20,8 @@ from radu_core.training import probe as module
 from radu_core.training.bench import Bench
 from radu_core.training.measurements import Probe
 from radu_core.training.probe import measure, probe
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from radu_core.errors import RunError
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.queue import LOCK, ahead, turn
 from radu_core.training.runs import FINAL
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
 
 
 def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:

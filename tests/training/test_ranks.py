@@ -15,9 +15,9 @@ from conftest import MODULE
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.runs import FINAL
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
 
 pytestmark = pytest.mark.slow
 

@@ -21,10 +21,10 @@ from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.launcher import Ray, launcher, launcher_of
 from radu_core.training.runs import FINAL
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.runs import waits_for
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.manage_runs import waits_for
 
 
 def wait(condition: Callable[[], bool], seconds: float = 480.0) -> None:

@@ -22,12 +22,12 @@ from radu_core.training import (
     list_runs,
 )
 from radu_core.training.worker import tell_end
-from radu_core.workflows import evaluate as evaluation
-from radu_core.workflows import train
-from radu_core.workflows.backup import backup, restore
-from radu_core.workflows.dataset import build, datasets
-from radu_core.workflows.home import funnels
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate import evaluation
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.backup import backup, restore
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build, datasets
 
 
 def test_a_run_is_made_whole_or_not_at_all(tmp_path: Path) -> None:

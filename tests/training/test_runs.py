@@ -27,13 +27,13 @@ from radu_core.training import (
 )
 from radu_core.training.launcher import Local, check_disk
 from radu_core.training.runs import FINAL
-from radu_core.workflows import evaluate as evaluation
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.following import follow
-from radu_core.workflows.home import funnels
-from radu_core.workflows.parse import parse
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate import evaluation
+from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
 
 SECONDS = 120.0
 

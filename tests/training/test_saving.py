@@ -18,7 +18,7 @@ from radu_core.files import write_json
 from radu_core.training import Preflight, RunDirectory, TrainConfig, encode_row, saving
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import ModelCheck, save_model, supervised_logits
-from radu_core.workflows import run_figures
+from radu_core.workflows.runs import figures as run_figures
 
 
 def check(**more: Any) -> ModelCheck:

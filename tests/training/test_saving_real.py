@@ -12,7 +12,7 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.training import Preflight, RunDirectory, TrainConfig, encode_row
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import save_model
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.mark.slow

@@ -31,8 +31,8 @@ from radu_core.training.tokens import (
     keep_tokens,
     template_of,
 )
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 TURNS = (
     "{% for m in messages %}[{{ m['role'] }}]\n{{ m['content'] }}<|turn|>\n{% endfor %}"

@@ -16,8 +16,8 @@ from radu_core.training import RunDirectory, TrainConfig, preflight, quantized, 
 from radu_core.training import config as config_module
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.trackers import TRACKERS, keep_in, missing_tracker
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 BASE = {"dataset": "d", "base_model": "m"}
 

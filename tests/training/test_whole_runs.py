@@ -18,10 +18,10 @@ from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.limit import TimeLimit
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.following import follow
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
 
 Run = Callable[..., RunDirectory]
 

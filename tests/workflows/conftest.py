@@ -12,7 +12,7 @@ from generator_run import make_generator_run
 
 from radu_core.schema import Schema
 from radu_core.training import RunDirectory
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

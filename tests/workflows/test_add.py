@@ -8,7 +8,7 @@ import pytest
 
 from radu_core.errors import InputError
 from radu_core.schema import parse_schema
-from radu_core.workflows.add import arguments_of
+from radu_core.workflows.load.add import arguments_of
 
 SLOTS = [
     {"name": "pieces", "type": "integer"},

@@ -12,10 +12,11 @@ import pytest
 from conftest import MODULE
 from deciding import SEAT, Clock, Tab, reading, spans_of
 
-from radu_core.workflows import annotation, annotation_views
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate import views as annotation_views
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 # Handing out
 

@@ -10,7 +10,7 @@ from deciding import Clock, annotating
 from interleaving import ROWS, play
 
 from radu_core.schema import Schema
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

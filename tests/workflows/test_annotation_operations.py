@@ -13,11 +13,12 @@ from conftest import MODULE, ROWS
 from deciding import SEAT, Clock, Tab, reading, spans_of
 
 from radu_core.errors import InputError, StoreLockedError
-from radu_core.workflows import annotation, annotation_views
-from radu_core.workflows.annotation_request import Request
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve, unresolved
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate import views as annotation_views
+from radu_core.workflows.annotate.request import Request
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve, unresolved
 
 
 def test_an_operation_sent_twice_is_done_once(space: Workspace) -> None:
@@ -259,7 +260,7 @@ def test_a_bug_is_refused_and_stops_nothing_else(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("radu_core.workflows.annotation_operations.argument_problems", broken)
+    monkeypatch.setattr("radu_core.workflows.annotate.operations.argument_problems", broken)
     ann = Tab(space, "ann")
     bad = ann.op("decide", "a00", 2, **reading(space, "a00"))
     acks = ann.send(bad, ann.op("skip", "a00", 2))["acks"]

@@ -10,11 +10,12 @@ from conftest import MODULE
 from deciding import MORE, Clock, Tab, reading
 
 from radu_core.errors import InputError
-from radu_core.workflows import annotation, annotation_views
-from radu_core.workflows.annotation import Reconsidered
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import annotation
+from radu_core.workflows.annotate import views as annotation_views
+from radu_core.workflows.annotate.annotation import Reconsidered
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from radu_core.workflows.annotation_token import make_token, read_token
-from radu_core.workflows.signing import LIFE, TokenError
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.token import make_token, read_token
+from radu_core.workflows.frame.signing import LIFE, TokenError
+from radu_core.workflows.frame.workspace import Workspace
 
 
 def test_a_token_says_who_and_where(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

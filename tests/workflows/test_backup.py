@@ -11,8 +11,8 @@ import pytest
 
 from radu_core.errors import DiskFullError, FormatError, InputError, StoreError
 from radu_core.store import Store
-from radu_core.workflows import backup as workflow
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import backup as workflow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

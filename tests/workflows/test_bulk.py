@@ -14,10 +14,11 @@ from deciding import decide, reading
 from radu_core.errors import InputError, NotFoundError
 from radu_core.store import Store
 from radu_core.store import bulk as stored
-from radu_core.workflows import bulk, trash
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import bulk
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 # "to" before the second one: the module's exemplars say where a destination stands.
 HARD: list[dict[str, Any]] = [

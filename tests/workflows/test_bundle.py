@@ -27,13 +27,13 @@ from radu_core.inference.answers import Answer, Question
 from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.bundle import SelfTest, self_test_rows
 from radu_core.schema import parse_schema
-from radu_core.workflows import bundle as writing
-from radu_core.workflows.bundle import WrittenBundle, write_bundle
-from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.parse import full_parser, parser_of
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.parse import full_parser, parser_of
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.playground import bundle as writing
+from radu_core.workflows.playground.bundle import WrittenBundle, write_bundle
 
 pytestmark = pytest.mark.slow
 TEXTS = [str(row["utterance"]) for row in ROWS] + ["fly me to Oslo", "a hotel bed in Paris"]

@@ -26,9 +26,16 @@ from radu_core.inference.bundle import SelfTest
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
 from radu_core.training import RunDirectory
-from radu_core.workflows import bundle as writing
-from radu_core.workflows import bundle_zip, runs
-from radu_core.workflows.bundle_zip import (
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.evaluate.parse import parser_of
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.signing import LIFE, TokenError
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.playground import bundle as writing
+from radu_core.workflows.playground import bundle_zip
+from radu_core.workflows.playground.bundle_zip import (
     BundleChoices,
     PreparedBundle,
     bundle_choices,
@@ -38,14 +45,8 @@ from radu_core.workflows.bundle_zip import (
     prepare_bundle,
     remove_bundle,
 )
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.labelled_rows import labelled_rows
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.parse import parser_of
-from radu_core.workflows.scope import set_kept
-from radu_core.workflows.signing import LIFE, TokenError
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.runs.scope import set_kept
+from radu_core.workflows.train import manage_runs as runs
 
 pytestmark = pytest.mark.slow
 TEXTS = [str(row["utterance"]) for row in ROWS] + ["fly me to Oslo", "a hotel bed in Paris"]

@@ -11,9 +11,9 @@ from deciding import decide
 from radu_core.errors import InputError
 from radu_core.retrieval import RetrievalSettings, wilson
 from radu_core.schema import parse_schema
-from radu_core.workflows import coverage
-from radu_core.workflows.dataset import build
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage import report as coverage
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.train.dataset import build
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from radu_core.training import RunDirectory
-from radu_core.workflows.evaluate import evaluate, reports
-from radu_core.workflows.export_model import _card
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate, reports
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.export_model import _card
 
 pytestmark = pytest.mark.slow
 

@@ -24,8 +24,8 @@ from radu_core.inference.onnx_encoder import OnnxEmbedder
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import ENCODER
-from radu_core.workflows.export_onnx import OnnxAgreement, export_onnx
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.export_onnx import OnnxAgreement, export_onnx
 
 pytestmark = pytest.mark.slow
 TEXTS = [str(row["utterance"]) for row in ROWS]

@@ -9,8 +9,8 @@ import pytest
 from conftest import MODULE
 
 from radu_core.errors import FormatError
-from radu_core.workflows.file_view import fields, view_file
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.file_view import fields, view_file
 
 
 def test_a_table_with_a_column_of_functions(loaded: Workspace, tmp_path: Path) -> None:

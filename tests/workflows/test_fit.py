@@ -15,13 +15,13 @@ from radu_core.errors import DatasetError, InputError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import Schema
 from radu_core.training import RunDirectory, TrainConfig, list_runs
-from radu_core.workflows import fit as workflow
-from radu_core.workflows.fit import fit
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.load import import_file
-from radu_core.workflows.retriever import use
-from radu_core.workflows.trash import delete
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.trash import delete
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.train import fit as workflow
+from radu_core.workflows.train.fit import fit
+from radu_core.workflows.train.retriever import use
 
 pytestmark = pytest.mark.slow
 

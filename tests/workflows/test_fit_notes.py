@@ -8,7 +8,7 @@ from conftest import SCHEMA
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.schema import Schema, parse_schema
-from radu_core.workflows.fit_notes import notes_on
+from radu_core.workflows.train.fit_notes import notes_on
 
 GOOD = [
     ("fly to Bonn", "book_flight"),

@@ -14,16 +14,16 @@ from radu_core.errors import InputError
 from radu_core.inference import FullParser
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory
-from radu_core.workflows import evaluate as evaluating
-from radu_core.workflows import fit as workflow
-from radu_core.workflows import parse as parsing
-from radu_core.workflows.evaluate import evaluate, reports
-from radu_core.workflows.export_model import export_model
-from radu_core.workflows.fit import fit
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.parse import full_parser, parse
-from radu_core.workflows.run_list import open_run
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.evaluate import evaluation as evaluating
+from radu_core.workflows.evaluate import parse as parsing
+from radu_core.workflows.evaluate.evaluation import evaluate, reports
+from radu_core.workflows.evaluate.parse import full_parser, parse
+from radu_core.workflows.frame.run_list import open_run
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.export_model import export_model
+from radu_core.workflows.train import fit as workflow
+from radu_core.workflows.train.fit import fit
 
 pytestmark = pytest.mark.slow
 

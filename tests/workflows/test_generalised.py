@@ -15,13 +15,13 @@ from radu_core.schema import parse_schema
 from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Local
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build, build_many
-from radu_core.workflows.evaluate import report_path
-from radu_core.workflows.home import funnels
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build, build_many
 
 OTHER = "acme_stays_en"
 

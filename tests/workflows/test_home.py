@@ -7,9 +7,9 @@ from deciding import decide
 from tuned_run import make_taught_run
 
 from radu_core.schema import parse_schema
-from radu_core.workflows.coverage import build_index, load_index
-from radu_core.workflows.home import funnels
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import build_index, load_index
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
 
 OTHER = {"module": "acme_bank_en", "functions": [{"name": "pay"}]}
 

@@ -18,12 +18,12 @@ from radu_core.formats import write
 from radu_core.instructions import instruct
 from radu_core.schema import parse_schema
 from radu_core.store import changes, trash
-from radu_core.workflows.imports import imports, redo, undo
-from radu_core.workflows.judgements import judge, withdraw
-from radu_core.workflows.load import ImportReport, import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.schema_rename import Target, rename
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.judgements import judge, withdraw
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import ImportReport, import_file
+from radu_core.workflows.load.imports import imports, redo, undo
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema.rename import Target, rename
 
 Bring = Callable[..., ImportReport]
 

@@ -20,8 +20,8 @@ from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.retrieval import ModuleIndex, Query, RetrievalSettings, saved_fingerprint
 from radu_core.schema import parse_schema
 from radu_core.store import Store
-from radu_core.workflows import indexing
-from radu_core.workflows.indexing import (
+from radu_core.workflows.coverage import indexing
+from radu_core.workflows.coverage.indexing import (
     build_index,
     choose_point,
     chosen_point,
@@ -30,9 +30,9 @@ from radu_core.workflows.indexing import (
     retrieval_settings,
     set_retrieval,
 )
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
 
 DEFAULT = "all-MiniLM-L6-v2"
 ASKED = ("fly to Oslo", "a hotel in Paris")
@@ -376,7 +376,7 @@ def test_a_model_that_is_fetched_holds_up_no_index(
         assert seen.wait(10)
         raise ModelError("gone")
 
-    monkeypatch.setattr("radu_core.workflows.workspace.model_directory", fetch)
+    monkeypatch.setattr("radu_core.workflows.frame.workspace.model_directory", fetch)
 
     def quietly() -> None:
         with suppress(ModelError):

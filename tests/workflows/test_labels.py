@@ -13,12 +13,12 @@ from deciding import decide, reading
 from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import InputError
 from radu_core.store import StoredExemplar
-from radu_core.workflows.coverage import build_index, coverage_report
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import rows_to_measure
-from radu_core.workflows.load import init_module
-from radu_core.workflows.schema import check_text, save_schema, view
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import build_index, coverage_report
+from radu_core.workflows.evaluate.evaluation import rows_to_measure
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import init_module
+from radu_core.workflows.schema.module import check_text, save_schema, view
+from radu_core.workflows.train.dataset import build
 
 RENAMED = json.dumps(SCHEMA).replace("book_flight", "reserve_flight")
 

@@ -15,8 +15,8 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import write
 from radu_core.schema import Schema, parse_schema
 from radu_core.store import imports
-from radu_core.workflows.load import export, import_file, init_module
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import export, import_file, init_module
 
 OTHER: dict[str, Any] = {
     "functions": [

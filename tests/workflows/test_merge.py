@@ -11,9 +11,9 @@ from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
 from radu_core.store import opinions
-from radu_core.workflows.merge import merge_functions, merge_plan
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema.merge_functions import merge_functions, merge_plan
 
 
 def with_hotel_slot(loaded: Workspace, slot: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_slots_that_a_call_has_elsewhere_forbid_it(
 def test_what_was_changed_meanwhile_is_not_overwritten(
     loaded: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from radu_core.workflows import merge
+    from radu_core.workflows.schema import merge_functions as merge
 
     plan = merge._plan
 

@@ -12,14 +12,15 @@ from conftest import MODULE
 from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import InputError, NotFoundError
 from radu_core.prompts import RowOptions
-from radu_core.workflows import dataset, judgements
-from radu_core.workflows.judgements import judge, judged_pairs, withdraw
-from radu_core.workflows.load import import_file
-from radu_core.workflows.negatives import POSITIONS, dial, mined, retrieve
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.overlap import flag, moved_on, overlap_report, pairs_confused
-from radu_core.workflows.prompts import preview
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage import judgements
+from radu_core.workflows.coverage.judgements import judge, judged_pairs, withdraw
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.overlap.negatives import POSITIONS, dial, mined, retrieve
+from radu_core.workflows.overlap.report import flag, moved_on, overlap_report, pairs_confused
+from radu_core.workflows.prompts.preview import preview
+from radu_core.workflows.train import dataset
 
 TWINS: list[dict[str, Any]] = [
     {"id": "t1", "utterance": "get me something nice soon", "function": "book_flight"},

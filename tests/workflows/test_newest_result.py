@@ -12,10 +12,10 @@ from conftest import MODULE
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.workflows.evaluate import report_path
-from radu_core.workflows.home import funnels
-from radu_core.workflows.newest_result import Figure, newest_result
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.home.newest_result import Figure, newest_result
 
 ROWS = [
     AnnotatedExemplar(id=str(n), utterance=f"to Rome {n}", function="f", arguments={"to": "Rome"})

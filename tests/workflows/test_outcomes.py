@@ -10,8 +10,8 @@ from deciding import decide, reading
 
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.workflows import outcomes
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load import outcomes
 
 
 def add(space: Workspace, id: str, utterance: str, arguments: dict[str, Any]) -> None:

@@ -23,10 +23,10 @@ from radu_core.exemplars import LONGEST
 from radu_core.inference import FunctionCall
 from radu_core.schema import parse_schema
 from radu_core.training import RunDirectory
-from radu_core.workflows import parse as workflow
-from radu_core.workflows.export_model import export_model
-from radu_core.workflows.parse import parse, parse_many, parser_of
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate import parse as workflow
+from radu_core.workflows.evaluate.parse import parse, parse_many, parser_of
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.export_model import export_model
 
 SAID = ["fly me to Oslo", "a hotel in Paris", "tell me a joke"]
 

@@ -14,11 +14,11 @@ from radu_core.inference.answers import Answer, Question
 from radu_core.store import StoredExemplar
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.workflows import parse as parsing
-from radu_core.workflows.export_model import export_model
-from radu_core.workflows.parse import parse
-from radu_core.workflows.playground import Right, ask, models, open_model, send_back
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate import parse as parsing
+from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.ask import Right, ask, models, open_model, send_back
+from radu_core.workflows.playground.export_model import export_model
 
 SAID = "fly me to Oslo"
 

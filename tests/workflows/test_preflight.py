@@ -22,17 +22,17 @@ from radu_core.training import TrainConfig, encoding
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.measurements import Probe
 from radu_core.training.probe import probe
-from radu_core.workflows import preflight as workflow
-from radu_core.workflows.dataset import build
-from radu_core.workflows.preflight import (
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.launch import check
+from radu_core.workflows.train import preflight as workflow
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.preflight import (
     command,
     duration,
     preflight_report,
     report_data,
     report_lines,
 )
-from radu_core.workflows.train import check
-from radu_core.workflows.workspace import Workspace
 
 TYPICAL = replace(MEASURED, longest_rows=4, longest_row=700)
 

@@ -15,16 +15,16 @@ from unicode_cases import PARTS
 from radu_core.files import content_hash
 from radu_core.prompts import Part, PromptRow
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
-from radu_core.workflows import prompt_tokens
-from radu_core.workflows.coverage import token_counter
-from radu_core.workflows.prompt_tokens import (
+from radu_core.workflows.coverage import prompt_tokens
+from radu_core.workflows.coverage.prompt_tokens import (
     Cell,
     generators,
     token_view,
     token_warnings,
     tokenizer_of,
 )
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import token_counter
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

@@ -20,14 +20,15 @@ from radu_core.files import content_hash
 from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, check_template
 from radu_core.prompts.inspect import too_long
 from radu_core.schema import parse_schema
-from radu_core.workflows import negatives, prompts
-from radu_core.workflows.dataset import build
-from radu_core.workflows.indexing import load_index
-from radu_core.workflows.judgements import judge
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.prompt_tokens import BASE, tokenizer_of
-from radu_core.workflows.prompts import (
+from radu_core.workflows.coverage.indexing import load_index
+from radu_core.workflows.coverage.judgements import judge
+from radu_core.workflows.coverage.prompt_tokens import BASE, tokenizer_of
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.overlap import negatives
+from radu_core.workflows.prompts import preview as prompts
+from radu_core.workflows.prompts.preview import (
     Preview,
     as_json,
     as_text,
@@ -36,8 +37,8 @@ from radu_core.workflows.prompts import (
     preview,
     render,
 )
-from radu_core.workflows.templates import save_template, template_sources
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.prompts.templates import save_template, template_sources
+from radu_core.workflows.train.dataset import build
 
 VARIED = ["positive", "fewer", "zero", "removed"]
 

@@ -15,11 +15,11 @@ from radu_core.cli import app
 from radu_core.errors import InputError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import Schema
-from radu_core.workflows import recipe
-from radu_core.workflows.indexing import set_retrieval
-from radu_core.workflows.load import import_file
-from radu_core.workflows.run_list import runs
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import set_retrieval
+from radu_core.workflows.frame.run_list import runs
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.train import recipe
 
 TUNED = ["neither", "retriever", "language model", "language model and retriever"]
 

@@ -18,20 +18,21 @@ from radu_core.files import read_json, write_json
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
-from radu_core.workflows import retriever, runs
-from radu_core.workflows.coverage import embedders
-from radu_core.workflows.dataset import build, datasets
-from radu_core.workflows.indexing import (
+from radu_core.workflows.coverage.indexing import (
     choose_point,
     chosen_point,
     load_index,
     retrieval_settings,
     set_retrieval,
 )
-from radu_core.workflows.retriever import judge, restore, standing, use
-from radu_core.workflows.retriever_rows import retriever_rows
-from radu_core.workflows.tuned_from import check_unseen, untuned
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import embedders
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.retriever_rows import retriever_rows
+from radu_core.workflows.runs.tuned_from import check_unseen, untuned
+from radu_core.workflows.train import manage_runs as runs
+from radu_core.workflows.train import retriever
+from radu_core.workflows.train.dataset import build, datasets
+from radu_core.workflows.train.retriever import judge, restore, standing, use
 
 
 def test_one_that_is_no_worse_is_used_and_all_that_depends_on_it_is_built_again(

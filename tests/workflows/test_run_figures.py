@@ -11,10 +11,10 @@ from conftest import MODULE
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.measures import CHOOSES
 from radu_core.training.trainer import evaluated
-from radu_core.workflows.dataset import build
-from radu_core.workflows.run_figures import asked_rows, keep_asked, last_figures, where, written
-from radu_core.workflows.train import check
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.figures import asked_rows, keep_asked, last_figures, where, written
+from radu_core.workflows.runs.launch import check
+from radu_core.workflows.train.dataset import build
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from radu_core.evaluation import EvaluationReport, Prediction, hash_of_rows, mea
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.launcher import Local
-from radu_core.workflows import runs, train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import report_path
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train import manage_runs as runs
+from radu_core.workflows.train.dataset import build
 
 ROWS = [
     AnnotatedExemplar(

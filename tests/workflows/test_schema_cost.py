@@ -11,10 +11,10 @@ from conftest import MODULE, SCHEMA
 
 from radu_core.errors import InputError
 from radu_core.schema import parse_schema
-from radu_core.workflows.load import init_module
-from radu_core.workflows.schema import earlier_schemas, save_schema, view
-from radu_core.workflows.schema_cost import schema_cost
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import init_module
+from radu_core.workflows.load.schema_cost import schema_cost
+from radu_core.workflows.schema.module import earlier_schemas, save_schema, view
 
 
 def flights_only(**changes: Any) -> dict[str, Any]:

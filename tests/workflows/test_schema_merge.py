@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from radu_core.errors import SchemaError
 from radu_core.schema import Function, ListRecognizer, Schema, Slot, parse_schema
-from radu_core.workflows import schema_edits as edits
-from radu_core.workflows.schema_merge import differences, merge_schemas
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.merge import differences, merge_schemas
 
 BASE = parse_schema(SCHEMA)
 FLIGHT, HOTEL = "book_flight", "book_hotel"

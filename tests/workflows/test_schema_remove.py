@@ -15,15 +15,17 @@ from sqlalchemy import text
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store import bulk
-from radu_core.workflows import imports, schema_remove, trash
-from radu_core.workflows.guidelines import set_guidelines
-from radu_core.workflows.load import import_file
-from radu_core.workflows.merge import merge_functions
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.schema import save_schema, view
-from radu_core.workflows.schema_remove import plan_remove, relabel, remove
-from radu_core.workflows.schema_rename import Target
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.load import imports
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema import remove as schema_remove
+from radu_core.workflows.schema.guidelines import set_guidelines
+from radu_core.workflows.schema.merge_functions import merge_functions
+from radu_core.workflows.schema.module import save_schema, view
+from radu_core.workflows.schema.remove import plan_remove, relabel, remove
+from radu_core.workflows.schema.rename import Target
 
 HOTEL = Target("book_hotel")
 ORIGIN = Target("origin", "book_flight")

@@ -15,16 +15,17 @@ from sqlalchemy import text
 from radu_core.errors import ConflictError, InputError, SchemaError
 from radu_core.prompts import TemplateSet
 from radu_core.store import renaming
-from radu_core.workflows import bulk, trash
-from radu_core.workflows.annotation import set_annotators
-from radu_core.workflows.guidelines import guidelines, set_guidelines
-from radu_core.workflows.imports import redo, undo
-from radu_core.workflows.judgements import judge, judged_pairs
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.schema import earlier_schemas, save_schema
-from radu_core.workflows.schema_rename import Target, plan_rename, rename, target
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate import bulk
+from radu_core.workflows.annotate.annotation import set_annotators
+from radu_core.workflows.coverage.judgements import judge, judged_pairs
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.imports import redo, undo
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.schema.guidelines import guidelines, set_guidelines
+from radu_core.workflows.schema.module import earlier_schemas, save_schema
+from radu_core.workflows.schema.rename import Target, plan_rename, rename, target
 
 FLIGHT = Target("book_flight")
 ORIGIN = Target("origin", "book_flight")
@@ -121,7 +122,7 @@ def test_a_slot_takes_spans_templates_readings_and_contexts_along(
 def test_the_file_of_before_is_rejected_and_one_exported_since_changes_nothing(
     loaded: Workspace, tmp_path: Path, write_jsonl: Callable[..., Path]
 ) -> None:
-    from radu_core.workflows.load import export
+    from radu_core.workflows.load.files import export
 
     rename(loaded, MODULE, FLIGHT, "reserve_flight", who="bob")
     rows = [

@@ -7,13 +7,13 @@ from conftest import MODULE, ROWS
 
 from radu_core.errors import NotFoundError
 from radu_core.schema import Function
-from radu_core.workflows import schema_edits as edits
-from radu_core.workflows.schema import save_schema
-from radu_core.workflows.schema_cost import schema_cost
-from radu_core.workflows.schema_remove import remove
-from radu_core.workflows.schema_rename import Target, rename
-from radu_core.workflows.schema_restore import restorable
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.schema_cost import schema_cost
+from radu_core.workflows.schema import edits
+from radu_core.workflows.schema.module import save_schema
+from radu_core.workflows.schema.remove import remove
+from radu_core.workflows.schema.rename import Target, rename
+from radu_core.workflows.schema.restore import restorable
 
 FLIGHT = "book_flight"
 

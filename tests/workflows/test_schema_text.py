@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from radu_core.errors import InputError, SchemaError
 from radu_core.schema import Schema, SlotType, parse_schema
-from radu_core.workflows.sample import sample_modules
-from radu_core.workflows.schema_text import (
+from radu_core.workflows.load.sample import sample_modules
+from radu_core.workflows.schema.text import (
     as_text,
     check_text,
     diff,

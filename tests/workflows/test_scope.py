@@ -12,11 +12,11 @@ from radu_core.errors import InputError, ModelError
 from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.parse import parse
-from radu_core.workflows.scope import curve_of_run, kept_by, set_kept
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.scope import curve_of_run, kept_by, set_kept
+from radu_core.workflows.train.dataset import build
 
 HEAD = {
     "functions": ["book_flight", "book_hotel"],

@@ -11,10 +11,10 @@ from conftest import MODULE
 
 from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar, Span
-from radu_core.workflows.annotation_items import item_json
-from radu_core.workflows.load import ImportReport, export, import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.items import item_json
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import ImportReport, export, import_file
+from radu_core.workflows.load.outcomes import resolve
 
 Write = Callable[..., Path]
 

@@ -17,11 +17,11 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
 from radu_core.store import erasing
-from radu_core.workflows.imports import redo, undo
-from radu_core.workflows.indexing import data_state
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.splitting import Wanted, check, parse_share, plan, split
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.indexing import data_state
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.imports import redo, undo
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.load.splitting import Wanted, check, parse_share, plan, split
 
 TENTHS = Wanted(validation=0.1, test=0.1)
 

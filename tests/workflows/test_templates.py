@@ -10,8 +10,10 @@ from conftest import MODULE
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import ConflictError, InputError, NotFoundError, TemplateError
 from radu_core.prompts import STRATEGIES, TemplateSet, shipped_templates, template_variables
-from radu_core.workflows import dataset, prompts, trash
-from radu_core.workflows.templates import (
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.prompts import preview as prompts
+from radu_core.workflows.prompts.templates import (
     MOST_PINS,
     compare,
     diff,
@@ -25,7 +27,7 @@ from radu_core.workflows.templates import (
     try_template,
     verdict,
 )
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.train import dataset
 
 MINE = '{{ part("utterance") }}{{ utterance }} ?'
 

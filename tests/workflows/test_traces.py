@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.errors import InputError, NotFoundError
 from radu_core.exemplars import UNLABELLED
-from radu_core.workflows import imports
-from radu_core.workflows.home import funnels
-from radu_core.workflows.load import only_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.traces import Day, drift, files_of, import_traces
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load import imports
+from radu_core.workflows.load.files import only_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.load.traces import Day, drift, files_of, import_traces
 
 Writer = Callable[..., Path]
 NONE = {"unsure": 0, "out of scope": 0, "unlike anything seen": 0}

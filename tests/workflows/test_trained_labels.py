@@ -16,13 +16,13 @@ from radu_core.errors import DatasetError
 from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory, TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.load import import_file
-from radu_core.workflows.outcomes import resolve
-from radu_core.workflows.train import serving
-from radu_core.workflows.trained_labels import FILE, keep_labels, read_trained_labels
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.runs.launch import serving
+from radu_core.workflows.runs.trained_labels import FILE, keep_labels, read_trained_labels
+from radu_core.workflows.train.dataset import build
 
 TRAIN = ["f00", "f01", "f02", "f05", "h00", "h01", "h04", "n00"]  # resolved
 

@@ -17,13 +17,13 @@ from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.schema import parse_schema
 from radu_core.store.engine import reading as read
 from radu_core.store.tables import metadata
-from radu_core.workflows import trash
-from radu_core.workflows.deletion_notes import note_of
-from radu_core.workflows.home import funnels
-from radu_core.workflows.imports import redo, undo
-from radu_core.workflows.judgements import judge
-from radu_core.workflows.load import import_file
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.judgements import judge
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home import trash
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.deletion_notes import note_of
+from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.imports import redo, undo
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 SECRET = "from Oslo, lovely Oslo, to Rome"  # what a00 says

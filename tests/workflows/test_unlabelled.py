@@ -17,14 +17,18 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.leases import Lease
-from radu_core.workflows import coverage, dataset, evaluate, negatives, prompts
-from radu_core.workflows.annotation_history import lines
-from radu_core.workflows.coverage import build_index
-from radu_core.workflows.eligible import left_out_rows
-from radu_core.workflows.home import funnels
-from radu_core.workflows.load import export, import_file, remarks
-from radu_core.workflows.outcomes import funnel, resolve, unresolved
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.annotate.history import lines
+from radu_core.workflows.coverage import report as coverage
+from radu_core.workflows.coverage.report import build_index
+from radu_core.workflows.evaluate import evaluation as evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load.eligible import left_out_rows
+from radu_core.workflows.load.files import export, import_file, remarks
+from radu_core.workflows.load.outcomes import funnel, resolve, unresolved
+from radu_core.workflows.overlap import negatives
+from radu_core.workflows.prompts import preview as prompts
+from radu_core.workflows.train import dataset
 
 BARE = [
     {"id": "x0", "utterance": "fly me to Oslo please", "split": "train"},

@@ -9,10 +9,10 @@ from conftest import MODULE
 
 from radu_core.errors import AlignmentError, ConflictError, InputError, RaduError
 from radu_core.retrieval import RetrievalSettings
-from radu_core.workflows import what_if as work
-from radu_core.workflows.coverage import CoverageReport, coverage_report, retrieval_settings
-from radu_core.workflows.what_if import _mcnemar
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage import what_if as work
+from radu_core.workflows.coverage.report import CoverageReport, coverage_report, retrieval_settings
+from radu_core.workflows.coverage.what_if import _mcnemar
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

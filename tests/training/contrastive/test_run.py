@@ -13,13 +13,13 @@ from tuned_run import stop_behind
 from radu_core.errors import InputError
 from radu_core.training import TrainConfig, launch
 from radu_core.training.joint.files import ENCODER
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.following import follow
-from radu_core.workflows.judgements import judge
-from radu_core.workflows.preflight import preflight_report
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.judgements import judge
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
+from radu_core.workflows.train.preflight import preflight_report
 
 pytestmark = pytest.mark.slow
 

@@ -15,12 +15,12 @@ from radu_core.retrieval import Query, SentenceEmbedder
 from radu_core.training import RunDirectory, TrainConfig, launch
 from radu_core.training.joint.files import ENCODER, HEAD_FILE
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.following import follow
-from radu_core.workflows.parse import parse, parser_of
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.evaluate.parse import parse, parser_of
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
 
 pytestmark = pytest.mark.slow
 

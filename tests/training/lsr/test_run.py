@@ -19,13 +19,13 @@ from radu_core.training.joint.files import ENCODER
 from radu_core.training.launcher import Local
 from radu_core.training.limit import TimeLimit
 from radu_core.training.lsr.run import tune_by_teacher
-from radu_core.workflows import train
-from radu_core.workflows.dataset import build
-from radu_core.workflows.evaluate import evaluate
-from radu_core.workflows.export_model import export_model
-from radu_core.workflows.following import follow
-from radu_core.workflows.parse import parse
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.playground.export_model import export_model
+from radu_core.workflows.runs import launch as train
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.following import follow
 
 pytestmark = pytest.mark.slow
 

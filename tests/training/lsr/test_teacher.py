@@ -16,8 +16,8 @@ from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exempl
 from radu_core.retrieval import Query, Retrieved
 from radu_core.schema import Schema
 from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher, keys_of
-from radu_core.workflows.coverage import load_index
-from radu_core.workflows.workspace import Workspace
+from radu_core.workflows.coverage.report import load_index
+from radu_core.workflows.frame.workspace import Workspace
 
 
 @pytest.fixture

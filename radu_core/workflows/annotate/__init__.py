@@ -1,0 +1,1 @@
+"""The Annotate page: its queue, its items, what is decided."""

@@ -1,0 +1,334 @@
+"""The annotation page's requests: operations done once each, and items handed out.
+
+The protocol is docs/annotation.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radu_core.alignment import Aligner
+from radu_core.errors import ConflictError, InputError, StoreError
+from radu_core.store import changes, leases, operations, queues
+from radu_core.store.changes import Writing
+from radu_core.store.modules import schema_and_settings
+from radu_core.store.opinions import with_opinions
+from radu_core.store.progress import progress
+from radu_core.store.rows import aware
+from radu_core.store.stored_json import read_schema
+from radu_core.workflows.annotate import request as asked
+from radu_core.workflows.annotate.items import around, item_json
+from radu_core.workflows.annotate.operations import Case, apply, needs_revision, reconsider
+from radu_core.workflows.frame.workspace import Workspace
+
+__all__ = ["Reconsidered", "annotators", "serve", "set_annotators"]
+
+_log = logging.getLogger(__name__)
+_MOST_ANNOTATORS = 5
+_MOST_UNFIT = 200  # items that can't be shown are passed over in one request
+_WHAT = {
+    "labelled": "said what it means",
+    "placed": "said where its values stand",
+    "corrected": "corrected it",
+    "kept": "said that it is right",
+    "discarded": "discarded it",
+    "restored": "set it back",
+    "imported": "imported it anew",
+    "contradicted": "saved a schema that contradicts it",
+    "accepted in bulk": "accepted a suggestion for it in bulk",
+    "adjudicated": "settled it",
+    "agreed": "agreed with the others about it",
+    "opinion": "gave an opinion",
+    "withdrawn": "took an opinion back",
+    "disputed": "changed how many people are asked, which made it a disagreement",
+}
+
+
+@dataclass(frozen=True)
+class _Module:
+    """A module as it is within one transaction."""
+
+    aligner: Aligner
+    settings: Mapping[str, Any]
+
+    @property
+    def annotators(self) -> int:
+        """How many people are asked about each item."""
+        return int(self.settings.get("annotators", 1))
+
+
+@lru_cache(maxsize=16)
+def _aligner(module: str, schema: str) -> Aligner:
+    return Aligner(read_schema(schema, module=module))
+
+
+def _module(w: Writing) -> _Module:
+    schema, settings = schema_and_settings(w.connection, w.module)
+    return _Module(_aligner(w.module, schema), settings)
+
+
+def annotators(workspace: Workspace, module: str) -> int:
+    """How many people are asked about each item of ``module``; 1 by default."""
+    return int(workspace.store.settings(module).get("annotators", 1))
+
+
+@dataclass(frozen=True)
+class Reconsidered:
+    """Items that another number of annotators has decided, or has made a disagreement of."""
+
+    decided: int = 0
+    disputed: int = 0
+
+
+def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> Reconsidered:
+    """Ask ``number`` people (1 to 5) about each item from now on.
+
+    Where that many have given their opinion already, it is decided or a disagreement at once:
+    nobody else would be asked about it.
+    """
+    if not 1 <= number <= _MOST_ANNOTATORS:
+        raise InputError(
+            "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
+        )
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        changes.change_settings(w, {"annotators": number})
+        found = [
+            reconsider(Case(w, known.aligner, number, changes.row_of(w, id_)))
+            for id_ in with_opinions(w)
+        ]
+    return Reconsidered(found.count("decided"), found.count("disputed"))
+
+
+def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
+    """Answer one request: what became of its operations, further items, and how far it all is.
+
+    Each operation is one transaction, done once however often it is sent. Raises ``StoreError``
+    when the database can't be used: a prefix of the operations is stored then.
+    """
+    acks = [_acknowledge(workspace, who, module, request.client, raw) for raw in request.ops]
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        current = leases.keep(
+            w, request.client, request.hold, opened=request.opened, annotators=known.annotators
+        )
+        others = leases.held_by_others(w.connection, module, request.client, w.now)
+        counts = queues.waiting(w.connection, module) if request.want else None
+        wanted = asked.filter_of(request)
+        items = []
+        if counts and wanted and current:
+            items = _hand_out(w, known, request, wanted, others, counts)
+        return {
+            "acks": acks,
+            "items": items,
+            "counts": counts,
+            "progress": _progress(w),
+            "others": _others(w, wanted, others),
+            "token": None,
+        }
+
+
+# Operations
+
+
+def _acknowledge(
+    workspace: Workspace, who: str, module: str, client: str, raw: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Do one operation, unless it has been done, and say what became of it."""
+    seq = raw.get("seq")
+    if not asked.is_number(seq):
+        raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
+    named = raw["id"] if asked.is_id(raw.get("id")) else None
+    with workspace.store.writing(module, who=who) as w:
+        known = _module(w)
+        done = operations.answer(w, client, seq)
+        if done is None:
+            done = {**_do(w, known, client, raw), **_trace(raw)}
+            operations.record(w, client, seq, named, done)
+        elif done["of"] != _trace(raw)["of"]:  # it would be lost without a word
+            other = f"Number {seq} of this tab was another operation. Reload the page."
+            done = _answer("refused", done["revision"], other)
+        # Only here it isn't what the tab knows already.
+        told = done["status"] != "stored" or raw.get("kind") in ("undo", "restore")
+        wanted = [named] if named and told else []
+        item = next(iter(_items(w, known, wanted, {})), None)
+        ack = {name: done[name] for name in ("status", "revision", "message")}
+        return {"seq": seq, **ack, "item": item}
+
+
+def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of an operation besides its answer: what it was, and the browser's clock."""
+    return {
+        "of": [str(raw.get("kind"))[:40], str(raw.get("id"))[:200]],
+        "at": str(raw.get("at"))[:40],
+    }
+
+
+def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Do an operation, all of it or nothing; ``{status, revision, message}``."""
+    expected, taken = _expected(w, client, raw.get("revision"), raw.get("after"))
+    try:
+        operation = asked.parse_operation(dict(raw))
+    except InputError as error:
+        return _answer("refused", expected, str(error))
+    part = w.connection.begin_nested()
+    try:
+        row = changes.row_of(w, operation.id)
+        if _takes_a_skip_back(w, client, operation):
+            queues.unskip(w, operation.id)
+            part.commit()
+            return _answer("stored", expected, taken=taken)
+        if needs_revision(operation):
+            changes.expect(row, expected)
+        revision = apply(Case(w, known.aligner, known.annotators, row, taken), operation)
+    except (SQLAlchemyError, StoreError, MemoryError):
+        raise
+    except ConflictError:
+        part.rollback()
+        return _conflict(w, operation.id)
+    except InputError as error:
+        part.rollback()
+        return _answer("refused", expected, str(error))
+    except Exception as error:  # final all the same: else it would stop every one after it
+        part.rollback()
+        _log.exception("an operation failed")
+        wrong = f"That shouldn't have happened ({type(error).__name__}); it is in the studio's log."
+        return _answer("refused", expected, wrong)
+    part.commit()
+    if needs_revision(operation):
+        return _answer("stored", revision)
+    return _answer("stored", expected, taken=taken)  # what its reader knows, and no more
+
+
+def _answer(status: str, revision: int, message: str = "", *, taken: bool = True) -> dict[str, Any]:
+    """What is remembered of an operation; ``taken`` says whether one that builds on it may."""
+    held = taken and status == "stored"
+    return {"status": status, "revision": revision, "message": message, "taken": held}
+
+
+def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, bool]:
+    """The revision that the exemplar must be of, and whether the operation before was stored.
+
+    Where that one met with a newer version, what was shown counts: else this one would overwrite
+    what nobody has looked at.
+    """
+    shown = revision if asked.is_number(revision) else 0
+    before = operations.answer(w, client, after) if asked.is_number(after) else None
+    if before is None:
+        return shown, True
+    if before["status"] == "conflict":
+        return shown, False
+    return int(before["revision"]), bool(before["taken"])
+
+
+def _takes_a_skip_back(w: Writing, client: str, operation: asked.Operation) -> bool:
+    """Whether what came before on this exemplar, which this takes back, was a skip."""
+    if not isinstance(operation, asked.Undo) or not asked.is_number(operation.after):
+        return False
+    before = operations.answer(w, client, operation.after)
+    return (
+        before is not None
+        and before["status"] == "stored"
+        and before["of"] == ["skip", operation.id]
+    )
+
+
+def _conflict(w: Writing, id: str) -> dict[str, Any]:
+    """What came in between: who, when and what."""
+    row = changes.row_of(w, id)
+    event = changes.newest_event(w, id)
+    if event is None or aware(event["at"]) < aware(row["updated"]):
+        message = f"Its values were placed anew at {_said(row['updated'])}"
+    else:
+        what = _WHAT.get(event["kind"], f"changed it ({event['kind']})")
+        message = f"{event['who']} {what} at {_said(event['at'])}"
+    message += ", after you were shown it. Nothing was overwritten."
+    return _answer("conflict", row["revision"], message)
+
+
+def _said(at: Any) -> str:
+    return f"{aware(at):%H:%M} UTC on {aware(at):%Y-%m-%d}"
+
+
+# Handing out
+
+
+def _hand_out(
+    w: Writing,
+    known: _Module,
+    request: asked.Request,
+    wanted: asked.Filter,
+    others: Sequence[leases.Lease],
+    counts: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """Further items, leased to the tab; what can't be shown is passed over."""
+    blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
+    held = {lease.exemplar: lease.who for lease in others}
+    first = _named(w, request, wanted)
+    items = _items(w, known, first, held)
+    unfit: set[str] = set()
+    while True:
+        own = {*request.hold, *first, *(i["id"] for i in items)}
+        apart = queues.Apart(held.keys(), blocked, own, request.client, unfit)
+        left = request.want - len(items)
+        ids = queues.pick(w, _filter(wanted), apart, left, counts=counts) if left > 0 else []
+        items += _items(w, known, ids, held)
+        broken = set(ids) - {i["id"] for i in items}
+        unfit |= broken
+        if not broken or len(unfit) > _MOST_UNFIT:
+            break
+    free = [i["id"] for i in items if i["id"] not in blocked]
+    leases.take(w, request.client, free, opened=request.opened)
+    return items
+
+
+def _named(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
+    """The item asked for by its id, unless the tab has been given it or is done with it."""
+    id_, since = wanted.item, wanted.since
+    if not id_ or id_ in request.hold:
+        return []
+    if operations.has_touched(w, request.client, id_, since=since):
+        return []
+    return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
+
+
+def _filter(wanted: asked.Filter) -> queues.Filter:
+    return queues.Filter(**wanted.model_dump(exclude={"item"}))
+
+
+def _items(
+    w: Writing, known: _Module, ids: Sequence[str], held: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The items of these ids; what can't be shown is left out, and the log says why."""
+    try:
+        about_them = around(w.connection, w.module, ids, held=held)
+        return [
+            item_json(known.aligner, item, who=w.who, known=about_them)
+            for item in changes.items_of(w.connection, w.module, ids)
+        ]
+    except (SQLAlchemyError, StoreError, MemoryError):
+        raise
+    except Exception:
+        if len(ids) > 1:
+            return [item for id_ in ids for item in _items(w, known, [id_], held)]
+        _log.exception("%s of %s can't be shown", *ids, w.module)
+        return []
+
+
+def _progress(w: Writing) -> dict[str, int]:
+    midnight = w.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
+
+
+def _others(
+    w: Writing, wanted: asked.Filter | None, others: Sequence[leases.Lease]
+) -> dict[str, Any]:
+    found = queues.matches(w, _filter(wanted), others) if wanted else []
+    seconds = round((found[0].until - w.now).total_seconds()) if found else None
+    return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}

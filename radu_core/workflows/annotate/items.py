@@ -1,0 +1,221 @@
+"""An exemplar as the annotation page shows it: one JSON object, see docs/annotation.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from radu_core.alignment import CONTRADICTED, Aligner
+from radu_core.exemplars import DISCARDED, Span
+from radu_core.schema import Function, Scalar, as_values
+from radu_core.store import StoredExemplar
+from radu_core.store.changes import comments_of
+from radu_core.store.derived import DISAGREEMENT
+from radu_core.store.opinions import Opinion, opinions_of
+from radu_core.workflows.load.outcomes import PRESELECTED, place_json
+
+__all__ = ["MOST_READINGS", "Around", "around", "item_json", "whole_readings"]
+
+MOST_READINGS = 9
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is known around exemplars, by id: who holds them, opinions and comments."""
+
+    held: Mapping[str, str] = field(default_factory=dict)
+    opinions: Mapping[str, list[Opinion]] = field(default_factory=dict)
+    comments: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def around(
+    connection: Connection, module: str, ids: Sequence[str], *, held: Mapping[str, str]
+) -> Around:
+    """What is known around the exemplars of these ids."""
+    opinions: dict[str, list[Opinion]] = {}
+    for opinion in opinions_of(connection, module, ids):
+        opinions.setdefault(opinion.id, []).append(opinion)
+    comments: dict[str, list[dict[str, Any]]] = {}
+    for event in comments_of(connection, module, ids):
+        said = {"who": event.who, "at": event.at.isoformat(), "text": event.note or ""}
+        comments.setdefault(event.exemplar_id, []).append(said)
+    return Around(held, opinions, comments)
+
+
+def item_json(
+    aligner: Aligner, item: StoredExemplar, *, who: str, known: Around | None = None
+) -> dict[str, Any]:
+    """The item ``who`` is shown. Others' opinions stand in it once they have to be settled only,
+    so that they don't sway.
+    """
+    known = known or Around()
+    item = _as_asked(item)
+    exemplar = item.exemplar
+    function = aligner.schema.function(exemplar.function or "")
+    opinions = known.opinions.get(exemplar.id, [])
+    if item.queue != DISAGREEMENT:
+        opinions = [o for o in opinions if o.who == who]
+    return {
+        "id": exemplar.id,
+        "revision": item.revision,
+        "utterance": exemplar.utterance,
+        "function": exemplar.function,
+        "unlabelled": exemplar.unlabelled,
+        "description": function.description if function else "",
+        "outcome": exemplar.outcome,
+        "queue": item.queue,
+        "reason": exemplar.reason,
+        "split": exemplar.split,
+        "context": exemplar.context,
+        "flag": item.flag,
+        "held": known.held.get(exemplar.id),
+        "arguments": _arguments(aligner, function, item),
+        "spans": _spans(exemplar.spans),
+        "implied": _implied(item),
+        "readings": [_reading_json(r, item) for r in whole_readings(item)],
+        "opinions": [_opinion_json(o) for o in opinions],
+        "comments": known.comments.get(exemplar.id, []),
+    }
+
+
+def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
+    """The stored readings that place or imply every argument, best first, at most nine."""
+    item = _as_asked(item)
+    if item.exemplar.outcome not in ("ambiguous", "unlocated") and not _is_contradicted(item):
+        return []
+    whole = [r for r in item.readings if r["confidence"] > 0 and _says_all(r, item)]
+    return whole[:MOST_READINGS]
+
+
+def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
+    implied = {*_implied(item), *reading.get("implied", ())}
+    wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
+    return len(reading["spans"]) == wanted
+
+
+def _is_contradicted(item: StoredExemplar) -> bool:
+    """Whether it is invalid because of where its labels were said to stand."""
+    exemplar = item.exemplar
+    found = exemplar.outcome == "invalid" and item.details.get("kind") == CONTRADICTED
+    return found and DISCARDED not in exemplar.tags
+
+
+def _as_asked(item: StoredExemplar) -> StoredExemplar:
+    """The item without spans that contradict its values: nobody is to confirm them by habit."""
+    if not _is_contradicted(item):
+        return item
+    return replace(item, exemplar=item.exemplar.model_copy(update={"spans": None}))
+
+
+def _implied(item: StoredExemplar) -> list[str]:
+    by_rule = item.details.get("implied", ()) if item.exemplar.spans is None else ()
+    return list(dict.fromkeys((*item.exemplar.implied, *by_rule)))
+
+
+def _reading_json(reading: Mapping[str, Any], item: StoredExemplar) -> dict[str, Any]:
+    return {
+        "spans": reading["spans"],
+        "implied": list(dict.fromkeys((*_implied(item), *reading.get("implied", ())))),
+        "template": reading["template"],
+        "confidence": reading["confidence"],
+        "preselected": reading["confidence"] >= PRESELECTED and not reading.get("implied"),
+    }
+
+
+def _opinion_json(opinion: Opinion) -> dict[str, Any]:
+    exemplar = opinion.exemplar
+    return {
+        "who": opinion.who,
+        "at": opinion.at.isoformat(),
+        "function": exemplar.function,
+        "arguments": exemplar.arguments,
+        "spans": _spans(exemplar.spans),
+        "implied": list(exemplar.implied),
+        "template": exemplar.template,
+        "discarded": DISCARDED in exemplar.tags,
+    }
+
+
+def _spans(spans: Iterable[Span] | None) -> list[dict[str, Any]]:
+    return [span.model_dump(mode="json") for span in spans or ()]
+
+
+def _arguments(
+    aligner: Aligner, function: Function | None, item: StoredExemplar
+) -> list[dict[str, Any]]:
+    """Every value with its state and places; a list of values is several."""
+    exemplar = item.exemplar
+    implied = set(_implied(item))
+    found = _places(aligner, item, implied)
+    left = list(exemplar.spans or ())
+    arguments = []
+    for slot, value in exemplar.arguments.items():
+        declared = function.slot(slot) if function else None
+        for scalar in as_values(value):
+            placed = next((s for s in left if _is(s, slot, scalar)), None)
+            if placed:
+                left.remove(placed)
+            state, places = found.get((slot, repr(scalar)), ("missing", []))
+            places = _with(placed, places)
+            arguments.append(
+                {
+                    "slot": slot,
+                    "description": declared.description if declared else "",
+                    "type": declared.type if declared else "string",
+                    "value": scalar,
+                    "state": _state(
+                        state, places, placed=placed is not None, implied=slot in implied
+                    ),
+                    "places": places,
+                }
+            )
+    return arguments
+
+
+def _is(span: Span, slot: str, scalar: Scalar) -> bool:
+    return span.slot == slot and repr(span.value) == repr(scalar)
+
+
+def _with(placed: Span | None, places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The places found, and the one that was given where it isn't among them."""
+    if placed is None or any((p["start"], p["end"]) == (placed.start, placed.end) for p in places):
+        return places
+    given = {"start": placed.start, "end": placed.end, "kind": "given", "score": 1.0}
+    return sorted([*places, given], key=lambda p: (p["start"], p["end"]))
+
+
+def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) -> str:
+    """What the page says of a value: its decision, else what alignment ``found``, from which the
+    reason was made, too.
+    """
+    if implied:
+        return "implied"
+    if placed:
+        return "placed"
+    if found in ("missing", "unsure"):
+        return found
+    return "once" if len(places) == 1 else "repeated"
+
+
+def _places(
+    aligner: Aligner, item: StoredExemplar, implied: set[str]
+) -> dict[tuple[str, str], tuple[str, list[dict[str, Any]]]]:
+    """(slot, value) → alignment's state of it, and places. What alignment stored of an open
+    exemplar is taken as it is; one that it stored nothing of is looked at, unless every value is
+    placed or implied already.
+    """
+    exemplar = item.exemplar
+    stored = item.details.get("arguments")
+    if stored is not None:
+        return {(a["slot"], repr(a["value"])): (a["state"], a["places"]) for a in stored}
+    placed = {span.slot for span in exemplar.spans or ()}
+    if set(exemplar.arguments) <= placed | implied:
+        return {}
+    bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
+    return {
+        (a.slot, repr(a.value)): (a.state, [place_json(c) for c in a.candidates])
+        for a in aligner.align(bare).arguments
+    }

@@ -1,0 +1,364 @@
+"""One operation of an annotator: what it does to an exemplar, inside a transaction that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from radu_core.alignment import Aligner
+from radu_core.errors import AlignmentError, InputError, shorten
+from radu_core.exemplars import DISCARDED, AnnotatedExemplar, Span, check_spans, make_template
+from radu_core.schema import Arguments, Scalar, Value, argument_problems, as_values
+from radu_core.store import StoredExemplar, changes
+from radu_core.store.changes import Writing
+from radu_core.store.derived import DISAGREEMENT, queue_of
+from radu_core.store.opinions import Opinion, give, opinions_of, withdraw
+from radu_core.store.queues import skip
+from radu_core.store.rows import stored
+from radu_core.workflows.annotate import request as asked
+from radu_core.workflows.annotate.items import whole_readings
+
+__all__ = ["Case", "apply", "needs_revision", "reconsider", "waits_for_opinions"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An exemplar that something is decided about: in which transaction, by which rules.
+
+    ``annotators`` people are asked before it is decided; ``taken`` is False where the operation
+    before this one, which it builds on, wasn't stored.
+    """
+
+    w: Writing
+    aligner: Aligner
+    annotators: int
+    row: RowMapping
+    taken: bool = True
+
+    @property
+    def item(self) -> StoredExemplar:
+        """The exemplar as it is stored."""
+        return stored(self.row)
+
+    @property
+    def exemplar(self) -> AnnotatedExemplar:
+        """Its labels."""
+        return self.item.exemplar
+
+    def opinions(self) -> list[Opinion]:
+        """Those that count, in the order in which they are shown."""
+        return opinions_of(self.w.connection, self.w.module, [self.row["id"]])
+
+
+def apply(case: Case, operation: asked.Operation) -> int:
+    """Do what an operation says; the revision that the exemplar has then, as its reader knows it.
+
+    Raises ``InputError`` when it contradicts itself, the schema or the utterance: nothing may be
+    kept of the transaction's part then.
+    """
+    return _DO[type(operation)](case, operation)
+
+
+def needs_revision(operation: asked.Operation) -> bool:
+    """Whether an operation changes the exemplar, and so must have seen what it is now."""
+    return not isinstance(operation, asked.Skip | asked.Comment)
+
+
+# Decisions
+
+
+def _decide(case: Case, op: asked.Decide) -> int:
+    exemplar = case.exemplar
+    arguments = {s: _as_known(v, exemplar.arguments.get(s)) for s, v in op.arguments.items()}
+    _check_labels(case, op.function, arguments)
+    spans = tuple(_span(exemplar.utterance, mark, arguments) for mark in op.spans)
+    ordered = check_spans(exemplar.utterance, spans)
+    candidate = exemplar.model_copy(
+        update={
+            "function": op.function,
+            "unlabelled": False,
+            "arguments": arguments,
+            "spans": ordered,
+            "template": make_template(exemplar.utterance, ordered),
+            "implied": tuple(dict.fromkeys(op.implied)),
+            "tags": tuple(t for t in exemplar.tags if t != DISCARDED),
+            "resolved_by": "annotator",  # who looked at the text: their words may mean the value
+        }
+    )
+    result = case.aligner.align(candidate)
+    if result.outcome != "resolved":
+        raise AlignmentError(
+            f"This doesn't resolve the utterance: {result.reason}",
+            remedy="Mark every value, or say that it is implied.",
+        )
+    by = "suggestion" if _is_reading(case.item, op.reading, ordered) else "annotator"
+    reason = "Decided by a person."
+    update = {"outcome": "resolved", "resolved_by": by, "reason": reason}
+    same = (op.function, arguments) == (exemplar.function, exemplar.arguments)
+    kind = "labelled" if exemplar.unlabelled else "placed" if same else "corrected"
+    return _settle(case, candidate.model_copy(update=update), kind)
+
+
+def _check_labels(case: Case, name: str | None, arguments: Arguments) -> None:
+    function = case.aligner.schema.function(name) if name else None
+    if name is not None and function is None:
+        raise InputError("The schema has no such function", value=name, remedy="Choose one.")
+    problems = argument_problems(function, arguments) if function else []
+    if function is None and arguments:
+        problems = ["An out-of-scope utterance has no arguments"]
+    if problems:
+        raise InputError("; ".join(problems), remedy="Correct the values or the function.")
+
+
+def _span(utterance: str, mark: asked.Mark, arguments: Arguments) -> Span:
+    """A span of what was marked; the words must be those that stand there."""
+    there = utterance[mark.start : mark.end]
+    if there != mark.text:
+        raise AlignmentError(
+            f"The words marked for {mark.slot}, {shorten(mark.text)}, aren't what stands at "
+            f"[{mark.start}, {mark.end}), which is {shorten(there)}",
+            remedy="Mark them again; offsets count Unicode code points.",
+        )
+    known = as_values(arguments.get(mark.slot, []))
+    value = next((v for v in known if _is_same(v, mark.value)), mark.value)
+    return Span(slot=mark.slot, start=mark.start, end=mark.end, value=value)
+
+
+def _as_known(value: Value, known: Value | None) -> Value:
+    """The value as it was stored, where a browser, which knows one kind of number, changed it."""
+    if known is None:
+        return value
+    if isinstance(value, list):
+        return [next((k for k in as_values(known) if _is_same(k, v)), v) for v in value]
+    return known if not isinstance(known, list) and _is_same(known, value) else value
+
+
+def _is_same(known: Scalar, given: Scalar) -> bool:
+    if isinstance(known, str) or isinstance(given, str):
+        return known == given
+    if isinstance(known, bool) or isinstance(given, bool):
+        return known is given
+    try:
+        return float(known) == float(given)  # 2 and 2.0; digits beyond a double's
+    except OverflowError:
+        return known == given
+
+
+def _is_reading(item: StoredExemplar, number: int | None, spans: tuple[Span, ...]) -> bool:
+    """Whether the spans are those of the reading of that number among the ones shown."""
+    readings = whole_readings(item)
+    if number is None or not 0 <= number < len(readings):
+        return False
+    return spans == tuple(Span.model_validate(s) for s in readings[number]["spans"])
+
+
+def _keep(case: Case, op: asked.Keep) -> int:
+    if case.row["flag"] is None:
+        raise InputError(
+            "Nobody has flagged this exemplar", value=op.id, remedy="Accept it with Enter."
+        )
+    if case.exemplar.unlabelled:
+        raise InputError(
+            "It has no label that could be right",
+            value=op.id,
+            remedy="Give it a function (f), or say that it is out of scope (x).",
+        )
+    return _settle(case, case.exemplar, "kept")
+
+
+def _discard(case: Case, op: asked.Discard) -> int:
+    reason = op.reason.strip()
+    if not reason:
+        raise InputError("A discard needs a reason", remedy="Say why in a few words.")
+    exemplar = case.exemplar
+    update = {
+        "outcome": "invalid",
+        "resolved_by": None,
+        "reason": f"Discarded by {case.w.who}: {reason}",
+        "spans": None,
+        "template": None,
+        "tags": tuple(dict.fromkeys((*exemplar.tags, DISCARDED))),
+    }
+    return _settle(case, exemplar.model_copy(update=update), "discarded")
+
+
+# Several annotators
+
+
+def _settle(case: Case, exemplar: AnnotatedExemplar, kind: str) -> int:
+    """Store a decision; as an opinion where others are asked too.
+
+    What waits in no queue has been decided before: correcting it takes effect at once. So does
+    what somebody decides about a disagreement who has had no part in it.
+    """
+    if case.annotators > 1 and case.row["queue"] is not None:
+        people = [o.who for o in case.opinions()]
+        if case.row["queue"] != DISAGREEMENT or case.w.who in people:
+            return _opine(case, exemplar)
+        kind = "adjudicated"
+    return changes.decide(case.w, case.row, exemplar, kind=kind)
+
+
+def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
+    give(case.w, exemplar)
+    given = case.opinions()
+    if len(given) < case.annotators:
+        return _ask_on(case)
+    if _agree(given):
+        people = ", ".join(o.who for o in given)
+        return changes.decide(case.w, case.row, exemplar, kind="agreed", note=people)
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
+
+
+def reconsider(case: Case) -> str | None:
+    """What the opinions about an exemplar come to once ``case.annotators`` people are asked, who
+    were more or fewer before: "decided", "disputed", or None where nothing changes.
+    """
+    queue, given = case.row["queue"], case.opinions()
+    if queue is None or len(given) < case.annotators:
+        return None
+    if _agree(given):
+        last = max(given, key=lambda o: (o.at, o.who))  # who made it an agreement
+        people = ", ".join(o.who for o in given)
+        w = replace(case.w, who=last.who)
+        changes.decide(w, case.row, last.exemplar, kind="agreed", note=people)
+        return "decided"
+    if queue == DISAGREEMENT:
+        return None
+    changes.set_queue(case.w, case.row, DISAGREEMENT)
+    note = f"asked of {case.annotators} from now on"
+    changes.add_event(case.w, case.row["id"], "disputed", None, None, note)
+    return "disputed"
+
+
+def _agree(given: Sequence[Opinion]) -> bool:
+    """Whether people say the same."""
+    return len({_meaning(o.exemplar) for o in given}) == 1
+
+
+def waits_for_opinions(annotators: int, queue: str | None) -> bool:
+    """Whether several people are asked about an item that isn't decided or in dispute."""
+    return annotators > 1 and queue not in (None, DISAGREEMENT)
+
+
+def _ask_on(case: Case) -> int:
+    """Further people are to be asked: what was a disagreement waits where it did before."""
+    if case.row["queue"] != DISAGREEMENT:
+        return int(case.row["revision"])
+    exemplar = case.exemplar
+    queue = queue_of(exemplar.outcome, exemplar.tags, case.row["flag_kind"])
+    return changes.set_queue(case.w, case.row, queue)
+
+
+def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
+    """What annotators must agree on."""
+    values = sorted((s, sorted(map(repr, as_values(v)))) for s, v in exemplar.arguments.items())
+    spans = sorted((s.slot, s.start, s.end) for s in exemplar.spans or ())
+    return (
+        exemplar.function,
+        repr(values),
+        tuple(spans),
+        tuple(sorted(exemplar.implied)),
+        DISCARDED in exemplar.tags,
+    )
+
+
+def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
+    opinions = case.opinions()
+    if case.row["queue"] != DISAGREEMENT:
+        raise InputError(
+            "There is no disagreement about this", value=op.id, remedy="Accept it with Enter."
+        )
+    if op.choice >= len(opinions):
+        raise InputError(
+            f"There {'is 1 opinion' if len(opinions) == 1 else f'are {len(opinions)} opinions'}",
+            value=op.choice + 1,
+            remedy="Choose one of them.",
+        )
+    adopted = opinions[op.choice]
+    return changes.decide(
+        case.w, case.row, adopted.exemplar, kind="adjudicated", note=f"as {adopted.who} said"
+    )
+
+
+# Back
+
+
+def _undo(case: Case, op: asked.Undo) -> int:
+    """Take one's opinion back, or else the last decision that stands."""
+    if not case.taken:
+        raise InputError(
+            "What this would take back wasn't stored",
+            value=op.id,
+            remedy="Press h for what has happened to it.",
+        )
+    w = case.w
+    if w.who in [o.who for o in case.opinions()]:
+        return _withdraw(case)
+    last = changes.standing_decision(w, op.id)
+    if last is None:
+        raise InputError(
+            "There is nothing to take back",
+            value=op.id,
+            remedy="Press h for what has happened to it.",
+        )
+    state = changes.state_before_event(w, op.id, last.id)
+    if last.kind != "agreed":
+        return changes.restore(w, case.row, state)
+    if w.who not in state["opinions"]:
+        return changes.restore(w, case.row, state, disputed=True)
+    changes.restore(w, case.row, state, without=w.who)
+    return _withdraw(replace(case, row=changes.row_of(w, op.id)))
+
+
+def _withdraw(case: Case) -> int:
+    """Take one's opinion back; the one before it counts again, and may disagree in another way."""
+    withdraw(case.w, case.row["id"])
+    if len(case.opinions()) < case.annotators:
+        return _ask_on(case)
+    return changes.set_queue(case.w, case.row, DISAGREEMENT)
+
+
+def _restore(case: Case, op: asked.Restore) -> int:
+    if waits_for_opinions(case.annotators, case.row["queue"]):
+        raise InputError(
+            "People are being asked about this: going back would decide it",
+            value=op.id,
+            remedy="Give your opinion; once it is decided, any state can be gone back to.",
+        )
+    state = changes.state_before_event(case.w, op.id, op.event)
+    if state.get("queue") != DISAGREEMENT:  # it is asked anew: nobody has said anything yet
+        state["opinions"] = []
+    return changes.restore(case.w, case.row, state, note=str(op.event))
+
+
+# What decides nothing
+
+
+def _skip(case: Case, op: asked.Skip) -> int:
+    skip(case.w, op.id)
+    return int(case.row["revision"])
+
+
+def _comment(case: Case, op: asked.Comment) -> int:
+    text = op.text.strip().replace("\0", " ")
+    if not text:
+        raise InputError("The comment is empty", remedy="Say something, or leave it.")
+    changes.add_event(case.w, op.id, "commented", None, None, text)
+    return int(case.row["revision"])
+
+
+_Doing = Callable[[Case, Any], int]
+_DO: Mapping[type[Any], _Doing] = {
+    asked.Decide: _decide,
+    asked.Keep: _keep,
+    asked.Discard: _discard,
+    asked.Skip: _skip,
+    asked.Comment: _comment,
+    asked.Undo: _undo,
+    asked.Restore: _restore,
+    asked.Adjudicate: _adjudicate,
+}

@@ -1,0 +1,1 @@
+"""The Coverage page: the index, coverage, what if."""

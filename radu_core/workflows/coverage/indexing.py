@@ -1,0 +1,250 @@
+"""The index of a module: built, kept in memory, and brought up to date by what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from radu_core.errors import InputError, NotFoundError, StaleIndexError
+from radu_core.exemplars import AnnotatedExemplar, Split
+from radu_core.files import content_hash
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import (
+    Contents,
+    ModuleIndex,
+    RetrievalSettings,
+    fingerprint,
+    read_index,
+    save_index,
+)
+from radu_core.retrieval.saved import indexed, saved_fingerprint
+from radu_core.schema import Schema
+from radu_core.workflows.frame.workspace import Workspace
+
+__all__ = [
+    "build_index",
+    "choose_point",
+    "chosen_point",
+    "chosen_with",
+    "data_state",
+    "index_fingerprint",
+    "load_index",
+    "resolved_exemplars",
+    "retrieval_before",
+    "retrieval_settings",
+    "set_retrieval",
+    "switch_retrieval",
+]
+
+_SETTING = "retrieval"
+_POINT = "point"  # what prompts and datasets begin with
+_POINT_OF = "point_embedder"  # the identity of the embedder that it was chosen with
+_BEFORE = "retrieval_before"  # settings that others took the place of, oldest first
+_FIRST_POINT = (3, 4)
+_FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
+_SAVED_BELOW = 5_000  # exemplars: saving a larger index takes longer than bringing it up to date
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An index in memory and the revisions of the exemplars it was built from."""
+
+    index: ModuleIndex
+    revisions: Mapping[str, tuple[int, Any]]
+
+
+def resolved_exemplars(
+    workspace: Workspace, module: str, *, splits: Sequence[Split] | None = None
+) -> list[AnnotatedExemplar]:
+    """The resolved exemplars of a module, by id."""
+    items = workspace.store.exemplars(module, splits=splits, outcomes=["resolved"])
+    return [i.exemplar for i in items]
+
+
+def retrieval_settings(workspace: Workspace, module: str) -> RetrievalSettings:
+    """How a module retrieves; the defaults until somebody has chosen."""
+    kept = workspace.store.settings(module).get(_SETTING, {})
+    try:
+        return RetrievalSettings.model_validate(kept)
+    except ValidationError:  # of a later studio
+        return RetrievalSettings()
+
+
+def set_retrieval(
+    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str
+) -> None:
+    """Choose how a module retrieves from now on: its prompts and datasets change with it."""
+    workspace.embedder(settings.embedder)  # one that isn't there is said now
+    kept = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
+    workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+
+
+def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
+    """(k_desc, k_exemplar) that prompts and datasets of a module begin with: what somebody chose
+    on the Coverage page or by ``radu find-k --use``, otherwise (3, 4).
+    """
+    kept = workspace.store.settings(module).get(_POINT)
+    if isinstance(kept, list) and len(kept) == 2 and all(type(k) is int for k in kept):
+        return kept[0], kept[1]
+    return _FIRST_POINT
+
+
+def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, who: str) -> None:
+    """Begin with this point from now on; it stays a choice of every dataset."""
+    if min(point) < 0 or max(point) > 50 or point == (0, 0):
+        raise InputError("That can't be a point", value=point, remedy="Use 0 to 50, not both 0.")
+    identity = workspace.embedder(retrieval_settings(workspace, module).embedder).identity
+    values = {_POINT: list(point), _POINT_OF: identity}
+    workspace.store.change_settings(module, values, who=who)
+
+
+def chosen_with(workspace: Workspace, module: str) -> str | None:
+    """The identity of the embedder that the module's point was chosen with; None where nobody has
+    chosen one."""
+    kept = workspace.store.settings(module)
+    return str(kept.get(_POINT_OF, "")) if kept.get(_POINT) else None
+
+
+def switch_retrieval(
+    workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str, back: bool = False
+) -> None:
+    """As ``set_retrieval``, and what was before is kept, so that it can be brought back; going
+    ``back`` there forgets it."""
+    before = _before(workspace, module)
+    own = retrieval_settings(workspace, module).model_dump(mode="json")
+    kept = before[:-1] if back else [*before, own]
+    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: kept or None}
+    workspace.store.change_settings(module, values, who=who)
+
+
+def retrieval_before(workspace: Workspace, module: str) -> RetrievalSettings | None:
+    """How a module retrieved before ``switch_retrieval``; None where that never was."""
+    before = _before(workspace, module)
+    try:
+        return RetrievalSettings.model_validate(before[-1]) if before else None
+    except ValidationError:  # of a later studio
+        return None
+
+
+def _before(workspace: Workspace, module: str) -> list[Any]:
+    """How a module retrieved, oldest first."""
+    kept = workspace.store.settings(module).get(_BEFORE)
+    return kept if isinstance(kept, list) else []
+
+
+def data_state(workspace: Workspace, module: str) -> str:
+    """What changes whenever a resolved exemplar, the schema or the settings of a module do."""
+    store = workspace.store
+    seen = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
+    settings = retrieval_settings(workspace, module).model_dump(mode="json")
+    return content_hash([store.schema(module).hash, settings, seen])
+
+
+def index_fingerprint(workspace: Workspace, module: str) -> str:
+    """The fingerprint that the module's index has, or would have; nothing is embedded."""
+    chosen = retrieval_settings(workspace, module)
+    contents = Contents.of(workspace.store.schema(module), resolved_exemplars(workspace, module))
+    identity = workspace.embedder(chosen.embedder).identity
+    return fingerprint(workspace.store.schema(module), contents, identity, chosen)
+
+
+def build_index(
+    workspace: Workspace,
+    module: str,
+    *,
+    settings: RetrievalSettings | None = None,
+    progress: Progress = silent,
+) -> ModuleIndex:
+    """Build the retrieval index of ``module`` from its resolved training exemplars.
+
+    It is saved if it is the module's own, and not if it was built with other ``settings``.
+    """
+    own = retrieval_settings(workspace, module)
+    chosen = settings or own
+    schema = workspace.store.schema(module)
+    revisions = workspace.store.revisions(module)
+    exemplars = resolved_exemplars(workspace, module)
+    embedder = workspace.embedder(chosen.embedder, progress=progress)
+    index = ModuleIndex.build(schema, exemplars, embedder, settings=chosen, progress=progress)
+    _require_exemplars(index)
+    if chosen == own:
+        save_index(index, workspace.index(module))
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _require_exemplars(index: ModuleIndex) -> None:
+    if not index.exemplars:
+        raise InputError(
+            f"{index.schema.module} has no resolved training exemplars to index",
+            remedy="Import utterances and resolve them first.",
+        )
+
+
+def load_index(
+    workspace: Workspace,
+    module: str,
+    *,
+    settings: RetrievalSettings | None = None,
+    progress: Progress = silent,
+) -> ModuleIndex:
+    """The index of ``module`` as its exemplars and schema are now; never one of yesterday.
+
+    The one in memory is brought up to date by what changed; the saved one is read if it is whole
+    and current; otherwise it is built again, with the embeddings that are known.
+    """
+    chosen = settings or retrieval_settings(workspace, module)
+    schema = workspace.store.schema(module)
+    held = workspace.held((module, chosen))
+    if isinstance(held, _Held):
+        return _up_to_date(workspace, chosen, schema, held)
+    revisions = workspace.store.revisions(module)
+    contents = Contents.of(schema, resolved_exemplars(workspace, module))
+    embedder = workspace.embedder(chosen.embedder, progress=progress)
+    expected = fingerprint(schema, contents, embedder.identity, chosen)
+    try:
+        index = read_index(
+            workspace.index(module), embedder, expected_fingerprint=expected, contents=contents
+        )
+    except (StaleIndexError, NotFoundError):
+        return build_index(workspace, module, settings=settings, progress=progress)
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _up_to_date(
+    workspace: Workspace, chosen: RetrievalSettings, schema: Schema, held: _Held
+) -> ModuleIndex:
+    module = schema.module
+    revisions = workspace.store.revisions(module)
+    before = held.revisions
+    changed = [i for i, revision in revisions.items() if before.get(i) != revision]
+    gone = [i for i in before if i not in revisions]
+    if not changed and not gone and schema.hash == held.index.schema.hash:
+        _keep(workspace, held.index)
+        return held.index
+    ids = changed if len(changed) <= _FETCHED_SINGLY else None
+    items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed else []
+    found = {i.exemplar.id: i.exemplar for i in items}
+    changes = {i: found.get(i) for i in (*changed, *gone)}
+    index = held.index.changed(changes, schema=schema)
+    _require_exemplars(index)
+    _keep(workspace, index)
+    workspace.hold((module, chosen), _Held(index, revisions))
+    return index
+
+
+def _keep(workspace: Workspace, index: ModuleIndex) -> None:
+    """Save a small module's own index where the saved one is another, or damaged."""
+    module = index.schema.module
+    if len(index.exemplars) >= _SAVED_BELOW:
+        return
+    if index.settings != retrieval_settings(workspace, module):
+        return
+    directory = workspace.index(module)
+    same = saved_fingerprint(directory) == index.fingerprint
+    if not same or indexed(directory) != index.contents.members:
+        save_index(index, directory)

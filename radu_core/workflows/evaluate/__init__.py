@@ -1,0 +1,1 @@
+"""The Evaluate page: measuring a run, and asking it."""

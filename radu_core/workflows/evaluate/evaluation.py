@@ -1,0 +1,386 @@
+"""The Evaluate page: a run beside the free baselines, and its errors back to annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from radu_core.errors import InputError, NotFoundError, RaduError
+from radu_core.evaluation import (
+    EvaluationReport,
+    Labels,
+    Prediction,
+    WithEnsemble,
+    WithGenerator,
+    compare,
+    compare_each,
+    fit_baselines,
+    hash_of_rows,
+    learnable,
+    measure,
+    scope_report,
+)
+from radu_core.exemplars import AnnotatedExemplar, Split
+from radu_core.files import content_hash
+from radu_core.inference import (
+    FastParser,
+    FullParser,
+    FunctionCall,
+    Generator,
+    Parser,
+    ParserSettings,
+)
+from radu_core.models import model_directory
+from radu_core.progress import Progress, silent
+from radu_core.retrieval import query_of
+from radu_core.training import RunDirectory
+from radu_core.training.joint.files import HEAD_FILE, read_head
+from radu_core.training.joint.scope import Scope
+from radu_core.training.tokens import template_of
+from radu_core.workflows.evaluate.head_sources import head_accuracy, head_sources
+from radu_core.workflows.evaluate.parse import ask_as, fast_parser, full_parser
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.run_list import check_answers, of_mixture, open_run
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.runs.full import not_a_pair
+from radu_core.workflows.runs.launch import Serving, serving
+from radu_core.workflows.runs.scope import check_kept
+from radu_core.workflows.runs.trained_labels import TrainedLabels, read_trained_labels
+
+__all__ = [
+    "SPLITS",
+    "damaged_reports",
+    "evaluate",
+    "report_path",
+    "reports",
+    "rows_to_measure",
+    "send_errors",
+]
+
+_BLOCK = 256  # rows
+SPLITS: tuple[Split, ...] = ("test", "validation", "train")  # the most telling first
+
+
+def report_path(run: RunDirectory, split: str, module: str | None = None) -> Path:
+    """Where the evaluation of a run on a split (of a module, where it has several) lies."""
+    folder = run.path / "evaluation"
+    apart = module is not None and of_mixture(run)
+    return (folder / str(module) if apart else folder) / f"{split}.json"
+
+
+def reports(run: RunDirectory, module: str | None = None) -> dict[str, EvaluationReport]:
+    """Split → report, for the splits that have been evaluated and whose file can be read."""
+    return _read_reports(run, module)[0]
+
+
+def damaged_reports(run: RunDirectory, module: str | None = None) -> dict[str, str]:
+    """Split → why its report can't be read, naming the file."""
+    return _read_reports(run, module)[1]
+
+
+def _read_reports(
+    run: RunDirectory, module: str | None
+) -> tuple[dict[str, EvaluationReport], dict[str, str]]:
+    found: dict[str, EvaluationReport] = {}
+    damaged: dict[str, str] = {}
+    for path in sorted(report_path(run, "", module).parent.glob("*.json")):
+        try:
+            found[path.stem] = EvaluationReport.load(path)
+        except RaduError as error:
+            damaged[path.stem] = str(error)
+    return found, damaged
+
+
+def rows_to_measure(
+    workspace: Workspace, module: str, split: Split, *, limit: int | None = None
+) -> tuple[list[AnnotatedExemplar], dict[str, int]]:
+    """The labelled rows of a split, and how many are left out by reason.
+
+    Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
+    that is the same every time.
+    """
+    found = labelled_rows(workspace, module, split)
+    rows, left_out = list(found.exemplars), found.counts
+    if limit is not None and len(rows) > limit:
+        left_out["beyond the limit asked for"] = len(rows) - limit
+        rows = sorted(rows, key=lambda e: content_hash(e.id))[:limit]
+    if not rows:
+        raise InputError(
+            f"{module} has no labelled utterances in {split}", remedy="Choose another split."
+        )
+    return sorted(rows, key=lambda e: e.id), dict(sorted(left_out.items()))
+
+
+def evaluate(
+    workspace: Workspace,
+    name: str,
+    *,
+    module: str | None = None,
+    split: Split = "test",
+    limit: int | None = None,
+    untrained: bool = False,
+    generated: bool = False,
+    generator: str | None = None,
+    ensemble: bool = False,
+    scope: float | None = None,
+    progress: Progress = silent,
+) -> EvaluationReport:
+    """Measure a finished run on a split, beside baselines that learn from the labels it was trained
+    on; where these can't be had any more, the report says so instead.
+
+    ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
+    with values that it generates freely, and ``ensemble`` with each exemplar in a prompt of its own
+    (``ParserSettings.mixing``); ``generator`` is the run whose language model is measured beside a
+    retriever's, asked as ``ensemble`` says. ``scope``: the share of utterances in scope that a fast
+    model is to keep, this time. The report is kept in the run's ``evaluation/`` directory, with
+    what an earlier one measured as well (``EvaluationReport.with_earlier``). ``module`` says which,
+    of a run on a mixture.
+    """
+    run = open_run(workspace, name)
+    check_answers(run)
+    if not run.model.is_dir():
+        state, _ = run.state()
+        raise NotFoundError(
+            f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
+        )
+    fast = (run.model / HEAD_FILE).is_file()
+    if fast and untrained:
+        raise InputError(
+            "A retriever has no head before it is tuned, so it can't be measured",
+            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
+        )
+    if fast and generated:
+        raise InputError(
+            "A retriever's run has no language model, so it can't generate values",
+            remedy="Leave that off.",
+        )
+    if generator:
+        generator = _language_model(workspace, generator, fast=fast).id
+    how = _scope_of(run, scope) if fast or scope is not None else None
+    kept = serving(workspace, run, module=module)
+    settings = kept.settings
+    mixing = ask_as(kept, ensemble=True, fast=fast) if ensemble and not generator else None
+    module = kept.schema.module
+    rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
+    labels, learned_from = _labels(kept)
+    said = {}
+    for system in fit_baselines(
+        kept.schema, labels.exemplars, kept.index.embedder, progress=progress
+    ):
+        progress(f"Baseline: {system.name}", 0, 0)
+        said[system.name] = system.predict(rows)
+    before = freely = None
+    template = None if fast else template_of(run)
+    if untrained:
+        base = model_directory(run.config().base_model, workspace.models)
+        label = "before training"
+        before, _ = measure(
+            label,
+            rows,
+            _predictions(workspace, label, base, template, kept, settings, rows, progress),
+        )
+    if generated:
+        label = "after training, values generated"
+        freely_asked = settings.model_copy(update={"values": "generate"})
+        said_freely = _predictions(
+            workspace, label, run.model, template, kept, freely_asked, rows, progress
+        )
+        freely, _ = measure(label, rows, said_freely)
+    label = "after training"
+    predictions = _predictions(
+        workspace,
+        label,
+        run.model,
+        template,
+        kept,
+        settings,
+        rows,
+        progress,
+        scope=how.kept if how else None,
+    )
+    trained, errors = measure(label, rows, predictions)
+    mixed = full = None
+    if mixing:
+        mixed = _with_ensemble(workspace, run, kept, mixing, rows, predictions, progress)
+    if generator:
+        full = _with_generator(
+            workspace, run, generator, rows, predictions, progress, ensemble=ensemble, scope=scope
+        )
+    report = EvaluationReport(
+        module=module,
+        split=split,
+        run=run.id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        rows=len(rows),
+        rows_hash=hash_of_rows(rows),
+        left_out=left_out,
+        trained=trained,
+        untrained=before,
+        generated=freely,
+        ensemble=mixed,
+        full=None if ensemble else full,
+        full_ensemble=full if ensemble else None,
+        baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
+        learned_from=learned_from,
+        no_baselines=labels.missing,
+        comparisons=compare_each(rows, predictions, said),
+        errors=tuple(errors),
+        scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
+        sources=head_sources(workspace, run, rows) if fast else (),
+        head_accuracy=head_accuracy(run) if fast else None,
+        settings=dict(settings.model_dump()),
+    )
+    path = report_path(run, split, module)
+    with suppress(RaduError):  # there is none, or it is damaged and replaced
+        report = report.with_earlier(EvaluationReport.load(path))
+    report.save(path)
+    return report
+
+
+def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
+    """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
+    if not (run.model / HEAD_FILE).is_file():
+        raise InputError(
+            "A generator has no score for what isn't in scope",
+            value=run.id,
+            remedy="Leave the share to keep out, or name a run that tuned the retriever.",
+        )
+    scope = Scope.read(read_head(run.model)["scope"])
+    return scope if keep is None else replace(scope, kept=check_kept(keep))
+
+
+def _language_model(workspace: Workspace, name: str, *, fast: bool) -> RunDirectory:
+    """The run to ask beside a ``fast`` one; ``InputError``, before anything is measured, where the
+    two aren't such a pair."""
+    run = open_run(workspace, name)
+    check_answers(run)
+    if not fast or not run.model.is_dir() or (run.model / HEAD_FILE).is_file():
+        raise not_a_pair(run.id)
+    return run
+
+
+def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
+    """What the run was trained on, and how much of it a baseline can learn from."""
+    assert kept.folder is not None
+    labels = read_trained_labels(kept.folder)
+    if labels.missing:
+        return labels, None
+    left_out = learnable(kept.schema, labels.exemplars).counts
+    return labels, Labels(count=len(labels.exemplars), hash=labels.hash, left_out=left_out)
+
+
+def _predictions(
+    workspace: Workspace,
+    label: str,
+    model: Path,
+    template: str | None,
+    kept: Serving,
+    settings: ParserSettings,
+    rows: Sequence[AnnotatedExemplar],
+    progress: Progress,
+    scope: float | None = None,
+) -> list[Prediction]:
+    def told(what: str, done: int, total: int) -> None:
+        progress(f"{label}: {what.lower()}", done, total)
+
+    progress(f"{label}: loading the model", 0, 0)
+    if (model / HEAD_FILE).is_file():
+        return _answers(fast_parser(workspace, model, kept), rows, told, scope=scope)
+    generator = Generator(model, template=template)
+    parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
+    contexts = [r.context for r in rows]
+    queries = [query_of(r) for r in rows]
+    return _predicted(parser.parse_many(queries, contexts=contexts, progress=told))
+
+
+def _answers(
+    parser: FastParser | FullParser,
+    rows: Sequence[AnnotatedExemplar],
+    progress: Progress,
+    *,
+    scope: float | None,
+) -> list[Prediction]:
+    """What a parser with a head says of rows, some at a time: a call holds a score of each function
+    of the schema, and all of them would take gigabytes."""
+    found: list[Prediction] = []
+    for at in range(0, len(rows), _BLOCK):
+
+        def told(what: str, done: int, total: int, at: int = at) -> None:
+            progress(what, at + done, len(rows))
+
+        part = rows[at : at + _BLOCK]
+        calls = parser.parse_many(
+            [query_of(r) for r in part],
+            contexts=[r.context for r in part],
+            scope=scope,
+            progress=told,
+        )
+        found += _predicted(calls)
+    return found
+
+
+def _predicted(calls: Sequence[FunctionCall]) -> list[Prediction]:
+    return [
+        Prediction(
+            function=c.function,
+            arguments=c.arguments,
+            seconds=c.seconds,
+            cut=c.cut,
+            out_of_scope=c.out_of_scope,
+        )
+        for c in calls
+    ]
+
+
+def _with_ensemble(
+    workspace: Workspace,
+    run: RunDirectory,
+    kept: Serving,
+    mixing: ParserSettings,
+    rows: Sequence[AnnotatedExemplar],
+    alone: Sequence[Prediction],
+    progress: Progress,
+) -> WithEnsemble:
+    """A generator's run asked with a prompt for each exemplar, on the same rows as with one."""
+    label = "after training, an ensemble of prompts"
+    template = template_of(run)
+    said = _predictions(workspace, label, run.model, template, kept, mixing, rows, progress)
+    return WithEnsemble(
+        metrics=measure(label, rows, said)[0],
+        comparisons=compare("after training", rows, said, alone),
+    )
+
+
+def _with_generator(
+    workspace: Workspace,
+    run: RunDirectory,
+    generator: str,
+    rows: Sequence[AnnotatedExemplar],
+    alone: Sequence[Prediction],
+    progress: Progress,
+    *,
+    ensemble: bool,
+    scope: float | None,
+) -> WithGenerator:
+    """A retriever's run with the language model of another, on the same rows."""
+    parser = full_parser(workspace, run.id, generator, ensemble=ensemble, progress=progress)
+    said = _answers(parser, rows, progress, scope=scope)
+    asked = ", an ensemble of prompts" if ensemble else ""
+    metrics, _ = measure(f"with the language model of {generator}{asked}", rows, said)
+    compared = compare("after training", rows, said, alone)
+    return WithGenerator(
+        generator=generator, metrics=metrics, comparisons=compared, told=parser.deferral.told
+    )
+
+
+def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> int:
+    """Flag every wrong row for annotation, with what the model said; returns how many."""
+    flags = {
+        e.exemplar_id: f"Evaluation of {report.run}: {e.kind}; the model said "
+        f"{e.predicted_function or 'none'} {e.predicted_arguments}"
+        for e in report.errors
+    }
+    return workspace.store.flag(report.module, flags, who=who, kind="evaluation")

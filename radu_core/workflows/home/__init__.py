@@ -1,0 +1,1 @@
+"""The Home page: funnels, the newest result, trash, backups."""

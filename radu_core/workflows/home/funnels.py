@@ -1,0 +1,198 @@
+"""Home: the funnel of each module, and the next thing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from radu_core.dataset import read_manifest
+from radu_core.eligibility import Purpose
+from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
+from radu_core.retrieval import indexed
+from radu_core.training import RunDirectory, RunState
+from radu_core.words import counted
+from radu_core.workflows.evaluate.evaluation import damaged_reports, reports
+from radu_core.workflows.frame.run_list import answers, runs
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.newest_result import Result, newest_result
+from radu_core.workflows.load.eligible import left_out
+from radu_core.workflows.load.traces import Day, drift
+from radu_core.workflows.train.dataset import datasets
+
+__all__ = ["ModuleFunnel", "NextStep", "funnels"]
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do next: the page that does it, and a sentence that says why."""
+
+    page: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ModuleFunnel:
+    """loaded → resolved → in an index → in a dataset → trained, counted in exemplars.
+
+    ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
+    length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``result`` is
+    the newest; ``drift`` are the days of imported traces, oldest first; ``notes`` say what of the
+    module is damaged. ``next`` is None where nothing of it can be read.
+    """
+
+    module: str
+    description: str
+    functions: int
+    loaded: int
+    resolved: int
+    waiting: int
+    indexed: int
+    in_dataset: int
+    trained: int
+    next: NextStep | None
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    unlabelled: int = 0
+    result: Result | None = None
+    drift: tuple[Day, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """Why the next step is the next one, and what else waits."""
+        text = f"Next: {self.next.why}" if self.next else ""
+        if self.unlabelled:
+            text += (
+                f" {counted(self.unlabelled, 'utterance')} without a label: neither indexed nor "
+                "trained on until somebody labels them on the Annotate page."
+            )
+        return text
+
+    @property
+    def stages(self) -> tuple[tuple[str, int], ...]:
+        """The funnel's stages by name."""
+        return (
+            ("loaded", self.loaded),
+            ("resolved", self.resolved),
+            ("in an index", self.indexed),
+            ("in a dataset", self.in_dataset),
+            ("trained", self.trained),
+        )
+
+    @property
+    def unused(self) -> str:
+        """A sentence about the loaded exemplars that no dataset can use; empty if all can be."""
+        reasons = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
+        return f"No dataset can use these: {reasons}." if reasons else ""
+
+
+def funnels(workspace: Workspace) -> list[ModuleFunnel]:
+    """The funnel of every module, by id. One that can't be read stops none of the others."""
+    return [_readable(workspace, module) for module in workspace.store.modules()]
+
+
+def _readable(workspace: Workspace, module: str) -> ModuleFunnel:
+    try:
+        return _funnel(workspace, module)
+    except DamagedError as error:
+        return ModuleFunnel(module, "", 0, 0, 0, 0, 0, 0, 0, None, {}, (str(error),))
+
+
+def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
+    schema = workspace.store.schema(module)
+    workspace.store.settings(module)  # every page needs them: said here if they can't be read
+    counts = workspace.store.counts(module)
+    loaded = sum(counts.values())
+    resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
+    unlabelled = sum(n for (_, outcome), n in counts.items() if outcome == "unlabelled")
+    waiting = sum(workspace.store.waiting(module).values())
+    in_index, notes = _indexed(workspace, module)
+    built = datasets(workspace, module)
+    made = [d.manifest.modules[module] for d in built]
+    in_dataset = max((m.exemplars.get("train", 0) for m in made), default=0)
+    states = [(*run.state(), run) for run in runs(workspace, module)]
+    notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
+    finished = [run for state, _, run in states if state == "finished"]
+    trained = max((_trained(run, module) for run in finished), default=0)
+    measured = {
+        run.id: bool(reports(run, module) or damaged_reports(run, module))
+        for run in finished
+        if answers(run)
+    }
+    figures = (loaded, resolved, in_index, in_dataset, trained)
+    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], measured)
+    return ModuleFunnel(
+        module,
+        schema.description,
+        len(schema.functions),
+        loaded,
+        resolved,
+        waiting,
+        in_index,
+        in_dataset,
+        trained,
+        step,
+        left_out(workspace, module)[Purpose.ROWS],
+        tuple(notes),
+        unlabelled,
+        newest_result(finished, module),
+        drift(workspace, module),
+    )
+
+
+def _indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:
+    """How many exemplars the index holds; a damaged one holds none and is a note."""
+    try:
+        return indexed(workspace.index(module)), []
+    except NotFoundError:
+        return 0, []
+    except StaleIndexError as error:
+        return 0, [f"{error.what}. It is built again when it is needed next."]
+
+
+def _trained(run: RunDirectory, module: str) -> int:
+    """How many of the module's exemplars a finished run was trained on; 0 if that can't be read."""
+    folder = run.path / "serving"
+    try:
+        own = folder / module if (folder / module).is_dir() else folder
+        return read_manifest(own).exemplars.get("train", 0)
+    except DatasetError:
+        return 0
+
+
+def _next(
+    figures: tuple[int, int, int, int, int],
+    waiting: int,
+    unlabelled: int,
+    states: list[RunState],
+    measured: Mapping[str, bool],
+) -> NextStep:
+    loaded, resolved, indexed, in_dataset, trained = figures
+    if loaded == 0:
+        return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
+    if unlabelled == loaded:
+        return NextStep(
+            "annotate", f"Label {unlabelled}", "Nobody has said yet what the utterances mean."
+        )
+    if resolved == 0:
+        return NextStep("load", "Resolve", "No value has been placed yet.")
+    if waiting > 0.05 * loaded:
+        return NextStep(
+            "annotate",
+            f"Annotate {waiting}",
+            f"{counted(waiting, 'utterance waits', 'utterances wait')} for a person.",
+        )
+    if indexed == 0:
+        return NextStep("coverage", "See coverage", "No index has been built yet.")
+    if in_dataset == 0:
+        return NextStep("train", "Build a dataset", "Look at the prompts, then build a dataset.")
+    if any(s in ("created", "queued", "loading", "running", "saving") for s in states):
+        return NextStep("train", "Watch the run", "A run is under way.")
+    if trained == 0:
+        return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")
+    if not measured:
+        why = "What has finished tuned the embedding model alone: no run answers utterances yet."
+        return NextStep("train", "Launch a run", why)
+    if not any(measured.values()):
+        return NextStep("evaluate", "Evaluate", "The newest run hasn't been measured.")
+    return NextStep("evaluate", "Look at the errors", "Send what is wrong back to annotation.")

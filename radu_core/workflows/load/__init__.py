@@ -1,0 +1,1 @@
+"""The Load page: files in and out, imports, what resolves, splits."""

@@ -1,0 +1,114 @@
+"""How many of a module's exemplars can't be used, for what, and why; and which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from radu_core.eligibility import Key, Purpose, Reason, key_of, why_not
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema
+from radu_core.store import StoredExemplar
+from radu_core.workflows.frame.workspace import Workspace
+
+__all__ = ["COLUMNS", "left_out", "left_out_rows"]
+
+COLUMNS = ("id", "utterance", "function", "split", "reason")
+
+_HELD = "left out"  # one place in memory for all modules
+_FETCHED_SINGLY = 500  # changed exemplars; more are read with all the others
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of one exemplar at a revision: why it can't be used for each purpose, and its key."""
+
+    revision: tuple[int, Any]
+    reasons: Mapping[Purpose, Reason]
+    key: Key
+
+
+@dataclass(frozen=True)
+class _Module:
+    """All of a module's, and what is counted of them; ``state`` changes when one of them does."""
+
+    state: tuple[Any, ...]
+    seen: Mapping[str, _Seen]
+    counts: Mapping[Purpose, Mapping[str, int]]
+
+
+def left_out(workspace: Workspace, module: str) -> Mapping[Purpose, Mapping[str, int]]:
+    """Purpose → reason → exemplars of ``module``. After a change only what changed is read."""
+    schema = workspace.store.schema(module)
+    state = (schema.hash, *workspace.store.state(module))
+    held = workspace.held(_HELD)
+    known: dict[str, _Module] = dict(held) if isinstance(held, dict) else {}
+    before = known.get(module)
+    if before is None or before.state != state:
+        same = before is not None and before.state[0] == schema.hash
+        seen = _looked_at(workspace, schema, before.seen if before and same else {})
+        known[module] = _Module(state, seen, _counted(seen))
+    workspace.hold(_HELD, known)
+    return known[module].counts
+
+
+def _looked_at(
+    workspace: Workspace, schema: Schema, before: Mapping[str, _Seen]
+) -> dict[str, _Seen]:
+    revisions = workspace.store.revisions(schema.module, outcome=None)
+    kept = {id: s for id, s in before.items() if revisions.get(id) == s.revision}
+    changed = [id for id in revisions if id not in kept]
+    if len(changed) <= _FETCHED_SINGLY:
+        items: Iterable[StoredExemplar] = (
+            workspace.store.exemplars(schema.module, ids=changed) if changed else ()
+        )
+    else:
+        items = (i for batch in workspace.store.batches(schema.module) for i in batch)
+    for item in items:
+        exemplar = item.exemplar
+        if exemplar.id in revisions:  # others were added meanwhile: the state will differ
+            reasons = {p: why for p in Purpose if (why := why_not(schema, exemplar, p))}
+            kept[exemplar.id] = _Seen(revisions[exemplar.id], reasons, key_of(exemplar))
+    return kept
+
+
+def _counted(seen: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
+    found: dict[Purpose, Counter[str]] = {p: Counter() for p in Purpose}
+    for one in seen.values():
+        for purpose, why in one.reasons.items():
+            found[purpose][why.value] += 1
+    held = Counter(s.key for s in seen.values() if Purpose.INDEX not in s.reasons)
+    found[Purpose.INDEX][Reason.DUPLICATE.value] += held.total() - len(held)
+    return {purpose: dict(sorted((+counts).items())) for purpose, counts in found.items()}
+
+
+def left_out_rows(workspace: Workspace, module: str, purpose: Purpose) -> list[dict[str, str]]:
+    """The exemplars that can't be used for ``purpose``, each with the reason; for export."""
+    return [
+        {
+            "id": exemplar.id,
+            "utterance": exemplar.utterance,
+            "function": exemplar.label,
+            "split": exemplar.split,
+            "reason": why.value,
+        }
+        for exemplar, why in _left_out(workspace, module, purpose)
+    ]
+
+
+def _left_out(
+    workspace: Workspace, module: str, purpose: Purpose
+) -> Iterator[tuple[AnnotatedExemplar, Reason]]:
+    """By id, as batches come: memory stays flat but for the keys of duplicates."""
+    schema = workspace.store.schema(module)
+    keys: set[Key] = set()
+    for batch in workspace.store.batches(module):
+        for exemplar in (i.exemplar for i in batch):
+            why = why_not(schema, exemplar, purpose)
+            if why is None and purpose == Purpose.INDEX:
+                why = Reason.DUPLICATE if key_of(exemplar) in keys else None
+                keys.add(key_of(exemplar))
+            if why is not None:
+                yield exemplar, why

@@ -1,0 +1,154 @@
+"""What it would cost to put another schema in a module's place, counted before it is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from radu_core.alignment import conflict
+from radu_core.errors import DamagedError
+from radu_core.exemplars import AnnotatedExemplar
+from radu_core.schema import Schema
+from radu_core.store import Store
+from radu_core.words import counted, listed
+from radu_core.workflows.frame.run_list import runs
+from radu_core.workflows.frame.workspace import Workspace
+
+__all__ = ["Broken", "Built", "SchemaCost", "built", "schema_cost"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An exemplar whose labels a schema would contradict, and why."""
+
+    id: str
+    utterance: str
+    function: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SchemaCost:
+    """``functions`` and ``slots`` (``function.slot``) would be gone → how many exemplars name them.
+
+    ``broken`` of ``total`` exemplars have labels that fit the schema in use and wouldn't fit the
+    new one: they would become invalid. ``mended`` is how many don't fit now, and would.
+    """
+
+    functions: Mapping[str, int]
+    slots: Mapping[str, int]
+    broken: tuple[Broken, ...]
+    total: int
+    mended: int = 0
+
+    @property
+    def contradicted(self) -> int:
+        """How many exemplars would become invalid."""
+        return len(self.broken)
+
+    def __bool__(self) -> bool:
+        """Whether anything would be lost."""
+        return bool(self.functions or self.slots or self.broken)
+
+    def __str__(self) -> str:
+        gone = [_list(self.functions, "function"), _list(self.slots, "slot")]
+        removed = " and ".join(g for g in gone if g)
+        return (
+            (f"That removes {removed}. " if removed else "That removes no function and no slot. ")
+            + f"Of {counted(self.total, 'exemplar')} {self.contradicted:,} would contradict the "
+            "new schema and become invalid."
+            + (f" {self.mended:,} that contradict it now would fit." if self.mended else "")
+        )
+
+
+def _list(names: Mapping[str, int], what: str) -> str:
+    if not names:
+        return ""
+    shown = [f"{name} (named by {count:,})" for name, count in list(names.items())[:_SHOWN]]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{counted(len(names), what)}: {', '.join(shown)}{more}"
+
+
+def schema_cost(store: Store, schema: Schema) -> SchemaCost:
+    """What replacing the schema of ``schema.module`` by ``schema`` would cost."""
+    now = _in_use(store, schema.module)
+    exemplars = [i.exemplar for batch in store.batches(schema.module) for i in batch]
+    named = Counter(_names(exemplars))
+    known = now.functions if now else ()
+    functions = [f.name for f in known if schema.function(f.name) is None]
+    slots = [
+        f"{f.name}.{s.name}"
+        for f in known
+        if (kept := schema.function(f.name))
+        for s in f.slots
+        if kept.slot(s.name) is None
+    ]
+    reasons = [(e, conflict(now, e) if now else "", conflict(schema, e)) for e in exemplars]
+    return SchemaCost(
+        functions={name: named[name] for name in functions},
+        slots={name: named[name] for name in slots},
+        broken=tuple(
+            Broken(e.id, e.utterance, e.function or "", why)
+            for e, before, why in reasons
+            if why and not before
+        ),
+        total=len(exemplars),
+        mended=sum(bool(before) and not why for _, before, why in reasons),
+    )
+
+
+def _in_use(store: Store, module: str) -> Schema | None:
+    """None where the schema in use can't be read: replacing it is the remedy."""
+    try:
+        return store.schema(module)
+    except DamagedError:
+        return None
+
+
+def _names(exemplars: Iterable[AnnotatedExemplar]) -> Iterable[str]:
+    for exemplar in exemplars:
+        if exemplar.function is not None:
+            yield exemplar.function
+            yield from (f"{exemplar.function}.{slot}" for slot in exemplar.arguments)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built from a module and keeps the schema it was built with.
+
+    ``datasets`` and ``runs`` by name; ``index`` is whether there is one: it is built again when it
+    is needed next.
+    """
+
+    index: bool
+    datasets: tuple[str, ...]
+    runs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """What doesn't follow a change, in a sentence or two; empty if nothing was built."""
+        parts = [_named(self.datasets, "dataset"), _named(self.runs, "run")]
+        kept = listed([p for p in parts if p], "and")
+        said = f"Built before, and unchanged by this: {kept}." if kept else ""
+        index = "The index is built again when it is needed next." if self.index else ""
+        return f"{said} {index}".strip()
+
+
+def _named(names: tuple[str, ...], what: str) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{counted(len(names), what)} ({shown}{more})"
+
+
+def built(workspace: Workspace, module: str) -> Built:
+    """What was built from ``module`` so far."""
+    found = sorted(workspace.datasets.glob(f"*/{module}/manifest.json"))
+    return Built(
+        workspace.index(module).is_dir(),
+        tuple(path.parent.parent.name for path in found),
+        tuple(run.id for run in runs(workspace, module)),
+    )

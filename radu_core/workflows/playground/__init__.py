@@ -1,0 +1,1 @@
+"""The Playground, and what leaves the studio: bundles, exports."""

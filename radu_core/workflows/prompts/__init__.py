@@ -1,0 +1,1 @@
+"""The Prompts page: previews and templates."""

@@ -1,0 +1,1 @@
+"""The Schema page: a module, and every change of it."""

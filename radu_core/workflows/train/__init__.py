@@ -1,0 +1,1 @@
+"""The Train page: datasets, fit, what is done with runs."""

@@ -1,0 +1,326 @@
+"""``radu fit``: from the labels of a module to a model that is measured beside what is free.
+
+Every step says what it chose and why. A step whose result is there already and still right is kept:
+calling it again after it was stopped continues where it was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from radu_core.dataset import DatasetConfig, read_dataset, read_labels
+from radu_core.dataset.labels import LABELS
+from radu_core.errors import DatasetError, InputError, RaduError, RunError
+from radu_core.evaluation import EvaluationReport
+from radu_core.exemplars import Split
+from radu_core.files import read_json
+from radu_core.models import DEFAULT_GENERATOR
+from radu_core.progress import Progress, silent
+from radu_core.training import RunDirectory, TrainConfig, stop
+from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
+from radu_core.training.tokens import FILE as TOKENS
+from radu_core.words import counted
+from radu_core.workflows.coverage.indexing import build_index, retrieval_settings
+from radu_core.workflows.evaluate.evaluation import evaluate
+from radu_core.workflows.frame.labelled_rows import labelled_rows
+from radu_core.workflows.frame.run_list import runs
+from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load.outcomes import resolve
+from radu_core.workflows.runs.launch import resume, start
+from radu_core.workflows.runs.tuned_from import untuned
+from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.fit_notes import notes_on
+from radu_core.workflows.train.following import follow
+from radu_core.workflows.train.retriever import kept_guard
+
+__all__ = [
+    "ROUNDS_ALONE",
+    "FitReport",
+    "FitStep",
+    "base_embedder",
+    "fit",
+    "generator_plan",
+    "measurable",
+    "plan_of",
+    "train_once",
+]
+
+T = TypeVar("T")
+_DATASET = "fit"
+ROUNDS_ALONE = CONTRASTIVE_ROUNDS / JOINT_ROUNDS  # of a retriever alone, for one of a fit
+_MOST_EPOCHS = 80.0
+_BATCH = 32
+_GENERATOR_EPOCHS = 3.0
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """A step: what came out, what was chosen and why, and how long it took (seconds)."""
+
+    name: str
+    figure: str
+    why: str
+    seconds: float
+
+
+@dataclass
+class FitReport:
+    """The steps, the run whose model came out, and its evaluation.
+
+    ``retrieval`` says how the run's encoder retrieves beside the untuned one, and what follows.
+    """
+
+    module: str
+    steps: list[FitStep] = field(default_factory=list)
+    run: str = ""
+    generator: str = ""  # the language model's run, if one was asked for
+    evaluation: EvaluationReport | None = None
+    retrieval: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def fit(
+    workspace: Workspace,
+    module: str,
+    *,
+    who: str,
+    minutes: float | None = None,
+    generator_minutes: float | None = None,
+    split: Split | None = None,
+    progress: Progress = silent,
+) -> FitReport:
+    """Resolve → index → dataset → retriever and head → language model, if asked → evaluation.
+
+    ``minutes`` bounds the training. ``generator_minutes`` trains a language model for so long as
+    well, and measures what it adds where the fast model is unsure. ``split`` is what is measured at
+    the end: by default test, or validation where nothing in test is labelled.
+    """
+    for limit in (minutes, generator_minutes):
+        if limit is not None and not (math.isfinite(limit) and limit > 0):
+            raise InputError(
+                "A time limit is a number of minutes above 0", value=limit, remedy="Leave it out."
+            )
+    report = FitReport(module)
+
+    def step(name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T:
+        begun = time.monotonic()
+        made = work()
+        figure, why = told(made)
+        report.steps.append(FitStep(name, figure, why, round(time.monotonic() - begun, 1)))
+        return made
+
+    step(
+        "resolve",
+        lambda: resolve(workspace, module, who=who, progress=progress),
+        lambda r: (
+            f"{r.outcomes.get('resolved', 0):,} of {sum(r.outcomes.values()):,} resolved",
+            "only these are learnt; the others wait for annotation",
+        ),
+    )
+    step(
+        "index",
+        lambda: build_index(workspace, module, progress=progress),
+        lambda i: (counted(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
+    )
+    dataset = step(
+        "dataset",
+        lambda: build(
+            workspace,
+            module,
+            name=_DATASET,
+            config=DatasetConfig(tokenizer=None),
+            progress=progress,
+        ),
+        lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
+    )
+    config, why = plan_of(workspace, module, dataset.directory, minutes=minutes)
+    run = step(
+        "retriever and head",
+        lambda: train_once(workspace, config, progress),
+        lambda r: (_figure(r), why),
+    )
+    report.run = run.id
+    report.notes += notes_on(
+        workspace.store.schema(module),
+        [e for e in read_labels(dataset.directory, module) if e.mode != "negative"],
+        base=config.base_model,
+        ended=run.state()[1],
+        validation="function_accuracy" in ((run.report() or {}).get("task_metrics") or {}),
+    )
+    if guard := kept_guard(run):
+        report.retrieval = [*map(str, guard.measures), guard.verdict]
+    validation = labelled_rows(workspace, module, "validation").exemplars
+    if generator_minutes is not None and not validation:
+        report.notes.append(
+            "No language model was trained: no utterance of validation is labelled, to weigh it "
+            f"on. Split some off on the Load page, or: radu split --module {module}"
+        )
+    elif generator_minutes is not None:
+        asked, why = generator_plan(dataset.directory, generator_minutes)
+        try:
+            report.generator = step(
+                "language model",
+                lambda: train_once(workspace, asked, progress),
+                lambda r: (_figure(r), why),
+            ).id
+        except (DatasetError, RunError) as error:  # what is trained already is measured
+            report.notes.append(f"No language model was trained. {error}")
+    chosen = split or measurable(workspace, module)
+    if chosen is None:
+        report.notes.append(
+            "Nothing was measured: no utterance of test or validation is labelled. Make splits "
+            f"on the Load page, or: radu split --module {module}"
+        )
+        return report
+    report.evaluation = step(
+        "evaluation",
+        lambda: evaluate(
+            workspace,
+            run.id,
+            module=module,
+            split=chosen,
+            generator=report.generator or None,
+            progress=progress,
+        ),
+        lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
+    )
+    return report
+
+
+def generator_plan(dataset: Path, minutes: float) -> tuple[TrainConfig, str]:
+    """The language model's settings, and why."""
+    config = TrainConfig(
+        dataset=dataset,
+        base_model=DEFAULT_GENERATOR,
+        method="lora",
+        epochs=_GENERATOR_EPOCHS,
+        max_minutes=minutes,
+        skip_overlong=True,
+    )
+    return config, f"a LoRA of {DEFAULT_GENERATOR} for at most {minutes:g} min"
+
+
+def plan_of(
+    workspace: Workspace, module: str, dataset: Path, *, minutes: float | None = None
+) -> tuple[TrainConfig, str]:
+    """The run's settings for so many labels, and why."""
+    found = read_labels(dataset, module)
+    labels = sum(e.mode != "negative" for e in found)
+    epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
+    config = TrainConfig(
+        target="retriever",
+        dataset=dataset,
+        base_model=base_embedder(workspace, module),
+        method="full",
+        epochs=epochs,
+        batch_size=_BATCH,
+        warmup_share=0.1,
+        weight_decay=0.01,
+        max_minutes=minutes,
+        folds=3,
+        eval_rows=500,
+    )
+    now = retrieval_settings(workspace, module).embedder
+    said = f"{counted(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
+    if negatives := len(found) - labels:
+        said += f"; {counted(negatives, 'negative exemplar')} not learnt"
+    if config.base_model != now:
+        said += f"; from {config.base_model}, as {now} has seen the labels of every fold"
+    return config, said + (f"; at most {minutes:g} min" if minutes else "")
+
+
+def base_embedder(workspace: Workspace, module: str) -> str:
+    """The module's embedding model, or where that is a run's, the one that it was tuned from."""
+    return untuned(workspace, retrieval_settings(workspace, module).embedder)
+
+
+def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
+    """The run of these settings on this very dataset: finished, continued or new."""
+    run = _same(workspace, config)
+    if run is None:
+        run = start(workspace, config, progress=progress)
+    elif run.state()[0] in ("stopped", "failed", "lost"):
+        run = resume(workspace, run.id)
+    try:
+        follow(run, progress=progress)
+    except RunError:
+        raise
+    except BaseException:  # somebody stopped waiting for it: it would go on with nobody to see it
+        stop(run)
+        raise
+    return run
+
+
+def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
+    """The newest run of the same settings on the same labels."""
+    dataset = read_dataset(config.dataset)
+    now = _learnt(dataset.model_dump(mode="json")) if _by_labels(config) else dataset.hash
+    wanted = TrainConfig.from_yaml(config.resolved().to_yaml())  # as a run's is read
+    for run in runs(workspace, config.dataset.name):
+        try:
+            kept = run.config()
+            free: dict[str, Any] = {"notes": "", "tags": ()}
+            if _was_moved(kept, wanted) and run.state()[0] == "finished":
+                free["dataset"] = wanted.dataset  # only resuming would read it
+            same = kept.model_copy(update=free) == wanted
+            before = _learnt_by(run) if _by_labels(config) else _dataset_of(run)
+            if same and before == now and run.state()[0] != "damaged":
+                return run
+        except RaduError:
+            continue
+    return None
+
+
+def _was_moved(kept: TrainConfig, wanted: TrainConfig) -> bool:
+    """Whether it is the same dataset of a workspace that was elsewhere: copied, or restored."""
+    return kept.dataset.parts[-3:] == wanted.dataset.parts[-3:] and kept.dataset != wanted.dataset
+
+
+def _by_labels(config: TrainConfig) -> bool:
+    """Whether a run learns from the labels of its dataset, and not from rows that show what the
+    module retrieves: then it is the same after the module has taken its encoder."""
+    return config.target == "retriever" and not config.learns_by_teacher
+
+
+def _learnt(manifest: Mapping[str, Any]) -> list[Any]:
+    """What of a dataset's manifest says which labels there are, of which schema."""
+    kept = [manifest.get(n) for n in ("schema_hash", "exemplars_hash", "judgements_hash")]
+    return [*kept, (manifest.get("files") or {}).get(LABELS)]
+
+
+def _learnt_by(run: RunDirectory) -> list[Any]:
+    return _learnt(read_json(run.path / "serving" / "manifest.json"))
+
+
+def _dataset_of(run: RunDirectory) -> str | None:
+    """The hash of the dataset that a run was launched with."""
+    told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
+    if told is None and (run.path / TOKENS).is_file():
+        told = read_json(run.path / TOKENS).get("dataset_hash")
+    return None if told is None else str(told)
+
+
+def _figure(run: RunDirectory) -> str:
+    report = run.report() or {}
+    share = (report.get("task_metrics") or {}).get("function_accuracy")
+    if share is not None:
+        alone = "the encoder alone: " if run.config().target == "retriever" else ""
+        return f"{alone}{share:.1%} of validation's functions"
+    held = report.get("out_of_fold") or {}
+    if held.get("function_accuracy") is None:
+        return "not measured: too few labels"
+    return (
+        f"function accuracy {held['function_accuracy']:.1%} out of fold "
+        f"({counted(held['rows'], 'row')})"
+    )
+
+
+def measurable(workspace: Workspace, module: str) -> Split | None:
+    """The split to measure on: test, or validation where test has no labels."""
+    order: tuple[Literal["test"], Literal["validation"]] = ("test", "validation")
+    return next((s for s in order if labelled_rows(workspace, module, s).exemplars), None)

@@ -1,0 +1,162 @@
+"""What a run will need, by what trial steps of it took."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from radu_core.training import TrainConfig
+from radu_core.training.measurements import Probe
+from radu_core.workflows.runs.retriever_rows import Rows
+
+__all__ = ["Prediction", "predict", "predict_tuning"]
+
+_CHECKPOINTS = 3  # two are kept, and a third is written before one goes
+_SAVE_SECONDS, _SAVE_SHARE = 60.0, 0.05  # how often the worker saves by time
+_START_SECONDS = 8.0  # a process that loads torch, transformers and peft
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model, and
+    ``first_step_seconds`` loading to the end of the first step.
+
+    ``capped`` says that ``max_minutes`` ends it before its last step; ``asking_seconds`` are those
+    of asking a language model what helps it.
+    """
+
+    steps: int
+    seconds: float
+    first_step_seconds: float
+    training_seconds: float
+    evaluation_seconds: float
+    saving_seconds: float
+    tokens_per_second: float
+    memory_bytes: int
+    memory_free: int
+    gpu_bytes: int
+    disk_bytes: int
+    capped: bool
+    asking_seconds: float = 0.0
+
+
+def predict(
+    config: TrainConfig, rows: int, tokens: int, measured: Probe, model: Path
+) -> Prediction:
+    """Steps × their tokens × the seconds of a token, evaluations, saves and loading."""
+    a_pass = math.ceil(rows / config.step_rows)
+    steps = config.max_steps or max(1, math.ceil(config.epochs * a_pass))
+    speed = max(1e-9, measured.tokens_per_second)
+    training = steps * (tokens / a_pass) / speed
+    once = _evaluation_seconds(measured)
+    evaluations = config.evaluations(steps)
+    saving = (steps // config.save_every) * measured.save_seconds
+    saving += _by_time(training, measured.save_seconds)
+    whole = training + (evaluations - 1) * once + saving
+    whole += _START_SECONDS + measured.load_seconds
+    limit = 60 * (config.max_minutes or math.inf)
+    last = 2 * measured.save_seconds + measured.checking_seconds
+    return Prediction(
+        steps=steps,
+        seconds=min(whole, limit) + once + last,  # these come after the limit
+        first_step_seconds=_START_SECONDS + measured.load_seconds + training / steps,
+        training_seconds=training,
+        evaluation_seconds=evaluations * once,
+        saving_seconds=saving + last,
+        tokens_per_second=speed,
+        memory_bytes=measured.peak_bytes * (config.processes - 1)
+        + max(measured.peak_bytes, measured.checking_bytes),
+        memory_free=_memory_free(),
+        gpu_bytes=measured.gpu_bytes,
+        disk_bytes=_CHECKPOINTS * measured.save_bytes + 2 * _weights(model),
+        capped=whole > limit,
+    )
+
+
+def predict_tuning(config: TrainConfig, measured: Probe, asked: Rows, model: Path) -> Prediction:
+    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves, and
+    what asking a teacher takes."""
+    parts = _steps_of_parts(config, asked, measured)
+    steps = sum(parts)
+    step = measured.step_seconds or measured.longest_seconds
+    training = steps * step
+    embedding = _evaluation_seconds(measured)
+    saving = len(parts) * measured.save_seconds + _by_time(training, measured.save_seconds)
+    loading = _START_SECONDS + measured.load_seconds
+    asking = _asking_seconds(config, measured)
+    whole = loading + training + embedding + saving + sum(asking)
+    limit = 60 * (config.max_minutes or math.inf)
+    last = measured.head_seconds + measured.save_seconds
+    return Prediction(
+        steps=steps,
+        seconds=min(whole, limit) + last,
+        first_step_seconds=loading + (0.0 if config.max_minutes else asking[0]) + step,
+        training_seconds=training,
+        asking_seconds=sum(asking),
+        evaluation_seconds=embedding + measured.head_seconds,
+        saving_seconds=saving + measured.save_seconds,
+        tokens_per_second=measured.tokens_per_second,
+        memory_bytes=measured.peak_bytes,
+        memory_free=_memory_free(),
+        gpu_bytes=0,
+        disk_bytes=2 * measured.save_bytes + _weights(model),
+        capped=whole > limit,
+    )
+
+
+def _steps_of_parts(config: TrainConfig, asked: Rows, measured: Probe) -> list[int]:
+    """The steps of each model that a run of the retriever trains."""
+    if config.learns_by_teacher:
+        from radu_core.training.lsr.fit import lsr_steps
+        from radu_core.training.lsr.run import lsr_settings
+
+        return [lsr_steps(lsr_settings(config), measured.asked_rows)]
+    from radu_core.training.contrastive.run import contrastive_parts
+    from radu_core.training.joint.run import joint_parts
+
+    parts_of = contrastive_parts if config.objective == "contrastive" else joint_parts
+    return [part.steps for part in parts_of(asked.labels, config)]
+
+
+def _asking_seconds(config: TrainConfig, measured: Probe) -> tuple[float, float]:
+    """Asking a teacher about every row: before the first step, and each time that a shared encoder
+    retrieves again. An upper bound: only rows whose chunks have changed are asked about."""
+    if not config.learns_by_teacher:
+        return 0.0, 0.0
+    from radu_core.training.lsr.probe import asked_again
+
+    once = measured.asking_seconds * measured.asked_rows
+    return once, once * asked_again(config, measured.asked_rows)
+
+
+def _by_time(training: float, save_seconds: float) -> float:
+    return training / max(_SAVE_SECONDS, save_seconds / _SAVE_SHARE) * save_seconds
+
+
+def _evaluation_seconds(measured: Probe) -> float:
+    """One evaluation of the rows that a run evaluates, by tokens."""
+    if not measured.evaluation_tokens:
+        return 0.0
+    per_token = measured.evaluation_seconds / measured.evaluation_tokens
+    return per_token * measured.evaluated_tokens
+
+
+def _memory_free() -> int:
+    """Bytes that a new process may take: the machine's, or what a container leaves of them."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    with suppress(OSError, ValueError):  # no such limit, or "max"
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii").split()
+        cached = int(stat[stat.index("inactive_file") + 1])  # given up when it is wanted
+        free = min(free, limit - used + cached)
+    return free
+
+
+def _weights(model: Path) -> int:
+    return sum(f.stat().st_size for f in model.glob("*.safetensors"))
