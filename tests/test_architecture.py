@@ -159,6 +159,41 @@ def test_a_page_is_made_of_the_frame_and_its_own_package() -> None:
         assert wings(path) <= {"frame"}, path
 
 
+WORKFLOWS = [
+    "frame",
+    "load",
+    "coverage",
+    "overlap",
+    "prompts",
+    "runs",
+    "evaluate",
+    "train",
+    "home",
+    "playground",
+    "schema",
+    "annotate",
+]
+
+
+def test_workflows_stand_on_those_before_them() -> None:
+    place = CORE / "workflows"
+    assert {p.name for p in place.iterdir()} - {"__pycache__", "__init__.py"} == {*WORKFLOWS}
+    for path in place.rglob("*.py"):
+        own = path.relative_to(place).parts[0]
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[:2] == ["radu_core", "workflows"] and own in WORKFLOWS:
+                assert WORKFLOWS.index(parts[2]) <= WORKFLOWS.index(own), f"{path} imports {name}"
+
+
+def test_nobody_imports_what_is_private() -> None:
+    for path in (p for room in (CORE, STUDIO, PAGES) for p in room.rglob("*.py")):
+        for name in names_in(path.read_text("utf-8"), ()):
+            last = name.split(".")[-1]
+            ours = name.split(".")[0] in ("radu_core", "studio")
+            assert not ours or not last.startswith("_") or last.endswith("__"), f"{path}: {name}"
+
+
 def test_pages_are_thin() -> None:
     for path in (CORE.parent / "pages").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path

@@ -151,7 +151,7 @@ def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
 
 def main(arguments: list[str]) -> int:
     """Measure and write OUT.json after every stage, so that what is known survives an end."""
-    from radu_core.training.worker import _reason
+    from radu_core.training.worker import reason_of
 
     stand_back()  # as the run will
     if len(arguments) > 3:
@@ -169,7 +169,7 @@ def main(arguments: list[str]) -> int:
         measure(config, Path(arguments[1]), scratch=out.parent, tell=tell)
     except BaseException as error:  # whatever it was, it is the answer
         traceback.print_exc()
-        tell(replace(latest, failure=_reason(error)))
+        tell(replace(latest, failure=reason_of(error)))
         return 1
     return 0
 
@@ -202,7 +202,7 @@ def measure(
         return measure_tuning(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
     from transformers import set_seed
 
-    from radu_core.training.worker import _load_model
+    from radu_core.training.worker import load_model
 
     end = time.monotonic() + seconds
     tell(found := Probe(stage="Tokenizing every row"))
@@ -212,7 +212,7 @@ def measure(
     tell(found := replace(found, stage="Loading the model"))
     begun, empty = time.monotonic(), peak_memory()
     steady_memory()
-    model = _load_model(config, model_directory)
+    model = load_model(config, model_directory)
     found = replace(found, load_seconds=time.monotonic() - begun, device=device_name())
     if not on_gpu():
         found = replace(found, checking_bytes=empty + checking_bytes(rows, model))

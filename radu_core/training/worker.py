@@ -46,7 +46,7 @@ from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 from radu_core.words import counted
 
-__all__ = ["main", "tell_end", "train"]
+__all__ = ["load_model", "main", "reason_of", "tell_end", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
 _UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
         if not run.exists:
             print("The run's directory was deleted.", file=sys.stderr)
             return 3
-        tell_end(run, "failed", _reason(error))
+        tell_end(run, "failed", reason_of(error))
         return 1
     finally:
         run.free_room()
@@ -167,7 +167,7 @@ def _as_rank(rank: int, path: Path, model_directory: Path) -> NoReturn:
         pass
     except BaseException as error:  # whatever it was, the one that watches must know
         traceback.print_exc()
-        tell(run, rank, _reason(error))
+        tell(run, rank, reason_of(error))
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
@@ -182,7 +182,7 @@ def _be_found(run: RunDirectory) -> None:
         run.write_process(os.getpid(), psutil.Process().create_time())
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What went wrong and what to do about it, for the page."""
     text = str(error)
     if isinstance(error, RaduError):
@@ -269,7 +269,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
         keep_in(run.path / "trackers")
     check()
     run.append("loading", what="Loading the model")
-    model = _load_model(config, model_directory)
+    model = load_model(config, model_directory)
     check()
     started = time.time()
     trainer = make_trainer(
@@ -439,7 +439,7 @@ def _interruptible(model: Any, check: Callable[[], None], limit: TimeLimit) -> N
         layer.register_forward_hook(after)
 
 
-def _load_model(config: TrainConfig, directory: Path) -> Any:
+def load_model(config: TrainConfig, directory: Path) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 

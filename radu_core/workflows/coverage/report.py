@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from radu_core.workflows.coverage.indexing import (
     retrieval_settings,
     set_retrieval,
 )
+from radu_core.workflows.coverage.prompt_tokens import tokenizer_of
 from radu_core.workflows.frame.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -415,10 +417,6 @@ def prompt_cost(
 
 def token_counter(workspace: Workspace, *, model: str = DEFAULT_GENERATOR) -> Callable[[str], int]:
     """Counts tokens as ``model`` does if it is installed, otherwise words and punctuation."""
-    import re
-
-    from radu_core.workflows.coverage.prompt_tokens import tokenizer_of
-
     tokenizer = tokenizer_of(workspace, model)
     if tokenizer is None:
         return lambda text: len(re.findall(r"\w+|[^\w\s]", text))
