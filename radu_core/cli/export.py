@@ -16,6 +16,7 @@ from radu_core.words import counted
 
 if TYPE_CHECKING:
     from radu_core.workflows.playground.bundle import WrittenBundle
+    from radu_core.workflows.playground.export_model import Export
 
 __all__: list[str] = []
 
@@ -110,7 +111,11 @@ def export_model(
             gguf_type=gguf_type,
             progress=progress,
         )
-    lines = [
+    return Output(made, _model_lines(made))
+
+
+def _model_lines(made: Export) -> list[str]:
+    return [
         f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
         f"{made.dtype}.",
         *(
@@ -123,7 +128,6 @@ def export_model(
         *(f"note: {note}" for note in made.notes),
         *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
     ]
-    return Output(made, lines)
 
 
 def _export_onnx(run: str, target: Path) -> Output:

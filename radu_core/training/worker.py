@@ -32,7 +32,13 @@ from radu_core.training.checkpoints import (
     keep_last,
 )
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Collator, leave_in, load_tokenizer, preflight
+from radu_core.training.encoding import (
+    Collator,
+    Preflight,
+    leave_in,
+    load_tokenizer,
+    preflight,
+)
 from radu_core.training.limit import TimeLimit, TimeUp
 from radu_core.training.machine import stand_back
 from radu_core.training.quantized import load_quantized
@@ -243,7 +249,6 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
         limit.steps_begin()  # a step of each model and the head are made, however short the time
         _train_retriever(run, config, model_directory, heart, limit)
         return
-    import torch
     from transformers import set_seed
 
     set_seed(config.seed)
@@ -252,19 +257,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     check = heart.check if alone else heart.check_gone
     run.append("loading", what="Tokenizing every row")
     tokenizer = load_tokenizer(model_directory)
-    rows = preflight(config, tokenizer)
-    run.append("loading", what="Comparing rows and base model with those at its launch")
-    base = None if own_rank() else model_directory  # one of the processes reads its weights
-    check_tokens(run, rows, Collator(tokenizer.eos_token_id), base)
-    run.append(
-        "preflight",
-        train_rows=len(rows.train),
-        validation_rows=len(rows.validation),
-        train_tokens=rows.train_tokens,
-        overlong=len(rows.overlong),
-        special=len(rows.special),
-        tokens_hash=rows.tokens_hash,
-    )
+    rows = _encode_rows(run, config, tokenizer, model_directory)
     if config.report_to:
         keep_in(run.path / "trackers")
     check()
@@ -292,8 +285,26 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     limit.steps_begin()  # none may have been left to make: the model is to be written all the same
     if not trainer.is_world_process_zero():
         return
+    seconds = time.time() - started
+    _save(run, config, trainer, tokenizer, rows, model_directory, heart, seconds)
+
+
+def _save(
+    run: RunDirectory,
+    config: TrainConfig,
+    trainer: Any,
+    tokenizer: Any,
+    rows: Preflight,
+    model_directory: Path,
+    heart: _Heart,
+    seconds: float,
+) -> None:
+    """Write the model that a run of so many ``seconds`` has trained, checked, with report and
+    card."""
+    import torch
+
     run.append("state", state="saving")
-    ended, seconds = trainer.state.global_step, time.time() - started
+    ended = trainer.state.global_step
     progress = _Telling(run, heart.check)
     progress("Measuring the model", 0, 0)
     step, measured = best(trainer, config)
@@ -307,22 +318,50 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
         "epochs": round(float(trainer.state.epoch or 0), 4),
         "model_of_step": step,
         "seconds": round(seconds, 1),
-        "train_rows": len(rows.train),
         "validation_loss": measured.get("loss"),
         "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
-        "tokens_hash": rows.tokens_hash,
-        "chat_template": rows.template is not None,
-        "overlong": [list(item) for item in rows.overlong],
-        "special": [list(item) for item in rows.special],
         "dataset": read_dataset(config.dataset).hash,
         "model_check": checked,
         "torch": torch.__version__,
+        **_of_rows(rows),
     }
     example = example_prompt(run.path, "serving")
     card = model_card(run.id, config, report, base=model_directory, prompt=example)
     write_text(run.path / "README.md", card)
     write_json(run.path / "report.json", report)
     run.append("state", state="finished", reason=early_end(config, trainer.state, step))
+
+
+def _encode_rows(
+    run: RunDirectory, config: TrainConfig, tokenizer: Any, model_directory: Path
+) -> Preflight:
+    """The dataset's rows as tokens; an error where they or the base model aren't those of the
+    launch."""
+    rows = preflight(config, tokenizer)
+    run.append("loading", what="Comparing rows and base model with those at its launch")
+    base = None if own_rank() else model_directory  # one of the processes reads its weights
+    check_tokens(run, rows, Collator(tokenizer.eos_token_id), base)
+    run.append(
+        "preflight",
+        train_rows=len(rows.train),
+        validation_rows=len(rows.validation),
+        train_tokens=rows.train_tokens,
+        overlong=len(rows.overlong),
+        special=len(rows.special),
+        tokens_hash=rows.tokens_hash,
+    )
+    return rows
+
+
+def _of_rows(rows: Preflight) -> dict[str, Any]:
+    """What a run's report says of its rows."""
+    return {
+        "train_rows": len(rows.train),
+        "tokens_hash": rows.tokens_hash,
+        "chat_template": rows.template is not None,
+        "overlong": [list(item) for item in rows.overlong],
+        "special": [list(item) for item in rows.special],
+    }
 
 
 def _train_retriever(

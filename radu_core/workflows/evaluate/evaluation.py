@@ -140,23 +140,7 @@ def evaluate(
     of a run on a mixture.
     """
     run = open_run(workspace, name)
-    check_answers(run)
-    if not run.model.is_dir():
-        state, _ = run.state()
-        raise NotFoundError(
-            f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
-        )
-    fast = (run.model / HEAD_FILE).is_file()
-    if fast and untrained:
-        raise InputError(
-            "A retriever has no head before it is tuned, so it can't be measured",
-            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
-        )
-    if fast and generated:
-        raise InputError(
-            "A retriever's run has no language model, so it can't generate values",
-            remedy="Leave that off.",
-        )
+    fast = _check_measurable(run, untrained=untrained, generated=generated)
     if generator:
         generator = _language_model(workspace, generator, fast=fast).id
     how = _scope_of(run, scope) if fast or scope is not None else None
@@ -166,42 +150,32 @@ def evaluate(
     module = kept.schema.module
     rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
     labels, learned_from = _labels(kept)
-    said = {}
-    for system in fit_baselines(
-        kept.schema, labels.exemplars, kept.index.embedder, progress=progress
-    ):
-        progress(f"Baseline: {system.name}", 0, 0)
-        said[system.name] = system.predict(rows)
-    before = freely = None
+    said = _baseline_answers(kept, labels, rows, progress)
     template = None if fast else template_of(run)
-    if untrained:
-        base = model_directory(run.config().base_model, workspace.models)
-        label = "before training"
-        before, _ = measure(
+
+    def ask(label: str, model: Path, asked: ParserSettings) -> list[Prediction]:
+        return _predictions(
+            workspace,
             label,
+            model,
+            template,
+            kept,
+            asked,
             rows,
-            _predictions(workspace, label, base, template, kept, settings, rows, progress),
+            progress,
+            scope=how.kept if how else None,
         )
+
+    before = freely = None
+    if untrained:
+        label, base = "before training", model_directory(run.config().base_model, workspace.models)
+        before, _ = measure(label, rows, ask(label, base, settings))
     if generated:
         label = "after training, values generated"
         freely_asked = settings.model_copy(update={"values": "generate"})
-        said_freely = _predictions(
-            workspace, label, run.model, template, kept, freely_asked, rows, progress
-        )
-        freely, _ = measure(label, rows, said_freely)
-    label = "after training"
-    predictions = _predictions(
-        workspace,
-        label,
-        run.model,
-        template,
-        kept,
-        settings,
-        rows,
-        progress,
-        scope=how.kept if how else None,
-    )
-    trained, errors = measure(label, rows, predictions)
+        freely, _ = measure(label, rows, ask(label, run.model, freely_asked))
+    predictions = ask("after training", run.model, settings)
+    trained, errors = measure("after training", rows, predictions)
     mixed = full = None
     if mixing:
         mixed = _with_ensemble(workspace, run, kept, mixing, rows, predictions, progress)
@@ -233,11 +207,53 @@ def evaluate(
         head_accuracy=head_accuracy(run) if fast else None,
         settings=dict(settings.model_dump()),
     )
-    path = report_path(run, split, module)
+    return _keep(report, report_path(run, split, module))
+
+
+def _keep(report: EvaluationReport, path: Path) -> EvaluationReport:
+    """Save a report, with what an earlier one measured besides."""
     with suppress(RaduError):  # there is none, or it is damaged and replaced
         report = report.with_earlier(EvaluationReport.load(path))
     report.save(path)
     return report
+
+
+def _check_measurable(run: RunDirectory, *, untrained: bool, generated: bool) -> bool:
+    """Whether the run's model is a fast one; an error for what can't be measured of it."""
+    check_answers(run)
+    if not run.model.is_dir():
+        state, _ = run.state()
+        raise NotFoundError(
+            f"Run {run.id} has no model (it is {state})", remedy="Wait until it has finished."
+        )
+    fast = (run.model / HEAD_FILE).is_file()
+    if fast and untrained:
+        raise InputError(
+            "A retriever has no head before it is tuned, so it can't be measured",
+            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
+        )
+    if fast and generated:
+        raise InputError(
+            "A retriever's run has no language model, so it can't generate values",
+            remedy="Leave that off.",
+        )
+    return fast
+
+
+def _baseline_answers(
+    kept: Serving,
+    labels: TrainedLabels,
+    rows: Sequence[AnnotatedExemplar],
+    progress: Progress,
+) -> dict[str, list[Prediction]]:
+    """What each baseline says of the rows, by its name."""
+    said = {}
+    for system in fit_baselines(
+        kept.schema, labels.exemplars, kept.index.embedder, progress=progress
+    ):
+        progress(f"Baseline: {system.name}", 0, 0)
+        said[system.name] = system.predict(rows)
+    return said
 
 
 def _scope_of(run: RunDirectory, keep: float | None) -> Scope:

@@ -80,16 +80,7 @@ def export_model(
     target = free_target(out)
     source = _source(opened, adapter_only=adapter_only)
     fast = opened.config().target == "retriever"
-    if fast and gguf:
-        raise InputError(
-            "A tuned retriever can't be written as GGUF: it is no language model",
-            remedy="Export it as it is.",
-        )
-    if gguf and adapter_only:
-        raise InputError(
-            "A GGUF is made of the merged model, not of the adapter alone",
-            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
-        )
+    _check_gguf(gguf, fast=fast, adapter_only=adapter_only)
     converter = find_converter(source) if gguf else None
     written: WrittenGguf | None = None
     config, report = opened.config(), opened.report() or {}
@@ -143,6 +134,20 @@ def export_model(
         None if adapter_only else report.get("model_check"),
         written.agreement if written else None,
     )
+
+
+def _check_gguf(gguf: bool, *, fast: bool, adapter_only: bool) -> None:
+    """``InputError`` where a GGUF is asked for that can't be written."""
+    if gguf and fast:
+        raise InputError(
+            "A tuned retriever can't be written as GGUF: it is no language model",
+            remedy="Export it as it is.",
+        )
+    if gguf and adapter_only:
+        raise InputError(
+            "A GGUF is made of the merged model, not of the adapter alone",
+            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
+        )
 
 
 def _source(run: RunDirectory, *, adapter_only: bool) -> Path:

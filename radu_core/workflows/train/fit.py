@@ -33,7 +33,7 @@ from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.runs.launch import resume, start
 from radu_core.workflows.runs.tuned_from import untuned
-from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.dataset import DatasetView, build
 from radu_core.workflows.train.fit_notes import notes_on
 from radu_core.workflows.train.following import follow
 from radu_core.workflows.train.retriever import kept_guard
@@ -83,6 +83,14 @@ class FitReport:
     retrieval: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def step(self, name: str, work: Callable[[], T], describe: Callable[[T], tuple[str, str]]) -> T:
+        """Do a step and note what came out and why, as ``describe`` says of its result."""
+        begun = time.monotonic()
+        result = work()
+        figure, why = describe(result)
+        self.steps.append(FitStep(name, figure, why, round(time.monotonic() - begun, 1)))
+        return result
+
 
 def fit(
     workspace: Workspace,
@@ -106,40 +114,9 @@ def fit(
                 "A time limit is a number of minutes above 0", value=limit, remedy="Leave it out."
             )
     report = FitReport(module)
-
-    def step(name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T:
-        begun = time.monotonic()
-        made = work()
-        figure, why = told(made)
-        report.steps.append(FitStep(name, figure, why, round(time.monotonic() - begun, 1)))
-        return made
-
-    step(
-        "resolve",
-        lambda: resolve(workspace, module, who=who, progress=progress),
-        lambda r: (
-            f"{r.outcomes.get('resolved', 0):,} of {sum(r.outcomes.values()):,} resolved",
-            "only these are learnt; the others wait for annotation",
-        ),
-    )
-    step(
-        "index",
-        lambda: build_index(workspace, module, progress=progress),
-        lambda i: (counted(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
-    )
-    dataset = step(
-        "dataset",
-        lambda: build(
-            workspace,
-            module,
-            name=_DATASET,
-            config=DatasetConfig(tokenizer=None),
-            progress=progress,
-        ),
-        lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
-    )
+    dataset = _prepare(workspace, report, who, progress)
     config, why = plan_of(workspace, module, dataset.directory, minutes=minutes)
-    run = step(
+    run = report.step(
         "retriever and head",
         lambda: train_once(workspace, config, progress),
         lambda r: (_figure(r), why),
@@ -154,22 +131,8 @@ def fit(
     )
     if guard := kept_guard(run):
         report.retrieval = [*map(str, guard.measures), guard.verdict]
-    validation = labelled_rows(workspace, module, "validation").exemplars
-    if generator_minutes is not None and not validation:
-        report.notes.append(
-            "No language model was trained: no utterance of validation is labelled, to weigh it "
-            f"on. Split some off on the Load page, or: radu split --module {module}"
-        )
-    elif generator_minutes is not None:
-        asked, why = generator_plan(dataset.directory, generator_minutes)
-        try:
-            report.generator = step(
-                "language model",
-                lambda: train_once(workspace, asked, progress),
-                lambda r: (_figure(r), why),
-            ).id
-        except (DatasetError, RunError) as error:  # what is trained already is measured
-            report.notes.append(f"No language model was trained. {error}")
+    if generator_minutes is not None:
+        _train_generator(workspace, report, dataset.directory, generator_minutes, progress)
     chosen = split or measurable(workspace, module)
     if chosen is None:
         report.notes.append(
@@ -177,7 +140,7 @@ def fit(
             f"on the Load page, or: radu split --module {module}"
         )
         return report
-    report.evaluation = step(
+    report.evaluation = report.step(
         "evaluation",
         lambda: evaluate(
             workspace,
@@ -190,6 +153,56 @@ def fit(
         lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
     )
     return report
+
+
+def _prepare(workspace: Workspace, report: FitReport, who: str, progress: Progress) -> DatasetView:
+    """Resolve the module, build its index and a dataset."""
+    module = report.module
+    report.step(
+        "resolve",
+        lambda: resolve(workspace, module, who=who, progress=progress),
+        lambda r: (
+            f"{r.outcomes.get('resolved', 0):,} of {sum(r.outcomes.values()):,} resolved",
+            "only these are learnt; the others wait for annotation",
+        ),
+    )
+    report.step(
+        "index",
+        lambda: build_index(workspace, module, progress=progress),
+        lambda i: (counted(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
+    )
+    return report.step(
+        "dataset",
+        lambda: build(
+            workspace,
+            module,
+            name=_DATASET,
+            config=DatasetConfig(tokenizer=None),
+            progress=progress,
+        ),
+        lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
+    )
+
+
+def _train_generator(
+    workspace: Workspace, report: FitReport, dataset: Path, minutes: float, progress: Progress
+) -> None:
+    """Train a language model for so long, and name its run in the report; a note says why not."""
+    if not labelled_rows(workspace, report.module, "validation").exemplars:
+        report.notes.append(
+            "No language model was trained: no utterance of validation is labelled, to weigh it "
+            f"on. Split some off on the Load page, or: radu split --module {report.module}"
+        )
+        return
+    config, why = generator_plan(dataset, minutes)
+    try:
+        report.generator = report.step(
+            "language model",
+            lambda: train_once(workspace, config, progress),
+            lambda r: (_figure(r), why),
+        ).id
+    except (DatasetError, RunError) as error:  # what is trained already is measured
+        report.notes.append(f"No language model was trained. {error}")
 
 
 def generator_plan(dataset: Path, minutes: float) -> tuple[TrainConfig, str]:
