@@ -74,3 +74,8 @@ def test_no_text_says_one_rows() -> None:
         for each in bare_counts(path)
     ]
     assert found == []
+
+
+def test_no_phrase_that_has_to_be_read_twice() -> None:
+    """``benchmarks/house.py`` counts them as well."""
+    assert House(ROOT).banned() == []
