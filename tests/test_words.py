@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from house import House
+
 from radu_core.words import counted, listed, ordinal
 
 ROOT = Path(__file__).resolve().parents[1]

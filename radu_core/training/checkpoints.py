@@ -12,8 +12,8 @@ from typing import Any
 from radu_core.errors import RunError
 from radu_core.files import write_text
 from radu_core.training.config import TrainConfig
+from radu_core.training.ranks import of_first
 from radu_core.training.runs import RunDirectory
-from radu_core.training.trainer import of_first
 
 __all__ = ["best", "catch_up", "check_alike", "clear", "early_end", "is_over", "keep_last"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radu_core.training.trainer import FORWARD_SHARE
+from radu_core.training.clock import FORWARD_SHARE
 
 __all__ = ["Probe"]
 

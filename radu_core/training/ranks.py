@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from radu_core.errors import RaduError, RunError
 from radu_core.files import read_json, write_json
 from radu_core.hardware import usable_cores
 from radu_core.training.runs import RunDirectory
 
-__all__ = ["Muted", "distribute", "own_rank", "tell"]
+__all__ = ["Muted", "distribute", "of_first", "own_rank", "tell"]
 
 _POLL, _GRACE = 0.05, 2.0  # seconds
 # what gloo, NCCL and torch's store say in a process whose peer has ended
@@ -175,3 +176,14 @@ def _told(run: RunDirectory) -> list[str]:
             said = read_json(path)
             found.append((float(said["at"]), str(said["reason"])))
     return [reason for _, reason in sorted(found)]
+
+
+def of_first(value: Any) -> Any:
+    """What the process of rank 0 says, in all of them: they have to decide alike."""
+    import torch.distributed as processes
+
+    if not (processes.is_available() and processes.is_initialized()):
+        return value
+    said = [value]
+    processes.broadcast_object_list(said, src=0)
+    return said[0]

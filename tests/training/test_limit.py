@@ -13,7 +13,7 @@ import pytest
 from conftest import MODULE
 from working import again
 
-from radu_core.training import RunDirectory, TrainConfig, trainer, worker
+from radu_core.training import RunDirectory, TrainConfig, loop, trainer, worker
 from radu_core.training.limit import TimeLimit, TimeUp
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import run_view
@@ -139,7 +139,7 @@ def test_it_holds_within_a_step_and_the_step_before_is_the_model_s(
     run: RunDirectory, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: int, kept: int
 ) -> None:
     calls = []
-    real = trainer.completion_loss
+    real = loop.completion_loss
 
     def slow(*arguments: Any) -> Any:
         calls.append(1)
@@ -148,7 +148,7 @@ def test_it_holds_within_a_step_and_the_step_before_is_the_model_s(
         assert len(calls) <= step
         return real(*arguments)
 
-    monkeypatch.setattr(trainer, "completion_loss", slow)
+    monkeypatch.setattr(loop, "completion_loss", slow)
     monkeypatch.setattr(trainer, "tokens_per_pass", lambda _: 4096)  # a step is one pass
     assert again(run) == 0
     state, reason = run.state()
@@ -171,7 +171,7 @@ def test_what_was_learnt_is_kept_when_time_is_over_before_another_step(
     run: RunDirectory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearts = []
-    real_heart, real_loss = worker._Heart, trainer.completion_loss
+    real_heart, real_loss = worker._Heart, loop.completion_loss
 
     def begin(of: RunDirectory) -> worker._Heart:
         hearts.append(real_heart(of))
@@ -184,7 +184,7 @@ def test_what_was_learnt_is_kept_when_time_is_over_before_another_step(
     monkeypatch.setattr(trainer, "tokens_per_pass", lambda _: 4096)
     with monkeypatch.context() as patched:
         patched.setattr(worker, "_Heart", begin)
-        patched.setattr(trainer, "completion_loss", stopping)
+        patched.setattr(loop, "completion_loss", stopping)
         patched.setattr(worker, "_interruptible", lambda *_: None)  # it ends after its first step
         again(run)
     assert run.state()[0] == "stopped"

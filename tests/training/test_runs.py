@@ -21,8 +21,8 @@ from radu_core.training import (
     RunDirectory,
     TrainConfig,
     launch,
+    loop,
     stop,
-    trainer,
     worker,
 )
 from radu_core.training.launcher import Local, check_disk
@@ -155,7 +155,7 @@ def test_a_stop_within_a_step_keeps_the_step_before(
     run = RunDirectory.create(loaded.runs, wanted, now=datetime(2026, 1, 1, tzinfo=UTC))
     calls = []
     heart: list[worker._Heart] = []
-    real_heart, real_loss = worker._Heart, trainer.completion_loss
+    real_heart, real_loss = worker._Heart, loop.completion_loss
 
     def begin(run: RunDirectory) -> worker._Heart:
         heart.append(real_heart(run))
@@ -172,7 +172,7 @@ def test_a_stop_within_a_step_keeps_the_step_before(
         return value
 
     monkeypatch.setattr(worker, "_Heart", begin)
-    monkeypatch.setattr(trainer, "completion_loss", loss)
+    monkeypatch.setattr(loop, "completion_loss", loss)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         assert worker.main([str(run.path), str(tiny_model)]) == 0

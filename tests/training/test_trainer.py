@@ -14,6 +14,7 @@ import torch
 from radu_core.errors import RunError
 from radu_core.training import trainer
 from radu_core.training.checkpoints import check_alike
+from radu_core.training.clock import FORWARD_SHARE, Clock
 from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, slot_pairs
@@ -225,7 +226,7 @@ def test_processes_that_came_apart_are_found_out(model: Any) -> None:
 
 
 def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
-    clock = trainer._Clock()
+    clock = Clock()
     clock.tokens = 100
     clock.stepped(10.0)
     assert clock.per_token == pytest.approx(0.1)
@@ -234,7 +235,7 @@ def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
     clock.stepped(4.0)
     assert clock.per_token == pytest.approx(0.02)
     assert clock.training(100.0) == pytest.approx(2.0)
-    assert clock.evaluation(300.0) == pytest.approx(300 * 0.02 * trainer.FORWARD_SHARE)
+    assert clock.evaluation(300.0) == pytest.approx(300 * 0.02 * FORWARD_SHARE)
     clock.evaluating, clock.evaluations = 12.0, 2
     assert clock.evaluation(300.0) == 6.0
     for seconds in (1.0, 2.0):

@@ -15,7 +15,7 @@ from conftest import MODULE
 from working import again
 
 from radu_core.errors import InputError
-from radu_core.training import RunDirectory, TrainConfig, preflight, trainer, worker
+from radu_core.training import RunDirectory, TrainConfig, clock, loop, preflight, trainer, worker
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.limit import TimeLimit
 from radu_core.workflows.frame.workspace import Workspace
@@ -89,9 +89,9 @@ def test_the_same_bundle_gives_the_same_weights_and_another_seed_others(
 def test_the_time_left_counts_the_evaluations_to_come(
     run_here: Run, monkeypatch: pytest.MonkeyPatch, every: int, steps: list[int]
 ) -> None:
-    monkeypatch.setattr(trainer._Clock, "evaluation", lambda *_: 1000.0)
-    monkeypatch.setattr(trainer._Clock, "training", lambda *_: 1.0)
-    monkeypatch.setattr(trainer, "checking_tokens", lambda *_, **__: 0.0)
+    monkeypatch.setattr(clock.Clock, "evaluation", lambda *_: 1000.0)
+    monkeypatch.setattr(clock.Clock, "training", lambda *_: 1.0)
+    monkeypatch.setattr(loop, "checking_tokens", lambda *_, **__: 0.0)
     run = run_here(eval_every=every)
     told = [e for e in run.events() if e.kind in ("step", "validation")]
     assert [e.data["step"] for e in told if e.kind == "validation"] == steps
@@ -106,8 +106,8 @@ def test_the_time_left_counts_the_evaluations_to_come(
 def test_the_last_evaluation_and_the_check_come_after_the_limit_of_time(
     run_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer._Clock, "evaluation", lambda *_: 1000.0)
-    monkeypatch.setattr(trainer, "checking_tokens", lambda *_, **__: 0.0)
+    monkeypatch.setattr(clock.Clock, "evaluation", lambda *_: 1000.0)
+    monkeypatch.setattr(loop, "checking_tokens", lambda *_, **__: 0.0)
     run = run_here(eval_every=1, max_minutes=30.0)
     told = [e.data["eta_seconds"] for e in run.events() if e.kind == "step"]
     assert all(1000 + 1700 < left <= 1000 + 1800 for left in told[:2])  # 3 or 2 more wouldn't fit
@@ -138,7 +138,7 @@ def test_early_stopping_keeps_the_best_checkpoint(
     run_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = metrics_of([3.0, 1.0, 2.0, 2.5, 1.0])
-    monkeypatch.setattr(trainer, "measure_rows", seen)
+    monkeypatch.setattr(loop, "measure_rows", seen)
     run = run_here(
         max_steps=40, eval_every=1, save_every=1, best_by="loss", early_stopping=2, method="full"
     )
@@ -199,7 +199,7 @@ def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt
     }
     whole = run_here(**settings)
     hearts: list[worker._Heart] = []
-    real_heart, real = worker._Heart, getattr(trainer, place)
+    real_heart, real = worker._Heart, getattr(loop, place)
     calls: list[int] = []
 
     def begin(run: RunDirectory) -> worker._Heart:
@@ -214,7 +214,7 @@ def test_a_stop_within_a_step_or_an_evaluation_changes_nothing_of_what_is_learnt
 
     with monkeypatch.context() as patched:
         patched.setattr(worker, "_Heart", begin)
-        patched.setattr(trainer, place, cut)
+        patched.setattr(loop, place, cut)
         run = run_here(**settings)
     assert run.state()[0] == "stopped"
     assert max(run.checkpoints()) == len(losses(run)) < 8
@@ -250,7 +250,7 @@ def test_an_evaluation_that_a_stop_cut_off_counts_for_early_stopping(
         return told(*arguments, **named)
 
     monkeypatch.setattr(worker, "_Heart", begin)
-    monkeypatch.setattr(trainer, "measure_rows", cut)
+    monkeypatch.setattr(loop, "measure_rows", cut)
     run = run_here(max_steps=9, eval_every=1, best_by="loss", early_stopping=2, method="full")
     assert run.state()[0] == "stopped"
     assert max(run.checkpoints()) == 2
@@ -263,13 +263,13 @@ def test_an_evaluation_that_a_stop_cut_off_counts_for_early_stopping(
 def over_after(monkeypatch: pytest.MonkeyPatch, *, passes: int) -> None:
     """Let the time of runs be over once so many passes were made."""
     made: list[int] = []
-    real = trainer.completion_loss
+    real = loop.completion_loss
 
     def counted(*arguments: Any) -> torch.Tensor:
         made.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(trainer, "completion_loss", counted)
+    monkeypatch.setattr(loop, "completion_loss", counted)
     monkeypatch.setattr(TimeLimit, "over", property(lambda _: len(made) > passes))
 
 
@@ -286,7 +286,7 @@ def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_
     run_here: Run, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
     if "early_stopping" in more:
-        monkeypatch.setattr(trainer, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
+        monkeypatch.setattr(loop, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
     if "max_minutes" in more:
         over_after(monkeypatch, passes=4)
     hearts: list[worker._Heart] = []
@@ -328,7 +328,7 @@ def test_a_run_that_is_stopped_while_it_saves_is_finished_by_resuming_without_a_
     assert len(losses(run)) == steps
     assert not list(run.path.glob(".model.*"))
     if "early_stopping" in more:
-        monkeypatch.setattr(trainer, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
+        monkeypatch.setattr(loop, "measure_rows", metrics_of([3.0, 1.0, 2.0, 2.5, 1.0, 1.0]))
     if "max_minutes" in more:  # the learning rate followed the clock
         return
     whole = run_here(method="full", **more)
@@ -345,13 +345,13 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_remedy_and_keeps_the_step_
     run_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    real = trainer.completion_loss
+    real = loop.completion_loss
 
     def spoilt(*arguments: Any) -> torch.Tensor:
         calls.append(1)
         return real(*arguments) * (math.nan if len(calls) == 3 else 1.0)
 
-    monkeypatch.setattr(trainer, "completion_loss", spoilt)
+    monkeypatch.setattr(loop, "completion_loss", spoilt)
     run = run_here(save_every=1, tokens_per_pass=100_000)
     state, reason = run.state()
     assert state == "failed"
@@ -376,7 +376,7 @@ def test_what_ends_a_run_has_a_reason_and_a_remedy(
     def broken(*_: object) -> torch.Tensor:
         raise error
 
-    monkeypatch.setattr(trainer, "completion_loss", broken)
+    monkeypatch.setattr(loop, "completion_loss", broken)
     run = run_here()
     assert run.state()[0] == "failed"
     import re
