@@ -32,7 +32,7 @@ def told(run: RunDirectory) -> str:
 
 
 def a_minute_later(run: RunDirectory) -> None:
-    """Set back its clock, instead of waiting."""
+    """Move its events 61 s into the past, instead of waiting."""
     events = [{"kind": e.kind, "at": e.at - 61, **e.data} for e in run.events()]
     (run.path / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
 

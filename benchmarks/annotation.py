@@ -197,7 +197,7 @@ def compare(name: str, made: list[str], stored: list[str], **more: Any) -> None:
 
 
 def kills(times: int) -> None:
-    """kill −9 of the server at random moments, while decisions go on."""
+    """kill −9 of the server at random moments, while decisions continue."""
     chosen = random.Random(5)
     with workspace(60 * times) as space, running(space) as server, chromium() as context:
         page = opened(context, server)
@@ -416,7 +416,7 @@ def fill_with(space: Workspace, cases: dict[str, tuple[str, int, int]]) -> None:
 
 
 def drag(page: Page, text: str, start: int, end: int) -> None:
-    """From the middle of the sign at ``start`` to the middle of the one before ``end``."""
+    """From the middle of the character at ``start`` to the middle of the one before ``end``."""
     at = edges(text)
     signs = [(start, at[at.index(start) + 1]), (at[at.index(end) - 1], end)]
     units = [[len(text[:n].encode("utf-16-le")) // 2 for n in sign] for sign in signs]

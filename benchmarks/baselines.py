@@ -1,8 +1,8 @@
 """How strong the free baselines are, on public data, and what they lose on an index's labels.
 
 ``python benchmarks/baselines.py``: the home assistant's 64 functions (HWU64: 10 and 59 labels a
-function, and all), and five Schema-Guided Dialogue services as ``main_job.py`` has them, looked for
-in ``RADU_DATA`` and ``~/.cache/radu/data``. Labels come with their spans; nothing is trained but
+function, and all), and five Schema-Guided Dialogue services as ``main_job.py`` has them, read
+from ``RADU_DATA`` or ``~/.cache/radu/data``. Labels come with their spans; nothing is trained but
 the baselines. "Deduplicated" is what an index holds of the same labels: one of each template.
 """
 

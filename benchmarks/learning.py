@@ -2,7 +2,7 @@
 
 ``python benchmarks/learning.py [--cases shot10 shot59 sgd] [--systems NAME ...] [--seeds 3]
 [--split validation|test] [--no-scope]``: HWU64 with 10 and 59 labels a function, and the five
-Schema-Guided Dialogue services of ``main_job.py``, looked for in ``RADU_DATA`` and
+Schema-Guided Dialogue services of ``main_job.py``, read from ``RADU_DATA`` or
 ``~/.cache/radu/data``.
 
 A seed draws the labels. HWU64: seed 0 has the fixed subset, others as many of each function from

@@ -3,7 +3,7 @@
 ``python benchmarks/main_job.py [DIRECTORY] [--generator] [--minutes 20] [--rows 200]``: ``radu
 fit`` on all test rows; with ``--generator`` a LoRA of the default language model, for so many
 minutes, on so many rows, before and after. DIRECTORY is SGD as published (schema.json,
-dialogues_*.json). By default it is looked for in ``RADU_DATA`` and in ``~/.cache/radu/data``; else
+dialogues_*.json). By default ``RADU_DATA`` and ``~/.cache/radu/data`` are searched for it; else
 ``../shared/data/sgd-train-dev.tar.xz`` is unpacked; skips where there is none. Prints every stage's
 counts and seconds, and the model beside the baselines, on held-back dialogues.
 """

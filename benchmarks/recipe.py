@@ -1,7 +1,7 @@
 """Which settings of a language model's LoRA learn best in so many minutes: one change at a time.
 
 ``python benchmarks/recipe.py [--minutes 4] [--seeds 3] [--changes NAME ...] [--out recipe.jsonl]``:
-HWU64, 12 functions drawn by the seed with 10 labels each, looked for in ``RADU_DATA`` and
+HWU64, 12 functions drawn by the seed with 10 labels each, read from ``RADU_DATA`` or
 ``~/.cache/radu/data``; measured on 120 rows of validation and of train that no label is. Each trial
 is a run as the studio launches it; all have the same minutes on the wall clock, so nothing else
 may run beside it. Without ``--changes`` only the defaults are tried; all eleven on three seeds take

@@ -149,7 +149,7 @@ def embedding(large: Large, dev: SgdModule) -> None:
 
 
 def edit(large: Large) -> None:
-    """From a decision in the store to a current index, beside building it anew."""
+    """From a decision in the store to a current index, beside building it from scratch."""
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "models").symlink_to(model().parent.resolve())
         (Path(home) / "cache").mkdir()

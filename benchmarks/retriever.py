@@ -1,7 +1,7 @@
 """What tuning the retriever alone does for retrieval: HWU64 with 10 labels a function.
 
 ``python benchmarks/retriever.py [--seeds 3] [--split validation|test]``: the labels and rows of
-``learning.py``, looked for in ``RADU_DATA`` and ``~/.cache/radu/data``. For each seed the untuned
+``learning.py``, read from ``RADU_DATA`` or ``~/.cache/radu/data``. For each seed the untuned
 encoder and the tuned one retrieve among the same labels for the same rows: coverage at ``--point``
 and the vote of the ten nearest utterances, with McNemar's exact test, and a logistic regression on
 either's embeddings. Seconds are CPU-seconds of tuning.

@@ -1,7 +1,7 @@
-"""The Train page opened anew while a run is at work: until step, curve and time left are visible.
+"""The Train page opened again during a run: time until step, curve and time left are visible.
 
 ``python benchmarks/training_reopened.py [--events 5000] [--times 10]``: a real run of a tiny model
-that goes on all the while, and has told so many steps; a real studio and Chromium. From navigation
+that runs all the while, and has reported so many steps; a real studio and Chromium. From navigation
 to the first frame in which all three are on the screen, each time in a new page: of a browser that
 has shown the studio before, as who comes back has it (its files are cached, the session is new),
 and of one that hasn't. The very first time is printed apart: the studio has just started. Ends with

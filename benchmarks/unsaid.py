@@ -262,7 +262,7 @@ def sample() -> None:
 
 
 def fit(found: Sequence[Case]) -> None:
-    """Print the weights of P(said), and the calibration of guesses given that it is said."""
+    """Print the weights of P(said), and the calibration of guesses for expressed values."""
     from sklearn.linear_model import LogisticRegression
 
     own = [c for c in found if c.guesses]

@@ -45,7 +45,7 @@ def span_marker(
 ) -> None:
     """Mount the marker. ``filter`` is the protocol's; ``token`` lets the tab talk to the route.
 
-    ``version`` changes when functions or guidelines do, so that the tab gets them anew. When the
+    ``version`` changes when functions or guidelines do, so that the tab gets them again. When the
     token has expired, the component asks for a rerun.
     """
     _component()(

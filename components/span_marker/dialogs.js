@@ -198,7 +198,7 @@ export class Dialogs {
               this.close();
               restore(event.id);
             },
-          }, "Set back to before this")));
+          }, "Restore the state before this")));
     this.show("History",
       rows.length ? el("ol", { class: "history" }, rows)
         : el("p", { class: "quiet" }, "Nobody has decided anything here yet."),

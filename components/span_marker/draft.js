@@ -67,8 +67,8 @@ export function open(draft) {
 }
 
 /**
- * What is said of an argument. The item's own state of it is what its reason was made from, so the
- * two agree: what the reason says isn't there is at most "suggested".
+ * The state that is shown for an argument. It follows the item's own state, which its reason was made
+ * from, so that the two agree: what the reason says isn't there is at most "suggested".
  */
 export function stateOf(draft, item, argument) {
   if (draft.implied.includes(argument.slot)) return "implied";

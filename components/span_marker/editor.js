@@ -350,7 +350,7 @@ export class Editor {
     return true;
   }
 
-  /** Move an edge by signs that a reader sees: the end, or with `start` the beginning. */
+  /** Move an edge by characters that a reader sees: the end, or with `start` the beginning. */
   nudge(step, start) {
     const range = this.range ?? { start: this.tokens[0]?.start ?? 0, end: this.tokens[0]?.end ?? 0 };
     const edge = start ? range.start : range.end;
@@ -388,10 +388,10 @@ export class Editor {
     };
   }
 
-  /** Accept what is shown and go on; where something is open, say what. */
+  /** Accept what is shown and continue; where something is open, say what. */
   accept() {
     if (this.item.waits || (this.draft.function && !this.session.about)) {
-      this.hint = this.item.waits ? "It is being set back …" : "The functions are on their way …";
+      this.hint = this.item.waits ? "It is being restored …" : "The functions are on their way …";
       this.changed();
       return;
     }
@@ -425,12 +425,12 @@ export class Editor {
     if (this.session.decide(kind, fields, what, this.draft)) this.say(what);
   }
 
-  /** Set the item back to before an event; it is shown anew once that is done. */
+  /** Restore the item's state before an event; it is shown again once that is done. */
   restore(id, event) {
     if (this.item?.id !== id || !this.session.remark("restore", { event })) return;
     this.session.current = { ...this.session.current, waits: true };
     this.session.changed("item");
-    this.say("Set back");
+    this.say("Restored");
   }
 
   outOfScope() {

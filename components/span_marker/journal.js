@@ -18,7 +18,7 @@ const opKey = (client, seq) => `${OPS}${client}:${String(seq).padStart(9, "0")}`
 export async function clientId(who, module) {
   const place = `${ID}:${module}:${who}`; // in sessionStorage: a reloaded tab is the same client
   const kept = sessionStorage.getItem(place);
-  const counted = kept && read(CLIENTS + kept); // else its numbers would begin anew, and be refused
+  const counted = kept && read(CLIENTS + kept); // else its numbers would restart, and be refused
   const held = counted && (await lock(kept));
   if (held) return { client: kept, release: held };
   const client = uuid();

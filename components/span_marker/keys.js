@@ -2,7 +2,7 @@
 
 /** `key` as the browser names it; `act` is the action's name; `button` its words on the toolbar. */
 export const KEYS = [
-  { key: "Enter", act: "accept", button: "Accept", help: "accept what is highlighted and go on" },
+  { key: "Enter", act: "accept", button: "Accept", help: "accept what is highlighted and continue" },
   { key: "i", act: "implied", button: "Implied", help: "the value is implied: meant, not written" },
   { key: "n", act: "edit", button: "Edit value", help: "the value isn't in the text: correct it" },
   { key: "v", act: "value", help: "ask for the next value; with Shift the one before" },

@@ -88,7 +88,7 @@ class Marker {
     this.part("saved").replaceChildren(...view.saved(session));
     const banner = this.part("banner");
     const words = session.problem
-      ? `${session.problem} You can go on: what you decide is kept on this computer and sent by itself.`
+      ? `${session.problem} You can continue: your decisions are kept on this computer and sent automatically.`
       : session.notice;
     banner.hidden = !words;
     if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
@@ -130,7 +130,7 @@ class Marker {
     this.part("comments").replaceChildren(...view.comments(editor));
     const { activeElement } = document;
     this.focus(this.arriving && !(activeElement && writes(activeElement)));
-    this.arriving = false; // from now on only where what had the focus was painted anew
+    this.arriving = false; // after this only where what had the focus was painted again
   }
 
   announce() {

@@ -1,4 +1,4 @@
-// Mouse and touch: click a word, drag over words, click a marked place; with Alt signs for words.
+// Mouse and touch: click a word, drag over words, click a marked place; with Alt characters instead of words.
 
 export class Pointer {
   constructor(marker) {
@@ -51,7 +51,7 @@ export class Pointer {
     }
   }
 
-  /** The token under the pointer, or with Alt the sign; null beside the text. */
+  /** The token under the pointer, or with Alt the character; null beside the text. */
   under(event) {
     const piece = this.marker.root.elementFromPoint(event.clientX, event.clientY)?.closest("[data-start]");
     if (!piece || !this.box.contains(piece)) return null;
@@ -61,7 +61,7 @@ export class Pointer {
     return token ? { start: token.start, end: token.end } : null;
   }
 
-  /** The sign of a piece that the pointer is on: the one whose middle is nearest, of all its boxes. */
+  /** The character of a piece that the pointer is on: the one whose middle is nearest, of all its boxes. */
   sign(event, piece) {
     const [first, last] = [Number(piece.dataset.start), Number(piece.dataset.end)];
     const signs = this.marker.editor.cuts.filter((c) => first <= c && c <= last);
@@ -73,7 +73,7 @@ export class Pointer {
       for (const box of range.getClientRects()) {
         const across = Math.abs(event.clientX - (box.left + box.right) / 2);
         const down = Math.abs(event.clientY - (box.top + box.bottom) / 2);
-        const away = across + 4 * down; // a sign of another line is further away than any of this one
+        const away = across + 4 * down; // a character of another line is further away than any of this one
         if (away < nearest.away) nearest = { away, start: signs[i], end: signs[i + 1] };
       }
     }

@@ -54,7 +54,7 @@ export class Session {
     this.counts = {};
     this.progress = null;
     this.others = { items: 0, seconds: 0 };
-    this.about = remembered(config.module); // a tab that comes back needs no server to go on
+    this.about = remembered(config.module); // a tab that comes back needs no server to continue
     this.failures = 0;
     this.problem = ""; // what stands in the way of saving
     this.notice = ""; // what else there is to know
@@ -134,14 +134,14 @@ export class Session {
       return seq;
     } catch {
       this.problem =
-        "This browser can keep no more decisions. Nothing was lost; go on when the studio " +
+        "This browser can keep no more decisions. Nothing was lost; continue when the studio " +
         "can be reached again.";
       this.changed("state");
       return null;
     }
   }
 
-  /** Decide the item that is shown and go on to the next. */
+  /** Decide the item that is shown and show the next. */
   decide(kind, fields, what, draft = null) {
     const item = this.current;
     const seq = this.write(kind, item, fields);
@@ -175,7 +175,7 @@ export class Session {
     return entry;
   }
 
-  /** What waits, until the server says it anew; what is skipped goes on waiting. */
+  /** Change the number that waits, until the server sends it again; a skipped item still waits. */
   count({ queue }, kind, by) {
     if (kind === "skip" || this.counts[queue] === undefined) return;
     this.counts = { ...this.counts, [queue]: Math.max(0, this.counts[queue] + by) };

@@ -21,14 +21,14 @@ export class Offsets {
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** The places (units) at which a text may be cut without splitting what a reader sees as one sign. */
+/** The places (units) at which a text may be cut without splitting what a reader sees as one character. */
 export function cuts(text) {
   const found = [0];
   for (const { index, segment } of graphemes.segment(text)) found.push(index + segment.length);
   return found;
 }
 
-/** Words, numbers and signs as `{start, end}` in units, without white space, in order. */
+/** Words, numbers and symbols as `{start, end}` in units, without white space, in order. */
 export function tokens(text, language) {
   const allowed = new Set(cuts(text));
   const found = [];
