@@ -339,7 +339,10 @@ class _Closed:
 
 
 def closed_at(text: str) -> int | None:
-    """Where the JSON object, list or text ends that ``text`` begins with; a number may go on."""
+    """Where the JSON object, list or string that ``text`` begins with ends, if it does.
+
+    None for a number: more digits may follow.
+    """
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] not in ("{", "[", '"'):
         return None
