@@ -255,7 +255,7 @@ class Generator:
         return [self._read(ids, most) for ids, most in zip(answers, budgets, strict=True)]
 
     def _read(self, ids: list[int], budget: int) -> Generated:
-        """A row's answer, however long the others of its batch went on."""
+        """A row's answer, however long the others of its batch are."""
         own = ids[:budget]
         text = str(self._tokenizer.decode(own, skip_special_tokens=True))
         end = closed_at(text)

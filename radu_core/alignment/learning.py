@@ -181,8 +181,8 @@ def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
 
 
 def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
-    """The slots whose spans take in units. What people marked decides; otherwise the values have to
-    be normalised (a fifth or more of them in other words), as else they are as they are said.
+    """The slots whose spans take in units. What people marked decides; otherwise whether values
+    are normalised (a third or more of them in other words) and not as they are uttered.
     """
     found = set()
     for slot in {slot for slot, _ in edges}:
