@@ -1,4 +1,4 @@
-"""Files written whole or not at all, canonical JSON, and hashes that never depend on order."""
+"""Atomic file writes, canonical JSON, and hashes that never depend on order."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def open_atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path``; on success it is synced and renamed onto ``path``.
 
     On any error the temporary file is removed and ``path`` is as it was before. A device, a pipe or
-    an open descriptor (``/dev/stdout``, wherever it was redirected to) is written to as it is, and
-    a symbolic link's target is what is replaced.
+    an open descriptor (``/dev/stdout``, wherever it was redirected to) is written to directly, and
+    of a symbolic link the target is replaced.
     """
     with disk_errors(path):
         descriptor = _descriptor(path)
@@ -176,22 +176,22 @@ def _descriptor(path: Path) -> int | None:
 
 
 def write_text(path: Path, text: str | Iterable[str]) -> None:
-    """Write ``text`` (or its pieces, in order) to ``path``, whole or not at all."""
+    """Write ``text`` (or its pieces, in order) to ``path``; atomic: all or nothing."""
     with open_atomic(path) as file:
         file.writelines([text] if isinstance(text, str) else text)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    """Write ``value`` as indented JSON with sorted keys; atomic: all or nothing."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager
 def whole_directory(directory: Path) -> Iterator[Path]:
-    """A new directory that takes the place of ``directory`` at the end, or never was.
+    """A new directory that replaces ``directory`` at the end; atomic: all or nothing.
 
-    On any error ``directory`` is as it was before. Of two that are put there at once one stays,
-    whole.
+    On any error ``directory`` is as it was before. If two replace it at once, one of them stays,
+    complete.
     """
     with disk_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def whole_directory(directory: Path) -> Iterator[Path]:
 
 
 def _put_in_place(new: Path, directory: Path) -> None:
-    """Swap ``directory`` for ``new``; if that fails, what was there is there again."""
+    """Replace ``directory`` with ``new``; if that fails, restore it."""
     old = new.with_name(new.name + ".old")
     with suppress(FileNotFoundError):  # none yet, or another process has just taken it away
         os.replace(directory, old)

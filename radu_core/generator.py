@@ -255,7 +255,7 @@ class Generator:
         return [self._read(ids, most) for ids, most in zip(answers, budgets, strict=True)]
 
     def _read(self, ids: list[int], budget: int) -> Generated:
-        """A row's answer, however long the others of its batch went on."""
+        """A row's answer, however long the others of its batch are."""
         own = ids[:budget]
         text = str(self._tokenizer.decode(own, skip_special_tokens=True))
         end = closed_at(text)
@@ -339,7 +339,10 @@ class _Closed:
 
 
 def closed_at(text: str) -> int | None:
-    """Where the JSON object, list or text ends that ``text`` begins with; a number may go on."""
+    """Where the JSON object, list or string that ``text`` begins with ends, if it does.
+
+    None for a number: more digits may follow.
+    """
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] not in ("{", "[", '"'):
         return None

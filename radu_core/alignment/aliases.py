@@ -314,8 +314,8 @@ def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
 def _in_frames(
     cases: Sequence[_Case], values: Counter[str], frames: dict[str, Counter[tuple[str, ...]]]
 ) -> bool:
-    """Whether there are many cases, the name itself is said often too, and most cases stand between
-    the same words as values that are written."""
+    """Whether there are many cases, the name itself is often written too, and most cases stand
+    between the same words as written values."""
     missing = cases[0].missing
     own = values[missing.name]
     if len(cases) < _OFTEN or own < max(_OFTEN, len(cases) / 3) or values.total() - own < _OFTEN:

@@ -81,7 +81,7 @@ class Alignment:
         if self.outcome == "unlabelled":
             return "no function was given"
         if self.outcome == "invalid":
-            if self.placements:  # the labels are right: what was looked for is what they say
+            if self.placements:  # the labels fit the schema: their values were searched for
                 return CONTRADICTED
             return "the labels contradict the schema or one another"
         states = {a.state for a in self.arguments}
@@ -97,7 +97,7 @@ class Alignment:
 
     @property
     def inferred(self) -> tuple[str, ...]:
-        """The kinds of places, where it is resolved, that aren't the value itself as it is said."""
+        """If resolved, the kinds of places where something other than the value is written."""
         if self.outcome != "resolved":
             return ()
         kinds = {c.kind for p in self.placements for c in p.candidates}
@@ -105,7 +105,7 @@ class Alignment:
 
     @property
     def arguments(self) -> tuple[ArgumentPlaces, ...]:
-        """Every value that was looked for, with what was found of it."""
+        """Every value that was searched for, with the places found for it."""
         return tuple(
             ArgumentPlaces(p.slot, p.value, self._state(p), (*p.found.best, *p.found.others))
             for p in self.placements

@@ -54,7 +54,7 @@ class Finder:
     value, the words that stand for it in this module, with a score; ``generic``, by slot, the
     words of names that don't tell one from another ("restaurant"); ``widened`` are the slots whose
     spans take in what belongs to the value ("11:30 am" for 11:30); ``any_case`` are
-    those whose values aren't in the case they are said in.
+    those whose values aren't in the utterance's case.
     """
 
     schema: Schema
@@ -266,8 +266,8 @@ class Finder:
         self, text: Text, place: Place, others: Iterable[Place], slot: Slot | None
     ) -> bool:
         """Whether the case in which a value stands says that no other case is meant. A capital that
-        begins a sentence says nothing; where values aren't in the case they are said in, only a
-        capital elsewhere does."""
+        begins a sentence says nothing; where values aren't in the utterance's case, only a capital
+        elsewhere does."""
         if not any(c.isupper() for c in text.utterance[slice(*place)]):
             own = slot is None or slot.name not in self.any_case
             return own and not any(text.begins_sentence(p[0]) for p in others if p != place)

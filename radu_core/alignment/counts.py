@@ -330,7 +330,7 @@ def longer_number(text: Text, place: Place) -> str:
 
 
 def _part_of_row(text: Text, place: Place) -> str:
-    """What is said of a number that tells one of a row ("2枚目") or a range ("2〜3"), or ""."""
+    """Why a number may not be a count: an ordinal ("2枚目") or part of a range ("2〜3"); or ""."""
     if any(n.ordinal and n.start <= place[0] and place[1] <= n.end for n in text.quantities):
         return "is an ordinal"
     around = _RANGE.search(text.utterance, max(0, place[0] - _NEAR), place[1] + _NEAR)

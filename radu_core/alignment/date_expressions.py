@@ -1,4 +1,4 @@
-"""A date as it is said, and whether it can mean a given date."""
+"""A date as it is uttered, and whether it can mean a given date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DateExpression"]
 
 @dataclass(frozen=True)
 class DateExpression:
-    """A date in a text: what is said of it, each part None if it isn't said.
+    """A date in a text: the parts that the text gives, None for the others.
 
     ``relative`` is one of "day+N" (N days from the reference), "coming" (with ``weekday``: within
     seven days), "next" (that, or the one in the week after), "week+N" (a day of the Nth week from

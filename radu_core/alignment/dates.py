@@ -1,4 +1,4 @@
-"""Dates as they are said: "3rd of March", "Saturday this week", "the day after tomorrow".
+"""Dates as they are uttered: "3rd of March", "Saturday this week", "the day after tomorrow".
 
 An expression doesn't give a date but restricts it, and is asked whether a given date fits. What
 counts from today needs a reference date; without one it fits any date, and says so. English has a
@@ -205,7 +205,7 @@ def _calendar(match: re.Match[str]) -> DateExpression:
 def _day_only(match: re.Match[str]) -> DateExpression:
     which = lower_case(match["which"] or "")
     relative = {"this": "month+0", "next": "month+1"}.get(which)
-    # "First" and "second" are said of much else.
+    # "First" and "second" describe much else.
     weak = match["day"].lower() in ("first", "second", "third") and not match["month_word"]
     return DateExpression(
         match.start("body") if match["month_word"] else match.start(),

@@ -1,7 +1,7 @@
 """Times of day in words, in seven languages beside English: "halb acht", "sept heures et demie".
 
-One grammar: what leads to a time, what is said before the hour, the hour, what says that it is one,
-what is said behind it, and the part of the day. A language fills in its words.
+One grammar: what leads to a time, what comes before the hour, the hour, what marks it as one, what
+comes behind it, and the part of the day. Each language fills in its words.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ def _grammar(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     pattern = (
         rf"(?:\b(?P<lead>(?P<at>{clock.at})|{clock.lead})(?:{lead_gap}))?(?P<core>(?:\b(?P<before>{before})\s)?"
         rf"(?<![\d.,:/$€£\-])\b(?P<hour>\d{{1,2}}|{'|'.join(sorted(words, key=len, reverse=True))})"
-        rf"(?:[.:h](?P<figures>[0-5]\d))?(?![^\Wh]|/|[.,:]\d|h\w)"  # "18h" goes on
+        rf"(?:[.:h](?P<figures>[0-5]\d))?(?![^\Wh]|/|[.,:]\d|h\w)"  # "18h" continues
         rf"(?:\s?(?P<clock>{clock.clock})(?!\w))?"
         rf"(?:\s(?P<behind>{_either(clock.behind)})(?!\w)|\s?(?<!\d\s)(?P<more>[0-5]\d)(?![\w.,:/]))?"
         rf"(?:,?\s(?P<part>{parts}))?)(?!\w)"

@@ -50,7 +50,7 @@ class Form:
 
     ``amount`` is the number (also: minutes since midnight, seconds, 1 or 0 for a boolean), ``unit``
     a currency or None. ``surface`` is the value as one would write it. ``said`` and ``minutes`` are
-    what a date and a time mean that are given as they are said.
+    what a date and a time mean that are given as they are uttered.
     """
 
     kind: Kind
@@ -127,7 +127,7 @@ def _whole_date(said: DateExpression) -> date | None:
 
 
 def _spoken(value: str, language: Language) -> Form:
-    """A value that was given as it was said: an amount, a date, or just text."""
+    """A value that was given as it was uttered: an amount, a date, or just text."""
     if value.translate(_WITHOUT_GROUPS).strip().isdigit():
         return Form("text", value)  # 0042 is a name, and so may "555 123" be
     numbers = find_quantities(value, language)

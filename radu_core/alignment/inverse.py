@@ -36,7 +36,7 @@ _MOSTLY = 0.5  # of a slot's values that aren't what the text says, so many are 
 class Inverse:
     """What words stand for, learnt from exemplars whose values are placed.
 
-    ``reference`` is the date that relative dates count from; without one they are left as said.
+    ``reference`` is the date that relative dates count from; without one they are left as uttered.
     """
 
     def __init__(

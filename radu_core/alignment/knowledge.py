@@ -17,7 +17,7 @@ class Knowledge:
     See ``candidates.Finder`` for ``aliases`` and ``generic``. ``phrases`` are, by slot, words that
     stand where a value of it isn't written, whichever value it is. ``widened`` are the slots whose
     spans take in more than the value's own figures ("$180", "11:30 am"). ``any_case`` are
-    those whose values aren't in the case that they are said in. ``learn`` makes one.
+    those whose values aren't in the utterance's case. ``learn`` makes one.
     """
 
     context: ContextModel = field(default_factory=lambda: ContextModel(()))

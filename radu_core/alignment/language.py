@@ -2,8 +2,8 @@
 
 English is known best. Others get number words from text2num or ``number_words``, stems from
 Snowball, names of months and days from dateparser. What tests show of each is in docs/alignment.md.
-Where nothing is known, only the value's own spelling is looked for, and people are asked about the
-rest.
+Where nothing is known, only the value's own spelling is searched for, and people are asked about
+the rest.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ __all__ = ["SAMPLE", "learn"]
 SAMPLE = 20_000  # exemplars learnt from at most, so that memory stays flat
 _SIGN = re.compile(r"[$€£¥₹₩円元원%％]")
 _NORMALISED = 0.5  # values in other words for each one as itself
-_OTHER_CASE = 0.1  # values in another case for each one as it is said
+_OTHER_CASE = 0.1  # values in another case for each one in the utterance's case
 _GENERIC = 3  # a word of so many values, or so often outside slots, tells no value by itself
 
 
@@ -104,8 +104,8 @@ def _places(result: Alignment) -> tuple[Place, ...]:
 def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(squeezed name, the words that a labeller's span gives it), where they differ.
 
-    Not where the value itself stands elsewhere, or the span's offsets may have been counted
-    otherwise, or go on after the name: two rows with "Oslo please" would teach that this is Oslo.
+    Not where the value itself stands elsewhere: the span may have been counted in other offsets, or
+    continue after the name, and two rows with "Oslo please" would teach that this is Oslo.
     """
     text = exemplar.utterance
     for span in exemplar.spans or ():
@@ -172,7 +172,7 @@ def _goes_on(utterance: str, span: Span) -> bool:
 
 
 def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
-    """The slots whose values are written in a case of their own, and not as they are said."""
+    """The slots whose values have a case of their own, not the utterance's."""
     return frozenset(
         slot
         for slot in {slot for slot, _ in edges}
@@ -181,8 +181,8 @@ def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
 
 
 def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
-    """The slots whose spans take in units. What people marked decides; otherwise the values have to
-    be normalised (a fifth or more of them in other words), as else they are as they are said.
+    """The slots whose spans take in units. What people marked decides; otherwise whether values
+    are normalised (a third or more of them in other words) and not as they are uttered.
     """
     found = set()
     for slot in {slot for slot, _ in edges}:

@@ -1,4 +1,4 @@
-"""A date with its time as one value ("2026-03-09T18:30"), and times given as they are said."""
+"""A date with its time as one value ("2026-03-09T18:30"), and times given as they are uttered."""
 
 from __future__ import annotations
 

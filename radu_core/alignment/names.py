@@ -32,7 +32,7 @@ _SHORTEST_MISSPELT = 5
 _SHORTEST_CUT = 3
 _ALIKE = 0.5  # of a word beside the rest of its name: "brittany" for Britney
 _SHORTEST_SLIP = 3  # of a word beside the rest of its name
-_LONGEST_NAME = 12  # words; longer values and texts are looked for as they are written only
+_LONGEST_NAME = 12  # words; longer values, or any in longer texts, are only searched as written
 _LONGEST_TEXT = 150
 _JOINS = re.compile(r",?\s*|\s*[-/]\s*")  # between the words of one name
 _WITHIN_NAMES = ("", "-", "–", "&", "'", "’", "'s", "’s", "/")
@@ -99,7 +99,7 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     name's words; stop words and a year say nothing, and stop words are no end of it. ``generic``
     are the words that don't tell one name from another. With each comes whether it is sure: nothing
     that tells is left out, or two telling words stand there, the first among them; it is written as
-    a name, and no other name goes on from it.
+    a name, and no other name continues from it.
     """
     words = _words(value)
     if not 2 <= len(words) <= _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
@@ -232,8 +232,8 @@ def _same(said: str, word: str) -> bool:
 
 
 def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
-    """Whether another name goes on from here or leads here: "Terminal 2", "San Jose", "in York St",
-    "bank of Scotland"."""
+    """Whether another name continues from here or leads here: "Terminal 2", "San Jose",
+    "in York St", "bank of Scotland"."""
     tokens = text.tokens
     at = tokens.index(window[-1])
     if at + 1 < len(tokens) and joined(text.utterance, tokens[at], tokens[at + 1]):

@@ -44,7 +44,7 @@ _SCALES = {
     "dozen": 12,
 }
 _SIGNS = "".join(s for s in SIGNS if s not in "%％٪")
-# Looked for behind each number, not before: every position of a text could begin one.
+# Searched backwards from each number: forwards, every position of a text could begin one.
 _SYMBOL_BEFORE = re.compile(
     rf"(?:(?:us|r)\$|[{_SIGNS}]|\b(?:{'|'.join(CURRENCY_CODES)}))\s?\Z", re.IGNORECASE
 )

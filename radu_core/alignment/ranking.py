@@ -26,7 +26,7 @@ _NEGATED = 2.0
 _LEAST_KNOWN = 3  # places of a slot
 # Intercept and slope of P(right) over the log-odds of the best share, fitted by logistic regression
 # on the train part of Schema-Guided Dialogue (benchmarks/alignment.py --fit prints them; for
-# "guess", benchmarks/unsaid.py --fit, on HWU64 as well, given that the value is said). "Unsure"
+# "guess", benchmarks/unsaid.py --fit, on HWU64 as well, given that the value is uttered). "Unsure"
 # is left under its fit (4.46, 1.43): the dataset has few slips, and these would pass as certain.
 # It has few values with two places as well: "ambiguous" is fitted on made ones.
 _CALIBRATION: dict[RankedKind, tuple[float, float]] = {

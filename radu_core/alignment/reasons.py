@@ -13,7 +13,7 @@ from radu_core.schema import Scalar
 
 __all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
 
-_SHORTEST_PART = 3  # characters: "US" isn't looked for in "bus"
+_SHORTEST_PART = 3  # characters: "US" isn't searched for in "bus"
 # Kinds of places that mean the value in other figures or words. To say that the value isn't in the
 # text would read as a contradiction.
 _OTHER_WRITINGS: frozenset[CandidateKind] = frozenset(
@@ -85,7 +85,7 @@ def _missing(text: Text, placement: Placement) -> str:
     if inside := _word_with(text.utterance, str(placement.value)):
         return f"{placement.value!r} for {placement.slot} is only part of {inside!r}"
     if clock := _clock_with(text, placement.value):
-        return f"{placement.value!r} for {placement.slot} is said only in {clock!r}"
+        return f"{placement.value!r} for {placement.slot} occurs only in {clock!r}"
     near = _nearest(text, placement)
     nearest = f"; the nearest is {near!r}" if near else ""
     return f"no {placement.value!r} in the text for {placement.slot}{nearest}"

@@ -1,4 +1,4 @@
-"""An utterance prepared once for all the values that are looked for in it."""
+"""An utterance prepared once for all the values that are searched for in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A time of day as it is said: the minutes since midnight that it can mean."""
+"""A time of day as it is uttered: the minutes since midnight that it can mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Half = Literal["am", "pm", "night", ""]
 @dataclass(frozen=True)
 class TimeExpression:
     """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "by 8"; with
-    ``at`` it is said to be a time ("at 8")."""
+    ``at`` its words mark it as a time ("at 8")."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""Times of day as they are said: "half past 12 in the afternoon", "evening 4:30", "noon".
+"""Times of day as they are uttered: "half past 12 in the afternoon", "evening 4:30", "noon".
 
 English is here, with what is written in digits in any language; other languages are in
 ``european_times`` and ``east_asian_times``.

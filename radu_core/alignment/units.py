@@ -1,4 +1,4 @@
-"""Names and signs of currencies, of per cent, and of units of time, in the languages we know."""
+"""Names and symbols of currencies, of per cent, and of units of time, in the languages we know."""
 
 from __future__ import annotations
 

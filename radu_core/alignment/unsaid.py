@@ -1,8 +1,8 @@
-"""What a value that isn't in the text may mean: said in other words, at which place, or implied.
+"""Whether a value that isn't in the text is uttered in other words, and where, or is implied.
 
-Naive Bayes over the words beside a place says which of the places is most likely *if* the value is
-said at all. Whether it is, is a logistic regression over what the module knows of the slot and how
-well the best place fits; its constants are fitted by ``benchmarks/unsaid.py``.
+Naive Bayes over the words beside a place finds the most likely place *if* the value is uttered at
+all. A logistic regression over what the module knows of the slot and how well the best place fits
+tells whether it is; ``benchmarks/unsaid.py`` fits its constants.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _MOST_FIT = 8.0
 
 @dataclass(frozen=True)
 class Guess:
-    """A place where a value may be said in other words. ``share`` (0–1) is among all places, if it
-    is said; ``fit`` the log-odds of the words beside it, as in ``ContextModel.fit``; ``common`` how
-    often its words stand outside slots (mean log count); ``phrase`` whether they are one of the
-    slot; ``akin`` whether they look like the value.
+    """A place where a value may be uttered in other words. ``share`` (0–1) is among all places, if
+    it is uttered; ``fit`` the log-odds of the words beside it, as in ``ContextModel.fit``;
+    ``common`` how often its words stand outside slots (mean log count); ``phrase`` whether they are
+    one of the slot; ``akin`` whether they look like the value.
     """
 
     place: Place
@@ -52,7 +52,7 @@ def guesses(
     *,
     phrases: frozenset[tuple[str, ...]] = frozenset(),
 ) -> list[Guess]:
-    """The three places where a value of ``slot`` most likely stands if it is said, best first.
+    """The three places where a value of ``slot`` most likely stands if it is uttered, best first.
 
     Judged by the words beside a place, as those beside the slot elsewhere, by how rarely the
     place's own words stand outside slots, and whether they are one of the slot's ``phrases``.
@@ -91,8 +91,8 @@ def guesses(
 
 
 # Weights of P(said), in the order of ``features``, fitted by ``benchmarks/unsaid.py --fit`` on as
-# many values that are said as implied, but for the intercept (fitted: 1.03): of values that aren't
-# in the text, nearly three are taken to be implied for one that is said.
+# many uttered values as implied ones, except the intercept (fitted: 1.03): of values that aren't in
+# the text, nearly three are taken to be implied for each one that is uttered.
 _SAID = (0.0, 0.37, -0.61, 4.49, 1.24)
 # Where no place can be guessed (a number, a date, a slot that nothing is known of). By judgement.
 _SAID_UNKNOWN = 0.35
@@ -110,7 +110,7 @@ def features(best: Guess) -> tuple[float, ...]:
 
 
 def said_probability(best: Guess | None) -> float:
-    """How likely a value whose best place is ``best`` is said at all, and not implied (0–1)."""
+    """The probability that a value with the best place ``best`` is uttered, not implied (0–1)."""
     if best is None:
         return _SAID_UNKNOWN
     score = sum(w * x for w, x in zip(_SAID, features(best), strict=True))

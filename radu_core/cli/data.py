@@ -335,7 +335,7 @@ def resolve(
             f"functions kept under {outcomes.ENOUGH}",
             "slots kept empty",
         ]
-        lines.append(table("Not resolved, and what it costs", columns, rows))
+        lines.append(table("Unresolved exemplars and their effect", columns, rows))
     for name, count in funnel.thin_functions.items():
         lines.append(f"warning: {name} has only {counted(count, 'resolved training exemplar')}.")
     for name in funnel.empty_slots:

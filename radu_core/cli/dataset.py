@@ -64,7 +64,7 @@ def _parameter(name: str, kind: Any) -> inspect.Parameter:
 
 
 def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) -> DatasetConfig:
-    """The options said; k of a single module are those chosen for it, if nothing is said."""
+    """The options given; for a single module, each k that isn't given is the one chosen for it."""
     from radu_core.workflows.coverage.indexing import chosen_point
 
     strategies = options.get("strategies")

@@ -72,7 +72,7 @@ def train(
     with progress_bar() as progress:
         run = workflow.start(space, _config(config, space), launcher=where, progress=progress)
         if wait:
-            with suppress(RunError):  # its state and reason are told below
+            with suppress(RunError):  # its state and reason are shown below
                 follow(run, progress=progress)
     view = workflow.run_view(run)
     state = view.state

@@ -44,7 +44,7 @@ app = typer.Typer(
 # No emoji: ":x:" in somebody's data is no cross.
 _errors = Console(stderr=True, highlight=False, emoji=False)
 _out = Console(highlight=False, emoji=False)
-_WIDEST = 10_000  # signs in a line
+_WIDEST = 10_000  # characters in a line
 
 
 @dataclass(frozen=True)

@@ -226,13 +226,13 @@ def merge(
         f"{away} into {keep}: {counted(plan.total, 'exemplar moves', 'exemplars move')} "
         f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
         f"{', '.join(plan.shared) or 'none'}; added: {', '.join(plan.added) or 'none'}; contexts "
-        f"that change: {plan.contexts}; open rounds of opinions that begin anew: "
+        f"that change: {plan.contexts}; open rounds of opinions that start again: "
         f"{plan.opinions}.",
         *(f"forbids it: {why}" for why in plan.conflicts),
     ]
     if yes and not plan.conflicts:
         workflow.merge_functions(space, module, keep, away, who=who())
-        lines.append("Done. The schema of before is among the module's versions.")
+        lines.append("Done. The previous schema is among the module's versions.")
     elif not plan.conflicts:
         lines.append("Nothing was changed. Say --yes to do it.")
     data = {"module": module, "plan": plan, "done": yes and not plan.conflicts}

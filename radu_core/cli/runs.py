@@ -1,4 +1,4 @@
-"""Commands that list runs, go on with them, fork, describe, delete and compare them."""
+"""Commands that list, show, stop, resume, fork, describe, delete and compare runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 _runs = typer.Typer(
-    help="List, show, stop, resume, fork, describe, delete and compare training manage_runs.",
+    help="List, show, stop, resume, fork, describe, delete and compare training runs.",
     no_args_is_help=True,
 )
 app.add_typer(_runs, name="runs")
@@ -31,7 +31,7 @@ Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest."
 
 
 def _told(run: RunDirectory) -> About:
-    """What people say of it; nothing when that is damaged: a listing goes on."""
+    """What people wrote about it, or why that is damaged: a listing continues."""
     from radu_core.workflows.train.manage_runs import About, about
 
     try:
@@ -157,7 +157,7 @@ def _shown(
 
 
 def _progress(view: RunView) -> str:
-    """The newest step's figures, and when a run that goes on will end."""
+    """The newest step's figures, and the time that a running run has left."""
     from radu_core.workflows.train.preflight import duration
 
     latest = view.latest
@@ -192,11 +192,11 @@ def runs_stop(run: Run) -> Output:
 
 @command("resume", group=_runs)
 def runs_resume(run: Run) -> Output:
-    """Go on with a stopped, failed or lost run from its last checkpoint."""
+    """Resume a stopped, failed or lost run from its last checkpoint."""
     from radu_core.workflows.runs import launch as workflow
 
     resumed = workflow.resume(workspace(), run)
-    return Output({"run": resumed.id}, [f"{resumed.id} goes on."])
+    return Output({"run": resumed.id}, [f"{resumed.id} continues."])
 
 
 @command("fork", group=_runs)

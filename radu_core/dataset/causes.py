@@ -53,7 +53,7 @@ class Side:
         return found and (str(found[0]), str(found[1]))
 
     def discarded(self, row: Mapping[str, Any]) -> list[str]:
-        """Why there is no such row of its exemplar, as far as something is said of it."""
+        """The recorded reasons why its exemplar has no such row; none where nothing is recorded."""
         found = self.db.execute(
             "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
             "AND task IN (?, 'every task') AND coalesce(kind, ?) = ? AND coalesce(id, ?) = ? "

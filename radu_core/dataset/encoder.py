@@ -113,8 +113,8 @@ class Encoder:
         return tokenizer_hash(self.tokenizer, self.template)
 
     def special_in(self, text: str) -> str | None:
-        """A sign in a text that the model would take for one of its own: the end of a text or of a
-        turn, or what a chat template puts around one."""
+        """The first part of a text that the model would read as a special token: the end of a text
+        or turn, or what a chat template puts around one."""
         found = self._signs.search(text)
         return found[0] if found else None
 

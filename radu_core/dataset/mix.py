@@ -90,14 +90,14 @@ def mix(
 
 @dataclass(frozen=True)
 class _Open:
-    """A dataset whose files stay open: one that is built in its place meanwhile isn't read."""
+    """A dataset whose files stay open, so that one built in its place meanwhile isn't read."""
 
     manifest: Manifest
     files: Mapping[str, io.BufferedReader]
 
     def lines(self, split: str, task: str) -> Iterator[bytes]:
-        """The lines of a task, as they are. A quote inside a JSON text is escaped, so the sign is
-        never part of a prompt."""
+        """The lines of a task, unchanged. Quotes inside a JSON string are escaped, so the pattern
+        never matches within a prompt."""
         sign = f'"task":"{task}"'.encode()
         with io.BufferedReader(_Pass(self.files[split].fileno())) as file:
             for line in file:
@@ -106,7 +106,7 @@ class _Open:
 
 
 class _Pass(io.RawIOBase):
-    """Reads an open file from its start, with a place of its own: several passes go on at once."""
+    """Reads an open file from its start at a position of its own: passes can run side by side."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

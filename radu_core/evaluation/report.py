@@ -230,7 +230,7 @@ class EvaluationReport(BaseModel):
     settings: dict[str, str | int | float] = {}
 
     def save(self, path: Path) -> None:
-        """Write the report, whole or not at all."""
+        """Write the report; atomic: all or nothing."""
         write_json(path, self.model_dump(mode="json"))
 
     @classmethod

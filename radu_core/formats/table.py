@@ -134,8 +134,8 @@ def read(
 ) -> Imported:
     """Read a table whose first row names its columns.
 
-    ``FormatError`` when no column holds the utterance, and when none is said to hold the function
-    while one that isn't read names functions of ``schema`` and nothing else.
+    ``FormatError`` when no column holds the utterance, or when none is mapped to the function while
+    one that isn't read names functions of ``schema`` and nothing else.
     """
     table = _Table(path, options, language=module.rsplit("_", 1)[-1])
     rows = table.rows()

@@ -117,7 +117,7 @@ def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> in
         if done or (len({p.place for p in under}) == 1 and not (whole and heap)):
             return under[0].place
         if steps > _MOST_STEPS:
-            heap = []  # only what goes on from here
+            heap = []  # only what continues from here
         scores = walk.after(path)
         further: dict[int, list[_Path]] = defaultdict(list)
         for each in under:

@@ -52,7 +52,7 @@ class Deferral:
     told: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write it; atomic: all or nothing."""
         write_json(path, self.__dict__)
 
     @classmethod

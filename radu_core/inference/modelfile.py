@@ -24,10 +24,10 @@ def turns_around(encoder: Encoder, prompts: Sequence[str]) -> tuple[str, str] | 
 def make_modelfile(
     file: str, around: tuple[str, str], *, stops: Sequence[str], context: int, answer: int
 ) -> str:
-    """A Modelfile for the GGUF ``file``: at most ``answer`` of ``context`` tokens are said.
+    """A Modelfile for the GGUF ``file``: at most ``answer`` of ``context`` tokens are generated.
 
-    Answers are the likeliest ones. Ollama would make a token unlikelier that was said before
-    (``repeat_penalty``), which a name or a value often was, in the prompt.
+    Answers are the likeliest ones. Ollama would make a token less likely that occurred before
+    (``repeat_penalty``), as a name or a value often did, in the prompt.
     """
     before, after = (_as_template(text) for text in around)
     options = {

@@ -1,7 +1,7 @@
-"""What a prompt teaches, looked at: where the right answer stands, and what is wrong with it.
+"""Inspects what a prompt teaches: where the right answer stands, and what is wrong with it.
 
 Pure: a row (what the model is given and taught) and what it was made from go in, places and
-warnings come out. How many tokens something takes is told by the caller, who has the tokenizer.
+warnings come out. The caller, who has the tokenizer, counts the tokens.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
 
 
 def _exemplar_spans(row: PromptRow, shown: Sequence[ExemplarHit]) -> list[tuple[int, int] | None]:
-    """Where each exemplar's text stands: looked for from the question backwards, in their order."""
+    """Where each exemplar's text stands, searched in their order from the question backwards."""
     region = _region(row, "exemplars")
     end = region[1] if region else 0
     found: list[tuple[int, int] | None] = []
@@ -356,7 +356,7 @@ def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
                 else "is neither in the utterance nor one of the slot's possible values: the model "
                 "would learn to invent it."
             ),
-            "Mark where it is said, or take the value off: Annotate.",
+            "On Annotate, mark the words that mean it, or remove the value.",
         )
 
 

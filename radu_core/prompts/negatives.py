@@ -1,8 +1,8 @@
 """Negatives: which similar exemplars of other functions an exemplar is set against, and why.
 
-Two exemplars that mean the same must not be taught as different. Signs of that (they are nearly
-identical, their templates are equal, both rankings put one first for the other) make a pair
-*suspected*: it is listed and not used, until a person has judged it.
+Two exemplars that mean the same must not be taught as different. A pair is *suspected* if
+its exemplars are nearly identical, their templates are equal, or both rankings put one first for
+the other: it is listed, but not used until a person has judged it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _CLOSE = 0.8  # cosine from which both rankings together are a sign; measured, d
 class Suspect:
     """Two exemplars that seem to mean the same, but are labelled with different functions.
 
-    ``reasons`` are the signs of it (``SIGNS`` says them in words).
+    Each of ``reasons`` is a ``Sign`` of it.
     """
 
     exemplar_id: str
@@ -69,8 +69,8 @@ class Suspect:
 class Negative:
     """A similar exemplar of another function. ``rank`` counts these from 1, nearest first.
 
-    ``signs`` say that it may mean the same; ``verdict`` is what a person said of that, None where
-    nobody has. ``eligible`` says whether it could be used, ``use`` and ``why`` what becomes of it.
+    A ``Sign`` suggests that it means the same; ``verdict`` is a person's judgement of that, if
+    any. ``eligible`` says whether it could be used, ``use`` whether it is, and ``why`` the reason.
     """
 
     hit: ExemplarHit
@@ -108,11 +108,11 @@ def mine(
 ) -> list[Negative]:
     """Every hit of another function, nearest (by cosine) first, and which ``count`` are used.
 
-    Eligible is what isn't suspected, wasn't judged the same, and has a function to be compared
-    with. ``chosen_places`` says which of those are taken. An exemplar of mode ``negative`` is set
-    against its own function: the hits of it are its negatives; that the rankings put one first
-    is no sign there, for it was made to look like them. Two ``extended`` ones may say the same
-    and still belong to two functions: they are no pair.
+    A hit is eligible if it isn't suspected, wasn't judged the same, and has a function to be
+    compared with; ``chosen_places`` says which of these are used. An exemplar of mode ``negative``
+    is set against its own function: its negatives are the hits of that function. It was made to
+    look like them, so that both rankings put one first suggests nothing. Two ``extended`` exemplars
+    may say the same and still belong to two functions: they are no pair.
     """
     said = judgements or {}
     against = exemplar.mode == "negative"

@@ -128,9 +128,9 @@ class ModuleIndex:
         *,
         schema: Schema | None = None,
     ) -> ModuleIndex:
-        """The index after some exemplars, or the schema, changed; equal to one built anew.
+        """The index after some exemplars, or the schema, changed; equal to one built from scratch.
 
-        Only what is new is embedded. None takes an exemplar away.
+        Only what is new is embedded. A change to None removes the exemplar.
         """
         import numpy as np
 

@@ -38,7 +38,7 @@ _RUN = regex.compile(
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, composed and case-folded; scripts without spaces in pairs of signs."""
+    """The words of a text, composed, case-folded; scripts without spaces in pairs of characters."""
     found: list[str] = []
     for word in _WORD.findall(folded(text)):
         found += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]
@@ -53,7 +53,7 @@ def folded(text: str) -> str:
 
 
 def _pairs(word: str) -> list[str]:
-    """Runs of a script without spaces as overlapping pairs of signs, what is between them whole."""
+    """Overlapping pairs of characters where a script has no spaces, and whole what lies between."""
     found = []
     position = 0
     for run in _RUN.finditer(word):

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _MOST_POINTS = 1_500  # exemplars drawn; more hide each other and slow the browser down
-_MOST_SPLIT = 1_000  # exemplars that a function's groups are looked for in
+_MOST_SPLIT = 1_000  # exemplars that are searched for a function's groups
 _ROUNDS = 20
 
 

@@ -1,5 +1,5 @@
-"""Coverage as it would be: another description, exemplars more. What didn't change isn't computed
-again, so that the answer to a question is there at once."""
+"""Coverage as it would be with another description or more exemplars. What didn't change isn't
+computed again, so that the answer is there at once."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def _every(ranking: Ranking, step: int) -> Ranking:
 def suppose(
     grid: CoverageGrid, schema: Schema, added: Mapping[str, AnnotatedExemplar]
 ) -> CoverageGrid:
-    """The grid under ``schema``, which differs in descriptions only, and with exemplars more.
+    """The grid under ``schema``, which differs in descriptions only, and with more exemplars.
 
-    The same as measuring anew. The queries' vectors and their dense neighbours are known: only the
+    The same as measuring again. The queries' vectors and their dense neighbours are known: only the
     new exemplars are compared. BM25's weights change with every text, so its ranking is new.
     """
     index, ranked = grid.index, grid.ranked

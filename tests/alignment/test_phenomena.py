@@ -309,7 +309,7 @@ ASKED: list[tuple[str, str, dict[str, Any], str, str]] = [
         "dinner at two pm",
         {"guests": 2},
         "unlocated",
-        "2 for guests is said only in 'two pm'.",
+        "2 for guests occurs only in 'two pm'.",
     ),
     (
         "a number word that counts something else",
