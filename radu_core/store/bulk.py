@@ -219,7 +219,7 @@ def set_columns(w: Writing, changes: Sequence[tuple[RowMapping, Mapping[str, Any
 
 
 def _begin_anew(w: Writing, ids: Sequence[str]) -> None:
-    """Nobody's opinion about these counts from now on, and nobody has skipped them."""
+    """Let no earlier opinion about these count any more, and forget who skipped them."""
     mine = (opinions.c.module == w.module) & opinions.c.exemplar.in_(ids)
     w.connection.execute(update(opinions).where(mine, opinions.c.standing == 1).values(standing=0))
     skipped = (skips.c.module == w.module) & skips.c.exemplar.in_(ids)

@@ -157,7 +157,7 @@ def standing_people(w: Writing, ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
-    """Let the opinions of these people count from now on, and no other about the exemplar."""
+    """Let the opinions of these people about the exemplar count, and nobody else's."""
     where = (opinions.c.module == w.module) & (opinions.c.exemplar == id)
     w.connection.execute(update(opinions).where(where).values(standing=0))
     if people:

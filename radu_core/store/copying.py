@@ -111,7 +111,7 @@ def _in_utc(value: Any) -> Any:
 
 
 def _set_sequences(connection: Connection) -> None:
-    """Let numbers go on after the largest that was copied: rows with numbers don't count up."""
+    """Let sequences continue after the largest copied number: copied rows don't advance them."""
     quote = connection.dialect.identifier_preparer.format_table
     for table in metadata.sorted_tables:
         column = table.autoincrement_column

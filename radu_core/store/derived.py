@@ -60,7 +60,7 @@ def queue_of(
 
 
 def flag_kind_of(flag: str | None, kind: str | None) -> str | None:
-    """The kind of a flag; one of an older studio, without kind, is told by its words."""
+    """The kind of a flag. An older studio stored none; then the flag's text decides."""
     if flag is None:
         return None
     return kind or ("suspected" if flag.startswith("Coverage:") else "evaluation")

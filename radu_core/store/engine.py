@@ -23,7 +23,7 @@ _WRITE_LOCK = 0x7261_6475  # "radu": any number that other programs don't lock
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file, whatever signs (``?``, ``%``, ``#``) its path holds."""
+    """The URL of a SQLite file, whatever characters (``?``, ``%``, ``#``) its path holds."""
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
@@ -84,10 +84,10 @@ def _prepare_postgresql(engine: Engine, busy_seconds: float) -> None:
 
 
 def _check_file(engine: Engine) -> None:
-    """Whether the file is still the one that was opened.
+    """Check that the file is still the one that was opened.
 
-    SQLite goes on in one that was deleted, and what it writes there is gone. Another one in its
-    place (a backup) is opened anew.
+    SQLite continues in a deleted file, and what it writes there is lost. If another file (a backup)
+    is in its place, the connections are closed, so that the next one opens that file.
     """
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return
@@ -157,7 +157,7 @@ def _translated(engine: Engine, error: DatabaseError) -> StoreError:
     if "not a database" in words or "malformed" in words:
         return StoreError(
             f"{where} is damaged or isn't a database ({words})",
-            remedy="Restore a backup, or move the file away to begin anew.",
+            remedy="Restore a backup, or move the file away to start from scratch.",
         )
     return StoreError(
         f"The database {where} refused: {words.splitlines()[0] if words else error}",

@@ -216,7 +216,7 @@ def _tell(w: Writing, what: str) -> None:
 def scrub(engine: Engine) -> str:
     """Rewrite the database's files without what was deleted; what kept it from that, or "".
 
-    Other processes may go on; one that reads or writes just then keeps the old pages in use.
+    Other processes may continue; one that reads or writes meanwhile keeps the old pages in use.
     """
     raw = engine.raw_connection()
     try:

@@ -75,7 +75,7 @@ def put(w: Writing, number: int, items: Iterable[AnnotatedExemplar]) -> PutCount
 
 
 def newest(connection: Connection) -> int:
-    """The number of the newest event of all: what happens from now on has a greater one."""
+    """The number of the newest event of all: later events have a greater one."""
     return int(connection.scalar(select(func.max(events.c.id))) or 0)
 
 
@@ -130,7 +130,7 @@ def _replace(
     pairs: Sequence[tuple[RowMapping, AnnotatedExemplar]],
     texts: Mapping[str, str],
 ) -> dict[str, str]:
-    """Put rows of the file in the place of what is there; by id, the states of before."""
+    """Replace what is stored by the file's rows; returns the replaced states by id."""
     people = standing_people(w, [row["id"] for row, _ in pairs]) if pairs else {}
     changes, items = [], []
     for row, given in pairs:

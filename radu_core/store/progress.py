@@ -69,8 +69,9 @@ def _taken_back(connection: Connection, module: str, since: datetime) -> Counter
 def _lost(history: Iterable[Row[Any]]) -> Counter[str]:
     """Whose decisions in one exemplar's events, oldest first, were taken back in them.
 
-    Taking back is told as in ``changes``: "restored" without a note takes the last decision that
-    stands, which may be older than these events; "withdrawn" takes that person's last opinion.
+    The events mean what they mean in ``changes``: "restored" without a note takes back the last
+    decision that stands, which may be older than these events; "withdrawn" that person's last
+    opinion.
     """
     standing: list[Row[Any]] = []
     opinions: Counter[str] = Counter()

@@ -113,7 +113,7 @@ def pick(
         counts = waiting(w.connection, w.module, wanted)
     some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
     total = sum(counts[q] for q in some)
-    share = max(2, total // 4)  # the one that is shown, and one to go on with
+    share = max(2, total // 4)  # the one that is shown, and the next
     most = min(want, max(1, share - len(apart.own))) if apart.held else want
     ids = _first(w, wanted, apart, some, most)
     if not ids and want > 0 and not apart.own:
@@ -226,7 +226,7 @@ def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """That every word of the search occurs, wherever; its signs mean themselves."""
+    """Every word of the search occurs somewhere; all its characters are literal."""
     for word in dict.fromkeys(folded(wanted.search).split()):
         literal = word
         for sign in (_ESCAPE, "%", "_"):

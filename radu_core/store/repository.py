@@ -225,7 +225,7 @@ class Store:
     ) -> dict[str, tuple[int, Any]]:
         """Id → what changes whenever the exemplar does, of all exemplars (with that outcome).
 
-        Besides the revision the time as it lies there: a restored database counts anew.
+        The stored time comes with the revision: a restored database reuses revision numbers.
         """
         when = type_coerce(exemplars.c.updated, String)
         query = select(exemplars.c.id, exemplars.c.revision, when).where(

@@ -377,7 +377,7 @@ def vllm_command(
     """The shell command that serves ``place``, or the adapter that lies there on ``base``.
 
     Rows hold prompt and completion, so a request needs as many tokens as a row may have. vLLM
-    would halve float32 weights by itself, so ``dtype`` is said where it has to be kept.
+    would halve float32 weights by itself, so ``dtype`` is given where it has to be kept.
     """
     length = f"--max-model-len {config.max_length}"
     if not adapter:

@@ -57,14 +57,14 @@ def check_alike(trainer: Any) -> None:
     seen = trainer.accelerator.gather(sums[None])
     if not torch.isclose(seen, seen[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
         raise RunError(
-            "The run's processes have come apart: their weights differ",
+            "The run's processes have diverged: their weights differ",
             remedy="Fork it with processes: 1, and report it with its bundle.",
         )
 
 
 def keep_last(run: RunDirectory, trainer: Any) -> None:
-    """Save the last whole step; what a step or an evaluation that was cut off drew at random is
-    drawn again when the run goes on."""
+    """Save the last whole step. What an interrupted step or evaluation drew at random is drawn
+    again when the run continues."""
     step = trainer.state.global_step
     if of_first(step > 0 and step not in run.checkpoints()):
         if trainer.drawn is not None:

@@ -200,7 +200,7 @@ def _start(run: RunDirectory, module: str, model: Path, *, python: str = sys.exe
     try:
         with suppress(psutil.Error):  # it may have ended already; then the log says why
             run.write_process(process.pid, psutil.Process(process.pid).create_time())
-    except BaseException:  # a run that can't be found again must not go on
+    except BaseException:  # a run that can't be found again must not continue
         _signal(process.pid, signal.SIGKILL)
         process.wait()
         raise

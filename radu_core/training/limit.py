@@ -19,12 +19,11 @@ class TimeUp(Exception):  # noqa: N818 - not an error: the run was given so much
 
 
 class TimeLimit:
-    """So many minutes from now on (None: any).
+    """A time limit in minutes (None: no limit); time starts when the object is made.
 
-    Until the first step begins, nothing asks whether time is over: rows are tokenized and weights
-    are loaded by others' code. So a timer raises ``TimeUp`` there, ``before_steps``. From then on a
-    step may be broken off between two layers only, as it changes the weights: that is where
-    ``check`` is called.
+    Until the first step begins, libraries tokenize rows and load weights, and their code doesn't
+    check the time. So a timer raises ``TimeUp`` there, ``before_steps``. After that a step may be
+    interrupted only between two layers, as it changes the weights: ``check`` is called there.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class TimeLimit:
             signal.signal(signal.SIGALRM, before)
 
     def steps_begin(self) -> None:
-        """From now on time is looked at between layers and steps, and interrupts nothing."""
+        """Stop the timer: once steps have begun, time is only checked between layers and steps."""
         self._armed = False
         if self.minutes is not None:
             signal.setitimer(signal.ITIMER_REAL, 0.0)

@@ -81,8 +81,8 @@ def rate_share(progress: float, warmup_share: float, schedule: str = "linear") -
     """The share of the learning rate at ``progress`` (0 to 1): linear warm-up, then the schedule.
 
     linear and cosine decay to 0; constant stays. transformers' schedules, with the run's progress
-    in place of its steps: a run that its time ends before its steps do has to come to rest as
-    well, or its last step is its wildest.
+    in place of its steps: the rate has to decay also in a run that stops at its time limit before
+    it has made all steps, or its last step is its wildest.
     """
     if progress < warmup_share:
         return progress / warmup_share

@@ -47,8 +47,8 @@ def _base(model: Any) -> Any:
 
 
 def attend_by_row(model: Any) -> bool:
-    """Let the attention of a model on a CPU go through packed rows one by one, where it is told
-    their sizes; False where that isn't possible, and the model is as it was."""
+    """Let a model on a CPU attend to packed rows one by one, where their sizes are given. False if
+    that isn't possible; then the model is unchanged."""
     import torch
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask

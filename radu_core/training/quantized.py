@@ -66,7 +66,8 @@ def dequantized_and_merged(directory: Path, adapter: Path) -> Any:
     """A plain float32 model that does what base and adapter did in training.
 
     Merging into 4-bit weights would round them again, and the weights of the base before they
-    were rounded aren't those that the adapter was learnt on. Rounding the base anew gives the same.
+    were rounded aren't those that the adapter was trained on. Rounding the base from scratch gives
+    the same.
     """
     from peft import PeftModel
 

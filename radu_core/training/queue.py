@@ -47,7 +47,7 @@ def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bo
     told, tries = False, 0
     while not _taken(run, lock):
         if not run.exists:
-            raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch anew.")
+            raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch a new run.")
         if stopped():
             return False
         tries += 1  # at the first, a later run may only be about to let go of the lock
@@ -104,7 +104,7 @@ def _living(run: RunDirectory) -> list[RunDirectory]:
         try:
             if other.id != run.id and not other.elsewhere and other.alive():
                 found.append(other)
-        except RaduError:  # damaged: nobody can say whose turn it would be
+        except RaduError:  # damaged: its place in the queue is unknown
             continue
     return found
 

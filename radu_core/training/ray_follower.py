@@ -80,7 +80,7 @@ class _Follower:
             shutil.rmtree(left)  # by a follower that was killed
 
     def follow(self) -> None:
-        """Go on with a job that was sent before, or send one; return when it has an end."""
+        """Continue with a job that was sent before, or send one; return once it has ended."""
         if self._known():
             self._watch()
             if self._state() == "finished" or self._asked():
@@ -188,7 +188,7 @@ class _Follower:
                 if "does not exist" in str(error):
                     raise RunError(
                         f"The cluster at {self._address} knows nothing of the run's job any more: "
-                        f"it was started anew, or the job deleted. {self._run.kept()}",
+                        f"it was restarted, or the job was deleted. {self._run.kept()}",
                         remedy="Resume it: that sends it again.",
                     ) from error
                 if time.monotonic() - heard > _PATIENCE:
@@ -303,7 +303,7 @@ class _Follower:
         relocate(files, {there[name]: here for name, here in self._places().items()})
 
     def _tidy(self, directory: str, node: str) -> None:
-        """Delete the packets on the cluster; what can't be deleted is said in the log."""
+        """Delete the packets on the cluster; the log reports what can't be deleted."""
         if not Path(directory).name.startswith("radu-"):
             return
         try:

@@ -86,9 +86,9 @@ class ModelCheck:
 
 
 def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
-    """In which ways a written model isn't what was trained, with figures; none: it passed.
+    """How a written model differs from what was trained, with figures; empty if it passed.
 
-    ``check`` has the figures of a ``ModelCheck`` by name. What is said is what was decided by.
+    ``check`` has the figures of a ``ModelCheck`` by name. Those shown are those that decided.
     """
     tokens, trained, written = (
         check["supervised_tokens"],

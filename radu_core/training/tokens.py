@@ -177,7 +177,7 @@ def _kept(run: RunDirectory) -> Tokens | None:
     except (RaduError, ValidationError) as error:
         raise RunError(
             f"{path} is damaged: it says what the run's rows were when it was launched",
-            remedy="Restore a backup of the run, or launch it anew.",
+            remedy="Restore a backup of the run, or launch it again.",
         ) from error
 
 

@@ -38,7 +38,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 def steady_memory() -> None:
     """Let glibc keep the memory that a step frees, for the next one (elsewhere: nothing).
 
-    Otherwise each large tensor is mapped and zeroed anew, which costs up to a fifth of the time
+    Otherwise each large tensor is mapped and zeroed again, which takes up to a fifth of the time
     on a CPU (benchmarks/README.md).
     """
     try:

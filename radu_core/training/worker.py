@@ -231,7 +231,7 @@ class _Heart(threading.Thread):
         """Raise when the run has been deleted."""
         if self.gone:
             raise RunGoneError(
-                f"Run {self._run.id} was deleted while it ran", remedy="Launch anew."
+                f"Run {self._run.id} was deleted while it ran", remedy="Launch a new run."
             )
 
     def check(self) -> None:

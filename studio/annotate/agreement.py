@@ -55,7 +55,7 @@ def _annotators(here: Page) -> None:
     if chosen != now:
         done = annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
         people = "One person is" if chosen == 1 else f"{chosen} people are"
-        st.toast(f"{people} asked about each utterance from now on.{_became(done)}")
+        st.toast(f"{people} now asked about each utterance.{_became(done)}")
 
 
 def _became(done: annotation.Reconsidered) -> str:

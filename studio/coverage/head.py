@@ -31,7 +31,7 @@ def keep_widgets() -> None:
     """Keep what was entered in a tab that isn't open: Streamlit forgets widgets it doesn't draw."""
     for key, value in _BEGINNING.items():
         st.session_state.setdefault(key, value)
-    left = ("coverage do ", "coverage tab")  # to set a tab anew would take back a newer choice
+    left = ("coverage do ", "coverage tab")  # setting a tab again would undo a newer choice
     for key in st.session_state:
         if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith(left):
             st.session_state[key] = st.session_state[key]

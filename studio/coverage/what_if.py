@@ -232,7 +232,7 @@ def moved_table(queries: Any, moved: Difference, key: str) -> None:
 
 
 def _keep_description(here: Page, function: str, text: str, alone: Difference) -> None:
-    """Keep it; one that covers less by itself only when that is said, an empty one never."""
+    """Keep the description; an empty one is refused, one that covers less alone needs a tick."""
     if not text:
         st.caption("An empty description can't be kept: say in a sentence what the user wants.")
         return

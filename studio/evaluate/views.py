@@ -59,7 +59,7 @@ def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any
 
 
 def scope(here: Page, report: EvaluationReport | None) -> None:
-    """The curve of what isn't in scope, and what the run keeps from now on."""
+    """The curve of what isn't in scope, and the share of what is in scope that the run keeps."""
     if report is None or report.scope is None:
         return
     st.markdown("**Out of scope** (after training)")

@@ -1,8 +1,8 @@
 """Work that takes longer than a rerun: a thread of the server's, not of a browser tab's.
 
-A job goes on when its tab is closed and is found again by its key. It ends at the next step it
-reports once somebody presses Stop; what it writes is written whole or not at all. How it ended is
-told in the tabs that saw it at work, and for a while in every tab of the browser that began it.
+A job continues when its tab is closed and is found again by its key. Once somebody presses Stop, it
+ends at the next step it reports; what it writes is atomic: all or nothing. How it ended is shown in
+the tabs that saw it at work, and for a while in every tab of the browser that began it.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def start(
     about: Any = None,
     anew: bool = False,
 ) -> Job:
-    """Start ``work`` under ``key``. What is running already goes on instead, unless ``anew``: then
-    it is stopped, and nothing of it is shown any more."""
+    """Start ``work`` under ``key``. A running job continues instead, unless ``anew``: then it is
+    stopped, and nothing of it is shown any more."""
     jobs = _jobs()
     if key in jobs and jobs[key].running:
         if not anew:
@@ -180,7 +180,7 @@ def stop_all(kind: str, *of: Hashable) -> None:
 
 
 def rerun_after(key: Hashable) -> None:
-    """Draw the page anew once the job has ended, where it isn't shown itself."""
+    """Draw the page again once the job has ended, where it isn't shown itself."""
     found = job(key)
     if found is not None and found.running:
         _awaited(key)

@@ -23,8 +23,8 @@ def plain(text: object) -> str:
     """Text that Markdown shows as it is: utterances, values, names, reasons, errors.
 
     Every ASCII punctuation mark gets a backslash, so that nothing begins a list, a link, an image,
-    a formula or a colour; lines stay lines. White space at the ends of lines is lost. What a
-    message asks for is said in the words of the pages.
+    a formula or a colour; lines stay lines. White space at the ends of lines is lost. Remedies
+    in messages are worded for the pages.
     """
     apart = _NAMED.sub(":" + _JOINER, on_page(text))
     apart = _ARROWS.sub(lambda m: _JOINER.join(m[0]), apart)

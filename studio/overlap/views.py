@@ -279,7 +279,7 @@ def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
 
 @st.dialog("Merge two functions")
 def _merge(here: Page, functions: tuple[str, ...]) -> None:
-    """Choose which one stays, see what it costs, and do it."""
+    """Choose which one stays, see the effect, and merge."""
     keep = str(st.radio("The one that stays", functions, format_func=plain, key="merge keep"))
     away = next(f for f in functions if f != keep)
     with messages():

@@ -21,7 +21,7 @@ __all__ = ["choose", "settings"]
 
 _UNKNOWN = "(not known)"
 _STORED, _TYPED = "An exemplar", "Any utterance"
-_OFFERED = 25  # of a search; a select box with all of 20,000 would be sent anew at every rerun
+_OFFERED = 25  # of a search; a select box with all of 20,000 would be sent again at every rerun
 _LONGEST_SEARCH = 200
 _ID = "prompt exemplar"
 _NARROW = 150  # pixels: with less, a number field has no room for its − and +

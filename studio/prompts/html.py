@@ -1,6 +1,6 @@
 """A prompt as HTML: its parts by colour and name, its tokens, its size. From escaped text only.
 
-Nothing is told by colour alone: every part carries its name, what is learnt is underlined and
+Nothing is shown by colour alone: every part carries its name, what is learnt is underlined and
 bold, special tokens have a broken border.
 """
 

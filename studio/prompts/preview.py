@@ -54,9 +54,9 @@ _HINTS = {
 
 @contextmanager
 def retrieving(here: Page) -> Iterator[Progress]:
-    """Says what takes long, where something does: an index that must be read or built first.
+    """Show what takes long, if anything does: an index that must be read or built first.
 
-    Where it is at hand nothing is said, so that the page doesn't move at every change.
+    If it is at hand, nothing is shown, so that the page doesn't move at every change.
     """
     if index_at_hand(here.workspace, here.module):
         yield silent

@@ -78,7 +78,7 @@ def widget_key(*parts: object) -> str:
 
 
 def keep_base(here: Page, schema: Schema) -> None:
-    """Work on this version from now on."""
+    """Make this version the one that is worked on."""
     st.session_state[BASE] = (here.module, schema)
 
 

@@ -187,7 +187,7 @@ def _planned(here: Page, view: DatasetView) -> dict[str, Any]:
 
 
 def _data(here: Page, form: _Form) -> dict[str, Any]:
-    """The settings as they stand, before the fields are drawn: what is wrong is said at them."""
+    """The settings as they stand, before the fields are drawn, so that each can show its error."""
     method = st.session_state.get(form.key("method"), form.methods[0]) or form.methods[0]
     data: dict[str, Any] = {
         "target": form.target,
@@ -475,7 +475,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
             )
     above = st.empty()
     report = jobs.show(looked, passing=True)
-    _under_way(above, looked, "A check", "Press Check to begin anew.", config)
+    _under_way(above, looked, "A check", "Press Check to start again.", config)
     if report is not None:
         resolved = config and config.resolved()
         if report.config != resolved:
@@ -488,7 +488,7 @@ def _under_way(
 ) -> None:
     """What another press does while a job runs, maybe with other settings than are shown.
 
-    Said after the job was shown: it may end meanwhile.
+    Shown after the job: it may end meanwhile.
     """
     found = jobs.job(key)
     if found is not None and found.running:

@@ -89,8 +89,8 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "max_grad_norm",
             "Max gradient norm",
             "number",
-            "Longer gradients are shortened to this. Lower it when the loss has spikes. 0: "
-            "any length.",
+            "Longer gradients are shortened to this (0 = no limit). Lower it when the loss has "
+            "spikes.",
             step=0.1,
         ),
         Setting(

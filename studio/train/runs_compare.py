@@ -134,7 +134,7 @@ def _tests(compared: Comparison) -> None:
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared rows")
         st.caption(
-            "p: how often chance alone would set them so far apart, were both equally good "
+            "p: how often chance alone would set them so far apart if both were equally good "
             f"(McNemar's test, exact). Below 0.05 the difference is clear. {UNCORRECTED}"
         )
     for why in (*compared.unpaired, *compared.unverified):

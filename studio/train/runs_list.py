@@ -66,7 +66,7 @@ def same_state(name: str, state: str) -> None:
 
 @st.fragment(run_every=2.0)
 def table(here: Page, names: tuple[str, ...]) -> None:
-    """The table alone is drawn anew; the page is only when there is another run or one less."""
+    """Draw only the table again, and the whole page when a run was added or removed."""
     with messages():
         found = run_list.runs(here.workspace, here.module)
         if tuple(run.id for run in found) != names:

@@ -155,7 +155,7 @@ def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
 
 
 def _manage(here: Page, run: RunDirectory) -> None:
-    """What is said of it and done with it. Not in the fragment, which runs every second."""
+    """A run's notes, and what to do with it. Not in the fragment, which runs every second."""
     about = runs_list.about_of(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         # each run has its own: one that is open is closed when another run is shown

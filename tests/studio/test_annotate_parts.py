@@ -244,12 +244,12 @@ def test_fewer_annotators_decide_what_has_opinions_enough(space: Workspace) -> N
     at = part("agreement")
     at.number_input(key=f"annotators {MODULE}").set_value(1).run()
     assert [t.value for t in at.toast] == [
-        "One person is asked about each utterance from now on. "
+        "One person is now asked about each utterance. "
         "By the opinions they have already: 1 decided."
     ]
     assert space.store.exemplar(MODULE, "b0").exemplar.reason == "Discarded by bob: x"
     at.number_input(key=f"annotators {MODULE}").set_value(3).run()
-    assert at.toast[0].value == "3 people are asked about each utterance from now on."
+    assert at.toast[0].value == "3 people are now asked about each utterance."
 
 
 def test_agreement_says_what_it_needs(space: Workspace) -> None:

@@ -331,11 +331,11 @@ def test_a_second_check_takes_the_place_of_the_first(
     monkeypatch.setattr(launch_form, "preflight_report", report)
     at = opened()
     button(at, "Check").click().run()
-    assert "A check is under way. Press Check to begin anew." in shown(at)
+    assert "A check is under way. Press Check to start again." in shown(at)
     first = jobs.job(("launch check", MODULE, "ann"))
     assert first is not None
     at.number_input(key="launch batch_size").set_value(3).run()
-    assert "under way, with the settings as they were. Press Check to begin anew." in shown(at)
+    assert "under way, with the settings as they were. Press Check to start again." in shown(at)
     button(at, "Check").click().run()
     run_until(at, lambda at: "It can be launched." in shown(at))
     assert (asked, first.stop, first.running) == ([8, 3], True, True)

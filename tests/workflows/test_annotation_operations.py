@@ -156,7 +156,7 @@ def test_a_new_alignment_is_a_conflict_too(space: Workspace) -> None:
     resolve(space, MODULE, who="t")
     ack = Tab(space, "ann").do("decide", "a00", 2, function=None)
     assert ack["status"] == "conflict"
-    assert ack["message"].startswith("Its values were placed anew at 12:00 UTC")
+    assert ack["message"].startswith("Its values were placed again at 12:00 UTC")
     assert (ack["item"]["queue"], ack["item"]["outcome"]) == ("invalid", "invalid")
 
 

@@ -1,7 +1,7 @@
 """Supervised contrastive tuning over utterances, templates and descriptions.
 
 Khosla et al. 2020, "Supervised contrastive learning", on all texts that a module's retrieval
-compares: what is said, the templates in the index, and the functions' descriptions.
+compares: utterances, the templates in the index, and the functions' descriptions.
 """
 
 from __future__ import annotations

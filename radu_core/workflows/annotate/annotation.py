@@ -38,8 +38,8 @@ _WHAT = {
     "corrected": "corrected it",
     "kept": "said that it is right",
     "discarded": "discarded it",
-    "restored": "set it back",
-    "imported": "imported it anew",
+    "restored": "restored an earlier state",
+    "imported": "imported it again",
     "contradicted": "saved a schema that contradicts it",
     "accepted in bulk": "accepted a suggestion for it in bulk",
     "adjudicated": "settled it",
@@ -87,9 +87,9 @@ class Reconsidered:
 
 
 def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) -> Reconsidered:
-    """Ask ``number`` people (1 to 5) about each item from now on.
+    """Ask ``number`` people (1 to 5) about each item.
 
-    Where that many have given their opinion already, it is decided or a disagreement at once:
+    An item that has that many opinions already is decided, or becomes a disagreement, at once:
     nobody else would be asked about it.
     """
     if not 1 <= number <= _MOST_ANNOTATORS:
@@ -244,7 +244,7 @@ def _conflict(w: Writing, id: str) -> dict[str, Any]:
     row = changes.row_of(w, id)
     event = changes.newest_event(w, id)
     if event is None or aware(event["at"]) < aware(row["updated"]):
-        message = f"Its values were placed anew at {_said(row['updated'])}"
+        message = f"Its values were placed again at {_said(row['updated'])}"
     else:
         what = _WHAT.get(event["kind"], f"changed it ({event['kind']})")
         message = f"{event['who']} {what} at {_said(event['at'])}"

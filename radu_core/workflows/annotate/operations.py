@@ -229,7 +229,7 @@ def reconsider(case: Case) -> str | None:
     if queue == DISAGREEMENT:
         return None
     changes.set_queue(case.w, case.row, DISAGREEMENT)
-    note = f"asked of {case.annotators} from now on"
+    note = f"now asked of {case.annotators}"
     changes.add_event(case.w, case.row["id"], "disputed", None, None, note)
     return "disputed"
 
@@ -330,7 +330,7 @@ def _restore(case: Case, op: asked.Restore) -> int:
             remedy="Give your opinion; once it is decided, any state can be gone back to.",
         )
     state = changes.state_before_event(case.w, op.id, op.event)
-    if state.get("queue") != DISAGREEMENT:  # it is asked anew: nobody has said anything yet
+    if state.get("queue") != DISAGREEMENT:  # people are asked again, from scratch
         state["opinions"] = []
     return changes.restore(case.w, case.row, state, note=str(op.event))
 

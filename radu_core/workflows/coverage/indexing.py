@@ -76,8 +76,8 @@ def retrieval_settings(workspace: Workspace, module: str) -> RetrievalSettings:
 def set_retrieval(
     workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str
 ) -> None:
-    """Choose how a module retrieves from now on: its prompts and datasets change with it."""
-    workspace.embedder(settings.embedder)  # one that isn't there is said now
+    """Save how a module retrieves: its prompts and datasets change with it."""
+    workspace.embedder(settings.embedder)  # raises now if it isn't there
     kept = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
     workspace.store.change_settings(module, {_SETTING: kept}, who=who)
 
@@ -93,7 +93,7 @@ def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
 
 
 def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, who: str) -> None:
-    """Begin with this point from now on; it stays a choice of every dataset."""
+    """Save the point that prompts and datasets begin with; each dataset may choose another."""
     if min(point) < 0 or max(point) > 50 or point == (0, 0):
         raise InputError("That can't be a point", value=point, remedy="Use 0 to 50, not both 0.")
     identity = workspace.embedder(retrieval_settings(workspace, module).embedder).identity
@@ -191,10 +191,10 @@ def load_index(
     settings: RetrievalSettings | None = None,
     progress: Progress = silent,
 ) -> ModuleIndex:
-    """The index of ``module`` as its exemplars and schema are now; never one of yesterday.
+    """The index of ``module`` as its exemplars and schema are now; never a stale one.
 
-    The one in memory is brought up to date by what changed; the saved one is read if it is whole
-    and current; otherwise it is built again, with the embeddings that are known.
+    The one in memory is updated by what changed; the saved one is read if it is whole and current;
+    otherwise it is built again, with the embeddings that are known.
     """
     chosen = settings or retrieval_settings(workspace, module)
     schema = workspace.store.schema(module)

@@ -179,7 +179,7 @@ def _answer_text(encoder: Encoder, row: PromptRow) -> str:
 
 
 class _Signs(NamedTuple):
-    """What a tokenizer means by some tokens; read once, as it makes the lists anew every time."""
+    """A tokenizer's special tokens, read once: it makes these lists at every access."""
 
     special: frozenset[int]
     names: frozenset[str]
@@ -276,14 +276,14 @@ def _per_part(cells: Sequence[Cell]) -> dict[str, int]:
 
 
 def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
-    """Texts that the tokenizer doesn't know, or takes for signs of its own."""
+    """Texts that the tokenizer doesn't know, or takes for special tokens of its own."""
     unknown = sorted({c.text for c in view.cells if c.unknown})
     if unknown:
         yield PromptWarning(
             "unknown tokens",
             "warning",
             f"{view.model} has no token for {', '.join(map(repr, unknown[:5]))}: it sees the same "
-            "sign for all of them.",
+            "token for all of them.",
             "Choose a base model whose tokenizer knows the module's script.",
         )
     framing = ("end", "chat")

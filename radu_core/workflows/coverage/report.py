@@ -392,7 +392,7 @@ def prompt_cost(
 
     The three weights are measured by rendering the module's own prompt with and without one
     function and one exemplar. Counted with the default generator's tokenizer where it is
-    installed, otherwise by words and signs.
+    installed, otherwise by words and punctuation.
     """
     schema = index.schema
     count = token_counter(workspace)

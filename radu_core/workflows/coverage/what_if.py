@@ -213,8 +213,8 @@ def compare_retrieval(
     k_exemplar: int | None = None,
     progress: Progress = silent,
 ) -> Compared:
-    """Measure two settings on the same utterances; where no k is said, at ``telling_point`` of the
-    first's choice. Neither is kept: choosing one is ``set_retrieval``.
+    """Measure two settings on the same utterances; where no k is given, at ``telling_point`` of the
+    first's choice. Neither is saved: ``set_retrieval`` does that.
     """
     reports = [
         coverage_report(
@@ -233,8 +233,8 @@ def compare_retrieval(
 def telling_point(
     one: CoverageReport, two: CoverageReport, point: tuple[int, int], *, descriptions: int = 0
 ) -> tuple[tuple[int, int], str]:
-    """``point``; or where it has no exemplars and nothing else can differ, one with four exemplars
-    and so many ``descriptions`` (each covers what the weight could). Second: what is said of it.
+    """``point``; or if it has no exemplars and nothing else can differ, one with four exemplars
+    and so many ``descriptions`` (each covers what the weight could). Second: the note about that.
     """
     most = min(one.grid.max_exemplar, two.grid.max_exemplar)
     if point[1] > 0 or most == 0 or not _only_exemplars(one.settings, two.settings):
@@ -259,7 +259,7 @@ def compared(
 
 
 def point_of(report: CoverageReport, k_desc: int | None, k_exemplar: int | None) -> tuple[int, int]:
-    """A point of a report's grid, the recommended one where nothing is said."""
+    """A point of a report's grid; the recommended k where none is given."""
     grid, choice = report.grid, report.choice
     wanted = (
         choice.k_desc if k_desc is None else k_desc,

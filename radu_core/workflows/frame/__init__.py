@@ -1,1 +1,1 @@
-"""What all workflows stand on: the workspace, its runs, what it signs, labelled rows."""
+"""What all workflows stand on: the workspace, its runs, its signed tokens, labelled rows."""

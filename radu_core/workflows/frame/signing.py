@@ -1,4 +1,4 @@
-"""What the workspace signs, so that the studio's own routes know who was let in by a page."""
+"""Signed tokens of a workspace: by them the studio's own routes know whom a page let in."""
 
 from __future__ import annotations
 

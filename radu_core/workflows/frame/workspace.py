@@ -146,7 +146,7 @@ class Workspace:
     def tokenizer(self, name: str, *, chat: str = "none", progress: Progress = silent) -> Tokenizer:
         """What counts tokens as that model does, loaded once; the model is fetched if missing.
 
-        ``chat`` is the setting ``chat_template``; a file is read anew every time.
+        ``chat`` is the setting ``chat_template``; a file is read again every time.
         """
         from radu_core.dataset import chat_template
         from radu_core.dataset.fit import FastTokenizer, load_tokenizer

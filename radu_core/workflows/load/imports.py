@@ -44,7 +44,7 @@ class UndoReport:
     ``removed`` exemplars go to the trash (doing it again: come back), ``returned`` ones are as they
     were before, ``kept`` ones stay, each with the reason; ``reasons`` counts these. ``gone`` were
     deleted since. ``schema`` says what becomes of a schema that the import brought, "" if it
-    brought none; ``schema_returned`` whether the one of before is back.
+    brought none; ``schema_returned`` whether the earlier one is restored.
     """
 
     number: int
@@ -227,7 +227,7 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
         )
     now, _ = schema_and_settings(w.connection, w.module)
     if now == batch.schema_before:
-        return "The schema is the one of before already.", False
+        return "The schema from before the import is already in use.", False
     if now != batch.schema_after:
         return "The schema was changed since, so it stays.", False
     schema, before = (read_schema(t, module=w.module) for t in (now, batch.schema_before))
@@ -238,11 +238,11 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
         count = counted(len(needed), "exemplar")
         return f"The schema stays: {count} that would remain {verb} it ({shown}).", False
     changes.put_schema(w, before)
-    return "The schema of before the import is back.", True
+    return "The schema from before the import is in use again.", True
 
 
 def _needing(w: Writing, schema: Schema, before: Schema) -> list[str]:
-    """The exemplars that fit ``schema`` and would contradict the one of before."""
+    """The exemplars that fit ``schema`` and would contradict ``before``."""
     return [
         exemplar.id
         for exemplar in _labels(w)

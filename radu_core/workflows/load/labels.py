@@ -54,5 +54,5 @@ def _check(workspace: Workspace, schema: Schema, item: StoredExemplar, who: str)
                 schema.module, invalid, who=who, kind=_KIND, expected_revision=item.revision
             )
             return
-        except ConflictError:  # somebody has just decided anew: look at that decision
+        except ConflictError:  # somebody has just decided again: look at that decision
             item = workspace.store.exemplar(schema.module, item.exemplar.id)

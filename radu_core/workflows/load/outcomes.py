@@ -53,7 +53,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class ResolveReport:
-    """The alignment funnel of a module: outcomes, why, and what it costs.
+    """The alignment funnel of a module: outcomes, reasons, and their effect.
 
     ``inferred`` counts what was resolved in other words than the value's, by kind of place (alias,
     partial, …; the reason names them). ``thin_functions`` have under 10 resolved training

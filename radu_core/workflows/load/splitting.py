@@ -391,7 +391,7 @@ def _by_function(
 
 
 def _crossing(rows: Sequence[_Row], sides: Mapping[str, str]) -> list[Crossing]:
-    """Texts and templates in several splits. A template with one text only is told as that."""
+    """Texts and templates in several splits. A template with only one text is listed as text."""
     texts: dict[str, list[_Row]] = defaultdict(list)
     templates: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:

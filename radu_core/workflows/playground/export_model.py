@@ -67,7 +67,7 @@ def export_model(
     gguf_type: WeightType | None = None,
     progress: Progress = silent,
 ) -> Export:
-    """Write the model of ``run`` (an id, or ``last``) to ``out``, whole or not at all.
+    """Write the model of ``run`` (an id, or ``last``) to ``out``. Atomic: all or nothing.
 
     The directory loads with plain transformers (with peft: ``adapter_only``) and holds a model card
     and, in ``radu/``, what prompts are made from. ``gguf`` adds ``model.gguf``, with weights of
@@ -172,7 +172,7 @@ def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
     if not (run.path / "serving").is_dir():
         raise RunError(
             f"Run {run.id} doesn't hold what prompts are made from ({run.path / 'serving'})",
-            remedy="Restore a backup of the run, or launch it anew.",
+            remedy="Restore a backup of the run, or launch it again.",
         )
     return part
 

@@ -78,7 +78,7 @@ class PreviewRow:
     """One row of a preview: its sizes, its tokens, where the answer stands, what is wrong.
 
     Sizes are in tokens (the end token counted with the completion, 0 where there is none); in
-    words and signs where the base model isn't installed, and then ``tokens`` is None.
+    words and punctuation where the base model isn't installed; then ``tokens`` is None.
     """
 
     row: PromptRow

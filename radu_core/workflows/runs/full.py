@@ -56,7 +56,7 @@ def with_generator(
 
 
 def _kept(path: Path) -> Deferral | None:
-    """The weights of before; None where there are none that can be read."""
+    """The weights that were saved; None if there are none that can be read."""
     try:
         return Deferral.load(path)
     except (RaduError, TypeError):

@@ -355,7 +355,7 @@ def stop_run(workspace: Workspace, name: str) -> RunState:
 
 
 def resume(workspace: Workspace, name: str) -> RunDirectory:
-    """Go on with a stopped, failed or lost run from its last checkpoint."""
+    """Continue a stopped, failed or lost run from its last checkpoint."""
     run = open_run(workspace, name)
     state, reason = run.state()
     if state not in ("stopped", "failed", "lost"):

@@ -27,7 +27,7 @@ def curve_of_run(workspace: Workspace, name: str) -> Curve | None:
 
 
 def set_kept(workspace: Workspace, name: str, kept: float) -> float:
-    """Let a run's model keep this share from now on; nothing is trained again. The one before."""
+    """Save the share that a run's model keeps, without training again. Returns the former one."""
     check_kept(kept)
     model = _model(workspace, name).model
     data = read_head(model)

@@ -1,4 +1,4 @@
-"""Merging two functions that turned out to be one: what it costs, and doing it in one step."""
+"""Merging two functions that turned out to be one: the effect, and doing it in one step."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def merge_functions(
 ) -> MergePlan:
     """Move all exemplars of ``away`` to ``keep`` and take ``away`` out of the schema, in one step.
 
-    Every exemplar keeps its history, with an event "merged"; the schema of before stays among its
+    Every exemplar keeps its history, with an event "merged"; the earlier schema stays among its
     versions. ``ConflictError`` names what forbids it; then nothing was changed.
     """
     store = workspace.store

@@ -151,7 +151,7 @@ def _check_modules(
     config: DatasetConfig,
     weights: Mapping[str, float],
 ) -> None:
-    """All that can be wrong is said before the first module is built."""
+    """Check all that can be wrong before the first module is built."""
     if not modules:
         raise InputError("No module was chosen", remedy="Choose one or more.")
     if len(set(modules)) < len(modules):

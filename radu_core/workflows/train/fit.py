@@ -263,7 +263,7 @@ def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) ->
         follow(run, progress=progress)
     except RunError:
         raise
-    except BaseException:  # somebody stopped waiting for it: it would go on with nobody to see it
+    except BaseException:  # somebody stopped waiting for it: it would run on, seen by nobody
         stop(run)
         raise
     return run

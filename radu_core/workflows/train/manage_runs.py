@@ -212,8 +212,8 @@ def empty_trash(workspace: Workspace) -> int:
 class Paired:
     """Two runs on the same rows: how many only one of them has right, and the exact p-value.
 
-    ``one`` and ``two`` are ids; McNemar's test, exact: were both equally good, each row that only
-    one has right would be either's with probability 1/2.
+    ``one`` and ``two`` are ids; McNemar's test, exact: if both were equally good, each row that
+    only one has right would be either's with probability 1/2.
     """
 
     measure: str

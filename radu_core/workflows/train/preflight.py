@@ -209,7 +209,7 @@ def preflight_report(
 
 @contextmanager
 def _listed(problems: list[Problem]) -> Iterator[None]:
-    """Errors of ours become problems; others go on."""
+    """Turn our own errors into problems; let others pass."""
     try:
         yield
     except RaduError as error:
