@@ -418,8 +418,8 @@ def fill_with(space: Workspace, cases: dict[str, tuple[str, int, int]]) -> None:
 def drag(page: Page, text: str, start: int, end: int) -> None:
     """From the middle of the character at ``start`` to the middle of the one before ``end``."""
     at = edges(text)
-    signs = [(start, at[at.index(start) + 1]), (at[at.index(end) - 1], end)]
-    units = [[len(text[:n].encode("utf-16-le")) // 2 for n in sign] for sign in signs]
+    characters = [(start, at[at.index(start) + 1]), (at[at.index(end) - 1], end)]
+    units = [[len(text[:n].encode("utf-16-le")) // 2 for n in sign] for sign in characters]
     (x1, y1), (x2, y2) = page.evaluate(MIDDLES, units)
     page.keyboard.down("Alt")
     page.mouse.move(x1, y1)

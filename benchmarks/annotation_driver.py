@@ -66,7 +66,7 @@ addEventListener("keydown", () => {
   const p = document.querySelector("p");
   p.dataset.item = p.textContent = Number(p.textContent) + 1;
 });</script>"""
-MIDDLES = """(signs) => signs.map(([start, end]) => {
+MIDDLES = """(characters) => characters.map(([start, end]) => {
   for (const piece of window.findMarker().querySelectorAll("[data-start]")) {
     const first = Number(piece.dataset.start);
     if (first > start || end > Number(piece.dataset.end)) continue;

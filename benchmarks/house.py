@@ -10,8 +10,10 @@ don't begin with an underscore, outside of tests.
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -125,15 +127,28 @@ class House:
             yield path, path.read_text("utf-8")
 
     def banned(self) -> list[str]:
-        """Where a banned phrase stands."""
+        """Where a banned phrase stands; in Python only strings and comments are prose."""
         phrases = (Path(__file__).resolve().parents[1] / BANNED).read_text("utf-8").splitlines()
         pattern = re.compile("|".join(f"(?:{p})" for p in phrases if p), re.IGNORECASE)
         return [
             f"{path.relative_to(self.root)}:{number}: {line.strip()[:100]}"
             for path, text in self.texts()
-            for number, line in enumerate(text.splitlines(), start=1)
+            for number, line in (prose if path.suffix == ".py" else numbered)(text)
             if pattern.search(line)
         ]
+
+
+def numbered(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text."""
+    yield from enumerate(text.splitlines(), start=1)
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a module's strings and comments."""
+    kinds = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", -1)}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in kinds:
+            yield from enumerate(token.string.splitlines(), start=token.start[0])
 
 
 def public(tree: ast.AST) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef]:

@@ -42,10 +42,10 @@ export class Pointer {
     const mark = editor.draft.marks.find((m) => m.start <= at.start && at.end <= m.end);
     const places = editor.digits === "places" ? editor.asked.places : [];
     const place = places.findIndex((p) => p.start <= at.start && at.end <= p.end);
-    if (mark && !at.signs) {
+    if (mark && !at.characters) {
       editor.activate(mark.key);
       editor.select({ start: mark.start, end: mark.end });
-    } else if (place >= 0 && !at.signs) editor.choosePlace(place);
+    } else if (place >= 0 && !at.characters) editor.choosePlace(place);
     else {
       editor.select({ start: at.start, end: at.end });
     }
@@ -64,20 +64,20 @@ export class Pointer {
   /** The character of a piece that the pointer is on: the one whose middle is nearest, of all its boxes. */
   sign(event, piece) {
     const [first, last] = [Number(piece.dataset.start), Number(piece.dataset.end)];
-    const signs = this.marker.editor.cuts.filter((c) => first <= c && c <= last);
+    const characters = this.marker.editor.cuts.filter((c) => first <= c && c <= last);
     const range = document.createRange();
     let nearest = { away: Infinity };
-    for (let i = 0; i + 1 < signs.length; i++) {
-      range.setStart(piece.firstChild, signs[i] - first);
-      range.setEnd(piece.firstChild, signs[i + 1] - first);
+    for (let i = 0; i + 1 < characters.length; i++) {
+      range.setStart(piece.firstChild, characters[i] - first);
+      range.setEnd(piece.firstChild, characters[i + 1] - first);
       for (const box of range.getClientRects()) {
         const across = Math.abs(event.clientX - (box.left + box.right) / 2);
         const down = Math.abs(event.clientY - (box.top + box.bottom) / 2);
         const away = across + 4 * down; // a character of another line is further away than any of this one
-        if (away < nearest.away) nearest = { away, start: signs[i], end: signs[i + 1] };
+        if (away < nearest.away) nearest = { away, start: characters[i], end: characters[i + 1] };
       }
     }
     if (nearest.start === undefined) return null;
-    return { start: nearest.start, end: nearest.end, signs: true };
+    return { start: nearest.start, end: nearest.end, characters: true };
   }
 }

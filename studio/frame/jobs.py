@@ -96,13 +96,13 @@ def start(
     work: Callable[[Progress], Any],
     *,
     about: Any = None,
-    anew: bool = False,
+    restart: bool = False,
 ) -> Job:
-    """Start ``work`` under ``key``. A running job continues instead, unless ``anew``: then it is
+    """Start ``work`` under ``key``. A running job continues instead, unless ``restart``: then it is
     stopped, and nothing of it is shown any more."""
     jobs = _jobs()
     if key in jobs and jobs[key].running:
-        if not anew:
+        if not restart:
             return jobs[key]
         jobs[key].stop = True
     started = jobs[key] = Job(title, about, _browser())

@@ -100,7 +100,7 @@ def _start(here: Page, number: int, *, redo: bool, dry_run: bool) -> None:
     def run(_: Progress) -> workflow.UndoReport:
         return work()
 
-    jobs.start(_key(here), f"Import {number}", run, anew=True)
+    jobs.start(_key(here), f"Import {number}", run, restart=True)
 
 
 def _moved(here: Page) -> None:

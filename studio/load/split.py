@@ -57,7 +57,7 @@ def _key(here: Page) -> tuple[str, str]:
 
 def _start(here: Page, title: str, work: Callable[..., Any]) -> None:
     """Start ``work`` on the module; what it finds is shown in the place of what was."""
-    jobs.start(_key(here), title, lambda _: work(here.workspace, here.module), anew=True)
+    jobs.start(_key(here), title, lambda _: work(here.workspace, here.module), restart=True)
 
 
 def _wanted() -> splitting.Wanted:

@@ -432,7 +432,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             "Checking",
             lambda progress: preflight_report(here.workspace, config, progress=progress),
             about=config.resolved(),
-            anew=True,
+            restart=True,
         )
     if launched:
         # they would measure a machine that the run is using
