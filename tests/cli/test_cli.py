@@ -74,7 +74,7 @@ def test_what_nobody_foresaw_is_one_line(
     def fail(*_: object) -> None:
         raise KeyError("x\ny")
 
-    monkeypatch.setattr("radu_core.workflows.train.runs", fail)
+    monkeypatch.setattr("radu_core.workflows.frame.run_list.runs", fail)
     monkeypatch.setenv("RADU_DEBUG", "1" if debug else "")
     code, out, err = radu("runs", "list", *(["--json"] if as_json else []))
     assert code == 1
