@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from radu_core.training import TrainConfig  # noqa: E402
+from radu_core.workflows.frame import run_list  # noqa: E402
 from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
 from radu_core.workflows.runs import launch as train  # noqa: E402
 
@@ -36,7 +37,7 @@ def launch(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def view(asked: dict[str, Any]) -> dict[str, Any]:
-    seen = train.run_view(train.open_run(space(), asked["run"]))
+    seen = train.run_view(run_list.open_run(space(), asked["run"]))
     return {"state": seen.state, "reason": seen.reason}
 
 

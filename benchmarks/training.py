@@ -125,7 +125,7 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     from transformers import set_seed
 
     from radu_core.training.trainer import steady_memory, uses_bf16
-    from radu_core.training.worker import _load_model
+    from radu_core.training.worker import load_model
 
     space = Workspace(home)
     directory = model_directory(DEFAULT_GENERATOR, space.models)
@@ -143,7 +143,7 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     set_seed(0)
     if case == "ours":
         steady_memory()
-    model = _load_model(config, directory)
+    model = load_model(config, directory)
     run = RunDirectory.create(home / "runs", config, now=datetime.now(UTC))
     make = {"ours": ours, "plain": plain, "trl": trl, "trl-fp32": trl_fp32}[case]
     trainer = make(run, config, model, rows, tokenizer)

@@ -21,6 +21,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.train import manage_runs as runs
@@ -302,11 +303,11 @@ def test_a_deleted_run_can_be_restored(space: Workspace) -> None:
     run = made(space, 1)
     at = opened()
     at.button(key="delete confirmed").click().run()
-    assert train.runs(space) == []
+    assert run_list.runs(space) == []
     at = opened()
     assert "No run of this module yet." in shown(at)
     at.button(key="trash restore").click().run()
-    assert [r.id for r in train.runs(space)] == [run.id]
+    assert [r.id for r in run_list.runs(space)] == [run.id]
 
 
 def test_a_finished_run_shows_its_card_and_how_to_export_it(space: Workspace) -> None:
@@ -368,7 +369,7 @@ def test_two_runs_are_compared(space: Workspace) -> None:
             trained=metrics,
             errors=tuple(errors),
         ).save(report_path(run, "test"))
-    names = [r.id for r in train.runs(space)]
+    names = [r.id for r in run_list.runs(space)]
     at = opened()
     assert "Choose at least two runs." in shown(at)
     at.multiselect(key="runs compared").set_value(names).run()

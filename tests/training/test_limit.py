@@ -113,7 +113,7 @@ def over(clock: Clock, real: Callable[..., Any]) -> Callable[..., Any]:
         ("load_tokenizer", "Tokenizing every row"),
         ("preflight", "Tokenizing every row"),
         ("check_tokens", "Comparing rows and base model with those at its launch"),
-        ("_load_model", "Loading the model"),
+        ("load_model", "Loading the model"),
         ("make_trainer", "Loading the model"),
         ("_check_processes", "Loading the model"),
     ],
@@ -190,7 +190,7 @@ def test_what_was_learnt_is_kept_when_time_is_over_before_another_step(
     assert run.state()[0] == "stopped"
     assert list(run.checkpoints()) == [1]
     with monkeypatch.context() as patched:
-        patched.setattr(worker, "_load_model", over(clock, worker._load_model))
+        patched.setattr(worker, "load_model", over(clock, worker.load_model))
         again(run)
     assert run.state()[1] == (
         "Its time limit of 10 min was reached before it made a step, at: Loading the model. What "
@@ -213,7 +213,7 @@ def test_a_run_whose_steps_are_done_gets_the_time_to_write_its_model(
         assert again(run) == 1
     assert run.is_trained
     with monkeypatch.context() as patched:
-        patched.setattr(worker, "_load_model", over(clock, worker._load_model))
+        patched.setattr(worker, "load_model", over(clock, worker.load_model))
         assert again(run) == 0
     assert run.state()[0] == "finished"
     assert run.model.is_dir()

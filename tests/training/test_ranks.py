@@ -15,6 +15,7 @@ from conftest import MODULE
 from radu_core.errors import InputError
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.runs import FINAL
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.train.dataset import build
@@ -172,4 +173,4 @@ def test_more_processes_than_the_machine_has_a_use_for_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=r"processes.*this machine has a use for \d+"):
         train.start(loaded, wanted(loaded, tiny_model, processes=64))
-    assert train.runs(loaded) == []
+    assert run_list.runs(loaded) == []

@@ -21,6 +21,7 @@ from radu_core.files import read_json, write_json
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.launcher import Ray, launcher, launcher_of
 from radu_core.training.runs import FINAL
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.train.dataset import build
@@ -218,7 +219,7 @@ def test_a_cluster_that_does_not_answer_is_said_before_anything_is_left(
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     with pytest.raises(InputError, match=f"No Ray cluster answers at {address}"):
         train.start(loaded, wanted(loaded, tiny_model), launcher=Ray(address))
-    assert train.runs(loaded) == []
+    assert run_list.runs(loaded) == []
 
 
 def test_an_address_that_is_none_of_a_job_api_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from radu_core.training import (
 )
 from radu_core.training.worker import tell_end
 from radu_core.workflows.evaluate import evaluation
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.backup import backup, restore
 from radu_core.workflows.home.funnels import funnels
@@ -120,10 +121,10 @@ def test_a_damaged_run_is_listed_with_its_reason_and_the_others_as_ever(
     good, bad = two_runs
     (bad.path / name).write_text(text)
     for module in (None, MODULE):
-        views = [train.run_view(r) for r in train.runs(loaded, module)]
+        views = [train.run_view(r) for r in run_list.runs(loaded, module)]
         assert [(v.id, v.state) for v in views] == [(bad.id, "damaged"), (good.id, "stopped")]
     assert words in views[0].reason
-    assert train.runs(loaded, "other_bot_en") == []
+    assert run_list.runs(loaded, "other_bot_en") == []
     funnel = funnels(loaded)[0]
     assert funnel.notes == (f"Run {bad.id} is damaged: {views[0].reason}",)
     with pytest.raises(InputError, match=f"{bad.id} is damaged"):
@@ -189,7 +190,7 @@ def test_what_a_run_needs_to_parse_is_said_when_it_is_damaged(
 @pytest.mark.parametrize("name", ["../x", "", "nope", "a/b", "x" * 5000])
 def test_a_run_that_isnt_one_is_said(loaded: Workspace, name: str) -> None:
     with pytest.raises(RunError):
-        train.open_run(loaded, name)
+        run_list.open_run(loaded, name)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from radu_core.training.launcher import Local, check_disk
 from radu_core.training.runs import FINAL
 from radu_core.workflows.evaluate import evaluation
 from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.runs import launch as train
@@ -271,8 +272,8 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(
     shutil.rmtree(run.path, ignore_errors=True)
     wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 30)
     with pytest.raises(RunError, match="its directory is gone"):
-        train.open_run(loaded, run.id)
-    assert train.runs(loaded) == []
+        run_list.open_run(loaded, run.id)
+    assert run_list.runs(loaded) == []
 
 
 @pytest.mark.slow
@@ -323,7 +324,7 @@ def test_a_run_that_cant_be_launched_leaves_nothing(
     monkeypatch.setattr(Local if part == "launch" else train, part, full)
     with pytest.raises(DiskFullError):
         train.start(loaded, wanted)
-    assert train.runs(loaded) == []
+    assert run_list.runs(loaded) == []
     assert not list(loaded.home.glob("runs/*"))
     assert funnels(loaded)[0].next.why != "A run is under way."
 

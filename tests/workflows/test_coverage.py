@@ -13,7 +13,7 @@ from radu_core.retrieval import RetrievalSettings, wilson
 from radu_core.schema import parse_schema
 from radu_core.workflows.coverage import report as coverage
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.train.dataset import build
+from radu_core.workflows.train.dataset import build, depending_datasets
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_no_utterance_to_measure_is_said(loaded: Workspace, tmp_path: Path) -> N
 
 
 def test_datasets_that_depend_on_how_a_module_retrieves_are_named(loaded: Workspace) -> None:
-    assert coverage.depending_datasets(loaded, MODULE) == []
+    assert depending_datasets(loaded, MODULE) == []
     build(loaded, MODULE, name="first")
-    assert coverage.depending_datasets(loaded, MODULE) == ["first"]
-    assert coverage.depending_datasets(loaded, "other_bot_en") == []
+    assert depending_datasets(loaded, MODULE) == ["first"]
+    assert depending_datasets(loaded, "other_bot_en") == []

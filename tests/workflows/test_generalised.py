@@ -16,6 +16,7 @@ from radu_core.training import TrainConfig, preflight
 from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import Local
 from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.load.files import import_file
@@ -52,9 +53,9 @@ def test_a_run_keeps_what_each_module_needs(
     monkeypatch.setattr(Local, "launch", lambda *_: 1)
     run = train.start(two, config)
     assert "-mixture-lora-" in run.id
-    assert train.run_modules(run) == [OTHER, MODULE]
+    assert run_list.run_modules(run) == [OTHER, MODULE]
     for module in (MODULE, OTHER):
-        assert [r.id for r in train.runs(two, module)] == [run.id]
+        assert [r.id for r in run_list.runs(two, module)] == [run.id]
         kept = train.serving(two, run, module=module)
         assert (kept.schema.module, kept.manifest.module) == (module, module)
         assert kept.settings.model_dump() == {
@@ -69,7 +70,7 @@ def test_a_run_keeps_what_each_module_needs(
             "order": "most_relevant_first",
         }
         assert report_path(run, "test", module) == run.path / "evaluation" / module / "test.json"
-    assert train.runs(two, "acme_none_en") == []
+    assert run_list.runs(two, "acme_none_en") == []
     with pytest.raises(InputError, match="on several modules"):
         train.serving(two, run)
     with pytest.raises(InputError, match="wasn't trained on that module"):
@@ -83,14 +84,14 @@ def test_a_dataset_may_lie_in_a_directory_of_any_name(
     monkeypatch.setattr(Local, "launch", lambda *_: 1)
     shutil.copytree(config.dataset, tmp_path / "mine")
     run = train.start(two, config.model_copy(update={"dataset": tmp_path / "mine"}))
-    assert train.run_modules(run) == [OTHER, MODULE]
-    assert [r.id for r in train.runs(two, OTHER)] == [run.id]
+    assert run_list.run_modules(run) == [OTHER, MODULE]
+    assert [r.id for r in run_list.runs(two, OTHER)] == [run.id]
     assert train.serving(two, run, module=OTHER).manifest.module == OTHER
     assert report_path(run, "test", OTHER) == run.path / "evaluation" / OTHER / "test.json"
     shutil.copytree(config.dataset.parent / MODULE, tmp_path / "one")
     one = train.start(two, config.model_copy(update={"dataset": tmp_path / "one"}))
-    assert train.run_modules(one) == [MODULE]
-    assert {r.id for r in train.runs(two, MODULE)} == {one.id, run.id}
+    assert run_list.run_modules(one) == [MODULE]
+    assert {r.id for r in run_list.runs(two, MODULE)} == {one.id, run.id}
     assert train.serving(two, one, module=MODULE).manifest.module == MODULE
     assert report_path(one, "test", MODULE) == one.path / "evaluation" / "test.json"
 
@@ -99,7 +100,7 @@ def test_a_module_that_changed_blocks_the_launch(two: Workspace, config: TrainCo
     two.store.put_template(OTHER, "rag", "{{ utterance }}", who="t")
     with pytest.raises(DatasetError, match=f"{OTHER} has changed"):
         train.start(two, config)
-    assert train.runs(two) == []
+    assert run_list.runs(two) == []
 
 
 def test_a_run_on_one_module_is_as_before(
@@ -109,7 +110,7 @@ def test_a_run_on_one_module_is_as_before(
     view = build(two, MODULE)
     config = TrainConfig(dataset=view.directory, base_model=str(tiny_model), max_length=1024)
     run = train.start(two, config)
-    assert train.run_modules(run) == [MODULE]
+    assert run_list.run_modules(run) == [MODULE]
     assert train.serving(two, run).schema == train.serving(two, run, module=MODULE).schema
     assert report_path(run, "test", MODULE) == run.path / "evaluation" / "test.json"
 

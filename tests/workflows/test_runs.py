@@ -16,6 +16,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.launcher import Local
 from radu_core.workflows.evaluate.evaluation import report_path
+from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.train import manage_runs as runs
@@ -79,8 +80,8 @@ def test_a_run_in_the_trash_is_gone_until_it_is_restored(workspace: Workspace) -
     run = made(workspace, 1)
     there = runs.trash(workspace, run.id)
     assert there == workspace.home / "trash" / "runs" / run.id
-    assert train.runs(workspace) == []
-    assert [r.id for r in runs.list_trash(workspace)] == [run.id]
+    assert run_list.runs(workspace) == []
+    assert [r.id for r in run_list.list_trash(workspace)] == [run.id]
     with pytest.raises(NotFoundError, match=f"It holds {run.id}"):
         runs.restore_run(workspace, "../x")
     assert runs.restore_run(workspace, run.id).state() == ("stopped", "")
@@ -115,7 +116,7 @@ def test_a_wrong_change_is_refused_by_name(
     run = made(workspace, 1)
     with pytest.raises(InputError, match=words):
         runs.fork(workspace, run.id, changes)
-    assert [r.id for r in train.runs(workspace)] == [run.id]
+    assert [r.id for r in run_list.runs(workspace)] == [run.id]
 
 
 def test_a_setting_changed_to_none_gets_its_default(workspace: Workspace) -> None:
