@@ -11,7 +11,7 @@ from studio.annotate.routes import routes as annotation_routes
 from studio.train.bundle_routes import routes as bundle_routes
 
 NEEDED = (
-    "radu_core.workflows.home.funnels.funnels",
+    "radu_core.workflows.home.funnels",
     "radu_core.workflows.load.sample",
     "radu_core.workflows.annotate.annotation",
     "radu_core.workflows.annotate.token",
