@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOMS = ("radu", "radu_core", "radu_studio", "studio", "pages", "components")
 LONGEST_FUNCTION = 60
+_OVERRULED = "# " + "fmt:"  # in two parts: this file doesn't overrule the formatter
 BANNED = Path("tests/banned_phrases.txt")  # one regular expression a line
 
 
@@ -169,7 +170,7 @@ def main() -> None:
     long = sorted((f for f in house.functions() if f[0] > LONGEST_FUNCTION), reverse=True)
     have, whole = house.documented()
     source, tests = house.lines(*ROOMS), house.lines("tests")
-    skipped = sum(text.count("# fmt: ") for path, text in house.texts() if path.name != "house.py")
+    skipped = sum(text.count(_OVERRULED) for _, text in house.texts())
     circles, banned = house.circles(), house.banned()
     print("| what | at most | here |\n|---|---|--:|")
     for folder, most in (("studio", 15), ("radu_core.workflows", 30)):

@@ -124,8 +124,8 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     from accelerate.utils import extract_model_from_parallel
     from transformers import set_seed
 
+    from radu_core.training.loading import load_model
     from radu_core.training.trainer import steady_memory, uses_bf16
-    from radu_core.training.worker import load_model
 
     space = Workspace(home)
     directory = model_directory(DEFAULT_GENERATOR, space.models)

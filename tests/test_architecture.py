@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,16 @@ def test_workflows_stand_on_those_before_them() -> None:
             parts = name.split(".")
             if parts[:2] == ["radu_core", "workflows"] and own in WORKFLOWS:
                 assert WORKFLOWS.index(parts[2]) <= WORKFLOWS.index(own), f"{path} imports {name}"
+
+
+def test_what_the_server_imports_ahead_is_there() -> None:
+    """A thread imports it: where a name is wrong, only a traceback in the log says so."""
+    tree = ast.parse((CORE.parent / "app.py").read_text("utf-8"))
+    lists = {ast.unparse(n.targets[0]): n.value for n in tree.body if isinstance(n, ast.Assign)}
+    names = ast.literal_eval(lists["NEEDED"])
+    assert len(names) > 10
+    for name in names:
+        assert find_spec(name) is not None, name
 
 
 def test_nobody_imports_what_is_private() -> None:

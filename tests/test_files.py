@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; refusals of the disk have a remedy."""
+"""Files appear at once, all or nothing; refusals of the disk have a remedy."""
 
 from __future__ import annotations
 

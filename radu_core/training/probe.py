@@ -202,7 +202,7 @@ def measure(
         return measure_tuning(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
     from transformers import set_seed
 
-    from radu_core.training.worker import load_model
+    from radu_core.training.loading import load_model
 
     end = time.monotonic() + seconds
     tell(found := Probe(stage="Tokenizing every row"))

@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
-from radu_core.models import quiet_loading
 from radu_core.training.card import example_prompt, model_card
 from radu_core.training.checkpoints import (
     best,
@@ -40,8 +39,8 @@ from radu_core.training.encoding import (
     preflight,
 )
 from radu_core.training.limit import TimeLimit, TimeUp
+from radu_core.training.loading import load_model
 from radu_core.training.machine import stand_back
-from radu_core.training.quantized import load_quantized
 from radu_core.training.queue import turn
 from radu_core.training.ranks import Muted, distribute, own_rank, tell
 from radu_core.training.runs import RunDirectory, RunState
@@ -52,7 +51,7 @@ from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
 from radu_core.words import counted
 
-__all__ = ["load_model", "main", "reason_of", "tell_end", "train"]
+__all__ = ["main", "reason_of", "tell_end", "train"]
 
 _HEARTBEAT_SECONDS = 0.2
 _UNTIL_THE_END: list[Any] = []  # gloo's group, freed while its threads work, waits for itself
@@ -476,47 +475,6 @@ def _interruptible(model: Any, check: Callable[[], None], limit: TimeLimit) -> N
     stacks = [module for module in model.modules() if isinstance(module, ModuleList)]
     for layer in max(stacks, key=len, default=[model]):
         layer.register_forward_hook(after)
-
-
-def load_model(config: TrainConfig, directory: Path) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    quiet_loading()
-
-    if config.method == "qlora":
-        model = load_quantized(directory)
-    else:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(directory), dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
-    model.config.use_cache = False
-    if config.method == "full":
-        return model
-    from peft import LoraConfig, get_peft_model
-
-    targets = config.lora_targets
-    lora = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        use_dora=config.use_dora,
-        use_rslora=config.use_rslora,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(model, lora)
-    except ValueError as error:
-        if "module" not in str(error).lower():
-            raise
-        linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
-        names = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
-        asked = targets if isinstance(targets, str) else ", ".join(targets)
-        raise RunError(
-            f"lora_targets ({asked}) aren't layers of {config.base_model}",
-            remedy=f"Choose among {', '.join(names)}, or all-linear.",
-        ) from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Datasets: the same bytes from the same inputs, everything counted, whole or not at all."""
+"""Datasets: the same bytes from the same inputs, everything counted, all or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index in a directory: read back, or refused with the reason; whole or not at all."""
+"""An index in a directory: read back, or refused with the reason; all or nothing."""
 
 from __future__ import annotations
 

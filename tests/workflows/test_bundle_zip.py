@@ -1,4 +1,4 @@
-"""A run's bundle to download: whole or not at all, and offered only while it is the run's."""
+"""A run's bundle to download: all or nothing, and offered only while it is the run's."""
 
 from __future__ import annotations
 
