@@ -3,7 +3,7 @@
 # The server alone, slim (no torch, no streamlit):
 #   docker build --target server -t radu-server .
 # A machine without a GPU needs no CUDA: --build-arg PIP_EXTRA_INDEX_URL=<torch's index of CPU builds>
-# (docs/install.md).
+# (docs/how-to/install.md).
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS wheel

@@ -1,6 +1,6 @@
 """Dockerfile and compose.yaml: what they name exists, and nothing is open that needn't be.
 
-No image is built here: docs/install.md says how the steps were executed.
+No image is built here: docs/how-to/install.md says how the steps were executed.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def test_the_studios_database_is_the_one_that_is_started() -> None:
 
 
 def test_the_readme_of_the_images_names_what_can_be_set() -> None:
-    text = (ROOT / "docs" / "install.md").read_text("utf-8")
+    text = (ROOT / "docs/how-to/install.md").read_text("utf-8")
     named = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text("utf-8")))
     assert named == {"POSTGRES_PASSWORD", "PIP_EXTRA_INDEX_URL", "RADU_BUNDLE", "RADU_SERVE_KEYS"}
     assert [name for name in sorted(named) if name not in text] == []

@@ -1,7 +1,7 @@
 """The span marker: a queue of utterances in the browser, one keystroke each.
 
 Plain files, no build step. ``loader.js`` is what Streamlit mounts; the modules beside it are served
-by the studio's own route. What it says to the server: ``docs/annotation.md``.
+by the studio's own route. What it says to the server: ``docs/reference/annotation.md``.
 """
 
 from __future__ import annotations

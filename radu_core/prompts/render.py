@@ -148,7 +148,7 @@ def _error(name: str, template: Template | None, error: Exception) -> TemplateEr
         what, remedy = f": {error.message}", "Correct this line; the old version stays in use."
     elif isinstance(error, UndefinedError):
         what = f" uses something that isn't there ({error.message})"
-        remedy = "See docs/prompts.md for the variables of each template."
+        remedy = "See docs/reference/prompts.md for the variables of each template."
     elif isinstance(error, BudgetError):
         what = f" makes more of a prompt than the sandbox allows ({error})"
         remedy = "Shorten it, or loop over less: loops within loops multiply."

@@ -84,7 +84,7 @@ def check_template(templates: TemplateSet, name: str) -> None:
             must = ", ".join(_REQUIRED[name])
             raise TemplateError(
                 f"Template {name} doesn't show {' and '.join(missing)}",
-                remedy=f"It must use: {must} (docs/prompts.md lists all variables). "
+                remedy=f"It must use: {must} (docs/reference/prompts.md lists all variables). "
                 "The old version stays in use.",
             )
     _check_largest(templates, name)

@@ -1,7 +1,7 @@
 """What breaks a module's two assumptions: its functions exclude each other, and none is overloaded.
 
 Findings are few and sure rather than many: the thresholds were set on data with planted errors
-(docs/negatives.md).
+(docs/explanation/negatives.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The annotation page's own routes in the studio's server: what its browser component talks to.
 
-Streamlit doesn't run while somebody annotates. What the requests mean is docs/annotation.md; a
+Streamlit doesn't run while somebody annotates. What the requests mean is docs/reference/annotation.md; a
 signed token in each says who asks. Imported when the server starts, so it imports little itself.
 """
 

@@ -1,7 +1,7 @@
 """What alignment knows of each language: the lines of ``languages.jsonl``, and the docs' table.
 
 A line has the utterance with its values marked as ``[words](slot)``, and the arguments a labeller
-gave. ``what`` names the column of the table in ``docs/alignment.md`` that it stands for; "asked"
+gave. ``what`` names the column of the table in ``docs/reference/alignment.md`` that it stands for; "asked"
 lines are those where alignment must not decide.
 """
 
@@ -46,7 +46,7 @@ LINES = Path(__file__).with_name("languages.jsonl").read_text(encoding="utf-8").
 CASES: list[dict[str, Any]] = [json.loads(line) for line in LINES]
 FOUND = [c for c in CASES if c["what"] != "asked"]
 ASKED = [c for c in CASES if c["what"] == "asked"]
-DOCS = Path(__file__).parents[2] / "docs" / "alignment.md"
+DOCS = Path(__file__).parents[2] / "docs/reference/alignment.md"
 
 
 def name(case: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs/reference/cli.md"
 
 
 def commands() -> dict[str, Any]:
@@ -170,9 +170,9 @@ def test_every_command_has_help_and_is_in_the_docs(name: str) -> None:
     assert "--json" in options
     text = DOCS.read_text(encoding="utf-8")
     section = re.search(rf"^## `radu {re.escape(name)}`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert section, f"docs/cli.md has no section for radu {name}"
+    assert section, f"docs/reference/cli.md has no section for radu {name}"
     for option in set(options) - {"--json", "--help"}:
-        assert option in section[1], f"radu {name} {option} isn't in docs/cli.md"
+        assert option in section[1], f"radu {name} {option} isn't in docs/reference/cli.md"
 
 
 def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:

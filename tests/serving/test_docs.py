@@ -1,4 +1,4 @@
-"""Every request that docs/serve.md shows is answered, with the fields that it shows."""
+"""Every request that docs/reference/server.md shows is answered, with the fields that it shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from answering import KEY, live, write_fake
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "serve.md").read_text("utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs/reference/server.md").read_text("utf-8")
 SHOWN = re.findall(r"```\nPOST (\S+)\n(.*?)\n```\n```json\n(.*?)\n```", TEXT, re.DOTALL)
 
 

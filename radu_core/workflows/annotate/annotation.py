@@ -1,6 +1,6 @@
 """The annotation page's requests: operations done once each, and items handed out.
 
-The protocol is docs/annotation.md.
+The protocol is docs/reference/annotation.md.
 """
 
 from __future__ import annotations
