@@ -95,9 +95,7 @@ def _auth() -> Mapping[str, Any] | None:
             ) from error
         return None
     if found is not None and not isinstance(found, Mapping):
-        raise InputError(
-            "[auth] in the secrets isn't a table", remedy="See “Who is annotating” in README.md."
-        )
+        raise InputError("[auth] in the secrets isn't a table", remedy="See docs/how-to/log-in.md.")
     return found
 
 
@@ -115,9 +113,7 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
             if st.button(label, type="primary", icon=":material/login:"):
                 st.login(name)
         if "client_id" not in auth and not providers:
-            st.error(
-                "[auth] in the secrets names no client_id. See “Who is annotating” in README.md."
-            )
+            st.error("[auth] in the secrets names no client_id. See docs/how-to/log-in.md.")
         _run("keep place", _KEEP_PLACE)
 
 
