@@ -21,6 +21,7 @@ ORDER = [
     "files",
     "hardware",
     "words",
+    "terms",
     "fields",
     "schema",
     "calls",

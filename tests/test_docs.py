@@ -63,7 +63,9 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A `b` c?\n[x](#a-b-c) [y](#d) [z](z.md)\n```\n# d\n[n](n.md)\n```\n", "utf-8")
+    page.write_text(
+        "# A `b` c?\n[x](#a-b-c) [y](#d) [z](z.md)\n```\n# d\n[n](n.md)\n```\n", "utf-8"
+    )
     assert list(broken(page)) == ["#d: no such heading", "z.md: no such file"]
 
 

@@ -59,7 +59,10 @@ def fit_lines(report: FitReport) -> list[Any]:
     if report.evaluation is not None:
         lines += evaluation_text(report.evaluation)
     if report.retrieval:
-        lines += ["Its encoder as the module's retriever, out of fold:", *report.retrieval]
+        lines += [
+            "Its encoder as the module's retriever, on held-out parts (out of fold):",
+            *report.retrieval,
+        ]
     lines += report.notes
     if report.run:
         lines.append(f'Ask it: radu parse {report.run} "what somebody says"')

@@ -221,7 +221,7 @@ def _sources(report: EvaluationReport) -> list[Any]:
     ]
     if not rows:
         return []
-    title = "what the function is chosen by, out of fold"
+    title = "what the function is chosen by, on held-out parts (out of fold)"
     if report.head_accuracy is not None:
         title += f" (right with all of them: {report.head_accuracy:.1%})"
     columns = ["source", "weight", "log loss without it", "functions without it", "median"]

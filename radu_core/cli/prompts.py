@@ -11,6 +11,8 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError, ModelError, TemplateError
+from radu_core.prompts import STRATEGIES
+from radu_core.terms import TERMS
 from radu_core.words import counted
 
 if TYPE_CHECKING:
@@ -27,14 +29,17 @@ _FOUND = {
     "rag": "right function in the prompt",
     "knn": "an exemplar of the right function among those asked about",
 }
-Name = Annotated[str, typer.Argument(help="rag, knn, all, single or yes_no.")]
+_STRATEGY_HELP = (
+    "What to ask: " + ", ".join(f"{s} ({TERMS[s].name.lower()})" for s in STRATEGIES) + "."
+)
+Name = Annotated[str, typer.Argument(help=_STRATEGY_HELP)]
 
 
 @command("prompts")
 def prompts(
     text: Annotated[str, typer.Argument(help="An utterance, or the id of an exemplar with --id.")],
     module: Module,
-    strategy: Annotated[str, typer.Option(help="rag, knn, all, single or yes_no.")] = "rag",
+    strategy: Annotated[str, typer.Option(help=_STRATEGY_HELP)] = "rag",
     by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
     function: Annotated[
         str | None, typer.Option(help="What the utterance means; none: out of scope.")

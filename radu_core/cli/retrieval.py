@@ -12,6 +12,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
+from radu_core.terms import TERMS, describe_point, label
 from radu_core.words import counted
 
 if TYPE_CHECKING:
@@ -26,21 +27,28 @@ __all__ = ["split_of"]
 _LISTED = 20
 _SIGNIFICANT = 0.05
 
-Target = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Coverage to reach.")]
+Target = Annotated[
+    float,
+    typer.Option(
+        min=0.5,
+        max=0.9999,
+        help="Coverage to reach: the share of utterances whose right function is retrieved.",
+    ),
+]
 SplitName = Annotated[str, typer.Option(help="Utterances to measure it on.")]
 Weight = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Weight of the dense ranking; the lexical one has the rest."),
+    typer.Option(min=0, max=1, help=f"{TERMS['dense_weight'].name}: {TERMS['dense_weight'].help}"),
 ]
 GraphFrom = Annotated[
     int | None,
-    typer.Option(min=1, help="Use an HNSW graph from so many exemplars on; 1: now."),
+    typer.Option(min=1, help=f"{label('graph_from')}: {TERMS['graph_from'].help}"),
 ]
 EmbedderName = Annotated[
     str | None, typer.Option(help="A model's name, a directory, or a run's id.")
 ]
-KDesc = Annotated[int | None, typer.Option(min=0, max=50, help="Descriptions retrieved.")]
-KExemplar = Annotated[int | None, typer.Option(min=0, max=100, help="Exemplars retrieved.")]
+KDesc = Annotated[int | None, typer.Option(min=0, max=50, help=f"{label('k_desc')}.")]
+KExemplar = Annotated[int | None, typer.Option(min=0, max=100, help=f"{label('k_exemplar')}.")]
 
 
 def split_of(name: str) -> Split:
@@ -77,7 +85,10 @@ def index(
     dense_weight: Weight = None,
     graph_from: GraphFrom = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Choose the weight on train, by leave-one-out.")
+        bool,
+        typer.Option(
+            "--tune", help="Choose the weight on train, leaving out one exemplar at a time."
+        ),
     ] = False,
     left_out: Annotated[
         Path | None, typer.Option(help="Write what isn't indexed, with reasons, as CSV.")
@@ -159,9 +170,11 @@ def find_k(
     module: Module,
     target: Target = 0.99,
     split: SplitName = "validation",
-    max_desc: Annotated[int, typer.Option(min=0, max=50, help="Largest k_desc to try.")] = 10,
+    max_desc: Annotated[
+        int, typer.Option(min=0, max=50, help="Most descriptions to try (k_desc).")
+    ] = 10,
     max_exemplar: Annotated[
-        int, typer.Option(min=0, max=100, help="Largest k_exemplar to try.")
+        int, typer.Option(min=0, max=100, help="Most exemplars to try (k_exemplar).")
     ] = 20,
     embedder: EmbedderName = None,
     dense_weight: Weight = None,
@@ -239,11 +252,11 @@ def _report_lines(
 ) -> list[Any]:
     choice = found.choice
     lines: list[Any] = [
-        f"k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: coverage {choice.share:.1%} "
+        f"{describe_point(choice.k_desc, choice.k_exemplar)}: coverage {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}) of "
         f"{counted(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
-        f"Function accuracy of the prompt's votes there: {choice.accuracy:.1%}; the best is "
-        f"{choice.best_accuracy:.1%}, at k_desc={choice.best[0]}, k_exemplar={choice.best[1]}.",
+        f"A vote of what is retrieved there is right for {choice.accuracy:.1%}; at best for "
+        f"{choice.best_accuracy:.1%}, with {describe_point(*choice.best)}.",
         choice.note,
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
@@ -331,7 +344,7 @@ def compare_retrieval(
     if kept:
         coverage.set_retrieval(space, module, other, who=who())
     lines = [
-        f"At k_desc={found.points[0][0]}, k_exemplar={found.points[0][1]}, on "
+        f"With {describe_point(*found.points[0])}, on "
         f"{counted(moved.total, 'utterance')} of {split}:",
         *([found.note] if found.note else []),
         *_difference_lines(moved, (_named(own), _named(other))),
@@ -447,8 +460,7 @@ def what_if(
         if kept:
             workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
-        f"At k_desc={point[0]}, k_exemplar={point[1]}, on "
-        f"{counted(found.measured, 'utterance')} of {split}:",
+        f"With {describe_point(*point)}, on {counted(found.measured, 'utterance')} of {split}:",
         *_difference_lines(moved, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
         *_moved_lines(found.before.queries, moved),

@@ -9,6 +9,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.cli.runs import Run
+from radu_core.terms import describe_point, label
 
 if TYPE_CHECKING:
     from radu_core.training.joint.guard import Guard
@@ -102,7 +103,7 @@ def _guard_lines(guard: Guard) -> list[Any]:
         )
         for m in guard.measures
     ]
-    title = f"Out of fold, at k_desc={k_desc}, k_exemplar={k_exemplar}"
+    title = f"{label('out_of_fold')}, with {describe_point(k_desc, k_exemplar)}"
     columns = ["measure", "rows", guard.before, "tuned", "gained", "lost", "p"]
     return [table(title, columns, rows), guard.verdict]
 

@@ -12,6 +12,7 @@ import typer
 
 from radu_core.cli.fit import Minutes, fit_data, fit_lines
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
+from radu_core.terms import describe_point
 from radu_core.words import counted
 
 __all__: list[str] = []
@@ -91,7 +92,7 @@ def demo(
     lines: list[Any] = [
         f"Of {counted(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
         f"person {gold.asked}, wrong beside the gold file {len(gold.wrong)}.",
-        f"coverage at k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: {choice.share:.1%} "
+        f"coverage with {describe_point(choice.k_desc, choice.k_exemplar)}: {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}).",
         *fit_lines(result.fit),
     ]

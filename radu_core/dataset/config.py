@@ -11,6 +11,7 @@ from radu_core.errors import InputError
 from radu_core.fields import wrong_lines
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES, RowOptions
+from radu_core.terms import TERMS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -27,35 +28,38 @@ class DatasetConfig(BaseModel):
 
     strategies: tuple[str, ...] = Field(
         default=("rag", "all"),
-        description="The tasks that rows are made for: rag or knn choose the function, all or "
-        "single fill its slots, yes_no reads the answer to a question.",
+        description="Tasks to make rows for: "
+        + ", ".join(f"{name} ({TERMS[name].name.lower()})" for name in STRATEGIES)
+        + ".",
     )
     k_desc: int = Field(
-        default=3, ge=0, le=50, description="Descriptions retrieved for each utterance."
+        default=3, ge=0, le=50, description=f"{TERMS['k_desc'].name}, for each utterance."
     )
     max_length: int = Field(
         default=512,
         ge=16,
         le=131_072,
-        description="Tokens a row may have, its completion and end token counted. A longer one "
-        "loses its least relevant exemplars, then descriptions that aren't the answer's.",
+        description="Most tokens of a row, completion and end token included. A longer row loses "
+        "its "
+        "least relevant exemplars, then descriptions other than the answer's.",
     )
     tokenizer: str | None = Field(
         default=DEFAULT_GENERATOR,
-        description="The base model whose tokens are counted. none: lengths aren't checked.",
+        description="Base model whose tokens are counted. none: lengths aren't checked.",
     )
     chat_template: str = Field(
         default="none",
         min_length=1,
-        description="How rows will be put to the base model, as their length depends on it: none "
-        "(plain text), auto (its own chat template, if it has one), or a jinja file's path.",
+        description="Chat turns around a prompt: none (plain text), auto (the base model's own "
+        "chat "
+        "template, if it has one), or the path of a jinja file.",
     )
     out_of_scope_cap: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="At most this share of the training utterances is out of scope; which of the "
-        "others are left out is drawn by lot. none: all are used.",
+        description="Largest share of training utterances out of scope; the others are left out at "
+        "random. none: all are used.",
     )
     rows: RowOptions = RowOptions()
 
@@ -112,8 +116,8 @@ def check_config(config: DatasetConfig) -> None:
         raise InputError("No task was chosen", remedy=f"Choose some of {known}.")
     if "rag" in config.strategies and config.k_desc == config.rows.k_exemplar == 0:
         raise InputError(
-            "With k_desc and k_exemplar 0 a rag prompt shows no function, and its answer is "
-            "always none",
+            "With 0 descriptions (k_desc) and 0 exemplars (k_exemplar), a rag prompt shows no "
+            "function and its answer is always none",
             remedy="Let one of them be 1 or more; Coverage says which are enough.",
         )
     if len(set(config.strategies)) < len(config.strategies):

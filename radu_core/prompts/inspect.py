@@ -297,7 +297,9 @@ def too_long(tokens: int, limit: int, left_out: tuple[int, int] | None) -> Promp
             f"build-dataset takes the least relevant out, {what}, never the utterance, the answer "
             "or the end token"
         )
-        remedy = "Retrieve less (k_desc, k_exemplar), shorten the template, or raise max_length."
+        remedy = (
+            "Retrieve fewer descriptions or exemplars, shorten the template, or raise max_length."
+        )
     text = f"It has {tokens:,} tokens, {tokens - limit:,} more than the limit of {limit:,}: {fate}."
     return PromptWarning("truncated", "error", text, remedy)
 
@@ -323,7 +325,7 @@ def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             "error",
             f"The right function, {name}, isn't among the {len(row.candidates)} in the prompt: "
             "the model can't give it, and no row is made of it.",
-            "Raise k_desc or k_exemplar, or see why it wasn't retrieved: Coverage.",
+            "Retrieve more, or see why it wasn't retrieved: Coverage.",
         )
     elif not _named(row, name):
         yield PromptWarning(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from radu_core.dataset import SPLITS, Manifest, Mixture, read_dataset
 from radu_core.errors import RaduError
+from radu_core.terms import describe_point
 from radu_core.training.base_licence import base_licence, cell
 from radu_core.training.config import TrainConfig, settings_of_retriever
 from radu_core.words import counted
@@ -203,7 +204,8 @@ def _retrieval(told: Mapping[str, Any] | None) -> str:
     return (
         "## Retrieval\n\nThe tuned encoder beside the untuned one, as the module's retriever, on "
         "labels that were held out of its training, fold by fold (duplicates in one fold). "
-        f"Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}; the ten nearest utterances vote "
+        f"Coverage is measured with {describe_point(k_desc, k_exemplar)}; the ten nearest "
+        "utterances vote "
         "on the function; p is of McNemar's exact test.\n\n| measure | rows | untuned | tuned | "
         "gained | lost | p |\n|---|---:|---:|---:|---:|---:|---:|\n"
         f"{table}\n\n{told['verdict']}"

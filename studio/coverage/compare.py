@@ -10,6 +10,7 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
+from radu_core.terms import label
 from radu_core.words import counted
 from radu_core.workflows.coverage.report import CoverageReport, curve_rows, retrieval_settings
 from radu_core.workflows.coverage.what_if import (
@@ -19,7 +20,7 @@ from radu_core.workflows.coverage.what_if import (
     function_changes,
     telling_point,
 )
-from studio.coverage.curves import chart
+from studio.coverage.curves import NAMES, chart
 from studio.coverage.index import choose, use
 from studio.coverage.what_if import moved_figures, moved_table
 from studio.frame import jobs
@@ -112,7 +113,7 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
 
 
 def _named(settings: RetrievalSettings) -> str:
-    return f"{settings.embedder}, weight {settings.dense_weight:g}"
+    return f"{settings.embedder}, weight of meaning {settings.dense_weight:g}"
 
 
 def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -132,7 +133,9 @@ def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], t
             key = f"coverage {word} {name} {id(one)}"
             st.session_state.setdefault(key, best)
             column = columns[2 * n + (name == "k_exemplar")]
-            made.append(int(column.number_input(f"{word}: {name}", 0, most, key=key)))
+            made.append(
+                int(column.number_input(f"{word.capitalize()}: {label(name)}", 0, most, key=key))
+            )
     return (made[0], made[1]), (made[2], made[3])
 
 
@@ -152,9 +155,10 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
 
 def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:
     which = st.segmented_control(
-        "Curve",
+        "Ranking",
         ["fused", "together", "dense", "lexical", "descriptions"],
         required=True,
+        format_func=lambda name: NAMES[name],
         key="coverage compare curve",
     )
     rows: list[dict[str, Any]] = [

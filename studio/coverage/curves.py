@@ -19,14 +19,14 @@ from studio.frame import show
 from studio.frame.layout import side_by_side
 from studio.frame.page import Page
 
-__all__ = ["chart", "curves"]
+__all__ = ["NAMES", "chart", "curves"]
 
-_NAMES = {
-    "descriptions": "descriptions only",
-    "dense": "exemplars, dense",
-    "lexical": "exemplars, lexical",
-    "fused": "exemplars, fused",
-    "together": "descriptions and fused",
+NAMES = {
+    "descriptions": "Descriptions",
+    "dense": "Exemplars by meaning (dense)",
+    "lexical": "Exemplars by words (BM25)",
+    "fused": "Exemplars by both (RRF)",
+    "together": "Descriptions and exemplars",
 }
 # After Okabe and Ito, lightened or darkened so that each is readable on white and on black; the
 # dashes tell them apart without any colour.
@@ -46,10 +46,10 @@ def curves(here: Page, report: CoverageReport) -> None:
             bands = st.toggle("95 % intervals", key="coverage bands")
         by_functions = over == _FUNCTIONS
         rows = functions_rows(report) if by_functions else curve_rows(report)
-        named = [{**r, "curve": _NAMES[str(r["curve"])]} for r in rows]
+        named = [{**r, "curve": NAMES[str(r["curve"])]} for r in rows]
         x = "functions" if by_functions else "k"
         st.altair_chart(
-            chart(named, x, list(_NAMES.values()), bands=bands, title=str(over)),
+            chart(named, x, list(NAMES.values()), bands=bands, title=str(over)),
             alt=f"Coverage over {over}",
         )
         show.download(rows, name=f"{here.module}-curves.csv", key="curves", label="the curves")
@@ -99,7 +99,7 @@ def chart(
 
 def _percentiles(report: CoverageReport) -> None:
     st.markdown("**Rank at which the right function comes first**")
-    rows = [{**r, "ranking": _NAMES[str(r["ranking"])]} for r in percentile_rows(report)]
+    rows = [{**r, "ranking": NAMES[str(r["ranking"])]} for r in percentile_rows(report)]
     frame = pd.DataFrame([{k: "–" if v is None else str(v) for k, v in r.items()} for r in rows])
     st.dataframe(
         frame,

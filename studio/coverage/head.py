@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import streamlit as st
 
 from radu_core.exemplars import Split
+from radu_core.terms import TERMS, describe_point, label
 from radu_core.words import counted
 from radu_core.workflows.coverage.indexing import choose_point, chosen_point
 from radu_core.workflows.coverage.report import CoverageReport, measure, out_of_date
@@ -25,6 +26,7 @@ _BEGINNING = {
     "coverage compare curve": "fused",
 }
 _D, _E = "coverage k_desc", "coverage k_exemplar"
+_WIDE = 210  # pixels: the longest label takes two lines
 
 
 def keep_widgets() -> None:
@@ -102,12 +104,22 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         d = int(
             st.number_input(
-                "k_desc", 0, grid.max_desc, key=_D, width=126, help="Descriptions retrieved"
+                label("k_desc"),
+                0,
+                grid.max_desc,
+                key=_D,
+                width=_WIDE,
+                help=TERMS["k_desc"].help,
             )
         )
         e = int(
             st.number_input(
-                "k_exemplar", 0, grid.max_exemplar, key=_E, width=126, help="Exemplars retrieved"
+                label("k_exemplar"),
+                0,
+                grid.max_exemplar,
+                key=_E,
+                width=_WIDE,
+                help=TERMS["k_exemplar"].help,
             )
         )
         best = (choice.k_desc, choice.k_exemplar)
@@ -158,14 +170,14 @@ def _why(report: CoverageReport) -> None:
     choice = report.choice
     reasons = ", ".join(f"{n:,} {plain(why)}" for why, n in report.left_out.items())
     st.markdown(
-        f"Recommended: **k_desc {choice.k_desc}, k_exemplar {choice.k_exemplar}**. "
+        f"Recommended: **{describe_point(choice.k_desc, choice.k_exemplar)}**. "
         f"{plain(choice.note)} "
         f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
     )
     st.markdown(
-        f"The prompt's exemplars and descriptions vote for the right function in "
-        f"{choice.accuracy:.1%}; the best is {choice.best_accuracy:.1%}, at k_desc "
-        f"{choice.best[0]}, k_exemplar {choice.best[1]}."
+        f"A vote of the retrieved exemplars and descriptions is right for {choice.accuracy:.1%} of "
+        f"the utterances; at best for {choice.best_accuracy:.1%}, with "
+        f"{describe_point(*choice.best)}."
     )
     st.markdown(
         f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.retrieval import RetrievalSettings, Tuning
+from radu_core.terms import TERMS, label
 from radu_core.words import counted
 from radu_core.workflows.coverage.report import (
     CoverageReport,
@@ -58,17 +59,18 @@ def _source(here: Page, report: CoverageReport) -> None:
     made = report.grid.index
     source = made.source
     dense = (
-        "flat: every exemplar is compared"
+        "every exemplar is compared (flat)"
         if source["dense"] == "flat"
-        else f"HNSW; it finds {source['recall']:.1%} of the true 20 nearest (measured on 200)"
+        else f"approximate (HNSW): it finds {source['recall']:.1%} of the true 20 nearest "
+        "(measured on 200)"
     )
     rows = {
         "embedder": source["embedder"],
         "functions": f"{len(made.functions):,}",
         "exemplars held": f"{len(made.exemplars):,}",
         "resolved they stand for": f"{source['members']:,}",
-        "dense neighbours": dense,
-        "weight of the dense ranking": f"{report.settings.dense_weight:g}",
+        "search by meaning": dense,
+        "weight of meaning (dense_weight)": f"{report.settings.dense_weight:g}",
         "schema": source["schema"][:12],
         "index": made.fingerprint[:12],
         "embedder's weights": str(source["embedder_identity"])[:12],
@@ -119,12 +121,12 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
     )
     st.session_state.setdefault(f"{key} weight", given.dense_weight)
     weight = st.slider(
-        "Weight of the dense ranking",
+        label("dense_weight"),
         0.0,
         1.0,
         step=0.05,
         key=f"{key} weight",
-        help="1: only meaning (dense); 0: only words (BM25).",
+        help=TERMS["dense_weight"].help,
     )
     return given.model_copy(
         update={"embedder": name or given.embedder, "dense_weight": round(float(weight), 2)}
@@ -138,12 +140,12 @@ def _form(here: Page) -> None:
     chosen = choose(here, key, now)
     st.session_state.setdefault(f"{key} graph", now.graph_from)
     graph_from = st.number_input(
-        "HNSW from so many exemplars",
+        label("graph_from"),
         1,
         10_000_000,
         key=f"{key} graph",
         step=10_000,
-        help="A graph is faster and misses some neighbours; its recall is measured and shown.",
+        help=TERMS["graph_from"].help,
     )
     chosen = chosen.model_copy(update={"graph_from": int(graph_from)})
     if st.button(
@@ -160,7 +162,10 @@ def use(here: Page, chosen: RetrievalSettings) -> None:
     """Store how the module retrieves, and say what that makes old."""
     set_retrieval(here.workspace, here.module, chosen, who=here.who)
     old = depending_datasets(here.workspace, here.module)
-    text = f"{here.module} retrieves with {chosen.embedder}, dense weight {chosen.dense_weight:g}. "
+    text = (
+        f"{here.module} retrieves with {chosen.embedder}, weight of meaning "
+        f"{chosen.dense_weight:g}. "
+    )
     text += f"Build these datasets again: {', '.join(old)}." if old else "No dataset depends on it."
     st.session_state[_TOLD] = (here.module, text)
     st.rerun()
@@ -175,7 +180,7 @@ def _told(here: Page) -> None:
 def _tuning(here: Page) -> None:
     key = ("coverage tune", here.module)
     st.divider()
-    st.markdown("**The weight that suits the module**")
+    st.markdown("**Weight of meaning for this module**")
     st.caption(
         "Eleven weights on the training exemplars, each left out for itself: coverage at 1, 3, 5 "
         "and 8 functions, on average."
@@ -190,7 +195,7 @@ def _tuning(here: Page) -> None:
 def _tuned(here: Page, found: Tuning) -> None:
     now = retrieval_settings(here.workspace, here.module)
     rows: list[dict[str, Any]] = [
-        {"dense weight": weight, "coverage": share, "": _mark(found, now, weight)}
+        {"weight of meaning": weight, "coverage": share, "": _mark(found, now, weight)}
         for weight, share in found.shares.items()
     ]
     st.dataframe(
@@ -199,7 +204,7 @@ def _tuned(here: Page, found: Tuning) -> None:
         key="coverage do tuned",
         height=38 + 35 * len(rows),
         column_config={
-            "dense weight": st.column_config.NumberColumn(width=90),
+            "weight of meaning": st.column_config.NumberColumn(width=90),
             "coverage": st.column_config.ProgressColumn(
                 format="percent",
                 width=130,

@@ -47,7 +47,7 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     if not explained:
         st.success(
             f"Nothing is missed at ({point[0]}, {point[1]}). At a cheaper point there may be "
-            "misses: change k_desc or k_exemplar above.",
+            "misses: retrieve fewer descriptions or exemplars above.",
             icon=":material/check_circle:",
         )
         return

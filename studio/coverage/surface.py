@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from radu_core.terms import label
 from radu_core.words import counted
 from radu_core.workflows.coverage.report import CoverageReport, surface_rows
 from studio.coverage.head import set_point
@@ -47,7 +48,7 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
         key="coverage do surface",
         on_select=_clicked,
         selection_mode="cell",
-        alt="Coverage by k_desc and k_exemplar",
+        alt="Coverage by descriptions and exemplars retrieved",
     )
     st.caption(
         "Click a cell to look at its point. Red border: the point looked at; purple: the "
@@ -71,12 +72,12 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X(
                 "k_exemplar:O",
-                title="exemplars retrieved (k_exemplar)",
+                title=label("k_exemplar"),
                 axis=alt.Axis(labelAngle=0),
             ),
             y=alt.Y(
                 "k_desc:O",
-                title="descriptions retrieved (k_desc)",
+                title=label("k_desc"),
                 sort="descending",
                 axis=alt.Axis(labelFlush=False, labelBound=False, labelBaseline="middle"),
             ),
@@ -96,8 +97,8 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
             ),
             strokeWidth=alt.condition(alt.datum.mark != "", alt.value(3.5), alt.value(0)),
             tooltip=[
-                "k_desc",
-                "k_exemplar",
+                alt.Tooltip("k_desc:O", title=label("k_desc")),
+                alt.Tooltip("k_exemplar:O", title=label("k_exemplar")),
                 *shares,
                 alt.Tooltip("accuracy:Q", format=".1%", title="right by vote"),
                 alt.Tooltip("functions:Q", format=".1f"),

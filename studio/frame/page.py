@@ -38,6 +38,7 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stCode"] :is(.linenumber, .react-syntax-highlighter-line-number) {
   color: var(--_pale) !important;
 }
+[data-testid="stWidgetLabel"] p { white-space: normal; }
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }

@@ -11,6 +11,7 @@ from radu_core.exemplars import LONGEST
 from radu_core.prompts import STRATEGIES
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.records import StoredExemplar
+from radu_core.terms import TERMS, label
 from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import BASE, generators
 from radu_core.workflows.prompts.preview import LIMIT
@@ -24,7 +25,7 @@ _STORED, _TYPED = "An exemplar", "Any utterance"
 _OFFERED = 25  # of a search; a select box with all of 20,000 would be sent again at every rerun
 _LONGEST_SEARCH = 200
 _ID = "prompt exemplar"
-_NARROW = 150  # pixels: with less, a number field has no room for its − and +
+_WIDE = 210  # pixels: the longest label takes two lines
 _STRATEGY = "prompt strategy"
 
 
@@ -33,7 +34,9 @@ def choose(here: Page) -> dict[str, Any] | None:
     what is shown can be sent to somebody."""
     _from_address()
     with st.container(horizontal=True, gap="medium"):
-        strategy = st.segmented_control("Strategy", STRATEGIES, key=_STRATEGY, required=True)
+        strategy = st.segmented_control(
+            "Strategy", STRATEGIES, key=_STRATEGY, required=True, format_func=label
+        )
         source = st.segmented_control(
             "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
         )
@@ -162,41 +165,41 @@ def settings(here: Page) -> dict[str, Any]:
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     with st.container(horizontal=True, vertical_alignment="bottom"):  # wraps where it is narrow
         k_desc = st.number_input(
-            "k_desc",
+            label("k_desc"),
             0,
             50,
             first_desc,
             key="prompt k_desc",
-            help="Descriptions retrieved.",
-            width=_NARROW,
+            help=TERMS["k_desc"].help,
+            width=_WIDE,
         )
         k_exemplar = st.number_input(
-            "k_exemplar",
+            label("k_exemplar"),
             0,
             50,
             first_exemplar,
             key="prompt k_exemplar",
-            help="Exemplars shown.",
-            width=_NARROW,
+            help=TERMS["k_exemplar"].help,
+            width=_WIDE,
         )
         limit = st.number_input(
-            "Longest row",
+            label("max_length"),
             16,
             131_072,
             LIMIT,
             64,
             key="prompt limit",
-            help="max_length, in tokens.",
-            width=_NARROW,
+            help=TERMS["max_length"].help,
+            width=_WIDE,
         )
         model = st.selectbox(
             "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
         )
         chat = st.selectbox(
-            "Chat template",
+            label("chat_template"),
             ["none", "auto"],
             key="prompt chat",
-            width=_NARROW,
+            width=_WIDE,
             help="none: plain text. auto: as turns of the base model's own, if it has one.",
         )
     return {

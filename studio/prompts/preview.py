@@ -11,6 +11,7 @@ import streamlit as st
 
 from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
+from radu_core.terms import label_of_rows
 from radu_core.words import counted
 from radu_core.workflows.prompts.preview import Preview, PreviewRow, as_json, as_text, index_at_hand
 from studio.frame.markdown import plain
@@ -42,9 +43,9 @@ _PRESENT = {
 }
 _MISSING = {
     "rag": "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
-    "it here. Raise k, or see Coverage.",
+    "it here. Retrieve more, or see Coverage.",
     "knn": "None of the nearest exemplars has the right function: at inference the model isn't "
-    "asked about one. Raise k_exemplar, or see Coverage.",
+    "asked about one. Retrieve more exemplars, or see Coverage.",
 }
 _HINTS = {
     "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and say which slot of type "
@@ -133,7 +134,7 @@ def tell(warning: PromptWarning) -> None:
 def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None:
     with st.container(border=True):
         row = made.row
-        title = f"{number + 1} of {len(shown.rows)} · {row.strategy} · {row.kind.replace('_', ' ')}"
+        title = f"{number + 1} of {len(shown.rows)} · {label_of_rows(f'{row.strategy}/{row.kind}')}"
         slot = f" · {row.slot}" if row.slot else ""
         st.markdown(f"**{plain(title + slot)}**: {plain(_KINDS.get(row.kind, ''))}")
         for warning in made.warnings:

@@ -9,6 +9,7 @@ import streamlit as st
 from radu_core.errors import RaduError, TemplateError
 from radu_core.files import content_hash
 from radu_core.prompts import template_variables
+from radu_core.terms import label
 from radu_core.workflows.prompts import templates as workflow
 from radu_core.workflows.prompts.preview import PreviewRow
 from radu_core.workflows.prompts.templates import Compared, TemplateView, Verdict
@@ -30,7 +31,10 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         st.html(html.STYLE)
         names = workflow.template_sources(here.workspace, here.module)
         left, right = st.columns([2, 3], vertical_alignment="bottom")
-        name = left.selectbox("Template", sorted(names, key=_order), key="template name") or "rag"
+        name = left.selectbox(
+            "Template", sorted(names, key=_order), key="template name", format_func=label
+        )
+        name = name or "rag"
         view = workflow.template(here.workspace, here.module, name)
         with right:
             _state(here, view)

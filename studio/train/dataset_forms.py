@@ -11,6 +11,7 @@ import streamlit as st
 from radu_core.dataset import DatasetConfig, Manifest, Mixture, weight_of
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
+from radu_core.terms import label, label_of_rows
 from radu_core.words import counted
 from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import generators
@@ -36,12 +37,7 @@ _ORDERS = {
     "most_relevant_first": "most relevant first",
     "shuffled": "shuffled",
 }
-_SHARES = (
-    ("fewer_share", "With fewer exemplars"),
-    ("zero_share", "Without exemplars"),
-    ("dropout", "Dropout of an exemplar"),
-    ("removed_share", "Right function removed"),
-)
+_SHARES = ("fewer_share", "zero_share", "dropout", "removed_share")
 
 
 def dataset(here: Page, built: Sequence[DatasetView]) -> None:
@@ -120,6 +116,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
         STRATEGIES,
         selection_mode="multi",
         default=["rag", "all"],
+        format_func=label,
         **_kept("tasks", "strategies"),
     )
     options: dict[str, Any] = {"strategies": tuple(tasks or ())}
@@ -135,20 +132,22 @@ def _sizes(here: Page) -> dict[str, Any]:
     columns = st.columns(3)
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     found: dict[str, Any] = {}
-    for column, (name, label, most, value, of) in zip(
+    for column, (name, most, value, of) in zip(
         columns,
         (
-            ("k_desc", "k_desc", 50, first_desc, f" {here.module}"),  # each has a point of its own
-            ("k_exemplar", "k_exemplar", 50, first_exemplar, f" {here.module}"),
-            ("k_slot_examples", "Slot examples", 20, 2, ""),
+            ("k_desc", 50, first_desc, f" {here.module}"),  # each has a point of its own
+            ("k_exemplar", 50, first_exemplar, f" {here.module}"),
+            ("k_slot_examples", 20, 2, ""),
         ),
         strict=False,
     ):
-        found[name] = int(column.number_input(label, 0, most, value, **_kept(name + of, name)))
+        found[name] = int(
+            column.number_input(label(name), 0, most, value, **_kept(name + of, name))
+        )
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
         left.number_input(
-            "Longest row (tokens)",
+            label("max_length"),
             16,
             131_072,
             512,
@@ -158,14 +157,14 @@ def _sizes(here: Page) -> dict[str, Any]:
     )
     known = generators(here.workspace) or [DEFAULT_GENERATOR]
     chosen = right.selectbox(
-        "Tokens of",
+        "Base model",
         [*known, _NO_CHECK],
         accept_new_options=True,
         **_kept("tokenizer"),
     )
     found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
     found["chat_template"] = last.selectbox(
-        "Chat template",
+        label("chat_template"),
         ["none", "auto"],
         accept_new_options=True,
         **_kept("chat_template"),
@@ -176,10 +175,10 @@ def _sizes(here: Page) -> dict[str, Any]:
 def _variants() -> dict[str, Any]:
     st.markdown("**Prompts that vary**, of the training split only")
     found: dict[str, Any] = {}
-    for column, (name, label) in zip(st.columns(4), _SHARES, strict=True):
+    for column, name in zip(st.columns(4), _SHARES, strict=True):
         default = _default(name)
         found[name] = column.number_input(
-            label,
+            label(name),
             0.0,
             1.0,
             default,
@@ -215,11 +214,11 @@ def _negatives() -> dict[str, Any]:
     st.markdown("**Negatives**")
     columns = st.columns(3)
     found: dict[str, Any] = {}
-    pairs = (("knn_pairs", "knn: yes pairs", 1, 20), ("knn_negatives", "knn: no pairs", 0, 50))
-    for column, (name, label, least, most) in zip(columns, pairs, strict=False):
-        found[name] = int(column.number_input(label, least, most, 2, **_kept(name)))
+    pairs = (("knn_pairs", 1, 20), ("knn_negatives", 0, 50))
+    for column, (name, least, most) in zip(columns, pairs, strict=False):
+        found[name] = int(column.number_input(label(name), least, most, 2, **_kept(name)))
     found["hardness"] = columns[2].number_input(
-        "knn: hardness of no pairs",
+        label("hardness"),
         0.0,
         1.0,
         _default("hardness"),
@@ -228,7 +227,7 @@ def _negatives() -> dict[str, Any]:
     )
     left, right, _ = st.columns(3)
     found["near_duplicate"] = left.number_input(
-        "Suspected from similarity",
+        label("near_duplicate"),
         0.5,
         1.0,
         _default("near_duplicate"),
@@ -236,7 +235,7 @@ def _negatives() -> dict[str, Any]:
         **_kept("near_duplicate"),
     )
     cap = right.number_input(
-        "Out of scope, at most",
+        label("out_of_scope_cap"),
         0.0,
         1.0,
         1.0,
@@ -277,7 +276,9 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
         width="content",
         key=key,
         column_config={
-            t: st.column_config.NumberColumn(t, min_value=0.0, max_value=100.0, required=True)
+            t: st.column_config.NumberColumn(
+                label(t), min_value=0.0, max_value=100.0, required=True
+            )
             for t in tasks
         },
     )
@@ -304,7 +305,7 @@ def _card(view: DatasetView) -> None:
         if view.outdated:
             st.warning(plain(f"Out of date: {view.outdated}. Build it again."))
         counts = [
-            {"rows of": kind, "split": split, "count": count}
+            {"rows of": label_of_rows(kind), "split": split, "count": count}
             for split, kinds in manifest.counts.items()
             for kind, count in kinds.items()
         ]
@@ -326,7 +327,7 @@ def _drawn(mixture: Mixture) -> None:
     rows = [
         {
             "module": module,
-            "task": task,
+            "task": label(task),
             "weight": part.weights[task],
             "training rows": n["in"],
             "taken": n["out"],
@@ -343,10 +344,20 @@ def _tokens(manifest: Manifest) -> None:
         st.caption("Nobody counted its tokens.")
         return
     rows = [
-        {"split/task": key, "median tokens": s.median, "95 %": s.p95, "longest": s.max}
+        {
+            "split and task": _split_and_task(key),
+            "median tokens": s.median,
+            "95 %": s.p95,
+            "longest": s.max,
+        }
         for key, s in manifest.tokens.items()
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _split_and_task(key: str) -> str:
+    split, _, task = key.partition("/")
+    return f"{split}: {label(task)}"
 
 
 def _became(view: DatasetView, manifest: Manifest) -> None:
@@ -354,7 +365,8 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
     config = manifest.config
     shortened = sum(manifest.shortened.values())
     st.caption(
-        f"k_desc {config.k_desc}, k_exemplar {config.rows.k_exemplar}, seed {config.rows.seed} · "
+        f"{label('k_desc')}: {config.k_desc} · {label('k_exemplar')}: {config.rows.k_exemplar} · "
+        f"seed {config.rows.seed} · "
         f"{counted(shortened, 'row')} shortened to {config.max_length:,} tokens · "
         f"{counted(manifest.suspects, 'suspected labelling error')} not trained on"
     )
@@ -363,11 +375,11 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
     for reason, count in manifest.discards.items():
         st.caption(f"{count:,} without a row: {plain(reason)}")
     with st.container(horizontal=True):
-        for name, label in _LISTS:
+        for name, what in _LISTS:
             path = view.directory / name
             if path.is_file() and path.stat().st_size:
                 st.download_button(
-                    f"Download {label}",
+                    f"Download {what}",
                     path.read_bytes(),
                     file_name=f"{view.name}-{name}",
                     key=f"{view.directory} {name}",

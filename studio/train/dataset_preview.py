@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.dataset import Preview, PreviewLine
+from radu_core.terms import label, label_of_rows
 from radu_core.words import counted
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -59,7 +60,7 @@ def _preview_row(line: PreviewLine) -> dict[str, Any]:
     return {
         "module": line.module,
         "split": line.split,
-        "rows of": f"{line.task}/{line.kind}",
+        "rows of": label_of_rows(f"{line.task}/{line.kind}"),
         "about": line.rows,
         "±": line.error,
         "negatives": f"{line.negatives:.0%}",
@@ -77,7 +78,7 @@ def _kinds(rows: Sequence[dict[str, Any]]) -> None:
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            y=alt.Y("rows of:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
+            y=alt.Y("rows of:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
             x=alt.X("about:Q", title="training rows"),
             color=alt.Color("module:N", title=None, legend=alt.Legend(orient="bottom", columns=1))
             if frame["module"].nunique() > 1
@@ -91,7 +92,7 @@ def _kinds(rows: Sequence[dict[str, Any]]) -> None:
 
 def _lengths(previews: Sequence[Preview], max_length: int) -> None:
     counts = [
-        {"task": task, "tokens": length, "rows": n}
+        {"task": label(task), "tokens": length, "rows": n}
         for found in previews
         for task, histogram in found.lengths.items()
         for length, n in histogram.items()

@@ -81,7 +81,9 @@ def _report(report: FitReport) -> None:
     st.dataframe(pd.DataFrame(steps), hide_index=True)
     if report.retrieval:
         said = " · ".join(report.retrieval)
-        st.caption(plain(f"Its encoder as the module's retriever, out of fold: {said}"))
+        st.caption(
+            plain(f"Its encoder as the module's retriever, on held-out parts (out of fold): {said}")
+        )
     for note in report.notes:
         st.warning(plain(note))
     if report.evaluation is not None:

@@ -51,7 +51,7 @@ CONTRASTIVE_EXPERT: dict[str, tuple[Setting, ...]] = {
         _KNOWN["max_grad_norm"],
     ),
     "Adapter": RETRIEVER_EXPERT["Adapter"],
-    "Out of fold and validation": (
+    "Held-out parts and validation": (
         replace(
             _KNOWN["folds"],
             help="In how many parts the labels are cut. Models that each leave one out are made "

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
+from radu_core.terms import label
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
 from radu_core.training.quantized import missing_for_qlora
@@ -53,9 +54,6 @@ _OWN_METHODS = {"joint": ["full", "lora"], "contrastive": ["full", "lora"], "lsr
 _SHARED = ("base_model", "notes", "tags", "seed")  # kept when the objective changes
 _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
-_STYLE = """<style>
-.st-key-launch-fields [data-testid="stWidgetLabel"] p { white-space: normal; }
-</style>"""  # a label that is cut off doesn't say what is asked
 
 
 def launch(here: Page, built: Sequence[DatasetView]) -> None:
@@ -253,12 +251,12 @@ def _words(shown: str) -> list[str]:
 
 
 def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]) -> None:
-    st.html(_STYLE)
     st.segmented_control(
         "Target",
         ["generator", "retriever"],
         default="generator",
         required=True,
+        format_func=label,
         key=_key("target"),
         persist_state="session",
         help="The generator is the language model that answers prompts. The retriever is the "
@@ -270,6 +268,7 @@ def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, st
             list(_OWN_METHODS),
             default="joint",
             required=True,
+            format_func=label,
             key=_key("objective"),
             persist_state="session",
             help="joint: the labels teach the encoder and the heads that answer. The others tune "
@@ -309,6 +308,7 @@ def _fields(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]
         form.methods,
         default=form.methods[0],
         required=True,
+        format_func=label,
         key=form.key("method"),
         persist_state="session",
         help=_METHODS[form.target],
@@ -375,7 +375,7 @@ def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offer
         step = float(setting.step)
         column.number_input(setting.label, value=shown, step=step, format="%g", **common)
     elif setting.kind == "choice":
-        column.selectbox(setting.label, setting.options, **common)
+        column.selectbox(setting.label, setting.options, format_func=label, **common)
     elif setting.kind == "yes":
         column.toggle(setting.label, shown, **common)
     elif setting.kind == "layers":

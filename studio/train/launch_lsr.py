@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from radu_core.terms import label
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.frame.run_list import runs
 from studio.frame.page import Page
@@ -43,7 +44,7 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "tower",
-            "Tower",
+            label("tower"),
             "choice",
             "query: the encoder of utterances is tuned, exemplars keep their vectors. shared: one "
             "encoder of both, and the teacher is asked again.",
@@ -57,7 +58,7 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "divergence",
-            "Divergence",
+            label("divergence"),
             "choice",
             "What is minimised between retriever P and teacher Q. retriever_teacher: KL(P ‖ Q), as "
             "the papers write it. teacher_retriever: KL(Q ‖ P), as implementations compute it.",

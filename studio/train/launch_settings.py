@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from radu_core.terms import label
+
 __all__ = ["EXPERT", "RETRIEVER_EXPERT", "RETRIEVER_SIMPLE", "SIMPLE", "Setting"]
 
 
@@ -87,7 +89,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "max_grad_norm",
-            "Max gradient norm",
+            label("max_grad_norm"),
             "number",
             "Longer gradients are shortened to this (0 = no limit). Lower it when the loss has "
             "spikes.",
@@ -95,7 +97,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "grad_accumulation",
-            "Gradient accumulation",
+            label("grad_accumulation"),
             "whole",
             "So many batches make one step: the same as a larger batch, in the memory of a "
             "small one.",
@@ -104,21 +106,21 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
     "Adapter": (
         Setting(
             "lora_rank",
-            "LoRA rank",
+            label("lora_rank"),
             "whole",
             "How much an adapter can hold. Raise it when training loss stays high.",
             adapter=True,
         ),
         Setting(
             "lora_alpha",
-            "LoRA alpha",
+            label("lora_alpha"),
             "whole",
             "The adapter's weight is alpha / rank. As a rule twice the rank.",
             adapter=True,
         ),
         Setting(
             "lora_dropout",
-            "LoRA dropout",
+            label("lora_dropout"),
             "number",
             "The share of the adapter's input left out at random. Try 0.05 when few rows are "
             "learnt by heart.",
@@ -127,7 +129,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "lora_targets",
-            "LoRA targets",
+            label("lora_targets"),
             "layers",
             "Layers that get an adapter: all-linear, or some of the base model's, such as "
             "q_proj and v_proj, for a smaller one.",
@@ -135,14 +137,14 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "use_dora",
-            "DoRA",
+            label("use_dora"),
             "yes",
             "Learns size and direction of weights apart. Slower; at low ranks often better.",
             adapter=True,
         ),
         Setting(
             "use_rslora",
-            "rsLoRA",
+            label("use_rslora"),
             "yes",
             "Divides alpha by the root of the rank. Turn it on for ranks above 64.",
             adapter=True,
@@ -151,14 +153,14 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
     "Memory and speed": (
         Setting(
             "chat_template",
-            "Chat template",
+            label("chat_template"),
             "text",
             "none: rows are plain text. auto: the base model's own, if it has one, with the "
             "prompt as the user's turn. Or the path of a jinja file.",
         ),
         Setting(
             "max_length",
-            "max_length (tokens)",
+            label("max_length"),
             "whole",
             "Longer rows are refused, never cut. Raise it to the longest row that Check names.",
         ),
@@ -186,7 +188,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "packing",
-            "Packing",
+            label("packing"),
             "yes",
             "Rows stand one after the other in a sequence, and don't read each other, instead "
             "of being padded. Faster; the result stays the same.",
@@ -200,7 +202,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "gradient_checkpointing",
-            "Gradient checkpointing",
+            label("gradient_checkpointing"),
             "yes",
             "Computes activations twice instead of keeping them: less memory, about a third "
             "slower.",
@@ -235,7 +237,7 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "early_stopping",
-            "Patience (evaluations)",
+            label("early_stopping"),
             "whole",
             "Ends a run after so many evaluations without gain. Needs a best checkpoint other "
             "than last. 0: never.",
@@ -311,7 +313,7 @@ RETRIEVER_EXPERT: dict[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "contrast",
-            "Contrast",
+            label("contrast"),
             "number",
             "Weight of a loss that pulls labels of one function together. 0: there is none.",
             step=0.1,
@@ -321,7 +323,7 @@ RETRIEVER_EXPERT: dict[str, tuple[Setting, ...]] = {
         _as("max_grad_norm"),
     ),
     "Adapter": (_as("lora_rank"), _as("lora_alpha"), _as("lora_dropout")),
-    "Out of fold and validation": (
+    "Held-out parts and validation": (
         Setting(
             "folds",
             "Folds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from radu_core.terms import TERMS, describe_point, label
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import Guard
 from radu_core.workflows.coverage.indexing import retrieval_before
@@ -129,7 +130,7 @@ def guard_table(guard: Guard) -> None:
     """An encoder beside what the module has, on rows that neither has learnt, and what follows."""
     rows = [
         {
-            "out of fold": m.measure,
+            label("out_of_fold"): m.measure,
             "rows": m.rows,
             "before": m.shares[0],
             "tuned": m.shares[1],
@@ -146,9 +147,8 @@ def guard_table(guard: Guard) -> None:
         column_config={
             "before": share,
             "tuned": share,
-            "p": st.column_config.NumberColumn(format="%.2g", help="McNemar's exact test."),
+            "p": st.column_config.NumberColumn(format="%.2g", help=TERMS["mcnemar"].help),
         },
     )
-    k_desc, k_exemplar = guard.point
-    said = f"{guard.verdict} Coverage is at k_desc={k_desc}, k_exemplar={k_exemplar}."
+    said = f"{guard.verdict} Coverage is measured with {describe_point(*guard.point)}."
     (st.caption if guard.ok else st.warning)(plain(said))

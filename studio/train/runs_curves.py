@@ -63,7 +63,8 @@ def losses(view: RunView) -> None:
     if models > 1:
         folds = counted(models - 1, "model is", "models are")
         st.caption(
-            f"The first {folds} trained without a fold of the labels, for figures out of fold; the "
+            f"The first {folds} left out a part of the labels each, to be measured on it (out of "
+            "fold); the "
             "last one learns them all. The loss starts over with each."
         )
 

@@ -175,7 +175,10 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
     ("arguments", "words"),
     [
         (("compare-retrieval", "-m", MODULE), "the settings that the module has"),
-        (("compare-retrieval", "-m", MODULE, "--dense-weight", "1", "--k-desc", "9"), "grid ends"),
+        (
+            ("compare-retrieval", "-m", MODULE, "--dense-weight", "1", "--k-desc", "9"),
+            "were measured",
+        ),
         (("what-if", "-m", MODULE, "--function", "book_flight"), "Nothing would change"),
         (("what-if", "-m", MODULE, "--function", "x", "--description", "y"), "no function of that"),
         (

@@ -82,7 +82,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         choose(page, "Base model", str(model))
         page.get_by_text("Expert", exact=True).click()
         page.get_by_role("spinbutton", name="Step limit").fill("3")
-        page.get_by_role("spinbutton", name="max_length (tokens)").fill("1024")
+        page.get_by_role("spinbutton", name="Longest row in tokens (max_length)").fill("1024")
         page.get_by_role("button", name="Launch").click()
         expect(page.get_by_text("is on its way")).to_be_visible(timeout=MINUTES)
         page.get_by_role("radio", name="3 Runs").click()

@@ -46,7 +46,7 @@ def test_only_models_that_generate_are_offered(space: Workspace) -> None:
     (space.models / "bge-small" / "modules.json").write_text("[]")
     build(space, MODULE, config=DatasetConfig.of(strategies=("rag",)))
     at = opened()
-    for label, tab in (("Tokens of", "1 Dataset"), ("Base model", "2 Launch")):
+    for label, tab in (("Base model", "1 Dataset"), ("Base model", "2 Launch")):
         at.session_state["train tab"] = tab
         at.run()
         [chosen] = [s for s in at.selectbox if s.label == label]

@@ -19,6 +19,7 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
 from radu_core.retrieval import RetrievalSettings
+from radu_core.terms import label
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.config import settings_of_retriever
 from radu_core.workflows.coverage.indexing import set_retrieval
@@ -122,7 +123,9 @@ def test_a_retriever_begins_as_fit_would_choose(space: Workspace, encoder: str) 
     widgets = [*at.number_input, *at.text_input, *at.toggle, *at.multiselect, *at.selectbox]
     asked = {w.label for w in widgets}
     assert "Folds" in asked
-    assert not asked & {"Packing", "LoRA targets", "Gradient accumulation", "max_length (tokens)"}
+    assert not asked & {
+        label(name) for name in ("packing", "lora_targets", "grad_accumulation", "max_length")
+    }
     at.number_input(key="launch retriever folds").set_value(4)
     at.segmented_control(key="launch retriever method").set_value("lora").run()
     config = config_shown(at)
@@ -225,23 +228,23 @@ def test_what_is_chosen_is_in_the_yaml(space: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "label", "words"),
+    ("field", "value", "name", "words"),
     [
         ("learning_rate", "fast", "Learning rate", "give a number above 0 and at most 1"),
-        ("lora_rank", 0, "LoRA rank", "give a whole number from 1 to 512"),
+        ("lora_rank", 0, label("lora_rank"), "give a whole number from 1 to 512"),
         ("warmup_share", 2.0, "Warm-up share", "give a number from 0 to 0.9"),
-        ("early_stopping", 3, "Patience (evaluations)", "set best_by"),
+        ("early_stopping", 3, label("early_stopping"), "set best_by"),
     ],
 )
 def test_what_is_wrong_is_said_at_the_field(
-    space: Workspace, field: str, value: object, label: str, words: str
+    space: Workspace, field: str, value: object, name: str, words: str
 ) -> None:
     at = opened()
     [widget] = [w for w in (*at.number_input, *at.text_input) if w.key == f"launch {field}"]
     widget.set_value(value).run()
     [message] = [m.value for m in at.markdown if m.value.startswith(":red[")]
     assert words in re.sub(r"\\(.)", r"\1", message)
-    assert f"Correct at the field: {label}" in shown(at)
+    assert f"Correct at the field: {name}" in shown(at)
     assert button(at, "Launch").disabled
     assert button(at, "Check").disabled
     assert not [c for c in at.code if c.value.startswith("target:")]

@@ -16,6 +16,7 @@ from radu_core.dataset import DatasetConfig, Manifest, read_labels
 from radu_core.errors import InputError
 from radu_core.files import read_json, write_json
 from radu_core.retrieval import RetrievalSettings
+from radu_core.terms import describe_point
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
 from radu_core.workflows.coverage.indexing import (
@@ -60,7 +61,7 @@ def test_one_that_is_no_worse_is_used_and_all_that_depends_on_it_is_built_again(
         "dataset own",
     ]
     now = chosen_point(loaded, MODULE)
-    assert f"k_desc={now[0]}, k_exemplar={now[1]} (before 2 and 7)" in found.steps[1].figure
+    assert f"{describe_point(*now)}, before 2 and 7" in found.steps[1].figure
     made = {v.name: v.manifest for v in datasets(loaded, MODULE)}
     own, other = made["own"], made["other"]
     assert isinstance(own, Manifest)
@@ -140,7 +141,7 @@ def test_what_isnt_built_again_is_named(loaded: Workspace, run: RunDirectory) ->
     loaded.store.put_schema(schema.model_copy(update={"description": "New."}), who="test")
     found = use(loaded, tuned.id, who="test")
     named = "\n".join(found.stale)
-    assert "k_desc=3, k_exemplar=4: not measured again." in named
+    assert f"{describe_point(3, 4)}: not measured again." in named
     assert "k_desc=3, k_exemplar=4 was chosen with another embedding model" in named
     assert "Dataset old: the schema changed since" in named
     assert f"still ask that one: {run.id}." in named

@@ -171,7 +171,9 @@ def test_other_utterances_and_points_beyond_the_grid_are_refused(
     other = coverage_report(loaded, MODULE)
     with pytest.raises(InputError, match="same utterances"):
         work.difference(report.grid, other.grid, (1, 1), (1, 1))
-    with pytest.raises(InputError, match="ends at k_desc 2 and k_exemplar 4"):
+    with pytest.raises(
+        InputError, match=r"At most 2 descriptions \(k_desc\) and 4 exemplars \(k_exemplar\) were"
+    ):
         work.point_of(report, 3, None)
 
 

@@ -20,6 +20,7 @@ from radu_core.retrieval import (
 from radu_core.retrieval.supposed import suppose, thinned
 from radu_core.schema import Schema, require_function
 from radu_core.store import StoredExemplar
+from radu_core.terms import describe_point
 from radu_core.workflows.coverage.report import CoverageReport, coverage_report
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.add import add
@@ -226,7 +227,7 @@ def compare_retrieval(
     if k_exemplar is None:
         point, note = telling_point(reports[0], reports[1], point, descriptions=k_desc or 0)
     elif k_exemplar == 0 and _only_exemplars(one, two):
-        note = "Without exemplars the weight changes nothing: choose a k_exemplar above 0."
+        note = "Without exemplars the weight changes nothing: retrieve at least 1 (k_exemplar)."
     return replace(compared(reports[0], reports[1], (point, point)), note=note)
 
 
@@ -241,8 +242,8 @@ def telling_point(
         return point, ""
     instead = (descriptions, min(_TELLING, most))
     return instead, (
-        f"Compared at k_desc {instead[0]}, k_exemplar {instead[1]}: at k_desc {point[0]}, "
-        "k_exemplar 0 no exemplar is retrieved, and the two differ in nothing else."
+        f"Compared with {describe_point(*instead)}: with {describe_point(*point)} no exemplar is "
+        "retrieved, and the two differ in nothing else."
     )
 
 
@@ -267,7 +268,7 @@ def point_of(report: CoverageReport, k_desc: int | None, k_exemplar: int | None)
     )
     if wanted[0] > grid.max_desc or wanted[1] > grid.max_exemplar:
         raise InputError(
-            f"The grid ends at k_desc {grid.max_desc} and k_exemplar {grid.max_exemplar}",
+            f"At most {describe_point(grid.max_desc, grid.max_exemplar)} were measured",
             value=f"{wanted[0]}, {wanted[1]}",
             remedy="Choose a point of the grid.",
         )

@@ -328,7 +328,7 @@ def _figure(run: RunDirectory) -> str:
     if held.get("function_accuracy") is None:
         return "not measured: too few labels"
     return (
-        f"function accuracy {held['function_accuracy']:.1%} out of fold "
+        f"function accuracy {held['function_accuracy']:.1%} on held-out parts (out of fold) "
         f"({counted(held['rows'], 'row')})"
     )
 

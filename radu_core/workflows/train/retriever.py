@@ -18,6 +18,7 @@ from radu_core.files import read_json
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Embedder, RetrievalSettings, save_index
 from radu_core.schema import parse_schema
+from radu_core.terms import describe_point
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.joint.folds import folds_of
@@ -266,7 +267,7 @@ def _switched(
     steps = [Step("index", f"{counted(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
     unbuilt: list[str] = []
     point = chosen_point(workspace, module)
-    with _listed(unbuilt, f"k_desc={point[0]}, k_exemplar={point[1]}: not measured again"):
+    with _listed(unbuilt, f"{describe_point(*point)}: not measured again"):
         steps += _point(workspace, module, who, progress)
     for view in current:
         with _listed(unbuilt, f"Dataset {view.title}: not built again"):
@@ -297,9 +298,7 @@ def _point(workspace: Workspace, module: str, who: str, progress: Progress) -> l
     now = (choice.k_desc, choice.k_exemplar)
     choose_point(workspace, module, now, who=who)
     said = "as before" if now == before else f"before {before[0]} and {before[1]}"
-    return [
-        Step("k", f"k_desc={now[0]}, k_exemplar={now[1]} ({said}), coverage {choice.share:.1%}")
-    ]
+    return [Step("k", f"{describe_point(*now)}, {said}, coverage {choice.share:.1%}")]
 
 
 def _rebuilt(
@@ -329,7 +328,7 @@ def _stale(workspace: Workspace, module: str) -> Iterator[str]:
     k_desc, k_exemplar = chosen_point(workspace, module)
     if chosen_with(workspace, module) not in (None, "", now.identity):
         yield (
-            f"k_desc={k_desc}, k_exemplar={k_exemplar} was chosen with another embedding model: "
+            f"{describe_point(k_desc, k_exemplar)} were chosen with another embedding model: "
             "measure coverage again."
         )
     for view in datasets(workspace, module):
