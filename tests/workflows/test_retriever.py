@@ -142,7 +142,7 @@ def test_what_isnt_built_again_is_named(loaded: Workspace, run: RunDirectory) ->
     found = use(loaded, tuned.id, who="test")
     named = "\n".join(found.stale)
     assert f"{describe_point(3, 4)}: not measured again." in named
-    assert "k_desc=3, k_exemplar=4 was chosen with another embedding model" in named
+    assert f"{describe_point(3, 4)} were chosen with another embedding model" in named
     assert "Dataset old: the schema changed since" in named
     assert f"still ask that one: {run.id}." in named
     assert standing(loaded, MODULE).stale == tuple(
