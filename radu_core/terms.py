@@ -1,7 +1,7 @@
 """Plain names for technical words, each with the word beside it: "Choose by examples (knn)".
 
-Pages, command help, reports and docs/reference/terms.md take them from here; files, options and addresses
-keep the keys.
+Pages, command help, reports and docs/reference/terms.md take them from here; files, options
+and addresses keep the keys.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The docs hold together: links and anchors lead somewhere, and each page begins with a question."""
+"""The docs hold together: links lead somewhere, and each page begins with a question."""
 
 from __future__ import annotations
 

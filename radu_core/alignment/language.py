@@ -1,7 +1,8 @@
 """What alignment knows of a language: number words, names of months and days, stems, stop words.
 
 English is known best. Others get number words from text2num or ``number_words``, stems from
-Snowball, names of months and days from dateparser. What tests show of each is in docs/reference/alignment.md.
+Snowball, names of months and days from dateparser. What tests show of each is in
+docs/reference/alignment.md.
 Where nothing is known, only the value's own spelling is searched for, and people are asked about
 the rest.
 """

@@ -47,7 +47,8 @@ SIGNS: Mapping[str, str] = {
     "both rankings": "first of other functions by meaning and by words, and close",
 }
 POOL = 50  # exemplars retrieved per utterance to mine negatives from
-_CLOSE = 0.8  # cosine from which both rankings together are a sign; measured, docs/explanation/negatives.md
+# Cosine from which both rankings together are a sign; measured, docs/explanation/negatives.md.
+_CLOSE = 0.8
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What alignment knows of each language: the lines of ``languages.jsonl``, and the docs' table.
 
 A line has the utterance with its values marked as ``[words](slot)``, and the arguments a labeller
-gave. ``what`` names the column of the table in ``docs/reference/alignment.md`` that it stands for; "asked"
-lines are those where alignment must not decide.
+gave. ``what`` names the column of the table in ``docs/reference/alignment.md`` that it stands for;
+"asked" lines are those where alignment must not decide.
 """
 
 from __future__ import annotations

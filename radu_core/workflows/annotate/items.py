@@ -1,4 +1,4 @@
-"""An exemplar as the annotation page shows it: one JSON object, see docs/reference/annotation.md."""
+"""An exemplar on the annotation page: one JSON object, see docs/reference/annotation.md."""
 
 from __future__ import annotations
 
