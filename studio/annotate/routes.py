@@ -1,7 +1,8 @@
 """The annotation page's own routes in the studio's server: what its browser component talks to.
 
 Streamlit doesn't run while somebody annotates. What the requests mean is in
-docs/reference/annotation.md; a signed token in each says who asks. Imported when the server starts, so it imports little itself.
+docs/reference/annotation.md; a signed token in each says who asks.
+Imported when the server starts, so it imports little itself.
 """
 
 from __future__ import annotations
