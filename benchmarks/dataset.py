@@ -33,8 +33,8 @@ from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.files import canonical_json
 from radu_core.models import DEFAULT_GENERATOR
-from radu_core.prompts import RowOptions, TemplateSet, rows_for
-from radu_core.prompts.strategies import rag_variables
+from radu_core.prompts import Asking, RowOptions, TemplateSet, training_rows
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Query, Retrieved
 from radu_core.schema import Schema, parse_schema
 
@@ -176,18 +176,20 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
         for e in exemplars
     ]
     variables = [
-        rag_variables(schema, e.utterance, Retrieved(h.descriptions, h.exemplars[:4]))
+        rag.variables(
+            Asking(e.utterance, schema, templates), Retrieved(h.descriptions, h.exemplars[:4])
+        )
         for e, h in found
     ]
     rendering, _ = timed(lambda: [templates.render("rag", **v) for v in variables])
     rendering = len(variables) / rendering
     written = list(read_rows(scratch / "a", "train"))
-    prompts = [r["prompt"] for r in written]
+    prompts = [r.prompt for r in written]
     whole, counts = timed(lambda: fast._whole(prompts))
     whole = len(prompts) / whole
-    completions = [len(tokenizer(r["completion"])["input_ids"]) for r in written]
+    completions = [len(tokenizer(r.completion)["input_ids"]) for r in written]
     assert [a + b + 1 for a, b in zip(counts, completions, strict=True)] == [
-        r["tokens"] for r in written
+        r.tokens for r in written
     ], "counting by lines must give what counting whole rows gives"
 
     fast._lines, lines = None, fast._lines
@@ -230,10 +232,10 @@ def previous_way(
     """As rows were made and checked before: parts beside the prompt, one row at a time."""
     count = 0
     for exemplar, hits in found:
-        made = rows_for("rag", exemplar, schema, hits, templates, options=config.rows)
+        made = training_rows("rag", exemplar, schema, hits, templates, options=config.rows)
         for row in made.rows:
             kept = Retrieved(hits.descriptions, hits.exemplars[: len(row.exemplar_ids)])
-            templates.render("rag", **rag_variables(schema, exemplar.utterance, kept))
+            rag.ask(Asking(exemplar.utterance, schema, templates), kept)
             tokens = len(tokenizer(row.prompt, add_special_tokens=False)["input_ids"])
             tokens += len(tokenizer(row.completion, add_special_tokens=False)["input_ids"]) + 1
             assert tokens <= config.max_length

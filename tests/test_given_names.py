@@ -26,8 +26,8 @@ from radu_core.exemplars import (
 from radu_core.formats import read, write
 from radu_core.formats.openai import function_names, to_tools
 from radu_core.inference.parser import read_slots
-from radu_core.prompts import TemplateSet, all_prompt, rag_prompt, single_prompt
-from radu_core.prompts.strategies import completion_for_all
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import all_slots, rag, single_slot
 from radu_core.retrieval import DescriptionHit, Retrieved
 from radu_core.schema import Function, Schema, name_problem, parse_schema
 from radu_core.store.derived import slots_of, split_slots
@@ -157,14 +157,15 @@ def test_prompts_show_them_and_answers_are_read_back(slots: list[str], function:
     schema = module({function: slots})
     known = schema.functions[0]
     retrieved = Retrieved((DescriptionHit(function, 1, 0.5),), ())
-    assert function in rag_prompt(schema, "hello", retrieved, TemplateSet())
-    prompt = all_prompt("hello", known, [], TemplateSet())
+    asking = Asking("hello", schema, TemplateSet())
+    assert function in rag.ask(asking, retrieved).text
+    prompt = all_slots.ask(asking, known, []).text
     arguments = {name: f"v{i}" for i, name in enumerate(slots)}
     for slot in known.slots:
         assert slot.name in prompt
-        assert slot.name in single_prompt("hello", known, slot, [], TemplateSet())
+        assert slot.name in single_slot.ask(asking, known, slot, []).text
         assert read_slots('"v"', known, slot) == ({slot.name: "v"}, [])
-    assert read_slots(completion_for_all(known, arguments), known, None) == (arguments, [])
+    assert read_slots(all_slots.completion(known, arguments), known, None) == (arguments, [])
 
 
 @given(st.lists(NAMES, min_size=1, max_size=6, unique=True))

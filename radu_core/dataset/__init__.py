@@ -21,16 +21,17 @@ from radu_core.dataset.manifest import (
     Sizes,
     read_dataset,
     read_manifest,
-    read_rows,
 )
 from radu_core.dataset.mix import mix, weight_of
 from radu_core.dataset.preview import Preview, PreviewLine, preview_dataset
+from radu_core.dataset.rows import DatasetRow, read_rows
 
 __all__ = [
     "MIXTURE",
     "SPLITS",
     "DatasetConfig",
     "DatasetDiff",
+    "DatasetRow",
     "Difference",
     "Encoder",
     "Manifest",

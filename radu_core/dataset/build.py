@@ -14,13 +14,14 @@ from radu_core.dataset.fit import Fitted, Tokenizer, facts, shortened_line
 from radu_core.dataset.labels import label_line
 from radu_core.dataset.making import BATCH, Made, Maker, Usable, usable
 from radu_core.dataset.manifest import FILE, SPLITS, VERSION, Manifest, Sizes, read_manifest
+from radu_core.dataset.rows import DatasetRow
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, content_hash, file_hash, whole_directory, write_json
 from radu_core.progress import Progress, silent
 from radu_core.prompts import Judgements, PromptRow, TemplateSet, judgements_hash
 from radu_core.schema import Schema
 
-__all__ = ["build_dataset", "row_line"]
+__all__ = ["build_dataset"]
 
 _LISTS = ("discards", "suspects", "shortened", "labels")
 
@@ -121,7 +122,10 @@ def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally)
         if row is None:
             continue
         used = True
-        files[split].write(_line(row_line(row, id, module, made.hash, fitted.tokens)))
+        written = DatasetRow.of(
+            row, id=id, module=module, exemplar_hash=made.hash, tokens=fitted.tokens
+        )
+        files[split].write(written.line())
         tally.row(split, row, fitted)
         if fitted.shortened:
             files["shortened"].write(_line(shortened_line(fitted, id, split)))
@@ -134,29 +138,6 @@ def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally)
     for suspect in made.suspects:
         files["suspects"].write(_line(suspect))
         tally.suspects += 1
-
-
-def row_line(
-    row: PromptRow, id: str, module: str, exemplar: str, tokens: int | None
-) -> dict[str, Any]:
-    """A row as it is written; ``tokens`` is left out when nobody counted."""
-    line = {
-        "id": id,
-        "module": module,
-        "prompt": row.prompt,
-        "completion": row.completion,
-        "task": row.strategy,
-        "kind": row.kind,
-        "function": row.function,
-        "slot": row.slot,
-        "exemplar_id": row.exemplar_id,
-        "exemplar_hash": exemplar,
-        "negative": row.negative,
-        "candidates": list(row.candidates),
-        "exemplar_ids": list(row.exemplar_ids),
-        "answer_present": row.answer_present,
-    }
-    return line if tokens is None else {**line, "tokens": tokens}
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from radu_core.dataset.manifest import Manifest, Mixture
-from radu_core.prompts import judgements_hash
+from radu_core.dataset.rows import DatasetRow
 
 __all__ = ["Causes", "Side", "facts_of"]
 
@@ -52,7 +52,7 @@ class Side:
         ).fetchone()
         return found and (str(found[0]), str(found[1]))
 
-    def discarded(self, row: Mapping[str, Any]) -> list[str]:
+    def discarded(self, row: DatasetRow) -> list[str]:
         """The recorded reasons why its exemplar has no such row; none where nothing is recorded."""
         found = self.db.execute(
             "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
@@ -60,12 +60,12 @@ class Side:
             "ORDER BY reason",
             (
                 self.number,
-                f"{row['module']}\n{row['exemplar_id']}",
-                row["task"],
-                row["kind"],
-                row["kind"],
-                row["id"],
-                row["id"],
+                row.exemplar,
+                row.task,
+                row.kind,
+                row.kind,
+                row.id,
+                row.id,
             ),
         )
         return [str(reason) for (reason,) in found]
@@ -89,33 +89,33 @@ class Causes:
     new: Side
 
     def of_change(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], splits: tuple[Any, Any]
+        self, before: DatasetRow, after: DatasetRow, splits: tuple[Any, Any]
     ) -> list[str]:
         """Why a row that is in both isn't the same."""
-        module = str(after["module"])
+        module = after.module
         one, two = self.old.manifest.modules[module], self.new.manifest.modules[module]
         why = []
         if splits[0] != splits[1]:
             why.append(f"split moved: {splits[0]} to {splits[1]}")
-        if before["exemplar_hash"] != after["exemplar_hash"]:
+        if before.exemplar_hash != after.exemplar_hash:
             why.append("exemplar edited")
-        if one.templates.get(after["task"]) != two.templates.get(after["task"]):
-            why.append(f"template changed: {after['task']}")
+        if one.templates.get(after.task) != two.templates.get(after.task):
+            why.append(f"template changed: {after.task}")
         why += _schema(before, after, one, two)
-        if before["exemplar_ids"] != after["exemplar_ids"]:
+        if before.exemplar_ids != after.exemplar_ids:
             why += _retrieved(one, two, after, "exemplars")
-        elif any(self._edited(module, id) for id in after["exemplar_ids"]):
+        elif any(self._edited(module, id) for id in after.exemplar_ids):
             why.append("an exemplar that is shown was edited")
-        if before["candidates"] != after["candidates"]:
+        if before.candidates != after.candidates:
             why += _retrieved(one, two, after, "functions")
         if not any(w.startswith(("split", "exemplar", "template", "schema")) for w in why):
             why += _options(one, two, after)
         return why or [_UNKNOWN]
 
-    def of_absence(self, row: Mapping[str, Any], *, absent: int) -> list[str]:
+    def of_absence(self, row: DatasetRow, *, absent: int) -> list[str]:
         """Why a row isn't in the dataset ``absent`` (0: the old one, so that it is new)."""
         there, here = (self.old, self.new) if absent == 0 else (self.new, self.old)
-        module, id, task = str(row["module"]), str(row["exemplar_id"]), str(row["task"])
+        module, id, task = row.module, row.exemplar_id, row.task
         manifest = there.manifest.modules.get(module)
         if manifest is None:
             return [f"module {'new' if absent == 0 else 'gone'}: {module}"]
@@ -134,7 +134,7 @@ class Causes:
         why = []
         known = there.exemplar(module, id)
         own = here.exemplar(module, id)
-        if known and known[0] != row["exemplar_hash"]:
+        if known and known[0] != row.exemplar_hash:
             why.append("exemplar edited")
         if known and own and known[1] != own[1]:
             places = (known[1], own[1]) if absent == 0 else (own[1], known[1])
@@ -155,15 +155,13 @@ def _exemplar(absent: int) -> str:
     return "exemplar new, or resolved since" if absent == 0 else "exemplar gone, or not resolved"
 
 
-def _schema(
-    before: Mapping[str, Any], after: Mapping[str, Any], one: Manifest, two: Manifest
-) -> Iterator[str]:
-    for name in dict.fromkeys([*before["candidates"], *after["candidates"]]):
+def _schema(before: DatasetRow, after: DatasetRow, one: Manifest, two: Manifest) -> Iterator[str]:
+    for name in dict.fromkeys([*before.candidates, *after.candidates]):
         if one.functions.get(name) != two.functions.get(name):
             yield f"schema changed: {name}"
 
 
-def _retrieved(one: Manifest, two: Manifest, row: Mapping[str, Any], what: str) -> list[str]:
+def _retrieved(one: Manifest, two: Manifest, row: DatasetRow, what: str) -> list[str]:
     """What is shown differs: by the embedder, or because the index holds others."""
     if one.embedder != two.embedder:
         return [f"embedder changed: other {what} retrieved"]
@@ -172,29 +170,24 @@ def _retrieved(one: Manifest, two: Manifest, row: Mapping[str, Any], what: str) 
     return [f"other {what} retrieved"] if not list(_options(one, two, row)) else []
 
 
-def _options(one: Manifest, two: Manifest, row: Mapping[str, Any]) -> Iterator[str]:
+def _options(one: Manifest, two: Manifest, row: DatasetRow) -> Iterator[str]:
     """What was chosen and differs, and what such a row depends on: options, judgements."""
     old, new = _flat(one), _flat(two)
-    shuffled = "shuffled" in (old["order"], new["order"]) and row["task"] in (
+    shuffled = "shuffled" in (old["order"], new["order"]) and row.task in (
         "rag",
         "all",
         "single",
     )
-    mattering = _OF_ANY | _OF_TASK.get(row["task"], set()) | _OF_KIND.get(row["kind"], set())
-    if shuffled or row["kind"] in _VARIED or old["out_of_scope_cap"] is not None:
+    mattering = _OF_ANY | _OF_TASK.get(row.task, set()) | _OF_KIND.get(row.kind, set())
+    if shuffled or row.kind in _VARIED or old["out_of_scope_cap"] is not None:
         mattering |= {"seed"}
     for name in sorted(mattering & set(old)):
         if old[name] != new.get(name):
             yield f"option changed: {name}" if name != "seed" else "seed changed"
     if one.tokenizer != two.tokenizer and old["tokenizer"] == new["tokenizer"]:
         yield "tokenizer changed"
-    if row["kind"] in _OF_PAIRS and _judged(one) != _judged(two):
+    if row.kind in _OF_PAIRS and one.judgements_hash != two.judgements_hash:
         yield "judgements changed"
-
-
-def _judged(manifest: Manifest) -> str:
-    """A dataset from before pairs were judged is one without judgements."""
-    return manifest.judgements_hash or judgements_hash({})
 
 
 def _flat(manifest: Manifest) -> dict[str, Any]:
@@ -252,7 +245,7 @@ def _module_facts(one: Manifest, two: Manifest) -> Iterator[str]:
         yield f"templates changed: {', '.join(templates)}"
     if one.exemplars_hash != two.exemplars_hash:
         yield "exemplars were added, removed or edited"
-    if _judged(one) != _judged(two):
+    if one.judgements_hash != two.judgements_hash:
         yield "what people judged of pairs differs"
     if one.embedder != two.embedder:
         yield f"embedder was {one.embedder}, is {two.embedder}"

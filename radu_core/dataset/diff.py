@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict
 from radu_core.dataset.causes import Causes, Side, facts_of
 from radu_core.dataset.manifest import (
     SPLITS,
-    VERSION,
     Manifest,
     Mixture,
     read_dataset,
 )
+from radu_core.dataset.rows import DatasetRow, parse_row
 from radu_core.errors import DatasetError
 from radu_core.files import canonical_json, open_atomic, readable
 from radu_core.progress import Progress, silent
@@ -103,15 +103,9 @@ def diff_datasets(
     """Compare two datasets, of a module each or mixtures. Rows are matched by module and id.
 
     ``out`` gets every difference as JSONL, with both rows and the causes. Raises ``DatasetError``
-    for a dataset of version 1, whose rows have no ids.
+    for what isn't a dataset.
     """
     manifests = [read_dataset(path, verify=True) for path in (old, new)]
-    for path, manifest in zip((old, new), manifests, strict=True):
-        if manifest.version < VERSION:
-            raise DatasetError(
-                f"{path} was built by an earlier version, and its rows have no ids",
-                remedy="Build it again to compare it.",
-            )
     counted = _Counted(Counter(), {}, {}, [], sample)
     folders = [_folders(p, m) for p, m in zip((old, new), manifests, strict=True)]
     with _database() as db:
@@ -157,10 +151,10 @@ def _read_side(db: sqlite3.Connection, side: int, path: Path) -> Iterator[int]:
     for split in SPLITS:
         rows: list[tuple[Any, ...]] = []
         exemplars: dict[str, tuple[Any, ...]] = {}
-        for at, row in _located(path / f"{split}.jsonl"):
+        for at, line in _lines(path / f"{split}.jsonl"):
+            row = parse_row(line)
             rows.append((side, _key(row), split, at, _digest(row, split)))
-            name = f"{row['module']}\n{row['exemplar_id']}"
-            exemplars[name] = (side, name, row["exemplar_hash"], split)
+            exemplars[row.exemplar] = (side, row.exemplar, row.exemplar_hash, split)
             if len(rows) == _EVERY:
                 yield _store(db, rows, exemplars)
         yield _store(db, rows, exemplars)
@@ -182,22 +176,22 @@ def _store(
     return stored
 
 
-def _located(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row with the byte at which its line begins."""
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Each line with the byte at which it begins."""
     at = 0
     with readable(path), path.open("rb") as file:
         for line in file:
-            yield at, json.loads(line)
+            yield at, line
             at += len(line)
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return f"{row['module']}\n{row['id']}\n{row.get('copy', 0)}"
+def _key(row: DatasetRow) -> str:
+    return f"{row.module}\n{row.id}\n{row.copy}"
 
 
-def _digest(row: Mapping[str, Any], split: str) -> bytes:
+def _digest(row: DatasetRow, split: str) -> bytes:
     """What makes a row the same: its split and what is fed."""
-    text = "\0".join([split, row["prompt"], row["completion"]])
+    text = "\0".join([split, row.prompt, row.completion])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
@@ -217,7 +211,7 @@ def _read_discards(db: sqlite3.Connection, side: int, folders: Mapping[str, Path
                         d.get("id"),
                         d["reason"],
                     )
-                    for _, d in _located(file)
+                    for d in (json.loads(line) for _, line in _lines(file))
                 ),
             )
     db.execute(f"CREATE INDEX IF NOT EXISTS discard_{side} ON discard (side, key)")
@@ -276,16 +270,16 @@ def _compare(
                 sink.write(canonical_json(found.model_dump(mode="json")) + "\n")
 
 
-def _at(files: Mapping[str, IO[bytes]], split: str | None, at: int | None) -> dict[str, Any] | None:
+def _at(files: Mapping[str, IO[bytes]], split: str | None, at: int | None) -> DatasetRow | None:
     if split is None or at is None:
         return None
     files[split].seek(at)
-    return dict(json.loads(files[split].readline()))
+    return parse_row(files[split].readline())
 
 
 def _difference(
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
+    before: DatasetRow | None,
+    after: DatasetRow | None,
     splits: tuple[str | None, str | None],
     causes: Causes,
 ) -> Difference:
@@ -300,18 +294,18 @@ def _difference(
         why = causes.of_absence(row, absent=0 if before is None else 1)
     return Difference(
         change=change,
-        module=row["module"],
-        id=row["id"],
-        task=row["task"],
-        kind=row["kind"],
-        exemplar_id=row["exemplar_id"],
+        module=row.module,
+        id=row.id,
+        task=row.task,
+        kind=row.kind,
+        exemplar_id=row.exemplar_id,
         why=tuple(dict.fromkeys(why)),
-        old=before and {"split": splits[0], **before},
-        new=after and {"split": splits[1], **after},
+        old=None if before is None else {"split": splits[0], **before.as_json()},
+        new=None if after is None else {"split": splits[1], **after.as_json()},
     )
 
 
 def read_differences(path: Path) -> Iterator[Difference]:
     """The differences that ``diff_datasets`` wrote to ``path``."""
-    for _, line in _located(path):
-        yield Difference.model_validate(line)
+    for _, line in _lines(path):
+        yield Difference.model_validate_json(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radu_core.dataset.config import DatasetConfig, Retriever
 from radu_core.dataset.fit import Fitted, Shorter, Tokenizer, fit
-from radu_core.dataset.manifest import row_id
+from radu_core.dataset.rows import row_id
 from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
@@ -21,8 +21,8 @@ from radu_core.prompts import (
     PromptRow,
     Rows,
     TemplateSet,
-    rows_for,
     shorten,
+    training_rows,
 )
 from radu_core.prompts.negatives import POOL
 from radu_core.retrieval.hits import query_of
@@ -113,7 +113,7 @@ class Maker:
     ) -> Iterator[tuple[str, PromptRow, Shorter]]:
         exemplar = item.exemplar
         options = self.config.rows.for_split(exemplar.split)
-        made: Rows = rows_for(
+        made: Rows = training_rows(
             strategy,
             exemplar,
             self.schema,
@@ -121,7 +121,6 @@ class Maker:
             self.templates,
             options=options,
             judgements=self.judgements,
-            with_parts=False,
         )
         item.discards += [{"split": exemplar.split, **asdict(d)} for d in made.discards]
         found = [asdict(s) for s in made.suspects]

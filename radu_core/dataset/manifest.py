@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,8 +25,6 @@ __all__ = [
     "Sizes",
     "read_dataset",
     "read_manifest",
-    "read_rows",
-    "row_id",
 ]
 
 SPLITS = ("train", "validation", "test")
@@ -75,7 +72,7 @@ def _quantile(histogram: Mapping[int, int], share: float) -> int:
 class _Counted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    version: int = 1
+    version: int
     counts: dict[str, dict[str, int]]
     files: dict[str, str]
 
@@ -106,17 +103,16 @@ class Manifest(_Counted):
     schema_hash: str
     exemplars_hash: str
     templates_hash: str
-    judgements_hash: str = ""
+    judgements_hash: str
     index: str
     embedder: str
     exemplars: dict[str, int]
-    left_out: dict[str, int] = Field(default_factory=dict)
-    unresolved: int = 0  # all that a dataset says that was built before reasons were counted
+    left_out: dict[str, int]
     discards: dict[str, int]
     suspects: int
-    functions: dict[str, str] = Field(default_factory=dict)
-    templates: dict[str, str] = Field(default_factory=dict)
-    shortened: dict[str, int] = Field(default_factory=dict)
+    functions: dict[str, str]
+    templates: dict[str, str]
+    shortened: dict[str, int]
     tokenizer: TokenizerFacts | None = None
     tokens: dict[str, Sizes] = Field(default_factory=dict)
 
@@ -178,11 +174,6 @@ def _longest(tokens: Mapping[str, Sizes]) -> int:
     return max(sizes, default=0)
 
 
-def row_id(task: str, kind: str, exemplar_id: str, slot: str | None, number: int) -> str:
-    """A row's id, the same in every dataset of its module: what it is, of which exemplar."""
-    return "/".join([task, kind, exemplar_id, *([slot] if slot else []), str(number)])
-
-
 def read_dataset(directory: Path, *, verify: bool = False) -> Manifest | Mixture:
     """The manifest of a module's dataset or of a mixture; ``verify`` checks the files' hashes.
 
@@ -220,20 +211,17 @@ def _read(directory: Path) -> dict[str, Any]:
         ) from error
     except (StoreError, ValueError) as error:
         raise DatasetError(f"{path} isn't a manifest", remedy="Build the dataset again.") from error
-    version = data.get("version", 1)
-    if not isinstance(version, int) or version > VERSION:
+    version = data.get("version")
+    if version != VERSION:
         raise DatasetError(
-            f"{path} is of version {version}; this studio reads up to {VERSION}",
-            remedy="Use a newer studio, or build the dataset again.",
+            f"{path} is of version {version}; this studio reads version {VERSION}",
+            remedy="Build the dataset again.",
         )
     return data
 
 
 def read_manifest(directory: Path, *, verify: bool = False) -> Manifest:
-    """The manifest of a module's dataset; ``DatasetError`` as ``read_dataset``, or for a mixture.
-
-    One of version 1 is read as well: what it doesn't say is empty.
-    """
+    """The manifest of a module's dataset; ``DatasetError`` as above, or for a mixture."""
     manifest = read_dataset(directory, verify=verify)
     if isinstance(manifest, Mixture):
         raise DatasetError(
@@ -242,13 +230,3 @@ def read_manifest(directory: Path, *, verify: bool = False) -> Manifest:
             remedy=f"Name the directory of one: {', '.join(manifest.parts)}.",
         )
     return manifest
-
-
-def read_rows(directory: Path, split: str) -> Iterator[dict[str, Any]]:
-    """The rows of a split, in file order."""
-    path = directory / f"{split}.jsonl"
-    if not path.is_file():
-        raise DatasetError("No such split", value=str(path), remedy="Build the dataset again.")
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)

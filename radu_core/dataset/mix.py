@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import heapq
 import io
-import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,8 +30,9 @@ from radu_core.dataset.manifest import (
     read_dataset,
     read_manifest,
 )
+from radu_core.dataset.rows import parse_row
 from radu_core.errors import DatasetError, InputError
-from radu_core.files import canonical_json, file_hash, whole_directory, write_json
+from radu_core.files import file_hash, whole_directory, write_json
 from radu_core.progress import Progress, silent
 
 __all__ = ["check_weights", "mix", "weight_of"]
@@ -148,11 +148,6 @@ def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
         raise InputError(
             "A mixture is of different modules", value=modules, remedy="Name each module once."
         )
-    old = [m.module for m in manifests if m.version < VERSION]
-    if old:
-        raise DatasetError(
-            "These datasets were built by an earlier version", value=old, remedy="Build them again."
-        )
     check_weights(weights, modules, [t for m in manifests for t in m.config.strategies])
     if not any(
         rows and weight_of(weights, m.module, task) > 0
@@ -249,7 +244,7 @@ def _stream(
     for copy in range(math.ceil(weight)):
         share = min(1.0, weight - copy)
         for number, line in enumerate(part.lines("train", task)):
-            if share < 1 and _lot(f"{seed}:{module}:{json.loads(line)['id']}") >= share:
+            if share < 1 and _lot(f"{seed}:{module}:{parse_row(line).id}") >= share:
                 continue
             place = (copy + share * (number + phase) / rows) / weight
             yield place, key, _marked(line, copy), copy
@@ -258,7 +253,7 @@ def _stream(
 def _marked(line: bytes, copy: int) -> bytes:
     if copy == 0:
         return line
-    return canonical_json({**json.loads(line), "copy": copy}).encode() + b"\n"
+    return replace(parse_row(line), copy=copy).line().encode()
 
 
 def _lot(text: str) -> float:
@@ -291,10 +286,10 @@ def _write_labels(parts: Sequence[_Open], new: Path) -> None:
 
 
 def _put(file: IO[bytes], line: bytes, split: str, drawn: _Drawn) -> None:
-    row = json.loads(line)
-    drawn.counts[split][f"{row['task']}/{row['kind']}"] += 1
-    if "tokens" in row:
-        drawn.tokens.setdefault(f"{split}/{row['task']}", Counter())[row["tokens"]] += 1
+    row = parse_row(line)
+    drawn.counts[split][f"{row.task}/{row.kind}"] += 1
+    if row.tokens is not None:
+        drawn.tokens.setdefault(f"{split}/{row.task}", Counter())[row.tokens] += 1
     file.write(line)
 
 

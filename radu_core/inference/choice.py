@@ -18,7 +18,8 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from radu_core.generator import Walk
-from radu_core.prompts import completion_for_single
+from radu_core.prompts.strategies import single_slot
+from radu_core.prompts.strategies.slots import slots_to_fill
 from radu_core.schema import Arguments, Function, Scalar, Slot, Value
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def choose_arguments(walk: Walk, function: Function, offer: Offer) -> tuple[Argu
     """
     text = " {"
     found: Arguments = {}
-    left = [(s, values) for s in _open(function) if (values := offer(s))]
+    left = [(s, values) for s in slots_to_fill(function) if (values := offer(s))]
     while left:
         comma = ", " if found else ""
         keys = [f"{text}{comma}{_json(slot.name)}:" for slot, _ in left]
@@ -71,7 +72,7 @@ def choose_arguments(walk: Walk, function: Function, offer: Offer) -> tuple[Argu
 
 def choose_value(walk: Walk, slot: Slot, values: Sequence[Scalar]) -> tuple[Value | None, str]:
     """The likeliest of a slot's values, or None, and the completion that says it."""
-    null = completion_for_single(None)
+    null = single_slot.completion(None)
     if not values:
         return None, null
     before = " [" if slot.multi_value else " "
@@ -166,10 +167,6 @@ def _option(text: str, value: Scalar) -> _Option:
     if isinstance(value, str):
         return _Option(text + _json(value)[:-1], _ENDS_TEXT)
     return _Option(text + _json(value), _ENDS_VALUE)
-
-
-def _open(function: Function) -> list[Slot]:
-    return [s for s in function.slots if s.recognizer is None]
 
 
 def _json(value: Scalar) -> str:

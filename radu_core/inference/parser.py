@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import heapq
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.alignment import ContextModel
-from radu_core.calls import flat_arguments, nested_arguments
+from radu_core.calls import nested_arguments
 from radu_core.exemplars import Span
-from radu_core.files import parse_json
 from radu_core.generator import LanguageModel
 from radu_core.inference.answers import Question, choose_function
 from radu_core.inference.budget import answer_tokens
@@ -22,37 +20,18 @@ from radu_core.inference.choice import choose_arguments, choose_value
 from radu_core.inference.proposals import Proposals
 from radu_core.inference.recognized import fill_recognized
 from radu_core.progress import Progress, silent
-from radu_core.prompts import (
-    SLOT_POOL,
-    Order,
-    TemplateSet,
-    all_prompt,
-    completion_for_all,
-    completion_for_knn,
-    completion_for_rag,
-    knn_prompts,
-    prompts_by_exemplar,
-    rag_prompt,
-    single_prompt,
-    slot_examples,
-)
-from radu_core.schema import (
-    OUT_OF_SCOPE,
-    Arguments,
-    Function,
-    Schema,
-    Slot,
-    Value,
-    as_values,
-    fits_type,
-)
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import all_slots, knn, rag, single_slot, yes_no
+from radu_core.prompts.strategies.slots import SLOT_POOL, SlotQuestion
+from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Schema, Slot
 from radu_core.training.lsr.votes import weights_of
 
 if TYPE_CHECKING:
     from radu_core.retrieval import ModuleIndex, Query, Retrieved
 
-__all__ = ["FunctionCall", "Parser", "ParserSettings", "mix", "nest"]
+__all__ = ["FunctionCall", "Parser", "ParserSettings", "nest", "read_slots"]
 
+_ASK_SLOTS = {"all": all_slots.ask_slots, "single": single_slot.ask_slots}
 _TAUGHT = 3  # of a function's longest completions, as many are counted in tokens
 
 
@@ -86,9 +65,10 @@ class ParserSettings(BaseModel):
     in which that stands there.
 
     ``values``: chosen among what the utterance and the schema offer, or generated freely and
-    checked. ``mixing``: where a prompt names a function (``rag``), all exemplars stand in one, or
-    each in one of its own (``ensemble``), and the answers are mixed by the retriever's distribution
-    over them, of this ``temperature``.
+    checked. ``reads_answers``: an answer to a yes/no question is read by the prompt for it
+    (``yes_no``), which the model was taught. ``mixing``: where a prompt names a function (``rag``),
+    all exemplars stand in one, or each in one of its own (``ensemble``), and the answers are mixed
+    by the retriever's distribution over them, of this ``temperature``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,6 +76,7 @@ class ParserSettings(BaseModel):
     function_strategy: Literal["rag", "knn"] = "rag"
     slot_strategy: Literal["all", "single"] = "all"
     values: Literal["choose", "generate"] = "choose"
+    reads_answers: bool = False
     k_desc: int = Field(default=3, ge=0, le=50)
     k_exemplar: int = Field(default=4, ge=0, le=50)
     k_slot_examples: int = Field(default=2, ge=0, le=20)
@@ -215,32 +196,23 @@ class Parser:
         shown = self._shown(hits)
         if self.settings.function_strategy == "knn":
             return self._knn_scores(utterance, shown)
-        names: list[str | None] = [*shown.functions, None]
-        completions = [completion_for_rag(n) for n in names]
-        options: dict[str, Any] = {"context": context, "order": self.settings.order}
-        prompted = (self.schema, utterance, shown, self.templates)
+        asking, choices = self._asking(utterance, context), rag.choices(shown.functions)
         if self.settings.mixing == "ensemble" and shown.exemplars:
-            said = self.generator.score_each(prompts_by_exemplar(*prompted, **options), completions)
+            prompts = [prompt.text for prompt in rag.ask_each(asking, shown)]
+            likelihoods = self.generator.score_each(prompts, choices)
             weights = weights_of(shown.exemplars, temperature=self.settings.temperature)
-        else:
-            said = [self.generator.score(rag_prompt(*prompted, **options), completions)]
-            weights = [1.0]
-        return mix([n or OUT_OF_SCOPE for n in names], said, weights)
+            return rag.read(shown.functions, likelihoods, weights)
+        likelihood = self.generator.score(rag.ask(asking, shown).text, choices)
+        return rag.read(shown.functions, [likelihood])
 
     def _knn_scores(self, utterance: str, hits: Retrieved) -> dict[str, float]:
-        """Per function the likeliest yes of its exemplars; ``none`` when every one says no."""
-        best: dict[str, float] = {}
-        exemplars = [h for h in hits.exemplars if h.function is not None]
-        prompts = knn_prompts(utterance, exemplars, self.templates)
-        answers = [completion_for_knn(True), completion_for_knn(False)]
-        for hit, prompt in zip(exemplars, prompts, strict=True):
-            yes, no = self.generator.score(prompt, answers)
-            share = _softmax({"yes": yes, "no": no})["yes"]
-            assert hit.function is not None
-            best[hit.function] = max(best.get(hit.function, 0.0), share)
-        best[OUT_OF_SCOPE] = 1.0 - max(best.values(), default=0.0)
-        total = sum(best.values())
-        return {name: score / total for name, score in best.items()}
+        asking = self._asking(utterance, None)
+        exemplars = [hit for hit in hits.exemplars if hit.function is not None]
+        prompts = [knn.ask(asking, hit).text for hit in exemplars]
+        return knn.read(exemplars, [self.generator.score(p, knn.CHOICES) for p in prompts])
+
+    def _asking(self, utterance: str, context: str | None) -> Asking:
+        return Asking(utterance, self.schema, self.templates, context, self.settings.order)
 
     def _fill_slots(
         self,
@@ -250,7 +222,8 @@ class Parser:
         calls: list[FunctionCall],
         progress: Progress,
     ) -> None:
-        """Fill the calls' arguments: recognizers first, then the model for the other slots."""
+        """Fill the calls' arguments: recognizers first, then the model for the other slots, and
+        last the slot that the bot had just asked for, where the answer is yes or no."""
         tasks: list[_SlotTask] = []
         for number, (query, hits, call) in enumerate(zip(queries, found, calls, strict=True)):
             function = self.schema.function(call.function) if call.function else None
@@ -264,6 +237,21 @@ class Parser:
             self._choose(queries, tasks, calls, progress)
         else:
             self._generate(queries, tasks, calls, progress)
+        if self.settings.reads_answers:
+            for query, context, call in zip(queries, asked, calls, strict=True):
+                self._read_answer(query.utterance, context, call)
+
+    def _read_answer(self, utterance: str, context: str | None, call: FunctionCall) -> None:
+        """Set the boolean slot that the bot had asked for, where the utterance answers that."""
+        start = time.perf_counter()
+        found = yes_no.find_slot(self.schema, context)
+        if found is None or found[0].name != call.function or found[1].recognizer is not None:
+            return
+        prompt = yes_no.ask(self._asking(utterance, context), found[1]).text
+        value = yes_no.read(self.generator.score(prompt, yes_no.CHOICES))
+        if value is not None:
+            call.arguments[found[1].name] = value
+        call.seconds += time.perf_counter() - start
 
     def _choose(
         self,
@@ -323,40 +311,30 @@ class Parser:
         """The longest completions of a function's exemplars."""
         if function.name not in self._taught:
             own = (e for e in self.index.exemplars if e.function == function.name)
-            made = (completion_for_all(function, e.arguments) for e in own)
-            self._taught[function.name] = heapq.nlargest(_TAUGHT, made, key=len)
+            completions = (all_slots.completion(function, e.arguments) for e in own)
+            self._taught[function.name] = heapq.nlargest(_TAUGHT, completions, key=len)
         return self._taught[function.name]
 
     def _slot_tasks(
         self, number: int, utterance: str, function: Function, hits: Retrieved, context: str | None
     ) -> list[_SlotTask]:
-        open_slots = [s for s in function.slots if s.recognizer is None]
-        if not open_slots:
-            return []
-        examples = slot_examples(hits.exemplars, function.name, self.settings.k_slot_examples)
-        order: Order = self.settings.order
-        if self.settings.slot_strategy == "all":
-            prompt = all_prompt(
-                utterance, function, examples, self.templates, context=context, order=order
-            )
-            return [_SlotTask(number, function, None, prompt)]
-        return [
-            _SlotTask(
-                number,
-                function,
-                slot,
-                single_prompt(utterance, function, slot, examples, self.templates, order=order),
-            )
-            for slot in open_slots
-        ]
+        questions = _ASK_SLOTS[self.settings.slot_strategy](
+            self._asking(utterance, context),
+            function,
+            hits.exemplars,
+            k=self.settings.k_slot_examples,
+        )
+        return [_SlotTask(number, question) for question in questions]
 
 
 class _SlotTask:
-    def __init__(self, number: int, function: Function, slot: Slot | None, prompt: str) -> None:
+    """A question about slots, and the number of the call that its answer is for."""
+
+    def __init__(self, number: int, question: SlotQuestion) -> None:
         self.number = number
-        self.function = function
-        self.slot = slot
-        self.prompt = prompt
+        self.function = question.function
+        self.slot = question.slot
+        self.prompt = question.prompt.text
 
 
 def _with_candidates(hits: Retrieved, candidates: Sequence[str]) -> Retrieved:
@@ -385,60 +363,6 @@ def read_slots(answer: str, function: Function, slot: Slot | None) -> tuple[Argu
 
     With ``slot`` the answer is that slot's JSON value or null, without it one JSON object.
     """
-    try:
-        decoded: Any = parse_json(answer.strip())
-    except ValueError:
-        return {}, [f"the model's answer isn't JSON: {answer.strip()[:80]!r}"]
-    if slot is not None:
-        decoded = {slot.name: decoded}
-    if not isinstance(decoded, Mapping):
-        return {}, [f"the model's answer isn't a JSON object: {answer.strip()[:80]!r}"]
-    values: Arguments = {}
-    problems: list[str] = []
-    for name, value in flat_arguments(function, decoded).items():
-        target = function.slot(str(name))
-        if value is None:
-            continue
-        if target is None or target.recognizer is not None:
-            problems.append(f"{function.name} has no slot {name!r} for the model to fill")
-            continue
-        checked = _checked(value, target)
-        if checked is None:
-            problems.append(f"{value!r} doesn't fit the slot {name!r}")
-        else:
-            values[target.name] = checked
-    return values, problems
-
-
-def _checked(value: Any, slot: Slot) -> Value | None:
-    """The value if it fits the slot; a list of one is taken as its element, and the reverse."""
-    if isinstance(value, list) and len(value) == 1 and not slot.multi_value:
-        value = value[0]
-    if not isinstance(value, list):
-        value = [value] if slot.multi_value else value
-    scalars = as_values(value)
-    if not scalars or not all(
-        isinstance(s, bool | int | float | str) and fits_type(s, slot) for s in scalars
-    ):
-        return None
-    result: Value = value
-    return result
-
-
-def mix(
-    names: Sequence[str], said: Sequence[Sequence[float]], weights: Sequence[float]
-) -> dict[str, float]:
-    """The probability of each name: the mean, by ``weights``, of the softmax of each prompt's
-    log-likelihoods (REPLUG, Shi et al. 2023)."""
-    shares = [_softmax(dict(zip(names, logs, strict=True))) for logs in said]
-    return {
-        name: float(sum(w * share[name] for w, share in zip(weights, shares, strict=True)))
-        for name in names
-    }
-
-
-def _softmax(scores: Mapping[str, float]) -> dict[str, float]:
-    top = max(scores.values())
-    weights = {name: math.exp(score - top) for name, score in scores.items()}
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+    if slot is None:
+        return all_slots.read(answer, function)
+    return single_slot.read(answer, function, slot)

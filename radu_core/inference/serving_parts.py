@@ -36,6 +36,7 @@ class Serving:
         return ParserSettings(
             function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
             slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
+            reads_answers="yes_no" in strategies,
             k_desc=config.k_desc,
             k_exemplar=config.rows.k_exemplar,
             k_slot_examples=config.rows.k_slot_examples,

@@ -1,6 +1,10 @@
-"""Prompt templates and strategies: (utterance, retrieved context) → prompt and completion."""
+"""Prompt templates and strategies: (utterance, retrieved context) → prompt and completion.
 
-from radu_core.prompts.making import Discard, PromptRow, Rows
+A file of ``strategies/`` owns each strategy: ``rag.ask``, ``rag.completion``, ``rag.read``, ….
+"""
+
+from radu_core.prompts.asking import Asking, Order, Prompt
+from radu_core.prompts.check import check_template, template_variables
 from radu_core.prompts.negatives import (
     Judgements,
     Negative,
@@ -11,63 +15,43 @@ from radu_core.prompts.negatives import (
     pair_of,
 )
 from radu_core.prompts.options import RowOptions
+from radu_core.prompts.prompt_row import Discard, PromptRow, Rows
 from radu_core.prompts.render import Part, TemplateSet, shipped_templates
-from radu_core.prompts.rows import rows_asked, rows_for, shorten
+from radu_core.prompts.rows import question_rows, shorten, training_rows
 from radu_core.prompts.strategies import (
+    BY_NAME,
     FUNCTION_STRATEGIES,
-    SLOT_POOL,
     SLOT_STRATEGIES,
     STRATEGIES,
-    Order,
-    all_prompt,
-    check_template,
-    completion_for_all,
-    completion_for_knn,
-    completion_for_rag,
-    completion_for_single,
-    knn_prompts,
-    prompts_by_exemplar,
-    rag_prompt,
-    single_prompt,
-    slot_examples,
-    template_variables,
-    yes_no_prompt,
+    require_strategy,
 )
 
 __all__ = [
+    "BY_NAME",
     "FUNCTION_STRATEGIES",
-    "SLOT_POOL",
     "SLOT_STRATEGIES",
     "STRATEGIES",
+    "Asking",
     "Discard",
     "Judgements",
     "Negative",
     "Order",
     "Part",
+    "Prompt",
     "PromptRow",
     "RowOptions",
     "Rows",
     "Suspect",
     "TemplateSet",
     "Verdict",
-    "all_prompt",
     "check_template",
-    "completion_for_all",
-    "completion_for_knn",
-    "completion_for_rag",
-    "completion_for_single",
     "judgements_hash",
-    "knn_prompts",
     "mine",
     "pair_of",
-    "prompts_by_exemplar",
-    "rag_prompt",
-    "rows_asked",
-    "rows_for",
+    "question_rows",
+    "require_strategy",
     "shipped_templates",
     "shorten",
-    "single_prompt",
-    "slot_examples",
     "template_variables",
-    "yes_no_prompt",
+    "training_rows",
 ]

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.prompts.making import PromptRow, shuffle_seed
+from radu_core.prompts.asking import arrange
+from radu_core.prompts.check import check_template
+from radu_core.prompts.job import shuffle_seed
 from radu_core.prompts.options import RowOptions
+from radu_core.prompts.prompt_row import PromptRow
 from radu_core.prompts.render import TemplateSet
-from radu_core.prompts.strategies import arranged, check_template, llm_arguments
+from radu_core.prompts.strategies import SLOT_STRATEGIES
+from radu_core.prompts.strategies.slots import arguments_to_fill
 from radu_core.schema import Function, Schema, as_values
 
 if TYPE_CHECKING:
@@ -37,7 +41,6 @@ __all__ = [
 
 Severity = Literal["error", "warning", "note"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "note")
-_SLOT_TASKS = ("all", "single")
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Subject:
         """Functions or ids of exemplars of a ``rag`` row, given with the most relevant first, in
         the order in which they stand in its prompt, the nearest to the question first."""
         seed = shuffle_seed(self.options, row.strategy, row.kind, row.exemplar_id)
-        return arranged(names, self.options.order, str, seed=seed)[::-1]
+        return arrange(names, self.options.order, str, seed=seed)[::-1]
 
 
 def question_start(row: PromptRow) -> int:
@@ -119,7 +122,7 @@ def places(row: PromptRow, subject: Subject) -> tuple[Place, ...]:
         return ()
     if row.strategy == "rag" and subject.exemplar.function:
         return (*_description_place(row, subject), *_exemplar_places(row, subject))
-    if row.strategy in _SLOT_TASKS:
+    if row.strategy in SLOT_STRATEGIES:
         return tuple(_value_places(row, subject))
     return ()
 
@@ -222,7 +225,7 @@ def _asked(row: PromptRow, subject: Subject) -> list[tuple[str, object]]:
     function = _function(row, subject)
     if function is None:
         return []
-    given = llm_arguments(function, subject.exemplar.arguments)
+    given = arguments_to_fill(function, subject.exemplar.arguments)
     wanted = {row.slot: given[row.slot]} if row.slot in given else {}
     chosen = given if row.strategy == "all" else wanted
     return [(str(slot), v) for slot, value in chosen.items() for v in as_values(value)]
@@ -341,7 +344,7 @@ def _named(row: PromptRow, name: str) -> bool:
 
 
 def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
-    if row.strategy not in _SLOT_TASKS or not subject.known or not row.completion:
+    if row.strategy not in SLOT_STRATEGIES or not subject.known or not row.completion:
         return
     for slot, value in _asked(row, subject):
         span, _ = _in_utterance(subject.exemplar, slot, value)
@@ -434,7 +437,7 @@ def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     if row.strategy == "rag":
         bare = [f.name for f in named if f and not f.description.strip()]
         what, place = "function", "functions"
-    elif row.strategy in _SLOT_TASKS:
+    elif row.strategy in SLOT_STRATEGIES:
         slots = [s for f in named if f for s in f.slots if s.recognizer is None]
         bare = [s.name for s in slots if not s.description.strip() and row.slot in (None, s.name)]
         what, place = "slot", "slots"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.exemplars import Split
-from radu_core.prompts.strategies import Order
+from radu_core.prompts.asking import Order
 
 __all__ = ["RowOptions"]
 

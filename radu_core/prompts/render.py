@@ -14,9 +14,9 @@ from jinja2.exceptions import SecurityError
 
 from radu_core.errors import TemplateError
 from radu_core.files import content_hash
-from radu_core.prompts.sandbox import LONGEST, BudgetError, Render, compiled, names_read, short
+from radu_core.prompts.sandbox import LONGEST, BudgetError, Render, compiled, names_read
 
-__all__ = ["Part", "TemplateSet", "shipped_templates", "short"]
+__all__ = ["Part", "TemplateSet", "shipped_templates"]
 
 
 @dataclass(frozen=True)

@@ -180,14 +180,14 @@ def _encode_split(
 ) -> list[Encoded]:
     kept = []
     for row in read_rows(config.dataset, split):
-        encoded = encode_row(encoder, row["prompt"], row["completion"])
-        if sign := encoder.special_in(row["prompt"] + row["completion"]):
-            special.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split, sign))
+        encoded = encode_row(encoder, row.prompt, row.completion)
+        if sign := encoder.special_in(row.prompt + row.completion):
+            special.append((row.exemplar_id, row.task, len(encoded.input_ids), split, sign))
         elif len(encoded.input_ids) > config.max_length:
-            overlong.append((row["exemplar_id"], row["task"], len(encoded.input_ids), split))
+            overlong.append((row.exemplar_id, row.task, len(encoded.input_ids), split))
         else:
-            kept.append(replace(encoded, task=row["task"]))
-            taught.add((row.get("module", ""), row["exemplar_id"]))
+            kept.append(replace(encoded, task=row.task))
+            taught.add((row.module, row.exemplar_id))
     return kept
 
 

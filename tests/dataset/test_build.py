@@ -66,9 +66,9 @@ def test_no_row_shows_its_own_exemplar_and_test_rows_are_plain(loaded: Workspace
     view = build(loaded, MODULE, config=ALL)
     for split in ("train", "validation", "test"):
         for row in read_rows(view.directory, split):
-            assert row["exemplar_id"] not in row["exemplar_ids"]
+            assert row.exemplar_id not in row.exemplar_ids
             if split != "train":
-                assert row["kind"] not in ("fewer", "zero", "removed")
+                assert row.kind not in ("fewer", "zero", "removed")
 
 
 def test_a_dataset_that_was_changed_is_noticed(loaded: Workspace) -> None:
@@ -113,14 +113,14 @@ def test_a_build_that_is_stopped_leaves_the_old_dataset(loaded: Workspace) -> No
 def test_rows_carry_a_stable_id_and_where_they_come_from(loaded: Workspace) -> None:
     view = build(loaded, MODULE, config=ALL)
     rows = [r for s in ("train", "validation", "test") for r in read_rows(view.directory, s)]
-    ids = [r["id"] for r in rows]
+    ids = [r.id for r in rows]
     assert len(set(ids)) == len(ids)
     assert {"rag/positive/f00/0", "single/filled/f00/destination/0", "knn/knn_yes/f00/1"} <= set(
         ids
     )
-    assert {r["module"] for r in rows} == {MODULE}
+    assert {r.module for r in rows} == {MODULE}
     changed = build(loaded, MODULE, name="x", config=ALL.model_copy(update={"k_desc": 1}))
-    assert {r["id"] for r in read_rows(changed.directory, "test")} <= set(ids)
+    assert {r.id for r in read_rows(changed.directory, "test")} <= set(ids)
 
 
 def test_half_a_dataset_is_not_listed(loaded: Workspace) -> None:
@@ -171,7 +171,7 @@ def test_none_is_not_taught_where_a_distant_exemplar_was_judged_the_same(tmp_pat
     for name, said in (("none", {}), ("same", {("h0", "q"): "same"})):
         build_dataset(WHOLE, rows, index, TemplateSet(), config, tmp_path / name, judgements=said)
     kinds = {
-        name: [r["kind"] for r in read_rows(tmp_path / name, "train") if r["exemplar_id"] == "q"]
+        name: [r.kind for r in read_rows(tmp_path / name, "train") if r.exemplar_id == "q"]
         for name in ("none", "same")
     }
     assert kinds["none"].count("removed") == 1

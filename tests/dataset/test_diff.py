@@ -176,8 +176,8 @@ def judge_all_the_same(loaded: Workspace) -> None:
     """Every pair that a knn row says no of really means the same."""
     config = DatasetConfig.of(strategies=("knn",))
     for row in read_rows(build(loaded, MODULE, name="pairs", config=config).directory, "train"):
-        if row["kind"] == "knn_no":
-            judge(loaded, MODULE, row["exemplar_id"], row["exemplar_ids"][0], "same", who="t")
+        if row.kind == "knn_no":
+            judge(loaded, MODULE, row.exemplar_id, row.exemplar_ids[0], "same", who="t")
 
 
 def test_judgements(loaded: Workspace, differ: Callable[..., DatasetDiff]) -> None:

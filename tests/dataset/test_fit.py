@@ -35,11 +35,11 @@ def test_what_is_counted_is_what_is_fed(
     config = DatasetConfig.of(strategies=TASKS, tokenizer=str(tiny_model), max_length=2048)
     view = build(loaded, MODULE, config=config)
     rows = list(read_rows(view.directory, "train"))
-    assert [r["tokens"] for r in rows] == [
-        len(encode_row(tokenizer, r["prompt"], r["completion"]).input_ids) for r in rows
+    assert [r.tokens for r in rows] == [
+        len(encode_row(tokenizer, r.prompt, r.completion).input_ids) for r in rows
     ]
     sizes = view.manifest.tokens["train/rag"]
-    tokens = sorted(r["tokens"] for r in rows if r["task"] == "rag")
+    tokens = sorted(r.tokens for r in rows if r.task == "rag")
     assert (sizes.rows, sizes.total, sizes.max) == (len(tokens), sum(tokens), tokens[-1])
     assert sizes.median == tokens[(len(tokens) - 1) // 2]
 
@@ -54,11 +54,9 @@ def test_over_long_rows_lose_the_least_relevant_and_are_counted(
     )
     assert isinstance(loaded.tokenizer("SmolLM2-135M-Instruct"), WordTokenizer)
     before = {
-        r["id"]: r for s in ("train", "validation", "test") for r in read_rows(whole.directory, s)
+        r.id: r for s in ("train", "validation", "test") for r in read_rows(whole.directory, s)
     }
-    after = {
-        r["id"]: r for s in ("train", "validation", "test") for r in read_rows(fit.directory, s)
-    }
+    after = {r.id: r for s in ("train", "validation", "test") for r in read_rows(fit.directory, s)}
     lists = {
         n: [json.loads(line) for line in (fit.directory / f"{n}.jsonl").read_text().splitlines()]
         for n in ("shortened", "discards")
@@ -69,16 +67,16 @@ def test_over_long_rows_lose_the_least_relevant_and_are_counted(
     assert len(before) - len(after) == len(too_long)
     for id, row in after.items():
         old = before[id]
-        assert row["tokens"] <= limit
-        assert row["completion"] == old["completion"]
-        assert (id in shortened) == (old["tokens"] > limit) == (row["prompt"] != old["prompt"])
+        assert row.tokens <= limit
+        assert row.completion == old.completion
+        assert (id in shortened) == (old.tokens > limit) == (row.prompt != old.prompt)
         if id in shortened:
             line = shortened[id]
-            kept = [*row["exemplar_ids"], *reversed(line["dropped_exemplars"])]
-            assert kept == old["exemplar_ids"]
-            assert (line["tokens_before"], line["tokens_after"]) == (old["tokens"], row["tokens"])
-            if row["task"] == "rag" and not row["negative"]:
-                assert row["function"] in row["candidates"]
+            kept = [*row.exemplar_ids, *reversed(line["dropped_exemplars"])]
+            assert tuple(kept) == old.exemplar_ids
+            assert (line["tokens_before"], line["tokens_after"]) == (old.tokens, row.tokens)
+            if row.task == "rag" and not row.negative:
+                assert row.function in row.candidates
     assert all(d["tokens"] > limit for d in too_long)
     assert fit.manifest.shortened == {
         k: n
@@ -94,7 +92,7 @@ def test_without_a_tokenizer_nothing_is_counted_or_shortened(loaded: Workspace) 
         {},
         {},
     )
-    assert all("tokens" not in row for row in read_rows(view.directory, "train"))
+    assert all(row.tokens is None for row in read_rows(view.directory, "train"))
 
 
 TEXTS = st.lists(

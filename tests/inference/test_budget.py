@@ -17,7 +17,7 @@ from radu_core.generator import closed_at
 from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.inference.budget import answer_tokens
 from radu_core.prompts import TemplateSet
-from radu_core.prompts.strategies import completion_for_all
+from radu_core.prompts.strategies import all_slots
 from radu_core.retrieval import Query
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.coverage.report import load_index
@@ -80,7 +80,7 @@ def test_every_answer_that_comes_from_the_utterance_fits(
     utterance, arguments = asked
     count = generator.count_tokens
     most = answer_tokens(ORDER, None, utterance, [], count)
-    assert count(completion_for_all(ORDER, arguments)) < most
+    assert count(all_slots.completion(ORDER, arguments)) < most
     for slot in ORDER.slots:
         alone = answer_tokens(ORDER, slot, utterance, [], count)
         said = json.dumps(arguments[slot.name], ensure_ascii=False)
@@ -89,7 +89,7 @@ def test_every_answer_that_comes_from_the_utterance_fits(
 
 def test_an_answer_like_those_that_were_taught_fits(generator: Generator) -> None:
     """A value in other words than the utterance's may be longer than all of it."""
-    stored = completion_for_all(ORDER, {"free_0": "the main station, platform " * 20})
+    stored = all_slots.completion(ORDER, {"free_0": "the main station, platform " * 20})
     count = generator.count_tokens
     assert answer_tokens(ORDER, None, "there", [], count) < count(stored)
     assert answer_tokens(ORDER, None, "there", [stored], count) > count(stored)

@@ -19,7 +19,7 @@ from radu_core.inference import Generator
 from radu_core.inference.choice import choose_arguments, choose_value
 from radu_core.inference.parser import read_slots
 from radu_core.inference.proposals import Proposals
-from radu_core.prompts.strategies import completion_for_all, completion_for_single
+from radu_core.prompts.strategies import all_slots, single_slot
 from radu_core.schema import Scalar, Slot, as_values, fits_type, parse_schema
 
 SCHEMA = parse_schema(
@@ -71,7 +71,7 @@ class Moody:
 def test_no_invalid_answer_and_no_value_from_nowhere(text: str, seed: int) -> None:
     offered = {s.name: PROPOSALS.of(ORDER, text, s) for s in ORDER.slots}
     found, said = choose_arguments(Moody(seed), ORDER, lambda s: offered[s.name])
-    assert said == completion_for_all(ORDER, found)
+    assert said == all_slots.completion(ORDER, found)
     assert read_slots(said, ORDER, None) == (found, [])
     for name, value in found.items():
         slot = ORDER.slot(name)
@@ -80,7 +80,7 @@ def test_no_invalid_answer_and_no_value_from_nowhere(text: str, seed: int) -> No
         assert all(v in offered[name] and fits_type(v, slot) for v in as_values(value))
     for slot in ORDER.slots:
         one, said = choose_value(Moody(seed), slot, offered[slot.name])
-        assert said == completion_for_single(one)
+        assert said == single_slot.completion(one)
         assert one is None or all(v in offered[slot.name] for v in as_values(one))
 
 
@@ -97,7 +97,7 @@ def test_the_choice_is_the_likeliest_of_all(seed: int, values: set[str]) -> None
     walk, offered = Moody(seed), sorted(values)
 
     def likelihood(value: str | None) -> float:
-        said = completion_for_single(value)
+        said = single_slot.completion(value)
         text, characters = (said, ",}]") if value is None else (said[:-1], '"')
         path = walk.tokens(text)
         total = sum(float(walk.after(path[:n])[t]) for n, t in enumerate(path))

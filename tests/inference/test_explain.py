@@ -14,7 +14,8 @@ from radu_core.inference import Deferral, FastParser, FullParser, Parser, Parser
 from radu_core.inference import explain as module
 from radu_core.inference.answers import Question
 from radu_core.inference.explain import GENERATOR, explain
-from radu_core.prompts import TemplateSet, rag_prompt
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import Query
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.workflows.coverage.report import load_index
@@ -36,9 +37,8 @@ def test_a_language_models_prompts_are_those_it_was_sent(loaded: Workspace) -> N
     assert list(found.prompts) == ["function", "values"]
     assert list(found.prompts.values()) == model.prompts
     [hits] = asked.index.search([Query(FLY.utterance)], k_desc=3, k_exemplar=4)
-    assert found.prompts["function"] == rag_prompt(
-        asked.schema, FLY.utterance, hits, asked.templates, order="most_relevant_last"
-    )
+    asking = Asking(FLY.utterance, asked.schema, asked.templates, order="most_relevant_last")
+    assert found.prompts["function"] == rag.ask(asking, hits).text
     assert found.retrieved == tuple((h.utterance, h.function, h.score) for h in hits.exemplars)
     assert all(h.template in found.prompts["function"] for h in hits.exemplars)
     assert (found.sources, found.weights) == ({}, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from conftest import MODULE
 from fakes import ScriptedModel
 
+from radu_core.exemplars import AnnotatedExemplar
 from radu_core.inference import FunctionCall, Generator, Parser, ParserSettings
 from radu_core.inference.parser import read_slots
-from radu_core.prompts import TemplateSet, prompts_by_exemplar
+from radu_core.prompts import Asking, RowOptions, TemplateSet, question_rows
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import Query
 from radu_core.schema import Schema, require_function
 from radu_core.workflows.coverage.report import load_index
@@ -161,7 +164,8 @@ def test_the_probabilities_of_an_ensemble_are_the_retrievers_mean(
     assert len(shown.exemplars) == k
     if not k:
         return
-    prompts = prompts_by_exemplar(asked.schema, "fly home to Oslo please", shown, TemplateSet())
+    asking = Asking("fly home to Oslo please", asked.schema, TemplateSet())
+    prompts = [prompt.text for prompt in rag.ask_each(asking, shown)]
     names = [*shown.functions, "none"]
     shares = torch.tensor(
         [generator.score(p, [f" {n}" for n in names]) for p in prompts], dtype=torch.float64
@@ -169,3 +173,69 @@ def test_the_probabilities_of_an_ensemble_are_the_retrievers_mean(
     near = torch.tensor([h.similarity for h in shown.exemplars], dtype=torch.float64)
     expected = (near / 0.1).softmax(0) @ shares
     assert [scores[n] for n in names] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize(("word", "value"), [("affirmative", True), ("negative", False)])
+def test_an_answer_to_the_bots_question_fills_its_slot(
+    loaded: Workspace, word: str, value: bool
+) -> None:
+    """Whatever the slots' own prompt says of it; and only where the model was taught to."""
+    said = {"destination": "Oslo", "refundable": not value}
+    for reads_answers in (True, False):
+        model = ScriptedModel(["book_flight", word], f" {json.dumps(said)}")
+        asked = parser(loaded, model, reads_answers=reads_answers, values="generate")
+        [call] = asked.parse_many([Query("fly to Oslo")], contexts=["book_flight.refundable"])
+        assert call.arguments["refundable"] is (value if reads_answers else not value)
+        assert call.arguments["destination"] == "Oslo"
+        assert any("Question: money back" in p for p in model.prompts) is reads_answers
+
+
+@pytest.mark.parametrize(
+    ("context", "prefer"),
+    [
+        (None, ["book_flight", "affirmative"]),
+        ("book_flight.destination", ["book_flight", "affirmative"]),
+        ("book_flight.refundable", ["book_hotel", "affirmative"]),  # another function was meant
+        ("book_flight.refundable", ["book_flight", "irrelevant"]),
+        ("book_flight.refundable", ["book_flight", "indifferent"]),
+    ],
+)
+def test_what_is_no_answer_fills_nothing(
+    loaded: Workspace, context: str | None, prefer: list[str]
+) -> None:
+    asked = parser(loaded, ScriptedModel(prefer, " {}"), reads_answers=True, values="generate")
+    [call] = asked.parse_many([Query("fly to a hotel in Oslo")], contexts=[context])
+    assert call.function == prefer[0]
+    assert "refundable" not in call.arguments
+
+
+@pytest.mark.parametrize("function_strategy", ["rag", "knn"])
+@pytest.mark.parametrize("slot_strategy", ["all", "single"])
+def test_the_prompts_are_those_of_a_preview(
+    loaded: Workspace, function_strategy: str, slot_strategy: str
+) -> None:
+    """The parser sends what ``question_rows`` shows, for each of its tasks."""
+    text, context = "fly home to Oslo please", "book_flight.refundable"
+    model = ScriptedModel(["book_flight", "yes", "affirmative"], " {}")
+    asked = parser(
+        loaded,
+        model,
+        function_strategy=function_strategy,
+        slot_strategy=slot_strategy,
+        reads_answers=True,
+    )
+    [call] = asked.parse_many([Query(text)], contexts=[context])
+    assert call.function == "book_flight"
+    hits = asked.index.search([Query(text)], k_desc=3, k_exemplar=20)[0]
+    row = AnnotatedExemplar(
+        id="typed", utterance=text, function="book_flight", spans=(), context=context
+    )
+    options = RowOptions(k_exemplar=4)
+    shown = [
+        made.prompt
+        for strategy in (function_strategy, slot_strategy, "yes_no")
+        for made in question_rows(
+            strategy, row, asked.schema, hits, asked.templates, options=options
+        ).rows
+    ]
+    assert model.prompts == shown

@@ -9,7 +9,8 @@ import pytest
 from conftest import SCHEMA
 
 from radu_core.exemplars import AnnotatedExemplar, Span
-from radu_core.prompts import RowOptions, TemplateSet, rows_asked, rows_for
+from radu_core.prompts import RowOptions, TemplateSet, question_rows, training_rows
+from radu_core.prompts.asking import Order
 from radu_core.prompts.inspect import (
     PromptWarning,
     Subject,
@@ -20,8 +21,7 @@ from radu_core.prompts.inspect import (
     too_long,
     worst,
 )
-from radu_core.prompts.making import PromptRow
-from radu_core.prompts.strategies import Order
+from radu_core.prompts.prompt_row import PromptRow
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
 from radu_core.schema import parse_schema
 
@@ -62,7 +62,7 @@ def made(
     found = parse_schema(schema)
     retrieved = Retrieved(tuple(DescriptionHit(n, i, 1.0) for i, n in enumerate(names, 1)), hits)
     templates = TemplateSet({strategy: template} if template else None)
-    make = rows_asked if asked else rows_for
+    make = question_rows if asked else training_rows
     rows = make(strategy, own, found, retrieved, templates, options=options).rows
     return rows[0], Subject(own, found, {h.id: h for h in hits}, known, options)
 

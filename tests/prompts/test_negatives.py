@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.prompts import RowOptions, TemplateSet, judgements_hash, mine, pair_of, rows_for
+from radu_core.prompts import RowOptions, TemplateSet, judgements_hash, mine, pair_of, training_rows
 from radu_core.prompts.negatives import chosen_places, same_meaning, suspects_in
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Retrieved
 from radu_core.schema import parse_schema
@@ -177,7 +177,7 @@ ALWAYS = RowOptions(removed_share=1.0, fewer_share=0, zero_share=0)
 
 
 def made(exemplar: AnnotatedExemplar, hits: Retrieved, strategy: str = "rag", **more: Any) -> Any:
-    return rows_for(
+    return training_rows(
         strategy, exemplar, parse_schema(SCHEMA), hits, TemplateSet(), options=ALWAYS, **more
     )
 
@@ -209,7 +209,7 @@ def test_out_of_scope_that_is_nearly_in_scope_teaches_no_none() -> None:
 def test_knn_rows_are_the_mined_ones() -> None:
     options = RowOptions(knn_pairs=1, knn_negatives=3, hardness=0.0)
     hits = retrieved(*FAR)
-    rows = rows_for("knn", ME, parse_schema(SCHEMA), hits, TemplateSet(), options=options).rows
+    rows = training_rows("knn", ME, parse_schema(SCHEMA), hits, TemplateSet(), options=options).rows
     mined = mine(ME, hits.exemplars, count=3, hardness=0.0)
     no = [r.exemplar_ids[0] for r in rows if r.kind == "knn_no"]
     assert no == used(mined)

@@ -12,7 +12,7 @@ from prompt_cases import EVERY, GOLDEN, HITS, NONE, hit
 
 from radu_core.errors import TemplateError
 from radu_core.exemplars import AnnotatedExemplar, Span
-from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, rows_for
+from radu_core.prompts import STRATEGIES, RowOptions, TemplateSet, training_rows
 from radu_core.retrieval import DescriptionHit, Retrieved
 from radu_core.schema import Schema, parse_schema
 
@@ -48,7 +48,7 @@ def yes_no_row() -> AnnotatedExemplar:
 def test_rows_are_the_golden_ones(strategy: str, schema: Schema, row: AnnotatedExemplar) -> None:
     """``RADU_GOLDEN=write pytest`` writes them anew; look at the difference before you commit."""
     exemplar = yes_no_row() if strategy == "yes_no" else row
-    made = rows_for(strategy, exemplar, schema, HITS, TemplateSet(), options=EVERY)
+    made = training_rows(strategy, exemplar, schema, HITS, TemplateSet(), options=EVERY)
     text = "".join(
         f"=== {r.strategy}/{r.kind}{' negative' if r.negative else ''}\n"
         f"{r.prompt}⟦{r.completion}⟧\n"
@@ -63,14 +63,14 @@ def test_rows_are_the_golden_ones(strategy: str, schema: Schema, row: AnnotatedE
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_parts_are_the_prompt(strategy: str, schema: Schema, row: AnnotatedExemplar) -> None:
     exemplar = yes_no_row() if strategy == "yes_no" else row
-    for made in rows_for(strategy, exemplar, schema, HITS, TemplateSet(), options=EVERY).rows:
+    for made in training_rows(strategy, exemplar, schema, HITS, TemplateSet(), options=EVERY).rows:
         assert "".join(p.text for p in made.parts) == made.prompt
         assert exemplar.utterance in made.prompt
         assert made.completion.startswith(" ")
 
 
 def test_the_answer_never_leaks_into_a_removed_row(schema: Schema, row: AnnotatedExemplar) -> None:
-    rows = rows_for("rag", row, schema, HITS, TemplateSet(), options=EVERY).rows
+    rows = training_rows("rag", row, schema, HITS, TemplateSet(), options=EVERY).rows
     removed = next(r for r in rows if r.kind == "removed")
     assert "book_flight" not in removed.prompt
     assert (removed.completion, removed.negative) == (" none", True)
@@ -80,14 +80,14 @@ def test_a_row_whose_answer_was_not_retrieved_is_discarded_with_the_reason(
     schema: Schema, row: AnnotatedExemplar
 ) -> None:
     hits = Retrieved((HITS.descriptions[1],), (HITS.exemplars[3],))
-    made = rows_for("rag", row, schema, hits, TemplateSet(), options=EVERY)
+    made = training_rows("rag", row, schema, hits, TemplateSet(), options=EVERY)
     assert made.rows == []
     assert [d.reason for d in made.discards] == ["the right function wasn't retrieved"]
 
 
 def test_out_of_scope_teaches_none(schema: Schema) -> None:
     joke = AnnotatedExemplar(id="j", utterance="a joke", template="a joke", spans=())
-    (made,) = rows_for("rag", joke, schema, HITS, TemplateSet(), options=NONE).rows
+    (made,) = training_rows("rag", joke, schema, HITS, TemplateSet(), options=NONE).rows
     assert (made.completion, made.kind, made.negative) == (" none", "out_of_scope", True)
 
 
@@ -96,7 +96,7 @@ def test_knn_negatives_are_other_functions_and_near_duplicates_are_suspects(
 ) -> None:
     twin = hit("e9", "book_hotel", "fly me to <city>", 1, similarity=0.99)
     hits = Retrieved((), (twin, *HITS.exemplars))
-    made = rows_for("knn", row, schema, hits, TemplateSet(), options=NONE)
+    made = training_rows("knn", row, schema, hits, TemplateSet(), options=NONE)
     assert [(r.kind, r.exemplar_ids) for r in made.rows] == [
         ("knn_yes", ("e1",)),
         ("knn_yes", ("e3",)),
@@ -114,16 +114,16 @@ def test_negative_exemplars_say_no_to_their_function(schema: Schema) -> None:
         template="how long is the flight",
         spans=(),
     )
-    made = rows_for("knn", row, schema, HITS, TemplateSet(), options=NONE)
+    made = training_rows("knn", row, schema, HITS, TemplateSet(), options=NONE)
     assert {r.completion for r in made.rows} == {" no"}
-    assert rows_for("all", row, schema, HITS, TemplateSet()).discards
+    assert training_rows("all", row, schema, HITS, TemplateSet()).discards
 
 
 def test_the_same_seed_gives_the_same_rows(schema: Schema, row: AnnotatedExemplar) -> None:
     def kinds(seed: int) -> list[list[str]]:
         options = RowOptions(seed=seed, fewer_share=0.5, zero_share=0.5)
         rows = [row.model_copy(update={"id": f"r{i}"}) for i in range(20)]
-        made = [rows_for("rag", r, schema, HITS, TemplateSet(), options=options) for r in rows]
+        made = [training_rows("rag", r, schema, HITS, TemplateSet(), options=options) for r in rows]
         return [[x.kind for x in m.rows] for m in made]
 
     assert kinds(1) == kinds(1)
@@ -150,14 +150,14 @@ def test_the_sandbox_holds_and_says_why(
     source: str, words: str, schema: Schema, row: AnnotatedExemplar
 ) -> None:
     with pytest.raises(TemplateError, match=words):
-        rows_for("rag", row, schema, HITS, TemplateSet({"rag": source}), options=NONE)
+        training_rows("rag", row, schema, HITS, TemplateSet({"rag": source}), options=NONE)
 
 
 def test_an_override_replaces_the_shipped_template(
     schema: Schema, row: AnnotatedExemplar, make_exemplar: Callable[..., Any]
 ) -> None:
     templates = TemplateSet({"rag": "{{ utterance }} ?"})
-    (made,) = rows_for("rag", row, schema, HITS, templates, options=NONE).rows
+    (made,) = training_rows("rag", row, schema, HITS, templates, options=NONE).rows
     assert made.prompt == 'fly me to "Oslo" <3 ?'
     assert templates.hash != TemplateSet().hash
 
@@ -166,7 +166,7 @@ def test_descriptions_are_shortened_visibly() -> None:
     data = {**SCHEMA, "functions": [{"name": "f", "description": "word " * 30}]}
     hits = Retrieved((DescriptionHit("f", 1, 1.0),), ())
     row = AnnotatedExemplar(id="x", utterance="u", function="f", template="u", spans=())
-    (made,) = rows_for("rag", row, parse_schema(data), hits, TemplateSet(), options=NONE).rows
+    (made,) = training_rows("rag", row, parse_schema(data), hits, TemplateSet(), options=NONE).rows
     assert "f: " + "word " * 13 + "word…" in made.prompt
 
 
@@ -188,6 +188,6 @@ def test_a_question_of_a_function_with_dots_in_its_name_gives_its_row() -> None:
         template="yes",
         outcome="resolved",
     )
-    [made] = rows_for("yes_no", answer, found, Retrieved(), TemplateSet()).rows
+    [made] = training_rows("yes_no", answer, found, Retrieved(), TemplateSet()).rows
     assert (made.completion, made.slot) == (" affirmative", "pets")
     assert "Do you bring pets?" in made.prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from conftest import MODULE
 from transformers import get_linear_schedule_with_warmup
 
-from radu_core.dataset import read_rows
+from radu_core.dataset import DatasetRow, read_rows
 from radu_core.errors import DatasetError, ModelError
 from radu_core.training import TrainConfig, encoding, preflight
 from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
@@ -92,7 +93,7 @@ def test_the_preview_is_what_the_collator_feeds(
     found = preflight(TrainConfig(dataset=view.directory, base_model=str(tiny_model)), tokenizer)
     rows = list(read_rows(view.directory, "train"))
     assert [e.input_ids for e in found.train] == [
-        encode_row(tokenizer, r["prompt"], r["completion"]).input_ids for r in rows
+        encode_row(tokenizer, r.prompt, r.completion).input_ids for r in rows
     ]
     assert found.train_tokens == sum(len(e.input_ids) for e in found.train)
 
@@ -119,9 +120,9 @@ def test_rows_with_a_special_token_in_their_text_are_left_out_and_listed(
     whole = preflight(config, tokenizer)
     assert whole.special == ()
 
-    def changed(directory: Path, split: str) -> list[dict[str, Any]]:
+    def changed(directory: Path, split: str) -> list[DatasetRow]:
         first, *others = read_rows(directory, split)
-        return [{**first, "prompt": f"<|end|>{first['prompt']}"}, *others]
+        return [replace(first, prompt=f"<|end|>{first.prompt}"), *others]
 
     monkeypatch.setattr(encoding, "read_rows", changed)
     found = preflight(config, tokenizer)
@@ -130,7 +131,7 @@ def test_rows_with_a_special_token_in_their_text_are_left_out_and_listed(
     rows = [next(iter(read_rows(view.directory, split))) for split in ("train", "validation")]
     longer = [len(whole.train[0].input_ids) + 1, len(whole.validation[0].input_ids) + 1]
     assert found.special == tuple(
-        (row["exemplar_id"], row["task"], tokens, split, "<|end|>")
+        (row.exemplar_id, row.task, tokens, split, "<|end|>")
         for row, tokens, split in zip(rows, longer, ("train", "validation"), strict=True)
     )
     monkeypatch.setattr(encoding, "read_rows", lambda *a: changed(*a)[:1])

@@ -92,7 +92,7 @@ def test_what_contradicts_the_schema_is_neither_indexed_nor_taught_but_counted(
     rows: list[dict[str, Any]] = [
         row for split in ("train", "validation", "test") for row in read_rows(view.directory, split)
     ]
-    assert not any("book_flight" in row["prompt"] + row["completion"] for row in rows)
+    assert not any("book_flight" in row.prompt + row.completion for row in rows)
     assert coverage_report(decided, MODULE).grid.total == 1  # h02; f03 is left out
     assert coverage_report(decided, MODULE).left_out == {"contradicts the schema": 1}
     assert rows_to_measure(decided, MODULE, "test")[1] == {"contradicts the schema": 1}

@@ -76,7 +76,7 @@ def knn_no(space: Workspace, id_: str = "t1") -> set[str]:
     config = DatasetConfig(strategies=("knn",), rows=RowOptions(knn_negatives=20))
     view = dataset.build(space, MODULE, config=config)
     rows = read_rows(view.directory, "train")
-    return {r["exemplar_ids"][0] for r in rows if r["exemplar_id"] == id_ and r["negative"]}
+    return {r.exemplar_ids[0] for r in rows if r.exemplar_id == id_ and r.negative}
 
 
 def test_the_dataset_and_the_preview_follow_the_judgements(space: Workspace) -> None:
@@ -98,8 +98,8 @@ def test_the_dataset_and_the_preview_follow_the_judgements(space: Workspace) -> 
 def test_a_removed_row_is_left_out_counted_and_listed(space: Workspace) -> None:
     config = DatasetConfig(strategies=("rag",), rows=RowOptions(removed_share=1.0))
     view = dataset.build(space, MODULE, config=config)
-    rows = [r for r in read_rows(view.directory, "train") if r["exemplar_id"] == "t1"]
-    assert "removed" not in {r["kind"] for r in rows}
+    rows = [r for r in read_rows(view.directory, "train") if r.exemplar_id == "t1"]
+    assert "removed" not in {r.kind for r in rows}
     [reason] = [r for r in view.manifest.discards if "no removed row" in r]
     assert view.manifest.discards[reason] == 3
     assert view.manifest.suspects == 3
@@ -179,5 +179,5 @@ def test_rows_and_index_are_of_one_state(space: Workspace, monkeypatch: pytest.M
 
     monkeypatch.setattr(dataset, "load_index", relabelled)
     view = dataset.build(space, MODULE, config=DatasetConfig(strategies=("rag",)))
-    said = {r["function"] for r in read_rows(view.directory, "train") if r["exemplar_id"] == "t1"}
+    said = {r.function for r in read_rows(view.directory, "train") if r.exemplar_id == "t1"}
     assert said == {"book_hotel"}

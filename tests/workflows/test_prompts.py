@@ -292,7 +292,7 @@ def test_rows_vary_for_training_only_and_it_says_so(
         strategies=("rag",), tokenizer="none", removed_share=1, fewer_share=1, zero_share=1
     )
     built = build(loaded, MODULE, name="n", config=config).directory
-    assert [r["kind"] for r in read_rows(built, split) if r["exemplar_id"] == one] == kinds
+    assert [r.kind for r in read_rows(built, split) if r.exemplar_id == one] == kinds
 
 
 def test_a_context_may_name_a_function_with_dots() -> None:

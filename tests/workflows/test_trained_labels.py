@@ -73,8 +73,8 @@ def test_what_no_row_was_trained_of_isnt_learned_from(
     tokenizer = load_tokenizer(tiny_model)
     sizes = {}
     for row in read_rows(view.directory, "train"):
-        length = len(tokenizer(row["prompt"] + row["completion"])["input_ids"]) + 1
-        sizes[row["exemplar_id"]] = min(length, sizes.get(row["exemplar_id"], length))
+        length = len(tokenizer(row.prompt + row.completion)["input_ids"]) + 1
+        sizes[row.exemplar_id] = min(length, sizes.get(row.exemplar_id, length))
     limit = sorted(sizes.values())[3]
     config = TrainConfig(
         dataset=view.directory, base_model=str(tiny_model), max_length=limit, skip_overlong=True
@@ -93,7 +93,7 @@ def test_a_mixture_taught_what_was_drawn_of_each_module(
     mix([view.directory], mixed, weights={MODULE: 0.5})
     config = TrainConfig(dataset=mixed, base_model=str(tiny_model))
     keep_labels(tmp_path, mixed, MODULE, preflight(config, load_tokenizer(tiny_model)))
-    drawn = sorted({row["exemplar_id"] for row in read_rows(mixed, "train")})
+    drawn = sorted({row.exemplar_id for row in read_rows(mixed, "train")})
     assert [e.id for e in read_trained_labels(tmp_path).exemplars] == drawn
     shutil.rmtree(view.directory)  # they lie in the mixture, too
     assert [e.id for e in read_labels(mixed, MODULE, drawn)] == drawn

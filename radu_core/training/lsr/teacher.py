@@ -14,7 +14,8 @@ from typing import Protocol
 
 from radu_core.eligibility import Key, key_of
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exemplar
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import ExemplarHit, Retrieved
 from radu_core.schema import Schema
 
@@ -65,8 +66,8 @@ def answers_of(
     found = Retrieved((), tuple(chunks))
     names: list[str | None] = list(dict.fromkeys([*found.functions, exemplar.function]))
     names = [n for n in names if n is not None] + [None]
-    prompts = prompts_by_exemplar(schema, exemplar.utterance, found, templates)
-    said = model.score_each(prompts, [completion_for_rag(n) for n in names])
+    prompts = rag.ask_each(Asking(exemplar.utterance, schema, templates), found)
+    said = model.score_each([p.text for p in prompts], [rag.completion(n) for n in names])
     right = names.index(exemplar.function)
     return [_share(row, right) for row in said]
 

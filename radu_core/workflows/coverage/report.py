@@ -13,7 +13,8 @@ from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
-from radu_core.prompts import TemplateSet, rag_prompt
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import (
     RANKINGS,
     CoverageGrid,
@@ -23,6 +24,7 @@ from radu_core.retrieval import (
     ModuleIndex,
     Query,
     RetrievalSettings,
+    Retrieved,
     Tuning,
     choose_weight,
     coverage,
@@ -399,11 +401,15 @@ def prompt_cost(
     templates = TemplateSet(workspace.store.templates(schema.module))
     query = Query(schema.functions[0].description or "hello")
     hits = index.search([query], k_desc=4, k_exemplar=8)[0]
-    empty = count(rag_prompt(schema, "", replace(hits, descriptions=(), exemplars=()), templates))
+
+    def measure(hits: Retrieved) -> float:
+        return count(rag.ask(Asking("", schema, templates), hits).text)
+
+    empty = measure(replace(hits, descriptions=(), exemplars=()))
     named = replace(hits, exemplars=())
     functions = max(1, len(named.functions))
-    per_function = (count(rag_prompt(schema, "", named, templates)) - empty) / functions
-    both = count(rag_prompt(schema, "", hits, templates))
+    per_function = (measure(named) - empty) / functions
+    both = measure(hits)
     extra = len(hits.functions) - len(named.functions)
     shown = max(1, len(hits.exemplars))
     per_exemplar = max(0.0, both - empty - per_function * (functions + extra)) / shown

@@ -10,16 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from radu_core.dataset import Encoder, load_tokenizer, read_rows
+from radu_core.dataset import DatasetRow, Encoder, load_tokenizer, read_rows
 from radu_core.errors import InputError, ModelError, RaduError
 from radu_core.files import read_json, write_text
 from radu_core.inference.gguf_check import Agreement, AskedRow, compare_gguf
 from radu_core.inference.gguf_export import WeightType, find_obstacle, write_gguf
 from radu_core.inference.modelfile import make_modelfile, turns_around
 from radu_core.progress import Progress, silent
-from radu_core.prompts import completion_for_knn, completion_for_rag
+from radu_core.prompts import require_strategy
 from radu_core.training import RunDirectory
 from radu_core.training.card import PROMPT_FILE
 from radu_core.training.tokens import template_of
@@ -190,7 +189,7 @@ def _rows_to_ask(run: RunDirectory) -> list[AskedRow]:
             found = [
                 row
                 for row in read_rows(config.dataset, split)
-                if row.get("tokens") is None or row["tokens"] <= config.max_length
+                if row.tokens is None or row.tokens <= config.max_length
             ]
             if found:
                 count = min(_ROWS, len(found))
@@ -199,13 +198,9 @@ def _rows_to_ask(run: RunDirectory) -> list[AskedRow]:
     return [AskedRow(path.read_text(encoding="utf-8")) for path in kept]
 
 
-def _asked(row: dict[str, Any]) -> AskedRow:
-    options: tuple[str, ...] = ()
-    if row["task"] == "rag":
-        options = tuple(completion_for_rag(n) for n in (*(row.get("candidates") or ()), None))
-    elif row["task"] == "knn":
-        options = (completion_for_knn(True), completion_for_knn(False))
-    return AskedRow(row["prompt"], row["completion"], options if len(options) > 1 else ())
+def _asked(row: DatasetRow) -> AskedRow:
+    choices = require_strategy(row.task).choices(row.candidates)
+    return AskedRow(row.prompt, row.completion, choices if len(choices) > 1 else ())
 
 
 def _write(new: Path, converter: Path | None, weights: WeightType) -> None:

@@ -15,14 +15,14 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import (
     FUNCTION_STRATEGIES,
     SLOT_STRATEGIES,
-    STRATEGIES,
     PromptRow,
     RowOptions,
     Rows,
     TemplateSet,
-    rows_asked,
-    rows_for,
+    question_rows,
+    require_strategy,
     shorten,
+    training_rows,
 )
 from radu_core.prompts.inspect import (
     Place,
@@ -256,13 +256,13 @@ def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
     subject = prepared.subject
     given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
     if prepared.asked:
-        return rows_asked(*given, options=prepared.options)
+        return question_rows(*given, options=prepared.options)
     said = judgements(
         prepared.workspace, subject.schema.module, [subject.exemplar, *prepared.wide.exemplars]
     )
-    made = rows_for(*given, options=prepared.options, judgements=said)
+    made = training_rows(*given, options=prepared.options, judgements=said)
     if not made.rows:
-        made.rows = rows_asked(*given, options=prepared.options).rows
+        made.rows = question_rows(*given, options=prepared.options).rows
     return made
 
 
@@ -283,10 +283,7 @@ def _check(
     exemplar_id: str | None,
     context: str | None,
 ) -> None:
-    if strategy not in STRATEGIES:
-        raise InputError(
-            "No such strategy", value=strategy, remedy=f"Use one of {', '.join(STRATEGIES)}."
-        )
+    require_strategy(strategy)
     if exemplar_id is not None:
         for value, what in ((function, "function"), (context, "context")):
             if value is not None:

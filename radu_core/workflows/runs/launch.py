@@ -264,10 +264,10 @@ def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) 
 
 def _keep_prompt(folder: Path, dataset: Path, module: str) -> None:
     """Write the first prompt of the training rows: it shows whoever loads the model how to ask."""
-    rows = (r for r in read_rows(dataset, "train") if r.get("module", module) == module)
+    rows = (r for r in read_rows(dataset, "train") if r.module == module)
     first = next(rows, None)
     if first is not None:
-        write_text(folder / PROMPT_FILE, first["prompt"])
+        write_text(folder / PROMPT_FILE, first.prompt)
 
 
 def serving(workspace: Workspace, run: RunDirectory, *, module: str | None = None) -> Serving:

@@ -293,12 +293,12 @@ def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
     encoder = encoder_of(config, tokenizer)
     for split in _SPLITS:
         for row in read_rows(config.dataset, split):
-            if not row["completion"].strip():
-                encoded = encode_row(encoder, row["prompt"], row["completion"])
+            if not row.completion.strip():
+                encoded = encode_row(encoder, row.prompt, row.completion)
                 found.append(
                     ListedRow(
-                        row["exemplar_id"],
-                        row["task"],
+                        row.exemplar_id,
+                        row.task,
                         split,
                         len(encoded.input_ids),
                         encoded.supervised,

@@ -12,7 +12,8 @@ from conftest import MODULE
 from retrieving import exemplar
 
 from radu_core.generator import Generator
-from radu_core.prompts import TemplateSet, completion_for_rag, prompts_by_exemplar
+from radu_core.prompts import Asking, TemplateSet
+from radu_core.prompts.strategies import rag
 from radu_core.retrieval import Query, Retrieved
 from radu_core.schema import Schema
 from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher, keys_of
@@ -47,10 +48,10 @@ def test_the_right_answers_share_is_that_of_a_naive_loop(
     names: list[str | None] = [*retrieved.functions, None]
     assert "book_flight" in names
     expected = []
-    for prompt in prompts_by_exemplar(schema, row.utterance, retrieved, TemplateSet()):
+    for prompt in rag.ask_each(Asking(row.utterance, schema, TemplateSet()), retrieved):
         logs = []
         for name in names:
-            start, answer = model._encoder.row(prompt, completion_for_rag(name))
+            start, answer = model._encoder.row(prompt.text, rag.completion(name))
             with torch.inference_mode():
                 said = model._model(input_ids=torch.tensor([[*start, *answer]])).logits[0].float()
             chosen = said.log_softmax(-1)[
