@@ -54,6 +54,9 @@ FOREIGN = {
     "--head",
     "--home",
     "--secrets",
+    "--retry",
+    "--retry-connrefused",
+    "--retry-delay",
     "--server",
 }
 COMMAND = re.compile(r"\bradu((?: (?:-{0,2}[a-z][a-z-]+|[A-Z|{][\w{}./|]*…?|\"[^\"]*\"|\[|…))+)")
