@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -159,6 +161,61 @@ def test_a_page_is_made_of_the_frame_and_its_own_package() -> None:
         assert wings(path) <= {"frame", path.relative_to(STUDIO).parts[0]}, path
     for path in (STUDIO / "frame").rglob("*.py"):
         assert wings(path) <= {"frame"}, path
+
+
+# What a page's package calls of other pages' workflows, and why: to be shortened, not lengthened.
+BESIDE = {
+    "annotate": {"load", "schema"},  # adds utterances; guidelines
+    "coverage": {"train"},  # the datasets that a change makes stale
+    "frame": {"home", "load"},  # the trash, on two pages; names of encodings in messages
+    "home": {"load"},  # the sample project; traces by day
+    "overlap": {"coverage", "schema"},  # judgements of pairs; merging functions
+    "prompts": {"coverage"},  # the point in use, tokens, judgements of pairs
+    "schema": {"load", "prompts"},  # what a change costs; differences of texts
+    "train": {"coverage", "playground"},  # the point in use; bundles and exports
+}
+SHARED = {"frame", "runs"}
+PLUMBING = set(ORDER[: ORDER.index("schema")])  # errors, words, files: nothing of the stages
+
+
+def of_studio() -> list[Path]:
+    """The files of pages and of what they are made of."""
+    return [*PAGES.glob("*.py"), *STUDIO.rglob("*.py")]
+
+
+@pytest.mark.parametrize("path", of_studio(), ids=lambda p: str(p.relative_to(CORE.parent)))
+def test_a_page_calls_workflows_only(path: Path) -> None:
+    """Of the stages below it names types and constants; what they do, a workflow does.
+
+    And of workflows: its own package's, the shared ones, and those in ``BESIDE``.
+    """
+    own = path.stem if path.parent == PAGES else path.relative_to(STUDIO).parts[0]
+    for name in names_in(path.read_text("utf-8"), path.relative_to(CORE.parent).parent.parts):
+        parts = name.split(".")
+        if parts[0] != "radu_core" or parts[1] in PLUMBING:
+            continue
+        if parts[1] == "workflows":
+            assert parts[2] in {own, *SHARED, *BESIDE.get(own, ())}, f"{path} imports {name}"
+        else:
+            found = getattr(import_module(".".join(parts[:-1])), parts[-1])
+            assert not isinstance(found, FunctionType | ModuleType), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", of_studio(), ids=lambda p: str(p.relative_to(CORE.parent)))
+def test_a_page_never_reaches_into_the_store(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    assert [n.lineno for n in nodes if isinstance(n, ast.Attribute) and n.attr == "store"] == []
+
+
+def test_no_exception_is_left_that_nobody_needs() -> None:
+    used: dict[str, set[str]] = {}
+    for path in of_studio():
+        own = path.stem if path.parent == PAGES else path.relative_to(STUDIO).parts[0]
+        package = path.relative_to(CORE.parent).parent.parts
+        parts = [n.split(".") for n in names_in(path.read_text("utf-8"), package)]
+        called = {p[2] for p in parts if p[:2] == ["radu_core", "workflows"]}
+        used.setdefault(own, set()).update(called - SHARED - {own})
+    assert {wing: calls for wing, calls in used.items() if calls} == BESIDE
 
 
 WORKFLOWS = [

@@ -62,7 +62,7 @@ def init(
         raise InputError("--schema and --function contradict each other", remedy="Give one.")
     if replace and module in space.store.modules():
         new = files.read_schema(module, schema_path, keep_good=keep_good).schema
-        cost = schema_cost(space.store, new)
+        cost = schema_cost(space, new)
     found = files.init_module(
         space, module, schema_path, who=who(), replace=replace, keep_good=keep_good
     )

@@ -95,7 +95,7 @@ def negatives(
     Exit 1: fewer can be used than asked for.
     """
     from radu_core.prompts import RowOptions
-    from radu_core.workflows.overlap import negatives as workflow
+    from radu_core.workflows.prompts import negatives as workflow
 
     options = RowOptions(hardness=hardness, knn_negatives=number, near_duplicate=near_duplicate)
     space = workspace()

@@ -130,7 +130,7 @@ def restore(
 def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Output:
     space = workspace()
     now = space.store.schema(module)
-    cost = schema_cost(space.store, wanted)
+    cost = schema_cost(space, wanted)
     made = built(space, module)
     data: dict[str, Any] = {
         "module": module,

@@ -252,6 +252,11 @@ class EvaluationReport(BaseModel):
         return (*self.baselines, *others, *self.ways)
 
     @property
+    def verdict(self) -> Verdict:
+        """Where the trained model is better than every baseline, or worse than one."""
+        return against_baselines(self)
+
+    @property
     def ways(self) -> tuple[Metrics, ...]:
         """The trained model, then what else answers with it: an ensemble, a language model."""
         return (self.trained, *(found.metrics for found in self._beside))

@@ -28,7 +28,7 @@ def add(here: Page) -> None:
     last = st.session_state.get(f"added {here.module}")
     if last is not None:
         _added(here, last)
-    functions = {f.name: f for f in here.workspace.store.schema(here.module).functions}
+    functions = {f.name: f for f in here.workspace.schema(here.module).functions}
     chosen = st.selectbox(
         "Function",
         [_NONE, *functions],

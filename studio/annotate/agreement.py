@@ -7,8 +7,7 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from radu_core.agreement import Agreement, Opinions, Pair
-from radu_core.agreement import agreement as measure
+from radu_core.agreement import Agreement, Pair
 from radu_core.workflows.annotate import annotation, views
 from studio.frame import show
 from studio.frame.page import Page
@@ -21,12 +20,11 @@ _NOTHING = "–"  # what isn't defined
 def agreement(here: Page) -> None:
     """How many are asked, and how far they agree: over all, per pair, and where they don't."""
     _annotators(here)
-    figures(here, views.opinions(here.workspace, here.module))
+    figures(here, views.measure_agreement(here.workspace, here.module))
 
 
-def figures(here: Page, opinions: Opinions) -> None:
+def figures(here: Page, found: Agreement) -> None:
     """Figures over all, per pair, and every disagreement with a link to its utterance."""
-    found = measure(opinions)
     if not found.items:
         st.caption(
             "No utterance has the opinion of two people yet. Agreement is measured once a module "

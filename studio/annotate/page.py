@@ -98,7 +98,7 @@ def _choice(label: str, name: str, options: dict[str, str]) -> str:
 
 def _functions(here: Page) -> list[str]:
     try:
-        return [f.name for f in here.workspace.store.schema(here.module).functions]
+        return [f.name for f in here.workspace.schema(here.module).functions]
     except RaduError:
         return []  # the marker says that the studio's database can't be reached
 
@@ -118,7 +118,7 @@ def token(here: Page) -> str:
 def version(here: Page) -> str:
     """Changes when what the marker knows of the module does: functions or guidelines."""
     try:
-        schema = here.workspace.store.schema(here.module)
+        schema = here.workspace.schema(here.module)
         return f"{schema.hash} {content_hash(guidelines(here.workspace, here.module))}"
     except RaduError:
         return ""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from radu_core.exemplars import escape
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
 from radu_core.words import counted, ordinal
@@ -19,6 +18,7 @@ from radu_core.workflows.coverage.report import (
     flag_misses,
     miss_rows,
 )
+from radu_core.workflows.coverage.what_if import as_exemplar
 from studio.coverage.what_if import ask_about
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -218,7 +218,7 @@ def _neighbours(one: ExplainedMiss) -> None:
 def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
     """Each remedy where it is done, this miss and function in hand."""
     function, id_ = one.miss.function, one.miss.id
-    template = report.grid.queries[one.miss.number].template or escape(one.miss.utterance)
+    template = as_exemplar(report.grid.queries[one.miss.number])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "What if: another description",

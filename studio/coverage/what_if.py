@@ -60,7 +60,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     left, right = side_by_side([2, 3], key="coverage-what-if")
     with left:
         function = str(st.selectbox("Function", names, key=_FUNCTION))
-        schema = here.workspace.store.schema(here.module)
+        schema = here.workspace.schema(here.module)
         known = schema.function(function)
         stored = known.description if known else ""
         described = _description(function, stored)

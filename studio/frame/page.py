@@ -126,7 +126,7 @@ def _begin(
     st.caption(about)
     space = workspace()
     try:
-        modules = space.store.modules()
+        modules = space.modules()
     except StoreError as error:
         kept = st.session_state.get("module") or st.query_params.get("module")
         if not offline or not kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.evaluation import EvaluationReport, Share, against_baselines
+from radu_core.evaluation import EvaluationReport, Share
 from radu_core.words import counted
 from studio.frame.markdown import plain
 
@@ -85,7 +85,7 @@ def _of(share: Share) -> str:
 
 def _verdict(report: EvaluationReport) -> None:
     """Claims only what the rows support."""
-    found = against_baselines(report)
+    found = report.verdict
     if found.better:
         st.success(_points("Better than every baseline", found.better), icon=":material/check:")
     if found.worse:

@@ -55,14 +55,14 @@ def _exemplars(here: Page) -> None:
     if not ids:
         st.info("Nothing was found.")
         return
-    items = here.workspace.store.exemplars(here.module, ids=ids[:_SHOWN])
+    items = workflow.read(here.workspace, here.module, ids[:_SHOWN])
     rows = [
         {
-            "id": i.exemplar.id,
-            "utterance": i.exemplar.utterance,
-            "function": i.exemplar.label,
-            "split": i.exemplar.split,
-            "tags": ", ".join(i.exemplar.tags),
+            "id": i.id,
+            "utterance": i.utterance,
+            "function": i.label,
+            "split": i.split,
+            "tags": ", ".join(i.tags),
         }
         for i in items
     ]

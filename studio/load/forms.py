@@ -14,12 +14,11 @@ import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.files import open_atomic
-from radu_core.formats import FORMATS, guess_format, renamed
+from radu_core.formats import FORMATS
 from radu_core.progress import Progress
-from radu_core.schema import check_module_id
 from radu_core.words import counted
+from radu_core.workflows.load import file_view, outcomes, traces
 from radu_core.workflows.load import files as load
-from radu_core.workflows.load import outcomes, traces
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -45,7 +44,6 @@ def new_module(here: Page) -> None:
             with messages():
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
-                check_module_id(name)
                 path = _kept(file)
                 found = load.init_module(
                     here.workspace, name, path, who=here.who, keep_good=keep_good
@@ -97,8 +95,9 @@ def utterances(here: Page) -> None:
     if path is None:
         return _report(here)
     files = [path] if file else traces.files_of([path])
-    format = guess_format(files[0])
-    st.caption(plain(FORMATS[format].help))
+    found = file_view.format_of(files)
+    format = found.name
+    st.caption(plain(found.help))
     options = choose_options(here, path, format)
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
@@ -307,13 +306,13 @@ def export(here: Page) -> None:
         format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
         key="export as",
     )
-    for given, other in renamed(format, here.workspace.store.schema(here.module)).items():
+    view = load.view_export(here.workspace, format, module=here.module)
+    for given, other in view.renamed.items():
         st.caption(f"{plain(given)} is written as {plain(other)}.")
-    total = sum(here.workspace.store.counts(here.module).values())
-    if FORMATS[format].carries_exemplars:
-        st.caption(f"All {counted(total, 'exemplar')}, with spans, outcome and reason.")
+    if view.left_out:
+        st.caption(f"The schema only: {counted(view.left_out, 'exemplar')} left out.")
     else:
-        st.caption(f"The schema only: {counted(total, 'exemplar')} left out.")
+        st.caption(f"All {counted(view.exemplars, 'exemplar')}, with spans, outcome and reason.")
     name = f"{here.module}.{endings[format]}"
     st.download_button(
         f"Download {plain(name)}",

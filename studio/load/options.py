@@ -93,7 +93,7 @@ def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_v
     """What is known of the file; not looked at again in every rerun."""
     with readable(path):
         stamp = path.stat().st_mtime_ns
-    state = (str(path), stamp, here.module, here.workspace.store.schema(here.module).hash)
+    state = (str(path), stamp, here.module, here.workspace.schema(here.module).hash)
     return _viewed(here, path, format, chosen, state)
 
 

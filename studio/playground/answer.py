@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.calls import flat_arguments
 from radu_core.inference.answers import Answer, Explanation
-from radu_core.schema import OUT_OF_SCOPE, Function, Scalar, as_values
-from radu_core.workflows.playground.ask import Right, Sent, send_back
+from radu_core.schema import OUT_OF_SCOPE, Function, Scalar
+from radu_core.workflows.playground.ask import Right, Sent, send_back, values_of
 from studio.frame import show
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
@@ -155,7 +154,7 @@ def _wrong(here: Page, key: str, model: str, said: Answer) -> None:
 
 def _right(here: Page, key: str, said: Answer) -> tuple[Right | None] | None:
     """What a person says is right, once it is sent; None for the annotators to find out."""
-    functions = {f.name: f for f in here.workspace.store.schema(here.module).functions}
+    functions = {f.name: f for f in here.workspace.schema(here.module).functions}
     chosen = st.selectbox("Right function", [_UNKNOWN, _OUT, *functions], key=f"right {key}")
     function = functions.get(chosen or "")
     with st.form(f"wrong {key} {chosen}", border=False):
@@ -169,13 +168,13 @@ def _right(here: Page, key: str, said: Answer) -> tuple[Right | None] | None:
 
 def _values(function: Function, said: Answer, key: str) -> dict[str, str | list[str]]:
     """A field for each slot; where the function was right, it begins with the model's value."""
-    known = flat_arguments(function, said.arguments) if said.function == function.name else {}
+    known = values_of(function, said)
     for slot in function.slots:
-        if (value := known.get(slot.name)) is not None:
-            texts = [_typed(v) for v in as_values(value)]
-            if not slot.possible_values or set(texts) <= set(map(str, slot.possible_values)):
-                begins = texts if slot.multi_value else texts[0]
-                st.session_state.setdefault(f"{key} {slot.name}", begins)
+        texts = [_typed(v) for v in known.get(slot.name, [])]
+        possible = not slot.possible_values or set(texts) <= set(map(str, slot.possible_values))
+        if texts and possible:
+            begins = texts if slot.multi_value else texts[0]
+            st.session_state.setdefault(f"{key} {slot.name}", begins)
     return {s.name: value_input(s, f"{key} {s.name}") for s in function.slots}
 
 

@@ -89,7 +89,7 @@ def _meant(typed: str, found: Sequence[str]) -> str:
 
 
 def _contexts(here: Page) -> list[str]:
-    functions = here.workspace.store.schema(here.module).functions
+    functions = here.workspace.schema(here.module).functions
     return [c for f in functions for c in (f.name, *(f"{f.name}.{s.name}" for s in f.slots))]
 
 

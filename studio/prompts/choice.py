@@ -6,14 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from radu_core.errors import NotFoundError
-from radu_core.exemplars import LONGEST
+from radu_core.exemplars import LONGEST, AnnotatedExemplar
 from radu_core.prompts import STRATEGIES
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.store.records import StoredExemplar
 from radu_core.terms import TERMS, label
 from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import BASE, generators
+from radu_core.workflows.prompts.choice import offer
 from radu_core.workflows.prompts.preview import LIMIT
 from studio.frame.markdown import plain
 from studio.frame.page import Page
@@ -88,7 +87,7 @@ def _stored(here: Page) -> dict[str, Any] | None:
         st.info("No utterance has all of these words." if search else "No utterance is loaded yet.")
         return None
     if st.session_state.get(_ID) not in items:
-        resolved = (i for i, e in items.items() if e.exemplar.outcome == "resolved")
+        resolved = (i for i, e in items.items() if e.outcome == "resolved")
         st.session_state[_ID] = next(resolved, next(iter(items)))
     id = right.selectbox(
         f"Exemplar (the first {_OFFERED} found)" if len(items) >= _OFFERED else "Exemplar",
@@ -104,29 +103,23 @@ def _forget() -> None:
     st.session_state.pop(_ID, None)
 
 
-def _offered(here: Page, search: str) -> dict[str, StoredExemplar]:
+def _offered(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
     """The first that the search finds, and the one that is shown, by id."""
-    store = here.workspace.store
-    found = {e.exemplar.id: e for e in store.search(here.module, search, limit=_OFFERED)}
     kept = st.session_state.get(_ID)
-    if kept and kept not in found:
-        try:
-            return {kept: store.exemplar(here.module, kept), **found}
-        except NotFoundError:
-            if kept == st.query_params.get("exemplar"):
-                st.warning(plain(f"{here.module} has no exemplar {kept}. This is another."))
+    found, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=kept)
+    if not there and kept == st.query_params.get("exemplar"):
+        st.warning(plain(f"{here.module} has no exemplar {kept}. This is another."))
     return found
 
 
-def _label(item: StoredExemplar) -> str:
-    one = item.exemplar
+def _label(one: AnnotatedExemplar) -> str:
     state = "" if one.outcome == "resolved" else f"  ·  {one.outcome or 'not aligned'}"
     meant = one.function or (OUT_OF_SCOPE if one.out_of_scope else "?")
     return f"{one.utterance[:120]}  ·  {meant}  ·  {one.id}{state}"
 
 
 def _typed(here: Page) -> dict[str, Any] | None:
-    schema = here.workspace.store.schema(here.module)
+    schema = here.workspace.schema(here.module)
     text = st.text_area(
         "Utterance",
         key="prompt text",

@@ -13,7 +13,8 @@ from radu_core.prompts import Negative, RowOptions
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.words import counted
 from radu_core.workflows.coverage import judgements
-from radu_core.workflows.overlap.negatives import (
+from radu_core.workflows.prompts.choice import resolved_utterances, state
+from radu_core.workflows.prompts.negatives import (
     Dial,
     Mined,
     Retrieval,
@@ -72,7 +73,7 @@ def _choose(here: Page) -> dict[str, Any] | None:
         disabled=id_ != _TYPED,
         key="negatives typed",
     )
-    names = [f.name for f in here.workspace.store.schema(here.module).functions]
+    names = [f.name for f in here.workspace.schema(here.module).functions]
     function = right.selectbox(
         "What it means",
         [*names, OUT_OF_SCOPE],
@@ -91,11 +92,10 @@ def _choose(here: Page) -> dict[str, Any] | None:
 
 def _utterances(here: Page) -> dict[str, str]:
     """Id → utterance of the resolved ones, read again when their number changes."""
-    counts = tuple(here.workspace.store.counts(here.module).items())
+    now = (here.module, state(here.workspace, here.module))
     kept = st.session_state.get("negatives utterances")
-    if kept is None or kept[0] != (here.module, counts):
-        items = here.workspace.store.exemplars(here.module, outcomes=["resolved"])
-        kept = ((here.module, counts), {i.exemplar.id: i.exemplar.utterance for i in items})
+    if kept is None or kept[0] != now:
+        kept = (now, resolved_utterances(here.workspace, here.module))
         st.session_state["negatives utterances"] = kept
     found: dict[str, str] = kept[1]
     return found
@@ -136,17 +136,11 @@ def _dial_widgets() -> RowOptions:
 
 def _retrieved(here: Page, asked: dict[str, Any]) -> Retrieval:
     """What is near the utterance, kept while the choice is the same: judging asks no index."""
-    store = here.workspace.store
-    state = (
-        here.module,
-        tuple(asked.items()),
-        store.schema(here.module).hash,
-        tuple(store.counts(here.module).items()),
-    )
+    now = (here.module, tuple(asked.items()), state(here.workspace, here.module))
     kept = st.session_state.get("negatives kept")
-    if kept is None or kept[0] != state:
+    if kept is None or kept[0] != now:
         with st.spinner("Retrieving …"):
-            kept = (state, retrieve(here.workspace, here.module, **asked))
+            kept = (now, retrieve(here.workspace, here.module, **asked))
         st.session_state["negatives kept"] = kept
     found: Retrieval = kept[1]
     return found

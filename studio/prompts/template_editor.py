@@ -8,7 +8,6 @@ import streamlit as st
 
 from radu_core.errors import RaduError, TemplateError
 from radu_core.files import content_hash
-from radu_core.prompts import template_variables
 from radu_core.terms import label
 from radu_core.workflows.prompts import templates as workflow
 from radu_core.workflows.prompts.preview import PreviewRow
@@ -106,7 +105,6 @@ def _load(here: Page, view: TemplateView) -> str:
 
 def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
     key = _load(here, view)
-    can, must = template_variables(view.name)
     text = (
         st.text_area(
             "Source (jinja). Ctrl+Enter, or leaving the field, applies it to the examples below.",
@@ -116,7 +114,8 @@ def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
         or ""
     )
     st.session_state[f"{key} kept"] = text
-    st.caption(plain(f"Variables: {', '.join(can)}, part(…). It must show: {', '.join(must)}."))
+    can, must = ", ".join(view.variables), ", ".join(view.required)
+    st.caption(plain(f"Variables: {can}, part(…). It must show: {must}."))
     try:
         workflow.try_template(here.workspace, here.module, view.name, text)
     except TemplateError as error:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.workflows.prompts import templates as workflow
+from radu_core.workflows.prompts.choice import find
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 
@@ -34,8 +35,7 @@ def manage(here: Page) -> None:
             )
         search = st.text_input("Find more", key="pin search", placeholder="words, a value, an id")
         if search:
-            for item in here.workspace.store.search(here.module, search, limit=5):
-                one = item.exemplar
+            for one in find(here.workspace, here.module, search, limit=5):
                 st.button(
                     plain(f"{one.utterance[:60]} · {one.id}"),
                     key=f"pin {one.id}",

@@ -22,7 +22,7 @@ __all__ = ["TAB", "opened", "pending"]
 
 def opened(here: Page) -> Shown:
     """The version that this tab works on, and a banner where there is a newer one."""
-    current = here.workspace.store.schema(here.module)
+    current = here.workspace.schema(here.module)
     kept = st.session_state.get(BASE)
     # the tab row's state is dropped with the page: without it somebody has just come
     if TAB not in st.session_state or kept is None or kept[0] != here.module:
@@ -48,7 +48,7 @@ def _newer(here: Page) -> None:
             icon=":material/sync_problem:",
         )
         if st.button(f"Show version {version.number}", key=f"show newest {version.number}"):
-            keep_base(here, here.workspace.store.schema(here.module))
+            keep_base(here, here.workspace.schema(here.module))
             st.rerun()
 
 

@@ -29,7 +29,7 @@ __all__ = ["effect", "remove", "rename", "save", "show_diff"]
 def effect(shown: Shown, schema: Schema, *, key: str) -> None:
     """What saving a schema costs: what is gone, which exemplars become invalid, what was built."""
     here = shown.here
-    cost = schema_cost(here.workspace.store, schema)
+    cost = schema_cost(here.workspace, schema)
     if cost:
         st.warning(
             f"{plain(cost)} The schema in use can be restored under “Earlier”.",

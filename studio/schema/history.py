@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from radu_core.store import SchemaVersion
-from radu_core.workflows.schema.module import renames_to_undo
+from radu_core.workflows.schema.module import renames_to_undo, versions
 from radu_core.workflows.schema.restore import restorable
 from radu_core.workflows.schema.text import as_text
 from studio.frame import show
@@ -19,15 +19,15 @@ __all__ = ["earlier"]
 def earlier(shown: Shown) -> None:
     """All versions, newest first; one of them beside the version shown, to be restored."""
     here = shown.here
-    versions = here.workspace.store.schema_versions(here.module)
+    saved = versions(here.workspace, here.module)
     rows = [
         (v.number, f"{v.at:%Y-%m-%d %H:%M}", v.who, v.note or "–", len(v.schema.functions))
-        for v in reversed(versions)
+        for v in reversed(saved)
     ]
     columns = ("version", "when (UTC)", "who", "what", "functions")
     st.html(show.table_html(columns, rows))
     _renames(shown)
-    past = [v for v in reversed(versions) if v.schema.hash != shown.base.hash]
+    past = [v for v in reversed(saved) if v.schema.hash != shown.base.hash]
     if not past:
         st.info("There is no other version of this schema.")
         return

@@ -91,7 +91,7 @@ def saved_by(version: SchemaVersion, here: Page) -> str:
 
 def done(here: Page, said: str) -> None:
     """Something was saved: show the module as it is now, and say so."""
-    keep_base(here, here.workspace.store.schema(here.module))
+    keep_base(here, here.workspace.schema(here.module))
     st.session_state.pop(PENDING, None)
     st.session_state[SAID] = said
     st.toast(plain(said))
@@ -122,9 +122,9 @@ def propose(shown: Shown, mine: Schema, note: str, *, show: bool = False) -> Non
         return
     here = shown.here
     pending = Pending("save", uuid4().hex, note=note, base=shown.base, mine=mine)
-    if here.workspace.store.schema(here.module).hash != shown.base.hash:
+    if here.workspace.schema(here.module).hash != shown.base.hash:
         conflict(pending)
-    if show or schema_cost(here.workspace.store, mine):
+    if show or schema_cost(here.workspace, mine):
         ask(pending)
     save(here, pending, mine, shown.base.hash)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from radu_core.dataset import DatasetConfig, Manifest, Mixture, weight_of
+from radu_core.dataset import DatasetConfig, Manifest, Mixture
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.terms import label, label_of_rows
@@ -104,7 +104,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
     )
     modules = right.multiselect(
         "Modules",
-        here.workspace.store.modules(),
+        here.workspace.modules(),
         default=[here.module],
         key=f"dataset modules {here.module}",
         persist_state="page",
@@ -263,9 +263,7 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     st.caption(
         "Weights in the mixture. 1: every row once · 0: none · 0.5: half, by lot · 2: twice."
     )
-    frame = pd.DataFrame(
-        [{"module": m, **{t: weight_of({}, m, t) for t in tasks}} for m in modules]
-    )
+    frame = pd.DataFrame([{"module": m, **dict.fromkeys(tasks, 1.0)} for m in modules])
     key = f"dataset weights {' '.join(modules)} {' '.join(tasks)}"
     if key not in st.session_state:  # drawn for the first time, or again: as it was left
         st.session_state[f"{key} first"] = st.session_state.get(f"{key} last", frame)

@@ -16,8 +16,7 @@ from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.terms import label
 from radu_core.training import TrainConfig
-from radu_core.training.launcher import LAUNCHERS, Launcher, launcher
-from radu_core.training.quantized import missing_for_qlora
+from radu_core.training.launcher import Launcher
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.coverage.report import base_embedders
 from radu_core.workflows.runs import launch as train
@@ -66,7 +65,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     data = _data(here, form)
     reachable = _reachable()
     chosen = st.session_state.get(_key("launcher"))
-    where = launcher(chosen if chosen in reachable else "local")
+    where = train.launcher(chosen if chosen in reachable else "local")
     wrong = train.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, form, data, wrong)
     if not built:
@@ -95,7 +94,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
 @st.cache_data(ttl=15, show_spinner=False)  # a cluster that doesn't answer takes 2 s to say so
 def _reachable() -> list[str]:
     """The launchers that can be used now."""
-    return [name for name in LAUNCHERS if not launcher(name).unreachable()]
+    return train.reachable_launchers()
 
 
 _LABELS = {"dataset": "Dataset", "base_model": "Base model", "method": "Method"}
@@ -144,7 +143,7 @@ def _told(field: str, planned: Mapping[str, Any]) -> list[str]:
 
 def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     if st.session_state.get(_key("target")) != "retriever":
-        methods = ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]  # where it can be
+        methods = train.generator_methods()
         models = generators(here.workspace) or [DEFAULT_GENERATOR]
         return _Form("generator", built, models, methods, SIMPLE, EXPERT, {})
     own = [view for view in built if not view.mixed]

@@ -55,7 +55,7 @@ def test_a_schema_that_cant_be_read_is_named_and_replaced(
     with pytest.raises(DamagedError, match="can't be read"):
         damaged.store.schema(MODULE)
     new = parse_schema(SCHEMA)
-    assert not schema_cost(damaged.store, new)
+    assert not schema_cost(damaged, new)
     path = tmp_path / "schema.json"
     path.write_text(new.model_dump_json())
     init_module(damaged, MODULE, path, who="t", replace=True)

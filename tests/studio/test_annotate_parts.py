@@ -198,7 +198,7 @@ def test_guidelines_leave_other_settings_alone(space: Workspace) -> None:
 
 # Agreement
 
-OPINIONS = """, opinions={
+OPINIONS = """{
     "_a/1_": {"*ann*": said("f00", "Oslo"), "bob": said("f00", "Rome")},
     "f01": {"*ann*": said("f01", "Rome"), "bob": said("f01", "Rome")},
 }"""
@@ -253,19 +253,20 @@ def test_fewer_annotators_decide_what_has_opinions_enough(space: Workspace) -> N
 
 
 def test_agreement_says_what_it_needs(space: Workspace) -> None:
-    at = agreement_part(", opinions={}")
+    at = agreement_part("{}")
     assert "No utterance has the opinion of two people yet" in words(at)
     assert not at.metric
 
 
-def agreement_part(arguments: str) -> AppTest:
+def agreement_part(opinions: str) -> AppTest:
     script = f"""
 import streamlit as st
 {SAID}
+from radu_core.agreement import agreement
 from studio.annotate.agreement import figures
 from studio.frame.page import page
 with page("Annotate", "x") as here:
-    figures(here{arguments})
+    figures(here, agreement({opinions}))
 """
     at = AppTest.from_string(script, default_timeout=30).run()
     assert not at.exception

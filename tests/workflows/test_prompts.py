@@ -26,7 +26,7 @@ from radu_core.workflows.coverage.prompt_tokens import BASE, tokenizer_of
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
-from radu_core.workflows.overlap import negatives
+from radu_core.workflows.prompts import negatives
 from radu_core.workflows.prompts import preview as prompts
 from radu_core.workflows.prompts.preview import (
     Preview,

@@ -24,7 +24,7 @@ def flights_only(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_cost_names_what_is_gone_and_counts_who_names_it(loaded: Workspace) -> None:
-    cost = schema_cost(loaded.store, parse_schema(flights_only()))
+    cost = schema_cost(loaded, parse_schema(flights_only()))
     assert cost
     assert (cost.functions, cost.slots) == ({"book_hotel": 5}, {"book_flight.passengers": 1})
     assert (cost.contradicted, cost.total) == (6, 15)
@@ -36,13 +36,13 @@ def test_the_cost_names_what_is_gone_and_counts_who_names_it(loaded: Workspace) 
 
 def test_a_type_that_no_longer_fits_costs_too(loaded: Workspace) -> None:
     changed = json.loads(json.dumps(SCHEMA).replace('"integer"', '"boolean"'))
-    cost = schema_cost(loaded.store, parse_schema(changed))
+    cost = schema_cost(loaded, parse_schema(changed))
     assert (cost.functions, cost.slots, cost.contradicted) == ({}, {}, 1)
 
 
 def test_more_slots_cost_nothing(loaded: Workspace) -> None:
     changed = {**SCHEMA, "description": "new"}
-    assert not schema_cost(loaded.store, parse_schema(changed))
+    assert not schema_cost(loaded, parse_schema(changed))
 
 
 def test_creating_never_replaces(loaded: Workspace, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.load.eligible import left_out_rows
 from radu_core.workflows.load.files import export, import_file, remarks
 from radu_core.workflows.load.outcomes import funnel, resolve, unresolved
-from radu_core.workflows.overlap import negatives
+from radu_core.workflows.prompts import negatives
 from radu_core.workflows.prompts import preview as prompts
 from radu_core.workflows.train import dataset
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from radu_core.agreement import Opinions
+from radu_core.agreement import Agreement, Opinions
+from radu_core.agreement import agreement as measure
 from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
@@ -20,14 +21,19 @@ from radu_core.workflows.annotate.operations import waits_for_opinions
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.outcomes import RANKED_BY, alignment_record, module_knowledge
 
-__all__ = ["about", "history", "opinions", "preview"]
+__all__ = ["about", "history", "measure_agreement", "preview"]
 
 _KNOWN_FOR = 600  # seconds
 _MOST_VALUES = 200
 
 
-def opinions(workspace: Workspace, module: str) -> Opinions:
-    """What each annotator said of each exemplar, those that are decided by now among them."""
+def measure_agreement(workspace: Workspace, module: str) -> Agreement:
+    """How far the annotators of a module agree, decided exemplars included."""
+    return measure(_opinions(workspace, module))
+
+
+def _opinions(workspace: Workspace, module: str) -> Opinions:
+    """What each annotator said of each exemplar, decided ones included."""
     found: dict[str, dict[str, AnnotatedExemplar]] = {}
     with workspace.store.reading() as connection:
         for opinion in opinions_of(connection, module, standing=False):

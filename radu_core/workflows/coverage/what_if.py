@@ -31,6 +31,7 @@ __all__ = [
     "Difference",
     "Kept",
     "WhatIf",
+    "as_exemplar",
     "compare_retrieval",
     "compared",
     "difference",
@@ -229,6 +230,11 @@ def compare_retrieval(
     elif k_exemplar == 0 and _only_exemplars(one, two):
         note = "Without exemplars the weight changes nothing: retrieve at least 1 (k_exemplar)."
     return replace(compared(reports[0], reports[1], (point, point)), note=note)
+
+
+def as_exemplar(query: Query) -> str:
+    """How an utterance is written as an exemplar: its template, or its text with ``<`` escaped."""
+    return query.template or escape(query.utterance)
 
 
 def telling_point(

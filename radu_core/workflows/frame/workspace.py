@@ -20,6 +20,7 @@ from radu_core.store.engine import sqlite_url
 if TYPE_CHECKING:
     from radu_core.dataset import Tokenizer
     from radu_core.retrieval import SentenceEmbedder
+    from radu_core.schema import Schema
 
 __all__ = ["Workspace"]
 
@@ -54,6 +55,14 @@ class Workspace:
         """The store, opened (and migrated) on first use."""
         with self._lock:
             return Store.open(self.database_url)
+
+    def modules(self) -> list[str]:
+        """The ids of all modules."""
+        return self.store.modules()
+
+    def schema(self, module: str) -> Schema:
+        """The schema in use; ``NotFoundError`` where there is no such module."""
+        return self.store.schema(module)
 
     @property
     def models(self) -> Path:

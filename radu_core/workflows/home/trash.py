@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from radu_core.errors import ConflictError, InputError, NotFoundError
+from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import disk_errors
 from radu_core.instructions import instruct
 from radu_core.store import Trashed, bulk, erasing, queues
@@ -32,6 +33,7 @@ __all__ = [
     "empty",
     "erase_module",
     "modules_in_trash",
+    "read",
     "restore",
     "restore_module",
     "trash",
@@ -99,6 +101,11 @@ class Trash:
     total: int
     items: tuple[Trashed, ...]
     ids: tuple[str, ...]
+
+
+def read(workspace: Workspace, module: str, ids: Sequence[str]) -> list[AnnotatedExemplar]:
+    """The exemplars of these ids, to be shown before they are deleted."""
+    return [item.exemplar for item in workspace.store.exemplars(module, ids=list(ids))]
 
 
 def chosen(

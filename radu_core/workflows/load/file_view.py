@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from radu_core.files import readable
-from radu_core.formats import table
+from radu_core.formats import FormatInfo, format_info, guess_format, table
 from radu_core.formats.lines import ENCODINGS, TextFile
 from radu_core.formats.tidy import known_function
 from radu_core.formats.workbook import sheet_names
 from radu_core.schema import Schema
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["ENCODINGS", "UNLABELLED", "FileView", "fields", "view_file"]
+__all__ = ["ENCODINGS", "UNLABELLED", "FileView", "fields", "format_of", "view_file"]
 
 UNLABELLED = {
     "keep": "Unlabelled: for a person to label",
@@ -39,6 +39,11 @@ class FileView:
     columns: tuple[str, ...] = ()
     first: tuple[Mapping[str, str], ...] = ()
     mapping: Mapping[str, str] | None = None
+
+
+def format_of(paths: Sequence[Path]) -> FormatInfo:
+    """The format that the files' names and beginnings suggest."""
+    return format_info(guess_format(paths[0]))
 
 
 def view_file(

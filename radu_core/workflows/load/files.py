@@ -19,11 +19,12 @@ from radu_core.formats import (
     format_info,
     load_json,
     read,
+    renamed,
     write,
 )
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
-from radu_core.schema import OUT_OF_SCOPE, Schema, parse_schema
+from radu_core.schema import OUT_OF_SCOPE, Schema, check_module_id, parse_schema
 from radu_core.store import NewBatch, changes, imports
 from radu_core.words import counted
 from radu_core.workflows.frame.workspace import Workspace
@@ -34,6 +35,7 @@ from radu_core.workflows.load.span_fixes import SpanReport, review_spans
 
 __all__ = [
     "ExportReport",
+    "ExportView",
     "ImportReport",
     "SchemaFile",
     "batch_of",
@@ -44,6 +46,7 @@ __all__ = [
     "read_schema",
     "remarks",
     "report_of",
+    "view_export",
 ]
 
 
@@ -199,6 +202,7 @@ def init_module(
 
     ``InputError`` says what it would cost when there is such a module and ``replace`` is False.
     """
+    check_module_id(module)
     found = read_schema(module, schema_path, keep_good=keep_good)
     if not replace:
         _refuse_to_replace(workspace, found.schema, "There is a module of that id already")
@@ -213,7 +217,7 @@ def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
             what,
             value=schema.module,
             remedy=f"To replace its schema, {instruct('replace schema', schema.module)}. "
-            f"{schema_cost(workspace.store, schema)} Nothing was changed.",
+            f"{schema_cost(workspace, schema)} Nothing was changed.",
         )
 
 
@@ -381,6 +385,24 @@ def batch_of(
         schema_before=before.model_dump_json() if before and schema else None,
         schema_after=schema.model_dump_json() if schema else None,
     )
+
+
+@dataclass(frozen=True)
+class ExportView:
+    """What an export would write: ``exemplars`` in it and ``left_out`` of it, and the names that
+    the format writes otherwise, by the module's own."""
+
+    exemplars: int
+    left_out: int
+    renamed: Mapping[str, str]
+
+
+def view_export(workspace: Workspace, format: str, *, module: str) -> ExportView:
+    """What ``export`` of all exemplars would write."""
+    total = sum(workspace.store.counts(module).values())
+    names = renamed(format, workspace.schema(module))
+    carries = format_info(format).carries_exemplars
+    return ExportView(total if carries else 0, 0 if carries else total, names)
 
 
 def export(

@@ -72,8 +72,9 @@ def _list(names: Mapping[str, int], what: str) -> str:
     return f"{counted(len(names), what)}: {', '.join(shown)}{more}"
 
 
-def schema_cost(store: Store, schema: Schema) -> SchemaCost:
+def schema_cost(workspace: Workspace, schema: Schema) -> SchemaCost:
     """What replacing the schema of ``schema.module`` by ``schema`` would cost."""
+    store = workspace.store
     now = _in_use(store, schema.module)
     exemplars = [i.exemplar for batch in store.batches(schema.module) for i in batch]
     named = Counter(_names(exemplars))

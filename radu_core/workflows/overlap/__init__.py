@@ -1,1 +1,1 @@
-"""The Overlap page: functions that overlap, negatives."""
+"""The Overlap page: functions that overlap."""

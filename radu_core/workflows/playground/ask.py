@@ -15,7 +15,7 @@ from radu_core.inference.answers import Answer, AnswerModel, Explanation, Questi
 from radu_core.inference.asking import answer_questions, check_utterance
 from radu_core.inference.explain import explain
 from radu_core.progress import Progress, silent
-from radu_core.schema import Schema
+from radu_core.schema import Function, Scalar, Schema, as_values
 from radu_core.store import StoredExemplar
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
@@ -24,7 +24,7 @@ from radu_core.workflows.frame.run_list import answers, runs
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.add import Typed, add, add_unlabelled, arguments_of
 
-__all__ = ["BESIDE", "Right", "Sent", "ask", "models", "open_model", "send_back"]
+__all__ = ["BESIDE", "Right", "Sent", "ask", "models", "open_model", "send_back", "values_of"]
 
 BESIDE = " + "  # between a fast model's run and the run of the language model beside it
 
@@ -113,6 +113,14 @@ class Right:
 
     function: str | None
     typed: Typed
+
+
+def values_of(function: Function, answer: Answer) -> dict[str, list[Scalar]]:
+    """The values that a model gave to the slots of ``function``; none if it chose another."""
+    if answer.function != function.name:
+        return {}
+    known = flat_arguments(function, answer.arguments)
+    return {slot: [*as_values(value)] for slot, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The Prompts page: previews and templates."""
+"""The Prompts page: previews, templates, negatives."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from radu_core.errors import DatasetError, InputError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import Progress, silent
-from radu_core.prompts import TemplateSet, check_template
+from radu_core.prompts import TemplateSet, check_template, template_variables
 from radu_core.prompts.inspect import PromptWarning, worst
 from radu_core.workflows.coverage.indexing import load_index
 from radu_core.workflows.coverage.prompt_tokens import BASE
@@ -59,12 +59,15 @@ class Version:
 
 @dataclass(frozen=True)
 class TemplateView:
-    """A template as it is used: ``versions`` newest first, the shipped one last."""
+    """A template as it is used: ``versions`` newest first, the shipped one last; the ``variables``
+    that it can use, and those of them that are ``required`` in it."""
 
     name: str
     text: str
     shipped: str
     versions: tuple[Version, ...]
+    variables: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -117,7 +120,7 @@ def template(workspace: Workspace, module: str, name: str) -> TemplateView:
     saved = workspace.store.template_versions(module, name)
     versions = [Version(v.version, v.text, v.at, v.who) for v in reversed(saved)]
     versions.append(Version(0, shipped))
-    return TemplateView(name, versions[0].text, shipped, tuple(versions))
+    return TemplateView(name, versions[0].text, shipped, tuple(versions), *template_variables(name))
 
 
 def try_template(workspace: Workspace, module: str, name: str, text: str) -> TemplateSet:

@@ -34,8 +34,16 @@ from radu_core.training import (
 )
 from radu_core.training.card import PROMPT_FILE
 from radu_core.training.encoding import load_tokenizer
-from radu_core.training.launcher import Launcher, Local, check_disk, launcher_of
+from radu_core.training.launcher import (
+    LAUNCHERS,
+    Launcher,
+    Local,
+    check_disk,
+    launcher,
+    launcher_of,
+)
 from radu_core.training.layers import layer_names, wrong_targets
+from radu_core.training.quantized import missing_for_qlora
 from radu_core.training.runs import FINAL
 from radu_core.training.stages import stage
 from radu_core.training.tokens import keep_tokens
@@ -58,7 +66,10 @@ __all__ = [
     "Serving",
     "check",
     "check_unchanged",
+    "generator_methods",
+    "launcher",
     "layers",
+    "reachable_launchers",
     "read_serving",
     "resume",
     "run_view",
@@ -98,6 +109,16 @@ class RunView:
     written: Written | None
     padded: str
     stage: str
+
+
+def reachable_launchers() -> list[str]:
+    """The launchers that can be used now; one that doesn't answer takes 2 s to say so."""
+    return [name for name in LAUNCHERS if not launcher(name).unreachable()]
+
+
+def generator_methods() -> list[str]:
+    """How a language model can be tuned on this machine, the default first."""
+    return ["lora", "full", *(() if missing_for_qlora() else ("qlora",))]
 
 
 def check(

@@ -27,6 +27,7 @@ __all__ = [
     "newest_version",
     "renames_to_undo",
     "save_schema",
+    "versions",
     "view",
 ]
 
@@ -105,12 +106,17 @@ def earlier_schemas(workspace: Workspace, module: str) -> list[tuple[SchemaVersi
     return [(v, as_text(v.schema)) for v in reversed(versions)]
 
 
+def versions(workspace: Workspace, module: str) -> list[SchemaVersion]:
+    """Every schema that the module has had, the oldest first."""
+    return workspace.store.schema_versions(module)
+
+
 def newest_version(workspace: Workspace, module: str) -> SchemaVersion:
     """The version in use: who saved it, and when."""
-    versions = workspace.store.schema_versions(module)
-    if not versions:
+    found = versions(workspace, module)
+    if not found:
         raise NotFoundError("No such module", value=module, remedy="Reload the page.")
-    return versions[-1]
+    return found[-1]
 
 
 def renames_to_undo(
