@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["asked_for", "go_to", "link", "link_to_prompt", "navigation"]
+__all__ = ["DOCS", "asked_for", "docs_link", "go_to", "link", "link_to_prompt", "navigation"]
 
 _PAGES = Path(__file__).parents[2] / "pages"
 _ICONS = {
@@ -22,6 +22,20 @@ _ICONS = {
     "train": "model_training",
     "evaluate": "fact_check",
     "playground": "forum",
+    "docs": "menu_book",
+}
+# The page of the docs that each page links to.
+DOCS = {
+    "home": "index",
+    "load": "how-to/load",
+    "schema": "how-to/schema",
+    "annotate": "how-to/annotate",
+    "coverage": "how-to/coverage",
+    "overlap": "how-to/overlap",
+    "prompts": "how-to/prompts",
+    "train": "how-to/train",
+    "evaluate": "how-to/evaluate",
+    "playground": "how-to/playground",
 }
 
 
@@ -42,6 +56,12 @@ def navigation() -> Any:
 def link(name: str, label: str, **query: str) -> None:
     """A link to the page ``name``, with its icon; ``query`` is what its address says besides."""
     st.page_link(_page(name), label=label, query_params=query)
+
+
+def docs_link(title: str) -> None:
+    """A link to what the docs say of the page with this title, in a tab of its own."""
+    name = DOCS.get(title.lower(), DOCS["home"])
+    st.markdown(f":material/menu_book: [Docs](docs?page={name})", width="content")
 
 
 def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:

@@ -14,11 +14,11 @@ from radu_core.extras import as_missing_package
 from radu_core.workflows.frame.workspace import Workspace
 from studio.frame.login import ask_name, gate, has_chosen
 from studio.frame.markdown import plain
-from studio.frame.navigation import link
+from studio.frame.navigation import docs_link, link
 from studio.frame.show import TABLE_STYLE
 from studio.frame.spaces import workspace
 
-__all__ = ["Page", "messages", "page", "workspace"]
+__all__ = ["Page", "messages", "page", "reading", "workspace"]
 
 _log = logging.getLogger(__name__)
 # Streamlit's own colours of chosen tabs, code and placeholders have a contrast of 2.2 to 4.3.
@@ -41,6 +41,7 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stWidgetLabel"] p { white-space: normal; }
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
 """
 
@@ -112,6 +113,15 @@ def page(
         yield begun
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Begin a page that needs no workspace, so that it is there when the database isn't."""
+    with messages():
+        st.html(f"<style>{_STYLE}{TABLE_STYLE}</style>")
+        gate()
+        yield
+
+
 def _begin(
     title: str,
     about: str,
@@ -122,7 +132,9 @@ def _begin(
 ) -> Page:
     st.html(f"<style>{_STYLE}{TABLE_STYLE}</style>")
     who = gate(ask=not named or has_chosen())  # before the page says what it is
-    st.header(title, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(title, anchor=False, width="stretch")
+        docs_link(title)
     st.caption(about)
     space = workspace()
     try:

@@ -1,0 +1,1 @@
+"""The docs, as a page of the studio."""
