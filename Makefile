@@ -8,7 +8,7 @@ export PYTHONUTF8 := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser
+.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser docs
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,11 +44,14 @@ format: setup-dev  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-lint: setup-dev  ## Format, lint, types, Dockerfile
+lint: docs  ## Format, lint, types, docs, Dockerfile
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/hadolint Dockerfile
+
+docs: setup-dev  ## Build the docs' site into build/docs; a warning or a broken link is an error
+	@$(PY) -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees . build/docs
 
 check: lint  ## Format, lint, types, layering, fast tests
 	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
