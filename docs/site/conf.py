@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from radu_core import __version__
@@ -21,6 +22,7 @@ PROJECT = (
     "CONTRIBUTING",
     "SECURITY",
     "benchmarks/README",
+    "examples/README",
     "sample_data/README",
 )  # pages of the repository that the site has, too
 LINK = re.compile(r"\]\(([\w/.-]+)\.md\)")
@@ -47,7 +49,7 @@ pygments_dark_style = "monokai"
 
 def _navigation(text: str) -> str:
     """The index's links as tables of contents, so that they are kept in one place only."""
-    parts = ["", *re.split(r"^## ", text, flags=re.M)[1:]]
+    parts = re.split(r"^## ", f"## Start\n{text}", flags=re.M)
     trees = []
     for part in parts[1:]:
         caption = part.split("\n", 1)[0]
@@ -68,4 +70,5 @@ def _add_navigation(_: Sphinx, name: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
+    app.add_lexer("csv", TextLexer)
     app.connect("source-read", _add_navigation)

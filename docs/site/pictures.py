@@ -81,9 +81,7 @@ def main() -> None:
         if not (home / "models").exists():
             (home / "models").symlink_to((ROOT / "workspace/models").resolve())
         prepare(home, chosen.minutes)
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=BROWSER
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
         with studio(home, RADU_USER="ann") as address:
             take(browser.new_page(viewport=SIZE), address)  # type: ignore[arg-type]
         browser.close()
