@@ -8,7 +8,7 @@ export PYTHONUTF8 := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser docs
+.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser docs pictures
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ lint: docs  ## Format, lint, types, docs, Dockerfile
 
 docs: setup-dev  ## Build the docs' site into build/docs; a warning or a broken link is an error
 	@$(PY) -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees . build/docs
+
+pictures: setup-dev models browser  ## Take the pictures of the README and the docs again
+	$(PY) docs/site/pictures.py
 
 check: lint  ## Format, lint, types, layering, fast tests
 	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"

@@ -34,12 +34,12 @@ LARGEST = 200_000  # bytes
 WAIT = 120_000  # ms
 
 
-def prepare(home: Path, minutes: float) -> None:
+def prepare(home: Path, minutes: float, *, with_run: bool) -> None:
     """The sample project, and a run of its travel module, where they aren't there yet."""
     space = Workspace(home)
     if not space.store.modules():
         load_sample(space)
-    if not runs(space, TRAVEL):
+    if with_run and not runs(space, TRAVEL):
         fit(space, TRAVEL, who="ann", minutes=minutes)
     space.store.close()
 
@@ -56,34 +56,48 @@ def save(page: Page, name: str) -> None:
     assert size <= LARGEST, f"{path.name} is too large for a README"
 
 
-def take(page: Page, address: str) -> None:
-    """Every picture, from a page as its user has it."""
+def annotate(page: Page, address: str) -> None:
+    """Two readings of an utterance, with the values in colour."""
     page.goto(f"{address}/annotate?module={BANKING}")
-    page.get_by_text("ambiguous", exact=False).first.wait_for(timeout=WAIT)
-    save(page, "annotate")
+    page.get_by_text("All saved").first.wait_for(timeout=WAIT)
+
+
+def run(page: Page, address: str) -> None:
+    """A finished run: its curve and its figures."""
     page.goto(f"{address}/train?module={TRAVEL}")
     page.get_by_role("radio", name="3 Runs").click(timeout=WAIT)
     page.get_by_role("heading").first.wait_for(timeout=WAIT)
-    save(page, "run")
+
+
+def evaluate(page: Page, address: str) -> None:
+    """The run beside the free baselines."""
     page.goto(f"{address}/evaluate?module={TRAVEL}&split=test")
     page.get_by_text("Per function").first.wait_for(timeout=WAIT)
-    save(page, "evaluate")
+
+
+TAKEN = {"annotate": annotate, "run": run, "evaluate": evaluate}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--home", type=Path, help="a workspace to use and to keep")
     options.add_argument("--minutes", type=float, default=2, help="for the run, if there is none")
+    options.add_argument("--only", choices=list(TAKEN), help="one picture")
     chosen = options.parse_args()
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         home = chosen.home or Path(temporary)
         if not (home / "models").exists():
             (home / "models").symlink_to((ROOT / "workspace/models").resolve())
-        prepare(home, chosen.minutes)
+        names = [chosen.only] if chosen.only else list(TAKEN)
+        prepare(home, chosen.minutes, with_run=names != ["annotate"])
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
         with studio(home, RADU_USER="ann") as address:
-            take(browser.new_page(viewport=SIZE), address)  # type: ignore[arg-type]
+            for name in names:
+                page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
+                TAKEN[name](page, address)
+                save(page, name)
+                page.close()
         browser.close()
 
 
