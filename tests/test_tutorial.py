@@ -21,6 +21,9 @@ import pytest
 from markdown_it import MarkdownIt
 from studio_process import ROOT
 
+from radu_core.training import list_runs, stop
+from radu_core.training.runs import FINAL
+
 PAGE = ROOT / "docs" / "tutorial.md"
 LIBRARY = ROOT / "examples" / "library"
 TITLE = re.compile(r'title="([\w.]+)"')
@@ -66,11 +69,14 @@ def read_page(text: str) -> tuple[dict[str, str], list[Commands]]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Path]:
-    """An empty directory, but for links to the models."""
+    """An empty directory, but for a link to the models. A run that goes on is stopped."""
     models = tmp_path / "workspace" / "models"
     models.parent.mkdir()
     models.symlink_to((ROOT / "workspace" / "models").resolve())
-    return tmp_path
+    yield tmp_path
+    for started in list_runs(tmp_path / "workspace" / "runs"):
+        if started.state()[0] not in FINAL:
+            stop(started)
 
 
 def run(commands: list[Commands], directory: Path) -> list[str]:
