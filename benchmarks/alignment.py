@@ -37,7 +37,7 @@ from sgd_turns import REFERENCE, Values, data_directory, parts
 from text_to_num import alpha2digit
 
 from radu_core.alignment import Aligner, Alignment, Knowledge, learn
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Schema, as_values, parse_schema
 
@@ -153,7 +153,7 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
 
 def fold(value: object) -> str:
     """A value as it is compared here: no case, number words as figures."""
-    return alpha2digit(squeezed(str(value)), "en")
+    return alpha2digit(squeeze_text(str(value)), "en")
 
 
 def kinds(directory: Path) -> None:

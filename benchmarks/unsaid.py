@@ -25,7 +25,7 @@ from sgd_turns import REFERENCE, data_directory
 
 from radu_core.alignment import Knowledge, learn
 from radu_core.alignment.align import Aligner
-from radu_core.alignment.ranking import calibrated
+from radu_core.alignment.ranking import calibrate
 from radu_core.alignment.text import Text
 from radu_core.alignment.unsaid import Guess, features, guesses, said_probability
 from radu_core.exemplars import AnnotatedExemplar, Span
@@ -200,7 +200,7 @@ def offered(case: Case) -> Iterator[tuple[float, bool]]:
     """(confidence, whether it is right) of the first guess, and of the value being implied."""
     said = said_probability(case.guesses[0] if case.guesses else None)
     if case.guesses:
-        yield said * calibrated("guess", [g.share for g in case.guesses])[0], case.right
+        yield said * calibrate("guess", [g.share for g in case.guesses])[0], case.right
     yield 1 - said, case.gold is None
 
 

@@ -65,7 +65,7 @@ class Agreement:
 
 def agreement(opinions: Opinions) -> Agreement:
     """Agreement of all pairs and of all together; exemplars with one opinion don't count."""
-    labelled = {id: _labelled(said) for id, said in sorted(opinions.items())}
+    labelled = {id: _labelled_opinions(said) for id, said in sorted(opinions.items())}
     shared = {id: said for id, said in labelled.items() if len(said) > 1}
     annotators = tuple(sorted({who for said in shared.values() for who in said}))
     pairs = tuple(
@@ -85,7 +85,7 @@ def agreement(opinions: Opinions) -> Agreement:
     )
 
 
-def _labelled(said: Mapping[str, AnnotatedExemplar]) -> dict[str, AnnotatedExemplar]:
+def _labelled_opinions(said: Mapping[str, AnnotatedExemplar]) -> dict[str, AnnotatedExemplar]:
     """The opinions that say something: who has left it unlabelled has said nothing of it."""
     return {who: e for who, e in said.items() if not e.unlabelled or _is_discarded(e)}
 
@@ -175,7 +175,7 @@ def _slot_differences(
 ) -> Iterator[Disagreement]:
     ways: tuple[tuple[Kind, list[str], list[str]], ...] = (
         ("values", _values(a, slot), _values(b, slot)),
-        ("implied", _implied(a, slot), _implied(b, slot)),
+        ("implied", _implied_mark(a, slot), _implied_mark(b, slot)),
         ("edges", _edges(a, slot), _edges(b, slot)),
     )
     for kind, first, second in ways:
@@ -198,7 +198,7 @@ def _values(exemplar: AnnotatedExemplar, slot: str) -> list[str]:
     )
 
 
-def _implied(exemplar: AnnotatedExemplar, slot: str) -> list[str]:
+def _implied_mark(exemplar: AnnotatedExemplar, slot: str) -> list[str]:
     return ["implied" if slot in exemplar.implied else "written"]
 
 

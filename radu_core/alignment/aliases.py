@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from radu_core.alignment.candidates import Aliases
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.language import Language
-from radu_core.alignment.names import akin, joined
+from radu_core.alignment.names import akin, may_join
 from radu_core.alignment.text import HYPHENS, Place, Text, Token, plain_words
 
 __all__ = ["Missing", "Phrases", "Seen", "learn_names"]
@@ -62,7 +62,7 @@ class Seen:
     marked: tuple[tuple[str, Words], ...]
     edges: tuple[tuple[str, str], ...] = ()
 
-    def left(self, language: Language) -> tuple[Token, ...]:
+    def words_outside(self, language: Language) -> tuple[Token, ...]:
         """The words outside all places."""
         return tuple(
             t
@@ -100,10 +100,10 @@ class _Case:
         one, other = self.tokens[left], self.tokens[right]
         if self.one.utterance[one.end : other.start] in HYPHENS:
             return ""
-        near = joined(self.one.utterance, one, other)
+        near = may_join(self.one.utterance, one, other)
         return self.tokens[edge + side].word if near else ""
 
-    def grown(self, side: int) -> _Case:
+    def grow(self, side: int) -> _Case:
         first, last = (self.first - 1, self.last) if side < 0 else (self.first, self.last + 1)
         return replace(self, first=first, last=last)
 
@@ -116,10 +116,10 @@ def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phra
     aliases: dict[str, dict[Words, float]] = {}
     phrases: Phrases = {}
     if any(one.missing for one in seen):
-        left = [one.left(language) for one in seen]
-        aliases = _induced(seen, left, language.stop_words)
+        left = [one.words_outside(language) for one in seen]
+        aliases = _names_from_cases(seen, left, language.stop_words)
         phrases = _phrases(seen, left, language.stop_words)
-    for name, words, score in _taught(seen, language.stop_words):
+    for name, words, score in _names_from_spans(seen, language.stop_words):
         aliases.setdefault(name, {})[words] = score
     ordered = {
         name: tuple(sorted(known.items(), key=lambda k: (-len(k[0]), k[0])))
@@ -128,7 +128,9 @@ def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phra
     return ordered, phrases
 
 
-def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, Words, float]]:
+def _names_from_spans(
+    seen: Sequence[Seen], stop: frozenset[str]
+) -> Iterator[tuple[str, Words, float]]:
     """What spans that people gave say: sure from the second time on, if never said of another."""
     counts: Counter[tuple[str, Words]] = Counter(s for one in seen for s in one.marked)
     names: dict[Words, set[str]] = defaultdict(set)
@@ -139,14 +141,14 @@ def _taught(seen: Sequence[Seen], stop: frozenset[str]) -> Iterator[tuple[str, W
             yield name, words, 0.95 if count > 1 else 0.85
 
 
-def _induced(
+def _names_from_cases(
     seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
 ) -> dict[str, dict[Words, float]]:
     """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
     known = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
-    written = _written(seen)
+    written = _count_written_names(seen)
     frames = _frames(seen)
     found: dict[str, dict[Words, float]] = defaultdict(dict)
     for name, runs in known.cases.items():
@@ -158,7 +160,7 @@ def _induced(
             share = (precise[rarest] + 1) / (known.anywhere[rarest] + 2)
             values = written[own[0].one.function, own[0].missing.slot]
             like = akin(said, own[0].missing.words)
-            whole = _grown(own, frames[own[0].missing.slot], stop)
+            whole = _grow_cases(own, frames[own[0].missing.slot], stop)
             chance = whole is not own and len(whole) < _OFTEN  # the words beside it may be
             sure = not chance and (
                 (like and _as_names(whole, capitals=values[name] < _WRITTEN))
@@ -178,7 +180,7 @@ def _phrases(
     frames = _frames(seen)
     return {
         slot: frozenset(
-            _grown(own, frames[slot], stop)[0].words
+            _grow_cases(own, frames[slot], stop)[0].words
             for own in runs.values()
             if len(own) >= _LEAST_SEEN
         )
@@ -265,7 +267,7 @@ def _best_run(
     return best[1]
 
 
-def _grown(
+def _grow_cases(
     cases: Sequence[_Case], frames: Counter[tuple[str, ...]], stop: frozenset[str]
 ) -> Sequence[_Case]:
     """The cases with the words that belong to the name because they always stand beside it, and
@@ -281,17 +283,17 @@ def _grown(
                 or usual > _SELDOM * frames.total()
             ):
                 break
-            cases = [c.grown(side) for c in cases if c.beside(side) == word]
+            cases = [c.grow(side) for c in cases if c.beside(side) == word]
     return cases
 
 
-def _written(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
+def _count_written_names(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
     found: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
     for one in seen:
         absent = {(m.slot, m.name) for m in one.missing}
         for slot, value in one.names:
-            name = squeezed(value)
+            name = squeeze_text(value)
             if (slot, name) not in absent:
                 found[one.function, slot][name] += 1
     return found

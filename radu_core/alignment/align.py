@@ -16,7 +16,7 @@ from radu_core.alignment.forms import form_of
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.language import language
 from radu_core.alignment.places import INFERRED, SURE, Candidate, Found
-from radu_core.alignment.ranking import calibrated, rank
+from radu_core.alignment.ranking import calibrate, rank
 from radu_core.alignment.readings import Placement, Reading, Readings, enumerate_readings
 from radu_core.alignment.text import Text
 from radu_core.alignment.unsaid import Guess, guesses, said_probability
@@ -96,7 +96,7 @@ class Alignment:
         return "a value occurs more than once" if self.readings else "values overlap"
 
     @property
-    def inferred(self) -> tuple[str, ...]:
+    def inferred_kinds(self) -> tuple[str, ...]:
         """If resolved, the kinds of places where something other than the value is written."""
         if self.outcome != "resolved":
             return ()
@@ -170,7 +170,7 @@ class Aligner:
                 return self._given_template(exemplar, exemplar.template, function)
         except AlignmentError as error:
             return Alignment("invalid", str(error))
-        return self._located(function, exemplar)
+        return self._locate(function, exemplar)
 
     # What the labeller gave
 
@@ -193,7 +193,7 @@ class Aligner:
             )
         problem = self._contradiction(exemplar, ordered, function)
         if problem:
-            return self._refused(exemplar, function, problem)
+            return self._refuse(exemplar, function, problem)
         return Alignment("resolved", "Spans were given.", "spans", ordered, template)
 
     def _contradiction(
@@ -205,9 +205,9 @@ class Aligner:
         text = Text(exemplar.utterance, self.language)
         return contradiction(self._checker, text, spans, function, decided=decided)
 
-    def _refused(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
+    def _refuse(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
         """Invalid; with the places that alignment finds by itself, for a person to choose from."""
-        found = self._located(function, exemplar)
+        found = self._locate(function, exemplar)
         return replace(
             found,
             outcome="invalid",
@@ -246,7 +246,7 @@ class Aligner:
         problems = [self._contradiction(exemplar, r.spans, function) for r in readings]
         right = [r for r, problem in zip(readings, problems, strict=True) if not problem]
         if not right:
-            return self._refused(
+            return self._refuse(
                 exemplar, function, f"The given template doesn't fit: {problems[0]}"
             )
         sure = [r for r in right if r.evidence == 1.0] or right
@@ -262,7 +262,7 @@ class Aligner:
 
     # What has to be found
 
-    def _located(self, function: Function, exemplar: AnnotatedExemplar) -> Alignment:
+    def _locate(self, function: Function, exemplar: AnnotatedExemplar) -> Alignment:
         utterance = exemplar.utterance
         text = Text(utterance, self.language)
         slots = self._slots[function.name]
@@ -289,7 +289,7 @@ class Aligner:
                     for c in p.candidates
                     if c.kind in INFERRED and c.place in taken
                 ]
-                reason = reasons.resolved(text, (*exemplar.implied, *implied), inferred)
+                reason = reasons.resolved_reason(text, (*exemplar.implied, *implied), inferred)
                 return Alignment(
                     "resolved",
                     reason,
@@ -304,7 +304,7 @@ class Aligner:
             readings = rank(readings, self.knowledge.context, text, complete=found.complete)
             if missing:
                 readings = self._suggestions(text, function, missing, readings)
-        return self._asked(text, placements, missing, Readings(readings, found.complete), implied)
+        return self._ask(text, placements, missing, Readings(readings, found.complete), implied)
 
     def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
         """The placement with what its value may be written as besides, for when the best clash."""
@@ -330,7 +330,7 @@ class Aligner:
         base = readings[0] if readings else Reading(escape(text.utterance), (), 1.0, 1.0)
         places = self._guesses(text, function, missing, base)
         said = [said_probability(places[0] if places else None) for _ in missing]
-        rights = calibrated("guess", [g.share for g in places]) if places else []
+        rights = calibrate("guess", [g.share for g in places]) if places else []
         found = []
         for place, right in zip(places, rights, strict=True):
             span = Span(
@@ -381,7 +381,7 @@ class Aligner:
         slot = self._slots[function.name].get(placement.slot)
         return form_of(placement.value, slot, self.language).kind == "text"
 
-    def _asked(
+    def _ask(
         self,
         text: Text,
         placements: Sequence[Placement],
@@ -393,10 +393,10 @@ class Aligner:
         present = [p for p in placements if p.candidates]
         unsure = [p for p in present if max(c.score for c in p.candidates) < SURE]
         if missing or (unsure and len(found.readings) <= 1):
-            reason = reasons.unlocated(text, missing, unsure)
+            reason = reasons.unlocated_reason(text, missing, unsure)
             slots = tuple(dict.fromkeys(p.slot for p in (*missing, *unsure)))
         elif not found.readings:
-            reason = reasons.crowded(present, found.complete)
+            reason = reasons.crowded_reason(present, found.complete)
             slots = tuple(dict.fromkeys(p.slot for p in present))
         else:
             reason = reasons.ambiguous(present, unsure, text, found)

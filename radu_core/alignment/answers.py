@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Slot
 
@@ -54,18 +54,18 @@ _CLAUSE = frozenset('.,;:!?…。，、；：！？()"“”\n')
 @lru_cache(maxsize=16_384)
 def is_yes_no(value: str, code: str) -> bool:
     """Whether ``value`` says yes or no in the language ``code`` or in English."""
-    return squeezed(value) in _yes(code) | _no(code)
+    return squeeze_text(value) in _yes(code) | _no(code)
 
 
 def denies(value: str, code: str) -> bool:
     """Whether ``value`` says no in the language ``code`` or in English."""
-    return squeezed(value) in _no(code)
+    return squeeze_text(value) in _no(code)
 
 
 def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
     """Whether a slot can hold nothing but yes, no, or that it doesn't matter."""
     values = slot.possible_values if slot is not None else ()
-    said = {squeezed(str(v)) for v in values} - _EITHER
+    said = {squeeze_text(str(v)) for v in values} - _EITHER
     return bool(said) and all(is_yes_no(v, code) for v in said)
 
 
@@ -94,7 +94,7 @@ def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, no:
         return True
     if not no:
         said = text.utterance[slice(*place)]
-        if squeezed(said) in _yes("en"):
+        if squeeze_text(said) in _yes("en"):
             return True  # "yes" is part of nothing else
         return begins and said.lower() != "si"  # "das ist ja schön", "si hay parking"
     if begins:
@@ -114,4 +114,4 @@ def _no(code: str) -> frozenset[str]:
 
 
 def _words(*lists: str) -> frozenset[str]:
-    return frozenset(squeezed(word) for own in lists for word in own.split())
+    return frozenset(squeeze_text(word) for own in lists for word in own.split())

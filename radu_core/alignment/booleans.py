@@ -6,7 +6,7 @@ from radu_core.alignment.places import DOUBTFUL, Candidate
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.schema import Slot
 
-__all__ = ["contradicting", "stated"]
+__all__ = ["contradicting", "statements"]
 
 # Words of a yes/no slot's name that say nothing by themselves: has_wifi, pets_allowed.
 _HELPING = (
@@ -16,7 +16,7 @@ _HELPING = (
 _HELPERS = frozenset(_HELPING.split())
 
 
-def stated(text: Text, slot: Slot | None) -> list[tuple[Place, bool]]:
+def statements(text: Text, slot: Slot | None) -> list[tuple[Place, bool]]:
     """The places of the words of a slot's name, with what negates them, and what each says."""
     words = tuple(w for w in plain_words(slot.name if slot else "") if w not in _HELPERS)
     if not words:
@@ -40,7 +40,7 @@ def contradicting(text: Text, value: bool, slot: Slot | None) -> tuple[Candidate
     """Where the slot's own words say the opposite of ``value``."""
     return tuple(
         Candidate(*place, "doubted", DOUBTFUL, f"says {'yes' if said else 'no'}")
-        for place, said in stated(text, slot)
+        for place, said in statements(text, slot)
         if said != value
     )
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from radu_core.alignment.answers import denies, is_yes_no, is_yes_no_slot, only_answers
-from radu_core.alignment.booleans import contradicting, stated
+from radu_core.alignment.booleans import contradicting, statements
 from radu_core.alignment.counts import Counts
-from radu_core.alignment.folding import can_squeeze, squeezed
+from radu_core.alignment.folding import can_squeeze, squeeze_text
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.inside import find_inside
 from radu_core.alignment.language import Language
 from radu_core.alignment.moments import find_date_times, find_same_times, find_written_times
 from radu_core.alignment.names import (
     by_initials,
+    find_inflections,
+    find_reorderings,
     in_part,
-    inflected,
     misspelt,
     otherwise_whole,
-    reordered,
     with_possessive,
 )
 from radu_core.alignment.places import (
@@ -32,7 +32,7 @@ from radu_core.alignment.places import (
     CandidateKind,
     Found,
     candidate,
-    found,
+    found_at,
 )
 from radu_core.alignment.quantities import currency
 from radu_core.alignment.text import Place, Text, word_around
@@ -78,12 +78,12 @@ class Finder:
         if form.kind == "text":
             found = self._text(text, form, slot)
         else:
-            found = self._typed(text, form, function, slot)
+            found = self._by_type(text, form, function, slot)
         if found.best or found.others:
             return found
         return find_inside(text.utterance, form.surface)
 
-    def _typed(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
+    def _by_type(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         found = self._by_form(text, form, function, slot)
         if form.kind in ("said_date", "said_time"):  # searched as they are written first
             return found
@@ -92,7 +92,7 @@ class Finder:
             return found
         written = written[:_MOST_WRITTEN]
         if slot is None or slot.name not in self.widened:
-            found = _narrowed(found, written)
+            found = _narrow(found, written)
         return self._with_written(text, form, written, found, function, slot)
 
     def _by_form(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
@@ -112,13 +112,13 @@ class Finder:
             widened = slot is not None and slot.name in self.widened
             said = [] if widened else self._as_written(text, form.surface, slot)
             same = () if said else find_same_times(text, form.minutes)
-            return found(same, "time") if same else self._text(text, form, slot)
+            return found_at(same, "time") if same else self._text(text, form, slot)
         if form.kind == "duration":
             said = self._as_written(text, form.surface, slot)
             if said:
                 return Found(tuple(said))
             same = [(d.start, d.end) for d in text.durations if d.seconds == form.amount]
-            return found(same, "duration") if same else self._text(text, form, slot)
+            return found_at(same, "duration") if same else self._text(text, form, slot)
         return self._said_date(text, form, slot)
 
     def _with_written(
@@ -148,10 +148,10 @@ class Finder:
             first = (
                 here
                 if here.score >= SURE
-                else self._written(text, here.place, form, function, slot)
+                else self._literal(text, here.place, form, function, slot)
             )
             return Found((first,), _without(first, (*found.best, *found.others)))
-        only = self._written(text, left[0], form, function, slot)
+        only = self._literal(text, left[0], form, function, slot)
         if named or (sure and only.score < SURE):
             return Found(found.best, (*found.others, only))
         if sure and not only.doubt:
@@ -173,18 +173,18 @@ class Finder:
     ) -> Found:
         """Where the value stands as itself more than once: what the form left out is in question,
         too, unless it counts something and another place is ``named`` by the slot's own words."""
-        more = [self._written(text, place, form, function, slot) for place in left]
+        more = [self._literal(text, place, form, function, slot) for place in left]
         if named:
             more = [c for c in more if self._counts.is_bare(text, c.place) and not c.doubt]
         best = (
-            self._written(text, c.place, form, function, slot)
+            self._literal(text, c.place, form, function, slot)
             if c.score < SURE and c.place in written
             else c
             for c in found.best
         )
         return Found((*best, *more), found.others)
 
-    def _written(
+    def _literal(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
     ) -> Candidate:
         """A value that stands at ``place`` as itself, with what its form says against it."""
@@ -208,11 +208,11 @@ class Finder:
             if best:
                 return self._yes_no(text, form.surface, best, slot)
             if is_yes_no_slot(slot, self.language.code):
-                return self._implied(text, form.surface, slot)
+                return self._implied_boolean(text, form.surface, slot)
         if best or not can_squeeze(form.surface):
             return Found(tuple(best))
         near = [candidate(p, "loose") for p in text.loosely(form.surface)]
-        near = near or self._inflected(text, form.surface)
+        near = near or self._inflections(text, form.surface)
         near = near or self._other_spellings(text, form.surface, slot)
         if near:
             return Found(tuple(near))
@@ -227,12 +227,12 @@ class Finder:
         if places:
             return Found(tuple(c for c in written if c.place in places))
         if is_yes_no_slot(slot, self.language.code):
-            return self._implied(text, surface, slot)
+            return self._implied_boolean(text, surface, slot)
         return Found(
             tuple(Candidate(*c.place, "doubted", DOUBTFUL, "answers nothing") for c in written)
         )
 
-    def _implied(self, text: Text, surface: str, slot: Slot | None) -> Found:
+    def _implied_boolean(self, text: Text, surface: str, slot: Slot | None) -> Found:
         """No place of a textual yes or no; with those where the slot's own words contradict it."""
         says = not denies(surface, self.language.code)
         return Found((), contradicting(text, says, slot))
@@ -277,22 +277,22 @@ class Finder:
         """Whether a stop word stands there and the value is a name: "it" for ``It``."""
         return surface[0].isupper() and text.utterance[slice(*place)] in self.language.stop_words
 
-    def _inflected(self, text: Text, surface: str) -> list[Candidate]:
+    def _inflections(self, text: Text, surface: str) -> list[Candidate]:
         return [
             Candidate(p[0], p[1], "inflected", SCORES["inflected"] if number else DOUBTFUL)
-            for p, number in inflected(text, surface)
+            for p, number in find_inflections(text, surface)
         ]
 
     def _other_spellings(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         """A currency by another name; expressions of a list recognizer, loosely or inflected."""
-        unit = currency(squeezed(surface))
+        unit = currency(squeeze_text(surface))
         if unit is not None:
             return [candidate(p, "expression") for p in text.units(unit)]
         recognizer = self.schema.recognizer(slot.recognizer) if slot else None
         if not isinstance(recognizer, ListRecognizer):
             return []
         for expression in recognizer.labels.get(surface, ()):
-            plural = [p for p, number in inflected(text, expression) if number]
+            plural = [p for p, number in find_inflections(text, expression) if number]
             places = text.loosely(expression) or plural
             if places:
                 return [candidate(p, "expression") for p in places]
@@ -316,7 +316,7 @@ class Finder:
         it is sure."""
         parts = in_part(text, surface, self._generic_words(slot))
         places = {otherwise_whole(text, surface, part) for part, _ in parts}
-        places |= set(reordered(text, surface))
+        places |= set(find_reorderings(text, surface))
         whole = [candidate(p, "misspelt") for p in sorted(filter(None, places))]
         left = [
             Candidate(*p, "partial", SCORES["partial"] if sure and not whole else 0.8)
@@ -330,14 +330,14 @@ class Finder:
         return [
             Candidate(*p, "misspelt", SCORES["misspelt"] * likeness**0.5)
             for p, likeness in misspelt(text, surface)
-            if squeezed(text.utterance[p[0] : p[1]]) not in rivals
+            if squeeze_text(text.utterance[p[0] : p[1]]) not in rivals
         ]
 
     def _generic_words(self, slot: Slot | None) -> frozenset[str]:
         return self.language.stop_words | self.generic.get(slot.name if slot else "", frozenset())
 
     def _alias(self, text: Text, surface: str) -> list[Candidate]:
-        known = self.aliases.get(squeezed(surface))
+        known = self.aliases.get(squeeze_text(surface))
         if not known:
             return []
         found: list[Candidate] = []
@@ -357,10 +357,10 @@ class Finder:
             if said:
                 return Found(tuple(said))
         elif len(literal := text.in_any_case(form.surface)) == 1:
-            return found(literal, "exact")  # "set power to false"
-        places = [place for place, says in stated(text, slot) if says == bool(form.amount)]
+            return found_at(literal, "exact")  # "set power to false"
+        places = [place for place, says in statements(text, slot) if says == bool(form.amount)]
         if places:
-            return found(places, "boolean")
+            return found_at(places, "boolean")
         return Found((), contradicting(text, bool(form.amount), slot))
 
     # Dates and times
@@ -377,9 +377,9 @@ class Finder:
             place = (e.start, e.end)
             (weak if e.weak else sure if fits else unknown).append(place)
         if sure:
-            return found(sure, "date", others=found(unknown, "undated").best)
+            return found_at(sure, "date", others=found_at(unknown, "undated").best)
         if unknown:
-            return found(unknown, "undated")
+            return found_at(unknown, "undated")
         return Found(tuple(Candidate(p[0], p[1], "undated", 0.7) for p in weak))
 
     def _date_time(self, text: Text, form: Form, slot: Slot | None) -> Found:
@@ -389,7 +389,7 @@ class Finder:
             return Found(tuple(said))
         places = list(find_date_times(text, form.day, form.amount, self.reference))
         sure = [place for place, unknown in places if not unknown]
-        return found(sure, "date") if sure else found((p for p, _ in places), "undated")
+        return found_at(sure, "date") if sure else found_at((p for p, _ in places), "undated")
 
     def _time(self, text: Text, form: Form) -> Found:
         sure = [(e.start, e.end) for e in text.times if form.amount in e.minutes and not e.weak]
@@ -398,9 +398,9 @@ class Finder:
             Candidate(e.start, e.end, "hour", SCORES["hour"] if e.at else DOUBTFUL) for e in weak
         )
         if sure:
-            return found(sure, "time", others=hours)
+            return found_at(sure, "time", others=hours)
         if written := find_written_times(text, int(form.amount)):
-            return found(written, "time", others=hours)
+            return found_at(written, "time", others=hours)
         return Found(tuple(h for h in hours if h.score >= SURE) or hours)
 
     def _said_date(self, text: Text, form: Form, slot: Slot | None) -> Found:
@@ -409,14 +409,14 @@ class Finder:
             return Found(tuple(best))
         assert form.said is not None
         same = [(e.start, e.end) for e in text.dates if e.agrees(form.said)]
-        return found(same, "date") if same else self._text(text, form, slot)
+        return found_at(same, "date") if same else self._text(text, form, slot)
 
 
 def _without(chosen: Candidate, others: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(c for c in others if c.place != chosen.place)
 
 
-def _narrowed(found: Found, written: Sequence[Place]) -> Found:
+def _narrow(found: Found, written: Sequence[Place]) -> Found:
     """With the value alone where it stands inside a place ("11:30" of "11:30 am")."""
 
     def narrow(wide: Candidate) -> Candidate:
@@ -443,7 +443,7 @@ def labels(slot: Slot | None, schema: Schema) -> frozenset[str]:
         return frozenset()
     recognizer = schema.recognizer(slot.recognizer)
     labels = list(recognizer.labels) if isinstance(recognizer, ListRecognizer) else []
-    return frozenset(squeezed(str(v)) for v in (*slot.possible_values, *labels))
+    return frozenset(squeeze_text(str(v)) for v in (*slot.possible_values, *labels))
 
 
 def _sequences(text: Text, words: tuple[str, ...]) -> Iterator[Place]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from radu_core.alignment.answers import is_yes_no, only_answers
 from radu_core.alignment.candidates import Finder, labels
 from radu_core.alignment.counts import longer_number
-from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeezed
+from radu_core.alignment.folding import can_squeeze, cuts_grapheme, is_boundary, squeeze_text
 from radu_core.alignment.forms import Form, form_of
 from radu_core.alignment.places import SCORES, SURE, Candidate
 from radu_core.alignment.quantities import currency
@@ -95,7 +95,7 @@ def _answers_nothing(text: Text, span: Span, function: Function) -> bool:
     value, place = span.value, (span.start, span.end)
     if not isinstance(value, str) or not is_yes_no(value, text.language.code):
         return False
-    same = squeezed(text.utterance[slice(*place)]) == squeezed(value)
+    same = squeeze_text(text.utterance[slice(*place)]) == squeeze_text(value)
     return same and not only_answers(text, value, [place], function.slot(span.slot))
 
 
@@ -135,7 +135,7 @@ def _is_writing(
         places = (*alone.best, *(c for c in alone.others if form.kind != "boolean"))
         whole = any(c.place == (0, len(surface)) for c in places)
         part = longer_number(text, (span.start, span.end))
-        return whole and not part and _bounded(text.utterance, span)
+        return whole and not part and _has_word_edges(text.utterance, span)
     here = [p for p in text.in_any_case(form.surface) if _overlaps(span, p)]
     if here:  # the value stands here, and its edges are others
         if _is_with_unit(surface, form.surface):
@@ -157,14 +157,14 @@ def _is_alike(place: Candidate, value: str) -> bool:
     if place.kind == "initials":
         return place.score >= SCORES["initials"]
     if place.kind == "misspelt":
-        return len(squeezed(value)) > _SHORT_NAME
+        return len(squeeze_text(value)) > _SHORT_NAME
     return place.score >= SURE or place.kind in _SAME_MEANING
 
 
 def _is_known_name(finder: Finder, surface: str, span: Span) -> bool:
     """Whether the module's rows agree that these words are a name of the value."""
     words = plain_words(surface)
-    known = finder.aliases.get(squeezed(_as_text(span.value)), ())
+    known = finder.aliases.get(squeeze_text(_as_text(span.value)), ())
     return any(words == name for name, _ in known)
 
 
@@ -184,17 +184,19 @@ def _is_qualified(surface: str, value: str) -> bool:
     name, comma, more = surface.partition(",")
     return (
         bool(comma)
-        and squeezed(name) == squeezed(value)
+        and squeeze_text(name) == squeeze_text(value)
         and 0 < len(more.split()) <= _LONGEST_QUALIFIER
         and (not value[:1].isupper() or name.islower() or more.strip()[:1].isupper())
     )
 
 
 def _is_same(surface: str, value: str) -> bool:
-    return squeezed(surface) == squeezed(value) and can_squeeze(surface) and can_squeeze(value)
+    return (
+        squeeze_text(surface) == squeeze_text(value) and can_squeeze(surface) and can_squeeze(value)
+    )
 
 
-def _bounded(utterance: str, span: Span) -> bool:
+def _has_word_edges(utterance: str, span: Span) -> bool:
     return is_boundary(utterance, span.start) and is_boundary(utterance, span.end)
 
 
@@ -209,7 +211,7 @@ def _is_covered(place: Place, spans: Sequence[Span]) -> bool:
 def _elsewhere(text: Text, span: Span, spans: Sequence[Span]) -> Place | None:
     """Where the value itself stands, in no span, if this span holds something else."""
     surface = text.utterance[span.start : span.end]
-    if not isinstance(span.value, str) or squeezed(surface) == squeezed(span.value):
+    if not isinstance(span.value, str) or squeeze_text(surface) == squeeze_text(span.value):
         return None
     places = text.verbatim(span.value)
     return next((p for p in places if not _is_covered(p, spans)), None)
@@ -244,10 +246,10 @@ def _problems(
         yield "which is empty"
     if any(cuts_grapheme(text.utterance, at) for at in (span.start, span.end)):
         yield "which cuts a character in two"
-    here, own = squeezed(surface), squeezed(str(span.value))
+    here, own = squeeze_text(surface), squeeze_text(str(span.value))
     if here and here != own:
         slot = function.slot(span.slot)
-        other = next((s.slot for s in spans if squeezed(str(s.value)) == here), None)
+        other = next((s.slot for s in spans if squeeze_text(str(s.value)) == here), None)
         if other is not None:
             yield f"which is the value of {other}"
         if here in labels(slot, finder.schema):

@@ -47,7 +47,7 @@ def corrections(aligner: Aligner, rows: Sequence[AnnotatedExemplar]) -> list[Cor
     """How each of these rows, invalid by its spans or template, is corrected; None where no shift
     explains it, or where shifts that the file has not shown elsewhere disagree about it.
     """
-    sample = [dict(_corrected(aligner, row, range(len(_ALL)))) for row in rows[:_SAMPLE]]
+    sample = [dict(_corrections(aligner, row, range(len(_ALL)))) for row in rows[:_SAMPLE]]
     order = _likeliest(sample)
     return [_correction(aligner, row, order) for row in rows]
 
@@ -72,16 +72,16 @@ def _agree(row: _Corrected) -> bool:
 def _correction(
     aligner: Aligner, row: AnnotatedExemplar, order: Sequence[int]
 ) -> Correction | None:
-    for after in dict(_corrected(aligner, row, order[:1])).values():
+    for after in dict(_corrections(aligner, row, order[:1])).values():
         return Correction(row, after, _ALL[order[0]])
-    every = dict(_corrected(aligner, row, range(len(_ALL)))) if len(order) > 1 else {}
+    every = dict(_corrections(aligner, row, range(len(_ALL)))) if len(order) > 1 else {}
     for number in order[1:]:
         if number in every and _agree(every):
             return Correction(row, every[number], _ALL[number])
     return None
 
 
-def _corrected(
+def _corrections(
     aligner: Aligner, row: AnnotatedExemplar, numbers: Sequence[int]
 ) -> Iterator[tuple[int, AnnotatedExemplar]]:
     """(a shift's number, the row corrected by it) for those of the shifts that make it right."""
@@ -89,12 +89,12 @@ def _corrected(
     if function is None:
         return
     right = _places(aligner, row, function)
-    given = list(_given(row))
+    given = list(_given_spans(row))
     judged: dict[tuple[object, object], bool] = {}  # several shifts may lead to the same place
     for number in numbers:
         shift = _ALL[number]
         moved = (
-            _moved(row, shift, given, right) if isinstance(shift, Shift) else _rewritten(row, shift)
+            _move(row, shift, given, right) if isinstance(shift, Shift) else _rewritten(row, shift)
         )
         for after in moved:
             key = (after.spans, after.template)
@@ -111,7 +111,7 @@ def _is_right(aligner: Aligner, row: AnnotatedExemplar) -> bool:
     return aligner.align(bare).outcome == "resolved"
 
 
-def _given(row: AnnotatedExemplar) -> Iterator[tuple[Span, ...]]:
+def _given_spans(row: AnnotatedExemplar) -> Iterator[tuple[Span, ...]]:
     """The spans that the row gives, or those of each way in which its template fits."""
     if row.spans is not None:
         yield row.spans
@@ -149,7 +149,7 @@ def _places(
     return found
 
 
-def _moved(
+def _move(
     row: AnnotatedExemplar,
     shift: Shift,
     given: Sequence[Sequence[Span]],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from radu_core.alignment.duration_words import only_says_when
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.forms import Form
 from radu_core.alignment.language import Language
 from radu_core.alignment.numerals import counted_noun, nouns_in_name
@@ -20,7 +20,7 @@ from radu_core.alignment.places import (
     Candidate,
     Found,
     candidate,
-    found,
+    found_at,
 )
 from radu_core.alignment.quantities import Number, find_quantities, time_unit
 from radu_core.alignment.text import HYPHENS, Place, Text, plain_words
@@ -64,7 +64,7 @@ _EXPLICIT = re.compile(
 _NO_NOUNS = frozenset(("please", "tonight", "today", "tomorrow", "thanks", "thank", "then", "now"))
 _MOST_DAYS = 31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
-_COUNTED = {squeezed(word): noun for word, noun in COUNTED.items()}
+_COUNTED = {squeeze_text(word): noun for word, noun in COUNTED.items()}
 _NEAR = 8  # characters around a number that may be the rest of a range
 _RANGE = re.compile(r"\d+\s?[-–~〜～]\s?\d+")
 _SHORT = 3  # letters of a stem that ends many words
@@ -124,7 +124,7 @@ class Counts:
         if in_clock and not alone:
             return Found(tuple(in_clock))
         if ordinals:
-            return found(ordinals, "ordinal")
+            return found_at(ordinals, "ordinal")
         found_otherwise = self._length_or_article(text, form, function, slot)
         return found_otherwise if found_otherwise.best else self._set_otherwise(text, form)
 
@@ -247,7 +247,7 @@ class Counts:
                 and not only_says_when(text.utterance, d.start, d.end, self.language.code)
             ]
             if form.amount != 1 and lengths:
-                return found(lengths, "duration")
+                return found_at(lengths, "duration")
         if form.amount != 1:
             return NOWHERE
         if unit is not None and self.language.code != "en":
@@ -261,7 +261,7 @@ class Counts:
         ]
         if counted:
             return Found(tuple(Candidate(*p, "article", 0.95) for p in counted))
-        return found(articles, "article")
+        return found_at(articles, "article")
 
     def _ones(self, text: Text, unit: int) -> Found:
         """The article or word for 1 of one unit of time: "eine Nacht" for one of ``nights``."""
@@ -286,16 +286,16 @@ class Counts:
         stem = self.language.stem
         nouns = [[stem(w) for w in _words_beside(text, p.start, p.end)] for p in places]
 
-        def kept(keep: Callable[[list[str]], object]) -> list[Candidate]:
+        def candidates_of(keep: Callable[[list[str]], object]) -> list[Candidate]:
             return [p for p, noun in zip(places, nouns, strict=True) if keep(noun)]
 
-        named = kept(lambda noun: self._names(noun, words.name))
+        named = candidates_of(lambda noun: self._names(noun, words.name))
         if named:
             bare = [p for p in places if p not in named and self.is_bare(text, p.place)]
             return sorted([*named, *bare], key=lambda p: p.start)
-        left = kept(lambda noun: not words.others & set(noun[:1])) or places
+        left = candidates_of(lambda noun: not words.others & set(noun[:1])) or places
         if len(left) > 1:
-            described = kept(lambda noun: words.description & set(noun))
+            described = candidates_of(lambda noun: words.description & set(noun))
             left = [p for p in left if p in described] or left
         return left
 

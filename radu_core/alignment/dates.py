@@ -119,7 +119,7 @@ def find_dates(text: str, language: Language) -> list[DateExpression]:
         return _without_overlap(found)
     found += [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
     kept = _without_overlap(found)
-    return [_doubted(text, e) for e in _shared_month(text, kept) if not _shifted(text, e)]
+    return [_doubt(text, e) for e in _shared_month(text, kept) if not _is_shifted(text, e)]
 
 
 def _without_overlap(found: list[DateExpression]) -> list[DateExpression]:
@@ -144,13 +144,13 @@ def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpres
     return done
 
 
-def _shifted(text: str, expression: DateExpression) -> bool:
+def _is_shifted(text: str, expression: DateExpression) -> bool:
     """Whether the date is only counted from: "the day after Friday", "a week from March 3"."""
     near = max(0, expression.start - _NEAR)
     return bool(_COUNTED_FROM.search(text, near, expression.start))
 
 
-def _doubted(text: str, expression: DateExpression) -> DateExpression:
+def _doubt(text: str, expression: DateExpression) -> DateExpression:
     """Weak where the same words may be no date: "the 3rd floor", "you may 5 times", "March 3
     people", "Ruby Tuesday", "today's special", "Christmas present"."""
     if expression.weak:
@@ -245,7 +245,7 @@ def _from_today(match: re.Match[str]) -> DateExpression:
     return DateExpression(match.start(), match.end(), relative=f"day+{offset}")
 
 
-def _counted(match: re.Match[str]) -> DateExpression:
+def _days_ahead(match: re.Match[str]) -> DateExpression:
     word = lower_case(match["count"])
     count = _COUNT[word] if word in _COUNT else int(word)
     days = count * (7 if lower_case(match["unit"]).startswith("week") else 1)
@@ -263,27 +263,27 @@ def _holiday(match: re.Match[str]) -> DateExpression:
     return DateExpression(match.start(), match.end(), month=month, day=day)
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
 # A bare "the 12th" is a date with its article, "3rd of March" is one without.
 _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
     (
-        _compiled(
+        _compile(
             rf"(?<![\d:.,/-])\b{_PREFIX}(?P<day>{_ORD}|{_NUM})(?:\sof\s|\s|-)(?P<month>{_M}){_YEAR}"
         ),
         _calendar,
     ),
     (
-        _compiled(
+        _compile(
             rf"\b{_PREFIX}(?P<month>{_M})\s(?:the\s)?(?P<day>{_ORD}|{_NUM}(?!\s?(?:am|pm|o)\b)){_YEAR}"
         ),
         _calendar,
     ),
-    (_compiled(rf"\b(?P<month>{_M})\s(?P<year>(?:19|20)\d\d)\b"), _calendar),
+    (_compile(rf"\b(?P<month>{_M})\s(?P<year>(?:19|20)\d\d)\b"), _calendar),
     (
-        _compiled(
+        _compile(
             rf"\b(?:(?P<weekday>{_W}),?\s)?(?:the\s)?(?P<body>(?P<day>{_ORD})"
             r"(?P<month_word>\sof\s(?P<which>this|next|the|that)\smonth)?)(?!\s(?:of\s)?(?:"
             + _M
@@ -292,14 +292,14 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
         _day_only,
     ),
     (
-        _compiled(
+        _compile(
             rf"\b(?:(?P<before>this coming|this|next|coming|upcoming|last|past)\s)?"
             rf"(?P<weekday>{_FULL_DAY})(?:\s(?P<after>this week|next week|after next))?\b"
         ),
         _week_day,
     ),
     (
-        _compiled(
+        _compile(
             r"\b(?:(?:later\s|earlier\s)?today|tonight|"
             r"this (?:morning|afternoon|evening)(?!\s(?:at\s)?\d)|"
             r"day after tomorrow|tomorrow|day before yesterday|yesterday)\b"
@@ -307,17 +307,15 @@ _GRAMMAR: tuple[tuple[re.Pattern[str], _Reading], ...] = (
         _from_today,
     ),
     (
-        _compiled(
-            rf"\bin (?P<count>\d+|{_either(_COUNT)}) (?P<unit>days?|weeks?)(?:['’]? time)?\b"
-        ),
-        _counted,
+        _compile(rf"\bin (?P<count>\d+|{_either(_COUNT)}) (?P<unit>days?|weeks?)(?:['’]? time)?\b"),
+        _days_ahead,
     ),
     (
-        _compiled(
+        _compile(
             rf"\b(?P<count>\d+|{_either(_COUNT)}) (?P<unit>days?|weeks?) from (?:now|today)\b"
         ),
-        _counted,
+        _days_ahead,
     ),
-    (_compiled(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
-    (_compiled(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),
+    (_compile(r"\b(?P<which>this|next) (?P<unit>weekend|week|month)\b"), _period),
+    (_compile(rf"\b(?:{_either(_HOLIDAYS).replace(chr(39), '[' + chr(39) + '’]')})\b"), _holiday),
 )

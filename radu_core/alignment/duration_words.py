@@ -146,13 +146,17 @@ _NEAR = 16  # characters before a length that are looked at
 
 def worded_lengths(text: str, code: str) -> list[tuple[int, int, float]]:
     """Start, end and seconds of the lengths that aren't number and unit."""
-    return [(m.start(), m.end(), s) for pattern, s in _worded(code) for m in pattern.finditer(text)]
+    return [
+        (m.start(), m.end(), s)
+        for pattern, s in _word_patterns(code)
+        for m in pattern.finditer(text)
+    ]
 
 
 def written_lengths(text: str, code: str) -> list[tuple[int, int, float]]:
     """The lengths of a number in one word with its half, or an article, and a unit: "anderthalb
     Stunden", "eine Woche". An article's are one unit."""
-    pattern = _numbered(code)
+    pattern = _number_pattern(code)
     if pattern is None:
         return []
     halves = _NUMBER_WITH_HALF.get(code, {})
@@ -188,7 +192,7 @@ def only_says_when(text: str, start: int, end: int, code: str) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _worded(code: str) -> tuple[tuple[re.Pattern[str], float], ...]:
+def _word_patterns(code: str) -> tuple[tuple[re.Pattern[str], float], ...]:
     edge = "" if code in _UNSPACED_CODES else r"\b"
     return tuple(
         (re.compile(rf"{edge}(?:{pattern}){edge}", re.IGNORECASE), seconds)
@@ -197,7 +201,7 @@ def _worded(code: str) -> tuple[tuple[re.Pattern[str], float], ...]:
 
 
 @lru_cache(maxsize=32)
-def _numbered(code: str) -> re.Pattern[str] | None:
+def _number_pattern(code: str) -> re.Pattern[str] | None:
     words = [*_NUMBER_WITH_HALF.get(code, {}), *_ARTICLES.get(code, "").split("|")]
     either = "|".join(sorted(filter(None, words), key=len, reverse=True))
     units = "|".join(sorted(TIME_UNITS, key=len, reverse=True))

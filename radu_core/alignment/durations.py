@@ -56,7 +56,7 @@ class Duration:
 
 def find_durations(text: str, numbers: Sequence[Number], language: Language) -> list[Duration]:
     """All lengths of time: "90 minutes", "an hour and a half", "2 hours and 30 minutes"."""
-    pieces = [*_counted(text, numbers, language), *_in_words(text, language.code)]
+    pieces = [*_numbers_with_units(text, numbers, language), *_in_words(text, language.code)]
     for match in _HOURS_MINUTES.finditer(text):
         seconds = int(match["h"]) * 3_600 + int(match["m"]) * 60
         pieces.append(Duration(match.start(), match.end(), seconds))
@@ -64,10 +64,12 @@ def find_durations(text: str, numbers: Sequence[Number], language: Language) -> 
         if iso := iso_seconds(match.group()):
             pieces.append(Duration(match.start(), match.end(), iso))
     pieces.sort(key=lambda d: (d.start, -d.end))
-    return _joined(text, pieces)
+    return _join(text, pieces)
 
 
-def _counted(text: str, numbers: Sequence[Number], language: Language) -> Iterator[Duration]:
+def _numbers_with_units(
+    text: str, numbers: Sequence[Number], language: Language
+) -> Iterator[Duration]:
     code = language.code
     for number in numbers:
         if number.ordinal:
@@ -100,7 +102,7 @@ def _in_words(text: str, code: str) -> Iterator[Duration]:
         yield Duration(start, with_half, seconds * (1.5 if with_half > end else 1))
 
 
-def _joined(text: str, pieces: Sequence[Duration]) -> list[Duration]:
+def _join(text: str, pieces: Sequence[Duration]) -> list[Duration]:
     found: list[Duration] = []
     for piece in pieces:
         if found and piece.start < found[-1].end:

@@ -191,7 +191,7 @@ def _day(days: dict[str, int]) -> _Reading:
     return read
 
 
-def _counted(match: re.Match[str]) -> DateExpression | None:
+def _days_ahead(match: re.Match[str]) -> DateExpression | None:
     count = 1 if match["count"] in ("일", "한") else _number(match["count"])
     if count is None:
         return None
@@ -255,7 +255,7 @@ def _chinese() -> tuple[tuple[str, _Reading], ...]:
         (rf"{week}(?:周末|週末)", _weekend(_WEEKS["zh"])),
         (
             rf"(?<!\d)(?P<count>{_N}|两)\s?(?P<unit>天|日|周|週|个星期|個星期|星期|个礼拜)(?:后|後|之后)",
-            _counted,
+            _days_ahead,
         ),
     )
 
@@ -286,7 +286,7 @@ def _japanese() -> tuple[tuple[str, _Reading], ...]:
             _weekday(_WEEKS["ja"], _JAPANESE_DAYS),
         ),
         (r"(?P<week>先|今|来|再来)?(?:週の)?週末", _weekend(_WEEKS["ja"])),
-        (rf"(?<!\d)(?P<count>{_N})\s?(?P<unit>日|週間)後", _counted),
+        (rf"(?<!\d)(?P<count>{_N})\s?(?P<unit>日|週間)後", _days_ahead),
     )
 
 
@@ -311,5 +311,5 @@ def _korean() -> tuple[tuple[str, _Reading], ...]:
             _weekday(_WEEKS["ko"], _WEEKDAYS | {"일": 6}),
         ),
         (rf"{edge}(?:(?P<week>지난|이번|다음)\s?(?:주\s?)?)?주말", _weekend(_WEEKS["ko"])),
-        (rf"{edge}(?P<count>\d{{1,2}}|일|한)\s?(?P<unit>일|주일|주)\s?(?:후|뒤)", _counted),
+        (rf"{edge}(?P<count>\d{{1,2}}|일|한)\s?(?P<unit>일|주일|주)\s?(?:후|뒤)", _days_ahead),
     )

@@ -24,7 +24,7 @@ __all__ = [
     "is_unspaced",
     "lower_case",
     "squeeze",
-    "squeezed",
+    "squeeze_text",
 ]
 
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")
@@ -84,7 +84,7 @@ def fold(text: str) -> Folded:
     """Fold case, canonical decomposition, curly quotes and hyphens, one code point at a time."""
     if text.isascii():
         return Folded(text.lower(), range(len(text) + 1))
-    return _folded(text, _fold_one)
+    return _fold_each(text, _fold_one)
 
 
 def squeeze(text: str) -> Folded:
@@ -95,7 +95,7 @@ def squeeze(text: str) -> Folded:
     if text.isascii() and "&" not in text:
         kept = [i for i, c in enumerate(text) if c.isalnum()]
         return Folded("".join(text[i] for i in kept).lower(), (*kept, len(text)))
-    return _folded(text, _squeeze_one)
+    return _fold_each(text, _squeeze_one)
 
 
 def can_squeeze(text: str) -> bool:
@@ -103,14 +103,14 @@ def can_squeeze(text: str) -> bool:
     return not any(c in "#@*%" or unicodedata.category(c)[0] == "S" for c in text)
 
 
-def squeezed(text: str) -> str:
+def squeeze_text(text: str) -> str:
     """The text of ``squeeze``, without the places."""
     if text.isascii() and "&" not in text:
         return text.lower() if text.isalnum() else "".join(filter(str.isalnum, text.lower()))
     return "".join(map(_squeeze_one, text))
 
 
-def _folded(text: str, one: Callable[[str], str]) -> Folded:
+def _fold_each(text: str, one: Callable[[str], str]) -> Folded:
     pieces: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(text):

@@ -67,12 +67,12 @@ def form_of(value: Scalar, slot: Slot | None, language: Language) -> Form:
     if isinstance(value, bool):
         return Form("boolean", str(value).lower(), float(value))
     if isinstance(value, int | float):
-        return Form("number", _written(value), float(value))
+        return Form("number", _number_text(value), float(value))
     kind = slot.type if slot is not None else "string"
     return _form_of_text(value, kind, language)
 
 
-def _written(value: float) -> str:
+def _number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 

@@ -18,7 +18,7 @@ _SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 def find_inside(utterance: str, surface: str) -> Found:
     """Where a value stands inside a longer word: no place of it, but one to ask about. Figures that
     stand there once, beside letters or in a score ("72F", "2:1"), are doubted only."""
-    glued = _glued(utterance, surface)
+    glued = _attached_figures(utterance, surface)
     if glued is not None:
         doubt = f"is part of {word_around(utterance, surface)!r}"
         return Found((Candidate(*glued, "doubted", SURE, doubt),))
@@ -36,7 +36,7 @@ def find_inside(utterance: str, surface: str) -> Found:
     return Found(tuple(Candidate(*p, "inside", SCORES["inside"], doubt) for p in whole))
 
 
-def _glued(utterance: str, surface: str) -> Place | None:
+def _attached_figures(utterance: str, surface: str) -> Place | None:
     """The only place of figures that are glued to letters on one side, or part of a score."""
     if not surface.isdecimal() or utterance.count(surface) != 1:
         return None

@@ -107,13 +107,13 @@ class Inverse:
                 if 2 * count >= known.total():
                     yield value
         if slot.possible_values:
-            yield from self._listed(function, slot, words)
+            yield from self._listed_values(function, slot, words)
             return
         text = Text(words, self._language)
         if slot.type == "boolean":
             if is_yes_no(words, self._language.code):
                 yield not denies(words, self._language.code)
-            yield from self._listed(function, slot, words, (True, False))
+            yield from self._listed_values(function, slot, words, (True, False))
         elif slot.type in ("integer", "number"):
             yield from _numbers(text, slot)
         elif slot.type == "date" or self._stores(slot, "date"):
@@ -129,7 +129,7 @@ class Inverse:
         counts = self._kinds.get(slot.name, Counter())
         return counts[kind] > _MOSTLY * counts.total()
 
-    def _listed(
+    def _listed_values(
         self, function: Function, slot: Slot, words: str, values: tuple[Scalar, ...] = ()
     ) -> Iterator[Scalar]:
         """The listed value that words are, or that alignment would place on the whole of them."""

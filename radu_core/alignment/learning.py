@@ -15,7 +15,7 @@ from itertools import islice
 from radu_core.alignment.aliases import Missing, Seen, learn_names
 from radu_core.alignment.align import Aligner, Alignment
 from radu_core.alignment.checks import has_clean_edges
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.knowledge import Knowledge
 from radu_core.alignment.quantities import currency
 from radu_core.alignment.ranking import ContextModel
@@ -53,7 +53,7 @@ def learn(
         aliases,
         _generic(seen, context),
         phrases,
-        _widened(edges),
+        _slots_with_units(edges),
         _any_case(edges),
     )
 
@@ -64,7 +64,7 @@ def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:
     missing: list[Missing] = []
     if not resolved:
         missing = [
-            Missing(a.slot, squeezed(a.value), plain_words(a.value))
+            Missing(a.slot, squeeze_text(a.value), plain_words(a.value))
             for a in result.arguments
             if a.state in ("missing", "unsure") and isinstance(a.value, str) and _is_name(a.value)
         ]
@@ -81,7 +81,7 @@ def _look(aligner: Aligner, exemplar: AnnotatedExemplar) -> Seen:
             for v in as_values(value)
             if isinstance(v, str)
         ),
-        tuple(_marked(exemplar)),
+        tuple(_marked_names(exemplar)),
         tuple(_edges(exemplar, result)),
     )
 
@@ -101,7 +101,7 @@ def _places(result: Alignment) -> tuple[Place, ...]:
     )
 
 
-def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _marked_names(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(squeezed name, the words that a labeller's span gives it), where they differ.
 
     Not where the value itself stands elsewhere: the span may have been counted in other offsets, or
@@ -114,12 +114,12 @@ def _marked(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str, ...]]
             words = plain_words(said)
             if (
                 words
-                and "".join(words) != squeezed(span.value)
+                and "".join(words) != squeeze_text(span.value)
                 and has_clean_edges(text, span.start, span.end)
                 and _may_name(text, said, span.value)
                 and not could_stand(text, span.start, span.end, span.value)
             ):
-                yield squeezed(span.value), words
+                yield squeeze_text(span.value), words
 
 
 def _may_name(utterance: str, said: str, value: str) -> bool:
@@ -180,7 +180,7 @@ def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     )
 
 
-def _widened(edges: Counter[tuple[str, str]]) -> frozenset[str]:
+def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     """The slots whose spans take in units. What people marked decides; otherwise whether values
     are normalised (a third or more of them in other words) and not as they are uttered.
     """

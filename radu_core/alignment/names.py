@@ -9,19 +9,19 @@ from itertools import pairwise, takewhile
 
 from rapidfuzz.distance import OSA
 
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.text import Place, Text, Token, plain_words
 
 __all__ = [
     "akin",
     "by_initials",
+    "find_inflections",
+    "find_reorderings",
     "in_part",
-    "inflected",
-    "joined",
+    "may_join",
     "misspelt",
     "nearest_words",
     "otherwise_whole",
-    "reordered",
     "with_possessive",
 ]
 
@@ -43,7 +43,7 @@ def _words(value: str) -> tuple[str, ...]:
     return plain_words(value)
 
 
-def inflected(text: Text, value: str) -> list[tuple[Place, bool]]:
+def find_inflections(text: Text, value: str) -> list[tuple[Place, bool]]:
     """Where words with the same stems stand in the same order: "hotels" for ``hotel``; with each
     whether they differ in number only. Other endings may make another word (importance, import).
     """
@@ -109,7 +109,7 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     telling = [w for w in saying if w not in generic]
     found: dict[Place, tuple[float, bool]] = {}
     for tokens, matched in _runs(text, words):
-        window, run = _trimmed(tokens, matched, stop, words)
+        window, run = _trim(tokens, matched, stop, words)
         said, content = ([w for w in run if w in those] for those in (telling, saying))
         tells = said and (telling[0] in said or 2 * len(said) >= len(telling))
         if not tells and (len(content) < 3 or len(content) * 2 < len(saying)):
@@ -125,7 +125,7 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
 
 
-def reordered(text: Text, value: str) -> list[Place]:
+def find_reorderings(text: Text, value: str) -> list[Place]:
     """Where all words of a name stand together in another order: "Lane 12 Rose", "Smith, John"."""
     words, tokens = _words(value), text.tokens
     count, sorted_words = len(words), sorted(words)
@@ -141,7 +141,7 @@ def reordered(text: Text, value: str) -> list[Place]:
     return found
 
 
-def _trimmed(
+def _trim(
     window: Sequence[Token], run: Sequence[str], stop: frozenset[str], words: Sequence[str]
 ) -> tuple[Sequence[Token], Sequence[str]]:
     """Without the stop words at its ends, but for the name's own first and last word."""
@@ -219,7 +219,7 @@ def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], S
         run: list[str] = []
         while n < len(tokens):
             hit = next((k for k in range(j, len(words)) if _same(tokens[n].word, words[k])), None)
-            if hit is None or (run and not joined(text.utterance, tokens[n - 1], tokens[n])):
+            if hit is None or (run and not may_join(text.utterance, tokens[n - 1], tokens[n])):
                 break
             run.append(words[hit])
             j, n = hit + 1, n + 1
@@ -236,7 +236,7 @@ def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
     "in York St", "bank of Scotland"."""
     tokens = text.tokens
     at = tokens.index(window[-1])
-    if at + 1 < len(tokens) and joined(text.utterance, tokens[at], tokens[at + 1]):
+    if at + 1 < len(tokens) and may_join(text.utterance, tokens[at], tokens[at + 1]):
         follows = text.utterance[tokens[at + 1].start : tokens[at + 1].end]
         capital = follows[:1].isupper() and follows not in ("I", "I'm", "I'd", "I'll")
         named = text.utterance[window[0].start].isupper() and capital
@@ -250,7 +250,7 @@ def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
 def with_possessive(text: Text, place: Place, value: str) -> Place:
     """The place with the 's behind it, where the name is written with one: "Mendoza's"."""
     longer = text.utterance[place[0] : place[1] + 2]
-    if longer[-2:].lower() in ("'s", "’s") and squeezed(longer) in squeezed(value):
+    if longer[-2:].lower() in ("'s", "’s") and squeeze_text(longer) in squeeze_text(value):
         return place[0], place[1] + 2
     return place
 
@@ -317,11 +317,11 @@ def _windows(text: Text, size: int) -> Iterator[Sequence[Token]]:
     tokens = text.tokens
     for i in range(len(tokens) - size + 1) if size > 0 else ():
         window = tokens[i : i + size]
-        if all(joined(text.utterance, a, b) for a, b in pairwise(window)):
+        if all(may_join(text.utterance, a, b) for a, b in pairwise(window)):
             yield window
 
 
-def joined(utterance: str, left: Token, right: Token) -> bool:
+def may_join(utterance: str, left: Token, right: Token) -> bool:
     """Whether two tokens can belong to one name: no comma or full stop between them."""
     return utterance[left.end : right.start].strip() in _WITHIN_NAMES
 

@@ -17,7 +17,7 @@ __all__ = [
     "CandidateKind",
     "Found",
     "candidate",
-    "found",
+    "found_at",
 ]
 
 CandidateKind = Literal[
@@ -115,7 +115,7 @@ def candidate(place: Place, kind: CandidateKind) -> Candidate:
     return Candidate(place[0], place[1], kind, SCORES[kind])
 
 
-def found(
+def found_at(
     places: Sequence[Place] | Iterator[Place],
     kind: CandidateKind,
     *,

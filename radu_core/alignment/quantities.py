@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from text_to_num import find_numbers
 
-from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case, squeezed
+from radu_core.alignment.folding import JOINED_UNIT, UNSPACED, lower_case, squeeze_text
 from radu_core.alignment.language import Language
 from radu_core.alignment.number_words import find_number_words
 from radu_core.alignment.numerals import SCALES, find_numerals, is_ordinal
@@ -99,7 +99,7 @@ _ENGLISH_VALUES = {
     "thousand": 500,
     "million": 500_000,
 }
-_PLAIN_UNITS = {squeezed(word): seconds for word, seconds in TIME_UNITS.items()}  # nachte
+_PLAIN_UNITS = {squeeze_text(word): seconds for word, seconds in TIME_UNITS.items()}  # nachte
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 
 

@@ -14,7 +14,7 @@ from radu_core.alignment.readings import Reading
 from radu_core.alignment.text import Place, Text, plain_words
 from radu_core.exemplars import SlotRef, parse_template
 
-__all__ = ["ContextModel", "RankedKind", "around", "calibrated", "rank", "shares"]
+__all__ = ["ContextModel", "RankedKind", "around", "calibrate", "rank", "shares"]
 
 RankedKind = Literal["guess", "ambiguous", "unsure"]
 Neighbour = tuple[str, str, str]  # slot, side, words
@@ -122,19 +122,19 @@ def rank(
     fits = [
         context.fit(r.template)
         + _EVIDENCE * math.log(max(r.evidence, 1e-6))
-        - _NEGATED * sum(_negated(text, s.start) for s in r.spans)
+        - _NEGATED * sum(_is_negated(text, s.start) for s in r.spans)
         for r in readings
     ]
     if len(readings) == 1:
         only = readings[0]
-        sure = calibrated("unsure", [only.evidence], complete=complete)[0]
+        sure = calibrate("unsure", [only.evidence], complete=complete)[0]
         if only.partial:
             sure = min(sure, _PART)
         return (replace(only, confidence=only.evidence if only.evidence >= SURE else sure),)
     order = sorted(
         zip(shares(fits), readings, strict=True), key=lambda pair: (-pair[0], pair[1].template)
     )
-    confidences = calibrated("ambiguous", [share for share, _ in order], complete=complete)
+    confidences = calibrate("ambiguous", [share for share, _ in order], complete=complete)
     if _is_contested(text, readings):
         confidences = [min(c, _CONTESTED) for c in confidences]
     return tuple(
@@ -160,7 +160,7 @@ def _is_contested(text: Text, readings: Sequence[Reading]) -> bool:
     return False
 
 
-def _negated(text: Text, start: int) -> bool:
+def _is_negated(text: Text, start: int) -> bool:
     """Whether one of the three words before a place takes it back: "not today, tomorrow"."""
     before = [t for t in text.tokens if t.end <= start][-3:]
     said = [text.utterance[t.start : t.end].lower() for t in before]
@@ -176,7 +176,7 @@ def shares(fits: Sequence[float]) -> list[float]:
     return [w / total for w in weights]
 
 
-def calibrated(kind: RankedKind, shares: Sequence[float], *, complete: bool = True) -> list[float]:
+def calibrate(kind: RankedKind, shares: Sequence[float], *, complete: bool = True) -> list[float]:
     """Probabilities from shares of the likelihood, best first: logistic for the first, the rest of
     its share among the others. They say that every value stands where the reading has it; its edges
     may differ by a word. Where the list isn't complete, half of it is what isn't listed.

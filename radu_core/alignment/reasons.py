@@ -11,7 +11,7 @@ from radu_core.alignment.readings import MOST_READINGS, Placement, Readings
 from radu_core.alignment.text import Text, word_around
 from radu_core.schema import Scalar
 
-__all__ = ["ambiguous", "crowded", "resolved", "unlocated"]
+__all__ = ["ambiguous", "crowded_reason", "resolved_reason", "unlocated_reason"]
 
 _SHORTEST_PART = 3  # characters: "US" isn't searched for in "bus"
 # Kinds of places that mean the value in other figures or words. To say that the value isn't in the
@@ -21,7 +21,7 @@ _OTHER_WRITINGS: frozenset[CandidateKind] = frozenset(
 )
 
 
-def resolved(
+def resolved_reason(
     text: Text, implied: Sequence[str], inferred: Sequence[tuple[Placement, Candidate]]
 ) -> str:
     """One reading; what stands there in other words, and what isn't written."""
@@ -37,12 +37,12 @@ def resolved(
     return "; ".join(["One reading only", *lines]) + "."
 
 
-def unlocated(text: Text, missing: Sequence[Placement], unsure: Sequence[Placement]) -> str:
+def unlocated_reason(text: Text, missing: Sequence[Placement], unsure: Sequence[Placement]) -> str:
     """Each value that isn't in the text, with what comes nearest to it."""
     return _sentence([_missing(text, p) for p in missing] + [_unsure(text, p) for p in unsure])
 
 
-def crowded(present: Sequence[Placement], complete: bool) -> str:
+def crowded_reason(present: Sequence[Placement], complete: bool) -> str:
     """Values that leave no room for one another."""
     values = ", ".join(f"{p.slot}={p.value!r}" for p in present)
     if not complete:
@@ -97,9 +97,9 @@ def _unsure(text: Text, placement: Placement) -> str:
     value, first = placement.value, placement.candidates[0]
     doubted = [c for c in placement.candidates if c.kind in ("doubted", "inside")]
     if doubted:
-        said = _quoted(text, [c.place for c in doubted[:1]])
+        said = _quote(text, [c.place for c in doubted[:1]])
         return f"{said} {doubted[0].doubt}; is it {placement.slot}?"
-    said = _quoted(text, [c.place for c in placement.candidates])
+    said = _quote(text, [c.place for c in placement.candidates])
     if first.kind in _OTHER_WRITINGS or _holds(text.utterance[slice(*first.place)], str(value)):
         doubts = {_doubt(c) for c in placement.candidates}
         but = f", but {_doubt(first)}" if _doubt(first) and len(doubts) == 1 else ""
@@ -141,7 +141,7 @@ def _clock_with(text: Text, value: Scalar) -> str:
     return text.utterance[slice(*place)] if place else ""
 
 
-def _quoted(text: Text, places: Sequence[tuple[int, int]]) -> str:
+def _quote(text: Text, places: Sequence[tuple[int, int]]) -> str:
     said = list(dict.fromkeys(text.utterance[s:e] for s, e in places))
     return " or ".join(map(repr, said[:3]))
 

@@ -62,68 +62,72 @@ class TemplateShift:
 
 
 def _of_utf16(utterance: str) -> Sequence[int] | None:
-    return _sized(utterance, lambda c: 2 if c > "\uffff" else 1)
+    return _origins_by_size(utterance, lambda c: 2 if c > "\uffff" else 1)
 
 
 def _of_utf8(utterance: str) -> Sequence[int] | None:
-    return _sized(utterance, lambda c: len(c.encode("utf-8", "replace")))
+    return _origins_by_size(utterance, lambda c: len(c.encode("utf-8", "replace")))
 
 
 def _of_crlf(utterance: str) -> Sequence[int] | None:
-    return None if "\r" in utterance else _sized(utterance, lambda c: 2 if c == "\n" else 1)
+    return (
+        None if "\r" in utterance else _origins_by_size(utterance, lambda c: 2 if c == "\n" else 1)
+    )
 
 
 def _of_lf(utterance: str) -> Sequence[int] | None:
-    return _kept(utterance, lambda i: utterance[i : i + 2] != "\r\n")
+    return _origins_of_kept(utterance, lambda i: utterance[i : i + 2] != "\r\n")
 
 
 def _of_graphemes(utterance: str) -> Sequence[int] | None:
     starts = {m.start() for m in _GRAPHEME.finditer(utterance)}
-    return _kept(utterance, lambda i: i in starts)
+    return _origins_of_kept(utterance, lambda i: i in starts)
 
 
 def _of_normalised(form: Literal["NFC", "NFD", "NFKC"]) -> Units:
     def units(utterance: str) -> Sequence[int] | None:
         pieces = [m.span() for m in _GRAPHEME.finditer(utterance)]
-        return _changed(utterance, pieces, lambda piece: unicodedata.normalize(form, piece))
+        return _origins_of_changed(
+            utterance, pieces, lambda piece: unicodedata.normalize(form, piece)
+        )
 
     return units
 
 
 def _of_escaped(utterance: str) -> Sequence[int] | None:
-    return _sized(utterance, lambda c: len(escape(c)))
+    return _origins_by_size(utterance, lambda c: len(escape(c)))
 
 
 def _of_unescaped(utterance: str) -> Sequence[int] | None:
     pieces = [m.span() for m in _ENTITY.finditer(utterance)]
-    return _changed(utterance, pieces, unescape)
+    return _origins_of_changed(utterance, pieces, unescape)
 
 
 def _of_stripped(utterance: str) -> Sequence[int] | None:
     blanks = len(utterance) - len(utterance.lstrip())
-    return _kept(utterance, lambda i: i >= blanks)
+    return _origins_of_kept(utterance, lambda i: i >= blanks)
 
 
 def _of_collapsed(utterance: str) -> Sequence[int] | None:
     """Blanks in a row were one, and none stood in front."""
     first = len(utterance) - len(utterance.lstrip())
-    return _kept(
+    return _origins_of_kept(
         utterance,
         lambda i: i >= first and not (utterance[i].isspace() and utterance[i - 1].isspace()),
     )
 
 
-def _sized(utterance: str, size: Callable[[str], int]) -> Sequence[int] | None:
+def _origins_by_size(utterance: str, size: Callable[[str], int]) -> Sequence[int] | None:
     origin = [i for i, c in enumerate(utterance) for _ in range(size(c))]
     return None if len(origin) == len(utterance) else (*origin, len(utterance))
 
 
-def _kept(utterance: str, keep: Callable[[int], bool]) -> Sequence[int] | None:
+def _origins_of_kept(utterance: str, keep: Callable[[int], bool]) -> Sequence[int] | None:
     origin = [i for i in range(len(utterance)) if keep(i)]
     return None if len(origin) == len(utterance) else (*origin, len(utterance))
 
 
-def _changed(
+def _origins_of_changed(
     utterance: str, pieces: Sequence[Place], change: Callable[[str], str]
 ) -> Sequence[int] | None:
     origin: list[int] = []
@@ -133,7 +137,7 @@ def _changed(
     return None if len(origin) == len(utterance) else (*origin, len(utterance))
 
 
-def _counted(units: Units | None, edges: Edges) -> Move:
+def _mover(units: Units | None, edges: Edges) -> Move:
     """Offsets into another form of the utterance, with edges that are set otherwise."""
 
     def move(utterance: str, start: int, end: int) -> Place | None:
@@ -161,14 +165,14 @@ def _of_words(last: int) -> Move:
 
 
 def _without_blanks(utterance: str, start: int, end: int) -> Place | None:
-    return _trimmed(utterance, start, end, str.isspace)
+    return _trim(utterance, start, end, str.isspace)
 
 
 def _without_marks(utterance: str, start: int, end: int) -> Place | None:
-    return _trimmed(utterance, start, end, lambda c: unicodedata.category(c)[0] in "ZPC")
+    return _trim(utterance, start, end, lambda c: unicodedata.category(c)[0] in "ZPC")
 
 
-def _trimmed(utterance: str, start: int, end: int, goes: Callable[[str], bool]) -> Place | None:
+def _trim(utterance: str, start: int, end: int, goes: Callable[[str], bool]) -> Place | None:
     end = min(end, len(utterance))
     while start < end and goes(utterance[start]):
         start += 1
@@ -177,7 +181,7 @@ def _trimmed(utterance: str, start: int, end: int, goes: Callable[[str], bool]) 
     return start, end
 
 
-def _moved(by: int) -> Edges:
+def _move_edges(by: int) -> Edges:
     return lambda start, end: (start + by, end + by)
 
 
@@ -200,7 +204,7 @@ _UNITS: tuple[tuple[str, str, Units], ...] = tuple(
 )
 _EDGES: tuple[tuple[str, str, Edges], ...] = (
     ("inclusive", "end with their last character, not behind it", lambda s, e: (s, e + 1)),
-    ("from-1", "count from 1", _moved(-1)),
+    ("from-1", "count from 1", _move_edges(-1)),
     ("from-1-inclusive", "count from 1 and end with their last character", lambda s, e: (s - 1, e)),
     ("length", "give their length as their end", lambda s, e: (s, s + e)),
 )
@@ -221,29 +225,29 @@ def _with_blanks_of(template: Template, utterance: str) -> Template:
 def _literally(change: Callable[[str], str]) -> Callable[[Template, str], Template]:
     """The template with its literal text changed."""
 
-    def changed(template: Template, utterance: str) -> Template:
+    def change_literals(template: Template, utterance: str) -> Template:
         return Template(tuple(change(p) if isinstance(p, str) else p for p in template.parts))
 
-    return changed
+    return change_literals
 
 
 def _shifts() -> Iterator[Shift]:
     """The likeliest first: of shifts that explain as many rows, the first is taken. Other units
     show only where such characters stand, other edges everywhere; two causes are tried last."""
     for name, counts, units in _UNITS:
-        yield Shift(name, counts, _counted(units, _moved(0)))
+        yield Shift(name, counts, _mover(units, _move_edges(0)))
     for name, ends, edges in _EDGES:
-        yield Shift(name, ends, _counted(None, edges))
+        yield Shift(name, ends, _mover(None, edges))
     yield Shift("blanks", "hold blanks at an edge", _without_blanks)
     yield Shift("punctuation", "hold punctuation or blanks at an edge", _without_marks)
     yield Shift("words", "count words", _of_words(0))
     yield Shift("words-inclusive", "count words and end with their last word", _of_words(1))
     for by in (1, *(by for n in range(2, _FARTHEST + 1) for by in (n, -n))):
         where = f"{abs(by)} character{'s' * (abs(by) > 1)} too far {'left' if by > 0 else 'right'}"
-        yield Shift(f"moved{-by:+d}", f"stand {where}", _counted(None, _moved(by)))
+        yield Shift(f"moved{-by:+d}", f"stand {where}", _mover(None, _move_edges(by)))
     for name, counts, units in _UNITS:
         for edge, ends, edges in _EDGES:
-            yield Shift(f"{name}+{edge}", f"{counts}, and {ends}", _counted(units, edges))
+            yield Shift(f"{name}+{edge}", f"{counts}, and {ends}", _mover(units, edges))
 
 
 SHIFTS: tuple[Shift, ...] = tuple(_shifts())

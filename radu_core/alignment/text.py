@@ -18,7 +18,7 @@ from radu_core.alignment.folding import (
     grapheme_end,
     is_boundary,
     squeeze,
-    squeezed,
+    squeeze_text,
 )
 from radu_core.alignment.language import Language
 from radu_core.alignment.quantities import Number, find_quantities
@@ -73,12 +73,12 @@ class Text:
         self.language = language
 
     @cached_property
-    def folded(self) -> Folded:
+    def folding(self) -> Folded:
         """Case and canonical folding."""
         return fold(self.utterance)
 
     @cached_property
-    def squeezed(self) -> Folded:
+    def squeezing(self) -> Folded:
         """Letters and digits only."""
         return squeeze(self.utterance)
 
@@ -90,7 +90,7 @@ class Text:
         for match in word.finditer(self.utterance):
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
-            found.append(Token(start, end, squeezed(self.utterance[start:end])))
+            found.append(Token(start, end, squeeze_text(self.utterance[start:end])))
         return tuple(self._unbroken(found))
 
     @cached_property
@@ -163,13 +163,13 @@ class Text:
     def whole(self, first: int, last: int) -> Place:
         """The place of tokens ``first`` to ``last``; words joined by a hyphen are taken whole."""
         tokens = self.tokens
-        while first and self._hyphenated(tokens[first - 1], tokens[first]):
+        while first and self._has_hyphen(tokens[first - 1], tokens[first]):
             first -= 1
-        while last + 1 < len(tokens) and self._hyphenated(tokens[last], tokens[last + 1]):
+        while last + 1 < len(tokens) and self._has_hyphen(tokens[last], tokens[last + 1]):
             last += 1
         return tokens[first].start, tokens[last].end
 
-    def _hyphenated(self, left: Token, right: Token) -> bool:
+    def _has_hyphen(self, left: Token, right: Token) -> bool:
         return self.utterance[left.end : right.start] in HYPHENS
 
     def begins_sentence(self, position: int) -> bool:
@@ -180,19 +180,21 @@ class Text:
 
     def verbatim(self, surface: str) -> list[Place]:
         """Where ``surface`` stands as it is, not inside a word, a number or a grapheme."""
-        return self._bounded(_find_all(self.utterance, surface))
+        return self._within_words(_find_all(self.utterance, surface))
 
     def in_any_case(self, surface: str) -> list[Place]:
         """Where ``surface`` stands but for case, kinds of spaces, quotes and hyphens."""
-        return self._bounded(list(self.folded.find_all(fold(surface).text)))
+        return self._within_words(list(self.folding.find_all(fold(surface).text)))
 
     def loosely(self, surface: str) -> list[Place]:
         """Where the letters and digits of ``surface`` stand, whatever stands between them."""
-        needle = squeezed(surface)
+        needle = squeeze_text(surface)
         if len(needle) < 2:
             return []
-        ends = [(s, grapheme_end(self.utterance, e)) for s, e in self.squeezed.find_all(needle)]
-        return [self._with_bracket(p) for p in self._bounded(ends) if self._one_phrase(p, surface)]
+        ends = [(s, grapheme_end(self.utterance, e)) for s, e in self.squeezing.find_all(needle)]
+        return [
+            self._with_bracket(p) for p in self._within_words(ends) if self._one_phrase(p, surface)
+        ]
 
     def _one_phrase(self, place: Place, surface: str) -> bool:
         """Not across the end of a sentence, in a contraction ("he'll" for hell), nor with a stop
@@ -210,9 +212,11 @@ class Text:
         """With the bracket beside it that belongs to one inside: "(555) 123"."""
         start, end = place
         said = self.utterance[start:end]
-        if start and _BRACKETS.get(self.utterance[start - 1]) in _unmatched(said, closing=True):
+        if start and _BRACKETS.get(self.utterance[start - 1]) in _unmatched_brackets(
+            said, closing=True
+        ):
             start -= 1
-        if self.utterance[end : end + 1] in _unmatched(said, closing=False):
+        if self.utterance[end : end + 1] in _unmatched_brackets(said, closing=False):
             end += 1
         return start, end
 
@@ -221,12 +225,12 @@ class Text:
         text = self.utterance
         return [e for e in found if is_boundary(text, e.start) and is_boundary(text, e.end)]
 
-    def _bounded(self, places: list[Place]) -> list[Place]:
+    def _within_words(self, places: list[Place]) -> list[Place]:
         text = self.utterance
         return [(s, e) for s, e in places if is_boundary(text, s) and is_boundary(text, e)]
 
 
-def _unmatched(said: str, *, closing: bool) -> list[str]:
+def _unmatched_brackets(said: str, *, closing: bool) -> list[str]:
     """The closing brackets in ``said`` whose opening one is missing, or those that are missing."""
     open_brackets: list[str] = []
     unopened: list[str] = []
@@ -267,7 +271,7 @@ def plain_words(text: str) -> tuple[str, ...]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\-]", " ", text)
     pattern = _WORD if spaced.isascii() else _UNSPACED_WORD
     words = (m.group() for m in pattern.finditer(spaced))
-    return tuple(w for word in words if (w := squeezed(word[: len(word) - _possessive(word)])))
+    return tuple(w for word in words if (w := squeeze_text(word[: len(word) - _possessive(word)])))
 
 
 def _possessive(word: str) -> int:

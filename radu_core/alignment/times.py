@@ -88,7 +88,7 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
 
 def _digital(match: re.Match[str]) -> TimeExpression:
     hour, minute = int(match["hour"]), int(match["minute"])
-    return TimeExpression(match.start(), match.end(), _meant(hour, minute, match))
+    return TimeExpression(match.start(), match.end(), _possible_minutes(hour, minute, match))
 
 
 def _spoken(match: re.Match[str]) -> TimeExpression | None:
@@ -103,14 +103,16 @@ def _spoken(match: re.Match[str]) -> TimeExpression | None:
         return None
     sign = 1 if way in ("past", "after") else -1
     return TimeExpression(
-        match.start(), match.end(), _meant(_hour(match["hour"]), sign * minutes, match)
+        match.start(), match.end(), _possible_minutes(_hour(match["hour"]), sign * minutes, match)
     )
 
 
 def _in_words(match: re.Match[str]) -> TimeExpression:
     word = lower_case(match["minute"]).replace("-", "").replace(" ", "")
     minute = _MINUTE_WORDS[word] if word in _MINUTE_WORDS else int(word)
-    return TimeExpression(*match.span("whole"), _meant(_hour(match["hour"]), minute, match))
+    return TimeExpression(
+        *match.span("whole"), _possible_minutes(_hour(match["hour"]), minute, match)
+    )
 
 
 def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
@@ -125,7 +127,7 @@ def _whole(match: re.Match[str], text: str) -> TimeExpression | None:
     if match["at"] and lower_case(match["at"]) == "noon" and _hour(match["hour"]) != _NOON:
         return None  # "a table for 2 at noon"
     at = bool(re.search(r"(?:\bat\s|@\s?)$", text[: match.start()][-4:], re.IGNORECASE))
-    minutes = _meant(_hour(match["hour"]), 0, match)
+    minutes = _possible_minutes(_hour(match["hour"]), 0, match)
     return TimeExpression(match.start(), match.end(), minutes, weak, at)
 
 
@@ -134,7 +136,7 @@ def _hour(word: str) -> int:
     return _HOURS[plain] if plain in _HOURS else int(word)
 
 
-def _meant(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
+def _possible_minutes(hour: int, minute: int, match: re.Match[str]) -> frozenset[int]:
     """The minutes since midnight that hour, minute and the half of the day can mean."""
     half = lower_case(match["half"] or "")
     part = lower_case(match["before"] or match["part"] or match["at"] or "")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radu_core.alignment import Aligner, ContextModel, Knowledge, align
-from radu_core.alignment.folding import fold, is_boundary, squeezed
+from radu_core.alignment.folding import fold, is_boundary, squeeze_text
 from radu_core.alignment.readings import MOST_READINGS
 from radu_core.exemplars import AnnotatedExemplar, Span, parse_template
 from radu_core.schema import Schema, parse_schema
@@ -470,4 +470,4 @@ def test_folding_maps_back_to_the_original() -> None:
     ],
 )
 def test_squeezing_leaves_letters_and_digits(text: str, plain: str) -> None:
-    assert squeezed(text) == plain
+    assert squeeze_text(text) == plain

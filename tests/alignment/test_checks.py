@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from unicode_cases import texts
 
 from radu_core.alignment import Aligner, Alignment, learn
-from radu_core.alignment.folding import squeezed
+from radu_core.alignment.folding import squeeze_text
 from radu_core.alignment.shifts import SHIFTS
 from radu_core.exemplars import AnnotatedExemplar, Span
 from radu_core.schema import Scalar, Schema, parse_schema
@@ -307,7 +307,7 @@ def test_a_moved_span_is_right_only_on_a_writing_of_the_value(
     said = text[slice(*moved)]
     for result in (check(schema, exemplar), check(schema, exemplar, exemplar)):
         if result.outcome == "resolved":
-            assert squeezed(said) == squeezed(value)
+            assert squeeze_text(said) == squeeze_text(value)
             assert said.strip() == said
             assert (said[0].isalnum(), _ends(said)) == (value[0].isalnum(), _ends(value))
         else:

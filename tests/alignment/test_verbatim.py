@@ -151,7 +151,7 @@ def test_a_doubt_is_told_and_counted(marked: str, arguments: dict[str, Any], dou
     )
     assert result.template == MARK.sub(r"<\2>", marked), result.reason
     assert result.reason == f"One reading only; {doubt}."
-    assert result.inferred == ("doubted",)
+    assert result.inferred_kinds == ("doubted",)
 
 
 PLAIN: list[tuple[str, str, dict[str, Any]]] = [
@@ -191,7 +191,7 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
 def test_it_is_placed_without_a_doubt(marked: str, arguments: dict[str, Any]) -> None:
     result = align(schema_for(arguments), exemplar(unmarked(marked), arguments))
     assert result.template == MARK.sub(r"<\2>", marked), result.reason
-    assert result.inferred == () or result.inferred == ("loose",)
+    assert result.inferred_kinds == () or result.inferred_kinds == ("loose",)
 
 
 ASKED: list[tuple[str, str, dict[str, Any], str]] = [

@@ -67,5 +67,5 @@ def test_figures_that_others_set_otherwise_are_offered_with_what_they_read_as() 
 def test_figures_that_say_another_number_in_the_language_are_doubted() -> None:
     """A table gave "1.599", which a program writes for 1.599: it is taken, and told."""
     result = align(schema_for({"above": 1.599}, "de"), exemplar("bis 1.599 Euro", {"above": 1.599}))
-    assert (result.template, result.inferred) == ("bis <above> Euro", ("doubted",))
+    assert (result.template, result.inferred_kinds) == ("bis <above> Euro", ("doubted",))
     assert result.reason == "One reading only; the only '1.599' reads as 1599."

@@ -204,8 +204,8 @@ def _reading_json(reading: Reading) -> dict[str, Any]:
 def _details(result: Alignment) -> dict[str, Any]:
     """What the Annotate page shows of each value, so that it needs to compute nothing."""
     details: dict[str, Any] = {"implied": list(result.implied)} if result.implied else {}
-    if result.inferred:
-        details["inferred"] = list(result.inferred)
+    if result.inferred_kinds:
+        details["inferred"] = list(result.inferred_kinds)
     if not _is_asked(result):
         return details
     details["kind"] = result.kind
