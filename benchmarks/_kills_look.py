@@ -25,7 +25,7 @@ def pid_of(run: RunDirectory) -> int | None:
         return None
 
 
-def told(run: RunDirectory) -> str:
+def last_state(run: RunDirectory) -> str:
     """The last state that the run's events say."""
     states = [str(e.data["state"]) for e in run.events() if e.kind == "state"]
     return states[-1] if states else ""
@@ -59,11 +59,11 @@ def group(leader: int) -> list[str]:
     return found
 
 
-def hit(run: RunDirectory, eval_every: int) -> str:
+def moment_of_kill(run: RunDirectory, eval_every: int) -> str:
     """What the run was doing when it was killed, as far as its files say."""
     if not run.exists:
         return "before it was a run"
-    state = told(run)
+    state = last_state(run)
     if state != "running":
         return state
     whole = run.checkpoints().values()
@@ -92,7 +92,7 @@ def half_written(run: RunDirectory) -> list[str]:
     for path in run.checkpoints().values():
         if path == max(run.checkpoints().items())[1]:
             wrong += loads(path, "trainer_state.json", "*.safetensors", "*.pt")
-    if told(run) == "finished" and not (run.model.is_dir() and run.report()):
+    if last_state(run) == "finished" and not (run.model.is_dir() and run.report()):
         wrong.append("finished without a model or a report")
     return wrong
 

@@ -33,7 +33,7 @@ def space() -> Workspace:
 
 
 def launch(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"run": train.start(space(), TrainConfig.checked(asked)).id}
+    return {"run": train.start(space(), TrainConfig.validate_data(asked)).id}
 
 
 def view(asked: dict[str, Any]) -> dict[str, Any]:

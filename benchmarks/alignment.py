@@ -187,15 +187,15 @@ def scale(directory: Path | None) -> None:
     exemplars = [r.exemplar for r in rows]
     for size in (25_000, 50_000, 100_000, 200_000):
         begun = time.process_time()
-        knowledge = learn(schema, _repeated(exemplars, size), reference=reference)
+        knowledge = learn(schema, _repeat(exemplars, size), reference=reference)
         learnt = time.process_time() - begun
-        done = _align_all(schema, knowledge, _repeated(exemplars, size), reference)
+        done = _align_all(schema, knowledge, _repeat(exemplars, size), reference)
         taken = time.process_time() - begun
         tracemalloc.start()
-        _align_all(schema, knowledge, _repeated(exemplars, 5_000), reference)
+        _align_all(schema, knowledge, _repeat(exemplars, 5_000), reference)
         small = tracemalloc.get_traced_memory()[1]
         tracemalloc.reset_peak()
-        _align_all(schema, knowledge, _repeated(exemplars, size // 4), reference)
+        _align_all(schema, knowledge, _repeat(exemplars, size // 4), reference)
         large = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
@@ -214,7 +214,7 @@ def _align_all(
     return sum(1 for e in exemplars if aligner.align(e).reason)
 
 
-def _repeated(exemplars: Sequence[AnnotatedExemplar], size: int) -> Iterator[AnnotatedExemplar]:
+def _repeat(exemplars: Sequence[AnnotatedExemplar], size: int) -> Iterator[AnnotatedExemplar]:
     """``size`` different utterances: each repetition gets a number in front."""
     endless = (
         e.model_copy(update={"utterance": f"({round}) {e.utterance}"})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alignment_rows import Row, against, sgd_rows
 from sgd_turns import REFERENCE, Values
-from two_places import SIZES, made
+from two_places import SIZES, first_readings
 
 from radu_core.alignment import Aligner, Alignment, learn, ranking
 from radu_core.schema import Schema
@@ -29,7 +29,9 @@ class Asked:
     judged: str
 
 
-def asked(modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> Iterator[Asked]:
+def judge_questions(
+    modules: Iterable[tuple[Schema, list[Row]]], reference: date | None
+) -> Iterator[Asked]:
     """First readings that place all values, judged over the slots in question."""
     for schema, rows in modules:
         knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
@@ -39,12 +41,12 @@ def asked(modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -
             if result.outcome == "resolved" or not result.readings:
                 continue
             if result.readings[0].confidence:
-                found = _asked(row, result)
+                found = _judge_question(row, result)
                 if found is not None:
                     yield found
 
 
-def _asked(row: Row, result: Alignment) -> Asked | None:
+def _judge_question(row: Row, result: Alignment) -> Asked | None:
     best = result.readings[0]
     open_slots = {a.slot for a in result.arguments if a.state in ("missing", "unsure", "repeated")}
     gold = frozenset(g for g in row.gold if g[0] in open_slots)
@@ -67,7 +69,7 @@ def all_asked(directory: Path, part: str) -> list[Asked]:
         ("lower", REFERENCE),
     )
     for values, reference in forms:
-        found += asked(sgd_rows(directory, part, values).values(), reference)
+        found += judge_questions(sgd_rows(directory, part, values).values(), reference)
     return found
 
 
@@ -106,16 +108,17 @@ def report_asked(directory: Path) -> None:
         print(
             f"asked, {part}: {len(found):,} first readings; gold {right / len(found):.1%}, gold or "
             f"boundary {placed / len(found):.1%}; expected calibration error "
-            f"{calibration_error(_judged(found)):.3f}"
+            f"{calibration_error(_confidences(found)):.3f}"
         )
         for kind, count in sorted(Counter(a.kind for a in found).items()):
             own = [a for a in found if a.kind == kind]
             share = sum(a.judged != "wrong" for a in own) / count
             print(f"  {kind:10} {count:6,}: gold or boundary {share:.1%}")
         print(
-            "  several places", ambiguous_line(_judged([a for a in found if a.kind == "ambiguous"]))
+            "  several places",
+            ambiguous_line(_confidences([a for a in found if a.kind == "ambiguous"])),
         )
-        cases = list(made(directory, part))
+        cases = list(first_readings(directory, part))
         for kind in sorted({c.kind for c in cases}):
             for size in SIZES:
                 own_cases = [
@@ -125,7 +128,7 @@ def report_asked(directory: Path) -> None:
         print("  made", ambiguous_line([(c.confidence, c.right) for c in cases]))
 
 
-def _judged(found: Sequence[Asked]) -> list[tuple[float, bool]]:
+def _confidences(found: Sequence[Asked]) -> list[tuple[float, bool]]:
     return [(a.confidence, a.judged != "wrong") for a in found]
 
 
@@ -136,9 +139,9 @@ def fit_ranking(directory: Path) -> None:
     identity = dict.fromkeys(ranking._CALIBRATION, (0.0, 1.0))
     ranking._CALIBRATION.update(identity)
     found = all_asked(directory, "train")
-    several = [(c.confidence, c.right) for c in made(directory, "train")]
+    several = [(c.confidence, c.right) for c in first_readings(directory, "train")]
     for kind in identity:
-        own = _judged([a for a in found if a.kind == kind])
+        own = _confidences([a for a in found if a.kind == kind])
         own += several if kind == "ambiguous" else []
         # Two equal readings are equally likely: no intercept there.
         model = LogisticRegression(C=3, fit_intercept=kind != "ambiguous")

@@ -39,12 +39,12 @@ from annotation_driver import (  # noqa: E402
     SLOWER,
     chromium,
     decisions,
-    opened,
+    item_on_table,
+    open_page,
     pending,
     quantiles,
     report,
     running,
-    shown,
     until,
     workspace,
 )
@@ -77,7 +77,7 @@ def latency(times: int) -> None:
                 with chromium() as context:
                     if slower:
                         context.add_init_script(SLOWER)
-                    page = opened(context, server)
+                    page = open_page(context, server)
                     for _ in range(times):
                         page.keyboard.press("Enter")
                         page.wait_for_timeout(100)
@@ -142,15 +142,15 @@ def steady(times: int) -> None:
     chosen = random.Random(4)
     wanted = 5 * times
     with workspace(4 * wanted) as space, running(space) as server, chromium() as context:
-        page = opened(context, server)
+        page = open_page(context, server)
         made: list[str] = []
         happened: Counter[str] = Counter()
         while len(made) < wanted:
             begun = time.monotonic()
-            item = shown(page)
+            item = item_on_table(page)
             if item:
                 page.keyboard.press("Enter")
-                if shown(page) == item:
+                if item_on_table(page) == item:
                     happened.update(["not taken"])  # the page said why, and the item is still there
                 else:
                     made.append(item)
@@ -200,7 +200,7 @@ def kills(times: int) -> None:
     """kill −9 of the server at random moments, while decisions continue."""
     chosen = random.Random(5)
     with workspace(60 * times) as space, running(space) as server, chromium() as context:
-        page = opened(context, server)
+        page = open_page(context, server)
         made: list[str] = []
         broken = 0
         for _ in range(times):
@@ -225,14 +225,14 @@ def tabs(times: int) -> None:
         made: list[str] = []
         broken = 0
         for _ in range(times):
-            page = opened(context, server)
+            page = open_page(context, server)
             end = time.monotonic() + chosen.uniform(0.0, 0.7)
             while time.monotonic() < end:
                 decide(page, made)
             saved = set(made) - set(pending(page))
             page.close()
             broken += len(saved - set(decisions(space)))
-        page = opened(context, server)
+        page = open_page(context, server)
         until(lambda: not pending(page))
         stored = decisions(space)
         same = sorted(made) == sorted(stored)
@@ -240,7 +240,7 @@ def tabs(times: int) -> None:
 
 
 def decide(page: Page, made: list[str]) -> None:
-    item = shown(page)
+    item = item_on_table(page)
     if item:
         page.keyboard.press("Enter")
         made.append(item)
@@ -256,16 +256,16 @@ def keys(times: int) -> None:
         check.load_script(space)
         best = {i.exemplar.id: i.readings[:1] for i in space.store.exemplars(check.MODULE)}
         with running(space) as server, chromium() as context:
-            page = opened(context, server, module=check.MODULE)
+            page = open_page(context, server, module=check.MODULE)
             person = Person(page, gold)
             for _ in script:
-                until(lambda: bool(shown(page)))
+                until(lambda: bool(item_on_table(page)))
                 person.work()
             until(lambda: not pending(page))
         right = [i for i in script if as_scripted(space, i)]
-    said(person.keys, script, "all", lambda _: True)
+    report_keys(person.keys, script, "all", lambda _: True)
     for kind in sorted({i["id"].partition("-")[0] for i in script}):
-        said(person.keys, script, kind, lambda i, kind=kind: i["id"].startswith(kind))
+        report_keys(person.keys, script, kind, lambda i, kind=kind: i["id"].startswith(kind))
     print(f"  as scripted: {len(right)} of {len(script)}")
     for item in script:
         if item not in right:
@@ -281,7 +281,7 @@ def keys(times: int) -> None:
         )
 
 
-def said(
+def report_keys(
     counted: Counter[str], script: list[dict[str, Any]], name: str, wanted: Callable[..., bool]
 ) -> None:
     values = [counted[i["id"]] for i in script if wanted(i)]
@@ -385,22 +385,22 @@ def pick(cases: dict[str, tuple[str, int, int]]) -> dict[str, Any]:
         space = Workspace(Path(scratch) / "home")
         fill_with(space, cases)
         with running(space) as server, chromium() as context:
-            page = opened(context, server)
+            page = open_page(context, server)
             for _ in cases:
-                until(lambda: bool(shown(page)))
-                drag(page, *cases[shown(page)])
+                until(lambda: bool(item_on_table(page)))
+                drag(page, *cases[item_on_table(page)])
                 page.keyboard.press("Enter")  # it is the value that is asked for
                 page.keyboard.press("Enter")
             until(lambda: not pending(page))
-        wrong = [i for i, case in cases.items() if stored(space, MODULE, i) != case[1:]]
+        wrong = [i for i, case in cases.items() if stored_place(space, MODULE, i) != case[1:]]
         path = Path(scratch) / "out.jsonl"
         export(space, "jsonl", path, module=MODULE)
         other = SCHEMA.model_copy(update={"module": "radu_again_en"})
         space.store.put_schema(other, who="benchmark")
         import_file(space, "jsonl", path, module=other.module, who="benchmark")
-        again = [i for i, case in cases.items() if stored(space, other.module, i) != case[1:]]
+        again = [i for i, case in cases.items() if stored_place(space, other.module, i) != case[1:]]
     for id_ in wrong:
-        print(f"  wrong: {id_} {cases[id_]} {stored(space, MODULE, id_)}")
+        print(f"  wrong: {id_} {cases[id_]} {stored_place(space, MODULE, id_)}")
     return {"wrong_in_the_store": len(wrong), "wrong_after_export_and_import": len(again)}
 
 
@@ -430,7 +430,7 @@ def drag(page: Page, text: str, start: int, end: int) -> None:
     page.keyboard.up("Alt")
 
 
-def stored(space: Workspace, module: str, id: str) -> tuple[int, int] | None:
+def stored_place(space: Workspace, module: str, id: str) -> tuple[int, int] | None:
     spans = space.store.exemplar(module, id).exemplar.spans or ()
     return (spans[0].start, spans[0].end) if len(spans) == 1 else None
 

@@ -150,7 +150,7 @@ def running(space: Workspace) -> Iterator[Studio]:
         server.end()
 
 
-def opened(context: BrowserContext, server: Studio, *, module: str = MODULE) -> Page:
+def open_page(context: BrowserContext, server: Studio, *, module: str = MODULE) -> Page:
     """The Annotate page, with an item on the table."""
     page = context.new_page()
     page.goto(f"{server.address}/annotate?module={module}")
@@ -158,7 +158,7 @@ def opened(context: BrowserContext, server: Studio, *, module: str = MODULE) -> 
     return page
 
 
-def shown(page: Page) -> str:
+def item_on_table(page: Page) -> str:
     """The id of the item on the table; empty where there is none."""
     return str(page.evaluate("() => window.findMarker()?.dataset.item ?? ''"))
 

@@ -50,7 +50,7 @@ def load_hwu64() -> tuple[Schema, list[AnnotatedExemplar]] | None:
         return None
     data = json.loads((home / "schema.json").read_text(encoding="utf-8"))
     lines = (home / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [placed(AnnotatedExemplar.model_validate_json(line)) for line in lines]
+    rows = [resolve_by_spans(AnnotatedExemplar.model_validate_json(line)) for line in lines]
     return parse_schema({**data, "module": "liu_home_en"}), rows
 
 
@@ -61,10 +61,10 @@ def load_sgd() -> tuple[Schema, list[AnnotatedExemplar]] | None:
     options = {"services": SERVICES, "spans": True}
     found = read("sgd", DATA / "train", module=MODULE, schema=None, options=options)
     assert found.schema is not None
-    return found.schema, [placed(e) for e in found.exemplars if not overlap(e)]
+    return found.schema, [resolve_by_spans(e) for e in found.exemplars if not overlap(e)]
 
 
-def placed(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
+def resolve_by_spans(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
     """The exemplar, resolved by its spans."""
     spans = exemplar.spans or ()
     template = make_template(exemplar.utterance, spans)
@@ -77,7 +77,9 @@ def overlap(exemplar: AnnotatedExemplar) -> bool:
     return any(a.end > b.start for a, b in pairwise(spans))
 
 
-def measured(case: Case, embedder: SentenceEmbedder) -> Iterator[tuple[str, Metrics, int, float]]:
+def measure_case(
+    case: Case, embedder: SentenceEmbedder
+) -> Iterator[tuple[str, Metrics, int, float]]:
     """(labels, metrics, their number, CPU-seconds) of every baseline."""
     _, schema, train, test = case
     unique = list(sort_out(schema, train, Purpose.INDEX).exemplars)
@@ -95,7 +97,7 @@ def main() -> None:
         texts = [e.utterance for e in (*case[2], *case[3])]
         embedder.embed(texts)
         print(f"{case[0]}: {len(case[3])} test rows", flush=True)
-        for labels, m, count, seconds in measured(case, embedder):
+        for labels, m, count, seconds in measure_case(case, embedder):
             print(
                 f"  {labels} ({count:,}), {m.system}: function {m.function.share:.1%}, slot F1 "
                 f"{m.slot_f1:.1%}, exact match {m.exact_match.share:.1%}; {seconds:.0f} CPU-s",

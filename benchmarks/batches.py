@@ -36,7 +36,7 @@ def rows(number: int, *, words: str = "") -> Iterator[AnnotatedExemplar]:
         yield AnnotatedExemplar(id=f"id{n:07}", function=f"f{n % 50}", utterance=utterance)
 
 
-def told(what: str, work: Callable[[], Any]) -> Any:
+def time_and_print(what: str, work: Callable[[], Any]) -> Any:
     """Do it, and print seconds and the peak of memory so far."""
     begun, cpu = time.perf_counter(), time.process_time()
     result = work()
@@ -60,19 +60,25 @@ def measure(space: Workspace, number: int) -> None:
     put = partial(
         space.store.put_exemplars, MODULE, who="b", source="f", batch=NewBatch("f", "", 0, 0)
     )
-    told("nothing yet", lambda: None)
-    added = told("import", lambda: put(rows(number))).number
-    told("import again, unchanged", lambda: put(rows(number)))
-    changed = told("import, all changed", lambda: put(rows(number, words=" really"))).number
-    told("preview of undo (changed)", lambda: undo(space, changed, who="b", dry_run=True))
-    told("undo (changed)", lambda: undo(space, changed, who="b"))
-    told("redo (changed)", lambda: redo(space, changed, who="b"))
-    told("undo (changed)", lambda: undo(space, changed, who="b"))
-    told("split", lambda: splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1), who="b"))
-    told("undo (added)", lambda: undo(space, added, who="b"))
-    told("redo (added)", lambda: redo(space, added, who="b"))
-    told("undo (added)", lambda: undo(space, added, who="b"))
-    told("delete for good", lambda: trash.empty(space, MODULE, who="b", now=datetime.now(UTC)))
+    time_and_print("nothing yet", lambda: None)
+    added = time_and_print("import", lambda: put(rows(number))).number
+    time_and_print("import again, unchanged", lambda: put(rows(number)))
+    changed = time_and_print(
+        "import, all changed", lambda: put(rows(number, words=" really"))
+    ).number
+    time_and_print("preview of undo (changed)", lambda: undo(space, changed, who="b", dry_run=True))
+    time_and_print("undo (changed)", lambda: undo(space, changed, who="b"))
+    time_and_print("redo (changed)", lambda: redo(space, changed, who="b"))
+    time_and_print("undo (changed)", lambda: undo(space, changed, who="b"))
+    time_and_print(
+        "split", lambda: splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1), who="b")
+    )
+    time_and_print("undo (added)", lambda: undo(space, added, who="b"))
+    time_and_print("redo (added)", lambda: redo(space, added, who="b"))
+    time_and_print("undo (added)", lambda: undo(space, added, who="b"))
+    time_and_print(
+        "delete for good", lambda: trash.empty(space, MODULE, who="b", now=datetime.now(UTC))
+    )
 
 
 if __name__ == "__main__":

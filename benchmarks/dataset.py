@@ -91,9 +91,9 @@ class Ready:
             self._of.setdefault(hit.function, []).append(hit)
 
     def search(self, queries: Sequence[Query], *, k_desc: int, k_exemplar: int) -> list[Retrieved]:
-        return [self._found(q, k_desc, k_exemplar) for q in queries]
+        return [self._retrieve_one(q, k_desc, k_exemplar) for q in queries]
 
-    def _found(self, query: Query, k_desc: int, k_exemplar: int) -> Retrieved:
+    def _retrieve_one(self, query: Query, k_desc: int, k_exemplar: int) -> Retrieved:
         dice = random.Random(query.exemplar_id)
         own = self._of[query.function]
         hits = [dice.choice(own if dice.random() < 0.6 else self._hits) for _ in range(k_exemplar)]
@@ -142,7 +142,7 @@ def _exemplar(number: int, function: Any, dice: random.Random) -> AnnotatedExemp
     )
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def time_work(work: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of this process's core that ``work`` took, and what it gave."""
     begun = time.process_time()
     made = work()
@@ -155,7 +155,7 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     ready, templates = Ready(schema, exemplars), TemplateSet()
     config = DatasetConfig(strategies=("rag",), k_desc=3, rows=RowOptions(k_exemplar=4))
 
-    seconds, manifest = timed(
+    seconds, manifest = time_work(
         lambda: build_dataset(
             schema, exemplars, ready, templates, config, scratch / "a", tokenizer=fast
         )
@@ -181,11 +181,11 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
         )
         for e, h in found
     ]
-    rendering, _ = timed(lambda: [templates.render("rag", **v) for v in variables])
+    rendering, _ = time_work(lambda: [templates.render("rag", **v) for v in variables])
     rendering = len(variables) / rendering
     written = list(read_rows(scratch / "a", "train"))
     prompts = [r.prompt for r in written]
-    whole, counts = timed(lambda: fast._whole(prompts))
+    whole, counts = time_work(lambda: fast._whole(prompts))
     whole = len(prompts) / whole
     completions = [len(tokenizer(r.completion)["input_ids"]) for r in written]
     assert [a + b + 1 for a, b in zip(counts, completions, strict=True)] == [
@@ -193,7 +193,7 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     ], "counting by lines must give what counting whole rows gives"
 
     fast._lines, lines = None, fast._lines
-    seconds, _ = timed(
+    seconds, _ = time_work(
         lambda: build_dataset(
             schema, exemplars, ready, templates, config, scratch / "b", tokenizer=fast
         )
@@ -207,7 +207,7 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     assert same, "both ways must write the same bytes"
 
     part = found[: count // 4]
-    seconds, made = timed(lambda: previous_way(part, schema, templates, config, tokenizer))
+    seconds, made = time_work(lambda: previous_way(part, schema, templates, config, tokenizer))
     previous = made / seconds
 
     print(f"{'':44} rows/s     to the previous way")
@@ -260,7 +260,7 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
                 seen[percent] = process.memory_info().rss / 1e6
 
     begun = time.monotonic()
-    seconds, manifest = timed(
+    seconds, manifest = time_work(
         lambda: build_dataset(
             schema,
             exemplars,
@@ -283,7 +283,7 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
         + f"; 100 % to 10 %: {seen[100] / seen[10]:.3f}"
     )
     before = process.memory_info().rss / 1e6
-    seconds, found = timed(lambda: diff_datasets(scratch / "m", scratch / "m"))
+    seconds, found = time_work(lambda: diff_datasets(scratch / "m", scratch / "m"))
     after = process.memory_info().rss / 1e6
     assert found.equal
     assert found.same == made

@@ -71,7 +71,7 @@ def fill(store: Store, count: int) -> None:
         )
 
 
-def measured(what: Callable[[], object], times: int = 30) -> dict[str, float]:
+def measure(what: Callable[[], object], times: int = 30) -> dict[str, float]:
     """Wall clock of ``what`` and the CPU's share of it, in milliseconds."""
     taken = []
     cpu = time.process_time()
@@ -110,19 +110,19 @@ def main() -> None:
             "search, none": {"search": "zzz"},
             "all of a function": {"queue": "all", "function": "function_40"},
         }
-        print("no items", measured(lambda: hand_out(space, "client-0001", want=0)))
+        print("no items", measure(lambda: hand_out(space, "client-0001", want=0)))
         for name, wanted in cases.items():
-            print(name, measured(partial(hand_out, space, "client-0001", **wanted)))
+            print(name, measure(partial(hand_out, space, "client-0001", **wanted)))
         for number in range(20):
             hand_out(space, f"other-{number:04d}", who=f"w{number}")
-        print("twenty others", measured(lambda: hand_out(space, "client-0001")))
-        seen(space.store)
-        print("10,000 skipped, 10,000 opinions", measured(lambda: hand_out(space, "client-0001")))
-        print("counts", measured(lambda: space.store.waiting(MODULE)))
+        print("twenty others", measure(lambda: hand_out(space, "client-0001")))
+        fill_history(space.store)
+        print("10,000 skipped, 10,000 opinions", measure(lambda: hand_out(space, "client-0001")))
+        print("counts", measure(lambda: space.store.waiting(MODULE)))
         space.store.close()
 
 
-def seen(store: Store) -> None:
+def fill_history(store: Store) -> None:
     """Let the annotator have skipped ten thousand, and have an opinion of as many."""
     with store.writing(MODULE, who="b") as w:
         skipped = (

@@ -42,9 +42,9 @@ class House:
     @cache  # noqa: B019
     def imports(self) -> dict[str, set[str]]:
         """Module → the modules here that it imports, at the top or inside a function."""
-        return {name: set(self._imported(name, path)) for name, path in self.files.items()}
+        return {name: set(self._imports_of(name, path)) for name, path in self.files.items()}
 
-    def _imported(self, name: str, path: Path) -> Iterator[str]:
+    def _imports_of(self, name: str, path: Path) -> Iterator[str]:
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         for node in ast.walk(self.tree(path)):
             if isinstance(node, ast.Import):
@@ -104,7 +104,7 @@ class House:
                     assert node.end_lineno is not None
                     yield node.end_lineno - body[0].lineno + 1, f"{name}.{node.name}"
 
-    def documented(self) -> tuple[int, int]:
+    def count_docstrings(self) -> tuple[int, int]:
         """How many public things have a docstring, and how many there are."""
         have = whole = 0
         for path in self.files.values():
@@ -127,19 +127,19 @@ class House:
         for path in sorted(self.root.glob("*.md")):
             yield path, path.read_text("utf-8")
 
-    def banned(self) -> list[str]:
+    def banned_places(self) -> list[str]:
         """Where a banned phrase stands; in Python only strings and comments are prose."""
         phrases = (Path(__file__).resolve().parents[1] / BANNED).read_text("utf-8").splitlines()
         pattern = re.compile("|".join(f"(?:{p})" for p in phrases if p), re.IGNORECASE)
         return [
             f"{path.relative_to(self.root)}:{number}: {line.strip()[:100]}"
             for path, text in self.texts()
-            for number, line in (prose if path.suffix == ".py" else numbered)(text)
+            for number, line in (prose if path.suffix == ".py" else number_lines)(text)
             if pattern.search(line)
         ]
 
 
-def numbered(text: str) -> Iterator[tuple[int, str]]:
+def number_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines of a text."""
     yield from enumerate(text.splitlines(), start=1)
 
@@ -168,10 +168,10 @@ def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()
     house = House(root)
     long = sorted((f for f in house.functions() if f[0] > LONGEST_FUNCTION), reverse=True)
-    have, whole = house.documented()
+    have, whole = house.count_docstrings()
     source, tests = house.lines(*ROOMS), house.lines("tests")
     skipped = sum(text.count(_OVERRULED) for _, text in house.texts())
-    circles, banned = house.circles(), house.banned()
+    circles, banned = house.circles(), house.banned_places()
     print("| what | at most | here |\n|---|---|--:|")
     for folder, most in (("studio", 15), ("radu_core.workflows", 30)):
         print(f"| arrows within {folder} | {most} | {house.arrows(folder)} |")

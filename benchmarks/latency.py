@@ -53,33 +53,37 @@ def main() -> None:
     plain = SentenceEmbedder(
         model_directory(DEFAULT_EMBEDDER, space.models), name=DEFAULT_EMBEDDER, precision="fp32"
     )
-    reference = timed(
-        "one forward pass", exchanged(texts, options.rows, dice), lambda text: plain.embed([text])
+    reference = time_asking(
+        "one forward pass",
+        exchange_ends(texts, options.rows, dice),
+        lambda text: plain.embed([text]),
     )
-    alone = timed(
-        "fast", exchanged(texts, options.rows, dice), lambda text: fast.parse_many([Query(text)])
+    alone = time_asking(
+        "fast",
+        exchange_ends(texts, options.rows, dice),
+        lambda text: fast.parse_many([Query(text)]),
     )
     print(f"fast is {alone / reference:.1f} forward passes")
     if options.generator:
         full = full_parser(space, options.run, options.generator)
-        timed(
+        time_asking(
             "full",
-            exchanged(texts, options.rows, dice),
+            exchange_ends(texts, options.rows, dice),
             lambda text: full.parse_many([Query(text)]),
         )
         always = asking_always(full)
-        timed(
+        time_asking(
             "the language model, asked about each",
-            exchanged(texts, options.rows, dice),
+            exchange_ends(texts, options.rows, dice),
             lambda text: always.parse_many([Query(text)]),
         )
     if options.answers:
-        made = exchanged(texts, options.answers, dice)
+        made = exchange_ends(texts, options.answers, dice)
         calls = fast.parse_many([Query(u) for u in made])
         print(f"{invalid(fast.schema, calls)} invalid of {len(calls):,} answers")
 
 
-def timed(what: str, texts: Sequence[str], ask: Callable[[str], object]) -> float:
+def time_asking(what: str, texts: Sequence[str], ask: Callable[[str], object]) -> float:
     """Ask about each text; the median in milliseconds, which is printed with the slowest 5 %."""
     spent = []
     for text in [*texts[:_WARM], *texts]:
@@ -103,7 +107,7 @@ def asking_always(full: FullParser) -> FullParser:
     return FullParser(full.fast, full.generator, eager)
 
 
-def exchanged(texts: Sequence[str], count: int, dice: random.Random) -> list[str]:
+def exchange_ends(texts: Sequence[str], count: int, dice: random.Random) -> list[str]:
     """Beginnings of some texts with ends of others."""
     made = []
     for _ in range(count):

@@ -43,7 +43,7 @@ MODULE = "sgd_mixed_en"
 T = TypeVar("T")
 
 
-def timed(stage: str, work: Callable[[], T]) -> T:
+def time_stage(stage: str, work: Callable[[], T]) -> T:
     begun = time.monotonic()
     made = work()
     print(f"{stage}: {time.monotonic() - begun:.1f} s", flush=True)
@@ -81,25 +81,25 @@ def main() -> None:
 
 def load(workspace: Workspace, data: Path) -> None:
     options = {"services": SERVICES}
-    imported = timed(
+    imported = time_stage(
         "import",
         lambda: import_file(
             workspace, "sgd", data, module=MODULE, who="benchmark", options=options
         ),
     )
     print(f"  {imported.rows} turns: {imported.accepted} accepted, {dict(imported.skipped)}")
-    resolved = timed("resolve", lambda: resolve(workspace, MODULE, who="benchmark"))
+    resolved = time_stage("resolve", lambda: resolve(workspace, MODULE, who="benchmark"))
     print(f"  {resolved.outcomes}")
 
 
 def fit_fast(workspace: Workspace) -> None:
-    report = timed("fit", lambda: fit(workspace, MODULE, who="benchmark"))
+    report = time_stage("fit", lambda: fit(workspace, MODULE, who="benchmark"))
     for line in fit_lines(report):
         Console(width=140).print(line)
 
 
 def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
-    covered = timed("coverage", lambda: coverage_report(workspace, MODULE)).choice
+    covered = time_stage("coverage", lambda: coverage_report(workspace, MODULE)).choice
     print(
         f"  k_desc={covered.k_desc}, k_exemplar={covered.k_exemplar}: {covered.share:.1%} "
         f"({covered.low:.1%} to {covered.high:.1%}), {covered.cost:.0f} tokens a prompt"
@@ -107,7 +107,7 @@ def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
     config = DatasetConfig(
         k_desc=covered.k_desc, rows=RowOptions(k_exemplar=max(3, covered.k_exemplar))
     )
-    view = timed("dataset", lambda: build(workspace, MODULE, name="main", config=config))
+    view = time_stage("dataset", lambda: build(workspace, MODULE, name="main", config=config))
     print(f"  {view.manifest.counts}")
     training = TrainConfig(
         dataset=view.directory,
@@ -119,10 +119,10 @@ def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
         save_every=500,
     )
     started = start(workspace, training)
-    timed("training", lambda: follow(started))
+    time_stage("training", lambda: follow(started))
     last = [e for e in started.events() if e.kind == "step"][-1].data
     print(f"  {last['step']} of {last['steps']} steps, {last['tokens_per_second']:.0f} tokens/s")
-    report = timed(
+    report = time_stage(
         "evaluation",
         lambda: evaluate(workspace, started.id, limit=rows, untrained=True),
     )

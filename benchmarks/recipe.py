@@ -72,7 +72,7 @@ def main() -> None:
         return
     for seed in range(options.seeds):
         for name in dict.fromkeys(["defaults", *options.changes]):
-            if (name, seed, options.minutes) not in done(options.out):
+            if (name, seed, options.minutes) not in read_done(options.out):
                 told = trial(*found, name, seed, options.minutes)
                 with options.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(told) + "\n")
@@ -80,7 +80,7 @@ def main() -> None:
     print_table(options.out, options.minutes)
 
 
-def done(out: Path) -> dict[tuple[str, int, float], dict[str, Any]]:
+def read_done(out: Path) -> dict[tuple[str, int, float], dict[str, Any]]:
     """(change, seed, minutes) → what came out."""
     lines = out.read_text(encoding="utf-8").splitlines() if out.is_file() else []
     told = [json.loads(line) for line in lines]
@@ -160,7 +160,7 @@ def load(space: Workspace, schema: Schema, rows: list[AnnotatedExemplar], scratc
 
 def print_table(out: Path, minutes: float) -> None:
     """Means of the defaults, and of each change's differences to them."""
-    found = {k[:2]: t for k, t in done(out).items() if k[2] == minutes}
+    found = {k[:2]: t for k, t in read_done(out).items() if k[2] == minutes}
     names = list(dict.fromkeys(name for name, _ in found))
     print(
         "| change | seeds | epochs | functions | slot F1 | whole calls |\n|---|---|---|---|---|---|"

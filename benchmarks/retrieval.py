@@ -97,7 +97,11 @@ def surface(large: Large) -> None:
         for n in some:
             for d, e in tried:
                 found = index.search([queries[n]], k_desc=d, k_exemplar=e)[0]
-                assert (queries[n].function in found.functions) == grid.covered(n, d, e), (n, d, e)
+                assert (queries[n].function in found.functions) == grid.is_covered(n, d, e), (
+                    n,
+                    d,
+                    e,
+                )
 
     single = seconds(each) / (len(some) * len(tried))
     asked = single * len(points) * len(queries)

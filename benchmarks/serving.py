@@ -86,7 +86,7 @@ class Running:
         """What of its memory is in use (RSS)."""
         return float(self._process.memory_info().rss / 1e6)
 
-    def answered(self) -> int:
+    def count_answered(self) -> int:
         """How many requests for an answer it has had."""
         lines = self.ask("/metrics").splitlines()
         counts = (x for x in lines if x.startswith("radu_requests_total{") and '"/parse"' in x)
@@ -150,7 +150,7 @@ def seen_by(process: subprocess.Popen[str]) -> dict[str, Any]:
     return seen
 
 
-def spread(seen: dict[str, Any]) -> str:
+def spread_text(seen: dict[str, Any]) -> str:
     """Median and 95th percentile."""
     if seen["failures"]:
         return f"{len(seen['failures'])} failed: {seen['failures'][0]}"
@@ -195,10 +195,10 @@ def endure(
         with serving(place, is_fake=is_fake) as server:
             server.first_answer(utterances[0])
             load(server, utterances, clients=50, requests=500)
-            memory, swaps, base = [server.megabytes()], 0, server.answered()
+            memory, swaps, base = [server.megabytes()], 0, server.count_answered()
             with clients(server, utterances, clients=50, requests=requests) as process:
                 for number in (1, 2, 3):
-                    while server.answered() - base < requests * number / 4:
+                    while server.count_answered() - base < requests * number / 4:
                         time.sleep(0.05)
                     use(both[number % 2], place)
                     swaps += server.ask("/reload", {})["changed"]
@@ -209,13 +209,13 @@ def endure(
     yield Row(
         f"{len(seen['milliseconds']):,} requests, 50 clients, {swaps} reloads meanwhile",
         "0 failed, 0 mixed, memory flat",
-        f"{len(seen['failures'])} failed, {mixed(seen)} mixed; {spread(seen)}; "
+        f"{len(seen['failures'])} failed, {count_mixed(seen)} mixed; {spread_text(seen)}; "
         f"{len(seen['milliseconds']) / seen['seconds']:.0f}/s",
     )
     yield Row("its memory: before, after each reload, at the end", "flat", f"{sizes} MB")
 
 
-def mixed(seen: dict[str, Any]) -> int:
+def count_mixed(seen: dict[str, Any]) -> int:
     """Utterances that one version has answered by different calls."""
     return sum(
         len(calls) > 1 for by_utterance in seen["calls"].values() for calls in by_utterance.values()
@@ -230,9 +230,9 @@ def measure_fast(
         yield Row("start to first answer", "3 s", f"{server.first_answer(utterances[0]):.1f} s")
         load(server, utterances, clients=4, seconds=2)
         calm = load(server, utterances, rate=20, seconds=20)
-        yield Row("p50 / p95 at 20 requests/s", "15 / 40 ms", spread(calm))
+        yield Row("p50 / p95 at 20 requests/s", "15 / 40 ms", spread_text(calm))
         busy = load(server, utterances, clients=50, seconds=10)
-        rate = f"{len(busy['milliseconds']) / busy['seconds']:.0f} requests/s, {spread(busy)}"
+        rate = f"{len(busy['milliseconds']) / busy['seconds']:.0f} requests/s, {spread_text(busy)}"
         yield Row("at saturation, 50 clients", "150 requests/s", rate)
         yield Row("memory", "350 MB", f"{server.megabytes():.0f} MB")
     yield from endure(directory, utterances, requests, is_fake=is_fake)
@@ -245,9 +245,9 @@ def measure_full(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
         yield Row("full: start to first answer", "8 s", first)
         load(server, utterances, clients=1, requests=5)
         alone = load(server, utterances[5:], clients=1, requests=60)
-        yield Row("full: p50 / p95, one at a time", "p50 350 ms", spread(alone))
+        yield Row("full: p50 / p95, one at a time", "p50 350 ms", spread_text(alone))
         yield Row("full: memory", "1,200 MB", f"{server.megabytes():,.0f} MB")
-    yield from compared_with_generate(directory, tested(directory))
+    yield from compared_with_generate(directory, self_test_utterances(directory))
 
 
 def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
@@ -310,10 +310,12 @@ def seconds(work: Any) -> float:
 
 def utterances_for(directory: Path, file: Path | None) -> list[str]:
     """What to ask a bundle: halves of a file's lines, or of what the bundle was tested with."""
-    return exchanged(file.read_text("utf-8").splitlines() if file else tested(directory))
+    return exchange_ends(
+        file.read_text("utf-8").splitlines() if file else self_test_utterances(directory)
+    )
 
 
-def tested(directory: Path) -> list[str]:
+def self_test_utterances(directory: Path) -> list[str]:
     """The utterances of a bundle's self-test."""
     path = directory / "self-test.json"
     if not path.exists():
@@ -321,7 +323,7 @@ def tested(directory: Path) -> list[str]:
     return [row["utterance"] for row in json.loads(path.read_text("utf-8"))]
 
 
-def exchanged(texts: Sequence[str], count: int = 2_000) -> list[str]:
+def exchange_ends(texts: Sequence[str], count: int = 2_000) -> list[str]:
     """Beginnings of some texts with ends of others, and a number."""
     dice = random.Random(0)
     made = []
@@ -339,7 +341,7 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
             fake = Path(room) / "fake"
             fake.mkdir()
             (fake / "model").write_text("travel 0")
-            yield from measure_fast(fake, exchanged(FAKE), options.requests, is_fake=True)
+            yield from measure_fast(fake, exchange_ends(FAKE), options.requests, is_fake=True)
     if options.fast is not None:
         utterances = utterances_for(options.fast, options.utterances)
         yield from measure_fast(options.fast, utterances, options.requests, is_fake=False)

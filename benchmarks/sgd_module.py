@@ -32,12 +32,12 @@ def sgd_module(directory: Path, part: str, *, all_turns: bool = False) -> SgdMod
     assert imported.schema is not None
     kept: dict[tuple[str, str | None], AnnotatedExemplar] = {}
     for exemplar in imported.exemplars:
-        made = _resolved(exemplar)
+        made = _resolve(exemplar)
         kept.setdefault((made.template or "", made.function), made)
     return SgdModule(imported.schema, tuple(sorted(kept.values(), key=lambda e: e.id)))
 
 
-def _resolved(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
+def _resolve(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
     try:
         template = make_template(exemplar.utterance, exemplar.spans or ())
     except AlignmentError:  # a few published spans overlap

@@ -83,7 +83,7 @@ def right_rows(kind: str) -> Iterator[AnnotatedExemplar]:
                 )
 
 
-def broken(row: AnnotatedExemplar, way: Break) -> AnnotatedExemplar | None:
+def break_spans(row: AnnotatedExemplar, way: Break) -> AnnotatedExemplar | None:
     """The row with its spans counted otherwise; None where they hold the same texts still, or where
     a trailing blank would be none."""
     spans = []
@@ -99,7 +99,7 @@ def broken(row: AnnotatedExemplar, way: Break) -> AnnotatedExemplar | None:
     return None if same or not spans else row.model_copy(update={"spans": tuple(spans)})
 
 
-def made() -> None:
+def make_rows() -> None:
     """The made rows: some 300 by chance, of each writing and kind, and all of them as files."""
     schema = parse_schema(
         {"module": "a_spans_en", "functions": [{"name": "go", "slots": [{"name": "place"}]}]}
@@ -109,15 +109,15 @@ def made() -> None:
     for kind in WRITING:
         right = {r.id: r for r in right_rows(kind)}
         counts["right"] += len(right)
-        counts["right refused"] += refused(alone, right.values())
+        counts["right refused"] += count_refused(alone, right.values())
         for way in BREAKS.values():
-            rows = [b for r in right.values() if (b := broken(r, way))]
+            rows = [b for r in right.values() if (b := break_spans(r, way))]
             counts["rows"] += len(rows)
             few = chosen.sample(rows, min(12, len(rows)))
             counts["few"] += len(few)
-            counts["taken"] += len(few) - refused(alone, few)
+            counts["taken"] += len(few) - count_refused(alone, few)
             aligner = Aligner(schema, knowledge=learn(schema, rows))
-            counts["taken in files"] += len(rows) - refused(aligner, rows)
+            counts["taken in files"] += len(rows) - count_refused(aligner, rows)
             for row, correction in zip(rows, corrections(aligner, rows), strict=True):
                 fixed = correction is not None
                 counts["fixed"] += fixed
@@ -132,7 +132,7 @@ def made() -> None:
     )
 
 
-def refused(aligner: Aligner, rows: Iterable[AnnotatedExemplar]) -> int:
+def count_refused(aligner: Aligner, rows: Iterable[AnnotatedExemplar]) -> int:
     """How many of the rows aren't resolved."""
     return sum(aligner.align(row).outcome != "resolved" for row in rows)
 
@@ -168,16 +168,16 @@ def gold(name: str, modules: Iterable[tuple[Schema, list[AnnotatedExemplar]]]) -
         knowledge = learn(schema, rows, reference=REFERENCE)
         aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
         begun = time.process_time()
-        counts["refused"] += refused(aligner, rows)
+        counts["refused"] += count_refused(aligner, rows)
         seconds += time.process_time() - begun
         counts["rows"] += len(rows)
         for way in BREAKS.values():
-            changed = [b for row in rows if (b := broken(row, way))]
+            changed = [b for row in rows if (b := break_spans(row, way))]
             if changed:
                 knowledge = learn(schema, changed, reference=REFERENCE)
                 aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
                 counts["broken"] += len(changed)
-                counts["taken"] += len(changed) - refused(aligner, changed)
+                counts["taken"] += len(changed) - count_refused(aligner, changed)
     print(
         f"{name}: {counts['rows']:,} rows, refused {counts['refused']} "
         f"({counts['refused'] / counts['rows']:.3%}), {counts['rows'] / seconds:,.0f} rows/s; "
@@ -186,7 +186,7 @@ def gold(name: str, modules: Iterable[tuple[Schema, list[AnnotatedExemplar]]]) -
 
 
 def main() -> None:
-    made()
+    make_rows()
     directory = data_directory()
     if directory is None:
         print("No Schema-Guided Dialogue data in RADU_DATA or ~/.cache/radu/data.")

@@ -59,13 +59,13 @@ def main() -> None:
         load_sample(space, only=("travel",))
         build(space, MODULE)
         found = {}
-        for case in filter(installed, options.cases.split(",")):
+        for case in filter(is_installed, options.cases.split(",")):
             found[case] = in_process(case, home, options)
-            told(case, found[case])
+            print_case(case, found[case])
     ratios(found, options.method)
 
 
-def installed(case: str) -> bool:
+def is_installed(case: str) -> bool:
     if case.startswith("trl") and importlib.util.find_spec("trl") is None:
         print("trl: left out, it isn't installed")
         return False
@@ -91,7 +91,7 @@ def in_process(case: str, home: Path, options: argparse.Namespace) -> dict[str, 
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def told(case: str, seen: dict[str, Any]) -> None:
+def print_case(case: str, seen: dict[str, Any]) -> None:
     losses = ", ".join(f"{x:.3f}" for x in seen["losses"][-3:])
     print(
         f"{case:6} {seen['rows']:.2f} rows/s  {seen['tokens']:.0f} tokens/s  "
@@ -147,7 +147,7 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
     run = RunDirectory.create(home / "runs", config, now=datetime.now(UTC))
     make = {"ours": ours, "plain": plain, "trl": trl, "trl-fp32": trl_fp32}[case]
     trainer = make(run, config, model, rows, tokenizer)
-    clock = clocked(trainer)
+    clock = clock_steps(trainer)
     trainer.train()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     seconds = clock[-1] - clock[WARM]
@@ -165,11 +165,11 @@ def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
         "peak": peak,
         "loss": loss,
         "losses": [h["loss"] for h in trainer.state.log_history if "loss" in h],
-        "limit": reached(torch, bf16=uses_bf16(config)) / flops,
+        "limit": measure_flops(torch, bf16=uses_bf16(config)) / flops,
     }
 
 
-def clocked(trainer: Any) -> list[float]:
+def clock_steps(trainer: Any) -> list[float]:
     """The moments at which steps end, from the beginning on."""
     from transformers import TrainerCallback
 
@@ -186,7 +186,7 @@ def clocked(trainer: Any) -> list[float]:
     return moments
 
 
-def reached(torch: Any, *, bf16: bool) -> float:
+def measure_flops(torch: Any, *, bf16: bool) -> float:
     """FLOP/s of a product of an MLP's shape."""
     kind = torch.bfloat16 if bf16 else torch.float32
     a, b = torch.randn(1024, 576, dtype=kind), torch.randn(1536, 576, dtype=kind)
@@ -221,7 +221,7 @@ def arguments(run: RunDirectory, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def listed(rows: Preflight) -> list[dict[str, list[int]]]:
+def as_lists(rows: Preflight) -> list[dict[str, list[int]]]:
     return [
         {
             "input_ids": list(r.input_ids),
@@ -239,7 +239,7 @@ def plain(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, t
     return Trainer(
         model=model,
         args=TrainingArguments(**arguments(run, config), bf16=False),
-        train_dataset=listed(rows),
+        train_dataset=as_lists(rows),
         data_collator=DataCollatorForSeq2Seq(tok, padding=True),
     )
 
@@ -258,8 +258,8 @@ def trl(
     tok.pad_token_id = tok.eos_token_id
     pairs = [
         {
-            "prompt": tok.decode(r.input_ids[: -r.supervised]),
-            "completion": tok.decode(r.input_ids[-r.supervised : -1]),
+            "prompt": tok.decode(r.input_ids[: -r.supervised_tokens]),
+            "completion": tok.decode(r.input_ids[-r.supervised_tokens : -1]),
         }
         for r in rows.train
     ]

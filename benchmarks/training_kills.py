@@ -46,9 +46,9 @@ from _kills_look import (  # noqa: E402
     a_minute_later,
     group,
     half_written,
-    hit,
+    last_state,
+    moment_of_kill,
     pid_of,
-    told,
     weights,
     workers,
 )
@@ -126,7 +126,7 @@ class Lane:
         """Launch, kill, look, resume, look."""
         found = Found(who, moment)
         try:
-            victim, other = self.launched(moment)
+            victim, other = self.launch_at(moment)
         except Exception as error:
             found.wrong.append(f"launch: {error!r}")
             self.sweep()
@@ -143,13 +143,13 @@ class Lane:
 
     # --- launching ----------------------------------------------------------------------------
 
-    def launched(self, moment: str) -> tuple[RunDirectory, RunDirectory | None]:
+    def launch_at(self, moment: str) -> tuple[RunDirectory, RunDirectory | None]:
         """The run to be killed, and another. At ``created`` the launch is still going on."""
         if moment == "queued":
             other = self.launch()
-            self.until(lambda: told(other) in ("loading", "running"))
+            self.until(lambda: last_state(other) in ("loading", "running"))
             victim = self.launch()
-            self.until(lambda: told(victim) == "queued", 0.001)
+            self.until(lambda: last_state(victim) == "queued", 0.001)
             return victim, other
         two = self.dice.random() < 1 / 3
         if moment == "created":
@@ -171,11 +171,11 @@ class Lane:
         threading.Thread(target=ask, daemon=True).start()
         new: list[str] = []
 
-        def appeared() -> bool:
+        def has_appeared() -> bool:
             new[:] = [p.name for p in self.space.runs.iterdir() if p.name not in before]
             return bool(new)
 
-        self.until(appeared, 0.0005)
+        self.until(has_appeared, 0.0005)
         name = new[0]
         if name.startswith("."):  # being filled: the rest of its name is random
             name = name[1:].rpartition(".")[0]
@@ -203,7 +203,7 @@ class Lane:
         dice, events = self.dice, run.events
 
         def over() -> bool:
-            return told(run) in FINAL
+            return last_state(run) in FINAL
 
         if moment == "created":
             if who != "studio":
@@ -212,7 +212,7 @@ class Lane:
         elif moment == "queued":
             time.sleep(dice.uniform(0, 0.5))
         elif moment in ("loading", "running", "saving"):
-            self.until(lambda: told(run) == moment or over(), 0.001)
+            self.until(lambda: last_state(run) == moment or over(), 0.001)
             if moment == "running":
                 steps = dice.randrange(1, int(self.config["max_steps"]))
                 self.until(lambda: sum(e.kind == "step" for e in events()) >= steps, 0.001)
@@ -243,8 +243,8 @@ class Lane:
         if who != "studio":
             self.until(lambda: not workers(run))
             if pid:
-                self.gone(found, pid)
-        found.hit = hit(run, TINY["eval_every"])
+                self.check_gone(found, pid)
+        found.hit = moment_of_kill(run, TINY["eval_every"])
         if who != "worker":
             self.studio.start()
         if not run.exists:  # killed before there was a run: nothing may look like one
@@ -262,7 +262,7 @@ class Lane:
             self.until(lambda run=one: not run.exists or not run.alive())  # type: ignore[misc]
             found.orphans += [f"{one.id}: process {p}" for p in workers(one)]
 
-    def gone(self, found: Found, leader: int) -> None:
+    def check_gone(self, found: Found, leader: int) -> None:
         """Within 10 s, in which the kernel clears it away, nothing of the group is left."""
         end = time.monotonic() + 10
         while (left := group(leader)) and time.monotonic() < end:
@@ -272,7 +272,7 @@ class Lane:
     def look_at_state(self, found: Found, run: RunDirectory, who: str) -> None:
         state, reason = run.state()
         shown = self.ask("view", run=run.id)["state"]
-        last = told(run)
+        last = last_state(run)
         if who == "studio":
             launched = bool(workers(run)) or last in FINAL
             if launched:

@@ -57,7 +57,7 @@ def main() -> int:
 def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
     steps = max(1, rows // (settings["batch_size"] * settings.get("grad_accumulation", 1)))
     dataset = space.datasets / "default" / MODULE
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {"dataset": dataset, "base_model": DEFAULT_GENERATOR, "max_steps": steps, **settings}
     )
     print(f"{settings}, {steps} steps; load {os.getloadavg()[0]:.1f}", flush=True)
@@ -69,7 +69,7 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
         print(f"  Check refused: {report.problems}")
         return False
     run = launch.start(space, config)
-    peak, whole = watched(run)
+    peak, whole = watch(run)
     told = {e.data["step"]: e for e in run.events() if e.kind == "step"}
     early = told[max(1, round(0.05 * steps))]
     left, really = early.data["eta_seconds"], run.events()[-1].at - early.at
@@ -85,7 +85,7 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
     return abs(off) <= TIME_LIMIT and abs(memory_off) <= MEMORY_LIMIT
 
 
-def watched(run: RunDirectory) -> tuple[float, float]:
+def watch(run: RunDirectory) -> tuple[float, float]:
     """Peak bytes of the run's process until it has been trained, and seconds to its end."""
     begun, peak = time.monotonic(), 0.0
     while (state := run.state()[0]) not in FINAL:

@@ -71,9 +71,11 @@ def main() -> None:
                 chromium = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=CHROMIUM
                 )
-                first = opened(known := browser(chromium), studio.address)
-                back = [opened(known, studio.address) for _ in range(options.times)]
-                new = [opened(browser(chromium), studio.address) for _ in range(options.times)]
+                first = open_seconds(known := browser(chromium), studio.address)
+                back = [open_seconds(known, studio.address) for _ in range(options.times)]
+                new = [
+                    open_seconds(browser(chromium), studio.address) for _ in range(options.times)
+                ]
         finally:
             studio.end()
             stop(run)
@@ -89,7 +91,7 @@ def main() -> None:
 
 def at_work(home: Path, config: dict[str, object], events: int) -> RunDirectory:
     """A run at work that has told ``events`` steps: all but its last ones were made up."""
-    checked = TrainConfig.checked(config)
+    checked = TrainConfig.validate_data(config)
     ended = RunDirectory.create(home / "runs", checked, now=datetime.now(UTC) - timedelta(days=1))
     ended.append("state", state="stopped", reason="")
     run = RunDirectory.create(home / "runs", checked, now=datetime.now(UTC))
@@ -111,7 +113,7 @@ def browser(chromium: Browser) -> BrowserContext:
     return chromium.new_context(viewport={"width": 1440, "height": 900})
 
 
-def opened(context: BrowserContext, address: str) -> float:
+def open_seconds(context: BrowserContext, address: str) -> float:
     """Seconds from navigation until all is on the screen."""
     page = context.new_page()
     page.add_init_script(f"({WATCH})()")

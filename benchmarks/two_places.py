@@ -24,7 +24,7 @@ from radu_core.alignment import Aligner, ContextModel, Knowledge
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema
 
-__all__ = ["SIZES", "Made", "made"]
+__all__ = ["SIZES", "Made", "first_readings"]
 
 SIZES = (10, 50, 200, None)  # turns that teach: a small module knows little
 _MOST = 40  # of each kind and service
@@ -42,7 +42,9 @@ class Made:
     right: bool
 
 
-def made(directory: Path, part: str, sizes: Sequence[int | None] = SIZES) -> Iterator[Made]:
+def first_readings(
+    directory: Path, part: str, sizes: Sequence[int | None] = SIZES
+) -> Iterator[Made]:
     """First readings for every size of module that teaches."""
     modules = by_module(directory, part)
     for name, (schema, turns) in modules.items():
@@ -56,8 +58,8 @@ def made(directory: Path, part: str, sizes: Sequence[int | None] = SIZES) -> Ite
             if _domain(other) != _domain(name)
             for t in more
         ]
-        cases = [*_some(schema, _copied(own[:half], draw), "copied")]
-        cases += _some(schema, _told(own[:half], others, draw), "told") if others else ()
+        cases = [*_some(schema, _copy_values(own[:half], draw), "copied")]
+        cases += _some(schema, _other_values(own[:half], others, draw), "told") if others else ()
         templates = [make_template(t.utterance, _spans(t.said, t.gold)) for t in own[half:]]
         for size in sizes:
             knowledge = Knowledge(ContextModel(templates[:size]))
@@ -80,7 +82,7 @@ def _some(schema: Schema, cases: Iterator[_Case], kind: str) -> Iterator[tuple[s
             return
 
 
-def _copied(turns: Sequence[Turn], draw: random.Random) -> Iterator[_Case]:
+def _copy_values(turns: Sequence[Turn], draw: random.Random) -> Iterator[_Case]:
     for turn in turns:
         if len(turn.gold) > 1:
             source, target = draw.sample(sorted(turn.gold), 2)
@@ -96,7 +98,9 @@ def _copied(turns: Sequence[Turn], draw: random.Random) -> Iterator[_Case]:
             yield turn.utterance[:start] + value + turn.utterance[end:], said, gold
 
 
-def _told(turns: Sequence[Turn], others: Sequence[Turn], draw: random.Random) -> Iterator[_Case]:
+def _other_values(
+    turns: Sequence[Turn], others: Sequence[Turn], draw: random.Random
+) -> Iterator[_Case]:
     for turn in turns:
         value = turn.said[draw.choice(sorted(turn.gold))]
         other = draw.choice(others)

@@ -72,7 +72,7 @@ def with_spans(rows: Sequence[Row]) -> list[AnnotatedExemplar]:
     return found
 
 
-def made(
+def make_cases(
     source: str,
     schema: Schema,
     rows: Sequence[Row],
@@ -181,7 +181,7 @@ def cases(part: str) -> list[Case]:
     modules = sgd_rows(directory, "train" if part == "train" else "dev", "said")
     every = [r.exemplar for _, rows in modules.values() for r in rows]
     for name, (schema, rows) in modules.items():
-        found += made(f"sgd made {name}", schema, rows, 0, every)
+        found += make_cases(f"sgd made {name}", schema, rows, 0, every)
     for schema, rows in sgd_rows(
         directory, "train" if part == "train" else "dev", "canonical"
     ).values():
@@ -192,11 +192,11 @@ def cases(part: str) -> list[Case]:
         own = [r for r in rows if (r.exemplar.split == "train") == (part == "train")]
         rounds, most = (1, _MOST) if part == "train" else (_ROUNDS, len(own))
         for seed in range(rounds):
-            found += made("hwu made", schema, own, seed, [r.exemplar for r in own], most=most)
+            found += make_cases("hwu made", schema, own, seed, [r.exemplar for r in own], most=most)
     return found
 
 
-def offered(case: Case) -> Iterator[tuple[float, bool]]:
+def first_guesses(case: Case) -> Iterator[tuple[float, bool]]:
     """(confidence, whether it is right) of the first guess, and of the value being implied."""
     said = said_probability(case.guesses[0] if case.guesses else None)
     if case.guesses:
@@ -222,7 +222,7 @@ def by_chance(found: Sequence[Sequence[float]]) -> float:
 
 def report(name: str, found: Sequence[Case]) -> None:
     """How good and how sure what is offered first is."""
-    both = [list(offered(c)) for c in found]
+    both = [list(first_guesses(c)) for c in found]
     first = [max(options) for options in both]
     sure = [right for confidence, right in first if confidence >= PRESELECTED]
     chance = by_chance([[confidence for confidence, _ in options] for options in both])

@@ -18,5 +18,5 @@ with page(
         if jobs.job(key) is None:
             st.info("Press Measure: every training exemplar is compared with all others.")
     else:
-        views.measured(here, report)
+        views.measurement_line(here, report)
         views.tabs(here, report)

@@ -11,7 +11,7 @@ from studio.prompts.negatives import negatives
 from studio.prompts.preview import retrieving, shown_rows
 
 
-def rendered(here: Page) -> None:
+def show_rows(here: Page) -> None:
     """The rows that an utterance becomes."""
     choice = choose(here)
     if choice is None:
@@ -27,7 +27,7 @@ with page(
     "The same functions make these rows, the dataset's and the prompts at inference.",
 ) as here:
     tabs = {
-        "Preview": rendered,
+        "Preview": show_rows,
         "Templates": lambda here: template_editor.editor(here, settings(here)),
         "Negatives": negatives,
     }

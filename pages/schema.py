@@ -34,7 +34,7 @@ with page(
         link("home", "Load the sample project")
         new_module(here)
         st.stop()
-    shown = changes.opened(here)
+    shown = changes.open_version(here)
     tab = open_tab(list(TABS), key=changes.TAB)
     with messages():
         TABS[tab](shown)

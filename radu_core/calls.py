@@ -44,10 +44,10 @@ def flat_items(
     if not names:
         return iter(arguments.items())
     known = (names.keys() | objects) if any_case else set()
-    return _flattened(arguments, (), names, objects, known)
+    return _flatten(arguments, (), names, objects, known)
 
 
-def _flattened(
+def _flatten(
     given: Mapping[str, Any],
     outer: tuple[str, ...],
     names: Mapping[tuple[str, ...], str],
@@ -57,7 +57,7 @@ def _flattened(
     for key, value in given.items():
         path = _known_path((*outer, str(key)), known)
         if path in objects and isinstance(value, Mapping):
-            yield from _flattened(value, path, names, objects, known)
+            yield from _flatten(value, path, names, objects, known)
         elif not (outer or path in objects) or value is not None:
             yield names.get(path, ".".join(path)), value
 

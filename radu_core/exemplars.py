@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.errors import AlignmentError
 from radu_core.schema import Arguments, Scalar
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = [
     "DISCARDED",
@@ -135,10 +135,10 @@ def escape(text: str) -> str:
 
 def slot_mark(name: str) -> str:
     """A slot's place as it stands in a template: ``<name>``, whatever characters the name has."""
-    return f"<{_SPECIAL.sub(_escaped, name)}>"
+    return f"<{_SPECIAL.sub(_escape_match, name)}>"
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     return "\\" + match[0]
 
 
@@ -150,7 +150,7 @@ def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
         if span.end > len(utterance) or span.start >= span.end:
             raise AlignmentError(
                 f"Span of {span.slot!r} [{span.start}, {span.end}) isn't inside the utterance "
-                f"of {counted(len(utterance), 'character')}",
+                f"of {quantity(len(utterance), 'character')}",
                 remedy="Offsets are half-open and count Unicode code points.",
             )
         if span.start < end:
@@ -189,10 +189,10 @@ def parse_template(text: str) -> Template:
         if token["escaped"]:
             literal.append(token["escaped"])
             continue
-        parts += [*_joined(literal), SlotRef(_ESCAPED.sub(r"\1", token["slot"]))]
+        parts += [*_join(literal), SlotRef(_ESCAPED.sub(r"\1", token["slot"]))]
         literal = []
     literal.append(text[position:])
-    return Template((*parts, *_joined(literal)))
+    return Template((*parts, *_join(literal)))
 
 
 def match_template(utterance: str, template: Template) -> list[tuple[tuple[str, int, int], ...]]:
@@ -246,6 +246,6 @@ def _ways(
             yield ((part.name, position, end), *tail)
 
 
-def _joined(literal: list[str]) -> list[str]:
+def _join(literal: list[str]) -> list[str]:
     text = "".join(literal)
     return [text] if text else []

@@ -15,9 +15,9 @@ from pydantic_core import ErrorDetails
 
 from radu_core.errors import shorten
 from radu_core.numbers import NUMBER_REMEDY
-from radu_core.words import listed
+from radu_core.words import join_words
 
-__all__ = ["expected", "field_problem", "wrong_fields", "wrong_lines"]
+__all__ = ["expectation", "field_problem", "wrong_fields", "wrong_lines"]
 
 _LONGEST_VALUE = 60
 
@@ -58,7 +58,7 @@ def _wrong(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, st
         name = names[-1] if names else ""
         missing = each["type"] == "missing"
         given = "" if missing else f" (got {shorten(each['input'], _LONGEST_VALUE)})"
-        found.setdefault(name, (name, _said(each, name, field, of), given))
+        found.setdefault(name, (name, _problem(each, name, field, of), given))
     return list(found.values())
 
 
@@ -84,7 +84,7 @@ def _place(
     return names, field, model
 
 
-def _said(each: Any, name: str, field: FieldInfo | None, model: type[BaseModel]) -> str:
+def _problem(each: Any, name: str, field: FieldInfo | None, model: type[BaseModel]) -> str:
     if each["type"] == "value_error":  # our own words
         return str(each["msg"]).removeprefix("Value error, ")
     if not name:
@@ -93,14 +93,14 @@ def _said(each: Any, name: str, field: FieldInfo | None, model: type[BaseModel])
         near = difflib.get_close_matches(name, model.model_fields, n=1)
         return f"there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
     missing = "it is missing; " if each["type"] == "missing" else ""
-    return f"{missing}give {expected(field)}"
+    return f"{missing}give {expectation(field)}"
 
 
-def expected(field: FieldInfo) -> str:
+def expectation(field: FieldInfo) -> str:
     """What a field takes: "a whole number from 1 to 512", "lora, full or qlora"."""
     kinds = _kinds(field.annotation)
     said = dict.fromkeys(_kind(kind, field) for kind in kinds if kind is not type(None))
-    return listed([*said], "or") + (", or nothing" if type(None) in kinds else "")
+    return join_words([*said], "or") + (", or nothing" if type(None) in kinds else "")
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -111,7 +111,7 @@ def _kinds(annotation: Any) -> list[Any]:
 
 def _kind(kind: Any, field: FieldInfo) -> str:
     if get_origin(kind) is Literal:
-        return listed([str(value) for value in get_args(kind)], "or")
+        return join_words([str(value) for value in get_args(kind)], "or")
     if kind is bool:
         return "true or false"
     if kind is int:

@@ -169,9 +169,11 @@ class Generator:
         alike = all([answer for _, answer in row] == options for row in rows)
         if len(rows) < 2 or not alike or getattr(self._model, "_is_stateful", False):
             return [self.score(p, candidates) for p in prompts]
-        return self._packed([row[0][0] for row in rows], options)
+        return self._packed_likelihoods([row[0][0] for row in rows], options)
 
-    def _packed(self, prompts: list[list[int]], options: list[list[int]]) -> list[list[float]]:
+    def _packed_likelihoods(
+        self, prompts: list[list[int]], options: list[list[int]]
+    ) -> list[list[float]]:
         """Log-likelihoods ``[prompt][option]``, a prompt's options in one row of the batch."""
         import torch
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Words", "instruct", "worded", "worded_in"]
+__all__ = ["Words", "instruct", "put_into_words", "worded_in"]
 
 _BEGIN, _NEXT, _END = "\ufdd0", "\ufdd2", "\ufdd1"
 _INSTRUCTION = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
@@ -27,7 +27,7 @@ def instruct(name: str, *values: object) -> str:
     return f"{_BEGIN}{_NEXT.join([name, *map(str, values)])}{_END}"
 
 
-def worded(text: str, words: Words) -> str:
+def put_into_words(text: str, words: Words) -> str:
     """A message with its instructions in the words of a border; one that ``words`` hasn't stays."""
     if _BEGIN not in text:
         return text
@@ -46,7 +46,7 @@ def worded(text: str, words: Words) -> str:
 def worded_in(value: Any, words: Words) -> Any:
     """Plain data (objects, lists, texts) with all instructions in it worded."""
     if isinstance(value, str):
-        return worded(value, words)
+        return put_into_words(value, words)
     if isinstance(value, Mapping):
         return {key: worded_in(inner, words) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -43,7 +43,7 @@ def label(pieces: Sequence[Piece], spans: Sequence[Span]) -> list[str]:
     takes it, and the other keeps its other pieces; ``count_inexact`` counts such spans.
     """
     labels = ["O"] * len(pieces)
-    for slot, places in _placed(pieces, spans):
+    for slot, places in _pieces_of_spans(pieces, spans):
         for number, place in enumerate(places):
             labels[place] = f"{'I' if number else 'B'}-{slot}"
     return labels
@@ -71,7 +71,9 @@ def count_inexact(pieces: Sequence[Piece], spans: Sequence[Span]) -> int:
     return sum((s.slot, s.start, s.end) not in kept for s in spans)
 
 
-def _placed(pieces: Sequence[Piece], spans: Sequence[Span]) -> Iterator[tuple[str, list[int]]]:
+def _pieces_of_spans(
+    pieces: Sequence[Piece], spans: Sequence[Span]
+) -> Iterator[tuple[str, list[int]]]:
     """The slot of each span and the numbers of its pieces, each piece given once."""
     free = 0
     for span in sorted(spans, key=lambda s: (s.start, s.end, s.slot)):

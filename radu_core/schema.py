@@ -131,7 +131,7 @@ class PatternRecognizer(_Model):
     pattern: str
 
     @cached_property
-    def compiled(self) -> regex.Pattern[str]:
+    def expression(self) -> regex.Pattern[str]:
         """The compiled expression."""
         return regex.compile(self.pattern)
 
@@ -163,7 +163,7 @@ class Schema(_Model):
         _unique("recognizer", [r.name for r in self.recognizers])
         known = {r.name for r in self.recognizers}
         for function in self.functions:
-            _named("Function", function.name)
+            _check_name("Function", function.name)
             _not_reserved(function.name)
             _unique(f"slot of {function.name}", [s.name for s in function.slots])
             _check_paths(function)
@@ -313,7 +313,7 @@ def argument_problems(function: Function, arguments: Arguments) -> list[str]:
             if number_problem(scalar):
                 problems.append(f"slot {name!r}: {number_problem(scalar)}")
             elif not fits_type(scalar, slot):
-                problems.append(f"slot {name!r} takes {_expected(slot)}, not {shorten(scalar)}")
+                problems.append(f"slot {name!r} takes {_expectation(slot)}, not {shorten(scalar)}")
     return problems
 
 
@@ -340,7 +340,7 @@ def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list
 
 def _pattern_matches(recognizer: PatternRecognizer, text: str) -> Iterator[Recognition]:
     try:
-        for match in recognizer.compiled.finditer(text, timeout=_PATTERN_SECONDS):
+        for match in recognizer.expression.finditer(text, timeout=_PATTERN_SECONDS):
             if match.end() > match.start():
                 yield Recognition(match.start(), match.end(), match.group())
     except TimeoutError:
@@ -402,7 +402,7 @@ def _parses(value: str, kind: str) -> bool:
         return False
 
 
-def _expected(slot: Slot) -> str:
+def _expectation(slot: Slot) -> str:
     if slot.possible_values:
         return "one of " + ", ".join(repr(v) for v in slot.possible_values)
     forms = {
@@ -431,7 +431,7 @@ def name_problem(name: str) -> str:
     return f"has a line break or control character (U+{ord(odd):04X})" if odd else ""
 
 
-def _named(what: str, name: str) -> None:
+def _check_name(what: str, name: str) -> None:
     problem = name_problem(name)
     if problem:
         raise SchemaError(
@@ -450,7 +450,7 @@ def _not_reserved(name: str) -> None:
 
 
 def _check_slot(function: Function, slot: Slot, recognizers: set[str]) -> None:
-    _named(f"Slot of {function.name}:", slot.name)
+    _check_name(f"Slot of {function.name}:", slot.name)
     if slot.recognizer is not None and slot.recognizer not in recognizers:
         raise SchemaError(
             f"Slot {function.name}.{slot.name} names an unknown recognizer",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["counted", "listed", "ordinal"]
+__all__ = ["join_words", "ordinal", "quantity"]
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def quantity(number: int, one: str, many: str = "") -> str:
     """A number with its noun; ``many`` is the plural where it isn't ``one`` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
@@ -20,7 +20,7 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def listed(parts: Sequence[str], last: str = "and") -> str:
+def join_words(parts: Sequence[str], last: str = "and") -> str:
     """a · a and b · a, b and c; ``last`` is the word before the last one."""
     if len(parts) < 2:
         return "".join(parts)

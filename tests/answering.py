@@ -158,7 +158,7 @@ def live(*directories: Path, key: str | None = None, **limits: Any) -> Iterator[
         with running.client:
             yield running
     finally:
-        for served in registry.served:
+        for served in registry.versions_in_use:
             served.model.open.set()  # type: ignore[attr-defined]
         server.should_exit = True
         thread.join(20)

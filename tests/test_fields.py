@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from radu_core.fields import expected, wrong_fields, wrong_lines
+from radu_core.fields import expectation, wrong_fields, wrong_lines
 
 
 class Inner(BaseModel):
@@ -58,7 +58,7 @@ def refused(data: object) -> ValidationError:
     ],
 )
 def test_what_a_field_takes(name: str, words: str) -> None:
-    assert expected(Settings.model_fields[name]) == words
+    assert expectation(Settings.model_fields[name]) == words
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radu_core.cli.words import in_shell
-from radu_core.instructions import instruct, worded, worded_in
+from radu_core.instructions import instruct, put_into_words, worded_in
 from studio.frame.words import on_page
 
 WORDS = {"open": lambda what="it": f"open {what}"}
@@ -24,7 +24,7 @@ WORDS = {"open": lambda what="it": f"open {what}"}
     ],
 )
 def test_it_is_said_as_the_sentence_needs_it(text: str, said: str) -> None:
-    assert worded(text, WORDS) == said
+    assert put_into_words(text, WORDS) == said
 
 
 def test_each_border_has_its_own_words() -> None:
@@ -54,4 +54,4 @@ def test_nested_data_is_worded_and_keeps_what_else_it_holds() -> None:
 
 @given(st.text())
 def test_what_a_user_wrote_stays(text: str) -> None:
-    assert worded(text, WORDS) == text
+    assert put_into_words(text, WORDS) == text

@@ -11,7 +11,7 @@ import pytest
 
 from radu_core.schema import parse_schema
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.load.outcomes import unresolved
+from radu_core.workflows.load.outcomes import unresolved_rows
 from radu_core.workflows.load.sample import SAMPLE_DIRECTORY, check_against_gold, load_sample
 
 BOTS = ("banking", "restaurant", "travel")
@@ -69,7 +69,7 @@ def test_nothing_is_placed_wrongly_and_a_person_is_asked_about_one_in_twelve(
         assert check.total == len(lines(bot, "gold.jsonl"))
         asked += check.asked
         total += check.total
-        assert all(u["reason"] for u in unresolved(workspace, f"aurora_{bot}_en"))
+        assert all(u["reason"] for u in unresolved_rows(workspace, f"aurora_{bot}_en"))
     assert 0.05 < asked / total < 0.09
 
 

@@ -9,7 +9,7 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
-from radu_core.words import counted, listed, ordinal
+from radu_core.words import join_words, ordinal, quantity
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,14 +33,14 @@ def test_ordinals() -> None:
 
 
 def test_one_is_not_many() -> None:
-    assert counted(1, "utterance") == "1 utterance"
-    assert counted(0, "utterance") == "0 utterances"
-    assert counted(2_000, "entry", "entries") == "2,000 entries"
+    assert quantity(1, "utterance") == "1 utterance"
+    assert quantity(0, "utterance") == "0 utterances"
+    assert quantity(2_000, "entry", "entries") == "2,000 entries"
 
 
 def test_lists() -> None:
-    assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
-    assert listed(["a", "b"], "or") == "a or b"
+    assert [join_words("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert join_words(["a", "b"], "or") == "a or b"
 
 
 NOUNS = re.compile(

@@ -48,7 +48,7 @@ def read_script(schema: Schema) -> tuple[list[dict[str, Any]], list[dict[str, An
 def _item(id: str, line: str, function: str | None, schema: Schema) -> dict[str, Any]:
     text, _, more = line.partition(" :: ")
     given = json.loads(more or "{}")
-    parsed = parse_line(text, function, schema) if function else _unmarked(text)
+    parsed = parse_line(text, function, schema) if function else _without_marks(text)
     slots = schema.function(function).slots if function else ()  # type: ignore[union-attr]
     right = {s.name: parsed["arguments"][s.name] for s in slots if s.name in parsed["arguments"]}
     labels = given.get("arguments", right)
@@ -69,7 +69,7 @@ def _item(id: str, line: str, function: str | None, schema: Schema) -> dict[str,
     }
 
 
-def _unmarked(text: str) -> dict[str, Any]:
+def _without_marks(text: str) -> dict[str, Any]:
     return {"utterance": text, "arguments": {}, "spans": (), "implied": ()}
 
 

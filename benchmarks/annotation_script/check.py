@@ -75,10 +75,10 @@ def load_script(workspace: Workspace) -> None:
 def check(workspace: Workspace) -> list[Checked]:
     """What became of every item of a loaded script."""
     found = {i.exemplar.id: i for i in workspace.store.exemplars(MODULE)}
-    return [_checked(item, found[item["id"]]) for item in items()]
+    return [_check(item, found[item["id"]]) for item in items()]
 
 
-def _checked(item: dict[str, Any], stored: StoredExemplar) -> Checked:
+def _check(item: dict[str, Any], stored: StoredExemplar) -> Checked:
     return Checked(
         id=item["id"],
         outcome=str(stored.exemplar.outcome),
@@ -128,7 +128,7 @@ def problem(item: dict[str, Any], known: Schema) -> str:
     return "" if result.outcome == "resolved" else result.reason
 
 
-def unexpected(checked: Checked) -> str:
+def surprise(checked: Checked) -> str:
     """How an item isn't of its kind, the first word of its id, or ""."""
     kind = checked.id.partition("-")[0]
     expected = {
@@ -151,12 +151,12 @@ def main() -> None:
         workspace = Workspace(Path(home))
         load_script(workspace)
         checked = check(workspace)
-    wrong += [f"{c.id}: {p}" for c in checked if (p := unexpected(c))]
+    wrong += [f"{c.id}: {p}" for c in checked if (p := surprise(c))]
     for kind in dict.fromkeys(c.id.partition("-")[0] for c in checked):
         of = [c for c in checked if c.id.startswith(f"{kind}-")]
         outcomes = Counter(c.outcome + (", flagged" if c.flagged else "") for c in of)
         ranks = Counter("not among them" if c.rank is None else c.rank + 1 for c in of)
-        print(f"{kind}: {len(of)} {dict(outcomes)}; gold is reading {_sorted(ranks)}")
+        print(f"{kind}: {len(of)} {dict(outcomes)}; gold is reading {_sort_ranks(ranks)}")
     several = [c for c in checked if c.id.startswith("ambiguous-")]
     misled = [c.confidence for c in several if c.rank != 0]
     sure = sum(c.confidence >= 0.95 for c in several)
@@ -169,7 +169,7 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-def _sorted(ranks: Counter[int | str]) -> dict[int | str, int]:
+def _sort_ranks(ranks: Counter[int | str]) -> dict[int | str, int]:
     return dict(sorted(ranks.items(), key=str))
 
 

@@ -72,7 +72,7 @@ class Person:
         if now["function"] != gold["function"]:
             self.choose_function(gold["function"])
             return True
-        wanted = self.wanted(gold)
+        wanted = self.wanted_spans(gold)
         if self.is_right(now, wanted, gold):
             self.press("Enter")
             return False
@@ -82,7 +82,7 @@ class Person:
             return True
         return self.repair(now, wanted, gold)
 
-    def wanted(self, gold: dict[str, Any]) -> dict[str, tuple[Any, tuple[int, int] | None]]:
+    def wanted_spans(self, gold: dict[str, Any]) -> dict[str, tuple[Any, tuple[int, int] | None]]:
         """Slot → its value, and its place in UTF-16 units; None where it is implied."""
         text = gold["utterance"]
         units = [len(text[:n].encode("utf-16-le")) // 2 for n in range(len(text) + 1)]
@@ -100,7 +100,7 @@ class Person:
         """The reading that is gold, where digits choose readings."""
         if now["digits"] != "readings" or gold["implied"]:
             return None
-        values = [(s, v, *p) for s, (v, p) in self.wanted(gold).items() if p]
+        values = [(s, v, *p) for s, (v, p) in self.wanted_spans(gold).items() if p]
         spans = sorted(map(json.dumps, values))
         found = [n for n, r in enumerate(now["readings"]) if sorted(map(json.dumps, r)) == spans]
         return found[0] if found and found[0] < 9 else None

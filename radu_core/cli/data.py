@@ -12,9 +12,9 @@ from radu_core.cli.output import Output, command, progress_bar, table, who, work
 from radu_core.cli.spans import span_lines
 from radu_core.errors import InputError
 from radu_core.files import parse_json
-from radu_core.formats import Notice, Rejection, renamed
+from radu_core.formats import Notice, Rejection, export_names
 from radu_core.formats.traces import REASONS
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.annotate import bulk
 from radu_core.workflows.load import files, outcomes, traces
 from radu_core.workflows.load.schema_cost import SchemaCost, schema_cost
@@ -84,7 +84,7 @@ def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     findings = schema.view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
     lines: list[Any] = [
-        f"{module}: {counted(len(made.functions), 'function')}, {counted(slots, 'slot')}."
+        f"{module}: {quantity(len(made.functions), 'function')}, {quantity(slots, 'slot')}."
     ]
     lines += left_out_lines(found)
     if cost is not None:
@@ -228,7 +228,7 @@ def _imported_traces(
 def _import_text(report: files.ImportReport) -> list[Any]:
     rejected = len(report.rejections)
     lines: list[Any] = [
-        f"{report.source}: {counted(report.rows, 'row')} = {report.accepted} accepted + "
+        f"{report.source}: {quantity(report.rows, 'row')} = {report.accepted} accepted + "
         f"{rejected} rejected + {sum(report.skipped.values())} skipped.",
     ]
     if report.stored:
@@ -315,7 +315,7 @@ def resolve(
         funnel = outcomes.resolve(space, module, who=who(), progress=progress)
     lines: list[Any] = [
         table(
-            f"{module}: {counted(funnel.total, 'exemplar')}",
+            f"{module}: {quantity(funnel.total, 'exemplar')}",
             ["outcome", "exemplars"],
             list(funnel.outcomes.items()),
         ),
@@ -337,17 +337,17 @@ def resolve(
         ]
         lines.append(table("Unresolved exemplars and their effect", columns, rows))
     for name, count in funnel.thin_functions.items():
-        lines.append(f"warning: {name} has only {counted(count, 'resolved training exemplar')}.")
+        lines.append(f"warning: {name} has only {quantity(count, 'resolved training exemplar')}.")
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:
-        left = outcomes.unresolved(space, module)
+        left = outcomes.unresolved_rows(space, module)
         write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
-        listed = counted(len(left), "unresolved exemplar is", "unresolved exemplars are")
+        listed = quantity(len(left), "unresolved exemplar is", "unresolved exemplars are")
         lines.append(f"{listed} listed in {report}.")
     waiting = funnel.total - funnel.outcomes.get("resolved", 0)
     if waiting:
-        lines.append(f"On the Annotate page: {counted(waiting, 'exemplar')}.")
+        lines.append(f"On the Annotate page: {quantity(waiting, 'exemplar')}.")
     lines.append(f"Next: radu index --module {module}")
     return Output(funnel, lines)
 
@@ -372,7 +372,7 @@ def accept(
     """Accept the likely readings of a queue at once, as one person's decisions."""
     space = workspace()
     if undo is not None:
-        return _undone(bulk.undo_bulk(space, module, undo, who=who()))
+        return _undo_output(bulk.undo_bulk(space, module, undo, who=who()))
     found = bulk.preview(space, module, from_=from_, queue=queue)
     lines: list[Any] = [
         table(
@@ -380,7 +380,7 @@ def accept(
             ["function", "readings"],
             list(found.functions.items()),
         ),
-        f"{counted(len(found.items), 'reading')}, of which about {found.expected_wrong:.1f} will "
+        f"{quantity(len(found.items), 'reading')}, of which about {found.expected_wrong:.1f} will "
         "be wrong.",
     ]
     if dry_run:
@@ -395,8 +395,8 @@ def accept(
     return Output(done, lines)
 
 
-def _undone(report: bulk.UndoReport) -> Output:
-    lines = [counted(len(report.undone), "is as it was before.", "are as they were before.")]
+def _undo_output(report: bulk.UndoReport) -> Output:
+    lines = [quantity(len(report.undone), "is as it was before.", "are as they were before.")]
     lines += [f"decided again since, and left so: {id_}" for id_ in report.decided_since]
     lines += [f"deleted since, and left so: {id_}" for id_ in report.deleted_since]
     return Output(report, lines)
@@ -420,8 +420,8 @@ def export(
     """Write a module's exemplars (openai: its schema) to a file."""
     space = workspace()
     report = files.export(space, format, out, module=module, outcomes=tuple(outcome or ()))
-    names = renamed(format, space.store.schema(module))
-    lines = [f"{counted(report.rows, 'row')} written to {out}."]
+    names = export_names(format, space.store.schema(module))
+    lines = [f"{quantity(report.rows, 'row')} written to {out}."]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     lines += [
         f"{name} is written as {other}: {format} allows letters, digits, '_' and '-'."

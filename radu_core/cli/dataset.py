@@ -13,7 +13,7 @@ from rich.table import Table
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -111,7 +111,7 @@ def build_dataset(
         made.append(
             {"module": view.directory.name, "directory": view.directory, "manifest": view.manifest}
         )
-        lines += _described(str(view.directory), view.manifest)
+        lines += _manifest_lines(str(view.directory), view.manifest)
     return Output({"datasets": made}, lines)
 
 
@@ -132,14 +132,14 @@ def _weights(items: list[str]) -> dict[str, float]:
     return found
 
 
-def _described(title: str, manifest: Manifest | Mixture) -> list[Any]:
+def _manifest_lines(title: str, manifest: Manifest | Mixture) -> list[Any]:
     from radu_core.dataset import Mixture
 
     counts = manifest.counts
     rows = [(s, kind, n) for s in counts for kind, n in counts[s].items()]
     lines: list[Any] = [table(title, ["split", "rows of", "count"], rows)]
     if isinstance(manifest, Mixture):
-        return [*lines, _drawn(manifest)]
+        return [*lines, _mixture_table(manifest)]
     if manifest.tokens:
         sizes = [(k, s.rows, s.median, s.p95, s.max) for k, s in manifest.tokens.items()]
         columns = ["split/task", "rows", "median", "95 %", "longest"]
@@ -151,7 +151,7 @@ def _described(title: str, manifest: Manifest | Mixture) -> list[Any]:
     return lines
 
 
-def _drawn(mixture: Mixture) -> Table:
+def _mixture_table(mixture: Mixture) -> Table:
     rows = [
         (module, task, part.weights[task], n["in"], n["out"], n["repeated"])
         for module, part in mixture.parts.items()
@@ -200,7 +200,7 @@ def datasets_show(name: Named) -> Output:
 
     view = dataset.find(workspace(), name)
     data = {"directory": view.directory, "hash": view.manifest.hash, "manifest": view.manifest}
-    lines = [*_described(str(view.directory), view.manifest), view.outdated]
+    lines = [*_manifest_lines(str(view.directory), view.manifest), view.outdated]
     return Output(data, [line for line in lines if line])
 
 
@@ -220,11 +220,11 @@ def datasets_preview(
         found = dataset.preview(space, module, config=config, sample=sample, progress=progress)
     lines: list[Any] = []
     for one in found:
-        lines += _previewed(one)
+        lines += _preview_lines(one)
     return Output({"previews": found}, lines)
 
 
-def _previewed(found: Preview) -> list[Any]:
+def _preview_lines(found: Preview) -> list[Any]:
     rows = [
         (
             n.split,
@@ -265,12 +265,12 @@ def datasets_diff(
         found = dataset.compare(
             dataset.find(space, old), dataset.find(space, new), out=out, progress=progress
         )
-    return Output(found, _compared(found), ok=found.equal)
+    return Output(found, _diff_lines(found), ok=found.equal)
 
 
-def _compared(found: DatasetDiff) -> list[Any]:
+def _diff_lines(found: DatasetDiff) -> list[Any]:
     lines: list[Any] = [
-        f"{counted(found.added, 'row')} added, {found.removed} removed, {found.changed} changed, "
+        f"{quantity(found.added, 'row')} added, {found.removed} removed, {found.changed} changed, "
         f"{found.same} the same.",
         *found.facts,
     ]

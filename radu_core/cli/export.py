@@ -12,7 +12,7 @@ from radu_core.cli.model import RunModule
 from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.workflows.playground.bundle import WrittenBundle
@@ -116,10 +116,10 @@ def export_model(
 
 def _model_lines(made: Export) -> list[str]:
     return [
-        f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
+        f"{made.directory}: {quantity(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
         f"{made.dtype}.",
         *(
-            [f"When it was saved, beside the trained model: {_checked(made.check)}."]
+            [f"When it was saved, beside the trained model: {_check_text(made.check)}."]
             if made.check
             else []
         ),
@@ -136,7 +136,7 @@ def _export_onnx(run: str, target: Path) -> Output:
     with progress_bar() as progress:
         made = export_onnx(workspace(), run, target, progress=progress)
     lines = [
-        f"{made.directory}: {counted(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB.",
+        f"{made.directory}: {quantity(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB.",
         *([f"Compared with the encoder: {made.agreement}."] if made.agreement else []),
         *(f"note: {note}" for note in made.notes),
         f"How to use it: {made.directory / 'README.md'}",
@@ -144,11 +144,11 @@ def _export_onnx(run: str, target: Path) -> Output:
     return Output(made, lines)
 
 
-def _checked(check: Mapping[str, Any]) -> str:
+def _check_text(check: Mapping[str, Any]) -> str:
     return (
         f"the same next token for {check['equal_argmax']:.2%} of "
-        f"{counted(check['supervised_tokens'], 'token')} in {counted(check['rows'], 'row')}, mean "
-        f"loss {check['loss_written']:.4f} (trained {check['loss_trained']:.4f})"
+        f"{quantity(check['supervised_tokens'], 'token')} in {quantity(check['rows'], 'row')}, "
+        f"mean loss {check['loss_written']:.4f} (trained {check['loss_trained']:.4f})"
     )
 
 
@@ -157,7 +157,7 @@ def _bundle_lines(written: WrittenBundle) -> list[str]:
     same = f"{test.equal:,} of {test.compared}" if test else "no row"
     return [
         f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
-        f"{counted(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",
+        f"{quantity(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",
         f"Loaded again and compared with the run: the same call for {same}.",
         *(f"note: {note}" for note in written.notes),
         f"Serve it: radu serve {written.directory}",

@@ -13,7 +13,7 @@ from radu_core.cli.output import Output, command, progress_bar, table, who, work
 from radu_core.cli.retrieval import split_of
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError, RunError
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
@@ -66,7 +66,7 @@ def train(
     from radu_core.workflows.train.following import follow
 
     if check:
-        return _checked(config)
+        return _check_config(config)
     space = workspace()
     where = launcher_named(launcher, address=ray_address, model=ray_model)
     with progress_bar() as progress:
@@ -97,7 +97,7 @@ def _config(path: Path, space: Workspace) -> TrainConfig:
     return config.model_copy(update={"dataset": known})
 
 
-def _checked(path: Path) -> Output:
+def _check_config(path: Path) -> Output:
     """What a run of this config would need, and what stands in its way."""
     from radu_core.workflows.train.preflight import preflight_report, report_data, report_lines
 
@@ -158,7 +158,7 @@ def evaluate(
     lines = evaluation_text(report)
     if send_errors:
         sent = workflow.send_errors(space, report, who=who())
-        lines.append(f"{counted(sent, 'error')} sent to the annotation queue.")
+        lines.append(f"{quantity(sent, 'error')} sent to the annotation queue.")
     return Output(report, lines)
 
 
@@ -185,12 +185,12 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         "out of scope P / R",
         "median",
     ]
-    measured = counted(report.rows, "row")
+    measured = quantity(report.rows, "row")
     title = f"{report.run} on {measured} of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     lines += [
-        f"{m.system}: {counted(m.cut, 'answer was', 'answers were')} cut"
+        f"{m.system}: {quantity(m.cut, 'answer was', 'answers were')} cut"
         for m in report.systems
         if m.cut
     ]
@@ -198,7 +198,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     lines += [str(report.scope)] if report.scope else []
     lines += [str(report.learned_from)] if report.learned_from else []
     lines += [f"no baselines: {report.no_baselines}"] if report.no_baselines else []
-    lines += report.added()
+    lines += report.additions()
     verdict = against_baselines(report)
     lines += [f"beats every baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]

@@ -65,11 +65,11 @@ def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..
     def register(work: Callable[..., Output]) -> Callable[..., None]:
         @functools.wraps(work)
         def run(*args: Any, json: bool = False, **kwargs: Any) -> None:
-            def checked() -> Output:
+            def checked_work() -> Output:
                 _check_text([*args, *kwargs.values()])
                 return work(*args, **kwargs)
 
-            raise typer.Exit(_answered(checked, as_json=json))
+            raise typer.Exit(_answer(checked_work, as_json=json))
 
         as_json = inspect.Parameter(
             "json",
@@ -101,7 +101,7 @@ def _check_text(values: Sequence[object]) -> None:
             raise InputError("An argument isn't UTF-8", value=value, remedy="Write it in UTF-8.")
 
 
-def _answered(work: Callable[[], Output], *, as_json: bool) -> int:
+def _answer(work: Callable[[], Output], *, as_json: bool) -> int:
     try:
         output = work()
         _tell(output, as_json=as_json)
@@ -118,7 +118,7 @@ def _answered(work: Callable[[], Output], *, as_json: bool) -> int:
         if missing := as_missing_package(error):
             _tell_error(type(missing).__name__, str(missing), as_json=as_json)
             return missing.exit_code
-        _tell_error(type(error).__name__, _unexpected(error), as_json=as_json)
+        _tell_error(type(error).__name__, _unexpected_error(error), as_json=as_json)
         return 1
     return 0 if output.ok else 1
 
@@ -129,11 +129,11 @@ def _tell(output: Output, *, as_json: bool) -> None:
         print(json.dumps(worded_in(data, WORDS), ensure_ascii=False))
     else:
         for part in output.text:
-            _printed(part)
+            _print(part)
     print(end="", flush=True)  # so that what goes wrong with it is met here
 
 
-def _printed(part: Any) -> None:
+def _print(part: Any) -> None:
     """A table whose whole columns need more than the window has is printed wider than it."""
     out = _out
     if isinstance(part, str):
@@ -148,10 +148,10 @@ def _tell_error(kind: str, message: str, *, as_json: bool) -> None:
     message = in_shell(message)
     if as_json:
         print(json.dumps({"error": kind, "message": message}))
-    _errors.print(f"[red]Error:[/red] {_escaped(message)}", soft_wrap=True)
+    _errors.print(f"[red]Error:[/red] {_escape(message)}", soft_wrap=True)
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected_error(error: Exception) -> str:
     """One line about an error that nobody foresaw; the traceback only where it is asked for."""
     if os.environ.get("RADU_DEBUG"):
         traceback.print_exception(error)
@@ -162,7 +162,7 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
@@ -204,7 +204,7 @@ def table(
             min_width=widest,
         )
     for row in rows:
-        made.add_row(*(_escaped(in_shell(str(cell))) for cell in row))
+        made.add_row(*(_escape(in_shell(str(cell))) for cell in row))
     return made
 
 

@@ -9,7 +9,7 @@ import typer
 
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__: list[str] = []
 
@@ -43,8 +43,8 @@ def overlap(
     confused = workflow.pairs_confused(report)
     counts = Counter(f.kind for f in report.findings)
     lines: list[Any] = [
-        f"{module}: {counted(report.distinct, 'distinct exemplar')} of {report.exemplars}, each "
-        f"compared with its {report.k} nearest. {counted(len(report.findings), 'finding')}."
+        f"{module}: {quantity(report.distinct, 'distinct exemplar')} of {report.exemplars}, each "
+        f"compared with its {report.k} nearest. {quantity(len(report.findings), 'finding')}."
     ]
     for kind, title in KINDS.items():
         if counts[kind]:
@@ -110,7 +110,7 @@ def negatives(
             function=function,
             progress=progress,
         )
-    made = workflow.mined(space, module, found, options=options)
+    made = workflow.mine_negatives(space, module, found, options=options)
     rows = [
         (
             n.rank,
@@ -127,12 +127,12 @@ def negatives(
     columns = ["rank", "cosine", "dense", "lexical", "function", "template", "why", "id"]
     lines: list[Any] = [
         table(f"Negatives of {made.utterance!r} ({made.function or 'none'})", columns, rows),
-        f"{made.used} of {number} used, {made.suspected} suspected; "
-        f"{counted(made.looked_at, 'exemplar')} looked at.",
+        f"{made.used_count} of {number} used, {made.suspected_count} suspected; "
+        f"{quantity(made.looked_at, 'exemplar')} looked at.",
     ]
     if made.doubtful:
         lines.append(f"may be right as well: {', '.join(made.doubtful)}")
-    return Output(made, lines, ok=made.used == number)
+    return Output(made, lines, ok=made.used_count == number)
 
 
 def _dial(found: Any) -> Output:
@@ -149,10 +149,10 @@ def _dial(found: Any) -> Output:
     ]
     columns = ["hardness", "pairs", "distinct", "mean cosine", "from 0.8 on", "functions each"]
     lines: list[Any] = [
-        f"{counted(found.exemplars, 'exemplar')}: {found.full} with "
-        f"{counted(found.count, 'negative')}, {found.short} with fewer, {found.none} with none.",
-        f"{counted(found.suspected, 'suspected pair')} "
-        f"({counted(found.suspected_exemplars, 'exemplar')}); judged the same {found.same}, "
+        f"{quantity(found.exemplars, 'exemplar')}: {found.full} with "
+        f"{quantity(found.count, 'negative')}, {found.short} with fewer, {found.none} with none.",
+        f"{quantity(found.suspected, 'suspected pair')} "
+        f"({quantity(found.suspected_exemplars, 'exemplar')}); judged the same {found.same}, "
         f"different {found.different}; out of scope {found.out_of_scope}.",
         table("The hardness dial", columns, rows),
     ]
@@ -223,7 +223,7 @@ def merge(
     space = workspace()
     plan = workflow.merge_plan(space, module, keep, away)
     lines = [
-        f"{away} into {keep}: {counted(plan.total, 'exemplar moves', 'exemplars move')} "
+        f"{away} into {keep}: {quantity(plan.total, 'exemplar moves', 'exemplars move')} "
         f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
         f"{', '.join(plan.shared) or 'none'}; added: {', '.join(plan.added) or 'none'}; contexts "
         f"that change: {plan.contexts}; open rounds of opinions that start again: "

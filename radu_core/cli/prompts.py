@@ -13,7 +13,7 @@ from radu_core.cli.output import Output, app, command, progress_bar, table, who,
 from radu_core.errors import InputError, ModelError, TemplateError
 from radu_core.prompts import STRATEGIES
 from radu_core.terms import TERMS
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.workflows.coverage.prompt_tokens import TokenView
@@ -128,7 +128,7 @@ def _row_lines(made: PreviewRow, *, tokens: bool) -> list[str]:
     for place in made.places:
         count = f", {place.position} of {place.of} from the question" if place.of else ""
         away = (
-            "" if place.distance is None else f", {counted(place.distance, 'character')} before it"
+            "" if place.distance is None else f", {quantity(place.distance, 'character')} before it"
         )
         note = f" ({place.note})" if place.note else ""
         lines.append(f"   answer: {place.what} in {place.origin}{count}{away}{note}")
@@ -155,8 +155,8 @@ def templates_list(module: Module) -> Output:
     views = [
         workflow.template(space, module, name) for name in workflow.template_sources(space, module)
     ]
-    rows = [(v.name, v.number, "yes" if v.changed else "", v.versions[0].who) for v in views]
-    data = [{"name": v.name, "version": v.number, "changed": v.changed} for v in views]
+    rows = [(v.name, v.number, "yes" if v.is_changed else "", v.versions[0].who) for v in views]
+    data = [{"name": v.name, "version": v.number, "changed": v.is_changed} for v in views]
     columns = ["template", "version (0: shipped)", "changed", "by"]
     return Output({"templates": data}, [table(module, columns, rows)])
 
@@ -229,7 +229,7 @@ def templates_set(
         notes = [f"not tried on the pinned examples: {error}"]
     _refuse(name, found, force=force)
     number = workflow.save_template(space, module, name, text, who=who())
-    return _used(name, module, number, notes=[*notes, *_reasons(found.errors)])
+    return _version_output(name, module, number, notes=[*notes, *_reasons(found.errors)])
 
 
 def _refuse(name: str, found: Verdict, *, force: bool) -> None:
@@ -260,10 +260,10 @@ def templates_restore(
     from radu_core.workflows.prompts import templates as workflow
 
     number = workflow.restore_template(workspace(), module, name, version, who=who())
-    return _used(name, module, number)
+    return _version_output(name, module, number)
 
 
-def _used(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Output:
+def _version_output(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Output:
     from radu_core.workflows.prompts import templates as workflow
 
     old = workflow.old_datasets(workspace(), module)

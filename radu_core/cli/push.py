@@ -10,7 +10,7 @@ from radu_core.cli.model import RunModule
 from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__: list[str] = []
 
@@ -70,7 +70,7 @@ def push(
     return Output(
         done,
         [
-            f"{done.url}: {counted(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {made}.",
+            f"{done.url}: {quantity(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {made}.",
             f"Commit {done.commit}.",
             *(f"note: {note}" for note in done.notes),
         ],

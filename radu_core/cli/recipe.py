@@ -10,7 +10,7 @@ from radu_core.cli.fit import Minutes
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.cli.retrieval import split_of
 from radu_core.models import DEFAULT_GENERATOR
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.evaluation import Share
@@ -70,7 +70,9 @@ def _lines(report: RaDitReport) -> list[Any]:
         )
         for cell in report.cells
     ]
-    title = f"{report.module}: function accuracy on {counted(report.rows, 'row')} of {report.split}"
+    title = (
+        f"{report.module}: function accuracy on {quantity(report.rows, 'row')} of {report.split}"
+    )
     columns = [
         "tuned",
         "all exemplars in one prompt",

@@ -13,7 +13,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.terms import TERMS, describe_point, label
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.exemplars import Split
@@ -125,8 +125,8 @@ def index(
         "tuning": tuning,
     }
     lines: list[Any] = [
-        f"{module}: {counted(len(built.functions), 'function')} and "
-        f"{counted(len(built.exemplars), 'exemplar')} indexed."
+        f"{module}: {quantity(len(built.functions), 'function')} and "
+        f"{quantity(len(built.exemplars), 'exemplar')} indexed."
     ]
     lines += _source_lines(built.source)
     lines += [f"not indexed {n}: {why}" for why, n in unused.items()]
@@ -155,7 +155,7 @@ def _tuning_lines(tuning: Tuning) -> list[Any]:
         for weight, share in tuning.shares.items()
     ]
     title = (
-        f"Mean coverage at 1, 3, 5 and 8 functions, {counted(tuning.queries, 'exemplar')} of train"
+        f"Mean coverage at 1, 3, 5 and 8 functions, {quantity(tuning.queries, 'exemplar')} of train"
     )
     return [table(title, ["dense weight", "coverage", ""], rows)]
 
@@ -254,7 +254,7 @@ def _report_lines(
     lines: list[Any] = [
         f"{describe_point(choice.k_desc, choice.k_exemplar)}: coverage {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}) of "
-        f"{counted(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
+        f"{quantity(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
         f"A vote of what is retrieved there is right for {choice.accuracy:.1%}; at best for "
         f"{choice.best_accuracy:.1%}, with {describe_point(*choice.best)}.",
         choice.note,
@@ -292,7 +292,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-    return f"{counted(len(rows), 'row')} written to {path}."
+    return f"{quantity(len(rows), 'row')} written to {path}."
 
 
 @command("compare-retrieval")
@@ -345,9 +345,9 @@ def compare_retrieval(
         coverage.set_retrieval(space, module, other, who=who())
     lines = [
         f"With {describe_point(*found.points[0])}, on "
-        f"{counted(moved.total, 'utterance')} of {split}:",
+        f"{quantity(moved.total, 'utterance')} of {split}:",
         *([found.note] if found.note else []),
-        *_difference_lines(moved, (_named(own), _named(other))),
+        *_difference_lines(moved, (_settings_text(own), _settings_text(other))),
         *_moved_lines(found.one.grid.queries, moved),
     ]
     if keep:
@@ -370,7 +370,7 @@ def compare_retrieval(
     return Output(data, lines, ok=better)
 
 
-def _named(settings: RetrievalSettings) -> str:
+def _settings_text(settings: RetrievalSettings) -> str:
     return f"{settings.embedder}, dense weight {settings.dense_weight:g}"
 
 
@@ -460,7 +460,7 @@ def what_if(
         if kept:
             workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
-        f"With {describe_point(*point)}, on {counted(found.measured, 'utterance')} of {split}:",
+        f"With {describe_point(*point)}, on {quantity(found.measured, 'utterance')} of {split}:",
         *_difference_lines(moved, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
         *_moved_lines(found.before.queries, moved),

@@ -9,7 +9,7 @@ import yaml
 
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.errors import InputError, RaduError
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ app.add_typer(_runs, name="runs")
 Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
 
 
-def _told(run: RunDirectory) -> About:
+def _about_run(run: RunDirectory) -> About:
     """What people wrote about it, or why that is damaged: a listing continues."""
     from radu_core.workflows.train.manage_runs import About, about
 
@@ -48,7 +48,7 @@ def runs_list(
     from radu_core.workflows.frame.run_list import runs
 
     space = workspace()
-    seen = ((_view(run), _told(run)) for run in runs(space, module))
+    seen = ((_view(run), _about_run(run)) for run in runs(space, module))
     found = [(view, about) for view, about in seen if view]
     elsewhere = any(view.where for view, _ in found)
     rows = [
@@ -56,7 +56,7 @@ def runs_list(
             view.id,
             view.state,
             view.latest.get("step", ""),
-            _rounded(view.latest.get("loss", "")),
+            _round(view.latest.get("loss", "")),
             *([view.where or "here"] if elsewhere else []),
             " ".join(about.tags),
         )
@@ -95,7 +95,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _rounded(value: object) -> object:
+def _round(value: object) -> object:
     return f"{value:.3f}" if isinstance(value, float) else value
 
 
@@ -110,7 +110,7 @@ def runs_show(run: Run) -> Output:
     from radu_core.workflows.train.retriever import kept_guard
 
     opened = open_run(workspace(), run)
-    view, told, ahead = workflow.run_view(opened), _told(opened), manage_runs.waits_for(opened)
+    view, told, ahead = workflow.run_view(opened), _about_run(opened), manage_runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
     deleted, guard = note_of(opened.path), kept_guard(opened)
     data = {
@@ -130,13 +130,13 @@ def runs_show(run: Run) -> Output:
         "retrieval": None if guard is None else guard.data(),
         **told.model_dump(),
     }
-    lines = _shown(view, told, ahead, measured)
+    lines = _run_lines(view, told, ahead, measured)
     if guard is not None:
         lines += [f"Out of fold, {measure}" for measure in guard.measures] + [guard.verdict]
     return Output(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
 
 
-def _shown(
+def _run_lines(
     view: RunView, told: About, ahead: Sequence[str], measured: Sequence[Figure]
 ) -> list[str]:
     """A run in lines; what there is nothing to say of is left out."""
@@ -171,7 +171,7 @@ def _progress(view: RunView) -> str:
     }
     parts += [form.format(latest[n]) for n, form in units.items() if _is_number(latest.get(n))]
     if view.evaluating and view.state == "running":
-        parts.append(f"evaluating {counted(view.evaluating, 'row')}")
+        parts.append(f"evaluating {quantity(view.evaluating, 'row')}")
     if view.state == "running" and not view.stage and _is_number(latest.get("eta_seconds")):
         parts.append(f"{duration(latest['eta_seconds'])} left")
     return " · ".join(parts)
@@ -330,10 +330,10 @@ def runs_compare(
         "metrics": {name: report.trained for name, report in found.reports.items()},
         "ways": {name: report.ways for name, report in found.reports.items()},
     }
-    return Output(data, _compared(found))
+    return Output(data, _comparison_lines(found))
 
 
-def _compared(found: Comparison) -> list[Any]:
+def _comparison_lines(found: Comparison) -> list[Any]:
     from radu_core.workflows.train.manage_runs import UNCORRECTED
 
     settings = [
@@ -361,7 +361,7 @@ def _compared(found: Comparison) -> list[Any]:
         measured = f"Measured on {found.split}"
         lines.append(table(measured, columns, metrics, whole=("run",)))
     lines += [
-        f"{p.measure}: only {p.one} has {counted(p.only_one, 'row')} right, only {p.two} "
+        f"{p.measure}: only {p.one} has {quantity(p.only_one, 'row')} right, only {p.two} "
         f"{p.only_two}, of {p.rows}; p = {p.p:.3g}"
         for p in found.paired
     ]

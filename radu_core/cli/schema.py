@@ -13,9 +13,9 @@ from radu_core.cli.data import KeepGood, Module, left_out_lines
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.files import readable
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load import files
-from radu_core.workflows.load.schema_cost import built, schema_cost
+from radu_core.workflows.load.schema_cost import schema_cost, what_is_built
 from radu_core.workflows.schema import module as schema
 from radu_core.workflows.schema import remove as schema_remove
 from radu_core.workflows.schema import rename as schema_rename
@@ -60,7 +60,7 @@ def show(
     lines: list[Any] = [as_text(shown)]
     lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in seen.findings]
     lines += [
-        f"{counted(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
+        f"{quantity(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
         for name, n in seen.strays.items()
     ]
     return Output(data, lines)
@@ -131,27 +131,29 @@ def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool)
     space = workspace()
     now = space.store.schema(module)
     cost = schema_cost(space, wanted)
-    made = built(space, module)
+    made = what_is_built(space, module)
     data: dict[str, Any] = {
         "module": module,
         "cost": cost,
         "built": made,
         "diff": diff(now, wanted),
     }
-    lines: list[Any] = [*data["diff"], str(cost), *_broken(cost.broken), str(made)]
+    lines: list[Any] = [*data["diff"], str(cost), *_broken_table(cost.broken), str(made)]
     if dry_run:
         return Output({**data, "saved": False, "hash": now.hash}, lines)
     saved = schema.save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
-    said = f"Saved. {counted(saved.funnel.changed, 'utterance')} changed outcome."
+    said = f"Saved. {quantity(saved.funnel.changed, 'utterance')} changed outcome."
     lines.append(said if saved.changed else "The schema was like that already.")
     return Output(
         {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines
     )
 
 
-def _broken(broken: Sequence[Any], title: str = "Exemplars that would become invalid") -> list[Any]:
+def _broken_table(
+    broken: Sequence[Any], title: str = "Exemplars that would become invalid"
+) -> list[Any]:
     if not broken:
         return []
     more = f" ({_SHOWN} of {len(broken)}; all with --json)" if len(broken) > _SHOWN else ""
@@ -224,7 +226,7 @@ def remove(
     space = workspace()
     what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
     plan = schema_remove.plan_remove(space, module, what, fate=fate, to=to)
-    lines: list[Any] = [str(plan), *_broken(plan.exemplars, "Exemplars that name it")]
+    lines: list[Any] = [str(plan), *_broken_table(plan.exemplars, "Exemplars that name it")]
     lines += [f"names it, and stays as it is: {where}" for where in plan.mentions]
     lines += [str(plan.built)] if str(plan.built) else []
     if dry_run:

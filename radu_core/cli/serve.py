@@ -11,7 +11,7 @@ import typer
 
 from radu_core.cli.output import Output, command
 from radu_core.errors import InputError
-from radu_core.words import counted, listed
+from radu_core.words import join_words, quantity
 
 if TYPE_CHECKING:
     from radu_core.serving import Settings, TraceSettings
@@ -96,7 +96,7 @@ def serve(
 
         def tell() -> None:
             print(
-                f"Serving {listed(registry.names)} at {address} (docs: {address}/docs)",
+                f"Serving {join_words(registry.names)} at {address} (docs: {address}/docs)",
                 file=sys.stderr,
                 flush=True,
             )
@@ -108,7 +108,7 @@ def serve(
     requests = server.server_state.total_requests
     return Output(
         {"url": address, "models": registry.names, "requests": requests},
-        [f"Stopped after {counted(requests, 'request')}."],
+        [f"Stopped after {quantity(requests, 'request')}."],
     )
 
 

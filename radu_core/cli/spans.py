@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radu_core.cli.output import table
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load.span_fixes import SpanReport
 
 __all__ = ["span_lines"]
@@ -17,11 +17,11 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     """How many rows, what explains them, each with before and after, and how to correct them."""
     if report is None:
         return []
-    wrong = counted(report.contradicting, "row")
+    wrong = quantity(report.contradicting, "row")
     lines: list[Any] = [f"{wrong} with spans or templates that contradict the values."]
-    lines += [f"  {counted(count, 'row')}: {what}." for what, count in report.shifts.items()]
+    lines += [f"  {quantity(count, 'row')}: {what}." for what, count in report.shifts.items()]
     if report.left:
-        left = counted(report.left, "row")
+        left = quantity(report.left, "row")
         lines.append(f"  {left}: no shift explains them; radu resolve says what's wrong.")
     if not report.fixes:
         return lines
@@ -31,5 +31,5 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     rows = [(f.id, f.before, f.after, f.shift) for f in report.fixes[:_SHOWN]]
     lines.append(table(title, ["id", "as given", "as it is right", "shift"], rows))
     if not report.fixed:
-        lines.append(f"Import again with --fix-spans to correct {counted(count, 'row')}.")
+        lines.append(f"Import again with --fix-spans to correct {quantity(count, 'row')}.")
     return lines

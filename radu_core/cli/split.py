@@ -10,7 +10,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, command, table, who, workspace
 from radu_core.errors import shorten
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load import splitting
 
 _LISTED = 20
@@ -91,7 +91,7 @@ def _crossing_text(crossing: Sequence[splitting.Crossing]) -> list[Any]:
         )
         for c in crossing[:_LISTED]
     ]
-    total = counted(len(crossing), "text or template is", "texts and templates are")
+    total = quantity(len(crossing), "text or template is", "texts and templates are")
     more = f" ({_LISTED} shown; all with --json)" if len(crossing) > _LISTED else ""
     columns = ["what", "text", "splits", "functions"]
     return [table(f"{total} in several splits{more}", columns, rows)]

@@ -13,7 +13,7 @@ import typer
 from radu_core.cli.fit import Minutes, fit_data, fit_lines
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.terms import describe_point
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__: list[str] = []
 
@@ -90,7 +90,7 @@ def demo(
         result = run_demo(workspace(), module=module, minutes=minutes, progress=progress)
     gold, choice = result.gold, result.coverage.choice
     lines: list[Any] = [
-        f"Of {counted(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
+        f"Of {quantity(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
         f"person {gold.asked}, wrong beside the gold file {len(gold.wrong)}.",
         f"coverage with {describe_point(choice.k_desc, choice.k_exemplar)}: {choice.share:.1%} "
         f"({choice.low:.1%} to {choice.high:.1%}).",
@@ -109,7 +109,7 @@ def backup(
 
     with progress_bar() as progress:
         done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
-    lines = [f"{counted(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
+    lines = [f"{quantity(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
     return Output(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
 
 
@@ -123,4 +123,4 @@ def restore(
     space = workspace()
     with progress_bar() as progress:
         done = work(path, space.home, database_url=space.database_url, progress=progress)
-    return Output(done, [f"{counted(done.files, 'file')} restored from {done.path}."])
+    return Output(done, [f"{quantity(done.files, 'file')} restored from {done.path}."])

@@ -10,7 +10,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import shorten
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.home import trash as workflow
 
 _exemplars = typer.Typer(help="Delete exemplars and bring them back.", no_args_is_help=True)
@@ -43,19 +43,19 @@ def exemplars_delete(
     Example: radu exemplars delete f01 f02 --module acme_travel_en
     """
     space = workspace()
-    found = workflow.chosen(space, module, ids=ids or (), tag=tag, search=search)
+    found = workflow.choose(space, module, ids=ids or (), tag=tag, search=search)
     data: dict[str, Any] = {"module": module, "ids": found, "dry_run": dry_run}
     if not found:
         return Output(data, ["No exemplar was found, so none is deleted."])
     if dry_run:
         shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
-        return Output(data, [f"{counted(len(found), 'exemplar')} would be deleted.", *shown])
+        return Output(data, [f"{quantity(len(found), 'exemplar')} would be deleted.", *shown])
     if for_good:
         now = datetime.now(UTC)
         erased = workflow.delete_for_good(space, module, found, who=who(), now=now)
         return Output(erased, erased.sentences)
     done = workflow.delete(space, module, found, who=who())
-    lines = [f"{counted(len(done.ids), 'exemplar')} of {module} moved to the trash."]
+    lines = [f"{quantity(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
     return Output(
         {**data, "ids": done.ids},
@@ -74,7 +74,7 @@ def exemplars_restore(
     """
     back = workflow.restore(workspace(), module, ids, who=who())
     return Output(
-        {"module": module, "ids": back}, [f"{counted(len(back), 'exemplar')} brought back."]
+        {"module": module, "ids": back}, [f"{quantity(len(back), 'exemplar')} brought back."]
     )
 
 
@@ -100,7 +100,7 @@ def exemplars_trash(
         for t in found.items
     ]
     columns = ["id", "utterance", "when (UTC)", "who", "why"]
-    title = f"{counted(found.total, 'exemplar')} of {module} in the trash"
+    title = f"{quantity(found.total, 'exemplar')} of {module} in the trash"
     return Output(found, [table(title, columns, rows)] if rows else ["The trash is empty."])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from radu_core.instructions import Words, worded
+from radu_core.instructions import Words, put_into_words
 
 __all__ = ["WORDS", "in_shell"]
 
@@ -45,4 +45,4 @@ WORDS: Words = {
 
 def in_shell(text: str) -> str:
     """A message in the words of the shell."""
-    return worded(text, WORDS)
+    return put_into_words(text, WORDS)

@@ -91,7 +91,7 @@ def fit_baselines(
     slots = time.process_time() - begun
     # One that is extended doesn't say its function, and no model is taught that it does.
     saying = [e for e in usable if e.mode == "normal"] or list(usable)
-    choosers = _choosers(_labelled(saying, embedder), progress)
+    choosers = _choosers(_label_embeddings(saying, embedder), progress)
     baselines = [_combine(c, "gazetteer", gazetteer, slots, embedder) for c in choosers]
     if has_spans(schema, usable):
         progress("Baseline: CRF", 0, 0)
@@ -144,7 +144,7 @@ def _choosers(labelled: _Labelled, progress: Progress) -> list[_Chooser]:
     return choosers
 
 
-def _labelled(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder) -> _Labelled:
+def _label_embeddings(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder) -> _Labelled:
     import numpy as np
 
     folds = [int(content_hash(key_of(e))[:8], 16) % _FOLDS for e in exemplars]
@@ -162,14 +162,14 @@ def _sample(labelled: _Labelled) -> _Labelled:
 
     names = np.unique(labelled.functions)
     if len(names) * _FOLDS > _MOST_CHOSEN_ON:
-        kept = names[_spread(len(names), _MOST_CHOSEN_ON // _FOLDS)]
+        kept = names[_spaced_places(len(names), _MOST_CHOSEN_ON // _FOLDS)]
         labelled = labelled.part(np.isin(labelled.functions, kept))
     chosen = np.zeros(len(labelled.functions), dtype=bool)
-    chosen[_spread(len(chosen), _MOST_CHOSEN_ON)] = True
+    chosen[_spaced_places(len(chosen), _MOST_CHOSEN_ON)] = True
     return labelled.part(chosen)
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
+def _spaced_places(count: int, most: int) -> NDArray[np.int64]:
     """``most`` places among ``count``, or all of them, evenly spaced."""
     import numpy as np
 

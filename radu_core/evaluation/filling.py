@@ -20,7 +20,7 @@ class Filler(Protocol):
 def fill(function: Function, found: Arguments, name: str, value: Scalar) -> bool:
     """Give a slot a value, unless it has one, or takes no such value; whether it took it."""
     slot = function.slot(name)
-    typed = None if slot is None else _typed(value, slot)
+    typed = None if slot is None else _cast(value, slot)
     if slot is None or typed is None:
         return False
     if not slot.multi_value:
@@ -40,7 +40,7 @@ def read_number(text: str, code: str) -> float | None:
     return int(value) if value is not None and value % 1 == 0 else value
 
 
-def _typed(value: Scalar, slot: Slot) -> Scalar | None:
+def _cast(value: Scalar, slot: Slot) -> Scalar | None:
     """The value as its slot has it: digits of a text as a number."""
     if isinstance(value, str) and slot.type in ("integer", "number"):
         try:

@@ -45,8 +45,8 @@ class Gazetteer:
     def __init__(self, schema: Schema, train: Sequence[AnnotatedExemplar]) -> None:
         self._schema = schema
         self._context = ContextModel(e.template for e in train if e.template)
-        seen = _seen(train)
-        self._known = {f.name: _known(f, seen) for f in schema.functions}
+        seen = _count_surfaces(train)
+        self._known = {f.name: _surfaces_of(f, seen) for f in schema.functions}
         self._longest = max((_length(s) for k in self._known.values() for s in k), default=0)
         self._trust(train)
 
@@ -63,14 +63,12 @@ class Gazetteer:
             if any(place.start < t.end and t.start < place.end for t in taken):
                 continue
             said = utterance[place.start : place.end]
-            ranked = self._ranked(surfaces[place.shape], utterance, place)
+            ranked = self._rank(surfaces[place.shape], utterance, place)
             if any(fill(known, found, slot, said if v is None else v) for slot, v in ranked):
                 taken.append(place)
         return found
 
-    def _ranked(
-        self, options: Counter[_FitsSlot], utterance: str, place: _Place
-    ) -> list[_FitsSlot]:
+    def _rank(self, options: Counter[_FitsSlot], utterance: str, place: _Place) -> list[_FitsSlot]:
         """What a surface can stand for: the slot by the words beside it, of its values the
         commonest."""
         fits = {
@@ -121,7 +119,7 @@ class Gazetteer:
                     del surfaces[surface]
 
 
-def _seen(train: Sequence[AnnotatedExemplar]) -> _Seen:
+def _count_surfaces(train: Sequence[AnnotatedExemplar]) -> _Seen:
     """Of each slot how often which surface stood for which value."""
     seen: _Seen = defaultdict(Counter)
     for exemplar in train:
@@ -132,7 +130,7 @@ def _seen(train: Sequence[AnnotatedExemplar]) -> _Seen:
     return seen
 
 
-def _known(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot]]:
+def _surfaces_of(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot]]:
     """Surface → what it may stand for in ``function``, and how often it did.
 
     The function's own labels count before those of a slot of the same name elsewhere, and these

@@ -57,7 +57,7 @@ class Share(_Model):
         return cls(hits=hits, total=total, share=hits / total if total else 0.0, low=low, high=high)
 
     @property
-    def measured(self) -> float | None:
+    def value_if_any(self) -> float | None:
         """The share, or None when there was nothing to measure it on."""
         return self.share if self.total else None
 

@@ -14,7 +14,7 @@ from radu_core.evaluation.metrics import CallError, Metrics, Prediction
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
 from radu_core.training.joint.scope import Curve, curve_of
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = [
     "EvaluationReport",
@@ -51,7 +51,8 @@ class Labels(BaseModel):
         unused = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
         return (
             f"Every baseline learned from {self.usable:,} of the "
-            f"{counted(self.count, 'label')} that the model was trained on (hash {self.hash[:12]})."
+            f"{quantity(self.count, 'label')} that the model was trained on (hash "
+            f"{self.hash[:12]})."
         ) + (f" It can't learn from: {unused}." if unused else "")
 
 
@@ -115,7 +116,7 @@ class WithGenerator(BaseModel):
         told = self.told
         name = self.metrics.system.removeprefix("with ")
         found = [
-            f"{name} was weighed on {counted(int(told['rows']), 'validation row')}; of "
+            f"{name} was weighed on {quantity(int(told['rows']), 'validation row')}; of "
             f"the {told['asked']:,.0f} least sure, the function is right in "
             f"{told.get('functions_right', 0):,.0f} without it and in "
             f"{told.get('functions_right_with', 0):,.0f} with it; asking it takes "
@@ -150,19 +151,19 @@ class ScopeReport(BaseModel):
 
     def __str__(self) -> str:
         """Sentences for people."""
-        return f"{self._told} {self._here}".rstrip()
+        return f"{self._sentence} {self._here}".rstrip()
 
     @property
     def _here(self) -> str:
         if not self.inside:
             return ""
-        return f"Of {counted(self.inside, 'row')} in scope here, {self.refused:,} refused."
+        return f"Of {quantity(self.inside, 'row')} in scope here, {self.refused:,} refused."
 
     @property
-    def _told(self) -> str:
+    def _sentence(self) -> str:
         if self.curve is None:
             return f"Out of scope: {self.kept:.1%} of what is in scope is to be kept; not measured."
-        of = f"{counted(self.curve.outside, 'row')} of {self.curve.by}"
+        of = f"{quantity(self.curve.outside, 'row')} of {self.curve.by}"
         return (
             f"Out of scope: AUROC {self.curve.auroc:.3f}; {self.curve.at(0.95):.1%} found where "
             f"95 % of what is in scope is kept ({of}, {self.curve.inside:,} in scope). The model "
@@ -261,7 +262,7 @@ class EvaluationReport(BaseModel):
         """The trained model, then what else answers with it: an ensemble, a language model."""
         return (self.trained, *(found.metrics for found in self._beside))
 
-    def added(self) -> list[str]:
+    def additions(self) -> list[str]:
         """What an ensemble and language models add, in sentences, and what was replaced."""
         found = [line for each in self._beside for line in each.lines()]
         if self.split == "validation" and (self.full or self.full_ensemble or self.others):
@@ -288,11 +289,11 @@ class EvaluationReport(BaseModel):
         A language model that isn't measured again stays among ``others``.
         """
 
-        def told(report: EvaluationReport) -> tuple[object, ...]:
+        def identity(report: EvaluationReport) -> tuple[object, ...]:
             kept = report.scope.kept if report.scope else None
             return report.rows_hash, report.settings, kept, report.errors
 
-        if not self.rows_hash or told(self) != told(earlier):
+        if not self.rows_hash or identity(self) != identity(earlier):
             before = [m.system for m in earlier.systems if m not in earlier.baselines]
             now = {m.system for m in self.systems}
             return self.model_copy(update={"replaced": tuple(n for n in before if n not in now)})

@@ -14,7 +14,7 @@ from radu_core.formats import jsonl, openai, sgd, sgd_export, table, traces
 from radu_core.formats.common import Imported, Notice, Rejection, Tally, load_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
-from radu_core.words import listed
+from radu_core.words import join_words
 
 __all__ = [
     "FORMATS",
@@ -23,11 +23,11 @@ __all__ = [
     "Notice",
     "Rejection",
     "Tally",
+    "export_names",
     "format_info",
     "guess_format",
     "load_json",
     "read",
-    "renamed",
     "write",
 ]
 
@@ -91,7 +91,7 @@ FORMATS: dict[str, FormatInfo] = {
             sgd.read,
             sgd_export.write,
             carries_schema=True,
-            lost=sgd_export.lost,
+            lost=sgd_export.losses,
         ),
         FormatInfo(
             "traces",
@@ -121,7 +121,7 @@ def guess_format(path: Path) -> str:
     raise FormatError(
         "Can't tell the format by the file's name",
         value=path.name,
-        remedy=f"Rename it to end in {listed(endings, 'or')}.",
+        remedy=f"Rename it to end in {join_words(endings, 'or')}.",
     )
 
 
@@ -157,7 +157,7 @@ def write(
     return writer(path, schema, exemplars)
 
 
-def renamed(format: str, schema: Schema) -> dict[str, str]:
+def export_names(format: str, schema: Schema) -> dict[str, str]:
     """Function → its name in that format, for those whose name has to be another there."""
     names = format_info(format).function_names
     return {a: b for a, b in names(schema).items() if a != b} if names else {}

@@ -28,15 +28,15 @@ def language_data(code: str) -> dict[str, Any] | None:
 
 def month_names(code: str) -> dict[str, int]:
     """Names and short names of months in small letters, with their numbers from 1."""
-    return _numbered(code, _MONTHS, first=1, shortest=3)
+    return _number_names(code, _MONTHS, first=1, shortest=3)
 
 
 def weekday_names(code: str) -> dict[str, int]:
     """Names and short names of weekdays in small letters, with their numbers from 0 (Monday)."""
-    return _numbered(code, _DAYS, first=0, shortest=4)
+    return _number_names(code, _DAYS, first=0, shortest=4)
 
 
-def _numbered(code: str, names: str, *, first: int, shortest: int) -> dict[str, int]:
+def _number_names(code: str, names: str, *, first: int, shortest: int) -> dict[str, int]:
     """Names with their numbers, without prepositions and full stops."""
     info = language_data(code) or {}
     return {

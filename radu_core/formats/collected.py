@@ -18,7 +18,7 @@ from radu_core.exemplars import (
 )
 from radu_core.files import canonical_json, content_hash
 from radu_core.formats.common import Given, Imported, Notice, Rejection, RowError, Tally
-from radu_core.formats.tidy import tidied
+from radu_core.formats.tidy import tidy
 from radu_core.numbers import NUMBER_REMEDY
 from radu_core.schema import Schema, argument_problems
 
@@ -68,7 +68,7 @@ class Collected:
         try:
             if isinstance(row, RowError):
                 raise row
-            found = tidied(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
+            found = tidy(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
             own_id = found.fields.get("id") not in (None, "")
             exemplar = to_exemplar(found.fields, self._schema)
             taken = self._take(Given(line, source, exemplar, own_id))
@@ -80,10 +80,10 @@ class Collected:
             return
         if taken:
             for change in found.changes:
-                self.changed(change.kind, f"{_place(line, source)}, {change.what}")
+                self.count_change(change.kind, f"{_place(line, source)}, {change.what}")
             self._ignored.update(found.ignored)
 
-    def changed(self, kind: str, example: str) -> None:
+    def count_change(self, kind: str, example: str) -> None:
         """Count something that was read otherwise than it is written."""
         self._changes[kind] += 1
         self._examples.setdefault(kind, example)
@@ -114,7 +114,7 @@ class Collected:
             return True
         first = self._texts.setdefault((exemplar.utterance, exemplar.context), (place, exemplar))
         if first[1] is not exemplar and _labels(first[1]) != _labels(exemplar):
-            here, there = _said(exemplar), _said(first[1])
+            here, there = _label_text(exemplar), _label_text(first[1])
             detail = f"{here} here, {there} in {first[0]}"
             self._notices.append(
                 Notice(row.line, "conflict", exemplar.utterance, detail, row.source)
@@ -168,7 +168,7 @@ class Collected:
             misplaced={},
         )
 
-    def done(
+    def finish(
         self,
         schema: Schema | None = None,
         *,
@@ -227,7 +227,7 @@ def _labels(exemplar: AnnotatedExemplar) -> tuple[str | None, str]:
     return exemplar.function, canonical_json(exemplar.arguments)
 
 
-def _said(exemplar: AnnotatedExemplar) -> str:
+def _label_text(exemplar: AnnotatedExemplar) -> str:
     arguments = ", ".join(f"{slot}={value!r}" for slot, value in exemplar.arguments.items())
     return f"{exemplar.function or 'out of scope'}({shorten(arguments)[1:-1]})"
 

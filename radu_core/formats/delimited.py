@@ -10,9 +10,9 @@ from typing import Any
 from radu_core.errors import InputError
 from radu_core.formats.common import RowError
 from radu_core.formats.lines import TextFile
-from radu_core.words import counted
+from radu_core.words import quantity
 
-__all__ = ["Cells", "miscounted", "read_cells"]
+__all__ = ["Cells", "miscount_error", "read_cells"]
 
 Cells = tuple[int, list[str] | RowError]  # a blank row has no cells
 
@@ -41,15 +41,18 @@ def read_cells(file: TextFile, options: Mapping[str, Any]) -> Iterator[Cells]:
             else:
                 width = width or len(row)
                 damaged = len(row) != width and lines.go_back()  # by a quote, most likely
-                yield lines.first, miscounted(row, width, " on several lines") if damaged else row
+                yield (
+                    lines.first,
+                    miscount_error(row, width, " on several lines") if damaged else row,
+                )
 
 
-def miscounted(row: list[str], columns: int, where: str = "") -> RowError:
+def miscount_error(row: list[str], columns: int, where: str = "") -> RowError:
     """What is wrong with a row that has other than a cell for each column."""
     return RowError(
         "line",
         row,
-        f"has {counted(len(row), 'cell')}{where} for {counted(columns, 'column')}",
+        f"has {quantity(len(row), 'cell')}{where} for {quantity(columns, 'column')}",
         "Give it a cell for each column; quote a cell that holds the delimiter, and close it.",
     )
 
@@ -98,7 +101,7 @@ class _Lines:
         self._taken.append((number, raw))
         if isinstance(raw, RowError):
             raise raw if len(self._taken) == 1 else csv.Error("unexpected end of data")
-        text = self._file.decoded(raw)
+        text = self._file.decode(raw)
         if isinstance(text, RowError):  # read on: the row ends where it would have
             self.problem = self.problem or (number, text)
             text = raw.decode("utf-8", errors="replace")

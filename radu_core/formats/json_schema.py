@@ -179,7 +179,7 @@ class SpecReader:
         if not isinstance(ref, str):
             raise RowError(f"{where}.$ref", ref, "isn't a text", _CORRECT)
         for root in self._roots:
-            found = _pointed(root, ref)
+            found = _resolve_reference(root, ref)
             if found is not None:
                 return found
         what = "points to nothing in this file"
@@ -201,7 +201,7 @@ class SpecReader:
         kinds = {o.kind or kind_of_values(o.enum or []) for o in options}
         if all(o.enum for o in options):
             values = [v for o in options for v in o.enum or ()]
-            told = [_told(o) for o in options if o.description or o.title]
+            told = [_option_text(o) for o in options if o.description or o.title]
             return Spec(kind_of_values(values), nullable, values, description="; ".join(told))
         kind = "number" if kinds == {"integer", "number"} else next(iter(kinds))
         if kind not in SCALARS or not (len(kinds) == 1 or kind == "number"):
@@ -236,10 +236,10 @@ class SpecReader:
             other.additional if one.additional is None else one.additional,
             both_texts(one.description, other.description),
             one.title or other.title,
-            self._merged(one.rest, other.rest),
+            self._merge(one.rest, other.rest),
         )
 
-    def _merged(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    def _merge(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         merged = {**other, **one}
         for key in one.keys() & other.keys():
             if one[key] == other[key]:
@@ -319,11 +319,11 @@ def _text(where: str, raw: Mapping[str, Any], key: str) -> str:
     return value or ""
 
 
-def _pointed(root: Any, ref: str) -> Any:
+def _resolve_reference(root: Any, ref: str) -> Any:
     """What a reference points to in a document; None if to nothing."""
     pointer, named = unquote(ref.removeprefix("#")), ref
     if pointer.startswith("/"):
-        return _followed(root, pointer)
+        return _follow(root, pointer)
     if not isinstance(root, Mapping):
         return None
     if ref == "#":
@@ -338,7 +338,7 @@ def _pointed(root: Any, ref: str) -> Any:
     return None
 
 
-def _followed(root: Any, pointer: str) -> Any:
+def _follow(root: Any, pointer: str) -> Any:
     found = root
     for step in pointer.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
@@ -359,7 +359,7 @@ def _as_json(spec: Spec) -> dict[str, Any]:
     return {**found, **spec.rest}
 
 
-def _told(option: Spec) -> str:
+def _option_text(option: Spec) -> str:
     return f"{', '.join(map(str, option.enum or ()))}: {option.description or option.title}"
 
 

@@ -38,8 +38,8 @@ def read(
     file = TextFile(path, encoding=options.get("encoding"), language=module.rsplit("_", 1)[-1])
     collected = Collected(schema, path.name, unlabelled=options.get("unlabelled", "keep"))
     blank = pending = 0
-    items = _listed(file)
-    for number, row in _decoded(file) if items is None else enumerate(items, start=1):
+    items = _list_items(file)
+    for number, row in _decode_lines(file) if items is None else enumerate(items, start=1):
         if row is None:
             pending += 1
             continue
@@ -48,7 +48,7 @@ def read(
         if number % 1000 == 0:
             progress("Reading rows", number, 0)
     notes = [] if items is None else ["Read as one JSON list; lines count its items."]
-    return collected.done(skipped={"a blank line": blank}, notes=[*file.notes, *notes])
+    return collected.finish(skipped={"a blank line": blank}, notes=[*file.notes, *notes])
 
 
 def _add(collected: Collected, number: int, row: Mapping[str, Any] | RowError) -> None:
@@ -62,7 +62,7 @@ def _add(collected: Collected, number: int, row: Mapping[str, Any] | RowError) -
             collected.add(number, found)
 
 
-def _listed(file: TextFile) -> list[Any] | None:
+def _list_items(file: TextFile) -> list[Any] | None:
     """The items of a file that is one JSON list; None if it has an object a line.
 
     ``FormatError`` for one JSON value over several lines that isn't a list.
@@ -95,7 +95,7 @@ def _has_rows(file: TextFile) -> bool:
     return isinstance(first, RowError) or isinstance(_decode(first), dict)
 
 
-def _decoded(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any] | RowError | None]]:
+def _decode_lines(file: TextFile) -> Iterator[tuple[int, Mapping[str, Any] | RowError | None]]:
     """(line, a row or what is wrong with it); None for a blank line."""
     for number, text in file.lines():
         if isinstance(text, RowError):

@@ -81,12 +81,12 @@ class TextFile:
     def __init__(self, path: Path, *, encoding: str | None = None, language: str = "") -> None:
         self.path = path
         self._language = language
-        self._copy = None if path.is_file() else _copied(path)  # gone with this object
+        self._copy = None if path.is_file() else _copy(path)  # gone with this object
         self._place = Path(self._copy.name) if self._copy else path
         with self._place.open("rb") as file:
             head = file.read(_HEAD)
         marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
-        self.encoding = _known(encoding) if encoding else marked or "utf-8"
+        self.encoding = _python_encoding(encoding) if encoding else marked or "utf-8"
         self.first = head.decode(self.encoding, errors="ignore").lstrip("\ufeff \t\r\n")[:1]
         self.notes: tuple[str, ...] = ()
         if not encoding and self.encoding != "utf-8":
@@ -140,7 +140,7 @@ class TextFile:
                 else:
                     yield number, raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
 
-    def decoded(self, raw: bytes) -> str | RowError:
+    def decode(self, raw: bytes) -> str | RowError:
         """The text of a line of ``raw_lines``; bytes that aren't UTF-8 reject the line."""
         try:
             return raw.decode("utf-8")
@@ -165,14 +165,14 @@ class TextFile:
     def lines(self) -> Iterator[tuple[int, str | RowError]]:
         """(line number, text without its end, or what is wrong with it); blank lines too."""
         for number, raw in self.raw_lines():
-            text = raw if isinstance(raw, RowError) else self.decoded(raw)
+            text = raw if isinstance(raw, RowError) else self.decode(raw)
             yield number, text if isinstance(text, RowError) else text.rstrip("\r\n")
 
     def text(self) -> str:
         """All of it; ``FormatError`` where bytes aren't in the encoding."""
         with self._open() as file:
             whole = self._line(file, -1)
-        found = self.decoded(whole.removeprefix(codecs.BOM_UTF8))
+        found = self.decode(whole.removeprefix(codecs.BOM_UTF8))
         if isinstance(found, RowError):
             raise FormatError(f"{self.path.name}: {found.problem}", remedy=found.remedy)
         return found
@@ -209,7 +209,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
             yield number, text
 
 
-def _copied(path: Path) -> IO[bytes]:
+def _copy(path: Path) -> IO[bytes]:
     """What a pipe gives, in a file that is deleted when it is closed."""
     copy = tempfile.NamedTemporaryFile()  # noqa: SIM115 (it stays open)
     with path.open("rb") as pipe:
@@ -218,7 +218,7 @@ def _copied(path: Path) -> IO[bytes]:
     return copy
 
 
-def _known(encoding: str) -> str:
+def _python_encoding(encoding: str) -> str:
     """Python's name of an encoding of text."""
     try:
         "".encode(encoding)

@@ -84,7 +84,7 @@ def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]
     function = {
         "name": name,
         "slots": reader.slots(parameters),
-        "description": _described(tool, reader, left_out),
+        "description": _description(tool, reader, left_out),
     }
     if not reader.faults:
         _try(function, module, reader)
@@ -94,7 +94,7 @@ def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]
     return function
 
 
-def _described(tool: Tool, reader: SlotReader, left_out: Counter[str]) -> str:
+def _description(tool: Tool, reader: SlotReader, left_out: Counter[str]) -> str:
     """The tool's description; its title or what its parameters say where it has none."""
     said = [text for text in (tool.description, tool.title, reader.description) if text.strip()]
     left_out["a title or description beside the tool's description"] += sum(

@@ -41,7 +41,7 @@ from radu_core.formats.sgd_states import FORMS, with_acts
 from radu_core.formats.values import as_type
 from radu_core.progress import Progress
 from radu_core.schema import Schema, SlotType, Value, as_values, parse_schema
-from radu_core.words import counted, listed
+from radu_core.words import join_words, quantity
 
 __all__ = ["check_directory", "read"]
 
@@ -110,7 +110,7 @@ class _Frame(_Read):
     state: _State
 
     @property
-    def stated(self) -> str | None:
+    def stated_intent(self) -> str | None:
         """The intent that the user states in this frame."""
         return next(
             (
@@ -192,7 +192,7 @@ def read(
                 collected.add(turn, row, source=place)
     for name, count in reading.ignored.items():
         collected.ignore(name, count)
-    return collected.done(
+    return collected.finish(
         found, skipped=skipped, left_out=reading.left_out, notes=_notes(path, reading)
     )
 
@@ -206,7 +206,7 @@ def _notes(path: Path, reading: _Reading) -> Iterator[str]:
         yield f"The schema is {path.resolve().parent.name}/schema.json, beside the directory."
     if count := sum(reading.without_acts.values()):
         yield (
-            f"{counted(count, 'dialogue')} without acts: an intent counts as stated where it "
+            f"{quantity(count, 'dialogue')} without acts: an intent counts as stated where it "
             "becomes active, and values come from the frames' slots and from what is new in "
             "slot_values. Which of a value's forms the user said isn't told there: the one in the "
             "text is taken, else the first."
@@ -234,7 +234,7 @@ def _options(options: Mapping[str, Any]) -> _Options:
     )
 
 
-def _checked(kind: type[M], data: Any) -> M:
+def _validate(kind: type[M], data: Any) -> M:
     """``data`` as what the format says it is; ``RowError`` names the field and its value."""
     try:
         return kind.model_validate(data)
@@ -255,7 +255,7 @@ def check_directory(path: Path) -> None:
     parts = sorted({file.parent.name for file in path.glob(f"*/{_DIALOGUES}")})
     raise FormatError(
         f"{path} isn't a part of a Schema-Guided Dialogue dataset: it has no "
-        f"{listed(lacking, 'and no')}",
+        f"{join_words(lacking, 'and no')}",
         remedy=f"Name one of its parts: {', '.join(str(path / name) for name in parts)}."
         if parts
         else "Name a file, or the directory of one part, e.g. train/.",
@@ -275,7 +275,7 @@ def _services(path: Path, wanted: tuple[str, ...]) -> dict[str, _Service]:
             "schema.json isn't a list of services", value=data, remedy="Unpack it again."
         )
     try:
-        services = {s.service_name: s for s in (_checked(_Service, item) for item in data)}
+        services = {s.service_name: s for s in (_validate(_Service, item) for item in data)}
     except RowError as error:
         raise FormatError(
             f"schema.json, {error.field}: {error.problem}", value=error.value, remedy=error.remedy
@@ -347,7 +347,7 @@ def _rows(
         )
     for position, data in enumerate(dialogues, start=1):
         try:
-            dialogue = _checked(_Dialogue, data)
+            dialogue = _validate(_Dialogue, data)
         except RowError as error:
             yield f"{file.name}, dialogue number {position}", 1, error
             continue
@@ -370,11 +370,13 @@ def _turn(
     dialogue: _Dialogue, number: int, data: Any, reading: _Reading
 ) -> Iterator[dict[str, Any] | RowError | str]:
     try:
-        turn = _checked(_Turn, data)
+        turn = _validate(_Turn, data)
     except RowError as error:
         yield error
         return
-    main = next((f for f in turn.frames if f.stated), turn.frames[0] if turn.frames else None)
+    main = next(
+        (f for f in turn.frames if f.stated_intent), turn.frames[0] if turn.frames else None
+    )
     id_ = f"{dialogue.dialogue_id}-{number}"
     _count_unread(reading, "turns", turn)
     if not turn.frames and turn.exemplar.get("unlabelled"):
@@ -399,7 +401,7 @@ def _turn(
 
 def _row(utterance: str, frame: _Frame, reading: _Reading) -> dict[str, Any] | str:
     """A frame as a row without id and split, or the reason why it gives none."""
-    stated = frame.stated
+    stated = frame.stated_intent
     if stated == OUT_OF_SCOPE and (frame.service, stated) not in reading.names:
         return {"utterance": utterance, "function": None}
     if stated is None and not reading.options.all_turns:

@@ -10,7 +10,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import write_json
 from radu_core.schema import Schema, as_values
 
-__all__ = ["OUT_OF_SCOPE", "lost", "write"]
+__all__ = ["OUT_OF_SCOPE", "losses", "write"]
 
 OUT_OF_SCOPE = "NONE"  # the intent
 
@@ -30,7 +30,7 @@ def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) ->
     return len(rows)
 
 
-def lost(schema: Schema) -> dict[str, int]:
+def losses(schema: Schema) -> dict[str, int]:
     """How much of the schema the export doesn't hold, by reason.
 
     Slots of a service are told apart by name alone: of functions' slots with the same name, the

@@ -78,10 +78,10 @@ def _values(state: Any) -> dict[str, list[str]]:
     found = state.get("slot_values") if isinstance(state, dict) else None
     if not isinstance(found, dict):
         return {}
-    return {slot: [str(v) for v in _listed(values)] for slot, values in found.items()}
+    return {slot: [str(v) for v in _as_list(values)] for slot, values in found.items()}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -97,8 +97,8 @@ def _acts(
     informed: dict[str, None] = {}
     for span in frame.get("slots") or []:
         slot = str(span.get("slot")) if isinstance(span, dict) else ""
-        forms = [str(v) for v in _listed(span.get("value"))] if slot else []
-        said = _said(utterance, span, forms) if slot else ""
+        forms = [str(v) for v in _as_list(span.get("value"))] if slot else []
+        said = _span_value(utterance, span, forms) if slot else ""
         if said and slot not in informed:
             informed[slot] = None
             acts.append(_act("INFORM", slot, said, forms[0] if forms else said))
@@ -112,7 +112,7 @@ def _acts(
     return acts, left_out
 
 
-def _said(utterance: str, span: Mapping[str, Any], forms: Sequence[str]) -> str:
+def _span_value(utterance: str, span: Mapping[str, Any], forms: Sequence[str]) -> str:
     """The words of a span where they are its value, else the value that is given."""
     start, end = span.get("start"), span.get("exclusive_end")
     words = utterance[start:end] if isinstance(start, int) and isinstance(end, int) else ""

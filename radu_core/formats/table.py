@@ -23,15 +23,15 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json, write_text
 from radu_core.formats.collected import Collected
 from radu_core.formats.common import Imported, RowError, check_options, row_json
-from radu_core.formats.delimited import Cells, miscounted, read_cells
+from radu_core.formats.delimited import Cells, miscount_error, read_cells
 from radu_core.formats.lines import TextFile
-from radu_core.formats.tidy import ALIASES, known_function, tidied
-from radu_core.formats.values import shown
+from radu_core.formats.tidy import ALIASES, known_function, tidy
+from radu_core.formats.values import scalar_text
 from radu_core.formats.workbook import BadCell, Sheet, write_sheet
 from radu_core.instructions import instruct
 from radu_core.progress import Progress
 from radu_core.schema import OUT_OF_SCOPE, Schema, Slot, as_values
-from radu_core.words import listed
+from radu_core.words import join_words
 
 __all__ = ["FIELDS", "guess_mapping", "labels_missing", "preview", "read", "write"]
 
@@ -78,7 +78,7 @@ class _Table:
                 remedy=header[1].remedy,
             )
         self._name_columns(header[1])
-        return self._named(cells)
+        return self._rows_with_names(cells)
 
     def _cells(self) -> Iterator[Cells]:
         check_options("csv", self.options, _OPTIONS)
@@ -103,7 +103,7 @@ class _Table:
                 name = f"{name} ({copies + 2})"
             self.columns.append(name)
 
-    def _named(self, cells: Iterator[Cells]) -> Iterator[Row]:
+    def _rows_with_names(self, cells: Iterator[Cells]) -> Iterator[Row]:
         width = len(self.columns)
         blank = 0
         for line, row in cells:
@@ -119,7 +119,7 @@ class _Table:
                 self.changes.append(("empty cells beyond the columns", f"line {line}"))
                 row = row[:width]
             if len(row) != width:
-                yield line, miscounted(row, width)
+                yield line, miscount_error(row, width)
             else:
                 yield line, dict(zip(self.columns, row, strict=True))
 
@@ -158,8 +158,8 @@ def read(
     for name, count in unread.counts.items():
         collected.ignore(name, count)
     for kind, example in table.changes:
-        collected.changed(kind, example)
-    return collected.done(
+        collected.count_change(kind, example)
+    return collected.finish(
         skipped={"a blank row": table.blank},
         notes=[*table.notes, *labels_missing(table.columns, mapping)],
         empty="names columns, but has no rows",
@@ -198,7 +198,7 @@ class _Unread:
         if found:
             raise FormatError(
                 f"{path.name}: no column is read as the function, but one names functions",
-                value=listed(found),
+                value=join_words(found),
                 remedy=f"{instruct('map', 'function', found[0])}, or "
                 f"{instruct('no function')} if the rows are to be unlabelled.",
             )
@@ -259,12 +259,12 @@ def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, st
     names = [c.strip() for c in columns]
     slots = {s.name for f in schema.functions for s in f.slots} if schema else set()
     folded = {name.casefold(): name for name in sorted(slots, reverse=True)}
-    prefixed = {_unprefixed(n) for n in names if _unprefixed(n) != n}
+    prefixed = {_without_prefix(n) for n in names if _without_prefix(n) != n}
     taken = {*_LABELS, *prefixed}
     fields = FIELDS if set(_STATE) <= set(names) else (*_LABELS, *_LISTS, "spans")
     mapping: dict[str, str] = {}
     for name in names:
-        slot = _unprefixed(name)
+        slot = _without_prefix(name)
         own = slot if slot in slots else folded.get(slot.casefold(), "")
         if slot != name:
             mapping.setdefault(f"arguments.{own or slot}", name)
@@ -279,7 +279,7 @@ def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, st
     return mapping
 
 
-def _unprefixed(name: str) -> str:
+def _without_prefix(name: str) -> str:
     return re.sub(r"^(arguments|slot)\.", "", name, flags=re.IGNORECASE)
 
 
@@ -342,7 +342,11 @@ def _arguments(data: Mapping[str, str], slots: Mapping[str, Slot]) -> dict[str, 
             name = field_.removeprefix("arguments.")
             several = name in slots and slots[name].multi_value
             value = _several(field_, text) if several else text
-            if name in arguments and arguments[name] != value and shown(arguments[name]) != text:
+            if (
+                name in arguments
+                and arguments[name] != value
+                and scalar_text(arguments[name]) != text
+            ):
                 both = [arguments[name], value]
                 raise RowError(field_, both, "has two values", "Give the slot one value.")
             arguments[name] = value
@@ -414,7 +418,7 @@ def _read_back(cells: Mapping[str, str], schema: Schema) -> dict[str, Any]:
     """The fields that cells are read as; none where they can't be read."""
     found = _exemplar(cells, {name: name for name in cells}, schema)
     try:
-        return {} if isinstance(found, RowError) else tidied(found, schema, cells=True).fields
+        return {} if isinstance(found, RowError) else tidy(found, schema, cells=True).fields
     except RowError:
         return {}
 

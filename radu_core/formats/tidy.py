@@ -26,10 +26,10 @@ from radu_core.exemplars import (
 )
 from radu_core.files import canonical_json
 from radu_core.formats.common import RowError, row_json
-from radu_core.formats.values import PLAIN, converted, is_blank, shown, unclear
+from radu_core.formats.values import PLAIN, convert, is_blank, scalar_text, unclear
 from radu_core.schema import Function, Schema, Slot, as_values
 
-__all__ = ["ALIASES", "OUT_OF_SCOPE_WORDS", "Change", "Tidied", "known_function", "tidied"]
+__all__ = ["ALIASES", "OUT_OF_SCOPE_WORDS", "Change", "Tidied", "known_function", "tidy"]
 
 FIELDS = frozenset(AnnotatedExemplar.model_fields)
 ALIASES = {
@@ -70,12 +70,12 @@ class Tidied:
     changes: list[Change] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
-    def changed(self, kind: str, name: str, before: object, after: object) -> None:
+    def note_change(self, kind: str, name: str, before: object, after: object) -> None:
         """Remember a change of a field or a slot."""
         self.changes.append(Change(kind, f"{name}: {shorten(before, 60)} → {shorten(after, 60)}"))
 
 
-def tidied(
+def tidy(
     row: Mapping[str, Any],
     schema: Schema | None,
     *,
@@ -88,7 +88,7 @@ def tidied(
     ``unlabelled_as_scope``: a row without a function is out of scope.
     """
     out = Tidied(schema.language if schema else "en")
-    unknown = _named(row, out)
+    unknown = _gather_fields(row, out)
     _read_function(out, schema, unlabelled_as_scope)
     function = (
         schema.function(out.fields["function"]) if schema and out.fields.get("function") else None
@@ -105,7 +105,7 @@ def tidied(
     return out
 
 
-def _named(row: Mapping[str, Any], out: Tidied) -> dict[str, Any]:
+def _gather_fields(row: Mapping[str, Any], out: Tidied) -> dict[str, Any]:
     """Put what is named like a field, in any case or by a usual name, there; give the rest."""
     unknown = {}
     for key, value in row.items():
@@ -145,7 +145,7 @@ def _read_function(out: Tidied, schema: Schema | None, unlabelled_as_scope: bool
     if isinstance(given, str) and given.strip():
         fields["function"] = _function_named(out, given, schema)
         if said in (True, "true"):
-            out.changed("labelled by now", "unlabelled", said, False)
+            out.note_change("labelled by now", "unlabelled", said, False)
     elif given is None and said not in (True, "true"):
         fields["function"] = None
     elif unlabelled_as_scope:
@@ -163,7 +163,7 @@ def _one_function(out: Tidied, given: Any) -> Any:
     """The name in a list of one or in ``{"name": …, "arguments": …}``."""
     if isinstance(given, list) and len(given) < 2:
         name = given[0] if given else ""
-        out.changed("one function in a list", "function", given, name)
+        out.note_change("one function in a list", "function", given, name)
         given = name
     if isinstance(given, list):
         raise RowError(
@@ -174,7 +174,7 @@ def _one_function(out: Tidied, given: Any) -> Any:
         )
     if isinstance(given, Mapping):
         name = given.get("name")
-        out.changed("a function with its arguments inside", "function", given, name)
+        out.note_change("a function with its arguments inside", "function", given, name)
         if "arguments" in given and out.fields.get("arguments") in (None, {}, ""):
             out.fields["arguments"] = given["arguments"]
         out.ignored += [f"function.{key}" for key in given if key not in ("name", "arguments")]
@@ -188,10 +188,10 @@ def _function_named(out: Tidied, given: str, schema: Schema | None) -> str | Non
     known = known_function(given, schema)
     if known is not None:
         if known != given:
-            out.changed("a function in another case", "function", given, known)
+            out.note_change("a function in another case", "function", given, known)
         return known
     if given.strip().casefold() in OUT_OF_SCOPE_WORDS:
-        out.changed("out of scope in a word", "function", given, None)
+        out.note_change("out of scope in a word", "function", given, None)
         return None
     return given.strip()
 
@@ -219,7 +219,7 @@ def _read_arguments(
 ) -> None:
     given = out.fields.get("arguments")
     if isinstance(given, str):
-        given = _parsed(given, "arguments", dict, "a JSON object") if given.strip() else {}
+        given = _parse(given, "arguments", dict, "a JSON object") if given.strip() else {}
         out.changes.append(Change("arguments as a text of JSON", shorten(given, 60)))
     if given is None:
         given = {}
@@ -277,7 +277,7 @@ def _slot_named(out: Tidied, name: str, function: Function | None) -> tuple[Slot
     alike = [s for s in function.slots if s.name.casefold() == name.strip().casefold()]
     if len(alike) != 1:
         return None, name
-    out.changed("a slot in another case", "arguments", name, alike[0].name)
+    out.note_change("a slot in another case", "arguments", name, alike[0].name)
     return alike[0], alike[0].name
 
 
@@ -287,7 +287,7 @@ def _argument(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool
     kept = [v for v in several if not is_blank(v)]
     if len(kept) < len(several) and not cells:
         kind = "null" if None in several else "an empty text"
-        out.changed(f"{kind} for a value: absent", name, value, kept or None)
+        out.note_change(f"{kind} for a value: absent", name, value, kept or None)
     made = [_scalar(out, name, v, slot, cells) for v in kept]
     if not isinstance(value, list):
         return made[0] if made else None
@@ -295,7 +295,7 @@ def _argument(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool
         return made if made or not several else None
     if len(made) > 1:
         return made
-    out.changed("a list for one value", name, value, made[0] if made else None)
+    out.note_change("a list for one value", name, value, made[0] if made else None)
     return made[0] if made else None
 
 
@@ -309,9 +309,9 @@ def _scalar(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) 
     problem, remedy = unclear(value, slot, out.language, program=cells)
     if problem:
         raise RowError("arguments", {name: value}, f"slot {name!r}: {value!r} {problem}", remedy)
-    new, kind = converted(value, slot, out.language, program=cells)
+    new, kind = convert(value, slot, out.language, program=cells)
     if kind and not (cells and kind in PLAIN):
-        out.changed(kind, name, value, new)
+        out.note_change(kind, name, value, new)
     return new
 
 
@@ -322,7 +322,7 @@ def _read_spans(out: Tidied, function: Function | None) -> None:
     """Spans with values as the arguments have them, and without what a span doesn't say."""
     spans = out.fields.get("spans")
     if isinstance(spans, str):
-        spans = _parsed(spans, "spans", list, "a JSON list")
+        spans = _parse(spans, "spans", list, "a JSON list")
     if not isinstance(spans, list | tuple):
         return
     out.fields["spans"] = [
@@ -342,7 +342,7 @@ def _span(out: Tidied, span: Mapping[str, Any], function: Function | None) -> di
     if isinstance(value, float) and not math.isfinite(value):
         raise RowError("spans", value, "isn't a finite number", "Write a number.")
     if slot is not None and isinstance(value, str | int | float | bool):
-        found["value"] = converted(value, slot, out.language)[0]  # counted with the argument
+        found["value"] = convert(value, slot, out.language)[0]  # counted with the argument
     return found
 
 
@@ -351,11 +351,11 @@ def _read_rest(out: Tidied) -> None:
     for name in ("id", "utterance", "context"):
         value = fields.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            fields[name] = shown(value)
-            out.changed("a number for a text", name, value, fields[name])
+            fields[name] = scalar_text(value)
+            out.note_change("a number for a text", name, value, fields[name])
     for name in _LISTS:
         if isinstance(fields.get(name), str):
-            out.changed("a text for a list", name, fields[name], [fields[name]])
+            out.note_change("a text for a list", name, fields[name], [fields[name]])
             fields[name] = [part.strip() for part in fields[name].split("|") if part.strip()]
     for name in ("split", "mode"):
         _read_word(out, name, _SPLITS if name == "split" else {})
@@ -378,10 +378,10 @@ def _read_word(out: Tidied, name: str, words: Mapping[str, str]) -> None:
         return
     out.fields[name] = words.get(lower, lower)
     if out.fields[name] != given:
-        out.changed(f"another word for a {name}", name, given, out.fields[name])
+        out.note_change(f"another word for a {name}", name, given, out.fields[name])
 
 
-def _parsed(text: str, name: str, kind: type, what: str) -> Any:
+def _parse(text: str, name: str, kind: type, what: str) -> Any:
     remedy = f"Write {what}, or leave it out."
     value = row_json(text, name, what, remedy)
     if not isinstance(value, kind):

@@ -40,7 +40,7 @@ class Tool:
 def find_tools(data: Any, left_out: Counter[str]) -> list[Any]:
     """Everything in the file that should be a tool; what else stands there goes to ``left_out``."""
     if isinstance(data, list):
-        return [tool for item in data for tool in _listed(item, left_out)]
+        return [tool for item in data for tool in _tools_in(item, left_out)]
     if not isinstance(data, Mapping):
         return []
     if _is_tool(data):
@@ -60,7 +60,7 @@ def find_tools(data: Any, left_out: Counter[str]) -> list[Any]:
     return find_tools(found, left_out)
 
 
-def _listed(item: Any, left_out: Counter[str]) -> Iterator[Any]:
+def _tools_in(item: Any, left_out: Counter[str]) -> Iterator[Any]:
     """A tool of a list, or those that it holds."""
     if isinstance(item, Mapping) and not _is_tool(item):
         inner = next((k for k in _LISTS if isinstance(item.get(k), list)), None)

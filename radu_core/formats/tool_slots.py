@@ -122,9 +122,9 @@ class SlotReader(SpecReader):
         ``here``: its object needs it; ``required``: the call does.
         """
         description = self._description(spec, path[-1])
-        kind = spec.kind or self._guessed(spec)
+        kind = spec.kind or self._guess(spec)
         if kind == "object":
-            about = _prefixed(about, description)
+            about = _prefix(about, description)
             yield from self._members(
                 where, spec, path, about, required=required, optional=spec.nullable
             )
@@ -144,7 +144,7 @@ class SlotReader(SpecReader):
             constraints["required"] = True  # wherever its object is given
         yield {
             "name": ".".join(path),
-            "description": _prefixed(about, description),
+            "description": _prefix(about, description),
             "type": self._type(value, constraints if value is spec else constraints.get("items")),
             "required": required,
             "multi_value": kind == "array",
@@ -158,14 +158,14 @@ class SlotReader(SpecReader):
         if not spec.items:
             self.left_out["a list that doesn't say what it holds: read as texts"] += 1
         item = self.whole(f"{where}.items", spec.items)
-        kind = item.kind or (self._guessed(item) if spec.items else "string")
+        kind = item.kind or (self._guess(item) if spec.items else "string")
         if kind not in SCALARS:
             holds = {"object": "objects", "array": "lists", "null": "nulls"}[kind]
             raise RowError(where, kind, f"is a list of {holds}", SPLIT)
         item.kind = kind
         return item
 
-    def _guessed(self, spec: Spec) -> str:
+    def _guess(self, spec: Spec) -> str:
         """The kind of a place that gives none."""
         if spec.properties or spec.additional not in (None, False):
             return "object"
@@ -203,7 +203,7 @@ class SlotReader(SpecReader):
         return spec.description or spec.title
 
 
-def _prefixed(about: str, description: str) -> str:
+def _prefix(about: str, description: str) -> str:
     """A description after that of the object it is of."""
     return f"{about.rstrip('. ')}: {description}" if about and description else about or description
 

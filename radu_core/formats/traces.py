@@ -31,7 +31,7 @@ from radu_core.formats.lines import TextFile
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Schema
-from radu_core.words import counted, listed
+from radu_core.words import join_words, quantity
 
 __all__ = [
     "ASKED",
@@ -137,7 +137,7 @@ def read_traces(
     for path in paths:
         with readable(path):
             reader.read(path, progress)
-    return reader.done([path.name for path in paths]), reader.traffic
+    return reader.finish([path.name for path in paths]), reader.traffic
 
 
 def _share(options: Mapping[str, Any], name: str, default: float) -> float:
@@ -191,16 +191,16 @@ class _Reader:
             told = {day: dict(sorted(counts.items())) for day, counts in sorted(days.items())}
             self.traffic.append(Traffic(first, path.name, lines, told))
 
-    def done(self, names: Sequence[str]) -> Imported:
+    def finish(self, names: Sequence[str]) -> Imported:
         """Everything that was read."""
         if not self.rows:
             raise FormatError(
-                f"{listed(names, 'and')} {'is' if len(names) == 1 else 'are'} empty",
+                f"{join_words(names, 'and')} {'is' if len(names) == 1 else 'are'} empty",
                 remedy="Choose a file with at least one trace.",
             )
         if self.model is None and len(self.models) > 1:
             raise InputError(
-                f"The traces are of {counted(len(self.models), 'model')}",
+                f"The traces are of {quantity(len(self.models), 'model')}",
                 value=sorted(self.models),
                 remedy=f"{instruct('trace model')}.",
             )
@@ -231,10 +231,10 @@ class _Reader:
 
     def _notes(self) -> Iterator[str]:
         if self.untimed:
-            yield f"{counted(self.untimed, 'trace')} without a time: not in the shares per day."
+            yield f"{quantity(self.untimed, 'trace')} without a time: not in the shares per day."
         if self.foreign:
             yield (
-                f"{counted(self.foreign, 'answer')} with a function that the schema doesn't have: "
+                f"{quantity(self.foreign, 'answer')} with a function that the schema doesn't have: "
                 "is that the right module?"
             )
 
@@ -309,17 +309,17 @@ class _Reader:
                 "tags": (TAG, *trace.reasons),
                 "unlabelled": True,
                 "outcome": "unlabelled",
-                "reason": f"{UNLABELLED} {_said(trace)}",
+                "reason": f"{UNLABELLED} {_answer_text(trace)}",
             },
             self.schema,
         )
         self.ignored.update(trace.unread)
 
 
-def _said(trace: _Trace) -> str:
+def _answer_text(trace: _Trace) -> str:
     """What a served model said of it, for whoever labels it."""
     meant = "nothing to call" if trace.function in (None, OUT_OF_SCOPE) else str(trace.function)
-    why = listed(trace.reasons)
+    why = join_words(trace.reasons)
     return f"A served model said: {meant}, {trace.confidence:.0%} sure ({why})."
 
 

@@ -15,7 +15,7 @@ from radu_core.formats.writings import possible_dates, possible_times
 from radu_core.numbers import LARGEST_INTEGER, possible_numbers
 from radu_core.schema import Scalar, Slot, SlotType, fits_type
 
-__all__ = ["PLAIN", "as_type", "converted", "is_blank", "shown", "unclear"]
+__all__ = ["PLAIN", "as_type", "convert", "is_blank", "scalar_text", "unclear"]
 
 _YES_NO = {
     "true": True,
@@ -39,7 +39,7 @@ PLAIN = frozenset(
 )  # nothing else is meant by a cell
 
 
-def shown(value: object) -> str:
+def scalar_text(value: object) -> str:
     """A scalar as a text: ``true``, ``2`` for ``2.0``, and ``1e+20``, whose digits aren't known."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -60,10 +60,10 @@ def is_blank(value: object) -> bool:
 
 def as_type(text: str, slot: Slot, code: str) -> Scalar:
     """A text as the slot's type, in a language; what doesn't fit stays text."""
-    return converted(text, slot, code)[0]
+    return convert(text, slot, code)[0]
 
 
-def converted(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tuple[Scalar, str]:
+def convert(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tuple[Scalar, str]:
     """The value as the slot takes it, and the kind of change; "" where it is the same.
 
     ``code`` is the language that it may be written in; ``program``: a number with a point may come
@@ -74,7 +74,7 @@ def converted(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> 
     if slot.possible_values:
         return _possible(value, slot)
     if slot.type == "boolean":
-        found = _YES_NO.get(shown(value).strip().casefold())
+        found = _YES_NO.get(scalar_text(value).strip().casefold())
         return (value, "") if found is None else (found, _YES_NO_AS_TEXT)
     if slot.type == "string":
         return _text(value)
@@ -91,7 +91,7 @@ def unclear(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tu
     empty texts where it isn't so."""
     if slot.possible_values or not isinstance(value, str) or fits_type(value, slot):
         return "", ""
-    if converted(value, slot, code, program=program)[1]:
+    if convert(value, slot, code, program=program)[1]:
         return "", ""
     meanings = _meanings(value, slot.type, code)
     if len(meanings) < 2:
@@ -99,17 +99,17 @@ def unclear(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tu
     whole = [m for m in meanings if isinstance(m, float) and m.is_integer()]
     fitting = whole if slot.type == "integer" else meanings
     return (
-        f"may mean {' or '.join(map(shown, meanings))}",
+        f"may mean {' or '.join(map(scalar_text, meanings))}",
         f"Write {' or '.join(map(_unambiguous, fitting))}.",
     )
 
 
 def _possible(value: Scalar, slot: Slot) -> tuple[Scalar, str]:
-    text = shown(value).strip()
-    same = [p for p in slot.possible_values if shown(p) == text or str(p) == text]
+    text = scalar_text(value).strip()
+    same = [p for p in slot.possible_values if scalar_text(p) == text or str(p) == text]
     if same:
         return same[0], "outer spaces" if type(same[0]) is type(value) else _OTHER_TYPE
-    alike = [p for p in slot.possible_values if shown(p).casefold() == text.casefold()]
+    alike = [p for p in slot.possible_values if scalar_text(p).casefold() == text.casefold()]
     return (alike[0], "a possible value in another case") if alike else (value, "")
 
 
@@ -170,11 +170,11 @@ def _meanings(text: str, type_: SlotType, code: str) -> tuple[Scalar, ...]:
 
 def _unambiguous(value: Scalar) -> str:
     """As it can be written without being taken for another: three decimals may be a group."""
-    text = shown(value)
+    text = scalar_text(value)
     return f"{text}0" if re.search(r"\.\d{3}\Z", text) else text
 
 
 def _text(value: Scalar) -> tuple[Scalar, str]:
     if isinstance(value, float) and (_is_rounded(value) or not math.isfinite(value)):
         return value, ""
-    return shown(value), "a number or yes/no for a slot of text"
+    return scalar_text(value), "a number or yes/no for a slot of text"

@@ -15,7 +15,7 @@ from radu_core.files import open_atomic
 from radu_core.formats.delimited import Cells
 from radu_core.instructions import instruct
 from radu_core.numbers import LARGEST_INTEGER
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["BadCell", "Sheet", "sheet_names", "write_sheet"]
 
@@ -82,7 +82,7 @@ class Sheet:
             raise FormatError(
                 "No such sheet", value=self.name, remedy=f"There are {', '.join(names)}."
             )
-        others = [_sized(book[n]) for n in names if n != name]
+        others = [_sheet_text(book[n]) for n in names if n != name]
         if others:
             self.notes.append(
                 f"Read the sheet {name!r}; not read: {', '.join(others)}. "
@@ -153,9 +153,9 @@ def _load(path: Path) -> tuple[Any, list[str]]:
     return book, [sheet.title for sheet in book.worksheets]
 
 
-def _sized(sheet: Any) -> str:
+def _sheet_text(sheet: Any) -> str:
     rows = sheet.max_row
-    return f"{sheet.title!r}" + (f" ({counted(rows, 'row')})" if rows else "")
+    return f"{sheet.title!r}" + (f" ({quantity(rows, 'row')})" if rows else "")
 
 
 def _not_xlsx(path: Path, error: Exception) -> RaduError:

@@ -12,7 +12,7 @@ from radu_core.inference.fast import FastParser
 from radu_core.inference.full import FullParser
 from radu_core.inference.parser import FunctionCall, Parser, nest
 from radu_core.schema import OUT_OF_SCOPE, Schema
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = [
     "AnyParser",
@@ -64,7 +64,7 @@ def check_utterance(utterance: str, which: str = "The utterance") -> None:
         raise InputError(f"{which} is empty", remedy="Give some words.")
     if len(utterance) > LONGEST:
         raise InputError(
-            f"{which} has {counted(len(utterance), 'character')}",
+            f"{which} has {quantity(len(utterance), 'character')}",
             remedy=f"Give at most {LONGEST:,}.",
         )
 

@@ -23,7 +23,7 @@ from radu_core.hardware import usable_cores
 from radu_core.inference.answers import Answer, Explanation, Question
 from radu_core.inference.asking import AnyParser, answer_questions, check_context
 from radu_core.schema import Schema, parse_schema
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.inference import FastParser, Parser
@@ -64,7 +64,7 @@ class SelfTest(BaseModel):
     @property
     def compared(self) -> str:
         """How many rows, and of what."""
-        return counted(self.rows, "training row" if self.split == "train" else "validation row")
+        return quantity(self.rows, "training row" if self.split == "train" else "validation row")
 
 
 class BundleManifest(BaseModel):

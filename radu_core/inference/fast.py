@@ -19,7 +19,7 @@ from radu_core.inference.taught import Taught
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Arguments, Function, Scalar, Schema
 from radu_core.training.joint.fast import FastAnswer, FastModel
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Query
@@ -89,7 +89,7 @@ class FastParser:
             )
         spans = find_recognized(self.schema, function, utterance, self.taught.context)
         arguments = arguments_of(function, spans)
-        tagged, problems = self._values(function, utterance, answer.tagged[0], arguments)
+        tagged, problems = self._values(function, utterance, answer.tags[0], arguments)
         open_slots = [s for s in function.slots if s.name not in arguments]
         arguments.update(self.taught.implied.values(function.name, open_slots, answer.vector))
         return FunctionCall(
@@ -128,7 +128,7 @@ class FastParser:
 
 
 def _unread(end: int, utterance: str) -> str:
-    return f"{counted(len(utterance) - end, 'character')} at the end, which the model doesn't read"
+    return f"{quantity(len(utterance) - end, 'character')} at the end, which the model doesn't read"
 
 
 def _add(arguments: Arguments, name: str, value: Scalar) -> None:

@@ -103,7 +103,7 @@ class FullParser:
             answer = replace(answer, scores=combine(deferral, answer, said))
         answer = answer.meaning(fast.decide(answer, question, scope))
         call = fast.call(query.utterance, answer)
-        if call.function is not None and answer.tagged[1] < deferral.values_below:
+        if call.function is not None and answer.tags[1] < deferral.values_below:
             call = filled(self.generator, [query], [call], [context])[0]
         return call
 
@@ -233,8 +233,8 @@ def _values_below(
     ]
     if not with_slots:
         return 0.0
-    below = float(np.quantile([answers[n].tagged[1] for n in with_slots], _ASKED))
-    unsure = [n for n in with_slots if answers[n].tagged[1] < below]
+    below = float(np.quantile([answers[n].tags[1] for n in with_slots], _ASKED))
+    unsure = [n for n in with_slots if answers[n].tags[1] < below]
     calls = [fast.call(rows[n].utterance, answers[n]) for n in unsure]
     progress("Choosing values", 0, len(unsure))
     theirs = filled(

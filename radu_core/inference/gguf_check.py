@@ -24,7 +24,7 @@ from radu_core.generator import Generator
 from radu_core.models import dequantize_gguf, loading
 from radu_core.progress import Progress, silent
 from radu_core.training.saving import shortfalls
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,7 @@ class Agreement:
 
     def __str__(self) -> str:
         texts = (
-            f"the same token ids for {self.equal_texts:,} of {counted(self.rows, 'row')}, "
+            f"the same token ids for {self.equal_texts:,} of {quantity(self.rows, 'row')}, "
             if self.equal_texts is not None
             else ""
         )
@@ -99,7 +99,7 @@ class Agreement:
         )
         return (
             f"{self.runtime} with {self.weights} weights: {texts}the same next token for "
-            f"{self.equal_tokens:,} of {self.tokens:,} in {counted(self.rows, 'row')}{choices}; "
+            f"{self.equal_tokens:,} of {self.tokens:,} in {quantity(self.rows, 'row')}{choices}; "
             f"mean loss {self.loss_gguf:.4f} (model {self.loss_model:.4f}), "
             f"log-probabilities differ by up to {self.log_difference:.2g}"
         )

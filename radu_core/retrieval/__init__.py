@@ -10,13 +10,13 @@ from radu_core.retrieval.coverage import (
     percentiles,
     wilson,
 )
-from radu_core.retrieval.deciding import decided
+from radu_core.retrieval.deciding import decisions
 from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
 from radu_core.retrieval.embedding_models import check_embedder, why_not_tunable
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved, query_of
 from radu_core.retrieval.index import ModuleIndex, Ranked, SearchMode, fingerprint
 from radu_core.retrieval.misses import Cause, ExplainedMiss, explain
-from radu_core.retrieval.saved import indexed, read_index, save_index, saved_fingerprint
+from radu_core.retrieval.saved import count_indexed, read_index, save_index, saved_fingerprint
 from radu_core.retrieval.settings import RetrievalSettings
 from radu_core.retrieval.tuning import AT, Tuning, choose_weight
 
@@ -42,12 +42,12 @@ __all__ = [
     "Tuning",
     "check_embedder",
     "choose_weight",
+    "count_indexed",
     "coverage",
-    "decided",
+    "decisions",
     "explain",
     "find_k",
     "fingerprint",
-    "indexed",
     "percentiles",
     "query_of",
     "read_index",

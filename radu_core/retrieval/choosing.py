@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from radu_core.errors import InputError
 from radu_core.retrieval.coverage import CoverageGrid, wilson
-from radu_core.retrieval.deciding import decided
-from radu_core.words import counted
+from radu_core.retrieval.deciding import decisions
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ def find_k(
     if not covering:
         top = max(grid.share(*p) for p in points)
         covering = [p for p in points if grid.share(*p) == top]
-    votes = decided(grid) if right is None else right
+    votes = decisions(grid) if right is None else right
     counts = votes.sum(axis=2)
     best = max(covering, key=lambda p: (counts[p], -price(*p), (-p[0], -p[1])))
     good = [p for p in covering if not _is_worse(votes[p], votes[best])]
@@ -113,12 +113,12 @@ def _note(grid: CoverageGrid, chosen: Point, target: float, reached: bool) -> st
     possible = wilson(grid.total, grid.total)[0]
     if possible < target:
         return (
-            f"With {counted(grid.total, 'utterance')} even full coverage has a lower bound of "
+            f"With {quantity(grid.total, 'utterance')} even full coverage has a lower bound of "
             f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest good point of the "
             "highest coverage."
         )
     missed = grid.total - int(grid.hits[chosen])
     return (
-        f"No point reaches {target:.1%}: {counted(missed, 'utterance')} missed even here. Look at "
+        f"No point reaches {target:.1%}: {quantity(missed, 'utterance')} missed even here. Look at "
         "the misses: a thin description, no exemplar, or two functions that overlap."
     )

@@ -43,9 +43,9 @@ class Contents:
     @classmethod
     def of(cls, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> Contents:
         """What of ``exemplars`` can be indexed under ``schema``."""
-        return _arranged({e.id: _entry(schema, e) for e in exemplars})
+        return _arrange({e.id: _entry(schema, e) for e in exemplars})
 
-    def changed(self, schema: Schema, changes: Mapping[str, AnnotatedExemplar | None]) -> Contents:
+    def change(self, schema: Schema, changes: Mapping[str, AnnotatedExemplar | None]) -> Contents:
         """The contents after some exemplars were changed, added, or (None) taken away."""
         entries = dict(self.entries)
         for id_, exemplar in changes.items():
@@ -53,7 +53,7 @@ class Contents:
                 entries.pop(id_, None)
             else:
                 entries[id_] = _entry(schema, exemplar)
-        return _arranged(entries)
+        return _arrange(entries)
 
     def under(self, schema: Schema) -> Contents:
         """The same exemplars under another schema."""
@@ -73,7 +73,7 @@ def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
     return _Entry(exemplar, key_of(exemplar), digest, why)
 
 
-def _arranged(entries: Mapping[str, _Entry]) -> Contents:
+def _arrange(entries: Mapping[str, _Entry]) -> Contents:
     left_out: Counter[str] = Counter()
     position: dict[Key, int] = {}
     chosen: list[AnnotatedExemplar] = []

@@ -103,7 +103,7 @@ class CoverageGrid:
             self.first["fused"], k_exemplar
         )
 
-    def covered(self, number: int, k_desc: int, k_exemplar: int) -> bool:
+    def is_covered(self, number: int, k_desc: int, k_exemplar: int) -> bool:
         """Whether query ``number`` is covered at a point."""
         return bool(self.covered_at(k_desc, k_exemplar)[number])
 
@@ -118,9 +118,9 @@ class CoverageGrid:
         size = self.max_desc if ranking == "descriptions" else self.max_exemplar
         return [int(_within(self.first[ranking], k).sum()) for k in range(size + 1)]
 
-    def retrieved(self, number: int, k_desc: int, k_exemplar: int) -> Retrieved:
+    def retrieve(self, number: int, k_desc: int, k_exemplar: int) -> Retrieved:
         """What query ``number`` retrieves at a point."""
-        return self.index.retrieved(self.ranked, number, k_desc=k_desc, k_exemplar=k_exemplar)
+        return self.index.retrieve(self.ranked, number, k_desc=k_desc, k_exemplar=k_exemplar)
 
     def per_function(self, k_desc: int, k_exemplar: int) -> dict[str, tuple[int, int]]:
         """Function → (covered, total), by name."""
@@ -140,7 +140,7 @@ class CoverageGrid:
                 query.exemplar_id or "",
                 query.utterance,
                 query.function or "",
-                self.retrieved(number, k_desc, k_exemplar).functions,
+                self.retrieve(number, k_desc, k_exemplar).functions,
                 number,
             )
             for number, query in enumerate(self.queries)
@@ -198,8 +198,8 @@ def grid_of(
         name: _first((f == right) & (f >= 0), max_desc if name == "descriptions" else max_exemplar)
         for name, f in functions.items()
     }
-    hits = _reached(first["descriptions"], first["fused"], shape)
-    shown = _shown(functions["descriptions"], functions["fused"][:, :max_exemplar], shape)
+    hits = _count_covered(first["descriptions"], first["fused"], shape)
+    shown = _count_shown(functions["descriptions"], functions["fused"][:, :max_exemplar], shape)
     return CoverageGrid(index, queries, ranked, hits, shown / max(1, len(queries)), first)
 
 
@@ -239,7 +239,7 @@ def _within(first: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
     return (first > 0) & (first <= k)
 
 
-def _reached(
+def _count_covered(
     desc: NDArray[np.int64], exemplar: NDArray[np.int64], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """Per point (d, e), how many pairs of first ranks have one within it (0: never)."""
@@ -253,7 +253,7 @@ def _reached(
     return len(desc) - above[1:, 1:]
 
 
-def _shown(
+def _count_shown(
     descriptions: NDArray[np.int64], exemplars: NDArray[np.int64], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """Per point, the number of different functions in the prompt, summed over the queries."""
@@ -273,7 +273,7 @@ def _shown(
         ranks_exemplar.append(np.zeros(int(only.sum()), dtype=np.int64))
     if not ranks_desc:
         return np.zeros(shape, dtype=np.int64)
-    return _reached(np.concatenate(ranks_desc), np.concatenate(ranks_exemplar), shape)
+    return _count_covered(np.concatenate(ranks_desc), np.concatenate(ranks_exemplar), shape)
 
 
 def function_ranks(functions: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["decided"]
+__all__ = ["decisions"]
 
 _SHARP = 20.0  # cosines are a few hundredths apart
 _CHUNK = 256
 
 
-def decided(grid: CoverageGrid) -> NDArray[np.bool_]:
+def decisions(grid: CoverageGrid) -> NDArray[np.bool_]:
     """``(max_desc + 1, max_exemplar + 1, n)``: whether the vote is for the right function.
 
     Equal votes go to the first function; a prompt without any has no answer.
@@ -33,8 +33,8 @@ def decided(grid: CoverageGrid) -> NDArray[np.bool_]:
     found = np.zeros((grid.max_desc + 1, grid.max_exemplar + 1, grid.total), dtype=np.bool_)
     for at in range(0, grid.total, _CHUNK):
         part = slice(at, min(at + _CHUNK, grid.total))
-        described, by_description = _described(grid, part)
-        shown, by_exemplar = _shown(grid, part)
+        described, by_description = _votes_of_descriptions(grid, part)
+        shown, by_exemplar = _votes_of_exemplars(grid, part)
         rows = np.arange(part.stop - part.start)
         base = np.zeros((len(rows), count + 2))  # the last two: out of scope, and no vote
         for d in range(grid.max_desc + 1):
@@ -49,13 +49,17 @@ def decided(grid: CoverageGrid) -> NDArray[np.bool_]:
     return found
 
 
-def _described(grid: CoverageGrid, part: slice) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _votes_of_descriptions(
+    grid: CoverageGrid, part: slice
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The functions described, by rank, and their votes."""
     ranking = grid.ranked.descriptions
     return _voting(grid, ranking.positions[part], ranking.scores[part])
 
 
-def _shown(grid: CoverageGrid, part: slice) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _votes_of_exemplars(
+    grid: CoverageGrid, part: slice
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The functions of the exemplars, by rank, and their votes."""
     import numpy as np
 

@@ -82,7 +82,7 @@ class DenseIndex:
         """``flat`` or ``hnsw``."""
         return "flat" if self._graph is None else "hnsw"
 
-    def moved(
+    def move(
         self, vectors: NDArray[np.float32], came_from: NDArray[np.int64], *, graph_from: int
     ) -> DenseIndex:
         """The index of other vectors, of which row ``i`` was row ``came_from[i]`` here (-1: new).
@@ -93,8 +93,8 @@ class DenseIndex:
 
         if self._graph is None or len(vectors) < graph_from:
             return DenseIndex(vectors, graph_from=graph_from)
-        graph = self._graph.moved(vectors, came_from)
-        if max(len(graph.loose), graph.gone) > _LOOSE_SHARE * len(vectors):
+        graph = self._graph.move(vectors, came_from)
+        if max(len(graph.loose), graph.stale_nodes) > _LOOSE_SHARE * len(vectors):
             return DenseIndex(vectors, graph_from=graph_from)
         new = DenseIndex(np.zeros((0, vectors.shape[1]), np.float32), graph_from=1 << 62)
         new.vectors, new._flat, new._graph, new.recall = vectors, None, graph, graph.recall
@@ -152,7 +152,7 @@ def _flat(vectors: NDArray[np.float32]) -> Any:
     return index
 
 
-def _built(vectors: NDArray[np.float32]) -> Any:
+def _build(vectors: NDArray[np.float32]) -> Any:
     import faiss
     import numpy as np
 
@@ -178,19 +178,19 @@ class _Graph:
             if (self.index.ntotal, self.index.d) != vectors.shape:
                 raise ValueError(f"{path.name} is of other vectors")
         else:
-            self.index = _built(vectors)
+            self.index = _build(vectors)
         self._vectors = vectors
         self._now = np.arange(len(vectors))
         self.loose = np.zeros(0, dtype=np.int64)
-        self.recall = self._measured()
+        self.recall = self._measure_recall()
 
     @property
     def whole(self) -> bool:
         """Whether each node is a vector of today, and each vector a node."""
-        return not len(self.loose) and not self.gone
+        return not len(self.loose) and not self.stale_nodes
 
     @cached_property
-    def gone(self) -> int:
+    def stale_nodes(self) -> int:
         """How many nodes are no vectors of today."""
         return int((self._now < 0).sum())
 
@@ -207,7 +207,7 @@ class _Graph:
         scores, nodes = self.index.search(np.ascontiguousarray(queries), wide, params=parameters)
         return scores, nodes
 
-    def _measured(self) -> float:
+    def _measure_recall(self) -> float:
         import numpy as np
 
         count = len(self._vectors)
@@ -218,7 +218,7 @@ class _Graph:
         shared = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(true, found, strict=True)]
         return sum(shared) / true.size
 
-    def moved(self, vectors: NDArray[np.float32], came_from: NDArray[np.int64]) -> _Graph:
+    def move(self, vectors: NDArray[np.float32], came_from: NDArray[np.int64]) -> _Graph:
         """The same graph, seen from where the vectors are now."""
         import numpy as np
 
@@ -239,9 +239,9 @@ class _Graph:
         """As ``DenseIndex.search``."""
         import numpy as np
 
-        wide = min(len(self._now), k + min(self.gone, k))
+        wide = min(len(self._now), k + min(self.stale_nodes, k))
         scores, nodes = self._near(queries, wide)
-        while self.gone and wide < len(self._now):
+        while self.stale_nodes and wide < len(self._now):
             living = np.where(nodes >= 0, self._now[nodes] >= 0, False).sum(axis=1)
             if ((living >= k) | (nodes[:, -1] < 0)).all():
                 break

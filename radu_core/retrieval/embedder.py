@@ -138,7 +138,7 @@ class SentenceEmbedder:
         for wave in _waves(missing):
             progress("Embedding", done, len(missing))
             with self._lock:  # for a wave: a single query needn't wait for a whole index
-                known.update(self._embedded(wave, prompt, asked=asked))
+                known.update(self._embed_wave(wave, prompt, asked=asked))
             done += len(wave)
         if missing:
             progress("Embedding", done, done)
@@ -146,7 +146,7 @@ class SentenceEmbedder:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([known[k] for k in keys])
 
-    def _embedded(
+    def _embed_wave(
         self, wave: dict[str, str], prompt: str, *, asked: bool
     ) -> dict[str, NDArray[np.float32]]:
         """Embed and cache a wave, but what another thread has embedded while this one waited.
@@ -166,12 +166,12 @@ class SentenceEmbedder:
     @property
     def dim(self) -> int:
         """The vectors' length."""
-        return int(self._loaded()[1].get_embedding_dimension())
+        return int(self._load()[1].get_embedding_dimension())
 
     def without_cache(self) -> SentenceEmbedder:
         """The same model, which embeds every text it is asked for: what time that takes."""
         fresh = SentenceEmbedder(self.directory, name=self.name, precision=self._precision)
-        fresh._towers = self._loaded()
+        fresh._towers = self._load()
         return fresh
 
     @cached_property
@@ -185,14 +185,14 @@ class SentenceEmbedder:
 
     def load(self) -> None:
         """Load the model now, so that the next text needn't wait for it."""
-        self._loaded()
+        self._load()
 
     def _encode(self, texts: list[str], prompt: str, *, asked: bool) -> NDArray[np.float32]:
         """Embed texts in batches of like length; unusual models in their own way."""
         import numpy as np
         import torch
 
-        model = self._loaded()[0 if asked else 1]
+        model = self._load()[0 if asked else 1]
         if not is_plain(model, prompt):
             vectors = model.encode(
                 texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
@@ -217,9 +217,9 @@ class SentenceEmbedder:
 
     def towers(self) -> tuple[Any, Any]:
         """The sentence-transformers models of queries and of documents; often the same."""
-        return self._loaded()
+        return self._load()
 
-    def _loaded(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[Any, Any]:
         """The towers of queries and of documents."""
         with self._lock:
             if self._towers is None:

@@ -17,7 +17,7 @@ from radu_core.retrieval.coverage import wilson
 from radu_core.retrieval.overlap import Confusion, Neighbours, two_groups
 from radu_core.retrieval.pairs import Judgements, bare, equality, frame, pair_of
 from radu_core.schema import Schema, Slot
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +123,7 @@ def findings(
     outliers = _outliers(near, confused, said)
     found = [
         *_overlaps(schema, near, confused, descriptions, limit),
-        *_overloaded(schema, near),
+        *_overloaded_functions(schema, near),
         *_names(schema),
         *pairs,
         *(f for f in outliers if f.examples[0].id not in listed),
@@ -174,7 +174,7 @@ def _overlap(
     what = []
     if mistaken:
         what.append(
-            f"{there + back} of their {counted(total, 'exemplar')} lie among the other's "
+            f"{there + back} of their {quantity(total, 'exemplar')} lie among the other's "
             f"({share:.0%}, "
             f"interval {low:.0%} to {high:.0%})"
         )
@@ -236,7 +236,7 @@ def _pair(one: AnnotatedExemplar, other: AnnotatedExemplar, similarity: float) -
 # Overloaded functions and names
 
 
-def _overloaded(schema: Schema, near: Neighbours) -> list[Finding]:
+def _overloaded_functions(schema: Schema, near: Neighbours) -> list[Finding]:
     made = []
     by_function: dict[str | None, list[int]] = defaultdict(list)
     for i, e in enumerate(near.exemplars):
@@ -357,7 +357,9 @@ def _near_duplicates(near: Neighbours, said: Judgements, from_: float) -> list[F
         why = equality(one.template or "", other.template or "") or "near duplicate"
         made.append(_duplicate(_pair(one, other, similarity), why, judged=verdict == "same"))
     known = {pair_of(e.id, e.other_id) for f in made for e in f.examples}
-    made += [_duplicate(e, "", judged=True) for e in _judged(near, said) if _key(e) not in known]
+    made += [
+        _duplicate(e, "", judged=True) for e in _judged_examples(near, said) if _key(e) not in known
+    ]
     return sorted(made, key=lambda f: (-(f.figures["cosine"]), f.examples[0].id))
 
 
@@ -365,7 +367,7 @@ def _key(example: Example) -> tuple[str, str]:
     return pair_of(example.id, example.other_id)
 
 
-def _judged(near: Neighbours, said: Judgements) -> Iterator[Example]:
+def _judged_examples(near: Neighbours, said: Judgements) -> Iterator[Example]:
     """Pairs of different functions that a person says are the same, however far apart."""
     place = {e.id: i for i, e in enumerate(near.exemplars)}
     for (first, second), verdict in sorted(said.items()):
@@ -490,7 +492,8 @@ def _few(schema: Schema, near: Neighbours, enough: int) -> list[Finding]:
             Finding(
                 "few exemplars",
                 (function.name,),
-                f"{function.name} has {counted(distinct, 'resolved training exemplar')}{repeated}; "
+                f"{function.name} has "
+                f"{quantity(distinct, 'resolved training exemplar')}{repeated}; "
                 f"the least is {enough}",
                 "Add some that differ in their words, or resolve those that wait.",
                 ("add", "annotate"),

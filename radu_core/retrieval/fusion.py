@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Ranking", "fuse", "ordered"]
+__all__ = ["Ranking", "fuse", "order_hits"]
 
 RRF_K = 60
 
@@ -29,7 +29,7 @@ class Ranking:
         return Ranking(self.positions[:, :k], self.scores[:, :k])
 
 
-def ordered(
+def order_hits(
     positions: NDArray[np.int64],
     scores: NDArray[np.float32],
     excluded: NDArray[np.int64],

@@ -13,7 +13,7 @@ from radu_core.retrieval.best import best
 from radu_core.retrieval.contents import Contents
 from radu_core.retrieval.dense import DenseIndex
 from radu_core.retrieval.embedder import Embedder
-from radu_core.retrieval.fusion import Ranking, fuse, ordered
+from radu_core.retrieval.fusion import Ranking, fuse, order_hits
 from radu_core.retrieval.hits import DescriptionHit, ExemplarHit, Query, Retrieved
 from radu_core.retrieval.lexical import LexicalIndex, template_text, tokenizer_for
 from radu_core.retrieval.settings import RetrievalSettings
@@ -122,7 +122,7 @@ class ModuleIndex:
         )
         return cls(schema, contents, parts, embedder, chosen)
 
-    def changed(
+    def change(
         self,
         changes: Mapping[str, AnnotatedExemplar | None],
         *,
@@ -136,7 +136,7 @@ class ModuleIndex:
 
         new = schema or self.schema
         contents = self.contents if new.hash == self.schema.hash else self.contents.under(new)
-        contents = contents.changed(new, changes) if changes else contents
+        contents = contents.change(new, changes) if changes else contents
         came_from = np.array([self._same(e) for e in contents.exemplars], dtype=np.int64)
         fresh = np.flatnonzero(came_from < 0)
         texts = [contents.exemplars[i].template or "" for i in fresh.tolist()]
@@ -151,7 +151,7 @@ class ModuleIndex:
             vectors,
             _embedded_descriptions(new, self.embedder),
             tokens,
-            self.parts.dense.moved(vectors, came_from, graph_from=self.settings.graph_from),
+            self.parts.dense.move(vectors, came_from, graph_from=self.settings.graph_from),
         )
         return ModuleIndex(new, contents, parts, self.embedder, self.settings)
 
@@ -209,12 +209,14 @@ class ModuleIndex:
         texts = [q.utterance for q in queries]
         as_query = self.embedder.embed(texts, side="query", progress=progress)
         vectors = self.embedder.embed(texts, side="asked", progress=progress)
-        excluded = self.excluded(queries)
+        excluded = self.excluded_positions(queries)
         pool = pool_of(k_exemplar)
         dense = self._dense(vectors, excluded, pool)
         lexical = self.lexically(texts, excluded, pool, progress)
         fused = fuse(dense, lexical, dense_weight=self.settings.dense_weight, k=k_exemplar)
-        return Ranked(self.described(as_query, k_desc), dense, lexical, fused, vectors, as_query)
+        return Ranked(
+            self.rank_descriptions(as_query, k_desc), dense, lexical, fused, vectors, as_query
+        )
 
     def search(
         self,
@@ -233,11 +235,11 @@ class ModuleIndex:
             return []
         ranked = self.rank(queries, k_desc=k_desc, k_exemplar=k_exemplar, progress=progress)
         return [
-            self.retrieved(ranked, n, k_desc=k_desc, k_exemplar=k_exemplar, mode=mode)
+            self.retrieve(ranked, n, k_desc=k_desc, k_exemplar=k_exemplar, mode=mode)
             for n in range(len(queries))
         ]
 
-    def retrieved(
+    def retrieve(
         self,
         ranked: Ranked,
         number: int,
@@ -260,14 +262,14 @@ class ModuleIndex:
         hits = _row(ranked.of(mode).first(k_exemplar), number)
         near = self.vectors[[i for i, _ in hits]] @ ranked.vectors[number]
         exemplars = tuple(
-            self._hit(i, rank, score, similarity, places)
+            self._make_hit(i, rank, score, similarity, places)
             for rank, ((i, score), similarity) in enumerate(
                 zip(hits, near.tolist(), strict=True), start=1
             )
         )
         return Retrieved(descriptions, exemplars)
 
-    def _hit(
+    def _make_hit(
         self,
         i: int,
         rank: int,
@@ -291,17 +293,17 @@ class ModuleIndex:
             e.mode,
         )
 
-    def described(self, vectors: NDArray[np.float32], k: int) -> Ranking:
+    def rank_descriptions(self, vectors: NDArray[np.float32], k: int) -> Ranking:
         import numpy as np
 
         positions, scores = self._descriptions.search(vectors, len(self.functions))
-        return ordered(positions, scores, np.zeros((len(vectors), 0), np.int64), k)
+        return order_hits(positions, scores, np.zeros((len(vectors), 0), np.int64), k)
 
     def _dense(
         self, vectors: NDArray[np.float32], excluded: NDArray[np.int64], pool: int
     ) -> Ranking:
         positions, scores = self.parts.dense.search(vectors, pool + excluded.shape[1])
-        return ordered(positions, scores, excluded, pool)
+        return order_hits(positions, scores, excluded, pool)
 
     def lexically(
         self,
@@ -322,9 +324,9 @@ class ModuleIndex:
             chosen = best(matching, width)
             positions[number] = np.where(matching[chosen] > 0, chosen, -1)
             scores[number] = matching[chosen]
-        return ordered(positions, scores, excluded, pool)
+        return order_hits(positions, scores, excluded, pool)
 
-    def excluded(self, queries: Sequence[Query]) -> NDArray[np.int64]:
+    def excluded_positions(self, queries: Sequence[Query]) -> NDArray[np.int64]:
         """Per query where it is itself and where its duplicate is (-1: nowhere), ``(n, 2)``."""
         import numpy as np
 

@@ -22,7 +22,7 @@ __all__ = [
     "SIGN",
     "LexicalIndex",
     "Tokenizer",
-    "folded",
+    "fold_words",
     "template_text",
     "tokenizer_for",
     "words",
@@ -40,12 +40,12 @@ _RUN = regex.compile(
 def words(text: str) -> list[str]:
     """The words of a text, composed, case-folded; scripts without spaces in pairs of characters."""
     found: list[str] = []
-    for word in _WORD.findall(folded(text)):
+    for word in _WORD.findall(fold_words(text)):
         found += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]
     return found
 
 
-def folded(text: str) -> str:
+def fold_words(text: str) -> str:
     """Text as words are compared: letters composed and plain, case folded."""
     # composed before as well: № and bold letters have no lower case until they are plain ones
     lower = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")  # of İ

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from radu_core.retrieval.coverage import CoverageGrid, Miss
 from radu_core.retrieval.index import ModuleIndex
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.words import counted, ordinal
+from radu_core.words import ordinal, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ def explain(grid: CoverageGrid, k_desc: int, k_exemplar: int) -> list[ExplainedM
     """Every miss at a point, with why."""
     places = _places(grid.index)
     return [
-        _explained(grid, miss, (k_desc, k_exemplar), _own(grid, miss, places))
+        _explain(grid, miss, (k_desc, k_exemplar), _own(grid, miss, places))
         for miss in grid.misses(k_desc, k_exemplar)
     ]
 
@@ -89,7 +89,7 @@ def _own(
     import numpy as np
 
     own = places.get(miss.function, np.zeros(0, dtype=np.int64))
-    return own[~np.isin(own, grid.index.excluded([grid.queries[miss.number]])[0])]
+    return own[~np.isin(own, grid.index.excluded_positions([grid.queries[miss.number]])[0])]
 
 
 def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
@@ -101,7 +101,7 @@ def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
     return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
 
 
-def _explained(
+def _explain(
     grid: CoverageGrid,
     miss: Miss,
     point: tuple[int, int],
@@ -114,7 +114,7 @@ def _explained(
     if exemplars:
         near = index.vectors[own_places] @ vector
         own = _near(index, int(own_places[int(near.argmax())]), float(near.max()))
-    hits = grid.retrieved(number, 0, max(point[1], 3)).exemplars
+    hits = grid.retrieve(number, 0, max(point[1], 3)).exemplars
     nearest = tuple(
         Near(h.id, h.function, h.template, h.similarity)
         for h in hits
@@ -148,7 +148,7 @@ def _causes(grid: CoverageGrid, found: ExplainedMiss, point: tuple[int, int]) ->
     yield from _just_below(grid, found)
 
 
-def _named(near: Near) -> str:
+def _function_name(near: Near) -> str:
     return near.function or OUT_OF_SCOPE
 
 
@@ -156,10 +156,11 @@ def _doubtful(best: Near | None) -> Iterator[Cause]:
     if best is not None and best.similarity >= SAME:
         yield Cause(
             "label",
-            f"It says nearly the same as “{best.template}”, which is labelled {_named(best)} "
+            f"It says nearly the same as “{best.template}”, which is labelled "
+            f"{_function_name(best)} "
             f"(cosine {best.similarity:.2f}).",
             "Check both labels.",
-            _named(best),
+            _function_name(best),
         )
 
 
@@ -186,12 +187,12 @@ def _far_exemplars(found: ExplainedMiss, best: Near | None) -> Iterator[Cause]:
     if best and own and best.similarity >= max(UNLIKE, own.similarity + AHEAD):
         yield Cause(
             "overlap",
-            f"Exemplars of {_named(best)} are nearer ({best.similarity:.2f}) than its own "
+            f"Exemplars of {_function_name(best)} are nearer ({best.similarity:.2f}) than its own "
             f"({own.similarity:.2f}).",
-            f"Tell {name} and {_named(best)} apart in their descriptions, or merge them."
+            f"Tell {name} and {_function_name(best)} apart in their descriptions, or merge them."
             if best.function
             else f"Look at those out-of-scope exemplars: do they mean {name}?",
-            _named(best),
+            _function_name(best),
         )
     if own is not None and own.similarity < UNLIKE:
         yield Cause(
@@ -205,7 +206,7 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
     function = grid.index.schema.function(name)
     words = len(function.description.split()) if function else 0
     if words < THIN:
-        said = f"has {counted(words, 'word')}" if words else "is empty"
+        said = f"has {quantity(words, 'word')}" if words else "is empty"
         yield Cause(
             "thin description",
             f"The description of {name} {said}; it comes {ordinal(rank)} among "

@@ -10,7 +10,7 @@ import regex
 
 from radu_core.errors import AlignmentError
 from radu_core.exemplars import SlotRef, parse_template
-from radu_core.retrieval.lexical import SIGN, folded
+from radu_core.retrieval.lexical import SIGN, fold_words
 
 __all__ = ["Equality", "Judgements", "Pair", "Verdict", "bare", "equality", "frame", "pair_of"]
 
@@ -66,4 +66,4 @@ def bare(pieces: Sequence[str]) -> tuple[str, ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(folded(text)))
+    return tuple(_WORD.findall(fold_words(text)))

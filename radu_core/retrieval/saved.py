@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["indexed", "read_index", "save_index", "saved_fingerprint"]
+__all__ = ["count_indexed", "read_index", "save_index", "saved_fingerprint"]
 
 _META = "meta.json"
 _KINDS = {"version": int, "fingerprint": str, "source": dict, "schema": dict}
@@ -101,7 +101,7 @@ def read_index(
     return index
 
 
-def indexed(directory: Path) -> int:
+def count_indexed(directory: Path) -> int:
     """How many exemplars the saved index stands for; errors as ``read_index``."""
     meta = _read_meta(directory)
     with _whole(directory):

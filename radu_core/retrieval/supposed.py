@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.progress import silent
 from radu_core.retrieval.coverage import CoverageGrid, grid_of
-from radu_core.retrieval.fusion import Ranking, fuse, ordered
+from radu_core.retrieval.fusion import Ranking, fuse, order_hits
 from radu_core.retrieval.index import ModuleIndex, Parts, Ranked, description_text, pool_of
 from radu_core.schema import Schema
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["suppose", "thinned"]
+__all__ = ["suppose", "thin"]
 
 
-def thinned(grid: CoverageGrid, most: int) -> CoverageGrid:
+def thin(grid: CoverageGrid, most: int) -> CoverageGrid:
     """The grid of evenly spaced queries, ``most`` of them or fewer."""
     step = max(1, -(-grid.total // most))
     if step == 1:
@@ -52,11 +52,11 @@ def suppose(
     """
     index, ranked = grid.index, grid.ranked
     if schema.hash != index.schema.hash:
-        index = _described(index, schema)
-        ranked = replace(ranked, descriptions=index.described(ranked.asked, grid.max_desc))
+        index = _with_descriptions(index, schema)
+        ranked = replace(ranked, descriptions=index.rank_descriptions(ranked.asked, grid.max_desc))
     if added:
-        bigger = index.changed(added)
-        ranked = _ranked(grid, index, bigger, ranked)
+        bigger = index.change(added)
+        ranked = _rank_again(grid, index, bigger, ranked)
         index = bigger
     return _grid(grid, index, ranked, 1)
 
@@ -67,7 +67,7 @@ def _grid(grid: CoverageGrid, index: ModuleIndex, ranked: Ranked, step: int) -> 
     )
 
 
-def _described(index: ModuleIndex, schema: Schema) -> ModuleIndex:
+def _with_descriptions(index: ModuleIndex, schema: Schema) -> ModuleIndex:
     """The index with other descriptions: no exemplar's place in it depends on them."""
     texts = [description_text(f) for f in schema.functions]
     vectors = index.embedder.embed(texts, side="passage")
@@ -75,9 +75,9 @@ def _described(index: ModuleIndex, schema: Schema) -> ModuleIndex:
     return ModuleIndex(schema, index.contents, parts, index.embedder, index.settings)
 
 
-def _ranked(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, ranked: Ranked) -> Ranked:
+def _rank_again(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, ranked: Ranked) -> Ranked:
     pool = pool_of(grid.max_exemplar)
-    excluded = new.excluded(grid.queries)
+    excluded = new.excluded_positions(grid.queries)
     dense = _dense(old, new, ranked, excluded, pool)
     texts = [q.utterance for q in grid.queries]
     lexical = new.lexically(texts, excluded, pool, silent)
@@ -101,7 +101,7 @@ def _dense(
     fresh = np.array(_fresh(old, new), dtype=np.int64)
     near = (ranked.vectors @ new.vectors[fresh].T).astype(np.float32)
     positions = np.hstack([moved[ranked.dense.positions], np.broadcast_to(fresh, near.shape)])
-    return ordered(positions, np.hstack([ranked.dense.scores, near]), excluded, pool)
+    return order_hits(positions, np.hstack([ranked.dense.scores, near]), excluded, pool)
 
 
 def _fresh(old: ModuleIndex, new: ModuleIndex) -> Sequence[int]:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from radu_core.inference.answers import Answer, AnswerModel, Question
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["Batcher", "QueueFullError", "Reply"]
 
@@ -118,7 +118,7 @@ def _ask(model: AnswerModel, questions: Sequence[Question]) -> list[Answer | Exc
         answers = model.answer(questions)
         if len(answers) != len(questions):
             raise RuntimeError(
-                f"{counted(len(answers), 'answer')} to {counted(len(questions), 'question')}"
+                f"{quantity(len(answers), 'answer')} to {quantity(len(questions), 'question')}"
             )
         return list(answers)
     except Exception as error:

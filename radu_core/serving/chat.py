@@ -46,7 +46,7 @@ def chat_routes(desk: Desk) -> APIRouter:
     @routes.get("/models")
     async def list_models() -> Response:
         """The models of this server, each with its version and its functions."""
-        data = [_model(served) for served in desk.registry.served]
+        data = [_model(served) for served in desk.registry.versions_in_use]
         return JSONResponse({"object": "list", "data": data})
 
     @routes.get("/models/{name:path}")

@@ -116,7 +116,7 @@ def question_of(request: ChatRequest, served: Served) -> Question | None:
     offered = None
     if request.tools is not None:
         offered = require_functions(_names(request.tools, "tools"), served, param="tools")
-    offered, is_required = _chosen(request, offered, served)
+    offered, is_required = _choose_functions(request, offered, served)
     utterance = utterance_of(request.messages)
     if request.tool_choice == "none" or request.messages[-1].role in ("tool", "function"):
         return None
@@ -126,7 +126,7 @@ def question_of(request: ChatRequest, served: Served) -> Question | None:
     return Question(utterance, context or None, offered, is_required)
 
 
-def _chosen(
+def _choose_functions(
     request: ChatRequest, offered: tuple[str, ...] | None, served: Served
 ) -> tuple[tuple[str, ...] | None, bool]:
     """What ``tool_choice`` leaves of the functions offered, and whether one has to be called."""

@@ -67,18 +67,18 @@ class Watching:
         scope[_TRAIL] = Trail()
         status = 0
 
-        async def watched(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note)
         except Exception:
             log.exception("request_failed")
             if not status:
-                await internal_error().response()(scope, receive, watched)
+                await internal_error().response()(scope, receive, send_and_note)
         finally:
             # nothing was sent: the client has gone, or the server stops and this took too long
             self._record(scope, status or CLIENT_GONE, time.perf_counter() - begun)
@@ -118,7 +118,7 @@ class KeyCheck:
             if not given and scope["path"] == RASA_PATH and scope["method"] == "POST":
                 scope[_KEY_IN_BODY] = self._keys
             elif not self._keys.accept(given):
-                await _unauthorized(given).response()(scope, receive, send)
+                await _unauthorized_error(given).response()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -127,7 +127,7 @@ def check_key_in_body(scope: Scope, token: str | None) -> None:
     """``HttpError`` 401 unless the request has brought a key, in its body at last."""
     keys = scope.get(_KEY_IN_BODY)
     if keys is not None and not keys.accept(token or ""):
-        raise _unauthorized(token or "")
+        raise _unauthorized_error(token or "")
 
 
 def _given_key(scope: Scope) -> str:
@@ -140,7 +140,7 @@ def _given_key(scope: Scope) -> str:
     return ""
 
 
-def _unauthorized(given: str) -> HttpError:
+def _unauthorized_error(given: str) -> HttpError:
     return HttpError(
         401,
         "This API key isn't one of the server's."

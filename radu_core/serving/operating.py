@@ -33,8 +33,8 @@ def operating_routes(desk: Desk) -> APIRouter:
     @routes.get("/ready")
     async def show_readiness() -> Response:
         """The models answer: 503 while one is stuck for longer than a request may take."""
-        stuck = desk.registry.stuck()
-        models = {s.model.name: s.model.version for s in desk.registry.served}
+        stuck = desk.registry.stuck_models()
+        models = {s.model.name: s.model.version for s in desk.registry.versions_in_use}
         body = {"status": "stuck" if stuck else "ready", "models": models, "stuck": stuck}
         return JSONResponse(body, 503 if stuck else 200)
 
@@ -46,27 +46,27 @@ def operating_routes(desk: Desk) -> APIRouter:
     @routes.post("/reload")
     async def reload(request: Request, body: ModelRequest | None = None) -> Response:
         """Load a model's directory again and use it from the next request on."""
-        name = _operated(desk, request, body)
+        name = _require_model(desk, request, body)
         try:
             swap = await desk.registry.reload(name)
         except RaduError as error:
             raise HttpError(409, f"Nothing changed: {error}", code="reload_failed") from error
-        return _swapped("reload", swap)
+        return _swap_response("reload", swap)
 
     @routes.post("/rollback")
     async def roll_back(request: Request, body: ModelRequest | None = None) -> Response:
         """Use the version again that was in use before the last reload."""
-        name = _operated(desk, request, body)
+        name = _require_model(desk, request, body)
         try:
             swap = await desk.registry.roll_back(name)
         except RaduError as error:
             raise HttpError(409, f"Nothing changed: {error}", code="rollback_failed") from error
-        return _swapped("rollback", swap)
+        return _swap_response("rollback", swap)
 
     return routes
 
 
-def _operated(desk: Desk, request: Request, body: ModelRequest | None) -> str:
+def _require_model(desk: Desk, request: Request, body: ModelRequest | None) -> str:
     """The model that is meant; 403 on a server without keys, where anybody could do it."""
     if not desk.settings.keys:
         raise HttpError(
@@ -77,12 +77,12 @@ def _operated(desk: Desk, request: Request, body: ModelRequest | None) -> str:
     return desk.find(body.model if body else None, request).model.name
 
 
-def _swapped(event: str, swap: Swap) -> Response:
+def _swap_response(event: str, swap: Swap) -> Response:
     told: dict[str, Any] = {
         "model": swap.model,
         "before": swap.before,
         "version": swap.version,
-        "changed": swap.changed,
+        "changed": swap.is_change,
     }
     log.info(event, extra={"fields": told})
     return JSONResponse(told)

@@ -15,7 +15,7 @@ from radu_core.serving.middleware import RASA_PATH, check_key_in_body
 from radu_core.serving.problems import HttpError
 from radu_core.serving.registry import Served
 from radu_core.serving.shapes import AnswerBody, ParseRequest, RasaRequest
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["parse_routes"]
 
@@ -69,7 +69,7 @@ def _questions(body: ParseRequest, served: Served, desk: Desk) -> list[Question]
     if len(utterances) > most:
         raise HttpError(
             413,
-            f"{counted(len(utterances), 'utterance')}: a request may have {most:,}.",
+            f"{quantity(len(utterances), 'utterance')}: a request may have {most:,}.",
             code="too_many_utterances",
             param="utterances",
         )

@@ -20,7 +20,7 @@ from radu_core.inference.answers import AnswerModel, Question
 from radu_core.serving.batching import Batcher
 from radu_core.serving.metrics import Metrics
 from radu_core.serving.settings import Settings
-from radu_core.words import listed
+from radu_core.words import join_words
 
 __all__ = ["Loader", "Place", "Registry", "Served", "Swap"]
 
@@ -46,7 +46,7 @@ class Swap:
     version: str
 
     @property
-    def changed(self) -> bool:
+    def is_change(self) -> bool:
         """Whether another version is in use."""
         return self.before != self.version
 
@@ -98,7 +98,7 @@ class Registry:
         return list(self._places)
 
     @property
-    def served(self) -> list[Served]:
+    def versions_in_use(self) -> list[Served]:
         """The version in use of each model."""
         return [place.current for place in self._places.values()]
 
@@ -106,10 +106,10 @@ class Registry:
         """The version in use of that model; without a name that of the only one."""
         return self._place(name).current
 
-    def stuck(self) -> list[str]:
+    def stuck_models(self) -> list[str]:
         """The models that have been busy with one batch for longer than a request may take."""
         now = time.perf_counter()
-        busy = ((s.model.name, s.batcher.busy_since) for s in self.served)
+        busy = ((s.model.name, s.batcher.busy_since) for s in self.versions_in_use)
         return [n for n, since in busy if since and now - since > self._settings.seconds]
 
     def working(self) -> float:
@@ -139,12 +139,12 @@ class Registry:
                 self._metrics.loads.labels(place.name, "failed").inc()
                 raise
             swap = Swap(place.name, before.model.version, served.model.version)
-            if swap.changed:
+            if swap.is_change:
                 place.current = served
                 place.previous = before if self._settings.keeps_previous else None
             del served, before
             await loop.run_in_executor(self._loading, release_memory)
-            return self._counted(swap)
+            return self._count(swap)
 
     async def roll_back(self, name: str | None) -> Swap:
         """Use the version before again; what was in use is then the version before."""
@@ -157,12 +157,10 @@ class Registry:
                 )
             before = place.current
             place.current, place.previous = place.previous, before
-            return self._counted(
-                Swap(place.name, before.model.version, place.current.model.version)
-            )
+            return self._count(Swap(place.name, before.model.version, place.current.model.version))
 
-    def _counted(self, swap: Swap) -> Swap:
-        self._metrics.loads.labels(swap.model, "swapped" if swap.changed else "unchanged").inc()
+    def _count(self, swap: Swap) -> Swap:
+        self._metrics.loads.labels(swap.model, "swapped" if swap.is_change else "unchanged").inc()
         return swap
 
     def _place(self, name: str | None) -> Place:
@@ -172,7 +170,7 @@ class Registry:
             raise NotFoundError(
                 "No such model" if name else "Several models are served and none is named",
                 value=name,
-                remedy=f"Give {listed(self.names, 'or')} as model.",
+                remedy=f"Give {join_words(self.names, 'or')} as model.",
             )
         return self._places[name]
 

@@ -11,7 +11,7 @@ from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store import renames
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
-from radu_core.store.derived import derived
+from radu_core.store.derived import derive
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
 from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, exemplars, opinions, skips
@@ -70,7 +70,7 @@ def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: 
     for part in parts(items):
         rows = rows_of(w, [exemplar.id for exemplar in part])
         changes = [
-            (row, _columns(exemplar, _kept(row, exemplar)))
+            (row, _columns(exemplar, _columns_kept(row, exemplar)))
             for exemplar in part
             if (row := rows.get(exemplar.id)) is not None
         ]
@@ -78,7 +78,7 @@ def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: 
         put_texts(w, part)
 
 
-def _kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
+def _columns_kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
     kept = {name: row[name] for name in ("flag", "flag_kind", "decided")}
     return {**kept, "decided": 0} if exemplar.unlabelled else kept
 
@@ -114,7 +114,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
             remedy="It was shown when they were accepted, and stands in each one's history.",
         )
     back, since, gone = [], [], []
-    known = renames.known(w.connection, w.module)
+    known = renames.list_renames(w.connection, w.module)
     for part in parts(found):
         rows = rows_of(w, [id_ for id_, _, _ in part])
         standing = standing_decisions(w, [id_ for id_, _, _ in part])
@@ -148,7 +148,7 @@ def rows_of(w: Writing, ids: Sequence[str]) -> dict[str, RowMapping]:
 
 def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, Any]:
     columns = {**columns_of(exemplar, exemplar_text(exemplar)), **more}
-    return columns | derived(exemplar, columns["flag_kind"])
+    return columns | derive(exemplar, columns["flag_kind"])
 
 
 def _before(

@@ -15,7 +15,7 @@ from radu_core.files import canonical_json
 from radu_core.instructions import instruct
 from radu_core.schema import Schema
 from radu_core.store import renames
-from radu_core.store.derived import DISAGREEMENT, FlagKind, derived, folded_text
+from radu_core.store.derived import DISAGREEMENT, FlagKind, derive, folded_text
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
 from radu_core.store.rows import (
@@ -25,7 +25,7 @@ from radu_core.store.rows import (
     exemplar_before,
     state_before,
     state_of,
-    stored,
+    stored_exemplar,
 )
 from radu_core.store.stored_json import exemplar_text, read_exemplar, schema_text, settings_text
 from radu_core.store.tables import events, exemplars, modules, opinions, skips, templates, texts
@@ -88,7 +88,7 @@ def row_of(w: Writing, id: str) -> RowMapping:
 def items_of(connection: Connection, module: str, ids: Sequence[str]) -> list[StoredExemplar]:
     """The exemplars of these ids, in this order; those that aren't there are left out."""
     query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id.in_(list(ids)))
-    found = {row["id"]: stored(row) for row in connection.execute(query).mappings()}
+    found = {row["id"]: stored_exemplar(row) for row in connection.execute(query).mappings()}
     return [found[id_] for id_ in ids if id_ in found]
 
 
@@ -131,7 +131,7 @@ def change(
     """
     columns = {**columns_of(exemplar, exemplar_text(exemplar)), **more}
     flag_kind = columns.get("flag_kind", row["flag_kind"])
-    columns |= derived(exemplar, flag_kind, disagreement=disagreement)
+    columns |= derive(exemplar, flag_kind, disagreement=disagreement)
     columns |= {"revision": row["revision"] + 1, "updated": w.now}
     before = state_of(row, standing_people(w, [exemplar.id])[exemplar.id])
     where = (exemplars.c.module == w.module) & (exemplars.c.id == exemplar.id)
@@ -179,7 +179,7 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
             value=event_id,
             remedy="Check it, or reload.",
         )
-    known = renames.known(w.connection, w.module)
+    known = renames.list_renames(w.connection, w.module)
     return renames.in_state(state_before(before), known, after=event_id)
 
 
@@ -306,7 +306,7 @@ def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
         if row is None:
             continue
         exemplar = read_exemplar(row.data, module=w.module, id=id_)
-        queue = derived(exemplar, kind, disagreement=row.queue == DISAGREEMENT)["queue"]
+        queue = derive(exemplar, kind, disagreement=row.queue == DISAGREEMENT)["queue"]
         values = {"flag": reason, "flag_kind": kind, "queue": queue}
         w.connection.execute(update(exemplars).where(where).values(**values))
         add_event(w, id_, "flagged", None, None, reason.replace("\0", " "))

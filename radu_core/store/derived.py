@@ -15,9 +15,9 @@ __all__ = [
     "QUEUES",
     "UNLABELLED_QUEUE",
     "FlagKind",
-    "derived",
+    "derive",
     "flag_kind_of",
-    "folded",
+    "fold_for_search",
     "folded_text",
     "queue_of",
     "slots_of",
@@ -66,7 +66,7 @@ def flag_kind_of(flag: str | None, kind: str | None) -> str | None:
     return kind or ("suspected" if flag.startswith("Coverage:") else "evaluation")
 
 
-def derived(
+def derive(
     exemplar: AnnotatedExemplar, flag_kind: str | None, *, disagreement: bool = False
 ) -> dict[str, Any]:
     """The columns ``queue`` and ``slots`` of an exemplar."""
@@ -98,10 +98,10 @@ def folded_text(exemplar: AnnotatedExemplar) -> str:
     """What a search looks through: utterance, function, values and id, folded."""
     values = [str(v) for value in exemplar.arguments.values() for v in as_values(value)]
     parts = [exemplar.utterance, exemplar.function or "", *values, exemplar.id]
-    return folded("\n".join(parts))
+    return fold_for_search("\n".join(parts))
 
 
-def folded(text: str) -> str:
+def fold_for_search(text: str) -> str:
     """Text as it is searched for: case folded, composed or not the same. A NUL, which PostgreSQL
     doesn't take, is a space.
     """

@@ -111,7 +111,7 @@ def _check_file(engine: Engine) -> None:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one state of the database."""
     _check_file(engine)
-    with _explained(engine), engine.connect() as connection:
+    with _explaining(engine), engine.connect() as connection:
         yield connection
 
 
@@ -119,23 +119,23 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that takes the write lock at once: all of it is stored, or nothing."""
     _check_file(engine)
-    with _explained(engine), engine.connect() as connection:
+    with _explaining(engine), engine.connect() as connection:
         writer = connection.execution_options(radu_write=True)
         with writer.begin():
             yield writer
 
 
 @contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
+def _explaining(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise _translated(engine, error) from error
+        raise _translate(engine, error) from error
     except SQLAlchemyError as error:
         raise StoreError(f"The database refused ({error})", remedy="Try again.") from error
 
 
-def _translated(engine: Engine, error: DatabaseError) -> StoreError:
+def _translate(engine: Engine, error: DatabaseError) -> StoreError:
     words = str(error.orig)
     where = engine.url.render_as_string(hide_password=True)
     if "locked" in words or "LockNotAvailable" in type(error.orig).__name__:

@@ -25,7 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from radu_core.files import canonical_json
 from radu_core.store import bulk
 from radu_core.store.changes import Writing
-from radu_core.store.derived import folded
+from radu_core.store.derived import fold_for_search
 from radu_core.store.tables import (
     events,
     exemplars,
@@ -80,7 +80,7 @@ def erase(w: Writing, ids: Sequence[str]) -> set[str]:
 
     Returns the utterances that they have had, for whoever has to look for them elsewhere.
     """
-    said = {words for part in bulk.parts(ids) for words in _said(w, part)}
+    said = {words for part in bulk.parts(ids) for words in _utterances_of(w, part)}
     many = "s" if len(ids) != 1 else ""
     _tell(w, f"{len(ids)} exemplar{many}")  # first: so that no number of an event comes twice
     for part in bulk.parts(ids):
@@ -109,7 +109,7 @@ def empty(w: Writing, ids: Sequence[str]) -> set[str]:
 
 def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[str, str]]:
     """Exemplars of any module that say just the same: (module, id), sorted, ``limit`` at most."""
-    starts = {folded(f"{utterance}\n") for utterance in said}
+    starts = {fold_for_search(f"{utterance}\n") for utterance in said}
     lengths = sorted({len(start) for start in starts})
     query = select(texts.c.module, texts.c.id, texts.c.text).order_by(texts.c.module, texts.c.id)
     found = []
@@ -121,7 +121,7 @@ def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[
     return found
 
 
-def _said(w: Writing, ids: Sequence[str]) -> Iterator[str]:
+def _utterances_of(w: Writing, ids: Sequence[str]) -> Iterator[str]:
     """Every utterance that these exemplars have now, have had, or had in a file."""
     own = (exemplars.c.module == w.module) & exemplars.c.id.in_(ids)
     told = (events.c.module == w.module) & events.c.exemplar.in_(ids)
@@ -154,7 +154,7 @@ def _forget_quotes(w: Writing, ids: set[str], said: set[str]) -> None:
     query = select(imports.c.id, imports.c.rejections).where(imports.c.module == w.module)
     for number, rejections in w.connection.execute(query).all():
         before = json.loads(rejections)
-        after = [_unquoted(rejection, words) for rejection in before]
+        after = [_erase_quotes(rejection, words) for rejection in before]
         if after != before:
             changed = update(imports).where(imports.c.id == number)
             w.connection.execute(changed.values(rejections=canonical_json(after)))
@@ -181,7 +181,7 @@ class _Words:
         )
 
 
-def _unquoted(rejection: dict[str, object], words: _Words) -> dict[str, object]:
+def _erase_quotes(rejection: dict[str, object], words: _Words) -> dict[str, object]:
     return {
         name: _GONE if isinstance(value, str) and words.stand_in(value) else value
         for name, value in rejection.items()

@@ -20,7 +20,16 @@ from radu_core.store.rows import aware, new_row, state_of
 from radu_core.store.stored_json import exemplar_text
 from radu_core.store.tables import events, exemplars, import_rows, imports
 
-__all__ = ["begin", "find", "finish", "listed", "newest", "put", "remember", "standing_details"]
+__all__ = [
+    "begin",
+    "find",
+    "finish",
+    "list_imports",
+    "newest",
+    "put",
+    "remember",
+    "standing_details",
+]
 
 _PART = 1_000
 _LARGEST = 2**31 - 1  # of a column of numbers
@@ -205,7 +214,7 @@ def remember(
         w.connection.execute(insert(import_rows), rows)
 
 
-def listed(connection: Connection, module: str) -> list[ImportRecord]:
+def list_imports(connection: Connection, module: str) -> list[ImportRecord]:
     """All batches of a module, newest first."""
     query = select(imports).where(imports.c.module == module).order_by(imports.c.id.desc())
     return [_record(row) for row in connection.execute(query).mappings()]

@@ -14,7 +14,7 @@ from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.rows import aware
 from radu_core.store.tables import exemplars, leases, opinions
 
-__all__ = ["LEASE", "Lease", "blocked", "held_by_others", "keep", "take"]
+__all__ = ["LEASE", "Lease", "blocked_items", "held_by_others", "keep", "take"]
 
 LEASE = timedelta(minutes=10)
 
@@ -57,7 +57,7 @@ def keep(
     lost = set(ids) - had
     if lost:
         others = held_by_others(w.connection, w.module, client, w.now)
-        taken = blocked(w.connection, w.module, others, who=w.who, annotators=annotators)
+        taken = blocked_items(w.connection, w.module, others, who=w.who, annotators=annotators)
         taken |= {lease.exemplar for lease in others if lease.queue == DISAGREEMENT}
         take(w, client, sorted(lost - taken), opened=opened)
     return True
@@ -97,7 +97,7 @@ def held_by_others(connection: Connection, module: str, client: str, now: dateti
     ]
 
 
-def blocked(
+def blocked_items(
     connection: Connection, module: str, held: Collection[Lease], *, who: str, annotators: int
 ) -> set[str]:
     """Of the items others hold, those that ``who`` can't have as well.

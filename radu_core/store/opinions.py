@@ -80,13 +80,13 @@ def withdraw(w: Writing, id: str) -> None:
             given = given[:-1]
         elif event.kind not in _WITHIN_A_ROUND:
             given = []
-    _put(w, id, _renamed(w, *given[-2]) if len(given) > 1 else None)
+    _put(w, id, _with_new_names(w, *given[-2]) if len(given) > 1 else None)
     add_event(w, id, "withdrawn", None, None)
 
 
-def _renamed(w: Writing, data: str, event: int) -> str:
+def _with_new_names(w: Writing, data: str, event: int) -> str:
     """An exemplar's JSON of an event, with the names that functions and slots have now."""
-    known = renames.known(w.connection, w.module)
+    known = renames.list_renames(w.connection, w.module)
     return str(renames.in_state({"data": data}, known, after=event)["data"])
 
 

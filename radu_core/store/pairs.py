@@ -16,7 +16,7 @@ from radu_core.store.changes import Writing, row_of
 from radu_core.store.rows import aware
 from radu_core.store.tables import judgements
 
-__all__ = ["VERDICTS", "Judgement", "history", "judge", "judged", "withdraw"]
+__all__ = ["VERDICTS", "Judgement", "history", "judge", "list_judgements", "withdraw"]
 
 VERDICTS = ("same", "different")
 _WITHDRAWN = "withdrawn"
@@ -65,7 +65,7 @@ def _add(w: Writing, one: str, other: str, verdict: str) -> None:
     w.connection.execute(insert(judgements).values(**row, at=w.now, who=w.who))
 
 
-def judged(connection: Connection, module: str) -> list[Judgement]:
+def list_judgements(connection: Connection, module: str) -> list[Judgement]:
     """The judgements that count, one a pair, oldest first; none that was withdrawn."""
     query = select(judgements).where(judgements.c.module == module).order_by(judgements.c.id)
     newest: dict[tuple[str, str], Judgement] = {}

@@ -63,10 +63,10 @@ def _taken_back(connection: Connection, module: str, since: datetime) -> Counter
     histories: dict[str, list[Row[Any]]] = {}
     for event in connection.execute(query.order_by(events.c.id)):
         histories.setdefault(event.exemplar, []).append(event)
-    return sum((_lost(history) for history in histories.values()), Counter())
+    return sum((_count_taken_back(history) for history in histories.values()), Counter())
 
 
-def _lost(history: Iterable[Row[Any]]) -> Counter[str]:
+def _count_taken_back(history: Iterable[Row[Any]]) -> Counter[str]:
     """Whose decisions in one exemplar's events, oldest first, were taken back in them.
 
     The events mean what they mean in ``changes``: "restored" without a note takes back the last

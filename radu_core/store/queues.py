@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store.changes import Writing
-from radu_core.store.derived import DISAGREEMENT, QUEUES, folded, split_slots
+from radu_core.store.derived import DISAGREEMENT, QUEUES, fold_for_search, split_slots
 from radu_core.store.leases import Lease
 from radu_core.store.tables import exemplars, operations, opinions, skips, texts
 
@@ -105,10 +105,10 @@ def pick(
     time, so that they have something to do; and never nothing while something is free.
     """
     if wanted.anywhere:
-        ids = _found(w, wanted, apart, want)
-        return ids or _skipped(w, wanted, apart, want)
+        ids = _next_in_search(w, wanted, apart, want)
+        return ids or _next_skipped(w, wanted, apart, want)
     if wanted.skipped:
-        return _skipped(w, wanted, apart, want)
+        return _next_skipped(w, wanted, apart, want)
     if wanted.function:
         counts = waiting(w.connection, w.module, wanted)
     some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
@@ -117,7 +117,7 @@ def pick(
     most = min(want, max(1, share - len(apart.own))) if apart.held else want
     ids = _first(w, wanted, apart, some, most)
     if not ids and want > 0 and not apart.own:
-        ids = _skipped(w, wanted, apart, most)
+        ids = _next_skipped(w, wanted, apart, most)
     return ids
 
 
@@ -130,7 +130,7 @@ def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most
         here = (*_where(w.module, replace(wanted, queue=queue)), _free(w, apart, queue))
         columns = (exemplars.c.function, exemplars.c.slots)
         rows = w.connection.execute(select(*columns).where(*here).group_by(*columns)).all()
-        for combo in worth.sorted(_Combo(*row) for row in rows):
+        for combo in worth.sort(_Combo(*row) for row in rows):
             ids += _of_combo(w, combo, here, most - len(ids))
             if len(ids) >= most:
                 break
@@ -165,7 +165,7 @@ class _Worth:
             for slot in split_slots(slots):
                 self._slots[function, slot] += count
 
-    def sorted(self, combos: Iterable[_Combo]) -> list[_Combo]:
+    def sort(self, combos: Iterable[_Combo]) -> list[_Combo]:
         """The most valuable first."""
         return sorted(combos, key=lambda c: (self._of(c), c.function or "", c.slots))
 
@@ -182,7 +182,7 @@ def _free(
     Who has given an opinion isn't asked again, but anyone may settle a disagreement.
     """
     never = {*apart.own, *apart.unfit}
-    asked = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_said(w))]
+    asked = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_with_opinion(w))]
     settled = _not_among({*apart.held, *never})
     if queue in QUEUES:
         parts = settled if queue == DISAGREEMENT else asked
@@ -190,16 +190,16 @@ def _free(
         settles = exemplars.c.queue.is_not_distinct_from(DISAGREEMENT)
         parts = [or_(and_(settles, *settled), and_(not_(settles), *asked))]
     if not skipped:
-        parts = [*parts, exemplars.c.id.not_in(_left(w))]
+        parts = [*parts, exemplars.c.id.not_in(_skipped_ids(w))]
     return and_(true(), *parts)
 
 
-def _said(w: Writing) -> Select[str]:
+def _with_opinion(w: Writing) -> Select[str]:
     where = (opinions.c.module == w.module) & (opinions.c.who == w.who) & (opinions.c.standing == 1)
     return select(opinions.c.exemplar).where(where)
 
 
-def _left(w: Writing) -> Select[str]:
+def _skipped_ids(w: Writing) -> Select[str]:
     return select(skips.c.exemplar).where(skips.c.module == w.module, skips.c.who == w.who)
 
 
@@ -227,7 +227,7 @@ def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """Every word of the search occurs somewhere; all its characters are literal."""
-    for word in dict.fromkeys(folded(wanted.search).split()):
+    for word in dict.fromkeys(fold_for_search(wanted.search).split()):
         literal = word
         for sign in (_ESCAPE, "%", "_"):
             literal = literal.replace(sign, _ESCAPE + sign)
@@ -239,7 +239,7 @@ _SAME_TEXT = (texts.c.module == exemplars.c.module) & (texts.c.id == exemplars.c
 _SAME_SKIP = (skips.c.module == exemplars.c.module) & (skips.c.exemplar == exemplars.c.id)
 
 
-def _found(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+def _next_in_search(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     """What a search, or a walk through all exemplars, comes to next; by id."""
     if wanted.skipped:
         return []
@@ -268,12 +268,12 @@ def find(connection: Connection, module: str, search: str, *, limit: int) -> lis
 def saying(connection: Connection, module: str, utterance: str) -> list[str]:
     """The ids, in order, of exemplars whose utterance, folded, is this one or begins with this
     line."""
-    begins = texts.c.text.startswith(folded(f"{utterance}\n"), autoescape=True)
+    begins = texts.c.text.startswith(fold_for_search(f"{utterance}\n"), autoescape=True)
     query = select(texts.c.id).where(texts.c.module == module, begins)
     return list(connection.scalars(query.order_by(texts.c.id)))
 
 
-def _skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+def _next_skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     """What this person has skipped, the longest ago first."""
     tables = skips.outerjoin(exemplars, _SAME_SKIP)
     words = list(_words(wanted))

@@ -17,7 +17,7 @@ from radu_core.store.rows import aware
 from radu_core.store.stored_json import read_exemplar
 from radu_core.store.tables import events
 
-__all__ = ["KIND", "Rename", "in_exemplar", "in_row", "in_state", "known", "parts"]
+__all__ = ["KIND", "Rename", "in_exemplar", "in_row", "in_state", "list_renames", "parts"]
 
 KIND = "renamed"  # the event: one of the module that says what, one of each exemplar without labels
 
@@ -55,7 +55,7 @@ class Rename:
         return canonical_json({k: v for k, v in asdict(self).items() if k not in ("event", "at")})
 
 
-def known(connection: Connection, module: str) -> list[Rename]:
+def list_renames(connection: Connection, module: str) -> list[Rename]:
     """All renames of a module that were done, oldest first."""
     query = select(events.c.id, events.c.at, events.c.after).where(
         events.c.module == module, events.c.kind == KIND, events.c.exemplar.is_(None)
@@ -108,7 +108,9 @@ def in_row(rename: Rename, row: Mapping[str, Any]) -> dict[str, Any]:
     changed = {name: _text(rename, row, name) for name in ("data", "imported") if row.get(name)}
     if rename.slot is not None and _read(row, "data").function == rename.function:
         changed |= {
-            name: _asked(rename, row[name]) for name in ("readings", "details") if row.get(name)
+            name: _rename_in_json(rename, row[name])
+            for name in ("readings", "details")
+            if row.get(name)
         }
     return {name: text for name, text in changed.items() if text != row[name]}
 
@@ -125,19 +127,19 @@ def _text(rename: Rename, row: Mapping[str, Any], column: str) -> str:
     return str(row[column]) if changed is exemplar else changed.model_dump_json()
 
 
-def _asked(rename: Rename, text: str) -> str:
+def _rename_in_json(rename: Rename, text: str) -> str:
     """Readings or details, as JSON, with the slot's new name."""
 
-    def named(value: Any, key: str = "") -> Any:
+    def rename_in(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {k: named(v, k) for k, v in value.items()}
+            return {k: rename_in(v, k) for k, v in value.items()}
         if isinstance(value, list):
-            return [named(v, key) for v in value]
+            return [rename_in(v, key) for v in value]
         if key in ("slot", "implied"):
             return _name(rename, value)
         return _template(rename, value) if key == "template" else value
 
-    return canonical_json(named(json.loads(text)))
+    return canonical_json(rename_in(json.loads(text)))
 
 
 def in_state(state: Mapping[str, Any], done: Iterable[Rename], *, after: int) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def find(connection: Connection, module: str, rename: Rename) -> Found:
         found.exemplars.append(row["id"])
         found.parts.update(renames.parts(rename, row, changed))
     found.opinions = sum(1 for _ in _opinions(connection, module, rename))
-    found.taken = list(_taken(connection, module, rename))
+    found.taken = list(_exemplars_in_the_way(connection, module, rename))
     return found
 
 
@@ -138,7 +138,7 @@ def _opinions(
             yield (row["exemplar"], row["who"]), str(changed)
 
 
-def _taken(connection: Connection, module: str, rename: Rename) -> Iterator[str]:
+def _exemplars_in_the_way(connection: Connection, module: str, rename: Rename) -> Iterator[str]:
     """Exemplars that already are of the function ``new``, or have an argument of that name."""
     wanted = rename.new if rename.slot is None else rename.function
     query = select(exemplars.c.id, exemplars.c.data).where(

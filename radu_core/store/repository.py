@@ -19,7 +19,7 @@ from radu_core.schema import Schema, check_module_id
 from radu_core.store import bulk, changes, imports, queues
 from radu_core.store.changes import Writing
 from radu_core.store.copying import copy_database
-from radu_core.store.derived import FlagKind, folded
+from radu_core.store.derived import FlagKind, fold_for_search
 from radu_core.store.engine import make_engine, migrate, reading, writing
 from radu_core.store.erasing import scrub
 from radu_core.store.records import (
@@ -34,10 +34,10 @@ from radu_core.store.records import (
 )
 from radu_core.store.rows import (
     ALIGNED,
-    aligned,
     aware,
+    columns_after_alignment,
     new_row,
-    stored,
+    stored_exemplar,
 )
 from radu_core.store.stored_json import exemplar_text, read_schema, read_settings
 from radu_core.store.tables import events, exemplars, modules, templates
@@ -218,7 +218,7 @@ class Store:
                 query = query.where(column.in_(wanted))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return sorted((stored(r) for r in rows), key=lambda s: s.exemplar.id)
+        return sorted((stored_exemplar(r) for r in rows), key=lambda s: s.exemplar.id)
 
     def revisions(
         self, module: str, *, outcome: str | None = "resolved"
@@ -250,7 +250,7 @@ class Store:
             if not rows:
                 return
             last = rows[-1]["id"]
-            yield [stored(r) for r in rows]
+            yield [stored_exemplar(r) for r in rows]
 
     def exemplar(self, module: str, id: str) -> StoredExemplar:
         """One stored exemplar; ``NotFoundError`` if there is none."""
@@ -274,7 +274,9 @@ class Store:
         with reading(self._engine) as connection:
             ids = queues.saying(connection, module, utterance)
         found = self.exemplars(module, ids=ids) if ids else []
-        return [i for i in found if folded(i.exemplar.utterance) == folded(utterance)]
+        return [
+            i for i in found if fold_for_search(i.exemplar.utterance) == fold_for_search(utterance)
+        ]
 
     def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
         """Store the results of aligning, in one transaction; returns how many changed something.
@@ -294,7 +296,7 @@ class Store:
                     continue
                 if row["resolved_by"] in ("annotator", "suggestion"):
                     continue
-                change = aligned(row, record, self._clock())
+                change = columns_after_alignment(row, record, self._clock())
                 if change:
                     changed.append(change)
             if changed:
@@ -386,7 +388,7 @@ class Store:
             count, total, when = connection.execute(query).one()
         return int(count), int(total), str(when)
 
-    def labelled(self, module: str) -> dict[str | None, int]:
+    def count_labels(self, module: str) -> dict[str | None, int]:
         """Function (None: out of scope) → number of exemplars labelled with it."""
         query = select(exemplars.c.function, func.count()).where(
             exemplars.c.module == module,
@@ -444,7 +446,7 @@ class Store:
     def imports(self, module: str) -> list[ImportRecord]:
         """All imports into a module and splits of it, newest first."""
         with reading(self._engine) as connection:
-            return imports.listed(connection, module)
+            return imports.list_imports(connection, module)
 
     def import_details(self, module: str, name: str) -> list[Any]:
         """What the imports of a module that stand have under ``name`` in their details, oldest

@@ -10,21 +10,21 @@ from sqlalchemy import RowMapping
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store.derived import DISAGREEMENT, derived, flag_kind_of
+from radu_core.store.derived import DISAGREEMENT, derive, flag_kind_of
 from radu_core.store.records import AlignmentRecord, StoredExemplar
 from radu_core.store.stored_json import exemplar_text, read_exemplar, read_json_column
 
 __all__ = [
     "ALIGNED",
     "KEPT",
-    "aligned",
     "aware",
+    "columns_after_alignment",
     "columns_of",
     "exemplar_before",
     "new_row",
     "state_before",
     "state_of",
-    "stored",
+    "stored_exemplar",
 ]
 
 # What a decision changes besides the labels, and taking it back sets again.
@@ -59,7 +59,7 @@ def new_row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) 
         "module": module,
         "id": exemplar.id,
         **columns_of(exemplar, text),
-        **derived(exemplar, None),
+        **derive(exemplar, None),
         "imported": text,
         "readings": "[]",
         "details": None,
@@ -71,7 +71,9 @@ def new_row(module: str, exemplar: AnnotatedExemplar, text: str, now: datetime) 
     }
 
 
-def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str, Any] | None:
+def columns_after_alignment(
+    row: RowMapping, record: AlignmentRecord, now: datetime
+) -> dict[str, Any] | None:
     """The changed columns after an alignment, for an executemany; None if nothing changed."""
     exemplar = read_exemplar(row["data"], module=row["module"], id=row["id"])
     changed = exemplar.model_copy(
@@ -105,10 +107,10 @@ def aligned(row: RowMapping, record: AlignmentRecord, now: datetime) -> dict[str
 def _queue(row: RowMapping, exemplar: AnnotatedExemplar) -> Any:
     """Where it waits after an alignment: what annotators disagree about they still do."""
     disagreement = row["queue"] == DISAGREEMENT
-    return derived(exemplar, row["flag_kind"], disagreement=disagreement)["queue"]
+    return derive(exemplar, row["flag_kind"], disagreement=disagreement)["queue"]
 
 
-def stored(row: RowMapping) -> StoredExemplar:
+def stored_exemplar(row: RowMapping) -> StoredExemplar:
     """A row as what the store gives."""
     return StoredExemplar(
         read_exemplar(row["data"], module=row["module"], id=row["id"]),

@@ -72,14 +72,14 @@ def _read_back(value: _T, read: Callable[[str], _T], what: str) -> str:
 def read_exemplar(text: str, *, module: str, id: str) -> AnnotatedExemplar:
     """An exemplar as it is stored; ``DamagedError`` names it if it can't be read."""
     delete = f"{_BACKUP} Or delete it: radu exemplars delete {id} --module {module}."
-    with _explained(f"Exemplar {id} of {module}", _BACKUP if " " in module else delete):
+    with _explaining(f"Exemplar {id} of {module}", _BACKUP if " " in module else delete):
         return AnnotatedExemplar.model_validate_json(text)
 
 
 def read_schema(text: str, *, module: str) -> Schema:
     """A schema as it is stored; ``DamagedError`` with the remedy if it can't be read."""
     replace = f"Replace it: radu init {module} --schema FILE --replace. Or restore a backup."
-    with _explained(f"The schema of {module}", replace):
+    with _explaining(f"The schema of {module}", replace):
         return Schema.model_validate_json(text)
 
 
@@ -90,7 +90,7 @@ def read_settings(text: str | None, *, module: str) -> dict[str, Any]:
 
 def read_json_column(text: str, what: str, kind: type) -> Any:
     """The JSON of a column; ``DamagedError`` if it is none, or isn't of that kind."""
-    with _explained(what, _BACKUP):
+    with _explaining(what, _BACKUP):
         value = parse_json(text)
         if not isinstance(value, kind):
             raise ValueError(f"it is {shorten(value, 40)}")
@@ -98,7 +98,7 @@ def read_json_column(text: str, what: str, kind: type) -> Any:
 
 
 @contextmanager
-def _explained(what: str, remedy: str) -> Iterator[None]:
+def _explaining(what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, RecursionError, SchemaError) as error:

@@ -39,7 +39,7 @@ __all__ = [
     "bring_module_back",
     "count",
     "ids",
-    "listed",
+    "list_trash",
     "newest_numbers",
     "oldest",
     "put",
@@ -113,14 +113,14 @@ def bring_back(w: Writing, numbers: Sequence[int], *, note: str | None = None) -
         blocked += sorted(taken)
         back = {id_: row for id_, row in found.items() if id_ not in taken}
         if back:
-            known = renames.known(w.connection, w.module)
-            _restore(w, {id_: _named(row, known) for id_, row in back.items()}, note)
+            known = renames.list_renames(w.connection, w.module)
+            _restore(w, {id_: _with_new_names(row, known) for id_, row in back.items()}, note)
             mine = trash.c.id.in_([row.id for row in back.values()])
             w.connection.execute(delete(trash).where(mine))
     return blocked
 
 
-def _named(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
+def _with_new_names(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
     """What the trash holds of an exemplar, with the names that were given since."""
     held: dict[str, Any] = json.loads(row.data)
     for rename in known:
@@ -177,7 +177,7 @@ def oldest(connection: Connection, numbers: Iterable[int]) -> datetime | None:
     return min(found, default=None)
 
 
-def listed(
+def list_trash(
     connection: Connection, module: str, *, limit: int, ids: Sequence[str] | None = None
 ) -> list[Trashed]:
     """What of a module lies in the trash (of these ids), newest first, ``limit`` at most."""

@@ -12,7 +12,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.store import bulk, renames, trash
 from radu_core.store.changes import Writing, put_texts, set_standing, standing_people
-from radu_core.store.derived import DISAGREEMENT, derived
+from radu_core.store.derived import DISAGREEMENT, derive
 from radu_core.store.imports import newest
 from radu_core.store.records import ImportRecord, Moved
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
@@ -147,7 +147,7 @@ def _swap_labels(
     people = standing_people(w, ids)
     states: dict[str, str | None] = {i: state_of(there[i], people[i]) for i in ids}
     changes, items = [], []
-    known = renames.known(w.connection, w.module)
+    known = renames.list_renames(w.connection, w.module)
     for row in rows:
         now = there[row.exemplar]
         state = renames.in_state(state_before(row.state), known, after=row.event)
@@ -169,7 +169,7 @@ def _columns(item: AnnotatedExemplar, state: Mapping[str, Any]) -> dict[str, Any
     kept = {name: state[name] for name in KEPT}
     disagreement = state.get("queue") == DISAGREEMENT
     columns = {**columns_of(item, exemplar_text(item)), **kept}
-    return columns | derived(item, kept["flag_kind"], disagreement=disagreement)
+    return columns | derive(item, kept["flag_kind"], disagreement=disagreement)
 
 
 def _swap_imported(
@@ -177,9 +177,12 @@ def _swap_imported(
 ) -> dict[str, str | None]:
     """Give exemplars that were kept the row back that a file had of them; no label changes."""
     own = (exemplars.c.module == w.module) & (exemplars.c.id == bindparam("key"))
-    known = renames.known(w.connection, w.module)
+    known = renames.list_renames(w.connection, w.module)
     values = [
-        {"key": r.exemplar, "new": _named(json.loads(r.state)["imported"], known, after=r.event)}
+        {
+            "key": r.exemplar,
+            "new": _with_new_names(json.loads(r.state)["imported"], known, after=r.event),
+        }
         for r in rows
     ]
     statement = update(exemplars).where(own).values(imported=bindparam("new"))
@@ -187,7 +190,7 @@ def _swap_imported(
     return {r.exemplar: canonical_json({"imported": there[r.exemplar]["imported"]}) for r in rows}
 
 
-def _named(text: str | None, known: Sequence[renames.Rename], *, after: int) -> str | None:
+def _with_new_names(text: str | None, known: Sequence[renames.Rename], *, after: int) -> str | None:
     """An exemplar's JSON with the names that were given after an event."""
     if text is None:
         return None
@@ -210,12 +213,12 @@ def _reasons(w: Writing, batch: ImportRecord, rows: Sequence[Row[Any]]) -> dict[
     added = {row.exemplar for row in rows if row.kind == "added"}
     return {
         **_changed_by_imports(w, batch, list(since)),
-        **_judged(w, batch, list(since)),
-        **_decided(w, since, added),
+        **_judgements_since(w, batch, list(since)),
+        **_decisions_since(w, since, added),
     }
 
 
-def _decided(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str, str]:
+def _decisions_since(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str, str]:
     """What people have decided or said of these exemplars since, and hasn't been taken back."""
     columns = (
         events.c.id,
@@ -248,7 +251,7 @@ def _decided(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str,
     return {**comments, **said, **{i: found[-1] for i, found in standing.items() if found}}
 
 
-def _judged(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
+def _judgements_since(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
     """Which of these exemplars are in a pair that somebody has judged since."""
     table = judgements.c
     either = table.first.in_(ids) | table.second.in_(ids)

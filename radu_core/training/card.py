@@ -13,7 +13,7 @@ from radu_core.errors import RaduError
 from radu_core.terms import describe_point
 from radu_core.training.base_licence import base_licence, cell
 from radu_core.training.config import TrainConfig, settings_of_retriever
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["PROMPT_FILE", "example_prompt", "model_card", "vllm_command"]
 
@@ -137,7 +137,11 @@ def _tuned_for(config: TrainConfig, module: str) -> str:
 
 def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     """What the retriever learnt, and what of it couldn't be learnt."""
-    lines = _taught(config, report) if config.learns_by_teacher else _contrasted(config, report)
+    lines = (
+        _teacher_lines(config, report)
+        if config.learns_by_teacher
+        else _contrastive_lines(config, report)
+    )
     before = (report.get("before") or {}).get("function_accuracy")
     lines.append(
         "- Function accuracy of the exemplars' vote before tuning, on validation rows: "
@@ -146,7 +150,7 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     return "## Lessons\n\n" + "\n".join(lines)
 
 
-def _contrasted(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
+def _contrastive_lines(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
     return [
         "- Loss: supervised contrastive (Khosla et al. 2020) over utterances, templates and "
         f"descriptions, temperature {config.retriever_temperature:g}",
@@ -156,18 +160,18 @@ def _contrasted(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _taught(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
+def _teacher_lines(config: TrainConfig, report: Mapping[str, Any]) -> list[str]:
     """What a language model taught."""
     one, other = config.divergence.split("_")
     tower = {
         "query": "the encoder of utterances; exemplars keep the base model's vectors",
         "shared": f"one encoder of both; exemplars were embedded again every "
-        f"{counted(config.reembed_every, 'step')}",
+        f"{quantity(config.reembed_every, 'step')}",
     }[config.tower]
     skipped = report.get("skipped") or {}
     return [
         f"- Teachers: {', '.join(f'`{cell(t)}`' for t in config.teachers)}",
-        f"- Loss: KL({one} || {other}) over {counted(config.chunks, 'exemplar')} a row, "
+        f"- Loss: KL({one} || {other}) over {quantity(config.chunks, 'exemplar')} a row, "
         f"temperatures {config.retriever_temperature:g} (retriever) and "
         f"{config.teacher_temperature:g} (teacher)",
         f"- Tuned: {tower}",
@@ -269,7 +273,7 @@ def _data(
         rows = ", ".join(f"{dataset.rows(s):,} {s}" for s in SPLITS)
         lines.append(f"- Rows per split: {rows} (test rows were not trained on)")
     lines += [
-        f"- Trained: {_trained(config, report)}",
+        f"- Trained: {_training_text(config, report)}",
         f"- Rows left out for their length: {len(report.get('overlong') or ())}",
         f"- Rows left out for a special token in their text: {len(report.get('special') or ())}",
         f"- Manifest hash: `{report.get('dataset') or (dataset.hash if dataset else 'unknown')}`",
@@ -278,18 +282,18 @@ def _data(
     return "## Data\n\n" + "\n".join(lines)
 
 
-def _trained(config: TrainConfig, report: Mapping[str, Any]) -> str:
+def _training_text(config: TrainConfig, report: Mapping[str, Any]) -> str:
     """How much was read of the rows, whether all of them or a few."""
     steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
     size = config.step_rows
-    made = counted(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
-    said = f"{made} of {counted(size, 'row')}, in {_number(seconds)} s"
+    made = quantity(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
+    said = f"{made} of {quantity(size, 'row')}, in {_number(seconds)} s"
     if not isinstance(rows, int):
         return said
     if not (isinstance(steps, int) and rows):
-        return f"{said}, from {counted(rows, 'row')}"
+        return f"{said}, from {quantity(rows, 'row')}"
     epochs = f"{report.get('epochs', steps * size / rows):.3g}"
-    return f"{said}: {epochs} epoch{'s' * (epochs != '1')} of {counted(rows, 'row')}"
+    return f"{said}: {epochs} epoch{'s' * (epochs != '1')} of {quantity(rows, 'row')}"
 
 
 def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
@@ -318,12 +322,12 @@ def _evaluation(report: Mapping[str, Any]) -> list[str]:
     own = (report.get(name) for name in ("ensemble", "full", "full_ensemble"))
     others = (*own, *report.get("others", ()))
     return [
-        "| " + " | ".join(cell(str(c)) for c in _measured(report, metrics)) + " |"
+        "| " + " | ".join(cell(str(c)) for c in _measurement_row(report, metrics)) + " |"
         for metrics in (report["trained"], *(o["metrics"] for o in others if o))
     ]
 
 
-def _measured(report: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Any]:
+def _measurement_row(report: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Any]:
     function = metrics["function"]
     return [
         report["module"],
@@ -345,8 +349,8 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     lines = [
         f"The weights are safetensors in {check['dtype']}. As written they were loaded again{used} "
         f"and compared with {trained}, in float32, on "
-        f"{counted(check['rows'], 'row')} "
-        f"({counted(check['supervised_tokens'], 'supervised token')}):",
+        f"{quantity(check['rows'], 'row')} "
+        f"({quantity(check['supervised_tokens'], 'supervised token')}):",
         "",
         f"- Same most likely token: {check['equal_argmax']:.2%}",
         f"- Mean loss: {check['loss_written']:.4f} (as trained {check['loss_trained']:.4f})",
@@ -436,12 +440,12 @@ With Radu Studio{where}:
 radu parse {target}{module} "what somebody says" "and something else"
 ```
 
-It builds the prompts from the schema, the templates and the index in `{_kept(form)}`, and checks
-the answers. It needs the embedding model of the index, too, and fetches it where it is missing.
+It builds the prompts from the schema, the templates and the index in `{_files_folder(form)}`, and
+checks the answers. It needs the embedding model of the index, too, and fetches it where it is missing.
 Without an utterance it reads one a line from its input."""
 
 
-def _kept(form: Form) -> str:
+def _files_folder(form: Form) -> str:
     return "serving/" if form == "run" else "radu/"
 
 

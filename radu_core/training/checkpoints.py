@@ -38,11 +38,11 @@ def best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
             state.best_model_checkpoint = str(kept)
             trainer._load_best_model()
             last = trainer.evaluate()
-            return int(at), _measured(last)
-    return state.global_step, _measured(last)
+            return int(at), _strip_prefix(last)
+    return state.global_step, _strip_prefix(last)
 
 
-def _measured(metrics: dict[str, float]) -> dict[str, float]:
+def _strip_prefix(metrics: dict[str, float]) -> dict[str, float]:
     return {name.removeprefix("eval_"): value for name, value in metrics.items()}
 
 

@@ -25,7 +25,7 @@ class Clock:
     )
     settled: float = 0.0  # when the first step was over, less what was evaluated until then
 
-    def stepped(self, seconds: float) -> None:
+    def add_step(self, seconds: float) -> None:
         """A step has taken so long. What comes before the end of the first is done once."""
         self.stepping += seconds
         if not self.after[0]:

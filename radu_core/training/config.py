@@ -304,7 +304,7 @@ class TrainConfig(BaseModel):
         rates = _ENCODER_RATE[self.objective] if of_encoder else _LEARNING_RATE
         return self.learning_rate or rates[self.method]
 
-    def resolved(self) -> TrainConfig:
+    def with_absolute_paths(self) -> TrainConfig:
         """With absolute paths: a run's process works in another directory."""
         found: dict[str, object] = {"dataset": self.dataset.resolve()}
         if self.chat_template not in ("auto", "none") and not _JINJA.search(self.chat_template):
@@ -316,7 +316,7 @@ class TrainConfig(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     @classmethod
-    def checked(cls, data: object) -> TrainConfig:
+    def validate_data(cls, data: object) -> TrainConfig:
         """Settings from plain data; ``InputError`` names every field that is wrong."""
         try:
             return cls.model_validate(data)
@@ -361,7 +361,7 @@ def _from_yaml(text: str) -> TrainConfig:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
         what = f"The config isn't YAML ({_yaml_problem(error)})"
         raise InputError(what, remedy="Correct it.") from error
-    return TrainConfig.checked(data)
+    return TrainConfig.validate_data(data)
 
 
 def _yaml_problem(error: Exception) -> str:

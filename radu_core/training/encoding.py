@@ -11,7 +11,7 @@ from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import content_hash
 from radu_core.training.config import TrainConfig
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class Encoded:
     task: str = ""
 
     @property
-    def supervised(self) -> int:
+    def supervised_tokens(self) -> int:
         """How many tokens are learnt: the completion and its end token."""
         return sum(label != IGNORED for label in self.labels)
 
@@ -128,7 +128,7 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
         raise DatasetError(
-            f"{counted(len(overlong), 'row is', 'rows are')} longer than "
+            f"{quantity(len(overlong), 'row is', 'rows are')} longer than "
             f"max_length={config.max_length} tokens; the longest has {longest[2]} ({longest[3]}, "
             f"{longest[1]}, exemplar {longest[0]})",
             remedy="Raise max_length, show fewer exemplars, or set skip_overlong.",
@@ -136,7 +136,7 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     if not train and special:
         raise DatasetError(
             f"No training row is left: {special[0][4]} is in the text of "
-            f"{counted(len(special), 'row')}, and {config.base_model} takes it for a sign of its "
+            f"{quantity(len(special), 'row')}, and {config.base_model} takes it for a sign of its "
             "own",
             remedy="Take it out of utterances, descriptions and prompt templates.",
         )
@@ -206,13 +206,13 @@ class Collator:
 
         width = max(len(r["input_ids"]) for r in rows)
 
-        def padded(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
+        def pad(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
             return torch.tensor([[filler] * (width - len(v)) + list(v) for v in values])
 
-        mask = padded(([1] * len(r["input_ids"]) for r in rows), 0)
+        mask = pad(([1] * len(r["input_ids"]) for r in rows), 0)
         return {
-            "input_ids": padded((r["input_ids"] for r in rows), self._pad_id),
+            "input_ids": pad((r["input_ids"] for r in rows), self._pad_id),
             "attention_mask": mask,
             "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0),
-            "labels": padded((r["labels"] for r in rows), IGNORED),
+            "labels": pad((r["labels"] for r in rows), IGNORED),
         }

@@ -224,21 +224,22 @@ def stop(run: RunDirectory, *, seconds: float | None = None) -> RunState:
         run.append("state", state="stopped", reason="Stopped before it began.")
         return "stopped"
     (run.path / "stop").touch()
-    if not _ended(run, seconds):
+    if not _has_ended(run, seconds):
         _signal(pid, signal.SIGKILL)
-        if not _ended(run, 2.0):
+        if not _has_ended(run, 2.0):
             raise RunError(
                 f"Run {run.id} (process {pid}) doesn't end", remedy="End the process by hand."
             )
     state, _ = run.state()
     if state == "lost":
-        reason = f"Ended by force: it hadn't ended {seconds:g} s after it was asked. {run.kept()}"
+        late = f"it hadn't ended {seconds:g} s after it was asked"
+        reason = f"Ended by force: {late}. {run.describe_kept()}"
         run.append("state", state="stopped", reason=reason)
         return "stopped"
     return state
 
 
-def _ended(run: RunDirectory, seconds: float) -> bool:
+def _has_ended(run: RunDirectory, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if not run.alive():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import regex
 
-from radu_core.words import listed
+from radu_core.words import join_words
 
 __all__ = ["layer_names", "weight_files", "wrong_targets"]
 
@@ -56,7 +56,7 @@ def wrong_targets(targets: str | Sequence[str], directory: Path) -> str:
     if not unknown or len(paths) == 1:
         return ""
     said = "isn't a layer" if len(unknown) == 1 else "aren't layers"
-    return f"{listed(unknown)} {said} of the base model; {_choose(directory)}"
+    return f"{join_words(unknown)} {said} of the base model; {_choose(directory)}"
 
 
 def _wrong_pattern(pattern: str, paths: Sequence[str], directory: Path) -> str:

@@ -35,14 +35,14 @@ class TimeLimit:
         self._armed = False
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds; 0 once time is over."""
         return max(0.0, self._end - self._clock())
 
     @property
     def over(self) -> bool:
         """Whether time is over."""
-        return self.minutes is not None and self.left == 0.0
+        return self.minutes is not None and self.seconds_left == 0.0
 
     def check(self) -> None:
         """Raise ``TimeUp`` when time is over."""
@@ -61,7 +61,9 @@ class TimeLimit:
         before = signal.signal(signal.SIGALRM, self._interrupt)
         self._armed = True
         try:
-            signal.setitimer(signal.ITIMER_REAL, min(max(1e-3, self.left), _LONGEST), _AGAIN)
+            signal.setitimer(
+                signal.ITIMER_REAL, min(max(1e-3, self.seconds_left), _LONGEST), _AGAIN
+            )
             yield
         finally:
             self.steps_begin()

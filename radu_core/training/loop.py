@@ -110,7 +110,7 @@ class CompletionTrainer(Trainer):  # type: ignore[misc]
         if self.lr_scheduler is not None:
             return self.lr_scheduler
         config = self._loop.config
-        begun, seconds = time.monotonic(), max(1e-9, self._loop.limit.left)
+        begun, seconds = time.monotonic(), max(1e-9, self._loop.limit.seconds_left)
 
         def share(step: int) -> float:
             by_time = (time.monotonic() - begun) / seconds
@@ -214,7 +214,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._check()
         self.stepped = time.time()
-        self._loop.clock.stepped(self.stepped - self.step_begun)
+        self._loop.clock.add_step(self.stepped - self.step_begun)
         pause = max(_SAVE_SECONDS, self.save_seconds / _SAVE_SHARE)
         stop, save = of_first((self._is_over, self.stepped - self.saved > pause))
         if stop:
@@ -243,7 +243,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def _is_over(self) -> bool:
         return bool(self._stopping() or self._loop.limit.over)
 
-    def _left(self, state: Any) -> float:
+    def _seconds_left(self, state: Any) -> float:
         """Seconds to the end; the evaluation of this step is still to come."""
         loop, clock, config = self._loop, self._loop.clock, self._loop.config
         once = clock.evaluation(loop.evaluation_tokens) if loop.asked else 0.0
@@ -251,7 +251,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         to_come -= (state.global_step - 1) // config.eval_every
         left: float = clock.training((state.max_steps - state.global_step) * loop.step_tokens)
         left += (to_come - 1) * once
-        left = min(left, loop.limit.left)
+        left = min(left, loop.limit.seconds_left)
         checking: float = self.checking * clock.forward
         return left + once + checking  # these come after the limit
 
@@ -265,6 +265,6 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             "grad_norm": logs.get("grad_norm"),
             "learning_rate": logs.get("learning_rate"),
             "tokens_per_second": round(clock.tokens / max(1e-9, clock.stepping), 1),
-            "eta_seconds": round(self._left(state), 1),
+            "eta_seconds": round(self._seconds_left(state), 1),
             "memory_gb": round(psutil.Process().memory_info().rss / 1e9, 2),
         }

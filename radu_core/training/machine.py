@@ -22,10 +22,10 @@ def most_processes() -> int:
     Of the GPUs those count that the environment lets be seen.
     """
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))  # a page asks, and needn't load torch
-    return _seen(gpus, os.environ.get(_VISIBLE)) or usable_cores()
+    return _count_visible(gpus, os.environ.get(_VISIBLE)) or usable_cores()
 
 
-def _seen(gpus: int, listed: str | None) -> int:
+def _count_visible(gpus: int, listed: str | None) -> int:
     """How many of the GPUs a list lets be seen: those before ``-1``, as CUDA reads it."""
     if listed is None:
         return gpus

@@ -58,7 +58,7 @@ def measure_rows(
     model.eval()
     try:
         with torch.no_grad():
-            seen = list(_seen(model, rows, tokenizer.eos_token_id, tokens, device))
+            seen = list(_measure_rows(model, rows, tokenizer.eos_token_id, tokens, device))
             found = {"loss": sum(s.loss for s in seen) / max(1, sum(s.tokens for s in seen))}
             if task_metrics:
                 found |= _task_metrics(model, tokenizer, rows, seen, device)
@@ -67,7 +67,7 @@ def measure_rows(
     return found
 
 
-def _seen(
+def _measure_rows(
     model: Any, rows: Sequence[Encoded], pad: int, tokens: int, device: Any
 ) -> Iterator[_Seen]:
     import torch
@@ -102,7 +102,7 @@ def _task_metrics(
         found["function_accuracy"] = sum(chosen) / len(chosen)
     if can["slot_f1"]:
         wrong = [r for r, s in zip(rows, seen, strict=True) if r.task in FILLS and not s.right]
-        said = iter(_generated(model, tokenizer, wrong, device))
+        said = iter(_generate(model, tokenizer, wrong, device))
         both = told = labelled = 0
         for row, one in zip(rows, seen, strict=True):
             if row.task not in FILLS:
@@ -121,14 +121,14 @@ def _completion(tokenizer: Any, row: Encoded) -> str:
     return str(tokenizer.decode(answer, skip_special_tokens=True))
 
 
-def _generated(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any) -> list[str]:
+def _generate(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any) -> list[str]:
     """Greedy continuations; a longer one than any of the right ones is wrong however it ends."""
     import torch
 
     texts = []
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
-        prompts = [r.input_ids[: len(r.input_ids) - r.supervised] for r in part]
+        prompts = [r.input_ids[: len(r.input_ids) - r.supervised_tokens] for r in part]
         width = max(map(len, prompts))
         pad, end = tokenizer.eos_token_id, part[0].labels[-1]  # every row's last is its end token
         out = model.generate(
@@ -140,7 +140,7 @@ def _generated(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any)
             ),
             do_sample=False,
             use_cache=True,
-            max_new_tokens=max(r.supervised for r in part) + 4,
+            max_new_tokens=max(r.supervised_tokens for r in part) + 4,
             pad_token_id=pad,
             eos_token_id=[end, pad],
         )

@@ -107,17 +107,17 @@ def packed_passes(batch: dict[str, torch.Tensor], tokens: int) -> Iterator[dict[
     longest rows first.
     """
     widths = [int(n) for n in batch["attention_mask"].sum(dim=1)]
-    for rows in _shared(widths, min(tokens, _MOST)):
-        yield {**_packed(batch, rows), "row_sizes": [widths[row] for row in rows]}
+    for rows in _share_rows(widths, min(tokens, _MOST)):
+        yield {**_pack(batch, rows), "row_sizes": [widths[row] for row in rows]}
 
 
 def largest_pass(widths: Sequence[int], tokens: int) -> int:
     """Tokens of the longest sequence that a batch of rows so long is cut into."""
-    shared = _shared(widths, min(tokens, _MOST))
+    shared = _share_rows(widths, min(tokens, _MOST))
     return max(sum(widths[row] for row in rows) for rows in shared)
 
 
-def _shared(widths: Sequence[int], most: int) -> list[list[int]]:
+def _share_rows(widths: Sequence[int], most: int) -> list[list[int]]:
     """Rows by sequence; above ``most`` tokens is only one of a single row."""
     order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
     least = -(-sum(min(n, most) for n in widths) // most)
@@ -133,7 +133,7 @@ def _shared(widths: Sequence[int], most: int) -> list[list[int]]:
     return [[row] for row in order]
 
 
-def _packed(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]:
+def _pack(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]:
     import torch
 
     real = batch["attention_mask"].bool()

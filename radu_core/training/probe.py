@@ -34,8 +34,8 @@ from radu_core.training.machine import first_gpu, peak_memory, stand_back
 from radu_core.training.measurements import Probe
 from radu_core.training.saving import checking_bytes, checking_tokens
 from radu_core.training.trainer import (
-    evaluated,
     evaluation_tokens,
+    rows_to_evaluate,
     steady_memory,
     uses_bf16,
 )
@@ -258,7 +258,7 @@ def _longest(bench: Bench, rows: Preflight, found: Probe, end: float, tell: Any)
 
 
 def _evaluation(bench: Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
-    asked = evaluated(config, rows)
+    asked = rows_to_evaluate(config, rows)
     size = int(bench.model.config.vocab_size)
     found = replace(found, checking_tokens=checking_tokens(rows, size, bf16=uses_bf16(config)))
     batch = longest_of(asked, config.batch_size)

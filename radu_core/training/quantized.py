@@ -39,10 +39,10 @@ def load_quantized(directory: Path) -> Any:
     from peft import prepare_model_for_kbit_training
 
     # the Trainer checkpoints activations where the config says so
-    return prepare_model_for_kbit_training(_loaded(directory), use_gradient_checkpointing=False)
+    return prepare_model_for_kbit_training(_load(directory), use_gradient_checkpointing=False)
 
 
-def _loaded(directory: Path) -> Any:
+def _load(directory: Path) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -71,7 +71,7 @@ def dequantized_and_merged(directory: Path, adapter: Path) -> Any:
     """
     from peft import PeftModel
 
-    plain = _loaded(directory).dequantize().float()
+    plain = _load(directory).dequantize().float()
     if hasattr(plain.config, "quantization_config"):
         del plain.config.quantization_config
     return PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()

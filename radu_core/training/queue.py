@@ -36,16 +36,16 @@ def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
     with disk_errors(path):  # around the opening only: what the run meets is its own to say
         lock = path.open("a")
     with lock:
-        mine = _waited(run, lock, stopped)
+        mine = _wait_for_lock(run, lock, stopped)
         if not mine:
             run.append("state", state="stopped", reason=_stopped_early(run))
         yield mine
 
 
-def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bool:
+def _wait_for_lock(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bool:
     """Whether the lock was got before somebody stopped the run."""
     told, tries = False, 0
-    while not _taken(run, lock):
+    while not _try_lock(run, lock):
         if not run.exists:
             raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch a new run.")
         if stopped():
@@ -58,7 +58,7 @@ def _waited(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bo
     return True
 
 
-def _taken(run: RunDirectory, lock: IO[str]) -> bool:
+def _try_lock(run: RunDirectory, lock: IO[str]) -> bool:
     """Try to get the lock; one that is free is left to those that were launched earlier.
 
     Looked at before, so that a later run doesn't hold the lock for a moment and bar an earlier one,
@@ -78,7 +78,7 @@ def _taken(run: RunDirectory, lock: IO[str]) -> bool:
 
 def _stopped_early(run: RunDirectory) -> str:
     if run.checkpoints():
-        return f"Stopped before it went on. {run.kept()}"
+        return f"Stopped before it went on. {run.describe_kept()}"
     return "Stopped before it began."
 
 
@@ -92,8 +92,8 @@ def ahead(run: RunDirectory) -> tuple[str, ...]:
 
 def _earlier(run: RunDirectory) -> list[RunDirectory]:
     """The living runs that wait as well and were launched before this one, in their order."""
-    own = _launched(run)
-    waiting = [(_launched(r), r) for r in _living(run) if _state(r) in _WAITING]
+    own = _launch_order(run)
+    waiting = [(_launch_order(r), r) for r in _living(run) if _state(r) in _WAITING]
     return [r for launched, r in sorted(waiting, key=lambda pair: pair[0]) if launched < own]
 
 
@@ -114,7 +114,7 @@ def _state(run: RunDirectory) -> str:
     return str(states[-1]) if states else ""
 
 
-def _launched(run: RunDirectory) -> tuple[float, str]:
+def _launch_order(run: RunDirectory) -> tuple[float, str]:
     """When the run was launched, the last time; ties go by id."""
     told = [e for e in run.events() if e.kind == "state" and e.data.get("state") == "created"]
     return (told[-1].at if told else 0.0, run.id)

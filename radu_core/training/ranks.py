@@ -146,7 +146,7 @@ def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
     That is the earliest reason told, unless it only says that another process was lost; then a
     process that was ended by a signal, which can't tell anything.
     """
-    told = _told(run)
+    told = _reasons(run)
     if any("EADDRINUSE" in reason for reason in told):
         return "Another program took the port that the run's processes meet at. Resume the run."
     own = [reason for reason in told if not _LOST.search(reason)]
@@ -168,7 +168,7 @@ def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
     )
 
 
-def _told(run: RunDirectory) -> list[str]:
+def _reasons(run: RunDirectory) -> list[str]:
     """The reasons that the processes left, in the order of time."""
     found = []
     for path in sorted(run.path.glob("rank-*.json")):

@@ -81,15 +81,15 @@ class _Follower:
 
     def follow(self) -> None:
         """Continue with a job that was sent before, or send one; return once it has ended."""
-        if self._known():
+        if self._has_job():
             self._watch()
-            if self._state() == "finished" or self._asked():
+            if self._state() == "finished" or self._is_stop_asked():
                 return
             self._run.append("state", state="created")  # it had been stopped, or had failed
         self._submit()
         self._watch()
 
-    def _known(self) -> bool:
+    def _has_job(self) -> bool:
         """Whether a job of this run isn't brought back yet and is still on the cluster."""
         try:
             job = read_json(self._run.path / _JOB)
@@ -101,7 +101,7 @@ class _Follower:
         said = [e.data.get("state") for e in self._run.events() if e.kind == "state"]
         return str(said[-1]) if said else ""
 
-    def _asked(self) -> bool:
+    def _is_stop_asked(self) -> bool:
         return (self._run.path / "stop").exists()
 
     # --- there ---------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class _Follower:
                 return
             except RuntimeError as error:
                 starting = "try again later" in str(error)
-                if not starting or self._asked() or time.monotonic() > end:
+                if not starting or self._is_stop_asked() or time.monotonic() > end:
                     raise
             self._pause(None)
 
@@ -188,7 +188,7 @@ class _Follower:
                 if "does not exist" in str(error):
                     raise RunError(
                         f"The cluster at {self._address} knows nothing of the run's job any more: "
-                        f"it was restarted, or the job was deleted. {self._run.kept()}",
+                        f"it was restarted, or the job was deleted. {self._run.describe_kept()}",
                         remedy="Resume it: that sends it again.",
                     ) from error
                 if time.monotonic() - heard > _PATIENCE:
@@ -206,7 +206,7 @@ class _Follower:
                 break
             if info is not None and info.status == "PENDING":
                 if self._told_to_stop:  # Ray keeps it until there is room, and ends it then
-                    reason = f"Stopped before it began. {self._run.kept()}"
+                    reason = f"Stopped before it began. {self._run.describe_kept()}"
                     self._run.append("state", state="stopped", reason=reason)
                     break
                 if self._state() == "created":
@@ -217,7 +217,7 @@ class _Follower:
             self._tidy(end["directory"], info.driver_node_id)
 
     def _stop_if_asked(self, job: dict[str, Any]) -> None:
-        if self._asked() and not self._told_to_stop:
+        if self._is_stop_asked() and not self._told_to_stop:
             self._client.stop_job(job["job"])
             self._told_to_stop = True
 
@@ -238,8 +238,8 @@ class _Follower:
         if self._state() in FINAL:
             return
         if info.status == "STOPPED":
-            by = "by request" if self._asked() else "on the cluster"
-            reason = f"Stopped {by}, before it could say more. {self._run.kept()}"
+            by = "by request" if self._is_stop_asked() else "on the cluster"
+            reason = f"Stopped {by}, before it could say more. {self._run.describe_kept()}"
             self._run.append("state", state="stopped", reason=reason)
             return
         with (self._run.path / "log.txt").open("a", encoding="utf-8") as log:

@@ -126,7 +126,7 @@ def _is_end(line: bytes) -> bool:
     return event.get("kind") == "state" and event.get("state") in FINAL
 
 
-def _unpacked(place: dict[str, str]) -> tuple[RunDirectory, Path]:
+def _unpack(place: dict[str, str]) -> tuple[RunDirectory, Path]:
     """The run's directory and the model's as they lie here, with the paths of here in them."""
     here = Path.cwd()
     run = RunDirectory(here / "runs" / place["id"])
@@ -143,7 +143,7 @@ def main(arguments: list[str]) -> int:
     """Do the run that was sent; 0 when it has an end, whichever, and all packets are written."""
     logs = Path("/proc/self/fd/1").readlink().parent  # Ray writes our output among its logs
     place = read_json(Path(PLACE))
-    run, model = _unpacked(place)
+    run, model = _unpack(place)
     for name in ("stop", "process.json"):
         (run.path / name).unlink(missing_ok=True)
     outbox = Outbox(logs / arguments[0], run, model)
@@ -166,16 +166,16 @@ def main(arguments: list[str]) -> int:
         code = worker.poll()
     states = [e.data.get("state") for e in run.events() if e.kind == "state"]
     if not states or states[-1] not in FINAL:
-        run.append("state", state="failed", reason=_killed(run, code))
+        run.append("state", state="failed", reason=_killed_text(run, code))
     outbox.put(last=True)
     return 0
 
 
-def _killed(run: RunDirectory, code: int) -> str:
+def _killed_text(run: RunDirectory, code: int) -> str:
     how = f"by signal {-code}" if code < 0 else f"with code {code}"
     return (
-        f"Its process on the cluster ended {how}, without a word. {run.kept()} As a rule that is "
-        "want of memory: use a smaller batch_size or a larger machine; or resume."
+        f"Its process on the cluster ended {how}, without a word. {run.describe_kept()} As a rule "
+        "that is want of memory: use a smaller batch_size or a larger machine; or resume."
     )
 
 

@@ -89,7 +89,7 @@ def _read_events(path: Path) -> list[RunEvent]:
             file.seek(kept.end)
             new = file.read()
             whole = new[: new.rfind(b"\n") + 1]
-            kept.events += _parsed(whole)
+            kept.events += _parse_events(whole)
             kept.head = (kept.head + whole[:_EDGE])[:_EDGE]
             kept.tail = (kept.tail + whole)[-_EDGE:]
             kept.end += len(whole)
@@ -116,7 +116,7 @@ def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
     return head == kept.head and file.read(len(kept.tail)) == kept.tail
 
 
-def _parsed(lines: bytes) -> list[RunEvent]:
+def _parse_events(lines: bytes) -> list[RunEvent]:
     found = []
     for line in lines.decode("utf-8", "replace").split("\n"):
         try:
@@ -247,7 +247,7 @@ class RunDirectory:
         A run whose last event says it goes on, but whose process is gone, is ``lost``; one that
         isn't under way and whose files can't be read is ``damaged``, and the reason names the file.
         """
-        last = self._told()
+        last = self._last_state_event()
         if last is None:
             return "lost", "Its event file is missing or damaged."
         try:
@@ -257,7 +257,7 @@ class RunDirectory:
         except RaduError as error:
             return "damaged", str(error)
         if last.data["state"] not in FINAL and not alive:
-            last = self._told() or last  # it may have ended while we looked
+            last = self._last_state_event() or last  # it may have ended while we looked
         state: RunState = last.data["state"]
         if state in FINAL or alive:
             return state, str(last.data.get("reason", ""))
@@ -268,7 +268,7 @@ class RunDirectory:
         tail = self.log_tail(1)
         return "lost", f"Its process ended without a word. Last line of the log: {tail or '(none)'}"
 
-    def _told(self) -> RunEvent | None:
+    def _last_state_event(self) -> RunEvent | None:
         """The last event that says a state."""
         known = get_args(RunState)
         said = (e for e in reversed(self.events()) if e.kind == "state")
@@ -332,7 +332,7 @@ class RunDirectory:
         told = (e.data.get("step") for e in self.events() if e.kind == "trained")
         return step is not None and step in told
 
-    def kept(self) -> str:
+    def describe_kept(self) -> str:
         """What of a run that didn't finish can be gone on from, in a sentence."""
         step = max(self.checkpoints(), default=None)
         if step is None:

@@ -21,7 +21,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
 from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +67,7 @@ class ModelCheck:
     computed_in: Dtype
 
     @property
-    def passed(self) -> bool:
+    def is_same(self) -> bool:
         """Whether the written model does what the trained one did. A loss that is no number fails.
 
         The bound on the loss is 1 % of the trained model's and 0.005 nats.
@@ -78,7 +78,7 @@ class ModelCheck:
         why = "; ".join(shortfalls(asdict(self)))
         return (
             f"{self.dtype}: {self.equal_argmax:.2%} of "
-            f"{counted(self.supervised_tokens, 'token')} in {counted(self.rows, 'row')} are "
+            f"{quantity(self.supervised_tokens, 'token')} in {quantity(self.rows, 'row')} are "
             f"equal, loss {self.loss_written:.4f} instead of "
             f"{self.loss_trained:.4f}, logits differ by up to {self.max_logit_difference:.3g}"
             f"{f' ({why})' if why else ''}"
@@ -100,7 +100,7 @@ def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
     if not check["equal_argmax"] >= _LEAST_EQUAL:
         other = round(tokens * (1 - check["equal_argmax"]))
         found.append(
-            f"{other:,} of {counted(tokens, 'token')} differ from the trained model's, more than "
+            f"{other:,} of {quantity(tokens, 'token')} differ from the trained model's, more than "
             f"the "
             f"{1 - _LEAST_EQUAL:.0%} allowed"
         )
@@ -139,18 +139,18 @@ def save_model(
         progress("Writing the adapter", 0, 0)
         with whole_directory(run.path / "adapter") as new:
             model.save_pretrained(new)
-        model = _merged(config, model, run.path / "adapter", base)
+        model = _merge(config, model, run.path / "adapter", base)
     model.config.use_cache = True
     with whole_directory(run.model) as new:
         checks = _write_checked(new, model, tokenizer, sample, expected, progress)
         record = _record(checks)
         write_json(run.path / CHECK_FILE, record)
-        if not checks[-1].passed:
-            raise _failed(config, checks)
+        if not checks[-1].is_same:
+            raise _check_error(config, checks)
     return record
 
 
-def _merged(config: TrainConfig, model: Any, adapter: Path, base: Path | None) -> Any:
+def _merge(config: TrainConfig, model: Any, adapter: Path, base: Path | None) -> Any:
     if config.method != "qlora" or base is None:
         return model.merge_and_unload()
     ends = model.get_base_model().generation_config
@@ -165,11 +165,11 @@ def _part(progress: Progress, what: str) -> Told:
 
 def _record(checks: Sequence[ModelCheck]) -> dict[str, Any]:
     last = checks[-1]
-    before = [{**asdict(c), "passed": c.passed} for c in checks[:-1]]
-    return {**asdict(last), "passed": last.passed, "before": before}
+    before = [{**asdict(c), "passed": c.is_same} for c in checks[:-1]]
+    return {**asdict(last), "passed": last.is_same, "before": before}
 
 
-def _failed(config: TrainConfig, checks: Sequence[ModelCheck]) -> RunError:
+def _check_error(config: TrainConfig, checks: Sequence[ModelCheck]) -> RunError:
     figures = "; ".join(str(c) for c in checks)
     if config.method == "full":
         return RunError(
@@ -198,9 +198,9 @@ def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
     source = rows.validation or rows.train
     count = min(_ROWS, len(source))
     spread = [source[i * len(source) // count] for i in range(count)]
-    kept, tokens = spread[:1], spread[0].supervised
+    kept, tokens = spread[:1], spread[0].supervised_tokens
     for row in spread[1:]:
-        tokens += row.supervised
+        tokens += row.supervised_tokens
         if tokens * vocabulary > _MOST_LOGITS:
             break
         kept.append(row)
@@ -233,7 +233,7 @@ def checking_bytes(rows: Preflight, model: Any) -> int:
     size = int(model.config.vocab_size)
     weights: int = sum(p.numel() for p in model.parameters())
     trained: int = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    logits = sum(row.supervised for row in _sample(rows, size)) * size
+    logits = sum(row.supervised_tokens for row in _sample(rows, size)) * size
     return (4 + (2 if native_bf16() else 4)) * weights + 8 * trained + 2 * 4 * logits
 
 
@@ -313,7 +313,7 @@ def _write_checked(
             _free(model)
         told = _part(progress, f"Checking the model in {dtype}")
         checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype, told))
-        if checks[-1].passed:
+        if checks[-1].is_same:
             break
     return checks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from radu_core.training.runs import RunEvent
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["stage"]
 
@@ -28,6 +28,6 @@ def stage(events: Sequence[RunEvent]) -> str:
     if state != "running" or any(e.kind == "step" for e in since):
         return ""
     if last is not None and last.kind == "evaluating":
-        return f"Evaluating {counted(int(last.data.get('rows', 0)), 'row')}"
+        return f"Evaluating {quantity(int(last.data.get('rows', 0)), 'row')}"
     first = not any(e.kind == "step" for e in events)
     return "Making the first step" if first else "Making the next step"

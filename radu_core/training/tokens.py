@@ -15,7 +15,7 @@ from radu_core.files import content_hash, file_hash, read_json, readable, write_
 from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight, row_hash
 from radu_core.training.layers import weight_files
 from radu_core.training.runs import RunDirectory
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = [
     "FILE",
@@ -123,12 +123,12 @@ def check_tokens(
     A run that was never checked (it wasn't launched by a workflow) keeps what it begins with, so
     that it is resumed on the same.
     """
-    checked = _kept(run)
+    checked = _read_kept(run)
     if checked is None:
         _same_as_begun(run, rows)
         checked = _tokens(rows, base)
         _write(run, checked)
-    why = _changed(checked, rows)
+    why = _describe_change(checked, rows)
     for split, kept in (("train", checked.train), ("validation", checked.validation)):
         fed = collated_hashes(collate, getattr(rows, split))
         if fed != list(kept):
@@ -164,11 +164,11 @@ def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 def template_of(run: RunDirectory) -> str | None:
     """The chat template that a run's rows were written with; None: they were plain text."""
-    checked = _kept(run)
+    checked = _read_kept(run)
     return None if checked is None else checked.template
 
 
-def _kept(run: RunDirectory) -> Tokens | None:
+def _read_kept(run: RunDirectory) -> Tokens | None:
     path = run.path / FILE
     try:
         return Tokens.model_validate(read_json(path))
@@ -190,13 +190,13 @@ def _same_as_begun(run: RunDirectory, rows: Preflight) -> None:
 
 def _first(fed: Sequence[str], kept: Sequence[str], split: str) -> str:
     if len(fed) != len(kept):
-        checked = counted(len(kept), f"{split} row was", f"{split} rows were")
+        checked = quantity(len(kept), f"{split} row was", f"{split} rows were")
         return f"{checked} checked, and there are {len(fed)}"
     at = next(i for i, (a, b) in enumerate(zip(fed, kept, strict=True)) if a != b)
     return f"{split} row {at + 1} was {kept[at]} and is {fed[at]}"
 
 
-def _changed(checked: Tokens, rows: Preflight) -> str:
+def _describe_change(checked: Tokens, rows: Preflight) -> str:
     """What makes the difference, as far as it is known."""
     if checked.template != rows.template:
         return "; the chat template has changed"
@@ -205,7 +205,7 @@ def _changed(checked: Tokens, rows: Preflight) -> str:
     if checked.dataset_hash != rows.dataset_hash:
         return "; the dataset has changed"
     if rows.special:  # a run from before such rows were left out
-        had = counted(len(rows.special), "row has", "rows have")
+        had = quantity(len(rows.special), "row has", "rows have")
         return f"; {had} a special token in the text and no part any more"
     return ""
 

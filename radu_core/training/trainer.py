@@ -22,9 +22,9 @@ from radu_core.training.packing import packer
 from radu_core.training.runs import RunDirectory
 
 __all__ = [
-    "evaluated",
     "evaluation_tokens",
     "make_trainer",
+    "rows_to_evaluate",
     "steady_memory",
     "tokens_per_pass",
     "uses_bf16",
@@ -82,7 +82,7 @@ def make_trainer(
 
     from radu_core.training.loop import CompletionTrainer, Loop, Reporter
 
-    asked = evaluated(config, rows)
+    asked = rows_to_evaluate(config, rows)
     _check_best(config, asked)
     if config.method == "full" and uses_bf16(config):
         from radu_core.training.halves import multiply_by_halves
@@ -138,7 +138,7 @@ class _Rows:
         return {"input_ids": list(row.input_ids), "labels": list(row.labels)}
 
 
-def evaluated(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
+def rows_to_evaluate(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
     """The validation rows that a run looks at: every n-th, at most ``eval_rows``, so that all
     functions are among them."""
     step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
@@ -173,7 +173,7 @@ def _arguments(run: RunDirectory, config: TrainConfig, rows: Preflight) -> Any:
 
     per_epoch = math.ceil(len(rows.train) / config.step_rows)
     steps = config.max_steps or max(1, math.ceil(config.epochs * per_epoch))
-    evaluates = bool(evaluated(config, rows))
+    evaluates = bool(rows_to_evaluate(config, rows))
     best = config.best_by != "last"
     return TrainingArguments(
         output_dir=str(run.path / "checkpoints"),

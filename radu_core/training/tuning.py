@@ -106,7 +106,7 @@ class Tuning(ABC, Generic[F]):
         """Make every step that is left; the last part's fitting. ``check`` raises when the run is
         gone or is to stop, after what it has learnt is kept."""
         limit.steps_begin()
-        number, kept, done = self._kept()
+        number, kept, done = self._continuation()
         self._first = self.step
         self._begun = time.monotonic()
         for at, part in enumerate(self.parts[number:], start=number):
@@ -136,7 +136,7 @@ class Tuning(ABC, Generic[F]):
         )
 
     @property
-    def retrieved(self) -> Retrieved:
+    def retrievals(self) -> Retrieved:
         """What was retrieved so far."""
         tuned, untuned = ({i: pair[n] for i, pair in self.rows.items()} for n in (1, 0))
         return Retrieved(self.how, self.untuned.name, self.untuned.identity, tuned, untuned)
@@ -150,7 +150,7 @@ class Tuning(ABC, Generic[F]):
             "validation_loss": None,
             "train_rows": len(self.exemplars),
             "task_metrics": self.measured,
-            "retrieval": self.retrieved.guard.data(),
+            "retrieval": self.retrievals.guard.data(),
             "torch": torch.__version__,
         }
 
@@ -168,7 +168,7 @@ class Tuning(ABC, Generic[F]):
             return
         make_steps(
             fitting,
-            seconds=limit.left * todo / (todo + self._later(at)),
+            seconds=limit.seconds_left * todo / (todo + self._later(at)),
             tell=lambda loss: self._tell(at, fitting, loss),
             keep=lambda: self._keep(at, fitting, done=False),
             stopping=stopping,
@@ -208,11 +208,11 @@ class Tuning(ABC, Generic[F]):
 
         def more(new: Path) -> None:
             self.write_more(new)
-            self.retrieved.save(new)
+            self.retrievals.save(new)
 
         keep_checkpoint(self.run, self.step, fitting.state(), {"part": part, "done": done}, more)
 
-    def _kept(self) -> tuple[int, dict[str, Any] | None, bool]:
+    def _continuation(self) -> tuple[int, dict[str, Any] | None, bool]:
         """The part to continue with, its state if it was begun, and whether its steps are done."""
         kept = self.run.checkpoints()
         if not kept:

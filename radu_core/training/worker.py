@@ -49,7 +49,7 @@ from radu_core.training.stages import stage
 from radu_core.training.tokens import check_tokens
 from radu_core.training.trackers import keep_in
 from radu_core.training.trainer import make_trainer, steady_memory
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["main", "reason_of", "tell_end", "train"]
 
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
             if ours:
                 _work(run, Path(arguments[1]), heart)
     except _Stopped:
-        tell_end(run, "stopped", f"Stopped by request. {run.kept()}")
+        tell_end(run, "stopped", f"Stopped by request. {run.describe_kept()}")
     except TimeUp:
         tell_end(run, "stopped", _out_of_time(run))
     except RunGoneError as error:
@@ -152,7 +152,7 @@ def _out_of_time(run: RunDirectory) -> str:
     minutes = run.config().max_minutes
     return (
         f"Its time limit of {minutes:g} min was reached before it made a step, at: {doing}. "
-        f"{run.kept()} Fork it with a higher max_minutes."
+        f"{run.describe_kept()} Fork it with a higher max_minutes."
     )
 
 
@@ -398,7 +398,7 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
     found = trainer.accelerator.num_processes
     if found != config.processes:
         raise RunError(
-            f"{counted(found, 'process works', 'processes work')} together, and the config says "
+            f"{quantity(found, 'process works', 'processes work')} together, and the config says "
             f"processes={config.processes}",
             remedy="Launch it as `radu train` does; accelerate and torch have to agree on it.",
         )

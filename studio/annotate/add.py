@@ -27,7 +27,7 @@ def add(here: Page) -> None:
     """Write an utterance, choose its function, fill its slots; says what became of it."""
     last = st.session_state.get(f"added {here.module}")
     if last is not None:
-        _added(here, last)
+        _show_added(here, last)
     functions = {f.name: f for f in here.workspace.schema(here.module).functions}
     chosen = st.selectbox(
         "Function",
@@ -73,7 +73,7 @@ def _form(here: Page, function: Function | None) -> None:
         st.rerun()
 
 
-def _added(here: Page, item: StoredExemplar) -> None:
+def _show_added(here: Page, item: StoredExemplar) -> None:
     """What became of the last one, with the address it can be found at."""
     exemplar = item.exemplar
     tell = st.success if exemplar.outcome == "resolved" else st.warning

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.annotate import bulk as workflow
 from studio.frame import show
 from studio.frame.layout import side_by_side
@@ -26,10 +26,10 @@ def bulk(here: Page) -> None:
     """Choose how likely a reading must be, look at what that accepts, accept it, take it back."""
     _result(here)
     with messages():
-        _chosen(here)
+        _choice_form(here)
 
 
-def _chosen(here: Page) -> None:
+def _choice_form(here: Page) -> None:
     left, right = side_by_side([3, 2], key="annotate-bulk")
     percent = left.slider(
         "Accept readings with at least this confidence",
@@ -85,7 +85,7 @@ def _preview(here: Page, found: workflow.Preview) -> None:
             args=(here, found.revisions),
         )
         wrong = f"about {found.expected_wrong:.1f} will be wrong"
-        st.write(f"{counted(number, 'reading')}, of which {wrong}.")
+        st.write(f"{quantity(number, 'reading')}, of which {wrong}.")
     counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
     st.caption(counts)
     show.rows(
@@ -106,17 +106,17 @@ def _preview(here: Page, found: workflow.Preview) -> None:
 
 
 def _accept(here: Page, revisions: dict[str, int]) -> None:
-    with _kept(here):
+    with _keeping_errors(here):
         _state(here)["done"] = workflow.accept(here.workspace, here.module, revisions, who=here.who)
 
 
 def _undo(here: Page, batch: str) -> None:
-    with _kept(here):
+    with _keeping_errors(here):
         _state(here)["done"] = workflow.undo_bulk(here.workspace, here.module, batch, who=here.who)
 
 
 @contextmanager
-def _kept(here: Page) -> Iterator[None]:
+def _keeping_errors(here: Page) -> Iterator[None]:
     """Keep an error to show it: what a callback writes has no place on the page."""
     state = _state(here)
     state.pop("error", None)
@@ -144,7 +144,7 @@ def _result(here: Page) -> None:
     done = state.get("done")
     if isinstance(done, workflow.BulkReport):
         st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
-        _left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
+        _show_left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
             st.button(
                 f"Undo all {len(done.accepted):,}",
@@ -156,15 +156,15 @@ def _result(here: Page) -> None:
     elif isinstance(done, workflow.UndoReport):
         st.success(_as_before(len(done.undone)), icon=":material/undo:")
         why = "decided again since"
-        _left("kept", dict.fromkeys(map(plain, done.decided_since), why))
-        _left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+        _show_left("kept", dict.fromkeys(map(plain, done.decided_since), why))
+        _show_left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
 
 
 def _as_before(number: int) -> str:
-    return counted(number, "is as it was before.", "are as they were before.")
+    return quantity(number, "is as it was before.", "are as they were before.")
 
 
-def _left(what: str, reasons: dict[str, str]) -> None:
+def _show_left(what: str, reasons: dict[str, str]) -> None:
     if reasons:
         lines = [f"- {id_}: {why}" for id_, why in list(reasons.items())[:_LISTED]]
         lines += ["- …"] if len(reasons) > _LISTED else []

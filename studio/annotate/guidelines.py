@@ -6,7 +6,7 @@ import streamlit as st
 
 from radu_core.workflows.schema.guidelines import LONGEST, set_guidelines
 from radu_core.workflows.schema.guidelines import guidelines as read
-from studio.frame.markdown import formatted
+from studio.frame.markdown import without_images
 from studio.frame.page import Page, messages
 
 __all__ = ["edit_guidelines"]
@@ -22,7 +22,7 @@ def edit_guidelines(here: Page) -> None:
         return
     if text:
         with st.container(border=True):
-            st.markdown(formatted(text))
+            st.markdown(without_images(text))
     else:
         st.caption(
             "Nothing is written down yet: what to do in doubt, where a value ends, what is out of "
@@ -47,7 +47,7 @@ def _edit(here: Page, begun: str) -> None:
     )
     right.caption("As annotators see it")
     with right.container(border=True, height=360):
-        st.markdown(formatted(text or ""))
+        st.markdown(without_images(text or ""))
     with st.container(horizontal=True):
         save = st.button("Save guidelines", type="primary", icon=":material/check:")
         cancel = st.button("Cancel", key=f"cancel {begun}")

@@ -84,7 +84,7 @@ async def _reply(work: Work, request: Request) -> Answer:
     """The answer to a request. Before somebody is known to ask, only a small one is read."""
     token = _header(request)
     if token:
-        refused = await run_in_threadpool(_guarded, lambda: _checked(token))
+        refused = await run_in_threadpool(_guard, lambda: _check_token(token))
         if refused[0] != 200:
             await _body(request, 0)
             return refused
@@ -92,7 +92,7 @@ async def _reply(work: Work, request: Request) -> Answer:
     too_large = length.isascii() and length.isdecimal() and int(length) > LARGEST
     body = None if too_large else await _body(request, LARGEST if token else SMALL)
     if body is not None:
-        return await run_in_threadpool(_guarded, lambda: _answered(work, token, body))
+        return await run_in_threadpool(_guard, lambda: _answer(work, token, body))
     if token or too_large:
         return _error(413, "The request is too large", "Send less at a time.")
     what = f"A request of more than {SMALL // 1024} KiB needs its token in the header"
@@ -119,7 +119,7 @@ async def _body(request: Request, most: int) -> bytes | None:
     return bytes(body) if length <= most else None
 
 
-def _checked(token: str) -> Answer:
+def _check_token(token: str) -> Answer:
     from radu_core.workflows.annotate.token import read_token
     from studio.frame.spaces import workspace
 
@@ -127,21 +127,21 @@ def _checked(token: str) -> Answer:
     return 200, {}
 
 
-def _answered(work: Work, token: str, body: bytes) -> Answer:
+def _answer(work: Work, token: str, body: bytes) -> Answer:
     """What ``work`` makes of a request; ``token`` is the header's."""
-    from radu_core.workflows.annotate.token import read_token, renewed
+    from radu_core.workflows.annotate.token import read_token, renew
     from studio.frame.spaces import workspace
 
-    data = _parsed(body, token)
+    data = _parse(body, token)
     space = workspace()
     bearer = read_token(space, data["token"])
     reply = work(space, bearer, data)
     if "token" in reply and bearer.is_old:
-        reply["token"] = renewed(space, bearer)
+        reply["token"] = renew(space, bearer)
     return 200, reply
 
 
-def _guarded(answer: Callable[[], Answer]) -> Answer:
+def _guard(answer: Callable[[], Answer]) -> Answer:
     """The answer; whatever goes wrong is a status and words."""
     from radu_core.errors import DamagedError, InputError, StoreError
     from radu_core.workflows.frame.signing import TokenError
@@ -168,7 +168,7 @@ def _error(status: int, what: str, remedy: str) -> Answer:
     return status, {"error": on_page(what), "remedy": on_page(remedy)}
 
 
-def _parsed(body: bytes, token: str) -> dict[str, Any]:
+def _parse(body: bytes, token: str) -> dict[str, Any]:
     """The JSON object in a request, with a token: the header's, or else its own.
 
     Half a character that a browser let through in somebody's words becomes a sign for that: it

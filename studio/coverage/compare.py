@@ -11,12 +11,12 @@ import streamlit as st
 from radu_core.exemplars import Split
 from radu_core.retrieval import RetrievalSettings
 from radu_core.terms import label
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.report import CoverageReport, curve_rows, retrieval_settings
 from radu_core.workflows.coverage.what_if import (
     Compared,
+    compare_reports,
     compare_retrieval,
-    compared,
     function_changes,
     telling_point,
 )
@@ -89,9 +89,12 @@ def _start(
 
 def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
     reports = (found.one, found.two)
-    names = (f"first: {_named(reports[0].settings)}", f"second: {_named(reports[1].settings)}")
+    names = (
+        f"first: {_settings_text(reports[0].settings)}",
+        f"second: {_settings_text(reports[1].settings)}",
+    )
     at = _points(found, point)
-    found = compared(found.one, found.two, at)
+    found = compare_reports(found.one, found.two, at)
     moved_figures(found.difference, ("first", "second"))
     st.markdown(_verdict(found, names))
     left, right = side_by_side([3, 2], key="coverage-compare")
@@ -112,7 +115,7 @@ def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
                 use(here, one.settings)
 
 
-def _named(settings: RetrievalSettings) -> str:
+def _settings_text(settings: RetrievalSettings) -> str:
     return f"{settings.embedder}, weight of meaning {settings.dense_weight:g}"
 
 
@@ -147,7 +150,7 @@ def _verdict(found: Compared, names: tuple[str, str]) -> str:
     moved, (one, two) = found.difference, found.points
     where = f"at {one}" if one == two else f"at {one} and {two}"
     if moved.p >= _CLEAR or moved.before == moved.after:
-        on = counted(moved.total, "utterance")
+        on = quantity(moved.total, "utterance")
         return f"**No clear difference** {where} on {on} (p = {moved.p:.3g})."
     better = names[moved.after > moved.before]
     return f"**{plain(better)}** is better {where} (p = {moved.p:.3g})."

@@ -8,7 +8,7 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.terms import TERMS, describe_point, label
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import choose_point, chosen_point
 from radu_core.workflows.coverage.report import CoverageReport, measure, out_of_date
 from studio.frame import jobs
@@ -135,7 +135,7 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
         with st.popover("Why", type="tertiary", icon=icon):
             _why(report)
     _line(report, d, e)
-    _changed(here, report)
+    _stale_banner(here, report)
     return d, e
 
 
@@ -180,7 +180,7 @@ def _why(report: CoverageReport) -> None:
         f"{describe_point(*choice.best)}."
     )
     st.markdown(
-        f"Measured on {counted(report.grid.total, 'utterance')} of {report.split}; "
+        f"Measured on {quantity(report.grid.total, 'utterance')} of {report.split}; "
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
     st.caption(
@@ -189,7 +189,7 @@ def _why(report: CoverageReport) -> None:
     )
 
 
-def _changed(here: Page, report: CoverageReport) -> None:
+def _stale_banner(here: Page, report: CoverageReport) -> None:
     if out_of_date(here.workspace, report):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("The module has changed since this was measured.", icon=":material/update:")

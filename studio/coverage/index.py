@@ -10,7 +10,7 @@ import streamlit as st
 
 from radu_core.retrieval import RetrievalSettings, Tuning
 from radu_core.terms import TERMS, label
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.report import (
     CoverageReport,
     embedders,
@@ -136,7 +136,7 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
 def _form(here: Page) -> None:
     now = retrieval_settings(here.workspace, here.module)
     key = f"coverage set {here.module} {now.model_dump_json()}"
-    _told(here)
+    _show_notice(here)
     chosen = choose(here, key, now)
     st.session_state.setdefault(f"{key} graph", now.graph_from)
     graph_from = st.number_input(
@@ -171,7 +171,7 @@ def use(here: Page, chosen: RetrievalSettings) -> None:
     st.rerun()
 
 
-def _told(here: Page) -> None:
+def _show_notice(here: Page) -> None:
     module, text = st.session_state.pop(_TOLD, ("", ""))
     if module == here.module and text:
         st.success(plain(text), icon=":material/check_circle:")
@@ -189,10 +189,10 @@ def _tuning(here: Page) -> None:
         jobs.start(key, "Tuning", lambda p: tune(here.workspace, here.module, progress=p))
     found = jobs.show(key)
     if found is not None:
-        _tuned(here, found)
+        _tuning_table(here, found)
 
 
-def _tuned(here: Page, found: Tuning) -> None:
+def _tuning_table(here: Page, found: Tuning) -> None:
     now = retrieval_settings(here.workspace, here.module)
     rows: list[dict[str, Any]] = [
         {"weight of meaning": weight, "coverage": share, "": _mark(found, now, weight)}
@@ -230,7 +230,7 @@ def _mark(found: Tuning, now: RetrievalSettings, weight: float) -> str:
 
 
 def _reason(found: Tuning) -> str:
-    measured = f"on {counted(found.queries, 'exemplar')}"
+    measured = f"on {quantity(found.queries, 'exemplar')}"
     if found.weight == found.best:
         return f"Recommended: {found.weight:g}, the highest {measured}."
     gain = found.shares[found.best] - found.shares[found.weight]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from radu_core.retrieval import Cause, ExplainedMiss
 from radu_core.retrieval.misses import CAUSES, Near
-from radu_core.words import counted, ordinal
+from radu_core.words import ordinal, quantity
 from radu_core.workflows.coverage.report import (
     MISS_COLUMNS,
     CoverageReport,
@@ -43,7 +43,7 @@ _CAUSES = {
 
 def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     """Every miss at the point in a table; the chosen one with its causes and remedies."""
-    explained = _explained(report, point)
+    explained = _explanations(report, point)
     if not explained:
         st.success(
             f"Nothing is missed at ({point[0]}, {point[1]}). At a cheaper point there may be "
@@ -52,10 +52,10 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         )
         return
     with messages():
-        _listed(here, report, explained)
+        _miss_list(here, report, explained)
 
 
-def _explained(report: CoverageReport, point: tuple[int, int]) -> list[ExplainedMiss]:
+def _explanations(report: CoverageReport, point: tuple[int, int]) -> list[ExplainedMiss]:
     kept = st.session_state.get("coverage do explained")
     if kept is None or kept[0] is not report or kept[1] != point:
         kept = (report, point, explained_misses(report, *point))
@@ -65,10 +65,10 @@ def _explained(report: CoverageReport, point: tuple[int, int]) -> list[Explained
 
 
 @st.fragment
-def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) -> None:
+def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) -> None:
     if st.session_state.pop("coverage do go", False):
         st.rerun()  # to another tab, which lies outside of this fragment
-    some = _filtered(explained)
+    some = _filter(explained)
     rows = miss_rows(some)
     columns = ["utterance", "function", "retrieved", "cause", "remedy"]
     frame = pd.DataFrame(rows, columns=list(MISS_COLUMNS))
@@ -88,7 +88,7 @@ def _listed(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) 
             key="coverage do send",
         ):
             _send(here, some)
-        _told(here)
+        _show_notice(here)
     st.dataframe(
         frame[columns],
         hide_index=True,
@@ -127,7 +127,7 @@ def _take_row() -> None:
     st.session_state[_CHOSEN] = rows[0] if rows else None
 
 
-def _filtered(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
+def _filter(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
     causes = Counter(one.causes[0].kind for one in explained)
     functions = Counter(one.miss.function for one in explained)
     left, right = st.columns(2)
@@ -158,7 +158,7 @@ def _send(here: Page, some: Sequence[ExplainedMiss]) -> None:
     st.session_state[_TOLD] = (here.module, f"{sent:,} wait on the Annotate page.")
 
 
-def _told(here: Page) -> None:
+def _show_notice(here: Page) -> None:
     module, text = st.session_state.get(_TOLD, ("", ""))
     if module == here.module and text:
         st.markdown(f":material/check: {text}")
@@ -208,7 +208,7 @@ def _neighbours(one: ExplainedMiss) -> None:
             "exemplar": st.column_config.TextColumn(width=330),
         },
     )
-    ways = counted(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
+    ways = quantity(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
     st.caption(
         f"{plain(one.miss.function)} has {ways}; its description comes "
         f"{ordinal(one.description_rank)} among all for this utterance."

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.terms import label
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.report import CoverageReport, surface_rows
 from studio.coverage.head import set_point
 from studio.frame import show
@@ -46,7 +46,7 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
     st.altair_chart(
         _cells(frame).properties(height=_HEIGHT, padding={"left": 0, "right": 0}),
         key="coverage do surface",
-        on_select=_clicked,
+        on_select=_take_click,
         selection_mode="cell",
         alt="Coverage by descriptions and exemplars retrieved",
     )
@@ -109,7 +109,7 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
     )
 
 
-def _clicked() -> None:
+def _take_click() -> None:
     chosen = st.session_state["coverage do surface"].selection.get("cell") or []
     if chosen:
         set_point(chosen[0]["k_desc"], chosen[0]["k_exemplar"])
@@ -141,4 +141,4 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
     asked = len(report.grid.index.functions) - len(rows)
     if asked:
-        st.caption(f"{counted(asked, 'more function')} without an utterance in {report.split}.")
+        st.caption(f"{quantity(asked, 'more function')} without an utterance in {report.split}.")

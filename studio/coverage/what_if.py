@@ -12,7 +12,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.report import CoverageReport
 from radu_core.workflows.coverage.what_if import (
     Difference,
@@ -67,7 +67,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         lines = _lines(function)
     answer = None
     with right, messages():
-        _stored(here)
+        _show_stored(here)
         descriptions = {function: described} if described != stored else {}
         if not descriptions and not lines:
             st.info(
@@ -77,7 +77,7 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
             )
             return
         answer, seconds = _answer(report, point, function, descriptions, lines)
-        _shown(answer, seconds)
+        _show(answer, seconds)
     with left:
         if descriptions:
             with messages():
@@ -153,12 +153,12 @@ def _alone(report: CoverageReport, point: tuple[int, int], descriptions: dict[st
     return found
 
 
-def _shown(answer: WhatIf, seconds: float) -> None:
+def _show(answer: WhatIf, seconds: float) -> None:
     moved_figures(answer.difference, ("now", "then"))
     some = (
         f"{answer.measured:,} evenly spaced utterances of {answer.asked:,}"
         if answer.measured < answer.asked
-        else counted(answer.measured, "utterance")
+        else quantity(answer.measured, "utterance")
     )
     st.caption(f"On {some}, in {seconds:.2f} s.")
     for text in answer.own:
@@ -345,7 +345,7 @@ def _tell(here: Page, text: str) -> None:
     st.rerun()
 
 
-def _stored(here: Page) -> None:
+def _show_stored(here: Page) -> None:
     module, text = st.session_state.pop(_STORED, ("", ""))
     if module == here.module and text:
         st.success(text, icon=":material/check_circle:")

@@ -10,7 +10,7 @@ import streamlit as st
 from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import send_errors
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.runs.scope import kept_by, set_kept
@@ -144,10 +144,10 @@ def errors(here: Page, report: EvaluationReport | None) -> None:
         for e in found
     ]
     show.rows(rows, name=f"{report.run}-{report.split}-errors.csv", key="errors", label="errors")
-    if st.button(f"Send {counted(len(found), 'error')} to annotation", icon=":material/flag:"):
+    if st.button(f"Send {quantity(len(found), 'error')} to annotation", icon=":material/flag:"):
         part = report.model_copy(update={"errors": tuple(found)})
         sent = send_errors(here.workspace, part, who=here.who)
-        st.success(f"{counted(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
+        st.success(f"{quantity(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
         link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 

@@ -183,11 +183,11 @@ def rerun_after(key: Hashable) -> None:
     """Draw the page again once the job has ended, where it isn't shown itself."""
     found = job(key)
     if found is not None and found.running:
-        _awaited(key)
+        _await(key)
 
 
 @st.fragment(run_every=1.0)
-def _awaited(key: Hashable) -> None:
+def _await(key: Hashable) -> None:
     found = job(key)
     if found is None or not found.running:
         st.rerun()

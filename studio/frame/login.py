@@ -56,7 +56,7 @@ def gate(*, ask: bool = True) -> str:
     """
     login = require_login()
     with st.sidebar:
-        return _logged_in() if login else _named(ask)
+        return _logged_in() if login else _browser_name(ask)
 
 
 def ask_name() -> None:
@@ -153,17 +153,17 @@ def _who(claims: Mapping[str, Any]) -> str:
 
 def has_chosen() -> bool:
     """Whether somebody has said who they are: by a login, or by a name chosen once."""
-    return bool(_auth() is not None or _chosen())
+    return bool(_auth() is not None or _name_to_use())
 
 
-def _chosen() -> str:
-    kept = st.session_state.get("who") or _kept() or os.environ.get("RADU_USER", "")
+def _name_to_use() -> str:
+    kept = st.session_state.get("who") or _cookie_name() or os.environ.get("RADU_USER", "")
     return _clean(str(kept))
 
 
-def _named(ask: bool) -> str:
+def _browser_name(ask: bool) -> str:
     """The name this browser keeps, chosen once; before that, the account's."""
-    name = _chosen()
+    name = _name_to_use()
     if not name or st.session_state.get("rename"):
         if ask:
             _choose_name(name or _account())
@@ -171,7 +171,7 @@ def _named(ask: bool) -> str:
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.caption(plain(name))
     right.button("Change name", type="tertiary", on_click=_ask_again)
-    if "who" in st.session_state and name != _kept():
+    if "who" in st.session_state and name != _cookie_name():
         _run("keep name", _KEEP_NAME, {"cookie": _COOKIE, "value": name})
     return str(name)
 
@@ -202,7 +202,7 @@ def _name_chosen() -> None:
         st.session_state["no name"] = True
 
 
-def _kept() -> str:
+def _cookie_name() -> str:
     """The name in the cookie, as it was when the tab was opened; anybody can write there."""
     return _clean(unquote(st.context.cookies.get(_COOKIE, "")))
 

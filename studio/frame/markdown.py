@@ -1,6 +1,7 @@
 """Other people's text in places that Streamlit reads as Markdown: labels, captions, messages.
 
-Most of it is shown as it is (``plain``); what is meant as Markdown keeps its marks (``formatted``).
+Most of it is shown as it is (``plain``); what is meant as Markdown keeps its marks
+(``without_images``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 
 from studio.frame.words import on_page
 
-__all__ = ["formatted", "plain"]
+__all__ = ["plain", "without_images"]
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # Streamlit replaces these in the parsed text, where no backslash is left to stop it: icons, its
@@ -32,7 +33,7 @@ def plain(text: object) -> str:
     return "  \n".join(line.strip() for line in escaped.splitlines())
 
 
-def formatted(text: str) -> str:
+def without_images(text: str) -> str:
     """Markdown that somebody wrote, without images: looking at it would tell their server.
 
     An image needs ``![`` as it stands, so a word joiner between the two leaves a link, however many

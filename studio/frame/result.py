@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share
-from radu_core.words import counted
+from radu_core.words import quantity
 from studio.frame.markdown import plain
 
 __all__ = ["show_result"]
@@ -40,29 +40,29 @@ def show_result(report: EvaluationReport | None) -> None:
     st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
-        f"{counted(report.rows, 'utterance')} of {report.split}, measured "
+        f"{quantity(report.rows, 'utterance')} of {report.split}, measured "
         f"{_minute(report.created)}; "
-        f"{counted(report.trained.slot_pairs, 'value')} of slots in them."
+        f"{quantity(report.trained.slot_pairs, 'value')} of slots in them."
         + (f" Left out: {left_out}." if left_out else "")
     )
     if report.learned_from:
         st.caption(plain(str(report.learned_from)))
     if report.no_baselines:
         st.warning(plain(f"No baselines: {report.no_baselines}."), icon=":material/balance:")
-    for line in report.added():
+    for line in report.additions():
         st.caption(plain(f"{line[:1].upper()}{line[1:]}."))
     for system in (m for m in report.systems if m.cut):
-        cut = counted(system.cut, "answer was", "answers were")
+        cut = quantity(system.cut, "answer was", "answers were")
         st.caption(plain(f"{system.system}: {cut} cut before the end."))
     st.markdown("**Per function** (after training)")
     functions = [
         {
             "function": f.function,
             "rows": f.rows,
-            "recall": f.recall.measured,
+            "recall": f.recall.value_if_any,
             "95 %": _interval(f.recall),
             "said": f.precision.total,
-            "precision": f.precision.measured,
+            "precision": f.precision.value_if_any,
             "95 % of it": _interval(f.precision),
         }
         for f in report.trained.per_function
@@ -91,7 +91,7 @@ def _verdict(report: EvaluationReport) -> None:
     if found.worse:
         st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
     if found.unclear:
-        head = f"No clear difference to a baseline on {counted(report.rows, 'row')}"
+        head = f"No clear difference to a baseline on {quantity(report.rows, 'row')}"
         st.info(_points(head, found.unclear), icon=":material/balance:")
 
 

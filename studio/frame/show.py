@@ -12,7 +12,7 @@ import streamlit as st
 
 from radu_core.exemplars import Span
 from radu_core.instructions import worded_in
-from radu_core.words import counted
+from radu_core.words import quantity
 from studio.frame.words import WORDS, on_page
 
 __all__ = [
@@ -110,7 +110,7 @@ def rows(
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
-    download(frame, name=name, key=key, label=counted(len(frame), label.removesuffix("s"), label))
+    download(frame, name=name, key=key, label=quantity(len(frame), label.removesuffix("s"), label))
 
 
 def download(
@@ -131,12 +131,12 @@ def download(
 
 def _flat(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {k: as_json(v) if isinstance(v, dict | list | tuple) else _shown(v) for k, v in row.items()}
+        {k: as_json(v) if isinstance(v, dict | list | tuple) else _cell(v) for k, v in row.items()}
         for row in data
     ]
 
 
-def _shown(value: Any) -> Any:
+def _cell(value: Any) -> Any:
     return on_page(value) if isinstance(value, str) else value
 
 

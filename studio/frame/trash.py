@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.home import trash as workflow
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -51,7 +51,7 @@ def _exemplars(here: Page) -> None:
     if not words.strip() and not tag.strip():
         st.caption("Search for exemplars, or name a tag, then choose those to delete.")
         return
-    ids = workflow.chosen(here.workspace, here.module, tag=tag.strip(), search=words)
+    ids = workflow.choose(here.workspace, here.module, tag=tag.strip(), search=words)
     if not ids:
         st.info("Nothing was found.")
         return
@@ -106,7 +106,7 @@ def _take_rows(ids: list[str], key: str) -> None:
 
 def _delete(here: Page, ids: list[str]) -> None:
     done = workflow.delete(here.workspace, here.module, ids, who=here.who)
-    _tell(f"{counted(len(done.ids), 'exemplar')} moved to the trash below.")
+    _tell(f"{quantity(len(done.ids), 'exemplar')} moved to the trash below.")
 
 
 def _trash(here: Page) -> None:
@@ -135,7 +135,7 @@ def _trash(here: Page) -> None:
                 key="restore exemplars",
             ):
                 back = workflow.restore(here.workspace, here.module, chosen, who=here.who)
-                _tell(f"{counted(len(back), 'exemplar')} restored.")
+                _tell(f"{quantity(len(back), 'exemplar')} restored.")
             _for_good(here, chosen, found)
 
 

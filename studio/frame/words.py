@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radu_core.instructions import Words, worded
+from radu_core.instructions import Words, put_into_words
 from radu_core.workflows.load.file_view import ENCODINGS, UNLABELLED
 
 __all__ = ["WORDS", "on_page"]
@@ -58,4 +58,4 @@ WORDS: Words = {
 
 def on_page(text: object) -> str:
     """A message in the words of the pages."""
-    return worded(str(text), WORDS)
+    return put_into_words(str(text), WORDS)

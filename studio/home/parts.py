@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.home.funnels import ModuleFunnel
 from radu_core.workflows.home.newest_result import Result
 from radu_core.workflows.load.traces import Day
@@ -26,7 +26,7 @@ def show_module(funnel: ModuleFunnel) -> None:
             for note in funnel.notes:
                 st.error(plain(note), icon=":material/error:")
             return
-        head.caption(f"{counted(funnel.functions, 'function')}. {plain(funnel.description)}")
+        head.caption(f"{quantity(funnel.functions, 'function')}. {plain(funnel.description)}")
         if action.button(
             plain(funnel.next.label),
             key=f"next {funnel.module}",
@@ -40,7 +40,7 @@ def show_module(funnel: ModuleFunnel) -> None:
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}")
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
-        st.caption(plain(f"{funnel.unused} {funnel.caption}"))
+        st.caption(plain(f"{funnel.unused_text} {funnel.caption}"))
         if funnel.result is not None:
             _result(funnel.module, funnel.result)
         if funnel.drift:
@@ -67,8 +67,8 @@ def _result(module: str, result: Result) -> None:
                 width="content",
             )
     st.caption(
-        f"On {counted(result.rows, 'utterance')} of {result.split}, {kind}. Below each figure: the "
-        "baseline that is best in it."
+        f"On {quantity(result.rows, 'utterance')} of {result.split}, {kind}. Below each figure: "
+        "the baseline that is best in it."
     )
 
 
@@ -76,11 +76,11 @@ def _drift(module: str, days: Sequence[Day]) -> None:
     """What a server was asked: the share that is worth a look, day by day."""
     last = days[-1]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Traces** · {counted(len(days), 'day')} to {last.day}", width="content")
+        st.markdown(f"**Traces** · {quantity(len(days), 'day')} to {last.day}", width="content")
         link("annotate", "Label them", module=module, queue="unlabelled")
     st.caption(
         f"Worth a look on {last.day}: {last.share:.1%} of "
-        f"{counted(last.asked, 'utterance')} asked. "
+        f"{quantity(last.asked, 'utterance')} asked. "
         + ", ".join(f"{n / last.asked:.1%} {reason}" for reason, n in last.reasons.items())
         + "."
     )

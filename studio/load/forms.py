@@ -16,7 +16,7 @@ from radu_core.errors import InputError
 from radu_core.files import open_atomic
 from radu_core.formats import FORMATS
 from radu_core.progress import Progress
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load import file_view, outcomes, traces
 from radu_core.workflows.load import files as load
 from studio.frame import jobs, show
@@ -44,7 +44,7 @@ def new_module(here: Page) -> None:
             with messages():
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
-                path = _kept(file)
+                path = _keep_upload(file)
                 found = load.init_module(
                     here.workspace, name, path, who=here.who, keep_good=keep_good
                 )
@@ -53,14 +53,14 @@ def new_module(here: Page) -> None:
                 st.rerun()  # the page began without the new module
     link("schema", "Create one without a file")
     if "created" in st.session_state:
-        _created(st.session_state.pop("created"))
+        _show_created(st.session_state.pop("created"))
 
 
-def _created(found: load.SchemaFile) -> None:
+def _show_created(found: load.SchemaFile) -> None:
     """What the new module has, and what of its file it hasn't."""
     count = len(found.schema.functions)
     st.success(
-        f"{plain(found.schema.module)} has {counted(count, 'function')}. Now its utterances."
+        f"{plain(found.schema.module)} has {quantity(count, 'function')}. Now its utterances."
     )
     for reason, times in found.left_out.items():
         st.caption(f"left out {times:,}: {plain(reason)}")
@@ -91,7 +91,7 @@ def utterances(here: Page) -> None:
         help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
         "several files of traces: /data/traces.jsonl*",
     )
-    path = _kept(file) if file else _place(typed.strip()) if typed.strip() else None
+    path = _keep_upload(file) if file else _place(typed.strip()) if typed.strip() else None
     if path is None:
         return _report(here)
     files = [path] if file else traces.files_of([path])
@@ -155,7 +155,7 @@ def _report(here: Page) -> None:
     rejected = len(report.rejections)
     skipped = sum(report.skipped.values())
     text = (
-        f"{plain(report.source)}: {counted(report.rows, 'row')} = {report.accepted:,} accepted "
+        f"{plain(report.source)}: {quantity(report.rows, 'row')} = {report.accepted:,} accepted "
         f"+ {rejected:,} rejected + {skipped:,} skipped."
     )
     if report.stored:
@@ -182,7 +182,7 @@ def _report(here: Page) -> None:
     if funnel is not None:
         st.info(
             f"{funnel.outcomes.get('resolved', 0):,} of "
-            f"{counted(funnel.total, 'utterance is', 'utterances are')} resolved.",
+            f"{quantity(funnel.total, 'utterance is', 'utterances are')} resolved.",
             icon=":material/task_alt:",
         )
     with st.container(horizontal=True):
@@ -197,7 +197,7 @@ def _report(here: Page) -> None:
         st.button("Close this report", on_click=jobs.forget, args=(_key(here),))
 
 
-def _kept(file: Any) -> Path:
+def _keep_upload(file: Any) -> Path:
     """An uploaded file on disk: written once, under its content's hash and its own name.
 
     A job may still read it when the next file of that name is there.
@@ -234,12 +234,12 @@ def outcome(here: Page) -> None:
         _costs(funnel)
     for name, count in funnel.thin_functions.items():
         st.warning(
-            f"{plain(name)} has only {counted(count, 'resolved training exemplar')}; 10 are a "
+            f"{plain(name)} has only {quantity(count, 'resolved training exemplar')}; 10 are a "
             "start."
         )
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
-    left = outcomes.unresolved(here.workspace, here.module)
+    left = outcomes.unresolved_rows(here.workspace, here.module)
     if left:
         name = f"{here.module}-unresolved.csv"
         show.rows(left, name=name, key="unresolved", label="unresolved utterances")
@@ -307,23 +307,23 @@ def export(here: Page) -> None:
         key="export as",
     )
     view = load.view_export(here.workspace, format, module=here.module)
-    for given, other in view.renamed.items():
+    for given, other in view.export_names.items():
         st.caption(f"{plain(given)} is written as {plain(other)}.")
     if view.left_out:
-        st.caption(f"The schema only: {counted(view.left_out, 'exemplar')} left out.")
+        st.caption(f"The schema only: {quantity(view.left_out, 'exemplar')} left out.")
     else:
-        st.caption(f"All {counted(view.exemplars, 'exemplar')}, with spans, outcome and reason.")
+        st.caption(f"All {quantity(view.exemplars, 'exemplar')}, with spans, outcome and reason.")
     name = f"{here.module}.{endings[format]}"
     st.download_button(
         f"Download {plain(name)}",
-        partial(_exported, here, format, name),
+        partial(_export, here, format, name),
         file_name=name,
         icon=":material/download:",
         on_click="ignore",
     )
 
 
-def _exported(here: Page, format: str, name: str) -> bytes:
+def _export(here: Page, format: str, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         load.export(here.workspace, format, path, module=here.module)

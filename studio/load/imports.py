@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.progress import Progress
 from radu_core.store import ImportRecord
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load import imports as workflow
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
@@ -24,10 +24,10 @@ def imports(here: Page) -> None:
     if not found:
         st.info("Nothing has been imported yet.")
         return
-    _moved(here)
+    _undo_panel(here)
     chosen = _choose(here, found)
     show.rows([_row(r) for r in found], name="imports.csv", key="imports", label="imports")
-    _rejected(chosen)
+    _show_rejected(chosen)
 
 
 def _row(record: ImportRecord) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _start(here: Page, number: int, *, redo: bool, dry_run: bool) -> None:
     jobs.start(_key(here), f"Import {number}", run, restart=True)
 
 
-def _moved(here: Page) -> None:
+def _undo_panel(here: Page) -> None:
     """What taking an import back would do or did, and the button that does it."""
     report = jobs.show(_key(here), passing=True)
     if not isinstance(report, workflow.UndoReport):
@@ -131,13 +131,13 @@ def _moved(here: Page) -> None:
             st.info("The schema has changed: resolve again on the Outcome tab.")
 
 
-def _rejected(record: ImportRecord) -> None:
+def _show_rejected(record: ImportRecord) -> None:
     """The rows that an import rejected, and what it left out."""
     for what in ("skipped", "left_out"):
         for reason, count in record.details.get(what, {}).items():
             st.caption(f"{what.replace('_', ' ')} {count:,}: {plain(reason)}")
     if record.rejections:
-        title = counted(len(record.rejections), "rejected row")
+        title = quantity(len(record.rejections), "rejected row")
         with st.expander(f"{title} of import {record.id}"), messages():
             name = f"import-{record.id}-rejected.csv"
             show.rows(

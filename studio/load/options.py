@@ -98,7 +98,7 @@ def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_v
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _viewed(
+def _view_file(
     _here: Page, _path: Path, format: str, chosen: dict[str, Any], state: tuple[Any, ...]
 ) -> file_view.FileView:
     return file_view.view_file(_here.workspace, _here.module, _path, format=format, options=chosen)

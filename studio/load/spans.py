@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load.span_fixes import SpanReport
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
@@ -20,13 +20,13 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
     what it is ``about`` imports the file again with its spans corrected."""
     if report is None:
         return
-    wrong = counted(report.contradicting, "row")
+    wrong = quantity(report.contradicting, "row")
     lines = [f"{wrong} with spans or templates that contradict the values."]
-    lines += [f"- {counted(n, 'row')}: {plain(what)}." for what, n in report.shifts.items()]
+    lines += [f"- {quantity(n, 'row')}: {plain(what)}." for what, n in report.shifts.items()]
     if report.left:
         more = "The list of what isn't resolved says what was expected where."
-        lines.append(f"- {counted(report.left, 'row')}: no shift explains them. {more}")
-    rows = counted(len(report.fixes), "row")
+        lines.append(f"- {quantity(report.left, 'row')}: no shift explains them. {more}")
+    rows = quantity(len(report.fixes), "row")
     if report.fixed:
         st.info("\n".join([*lines, "", f"{rows} corrected."]), icon=":material/build:")
     else:

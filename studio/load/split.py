@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load import splitting
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
@@ -26,7 +26,7 @@ def splits(here: Page) -> None:
     if not here.module:
         st.info("Nothing is loaded yet.")
         return
-    wanted = _wanted()
+    wanted = _split_form()
     with st.container(horizontal=True):
         st.button(
             "Preview the split",
@@ -60,7 +60,7 @@ def _start(here: Page, title: str, work: Callable[..., Any]) -> None:
     jobs.start(_key(here), title, lambda _: work(here.workspace, here.module), restart=True)
 
 
-def _wanted() -> splitting.Wanted:
+def _split_form() -> splitting.Wanted:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         validation = st.number_input("Validation (%)", 0, 90, 10, key="split validation")
         test = st.number_input("Test (%)", 0, 90, 10, key="split test")
@@ -90,7 +90,7 @@ def _show(here: Page, report: splitting.SplitReport) -> None:
     total = sum(report.moved.values())
     if total and report.number is None:
         st.button(
-            f"Move {counted(total, 'exemplar')}",
+            f"Move {quantity(total, 'exemplar')}",
             type="primary",
             key="split do",
             help="Recorded as a batch, which can be taken back.",
@@ -108,7 +108,7 @@ def _crossing(here: Page, crossing: Sequence[splitting.Crossing]) -> None:
     if not crossing:
         st.caption("No text and no template is in several splits.")
         return
-    found = counted(len(crossing), "text or template is", "texts and templates are")
+    found = quantity(len(crossing), "text or template is", "texts and templates are")
     st.warning(
         f"{found} in several splits: what was learnt by heart "
         "counts as right in a test. Split from scratch, or delete the copies."

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.overlap.report import OverlapReport, pairs_confused
 from studio.frame import show
 from studio.frame.page import Page
@@ -148,7 +148,7 @@ def function_map(here: Page, report: OverlapReport) -> None:
     st.caption(
         f"Two axes show {drawn.shown:.0%} of what tells the functions' centres apart: what is far "
         "apart here is far apart, what is near may not be. Diamond: the centre of a function's "
-        f"exemplars; square: its description; dots: {counted(drawn.total, 'exemplar')}.{sampled}"
+        f"exemplars; square: its description; dots: {quantity(drawn.total, 'exemplar')}.{sampled}"
     )
     rows = [
         {

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.retrieval.findings import ACTIONS, KINDS, Example, Finding
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage import judgements
 from radu_core.workflows.overlap.report import (
     OverlapReport,
@@ -28,7 +28,7 @@ from studio.frame.navigation import go_to, link
 from studio.frame.page import Page, messages
 from studio.overlap.charts import confusion_chart, function_map
 
-__all__ = ["measure", "measured", "tabs"]
+__all__ = ["measure", "measurement_line", "tabs"]
 
 _T = TypeVar("_T")
 _A_PAGE = 10
@@ -70,10 +70,10 @@ def measure(here: Page, key: Hashable) -> None:
         )
 
 
-def measured(here: Page, report: OverlapReport) -> None:
+def measurement_line(here: Page, report: OverlapReport) -> None:
     """What was measured, and whether the module has moved on since."""
     st.caption(
-        f"Measured on {counted(report.distinct, 'distinct exemplar')} of "
+        f"Measured on {quantity(report.distinct, 'distinct exemplar')} of "
         f"{report.exemplars:,} resolved training ones, each beside its {report.k} nearest."
     )
     if moved_on(here.workspace, report):
@@ -90,7 +90,7 @@ def tabs(here: Page, report: OverlapReport) -> None:
         "Map": function_map,
         "Judged pairs": _judged_pairs,
     }
-    counts = {"Findings": f"{len(report.findings):,}", "Confusion": counted(confused, "pair")}
+    counts = {"Findings": f"{len(report.findings):,}", "Confusion": quantity(confused, "pair")}
     tab = open_tab(
         list(parts),
         key=f"overlap tab {here.module}",
@@ -129,7 +129,7 @@ def _findings(here: Page, report: OverlapReport) -> None:
         [_row(f, e) for f in shown for e in f.examples or (Example("", None, ""),)],
         name=f"{here.module}-overlap.csv",
         key="overlap findings",
-        label=f"{counted(len(shown), 'finding')} with their examples",
+        label=f"{quantity(len(shown), 'finding')} with their examples",
     )
 
 
@@ -167,12 +167,12 @@ def _finding(here: Page, finding: Finding, number: int) -> None:
         if finding.kind in ("near duplicates", "outlier", "judged the same"):
             _two(finding.examples[0])
         elif finding.examples:
-            with st.expander(counted(len(finding.examples), "example")):
+            with st.expander(quantity(len(finding.examples), "example")):
                 st.dataframe(pd.DataFrame(_examples(finding)), hide_index=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             for action in finding.actions:
                 _action(here, finding, action, number)
-        told = st.session_state.get(_told(here, finding))
+        told = st.session_state.get(_notice_key(here, finding))
         if told:
             st.success(plain(told), icon=":material/check:")
 
@@ -234,7 +234,7 @@ def _action(here: Page, finding: Finding, action: str, number: int) -> None:
         _merge(here, finding.functions)
 
 
-def _told(here: Page, finding: Finding) -> str:
+def _notice_key(here: Page, finding: Finding) -> str:
     ids = [i for e in finding.examples for i in (e.id, e.other_id)]
     return f"overlap told {here.module} {finding.kind} {finding.functions} {ids}"
 
@@ -242,7 +242,7 @@ def _told(here: Page, finding: Finding) -> str:
 def _flag(here: Page, finding: Finding) -> None:
     with messages():
         sent = flag(here.workspace, here.module, finding, who=here.who)
-        st.session_state[_told(here, finding)] = (
+        st.session_state[_notice_key(here, finding)] = (
             f"{sent} sent: they wait on the Annotate page under “Suspected errors”."
         )
 
@@ -274,7 +274,7 @@ def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
             "same": "It is never used as a negative. Correct the label, or merge the functions.",
             "different": "It is used as a negative like any other.",
         }
-        st.session_state[_told(here, finding)] = f"Judged {_SAID[verdict]}. {then[verdict]}"
+        st.session_state[_notice_key(here, finding)] = f"Judged {_SAID[verdict]}. {then[verdict]}"
 
 
 @st.dialog("Merge two functions")
@@ -292,7 +292,7 @@ def _merge(here: Page, functions: tuple[str, ...]) -> None:
             )
             link("schema", "Open the schema", module=here.module)
         elif st.button(
-            f"Merge {counted(plan.total, 'exemplar')} into {plain(keep)}", type="primary"
+            f"Merge {quantity(plan.total, 'exemplar')} into {plain(keep)}", type="primary"
         ):
             merge_functions(here.workspace, here.module, keep, away, who=here.who)
             jobs.forget(("overlap", here.module))
@@ -306,14 +306,14 @@ def _cost(plan: MergePlan) -> None:
         "history.",
         f"Slots that both have: {plain(', '.join(plan.shared) or 'none')}.",
         f"Slots that come along, as optional: {plain(', '.join(plan.added) or 'none')}.",
-        *_renewed(plan),
+        *_opinion_lines(plan),
         f"{plain(plan.away)} leaves the schema, which can be restored under “Earlier” on the "
         "Schema page; the exemplars stay moved.",
     ]
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-def _renewed(plan: MergePlan) -> list[str]:
+def _opinion_lines(plan: MergePlan) -> list[str]:
     if not plan.opinions:
         return []
     return [

@@ -47,7 +47,7 @@ def answer(here: Page, number: int, model: str, found: Explanation | str) -> Non
             icon=":material/chat:",
         ) as box:
             if box.open:
-                _shown(found)
+                _show_prompts(found)
     with expander("This is wrong", key=f"playground wrong {key}", icon=":material/flag:") as box:
         if box.open:
             _wrong(here, key, model, said)
@@ -124,7 +124,7 @@ def _sources(found: Explanation) -> None:
     st.caption("Each source's own probabilities; a weight of 0 counts for nothing.")
 
 
-def _shown(found: Explanation) -> None:
+def _show_prompts(found: Explanation) -> None:
     """The exemplars that were retrieved, and the prompts as they were sent."""
     if found.retrieved:
         rows = [(u, f or _OUT, f"{score:.3f}") for u, f, score in found.retrieved]
@@ -138,7 +138,7 @@ def _wrong(here: Page, key: str, model: str, said: Answer) -> None:
     """Ask what is right, and send it to the annotators."""
     sent = st.session_state.get(f"sent {key}")
     if sent is not None:
-        _sent(here, sent)
+        _show_sent(here, sent)
         return
     place = st.empty()
     with place.container(), messages():
@@ -149,7 +149,7 @@ def _wrong(here: Page, key: str, model: str, said: Answer) -> None:
         st.session_state[f"sent {key}"] = sent
     if sent is not None:
         place.empty()
-        _sent(here, sent)
+        _show_sent(here, sent)
 
 
 def _right(here: Page, key: str, said: Answer) -> tuple[Right | None] | None:
@@ -170,7 +170,7 @@ def _values(function: Function, said: Answer, key: str) -> dict[str, str | list[
     """A field for each slot; where the function was right, it begins with the model's value."""
     known = values_of(function, said)
     for slot in function.slots:
-        texts = [_typed(v) for v in known.get(slot.name, [])]
+        texts = [_value_text(v) for v in known.get(slot.name, [])]
         possible = not slot.possible_values or set(texts) <= set(map(str, slot.possible_values))
         if texts and possible:
             begins = texts if slot.multi_value else texts[0]
@@ -178,12 +178,12 @@ def _values(function: Function, said: Answer, key: str) -> dict[str, str | list[
     return {s.name: value_input(s, f"{key} {s.name}") for s in function.slots}
 
 
-def _typed(value: Scalar) -> str:
+def _value_text(value: Scalar) -> str:
     """A value as somebody would type it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _sent(here: Page, sent: Sent) -> None:
+def _show_sent(here: Page, sent: Sent) -> None:
     """What became of it, and where."""
     if not sent.is_new:
         st.success("The module has this utterance. It waits on the Annotate page, with your note.")

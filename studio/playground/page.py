@@ -11,7 +11,7 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.inference.answers import Explanation
 from radu_core.progress import Progress
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.playground.ask import ask
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
@@ -78,11 +78,11 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         help="The function, or its slot, that the bot asked about just before the utterance. A "
         "model without a language model doesn't look at it.",
     )
-    names = [_meant(name.strip(), found) for name in (one, other) if name and name.strip()]
+    names = [_match_typed(name.strip(), found) for name in (one, other) if name and name.strip()]
     return list(dict.fromkeys(names)), context
 
 
-def _meant(typed: str, found: Sequence[str]) -> str:
+def _match_typed(typed: str, found: Sequence[str]) -> str:
     """The only model whose name holds what was typed (Enter takes the text, not what it found)."""
     holding = [name for name in found if typed in name]
     return holding[0] if len(holding) == 1 else typed
@@ -173,7 +173,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
         return
     st.divider()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Earlier** · {counted(len(known), 'question')}", width="stretch")
+        st.markdown(f"**Earlier** · {quantity(len(known), 'question')}", width="stretch")
         st.button(
             "Forget them", icon=":material/delete_sweep:", on_click=_forget, args=(here.module,)
         )
@@ -201,7 +201,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
 def _short(text: str) -> str:
     """Its beginning, and how much more there is."""
     more = len(text) - _LONGEST
-    return f"{text[:_LONGEST]} … ({counted(more, 'more character')})" if more > 0 else text
+    return f"{text[:_LONGEST]} … ({quantity(more, 'more character')})" if more > 0 else text
 
 
 def _line(exchange: Exchange, name: str) -> str:

@@ -39,7 +39,7 @@ def choose(here: Page) -> dict[str, Any] | None:
         source = st.segmented_control(
             "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
         )
-    chosen = _stored(here) if source == _STORED else _typed(here)
+    chosen = _choose_stored(here) if source == _STORED else _type_own(here)
     given = {"strategy": strategy, **settings(here)}
     _to_address(here, strategy or "rag", chosen)
     return None if chosen is None else {**given, **chosen}
@@ -72,7 +72,7 @@ def _to_address(here: Page, strategy: str, chosen: dict[str, Any] | None) -> Non
     st.session_state["prompt address"] = (id, strategy)
 
 
-def _stored(here: Page) -> dict[str, Any] | None:
+def _choose_stored(here: Page) -> dict[str, Any] | None:
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     search = left.text_input(
         "Search",
@@ -82,7 +82,7 @@ def _stored(here: Page) -> dict[str, Any] | None:
         placeholder="words, a value, an id",
         on_change=_forget,
     )
-    items = _offered(here, search or "")
+    items = _offer(here, search or "")
     if not items:
         st.info("No utterance has all of these words." if search else "No utterance is loaded yet.")
         return None
@@ -103,7 +103,7 @@ def _forget() -> None:
     st.session_state.pop(_ID, None)
 
 
-def _offered(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
+def _offer(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
     """The first that the search finds, and the one that is shown, by id."""
     kept = st.session_state.get(_ID)
     found, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=kept)
@@ -118,7 +118,7 @@ def _label(one: AnnotatedExemplar) -> str:
     return f"{one.utterance[:120]}  ·  {meant}  ·  {one.id}{state}"
 
 
-def _typed(here: Page) -> dict[str, Any] | None:
+def _type_own(here: Page) -> dict[str, Any] | None:
     schema = here.workspace.schema(here.module)
     text = st.text_area(
         "Utterance",

@@ -139,7 +139,11 @@ def size_bar(made: PreviewRow, limit: int) -> str:
     over = view.tokens - limit
     rest = f"{over:,} too many" if over > 0 else f"{-over:,} left"
     total = f'<span class="total">{view.tokens:,} of {limit:,} tokens, {rest}</span>'
-    learnt = f"<span class='total'>{view.supervised:,} learnt</span>" if view.supervised else ""
+    learnt = (
+        f"<span class='total'>{view.supervised_tokens:,} learnt</span>"
+        if view.supervised_tokens
+        else ""
+    )
     return (
         f'<div class="radu-size"><div class="bar">{bars}{mark if over > 0 else ""}</div>'
         f'<div class="figures">{figures}{total}{learnt}</div></div>'

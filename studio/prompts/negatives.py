@@ -11,7 +11,7 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.prompts import Negative, RowOptions
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage import judgements
 from radu_core.workflows.prompts.choice import resolved_utterances, state
 from radu_core.workflows.prompts.negatives import (
@@ -19,7 +19,7 @@ from radu_core.workflows.prompts.negatives import (
     Mined,
     Retrieval,
     dial,
-    mined,
+    mine_negatives,
     retrieve,
 )
 from studio.frame import jobs, show
@@ -42,8 +42,10 @@ def negatives(here: Page) -> None:
         st.info("Type an utterance and say what it means, or choose one that is loaded.")
     else:
         with messages():
-            found = _retrieved(here, asked)
-            _shown(here, mined(here.workspace, here.module, found, options=options), options)
+            found = _retrieve(here, asked)
+            _show(
+                here, mine_negatives(here.workspace, here.module, found, options=options), options
+            )
     with messages():
         _over_the_module(here, options)
 
@@ -134,7 +136,7 @@ def _dial_widgets() -> RowOptions:
     return RowOptions(hardness=hardness, knn_negatives=int(number), near_duplicate=near)
 
 
-def _retrieved(here: Page, asked: dict[str, Any]) -> Retrieval:
+def _retrieve(here: Page, asked: dict[str, Any]) -> Retrieval:
     """What is near the utterance, kept while the choice is the same: judging asks no index."""
     now = (here.module, tuple(asked.items()), state(here.workspace, here.module))
     kept = st.session_state.get("negatives kept")
@@ -146,12 +148,12 @@ def _retrieved(here: Page, asked: dict[str, Any]) -> Retrieval:
     return found
 
 
-def _shown(here: Page, found: Mined, options: RowOptions) -> None:
+def _show(here: Page, found: Mined, options: RowOptions) -> None:
     meant = found.function or "out of scope"
     st.markdown(f"**{plain(found.utterance)}** · *{plain(meant)}*")
     columns = st.columns(4)
-    columns[0].metric("used", f"{found.used} of {options.knn_negatives}")
-    columns[1].metric("suspected", found.suspected, help="Seem to mean the same: not used.")
+    columns[0].metric("used", f"{found.used_count} of {options.knn_negatives}")
+    columns[1].metric("suspected", found.suspected_count, help="Seem to mean the same: not used.")
     columns[2].metric("of other functions", len(found.negatives))
     columns[3].metric("exemplars looked at", found.looked_at)
     _warnings(found, options)
@@ -169,7 +171,7 @@ def _shown(here: Page, found: Mined, options: RowOptions) -> None:
             [_as_row(n) for n in found.negatives],
             name=f"{here.module}-negatives.csv",
             key="negatives",
-            label=counted(len(found.negatives), "negative"),
+            label=quantity(len(found.negatives), "negative"),
         )
 
 
@@ -178,10 +180,10 @@ def _warnings(found: Mined, options: RowOptions) -> None:
         st.info(
             "A negative exemplar is set against its own function: it looks like it, and isn't it."
         )
-    if found.used < options.knn_negatives:
+    if found.used_count < options.knn_negatives:
         st.warning(
-            f"Only {found.used} of {options.knn_negatives} can be used: there are no more near it "
-            "that are neither suspected nor out of scope."
+            f"Only {found.used_count} of {options.knn_negatives} can be used: there are no more "
+            "near it that are neither suspected nor out of scope."
         )
     if found.doubtful:
         st.warning(
@@ -279,10 +281,10 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
             st.caption("Press Count to see what each position would use.")
         return
     st.caption(
-        f"Of {counted(made.exemplars, 'training exemplar')} {made.full:,} with "
-        f"{counted(made.count, 'negative')}, {made.short:,} with fewer and {made.none:,} with "
-        f"none. Suspected, and not used: {counted(made.suspected, 'pair')} of "
-        f"{counted(made.suspected_exemplars, 'exemplar')}. Judged the same: {made.same:,}; "
+        f"Of {quantity(made.exemplars, 'training exemplar')} {made.full:,} with "
+        f"{quantity(made.count, 'negative')}, {made.short:,} with fewer and {made.none:,} with "
+        f"none. Suspected, and not used: {quantity(made.suspected, 'pair')} of "
+        f"{quantity(made.suspected_exemplars, 'exemplar')}. Judged the same: {made.same:,}; "
         f"different: {made.different:,}. Out of scope, with nothing to "
         f"compare: {made.out_of_scope:,}."
     )

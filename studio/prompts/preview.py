@@ -12,7 +12,7 @@ import streamlit as st
 from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
 from radu_core.terms import label_of_rows
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.prompts.preview import Preview, PreviewRow, as_json, as_text, index_at_hand
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -140,7 +140,7 @@ def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None
         for warning in made.warnings:
             tell(warning)
         if made.tokens is None:
-            st.caption(f"prompt {counted(made.prompt_tokens, 'word')}, {_completion(made)}")
+            st.caption(f"prompt {quantity(made.prompt_tokens, 'word')}, {_completion(made)}")
             st.html(html.text_view(row))
             _places(made)
             return
@@ -175,8 +175,8 @@ def _place(place: Place) -> str:
     if place.exemplar_id:
         parts.append(f"exemplar {place.exemplar_id}")
     if place.distance is not None and place.origin != "utterance":
-        tokens = "" if place.tokens is None else f" ({counted(place.tokens, 'token')})"
-        parts.append(f"{counted(place.distance, 'character')}{tokens} before it")
+        tokens = "" if place.tokens is None else f" ({quantity(place.tokens, 'token')})"
+        parts.append(f"{quantity(place.distance, 'character')}{tokens} before it")
     if place.note:
         parts.append(place.note)
     return ", ".join(parts)
@@ -218,7 +218,7 @@ def _negatives(shown: Preview) -> None:
     """The most similar exemplars of other functions."""
     if not shown.negatives:
         return
-    with st.expander(f"{counted(len(shown.negatives), 'nearest exemplar')} of other functions"):
+    with st.expander(f"{quantity(len(shown.negatives), 'nearest exemplar')} of other functions"):
         rows = [
             {
                 "similarity": round(h.similarity, 3),

@@ -67,10 +67,10 @@ def _state(here: Page, view: TemplateView) -> None:
     if now.at is None:
         st.caption("In use: the shipped version.")
     else:
-        same = "" if view.changed else ", like the shipped one"
+        same = "" if view.is_changed else ", like the shipped one"
         by = f"by {now.who}, {now.at:%Y-%m-%d %H:%M}"
         st.caption(plain(f"In use: version {now.number}{same}, {by}."))
-    told = st.session_state.pop(_told(here), None)
+    told = st.session_state.pop(_notice_key(here), None)
     if told:
         st.success(plain(told), icon=":material/check:")
     old = workflow.old_datasets(here.workspace, here.module)
@@ -81,7 +81,7 @@ def _state(here: Page, view: TemplateView) -> None:
         )
 
 
-def _told(here: Page) -> str:
+def _notice_key(here: Page) -> str:
     return f"template told {here.module}"
 
 
@@ -191,7 +191,7 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
         st.button(
             "Back to the shipped version",
             icon=":material/restart_alt:",
-            disabled=not view.changed,
+            disabled=not view.is_changed,
             on_click=_restore,
             args=(here, view, 0),
             help="As a new version; old ones stay.",
@@ -211,7 +211,7 @@ def _save(here: Page, view: TemplateView, text: str) -> None:
     except RaduError as error:
         st.session_state["template failed"] = str(error)  # the edit stays in the field
         return
-    _used(here, view, number)
+    _finish_save(here, view, number)
 
 
 def _restore(here: Page, view: TemplateView, number: int) -> None:
@@ -222,12 +222,14 @@ def _restore(here: Page, view: TemplateView, number: int) -> None:
     except RaduError as error:
         st.session_state["template failed"] = str(error)
         return
-    _used(here, view, made)
+    _finish_save(here, view, made)
 
 
-def _used(here: Page, view: TemplateView, number: int) -> None:
+def _finish_save(here: Page, view: TemplateView, number: int) -> None:
     _reset(here, view)
-    st.session_state[_told(here)] = f"Version {number} of {view.name} is saved for the module."
+    st.session_state[_notice_key(here)] = (
+        f"Version {number} of {view.name} is saved for the module."
+    )
 
 
 def _reset(here: Page, view: TemplateView) -> None:
@@ -273,10 +275,10 @@ def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, s
     if compared == []:
         st.info("There is no resolved exemplar to show it on.")
     for one in compared or ():
-        _compared(one, sides=sides)
+        _show_comparison(one, sides=sides)
 
 
-def _compared(found: Compared, *, sides: bool) -> None:
+def _show_comparison(found: Compared, *, sides: bool) -> None:
     one = found.exemplar
     with st.container(border=True):
         st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
@@ -312,7 +314,7 @@ def _sizes(found: Compared) -> str:
         return ""
     unit = "tokens" if found.after and found.after.tokens else "words"
     if before == after:
-        return f" · {after} {unit}" + ("" if _changed(found) else ", no change")
+        return f" · {after} {unit}" + ("" if _is_changed(found) else ", no change")
     return f" · {before} → {after} {unit} ({after - before:+d})"
 
 
@@ -320,5 +322,5 @@ def _tokens(made: PreviewRow | None) -> int | None:
     return None if made is None else made.prompt_tokens + made.completion_tokens
 
 
-def _changed(found: Compared) -> bool:
+def _is_changed(found: Compared) -> bool:
     return (found.before and found.before.row.prompt) != (found.after and found.after.row.prompt)

@@ -18,7 +18,7 @@ __all__ = ["manage", "pin_button"]
 def manage(here: Page) -> None:
     """A popover: the pinned examples, each with a way to take it off, and a search for more."""
     with st.popover("Pinned examples", icon=":material/push_pin:"):
-        kept = workflow.pinned(here.workspace, here.module)
+        kept = workflow.pinned_examples(here.workspace, here.module)
         if not kept:
             st.caption(
                 "None is pinned: a few that differ are chosen. Pin those that you want to see at "
@@ -48,7 +48,7 @@ def manage(here: Page) -> None:
 
 def pin_button(here: Page, id: str) -> None:
     """Pin the exemplar that is shown, so that templates are tried on it."""
-    kept = workflow.pinned(here.workspace, here.module)
+    kept = workflow.pinned_examples(here.workspace, here.module)
     done = id in kept
     st.button(
         "Pinned" if done else "Pin for templates",

@@ -17,10 +17,10 @@ from studio.frame.page import Page
 from studio.schema import dialogs, merge_dialog
 from studio.schema.state import BASE, LINK, PENDING, SAID, TAB, Pending, Shown, keep_base, saved_by
 
-__all__ = ["TAB", "opened", "pending"]
+__all__ = ["TAB", "open_version", "pending"]
 
 
-def opened(here: Page) -> Shown:
+def open_version(here: Page) -> Shown:
     """The version that this tab works on, and a banner where there is a newer one."""
     current = here.workspace.schema(here.module)
     kept = st.session_state.get(BASE)

@@ -9,8 +9,8 @@ import streamlit as st
 
 from radu_core.errors import ConflictError
 from radu_core.schema import Schema
-from radu_core.words import counted
-from radu_core.workflows.load.schema_cost import Broken, built, schema_cost
+from radu_core.words import quantity
+from radu_core.workflows.load.schema_cost import Broken, schema_cost, what_is_built
 from radu_core.workflows.prompts.templates import diff as text_diff
 from radu_core.workflows.schema.remove import FATES, Fate, fates, plan_remove
 from radu_core.workflows.schema.remove import remove as do_remove
@@ -20,7 +20,7 @@ from radu_core.workflows.schema.text import diff
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import messages
-from studio.schema.state import Pending, Shown, close, done, widget_key
+from studio.schema.state import Pending, Shown, close, finish, widget_key
 from studio.schema.state import save as do_save
 
 __all__ = ["effect", "remove", "rename", "save", "show_diff"]
@@ -36,9 +36,9 @@ def effect(shown: Shown, schema: Schema, *, key: str) -> None:
             icon=":material/warning:",
         )
     elif cost.mended:
-        st.info(f"{counted(cost.mended, 'exemplar')} in conflict with the schema would fit it.")
+        st.info(f"{quantity(cost.mended, 'exemplar')} in conflict with the schema would fit it.")
     _exemplars(cost.broken, key=f"broken {key}", name=f"{here.module}-invalid.csv")
-    what = str(built(here.workspace, here.module))
+    what = str(what_is_built(here.workspace, here.module))
     if what:
         st.caption(plain(what))
 
@@ -124,8 +124,8 @@ def rename(shown: Shown, pending: Pending) -> None:
             except ConflictError as error:
                 st.error(plain(error), icon=":material/error:")
                 return
-            followed = f"{counted(len(plan.exemplars), 'exemplar')} followed."
-            done(here, f"Renamed {what.kind} {what} → {new}. {followed}")
+            followed = f"{quantity(len(plan.exemplars), 'exemplar')} followed."
+            finish(here, f"Renamed {what.kind} {what} → {new}. {followed}")
 
 
 def _follows(plan: RenamePlan) -> None:
@@ -172,7 +172,7 @@ def remove(shown: Shown, pending: Pending) -> None:
         st.warning(plain(f"Remove {what.kind} {what}. {plan}"), icon=":material/warning:")
         _exemplars(plan.exemplars, key=f"named {pending.number}", name=f"{here.module}-removed.csv")
         if plan.contexts:
-            have = counted(plan.contexts, "exemplar has", "exemplars have")
+            have = quantity(plan.contexts, "exemplar has", "exemplars have")
             st.caption(f"{have} it as the context, which stays.")
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
@@ -191,5 +191,5 @@ def remove(shown: Shown, pending: Pending) -> None:
             except ConflictError as error:
                 st.error(plain(error), icon=":material/error:")
                 return
-            named = counted(len(plan.exemplars), "exemplar")
-            done(here, f"Removed {what.kind} {what}. {named} named it.")
+            named = quantity(len(plan.exemplars), "exemplar")
+            finish(here, f"Removed {what.kind} {what}. {named} named it.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from radu_core.schema import Function, LintFinding
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.schema import edits
 from radu_core.workflows.schema.remove import FATES, Fate, fates, relabel
 from radu_core.workflows.schema.rename import Target
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.schema.slots import slots
-from studio.schema.state import LINK, Shown, done, propose, start, widget_key
+from studio.schema.state import LINK, Shown, finish, propose, start, widget_key
 
 __all__ = ["functions"]
 
@@ -30,7 +30,7 @@ def functions(shown: Shown) -> None:
         "Function",
         [_ALL, *names],
         key=_CHOSEN,
-        format_func=lambda n: n or f"All {counted(len(names), 'function')}",
+        format_func=lambda n: n or f"All {quantity(len(names), 'function')}",
         help="Type to search.",
         persist_state="page",
     )
@@ -98,7 +98,7 @@ def _strays(shown: Shown) -> None:
         if st.form_submit_button("Relabel"):
             goes = to if fate == "move" else None
             count = relabel(here.workspace, here.module, name, who=here.who, fate=fate, to=goes)
-            done(here, f"{counted(count, 'exemplar')} of {name} relabelled.")
+            finish(here, f"{quantity(count, 'exemplar')} of {name} relabelled.")
 
 
 def _add(shown: Shown) -> None:
@@ -125,7 +125,7 @@ def _function(shown: Shown, function: Function) -> None:
         if found.where == function.name:
             finding(found)
     count = shown.view.labelled[function.name]
-    st.caption(f"{counted(count, 'exemplar')} · {counted(len(function.slots), 'slot')}")
+    st.caption(f"{quantity(count, 'exemplar')} · {quantity(len(function.slots), 'slot')}")
     names = [f.name for f in shown.base.functions]
     position = names.index(function.name)
     key = widget_key(function.name, function.description, position, len(names))

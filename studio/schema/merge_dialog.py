@@ -22,7 +22,7 @@ from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import messages
 from studio.schema.dialogs import effect, show_diff
-from studio.schema.state import Pending, Shown, close, done, saved_by
+from studio.schema.state import Pending, Shown, close, finish, saved_by
 from studio.schema.state import save as do_save
 
 __all__ = ["conflict"]
@@ -49,7 +49,7 @@ def conflict(shown: Shown, pending: Pending) -> None:
         with right:
             title = f"Changes in version {newest.number}"
             _version(title, differences(base, theirs), theirs, "theirs")
-        merged = _merged(base, mine, theirs, pending)
+        merged = _merge(base, mine, theirs, pending)
         if merged is not None:
             with st.expander("Effect of saving both"):
                 effect(shown, merged.schema, key=f"both {pending.number}")
@@ -69,19 +69,19 @@ def _words(value: str | None) -> str:
     return "–" if value is None else value
 
 
-def _merged(base: Schema, mine: Schema, theirs: Schema, pending: Pending) -> Merged | None:
+def _merge(base: Schema, mine: Schema, theirs: Schema, pending: Pending) -> Merged | None:
     """Both changes together, as chosen where both changed the same; None if they exclude each
     other."""
     try:
         found = merge_schemas(base, mine, theirs).conflicts
-        chosen = {c.where: _chosen(c, n, pending) for n, c in enumerate(found)}
+        chosen = {c.where: _choose_side(c, n, pending) for n, c in enumerate(found)}
         return merge_schemas(base, mine, theirs, choose=chosen)
     except SchemaError as error:
         st.warning(plain(f"The two can't be saved together. {error}"), icon=":material/warning:")
         return None
 
 
-def _chosen(place: Difference, number: int, pending: Pending) -> Side:
+def _choose_side(place: Difference, number: int, pending: Pending) -> Side:
     names: dict[Side, str | None] = {"mine": place.one, "theirs": place.other}
     return st.radio(
         plain(f"Both changed {place.where}"),
@@ -104,4 +104,4 @@ def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schem
         if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
             do_save(here, pending, mine, theirs.hash)
         if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):
-            done(here, "Your change was dropped; the newest version is shown.")
+            finish(here, "Your change was dropped; the newest version is shown.")

@@ -87,7 +87,7 @@ def _slot(shown: Shown, function: Function, slot: Slot) -> None:
             f"Position (1 to {len(names)})", 1, len(names), position + 1, key=f"place {key}"
         )
         if st.form_submit_button("Save slot"):
-            mine = edits.change_slot(shown.base, function.name, slot.name, **_read(fields))
+            mine = edits.change_slot(shown.base, function.name, slot.name, **_read_fields(fields))
             mine = edits.move_slot(mine, function.name, slot.name, int(place) - 1)
             propose(shown, mine, f"Changed slot {where}")
     with st.container(horizontal=True):
@@ -104,7 +104,7 @@ def _new(shown: Shown, function: Function) -> None:
         name = st.text_input("Name", key=f"name {key}", help="As your application calls it.")
         fields = _fields(shown, Slot(name="new"), key)
         if st.form_submit_button("Add slot", icon=":material/add:"):
-            slot = Slot(name=name.strip(), **_read(fields))
+            slot = Slot(name=name.strip(), **_read_fields(fields))
             mine = edits.add_slot(shown.base, function.name, slot)
             propose(shown, mine, f"Added slot {function.name}.{slot.name}")
 
@@ -158,7 +158,7 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
     }
 
 
-def _read(fields: dict[str, Any]) -> dict[str, Any]:
+def _read_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a slot as the schema has them; ``InputError`` if a value can't be one."""
     kind = fields["type"]
     if kind not in get_args(SlotType):

@@ -12,7 +12,7 @@ from radu_core.errors import ConflictError
 from radu_core.files import content_hash
 from radu_core.schema import Schema
 from radu_core.store import SchemaVersion
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.load.schema_cost import schema_cost
 from radu_core.workflows.schema.module import SchemaView, save_schema
 from radu_core.workflows.schema.rename import Target
@@ -30,7 +30,7 @@ __all__ = [
     "ask",
     "close",
     "conflict",
-    "done",
+    "finish",
     "keep_base",
     "propose",
     "save",
@@ -89,7 +89,7 @@ def saved_by(version: SchemaVersion, here: Page) -> str:
     return f"{version.who} saved version {version.number}"
 
 
-def done(here: Page, said: str) -> None:
+def finish(here: Page, said: str) -> None:
     """Something was saved: show the module as it is now, and say so."""
     keep_base(here, here.workspace.schema(here.module))
     st.session_state.pop(PENDING, None)
@@ -148,5 +148,5 @@ def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     except ConflictError:
         conflict(pending)
         return
-    changed = f"{counted(saved.funnel.changed, 'utterance')} changed outcome."
-    done(here, f"Saved. {changed}" if saved.changed else "Nothing had changed.")
+    changed = f"{quantity(saved.funnel.changed, 'utterance')} changed outcome."
+    finish(here, f"Saved. {changed}" if saved.changed else "Nothing had changed.")

@@ -52,11 +52,11 @@ def bundle(here: Page, run: RunDirectory) -> None:
         except InputError as error:  # nothing has gone wrong: it is another kind of run
             st.info(plain(error))
             return
-        found = None if busy else workflow.bundled(here.workspace, run, here.module)
+        found = None if busy else workflow.prepared_bundle(here.workspace, run, here.module)
         _prepare(here, run, choices, busy=busy, again=found is not None and not found.stale)
         jobs.show(key, passing=True)
         if found is not None:
-            _prepared(here, run, found)
+            _show_prepared(here, run, found)
 
 
 def _prepare(
@@ -115,7 +115,7 @@ def _prepare(
         st.rerun()
 
 
-def _prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None:
+def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None:
     """The comparison, the download, and what is done with it elsewhere."""
     if found.stale:
         st.warning(

@@ -12,7 +12,7 @@ from radu_core.dataset import DatasetConfig, Manifest, Mixture
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.terms import label, label_of_rows
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.train import dataset as workflow
@@ -80,7 +80,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
     if jobs.show(made):
         jobs.forget(made)
         st.rerun()
-    _built(built)
+    _dataset_list(built)
     if len(built) > 1:
         compare(here, built)
 
@@ -117,7 +117,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
         selection_mode="multi",
         default=["rag", "all"],
         format_func=label,
-        **_kept("tasks", "strategies"),
+        **_kept_field("tasks", "strategies"),
     )
     options: dict[str, Any] = {"strategies": tuple(tasks or ())}
     options |= _sizes(here)
@@ -142,7 +142,7 @@ def _sizes(here: Page) -> dict[str, Any]:
         strict=False,
     ):
         found[name] = int(
-            column.number_input(label(name), 0, most, value, **_kept(name + of, name))
+            column.number_input(label(name), 0, most, value, **_kept_field(name + of, name))
         )
     left, right, last = st.columns([1, 2, 1])
     found["max_length"] = int(
@@ -152,7 +152,7 @@ def _sizes(here: Page) -> dict[str, Any]:
             131_072,
             512,
             64,
-            **_kept("max_length"),
+            **_kept_field("max_length"),
         )
     )
     known = generators(here.workspace) or [DEFAULT_GENERATOR]
@@ -160,14 +160,14 @@ def _sizes(here: Page) -> dict[str, Any]:
         "Base model",
         [*known, _NO_CHECK],
         accept_new_options=True,
-        **_kept("tokenizer"),
+        **_kept_field("tokenizer"),
     )
     found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
     found["chat_template"] = last.selectbox(
         label("chat_template"),
         ["none", "auto"],
         accept_new_options=True,
-        **_kept("chat_template"),
+        **_kept_field("chat_template"),
     )
     return found
 
@@ -194,7 +194,7 @@ def _variants() -> dict[str, Any]:
         default="most_relevant_last",
         required=True,
         format_func=lambda o: _ORDERS[o],
-        **_kept("order"),
+        **_kept_field("order"),
     )
     found["seed"] = int(
         right.number_input(
@@ -216,14 +216,14 @@ def _negatives() -> dict[str, Any]:
     found: dict[str, Any] = {}
     pairs = (("knn_pairs", 1, 20), ("knn_negatives", 0, 50))
     for column, (name, least, most) in zip(columns, pairs, strict=False):
-        found[name] = int(column.number_input(label(name), least, most, 2, **_kept(name)))
+        found[name] = int(column.number_input(label(name), least, most, 2, **_kept_field(name)))
     found["hardness"] = columns[2].number_input(
         label("hardness"),
         0.0,
         1.0,
         _default("hardness"),
         0.1,
-        **_kept("hardness"),
+        **_kept_field("hardness"),
     )
     left, right, _ = st.columns(3)
     found["near_duplicate"] = left.number_input(
@@ -232,7 +232,7 @@ def _negatives() -> dict[str, Any]:
         1.0,
         _default("near_duplicate"),
         0.01,
-        **_kept("near_duplicate"),
+        **_kept_field("near_duplicate"),
     )
     cap = right.number_input(
         label("out_of_scope_cap"),
@@ -248,7 +248,7 @@ def _negatives() -> dict[str, Any]:
     return found
 
 
-def _kept(name: str, option: str = "") -> dict[str, Any]:
+def _kept_field(name: str, option: str = "") -> dict[str, Any]:
     """A field's key and help; what it says stays while another tab is open."""
     help = DatasetConfig.help(option or name)
     return {"key": f"dataset {name}", "persist_state": "page", "help": help}
@@ -288,7 +288,7 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _built(built: Sequence[DatasetView]) -> None:
+def _dataset_list(built: Sequence[DatasetView]) -> None:
     st.subheader("Datasets of this module", anchor=False)
     if not built:
         st.info("No dataset of this module has been built yet.")
@@ -313,7 +313,7 @@ def _card(view: DatasetView) -> None:
         left.dataframe(table)
         with right:
             if isinstance(manifest, Mixture):
-                _drawn(manifest)
+                _mixture_table(manifest)
             else:
                 _tokens(manifest)
         if isinstance(manifest, Manifest):
@@ -321,7 +321,7 @@ def _card(view: DatasetView) -> None:
         st.caption(plain(f"in {view.directory}"))
 
 
-def _drawn(mixture: Mixture) -> None:
+def _mixture_table(mixture: Mixture) -> None:
     rows = [
         {
             "module": module,
@@ -365,11 +365,11 @@ def _became(view: DatasetView, manifest: Manifest) -> None:
     st.caption(
         f"{label('k_desc')}: {config.k_desc} · {label('k_exemplar')}: {config.rows.k_exemplar} · "
         f"seed {config.rows.seed} · "
-        f"{counted(shortened, 'row')} shortened to {config.max_length:,} tokens · "
-        f"{counted(manifest.suspects, 'suspected labelling error')} not trained on"
+        f"{quantity(shortened, 'row')} shortened to {config.max_length:,} tokens · "
+        f"{quantity(manifest.suspects, 'suspected labelling error')} not trained on"
     )
     for reason, count in manifest.left_out.items():
-        st.caption(f"{counted(count, 'exemplar')} left out: {plain(reason)}")
+        st.caption(f"{quantity(count, 'exemplar')} left out: {plain(reason)}")
     for reason, count in manifest.discards.items():
         st.caption(f"{count:,} without a row: {plain(reason)}")
     with st.container(horizontal=True):

@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.dataset import Preview, PreviewLine
 from radu_core.terms import label, label_of_rows
-from radu_core.words import counted
+from radu_core.words import quantity
 from studio.frame import show
 from studio.frame.markdown import plain
 
@@ -25,9 +25,9 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     looked = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
-        f"From {counted(looked, 'usable exemplar')}, all there are: these are the very numbers."
+        f"From {quantity(looked, 'usable exemplar')}, all there are: these are the very numbers."
         if exact
-        else f"From a sample of {counted(looked, 'exemplar')}; ± is its error at 95 %."
+        else f"From a sample of {quantity(looked, 'exemplar')}; ± is its error at 95 %."
     )
     columns = st.columns(4)
     for column, split in zip(columns, ("train", "validation", "test"), strict=False):
@@ -48,7 +48,7 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
         estimated = "" if found.exact else "about "
         named = f"{found.module}: " if len(previews) > 1 else ""
         for reason, count in found.left_out.items():
-            st.caption(plain(f"{named}{counted(count, 'exemplar')} left out: {reason}"))
+            st.caption(plain(f"{named}{quantity(count, 'exemplar')} left out: {reason}"))
         for reason, count in found.discards.items():
             st.caption(plain(f"{named}{estimated}{count:,} without a row: {reason}"))
         if found.suspects:

@@ -80,7 +80,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
             persist_state="session",
             help="local: this machine. ray: the Ray cluster of RAY_ADDRESS, which answers.",
         )
-    config = None if wrong else TrainConfig.checked(data)
+    config = None if wrong else TrainConfig.validate_data(data)
     _buttons(here, config, where)
     if wrong:
         labels = {s.field: s.label for s in form.all}
@@ -128,15 +128,15 @@ class _Form:
         if self.target == "generator":
             return _key(field)
         own = [self.objective] if self.objective != "joint" and field not in _SHARED else []
-        return " ".join(["launch", self.target, *own, field, *_told(field, self.planned)])
+        return " ".join(["launch", self.target, *own, field, *_plan_lines(field, self.planned)])
 
-    def shown(self, setting: Setting) -> Any:
+    def initial_value(self, setting: Setting) -> Any:
         """What a field begins with."""
         default = TrainConfig.model_fields[setting.field].default
         return _as_shown(setting, self.planned.get(setting.field, default))
 
 
-def _told(field: str, planned: Mapping[str, Any]) -> list[str]:
+def _plan_lines(field: str, planned: Mapping[str, Any]) -> list[str]:
     """What was planned of a field that follows the number of labels."""
     return [f"{planned[field]:g}"] if field == "epochs" and field in planned else []
 
@@ -146,8 +146,8 @@ def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
         methods = train.generator_methods()
         models = generators(here.workspace) or [DEFAULT_GENERATOR]
         return _Form("generator", built, models, methods, SIMPLE, EXPERT, {})
-    own = [view for view in built if not view.mixed]
-    planned = _planned(here, _chosen(own)) if own else {}
+    own = [view for view in built if not view.is_mixed]
+    planned = _plan(here, _chosen_dataset(own)) if own else {}
     first = planned.pop("base_model", None)
     models = list(dict.fromkeys([*([first] if first else []), *base_embedders(here.workspace)]))
     objective = st.session_state.get(_key("objective")) or "joint"
@@ -161,13 +161,13 @@ def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     return _Form("retriever", own, models, methods, simple, expert, planned, objective)
 
 
-def _chosen(built: Sequence[DatasetView]) -> DatasetView:
+def _chosen_dataset(built: Sequence[DatasetView]) -> DatasetView:
     """The dataset that is chosen, before the field is drawn."""
     title = st.session_state.get(_key("dataset"))
     return {view.title: view for view in built}.get(str(title), built[0])
 
 
-def _planned(here: Page, view: DatasetView) -> dict[str, Any]:
+def _plan(here: Page, view: DatasetView) -> dict[str, Any]:
     """What Fit would choose for that many labels."""
     key, seen = "launch planned", content_hash([str(view.directory), view.manifest.hash])
     kept = st.session_state.get(key)
@@ -188,7 +188,7 @@ def _data(here: Page, form: _Form) -> dict[str, Any]:
     method = st.session_state.get(form.key("method"), form.methods[0]) or form.methods[0]
     data: dict[str, Any] = {
         "target": form.target,
-        "dataset": _chosen(form.built).directory if form.built else Path(),
+        "dataset": _chosen_dataset(form.built).directory if form.built else Path(),
         "base_model": st.session_state.get(form.key("base_model"), form.models[0]) or "",
         "method": method,
     }
@@ -197,7 +197,7 @@ def _data(here: Page, form: _Form) -> dict[str, Any]:
     for each in form.all:
         if each.adapter and method == "full":
             continue  # there is no adapter: its fields are off and don't count
-        shown = st.session_state.get(form.key(each.field), form.shown(each))
+        shown = st.session_state.get(form.key(each.field), form.initial_value(each))
         data[each.field] = _value(each, shown)
     return data
 
@@ -360,7 +360,7 @@ def _group(
 
 
 def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offers) -> None:
-    shown, key = form.shown(setting), form.key(setting.field)
+    shown, key = form.initial_value(setting), form.key(setting.field)
     off = offers.full and setting.adapter
     common: dict[str, Any] = {
         "key": key,
@@ -430,7 +430,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             looked,
             "Checking",
             lambda progress: preflight_report(here.workspace, config, progress=progress),
-            about=config.resolved(),
+            about=config.with_absolute_paths(),
             restart=True,
         )
     if launched:
@@ -440,7 +440,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
             begun,
             "Launching",
             lambda progress: train.start(here.workspace, config, launcher=where, progress=progress),
-            about=config.resolved(),
+            about=config.with_absolute_paths(),
         )
 
 
@@ -476,7 +476,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
     report = jobs.show(looked, passing=True)
     _under_way(above, looked, "A check", "Press Check to start again.", config)
     if report is not None:
-        resolved = config and config.resolved()
+        resolved = config and config.with_absolute_paths()
         if report.config != resolved:
             st.info("The settings have changed since. Press Check to look again.")
         report_view(report)
@@ -491,7 +491,7 @@ def _under_way(
     """
     found = jobs.job(key)
     if found is not None and found.running:
-        changed = config is None or found.about != config.resolved()
+        changed = config is None or found.about != config.with_absolute_paths()
         above.caption(
             f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
         )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from radu_core.training import TrainConfig
 from radu_core.training.launcher import Launcher
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.train.prediction import Prediction
 from radu_core.workflows.train.preflight import PreflightReport, command, duration
 from studio.frame import show
@@ -47,7 +47,7 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
         else "evaluations"
     )
     parts = [
-        f"{counted(need.steps, 'step')}: {duration(need.training_seconds)}",
+        f"{quantity(need.steps, 'step')}: {duration(need.training_seconds)}",
         f"{looking}: {duration(need.evaluation_seconds)}",
         f"saving: {duration(need.saving_seconds)}",
     ]
@@ -65,21 +65,21 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
 def _rows(report: PreflightReport) -> None:
     if report.rows:
         sizes = [
-            counted(rows, f"{split} row")
-            + (f" ({counted(report.tokens[split], 'token')})" if split in report.tokens else "")
+            quantity(rows, f"{split} row")
+            + (f" ({quantity(report.tokens[split], 'token')})" if split in report.tokens else "")
             for split, rows in report.rows.items()
         ]
         hashed = [f"tokens hash {report.tokens_hash[:12]}"] if report.tokens_hash else []
         st.caption(plain(" · ".join([*sizes, *hashed])))
     if report.listed:
-        st.markdown(f"**{counted(len(report.listed), 'row')} not learnt as given**")
+        st.markdown(f"**{quantity(len(report.listed), 'row')} not learnt as given**")
         show.rows([asdict(row) for row in report.listed], name="rows.csv", key="launch listed")
     example = report.example
     if example is not None:
         with st.expander("A row as the model reads it"):
             st.caption(
-                f"{counted(example.prompt_tokens, 'prompt token')}, "
-                f"{counted(example.completion_tokens, 'completion token')} to learn · hash "
+                f"{quantity(example.prompt_tokens, 'prompt token')}, "
+                f"{quantity(example.completion_tokens, 'completion token')} to learn · hash "
                 f"{example.hash[:16]}"
             )
             st.code(example.prompt, language=None, wrap_lines=True)

@@ -48,9 +48,9 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
     last = job.result if job is not None and isinstance(job.result, Switch) else None
     refused = last.guard if last and not last.done and last.now == run.id else None
     with st.container():  # what comes and goes in it doesn't move the button
-        allowed, anyway = _allowed(run, refused) if tuned else (False, False)
+        allowed, anyway = _permission(run, refused) if tuned else (False, False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = _pressed(found, run, tuned=tuned, allowed=allowed)
+        pressed = _switch_button(found, run, tuned=tuned, allowed=allowed)
         back = tuned and found.before and _back(found, "retriever restore")
         st.caption("Index, k and datasets are built again.", width="content")
     if pressed == "use":
@@ -65,10 +65,10 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
             "Bringing the retriever back",
             lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
         )
-    _told(jobs.show(key, passing=True))
+    _show_switch(jobs.show(key, passing=True))
 
 
-def _allowed(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
+def _permission(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
     """Whether the run's encoder can be used, and whether that is against the guard."""
     guard = refused or workflow.kept_guard(run)
     if guard is None:
@@ -81,7 +81,7 @@ def _allowed(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
     return anyway, anyway
 
 
-def _pressed(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
+def _switch_button(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
     """One button for both, so that the keyboard's focus stays on it when the retriever has changed.
 
     A press counts as what the button said when it was pressed.
@@ -113,7 +113,7 @@ def _back(found: Standing, key: str) -> bool:
     )
 
 
-def _told(found: object) -> None:
+def _show_switch(found: object) -> None:
     if not isinstance(found, Switch):
         return
     if not found.done:

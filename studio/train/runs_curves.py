@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.training import RunEvent
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.runs.figures import SHARES
 from radu_core.workflows.runs.launch import RunView
 
@@ -51,7 +51,7 @@ def losses(view: RunView) -> None:
     """The training loss and that on validation rows, by step."""
     scale = scale_choice("loss scale")
     size = -(-len(view.steps) // _MOST_POINTS)
-    rows = _thinned(view.steps, size)
+    rows = _thin(view.steps, size)
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
     shown = drawable(rows, "value", scale)
     y = loss_axis(scale, "value")
@@ -61,7 +61,7 @@ def losses(view: RunView) -> None:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
     models = view.steps[-1].data.get("parts", 1) if view.steps else 1
     if models > 1:
-        folds = counted(models - 1, "model is", "models are")
+        folds = quantity(models - 1, "model is", "models are")
         st.caption(
             f"The first {folds} left out a part of the labels each, to be measured on it (out of "
             "fold); the "
@@ -88,7 +88,7 @@ def shares(view: RunView) -> None:
         st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
 
 
-def _thinned(steps: Sequence[RunEvent], size: int) -> list[dict[str, Any]]:
+def _thin(steps: Sequence[RunEvent], size: int) -> list[dict[str, Any]]:
     """The means of each ``size`` steps' losses, at the last of them."""
     parts = [steps[i : i + size] for i in range(0, len(steps), size)]
     return [
@@ -118,7 +118,7 @@ def tell_left_out(number: int) -> None:
 
 
 def _chart(rows: list[dict[str, Any]], y: alt.Y, form: str, *, height: int) -> alt.LayerChart:
-    lines = alt.Chart(pd.DataFrame(_dotted(rows))).encode(
+    lines = alt.Chart(pd.DataFrame(_with_dots(rows))).encode(
         x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d", tickCount=8, grid=False)),
         y=y,
         color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
@@ -130,7 +130,7 @@ def _chart(rows: list[dict[str, Any]], y: alt.Y, form: str, *, height: int) -> a
     return alt.layer(lines.mark_line(), dots.mark_circle(size=_DOT), height=height)
 
 
-def _dotted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_dots(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """With ``dot``, how visible each point's is: those of a short curve, or of a long one enough
     invisible ones to read its values at the mouse. Each takes a browser's time."""
     counts = Counter(row["on"] for row in rows)

@@ -138,7 +138,7 @@ def _rows() -> dict[tuple[object, ...], dict[str, Any]]:
 def _row(run: RunDirectory) -> dict[str, Any] | None:
     """A run's row; None if it was deleted since it was found."""
     files = ("events.jsonl", "config.yaml", "about.json")
-    key = (str(run.path), *(_changed(run.path / name) for name in files))
+    key = (str(run.path), *(_change_time(run.path / name) for name in files))
     kept = _rows().get(key)
     if kept is not None:
         return kept
@@ -152,7 +152,7 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
         "run": run.id,
         "state": view.state,
         "where": view.where,
-        "started": _started(run),
+        "started": _start_time(run),
         "steps": view.latest.get("step"),
         "of": view.latest.get("steps"),
         "loss": view.latest.get("loss"),
@@ -164,7 +164,7 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
     return kept
 
 
-def _changed(path: Path) -> int:
+def _change_time(path: Path) -> int:
     """When a file was changed, in nanoseconds; 0 where there is none."""
     try:
         return path.stat().st_mtime_ns
@@ -172,7 +172,7 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _started(run: RunDirectory) -> datetime | None:
+def _start_time(run: RunDirectory) -> datetime | None:
     first = next(iter(run.events()), None)
     return None if first is None else datetime.fromtimestamp(first.at, UTC)
 

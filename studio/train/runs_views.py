@@ -12,7 +12,7 @@ from radu_core.errors import InputError
 from radu_core.files import content_hash
 from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.playground.export_needs import needs_outside
 from radu_core.workflows.runs import launch as train
@@ -287,13 +287,13 @@ def _state(run: RunDirectory, view: RunView) -> None:
     if view.state == "saving":
         _saving(view.saving)
     elif view.stage:
-        st.progress(_share(latest), text=f"{plain(view.stage)} …{_resumed(latest)}")
+        st.progress(_share(latest), text=f"{plain(view.stage)} …{_resume_text(latest)}")
     elif latest:
         text = f"step {int(latest['step']):,} of {int(latest['steps']):,}"
         if view.state != "queued":  # it has been that fast, before it was resumed
             text += f" · {latest['tokens_per_second']:,.0f} tokens/s"
         if view.evaluating and view.state == "running":
-            text += f" · evaluating {counted(view.evaluating, 'row')}"
+            text += f" · evaluating {quantity(view.evaluating, 'row')}"
         if view.state == "running":
             text += f" · {_duration(latest['eta_seconds'])} left"
         st.progress(1.0 if view.state == "finished" else _share(latest), text=text)
@@ -304,7 +304,7 @@ def _share(latest: Mapping[str, Any]) -> float:
     return min(1.0, int(latest["step"]) / int(latest["steps"])) if latest else 0.0
 
 
-def _resumed(latest: Mapping[str, Any]) -> str:
+def _resume_text(latest: Mapping[str, Any]) -> str:
     """Where a run goes on; its speed and what is left are known once it has made a step."""
     return f" It goes on after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
 
@@ -314,7 +314,7 @@ def _saving(told: Mapping[str, Any]) -> None:
     done, total, seconds = (float(told.get(n) or 0) for n in ("done", "total", "seconds"))
     text = f"{told.get('what') or 'Saving'} …"
     if total:
-        text += f" {done:,.0f} of {counted(int(total), 'row')}"
+        text += f" {done:,.0f} of {quantity(int(total), 'row')}"
     if done and seconds:
         text += f" · {done / seconds:,.1f} rows/s"
     st.progress(done / total if total else 0.0, text=text)

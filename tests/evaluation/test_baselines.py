@@ -12,8 +12,8 @@ from radu_core.evaluation import baselines as baselines_module
 from radu_core.evaluation.baselines import (
     _Centroids,
     _choosers,
+    _label_embeddings,
     _Labelled,
-    _labelled,
     _sample,
     _share_right,
     _Vote,
@@ -92,7 +92,7 @@ def test_an_extended_exemplar_says_its_values_and_not_its_function(schema: Schem
 def test_duplicates_are_in_one_fold() -> None:
     """Otherwise what is chosen out of fold would have seen its own answer."""
     many = [exemplar(f"{i}/{n}", f"word{i}", f"f{i}") for i in range(40) for n in range(3)]
-    labelled = _labelled(many, HashEmbedder())
+    labelled = _label_embeddings(many, HashEmbedder())
     assert [len(set(labelled.folds[i * 3 : i * 3 + 3].tolist())) for i in range(40)] == [1] * 40
     assert len(set(labelled.folds.tolist())) == 5
     assert _share_right(labelled, lambda part: _Vote(part, 1)) == 0.0
@@ -122,13 +122,13 @@ def test_what_goes_with_the_crf_is_chosen_out_of_fold(monkeypatch: pytest.Monkey
     """And where all are equal, the regression."""
     words = ["fly", "sleep", "eat", "sing"]
     rows = [exemplar(f"{w}{n}", f"{w} {w} x{n}", w) for w in words for n in range(8)]
-    choosers = _choosers(_labelled(rows, HashEmbedder()), silent)
+    choosers = _choosers(_label_embeddings(rows, HashEmbedder()), silent)
     assert [c.name for c in choosers][::2] == ["nearest exemplar", "nearest centroid"]
     assert all(0.0 <= c.share <= 1.0 for c in choosers)
-    assert choosers[2].share == _share_right(_labelled(rows, HashEmbedder()), _Centroids)
+    assert choosers[2].share == _share_right(_label_embeddings(rows, HashEmbedder()), _Centroids)
     seen: list[int] = []
     monkeypatch.setattr(baselines_module, "_share_right", lambda part, fit: seen.append(1) or 0.5)
-    equal = _choosers(_labelled(rows, HashEmbedder()), silent)
+    equal = _choosers(_label_embeddings(rows, HashEmbedder()), silent)
     assert max(reversed(equal), key=lambda c: c.share).name.startswith("logistic regression")
     assert len(seen) == 1 + 4 + 1 + 5
 

@@ -52,7 +52,7 @@ def test_what_was_measured_as_well_is_kept_by_the_next_report() -> None:
     kept = measured(2, full=FULL).with_earlier(earlier)
     assert (kept.ensemble, kept.untrained, kept.full) == (MIXED, earlier.untrained, FULL)
     assert [m.system for m in kept.ways] == ["after training", "an ensemble", "with g"]
-    assert kept.added()[0] == (
+    assert kept.additions()[0] == (
         "with a prompt for each exemplar instead of one: exact match +25.0% (p 0.040)"
     )
 
@@ -66,7 +66,7 @@ def test_two_language_models_are_kept_side_by_side() -> None:
     first = measured(2, full=with_generator("one"))
     second = measured(2, full=with_generator("two")).with_earlier(first)
     assert [second.full, *second.others] == [with_generator("two"), with_generator("one")]
-    told = [line for line in second.added() if "was weighed on" in line]
+    told = [line for line in second.additions() if "was weighed on" in line]
     assert [line.split(" was weighed")[0] for line in told] == [
         "the language model of two",
         "the language model of one",
@@ -80,11 +80,11 @@ def test_two_language_models_are_kept_side_by_side() -> None:
 def test_rows_that_a_language_model_was_weighed_on_are_no_measure() -> None:
     weighed = measured(2, full=with_generator("one"))
     said = "weighed on rows of validation"
-    assert not any(said in line for line in weighed.added())
+    assert not any(said in line for line in weighed.additions())
     on_validation = weighed.model_copy(update={"split": "validation"})
-    assert said in on_validation.added()[-1]
+    assert said in on_validation.additions()[-1]
     alone = measured(2, split="validation", ensemble=MIXED)
-    assert not any(said in line for line in alone.added())
+    assert not any(said in line for line in alone.additions())
 
 
 def test_what_cant_be_kept_is_named() -> None:
@@ -95,7 +95,7 @@ def test_what_cant_be_kept_is_named() -> None:
         "with the language model of one",
         "with the language model of two",
     )
-    assert replaced.added() == [
+    assert replaced.additions() == [
         "replaced, as it is of other rows, settings or answers: an ensemble, with the language "
         "model of one, with the language model of two"
     ]

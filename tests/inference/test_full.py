@@ -57,7 +57,7 @@ class Fast:
     def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
         if answer.function == OUT_OF_SCOPE:
             return FunctionCall(function=None, scores=dict(answer.scores))
-        values = {slot: utterance[a:b] for slot, a, b in answer.tagged[0]}
+        values = {slot: utterance[a:b] for slot, a, b in answer.tags[0]}
         return FunctionCall(function=answer.function, arguments=values, scores=dict(answer.scores))
 
 

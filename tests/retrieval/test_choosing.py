@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from retrieving import built, exemplar, random_exemplars
 
-from radu_core.retrieval import CoverageGrid, ModuleIndex, Query, coverage, decided, find_k
+from radu_core.retrieval import CoverageGrid, ModuleIndex, Query, coverage, decisions, find_k
 from radu_core.schema import Schema
 
 
@@ -14,7 +14,7 @@ def by_hand(grid: CoverageGrid, number: int, d: int, e: int) -> bool:
     """Whether query ``number``'s prompt votes for its function."""
     votes: dict[str, float] = {}
     index, query = grid.index, grid.queries[number]
-    shown = grid.retrieved(number, d, e)
+    shown = grid.retrieve(number, d, e)
     for description in shown.descriptions:
         near = index.description_vectors[index.functions.index(description.function)]
         vote = np.exp(20 * (float(near @ grid.ranked.asked[number]) - 1))
@@ -39,7 +39,7 @@ def test_votes_are_those_of_counting_one_by_one(schema: Schema) -> None:
         if e.function is not None
     ]
     grid = coverage(index, queries, max_desc=2, max_exemplar=4)
-    found = decided(grid)
+    found = decisions(grid)
     assert found.shape == (3, 5, len(queries))
     assert not found[0, 0].any()
     for d in range(3):
@@ -49,14 +49,14 @@ def test_votes_are_those_of_counting_one_by_one(schema: Schema) -> None:
 
 def test_more_than_there_is_changes_nothing(index: ModuleIndex) -> None:
     grid = coverage(index, [Query("fly", function="book_flight")], max_desc=2, max_exemplar=50)
-    found = decided(grid)
+    found = decisions(grid)
     assert found[0, 0].tolist() == [False]
     assert (found[2, 50] == found[2, len(index.exemplars)]).all()
 
 
 def test_an_utterance_of_an_unknown_function_is_never_right(index: ModuleIndex) -> None:
     grid = coverage(index, [Query("fly", function="unknown")], max_desc=2, max_exemplar=3)
-    assert not decided(grid).any()
+    assert not decisions(grid).any()
 
 
 def grid_of_two(index: ModuleIndex) -> CoverageGrid:

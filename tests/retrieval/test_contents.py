@@ -97,7 +97,7 @@ def test_edits_give_what_starting_again_gives(
     contents = Contents.of(WHOLE, rows.values())
     for changes in sequence:
         rows = applied(rows, changes)
-        contents = contents.changed(WHOLE, changes)
+        contents = contents.change(WHOLE, changes)
         assert contents == Contents.of(WHOLE, rows.values())
     assert contents.under(LESS) == Contents.of(LESS, rows.values())
     assert contents.under(LESS).under(WHOLE) == contents
@@ -105,7 +105,7 @@ def test_edits_give_what_starting_again_gives(
 
 def test_when_the_lowest_of_duplicates_goes_the_next_takes_its_place(schema: Schema) -> None:
     contents = Contents.of(schema, [exemplar("a", "fly"), exemplar("b", "fly")])
-    after = contents.changed(schema, {"a": None, "unknown": None})
+    after = contents.change(schema, {"a": None, "unknown": None})
     assert [e.id for e in after.exemplars] == ["b"]
     assert [e.id for e in contents.exemplars] == ["a"]
     assert after.left_out == {}

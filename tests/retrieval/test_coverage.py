@@ -88,7 +88,7 @@ def test_curves_and_ranks_are_those_of_each_mode(schema: Schema) -> None:
         index.functions.index(q.function) if q.function in index.functions else -1 for q in queries
     ]
     missed = {m.number for m in grid.misses(2, 7)}
-    assert missed == {n for n in range(60) if not grid.covered(n, 2, 7)}
+    assert missed == {n for n in range(60) if not grid.is_covered(n, 2, 7)}
     assert {n for n, q in enumerate(queries) if q.function == "unknown"} <= missed
     assert grid.per_function(2, 7)["unknown"][0] == 0
 

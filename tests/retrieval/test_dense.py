@@ -125,7 +125,7 @@ def moved(
     """The index of ``VECTORS`` after only ``kept`` are left and ``new`` ones came first."""
     came_from = np.concatenate([np.full(len(new), -1), kept])
     vectors = np.concatenate([new, VECTORS[kept]])
-    return DenseIndex(VECTORS, graph_from=graph_from).moved(
+    return DenseIndex(VECTORS, graph_from=graph_from).move(
         vectors, came_from, graph_from=graph_from
     )
 
@@ -137,7 +137,7 @@ def test_a_graph_follows_what_was_taken_away_added_and_changed() -> None:
     found = best_of(index, QUERIES, 20)
     assert recall(found, nearest(index.vectors, QUERIES, 20)) > 0.99
     assert [row[0] for row in best_of(index, index.vectors[:10], 5)] == list(range(10))
-    again = index.moved(index.vectors[5:], np.arange(5, 506), graph_from=100)
+    again = index.move(index.vectors[5:], np.arange(5, 506), graph_from=100)
     assert recall(best_of(again, QUERIES, 20), nearest(again.vectors, QUERIES, 20)) > 0.99
 
 
@@ -154,7 +154,7 @@ def test_behind_a_crowd_that_is_gone_the_others_are_found() -> None:
     crowd = (crowd / np.linalg.norm(crowd, axis=1, keepdims=True)).astype(np.float32)
     others = unit_vectors(2_000, seed=4)
     before = DenseIndex(np.concatenate([others, crowd]), graph_from=100)
-    index = before.moved(others, np.arange(2_000), graph_from=100)
+    index = before.move(others, np.arange(2_000), graph_from=100)
     assert index._graph is not None
     assert index._graph.index.ntotal == 2_075
     found = best_of(index, VECTORS[:1], 30)
@@ -185,7 +185,7 @@ def test_any_changes_give_what_a_new_index_gives(data: st.DataObject) -> None:
     for _ in range(3):
         left = data.draw(st.lists(st.sampled_from(range(90)), unique=True, min_size=1).map(sorted))
         came_from = np.array([rows.index(r) if r in rows else -1 for r in left])
-        index = index.moved(pool[left], came_from, graph_from=graph_from)
+        index = index.move(pool[left], came_from, graph_from=graph_from)
         rows = left
         k = min(10, len(rows))
         assert best_of(index, pool[:12], k) == nearest(pool[rows], pool[:12], k)

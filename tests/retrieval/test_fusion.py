@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radu_core.retrieval.fusion import RRF_K, Ranking, fuse, ordered
+from radu_core.retrieval.fusion import RRF_K, Ranking, fuse, order_hits
 
 ROWS = st.integers(1, 4)
 
@@ -98,7 +98,7 @@ def test_ordered_leaves_the_excluded_out(
 ) -> None:
     positions = np.array([[p for p, _ in found]], dtype=np.int64).reshape(1, -1)
     scores = np.array([[s for _, s in found]], dtype=np.float32).reshape(1, -1)
-    best = ordered(positions, scores, np.array([excluded], dtype=np.int64), k)
+    best = order_hits(positions, scores, np.array([excluded], dtype=np.int64), k)
     left = sorted((-round(s, 6), p) for p, s in found if p not in excluded)[:k]
     assert [p for p in best.positions[0].tolist() if p >= 0] == [p for _, p in left]
     assert best.scores[0].tolist()[: len(left)] == pytest.approx([-s for s, _ in left])
@@ -107,14 +107,14 @@ def test_ordered_leaves_the_excluded_out(
 def test_scores_that_differ_behind_the_sixth_decimal_are_equal() -> None:
     positions = np.array([[5, 2, 7]], dtype=np.int64)
     scores = np.array([[0.3000002, 0.3000001, 0.300002]], dtype=np.float32)
-    found = ordered(positions, scores, np.zeros((1, 0), np.int64), 3)
+    found = order_hits(positions, scores, np.zeros((1, 0), np.int64), 3)
     assert found.positions.tolist() == [[7, 2, 5]]
 
 
 def test_no_place_is_no_excluded_place() -> None:
     positions = np.array([[-1, 1]], dtype=np.int64)
     scores = np.array([[np.inf, 0.5]], dtype=np.float32)
-    found = ordered(positions, scores, np.array([[-1, -1]], dtype=np.int64), 2)
+    found = order_hits(positions, scores, np.array([[-1, -1]], dtype=np.int64), 2)
     assert found.positions.tolist() == [[1, -1]]
     assert found.scores.tolist() == [[0.5, -np.inf]]
 

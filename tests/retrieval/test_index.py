@@ -244,7 +244,7 @@ def test_edits_give_the_index_that_building_anew_gives(
         known = {(e.id, e.template) for e in index.exemplars}
         schema = LESS if less else WHOLE
         rows = applied(rows, changes)
-        index = index.changed(changes, schema=schema)
+        index = index.change(changes, schema=schema)
         new = [e.template for e in index.exemplars if (e.id, e.template) not in known]
         assert embedder.embedded == [*new, *embedder.embedded[len(new) :]]
         assert len(embedder.embedded) == len(new) + len(schema.functions)
@@ -256,11 +256,11 @@ def test_edits_give_the_index_that_building_anew_gives(
 def test_an_index_of_nothing_is_filled_by_edits(schema: Schema) -> None:
     index, embedder = built(schema, [])
     row = exemplar("a", "fly")
-    full = index.changed({"a": row})
+    full = index.change({"a": row})
     assert_same(full, built(schema, [row])[0])
     assert embedder.embedded[0] == "fly"
-    assert_same(full.changed({"a": None}), built(schema, [])[0])
-    assert_same(full.changed({"a": None}).changed({"a": row}), full)
+    assert_same(full.change({"a": None}), built(schema, [])[0])
+    assert_same(full.change({"a": None}).change({"a": row}), full)
 
 
 def test_a_large_index_follows_edits_with_its_graph(schema: Schema) -> None:
@@ -271,7 +271,7 @@ def test_a_large_index_follows_edits_with_its_graph(schema: Schema) -> None:
         "e100": None,
         "x": exemplar("x", "zebra two"),
     }
-    after = index.changed(edited)
+    after = index.change(edited)
     fresh, _ = built(schema, applied({e.id: e for e in rows}, edited).values(), graph_from=50)
     assert after.source["dense"] == "hnsw"
     assert after.fingerprint == fresh.fingerprint

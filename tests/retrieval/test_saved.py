@@ -19,7 +19,7 @@ from radu_core.retrieval import (
     Contents,
     ModuleIndex,
     Query,
-    indexed,
+    count_indexed,
     read_index,
     save_index,
     saved,
@@ -84,7 +84,7 @@ def test_another_version_is_stale_and_not_damaged(
     save_index(index, tmp_path / "i")
     old = {"version": version, "fingerprint": "f", "embedder": "e", "schema": {}, "exemplars": []}
     (tmp_path / "i" / "meta.json").write_text(json.dumps(old))
-    for look in (indexed, lambda d: read_index(d, HashEmbedder())):
+    for look in (count_indexed, lambda d: read_index(d, HashEmbedder())):
         with pytest.raises(StaleIndexError, match=r"is of another version.*Build it again"):
             look(tmp_path / "i")
     assert saved_fingerprint(tmp_path / "i") is None
@@ -100,7 +100,7 @@ def test_its_exemplars_are_not_read_when_they_are_known(
     (tmp_path / "i" / "exemplars.json").unlink()
     again = read_index(tmp_path / "i", HashEmbedder(), contents=full.contents)
     assert again.source == full.source
-    assert [e.id for e in again.changed({"train0": None}).exemplars][-1] == "twin"
+    assert [e.id for e in again.change({"train0": None}).exemplars][-1] == "twin"
     other = Contents.of(schema, index.exemplars[1:])
     with pytest.raises(StaleIndexError, match="doesn't belong"):
         read_index(tmp_path / "i", HashEmbedder(), contents=other)
@@ -165,7 +165,7 @@ def test_a_damaged_index_is_stale(
     index: ModuleIndex, tmp_path: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
     save_index(index, tmp_path / "i")
-    assert indexed(tmp_path / "i") == 7
+    assert count_indexed(tmp_path / "i") == 7
     damage(tmp_path / "i" / name)
     with pytest.raises(
         StaleIndexError, match=r"/i (is damaged \(.+\)|was built .*)\. (To build|Build) it"
@@ -173,7 +173,7 @@ def test_a_damaged_index_is_stale(
         read_index(tmp_path / "i", HashEmbedder())
     if damage in (_truncate, _no_fingerprint) and name == "meta.json":
         with pytest.raises(StaleIndexError, match="is damaged"):
-            indexed(tmp_path / "i")
+            count_indexed(tmp_path / "i")
     save_index(index, tmp_path / "i")
     assert read_index(tmp_path / "i", HashEmbedder()).exemplars == index.exemplars
 
@@ -314,7 +314,7 @@ def test_vectors_of_another_index_are_not_taken(
     """Another process puts its index in the place of this one while it is read."""
     one = ModuleIndex.build(WHOLE, random_exemplars(30), HashEmbedder())
     first = one.exemplars[3].id
-    two = one.changed({first: exemplar(first, "completely other words here", "book_hotel")})
+    two = one.change({first: exemplar(first, "completely other words here", "book_hotel")})
     save_index(one, tmp_path / "i")
     read = saved._read_vectors
 

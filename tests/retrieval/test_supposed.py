@@ -11,7 +11,7 @@ from retrieving import WHOLE
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import ModuleIndex, Query, coverage
-from radu_core.retrieval.supposed import suppose, thinned
+from radu_core.retrieval.supposed import suppose, thin
 from radu_core.schema import Schema, parse_schema
 
 WORDS = ["fly", "room", "seat", "night", "car", "plane", "hotel", "please", "book", "to", "in", "a"]
@@ -98,7 +98,7 @@ def test_thinning_takes_evenly_spaced_queries(total: int, most: int, left: int) 
     index = ModuleIndex.build(schema(), [exemplar("t", "book_hotel", "a room")], HashEmbedder())
     queries = [Query(f"seat {n}", f"q{n}", None, "book_flight") for n in range(total)]
     grid = coverage(index, queries, max_desc=2, max_exemplar=1)
-    some = thinned(grid, most)
+    some = thin(grid, most)
     step = -(-total // most)
     assert [q.exemplar_id for q in some.queries] == [f"q{n}" for n in range(0, total, step)]
     assert some.total == left
@@ -112,4 +112,4 @@ def test_a_duplicate_with_a_higher_id_gives_way() -> None:
     grid = coverage(index, [Query("fly", "q", "fly", "book_flight")], max_desc=2, max_exemplar=2)
     added = exemplar("what if 0", "book_flight", "fly me")
     after = suppose(grid, WHOLE, {added.id: added})
-    assert after.retrieved(0, 0, 1).exemplars[0].id == "what if 0"
+    assert after.retrieve(0, 0, 1).exemplars[0].id == "what if 0"

@@ -105,7 +105,7 @@ def test_an_exemplar_that_cant_be_read_is_named_and_can_be_deleted(
             splits.assign(w, batch, rows)
     with pytest.raises(DamagedError, match="radu exemplars delete h00 --module"):
         loaded.store.exemplar(MODULE, "h00")
-    ids = trash.chosen(loaded, MODULE, ids=["h00"])
+    ids = trash.choose(loaded, MODULE, ids=["h00"])
     assert trash.delete(loaded, MODULE, ids, who="t").ids == ("h00",)
     [thrown] = trash.trash(loaded, MODULE).items
     assert (thrown.exemplar.id, thrown.exemplar.utterance) == ("h00", UNREADABLE)

@@ -105,7 +105,7 @@ def test_judgements_have_a_table(old: str) -> None:
         with store.writing(MODULE, who="ann") as w:
             pairs.judge(w, "2", "1", "same")
         with store.reading() as connection:
-            [found] = pairs.judged(connection, MODULE)
+            [found] = pairs.list_judgements(connection, MODULE)
     assert (found.first, found.second, found.verdict) == ("1", "2", "same")
 
 

@@ -31,7 +31,9 @@ def store(url: str, make_exemplar: Callable[..., AnnotatedExemplar]) -> Iterator
 
 def said(store: Store) -> list[tuple[str, str, str, str]]:
     with store.reading() as connection:
-        return [(j.first, j.second, j.verdict, j.who) for j in pairs.judged(connection, MODULE)]
+        return [
+            (j.first, j.second, j.verdict, j.who) for j in pairs.list_judgements(connection, MODULE)
+        ]
 
 
 def judge(store: Store, *arguments: str, who: str = "ann") -> None:
@@ -87,7 +89,7 @@ def test_only_what_was_judged_can_be_withdrawn(store: Store) -> None:
 def test_another_module_is_not_asked(store: Store) -> None:
     judge(store, "1", "2", "same")
     with store.reading() as connection:
-        assert pairs.judged(connection, "x_y_en") == []
+        assert pairs.list_judgements(connection, "x_y_en") == []
 
 
 def test_judgements_are_in_a_backup_and_go_on_after_a_restore(

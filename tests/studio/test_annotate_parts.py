@@ -20,7 +20,7 @@ from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.schema.guidelines import guidelines, set_guidelines
-from studio.frame.markdown import formatted
+from studio.frame.markdown import without_images
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAK = "![i](http://example.invalid/leak.png)"
@@ -156,8 +156,8 @@ def test_bulk_says_when_there_is_nothing_or_it_must_not(space: Workspace) -> Non
     ],
 )
 def test_markdown_of_people_has_no_image_left(text: str) -> None:
-    assert "![" not in formatted(text)
-    assert formatted(text).replace("\u2060", "") == text
+    assert "![" not in without_images(text)
+    assert without_images(text).replace("\u2060", "") == text
 
 
 def test_guidelines_are_written_beside_their_preview(space: Workspace) -> None:
@@ -167,11 +167,11 @@ def test_guidelines_are_written_beside_their_preview(space: Workspace) -> None:
     text = f"# Doubt\n\n*Ask.* {LEAK}"
     at.text_area[0].input(text).run()
     preview = at.markdown[-1].value
-    assert preview == formatted(text)
+    assert preview == without_images(text)
     assert guidelines(space, MODULE) == ""
     button(at, "Save guidelines").click().run()
     assert guidelines(space, MODULE) == text
-    assert at.markdown[-1].value == formatted(text)
+    assert at.markdown[-1].value == without_images(text)
     assert not at.text_area
     button(at, "Change guidelines").click().run()
     at.text_area[0].input("other").run()

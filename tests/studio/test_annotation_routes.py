@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from radu_core.store import Store, engine
 from radu_core.workflows.annotate import annotation
-from radu_core.workflows.annotate.token import LONGEST, make_token, read_token, renewed
+from radu_core.workflows.annotate.token import LONGEST, make_token, read_token, renew
 from radu_core.workflows.frame.signing import LIFE
 from radu_core.workflows.frame.workspace import Workspace
 from studio.annotate import routes as annotation_routes
@@ -74,7 +74,7 @@ def test_a_token_is_made_new_in_time_and_for_a_day(
     assert post(browser, token=token, client=CLIENT)[0] == 401
     assert post(browser, token=reply["token"], client=CLIENT)[0] == 200
     monkeypatch.setattr(time, "time", lambda: now + LIFE + 60)
-    newest = renewed(space, read_token(space, reply["token"]))
+    newest = renew(space, read_token(space, reply["token"]))
     monkeypatch.setattr(time, "time", lambda: now + LONGEST - 60)
     assert post(browser, token=newest, client=CLIENT)[0] == 200
     monkeypatch.setattr(time, "time", lambda: now + LONGEST + 60)
@@ -178,7 +178,7 @@ def test_a_large_request_needs_its_token_in_the_header(
     assert send(largest, token)[0] == 400
     assert send(largest + 1, token)[0] == 413
     asked: list[bytes] = []
-    monkeypatch.setattr(annotation_routes, "_parsed", lambda body, _: asked.append(body))
+    monkeypatch.setattr(annotation_routes, "_parse", lambda body, _: asked.append(body))
     assert send(small + 1) == (401, "A request of more than 64 KiB needs its token in the header")
     assert send(small + 1, token, "Basic")[0] == 401
     assert send(largest, "forged") == send(10, "forged")

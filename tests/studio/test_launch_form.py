@@ -329,7 +329,7 @@ def test_a_second_check_takes_the_place_of_the_first(
         asked.append(config.batch_size)
         if len(asked) == 1:
             go_on.wait(30)
-        return PreflightReport(config.resolved())
+        return PreflightReport(config.with_absolute_paths())
 
     monkeypatch.setattr(launch_form, "preflight_report", report)
     at = opened()

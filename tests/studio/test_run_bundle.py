@@ -26,7 +26,7 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground import bundle_zip
-from radu_core.workflows.playground.bundle_zip import bundled, prepare_bundle
+from radu_core.workflows.playground.bundle_zip import prepare_bundle, prepared_bundle
 from studio.frame.spaces import workspace as shared
 from studio.train import bundle_routes
 
@@ -82,7 +82,7 @@ def test_one_click_to_a_download(space: Workspace, run: RunDirectory) -> None:
     at = opened(run)
     assert links(at) == []
     prepare(at, run)
-    found = bundled(space, run, MODULE)
+    found = prepared_bundle(space, run, MODULE)
     assert found is not None
     told = shown(at)
     size = f"{found.size / 1e6:.1f} MB"

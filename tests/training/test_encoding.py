@@ -31,7 +31,7 @@ def test_only_the_completion_and_its_end_are_learnt(tokenizer: Any) -> None:
     text = tokenizer.decode([i for i in row.labels if i != IGNORED])
     assert text == " book_flight<|end|>"
     assert tokenizer.decode(row.input_ids) == "to Oslo -> book_flight<|end|>"
-    assert row.supervised == sum(label != IGNORED for label in row.labels)
+    assert row.supervised_tokens == sum(label != IGNORED for label in row.labels)
 
 
 def test_the_collator_pads_left_and_counts_positions_from_the_first_token() -> None:
@@ -80,8 +80,10 @@ def test_the_short_loss_equals_the_full_one_on_a_real_model(
     total = 0.0
     for row in rows:
         out = model(input_ids=torch.tensor([row.input_ids]), labels=torch.tensor([row.labels]))
-        total += float(out.loss.detach()) * row.supervised
-    assert float(loss.detach()) == pytest.approx(total / sum(r.supervised for r in rows), rel=1e-4)
+        total += float(out.loss.detach()) * row.supervised_tokens
+    assert float(loss.detach()) == pytest.approx(
+        total / sum(r.supervised_tokens for r in rows), rel=1e-4
+    )
 
 
 def test_the_preview_is_what_the_collator_feeds(

@@ -35,7 +35,7 @@ def test_without_a_limit_time_is_never_over() -> None:
     limit = TimeLimit(None, clock=clock)
     clock.now = 1e12
     limit.check()
-    assert (limit.over, limit.left) == (False, float("inf"))
+    assert (limit.over, limit.seconds_left) == (False, float("inf"))
     handler = signal.getsignal(signal.SIGALRM)
     with limit.before_steps():
         assert signal.getsignal(signal.SIGALRM) is handler
@@ -71,7 +71,7 @@ def test_it_interrupts_what_asks_nothing_and_only_before_the_steps() -> None:
 
 @pytest.fixture
 def run(loaded: Workspace, tiny_model: Path) -> RunDirectory:
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {
             "dataset": build(loaded, MODULE).directory,
             "base_model": str(tiny_model),

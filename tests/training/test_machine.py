@@ -15,7 +15,7 @@ from conftest import MODULE
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training import probe as trial
 from radu_core.training.launcher import launch
-from radu_core.training.machine import _seen, first_gpu
+from radu_core.training.machine import _count_visible, first_gpu
 from radu_core.training.quantized import own_gpu
 
 
@@ -40,7 +40,7 @@ def test_a_process_that_is_alone_sees_the_first_gpu(listed: str | None, first: s
     [(None, 4), ("0", 1), ("2,3", 2), ("", 0), ("-1", 0), ("0,-1,1", 1), ("0,1,2,3,4,5", 4)],
 )
 def test_hidden_gpus_dont_count(listed: str | None, count: int) -> None:
-    assert _seen(4, listed) == count
+    assert _count_visible(4, listed) == count
 
 
 @pytest.mark.parametrize(

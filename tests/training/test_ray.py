@@ -106,7 +106,7 @@ def head() -> Iterator[str]:
 
 def wanted(space: Workspace, model: Path, **settings: object) -> TrainConfig:
     plain = {"max_steps": 4, "batch_size": 2, "eval_every": 2, "eval_rows": 4, "precision": "fp32"}
-    return TrainConfig.checked(
+    return TrainConfig.validate_data(
         {"dataset": build(space, MODULE).directory, "base_model": str(model), **plain, **settings}
     )
 

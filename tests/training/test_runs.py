@@ -201,7 +201,7 @@ def test_a_run_that_is_terminated_keeps_its_last_step(loaded: Workspace, tiny_mo
     psutil.Process(run.pid()).terminate()
     wait(lambda: run.state()[0] in FINAL)
     state, reason = run.state()
-    assert (state, reason) == ("stopped", f"Stopped by request. {run.kept()}")
+    assert (state, reason) == ("stopped", f"Stopped by request. {run.describe_kept()}")
     assert max(run.checkpoints()) >= 2
 
 

@@ -50,7 +50,7 @@ def check(**more: Any) -> ModelCheck:
     ],
 )
 def test_what_is_good_enough(more: dict[str, Any], passed: bool) -> None:
-    assert check(**more).passed is passed
+    assert check(**more).is_same is passed
     assert bool(saving.shortfalls(asdict(check(**more)))) is not passed
 
 
@@ -110,7 +110,9 @@ def test_the_merged_model_does_what_the_adapter_did(
     assert record == json.loads((run.path / "model_check.json").read_text())
     assert (record["rows"], record["dtype"], record["passed"]) == (6, "bfloat16", True)
     assert (
-        record["supervised_tokens"] == len(tokens) == sum(r.supervised for r in sample.validation)
+        record["supervised_tokens"]
+        == len(tokens)
+        == sum(r.supervised_tokens for r in sample.validation)
     )
     loss = float(torch.nn.functional.cross_entropy(trained, tokens))
     assert record["loss_trained"] == pytest.approx(loss)
@@ -153,7 +155,7 @@ def test_checking_takes_memory_for_both_models(
     model, sample = adapted(tiny_model), rows(tiny_model)
     weights = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    logits = sum(r.supervised for r in sample.validation) * model.config.vocab_size
+    logits = sum(r.supervised_tokens for r in sample.validation) * model.config.vocab_size
     asked = saving.checking_bytes(sample, model)
     assert asked == (4 + written) * weights + 8 * trained + 8 * logits
 
@@ -165,7 +167,7 @@ def test_logits_of_a_batch_are_those_of_each_row_alone(tiny_model: Path) -> None
     alone = []
     for row in sample:
         logits = model(input_ids=torch.tensor([row.input_ids])).logits[0]
-        alone.append(logits[-row.supervised - 1 : -1].detach())
+        alone.append(logits[-row.supervised_tokens - 1 : -1].detach())
     assert torch.allclose(together, torch.cat(alone), atol=1e-5)
     assert tokens.tolist() == [t for r in sample for t in r.labels if t >= 0]
 
@@ -176,7 +178,7 @@ def test_all_tokens_as_trained_is_never_given_as_the_reason(tmp_path: Path) -> N
     bad, good = check(loss_written=1.5), check(dtype="float32")
     record = {**asdict(good), "passed": True, "before": [{**asdict(bad), "passed": False}]}
     write_json(run.path / saving.CHECK_FILE, record)
-    told = run_figures.written(run)
+    told = run_figures.written_check(run)
     assert told is not None
     assert told.coarse
     first, second = told.text.split(" In float32, ")

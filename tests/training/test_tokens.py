@@ -47,7 +47,7 @@ def run_here(loaded: Workspace) -> Run:
     view = build(loaded, MODULE)
 
     def do(**more: object) -> RunDirectory:
-        config = TrainConfig.checked({"dataset": view.directory, "eval_rows": 4, **more})
+        config = TrainConfig.validate_data({"dataset": view.directory, "eval_rows": 4, **more})
         run = RunDirectory.create(loaded.runs, config, now=datetime(2026, 1, 1, tzinfo=UTC))
         again(run)
         return run
@@ -79,7 +79,7 @@ def launched(loaded: Workspace, tiny_model: Path, tmp_path: Path) -> RunDirector
     template = tmp_path / "chat.jinja"
     template.write_text(TURNS.replace("<|turn|>", "<|end|>"), encoding="utf-8")
     view = build(loaded, MODULE)
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {
             "dataset": view.directory,
             "base_model": str(model),

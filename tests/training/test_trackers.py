@@ -45,7 +45,7 @@ def test_one_that_trainer_doesnt_know_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"report_to: .*no such tracker: paper; there are azure_ml"
     ):
-        TrainConfig.checked({**BASE, "report_to": ["paper"]})
+        TrainConfig.validate_data({**BASE, "report_to": ["paper"]})
 
 
 def test_what_a_machine_lacks_stops_a_launch_and_not_the_reading_of_a_run(
@@ -53,7 +53,7 @@ def test_what_a_machine_lacks_stops_a_launch_and_not_the_reading_of_a_run(
 ) -> None:
     monkeypatch.setattr(config_module, "missing_tracker", lambda name: f"no {name} here")
     view = build(loaded, MODULE)
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {"dataset": view.directory, "base_model": str(tiny_model), "report_to": ["wandb"]}
     )
     with pytest.raises(InputError, match="can't be done here: report_to: no wandb here"):
@@ -94,7 +94,7 @@ def test_tensorboard_gets_the_curves(
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")  # so that what the run sets is taken back
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
     view = build(loaded, MODULE)
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {
             "dataset": view.directory,
             "base_model": str(tiny_model),
@@ -118,7 +118,7 @@ def test_qlora_trains_and_what_it_saves_is_what_was_trained(
     if lack := quantized.missing_for_qlora():
         pytest.skip(lack)
     view = build(loaded, MODULE)
-    config = TrainConfig.checked(
+    config = TrainConfig.validate_data(
         {
             "dataset": view.directory,
             "base_model": str(tiny_model),

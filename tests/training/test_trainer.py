@@ -228,11 +228,11 @@ def test_processes_that_came_apart_are_found_out(model: Any) -> None:
 def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
     clock = Clock()
     clock.tokens = 100
-    clock.stepped(10.0)
+    clock.add_step(10.0)
     assert clock.per_token == pytest.approx(0.1)
     clock.tokens = 300
     clock.begun -= 1000.0  # what was done before the first step isn't done again
-    clock.stepped(4.0)
+    clock.add_step(4.0)
     assert clock.per_token == pytest.approx(0.02)
     assert clock.training(100.0) == pytest.approx(2.0)
     assert clock.evaluation(300.0) == pytest.approx(300 * 0.02 * FORWARD_SHARE)
@@ -240,7 +240,7 @@ def test_time_left_goes_by_the_later_half_of_the_steps(tokenizer: Any) -> None:
     assert clock.evaluation(300.0) == 6.0
     for seconds in (1.0, 2.0):
         clock.tokens += 100
-        clock.stepped(seconds)
+        clock.add_step(seconds)
     assert clock.per_token == pytest.approx(3.0 / 200)
     row = encode_row(tokenizer, WORDS[0], " book_flight")
     slots, size = replace(row, task="all"), len(row.input_ids)

@@ -34,7 +34,7 @@ def run_here(loaded: Workspace, tiny_model: Path) -> Run:
 
     def do(**more: object) -> RunDirectory:
         data = {"max_steps": 4, "batch_size": 4, "eval_every": 2, "eval_rows": 4, **more}
-        config = TrainConfig.checked(
+        config = TrainConfig.validate_data(
             {"dataset": view.directory, "base_model": str(tiny_model), **data}
         )
         now = datetime(2026, 1, 1, 0, next(number), tzinfo=UTC)
@@ -417,7 +417,7 @@ def test_combinations_that_make_no_sense_are_refused_at_their_field(
     more: dict[str, object], words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        TrainConfig.checked({"dataset": "d", "base_model": "m", **more})
+        TrainConfig.validate_data({"dataset": "d", "base_model": "m", **more})
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from radu_core.workflows.annotate import views as annotation_views
 from radu_core.workflows.annotate.request import Request
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
-from radu_core.workflows.load.outcomes import resolve, unresolved
+from radu_core.workflows.load.outcomes import resolve, unresolved_rows
 
 
 def test_an_operation_sent_twice_is_done_once(space: Workspace) -> None:
@@ -349,7 +349,7 @@ def test_undo_brings_labels_readings_flag_and_queue_back(space: Workspace) -> No
 
 def test_a_discarded_one_stays_so_and_is_exported_with_its_reason(space: Workspace) -> None:
     Tab(space, "ann").do("discard", "a00", 2, reason="a poem")
-    rows = {r["id"]: r["reason"] for r in unresolved(space, MODULE)}
+    rows = {r["id"]: r["reason"] for r in unresolved_rows(space, MODULE)}
     assert rows["a00"] == "Discarded by ann: a poem"
     resolve(space, MODULE, who="t")
     assert space.store.exemplar(MODULE, "a00").exemplar.outcome == "invalid"

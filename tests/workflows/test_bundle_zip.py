@@ -39,10 +39,10 @@ from radu_core.workflows.playground.bundle_zip import (
     BundleChoices,
     PreparedBundle,
     bundle_choices,
-    bundled,
     download_token,
     open_download,
     prepare_bundle,
+    prepared_bundle,
     remove_bundle,
 )
 from radu_core.workflows.runs.scope import set_kept
@@ -84,7 +84,7 @@ class Made:
         return prepare_bundle(self.space, self.run.id, module=MODULE, runtime="torch", **more)  # type: ignore[arg-type]
 
     def now(self) -> PreparedBundle | None:
-        return bundled(self.space, self.run, MODULE)
+        return prepared_bundle(self.space, self.run, MODULE)
 
     def left(self) -> set[str]:
         return {p.name for p in self.space.exports.iterdir()} - {".lock"}
@@ -289,11 +289,11 @@ def test_one_with_a_language_model_rests_on_that_and_the_validation_rows(
     row = labelled_rows(loaded, MODULE, "validation").exemplars[0]
     more = row.model_copy(update={"id": "more"})
     loaded.store.add_exemplar(MODULE, more, who="test")
-    stale = bundled(loaded, run, MODULE)
+    stale = prepared_bundle(loaded, run, MODULE)
     assert stale is not None
     assert "or the language model beside it" in stale.stale
     runs.trash(loaded, other.id)
-    alone = bundled(loaded, run, MODULE)
+    alone = prepared_bundle(loaded, run, MODULE)
     assert alone is not None
     assert "no such run" in alone.stale
 
@@ -308,7 +308,7 @@ def test_a_bundle_stays_with_its_run_until_the_trash_is_emptied(
     found = prepare_bundle(loaded, run.id, module=MODULE)
     assert found.manifest.kind == "generator"
     runs.trash(loaded, run.id)
-    assert bundled(loaded, runs.restore_run(loaded, run.id), MODULE) == found
+    assert prepared_bundle(loaded, runs.restore_run(loaded, run.id), MODULE) == found
     runs.trash(loaded, run.id)
     runs.empty_trash(loaded)
     assert not found.path.exists()

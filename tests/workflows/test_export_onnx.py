@@ -130,6 +130,6 @@ def test_the_command_says_how_far_it_agrees(
 
 def test_what_is_good_enough() -> None:
     good = OnnxAgreement(rows=100, exemplars=9, least_cosine=0.9995, equal_nearest=99)
-    assert good.passed
-    assert not replace(good, least_cosine=0.998).passed
-    assert not replace(good, equal_nearest=98).passed
+    assert good.is_same
+    assert not replace(good, least_cosine=0.998).is_same
+    assert not replace(good, equal_nearest=98).is_same

@@ -160,6 +160,6 @@ def test_a_time_limit_that_is_none_is_refused_before_anything_is_done(
 
 def test_settings_that_a_retriever_has_not_are_refused(tmp_path: Path) -> None:
     given = {"target": "retriever", "dataset": tmp_path, "base_model": "m", "method": "full"}
-    assert TrainConfig.checked(given).rate == 1e-4
+    assert TrainConfig.validate_data(given).rate == 1e-4
     with pytest.raises(InputError, match="has no packing"):
-        TrainConfig.checked({**given, "packing": False})
+        TrainConfig.validate_data({**given, "packing": False})

@@ -180,7 +180,7 @@ def test_an_id_that_is_in_use_again_keeps_the_old_one_in_the_trash(
     assert space.store.exemplar(MODULE, "new0").exemplar.utterance == "take me to Oslo"
     assert imports(space, MODULE)[1].undone is True  # a part of it still is
     with space.store.reading() as connection:
-        assert [t.exemplar.id for t in trash.listed(connection, MODULE, limit=9)] == ["new0"]
+        assert [t.exemplar.id for t in trash.list_trash(connection, MODULE, limit=9)] == ["new0"]
 
 
 def test_what_a_person_decided_before_stays_and_so_does_what_the_file_said(

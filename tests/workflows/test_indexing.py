@@ -331,11 +331,11 @@ def test_pages_that_ask_at_once_get_the_same_index(space: Workspace, another: Wo
 def test_of_many_things_in_memory_the_first_goes(workspace: Workspace) -> None:
     for number in range(9):
         workspace.hold(number, str(number))
-    assert workspace.held(0) is None
-    assert [workspace.held(n) for n in range(1, 9)] == [str(n) for n in range(1, 9)]
+    assert workspace.recall(0) is None
+    assert [workspace.recall(n) for n in range(1, 9)] == [str(n) for n in range(1, 9)]
     workspace.hold(1, "again")
     workspace.hold("new", "new")
-    assert (workspace.held(1), workspace.held(2)) == ("again", None)
+    assert (workspace.recall(1), workspace.recall(2)) == ("again", None)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "20260101-run"])
@@ -385,7 +385,7 @@ def test_a_model_that_is_fetched_holds_up_no_index(
     fetcher = threading.Thread(target=quietly)
     fetcher.start()
     assert fetching.wait(10)
-    assert space.held("nothing") is None  # it would wait for ever
+    assert space.recall("nothing") is None  # it would wait for ever
     seen.set()
     fetcher.join(10)
 

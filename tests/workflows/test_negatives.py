@@ -39,7 +39,7 @@ def space(loaded: Workspace, write_jsonl: Callable[..., Path]) -> Workspace:
 
 def of(space: Workspace, id_: str, **options: Any) -> dict[str, Any]:
     found = retrieve(space, MODULE, exemplar_id=id_)
-    made = mined(space, MODULE, found, options=RowOptions(**options))
+    made = mine_negatives(space, MODULE, found, options=RowOptions(**options))
     return {n.hit.id: n for n in made.negatives}
 
 
@@ -115,7 +115,7 @@ def test_typed_text_needs_a_meaning(space: Workspace) -> None:
     with pytest.raises(InputError, match="no function of that name"):
         retrieve(space, MODULE, text="x", function="nothing")
     found = retrieve(space, MODULE, text="get me something nice soon", function="none")
-    made = mined(space, MODULE, found)
+    made = mine_negatives(space, MODULE, found)
     assert (made.function, made.exemplar_id) == (None, None)
     assert made.doubtful == ("book_flight", "book_hotel")
 

@@ -24,7 +24,9 @@ ROWS = [
 
 
 def made(root: Path, day: int, target: str = "generator") -> RunDirectory:
-    config = TrainConfig.checked({"target": target, "dataset": f"d/{MODULE}", "base_model": "m"})
+    config = TrainConfig.validate_data(
+        {"target": target, "dataset": f"d/{MODULE}", "base_model": "m"}
+    )
     run = RunDirectory.create(root, config, now=datetime(2026, 1, day, tzinfo=UTC))
     run.append("state", state="finished")
     return run

@@ -60,7 +60,7 @@ def test_rows_tokens_and_an_example_are_the_run_s_own(
     assert report.tokens_hash == own.tokens_hash
     example = report.example
     assert example is not None
-    assert example.completion_tokens == own.train[0].supervised
+    assert example.completion_tokens == own.train[0].supervised_tokens
     assert example.prompt_tokens + example.completion_tokens == len(own.train[0].input_ids)
     tokenizer = load_tokenizer(tiny_model)
     assert example.completion.endswith(tokenizer.eos_token)

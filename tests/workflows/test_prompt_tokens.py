@@ -91,13 +91,13 @@ def test_only_completion_and_end_token_are_learnt(tokenizer: Any) -> None:
     assert "".join(c.text for c in learnt) == " book_flight<|end|>"
     assert {c.origin for c in learnt} == {"completion", "end"}
     assert view.cells[-1].special
-    assert view.supervised == sum(len(c.ids) for c in learnt) == view.per_part["completion"]
+    assert view.supervised_tokens == sum(len(c.ids) for c in learnt) == view.per_part["completion"]
 
 
 def test_a_question_has_neither_labels_nor_an_end(tokenizer: Any) -> None:
     view = token_view(tokenizer, row("to Oslo", ""))
     assert set(view.labels) == {IGNORED}
-    assert (view.supervised, view.per_part["completion"]) == (0, 0)
+    assert (view.supervised_tokens, view.per_part["completion"]) == (0, 0)
     assert view.cells[-1].origin == "utterance"
 
 

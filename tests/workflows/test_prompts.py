@@ -196,7 +196,11 @@ def test_tokens_are_counted_per_part_against_the_limit(tokenized: Workspace) -> 
     shown = preview(tokenized, MODULE, strategy="rag", exemplar_id="f00", limit=100)
     made = shown.rows[0]
     assert made.tokens is not None
-    assert made.completion_tokens == made.tokens.per_part["completion"] == made.tokens.supervised
+    assert (
+        made.completion_tokens
+        == made.tokens.per_part["completion"]
+        == made.tokens.supervised_tokens
+    )
     assert made.prompt_tokens == made.tokens.tokens - made.completion_tokens
     (warning,) = [w for w in made.warnings if w.kind == "truncated"]
     assert f"{made.tokens.tokens} tokens, {made.tokens.tokens - 100} more" in warning.text

@@ -29,7 +29,7 @@ from radu_core.workflows.coverage.indexing import (
 from radu_core.workflows.coverage.report import embedders
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.retriever_rows import retriever_rows
-from radu_core.workflows.runs.tuned_from import check_unseen, untuned
+from radu_core.workflows.runs.tuned_from import base_of, check_unseen
 from radu_core.workflows.train import manage_runs as runs
 from radu_core.workflows.train import retriever
 from radu_core.workflows.train.dataset import build, datasets
@@ -208,16 +208,16 @@ def test_a_run_that_a_module_retrieves_with_isnt_deleted(loaded: Workspace) -> N
 
 def test_tuning_begins_with_the_untuned_model(loaded: Workspace) -> None:
     tuned = make_tuned_run(loaded, MODULE)
-    assert untuned(loaded, tuned.id) == BASE
-    assert untuned(loaded, "mpnet") == "mpnet"
-    assert untuned(loaded, "/some/model") == "/some/model"
+    assert base_of(loaded, tuned.id) == BASE
+    assert base_of(loaded, "mpnet") == "mpnet"
+    assert base_of(loaded, "/some/model") == "/some/model"
     assert tuned.id in embedders(loaded)
-    assert untuned(loaded, str(tuned.model / "encoder")) == BASE
-    assert untuned(loaded, str(loaded.runs)) == str(loaded.runs)
+    assert base_of(loaded, str(tuned.model / "encoder")) == BASE
+    assert base_of(loaded, str(loaded.runs)) == str(loaded.runs)
     second = make_tuned_run(loaded, MODULE, base=BASE, second=1)
     config = second.config().model_copy(update={"base_model": str(tuned.model / "encoder")})
     (second.path / "config.yaml").write_text(config.to_yaml())
-    assert untuned(loaded, second.id) == BASE
+    assert base_of(loaded, second.id) == BASE
 
 
 def test_nothing_is_measured_on_what_the_base_model_has_learnt(loaded: Workspace) -> None:
@@ -240,7 +240,7 @@ def test_nothing_is_measured_on_what_the_base_model_has_learnt(loaded: Workspace
     exported.rename(moved)
     head = dict.fromkeys(("functions", "weights", "scope", "language", "embedder_identity"))
     write_json(moved / "head.json", {**head, "embedder": BASE})
-    assert untuned(loaded, str(moved / "encoder")) == BASE
+    assert base_of(loaded, str(moved / "encoder")) == BASE
     with pytest.raises(InputError, match="learnt 1 row of validation"):
         check_unseen(loaded, str(moved / "encoder"), [first], what="validation")
 

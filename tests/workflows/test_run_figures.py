@@ -10,9 +10,15 @@ from conftest import MODULE
 
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.measures import CHOOSES
-from radu_core.training.trainer import evaluated
+from radu_core.training.trainer import rows_to_evaluate
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.runs.figures import asked_rows, keep_asked, last_figures, where, written
+from radu_core.workflows.runs.figures import (
+    asked_rows,
+    keep_asked,
+    last_figures,
+    where,
+    written_check,
+)
 from radu_core.workflows.runs.launch import check
 from radu_core.workflows.train.dataset import build
 
@@ -33,7 +39,7 @@ def test_the_rows_of_each_figure_are_those_that_are_evaluated(
     )
     rows = check(loaded, config)
     keep_asked(run, config, rows)
-    tasks = [row.task for row in evaluated(config, rows)]
+    tasks = [row.task for row in rows_to_evaluate(config, rows)]
     chosen = sum(task in CHOOSES for task in tasks)
     assert 0 < chosen < len(tasks)
     assert asked_rows(run.events(), config) == {
@@ -74,4 +80,4 @@ def test_where_a_run_is_done(run: RunDirectory) -> None:
 
 
 def test_no_check_of_a_model_before_there_is_one(run: RunDirectory) -> None:
-    assert written(run) is None
+    assert written_check(run) is None

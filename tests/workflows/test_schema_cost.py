@@ -27,7 +27,7 @@ def test_the_cost_names_what_is_gone_and_counts_who_names_it(loaded: Workspace) 
     cost = schema_cost(loaded, parse_schema(flights_only()))
     assert cost
     assert (cost.functions, cost.slots) == ({"book_hotel": 5}, {"book_flight.passengers": 1})
-    assert (cost.contradicted, cost.total) == (6, 15)
+    assert (cost.invalid_count, cost.total) == (6, 15)
     assert str(cost) == (
         "That removes 1 function: book_hotel (named by 5) and 1 slot: book_flight.passengers "
         "(named by 1). Of 15 exemplars 6 would contradict the new schema and become invalid."
@@ -37,7 +37,7 @@ def test_the_cost_names_what_is_gone_and_counts_who_names_it(loaded: Workspace) 
 def test_a_type_that_no_longer_fits_costs_too(loaded: Workspace) -> None:
     changed = json.loads(json.dumps(SCHEMA).replace('"integer"', '"boolean"'))
     cost = schema_cost(loaded, parse_schema(changed))
-    assert (cost.functions, cost.slots, cost.contradicted) == ({}, {}, 1)
+    assert (cost.functions, cost.slots, cost.invalid_count) == ({}, {}, 1)
 
 
 def test_more_slots_cost_nothing(loaded: Workspace) -> None:

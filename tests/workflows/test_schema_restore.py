@@ -33,7 +33,7 @@ def test_functions_and_slots_keep_the_names_of_now(loaded: Workspace) -> None:
     assert old is not None
     assert (fly.description, fly.slots[0].name) == (old.description, "from")
     cost = schema_cost(loaded, found.schema)
-    assert (cost.contradicted, dict(cost.functions), dict(cost.slots)) == (0, {}, {})
+    assert (cost.invalid_count, dict(cost.functions), dict(cost.slots)) == (0, {}, {})
     save_schema(loaded, MODULE, found.schema, who="ann")
     assert {e.exemplar.function for e in loaded.store.exemplars(MODULE)} == {
         "fly" if r["function"] == FLIGHT else r["function"] for r in ROWS

@@ -19,7 +19,7 @@ from radu_core.workflows.prompts.templates import (
     diff,
     old_datasets,
     pin,
-    pinned,
+    pinned_examples,
     restore_template,
     save_template,
     template,
@@ -39,16 +39,16 @@ def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_version_is_kept_and_the_shipped_one_is_number_0(loaded: Workspace) -> None:
     view = template(loaded, MODULE, "rag")
-    assert (view.number, view.changed, view.text) == (0, False, shipped_templates()["rag"])
+    assert (view.number, view.is_changed, view.text) == (0, False, shipped_templates()["rag"])
     assert save_template(loaded, MODULE, "rag", MINE, who="ann", based_on=0) == 1
     assert save_template(loaded, MODULE, "rag", MINE + "?", who="bob", based_on=1) == 2
     view = template(loaded, MODULE, "rag")
     assert [(v.number, v.who) for v in view.versions] == [(2, "bob"), (1, "ann"), (0, "")]
-    assert (view.text, view.changed) == (MINE + "?", True)
+    assert (view.text, view.is_changed) == (MINE + "?", True)
     assert restore_template(loaded, MODULE, "rag", 1, who="ann") == 3
     assert template_sources(loaded, MODULE)["rag"] == MINE
     assert restore_template(loaded, MODULE, "rag", 0, who="ann") == 4
-    assert not template(loaded, MODULE, "rag").changed
+    assert not template(loaded, MODULE, "rag").is_changed
     with pytest.raises(NotFoundError, match="There are: 4, 3, 2, 1, 0"):
         restore_template(loaded, MODULE, "rag", 9, who="ann")
 
@@ -142,18 +142,18 @@ def test_datasets_of_older_templates_are_named(loaded: Workspace) -> None:
 
 
 def test_examples_are_chosen_until_somebody_pins_some(loaded: Workspace) -> None:
-    assert pinned(loaded, MODULE) == []
+    assert pinned_examples(loaded, MODULE) == []
     assert [c.exemplar.id for c in compare(loaded, MODULE, "rag", MINE)] == ["f00", "h00", "n00"]
     assert pin(loaded, MODULE, ["h01", "f03", "h01"], who="ann") == ["h01", "f03"]
-    assert pinned(loaded, MODULE) == ["h01", "f03"]
+    assert pinned_examples(loaded, MODULE) == ["h01", "f03"]
     assert [c.exemplar.id for c in compare(loaded, MODULE, "rag", MINE)] == ["h01", "f03"]
     with pytest.raises(NotFoundError):
         pin(loaded, MODULE, ["nope"], who="ann")
     with pytest.raises(InputError, match="at most"):
         pin(loaded, MODULE, [str(i) for i in range(MOST_PINS + 1)], who="ann")
-    assert pinned(loaded, MODULE) == ["h01", "f03"]
+    assert pinned_examples(loaded, MODULE) == ["h01", "f03"]
     pin(loaded, MODULE, [], who="ann")
-    assert pinned(loaded, MODULE) == []
+    assert pinned_examples(loaded, MODULE) == []
 
 
 def test_a_change_is_seen_before_and_after_on_the_pinned_examples(loaded: Workspace) -> None:
@@ -186,7 +186,7 @@ def test_a_pinned_example_that_is_gone_is_unpinned_with_the_next_change(
     pin(loaded, MODULE, ["f00", "h00", "n00"], who="ann")
     trash.delete(loaded, MODULE, ["f00"], who="ann")
     assert pin(loaded, MODULE, ["f00", "n00"], who="ann") == ["n00"]
-    assert pinned(loaded, MODULE) == ["n00"]
+    assert pinned_examples(loaded, MODULE) == ["n00"]
     with pytest.raises(NotFoundError):
         pin(loaded, MODULE, ["f00"], who="ann")  # it isn't pinned any more
 

@@ -242,16 +242,16 @@ def test_exemplars_are_chosen_by_id_tag_or_words(
 ) -> None:
     tagged = [{**ROWS[n], "id": f"t{n}", "tags": ["junk"]} for n in (0, 6)]
     import_file(space, "jsonl", write_jsonl(tagged, "t.jsonl"), module=MODULE, who="t")
-    assert trash.chosen(space, MODULE, tag="junk") == ["t0", "t6"]
-    assert trash.chosen(space, MODULE, search="HOTEL room") == ["h00", "t6"]
-    assert trash.chosen(space, MODULE, search="hotel", tag="junk") == ["t6"]
-    assert trash.chosen(space, MODULE, ids=["f01", "f00", "f01"]) == ["f01", "f00"]
+    assert trash.choose(space, MODULE, tag="junk") == ["t0", "t6"]
+    assert trash.choose(space, MODULE, search="HOTEL room") == ["h00", "t6"]
+    assert trash.choose(space, MODULE, search="hotel", tag="junk") == ["t6"]
+    assert trash.choose(space, MODULE, ids=["f01", "f00", "f01"]) == ["f01", "f00"]
     with pytest.raises(NotFoundError, match="nope"):
-        trash.chosen(space, MODULE, ids=["f00", "nope"])
+        trash.choose(space, MODULE, ids=["f00", "nope"])
     with pytest.raises(InputError, match="Nothing says which"):
-        trash.chosen(space, MODULE, search="  ")
+        trash.choose(space, MODULE, search="  ")
     with pytest.raises(InputError, match="but not both"):
-        trash.chosen(space, MODULE, ids=["f00"], tag="junk")
+        trash.choose(space, MODULE, ids=["f00"], tag="junk")
 
 
 def test_a_module_in_the_trash_is_nowhere_until_it_is_back(space: Workspace) -> None:

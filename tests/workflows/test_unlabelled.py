@@ -25,7 +25,7 @@ from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.load.eligible import left_out_rows
 from radu_core.workflows.load.files import export, import_file, remarks
-from radu_core.workflows.load.outcomes import funnel, resolve, unresolved
+from radu_core.workflows.load.outcomes import funnel, resolve, unresolved_rows
 from radu_core.workflows.prompts import negatives
 from radu_core.workflows.prompts import preview as prompts
 from radu_core.workflows.train import dataset
@@ -58,7 +58,7 @@ def test_they_wait_before_and_after_resolving(space: Workspace) -> None:
         assert resolve(space, MODULE, who="t").changed <= 3
     assert resolve(space, MODULE, who="t").changed == 0
     assert funnel(space, MODULE).reasons["no function was given"] == 3
-    rows = {r["id"]: r for r in unresolved(space, MODULE)}
+    rows = {r["id"]: r for r in unresolved_rows(space, MODULE)}
     assert rows["x1"]["outcome"] == "unlabelled"
 
 

@@ -45,7 +45,7 @@ def test_an_exemplar_helps_others_and_not_itself(report: CoverageReport) -> None
         report, (0, 1), added=[("book_flight", "a seat for my wife and me to <destination>")]
     )
     assert like.own == ()
-    assert like.grid.covered(number, 0, 1)
+    assert like.grid.is_covered(number, 0, 1)
 
 
 def test_what_is_there_already_changes_nothing(report: CoverageReport) -> None:
@@ -142,7 +142,7 @@ def test_two_settings_are_measured_on_the_same_utterances(loaded: Workspace) -> 
     assert retrieval_settings(loaded, MODULE) == own  # nothing is kept by asking
     by_function = work.function_changes(found.one.grid, moved)
     assert sum(g for _, g, _, _ in by_function) == len(moved.gained)
-    elsewhere = work.compared(found.one, found.two, ((0, 1), (2, 0)))
+    elsewhere = work.compare(found.one, found.two, ((0, 1), (2, 0)))
     assert elsewhere.difference.after == found.two.grid.hits[2, 0]
 
 

@@ -208,10 +208,10 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
         size = self.settings.batch_size
         number, place = divmod(self.step - 1, math.ceil(len(self.rows) / size))
         if self._round[0] != number:
-            self._round = (number, self._ordered(number))
+            self._round = (number, self._order(number))
         return self._round[1][place * size : (place + 1) * size]
 
-    def _ordered(self, number: int) -> list[AnnotatedExemplar]:
+    def _order(self, number: int) -> list[AnnotatedExemplar]:
         """All labels in the order of a round."""
         chance = random.Random(self.settings.seed * 1_000_003 + number)
         by_function: dict[str, list[AnnotatedExemplar]] = defaultdict(list)

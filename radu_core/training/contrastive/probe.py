@@ -61,7 +61,7 @@ def measure(
         train_tokens=sum(lengths.values()),
         evaluation_seconds=taken,
         evaluation_tokens=sum(lengths[e.id] for e in drawn),
-        evaluated_tokens=_embedded(config, exemplars, len(asked))
+        evaluated_tokens=_count_embedded(config, exemplars, len(asked))
         * sum(lengths.values())
         / len(lengths),
     )
@@ -77,7 +77,9 @@ def measure(
     return found
 
 
-def _embedded(config: TrainConfig, exemplars: list[AnnotatedExemplar], validation: int) -> int:
+def _count_embedded(
+    config: TrainConfig, exemplars: list[AnnotatedExemplar], validation: int
+) -> int:
     """How many texts a run embeds: of each part the labels it learns, for what is near; then
     templates and utterances of these and what is asked, by the tuned encoder and the untuned."""
     parts = contrastive_parts(exemplars, config)

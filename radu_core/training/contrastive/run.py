@@ -46,7 +46,7 @@ def tune_by_contrast(
     merge(model)
     tell_trained(run, work.step)
     write_model(run, lambda new: model.encoder.save(str(new / ENCODER), create_model_card=False))
-    work.retrieved.save(run.path)
+    work.retrievals.save(run.path)
     return work.report()
 
 

@@ -54,7 +54,7 @@ class FastAnswer:
     end: int | None = None
 
     @cached_property
-    def tagged(self) -> tuple[list[tuple[str, int, int]], float]:
+    def tags(self) -> tuple[list[tuple[str, int, int]], float]:
         """The spans (slot, start, end) of its function's values, and the probability that the
         tagger gives all of them together."""
         return self.tag(self.function)
@@ -120,13 +120,13 @@ class FastModel:
         fresh = getattr(embedder, "without_cache", None)
         embedder = fresh() if fresh else embedder
         spent: dict[str, float] = {}
-        with _timed(spent, JOINT):
+        with _time(spent, JOINT):
             said = {JOINT: self.joint.read([utterance]).functions}
-        with _timed(spent, EMBEDDING):
+        with _time(spent, EMBEDDING):
             vectors = embedder.embed([utterance])
             asked = embedder.embed([utterance], side="query")
         for name, vote in self.voters.votes.items():
-            with _timed(spent, name):
+            with _time(spent, name):
                 said[name] = vote(vectors, asked, [words(utterance)])
         return said, spent
 
@@ -156,7 +156,7 @@ class FastModel:
     def save_votes(self, directory: Path, *, salt: str = "") -> None:
         """Write all but the two encoders to ``directory``; with a ``salt``, hashes stand for the
         words of utterances."""
-        (self.voters.hidden(salt) if salt else self.voters).save(directory)
+        (self.voters.hide_words(salt) if salt else self.voters).save(directory)
         write_json(
             directory / HEAD_FILE,
             {
@@ -205,7 +205,7 @@ def _torch_reader(directory: Path) -> Reader:
 
 
 @contextmanager
-def _timed(spent: dict[str, float], name: str) -> Iterator[None]:
+def _time(spent: dict[str, float], name: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     spent[name] = 1000 * (time.perf_counter() - begun)

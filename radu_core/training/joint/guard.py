@@ -20,7 +20,7 @@ from radu_core.retrieval import Embedder, ModuleIndex, RetrievalSettings, covera
 from radu_core.retrieval.best import best
 from radu_core.retrieval.embedder import Side
 from radu_core.schema import Schema
-from radu_core.words import counted
+from radu_core.words import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,7 +207,7 @@ class Compared:
         before, after = self.shares
         return (
             f"{self.measure} {before:.1%} before, {after:.1%} tuned ({self.gained:,} gained, "
-            f"{self.lost:,} lost of {counted(self.rows, 'row')}, p = {self.p:.2g})"
+            f"{self.lost:,} lost of {quantity(self.rows, 'row')}, p = {self.p:.2g})"
         )
 
 
@@ -264,11 +264,11 @@ def compare(
             for i in both
             if untuned[i][column] is not None and tuned[i][column] is not None
         ]
-        found.append(_compared(measure, pairs))
+        found.append(_compare(measure, pairs))
     return Guard(before, point, tuple(found))
 
 
-def _compared(measure: str, pairs: Sequence[tuple[bool, bool]]) -> Compared:
+def _compare(measure: str, pairs: Sequence[tuple[bool, bool]]) -> Compared:
     from scipy.stats import binomtest  # type: ignore[import-untyped]
 
     gained = sum(after and not before for before, after in pairs)

@@ -39,7 +39,7 @@ class Head:
         shape = next(iter(scores.values())).shape
         total = np.zeros(shape, dtype=np.float64)
         for name, weight in self.weights.items():
-            total += weight * _levelled(scores[name])
+            total += weight * _level(scores[name])
         return log_softmax(total)
 
     def each(self, scores: Scores) -> dict[str, NDArray[np.float64]]:
@@ -62,7 +62,7 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) 
         return Head(tuple(functions), dict.fromkeys(names, 1.0))
     stacked = np.empty((*scores[names[0]].shape, len(names)))  # (rows, functions, sources)
     for n, name in enumerate(names):
-        stacked[..., n] = _levelled(scores[name])
+        stacked[..., n] = _level(scores[name])
     rows = np.arange(len(gold))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -84,7 +84,7 @@ def log_loss(head: Head, scores: Scores, gold: NDArray[np.int64]) -> float:
     return float(-logs[np.arange(len(gold)), gold].mean())
 
 
-def _levelled(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def _level(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scores relative to each row's best, none too far below it."""
     import numpy as np
 

@@ -108,12 +108,12 @@ def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: 
         found,
         evaluation_seconds=taken,
         evaluation_tokens=sum(tokens[n] for n in drawn),
-        evaluated_tokens=_embedded(given) * sum(tokens) / len(tokens),
+        evaluated_tokens=_count_embedded(given) * sum(tokens) / len(tokens),
         head_seconds=_head_seconds(given, vectors, [rows[n].function for n in drawn]),
     )
 
 
-def _embedded(given: _Given) -> int:
+def _count_embedded(given: _Given) -> int:
     """How many texts a run embeds: each fold, twice, the rows it learns and those it is asked
     about; the untuned model all labels; the last model validation rows."""
     parts = joint_parts(given.exemplars, given.config)

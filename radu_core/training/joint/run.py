@@ -52,7 +52,7 @@ def train_retriever(
     embedder = SentenceEmbedder(base, name=work.config.base_model, precision="fp32")
     fitted = fit_head_on(work.schema, work.exemplars, embedder, work.labels, work.held)
     write_model(run, FastModel.of(model, embedder, fitted, work.schema.language).save)
-    work.retrieved.save(run.path)
+    work.retrievals.save(run.path)
     return work.report() | fitted.report()
 
 

@@ -64,7 +64,7 @@ class Voters:
         told = {"functions": self.functions, "words": self.words, "salt": self.salt}
         write_json(directory / _WORDS, told)
 
-    def hidden(self, salt: str) -> Voters:
+    def hide_words(self, salt: str) -> Voters:
         """The same, with hashes for words, in no order: BM25 only counts them."""
         key = word_key(salt)
         words = tuple(tuple(sorted(map(key, some))) for some in self.words)

@@ -112,13 +112,13 @@ class LsrFitting(Fitting[Lesson]):
         present = torch.tensor([[n < len(x.chunks) for n in range(width)] for x in batch])
         places = sorted({place for lesson in batch for place in lesson.chunks})
         row = {place: n for n, place in enumerate(places)}
-        at = torch.tensor([_padded([row[c] for c in x.chunks], width) for x in batch]).long()
+        at = torch.tensor([_pad([row[c] for c in x.chunks], width) for x in batch]).long()
         queries = self._vectors([lesson.utterance for lesson in batch])
         if self._fixed is None:
             chunks = self._vectors([self._texts[place] for place in places])
         else:
             chunks = self._fixed[places].to(queries.dtype)
-        answers = torch.tensor([_padded(x.answers, width) for x in batch], dtype=queries.dtype)
+        answers = torch.tensor([_pad(x.answers, width) for x in batch], dtype=queries.dtype)
         own = self.settings
         apart = divergence(
             retriever_log_probabilities(
@@ -173,5 +173,5 @@ def _features(encoder: Any, texts: Sequence[str]) -> Any:
     )
 
 
-def _padded(values: Sequence[float], width: int) -> list[float]:
+def _pad(values: Sequence[float], width: int) -> list[float]:
     return [*values, *[0] * (width - len(values))]

@@ -49,7 +49,7 @@ from radu_core.training.steps import (
     tell_trained,
     write_model,
 )
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["lsr_settings", "tune_by_teacher"]
 
@@ -76,8 +76,11 @@ def tune_by_teacher(
     index = ModuleIndex.build(schema, exemplars, SentenceEmbedder(base, name=config.base_model))
     asking = _Asking(run, config, schema, exemplars, index, check)
     work = _Work(run, config, base, index, asking, measured)
-    until, begun = limit.left * (1 - _ASKING), bool(run.checkpoints())  # resumed: it has asked
-    lessons = work.first_lessons(lambda: begun or limit.left < until)
+    until, begun = (
+        limit.seconds_left * (1 - _ASKING),
+        bool(run.checkpoints()),
+    )  # resumed: it has asked
+    lessons = work.first_lessons(lambda: begun or limit.seconds_left < until)
     run.append("state", state="running")
     work.do(lessons, stopping=stopping, check=check, limit=limit)
     tell_trained(run, work.step)
@@ -113,7 +116,7 @@ class _Asking:
         self.never: Counter[str] = Counter()  # rows that no lesson can be made of, by reason
         self.skipped: Counter[str] = Counter()  # in the lessons made last
         self.rows = self._askable(exemplars, config.seed)
-        self._first = self._retrieved(index)
+        self._first = self._retrieve(index)
         self.asked_seconds = 0.0
 
     def _askable(
@@ -132,7 +135,7 @@ class _Asking:
                 found.append((exemplar, teacher.name))
         return found
 
-    def _retrieved(self, index: ModuleIndex) -> list[tuple[ExemplarHit, ...]]:
+    def _retrieve(self, index: ModuleIndex) -> list[tuple[ExemplarHit, ...]]:
         """The chunks of each row; never itself or a duplicate."""
         queries = [query_of(row) for row, _ in self.rows]
         found = index.search(queries, k_desc=0, k_exemplar=self._chunks, mode="dense")
@@ -145,12 +148,12 @@ class _Asking:
         found = []
         told = 0.0
         begun = time.monotonic()
-        now = self._first if index is self.base else self._retrieved(index)
+        now = self._first if index is self.base else self._retrieve(index)
         for number, (row, hits) in enumerate(zip(self.rows, now, strict=True)):
             self._check()
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
-                what = f"Asking the teacher: {number:,} of {counted(len(self.rows), 'row')}"
+                what = f"Asking the teacher: {number:,} of {quantity(len(self.rows), 'row')}"
                 self._run.append("loading", what=what)
             chunks = hits
             answers = self._ask(row, chunks, ask=not over())
@@ -267,19 +270,19 @@ class _Work:
         self.before = self._measure(self.index, step=0)
         limit.steps_begin()
         self._resume()
-        until = limit.left / 2
-        self._over = lambda: limit.left < until
+        until = limit.seconds_left / 2
+        self._over = lambda: limit.seconds_left < until
         self._first, self._begun = self.step, time.monotonic()
         make_steps(
             self.fitting,
-            seconds=limit.left,
+            seconds=limit.seconds_left,
             tell=self._tell,
             keep=self._keep,
             stopping=stopping,
             check=check,
         )
         self._keep()
-        after = self._measure(self._tuned(), step=self.step)
+        after = self._measure(self._tuned_index(), step=self.step)
         self.measured = {} if after is None else {"function_accuracy": after}
 
     def save(self, directory: Path) -> None:
@@ -297,14 +300,14 @@ class _Work:
             "epochs": self.fitting.epoch,
             "skipped": dict(self.asking.skipped),
             "asking_seconds": round(self.asking.asked_seconds, 1),
-            "answer_spread": self._spread(),
+            "answer_spread": self._mean_spread(),
             "validation_loss": None,
             "before": {} if self.before is None else {"function_accuracy": self.before},
             "task_metrics": self.measured,
             "overlong": find_overlong(self.encoder, [row for row, _ in self.asking.rows]),
         }
 
-    def _spread(self) -> float:
+    def _mean_spread(self) -> float:
         """The mean of what the best chunk adds to the right answer over the worst."""
         return round(
             statistics.fmean(max(x.answers) - min(x.answers) for x in self.fitting.rows), 4
@@ -314,13 +317,13 @@ class _Work:
         """Embed the exemplars again and retrieve again, with the encoder as it is. A stop that
         comes meanwhile loses no step."""
         try:
-            return self.asking.lessons(self._tuned(), self._over) or self.fitting.rows
+            return self.asking.lessons(self._tuned_index(), self._over) or self.fitting.rows
         except BaseException:
             if self._stopping():
                 self._keep()
             raise
 
-    def _tuned(self) -> ModuleIndex:
+    def _tuned_index(self) -> ModuleIndex:
         embedder: Embedder = TunedEmbedder(self.encoder, self.document)
         return ModuleIndex.build(self.index.schema, self.index.exemplars, embedder)
 

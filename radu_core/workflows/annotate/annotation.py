@@ -172,7 +172,7 @@ def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Do an operation, all of it or nothing; ``{status, revision, message}``."""
-    expected, taken = _expected(w, client, raw.get("revision"), raw.get("after"))
+    expected, taken = _expected_revision(w, client, raw.get("revision"), raw.get("after"))
     try:
         operation = asked.parse_operation(dict(raw))
     except InputError as error:
@@ -212,7 +212,7 @@ def _answer(status: str, revision: int, message: str = "", *, taken: bool = True
     return {"status": status, "revision": revision, "message": message, "taken": held}
 
 
-def _expected(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, bool]:
+def _expected_revision(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, bool]:
     """The revision that the exemplar must be of, and whether the operation before was stored.
 
     Where that one met with a newer version, what was shown counts: else this one would overwrite
@@ -244,15 +244,15 @@ def _conflict(w: Writing, id: str) -> dict[str, Any]:
     row = changes.row_of(w, id)
     event = changes.newest_event(w, id)
     if event is None or aware(event["at"]) < aware(row["updated"]):
-        message = f"Its values were placed again at {_said(row['updated'])}"
+        message = f"Its values were placed again at {_time_text(row['updated'])}"
     else:
         what = _WHAT.get(event["kind"], f"changed it ({event['kind']})")
-        message = f"{event['who']} {what} at {_said(event['at'])}"
+        message = f"{event['who']} {what} at {_time_text(event['at'])}"
     message += ", after you were shown it. Nothing was overwritten."
     return _answer("conflict", row["revision"], message)
 
 
-def _said(at: Any) -> str:
+def _time_text(at: Any) -> str:
     return f"{aware(at):%H:%M} UTC on {aware(at):%Y-%m-%d}"
 
 
@@ -268,9 +268,11 @@ def _hand_out(
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     """Further items, leased to the tab; what can't be shown is passed over."""
-    blocked = leases.blocked(w.connection, w.module, others, who=w.who, annotators=known.annotators)
+    blocked = leases.blocked_items(
+        w.connection, w.module, others, who=w.who, annotators=known.annotators
+    )
     held = {lease.exemplar: lease.who for lease in others}
-    first = _named(w, request, wanted)
+    first = _item_by_id(w, request, wanted)
     items = _items(w, known, first, held)
     unfit: set[str] = set()
     while True:
@@ -288,7 +290,7 @@ def _hand_out(
     return items
 
 
-def _named(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
+def _item_by_id(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
     """The item asked for by its id, unless the tab has been given it or is done with it."""
     id_, since = wanted.item, wanted.since
     if not id_ or id_ in request.hold:

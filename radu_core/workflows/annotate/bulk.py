@@ -175,7 +175,7 @@ def accept(
     ids = sorted(revisions)
     for start in range(0, len(ids), _IDS):
         for item in workspace.store.exemplars(module, ids=ids[start : start + _IDS]):
-            made = _decided(schema, item, revisions[item.exemplar.id])
+            made = _decide(schema, item, revisions[item.exemplar.id])
             if isinstance(made, str):
                 skipped[item.exemplar.id] = made
             else:
@@ -190,7 +190,7 @@ def accept(
 _CHANGED = "It was changed in the meantime."
 
 
-def _decided(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedExemplar | str:
+def _decide(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedExemplar | str:
     """The exemplar, resolved by its best reading; or why it can't be."""
     if item.revision != revision:
         return _CHANGED

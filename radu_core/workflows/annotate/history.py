@@ -20,13 +20,13 @@ def lines(event: Event) -> list[str]:
     if event.after is None:
         return []
     if event.kind == changes.NOT_IMPORTED:
-        shown = _shown(event.after).items()
+        shown = _visible_fields(event.after).items()
         return [f"in the file: {name}: {value}" for name, value in shown if name != "outcome"]
     return list(_lines(event.before, event.after))
 
 
 def _lines(before: AnnotatedExemplar | None, after: AnnotatedExemplar) -> Iterator[str]:
-    old, new = _shown(before), _shown(after)
+    old, new = _visible_fields(before), _visible_fields(after)
     for name in dict.fromkeys((*old, *new)):
         was, now = old.get(name, "–"), new.get(name, "–")
         if before is None and name in new:
@@ -35,7 +35,7 @@ def _lines(before: AnnotatedExemplar | None, after: AnnotatedExemplar) -> Iterat
             yield f"{name}: {was} → {now}"
 
 
-def _shown(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
+def _visible_fields(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
     """What a person looks at, by name; what isn't there is left out."""
     if exemplar is None:
         return {}

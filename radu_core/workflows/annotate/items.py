@@ -74,7 +74,7 @@ def item_json(
         "held": known.held.get(exemplar.id),
         "arguments": _arguments(aligner, function, item),
         "spans": _spans(exemplar.spans),
-        "implied": _implied(item),
+        "implied": _implied_slots(item),
         "readings": [_reading_json(r, item) for r in whole_readings(item)],
         "opinions": [_opinion_json(o) for o in opinions],
         "comments": known.comments.get(exemplar.id, []),
@@ -91,7 +91,7 @@ def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
 
 
 def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
-    implied = {*_implied(item), *reading.get("implied", ())}
+    implied = {*_implied_slots(item), *reading.get("implied", ())}
     wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
     return len(reading["spans"]) == wanted
 
@@ -110,7 +110,7 @@ def _as_asked(item: StoredExemplar) -> StoredExemplar:
     return replace(item, exemplar=item.exemplar.model_copy(update={"spans": None}))
 
 
-def _implied(item: StoredExemplar) -> list[str]:
+def _implied_slots(item: StoredExemplar) -> list[str]:
     by_rule = item.details.get("implied", ()) if item.exemplar.spans is None else ()
     return list(dict.fromkeys((*item.exemplar.implied, *by_rule)))
 
@@ -118,7 +118,7 @@ def _implied(item: StoredExemplar) -> list[str]:
 def _reading_json(reading: Mapping[str, Any], item: StoredExemplar) -> dict[str, Any]:
     return {
         "spans": reading["spans"],
-        "implied": list(dict.fromkeys((*_implied(item), *reading.get("implied", ())))),
+        "implied": list(dict.fromkeys((*_implied_slots(item), *reading.get("implied", ())))),
         "template": reading["template"],
         "confidence": reading["confidence"],
         "preselected": reading["confidence"] >= PRESELECTED and not reading.get("implied"),
@@ -148,7 +148,7 @@ def _arguments(
 ) -> list[dict[str, Any]]:
     """Every value with its state and places; a list of values is several."""
     exemplar = item.exemplar
-    implied = set(_implied(item))
+    implied = set(_implied_slots(item))
     found = _places(aligner, item, implied)
     left = list(exemplar.spans or ())
     arguments = []

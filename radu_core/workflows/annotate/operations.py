@@ -17,7 +17,7 @@ from radu_core.store.changes import Writing
 from radu_core.store.derived import DISAGREEMENT, queue_of
 from radu_core.store.opinions import Opinion, give, opinions_of, withdraw
 from radu_core.store.queues import skip
-from radu_core.store.rows import stored
+from radu_core.store.rows import stored_exemplar
 from radu_core.workflows.annotate import request as asked
 from radu_core.workflows.annotate.items import whole_readings
 
@@ -41,7 +41,7 @@ class Case:
     @property
     def item(self) -> StoredExemplar:
         """The exemplar as it is stored."""
-        return stored(self.row)
+        return stored_exemplar(self.row)
 
     @property
     def exemplar(self) -> AnnotatedExemplar:

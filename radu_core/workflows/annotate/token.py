@@ -13,7 +13,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from radu_core.workflows.frame.signing import LIFE, TokenError, signer
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["LONGEST", "Bearer", "make_token", "read_token", "renewed"]
+__all__ = ["LONGEST", "Bearer", "make_token", "read_token", "renew"]
 
 LONGEST = 24 * 3600  # seconds that renewed ones last, from the first that a page made
 _SALT = "annotate"
@@ -40,15 +40,15 @@ def make_token(workspace: Workspace, *, who: str, module: str) -> str:
     """A token for ``who`` on ``module``, good for twelve hours. Only a page that knows who is
     logged in may make one.
     """
-    return _signed(workspace, who, module, int(time.time()))
+    return _sign(workspace, who, module, int(time.time()))
 
 
-def renewed(workspace: Workspace, bearer: Bearer) -> str:
+def renew(workspace: Workspace, bearer: Bearer) -> str:
     """A newer token instead of one; both end 24 hours after the first, whatever happens."""
-    return _signed(workspace, bearer.who, bearer.module, bearer.since)
+    return _sign(workspace, bearer.who, bearer.module, bearer.since)
 
 
-def _signed(workspace: Workspace, who: str, module: str, since: int) -> str:
+def _sign(workspace: Workspace, who: str, module: str, since: int) -> str:
     return str(_serializer(workspace).dumps({"who": who, "module": module, "since": since}))
 
 

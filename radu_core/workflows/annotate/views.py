@@ -66,7 +66,7 @@ def preview(
             "resolved_by": None,
         }
     )
-    return item_json(aligner, _aligned(aligner, item, labelled), who=who)
+    return item_json(aligner, _align(aligner, item, labelled), who=who)
 
 
 def _knowing(workspace: Workspace, module: str, schema: str) -> Aligner:
@@ -80,7 +80,7 @@ def _knowing_since(workspace: Workspace, module: str, schema: str, _: int) -> Al
     return Aligner(Schema.model_validate_json(schema), knowledge=knowledge)
 
 
-def _aligned(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar) -> StoredExemplar:
+def _align(aligner: Aligner, item: StoredExemplar, labelled: AnnotatedExemplar) -> StoredExemplar:
     """The item, not stored, as an alignment of these labels leaves it."""
     bare = StoredExemplar(labelled, item.revision, (), item.flag, item.updated, {}, item.queue)
     record = alignment_record(bare, aligner.align(labelled))
@@ -114,7 +114,7 @@ def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dic
     asked = int(settings.get("annotators", 1))
     waits = any(waits_for_opinions(asked, item.queue) for item in items)
 
-    def told(event: Event) -> bool:
+    def is_visible(event: Event) -> bool:
         return not waits or event.who == who or event.kind not in ("opinion", "agreed")
 
     return [
@@ -123,8 +123,8 @@ def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dic
             "at": event.at.isoformat(),
             "who": event.who,
             "kind": event.kind,
-            "note": _note(event) if told(event) else None,
-            "changes": lines(event) if told(event) else [],
+            "note": _note(event) if is_visible(event) else None,
+            "changes": lines(event) if is_visible(event) else [],
             "restorable": event.before is not None and not waits,
         }
         for event in reversed(events)

@@ -20,7 +20,7 @@ from radu_core.retrieval import (
     read_index,
     save_index,
 )
-from radu_core.retrieval.saved import indexed, saved_fingerprint
+from radu_core.retrieval.saved import count_indexed, saved_fingerprint
 from radu_core.schema import Schema
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -198,7 +198,7 @@ def load_index(
     """
     chosen = settings or retrieval_settings(workspace, module)
     schema = workspace.store.schema(module)
-    held = workspace.held((module, chosen))
+    held = workspace.recall((module, chosen))
     if isinstance(held, _Held):
         return _up_to_date(workspace, chosen, schema, held)
     revisions = workspace.store.revisions(module)
@@ -230,7 +230,7 @@ def _up_to_date(
     items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed else []
     found = {i.exemplar.id: i.exemplar for i in items}
     changes = {i: found.get(i) for i in (*changed, *gone)}
-    index = held.index.changed(changes, schema=schema)
+    index = held.index.change(changes, schema=schema)
     _require_exemplars(index)
     _keep(workspace, index)
     workspace.hold((module, chosen), _Held(index, revisions))
@@ -246,5 +246,5 @@ def _keep(workspace: Workspace, index: ModuleIndex) -> None:
         return
     directory = workspace.index(module)
     same = saved_fingerprint(directory) == index.fingerprint
-    if not same or indexed(directory) != index.contents.members:
+    if not same or count_indexed(directory) != index.contents.members:
         save_index(index, directory)

@@ -84,7 +84,7 @@ def judgements(
     counts for all of them; one about the very pair goes before, and a newer one before an older.
     ``exemplars`` are those it is asked about (None: all of the module).
     """
-    found = _judged(workspace, module)
+    found = _judgements(workspace, module)
     if not found:
         return {}
     ids = None if exemplars is None else sorted({i for j, _ in found for i in (j.first, j.second)})
@@ -110,7 +110,7 @@ def _alike(exemplars: Iterable[_Labelled]) -> dict[str, list[str]]:
 
 def judged_pairs(workspace: Workspace, module: str) -> list[JudgedPair]:
     """The judgements that count, newest first, and what follows from each."""
-    found = _judged(workspace, module)
+    found = _judgements(workspace, module)
     ids = sorted({i for j, _ in found for i in (j.first, j.second)})
     known = {i.exemplar.id: i.exemplar for i in workspace.store.exemplars(module, ids=ids)}
     return [
@@ -137,10 +137,10 @@ def _effect(verdict: Verdict, first: AnnotatedExemplar, second: AnnotatedExempla
 
 def judged_state(workspace: Workspace, module: str) -> str:
     """What changes whenever a pair is judged or a judgement withdrawn."""
-    return content_hash([[j.first, j.second, v] for j, v in _judged(workspace, module)])
+    return content_hash([[j.first, j.second, v] for j, v in _judgements(workspace, module)])
 
 
-def _judged(workspace: Workspace, module: str) -> list[tuple[Judgement, Verdict]]:
+def _judgements(workspace: Workspace, module: str) -> list[tuple[Judgement, Verdict]]:
     with workspace.store.reading() as connection:
-        found = pairs.judged(connection, module)
+        found = pairs.list_judgements(connection, module)
     return [(j, j.verdict) for j in found if j.verdict != "withdrawn"]

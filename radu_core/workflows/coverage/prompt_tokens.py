@@ -76,7 +76,7 @@ class TokenView:
         return len(self.input_ids)
 
     @property
-    def supervised(self) -> int:
+    def supervised_tokens(self) -> int:
         """How many tokens are learnt."""
         return sum(label != IGNORED for label in self.labels)
 
@@ -151,7 +151,7 @@ def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> 
     )
     cells = [*_prompt_cells(encoder, signs, row, ids[:start])]
     if row.completion:
-        answer = _grouped(tokenizer, _answer_text(encoder, row), ids[start:-1])
+        answer = _group(tokenizer, _answer_text(encoder, row), ids[start:-1])
         cells += [_cell(signs, group, text, "completion", True) for group, text in answer]
         end = str(tokenizer.convert_ids_to_tokens(ids[-1]))
         cells.append(Cell(ids[-1:], end, "end", True, special=True))
@@ -202,7 +202,7 @@ def _prompt_cells(
     if encoder.template is not None:
         ends.append((len(whole), "chat"))
     position = at = 0
-    for group, text in _grouped(encoder.tokenizer, whole, ids):
+    for group, text in _group(encoder.tokenizer, whole, ids):
         while at < len(ends) - 1 and position >= ends[at][0]:
             at += 1
         yield _cell(signs, group, text, ends[at][1] if ends else "instruction", False)
@@ -224,9 +224,7 @@ def _cell(signs: _Signs, ids: tuple[int, ...], text: str, origin: str, supervise
     return Cell(ids, text, origin, supervised, special, unknown)
 
 
-def _grouped(
-    tokenizer: Any, text: str, ids: Sequence[int]
-) -> Iterator[tuple[tuple[int, ...], str]]:
+def _group(tokenizer: Any, text: str, ids: Sequence[int]) -> Iterator[tuple[tuple[int, ...], str]]:
     """Tokens with their text, pieces of one character together. The texts joined are ``text``.
 
     By the tokenizer's offsets: a byte-level tokenizer gives all pieces of a character the same.

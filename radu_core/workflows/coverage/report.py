@@ -28,7 +28,7 @@ from radu_core.retrieval import (
     Tuning,
     choose_weight,
     coverage,
-    decided,
+    decisions,
     explain,
     find_k,
     percentiles,
@@ -177,7 +177,7 @@ def coverage_report(
         progress=progress,
     )
     cost = prompt_cost(workspace, index, grid)
-    right = decided(grid)
+    right = decisions(grid)
     choice = find_k(grid, target=target, cost=cost, right=right)
     misses = tuple(grid.misses(choice.k_desc, choice.k_exemplar))
     counts = dict(sorted(Counter(left_out.values()).items()))

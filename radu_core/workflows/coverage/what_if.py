@@ -17,7 +17,7 @@ from radu_core.retrieval import (
     RetrievalSettings,
     wilson,
 )
-from radu_core.retrieval.supposed import suppose, thinned
+from radu_core.retrieval.supposed import suppose, thin
 from radu_core.schema import Schema, require_function
 from radu_core.store import StoredExemplar
 from radu_core.terms import describe_point
@@ -33,7 +33,6 @@ __all__ = [
     "WhatIf",
     "as_exemplar",
     "compare_retrieval",
-    "compared",
     "difference",
     "function_changes",
     "keep_description",
@@ -117,9 +116,9 @@ def what_if(
     An utterance never finds its own duplicate, here as everywhere: adding a missed utterance as it
     stands helps others like it, not itself.
     """
-    before = thinned(report.grid, _MOST)
+    before = thin(report.grid, _MOST)
     index = before.index
-    schema = _described(index.schema, descriptions or {})
+    schema = _with_descriptions(index.schema, descriptions or {})
     said, own = _as_queries_say(report.grid.queries, added)
     exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(said)]
     after = suppose(before, schema, {e.id: e for e in exemplars})
@@ -142,7 +141,7 @@ def _as_queries_say(
     return said, own
 
 
-def _described(schema: Schema, descriptions: Mapping[str, str]) -> Schema:
+def _with_descriptions(schema: Schema, descriptions: Mapping[str, str]) -> Schema:
     for name in descriptions:
         require_function(schema, name)
     functions = tuple(
@@ -258,7 +257,7 @@ def _only_exemplars(one: RetrievalSettings, two: RetrievalSettings) -> bool:
     return one.embedder == two.embedder
 
 
-def compared(
+def compare_reports(
     one: CoverageReport, two: CoverageReport, points: tuple[tuple[int, int], tuple[int, int]]
 ) -> Compared:
     """Two reports on the same utterances side by side, each at its own point."""
@@ -303,7 +302,7 @@ def keep_description(
             remedy="Say in a sentence what the user wants with it.",
         )
     schema = workspace.store.schema(module)
-    changed = _described(schema, {function: description.strip()})
+    changed = _with_descriptions(schema, {function: description.strip()})
     note = f"Changed the description of {function}"
     return put_schema(workspace, changed, who=who, expected=schema.hash, note=note)
 

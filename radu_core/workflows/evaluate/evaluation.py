@@ -299,17 +299,17 @@ def _predictions(
     progress: Progress,
     scope: float | None = None,
 ) -> list[Prediction]:
-    def told(what: str, done: int, total: int) -> None:
+    def report_progress(what: str, done: int, total: int) -> None:
         progress(f"{label}: {what.lower()}", done, total)
 
     progress(f"{label}: loading the model", 0, 0)
     if (model / HEAD_FILE).is_file():
-        return _answers(fast_parser(workspace, model, kept), rows, told, scope=scope)
+        return _answers(fast_parser(workspace, model, kept), rows, report_progress, scope=scope)
     generator = Generator(model, template=template)
     parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
     contexts = [r.context for r in rows]
     queries = [query_of(r) for r in rows]
-    return _predicted(parser.parse_many(queries, contexts=contexts, progress=told))
+    return _predictions_of(parser.parse_many(queries, contexts=contexts, progress=report_progress))
 
 
 def _answers(
@@ -324,7 +324,7 @@ def _answers(
     found: list[Prediction] = []
     for at in range(0, len(rows), _BLOCK):
 
-        def told(what: str, done: int, total: int, at: int = at) -> None:
+        def report_progress(what: str, done: int, total: int, at: int = at) -> None:
             progress(what, at + done, len(rows))
 
         part = rows[at : at + _BLOCK]
@@ -332,13 +332,13 @@ def _answers(
             [query_of(r) for r in part],
             contexts=[r.context for r in part],
             scope=scope,
-            progress=told,
+            progress=report_progress,
         )
-        found += _predicted(calls)
+        found += _predictions_of(calls)
     return found
 
 
-def _predicted(calls: Sequence[FunctionCall]) -> list[Prediction]:
+def _predictions_of(calls: Sequence[FunctionCall]) -> list[Prediction]:
     return [
         Prediction(
             function=c.function,

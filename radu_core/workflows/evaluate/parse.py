@@ -40,7 +40,7 @@ __all__ = [
     "EXPORTED",
     "Loaded",
     "ask_as",
-    "exported",
+    "exported_directory",
     "fast_parser",
     "full_parser",
     "load",
@@ -146,10 +146,10 @@ def load(
     key = (tuple(place for place, _ in places), module, ensemble)
     state = content_hash([said for _, said in places])
     busy = _LOADING.locked()  # for minutes, where a language model is weighed
-    if busy and (here := _known(workspace).get(key)) and here.state == state:
+    if busy and (here := _models_in_memory(workspace).get(key)) and here.state == state:
         return here
     with _LOADING:
-        known = _known(workspace)
+        known = _models_in_memory(workspace)
         found = known.pop(key, None)
         if found is None or found.state != state:
             while len(known) >= _MOST_LOADED:
@@ -168,15 +168,15 @@ def load(
     return found
 
 
-def _known(workspace: Workspace) -> dict[_Key, Loaded]:
+def _models_in_memory(workspace: Workspace) -> dict[_Key, Loaded]:
     """The models in memory, those asked last at the end."""
-    held = workspace.held(_HELD)
+    held = workspace.recall(_HELD)
     return dict(held) if isinstance(held, dict) else {}
 
 
 def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
     """Where the model lies, and a hash that changes when its files do."""
-    directory = exported(workspace, name)
+    directory = exported_directory(workspace, name)
     place = directory or _run(workspace, name).path
     kept = ("model", "serving") if directory is None else (".",)
     found = (p for part in kept for p in (place / part).rglob("*") if p.is_file())
@@ -198,7 +198,7 @@ def parser_of(
 
     ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
     """
-    directory = exported(workspace, name)
+    directory = exported_directory(workspace, name)
     if directory is not None and (directory / MANIFEST).is_file():
         return _of_bundle(directory, module, ensemble=ensemble)
     if directory is not None:
@@ -297,7 +297,7 @@ def _run(workspace: Workspace, name: str) -> RunDirectory:
     return run
 
 
-def exported(workspace: Workspace, name: str) -> Path | None:
+def exported_directory(workspace: Workspace, name: str) -> Path | None:
     """The directory that ``name`` names, if it isn't a run's id: an exported model.
 
     ``InputError`` for a directory that holds none.

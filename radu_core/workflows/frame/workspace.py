@@ -139,7 +139,7 @@ class Workspace:
             f"{DEFAULT_EMBEDDER}.",
         )
 
-    def held(self, key: Hashable) -> object | None:
+    def recall(self, key: Hashable) -> object | None:
         """What was kept in memory under ``key``."""
         with self._lock:
             return self._held.get(key)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from radu_core.dataset import read_manifest
 from radu_core.eligibility import Purpose
 from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
-from radu_core.retrieval import indexed
+from radu_core.retrieval import count_indexed
 from radu_core.training import RunDirectory, RunState
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import damaged_reports, reports
 from radu_core.workflows.frame.run_list import answers, runs
 from radu_core.workflows.frame.workspace import Workspace
@@ -63,7 +63,7 @@ class ModuleFunnel:
         text = f"Next: {self.next.why}" if self.next else ""
         if self.unlabelled:
             text += (
-                f" {counted(self.unlabelled, 'utterance')} without a label: neither indexed nor "
+                f" {quantity(self.unlabelled, 'utterance')} without a label: neither indexed nor "
                 "trained on until somebody labels them on the Annotate page."
             )
         return text
@@ -80,7 +80,7 @@ class ModuleFunnel:
         )
 
     @property
-    def unused(self) -> str:
+    def unused_text(self) -> str:
         """A sentence about the loaded exemplars that no dataset can use; empty if all can be."""
         reasons = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
         return f"No dataset can use these: {reasons}." if reasons else ""
@@ -106,14 +106,14 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
     unlabelled = sum(n for (_, outcome), n in counts.items() if outcome == "unlabelled")
     waiting = sum(workspace.store.waiting(module).values())
-    in_index, notes = _indexed(workspace, module)
+    in_index, notes = _count_indexed(workspace, module)
     built = datasets(workspace, module)
     made = [d.manifest.modules[module] for d in built]
     in_dataset = max((m.exemplars.get("train", 0) for m in made), default=0)
     states = [(*run.state(), run) for run in runs(workspace, module)]
     notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
     finished = [run for state, _, run in states if state == "finished"]
-    trained = max((_trained(run, module) for run in finished), default=0)
+    trained = max((_count_trained(run, module) for run in finished), default=0)
     measured = {
         run.id: bool(reports(run, module) or damaged_reports(run, module))
         for run in finished
@@ -140,17 +140,17 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     )
 
 
-def _indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:
+def _count_indexed(workspace: Workspace, module: str) -> tuple[int, list[str]]:
     """How many exemplars the index holds; a damaged one holds none and is a note."""
     try:
-        return indexed(workspace.index(module)), []
+        return count_indexed(workspace.index(module)), []
     except NotFoundError:
         return 0, []
     except StaleIndexError as error:
         return 0, [f"{error.what}. It is built again when it is needed next."]
 
 
-def _trained(run: RunDirectory, module: str) -> int:
+def _count_trained(run: RunDirectory, module: str) -> int:
     """How many of the module's exemplars a finished run was trained on; 0 if that can't be read."""
     folder = run.path / "serving"
     try:
@@ -180,7 +180,7 @@ def _next(
         return NextStep(
             "annotate",
             f"Annotate {waiting}",
-            f"{counted(waiting, 'utterance waits', 'utterances wait')} for a person.",
+            f"{quantity(waiting, 'utterance waits', 'utterances wait')} for a person.",
         )
     if indexed == 0:
         return NextStep("coverage", "See coverage", "No index has been built yet.")

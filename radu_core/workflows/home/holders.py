@@ -11,7 +11,7 @@ from typing import Any
 from radu_core.errors import RaduError
 from radu_core.files import disk_errors, read_json
 from radu_core.training import RunDirectory
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.run_list import run_modules
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -32,7 +32,7 @@ class Holder:
     @property
     def sentence(self) -> str:
         """What it holds, and what to do about it."""
-        held = counted(self.exemplars, "deleted exemplar")
+        held = quantity(self.exemplars, "deleted exemplar")
         if self.kind == "dataset":
             return f"Dataset {self.name} holds rows of {held}. Build it again. ({self.path})"
         return (
@@ -91,7 +91,7 @@ def _in_run(run: Path, module: str, ids: Collection[str] | None, said: Collectio
     if module not in run_modules(RunDirectory(run)):
         return 0
     if ids is None:
-        return max([1, *map(_trained, _manifests(run))])
+        return max([1, *map(_count_trained, _manifests(run))])
     named, quoted = set(ids), set(said)
     found: set[str] = set()
     for path in sorted(run.rglob("*")):
@@ -104,7 +104,7 @@ def _manifests(run: Path) -> list[Path]:
     return [*run.glob("serving/manifest.json"), *run.glob("serving/*/manifest.json")]
 
 
-def _trained(manifest: Path) -> int:
+def _count_trained(manifest: Path) -> int:
     try:
         return sum(read_json(manifest)["exemplars"].values())
     except (RaduError, LookupError, AttributeError, TypeError):

@@ -45,7 +45,9 @@ class Result:
 def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
     """Of the run that was evaluated last, what it got on test, or else on another split; None where
     no report can be read."""
-    measured = [(when, n, run) for n, run in enumerate(runs) if (when := _evaluated(run, module))]
+    measured = [
+        (when, n, run) for n, run in enumerate(runs) if (when := _evaluation_time(run, module))
+    ]
     for _, _, run in sorted(measured, key=lambda m: (-m[0], m[1])):
         for split in SPLITS:
             with suppress(RaduError):
@@ -53,7 +55,7 @@ def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
     return None
 
 
-def _evaluated(run: RunDirectory, module: str) -> float:
+def _evaluation_time(run: RunDirectory, module: str) -> float:
     """When a run was evaluated last; 0 if it never was."""
     files = report_path(run, "", module).parent.glob("*.json")
     return max((path.stat().st_mtime for path in files), default=0.0)

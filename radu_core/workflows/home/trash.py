@@ -16,7 +16,7 @@ from radu_core.instructions import instruct
 from radu_core.store import Trashed, bulk, erasing, queues
 from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.holders import Holder, holders
 from radu_core.workflows.load.deletion_notes import note_deleted
@@ -26,7 +26,7 @@ __all__ = [
     "Deleted",
     "Erased",
     "Trash",
-    "chosen",
+    "choose",
     "delete",
     "delete_for_good",
     "delete_module",
@@ -69,7 +69,7 @@ class Erased:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The same for people."""
-        what = f"{counted(self.exemplars, 'exemplar')} of {self.module}"
+        what = f"{quantity(self.exemplars, 'exemplar')} of {self.module}"
         lines = [
             f"{f'{self.module} and {what}' if self.whole_module else what} deleted for good, with "
             "history, opinions and judgements. The module's index and the cache of embeddings are "
@@ -108,7 +108,7 @@ def read(workspace: Workspace, module: str, ids: Sequence[str]) -> list[Annotate
     return [item.exemplar for item in workspace.store.exemplars(module, ids=list(ids))]
 
 
-def chosen(
+def choose(
     workspace: Workspace, module: str, *, ids: Sequence[str] = (), tag: str = "", search: str = ""
 ) -> list[str]:
     """The ids of exemplars that are named, or that have a tag and every word of a search.
@@ -159,7 +159,7 @@ def trash(
     with workspace.store.reading() as connection:
         if ids is not None:
             _in_trash(connection, module, ids)
-        items = stored.listed(connection, module, limit=limit, ids=ids)
+        items = stored.list_trash(connection, module, limit=limit, ids=ids)
         everything = tuple(stored.ids(connection, module))
         return Trash(module, stored.count(connection, module), tuple(items), everything)
 
@@ -212,7 +212,7 @@ def delete_for_good(
         gone = stored.put(w, ids, note="deleted")
         return gone, erasing.empty(w, gone) if gone else set()
 
-    return _erased(workspace, module, work, who=who, now=now)
+    return _erase(workspace, module, work, who=who, now=now)
 
 
 def empty(
@@ -232,10 +232,10 @@ def empty(
             _in_trash(w.connection, module, gone)
         return gone, erasing.empty(w, gone) if gone else set()
 
-    return _erased(workspace, module, work, who=who, now=now)
+    return _erase(workspace, module, work, who=who, now=now)
 
 
-def _erased(
+def _erase(
     workspace: Workspace,
     module: str,
     work: Callable[[Writing], tuple[list[str] | None, set[str]]],
@@ -309,7 +309,7 @@ def erase_module(workspace: Workspace, module: str, *, who: str, now: datetime) 
         erasing.erase_module(w)
         return None, set()
 
-    return _erased(workspace, module, work, who=who, now=now)
+    return _erase(workspace, module, work, who=who, now=now)
 
 
 def _require_trashed(workspace: Workspace, module: str) -> None:

@@ -9,7 +9,7 @@ from radu_core.alignment import Aligner, Alignment
 from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import LONGEST, UNLABELLED, AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.formats.values import converted, unclear
+from radu_core.formats.values import convert, unclear
 from radu_core.schema import Arguments, Function, Scalar, Slot, argument_problems
 from radu_core.store import StoredExemplar
 from radu_core.workflows.frame.workspace import Workspace
@@ -40,10 +40,10 @@ def add(
     if function and known is None:
         raise InputError("The schema has no such function", value=function, remedy="Choose one.")
     arguments = arguments_of(known, typed, schema.language)
-    exemplar = _labelled(utterance.strip(), function, arguments, split)
+    exemplar = _label(utterance.strip(), function, arguments, split)
     knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
-    stored = _stored(workspace, module, _aligned(exemplar, result), who)
+    stored = _store(workspace, module, _apply_alignment(exemplar, result), who)
     if result.outcome != "resolved":
         record = alignment_record(stored, result)
         workspace.store.set_alignments(module, [record], who=who)
@@ -55,12 +55,12 @@ def add_unlabelled(
     workspace: Workspace, module: str, utterance: str, *, split: Split = "train", who: str
 ) -> StoredExemplar:
     """Add an utterance without labels, for somebody to say what it means; see ``add``."""
-    exemplar = _labelled(utterance.strip(), None, {}, split, unlabelled=True)
+    exemplar = _label(utterance.strip(), None, {}, split, unlabelled=True)
     told = {"outcome": "unlabelled", "reason": UNLABELLED}
-    return _stored(workspace, module, exemplar.model_copy(update=told), who)
+    return _store(workspace, module, exemplar.model_copy(update=told), who)
 
 
-def _stored(
+def _store(
     workspace: Workspace, module: str, exemplar: AnnotatedExemplar, who: str
 ) -> StoredExemplar:
     try:
@@ -103,10 +103,10 @@ def _value(slot: Slot | None, words: str, language: str) -> Scalar:
     problem, remedy = unclear(words, slot, language, program=False)
     if problem:
         raise InputError(f"Slot {slot.name!r}: {words!r} {problem}", remedy=remedy)
-    return converted(words, slot, language, program=False)[0]
+    return convert(words, slot, language, program=False)[0]
 
 
-def _labelled(
+def _label(
     utterance: str,
     function: str | None,
     arguments: Arguments,
@@ -130,7 +130,7 @@ def _labelled(
     )
 
 
-def _aligned(exemplar: AnnotatedExemplar, result: Alignment) -> AnnotatedExemplar:
+def _apply_alignment(exemplar: AnnotatedExemplar, result: Alignment) -> AnnotatedExemplar:
     resolved = result.outcome == "resolved"
     return exemplar.model_copy(
         update={

@@ -8,7 +8,7 @@ from typing import Any
 
 from radu_core.errors import RaduError
 from radu_core.files import read_json, write_json
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["note_deleted", "note_of"]
 
@@ -17,12 +17,12 @@ _NOTE = "deleted.json"
 
 def note_deleted(directory: Path, exemplars: int, *, at: datetime, who: str) -> None:
     """Leave a note in a dataset or run, for whoever looks at it: how many, when, by whom."""
-    before = _noted(directory).get("exemplars", 0)
+    before = _read_note(directory).get("exemplars", 0)
     note = {"exemplars": before + exemplars, "at": at.isoformat(), "who": who}
     write_json(directory / _NOTE, note)
 
 
-def _noted(directory: Path) -> dict[str, Any]:
+def _read_note(directory: Path) -> dict[str, Any]:
     try:
         note = read_json(directory / _NOTE)
     except (RaduError, OSError):
@@ -32,8 +32,8 @@ def _noted(directory: Path) -> dict[str, Any]:
 
 def note_of(directory: Path) -> str:
     """The note in a dataset or run about exemplars that were deleted; "" if there is none."""
-    note = _noted(directory)
+    note = _read_note(directory)
     if not note.get("exemplars"):
         return ""
-    held = counted(int(note["exemplars"]), "exemplar")
+    held = quantity(int(note["exemplars"]), "exemplar")
     return f"it holds rows of {held} deleted for good on {str(note.get('at', ''))[:10]}"

@@ -43,13 +43,13 @@ def left_out(workspace: Workspace, module: str) -> Mapping[Purpose, Mapping[str,
     """Purpose → reason → exemplars of ``module``. After a change only what changed is read."""
     schema = workspace.store.schema(module)
     state = (schema.hash, *workspace.store.state(module))
-    held = workspace.held(_HELD)
+    held = workspace.recall(_HELD)
     known: dict[str, _Module] = dict(held) if isinstance(held, dict) else {}
     before = known.get(module)
     if before is None or before.state != state:
         same = before is not None and before.state[0] == schema.hash
         seen = _looked_at(workspace, schema, before.seen if before and same else {})
-        known[module] = _Module(state, seen, _counted(seen))
+        known[module] = _Module(state, seen, _count_reasons(seen))
     workspace.hold(_HELD, known)
     return known[module].counts
 
@@ -74,7 +74,7 @@ def _looked_at(
     return kept
 
 
-def _counted(seen: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
+def _count_reasons(seen: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
     found: dict[Purpose, Counter[str]] = {p: Counter() for p in Purpose}
     for one in seen.values():
         for purpose, why in one.reasons.items():

@@ -26,7 +26,7 @@ from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Schema, check_module_id, parse_schema
 from radu_core.store import NewBatch, changes, imports
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.labels import contradict, put_schema
 from radu_core.workflows.load.outcomes import as_labelled
@@ -110,11 +110,11 @@ def remarks(report: ImportReport) -> list[str]:
     if report.unlabelled:
         otherwise = "" if report.days else f", or {instruct('out of scope')}"
         lines.append(
-            f"{counted(report.unlabelled, 'row')} without a function: unlabelled, neither indexed "
+            f"{quantity(report.unlabelled, 'row')} without a function: unlabelled, neither indexed "
             f"nor trained on. Label them on the Annotate page{otherwise}."
         )
     if report.out_of_scope:
-        lines.append(f"{counted(report.out_of_scope, 'row')} out of scope, as the file says.")
+        lines.append(f"{quantity(report.out_of_scope, 'row')} out of scope, as the file says.")
     lines += [f"skipped {count:,}: {reason}" for reason, count in report.skipped.items()]
     lines += [f"left out {count:,}: {reason}" for reason, count in report.left_out.items()]
     if report.ignored:
@@ -127,7 +127,7 @@ def remarks(report: ImportReport) -> list[str]:
     conflicts = sum(n.kind == "conflict" for n in report.notices)
     if conflicts:
         lines.append(
-            f"{counted(conflicts, 'row')} with other labels than the same text has elsewhere."
+            f"{quantity(conflicts, 'row')} with other labels than the same text has elsewhere."
         )
     return lines
 
@@ -157,7 +157,7 @@ def read_schema(module: str, path: Path, *, keep_good: bool = False) -> SchemaFi
     if imported.schema is None or (rejections and not keep_good):
         others = "" if imported.schema is None else f", or {instruct('keep good tools')}"
         raise FormatError(
-            f"{path.name}: {len(rejections)} of {counted(imported.rows, 'tool')} can't be taken\n"
+            f"{path.name}: {len(rejections)} of {quantity(imported.rows, 'tool')} can't be taken\n"
             + "\n".join(f"- tool {r.line}: {r.field} {r.problem}" for r in rejections),
             remedy=f"\nCorrect these tools and load the file again{others}.",
         )

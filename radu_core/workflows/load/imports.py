@@ -20,7 +20,7 @@ from radu_core.store.imports import find
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.stored_json import read_exemplar, read_schema
 from radu_core.store.tables import exemplars
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.realign import realign
 
@@ -69,7 +69,7 @@ class UndoReport:
         went = "Come back from the trash" if self.redo else "Go to the trash"
         again = "Change again" if self.redo else "Return to what they were"
         moves = [
-            f"{what}: {counted(count, 'exemplar')}."
+            f"{what}: {quantity(count, 'exemplar')}."
             for what, count in ((went, self.removed), (again, self.returned))
             if count
         ]
@@ -80,10 +80,10 @@ class UndoReport:
             " ".join(moves) or "No exemplar changes.",
         ]
         if self.kept:
-            lines.append(f"Kept as they are: {counted(len(self.kept), 'exemplar')}.")
+            lines.append(f"Kept as they are: {quantity(len(self.kept), 'exemplar')}.")
             lines += [f"- {count:,}: {why}" for why, count in self.reasons.items()]
         if self.gone:
-            lines.append(f"Deleted since, so left alone: {counted(self.gone, 'exemplar')}.")
+            lines.append(f"Deleted since, so left alone: {quantity(self.gone, 'exemplar')}.")
         return (*lines, self.schema) if self.schema else tuple(lines)
 
 
@@ -235,7 +235,7 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
     if needed:
         shown = ", ".join(needed[:_EXAMPLES]) + (", …" if len(needed) > _EXAMPLES else "")
         verb = "needs" if len(needed) == 1 else "need"
-        count = counted(len(needed), "exemplar")
+        count = quantity(len(needed), "exemplar")
         return f"The schema stays: {count} that would remain {verb} it ({shown}).", False
     changes.put_schema(w, before)
     return "The schema from before the import is in use again.", True

@@ -22,8 +22,8 @@ __all__ = [
     "RANKED_BY",
     "Cost",
     "ResolveReport",
+    "accept",
     "acceptance",
-    "accepted",
     "alignment_record",
     "as_labelled",
     "funnel",
@@ -31,7 +31,7 @@ __all__ = [
     "place_json",
     "resolve",
     "set_acceptance",
-    "unresolved",
+    "unresolved_rows",
 ]
 
 RANKED_BY = 1_000  # exemplars that rank the readings of a single one: under 0.2 s
@@ -92,7 +92,7 @@ def resolve(
     for batch in store.batches(module):
         progress("Placing values", done, total)
         records = [
-            alignment_record(i, accepted(aligner.align(as_labelled(i)), threshold))
+            alignment_record(i, accept(aligner.align(as_labelled(i)), threshold))
             for i in batch
             if _is_open(i.exemplar)
         ]
@@ -133,7 +133,7 @@ def set_acceptance(workspace: Workspace, module: str, threshold: float | None, *
     workspace.store.change_settings(module, {"accept_from": threshold}, who=who)
 
 
-def accepted(result: Alignment, threshold: float | None) -> Alignment:
+def accept(result: Alignment, threshold: float | None) -> Alignment:
     """The alignment, resolved by its first reading if that is likely enough and places all."""
     if threshold is None or result.outcome not in ("ambiguous", "unlocated"):
         return result
@@ -327,7 +327,7 @@ def _kind_of_reason(item: StoredExemplar) -> str:
     return str(kind) if kind else exemplar.reason or "not aligned yet"
 
 
-def unresolved(workspace: Workspace, module: str) -> list[dict[str, Any]]:
+def unresolved_rows(workspace: Workspace, module: str) -> list[dict[str, Any]]:
     """Every exemplar that isn't resolved, with its outcome and reason, as flat rows to export."""
     items = workspace.store.exemplars(module)
     return [

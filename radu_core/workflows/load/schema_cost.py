@@ -11,11 +11,11 @@ from radu_core.errors import DamagedError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
 from radu_core.store import Store
-from radu_core.words import counted, listed
+from radu_core.words import join_words, quantity
 from radu_core.workflows.frame.run_list import runs
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["Broken", "Built", "SchemaCost", "built", "schema_cost"]
+__all__ = ["Broken", "Built", "SchemaCost", "schema_cost", "what_is_built"]
 
 _SHOWN = 5
 
@@ -45,7 +45,7 @@ class SchemaCost:
     mended: int = 0
 
     @property
-    def contradicted(self) -> int:
+    def invalid_count(self) -> int:
         """How many exemplars would become invalid."""
         return len(self.broken)
 
@@ -58,7 +58,7 @@ class SchemaCost:
         removed = " and ".join(g for g in gone if g)
         return (
             (f"That removes {removed}. " if removed else "That removes no function and no slot. ")
-            + f"Of {counted(self.total, 'exemplar')} {self.contradicted:,} would contradict the "
+            + f"Of {quantity(self.total, 'exemplar')} {self.invalid_count:,} would contradict the "
             "new schema and become invalid."
             + (f" {self.mended:,} that contradict it now would fit." if self.mended else "")
         )
@@ -69,7 +69,7 @@ def _list(names: Mapping[str, int], what: str) -> str:
         return ""
     shown = [f"{name} (named by {count:,})" for name, count in list(names.items())[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{counted(len(names), what)}: {', '.join(shown)}{more}"
+    return f"{quantity(len(names), what)}: {', '.join(shown)}{more}"
 
 
 def schema_cost(workspace: Workspace, schema: Schema) -> SchemaCost:
@@ -130,22 +130,22 @@ class Built:
 
     def __str__(self) -> str:
         """What doesn't follow a change, in a sentence or two; empty if nothing was built."""
-        parts = [_named(self.datasets, "dataset"), _named(self.runs, "run")]
-        kept = listed([p for p in parts if p], "and")
+        parts = [_names_text(self.datasets, "dataset"), _names_text(self.runs, "run")]
+        kept = join_words([p for p in parts if p], "and")
         said = f"Built before, and unchanged by this: {kept}." if kept else ""
         index = "The index is built again when it is needed next." if self.index else ""
         return f"{said} {index}".strip()
 
 
-def _named(names: tuple[str, ...], what: str) -> str:
+def _names_text(names: tuple[str, ...], what: str) -> str:
     if not names:
         return ""
     shown = ", ".join(names[:_SHOWN])
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{counted(len(names), what)} ({shown}{more})"
+    return f"{quantity(len(names), what)} ({shown}{more})"
 
 
-def built(workspace: Workspace, module: str) -> Built:
+def what_is_built(workspace: Workspace, module: str) -> Built:
     """What was built from ``module`` so far."""
     found = sorted(workspace.datasets.glob(f"*/{module}/manifest.json"))
     return Built(

@@ -74,7 +74,7 @@ def review_spans(
         return imported, None
     progress("Looking for what explains the spans", 0, 0)
     found = corrections(aligner, rows)
-    taken = _taken(imported, wrong, found if fix else [None] * len(rows))
+    taken = _with_corrections(imported, wrong, found if fix else [None] * len(rows))
     refused = {(r.line, r.source) for r in taken.rejections}
     places = [imported.given[n] for n in wrong] + list(imported.misplaced.values())
     explained = [
@@ -105,7 +105,7 @@ def _contradicting(
     }
 
 
-def _taken(
+def _with_corrections(
     imported: Imported,
     wrong: Mapping[int, AnnotatedExemplar],
     corrected: Sequence[Correction | None],
@@ -116,23 +116,23 @@ def _taken(
     """
     rows = list(imported.given)
     for (number, row), correction in zip(wrong.items(), corrected, strict=False):
-        right = correction.after if correction else _undecided(row)
-        rows[number] = _corrected(rows[number], right)
+        right = correction.after if correction else _without_outcome(row)
+        rows[number] = _correct(rows[number], right)
     accepted = set()
     misplaced = zip(imported.misplaced.items(), corrected[len(wrong) :], strict=True)
     for (number, given), correction in misplaced:
         if correction is not None:
-            rows.append(_corrected(given, correction.after))
+            rows.append(_correct(given, correction.after))
             accepted.add(number)
     return taken_again(imported, rows, accepted)
 
 
-def _corrected(given: Given, right: AnnotatedExemplar) -> Given:
+def _correct(given: Given, right: AnnotatedExemplar) -> Given:
     """The row as it is right, with the id that it was read with: it may be another's by now."""
     return replace(given, exemplar=right.model_copy(update={"id": given.exemplar.id}))
 
 
-def _undecided(row: AnnotatedExemplar) -> AnnotatedExemplar:
+def _without_outcome(row: AnnotatedExemplar) -> AnnotatedExemplar:
     if row.outcome != "resolved":
         return row
     return row.model_copy(update={"outcome": None, "resolved_by": None, "reason": ""})
@@ -153,11 +153,11 @@ def _by_template(row: AnnotatedExemplar) -> bool:
 def _fix(correction: Correction) -> SpanFix:
     before, after = correction.before, correction.after
     return SpanFix(
-        before.id, before.utterance, correction.shift.name, _shown(before), _shown(after)
+        before.id, before.utterance, correction.shift.name, _spans_text(before), _spans_text(after)
     )
 
 
-def _shown(row: AnnotatedExemplar) -> str:
+def _spans_text(row: AnnotatedExemplar) -> str:
     """Where the spans stand and what they hold; or the template."""
     if _by_template(row):
         return str(row.template)

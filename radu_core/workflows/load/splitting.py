@@ -18,8 +18,8 @@ from radu_core.files import content_hash
 from radu_core.instructions import instruct
 from radu_core.schema import OUT_OF_SCOPE, as_values
 from radu_core.store import NewBatch, StoredExemplar, imports, splits
-from radu_core.store.derived import folded
-from radu_core.words import counted
+from radu_core.store.derived import fold_for_search
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -115,15 +115,15 @@ class SplitReport:
         lines.append(f"Of these are resolved by now: {resolved}. The others count once they are.")
         if self.followed:
             lines.append(
-                f"{counted(self.followed, 'exemplar')} of the moved ones share a template or text "
+                f"{quantity(self.followed, 'exemplar')} of the moved ones share a template or text "
                 "with validation or test, and go there too. To move all by the new shares, "
                 f"{instruct('split from scratch')}."
             )
         for function, groups in self.too_small.items():
             lines.append(
-                f"{function} is too small to be split: {counted(groups, 'different template')}."
+                f"{function} is too small to be split: {quantity(groups, 'different template')}."
             )
-        lines += [f"{counted(n, 'exemplar')} left alone: {why}." for why, n in self.left.items()]
+        lines += [f"{quantity(n, 'exemplar')} left alone: {why}." for why, n in self.left.items()]
         return tuple(lines)
 
 
@@ -157,13 +157,15 @@ def parse_share(text: str) -> float:
 def check(workspace: Workspace, module: str) -> list[Crossing]:
     """The texts and templates that stand in several splits, the most frequent first."""
     workspace.store.schema(module)
-    rows = [_row(i) for batch in workspace.store.batches(module) for i in batch if not _left(i)]
+    rows = [
+        _row(i) for batch in workspace.store.batches(module) for i in batch if not _reason_left(i)
+    ]
     return _crossing(rows, {row.id: row.split for row in rows})
 
 
 def plan(workspace: Workspace, module: str, wanted: Wanted) -> SplitReport:
     """What ``split`` would do; nothing is changed."""
-    return _planned(workspace, module, wanted)[0]
+    return _plan(workspace, module, wanted)[0]
 
 
 def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> SplitReport:
@@ -174,7 +176,7 @@ def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> Spl
     test stays there unless ``wanted.again``, and what shares its template or text follows it.
     ``ConflictError`` if somebody changes exemplars meanwhile; then nothing is changed.
     """
-    report, moves = _planned(workspace, module, wanted)
+    report, moves = _plan(workspace, module, wanted)
     if not moves:
         return report
     with workspace.store.writing(module, who=who) as w:
@@ -190,7 +192,7 @@ def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> Spl
     return SplitReport(**{**vars(report), "number": number})
 
 
-def _planned(
+def _plan(
     workspace: Workspace, module: str, wanted: Wanted
 ) -> tuple[SplitReport, dict[str, tuple[int, str]]]:
     _check(wanted)
@@ -198,11 +200,11 @@ def _planned(
     rows: list[_Row] = []
     left: Counter[str] = Counter()
     for item in (i for batch in workspace.store.batches(module) for i in batch):
-        reason = _left(item)
+        reason = _reason_left(item)
         left.update([reason] if reason else [])
         rows += [] if reason else [_row(item)]
-    groups = _grouped(rows)
-    sides, too_small = _Assignment(groups, wanted).done()
+    groups = _group(rows)
+    sides, too_small = _Assignment(groups, wanted).finish()
     moved = Counter(f"{r.split} → {sides[r.id]}" for r in rows if r.split != sides[r.id])
     report = SplitReport(
         module=module,
@@ -210,7 +212,7 @@ def _planned(
         number=None,
         functions=tuple(_by_function(rows, groups, sides)),
         moved=dict(sorted(moved.items())),
-        followed=0 if wanted.again else _followed(groups, sides),
+        followed=0 if wanted.again else _count_moved(groups, sides),
         too_small=too_small,
         resolved={s: sum(r.resolved and sides[r.id] == s for r in rows) for s in SPLITS},
         left=dict(sorted(left.items())),
@@ -232,7 +234,7 @@ def _check(wanted: Wanted) -> None:
         )
 
 
-def _left(item: StoredExemplar) -> str:
+def _reason_left(item: StoredExemplar) -> str:
     """Why an exemplar takes no part, "" if it does."""
     if DISCARDED in item.exemplar.tags:
         return "discarded by a person"
@@ -247,17 +249,17 @@ def _row(item: StoredExemplar) -> _Row:
         function=e.function or OUT_OF_SCOPE,
         split=e.split,
         text=_plain(e.utterance),
-        template=_plain(e.template) if e.template is not None else _masked(e),
+        template=_plain(e.template) if e.template is not None else _mask(e),
         resolved=e.outcome == "resolved",
     )
 
 
 def _plain(text: str) -> str:
     """Without what makes no other utterance of it: case, width of characters, blanks."""
-    return " ".join(folded(text).split())
+    return " ".join(fold_for_search(text).split())
 
 
-def _masked(exemplar: AnnotatedExemplar) -> str:
+def _mask(exemplar: AnnotatedExemplar) -> str:
     """What comes near the template of an exemplar whose values have no places yet."""
     text = _plain(exemplar.utterance)
     values = [
@@ -271,7 +273,7 @@ def _masked(exemplar: AnnotatedExemplar) -> str:
     return text
 
 
-def _grouped(rows: Sequence[_Row]) -> list[list[_Row]]:
+def _group(rows: Sequence[_Row]) -> list[list[_Row]]:
     """Rows that share a text or a template, directly or by others, together."""
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -296,7 +298,7 @@ class _Assignment:
         self._wanted = wanted
         self._sides: dict[str, str] = {}
         self._have: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-        self._groups = _drawn(groups, wanted.seed)
+        self._groups = _shuffle(groups, wanted.seed)
         self._of: dict[str, list[Sequence[_Row]]] = defaultdict(list)
         for group in self._groups:
             for function in sorted({row.function for row in group}):
@@ -306,7 +308,7 @@ class _Assignment:
         counts = {f: len(found) for f, found in sorted(self._of.items())}
         self._small = {f: count for f, count in counts.items() if count <= len(self._asked)}
 
-    def done(self) -> tuple[dict[str, str], dict[str, int]]:
+    def finish(self) -> tuple[dict[str, str], dict[str, int]]:
         """The side of every exemplar, and the functions that are too small, with their groups."""
         if not self._wanted.again:
             for group in self._groups:
@@ -360,7 +362,7 @@ class _Assignment:
             self._have[self._sides[row.id]][row.function] += 1
 
 
-def _drawn(groups: Iterable[Sequence[_Row]], seed: int) -> list[Sequence[_Row]]:
+def _shuffle(groups: Iterable[Sequence[_Row]], seed: int) -> list[Sequence[_Row]]:
     """In an order that only the seed and what they say decide."""
     return sorted(groups, key=lambda g: content_hash([seed, min(row.text for row in g)]))
 
@@ -371,7 +373,7 @@ def _held_out(group: Sequence[_Row]) -> str:
     return max(sides, key=lambda name: (sides[name], name)) if sides else ""
 
 
-def _followed(groups: Iterable[Sequence[_Row]], sides: Mapping[str, str]) -> int:
+def _count_moved(groups: Iterable[Sequence[_Row]], sides: Mapping[str, str]) -> int:
     return sum(row.split != sides[row.id] for group in groups if _held_out(group) for row in group)
 
 
@@ -399,7 +401,7 @@ def _crossing(rows: Sequence[_Row], sides: Mapping[str, str]) -> list[Crossing]:
         templates[row.template].append(row)
     several = {t: found for t, found in templates.items() if len({row.text for row in found}) > 1}
     crossing = [
-        _crossed(kind, text, found, sides)
+        _make_crossing(kind, text, found, sides)
         for kind, by in (("text", texts), ("template", several))
         for text, found in by.items()
         if len({sides[row.id] for row in found}) > 1
@@ -407,7 +409,9 @@ def _crossing(rows: Sequence[_Row], sides: Mapping[str, str]) -> list[Crossing]:
     return sorted(crossing, key=lambda c: (c.kind != "text", -sum(c.splits.values()), c.text))
 
 
-def _crossed(kind: str, text: str, rows: Sequence[_Row], sides: Mapping[str, str]) -> Crossing:
+def _make_crossing(
+    kind: str, text: str, rows: Sequence[_Row], sides: Mapping[str, str]
+) -> Crossing:
     found = Counter(sides[row.id] for row in rows)
     return Crossing(
         kind,

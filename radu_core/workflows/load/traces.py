@@ -80,7 +80,7 @@ def import_traces(
     stored = keep_good or not imported.rejections
     report = report_of(module, imported.source, imported, schema, stored=stored)
     told = [asdict(t) for t in traffic]
-    report = replace(report, days={d.day: _told(d) for d in _merged(told)})
+    report = replace(report, days={d.day: _day_counts(d) for d in _merge(told)})
     if not stored:
         return replace(report, number=store.record_import(module, batch_of(report, files), who=who))
     batch = batch_of(report, files, details={_DETAIL: told})
@@ -90,7 +90,7 @@ def import_traces(
     return replace(report, **asdict(counts))
 
 
-def _told(day: Day) -> dict[str, int]:
+def _day_counts(day: Day) -> dict[str, int]:
     return {ASKED: day.asked, OF_NOTE: day.of_note, **day.reasons}
 
 
@@ -99,10 +99,10 @@ def drift(workspace: Workspace, module: str) -> tuple[Day, ...]:
 
     A file that was imported several times, grown or rotated since, counts once: as it was longest.
     """
-    return _merged([f for files in workspace.store.import_details(module, _DETAIL) for f in files])
+    return _merge([f for files in workspace.store.import_details(module, _DETAIL) for f in files])
 
 
-def _merged(files: Iterable[Mapping[str, Any]]) -> tuple[Day, ...]:
+def _merge(files: Iterable[Mapping[str, Any]]) -> tuple[Day, ...]:
     longest: dict[str, Mapping[str, Any]] = {}
     for file in files:
         before = longest.get(file["file"])

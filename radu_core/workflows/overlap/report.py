@@ -62,7 +62,7 @@ def overlap_report(
     progress: Progress = silent,
 ) -> OverlapReport:
     """Measure how far the functions of ``module`` overlap; ``InputError`` if nothing is indexed."""
-    seen = _seen(workspace, module)
+    seen = _state(workspace, module)
     index = load_index(workspace, module, progress=progress)
     schema = index.schema  # of the same state as the exemplars
     progress("Comparing every exemplar with all others", 0, 0)
@@ -94,10 +94,10 @@ def overlap_report(
 
 def moved_on(workspace: Workspace, report: OverlapReport) -> bool:
     """Whether the schema, an exemplar, the settings or the judgements have changed since."""
-    return _seen(workspace, report.module) != report.seen
+    return _state(workspace, report.module) != report.seen
 
 
-def _seen(workspace: Workspace, module: str) -> str:
+def _state(workspace: Workspace, module: str) -> str:
     judged = [(p.first.id, p.second.id, p.verdict) for p in judged_pairs(workspace, module)]
     return content_hash([data_state(workspace, module), judged])
 

@@ -156,17 +156,17 @@ def send_back(
     twin = _twin(store.saying(module, utterance))
     if twin is not None:
         if right is not None:
-            told += f"; {who} says {_meant(store.schema(module), right)}"
+            told += f"; {who} says {_right_call(store.schema(module), right)}"
         store.flag(module, {twin.exemplar.id: told}, who=who, kind="evaluation")
-        return _sent(workspace, module, twin.exemplar.id, is_new=False)
+        return _make_sent(workspace, module, twin.exemplar.id, is_new=False)
     if right is not None:
         added = add(
             workspace, module, utterance, function=right.function, typed=right.typed, who=who
         )
-        return _sent(workspace, module, added.exemplar.id, is_new=True)
+        return _make_sent(workspace, module, added.exemplar.id, is_new=True)
     added = add_unlabelled(workspace, module, utterance, who=who)
     store.flag(module, {added.exemplar.id: told}, who=who, kind="evaluation")
-    return _sent(workspace, module, added.exemplar.id, is_new=True)
+    return _make_sent(workspace, module, added.exemplar.id, is_new=True)
 
 
 def _check_differs(schema: Schema, answer: Answer, right: Right) -> None:
@@ -186,12 +186,12 @@ def _twin(found: Sequence[StoredExemplar]) -> StoredExemplar | None:
     return next((i for i in found if DISCARDED not in i.exemplar.tags), None)
 
 
-def _sent(workspace: Workspace, module: str, id: str, *, is_new: bool) -> Sent:
+def _make_sent(workspace: Workspace, module: str, id: str, *, is_new: bool) -> Sent:
     item = workspace.store.exemplar(module, id)
     return Sent(id, is_new, item.queue, item.exemplar.outcome or "new")
 
 
-def _meant(schema: Schema, right: Right) -> str:
+def _right_call(schema: Schema, right: Right) -> str:
     function = schema.function(right.function) if right.function else None
     return _call(right.function, arguments_of(function, right.typed, schema.language))
 

@@ -46,7 +46,7 @@ from radu_core.retrieval import SentenceEmbedder
 from radu_core.training import RunDirectory
 from radu_core.training.card import model_card
 from radu_core.training.tokens import template_of
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.evaluate.parse import full_parser, parser_of
 from radu_core.workflows.frame.labelled_rows import labelled_rows
@@ -186,7 +186,7 @@ class _Writing:
             return "validation", rows
         learnt = labelled_rows(self.workspace, self.module, "train").exemplars
         count = min(_LEARNT, len(learnt))
-        what = counted(count, "training row") if count else "no row"
+        what = quantity(count, "training row") if count else "no row"
         self.notes.append(f"{self.module} has no validation rows: compared on {what} instead.")
         return "train", [learnt[i * len(learnt) // count] for i in range(count)]
 

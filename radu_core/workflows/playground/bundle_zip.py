@@ -44,10 +44,10 @@ __all__ = [
     "BundleChoices",
     "PreparedBundle",
     "bundle_choices",
-    "bundled",
     "download_token",
     "open_download",
     "prepare_bundle",
+    "prepared_bundle",
     "remove_bundle",
 ]
 
@@ -149,12 +149,12 @@ def prepare_bundle(
                 _pack(written.directory, target, json.dumps(record).encode(), progress)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-    found = bundled(workspace, run, module)
+    found = prepared_bundle(workspace, run, module)
     assert found is not None
     return found
 
 
-def bundled(workspace: Workspace, run: RunDirectory, module: str) -> PreparedBundle | None:
+def prepared_bundle(workspace: Workspace, run: RunDirectory, module: str) -> PreparedBundle | None:
     """The bundle that was prepared of a run, current or not; None where there is none.
 
     What can't be read counts as none: it is replaced by preparing it again.
@@ -202,7 +202,7 @@ def open_download(workspace: Workspace, token: str) -> PreparedBundle:
             "This link has expired or isn't one of this studio's",
             remedy="Go back to the page, reload it and download it there.",
         ) from error
-    found = bundled(workspace, run, module)
+    found = prepared_bundle(workspace, run, module)
     if found is None or found.prepared.timestamp() != prepared:
         raise ConflictError(
             f"The bundle of {run.id} was removed or prepared again since that page was shown",

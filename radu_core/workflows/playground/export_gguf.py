@@ -193,12 +193,12 @@ def _rows_to_ask(run: RunDirectory) -> list[AskedRow]:
             ]
             if found:
                 count = min(_ROWS, len(found))
-                return [_asked(found[i * len(found) // count]) for i in range(count)]
+                return [_asked_row(found[i * len(found) // count]) for i in range(count)]
     kept = sorted((run.path / "serving").glob(f"**/{PROMPT_FILE}"))
     return [AskedRow(path.read_text(encoding="utf-8")) for path in kept]
 
 
-def _asked(row: DatasetRow) -> AskedRow:
+def _asked_row(row: DatasetRow) -> AskedRow:
     choices = require_strategy(row.task).choices(row.candidates)
     return AskedRow(row.prompt, row.completion, choices if len(choices) > 1 else ())
 

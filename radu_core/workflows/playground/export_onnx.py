@@ -15,7 +15,7 @@ from radu_core.retrieval import SentenceEmbedder
 from radu_core.training import RunDirectory
 from radu_core.training.card import model_card
 from radu_core.training.joint.files import ENCODER
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.labelled_rows import labelled_rows
 from radu_core.workflows.frame.run_list import open_run
@@ -42,7 +42,7 @@ class OnnxAgreement:
     equal_nearest: int
 
     @property
-    def passed(self) -> bool:
+    def is_same(self) -> bool:
         """Whether the graph can be used in the encoder's place."""
         return self.least_cosine >= _LEAST_COSINE and (
             self.equal_nearest >= _LEAST_EQUAL * self.rows
@@ -50,8 +50,8 @@ class OnnxAgreement:
 
     def __str__(self) -> str:
         return (
-            f"onnxruntime: the same nearest of {counted(self.exemplars, 'exemplar')} for "
-            f"{self.equal_nearest:,} of {counted(self.rows, 'validation row')}, cosine at least "
+            f"onnxruntime: the same nearest of {quantity(self.exemplars, 'exemplar')} for "
+            f"{self.equal_nearest:,} of {quantity(self.rows, 'validation row')}, cosine at least "
             f"{self.least_cosine:.6f}"
         )
 
@@ -91,7 +91,7 @@ def export_onnx(
 
         export_embedder(embedder, new)
         agreement = _compare(workspace, run, embedder, OnnxEmbedder(new), progress)
-        if agreement and not agreement.passed:
+        if agreement and not agreement.is_same:
             raise ModelError(
                 f"As ONNX that encoder computes something else ({agreement})",
                 remedy="Nothing was exported. Export the model as it is.",

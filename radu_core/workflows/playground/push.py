@@ -18,7 +18,7 @@ from radu_core.models import KNOWN_MODELS
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory
 from radu_core.training.base_licence import base_licence
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.run_list import of_mixture, open_run, run_modules
 from radu_core.workflows.frame.workspace import Workspace
@@ -74,7 +74,7 @@ def push_run(
 
     run = open_run(workspace, name)
     api = _api(repository)
-    with _told(api, repository):
+    with _explaining(api, repository):
         exists = _is_there(api, repository)
         if exists and not update:
             raise ConflictError(
@@ -101,10 +101,10 @@ def push_run(
         files = sorted(p for p in place.rglob("*") if p.is_file())
         operations = [CommitOperationAdd(p.relative_to(place).as_posix(), str(p)) for p in files]
         progress("Uploading", 0, len(files))
-        with _told(api, repository):
+        with _explaining(api, repository):
             if not exists:
                 api.create_repo(repository, private=private)
-        with _empty_is_told(repository, told=not exists), _told(api, repository):
+        with _empty_is_told(repository, told=not exists), _explaining(api, repository):
             done = api.create_commit(
                 repository, operations, commit_message=f"Add run {run.id} as {to}"
             )
@@ -139,7 +139,7 @@ def _is_there(api: HfApi, repository: str) -> bool:
 
 
 @contextmanager
-def _told(api: HfApi, repository: str) -> Iterator[None]:
+def _explaining(api: HfApi, repository: str) -> Iterator[None]:
     """Say in a sentence what a hub answers, without the token that it was sent."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -148,7 +148,7 @@ def _told(api: HfApi, repository: str) -> Iterator[None]:
         yield
     except HfHubHTTPError as error:  # its request has the token: it isn't passed on
         status, said = error.response.status_code, str(error.server_message or "")
-        raise _refused(status, said, api, repository) from None
+        raise _refusal(status, said, api, repository) from None
     except (client_error, OSError) as error:
         raise InputError(
             f"The hub at {api.endpoint} can't be reached ({type(error).__name__})",
@@ -170,7 +170,7 @@ def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
         raise
 
 
-def _refused(status: int, said: str, api: HfApi, repository: str) -> InputError | ConflictError:
+def _refusal(status: int, said: str, api: HfApi, repository: str) -> InputError | ConflictError:
     where = f"The hub at {api.endpoint}"
     if status == 401:
         return InputError(
@@ -249,7 +249,7 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
                     task_type="text-classification",
                     task_name="Function calling",
                     dataset_type=report.module,
-                    dataset_name=f"{report.module} ({counted(report.rows, 'row')})",
+                    dataset_name=f"{report.module} ({quantity(report.rows, 'row')})",
                     dataset_split=report.split,
                     metric_type=kind,
                     metric_name=name,

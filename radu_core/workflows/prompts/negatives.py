@@ -31,7 +31,7 @@ __all__ = [
     "Mined",
     "Retrieval",
     "dial",
-    "mined",
+    "mine_negatives",
     "retrieve",
 ]
 
@@ -58,12 +58,12 @@ class Mined:
     doubtful: tuple[str, ...]
 
     @property
-    def used(self) -> int:
+    def used_count(self) -> int:
         """How many negatives would be used."""
         return sum(n.use for n in self.negatives)
 
     @property
-    def suspected(self) -> int:
+    def suspected_count(self) -> int:
         """How many are suspected to mean the same."""
         return sum(n.suspected for n in self.negatives)
 
@@ -93,7 +93,7 @@ def retrieve(
     subject = (
         workspace.store.exemplar(module, exemplar_id).exemplar
         if exemplar_id
-        else _typed(workspace, module, text, function)
+        else _typed_exemplar(workspace, module, text, function)
     )
     if subject.unlabelled:
         raise InputError(
@@ -107,7 +107,7 @@ def retrieve(
     return Retrieval(subject, exemplar_id is not None, hits)
 
 
-def mined(
+def mine_negatives(
     workspace: Workspace, module: str, found: Retrieval, *, options: RowOptions | None = None
 ) -> Mined:
     """The negatives of what was retrieved, by what people have judged until now.
@@ -128,7 +128,9 @@ def mined(
     )
 
 
-def _typed(workspace: Workspace, module: str, text: str, function: str | None) -> AnnotatedExemplar:
+def _typed_exemplar(
+    workspace: Workspace, module: str, text: str, function: str | None
+) -> AnnotatedExemplar:
     utterance = text.strip()
     if not utterance or len(utterance) > LONGEST:
         raise InputError(
@@ -215,11 +217,11 @@ def dial(
     exemplars = sort_out(schema, trained, Purpose.ROWS).exemplars
     index = load_index(workspace, module, progress=progress)
     said = judgements(workspace, module)
-    found = [_mine(e, hits, chosen, said) for e, hits in _retrieved(index, exemplars, progress)]
+    found = [_mine(e, hits, chosen, said) for e, hits in _retrieve(index, exemplars, progress)]
     return _dial(found, chosen.knn_negatives)
 
 
-def _retrieved(
+def _retrieve(
     index: ModuleIndex, exemplars: Sequence[AnnotatedExemplar], progress: Progress
 ) -> Iterator[tuple[AnnotatedExemplar, Sequence[ExemplarHit]]]:
     """Each exemplar with its nearest; the one place that asks the index."""

@@ -169,7 +169,7 @@ def preview(
 
 def index_at_hand(workspace: Workspace, module: str) -> bool:
     """Whether the module's index is in memory, so that a preview takes no time worth telling."""
-    return workspace.held((module, retrieval_settings(workspace, module))) is not None
+    return workspace.recall((module, retrieval_settings(workspace, module))) is not None
 
 
 def prepare(
@@ -200,7 +200,9 @@ def prepare(
     wide = found.search([query], k_desc=k_desc, k_exemplar=max(POOL, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     labelled = exemplar if exemplar and not exemplar.unlabelled else None
-    meant, notes = (labelled, []) if labelled else _typed(utterance, function, hits, strategy)
+    meant, notes = (
+        (labelled, []) if labelled else _typed_exemplar(utterance, function, hits, strategy)
+    )
     if labelled is None:
         names = ("id", "split", "outcome", "reason", "unlabelled")
         kept = {name: getattr(exemplar, name) for name in names} if exemplar else {}
@@ -230,7 +232,7 @@ def prepare(
 def render(prepared: Prepared, templates: TemplateSet) -> Preview:
     """Render what was prepared. ``TemplateError`` when the template can't be."""
     subject, strategy = prepared.subject, prepared.strategy
-    made = _made(prepared, templates)
+    made = _make_rows(prepared, templates)
     shown = prepared.wide.exemplars[: prepared.options.k_exemplar]
     hits = replace(prepared.wide, exemplars=shown)
     right = subject.exemplar.function if subject.known else None
@@ -240,7 +242,7 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
         exemplar=subject.exemplar if prepared.stored else None,
         strategy=strategy,
         retrieved=hits,
-        rows=tuple(_inspected(prepared, made.rows, templates)),
+        rows=tuple(_inspect(prepared, made.rows, templates)),
         negatives=tuple(others if subject.known else ()),
         notes=(*prepared.notes, *(f"no row: {d.reason}" for d in made.discards)),
         function=right,
@@ -251,7 +253,7 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
     )
 
 
-def _made(prepared: Prepared, templates: TemplateSet) -> Rows:
+def _make_rows(prepared: Prepared, templates: TemplateSet) -> Rows:
     """The rows; where there are none for training, the prompts as at inference."""
     subject = prepared.subject
     given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
@@ -309,7 +311,7 @@ def check_context(schema: Schema, context: str | None) -> None:
         )
 
 
-def _typed(
+def _typed_exemplar(
     utterance: str, function: str | None, hits: Retrieved, strategy: str
 ) -> tuple[AnnotatedExemplar, list[str]]:
     """A typed utterance as an exemplar, and what was assumed: slots are of some function."""
@@ -332,7 +334,7 @@ def _typed(
     return exemplar, notes
 
 
-def _inspected(
+def _inspect(
     prepared: Prepared, rows: Sequence[PromptRow], templates: TemplateSet
 ) -> Iterator[PreviewRow]:
     encoder = encoder_for(prepared.workspace, prepared.model, prepared.chat_template)
@@ -350,12 +352,12 @@ def _inspected(
             prompt,
             completion,
             view,
-            places=tuple(_measured(place, row, view) for place in places(row, prepared.subject)),
+            places=tuple(_measure(place, row, view) for place in places(row, prepared.subject)),
             warnings=worst(_row_warnings(prepared, row, view, templates)),
         )
 
 
-def _measured(place: Place, row: PromptRow, view: TokenView | None) -> Place:
+def _measure(place: Place, row: PromptRow, view: TokenView | None) -> Place:
     if view is None or place.end is None:
         return place
     return replace(place, tokens=view.between(place.end, question_start(row)))

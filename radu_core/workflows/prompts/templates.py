@@ -34,7 +34,7 @@ __all__ = [
     "diff",
     "old_datasets",
     "pin",
-    "pinned",
+    "pinned_examples",
     "restore_template",
     "save_template",
     "template",
@@ -75,7 +75,7 @@ class TemplateView:
         return self.versions[0].number
 
     @property
-    def changed(self) -> bool:
+    def is_changed(self) -> bool:
         """Whether it differs from the shipped one."""
         return self.text != self.shipped
 
@@ -188,7 +188,7 @@ def old_datasets(workspace: Workspace, module: str) -> list[str]:
 # Pinned examples.
 
 
-def pinned(
+def pinned_examples(
     workspace: Workspace, module: str, *, exemplars: Sequence[AnnotatedExemplar] = ()
 ) -> list[str]:
     """The ids of the examples that a template is tried on: those that a person pinned, or else a
@@ -252,7 +252,7 @@ def compare(
     before = TemplateSet(workspace.store.templates(module))
     index = load_index(workspace, module, progress=progress)
     found = []
-    for id in pinned(workspace, module, exemplars=index.exemplars):
+    for id in pinned_examples(workspace, module, exemplars=index.exemplars):
         try:
             made = prepare(
                 workspace,
@@ -270,14 +270,14 @@ def compare(
             gone = AnnotatedExemplar(id=id, utterance=id)
             found.append(Compared(gone, None, None, error.what))
             continue
-        found.append(_compared(made, before, after))
+        found.append(_compare(made, before, after))
     return found
 
 
-def _compared(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
+def _compare(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
     exemplar = made.subject.exemplar
-    old, _ = _rendered(made, before)
-    new, reason = _rendered(made, after)
+    old, _ = _render(made, before)
+    new, reason = _render(made, after)
     first = old.rows[0] if old and old.rows else None
     if new is None:
         return Compared(exemplar, first, None, reason, failed=True)
@@ -286,7 +286,7 @@ def _compared(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compar
     return Compared(exemplar, first, new.rows[0], warnings=_new_warnings(old, new))
 
 
-def _rendered(made: Prepared, templates: TemplateSet) -> tuple[Preview | None, str]:
+def _render(made: Prepared, templates: TemplateSet) -> tuple[Preview | None, str]:
     try:
         return render(made, templates), ""
     except RaduError as error:

@@ -12,8 +12,8 @@ from radu_core.files import read_json, readable
 from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
 from radu_core.training.measures import CHOOSES, FILLS
 from radu_core.training.saving import CHECK_FILE, shortfalls
-from radu_core.training.trainer import evaluated
-from radu_core.words import counted
+from radu_core.training.trainer import rows_to_evaluate
+from radu_core.words import quantity
 
 __all__ = [
     "Figure",
@@ -22,9 +22,9 @@ __all__ = [
     "card",
     "keep_asked",
     "last_figures",
-    "padded",
+    "padding_reason",
     "where",
-    "written",
+    "written_check",
 ]
 
 ASKED = "asked"  # the event that says how many validation rows give each figure
@@ -33,7 +33,7 @@ SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
 
 def keep_asked(run: RunDirectory, config: TrainConfig, rows: Preflight) -> None:
     """Tell how many validation rows the run will be measured on, for each figure."""
-    asked = evaluated(config, rows)
+    asked = rows_to_evaluate(config, rows)
     run.append(
         ASKED,
         loss=len(asked),
@@ -52,7 +52,7 @@ def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[s
     return {"loss": min(int(rows), config.eval_rows)} if config and rows else {}
 
 
-def padded(events: Sequence[RunEvent]) -> str:
+def padding_reason(events: Sequence[RunEvent]) -> str:
     """Why rows that were to be packed are padded; empty if they are packed, or weren't to be."""
     told = next((e.data for e in reversed(events) if e.kind == "packing"), {})
     return "" if told.get("packed", True) else str(told.get("why") or "the run doesn't say why")
@@ -83,7 +83,7 @@ class Figure:
         """What it rests on: "12 rows, 95 %: 38.6% to 81.5%"; empty when that isn't known."""
         if self.rows is None:
             return ""
-        said = counted(self.rows, "row")
+        said = quantity(self.rows, "row")
         if self.low is None or self.high is None:
             return said
         return f"{said}, 95 %: {self.low:.1%} to {self.high:.1%}"
@@ -135,7 +135,7 @@ def card(run: RunDirectory) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
 
 
-def written(run: RunDirectory) -> Written | None:
+def written_check(run: RunDirectory) -> Written | None:
     """What the check of the written model found; None before there is one."""
     try:
         check = read_json(run.path / CHECK_FILE)
@@ -144,15 +144,15 @@ def written(run: RunDirectory) -> Written | None:
     except RaduError as error:
         return Written(f"What the check of the written model found can't be read. {error}", True)
     try:
-        return _written(check)
+        return _check_text(check)
     except (LookupError, TypeError, ValueError):
         return Written(f"{CHECK_FILE} doesn't say what the check of the model found.", True)
 
 
-def _written(check: Mapping[str, Any]) -> Written:
+def _check_text(check: Mapping[str, Any]) -> Written:
     if not check["passed"]:
         return Written(f"The written model isn't what was trained: {_wrong(check)}.", True)
-    where = f"on {counted(check['rows'], 'row')} {_compared(check)}"
+    where = f"on {quantity(check['rows'], 'row')} {_comparison_text(check)}"
     if not check["before"]:
         return Written(f"The model is written in {check['dtype']}; {where}.")
     return Written(
@@ -167,12 +167,12 @@ def _wrong(check: Mapping[str, Any]) -> str:
     return "; ".join(shortfalls(check)) or "the check failed"
 
 
-def _compared(check: Mapping[str, Any]) -> str:
+def _comparison_text(check: Mapping[str, Any]) -> str:
     tokens = check["supervised_tokens"]
     equal = round(check["equal_argmax"] * tokens)
     said = "all" if equal == tokens else f"{equal:,} of"
     return (
-        f"{said} {counted(tokens, 'token')} are as trained, and the loss is "
+        f"{said} {quantity(tokens, 'token')} are as trained, and the loss is "
         f"{check['loss_written']:.4f} "
         f"(trained: {check['loss_trained']:.4f})"
     )

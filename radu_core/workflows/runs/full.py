@@ -46,7 +46,7 @@ def with_generator(
         )
     rows = _rows(workspace, fast)
     path = kept / f"{content_hash([state, hash_of_rows(rows), fast.kept])[:16]}.json"
-    deferral = _kept(path)
+    deferral = _read_weights(path)
     if deferral is None:
         deferral = fit_deferral(fast, generator, rows, progress=progress)
         with disk_errors(kept):
@@ -55,7 +55,7 @@ def with_generator(
     return FullParser(fast, generator, deferral)
 
 
-def _kept(path: Path) -> Deferral | None:
+def _read_weights(path: Path) -> Deferral | None:
     """The weights that were saved; None if there are none that can be read."""
     try:
         return Deferral.load(path)

@@ -54,9 +54,9 @@ from radu_core.workflows.runs.figures import (
     Written,
     asked_rows,
     keep_asked,
-    padded,
+    padding_reason,
     where,
-    written,
+    written_check,
 )
 from radu_core.workflows.runs.retriever_rows import keep_rows, retriever_rows
 from radu_core.workflows.runs.trained_labels import keep_labels
@@ -185,7 +185,7 @@ def start(
     where: Launcher = launcher or Local()
     if reason := where.unreachable():
         raise InputError(f"It can't be launched on {where.name}", remedy=reason)
-    config = config.resolved()
+    config = config.with_absolute_paths()
     fill = _to_fill(workspace, config, where, prepare, progress)
     run = RunDirectory.create(workspace.runs, config, now=now or datetime.now(UTC), prepare=fill)
     try:
@@ -342,8 +342,8 @@ def run_view(run: RunDirectory) -> RunView:
         run.log_tail(),
         where(run),
         asked_rows(events, config),
-        written(run),
-        padded(events),
+        written_check(run),
+        padding_reason(events),
         "" if state in FINAL else stage(events),
     )
 

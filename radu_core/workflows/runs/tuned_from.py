@@ -11,11 +11,11 @@ from radu_core.errors import InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.trained_labels import FILE, read_trained_labels
 
-__all__ = ["check_unseen", "untuned"]
+__all__ = ["base_of", "check_unseen"]
 
 _EXPORTED = "radu"  # in an exported model: what it was trained with
 
@@ -30,11 +30,11 @@ class _Tuned:
     kept: Path
 
 
-def untuned(workspace: Workspace, name: str) -> str:
+def base_of(workspace: Workspace, name: str) -> str:
     """The model that tuning ``name`` (a run's id, a directory, a model's name) began with, or the
     name itself where it isn't a tuned one."""
     seen: set[str] = set()
-    while name not in seen and (found := _tuned(workspace, name)) is not None:
+    while name not in seen and (found := _tuning_of(workspace, name)) is not None:
         seen.add(name)
         name = found.base
     return name
@@ -49,16 +49,16 @@ def check_unseen(
     By the text, not by the template: validation may have templates of train, whatever is tuned.
     """
     seen, name = set[str](), base
-    while name not in seen and (found := _tuned(workspace, name)) is not None:
+    while name not in seen and (found := _tuning_of(workspace, name)) is not None:
         learnt = {
             (e.id, e.utterance) for path in found.kept.glob(f"**/{FILE}") for e in _labels(path)
         }
         if both := sum((e.id, e.utterance) in learnt for e in rows):
             raise InputError(
                 f"The base model was tuned by {found.by}, which has learnt "
-                f"{counted(both, 'row')} of {what}: figures on them would be too good",
+                f"{quantity(both, 'row')} of {what}: figures on them would be too good",
                 value=base,
-                remedy=f"Name the model that it was tuned from: {untuned(workspace, base)}.",
+                remedy=f"Name the model that it was tuned from: {base_of(workspace, base)}.",
             )
         seen.add(name)
         name = found.base
@@ -68,7 +68,7 @@ def _labels(path: Path) -> Sequence[AnnotatedExemplar]:
     return read_trained_labels(path.parent).exemplars
 
 
-def _tuned(workspace: Workspace, name: str) -> _Tuned | None:
+def _tuning_of(workspace: Workspace, name: str) -> _Tuned | None:
     """What tuned the model called ``name``; None if nothing here or in its files says so."""
     try:
         run = _run_of(workspace, name)

@@ -33,19 +33,19 @@ __all__ = [
     "rename_recognizer",
     "rename_slot",
     "require_slot",
-    "validated",
+    "validate",
 ]
 
 _T = TypeVar("_T")
 
 
-def validated(schema: Schema) -> Schema:
+def validate(schema: Schema) -> Schema:
     """The schema, checked; ``SchemaError`` says what is wrong."""
     return parse_schema(schema.model_dump(mode="json", warnings=False))
 
 
 def _with(schema: Schema, **fields: Any) -> Schema:
-    return validated(schema.model_copy(update=fields))
+    return validate(schema.model_copy(update=fields))
 
 
 def require_slot(schema: Schema, function: str, slot: str) -> Slot:

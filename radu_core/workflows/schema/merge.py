@@ -96,11 +96,11 @@ class _Merge:
                     theirs.get(name, _MISSING),
                     (*path, name),
                 )
-                for name in _ordered(list(old), list(mine), list(theirs))
+                for name in _merge_order(list(old), list(mine), list(theirs))
             }
             return {name: value for name, value in merged.items() if value is not _MISSING}
         where = _words(path)
-        self.conflicts.append(Difference(where, _shown(mine), _shown(theirs)))
+        self.conflicts.append(Difference(where, _value_text(mine), _value_text(theirs)))
         return theirs if self._choose.get(where) == "theirs" else mine
 
 
@@ -111,7 +111,7 @@ def _same(one: Any, other: Any) -> bool:
     return json.dumps(one) == json.dumps(other)  # their order counts
 
 
-def _ordered(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str]:
+def _merge_order(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str]:
     """All names: in my order if I changed it, otherwise in theirs; what only the other has after
     the name that it follows there."""
     changed = [n for n in mine if n in base] != [n for n in base if n in mine]
@@ -137,7 +137,7 @@ def _words(path: Collection[str]) -> str:
     return " · ".join(words)
 
 
-def _shown(value: Any) -> str | None:
+def _value_text(value: Any) -> str | None:
     if value is _MISSING:
         return None
     return value if isinstance(value, str) else canonical_json(value)
@@ -154,7 +154,7 @@ def _differ(one: Any, other: Any, path: tuple[str, ...], found: list[Difference]
     if _same(one, other):
         return
     if not (isinstance(one, dict) and isinstance(other, dict)):
-        found.append(Difference(_words(path), _shown(one), _shown(other)))
+        found.append(Difference(_words(path), _value_text(one), _value_text(other)))
         return
     kept = [n for n in one if n in other]
     if kept != [n for n in other if n in one]:

@@ -53,10 +53,10 @@ def merge_plan(workspace: Workspace, module: str, keep: str, away: str) -> Merge
     """Look at a merge before it is done; ``InputError`` if a function isn't there."""
     schema = workspace.store.schema(module)
     exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
-    return _plan(schema, exemplars, keep, away, _asked(workspace, module))
+    return _plan(schema, exemplars, keep, away, _with_opinions(workspace, module))
 
 
-def _asked(workspace: Workspace, module: str) -> frozenset[str]:
+def _with_opinions(workspace: Workspace, module: str) -> frozenset[str]:
     """The exemplars about which somebody has an opinion that counts."""
     with workspace.store.reading() as connection:
         return frozenset(opinion.id for opinion in opinions_of(connection, module))
@@ -77,18 +77,18 @@ def _plan(
         for slot in gone.slots
         if (own := kept.slot(slot.name)) and (differs := _differences(own, slot))
     ]
-    merged = _merged(schema, kept, gone)
+    merged = _merge(schema, kept, gone)
     moved = [e for e in exemplars if e.function == away]
     unlike += [] if unlike else _problems(merged)
-    broken = [] if unlike else list(_broken(schema, merged, moved, keep))
+    broken = [] if unlike else list(_find_broken(schema, merged, moved, keep))
     return MergePlan(
         keep,
         away,
         dict(sorted(Counter(e.outcome or "new" for e in moved).items())),
         tuple(s.name for s in gone.slots if kept.slot(s.name)),
         tuple(s.name for s in gone.slots if not kept.slot(s.name)),
-        sum(_named(schema, e.context, away) is not None for e in exemplars),
-        sum(e.id in asked and _moved(schema, e, keep, away) is not e for e in exemplars),
+        sum(_context_slot(schema, e.context, away) is not None for e in exemplars),
+        sum(e.id in asked and _move(schema, e, keep, away) is not e for e in exemplars),
         (*unlike, *broken),
     )
 
@@ -101,7 +101,7 @@ def _differences(own: Slot, other: Slot) -> list[str]:
     ]
 
 
-def _merged(schema: Schema, kept: Function, gone: Function) -> Schema:
+def _merge(schema: Schema, kept: Function, gone: Function) -> Schema:
     """The schema with the slots of ``gone`` in ``kept``, and without ``gone``."""
     more = [s.model_copy(update={"required": False}) for s in gone.slots if not kept.slot(s.name)]
     theirs = {s.name: s for s in gone.slots}
@@ -114,7 +114,7 @@ def _merged(schema: Schema, kept: Function, gone: Function) -> Schema:
 def _problems(merged: Schema) -> list[str]:
     """What the merged schema can't be stored for: two slots at one place in a call."""
     try:
-        edits.validated(merged)
+        edits.validate(merged)
     except SchemaError as error:
         return [error.what]
     return []
@@ -125,7 +125,7 @@ def _required_in_both(slot: Slot, other: Slot | None) -> Slot:
     return slot.model_copy(update={"required": required})
 
 
-def _broken(
+def _find_broken(
     before: Schema, after: Schema, moved: Iterable[AnnotatedExemplar], keep: str
 ) -> Iterable[str]:
     """Resolved exemplars that would contradict the merged schema though they fit the one in use."""
@@ -140,7 +140,7 @@ def _broken(
         yield f"and {len(found) - _LISTED} more"
 
 
-def _named(schema: Schema, context: str | None, function: str) -> str | None:
+def _context_slot(schema: Schema, context: str | None, function: str) -> str | None:
     """The slot of the function that a context names, "" if none; None if it names another one."""
     found = schema.context_of(context or "")
     return found[1] if found is not None and found[0].name == function else None
@@ -157,13 +157,13 @@ def merge_functions(
     store = workspace.store
     schema = store.schema(module)
     items = store.exemplars(module)
-    plan = _plan(schema, [i.exemplar for i in items], keep, away, _asked(workspace, module))
+    plan = _plan(schema, [i.exemplar for i in items], keep, away, _with_opinions(workspace, module))
     if plan.conflicts:
         raise ConflictError(
             f"{away} can't be merged into {keep}: {'; '.join(plan.conflicts)}",
             remedy="Make the slots equal on the Schema page, or correct these exemplars.",
         )
-    moved = [(i, _moved(schema, i.exemplar, keep, away)) for i in items]
+    moved = [(i, _move(schema, i.exemplar, keep, away)) for i in items]
     changed = [made for i, made in moved if made is not i.exemplar]
     seen = {i.exemplar.id: i.revision for i, made in moved if made is not i.exemplar}
     with store.writing(module, who=who) as w:
@@ -171,7 +171,7 @@ def merge_functions(
         bulk.relabel(w, changed, kind=_KIND, note=f"{away} into {keep}")
         kept, gone = require_function(schema, keep), require_function(schema, away)
         note = f"Merged function {away} into {keep}"
-        changes.put_schema(w, _merged(schema, kept, gone), note=note)
+        changes.put_schema(w, _merge(schema, kept, gone), note=note)
     return plan
 
 
@@ -185,11 +185,11 @@ def _expect(w: Writing, schema: Schema, seen: Mapping[str, int]) -> None:
         )
 
 
-def _moved(schema: Schema, exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
+def _move(schema: Schema, exemplar: AnnotatedExemplar, keep: str, away: str) -> AnnotatedExemplar:
     update: dict[str, object] = {}
     if exemplar.function == away:
         update["function"] = keep
-    slot = _named(schema, exemplar.context, away)
+    slot = _context_slot(schema, exemplar.context, away)
     if slot is not None:
         update["context"] = f"{keep}.{slot}" if slot else keep
     return exemplar.model_copy(update=update) if update else exemplar

@@ -10,11 +10,11 @@ from functools import cached_property
 from radu_core.errors import InputError, NotFoundError
 from radu_core.schema import Function, LintFinding, Schema, check_module_id, lint
 from radu_core.store import SchemaVersion, renames
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.labels import put_schema
 from radu_core.workflows.load.outcomes import ResolveReport, resolve
-from radu_core.workflows.schema.edits import validated
+from radu_core.workflows.schema.edits import validate
 from radu_core.workflows.schema.rename import Target
 from radu_core.workflows.schema.text import as_text, check_text
 
@@ -73,21 +73,21 @@ class Saved:
 def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> SchemaView:
     """The schema of ``module`` as the page shows it, or ``schema`` in its place."""
     shown = schema or workspace.store.schema(module)
-    labels = Counter(workspace.store.labelled(module))
+    labels = Counter(workspace.store.count_labels(module))
     counts = {f.name: labels[f.name] for f in shown.functions}
     strays = {name: n for name, n in labels.items() if name is not None and name not in counts}
-    findings = (*lint(shown), *_few(counts), *_unused(shown))
+    findings = (*lint(shown), *_few(counts), *_unused_recognizers(shown))
     return SchemaView(shown, findings, counts, dict(sorted(strays.items())))
 
 
 def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
     for name, count in counts.items():
         if count < FEW:
-            said = f"has {counted(count, 'labelled utterance')}"
+            said = f"has {quantity(count, 'labelled utterance')}"
             yield LintFinding("warning", name, said, f"Import or write at least {FEW}.")
 
 
-def _unused(schema: Schema) -> Iterator[LintFinding]:
+def _unused_recognizers(schema: Schema) -> Iterator[LintFinding]:
     """Recognizers that fill no slot."""
     used = {s.recognizer for f in schema.functions for s in f.slots}
     for recognizer in schema.recognizers:
@@ -125,7 +125,7 @@ def renames_to_undo(
     """What was renamed last and can be renamed back: what it is now, and its name before."""
     schema = workspace.store.schema(module)
     with workspace.store.reading() as connection:
-        done = renames.known(connection, module)
+        done = renames.list_renames(connection, module)
     found: dict[Target, str] = {}
     for rename in reversed(done):
         target = Target(rename.new, rename.function if rename.slot else None)
@@ -177,7 +177,7 @@ def create_module(
             "A module needs a function to begin with",
             remedy="Name what the bot does first, e.g. book_flight.",
         )
-    schema = validated(
+    schema = validate(
         Schema.model_construct(
             module=module, functions=(Function(name=function.strip(), description=description),)
         )

@@ -17,7 +17,7 @@ def matches(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list[R
     else that counts as no match."""
     if isinstance(recognizer, PatternRecognizer):
         try:
-            list(recognizer.compiled.finditer(text, timeout=_SECONDS))
+            list(recognizer.expression.finditer(text, timeout=_SECONDS))
         except regex.error as error:
             raise InputError(
                 f"The pattern doesn't compile ({error})",

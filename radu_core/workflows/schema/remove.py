@@ -11,11 +11,11 @@ from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar, make_template
 from radu_core.schema import Schema, require_function
 from radu_core.store import StoredExemplar, bulk, changes
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.labels import contradict
 from radu_core.workflows.load.outcomes import ResolveReport, resolve
-from radu_core.workflows.load.schema_cost import Broken, Built, built
+from radu_core.workflows.load.schema_cost import Broken, Built, what_is_built
 from radu_core.workflows.schema import edits, guidelines
 from radu_core.workflows.schema.names import in_schema, in_text
 from radu_core.workflows.schema.rename import Target
@@ -56,9 +56,9 @@ class RemovePlan:
 
     def __str__(self) -> str:
         if self.target.recognizer:
-            slots = counted(len(self.slots), "slot that it fills is", "slots that it fills are")
+            slots = quantity(len(self.slots), "slot that it fills is", "slots that it fills are")
             return f"Without recognizer {self.target} {slots} filled by the model."
-        named = counted(len(self.exemplars), "exemplar names", "exemplars name")
+        named = quantity(len(self.exemplars), "exemplar names", "exemplars name")
         return f"{named} {self.target}; {self.invalid:,} of them would be invalid."
 
 
@@ -87,15 +87,15 @@ def plan_remove(
 ) -> RemovePlan:
     """Look at a removal before it is done; ``InputError`` if it can't be."""
     schema = workspace.store.schema(module)
-    after = _removed(schema, what)
-    changed, items = _planned(workspace, schema, after, what, fate, to)
+    after = _remove(schema, what)
+    changed, items = _plan(workspace, schema, after, what, fate, to)
     exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
     return RemovePlan(
         what,
         fate,
         to,
         schema.hash,
-        tuple(_broken(after, i.exemplar, changed(i.exemplar)) for i in items),
+        tuple(_make_broken(after, i.exemplar, changed(i.exemplar)) for i in items),
         tuple(
             f"{f.name}.{s.name}"
             for f in schema.functions
@@ -104,11 +104,11 @@ def plan_remove(
         ),
         sum(_in_context(schema, e.context, what) for e in exemplars),
         tuple(_mentions(workspace, schema, what)),
-        built(workspace, module),
+        what_is_built(workspace, module),
     )
 
 
-def _removed(schema: Schema, what: Target) -> Schema:
+def _remove(schema: Schema, what: Target) -> Schema:
     if what.recognizer:
         return edits.remove_recognizer(schema, what.name)
     if what.function is None:
@@ -119,7 +119,7 @@ def _removed(schema: Schema, what: Target) -> Schema:
 _Change = Callable[[AnnotatedExemplar], AnnotatedExemplar]
 
 
-def _planned(
+def _plan(
     workspace: Workspace,
     schema: Schema,
     after: Schema,
@@ -151,7 +151,7 @@ def _change(after: Schema, what: Target, fate: Fate, to: str | None) -> _Change:
         require_function(after, to)
         return lambda e: _fitting(after, e.model_copy(update={"function": to}))
     if fate == "unlabel":
-        return lambda e: _unlabelled(e, f"The function {what.name} was removed.")
+        return lambda e: _unlabel(e, f"The function {what.name} was removed.")
     if fate == "drop":
         return lambda e: _fitting(after, _without(e, what.name))
     return lambda e: e
@@ -166,7 +166,7 @@ def _fitting(schema: Schema, exemplar: AnnotatedExemplar) -> AnnotatedExemplar:
     return exemplar.model_copy(update=update)
 
 
-def _unlabelled(exemplar: AnnotatedExemplar, reason: str) -> AnnotatedExemplar:
+def _unlabel(exemplar: AnnotatedExemplar, reason: str) -> AnnotatedExemplar:
     return exemplar.model_copy(
         update={
             "function": None,
@@ -195,7 +195,7 @@ def _without(exemplar: AnnotatedExemplar, slot: str) -> AnnotatedExemplar:
     )
 
 
-def _broken(after: Schema, before: AnnotatedExemplar, changed: AnnotatedExemplar) -> Broken:
+def _make_broken(after: Schema, before: AnnotatedExemplar, changed: AnnotatedExemplar) -> Broken:
     """An exemplar with what becomes of it."""
     why = conflict(after, changed)
     if why:
@@ -252,8 +252,8 @@ def remove(
     """
     plan = plan_remove(workspace, module, what, fate=fate, to=to)
     schema = workspace.store.schema(module)
-    after = _removed(schema, what)
-    changed, items = _planned(workspace, schema, after, what, fate, to)
+    after = _remove(schema, what)
+    changed, items = _plan(workspace, schema, after, what, fate, to)
     note = f"Removed {what.kind} {what}"
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, expected or plan.expected)
@@ -288,7 +288,7 @@ def relabel(
             remedy="Remove it, or merge it with another one on the Overlap page.",
         )
     what = Target(function)
-    changed, items = _planned(workspace, schema, schema, what, fate, to)
+    changed, items = _plan(workspace, schema, schema, what, fate, to)
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, schema.hash)
         _relabel(

@@ -13,14 +13,14 @@ from radu_core.schema import Schema, require_function
 from radu_core.store import changes, renaming
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.renames import Rename
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.outcomes import ResolveReport, resolve
-from radu_core.workflows.load.schema_cost import Built, built
+from radu_core.workflows.load.schema_cost import Built, what_is_built
 from radu_core.workflows.schema import edits, guidelines
 from radu_core.workflows.schema.names import Mention, in_schema, in_text, put_in_schema
 
-__all__ = ["RenamePlan", "Renamed", "Target", "plan_rename", "rename", "renamed", "target"]
+__all__ = ["RenamePlan", "Renamed", "Target", "plan_rename", "rename", "target", "with_new_name"]
 
 _LISTED = 20
 
@@ -81,12 +81,12 @@ class RenamePlan:
     conflicts: tuple[str, ...]
 
     def __str__(self) -> str:
-        also = [counted(self.opinions, "opinion")] if self.opinions else []
-        also += [counted(len(self.slots), "slot that it fills", "slots that it fills")] * bool(
+        also = [quantity(self.opinions, "opinion")] if self.opinions else []
+        also += [quantity(len(self.slots), "slot that it fills", "slots that it fills")] * bool(
             self.slots
         )
-        also += [counted(len(self.texts), "text")] if self.texts else []
-        follow = ", ".join([counted(len(self.exemplars), "exemplar"), *also])
+        also += [quantity(len(self.texts), "text")] if self.texts else []
+        follow = ", ".join([quantity(len(self.exemplars), "exemplar"), *also])
         return f"{self.target.kind} {self.target} → {self.new}. These follow: {follow}."
 
 
@@ -106,10 +106,10 @@ def plan_rename(
     new = new.strip()
     if new == what.name:
         raise InputError("It has that name already", value=new, remedy="Give it another one.")
-    renamed(schema, what, new)
+    with_new_name(schema, what, new)
     said = follow_texts and not what.recognizer
     texts, unchanged = _mentions(workspace, schema, what, new) if said else ((), ())
-    filled = _filled(schema, what) if what.recognizer else ()
+    filled = _slots_filled(schema, what) if what.recognizer else ()
     with workspace.store.reading() as connection:
         found = (
             renaming.Found()
@@ -126,7 +126,7 @@ def plan_rename(
         filled,
         texts,
         unchanged,
-        built(workspace, module),
+        what_is_built(workspace, module),
         tuple(_conflicts(what, new, found.taken)),
     )
 
@@ -141,16 +141,16 @@ def _conflicts(what: Target, new: str, taken: list[str]) -> list[str]:
         if what.function is None
         else f"of {what.function} have a value for {new} already"
     )
-    return [f"{counted(len(taken), 'exemplar')} {already} ({ids}): relabel them first"]
+    return [f"{quantity(len(taken), 'exemplar')} {already} ({ids}): relabel them first"]
 
 
-def _filled(schema: Schema, what: Target) -> tuple[str, ...]:
+def _slots_filled(schema: Schema, what: Target) -> tuple[str, ...]:
     return tuple(
         f"{f.name}.{s.name}" for f in schema.functions for s in f.slots if s.recognizer == what.name
     )
 
 
-def renamed(schema: Schema, what: Target, new: str) -> Schema:
+def with_new_name(schema: Schema, what: Target, new: str) -> Schema:
     """The schema with the new name; ``InputError`` or ``SchemaError`` if it can't have it."""
     if what.recognizer:
         return edits.rename_recognizer(schema, what.name, new)
@@ -180,18 +180,18 @@ def _mentions(
 ) -> tuple[tuple[Mention, ...], tuple[str, ...]]:
     """The texts that name it, with the new name; and those that wouldn't work with it."""
 
-    def named(text: str) -> str:
+    def rename_in(text: str) -> str:
         return in_text(text, what.name, new, of=what.function, alone=alone)
 
     alone = _alone(schema, what)
     found, unchanged = in_schema(schema, what.name, new, of=what.function, alone=alone), []
     written = guidelines.guidelines(workspace, schema.module)
-    changed = named(written)
+    changed = rename_in(written)
     if changed != written:
         found.append(Mention(_GUIDELINES, written, changed))
     templates = workspace.store.templates(schema.module)
     for name, text in templates.items():
-        changed = named(text)
+        changed = rename_in(text)
         if changed == text:
             continue
         try:
@@ -249,7 +249,7 @@ def rename(
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, expected or plan.expected)
         described = put_in_schema(schema, plan.texts)
-        changes.put_schema(w, renamed(described, what, plan.new), note=note)
+        changes.put_schema(w, with_new_name(described, what, plan.new), note=note)
         if not what.recognizer:
             made = _rename(w.connection, schema, what, plan.new)
             if taken := renaming.find(w.connection, module, made).taken:

@@ -8,7 +8,7 @@ from radu_core.errors import InputError, NotFoundError
 from radu_core.schema import Schema
 from radu_core.store import SchemaVersion, renames
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.schema.rename import Target, renamed
+from radu_core.workflows.schema.rename import Target, with_new_name
 
 __all__ = ["Restorable", "restorable"]
 
@@ -35,12 +35,12 @@ def restorable(workspace: Workspace, module: str, number: int) -> Restorable:
     version = versions[number]
     schema, names = version.schema, []
     with workspace.store.reading() as connection:
-        done = renames.known(connection, module)
+        done = renames.list_renames(connection, module)
     for rename in done:
         what = Target(rename.old, rename.function if rename.slot else None)
         if rename.at is not None and rename.at > version.at and _has(schema, what):
             try:
-                schema = renamed(schema, what, rename.new)
+                schema = with_new_name(schema, what, rename.new)
             except InputError:  # the version has something else of that name
                 continue
             names.append(rename.note)

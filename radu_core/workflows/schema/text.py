@@ -76,23 +76,23 @@ def check_text(text: str, *, module: str) -> Schema:
     except NumberError as error:
         where = _place(text, error.path)
         raise SchemaError(
-            f"The schema isn't valid: {where}: {_written(text, error.path)} isn't a number that "
-            "can be stored",
+            f"The schema isn't valid: {where}: {_number_text(text, error.path)} isn't a number "
+            "that can be stored",
             remedy=f"{NUMBER_REMEDY} Nothing was saved.",
         ) from error
     except ValueError as error:
         raise SchemaError(
-            f"The schema isn't JSON ({_placed(text, str(error))})",
+            f"The schema isn't JSON ({_place_problem(text, str(error))})",
             remedy="Correct it; nothing was saved.",
         ) from error
     _refuse_other_module(data, module)
     try:
         return parse_schema(data, module=module)
     except SchemaError as error:
-        raise _located(error, text, data) from error
+        raise _locate_error(error, text, data) from error
 
 
-def _placed(text: str, problem: str) -> str:
+def _place_problem(text: str, problem: str) -> str:
     """What is wrong, with the line where ``parse_json`` leaves it out."""
     if problem.startswith("line "):
         return problem
@@ -119,7 +119,7 @@ def _twin(text: str, at: int) -> int | None:
     return None
 
 
-def _written(text: str, path: Sequence[int | str]) -> str:
+def _number_text(text: str, path: Sequence[int | str]) -> str:
     """The number at a place, as somebody wrote it: 1e999 is Infinity for Python."""
     line, column = position_of(text, path)
     found = re.match(r"[-+.\w]+", text.split("\n")[line - 1][column - 1 :])
@@ -136,7 +136,7 @@ def _refuse_other_module(data: Any, module: str) -> None:
         )
 
 
-def _located(error: SchemaError, text: str, data: Any) -> SchemaError:
+def _locate_error(error: SchemaError, text: str, data: Any) -> SchemaError:
     """The error with the line and column of every field that is wrong."""
     cause = error.__cause__
     if isinstance(cause, ValidationError):
@@ -292,19 +292,19 @@ def _value(line: str, kind: SlotType) -> Scalar:
         return (
             {"true": True, "false": False}[line.lower()]
             if line.lower() in ("true", "false")
-            else _refused(line)
+            else _refuse(line)
         )
     if kind == "integer":
-        return int(line) if re.fullmatch(r"[+-]?\d+", line) else _refused(line)
+        return int(line) if re.fullmatch(r"[+-]?\d+", line) else _refuse(line)
     if kind == "number":
         if re.fullmatch(r"[+-]?\d+", line):
             return int(line)
         number = float(line)
-        return number if math.isfinite(number) else _refused(line)
+        return number if math.isfinite(number) else _refuse(line)
     return line
 
 
-def _refused(line: str) -> Scalar:
+def _refuse(line: str) -> Scalar:
     raise ValueError(line)
 
 
@@ -349,7 +349,7 @@ def _parts(line: str, number: int) -> list[str]:
     while at <= len(line):
         at = _skip(line, at)
         if line[at : at + 1] == '"':
-            part, at = _quoted(line, at, number)
+            part, at = _read_string(line, at, number)
             found.append(part)
         else:
             end = line.find(_SEPARATOR, at)
@@ -367,7 +367,7 @@ def _parts(line: str, number: int) -> list[str]:
     return found
 
 
-def _quoted(line: str, at: int, number: int) -> tuple[str, int]:
+def _read_string(line: str, at: int, number: int) -> tuple[str, int]:
     """The JSON string that begins at ``at``, and the place after it."""
     try:
         part, at = JSONDecoder().raw_decode(line, at)

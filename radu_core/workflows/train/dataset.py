@@ -60,10 +60,10 @@ class DatasetView:
     @property
     def title(self) -> str:
         """Its name, and which part of that it is when it isn't a module's own."""
-        return f"{self.name}/{self.directory.name}" if self.mixed else self.name
+        return f"{self.name}/{self.directory.name}" if self.is_mixed else self.name
 
     @property
-    def mixed(self) -> bool:
+    def is_mixed(self) -> bool:
         """Whether it is of several modules."""
         return isinstance(self.manifest, Mixture)
 
@@ -116,7 +116,7 @@ def build_many(
     views = []
     for module in modules:
 
-        def told(what: str, done: int, total: int, module: str = module) -> None:
+        def report_progress(what: str, done: int, total: int, module: str = module) -> None:
             progress(f"{module}: {what[:1].lower()}{what[1:]}", done, total)
 
         views.append(
@@ -126,7 +126,7 @@ def build_many(
                 name=name,
                 config=chosen,
                 out=out,
-                progress=told if len(modules) > 1 else progress,
+                progress=report_progress if len(modules) > 1 else progress,
             )
         )
     if len(modules) > 1:
@@ -228,20 +228,20 @@ def preview(
 
 def datasets(workspace: Workspace, module: str | None = None) -> list[DatasetView]:
     """All readable datasets in the workspace (those with rows of one module), by name."""
-    return [v for v in _found(workspace) if module is None or module in v.manifest.modules]
+    return [v for v in _find_datasets(workspace) if module is None or module in v.manifest.modules]
 
 
-def _found(workspace: Workspace) -> Iterator[DatasetView]:
+def _find_datasets(workspace: Workspace) -> Iterator[DatasetView]:
     for path in sorted(workspace.datasets.glob("*/*/manifest.json")):
         try:
             manifest = read_dataset(path.parent)
         except DatasetError:
             continue
-        outdated = _outdated(workspace, path.parent, manifest)
+        outdated = _stale_reason(workspace, path.parent, manifest)
         yield DatasetView(path.parent.parent.name, path.parent, manifest, outdated)
 
 
-def _outdated(workspace: Workspace, directory: Path, manifest: Manifest | Mixture) -> str:
+def _stale_reason(workspace: Workspace, directory: Path, manifest: Manifest | Mixture) -> str:
     """What has changed since a dataset was built: its modules' data, or a mixture's parts."""
     if deleted := note_of(directory):
         return deleted
@@ -285,7 +285,7 @@ def _state(workspace: Workspace, module: str) -> tuple[str, str]:
     """
     seen = content_hash([data_state(workspace, module), judged_state(workspace, module)])
     key = ("state of", module)
-    kept = workspace.held(key)
+    kept = workspace.recall(key)
     if isinstance(kept, tuple) and kept[0] == seen:
         return kept[1], kept[2]
     said = judgements_hash(judgements(workspace, module))

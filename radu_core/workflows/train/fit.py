@@ -24,7 +24,7 @@ from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
 from radu_core.training.tokens import FILE as TOKENS
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import build_index, retrieval_settings
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.labelled_rows import labelled_rows
@@ -32,7 +32,7 @@ from radu_core.workflows.frame.run_list import runs
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.runs.launch import resume, start
-from radu_core.workflows.runs.tuned_from import untuned
+from radu_core.workflows.runs.tuned_from import base_of
 from radu_core.workflows.train.dataset import DatasetView, build
 from radu_core.workflows.train.fit_notes import notes_on
 from radu_core.workflows.train.following import follow
@@ -169,7 +169,7 @@ def _prepare(workspace: Workspace, report: FitReport, who: str, progress: Progre
     report.step(
         "index",
         lambda: build_index(workspace, module, progress=progress),
-        lambda i: (counted(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
+        lambda i: (quantity(len(i.exemplars), "exemplar"), f"embedded by {i.embedder.name}"),
     )
     return report.step(
         "dataset",
@@ -180,7 +180,7 @@ def _prepare(workspace: Workspace, report: FitReport, who: str, progress: Progre
             config=DatasetConfig(tokenizer=None),
             progress=progress,
         ),
-        lambda d: (counted(d.manifest.rows("train"), "row"), "with the default strategies"),
+        lambda d: (quantity(d.manifest.rows("train"), "row"), "with the default strategies"),
     )
 
 
@@ -239,9 +239,9 @@ def plan_of(
         eval_rows=500,
     )
     now = retrieval_settings(workspace, module).embedder
-    said = f"{counted(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
+    said = f"{quantity(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
     if negatives := len(found) - labels:
-        said += f"; {counted(negatives, 'negative exemplar')} not learnt"
+        said += f"; {quantity(negatives, 'negative exemplar')} not learnt"
     if config.base_model != now:
         said += f"; from {config.base_model}, as {now} has seen the labels of every fold"
     return config, said + (f"; at most {minutes:g} min" if minutes else "")
@@ -249,7 +249,7 @@ def plan_of(
 
 def base_embedder(workspace: Workspace, module: str) -> str:
     """The module's embedding model, or where that is a run's, the one that it was tuned from."""
-    return untuned(workspace, retrieval_settings(workspace, module).embedder)
+    return base_of(workspace, retrieval_settings(workspace, module).embedder)
 
 
 def train_once(workspace: Workspace, config: TrainConfig, progress: Progress) -> RunDirectory:
@@ -273,7 +273,7 @@ def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     """The newest run of the same settings on the same labels."""
     dataset = read_dataset(config.dataset)
     now = _learnt(dataset.model_dump(mode="json")) if _by_labels(config) else dataset.hash
-    wanted = TrainConfig.from_yaml(config.resolved().to_yaml())  # as a run's is read
+    wanted = TrainConfig.from_yaml(config.with_absolute_paths().to_yaml())  # as a run's is read
     for run in runs(workspace, config.dataset.name):
         try:
             kept = run.config()
@@ -329,7 +329,7 @@ def _figure(run: RunDirectory) -> str:
         return "not measured: too few labels"
     return (
         f"function accuracy {held['function_accuracy']:.1%} on held-out parts (out of fold) "
-        f"({counted(held['rows'], 'row')})"
+        f"({quantity(held['rows'], 'row')})"
     )
 
 

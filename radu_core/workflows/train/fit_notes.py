@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import DEFAULT_EMBEDDER
 from radu_core.schema import Schema
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["notes_on"]
 
@@ -32,12 +32,13 @@ def notes_on(
     found: list[str] = []
     if none:
         found.append(
-            f"{_named(none)} without a label: known by description only, so seldom chosen. "
+            f"{_names_text(none)} without a label: known by description only, so seldom chosen. "
             "Label utterances of each."
         )
     if one:
         found.append(
-            f"{_named(one)} with one label: learnt, but nothing says how well. Label more of each."
+            f"{_names_text(one)} with one label: learnt, but nothing says how well. Label more of "
+            "each."
         )
     if sum(counts[n] > 0 for n in names) == 1 and not counts[None]:
         found.append(
@@ -48,7 +49,7 @@ def notes_on(
         found.append("No function has a slot to learn: only functions are learnt.")
     if double := _contradictions(labels):
         found.append(
-            f"{counted(len(double), 'utterance')} labelled with different functions, such as "
+            f"{quantity(len(double), 'utterance')} labelled with different functions, such as "
             f"{double[0]!r}: no model can have all of them right. Look at them: radu overlap "
             f"--module {schema.module}"
         )
@@ -79,6 +80,6 @@ def _contradictions(labels: Sequence[AnnotatedExemplar]) -> list[str]:
     return [texts[key] for key, own in functions.items() if len(own) > 1]
 
 
-def _named(names: Sequence[str]) -> str:
+def _names_text(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{counted(len(names), 'function')} ({', '.join(names[:_NAMED])}{more})"
+    return f"{quantity(len(names), 'function')} ({', '.join(names[:_NAMED])}{more})"

@@ -20,7 +20,7 @@ from radu_core.training import RunDirectory, RunEvent, TrainConfig
 from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
 from radu_core.training.runs import FINAL
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.run_list import (
     list_trash,
@@ -118,7 +118,7 @@ def changed_config(run: RunDirectory, changes: Mapping[str, object]) -> TrainCon
         )
     merged = {**data, **changes}
     given = {k: v for k, v in merged.items() if v is not None}
-    return TrainConfig.checked(given)
+    return TrainConfig.validate_data(given)
 
 
 def fork(
@@ -166,11 +166,11 @@ def trash(workspace: Workspace, name: str) -> Path:
         )
     if others := asked_by(workspace, run.id):
         raise InputError(
-            f"{counted(len(others), 'run retrieves', 'runs retrieve')} with its encoder",
+            f"{quantity(len(others), 'run retrieves', 'runs retrieve')} with its encoder",
             value=", ".join(others),
             remedy="Delete these first.",
         )
-    return _moved(run.path, trash_of_runs(workspace) / run.id)
+    return _move(run.path, trash_of_runs(workspace) / run.id)
 
 
 def restore_run(workspace: Workspace, name: str) -> RunDirectory:
@@ -182,10 +182,10 @@ def restore_run(workspace: Workspace, name: str) -> RunDirectory:
             value=name,
             remedy=f"It holds {', '.join(known[:5])}." if known else "It is empty.",
         )
-    return RunDirectory(_moved(trash_of_runs(workspace) / name, workspace.runs / name))
+    return RunDirectory(_move(trash_of_runs(workspace) / name, workspace.runs / name))
 
 
-def _moved(source: Path, target: Path) -> Path:
+def _move(source: Path, target: Path) -> Path:
     if target.exists():
         raise InputError(f"{target} exists", remedy="Move or delete that directory first.")
     with disk_errors(target):
@@ -270,7 +270,7 @@ def compare_runs(
         reports=measured,
         paired=tuple(paired),
         unpaired=tuple(unpaired),
-        unverified=tuple(_unverified(measured, paired)),
+        unverified=tuple(_unverified_pairs(measured, paired)),
     )
 
 
@@ -306,11 +306,13 @@ def _tests(
             if why:
                 unpaired.append(f"{one} and {two} can't be tested row by row: {why}")
             else:
-                paired += _paired(one, two, measured[one], measured[two])
+                paired += _pair_tests(one, two, measured[one], measured[two])
     return paired, unpaired
 
 
-def _unverified(measured: Mapping[str, EvaluationReport], paired: Sequence[Paired]) -> list[str]:
+def _unverified_pairs(
+    measured: Mapping[str, EvaluationReport], paired: Sequence[Paired]
+) -> list[str]:
     tested = dict.fromkeys((t.one, t.two) for t in paired)
     return [
         f"{one} and {two}: at least one was measured before reports told which rows they are of. "
@@ -329,7 +331,7 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
     if one.module != two.module:
         return f"one is of {one.module}, the other of {two.module}."
     if (one.rows, one.left_out) != (two.rows, two.left_out):
-        return f"they measured {one.rows} and {counted(two.rows, 'row')}. Evaluate both again."
+        return f"they measured {one.rows} and {quantity(two.rows, 'row')}. Evaluate both again."
     labels = [{f.function: f.rows for f in r.trained.per_function if f.rows} for r in (one, two)]
     if labels[0] != labels[1] or one.trained.slot_pairs != two.trained.slot_pairs:
         return "the labels have changed between them. Evaluate both again."
@@ -343,7 +345,7 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
     return ""
 
 
-def _paired(one: str, two: str, a: EvaluationReport, b: EvaluationReport) -> list[Paired]:
+def _pair_tests(one: str, two: str, a: EvaluationReport, b: EvaluationReport) -> list[Paired]:
     from scipy.stats import binomtest  # type: ignore[import-untyped]
 
     tests = []

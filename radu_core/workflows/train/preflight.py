@@ -22,7 +22,7 @@ from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row
 from radu_core.training.launcher import check_disk
 from radu_core.training.measurements import Probe
 from radu_core.training.probe import probe
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import check, check_unchanged
 from radu_core.workflows.runs.retriever_rows import Rows, keep_rows, retriever_rows
@@ -129,12 +129,12 @@ def report_data(report: PreflightReport) -> dict[str, Any]:
 def report_lines(report: PreflightReport) -> list[str]:
     """The report as lines of text, problems last."""
     lines = [
-        f"{split}: {counted(rows, 'row')}"
-        + (f", {counted(report.tokens[split], 'token')}" if split in report.tokens else "")
+        f"{split}: {quantity(rows, 'row')}"
+        + (f", {quantity(report.tokens[split], 'token')}" if split in report.tokens else "")
         for split, rows in report.rows.items()
     ]
     lines += [
-        f"{r.reason}: {r.id} ({r.split}, {r.task}), {counted(r.tokens, 'token')}"
+        f"{r.reason}: {r.id} ({r.split}, {r.task}), {quantity(r.tokens, 'token')}"
         for r in report.listed
     ]
     need = report.prediction
@@ -143,7 +143,7 @@ def report_lines(report: PreflightReport) -> list[str]:
         spent = duration(need.asking_seconds)
         asking = f"; {spent} of it to ask the teacher" if need.asking_seconds else ""
         lines += [
-            f"time: about {duration(need.seconds)} for {counted(need.steps, 'step')}{until}, at "
+            f"time: about {duration(need.seconds)} for {quantity(need.steps, 'step')}{until}, at "
             f"{need.tokens_per_second:.0f} tokens/s" + asking,
             f"memory: {need.memory_bytes / 1e9:.1f} GB of {need.memory_free / 1e9:.1f} GB free",
             f"disk: {need.disk_bytes / 1e9:.1f} GB of {report.disk_free / 1e9:.1f} GB free",
@@ -166,13 +166,13 @@ def preflight_report(
 
     What would go wrong is in ``problems``; the steps are done only where there are none.
     """
-    config = config.resolved()
+    config = config.with_absolute_paths()
     problems: list[Problem] = []
-    with _listed(problems):
+    with _listing(problems):
         check_unchanged(workspace, config)
     found = PreflightReport(config, disk_free=_disk_free(workspace))
     asked: Rows | None = None
-    with _listed(problems):
+    with _listing(problems):
         if config.target == "retriever":
             asked = retriever_rows(workspace, config, progress=progress)
             counts = {"train": len(asked.labels), "validation": len(asked.validation)}
@@ -180,11 +180,11 @@ def preflight_report(
         else:
             found = _rows(workspace, found, problems, progress)
     directory = None
-    with _listed(problems):
+    with _listing(problems):
         directory = model_directory(config.base_model, workspace.models, progress=progress)
         check_disk(workspace.runs, directory)
     if directory is not None and not problems:
-        with _listed(problems):
+        with _listing(problems):
             given = (
                 {} if asked is None else {"prepare": partial(_prepare, workspace, config, asked)}
             )
@@ -208,7 +208,7 @@ def preflight_report(
 
 
 @contextmanager
-def _listed(problems: list[Problem]) -> Iterator[None]:
+def _listing(problems: list[Problem]) -> Iterator[None]:
     """Turn our own errors into problems; let others pass."""
     try:
         yield
@@ -233,7 +233,7 @@ def _rows(
         longest = max(tokens for _, _, tokens, _ in rows.overlong)
         problems.append(
             Problem(
-                f"{counted(len(rows.overlong), 'row is', 'rows are')} longer than "
+                f"{quantity(len(rows.overlong), 'row is', 'rows are')} longer than "
                 f"max_length={config.max_length} tokens; the longest has {longest}.",
                 "Raise max_length, show fewer exemplars, or set skip_overlong.",
             )
@@ -247,7 +247,7 @@ def _rows(
             "validation": sum(len(row.input_ids) for row in rows.validation),
         },
         tokens_hash=rows.tokens_hash,
-        listed=(*_overlong(rows), *_special(rows), *_unsupervised(config, tokenizer)),
+        listed=(*_overlong(rows), *_special(rows), *_rows_without_completion(config, tokenizer)),
         example=_example(tokenizer, rows.train[0]),
     )
 
@@ -287,7 +287,7 @@ def _special(rows: Preflight) -> list[ListedRow]:
     ]
 
 
-def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
+def _rows_without_completion(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
     """Rows with an empty completion: only the end token would be learnt of them."""
     found = []
     encoder = encoder_of(config, tokenizer)
@@ -301,7 +301,7 @@ def _unsupervised(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
                         row.task,
                         split,
                         len(encoded.input_ids),
-                        encoded.supervised,
+                        encoded.supervised_tokens,
                         "unsupervised",
                     )
                 )

@@ -198,11 +198,11 @@ def _answers(
 ) -> list[Prediction]:
     """The functions that are named."""
 
-    def told(what: str, done: int, total: int) -> None:
+    def report_progress(what: str, done: int, total: int) -> None:
         progress(f"Tuned: {label}; {parser.settings.mixing} ({what.lower()})", done, total)
 
     found = parser.choose_functions(
-        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=told
+        [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=report_progress
     )
     best = [max(sorted(scores), key=lambda n: scores[n]) for scores in found]
     return [Prediction(function=None if n == OUT_OF_SCOPE else n) for n in best]

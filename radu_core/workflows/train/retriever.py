@@ -31,7 +31,7 @@ from radu_core.training.joint.guard import (
     compare,
     retrieve,
 )
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import (
     build_index,
     choose_point,
@@ -108,7 +108,7 @@ def use(
 ) -> Switch:
     """Let the module of a run retrieve with the run's encoder, if the guard doesn't say that it is
     worse (``anyway``: then, too), and build again what depends on it."""
-    run = _tuned(workspace, name)
+    run = _tuned_run(workspace, name)
     own = retrieval_settings(workspace, run.module)
     if own.embedder == run.id:
         raise InputError(f"{run.module} retrieves with that run already", value=run.id)
@@ -116,7 +116,7 @@ def use(
     if not (guard.ok or anyway):
         return Switch(run.module, own.embedder, run.id, guard, done=False)
     chosen = own.model_copy(update={"embedder": run.id})
-    return _switched(workspace, run.module, chosen, guard, who, progress)
+    return _switch(workspace, run.module, chosen, guard, who, progress)
 
 
 def restore(workspace: Workspace, module: str, *, who: str, progress: Progress = silent) -> Switch:
@@ -128,7 +128,7 @@ def restore(workspace: Workspace, module: str, *, who: str, progress: Progress =
             value=retrieval_settings(workspace, module).embedder,
             remedy="There is nothing to bring back.",
         )
-    return _switched(workspace, module, before, None, who, progress, back=True)
+    return _switch(workspace, module, before, None, who, progress, back=True)
 
 
 def standing(workspace: Workspace, module: str) -> Standing:
@@ -145,7 +145,7 @@ def judge(workspace: Workspace, name: str, *, progress: Progress = silent) -> Gu
     The run has measured its untuned base. Another model is measured here on the same folds, and of
     another run's encoder what it retrieved out of fold is taken, where that is of the same rows.
     """
-    run = _tuned(workspace, name)
+    run = _tuned_run(workspace, name)
     now = retrieval_settings(workspace, run.module).embedder
     try:
         kept = Retrieved.load(run.path)
@@ -158,7 +158,7 @@ def judge(workspace: Workspace, name: str, *, progress: Progress = silent) -> Gu
     if Path(now).name == now and other.is_dir():
         rows = _of_run(run, RunDirectory(other), kept)
     else:
-        rows = _measured(run, kept, embedder, progress)
+        rows = _measure(run, kept, embedder, progress)
     return compare(now, rows, kept.tuned, kept.how.point)
 
 
@@ -192,7 +192,7 @@ def has_encoder(run: RunDirectory) -> bool:
     return any((p / "modules.json").is_file() for p in (run.model / ENCODER, run.model))
 
 
-def _tuned(workspace: Workspace, name: str) -> RunDirectory:
+def _tuned_run(workspace: Workspace, name: str) -> RunDirectory:
     run = open_run(workspace, name)
     state, _ = run.state()
     if state != "finished" or not has_encoder(run):
@@ -207,7 +207,7 @@ def _labels(run: RunDirectory) -> list[AnnotatedExemplar]:
     return list(read_trained_labels(run.path / "serving").exemplars)
 
 
-def _measured(
+def _measure(
     run: RunDirectory, kept: Retrieved, embedder: Embedder, progress: Progress
 ) -> dict[str, Row]:
     """What another embedder retrieves for the rows that the run's folds were asked about."""
@@ -231,21 +231,21 @@ def _of_run(run: RunDirectory, other: RunDirectory, kept: Retrieved) -> dict[str
         theirs = Retrieved.load(other.path)
     except RaduError:
         return {}
-    if _asked(theirs.how) != _asked(kept.how):
+    if _point_and_weight(theirs.how) != _point_and_weight(kept.how):
         return {}
     learnt = {e.id: (e.utterance, e.function) for e in _labels(other)}
     same = {e.id for e in _labels(run) if learnt.get(e.id) == (e.utterance, e.function)}
     return {i: row for i, row in theirs.tuned.items() if i in same}
 
 
-def _asked(how: Retrieving) -> tuple[tuple[int, int], float]:
+def _point_and_weight(how: Retrieving) -> tuple[tuple[int, int], float]:
     return how.point, how.settings.dense_weight
 
 
 # --- what depends on it ----------------------------------------------------------------------
 
 
-def _switched(
+def _switch(
     workspace: Workspace,
     module: str,
     chosen: RetrievalSettings,
@@ -260,17 +260,17 @@ def _switched(
     The index comes first, and only when it is there is anything changed.
     """
     before = retrieval_settings(workspace, module).embedder
-    current = [v for v in datasets(workspace, module) if not (v.outdated or v.mixed)]
+    current = [v for v in datasets(workspace, module) if not (v.outdated or v.is_mixed)]
     index = build_index(workspace, module, settings=chosen, progress=progress)
     switch_retrieval(workspace, module, chosen, who=who, back=back)
     save_index(index, workspace.index(module))
-    steps = [Step("index", f"{counted(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
+    steps = [Step("index", f"{quantity(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
     unbuilt: list[str] = []
     point = chosen_point(workspace, module)
-    with _listed(unbuilt, f"{describe_point(*point)}: not measured again"):
+    with _listing(unbuilt, f"{describe_point(*point)}: not measured again"):
         steps += _point(workspace, module, who, progress)
     for view in current:
-        with _listed(unbuilt, f"Dataset {view.title}: not built again"):
+        with _listing(unbuilt, f"Dataset {view.title}: not built again"):
             steps.append(_rebuilt(workspace, module, view, point, progress))
     if chosen.dense_weight != RetrievalSettings().dense_weight:
         unbuilt.append(
@@ -281,7 +281,7 @@ def _switched(
 
 
 @contextmanager
-def _listed(unbuilt: list[str], what: str) -> Iterator[None]:
+def _listing(unbuilt: list[str], what: str) -> Iterator[None]:
     """Name what can't be built again, with the reason; the rest is built all the same."""
     try:
         yield
@@ -319,7 +319,7 @@ def _rebuilt(
         rows = config.rows.model_copy(update={"k_exemplar": k_exemplar})
         config = config.model_copy(update={"k_desc": k_desc, "rows": rows})
     built = build(workspace, module, name=view.name, config=config, progress=progress)
-    return Step(f"dataset {view.name}", counted(built.manifest.rows("train"), "training row"))
+    return Step(f"dataset {view.name}", quantity(built.manifest.rows("train"), "training row"))
 
 
 def _stale(workspace: Workspace, module: str) -> Iterator[str]:
@@ -337,7 +337,7 @@ def _stale(workspace: Workspace, module: str) -> Iterator[str]:
     others = [run.id for run in runs(workspace, module) if _retrieves_otherwise(run, now.identity)]
     if others:
         yield (
-            f"{counted(len(others), 'run')} of the generator, trained on what another embedding "
+            f"{quantity(len(others), 'run')} of the generator, trained on what another embedding "
             f"model retrieved, still ask that one: {', '.join(others)}."
         )
 

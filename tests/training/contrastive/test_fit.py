@@ -70,9 +70,9 @@ def fitting(base: Path, judged: Judgements | None = None, **more: float) -> Cont
 def test_every_round_goes_through_every_label_once_two_by_two(base: Path) -> None:
     made = fitting(base)
     for number in range(6):
-        order = made._ordered(number)
+        order = made._order(number)
         assert sorted(e.id for e in order) == sorted(e.id for e in ROWS)
-        assert [e.id for e in order] == [e.id for e in fitting(base)._ordered(number)]
+        assert [e.id for e in order] == [e.id for e in fitting(base)._order(number)]
         joined = sum(a.function == b.function for a, b in pairwise(order))
         assert joined >= 3  # each function's couple
 
@@ -107,7 +107,7 @@ def test_labels_that_may_mean_the_same_are_neither_unless_judged(base: Path) -> 
 def test_labels_judged_different_meet(base: Path) -> None:
     judged: Judgements = {pair_of("a3", "c2"): "different", pair_of("a1", "gone"): "different"}
     for number in range(4):
-        order = [e.id for e in fitting(base, judged)._ordered(number)]
+        order = [e.id for e in fitting(base, judged)._order(number)]
         assert abs(order.index("a3") - order.index("c2")) == 1
         assert len(order) == len(ROWS)
 

@@ -40,7 +40,7 @@ def rows() -> list[AnnotatedExemplar]:
 
 def config(base: Path, **more: object) -> TrainConfig:
     data = {"target": "retriever", "dataset": Path("d") / MODULE, "base_model": str(base)}
-    return TrainConfig.checked({**data, "method": "lora", "lora_rank": 4, **more})
+    return TrainConfig.validate_data({**data, "method": "lora", "lora_rank": 4, **more})
 
 
 def made(schema: Schema, base: Path, **more: object) -> JointEncoder:
@@ -49,8 +49,8 @@ def made(schema: Schema, base: Path, **more: object) -> JointEncoder:
 
 def test_a_retriever_is_tuned_whole_unless_asked_otherwise(base: Path) -> None:
     data = {"target": "retriever", "dataset": "d/m", "base_model": "m"}
-    assert TrainConfig.checked(data).method == "full"
-    assert TrainConfig.checked(data).rate == 1e-4
+    assert TrainConfig.validate_data(data).method == "full"
+    assert TrainConfig.validate_data(data).rate == 1e-4
     assert config(base).rate == 1e-3
 
 
