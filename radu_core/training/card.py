@@ -441,8 +441,8 @@ radu parse {target}{module} "what somebody says" "and something else"
 ```
 
 It builds the prompts from the schema, the templates and the index in `{_files_folder(form)}`, and
-checks the answers. It needs the embedding model of the index, too, and fetches it where it is missing.
-Without an utterance it reads one a line from its input."""
+checks the answers. It needs the embedding model of the index, too, and fetches it where it is
+missing. Without an utterance it reads one a line from its input."""
 
 
 def _files_folder(form: Form) -> str:
