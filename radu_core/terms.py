@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radu_core.words import counted
+from radu_core.words import quantity
 
 __all__ = ["TERMS", "Term", "describe_point", "label", "label_of_rows"]
 
@@ -306,5 +306,5 @@ def label_of_rows(kind: str) -> str:
 
 def describe_point(k_desc: int, k_exemplar: int) -> str:
     """How much is retrieved: "3 descriptions (k_desc) and 1 exemplar (k_exemplar)"."""
-    descriptions, exemplars = counted(k_desc, "description"), counted(k_exemplar, "exemplar")
+    descriptions, exemplars = quantity(k_desc, "description"), counted(k_exemplar, "exemplar")
     return f"{descriptions} (k_desc) and {exemplars} (k_exemplar)"

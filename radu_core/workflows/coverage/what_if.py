@@ -228,7 +228,7 @@ def compare_retrieval(
         point, note = telling_point(reports[0], reports[1], point, descriptions=k_desc or 0)
     elif k_exemplar == 0 and _only_exemplars(one, two):
         note = "Without exemplars the weight changes nothing: retrieve at least 1 (k_exemplar)."
-    return replace(compared(reports[0], reports[1], (point, point)), note=note)
+    return replace(compare_reports(reports[0], reports[1], (point, point)), note=note)
 
 
 def as_exemplar(query: Query) -> str:
