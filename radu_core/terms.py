@@ -306,5 +306,5 @@ def label_of_rows(kind: str) -> str:
 
 def describe_point(k_desc: int, k_exemplar: int) -> str:
     """How much is retrieved: "3 descriptions (k_desc) and 1 exemplar (k_exemplar)"."""
-    descriptions, exemplars = quantity(k_desc, "description"), counted(k_exemplar, "exemplar")
+    descriptions, exemplars = quantity(k_desc, "description"), quantity(k_exemplar, "exemplar")
     return f"{descriptions} (k_desc) and {exemplars} (k_exemplar)"
