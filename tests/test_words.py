@@ -80,4 +80,4 @@ def test_no_text_says_one_rows() -> None:
 def test_no_phrase_that_has_to_be_read_twice() -> None:
     """``benchmarks/house.py`` counts them as well."""
     house = runpy.run_path(str(ROOT / "benchmarks" / "house.py"))["House"](ROOT)
-    assert house.banned() == []
+    assert house.banned_places() == []
