@@ -13,7 +13,7 @@ from pathlib import Path
 
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import export, import_file, init_module
-from radu_core.workflows.load.outcomes import resolve, unresolved
+from radu_core.workflows.load.outcomes import resolve, unresolved_rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = resolve(workspace, given.module, who=given.who)
     resolved = report.outcomes.get("resolved", 0)
     print(f"{resolved} of {report.total} resolved. The others are for people:")
-    for row in unresolved(workspace, given.module):
+    for row in unresolved_rows(workspace, given.module):
         print(f"  {row['id']} ({row['outcome']}): {row['utterance']}")
         print(f"    {row['reason']}")
 

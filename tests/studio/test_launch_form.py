@@ -198,7 +198,7 @@ def test_a_retriever_is_launched(
 def test_a_mixture_alone_has_no_retriever(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DatasetView, "mixed", property(lambda _: True))
+    monkeypatch.setattr(DatasetView, "is_mixed", property(lambda _: True))
     at = opened(**{"launch target": "retriever"})
     assert "A retriever is tuned for one module." in shown(at)
     assert not at.exception

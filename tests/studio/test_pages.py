@@ -215,12 +215,12 @@ def test_an_upload_is_written_once_and_never_changed(space: Workspace) -> None:
     script = """
 import streamlit as st
 from types import SimpleNamespace
-from studio.load.forms import _kept
+from studio.load.forms import _keep_upload
 def upload(id, data):
     return SimpleNamespace(file_id=id, name="rows.jsonl", getvalue=lambda: data)
-first = _kept(upload("1", b"one"))
+first = _keep_upload(upload("1", b"one"))
 before = first.stat().st_mtime_ns
-again, other = _kept(upload("1", b"one")), _kept(upload("2", b"two"))
+again, other = _keep_upload(upload("1", b"one")), _keep_upload(upload("2", b"two"))
 st.session_state["found"] = (first, again, other, before == first.stat().st_mtime_ns)
 """
     at = AppTest.from_string(script).run()
