@@ -307,7 +307,7 @@ def export(here: Page) -> None:
         key="export as",
     )
     view = load.view_export(here.workspace, format, module=here.module)
-    for given, other in view.export_names.items():
+    for given, other in view.renamed.items():
         st.caption(f"{plain(given)} is written as {plain(other)}.")
     if view.left_out:
         st.caption(f"The schema only: {quantity(view.left_out, 'exemplar')} left out.")

@@ -94,7 +94,7 @@ def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_v
     with readable(path):
         stamp = path.stat().st_mtime_ns
     state = (str(path), stamp, here.module, here.workspace.schema(here.module).hash)
-    return _viewed(here, path, format, chosen, state)
+    return _view_file(here, path, format, chosen, state)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

@@ -18,7 +18,7 @@ from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.overlap.report import flag, moved_on, overlap_report, pairs_confused
-from radu_core.workflows.prompts.negatives import POSITIONS, dial, mined, retrieve
+from radu_core.workflows.prompts.negatives import POSITIONS, dial, mine_negatives, retrieve
 from radu_core.workflows.prompts.preview import preview
 from radu_core.workflows.train import dataset
 

@@ -16,10 +16,10 @@ from radu_core.formats import (
     Notice,
     Rejection,
     Tally,
+    export_names,
     format_info,
     load_json,
     read,
-    renamed,
     write,
 )
 from radu_core.instructions import instruct
@@ -400,7 +400,7 @@ class ExportView:
 def view_export(workspace: Workspace, format: str, *, module: str) -> ExportView:
     """What ``export`` of all exemplars would write."""
     total = sum(workspace.store.counts(module).values())
-    names = renamed(format, workspace.schema(module))
+    names = export_names(format, workspace.schema(module))
     carries = format_info(format).carries_exemplars
     return ExportView(total if carries else 0, 0 if carries else total, names)
 
