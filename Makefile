@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+COMPONENTS := 'components/**/*.js' 'components/**/*.css'
 export RADU_HOME ?= workspace
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models sample run demo lint check format test test-fast bench clean browser docs pictures
+.PHONY: help setup setup-dev models sample run demo lint check format hooks test test-fast bench clean browser docs pictures
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,10 +44,14 @@ demo: models  ## radu fit on the sample project: import to evaluation, in under 
 format: setup-dev  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
+	@$(VENV)/bin/oxfmt $(COMPONENTS)
 
-lint: docs  ## Format, lint, types, docs, Dockerfile
+lint: docs  ## Format, lint, spelling, types, docs, Dockerfile
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	$(VENV)/bin/oxfmt --check $(COMPONENTS)
+	$(VENV)/bin/oxlint --deny-warnings components
+	$(VENV)/bin/typos
 	$(PY) -m mypy
 	$(VENV)/bin/hadolint Dockerfile
 
@@ -56,7 +61,10 @@ docs: setup-dev  ## Build the docs' site into build/docs; a warning or a broken 
 pictures: setup-dev models browser  ## Take the pictures of the README and the docs again
 	$(PY) docs/site/pictures.py
 
-check: lint  ## Format, lint, types, layering, fast tests
+hooks: setup-dev  ## Run these before every commit
+	@$(VENV)/bin/prek install
+
+check: lint  ## Format, lint, spelling, types, layering, fast tests
 	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
 
 browser:

@@ -22,7 +22,9 @@ export function matching(functions, typed) {
     return words.every((w) => named(f).includes(w)) ? 1 : 2;
   };
   return functions
-    .filter((f) => words.every((w) => `${named(f)} ${f.description ?? ""}`.toLowerCase().includes(w)))
+    .filter((f) =>
+      words.every((w) => `${named(f)} ${f.description ?? ""}`.toLowerCase().includes(w)),
+    )
     .sort((a, b) => place(a) - place(b)); // stable: as in the schema
 }
 
@@ -39,8 +41,12 @@ export class Dialogs {
 
   show(title, ...content) {
     this.close();
-    const dialog = el("dialog", { "aria-labelledby": "dialog-title" },
-      el("h2", { id: "dialog-title" }, title), ...content);
+    const dialog = el(
+      "dialog",
+      { "aria-labelledby": "dialog-title" },
+      el("h2", { id: "dialog-title" }, title),
+      ...content,
+    );
     dialog.addEventListener("close", () => this.close(dialog)); // Esc, or the browser's own way
     dialog.addEventListener("click", (event) => event.target === dialog && this.close());
     this.root.append(dialog);
@@ -71,14 +77,29 @@ export class Dialogs {
   /** One line of text. `suggestions` are offered while typing. */
   ask(title, { value = "", label, suggestions = [], save = "Save", empty = false }, answer) {
     const list = suggestions.length
-      ? el("datalist", { id: "suggested" }, suggestions.map((s) => el("option", { value: s })))
+      ? el(
+          "datalist",
+          { id: "suggested" },
+          suggestions.map((s) => el("option", { value: s })),
+        )
       : null;
     const input = el("input", {
-      type: "text", value, id: "answer", autocomplete: "off", maxlength: 2000, dir: "auto",
+      type: "text",
+      value,
+      id: "answer",
+      autocomplete: "off",
+      maxlength: 2000,
+      dir: "auto",
       list: list ? "suggested" : null,
     });
-    const form = el("form", { method: "dialog" },
-      el("label", { for: "answer" }, label), input, list, buttons(save, () => this.close()));
+    const form = el(
+      "form",
+      { method: "dialog" },
+      el("label", { for: "answer" }, label),
+      input,
+      list,
+      buttons(save, () => this.close()),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!input.value.trim() && !empty) return;
@@ -95,12 +116,25 @@ export class Dialogs {
       this.close();
       answer(reason);
     };
-    const form = el("form", { method: "dialog" },
-      el("div", { class: "options" }, REASONS.map((reason, i) =>
-        el("button", { type: "button", class: "option", onclick: () => done(reason) },
-          kbd(i + 1), ` ${reason}`))),
-      el("label", { for: "answer" }, "Another reason"), input,
-      buttons("Discard", () => this.close()));
+    const form = el(
+      "form",
+      { method: "dialog" },
+      el(
+        "div",
+        { class: "options" },
+        REASONS.map((reason, i) =>
+          el(
+            "button",
+            { type: "button", class: "option", onclick: () => done(reason) },
+            kbd(i + 1),
+            ` ${reason}`,
+          ),
+        ),
+      ),
+      el("label", { for: "answer" }, "Another reason"),
+      input,
+      buttons("Discard", () => this.close()),
+    );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (input.value.trim()) done(input.value.trim());
@@ -121,25 +155,47 @@ export class Dialogs {
       { name: null, description: "no function of this bot" },
     ];
     let shown = all;
-    let at = Math.max(0, all.findIndex((f) => f.name === current));
+    let at = Math.max(
+      0,
+      all.findIndex((f) => f.name === current),
+    );
     const input = el("input", {
-      type: "text", id: "answer", autocomplete: "off", role: "combobox", "aria-expanded": "true",
-      "aria-controls": "functions", "aria-label": "Search the functions",
+      type: "text",
+      id: "answer",
+      autocomplete: "off",
+      role: "combobox",
+      "aria-expanded": "true",
+      "aria-controls": "functions",
+      "aria-label": "Search the functions",
     });
-    const list = el("div", { id: "functions", role: "listbox", class: "options", "aria-label": "Functions" });
+    const list = el("div", {
+      id: "functions",
+      role: "listbox",
+      class: "options",
+      "aria-label": "Functions",
+    });
     const done = (name) => {
       this.close();
       if (name !== current) answer(name);
     };
     const paint = () => {
-      list.replaceChildren(...shown.map(({ name, description }, i) =>
-        el("div",
-          {
-            role: "option", id: `function-${i}`, class: "option",
-            "aria-selected": String(i === at), onclick: () => done(name),
-          },
-          el("b", {}, name ?? "out of scope"),
-          name === current ? el("i", {}, " as now") : null, ` ${description ?? ""}`)));
+      list.replaceChildren(
+        ...shown.map(({ name, description }, i) =>
+          el(
+            "div",
+            {
+              role: "option",
+              id: `function-${i}`,
+              class: "option",
+              "aria-selected": String(i === at),
+              onclick: () => done(name),
+            },
+            el("b", {}, name ?? "out of scope"),
+            name === current ? el("i", {}, " as now") : null,
+            ` ${description ?? ""}`,
+          ),
+        ),
+      );
       input.setAttribute("aria-activedescendant", shown.length ? `function-${at}` : "");
       list.children[at]?.scrollIntoView({ block: "nearest" });
     };
@@ -148,7 +204,12 @@ export class Dialogs {
       at = 0;
       paint();
     });
-    this.show("Which function is it?", input, list, buttons(null, () => this.close(), "Cancel"));
+    this.show(
+      "Which function is it?",
+      input,
+      list,
+      buttons(null, () => this.close(), "Cancel"),
+    );
     paint();
     input.focus();
     this.keys = (event) => {
@@ -167,46 +228,83 @@ export class Dialogs {
   }
 
   help() {
-    this.show("Keys",
-      el("dl", { class: "help" }, help().map(([keys, what]) => [
-        el("dt", {}, keys.split(", ").flatMap((k, i) => [i ? ", " : "", ...kbd(k)])),
-        el("dd", {}, what)])),
-      el("p", { class: "quiet" },
+    this.show(
+      "Keys",
+      el(
+        "dl",
+        { class: "help" },
+        help().map(([keys, what]) => [
+          el(
+            "dt",
+            {},
+            keys.split(", ").flatMap((k, i) => [i ? ", " : "", ...kbd(k)]),
+          ),
+          el("dd", {}, what),
+        ]),
+      ),
+      el(
+        "p",
+        { class: "quiet" },
         "By mouse or touch: click a word, drag over words (with Alt: over characters), then click the " +
-        "slot. Click a marked place to select it."),
-      buttons(null, () => this.close()));
+          "slot. Click a marked place to select it.",
+      ),
+      buttons(null, () => this.close()),
+    );
   }
 
   guidelines(text) {
-    this.show("Guidelines",
+    this.show(
+      "Guidelines",
       text
         ? el("div", { class: "prose", dir: "auto" }, markdown(text))
         : el("p", { class: "quiet" }, "Nobody has written any yet: below, under Guidelines."),
-      buttons(null, () => this.close()));
+      buttons(null, () => this.close()),
+    );
   }
 
   history(events, restore) {
     const rows = events.map((event) =>
-      el("li", {},
+      el(
+        "li",
+        {},
         el("p", {}, el("b", {}, event.kind), ` by ${event.who}, `, when(event.at)),
         event.note ? el("p", {}, event.note) : null,
-        el("ul", {}, (event.changes ?? []).map((line) => el("li", { dir: "auto" }, line))),
-        event.restorable === false ? null
-          : el("button", {
-            type: "button", class: "plain",
-            onclick: () => {
-              this.close();
-              restore(event.id);
-            },
-          }, "Restore the state before this")));
-    this.show("History",
-      rows.length ? el("ol", { class: "history" }, rows)
+        el(
+          "ul",
+          {},
+          (event.changes ?? []).map((line) => el("li", { dir: "auto" }, line)),
+        ),
+        event.restorable === false
+          ? null
+          : el(
+              "button",
+              {
+                type: "button",
+                class: "plain",
+                onclick: () => {
+                  this.close();
+                  restore(event.id);
+                },
+              },
+              "Restore the state before this",
+            ),
+      ),
+    );
+    this.show(
+      "History",
+      rows.length
+        ? el("ol", { class: "history" }, rows)
         : el("p", { class: "quiet" }, "Nobody has decided anything here yet."),
-      buttons(null, () => this.close()));
+      buttons(null, () => this.close()),
+    );
   }
 
   note(title, text) {
-    this.show(title, el("p", {}, text), buttons(null, () => this.close()));
+    this.show(
+      title,
+      el("p", {}, text),
+      buttons(null, () => this.close()),
+    );
   }
 }
 
@@ -217,10 +315,12 @@ const help = () => [
 ];
 
 function buttons(save, cancel, label = save ? "Cancel" : "Close") {
-  return el("div", { class: "buttons" },
+  return el(
+    "div",
+    { class: "buttons" },
     save ? el("button", { type: "submit", class: "primary" }, save, " ", kbd("Enter")) : null,
-    el("button", { type: "button", class: "plain", onclick: cancel },
-      label, " ", kbd("Esc")));
+    el("button", { type: "button", class: "plain", onclick: cancel }, label, " ", kbd("Esc")),
+  );
 }
 
 /** The Markdown that guidelines need: headings, lists, paragraphs, emphasis, code. All as text. */

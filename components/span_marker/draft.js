@@ -24,7 +24,8 @@ export function begin(item) {
   item.arguments.forEach((argument, key) => {
     const [place] = argument.places;
     if (argument.state !== "once" || taken.has(key) || !place) return;
-    if (!marks.some((m) => overlaps(m, place))) marks.push({ key, start: place.start, end: place.end });
+    if (!marks.some((m) => overlaps(m, place)))
+      marks.push({ key, start: place.start, end: place.end });
   });
   return ask({ ...bare, marks });
 }
@@ -187,7 +188,9 @@ export function agrees(draft, reading) {
 export function adopt(draft, item) {
   const best = choose(draft, item, 0);
   const hand = draft.marks.filter((m) => m.hand);
-  const marks = best.marks.map((m) => hand.find((h) => h.start === m.start && h.end === m.end) ?? m);
+  const marks = best.marks.map(
+    (m) => hand.find((h) => h.start === m.start && h.end === m.end) ?? m,
+  );
   return { ...best, marks, implied: [...new Set([...best.implied, ...draft.implied])] };
 }
 

@@ -78,7 +78,9 @@ export class Editor {
   /** What a key assigns while something is selected: `{key, slot, argument}`; digits, then letters. */
   get targets() {
     const asked = this.draft.arguments.map((argument, i) => ({
-      key: DIGITS[i] ?? LETTERS[i - DIGITS.length] ?? null, slot: argument.slot, argument,
+      key: DIGITS[i] ?? LETTERS[i - DIGITS.length] ?? null,
+      slot: argument.slot,
+      argument,
     }));
     const used = Math.max(0, asked.length - DIGITS.length);
     const have = new Set(this.draft.arguments.map((a) => a.slot));
@@ -160,11 +162,13 @@ export class Editor {
     const { item } = this;
     const between = (number, count) => Math.max(0, Math.min(count - 1, number));
     if (this.digits === "opinions" || this.digits === "conflict") {
-      const count = this.digits === "opinions" ? item.opinions.length : 1 + Boolean(item.problem.mine);
+      const count =
+        this.digits === "opinions" ? item.opinions.length : 1 + Boolean(item.problem.mine);
       this.picked = between(this.picked + by, count);
       this.changed();
       this.say(`Number ${this.picked + 1}`);
-    } else if (item.readings.length) this.choose(between(this.draft.chosen + by, item.readings.length));
+    } else if (item.readings.length)
+      this.choose(between(this.draft.chosen + by, item.readings.length));
   }
 
   choosePlace(number) {
@@ -320,8 +324,11 @@ export class Editor {
 
   select(range) {
     this.selection = range && { from: range.start, to: range.end };
-    const touched = range ? [...this.tokens.keys()].filter(
-      (n) => this.tokens[n].start < range.end && range.start < this.tokens[n].end) : [];
+    const touched = range
+      ? [...this.tokens.keys()].filter(
+          (n) => this.tokens[n].start < range.end && range.start < this.tokens[n].end,
+        )
+      : [];
     if (touched.length) [this.anchor, this.head] = [touched[0], touched.at(-1)];
     this.changed();
     if (range) this.say(`Selected: ${this.selected}`);
@@ -352,7 +359,10 @@ export class Editor {
 
   /** Move an edge by characters that a reader sees: the end, or with `start` the beginning. */
   nudge(step, start) {
-    const range = this.range ?? { start: this.tokens[0]?.start ?? 0, end: this.tokens[0]?.end ?? 0 };
+    const range = this.range ?? {
+      start: this.tokens[0]?.start ?? 0,
+      end: this.tokens[0]?.end ?? 0,
+    };
     const edge = start ? range.start : range.end;
     const at = this.cuts.indexOf(edge);
     const next = this.cuts[(at < 0 ? this.cuts.findIndex((c) => c > edge) : at) + step];
@@ -463,7 +473,8 @@ export function typed(words, slot) {
   if (!slot) return words;
   const allowed = (slot.values ?? []).find((v) => String(v).toLowerCase() === words.toLowerCase());
   if (allowed !== undefined) return allowed;
-  if (/^(integer|number)$/.test(slot.type) && /^-?\d{1,15}(\.\d+)?$/.test(words)) return Number(words);
+  if (/^(integer|number)$/.test(slot.type) && /^-?\d{1,15}(\.\d+)?$/.test(words))
+    return Number(words);
   if (slot.type === "boolean" && /^(true|yes)$/i.test(words)) return true;
   if (slot.type === "boolean" && /^(false|no)$/i.test(words)) return false;
   return words;

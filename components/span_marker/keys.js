@@ -2,7 +2,12 @@
 
 /** `key` as the browser names it; `act` is the action's name; `button` its words on the toolbar. */
 export const KEYS = [
-  { key: "Enter", act: "accept", button: "Accept", help: "accept what is highlighted and continue" },
+  {
+    key: "Enter",
+    act: "accept",
+    button: "Accept",
+    help: "accept what is highlighted and continue",
+  },
   { key: "i", act: "implied", button: "Implied", help: "the value is implied: meant, not written" },
   { key: "n", act: "edit", button: "Edit value", help: "the value isn't in the text: correct it" },
   { key: "v", act: "value", help: "ask for the next value; with Shift the one before" },
@@ -13,7 +18,12 @@ export const KEYS = [
   { key: "s", act: "skip", button: "Skip", help: "skip: later, or somebody else" },
   { key: "c", act: "comment", button: "Comment", help: "comment" },
   { key: "k", act: "keep", help: "the label is right (where it was questioned)" },
-  { key: "u", act: "undo", button: "Undo", help: "undo, since the page was opened; with Shift redo" },
+  {
+    key: "u",
+    act: "undo",
+    button: "Undo",
+    help: "undo, since the page was opened; with Shift redo",
+  },
   { key: "U", act: "redo" },
   { key: "h", act: "history", button: "History", help: "history of this utterance" },
   { key: "l", act: "link", help: "copy a link to this utterance" },
@@ -38,6 +48,7 @@ export const ALWAYS = new Set(["undo", "redo", "guidelines", "help"]);
 
 /** The action of a key; capitals are Shift. */
 export function actionOf(key, shift) {
-  const named = key.length === 1 && shift ? key.toUpperCase() : key.length === 1 ? key.toLowerCase() : key;
+  const named =
+    key.length === 1 && shift ? key.toUpperCase() : key.length === 1 ? key.toLowerCase() : key;
   return KEYS.find((k) => k.key === named)?.act ?? null;
 }

@@ -22,18 +22,25 @@ class Marker {
     this.sizes = new ResizeObserver(() => arrange(this.part("utterance"))); // lines break elsewhere
     this.sizes.observe(this.part("utterance"));
     document.fonts.ready.then(() => arrange(this.part("utterance")));
-    this.part("actions").replaceChildren(...KEYS.filter((k) => k.button).map(({ key, act, button }) =>
-      el("button",
-        {
-          type: "button",
-          class: act === "accept" ? "primary" : "plain",
-          "data-act": act,
-          onclick: (event) => {
-            this.act(act);
-            if (event.detail > 0) this.focus(true); // by mouse: keys are for the utterance again
+    this.part("actions").replaceChildren(
+      ...KEYS.filter((k) => k.button).map(({ key, act, button }) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: act === "accept" ? "primary" : "plain",
+            "data-act": act,
+            onclick: (event) => {
+              this.act(act);
+              if (event.detail > 0) this.focus(true); // by mouse: keys are for the utterance again
+            },
           },
-        },
-        button, " ", kbd(key))));
+          button,
+          " ",
+          kbd(key),
+        ),
+      ),
+    );
   }
 
   /** The page's data, at first and after every rerun; another person or module is another session. */
@@ -53,7 +60,11 @@ class Marker {
       return;
     }
     this.session = session;
-    this.editor = new Editor(session, (words) => this.say(words), () => this.paint());
+    this.editor = new Editor(
+      session,
+      (words) => this.say(words),
+      () => this.paint(),
+    );
     session.configure(this.config);
     this.changed("item");
     session.start();
@@ -123,10 +134,12 @@ class Marker {
       : (editor.hint ?? "");
     editor.hint = null;
     this.part("labels").replaceChildren(...view.labels(editor, (target) => this.label(target)));
-    this.part("readings").replaceChildren(...view.readings(editor, (number) => {
-      editor.selection = null;
-      editor.digit(number + 1);
-    }));
+    this.part("readings").replaceChildren(
+      ...view.readings(editor, (number) => {
+        editor.selection = null;
+        editor.digit(number + 1);
+      }),
+    );
     this.part("comments").replaceChildren(...view.comments(editor));
     const { activeElement } = document;
     this.focus(this.arriving && !(activeElement && writes(activeElement)));
@@ -166,7 +179,8 @@ class Marker {
     }
     if (!inside && (writes(target) || inOverlay(event))) return;
     if (event.ctrlKey || event.metaKey) return;
-    if (event.repeat && !REPEATED.test(event.key)) { // a key that is held decides once
+    if (event.repeat && !REPEATED.test(event.key)) {
+      // a key that is held decides once
       event.preventDefault();
       event.stopImmediatePropagation();
       return;
@@ -179,7 +193,11 @@ class Marker {
     const native = ["Enter", " "].includes(event.key) && button;
     const walking = ["Tab", "ArrowLeft", "ArrowRight"].includes(event.key);
     const choosing = ["ArrowUp", "ArrowDown"].includes(event.key);
-    if (native || (walking && !this.onText(target)) || (choosing && !inside && !this.onText(target))) {
+    if (
+      native ||
+      (walking && !this.onText(target)) ||
+      (choosing && !inside && !this.onText(target))
+    ) {
       event.stopImmediatePropagation();
       return;
     }
@@ -252,8 +270,10 @@ class Marker {
       previous: () => editor.turn(-1),
       edit: () => this.edit(),
       function: () => this.chooseFunction(),
-      discard: () => this.dialogs.discard((reason) =>
-        editor.decide("discard", { reason }, `discarded: ${reason}`)),
+      discard: () =>
+        this.dialogs.discard((reason) =>
+          editor.decide("discard", { reason }, `discarded: ${reason}`),
+        ),
       comment: () => this.comment(),
       history: () => this.history(),
       link: () => this.copyLink(),
@@ -280,12 +300,16 @@ class Marker {
       return;
     }
     const slot = editor.slotOf(argument.slot);
-    this.dialogs.ask(`Value of ${argument.slot}`, {
-      value: String(argument.value),
-      label: slot?.description || "What it should be; nothing takes the value away",
-      suggestions: (slot?.values ?? []).map(String),
-      empty: true,
-    }, (words) => editor.setValue(key, words));
+    this.dialogs.ask(
+      `Value of ${argument.slot}`,
+      {
+        value: String(argument.value),
+        label: slot?.description || "What it should be; nothing takes the value away",
+        suggestions: (slot?.values ?? []).map(String),
+        empty: true,
+      },
+      (words) => editor.setValue(key, words),
+    );
   }
 
   chooseFunction() {
@@ -356,11 +380,15 @@ class Marker {
 const REPEATED = /^(Arrow.*|Tab|Backspace|Delete)$/;
 
 const writes = (target) =>
-  target.matches?.("input, textarea, select, [contenteditable=true], [role=combobox], [role=slider]");
+  target.matches?.(
+    "input, textarea, select, [contenteditable=true], [role=combobox], [role=slider]",
+  );
 
 /** Whether a key is pressed in a dialog or a menu of the studio's own. */
 const inOverlay = (event) =>
-  event.composedPath().some((e) => e.matches?.("[role=dialog], [role=menu], [role=listbox], [data-baseweb=popover]"));
+  event
+    .composedPath()
+    .some((e) => e.matches?.("[role=dialog], [role=menu], [role=listbox], [data-baseweb=popover]"));
 
 const mounted = new WeakMap();
 

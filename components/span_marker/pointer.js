@@ -23,7 +23,8 @@ export class Pointer {
     });
     box.addEventListener("pointermove", (event) => {
       const at = this.drag && this.under(event);
-      if (!at || (at.start === this.drag.start && at.end === this.drag.end && !this.drag.moved)) return;
+      if (!at || (at.start === this.drag.start && at.end === this.drag.end && !this.drag.moved))
+        return;
       this.drag.moved = true;
       const start = Math.min(this.drag.start, at.start);
       this.marker.editor.select({ start, end: Math.max(this.drag.end, at.end) });
@@ -53,7 +54,9 @@ export class Pointer {
 
   /** The token under the pointer, or with Alt the character; null beside the text. */
   under(event) {
-    const piece = this.marker.root.elementFromPoint(event.clientX, event.clientY)?.closest("[data-start]");
+    const piece = this.marker.root
+      .elementFromPoint(event.clientX, event.clientY)
+      ?.closest("[data-start]");
     if (!piece || !this.box.contains(piece)) return null;
     const { editor } = this.marker;
     if (event.altKey) return this.sign(event, piece);

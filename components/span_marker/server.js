@@ -19,7 +19,10 @@ export async function post(route, body) {
   const words = status === 503 ? "The studio can't use its database at the moment" : reply?.error;
   const what = (words ?? `The studio answered ${status}`).replace(/[.\s]*$/, ".");
   const remedy = status === 503 ? "" : (reply?.remedy ?? "");
-  throw Object.assign(new Error(`${what} ${remedy}`.trim()), { status, detail: reply?.error ?? "" });
+  throw Object.assign(new Error(`${what} ${remedy}`.trim()), {
+    status,
+    detail: reply?.error ?? "",
+  });
 }
 
 /** Say something while the page goes; nobody waits for the answer. */

@@ -128,7 +128,13 @@ export class Session {
     const before = this.last.get(item.id) ?? 0;
     const after = before > item.stamp ? before : null; // the item is as it was before that one
     try {
-      const { seq } = this.journal.add({ kind, id: item.id, revision: item.revision, after, ...fields });
+      const { seq } = this.journal.add({
+        kind,
+        id: item.id,
+        revision: item.revision,
+        after,
+        ...fields,
+      });
       this.last.set(item.id, seq);
       this.notice = "";
       return seq;
@@ -229,12 +235,15 @@ export class Session {
     this.again = false;
     const filter = JSON.stringify(this.config.filter);
     try {
-      const reply = await post(this.config.route, this.request({
-        ops,
-        hold: this.holding(ops),
-        want,
-        filter: { ...this.config.filter, item: this.pinned, since: this.since },
-      }));
+      const reply = await post(
+        this.config.route,
+        this.request({
+          ops,
+          hold: this.holding(ops),
+          want,
+          filter: { ...this.config.filter, item: this.pinned, since: this.since },
+        }),
+      );
       this.failures = 0;
       this.problem = "";
       if (!this.closed) this.take(reply, ops, want, filter === JSON.stringify(this.config.filter));
@@ -263,7 +272,11 @@ export class Session {
       this.journal.owner.token = reply.token;
     }
     this.journal.acknowledge(reply.acks.map((ack) => ack.seq));
-    for (const ack of reply.acks) this.answered(ack, ops.find((op) => op.seq === ack.seq));
+    for (const ack of reply.acks)
+      this.answered(
+        ack,
+        ops.find((op) => op.seq === ack.seq),
+      );
     if (reply.acks.length && !this.current) this.again = true; // what was decided may come back
     this.progress = reply.progress;
     if (want > 0) {
@@ -364,7 +377,10 @@ export class Session {
         const opened = closed ? newest() : 0; // later than all that tab said: its items are free
         const body = { token, client, opened, ops, hold: [], want: 0, filter: {} };
         const reply = await post(this.config.route, body);
-        settle(client, reply.acks.map((ack) => ack.seq));
+        settle(
+          client,
+          reply.acks.map((ack) => ack.seq),
+        );
         if (mine) this.progress = reply.progress;
         for (const ack of reply.acks.filter((a) => a.status !== "stored")) {
           const op = ops.find((o) => o.seq === ack.seq);

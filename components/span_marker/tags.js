@@ -11,11 +11,12 @@ export function rows(tags) {
   const found = tags.map(() => 0);
   for (let i = tags.length - 1; i >= 0; i--) {
     const after = tags.slice(i + 1).map((tag, n) => ({ ...tag, row: found[i + 1 + n] }));
-    const free = (row) => after.every((other) => {
-      if (other.row === row) return tags[i].end + GAP <= other.start;
-      const [upper, lower] = other.row < row ? [other, tags[i]] : [tags[i], other];
-      return lower.at < upper.start || lower.at >= upper.end + GAP; // whose line passes by a name
-    });
+    const free = (row) =>
+      after.every((other) => {
+        if (other.row === row) return tags[i].end + GAP <= other.start;
+        const [upper, lower] = other.row < row ? [other, tags[i]] : [tags[i], other];
+        return lower.at < upper.start || lower.at >= upper.end + GAP; // whose line passes by a name
+      });
     const apart = (row) => after.every((o) => o.row !== row || tags[i].end + GAP <= o.start);
     const most = tags.length;
     while (found[i] < most && !free(found[i])) found[i] += 1;
@@ -42,7 +43,15 @@ export function arrange(box) {
     const [start, end] = along(left, right);
     const shift = Math.max(first - start, Math.min(0, last - end));
     const at = along(piece.left, piece.right)[0];
-    return { tag, line: Math.round(piece.top), height, at, shift, start: start + shift, end: end + shift };
+    return {
+      tag,
+      line: Math.round(piece.top),
+      height,
+      at,
+      shift,
+      start: start + shift,
+      end: end + shift,
+    };
   });
   for (const line of lines(measured)) {
     line.sort((a, b) => a.at - b.at);

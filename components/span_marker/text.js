@@ -37,7 +37,8 @@ export function tokens(text, language) {
     const end = index + segment.length;
     const start = open ?? index;
     open = allowed.has(end) ? null : start;
-    if (open === null && /[^\s\u200b\ufeff]/u.test(text.slice(start, end))) found.push({ start, end });
+    if (open === null && /[^\s\u200b\ufeff]/u.test(text.slice(start, end)))
+      found.push({ start, end });
   }
   return found;
 }

@@ -37,11 +37,17 @@ export function counts(session) {
       el("span", { class: "count" }, el("b", {}, count(number)), ` ${QUEUES[queue] ?? queue}`),
     ),
     progress &&
-      el("span", { class: "count quiet" },
-        `${count(progress.resolved)} of ${count(progress.total)} resolved`),
+      el(
+        "span",
+        { class: "count quiet" },
+        `${count(progress.resolved)} of ${count(progress.total)} resolved`,
+      ),
     progress &&
-      el("span", { class: "count quiet" },
-        `today ${count(progress.today)}, yours ${count(progress.mine)}`),
+      el(
+        "span",
+        { class: "count quiet" },
+        `today ${count(progress.today)}, yours ${count(progress.mine)}`,
+      ),
   ].filter(Boolean);
 }
 
@@ -56,12 +62,24 @@ export function head(editor) {
   const name = editor.draft.function;
   const about = editor.definition?.description ?? item.description;
   return [
-    el("span", { class: "function" }, editor.unlabelled ? "not labelled" : (name ?? "out of scope")),
+    el(
+      "span",
+      { class: "function" },
+      editor.unlabelled ? "not labelled" : (name ?? "out of scope"),
+    ),
     name && el("span", { class: "about", title: about }, about),
-    el("span", { class: "where" },
-      [QUEUES[item.queue] ?? item.outcome ?? "new", item.split,
-        item.context ? `the bot had asked for ${item.context}` : null, item.id]
-        .filter(Boolean).join(" · ")),
+    el(
+      "span",
+      { class: "where" },
+      [
+        QUEUES[item.queue] ?? item.outcome ?? "new",
+        item.split,
+        item.context ? `the bot had asked for ${item.context}` : null,
+        item.id,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
   ].filter(Boolean);
 }
 
@@ -80,7 +98,9 @@ export function why(editor) {
   }
   if (editor.dropped.length) {
     const left = editor.dropped.map((a) => `${a.slot} = ${a.value}`).join(", ");
-    lines.push(el("p", { class: "problem" }, `⚠ This function has no such slots; left out: ${left}`));
+    lines.push(
+      el("p", { class: "problem" }, `⚠ This function has no such slots; left out: ${left}`),
+    );
   }
   return lines;
 }
@@ -108,7 +128,8 @@ export function utterance(editor) {
       choices.some((c) => c.start <= piece.start && piece.end <= c.end) && "possible",
     ];
     const option = piece.token >= 0;
-    return el("span",
+    return el(
+      "span",
       {
         class: classes.filter(Boolean).join(" "),
         id: `piece-${piece.start}`,
@@ -124,8 +145,11 @@ export function utterance(editor) {
       first && [
         el("span", { class: "strut", "aria-hidden": "true" }),
         el("span", { class: "lead", "aria-hidden": "true" }),
-        el("span", { class: "tag", "aria-hidden": "true" },
-          el("bdi", { dir: "ltr" }, el("b", {}, numbers.get(mark.key)), ` ${slots.get(mark.key)}`)),
+        el(
+          "span",
+          { class: "tag", "aria-hidden": "true" },
+          el("bdi", { dir: "ltr" }, el("b", {}, numbers.get(mark.key)), ` ${slots.get(mark.key)}`),
+        ),
       ],
       place >= 0 && el("span", { class: "pick", "aria-hidden": "true" }, kbd(place + 1)),
     );
@@ -140,28 +164,39 @@ export function labels(editor, on) {
     return [el("p", { class: "quiet" }, noValues(editor))];
   }
   const marked = assigning && editor.markUnder(editor.range);
-  const off = marked && el("button",
-    { type: "button", class: "plain", onclick: () => editor.unmarkSelected() },
-    "Take the mark off ", kbd("Del"));
-  return [...targets.map(({ key, slot, argument }) => {
-    const state = argument ? editor.stateOf(argument) : "no value yet";
-    const open = argument && editor.isOpen(argument);
-    const active = argument && argument.key === editor.draft.active;
-    const known = editor.slotOf(slot);
-    return el("button",
-      {
-        type: "button",
-        class: `label ${colours.get(slot)} ${open ? "open" : ""} ${active ? "active" : ""}`,
-        title: known?.description ?? null,
-        "aria-pressed": String(Boolean(active)),
-        onclick: () => on({ slot, argument }),
-      },
-      assigning && key ? kbd(key) : el("span", { class: "sign", "aria-hidden": "true" }, sign(state)),
-      el("span", { class: "slot" }, slot),
-      argument && el("span", { class: "value", dir: "auto" }, String(argument.value)),
-      el("span", { class: "state" }, state),
+  const off =
+    marked &&
+    el(
+      "button",
+      { type: "button", class: "plain", onclick: () => editor.unmarkSelected() },
+      "Take the mark off ",
+      kbd("Del"),
     );
-  }), off].filter(Boolean);
+  return [
+    ...targets.map(({ key, slot, argument }) => {
+      const state = argument ? editor.stateOf(argument) : "no value yet";
+      const open = argument && editor.isOpen(argument);
+      const active = argument && argument.key === editor.draft.active;
+      const known = editor.slotOf(slot);
+      return el(
+        "button",
+        {
+          type: "button",
+          class: `label ${colours.get(slot)} ${open ? "open" : ""} ${active ? "active" : ""}`,
+          title: known?.description ?? null,
+          "aria-pressed": String(Boolean(active)),
+          onclick: () => on({ slot, argument }),
+        },
+        assigning && key
+          ? kbd(key)
+          : el("span", { class: "sign", "aria-hidden": "true" }, sign(state)),
+        el("span", { class: "slot" }, slot),
+        argument && el("span", { class: "value", dir: "auto" }, String(argument.value)),
+        el("span", { class: "state" }, state),
+      );
+    }),
+    off,
+  ].filter(Boolean);
 }
 
 function noValues(editor) {
@@ -177,21 +212,31 @@ function sign(state) {
 export function readings(editor, on) {
   if (editor.item.problem?.status === "conflict") return conflict(editor, on);
   if (editor.item.opinions.length > 1) return opinions(editor, on);
-  return chosen(editor, editor.item.readings.map((reading, number) => ({
-    spans: reading.spans,
-    note: percent(reading.confidence),
-    implied: reading.implied,
-    checked: editor.draft.chosen === number,
-  })), on, "Readings");
+  return chosen(
+    editor,
+    editor.item.readings.map((reading, number) => ({
+      spans: reading.spans,
+      note: percent(reading.confidence),
+      implied: reading.implied,
+      checked: editor.draft.chosen === number,
+    })),
+    on,
+    "Readings",
+  );
 }
 
 function opinions(editor, on) {
-  return chosen(editor, editor.item.opinions.map((opinion, number) => ({
-    spans: opinion.spans,
-    title: `${opinion.who}: ${said(opinion)}`,
-    implied: opinion.implied,
-    checked: editor.picked === number,
-  })), on, "Opinions");
+  return chosen(
+    editor,
+    editor.item.opinions.map((opinion, number) => ({
+      spans: opinion.spans,
+      title: `${opinion.who}: ${said(opinion)}`,
+      implied: opinion.implied,
+      checked: editor.picked === number,
+    })),
+    on,
+    "Opinions",
+  );
 }
 
 function conflict(editor, on) {
@@ -203,11 +248,16 @@ function conflict(editor, on) {
   if (mine) {
     const { fields } = mine;
     const spans = (fields.spans ?? []).map((s) => ({
-      slot: s.slot, start: item.offsets.toUnits(s.start), end: item.offsets.toUnits(s.end),
+      slot: s.slot,
+      start: item.offsets.toUnits(s.start),
+      end: item.offsets.toUnits(s.end),
     }));
     const what = mine.kind === "decide" ? said(fields) : mine.what;
     lines.push({
-      title: `Yours: ${what}`, spans, implied: fields.implied ?? [], checked: editor.picked === 1,
+      title: `Yours: ${what}`,
+      spans,
+      implied: fields.implied ?? [],
+      checked: editor.picked === 1,
     });
   }
   return chosen(editor, lines, on, "Versions");
@@ -222,32 +272,48 @@ function chosen(editor, lines, on, name) {
   if (!lines.length) return [];
   const colours = hues(editor);
   const numbered = ["readings", "opinions", "conflict"].includes(editor.digits);
-  return [el("div", { role: "radiogroup", "aria-label": name, class: "list" },
-    lines.map((line, number) =>
-      el("button",
-        {
-          type: "button",
-          role: "radio",
-          class: "reading",
-          "aria-checked": String(Boolean(line.checked)),
-          onclick: () => on(number),
-        },
-        el("span", { class: "pointer", "aria-hidden": "true" }, line.checked ? "▶" : ""),
-        numbered ? kbd(number + 1) : el("span", { class: "sign" }, `${number + 1}.`),
-        el("span", { class: "template", dir: "auto" },
-          line.title && el("b", { class: "title" }, `${line.title} `),
-          templateParts(editor.text, line.spans).map((part) =>
-            typeof part === "string"
-              ? part
-              : el("bdi", { class: `slot-in ${colours.get(part.slot)}`, dir: "ltr" }, `<${part.slot}>`)),
-          line.implied?.length ? el("i", {}, `  (implied: ${line.implied.join(", ")})`) : null),
-        line.note ? el("span", { class: "note" }, line.note) : null,
-      )))];
+  return [
+    el(
+      "div",
+      { role: "radiogroup", "aria-label": name, class: "list" },
+      lines.map((line, number) =>
+        el(
+          "button",
+          {
+            type: "button",
+            role: "radio",
+            class: "reading",
+            "aria-checked": String(Boolean(line.checked)),
+            onclick: () => on(number),
+          },
+          el("span", { class: "pointer", "aria-hidden": "true" }, line.checked ? "▶" : ""),
+          numbered ? kbd(number + 1) : el("span", { class: "sign" }, `${number + 1}.`),
+          el(
+            "span",
+            { class: "template", dir: "auto" },
+            line.title && el("b", { class: "title" }, `${line.title} `),
+            templateParts(editor.text, line.spans).map((part) =>
+              typeof part === "string"
+                ? part
+                : el(
+                    "bdi",
+                    { class: `slot-in ${colours.get(part.slot)}`, dir: "ltr" },
+                    `<${part.slot}>`,
+                  ),
+            ),
+            line.implied?.length ? el("i", {}, `  (implied: ${line.implied.join(", ")})`) : null,
+          ),
+          line.note ? el("span", { class: "note" }, line.note) : null,
+        ),
+      ),
+    ),
+  ];
 }
 
 export function comments(editor) {
   return editor.item.comments.map((c) =>
-    el("p", { class: "comment" }, el("b", {}, c.who), ` ${when(c.at)}: `, c.text));
+    el("p", { class: "comment" }, el("b", {}, c.who), ` ${when(c.at)}: `, c.text),
+  );
 }
 
 export function empty(session) {
@@ -260,9 +326,14 @@ export function empty(session) {
   const lines = [el("p", { class: "done" }, words)];
   if (others.items > 0) {
     const minutes = Math.max(1, Math.ceil(others.seconds / 60));
-    lines.push(el("p", {},
-      `${count(others.items)} are with others, or in another tab of yours. What they leave comes ` +
-      `back here by itself, in ${minutes} min at the latest.`));
+    lines.push(
+      el(
+        "p",
+        {},
+        `${count(others.items)} are with others, or in another tab of yours. What they leave comes ` +
+          `back here by itself, in ${minutes} min at the latest.`,
+      ),
+    );
   }
   const next = search ? "Clear the search above" : "Choose another queue above";
   lines.push(el("p", { class: "quiet" }, `${next}, or press u to take your last decision back.`));

@@ -161,7 +161,9 @@ def test_an_export_read_again_is_the_same(loaded: Workspace, file: Path, tmp_pat
     assert stored(loaded) == before
 
 
-def test_a_corrected_row_never_takes_anothers_id(loaded: Workspace, write_jsonl: Write) -> None:
+def test_a_corrected_row_never_takes_the_id_of_another(
+    loaded: Workspace, write_jsonl: Write
+) -> None:
     rows = [FILE[4], {**FILE[2], "id": "e"}]
     report = take(loaded, write_jsonl(rows), fix_spans=True, keep_good=True)
     assert (report.accepted, len(report.rejections)) == (1, 1)

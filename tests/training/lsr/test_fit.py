@@ -135,7 +135,7 @@ def test_a_tuned_query_tower_leaves_the_exemplars_vectors_as_they_were(
         assert new.embed(CHUNKS, side=side).tobytes() == moved.tobytes()  # of the cache
 
 
-def test_a_shared_encoder_changes_the_indexs_fingerprint(base: Path, tmp_path: Path) -> None:
+def test_a_shared_encoder_changes_the_fingerprint_of_the_index(base: Path, tmp_path: Path) -> None:
     encoder = open_encoder(base)
     work = fitting(encoder, tower="shared")
     work.make_step()
