@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from learning import Case, Labels, Trained, draw_cases, encoder, train_joint
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from radu_core.eligibility import key_of
 from radu_core.hardware import native_bf16
 from radu_core.models import DEFAULT_EMBEDDER, model_directory
 from radu_core.retrieval.index import description_text
 from radu_core.retrieval.lexical import tokenizer_for
+from radu_core.statistics import mcnemar
 from radu_core.training.joint.fast import joint_scores
 from radu_core.training.joint.files import JOINT
 from radu_core.training.joint.head import Scores, fit_head
@@ -136,7 +136,8 @@ def votes(model: CrossEncoder, learnt: Labels, asked: Labels, names: Sequence[st
     table = np.zeros((len(asked), len(names)))
     np.add.at(table, (np.arange(len(asked))[:, None], functions), said)
     shares = table / np.maximum(table.sum(1, keepdims=True), _SMOOTH)
-    return np.log(shares + _SMOOTH).astype(np.float32)
+    logs: Numbers = np.log(shares + _SMOOTH).astype(np.float32)
+    return logs
 
 
 def voters_of(case: Case, labels: Labels, names: Sequence[str]) -> Voters:
@@ -232,7 +233,7 @@ def main() -> None:
             if one in found and other in found:
                 gained = int(((found[one] == gold) & (found[other] != gold)).sum())
                 lost = int(((found[one] != gold) & (found[other] == gold)).sum())
-                chance = binomtest(gained, max(1, gained + lost)).pvalue
+                chance = mcnemar(gained, lost)
                 print(f"  {one} against {other}: +{gained} -{lost}, p {chance:.3f}")
 
 

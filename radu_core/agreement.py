@@ -94,7 +94,8 @@ def alpha(units: Iterable[Sequence[str]]) -> float | None:
     """Krippendorff's α for nominal values: each unit's values, missing ones left out.
 
     1 is perfect agreement, 0 what chance gives; None where all values are the same. By the
-    coincidence matrix of K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), D.
+    coincidence matrix of K. Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), D;
+    written out because no package that is installed anyway has it.
     """
     pairable = [Counter(values) for values in units if len(values) > 1]
     totals = sum(pairable, Counter[str]())

@@ -47,11 +47,12 @@ BASE = (
     "alembic",
     "openpyxl",
     "charset_normalizer",
+    "filelock",
     "itsdangerous",
 )
 """What comes without an extra, and is left out of the server alone (requirements-serve.txt)."""
 
-_POSIX = ("fcntl", "resource")
+_POSIX = ("resource",)
 
 
 def missing_package(name: str) -> MissingPackageError:

@@ -19,6 +19,7 @@ ORDER = [
     "extras",
     "instructions",
     "numbers",
+    "statistics",
     "progress",
     "files",
     "hardware",

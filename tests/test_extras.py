@@ -148,7 +148,7 @@ def test_a_package_of_nobodys_is_an_error_like_any_other() -> None:
 
 
 def test_a_system_without_posix_is_named() -> None:
-    found = as_missing_package(ModuleNotFoundError("No module named 'fcntl'", name="fcntl"))
+    found = as_missing_package(ModuleNotFoundError("No module named 'resource'", name="resource"))
     assert isinstance(found, MissingPackageError)
     assert str(found).startswith("This needs a POSIX system. Use Linux or macOS")
 

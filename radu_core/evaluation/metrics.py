@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.retrieval import wilson
 from radu_core.schema import Arguments, as_values
+from radu_core.statistics import wilson
 
 __all__ = [
     "CallError",

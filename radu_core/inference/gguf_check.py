@@ -227,6 +227,9 @@ class _LlamaCpp:
 
     def after(self, path: Sequence[int]) -> NDArray[np.float64]:
         """``(vocabulary,)`` log-probabilities behind the prompt and ``path``."""
+        import numpy as np
+        from scipy.special import log_softmax
+
         wanted = tuple(path)
         if wanted in self._known:
             return self._known[wanted]
@@ -239,7 +242,8 @@ class _LlamaCpp:
             self._model.n_tokens = len(self._start) + shared
             self._model.eval(list(wanted[shared:]))
         self._path = wanted
-        self._known[wanted] = _log_softmax(self._model.scores[self._model.n_tokens - 1])
+        logits = np.asarray(self._model.scores[self._model.n_tokens - 1], dtype=np.float64)
+        self._known[wanted] = log_softmax(logits)
         return self._known[wanted]
 
     def reads_alike(self, prompt: str, completion: str) -> bool:
@@ -254,15 +258,6 @@ class _LlamaCpp:
             list(self._model.tokenize(text.encode(), add_bos=False, special=True)) == ids
             for text, ids in texts
         )
-
-
-def _log_softmax(logits: Any) -> NDArray[np.float64]:
-    import numpy as np
-
-    values = np.asarray(logits, dtype=np.float64)
-    shifted = values - values.max()
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
-    return result
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from radu_core.retrieval.coverage import (
     Miss,
     coverage,
     percentiles,
-    wilson,
 )
 from radu_core.retrieval.deciding import decisions
 from radu_core.retrieval.embedder import Embedder, SentenceEmbedder
@@ -54,5 +53,4 @@ __all__ = [
     "save_index",
     "saved_fingerprint",
     "why_not_tunable",
-    "wilson",
 ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radu_core.errors import InputError
-from radu_core.retrieval.coverage import CoverageGrid, wilson
+from radu_core.retrieval.coverage import CoverageGrid
 from radu_core.retrieval.deciding import decisions
+from radu_core.statistics import wilson
 from radu_core.words import quantity
 
 if TYPE_CHECKING:

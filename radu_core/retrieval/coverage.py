@@ -12,6 +12,7 @@ from radu_core.progress import Progress, silent
 from radu_core.retrieval.fusion import Ranking
 from radu_core.retrieval.hits import Query, Retrieved
 from radu_core.retrieval.index import ModuleIndex, Ranked
+from radu_core.statistics import wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,21 +27,9 @@ __all__ = [
     "grid_of",
     "percentiles",
     "ranked_functions",
-    "wilson",
 ]
 
 RANKINGS = ("descriptions", "dense", "lexical", "fused")
-
-
-def wilson(hits: int, total: int, *, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a share (E. B. Wilson, 1927); (0, 1) when ``total`` is 0."""
-    if total == 0:
-        return 0.0, 1.0
-    share = hits / total
-    spread = z * z / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.retrieval.coverage import wilson
 from radu_core.retrieval.overlap import Confusion, Neighbours, two_groups
 from radu_core.retrieval.pairs import Judgements, bare, equality, frame, pair_of
 from radu_core.schema import Schema, Slot
+from radu_core.statistics import wilson
 from radu_core.words import quantity
 
 if TYPE_CHECKING:

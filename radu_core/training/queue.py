@@ -1,16 +1,17 @@
 """One run at a time uses the machine: who waits, and for whom. No process but the runs' own.
 
-A run holds an advisory lock on ``<runs>/.machine.lock`` while it works. The kernel lets go of it
-when the process ends, however it ends, so a killed run never holds up the others.
+A run holds a lock on ``<runs>/.machine.lock`` while it works. The kernel lets go of it when the
+process ends, however it ends, so a killed run never holds up the others. (filelock's soft lock, a
+file that stays, would: it is never used.)
 """
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from radu_core.errors import RaduError, RunError
 from radu_core.files import disk_errors
@@ -32,17 +33,17 @@ def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
     state ``stopped``. The run is ``queued`` while it waits; of several the one launched first goes
     on first. ``RunError`` when the run's directory is deleted meanwhile.
     """
-    path = run.path.parent / LOCK
-    with disk_errors(path):  # around the opening only: what the run meets is its own to say
-        lock = path.open("a")
-    with lock:
+    lock = FileLock(run.path.parent / LOCK, fallback_to_soft=False)
+    try:
         mine = _wait_for_lock(run, lock, stopped)
         if not mine:
             run.append("state", state="stopped", reason=_stopped_early(run))
         yield mine
+    finally:
+        lock.release()
 
 
-def _wait_for_lock(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]) -> bool:
+def _wait_for_lock(run: RunDirectory, lock: FileLock, stopped: Callable[[], bool]) -> bool:
     """Whether the lock was got before somebody stopped the run."""
     told, tries = False, 0
     while not _try_lock(run, lock):
@@ -58,7 +59,7 @@ def _wait_for_lock(run: RunDirectory, lock: IO[str], stopped: Callable[[], bool]
     return True
 
 
-def _try_lock(run: RunDirectory, lock: IO[str]) -> bool:
+def _try_lock(run: RunDirectory, lock: FileLock) -> bool:
     """Try to get the lock; one that is free is left to those that were launched earlier.
 
     Looked at before, so that a later run doesn't hold the lock for a moment and bar an earlier one,
@@ -67,11 +68,12 @@ def _try_lock(run: RunDirectory, lock: IO[str]) -> bool:
     if _earlier(run):
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with disk_errors(run.path.parent / LOCK):
+            lock.acquire(blocking=False)
+    except Timeout:
         return False
     if _earlier(run):
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        lock.release()
         return False
     return True
 

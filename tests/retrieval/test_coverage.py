@@ -19,22 +19,10 @@ from radu_core.retrieval import (
     coverage,
     find_k,
     percentiles,
-    wilson,
 )
 from radu_core.retrieval.coverage import function_ranks, ranked_functions
 from radu_core.retrieval.fusion import Ranking
 from radu_core.schema import Schema
-
-
-@pytest.mark.parametrize(
-    ("hits", "total", "low", "high"),
-    [(10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 10, 0.0, 0.2775), (0, 0, 0.0, 1.0)],
-)
-def test_wilson_intervals_are_the_textbook_ones(
-    hits: int, total: int, low: float, high: float
-) -> None:
-    """81 of 263: Newcombe, Statistics in Medicine 17 (1998), table I, method 3."""
-    assert wilson(hits, total) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_the_grid_counts_what_asking_one_by_one_counts(index: ModuleIndex) -> None:

@@ -9,8 +9,9 @@ from conftest import MODULE, SCHEMA
 from deciding import decide
 
 from radu_core.errors import InputError
-from radu_core.retrieval import RetrievalSettings, wilson
+from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
+from radu_core.statistics import wilson
 from radu_core.workflows.coverage import report as coverage
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.train.dataset import build, depending_datasets

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import comb
-
 import pytest
 from conftest import MODULE
 
@@ -11,7 +9,6 @@ from radu_core.errors import AlignmentError, ConflictError, InputError, RaduErro
 from radu_core.retrieval import RetrievalSettings
 from radu_core.workflows.coverage import what_if as work
 from radu_core.workflows.coverage.report import CoverageReport, coverage_report, retrieval_settings
-from radu_core.workflows.coverage.what_if import _mcnemar
 from radu_core.workflows.frame.workspace import Workspace
 
 
@@ -117,14 +114,6 @@ def test_a_slot_of_several_values_takes_a_list(loaded: Workspace) -> None:
         loaded, MODULE, "book_hotel", "somewhere with <extras>", {"extras": "a pool"}, who="ann"
     ).exemplar
     assert item.arguments == {"extras": ["a pool"]}
-
-
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (0, 5), (3, 9), (8, 8), (40, 10)])
-def test_mcnemar_is_the_binomial(gained: int, lost: int) -> None:
-    n, least = gained + lost, min(gained, lost)
-    expected = min(1.0, 2 * sum(comb(n, i) for i in range(least + 1)) * 0.5**n)
-    assert _mcnemar(gained, lost) == pytest.approx(expected)
-    assert _mcnemar(5, 0) == 0.0625
 
 
 def test_two_settings_are_measured_on_the_same_utterances(loaded: Workspace) -> None:

@@ -20,6 +20,7 @@ from radu_core.retrieval import Embedder, ModuleIndex, RetrievalSettings, covera
 from radu_core.retrieval.best import best
 from radu_core.retrieval.embedder import Side
 from radu_core.schema import Schema
+from radu_core.statistics import mcnemar
 from radu_core.words import quantity
 
 if TYPE_CHECKING:
@@ -269,11 +270,9 @@ def compare(
 
 
 def _compare(measure: str, pairs: Sequence[tuple[bool, bool]]) -> Compared:
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
-
     gained = sum(after and not before for before, after in pairs)
     lost = sum(before and not after for before, after in pairs)
-    apart = gained + lost
-    p = float(binomtest(gained, apart, 0.5).pvalue) if apart else 1.0
     before = sum(b for b, _ in pairs)
-    return Compared(measure, len(pairs), before, before + gained - lost, gained, lost, p)
+    return Compared(
+        measure, len(pairs), before, before + gained - lost, gained, lost, mcnemar(gained, lost)
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Head", "Scores", "fit_head", "log_loss", "log_softmax"]
 
+Floats = TypeVar("Floats", bound="np.floating")
 Scores = Mapping[str, "NDArray[np.float32]"]  # source → (rows, functions)
 
 _RIDGE = 1e-3  # per row: keeps weights finite where everything is right
@@ -55,7 +56,7 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) 
     ``scores`` have to be out of fold. Without rows every source counts 1.
     """
     import numpy as np
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     names = list(scores)
     if not len(gold) or len(functions) < 2:
@@ -93,10 +94,13 @@ def _level(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     return level
 
 
-def log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-probabilities of each row."""
+def log_softmax(scores: NDArray[Floats]) -> NDArray[Floats]:
+    """Return the log-probabilities of each row, in the precision of ``scores``.
+
+    Written out because bundles are asked where scipy isn't installed (the extra ``serve``).
+    """
     import numpy as np
 
     level = scores - scores.max(1, keepdims=True)
-    result: NDArray[np.float64] = level - np.log(np.exp(level).sum(1, keepdims=True))
+    result: NDArray[Floats] = level - np.log(np.exp(level).sum(1, keepdims=True))
     return result

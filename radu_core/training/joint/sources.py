@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from radu_core.files import content_hash, read_json, write_json
 from radu_core.retrieval.lexical import LexicalIndex
+from radu_core.training.joint.head import log_softmax
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +101,7 @@ class Voters:
     def votes(self) -> dict[str, Vote]:
         """Source → what gives its scores; arguments as of ``scores``."""
         return {
-            "linear": lambda vectors, *_: _log_softmax(
+            "linear": lambda vectors, *_: log_softmax(
                 vectors @ self.coefficients.T + self.intercepts
             ),
             "centroids": lambda vectors, *_: _SHARP * (vectors @ self.centroids.T),
@@ -240,11 +241,3 @@ def _regression(
 def _blocks(count: int) -> list[slice]:
     """Rows whose cosines to all exemplars are in memory at once: 20 MB for 20,000."""
     return [slice(at, at + _BLOCK) for at in range(0, count, _BLOCK)]
-
-
-def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    import numpy as np
-
-    level = scores - scores.max(1, keepdims=True)
-    result: NDArray[np.float32] = level - np.log(np.exp(level).sum(1, keepdims=True))
-    return result

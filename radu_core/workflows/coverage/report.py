@@ -33,8 +33,8 @@ from radu_core.retrieval import (
     find_k,
     percentiles,
     query_of,
-    wilson,
 )
+from radu_core.statistics import wilson
 from radu_core.workflows.coverage.indexing import (
     build_index,
     data_state,

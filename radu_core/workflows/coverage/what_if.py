@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import comb
 
 from radu_core.alignment import conflict
 from radu_core.errors import AlignmentError, InputError, RaduError, StoreError
@@ -15,10 +14,10 @@ from radu_core.retrieval import (
     CoverageGrid,
     Query,
     RetrievalSettings,
-    wilson,
 )
 from radu_core.retrieval.supposed import suppose, thin
 from radu_core.schema import Schema, require_function
+from radu_core.statistics import mcnemar, wilson
 from radu_core.store import StoredExemplar
 from radu_core.terms import describe_point
 from radu_core.workflows.coverage.report import CoverageReport, coverage_report
@@ -191,15 +190,8 @@ def difference(
     gained = tuple(n for n, (a, b) in pairs if b and not a)
     lost = tuple(n for n, (a, b) in pairs if a and not b)
     return Difference(
-        len(pairs), sum(first), sum(second), gained, lost, _mcnemar(len(gained), len(lost))
+        len(pairs), sum(first), sum(second), gained, lost, mcnemar(len(gained), len(lost))
     )
-
-
-def _mcnemar(gained: int, lost: int) -> float:
-    """The exact two-sided p-value (Q. McNemar, 1947): a binomial of the pairs that differ."""
-    n, least = gained + lost, min(gained, lost)
-    tail = sum(comb(n, i) for i in range(least + 1))
-    return float(min(1.0, 2 * tail / 2**n))
 
 
 def compare_retrieval(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from itsdangerous import BadData
 from pydantic import ValidationError
 
@@ -264,15 +264,17 @@ def _state(workspace: Workspace, run: RunDirectory, module: str, generator: str 
 @contextmanager
 def _turn(folder: Path, progress: Progress) -> Iterator[None]:
     """Wait until no other bundle is being prepared, by this process or another one."""
-    with (folder / _LOCK).open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress("Waiting for another bundle", 0, 0)
-                time.sleep(_POLL)
+    lock = FileLock(folder / _LOCK, fallback_to_soft=False)  # a killed process holds up nobody
+    while not lock.is_locked:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            progress("Waiting for another bundle", 0, 0)
+            time.sleep(_POLL)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _sweep(workspace: Workspace) -> None:

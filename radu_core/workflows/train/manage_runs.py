@@ -16,6 +16,7 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
+from radu_core.statistics import mcnemar
 from radu_core.training import RunDirectory, RunEvent, TrainConfig
 from radu_core.training.launcher import launcher_of
 from radu_core.training.queue import ahead
@@ -346,8 +347,6 @@ def _why_not(one: EvaluationReport, two: EvaluationReport) -> str:
 
 
 def _pair_tests(one: str, two: str, a: EvaluationReport, b: EvaluationReport) -> list[Paired]:
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
-
     tests = []
     for measure in ("function accuracy", "exact match"):
         wrong = [
@@ -359,7 +358,6 @@ def _pair_tests(one: str, two: str, a: EvaluationReport, b: EvaluationReport) ->
             for r in (a, b)
         ]
         only_one, only_two = len(wrong[1] - wrong[0]), len(wrong[0] - wrong[1])
-        apart = only_one + only_two
-        p = float(binomtest(only_one, apart, 0.5).pvalue) if apart else 1.0
+        p = mcnemar(only_one, only_two)
         tests.append(Paired(measure, one, two, only_one, only_two, a.rows, p))
     return tests
