@@ -28,7 +28,7 @@ from radu_core.workflows.runs import launch as train  # noqa: E402
 
 def space() -> Workspace:
     made = Workspace.from_environment()
-    made._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
+    made._embedders["all-MiniLM-L6-v2"] = HashEmbedder()
     return made
 
 

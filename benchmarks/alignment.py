@@ -153,7 +153,7 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
 
 def fold(value: object) -> str:
     """A value as it is compared here: no case, number words as figures."""
-    return alpha2digit(squeeze_text(str(value)), "en")
+    return str(alpha2digit(squeeze_text(str(value)), "en"))
 
 
 def kinds(directory: Path) -> None:

@@ -110,10 +110,10 @@ def report_asked(directory: Path) -> None:
             f"boundary {placed / len(found):.1%}; expected calibration error "
             f"{calibration_error(_confidences(found)):.3f}"
         )
-        for kind, count in sorted(Counter(a.kind for a in found).items()):
-            own = [a for a in found if a.kind == kind]
+        for asked, count in sorted(Counter(a.kind for a in found).items()):
+            own = [a for a in found if a.kind == asked]
             share = sum(a.judged != "wrong" for a in own) / count
-            print(f"  {kind:10} {count:6,}: gold or boundary {share:.1%}")
+            print(f"  {asked:10} {count:6,}: gold or boundary {share:.1%}")
         print(
             "  several places",
             ambiguous_line(_confidences([a for a in found if a.kind == "ambiguous"])),

@@ -69,10 +69,10 @@ def sgd_rows(
 ) -> dict[str, tuple[Schema, list[Row]]]:
     """The modules of one part; ``typed`` has counts as integers (``sgd_turns.with_types``)."""
     found = {}
-    for name, (schema, turns) in by_module(directory, part).items():
-        rows = [_row(turn, values) for turn in turns]
+    for name, (own, turns) in by_module(directory, part).items():
+        schema, rows = own, [_row(turn, values) for turn in turns]
         if typed:
-            schema, exemplars = with_types(schema, [r.exemplar for r in rows])
+            schema, exemplars = with_types(own, [r.exemplar for r in rows])
             rows = [replace(r, exemplar=e) for r, e in zip(rows, exemplars, strict=True)]
         found[name] = (schema, rows)
     return found

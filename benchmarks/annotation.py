@@ -81,7 +81,7 @@ def latency(times: int) -> None:
                     for _ in range(times):
                         page.keyboard.press("Enter")
                         page.wait_for_timeout(100)
-                    until(lambda page=page: not pending(page))
+                    until(lambda page=page: not pending(page))  # type: ignore[misc]
                     values = page.evaluate("() => window.painted")
                 name = f"latency, {number:,} items{', 300 ms added' if slower else ''}"
                 ratio = statistics.median(values) / reference
@@ -343,7 +343,7 @@ def databases(name: str) -> Iterator[Callable[[], tuple[Workspace, Clock]]]:
 
         def url(like: str = "") -> str:
             if server:
-                return new_database(server, like=like)
+                return str(new_database(server, like=like))
             path = home / f"{next(numbers)}.db"
             if like:
                 shutil.copyfile(like.removeprefix("sqlite:///"), path)

@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -65,9 +66,7 @@ FILL = WORDS.split()
 class Ready:
     """A retriever whose answers were worked out before: most hits are of the same function."""
 
-    class embedder:  # noqa: N801 - it stands in for an attribute
-        name = "none"
-
+    embedder: Any = SimpleNamespace(name="none")
     fingerprint = "synthetic"
 
     def __init__(self, schema: Schema, exemplars: Sequence[AnnotatedExemplar]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import AnnotatedExemplar, Outcome
 from radu_core.schema import parse_schema
 from radu_core.store import Store
 from radu_core.workflows.annotate import annotation
@@ -28,7 +28,7 @@ from radu_core.workflows.annotate.request import Filter, Request
 from radu_core.workflows.frame.workspace import Workspace
 
 MODULE = "acme_travel_en"
-OUTCOMES = ("ambiguous", "unlocated", "invalid")
+OUTCOMES: tuple[Outcome, ...] = ("ambiguous", "unlocated", "invalid")
 WORDS = ("please", "fly", "me", "from", "the", "old", "town", "to", "a", "quiet", "place", "sea")
 
 COMBOS = [c for n in (1, 2, 3, 4) for c in list(combinations(range(8), n))[:8]]
@@ -45,7 +45,7 @@ def exemplar(number: int, chance: random.Random) -> AnnotatedExemplar:
         id=f"e{number:06d}",
         utterance=f"{words} {' '.join(arguments.values())}",
         function=function,
-        arguments=arguments,
+        arguments={**arguments},
         split="train" if chance.random() < 0.8 else "test",
         outcome=OUTCOMES[number // 2 % 3] if waits else "resolved",
         resolved_by=None if waits else "unique",

@@ -158,14 +158,16 @@ def name_of(baseline: str) -> str:
 def find_nearest(vectors: NDArray[np.float32], rows: Labels) -> Numbers:
     """The greatest cosine of each row."""
     found = encoder().embed([r.utterance for r in rows]) @ vectors.T
-    return found.max(axis=1).astype(np.float64)
+    nearest: Numbers = found.max(axis=1).astype(np.float64)
+    return nearest
 
 
 def centroids(vectors: NDArray[np.float32], functions: list[str]) -> NDArray[np.float32]:
     """The direction of each function's mean."""
     names = np.array(functions)
     means = np.stack([vectors[names == n].mean(axis=0) for n in sorted(set(functions))])
-    return means / np.linalg.norm(means, axis=1, keepdims=True)
+    directions: NDArray[np.float32] = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return directions
 
 
 def fit_probabilities(
@@ -179,7 +181,8 @@ def fit_probabilities(
 
     def sure(rows: Labels) -> Numbers:
         found = model.predict_proba(encoder().embed([r.utterance for r in rows]))
-        return np.asarray(found, dtype=np.float64).max(axis=1)
+        greatest: Numbers = np.asarray(found, dtype=np.float64).max(axis=1)
+        return greatest
 
     return sure
 

@@ -32,10 +32,11 @@ from radu_core.retrieval import (
     choose_weight,
     coverage,
     query_of,
-    wilson,
 )
 from radu_core.retrieval.coverage import function_ranks, ranked_functions
 from radu_core.retrieval.dense import DenseIndex
+from radu_core.retrieval.embedder import Precision
+from radu_core.statistics import wilson
 from radu_core.workflows.coverage.indexing import load_index
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -47,10 +48,10 @@ def model() -> Path:
     return Workspace.from_environment().models / "all-MiniLM-L6-v2"
 
 
-def embedder(*, precision: str = "auto", cached: bool = True) -> SentenceEmbedder:
+def embedder(*, precision: Precision = "auto", cached: bool = True) -> SentenceEmbedder:
     return SentenceEmbedder(
         model(), name="all-MiniLM-L6-v2", cache=CACHE if cached else None, precision=precision
-    )  # type: ignore[arg-type]
+    )
 
 
 def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
@@ -259,7 +260,7 @@ def coverages(module: SgdModule, title: str) -> None:
     right = _places(index, asked)
     shares = {}
     for mode in ("dense", "lexical", "fused"):
-        ranks = function_ranks(ranked_functions(index, ranked.of(mode)), right)  # type: ignore[arg-type]
+        ranks = function_ranks(ranked_functions(index, ranked.of(mode)), right)
         shares[mode] = [int(((ranks > 0) & (ranks <= n)).sum()) for n in AT]
     print(
         f"coverage, {title}: {len(index.exemplars):,} exemplars, {len(asked):,} utterances, "

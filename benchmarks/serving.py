@@ -273,9 +273,9 @@ def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterat
     tokenizer = AutoTokenizer.from_pretrained(weights)
     plain = AutoModelForCausalLM.from_pretrained(weights, dtype="float32").eval()
 
-    def generate(prompt: str) -> None:
+    def generate(prompt: str) -> Any:
         tokens = tokenizer(prompt, return_tensors="pt")
-        plain.generate(
+        return plain.generate(
             **tokens,
             max_new_tokens=_PLAIN_TOKENS,
             do_sample=False,

@@ -44,7 +44,7 @@ class Turn:
         if values == "lower":
             arguments = {slot: value.lower() for slot, value in arguments.items()}
         return AnnotatedExemplar(
-            id=self.id, utterance=self.utterance, function=self.service, arguments=arguments
+            id=self.id, utterance=self.utterance, function=self.service, arguments={**arguments}
         )
 
 

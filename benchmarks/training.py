@@ -24,7 +24,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from radu_core.models import DEFAULT_GENERATOR, model_directory
 from radu_core.training import RunDirectory, TrainConfig, preflight
@@ -118,7 +118,7 @@ def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
             )
 
 
-def one(case: str, home: Path, method: str, steps: int) -> dict[str, Any]:
+def one(case: str, home: Path, method: Literal["lora", "full"], steps: int) -> dict[str, Any]:
     """One case, in this process: rows/s of the steps after the first, peak memory, losses."""
     import torch
     from accelerate.utils import extract_model_from_parallel

@@ -316,8 +316,8 @@ class Lane:
 def make_home(home: Path, *, real: bool) -> dict[str, Any]:
     """A home with a small module, its dataset, and a model; what a run there is asked."""
     space = Workspace(home)
-    space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
-    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()  # type: ignore[assignment]
+    space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()
+    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()
     home.mkdir(exist_ok=True)
     rows = home / "rows.jsonl"
     rows.write_text("".join(json.dumps(r) + "\n" for r in ROWS))
@@ -339,8 +339,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
-    global EVAL_EVERY
-    EVAL_EVERY = (REAL if options.real else TINY)["eval_every"]
     plan = [(w, m) for m in MOMENTS for w in WHO]
     random.Random(options.seed).shuffle(plan)
     plan = [plan[i % len(plan)] for i in range(options.kills)]

@@ -23,9 +23,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "tests")]
 
+from conftest import MODULE  # noqa: E402
 from playwright.sync_api import Browser, BrowserContext, sync_playwright  # noqa: E402
 from studio_process import CHROMIUM, Studio  # noqa: E402
-from training_kills import MODULE, make_home  # noqa: E402
+from training_kills import make_home  # noqa: E402
 
 from radu_core.training import RunDirectory, TrainConfig, launch, stop  # noqa: E402
 

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_utterances_are_different_and_of_natural_length() -> None:
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda i: i["id"])
-def test_every_gold_answer_is_accepted(item: dict) -> None:
+def test_every_gold_answer_is_accepted(item: dict[str, Any]) -> None:
     assert check.problem(item, check.schema()) == ""
 
 

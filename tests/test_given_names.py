@@ -223,7 +223,7 @@ def test_what_is_imported_resolved_and_exported_is_the_same(
 
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_nested_arguments_come_back_flat(paths: list[list[str]]) -> None:
-    slots = []
+    slots: list[tuple[str, ...]] = []
     for path in dict.fromkeys(map(tuple, paths)):
         if any(path[: len(p)] == p or p[: len(path)] == path for p in slots):
             continue

@@ -314,8 +314,8 @@ def test_both_borders_word_every_instruction() -> None:
                 assert isinstance(name, ast.Constant), path
                 used[str(name.value)] = max(used.get(str(name.value), 0), len(values))
     assert set(used) == set(shell.WORDS) == set(pages.WORDS)
-    for name, values in used.items():
-        said = [words[name](*["x"] * values) for words in (shell.WORDS, pages.WORDS)]
+    for which, count in used.items():
+        said = [words[which](*["x"] * count) for words in (shell.WORDS, pages.WORDS)]
         assert "--" in said[0] or "radu " in said[0], said
         assert "--" not in said[1], said
         assert "radu " not in said[1], said

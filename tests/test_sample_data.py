@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from radu_core.workflows.load.sample import SAMPLE_DIRECTORY, check_against_gold
 BOTS = ("banking", "restaurant", "travel")
 
 
-def lines(bot: str, name: str) -> list[dict]:
+def lines(bot: str, name: str) -> list[dict[str, Any]]:
     text = (SAMPLE_DIRECTORY / bot / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 

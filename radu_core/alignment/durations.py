@@ -110,8 +110,9 @@ def _join(text: str, pieces: Sequence[Duration]) -> list[Duration]:
         between = text[found[-1].end : piece.start].strip().lower() if found else None
         if found and between in _AND and piece.seconds < found[-1].seconds:
             last = found.pop()
-            piece = Duration(last.start, piece.end, last.seconds + piece.seconds)
-        found.append(piece)
+            found.append(Duration(last.start, piece.end, last.seconds + piece.seconds))
+        else:
+            found.append(piece)
     return found
 
 

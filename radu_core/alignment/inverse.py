@@ -108,7 +108,12 @@ class Inverse:
                     yield value
         if slot.possible_values:
             yield from self._listed_values(function, slot, words)
-            return
+        else:
+            yield from self._typed(function, slot, words)
+            yield words
+
+    def _typed(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
+        """What the words mean as a value of the slot's type."""
         text = Text(words, self._language)
         if slot.type == "boolean":
             if is_yes_no(words, self._language.code):
@@ -122,7 +127,6 @@ class Inverse:
             yield from _times(text)
         elif self._stores(slot, "number") or self._stores(slot, "money"):
             yield from (str(n) for n in _numbers(text, slot, whole=True))
-        yield words
 
     def _stores(self, slot: Slot, kind: str) -> bool:
         """Whether most of the slot's values are of that kind, and not what the text says."""

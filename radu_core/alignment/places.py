@@ -92,7 +92,7 @@ class Candidate(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """[start, end)"""
+        """Return ``(start, end)``, half-open."""
         return self.start, self.end
 
     def overlaps(self, place: Place) -> bool:

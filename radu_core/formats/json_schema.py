@@ -340,8 +340,8 @@ def _resolve_reference(root: Any, ref: str) -> Any:
 
 def _follow(root: Any, pointer: str) -> Any:
     found = root
-    for step in pointer.split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
+    for escaped in pointer.split("/")[1:]:
+        step = escaped.replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping):
             found = found.get(step)
         elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):

@@ -117,8 +117,8 @@ class _Table:
                 continue
             if len(row) > width and not any(cell.strip() for cell in row[width:]):
                 self.changes.append(("empty cells beyond the columns", f"line {line}"))
-                row = row[:width]
-            if len(row) != width:
+                yield line, dict(zip(self.columns, row[:width], strict=True))
+            elif len(row) != width:
                 yield line, miscount_error(row, width)
             else:
                 yield line, dict(zip(self.columns, row, strict=True))

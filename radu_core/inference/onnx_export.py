@@ -127,8 +127,8 @@ def _check(encoder: Any, example: Sequence[Any], path: Path) -> None:
         with torch.inference_mode():
             right = _module(encoder)(*batch)
         given = {"input_ids": batch[0].numpy(), "attention_mask": batch[1].numpy()}
-        for wanted, found in zip(right, session.run(None, given), strict=True):
-            wanted = wanted.numpy()
+        for answer, found in zip(right, session.run(None, given), strict=True):
+            wanted = answer.numpy()
             real = batch[1].numpy().astype(bool) if wanted.ndim == 3 else slice(None)
             apart = np.abs(found[real] - wanted[real]).max() / np.abs(wanted[real]).max()
             if not apart < _EXACT:

@@ -127,7 +127,7 @@ def _with_new_names(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str,
         if rename.at is not None and rename.at > aware(row.at):
             held["row"] |= renames.in_row(rename, held["row"])
             for opinion in held["opinions"]:
-                opinion |= renames.in_row(rename, opinion)
+                opinion.update(renames.in_row(rename, opinion))
     return held
 
 

@@ -177,44 +177,54 @@ class _Follower:
     def _watch(self) -> None:
         """Bring back what the job writes until it has an end, and the run with it."""
         job: dict[str, Any] = read_json(self._run.path / _JOB)
-        heard = time.monotonic()
-        while True:
+        heard, ended = time.monotonic(), False
+        end: dict[str, Any] | None = None
+        node = ""
+        while not ended:
             try:
                 info = self._client.get_job_info(job["job"])
                 self._stop_if_asked(job)
-                end = self._take(job, info.driver_node_id) if info.driver_node_id else None
+                node = info.driver_node_id
+                end = self._take(job, node) if node else None
                 heard = time.monotonic()
             except (OSError, RuntimeError, ValueError, tarfile.TarError) as error:
-                if "does not exist" in str(error):
-                    raise RunError(
-                        f"The cluster at {self._address} knows nothing of the run's job any more: "
-                        f"it was restarted, or the job was deleted. {self._run.describe_kept()}",
-                        remedy="Resume it: that sends it again.",
-                    ) from error
-                if time.monotonic() - heard > _PATIENCE:
-                    raise RunError(
-                        f"The cluster at {self._address} hasn't answered for "
-                        f"{_PATIENCE / 60:g} minutes ({error})",
-                        remedy="When it is back, resume: the run goes on with its job, if that "
-                        "still runs.",
-                    ) from error
-                end, info = None, None
-            if end is not None:
-                break
-            if info is not None and info.status.is_terminal():
-                self._ended_without_a_word(info)
-                break
-            if info is not None and info.status == "PENDING":
-                if self._told_to_stop:  # Ray keeps it until there is room, and ends it then
-                    reason = f"Stopped before it began. {self._run.describe_kept()}"
-                    self._run.append("state", state="stopped", reason=reason)
-                    break
-                if self._state() == "created":
-                    self._run.append("state", state="queued")
-            self._pause(job)
+                self._check_patience(error, heard)
+            else:
+                ended = end is not None or self._ended_by_status(info)
+            if not ended:
+                self._pause(job)
         write_json(self._run.path / _JOB, {**job, "done": True})
         if end is not None:
-            self._tidy(end["directory"], info.driver_node_id)
+            self._tidy(end["directory"], node)
+
+    def _check_patience(self, error: Exception, heard: float) -> None:
+        """Raise what a cluster that doesn't answer means, if it means the end."""
+        if "does not exist" in str(error):
+            raise RunError(
+                f"The cluster at {self._address} knows nothing of the run's job any more: "
+                f"it was restarted, or the job was deleted. {self._run.describe_kept()}",
+                remedy="Resume it: that sends it again.",
+            ) from error
+        if time.monotonic() - heard > _PATIENCE:
+            raise RunError(
+                f"The cluster at {self._address} hasn't answered for "
+                f"{_PATIENCE / 60:g} minutes ({error})",
+                remedy="When it is back, resume: the run goes on with its job, if that still runs.",
+            ) from error
+
+    def _ended_by_status(self, info: Any) -> bool:
+        """Whether the job has ended without an end that it wrote itself."""
+        if info.status.is_terminal():
+            self._ended_without_a_word(info)
+            return True
+        if info.status == "PENDING":
+            if self._told_to_stop:  # Ray keeps it until there is room, and ends it then
+                reason = f"Stopped before it began. {self._run.describe_kept()}"
+                self._run.append("state", state="stopped", reason=reason)
+                return True
+            if self._state() == "created":
+                self._run.append("state", state="queued")
+        return False
 
     def _stop_if_asked(self, job: dict[str, Any]) -> None:
         if self._is_stop_asked() and not self._told_to_stop:

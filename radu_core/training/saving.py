@@ -238,8 +238,10 @@ def checking_bytes(rows: Preflight, model: Any) -> int:
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
-    """Seconds of a linear layer's product, on the CPU. (``@`` on what isn't transposed may be
-    twenty times slower where bfloat16 is emulated.)"""
+    """Measure the seconds of a linear layer's product, on the CPU.
+
+    ``@`` on what isn't transposed may be twenty times slower where bfloat16 is emulated.
+    """
     import torch
     from torch.nn.functional import linear
 

@@ -124,7 +124,7 @@ class Fitting(ABC, Generic[Row]):
         self.trained.train()
         loss = self.loss(self._batch())
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained.parameters(), self._common.max_grad_norm)
         self._optimizer.step()
         return loss.item()

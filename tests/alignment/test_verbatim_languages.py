@@ -187,9 +187,9 @@ def test_a_reason_never_denies_what_stands_there(code: str) -> None:
     for _ in range(8):
         schema, rows = make_module(source, code)
         knowledge = learn(schema, rows, reference=REFERENCE)
-        for row in rows:
-            extra = source.choice(list(row.arguments.values()))
-            row = row.model_copy(update={"utterance": f"{row.utterance} {extra}"})
+        for plain in rows:
+            extra = source.choice(list(plain.arguments.values()))
+            row = plain.model_copy(update={"utterance": f"{plain.utterance} {extra}"})
             reason = align(schema, row, reference=REFERENCE, knowledge=knowledge).reason
             for value in row.arguments.values():
                 stands = str(value) in row.utterance

@@ -52,14 +52,18 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("below", ["", "/x"])
-def test_a_home_that_is_a_file_is_said(radu: Any, tmp_path: Path, below: str, monkeypatch) -> None:
+def test_a_home_that_is_a_file_is_said(
+    radu: Any, tmp_path: Path, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("RADU_HOME", f"{tmp_path / 'file'}{below}")
     code, _, err = radu("runs", "list")
     assert (code, "Can't write" in err, "Traceback" in err) == (2, True, False)
 
 
-def test_a_home_of_any_signs_holds_everything(radu: Any, files: Path, monkeypatch) -> None:
+def test_a_home_of_any_signs_holds_everything(
+    radu: Any, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RADU_HOME", str(files / "a?b=c%20#d"))
     assert radu("init", MODULE, "--schema", str(files / "schema.json"))[0] == 0
     assert {p.name for p in files.iterdir() if p.is_dir()} == {"a?b=c%20#d", "sgd"}

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from oidc import CLIENT, EMAIL, SECRET, provider
 from playwright.sync_api import BrowserContext, Page, expect
 from studio_process import studio
 
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
-
-from .oidc import CLIENT, EMAIL, SECRET, provider
 
 pytestmark = pytest.mark.e2e
 MODULE = "aurora_travel_en"

@@ -126,8 +126,13 @@ def test_what_goes_with_the_crf_is_chosen_out_of_fold(monkeypatch: pytest.Monkey
     assert [c.name for c in choosers][::2] == ["nearest exemplar", "nearest centroid"]
     assert all(0.0 <= c.share <= 1.0 for c in choosers)
     assert choosers[2].share == _share_right(_label_embeddings(rows, HashEmbedder()), _Centroids)
-    seen: list[int] = []
-    monkeypatch.setattr(baselines_module, "_share_right", lambda part, fit: seen.append(1) or 0.5)
+    seen: list[object] = []
+
+    def equally_right(part: object, fit: object) -> float:
+        seen.append(fit)
+        return 0.5
+
+    monkeypatch.setattr(baselines_module, "_share_right", equally_right)
     equal = _choosers(_label_embeddings(rows, HashEmbedder()), silent)
     assert max(reversed(equal), key=lambda c: c.share).name.startswith("logistic regression")
     assert len(seen) == 1 + 4 + 1 + 5

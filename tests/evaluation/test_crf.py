@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from typing import Any
 
 import pytest
 from labelled import exemplar
@@ -223,7 +224,7 @@ def test_decoding_finds_the_best_of_all_sequences() -> None:
         for slots in ({"x", "y"}, {"y"}, set()):
             allowed = [n for n, own in enumerate(labels) if own == "O" or own[2:] in slots]
 
-            def score(path: tuple[int, ...], weights=weights, moves=moves) -> float:
+            def score(path: tuple[int, ...], weights: Any = weights, moves: Any = moves) -> float:
                 first = -1e9 if labels[path[0]].startswith("I") else 0.0
                 own = sum(weights[str(n)][1][p] for n, p in enumerate(path))
                 return first + own + sum(moves[a, b] for a, b in pairwise(path))

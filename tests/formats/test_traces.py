@@ -164,7 +164,12 @@ def test_a_line_that_is_no_trace_is_rejected_alone(
 
 
 def test_answers_may_stand_in_the_line_itself(write_jsonl: Writer) -> None:
-    flat = {"utterance": "sing", "function": None, "confidence": 0.9, "arguments": {}}
+    flat: dict[str, Any] = {
+        "utterance": "sing",
+        "function": None,
+        "confidence": 0.9,
+        "arguments": {},
+    }
     found = read("traces", write_jsonl([flat]), module=MODULE, schema=None)
     assert found.exemplars[0].tags == ("traces", "out of scope")
     assert found.ignored == {"arguments": 1}

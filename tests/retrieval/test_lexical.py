@@ -124,7 +124,7 @@ def test_any_corpus_has_the_scores_of_the_formula(
     assert found.tolist() == pytest.approx(by_formula(documents, query), rel=1e-4, abs=1e-6)
 
 
-@given(DOCUMENTS.filter(lambda d: any(d)))
+@given(DOCUMENTS.filter(any))
 @settings(max_examples=50)
 def test_the_matrix_is_that_of_bm25s(documents: list[list[str]]) -> None:
     vocabulary = {w: i for i, w in enumerate(sorted({w for d in documents for w in d}))}

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_what_was_half_written_is_taken_back(
 
     room = iter((10_000, 10_000, 3, 10_000))  # bytes of each write that find a place
 
-    class Narrow(traces.FileIO):
+    class Narrow(FileIO):
         def write(self, data: Any) -> int:
             return super().write(bytes(data)[: next(room)])
 

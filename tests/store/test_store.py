@@ -73,7 +73,9 @@ def test_a_schema_is_versioned_by_events(store: Store, schema: Schema) -> None:
         store.schema("no_such_en")
 
 
-def test_importing_again_changes_nothing_and_keeps_decisions(store: Store, make_exemplar: Make):
+def test_importing_again_changes_nothing_and_keeps_decisions(
+    store: Store, make_exemplar: Make
+) -> None:
     one, two = make_exemplar("fly", id="1"), make_exemplar("go", id="2")
     counts = store.put_exemplars(MODULE, [one, two], who="a", source="f")
     assert (counts.added, counts.unchanged) == (2, 0)
@@ -120,7 +122,7 @@ def test_an_import_that_changed_nothing_is_no_change_in_the_history(
 
 
 def test_an_import_is_one_transaction(store: Store, make_exemplar: Make) -> None:
-    def rows():
+    def rows() -> Iterator[AnnotatedExemplar]:
         yield make_exemplar("fly", id="1")
         raise RuntimeError
 
@@ -240,7 +242,9 @@ def test_a_locked_database_is_said_and_nothing_is_lost(
     assert store.put_exemplars(MODULE, [make_exemplar("fly")], who="a", source="f").added == 1
 
 
-def test_of_many_decisions_at_once_one_is_taken(make_exemplar: Make, url: str, schema: Schema):
+def test_of_many_decisions_at_once_one_is_taken(
+    make_exemplar: Make, url: str, schema: Schema
+) -> None:
     """Each in a store of its own, as in processes of their own."""
     row = make_exemplar("fly", id="1")
     with Store.open(url) as first:
@@ -409,7 +413,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     where = tmp_path / "disk"
     where.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(where)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(command, capture_output=True, check=False).returncode != 0
+    ):
         pytest.skip("only root may mount a small disk")
     yield where
     subprocess.run(["umount", str(where)], check=True)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from app_testing import run_until
@@ -120,7 +121,7 @@ def test_an_embedder_is_no_base_model(space: Workspace) -> None:
     assert "bge-small" not in options
 
 
-def test_several_modules_are_mixed(space: Workspace, write_jsonl) -> None:
+def test_several_modules_are_mixed(space: Workspace, write_jsonl: Any) -> None:
     space.store.put_schema(parse_schema({**SCHEMA, "module": OTHER}), who="t")
     import_file(space, "jsonl", write_jsonl(ROWS, "b.jsonl"), module=OTHER, who="t")
     resolve(space, OTHER, who="t")

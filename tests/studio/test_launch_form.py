@@ -14,6 +14,7 @@ from app_testing import run_until
 from conftest import MODULE, ROWS
 from measured import MEASURED
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 from tiny_encoder import make_tiny_encoder
 
 from radu_core.dataset import DatasetConfig
@@ -53,7 +54,7 @@ def opened(**state: object) -> AppTest:
     return at.run()
 
 
-def button(at: AppTest, label: str) -> AppTest:
+def button(at: AppTest, label: str) -> Button:
     return next(b for b in at.button if b.label == label)
 
 

@@ -288,7 +288,7 @@ def test_search(
 def test_a_search_finds_what_a_correction_made_of_it(space: Workspace) -> None:
     ann = Tab(space, "ann")
     [item] = ann.send(want=1, search="h00")["items"]
-    new = {"function": None, "arguments": {}, "spans": [], "implied": []}
+    new: dict[str, Any] = {"function": None, "arguments": {}, "spans": [], "implied": []}
     assert ann.do("decide", "h00", item["revision"], **new)["status"] == "stored"
     assert "h00" not in ann.ids(50, search="book_hotel", since=ann.seq)
     assert ann.ids(1, search="h00") == []  # this tab has just decided it

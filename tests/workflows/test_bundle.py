@@ -289,7 +289,7 @@ def test_only_what_is_offered_is_called(made: Made) -> None:
 
 def test_what_is_no_question_is_refused_by_name(made: Made) -> None:
     model: Any = radu.load(made.place)
-    asked = {
+    asked: dict[str, Callable[[], object]] = {
         "The utterance isn't text: 'NoneType'": lambda: model.parse(None),
         "The utterance isn't text: 'int'": lambda: model.explain(5),
         "One text was given for several utterances": lambda: model.parse_many("fly me to Oslo"),

@@ -15,7 +15,7 @@ from radu_core.inference import FullParser
 from radu_core.retrieval import RetrievalSettings
 from radu_core.training import RunDirectory
 from radu_core.workflows.coverage.indexing import set_retrieval
-from radu_core.workflows.evaluate import evaluation as evaluating
+from radu_core.workflows.evaluate import measurement
 from radu_core.workflows.evaluate import parse as parsing
 from radu_core.workflows.evaluate.evaluation import evaluate, reports
 from radu_core.workflows.evaluate.parse import full_parser, parse
@@ -66,7 +66,7 @@ def test_rows_asked_some_at_a_time_are_answered_as_all_at_once(
     loaded: Workspace, run: RunDirectory, fast: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluate(loaded, fast, generator=run.id)
-    monkeypatch.setattr(evaluating, "_BLOCK", 2)
+    monkeypatch.setattr(measurement, "_BLOCK", 2)
     told: list[tuple[int, int]] = []
     parts = evaluate(
         loaded,

@@ -71,7 +71,7 @@ def test_what_no_row_was_trained_of_isnt_learned_from(
 ) -> None:
     view = build(loaded, MODULE, config=DatasetConfig(tokenizer=None))
     tokenizer = load_tokenizer(tiny_model)
-    sizes = {}
+    sizes: dict[str, int] = {}
     for row in read_rows(view.directory, "train"):
         length = len(tokenizer(row.prompt + row.completion)["input_ids"]) + 1
         sizes[row.exemplar_id] = min(length, sizes.get(row.exemplar_id, length))

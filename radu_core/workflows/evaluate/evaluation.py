@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,12 +11,7 @@ from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.evaluation import (
     EvaluationReport,
     Labels,
-    Prediction,
-    WithEnsemble,
-    WithGenerator,
-    compare,
     compare_each,
-    fit_baselines,
     hash_of_rows,
     learnable,
     measure,
@@ -25,23 +19,13 @@ from radu_core.evaluation import (
 )
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
-from radu_core.inference import (
-    FastParser,
-    FullParser,
-    FunctionCall,
-    Generator,
-    Parser,
-    ParserSettings,
-)
-from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
-from radu_core.retrieval import query_of
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
-from radu_core.training.tokens import template_of
 from radu_core.workflows.evaluate.head_sources import head_accuracy, head_sources
-from radu_core.workflows.evaluate.parse import ask_as, fast_parser, full_parser
+from radu_core.workflows.evaluate.measurement import TRAINED, Measurement
+from radu_core.workflows.evaluate.parse import ask_as
 from radu_core.workflows.frame.labelled_rows import labelled_rows
 from radu_core.workflows.frame.run_list import check_answers, of_mixture, open_run
 from radu_core.workflows.frame.workspace import Workspace
@@ -60,7 +44,6 @@ __all__ = [
     "send_errors",
 ]
 
-_BLOCK = 256  # rows
 SPLITS: tuple[Split, ...] = ("test", "validation", "train")  # the most telling first
 
 
@@ -143,48 +126,36 @@ def evaluate(
     fast = _check_measurable(run, untrained=untrained, generated=generated)
     if generator:
         generator = _language_model(workspace, generator, fast=fast).id
-    how = _scope_of(run, scope) if fast or scope is not None else None
-    kept = serving(workspace, run, module=module)
-    settings = kept.settings
-    mixing = ask_as(kept, ensemble=True, fast=fast) if ensemble and not generator else None
-    module = kept.schema.module
-    rows, left_out = rows_to_measure(workspace, module, split, limit=limit)
-    labels, learned_from = _labels(kept)
-    said = _baseline_answers(kept, labels, rows, progress)
-    template = None if fast else template_of(run)
-
-    def ask(label: str, model: Path, asked: ParserSettings) -> list[Prediction]:
-        return _predictions(
-            workspace,
-            label,
-            model,
-            template,
-            kept,
-            asked,
-            rows,
-            progress,
-            scope=how.kept if how else None,
-        )
-
-    before = freely = None
+    scope_of_run = _scope_of(run, scope) if fast or scope is not None else None
+    served = serving(workspace, run, module=module)
+    mixing = ask_as(served, ensemble=True, fast=fast) if ensemble and not generator else None
+    rows, left_out = rows_to_measure(workspace, served.schema.module, split, limit=limit)
+    measurement = Measurement(workspace, run, served, rows, scope_of_run, progress)
+    report = _compare_with_baselines(measurement, split, left_out)
+    more: dict[str, object] = {}
     if untrained:
-        label, base = "before training", model_directory(run.config().base_model, workspace.models)
-        before, _ = measure(label, rows, ask(label, base, settings))
+        more["untrained"] = measurement.measure_base()
     if generated:
-        label = "after training, values generated"
-        freely_asked = settings.model_copy(update={"values": "generate"})
-        freely, _ = measure(label, rows, ask(label, run.model, freely_asked))
-    predictions = ask("after training", run.model, settings)
-    trained, errors = measure("after training", rows, predictions)
-    mixed = full = None
+        more["generated"] = measurement.measure_generated()
     if mixing:
-        mixed = _with_ensemble(workspace, run, kept, mixing, rows, predictions, progress)
+        more["ensemble"] = measurement.add_ensemble(mixing)
     if generator:
-        full = _with_generator(
-            workspace, run, generator, rows, predictions, progress, ensemble=ensemble, scope=scope
-        )
-    report = EvaluationReport(
-        module=module,
+        field = "full_ensemble" if ensemble else "full"
+        more[field] = measurement.add_generator(generator, ensemble=ensemble, scope=scope)
+    return _keep(report.model_copy(update=more), report_path(run, split, report.module))
+
+
+def _compare_with_baselines(
+    measurement: Measurement, split: Split, left_out: dict[str, int]
+) -> EvaluationReport:
+    """The run's own model beside the baselines: what every report begins with."""
+    run, served, rows = measurement.run, measurement.served, measurement.rows
+    labels, learned_from = _labels(served)
+    answers = measurement.ask_baselines(labels)
+    predictions, scope = measurement.predictions, measurement.scope
+    trained, errors = measure(TRAINED, rows, predictions)
+    return EvaluationReport(
+        module=served.schema.module,
         split=split,
         run=run.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -192,22 +163,16 @@ def evaluate(
         rows_hash=hash_of_rows(rows),
         left_out=left_out,
         trained=trained,
-        untrained=before,
-        generated=freely,
-        ensemble=mixed,
-        full=None if ensemble else full,
-        full_ensemble=full if ensemble else None,
-        baselines=tuple(measure(name, rows, answers)[0] for name, answers in said.items()),
+        baselines=tuple(measure(system, rows, given)[0] for system, given in answers.items()),
         learned_from=learned_from,
         no_baselines=labels.missing,
-        comparisons=compare_each(rows, predictions, said),
+        comparisons=compare_each(rows, predictions, answers),
         errors=tuple(errors),
-        scope=scope_report(how.kept, how.curve, rows, predictions) if how else None,
-        sources=head_sources(workspace, run, rows) if fast else (),
-        head_accuracy=head_accuracy(run) if fast else None,
-        settings=dict(settings.model_dump()),
+        scope=scope_report(scope.kept, scope.curve, rows, predictions) if scope else None,
+        sources=head_sources(measurement.workspace, run, rows) if measurement.fast else (),
+        head_accuracy=head_accuracy(run) if measurement.fast else None,
+        settings=dict(served.settings.model_dump()),
     )
-    return _keep(report, report_path(run, split, module))
 
 
 def _keep(report: EvaluationReport, path: Path) -> EvaluationReport:
@@ -240,22 +205,6 @@ def _check_measurable(run: RunDirectory, *, untrained: bool, generated: bool) ->
     return fast
 
 
-def _baseline_answers(
-    kept: Serving,
-    labels: TrainedLabels,
-    rows: Sequence[AnnotatedExemplar],
-    progress: Progress,
-) -> dict[str, list[Prediction]]:
-    """What each baseline says of the rows, by its name."""
-    said = {}
-    for system in fit_baselines(
-        kept.schema, labels.exemplars, kept.index.embedder, progress=progress
-    ):
-        progress(f"Baseline: {system.name}", 0, 0)
-        said[system.name] = system.predict(rows)
-    return said
-
-
 def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
     """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
     if not (run.model / HEAD_FILE).is_file():
@@ -286,110 +235,6 @@ def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
         return labels, None
     left_out = learnable(kept.schema, labels.exemplars).counts
     return labels, Labels(count=len(labels.exemplars), hash=labels.hash, left_out=left_out)
-
-
-def _predictions(
-    workspace: Workspace,
-    label: str,
-    model: Path,
-    template: str | None,
-    kept: Serving,
-    settings: ParserSettings,
-    rows: Sequence[AnnotatedExemplar],
-    progress: Progress,
-    scope: float | None = None,
-) -> list[Prediction]:
-    def report_progress(what: str, done: int, total: int) -> None:
-        progress(f"{label}: {what.lower()}", done, total)
-
-    progress(f"{label}: loading the model", 0, 0)
-    if (model / HEAD_FILE).is_file():
-        return _answers(fast_parser(workspace, model, kept), rows, report_progress, scope=scope)
-    generator = Generator(model, template=template)
-    parser = Parser(generator, kept.index, kept.schema, kept.templates, settings)
-    contexts = [r.context for r in rows]
-    queries = [query_of(r) for r in rows]
-    return _predictions_of(parser.parse_many(queries, contexts=contexts, progress=report_progress))
-
-
-def _answers(
-    parser: FastParser | FullParser,
-    rows: Sequence[AnnotatedExemplar],
-    progress: Progress,
-    *,
-    scope: float | None,
-) -> list[Prediction]:
-    """What a parser with a head says of rows, some at a time: a call holds a score of each function
-    of the schema, and all of them would take gigabytes."""
-    found: list[Prediction] = []
-    for at in range(0, len(rows), _BLOCK):
-
-        def report_progress(what: str, done: int, total: int, at: int = at) -> None:
-            progress(what, at + done, len(rows))
-
-        part = rows[at : at + _BLOCK]
-        calls = parser.parse_many(
-            [query_of(r) for r in part],
-            contexts=[r.context for r in part],
-            scope=scope,
-            progress=report_progress,
-        )
-        found += _predictions_of(calls)
-    return found
-
-
-def _predictions_of(calls: Sequence[FunctionCall]) -> list[Prediction]:
-    return [
-        Prediction(
-            function=c.function,
-            arguments=c.arguments,
-            seconds=c.seconds,
-            cut=c.cut,
-            out_of_scope=c.out_of_scope,
-        )
-        for c in calls
-    ]
-
-
-def _with_ensemble(
-    workspace: Workspace,
-    run: RunDirectory,
-    kept: Serving,
-    mixing: ParserSettings,
-    rows: Sequence[AnnotatedExemplar],
-    alone: Sequence[Prediction],
-    progress: Progress,
-) -> WithEnsemble:
-    """A generator's run asked with a prompt for each exemplar, on the same rows as with one."""
-    label = "after training, an ensemble of prompts"
-    template = template_of(run)
-    said = _predictions(workspace, label, run.model, template, kept, mixing, rows, progress)
-    return WithEnsemble(
-        metrics=measure(label, rows, said)[0],
-        comparisons=compare("after training", rows, said, alone),
-    )
-
-
-def _with_generator(
-    workspace: Workspace,
-    run: RunDirectory,
-    generator: str,
-    rows: Sequence[AnnotatedExemplar],
-    alone: Sequence[Prediction],
-    progress: Progress,
-    *,
-    ensemble: bool,
-    scope: float | None,
-) -> WithGenerator:
-    """A retriever's run with the language model of another, on the same rows."""
-    parser = full_parser(workspace, run.id, generator, ensemble=ensemble, progress=progress)
-    said = _answers(parser, rows, progress, scope=scope)
-    asked = ", an ensemble of prompts" if ensemble else ""
-    metrics, _ = measure(f"with the language model of {generator}{asked}", rows, said)
-    compared = compare("after training", rows, said, alone)
-    return WithGenerator(
-        generator=generator, metrics=metrics, comparisons=compared, told=parser.deferral.told
-    )
 
 
 def send_errors(workspace: Workspace, report: EvaluationReport, *, who: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
@@ -167,7 +167,23 @@ def _next(
     states: list[RunState],
     measured: Mapping[str, bool],
 ) -> NextStep:
-    loaded, resolved, indexed, in_dataset, trained = figures
+    *before, trained = figures
+    if step := _next_before_training(before, waiting, unlabelled):
+        return step
+    if any(s in ("created", "queued", "loading", "running", "saving") for s in states):
+        return NextStep("train", "Watch the run", "A run is under way.")
+    if trained == 0:
+        return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")
+    if not measured:
+        why = "What has finished tuned the embedding model alone: no run answers utterances yet."
+        return NextStep("train", "Launch a run", why)
+    if not any(measured.values()):
+        return NextStep("evaluate", "Evaluate", "The newest run hasn't been measured.")
+    return NextStep("evaluate", "Look at the errors", "Send what is wrong back to annotation.")
+
+
+def _next_before_training(figures: Sequence[int], waiting: int, unlabelled: int) -> NextStep | None:
+    loaded, resolved, indexed, in_dataset = figures
     if loaded == 0:
         return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
     if unlabelled == loaded:
@@ -186,13 +202,4 @@ def _next(
         return NextStep("coverage", "See coverage", "No index has been built yet.")
     if in_dataset == 0:
         return NextStep("train", "Build a dataset", "Look at the prompts, then build a dataset.")
-    if any(s in ("created", "queued", "loading", "running", "saving") for s in states):
-        return NextStep("train", "Watch the run", "A run is under way.")
-    if trained == 0:
-        return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")
-    if not measured:
-        why = "What has finished tuned the embedding model alone: no run answers utterances yet."
-        return NextStep("train", "Launch a run", why)
-    if not any(measured.values()):
-        return NextStep("evaluate", "Evaluate", "The newest run hasn't been measured.")
-    return NextStep("evaluate", "Look at the errors", "Send what is wrong back to annotation.")
+    return None
