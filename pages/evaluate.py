@@ -4,11 +4,10 @@ import streamlit as st
 
 from radu_core.workflows.evaluate.evaluation import SPLITS, damaged_reports, evaluate, reports
 from radu_core.workflows.frame.run_list import answers, module_at_work, runs
-from studio.evaluate import views
+from studio.evaluate import tabs, views
 from studio.frame import jobs
 from studio.frame.navigation import asked_for, link
 from studio.frame.page import messages, page
-from studio.frame.result import show_result
 
 with page(
     "Evaluate",
@@ -46,14 +45,9 @@ with page(
         )
     jobs.show(key)
     report = reports(run, here.module).get(split)
-    result, errors, ask = st.tabs(["Result", "Errors", "Try it"], key="evaluate tab")
-    with result, messages():
-        for why in damaged_reports(run, here.module).values():
-            st.warning(why, icon=":material/error:")
-        show_result(report)
-        views.sources(report)
-        views.scope(here, report)
-    with errors, messages():
-        views.errors(here, report)
-    with ask, messages():
-        views.ask(here, id)
+    tab = tabs.choose()
+    with messages():
+        if tab == "Result":
+            for why in damaged_reports(run, here.module).values():
+                st.warning(why, icon=":material/error:")
+        tabs.show(here, tab, id, report)

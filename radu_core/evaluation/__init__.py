@@ -8,7 +8,9 @@ from radu_core.evaluation.metrics import (
     Metrics,
     Prediction,
     Share,
+    SlotScore,
     measure,
+    pairs_of,
 )
 from radu_core.evaluation.report import (
     EvaluationReport,
@@ -35,6 +37,7 @@ __all__ = [
     "Prediction",
     "ScopeReport",
     "Share",
+    "SlotScore",
     "Source",
     "Verdict",
     "WithEnsemble",
@@ -46,5 +49,6 @@ __all__ = [
     "hash_of_rows",
     "learnable",
     "measure",
+    "pairs_of",
     "scope_report",
 ]

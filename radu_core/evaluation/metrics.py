@@ -20,7 +20,9 @@ __all__ = [
     "Prediction",
     "RowCounts",
     "Share",
+    "SlotScore",
     "measure",
+    "pairs_of",
     "row_counts",
 ]
 
@@ -74,6 +76,32 @@ class FunctionScore(_Model):
     precision: Share
 
 
+class SlotScore(_Model):
+    """One slot of one function, in (slot, value) pairs: how many the labels have (``labelled``),
+    how many were ``said``, and how many of these are ``right``. Under a wrong function none is."""
+
+    function: str
+    slot: str
+    labelled: int
+    said: int
+    right: int
+
+    @property
+    def recall(self) -> Share:
+        """The share of the labelled values that was said."""
+        return Share.of(self.right, self.labelled)
+
+    @property
+    def precision(self) -> Share:
+        """The share of the values said that is labelled."""
+        return Share.of(self.right, self.said)
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        return 2 * self.right / (self.labelled + self.said)
+
+
 Kind = Literal["function", "missed out of scope", "false out of scope", "slots", "cut"]
 
 
@@ -94,14 +122,15 @@ class Metrics(_Model):
     """All metrics of one system on one set of rows. Times are in seconds per utterance.
 
     ``function`` counts all rows, out of scope being one of the answers. Slot counts are of
-    (slot, value) pairs, end to end: under a wrong function every slot is wrong. ``cut`` counts the
-    answers that didn't end.
+    (slot, value) pairs, end to end: under a wrong function every slot is wrong. ``per_slot`` is
+    None in a report from before it was measured. ``cut`` counts the answers that didn't end.
     """
 
     system: str
     rows: int
     function: Share
     per_function: tuple[FunctionScore, ...]
+    per_slot: tuple[SlotScore, ...] | None = None
     out_of_scope_precision: Share
     out_of_scope_recall: Share
     slot_precision: float
@@ -149,6 +178,7 @@ def measure(
         rows=len(rows),
         function=Share.of(right, len(rows)),
         per_function=_per_function(rows, predictions),
+        per_slot=_per_slot(rows, predictions),
         out_of_scope_precision=_precision(None, rows, predictions),
         out_of_scope_recall=_recall(None, rows, predictions),
         slot_precision=precision,
@@ -176,8 +206,8 @@ class RowCounts(NamedTuple):
 def row_counts(row: AnnotatedExemplar, prediction: Prediction) -> RowCounts:
     """Count one prediction against its label."""
     same = row.function == prediction.function
-    gold = _pairs(row.arguments) if row.function is not None else Counter()
-    said = _pairs(prediction.arguments) if prediction.function is not None else Counter()
+    gold = pairs_of(row.function, row.arguments)
+    said = pairs_of(prediction.function, prediction.arguments)
     return RowCounts(
         right=int(same),
         exact=int(same and gold == said),
@@ -187,9 +217,12 @@ def row_counts(row: AnnotatedExemplar, prediction: Prediction) -> RowCounts:
     )
 
 
-def _pairs(arguments: Arguments) -> Counter[tuple[str, str, str]]:
-    """(slot, type, value) as a multiset; integers and whole floats are the same number."""
+def pairs_of(function: str | None, arguments: Arguments) -> Counter[tuple[str, str, str]]:
+    """(slot, type, value) as a multiset, empty out of scope; integers and whole floats are the same
+    number."""
     pairs: Counter[tuple[str, str, str]] = Counter()
+    if function is None:
+        return pairs
     for slot, value in arguments.items():
         for scalar in as_values(value):
             if isinstance(scalar, str):
@@ -232,6 +265,35 @@ def _per_function(
             precision=_precision(name, rows, predictions),
         )
         for name in sorted(n for n in names if n is not None)
+    )
+
+
+def _per_slot(
+    rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
+) -> tuple[SlotScore, ...]:
+    labelled: Counter[tuple[str, str]] = Counter()
+    said: Counter[tuple[str, str]] = Counter()
+    right: Counter[tuple[str, str]] = Counter()
+    for row, prediction in zip(rows, predictions, strict=True):
+        gold = pairs_of(row.function, row.arguments)
+        answer = pairs_of(prediction.function, prediction.arguments)
+        same = gold & answer if row.function == prediction.function else Counter()
+        for total, function, pairs in (
+            (labelled, row.function, gold),
+            (said, prediction.function, answer),
+            (right, row.function, same),
+        ):
+            for (slot, _, _), count in pairs.items():
+                total[str(function), slot] += count
+    return tuple(
+        SlotScore(
+            function=function,
+            slot=slot,
+            labelled=labelled[function, slot],
+            said=said[function, slot],
+            right=right[function, slot],
+        )
+        for function, slot in sorted({*labelled, *said})
     )
 
 

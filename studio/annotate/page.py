@@ -17,6 +17,7 @@ from studio.annotate.agreement import agreement
 from studio.annotate.bulk import bulk
 from studio.annotate.guidelines import edit_guidelines
 from studio.frame.markdown import plain
+from studio.frame.navigation import link_back
 from studio.frame.page import Page, messages
 
 __all__ = ["filters", "token", "tools", "version"]
@@ -48,6 +49,7 @@ def filters(here: Page) -> dict[str, Any]:
     """What to work on, from the address or the widgets; each is part of the address."""
     st.query_params["module"] = here.module  # so that the address can be sent to somebody
     item = st.query_params.get("item", "")[:_LONGEST]
+    link_back()
     if len(st.query_params.get("search", "")) > _LONGEST:
         st.query_params["search"] = st.query_params["search"][:_LONGEST]
     if item:

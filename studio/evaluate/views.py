@@ -10,16 +10,13 @@ import streamlit as st
 from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.words import quantity
-from radu_core.workflows.evaluate.evaluation import send_errors
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.runs.scope import kept_by, set_kept
-from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["ask", "errors", "measured_too", "scope", "sources"]
+__all__ = ["ask", "measured_too", "scope", "sources"]
 
 _TOO = {
     "untrained": "the model before training",
@@ -58,9 +55,9 @@ def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any
     return {name: name in asked for name in _TOO}
 
 
-def scope(here: Page, report: EvaluationReport | None) -> None:
+def scope(here: Page, report: EvaluationReport) -> None:
     """The curve of what isn't in scope, and the share of what is in scope that the run keeps."""
-    if report is None or report.scope is None:
+    if report.scope is None:
         return
     st.markdown("**Out of scope** (after training)")
     if (curve := report.scope.curve) is not None:
@@ -87,9 +84,9 @@ def scope(here: Page, report: EvaluationReport | None) -> None:
         st.success(f"Saved: {keep:g} %. Evaluate again to see its effect.")
 
 
-def sources(report: EvaluationReport | None) -> None:
+def sources(report: EvaluationReport) -> None:
     """What each source of the head is worth."""
-    if report is None or not report.sources:
+    if not report.sources:
         return
     st.markdown("**What the function is chosen by** (after training)")
     frame = pd.DataFrame(
@@ -120,35 +117,6 @@ def sources(report: EvaluationReport | None) -> None:
         f"Out of fold, with the other sources weighed again.{whole} All start from the embedding "
         "but joint, which is the tuned encoder, and words."
     )
-
-
-def errors(here: Page, report: EvaluationReport | None) -> None:
-    """What is wrong, and a way to the annotators."""
-    if report is None:
-        st.info("This run hasn't been measured on this split yet.")
-        return
-    if not report.errors:
-        st.success("No errors.")
-        return
-    kinds = sorted({e.kind for e in report.errors})
-    chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
-    found = [e for e in report.errors if not chosen or e.kind in chosen]
-    rows = [
-        {
-            "kind": e.kind,
-            "utterance": e.utterance,
-            "label": f"{e.expected_function or 'none'} {show.as_json(e.expected_arguments)}",
-            "model": f"{e.predicted_function or 'none'} {show.as_json(e.predicted_arguments)}",
-            "id": e.exemplar_id,
-        }
-        for e in found
-    ]
-    show.rows(rows, name=f"{report.run}-{report.split}-errors.csv", key="errors", label="errors")
-    if st.button(f"Send {quantity(len(found), 'error')} to annotation", icon=":material/flag:"):
-        part = report.model_copy(update={"errors": tuple(found)})
-        sent = send_errors(here.workspace, part, who=here.who)
-        st.success(f"{quantity(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
-        link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 
 def ask(here: Page, run: str) -> None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
-__all__ = ["DOCS", "asked_for", "docs_link", "go_to", "link", "link_to_prompt", "navigation"]
+__all__ = [
+    "DOCS",
+    "asked_for",
+    "docs_link",
+    "go_to",
+    "link",
+    "link_back",
+    "link_to_prompt",
+    "navigation",
+]
 
 _PAGES = Path(__file__).parents[2] / "pages"
 _ICONS = {
@@ -53,8 +63,15 @@ def navigation() -> Any:
     return st.navigation([_page(name) for name in _ICONS])
 
 
-def link(name: str, label: str, **query: str) -> None:
-    """A link to the page ``name``, with its icon; ``query`` is what its address says besides."""
+def link(
+    name: str, label: str, *, back: tuple[str, dict[str, str]] | None = None, **query: str
+) -> None:
+    """A link to the page ``name``, with its icon; ``query`` is what its address says besides.
+
+    ``back`` is the page, with its own query, that ``link_back`` leads to from there.
+    """
+    if back is not None:
+        query["back"] = f"{back[0]}?{urlencode(back[1])}"
     st.page_link(_page(name), label=label, query_params=query)
 
 
@@ -62,6 +79,18 @@ def docs_link(title: str) -> None:
     """A link to what the docs say of the page with this title, in a tab of its own."""
     name = DOCS.get(title.lower(), DOCS["home"])
     st.markdown(f":material/menu_book: [Docs](docs?page={name})", width="content")
+
+
+def link_back() -> None:
+    """A link to where the page's address says that one came from, if it says so."""
+    name, _, query = st.query_params.get("back", "").partition("?")
+    if name in _ICONS:
+        st.page_link(
+            _page(name),
+            label=f"Back to {name.capitalize()}",
+            icon=":material/arrow_back:",
+            query_params=dict(parse_qsl(query)),
+        )
 
 
 def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:

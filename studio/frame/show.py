@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from radu_core.exemplars import Span
+from radu_core.files import content_hash
 from radu_core.instructions import worded_in
 from radu_core.words import quantity
 from studio.frame.words import WORDS, on_page
@@ -18,6 +19,7 @@ from studio.frame.words import WORDS, on_page
 __all__ = [
     "TABLE_STYLE",
     "as_json",
+    "choose_row",
     "colour",
     "download",
     "highlight",
@@ -111,6 +113,37 @@ def rows(
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
     st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
     download(frame, name=name, key=key, label=quantity(len(frame), label.removesuffix("s"), label))
+
+
+def choose_row(
+    data: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    alt: str,
+    columns: Mapping[str, Any] | None = None,
+    first: int | None = None,
+    height: int | Literal["auto"] = "auto",
+) -> int | None:
+    """A table where one row can be chosen, by any of its cells: its place, ``first`` at the start.
+
+    What was chosen is forgotten once the table holds other rows.
+    """
+    frame = pd.DataFrame(_flat(data))
+    seen = content_hash(frame.to_csv())[:12]
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        key=f"{key} table {seen}",
+        column_config=columns,
+        on_select="rerun",
+        selection_mode=["single-row", "single-cell"],
+        selection_default={"selection": {"rows": [first]}} if first is not None else None,
+        height=height,
+        placeholder="–",
+        alt=alt,
+    ).selection
+    rows = [*chosen["rows"], *(row for row, _ in chosen["cells"])]
+    return rows[0] if rows and rows[0] < len(frame) else None
 
 
 def download(

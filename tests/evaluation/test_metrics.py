@@ -223,3 +223,28 @@ def test_a_cut_answer_is_counted_and_told_from_a_wrong_one() -> None:
     metrics, errors = measure("m", rows, said)
     assert metrics.cut == 1
     assert [(e.exemplar_id, e.kind) for e in errors] == [("a", "cut"), ("b", "slots")]
+
+
+def test_each_slot_has_scores_of_its_own_that_add_up_to_all() -> None:
+    metrics, _ = measure("m", ROWS, SAID)
+    assert metrics.per_slot is not None
+    found = {(s.function, s.slot): (s.labelled, s.said, s.right) for s in metrics.per_slot}
+    assert found == {
+        ("f", "n"): (1, 2, 1),
+        ("f", "x"): (2, 3, 1),  # "Oslo" is right; "Bonn" is wrong; one under a wrong function
+        ("g", "tags"): (2, 2, 2),  # each value of a list counts
+    }
+    x = next(s for s in metrics.per_slot if s.slot == "x")
+    assert (x.recall.share, x.precision.share) == (pytest.approx(1 / 2), pytest.approx(1 / 3))
+    assert x.f1 == pytest.approx(2 / 5)
+    assert (x.recall.low, x.recall.high) == (
+        pytest.approx(0.0945, abs=1e-3),
+        pytest.approx(0.9055, abs=1e-3),
+    )
+    assert sum(s.labelled for s in metrics.per_slot) == metrics.slot_pairs
+
+
+def test_out_of_scope_has_no_slots() -> None:
+    said = [Prediction(function=None, arguments={"x": "Oslo"})]
+    metrics, _ = measure("m", [row("a", None)], said)
+    assert metrics.per_slot == ()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import MODULE
+from evaluated import save_report
 from streamlit.testing.v1 import AppTest
 from tuned_run import make_taught_run, make_tuned_run
 
-from radu_core.files import write_json
+from radu_core.evaluation import Prediction
+from radu_core.files import read_json, write_json
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -38,3 +41,94 @@ def test_a_run_whose_settings_are_damaged(
     assert at.selectbox[0].options == [other.id, run.id]
     assert not at.error
     assert at.button[0].label == "Evaluate"
+
+
+@pytest.fixture
+def measured(loaded: Workspace, pages_use: Callable[..., Workspace]) -> AppTest:
+    """The page on a run whose report has errors of all kinds, on the tab and row asked for."""
+    pages_use(loaded)
+    run = make_tuned_run(loaded, MODULE)
+    write_json(run.model / HEAD_FILE, {})
+    rows = [i.exemplar for i in loaded.store.exemplars(MODULE)]
+    said = {
+        "f00": Prediction(function="book_hotel", arguments={"city": "Oslo"}),
+        "f01": Prediction(function="book_flight", arguments={"destination": "Roma"}),
+        "n00": Prediction(function="book_flight"),
+    }
+    answers = [
+        said.get(r.id) or Prediction(function=r.function, arguments=r.arguments) for r in rows
+    ]
+    save_report(run, MODULE, rows, answers)
+    return AppTest.from_file(PAGE, default_timeout=30)
+
+
+def opened(at: AppTest, **query: str) -> AppTest:
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    assert not at.error
+    return at
+
+
+def texts(at: AppTest) -> str:
+    found = [e.value for e in (*at.markdown, *at.caption, *at.info, *at.success)]
+    return "\n".join(str(v) for v in found).replace("\\", "")
+
+
+def test_an_error_that_the_address_names_is_shown_in_full(measured: AppTest) -> None:
+    at = opened(measured, tab="Errors", row="f01")
+    assert list(at.dataframe[0].value["id"]) == ["f00", "f01", "n00"]
+    assert "Choose a row" not in texts(at)
+    html = "".join(h.proto.body for h in at.get("html"))
+    assert "fly us to Rome please" in html
+    assert "Roma" in html
+
+
+def test_the_pairs_of_functions_and_the_rows_behind_one(measured: AppTest) -> None:
+    at = opened(measured, tab="Functions", label="none", answer="book_flight")
+    assert "The function is wrong in 2 of 15 rows, in 2 pairs" in texts(at)
+    pairs = at.dataframe[0].value
+    assert list(pairs["label"]) == ["out of scope", "book_flight"]
+    assert list(pairs["of"]) == [2, 8]
+    assert "out of scope, taken for book_flight: 1 row" in texts(at)
+    assert list(at.dataframe[1].value["id"]) == ["n00"]
+
+
+def test_the_matrix_as_a_table(measured: AppTest) -> None:
+    at = opened(measured, tab="Functions")
+    at.segmented_control(key="confusion view").set_value("Matrix as a table").run()
+    assert not at.exception
+    matrix = at.dataframe[0].value
+    assert matrix.loc["out of scope", "book_flight"] == 1
+    assert matrix.loc["book_flight", "book_flight"] == 7
+    assert int(matrix.to_numpy().sum()) == 15
+
+
+def test_the_slots_and_the_rows_behind_one(measured: AppTest) -> None:
+    at = opened(measured, tab="Slots", function="book_flight", slot="destination")
+    table = at.dataframe[0].value.set_index(["function", "slot"])
+    row = table.loc[("book_flight", "destination")]
+    assert (row["labelled"], row["said"]) == (8, 7)
+    assert (row["missing"], row["wrong value"], row["spurious"]) == (1, 1, 0)
+    assert (row["recall"], row["precision"]) == (6 / 8, 6 / 7)
+    behind = at.dataframe[1].value
+    assert list(behind["mistake"]) == ["missing", "wrong value"]
+    assert list(behind["id"]) == ["f00", "f01"]
+
+
+def test_a_report_without_scores_of_slots_says_so(measured: AppTest, loaded: Workspace) -> None:
+    [path] = loaded.runs.glob("*/evaluation/test.json")
+    data = read_json(path)
+    del data["trained"]["per_slot"]
+    write_json(path, data)
+    at = opened(measured, tab="Slots")
+    assert "This report is older than scores of slots" in texts(at)
+    assert "recall" not in at.dataframe[0].value
+    assert list(at.dataframe[0].value["missing"]) == [1, 0]
+
+
+def test_every_tab_says_that_nothing_was_measured(measured: AppTest) -> None:
+    for tab in ("Result", "Errors", "Functions", "Slots"):
+        at = opened(measured, tab=tab, split="train")
+        assert "This run hasn't been measured on this split yet." in texts(at)

@@ -1,0 +1,135 @@
+"""Rows that a model got wrong: all of them, those behind a figure, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from radu_core.evaluation import CallError, EvaluationReport
+from radu_core.schema import Arguments
+from radu_core.words import counted
+from radu_core.workflows.evaluate.evaluation import send_errors
+from radu_core.workflows.evaluate.mistakes import change_since
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page
+
+__all__ = ["OUT", "error_rows", "errors"]
+
+OUT = "out of scope"
+_MOST, _HEIGHT = 7, 300  # rows without scrolling; pixels otherwise, so that what is chosen is seen
+_SINCE = {
+    "deleted": "It was deleted from the module since.",
+    "discarded": "It was discarded since.",
+    "labelled differently": "Its label was changed since: evaluate again to measure the new one.",
+}
+
+
+def errors(here: Page, report: EvaluationReport) -> None:
+    """What is wrong, and a way to the annotators."""
+    if not report.errors:
+        st.success("No errors.")
+        return
+    kinds = sorted({e.kind for e in report.errors})
+    chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
+    found = [e for e in report.errors if not chosen or e.kind in chosen]
+    error_rows(here, report, found, tab="Errors")
+    if st.button(f"Send {counted(len(found), 'error')} to annotation", icon=":material/flag:"):
+        part = report.model_copy(update={"errors": tuple(found)})
+        sent = send_errors(here.workspace, part, who=here.who)
+        st.success(f"{counted(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
+        link("annotate", "Look at them", module=here.module, queue="evaluation")
+
+
+def error_rows(
+    here: Page,
+    report: EvaluationReport,
+    found: Sequence[CallError],
+    *,
+    tab: str,
+    more: Sequence[Mapping[str, Any]] | None = None,
+    chosen_by: Mapping[str, str] | None = None,
+) -> None:
+    """Wrong rows as a table; the one that is chosen in full, with a link to Annotate and from there
+    back to the ``tab``, where the address says by what (``chosen_by``) the rows were chosen.
+    ``more`` columns come first."""
+    rows = [
+        {
+            **(more[n] if more else {"kind": e.kind}),
+            "utterance": e.utterance,
+            "label": _call(e.expected_function, e.expected_arguments),
+            "model": _call(e.predicted_function, e.predicted_arguments),
+            "id": e.exemplar_id,
+        }
+        for n, e in enumerate(found)
+    ]
+    asked = st.query_params.get("row")
+    chosen = show.choose_row(
+        rows,
+        key=f"{tab} errors",
+        alt="Wrong rows; choose one to see it in full",
+        columns={"utterance": st.column_config.TextColumn(width="large")},
+        first=next((n for n, e in enumerate(found) if e.exemplar_id == asked), None),
+        height=_HEIGHT if len(rows) > _MOST else "auto",
+    )
+    if chosen is None:
+        st.caption("Choose a row to see it in full and to open it in Annotate.")
+    else:
+        _one(here, report, found[chosen], {**(chosen_by or {}), "tab": tab})
+    show.download(
+        rows,
+        name=f"{report.run}-{report.split}-errors.csv",
+        key=f"{tab} errors",
+        label=counted(len(rows), "error"),
+    )
+
+
+def _call(function: str | None, arguments: Arguments) -> str:
+    return f"{function or OUT} {show.as_json(arguments)}"
+
+
+def _one(here: Page, report: EvaluationReport, error: CallError, place: Mapping[str, str]) -> None:
+    """One wrong row: the utterance, the label beside the answer, and where to correct it."""
+    with st.container(border=True):
+        show.utterance(error.utterance)
+        slots = sorted({*error.expected_arguments, *error.predicted_arguments})
+        st.html(
+            show.table_html(
+                ["", "label", "model"],
+                [
+                    ["function", error.expected_function or OUT, error.predicted_function or OUT],
+                    *([s, *(_value(a.get(s)) for a in _both(error))] for s in slots),
+                ],
+            )
+        )
+        since = change_since(here.workspace, here.module, error)
+        if since:
+            st.caption(plain(_SINCE[since]))
+        if since != "deleted":
+            here_again = {
+                "module": here.module,
+                "run": report.run,
+                "split": report.split,
+                "row": error.exemplar_id,
+                **place,
+            }
+            link(
+                "annotate",
+                "Open in Annotate",
+                module=here.module,
+                item=error.exemplar_id,
+                back=("evaluate", here_again),
+            )
+
+
+def _both(error: CallError) -> tuple[Arguments, Arguments]:
+    return error.expected_arguments, error.predicted_arguments
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else show.as_json(value)

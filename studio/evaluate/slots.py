@@ -1,0 +1,134 @@
+"""How good each slot is, and the rows with values that are missing, wrong or spurious."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from radu_core.evaluation import EvaluationReport, Share
+from radu_core.words import counted
+from radu_core.workflows.evaluate.mistakes import MISTAKES, SlotResult, find_slot_results
+from studio.evaluate.errors import error_rows
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.frame.page import Page
+
+__all__ = ["slots"]
+
+_TALLEST = 300  # pixels of the table above the rows behind it
+_HELP = {
+    "F1": "The harmonic mean of precision and recall.",
+    "precision": "The share of the values that the model said that is labelled.",
+    "recall": "The share of the labelled values that the model said.",
+    "95 % of precision": "Wilson interval.",
+    "95 % of recall": "Wilson interval.",
+    "labelled": "Values in the labels (support). Each value of a list counts.",
+    "said": "Values in the model's answers.",
+    "missing": "Labelled, and not said.",
+    "wrong value": "Labelled, and said with another value.",
+    "spurious": "Said, and not labelled.",
+}
+
+
+def slots(here: Page, report: EvaluationReport) -> None:
+    """A row for each slot; the one that is chosen with its mistakes."""
+    found = find_slot_results(report)
+    if report.trained.per_slot is None:
+        st.info(
+            "This report is older than scores of slots: it holds what is wrong, not what is right. "
+            "Evaluate again to get them.",
+            icon=":material/history:",
+        )
+    if not found:
+        st.caption("No label and no answer has a value.")
+        return
+    st.caption(
+        "Under a wrong function, every labelled value is missing and every value said is spurious."
+    )
+    functions = sorted({r.function for r in found})
+    only = st.multiselect("Functions", functions, key="slot functions", placeholder="all")
+    shown = [r for r in found if not only or r.function in only]
+    asked = tuple(st.query_params.get(name, "") for name in ("function", "slot"))
+    rows = [_row(r) for r in shown]
+    chosen = show.choose_row(
+        rows,
+        key="slots",
+        alt="Scores of each slot; choose one to see its mistakes",
+        columns=_columns(scored=report.trained.per_slot is not None),
+        first=next((n for n, r in enumerate(shown) if (r.function, r.slot) == asked), None),
+        height=_TALLEST if len(rows) > 7 else "auto",
+    )
+    show.download(
+        rows,
+        name=f"{report.run}-{report.split}-slots.csv",
+        key="slots",
+        label=counted(len(rows), "slot"),
+    )
+    if chosen is None:
+        st.caption("Choose a slot to see the rows behind its figures.")
+        return
+    _behind(here, report, shown[chosen])
+
+
+def _columns(*, scored: bool) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        name: st.column_config.Column(help=words) for name, words in _HELP.items()
+    }
+    if scored:
+        for name in ("F1", "precision", "recall"):
+            columns[name] = st.column_config.NumberColumn(help=_HELP[name], format="percent")
+    return columns
+
+
+def _row(result: SlotResult) -> dict[str, Any]:
+    row: dict[str, Any] = {"function": result.function, "slot": result.slot}
+    score = result.score
+    if score is not None:
+        row |= {
+            "F1": score.f1,
+            "precision": score.precision.measured,
+            "recall": score.recall.measured,
+            "labelled": score.labelled,
+            "said": score.said,
+        }
+    row |= {kind: result.count(kind) for kind in MISTAKES}
+    if score is not None:
+        row["95 % of precision"] = _interval(score.precision)
+        row["95 % of recall"] = _interval(score.recall)
+    return row
+
+
+def _interval(share: Share) -> str:
+    return f"{share.low:.1%} to {share.high:.1%}" if share.total else "–"
+
+
+def _behind(here: Page, report: EvaluationReport, result: SlotResult) -> None:
+    """The rows in which the slot is wrong, of one kind or all."""
+    st.markdown(f"**{plain(result.slot)} of {plain(result.function)}**")
+    kinds = [kind for kind in MISTAKES if result.count(kind)]
+    if not kinds:
+        st.success("No value is missing, wrong or spurious.")
+        return
+    kind = st.pills(
+        "Mistakes",
+        kinds,
+        format_func=lambda k: f"{k} ({counted(result.count(k), 'value')})",
+        key=f"mistakes of {result.function} {result.slot}",
+    )
+    mistakes = [m for m in result.mistakes if kind is None or m.counts[kind]]
+    error_rows(
+        here,
+        report,
+        [m.error for m in mistakes],
+        tab="Slots",
+        chosen_by={"function": result.function, "slot": result.slot},
+        more=[
+            {
+                "mistake": ", ".join(k for k in MISTAKES if m.counts[k]),
+                "labelled": ", ".join(map(str, m.labelled)),
+                "said": ", ".join(map(str, m.said)),
+            }
+            for m in mistakes
+        ],
+    )
