@@ -232,6 +232,7 @@ WORKFLOWS = [
     "playground",
     "schema",
     "annotate",
+    "utterances",
 ]
 
 

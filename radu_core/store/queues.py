@@ -32,6 +32,7 @@ __all__ = [
     "Apart",
     "Filter",
     "find",
+    "holds_words",
     "matches",
     "pick",
     "skip",
@@ -225,9 +226,9 @@ def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield exemplars.c.function == wanted.function
 
 
-def _words(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def holds_words(search: str) -> Iterator[ColumnElement[bool]]:
     """Every word of the search occurs somewhere; all its characters are literal."""
-    for word in dict.fromkeys(fold_for_search(wanted.search).split()):
+    for word in dict.fromkeys(fold_for_search(search).split()):
         literal = word
         for sign in (_ESCAPE, "%", "_"):
             literal = literal.replace(sign, _ESCAPE + sign)
@@ -249,7 +250,7 @@ def _next_in_search(w: Writing, wanted: Filter, apart: Apart, want: int) -> list
         operations.c.module == w.module,
         operations.c.exemplar.is_not(None),
     )
-    words = list(_words(wanted))
+    words = list(holds_words(wanted.search))
     query = select(exemplars.c.id).order_by(exemplars.c.id)
     if words:
         query = select(texts.c.id).select_from(texts.outerjoin(exemplars, _SAME_TEXT))
@@ -260,7 +261,7 @@ def _next_in_search(w: Writing, wanted: Filter, apart: Apart, want: int) -> list
 
 def find(connection: Connection, module: str, search: str, *, limit: int) -> list[str]:
     """The first ids, by id, of exemplars in which every word of ``search`` occurs."""
-    words = list(_words(Filter(search=search)))
+    words = list(holds_words(search))
     query = select(texts.c.id).where(texts.c.module == module, *words)
     return list(connection.scalars(query.order_by(texts.c.id).limit(limit)))
 
@@ -276,7 +277,7 @@ def saying(connection: Connection, module: str, utterance: str) -> list[str]:
 def _next_skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
     """What this person has skipped, the longest ago first."""
     tables = skips.outerjoin(exemplars, _SAME_SKIP)
-    words = list(_words(wanted))
+    words = list(holds_words(wanted.search))
     if words:
         tables = tables.outerjoin(texts, _SAME_TEXT)
     query = select(skips.c.exemplar).select_from(tables)
@@ -300,7 +301,7 @@ def unskip(w: Writing, id: str) -> None:
 def matches(w: Writing, wanted: Filter, held: Iterable[Lease]) -> list[Lease]:
     """Which of the items that others hold the filter finds."""
     found = [lease for lease in held if _fits(wanted, lease)]
-    words = list(_words(wanted))
+    words = list(holds_words(wanted.search))
     if words and found:
         these = (texts.c.module == w.module) & texts.c.id.in_([lease.exemplar for lease in found])
         said = set(w.connection.scalars(select(texts.c.id).where(these, *words)))

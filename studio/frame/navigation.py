@@ -25,6 +25,7 @@ _ICONS = {
     "home": "home",
     "load": "upload_file",
     "schema": "schema",
+    "utterances": "table_rows",
     "annotate": "edit_note",
     "coverage": "grid_on",
     "overlap": "join_inner",

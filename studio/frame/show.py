@@ -20,6 +20,7 @@ __all__ = [
     "TABLE_STYLE",
     "as_json",
     "choose_row",
+    "choose_rows",
     "colour",
     "download",
     "highlight",
@@ -144,6 +145,39 @@ def choose_row(
     ).selection
     rows = [*chosen["rows"], *(row for row, _ in chosen["cells"])]
     return rows[0] if rows and rows[0] < len(frame) else None
+
+
+def choose_rows(
+    data: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    alt: str,
+    columns: Mapping[str, Any] | None = None,
+    first: int | None = None,
+    height: int | Literal["auto"] = "auto",
+) -> tuple[list[int], int | None]:
+    """A table where rows can be ticked, and one opened by a cell: their places, and its place.
+
+    The row ``first`` is opened at the start. Both are forgotten once the table holds other rows.
+    """
+    frame = pd.DataFrame(_flat(data))
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        key=f"{key} table {content_hash(frame.to_csv())[:12]}",
+        column_config=columns,
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        selection_default=None
+        if first is None
+        else {"selection": {"cells": [(first, frame.columns[0])]}},
+        height=height,
+        placeholder="–",
+        alt=alt,
+    ).selection
+    ticked = [row for row in chosen["rows"] if row < len(frame)]
+    opened = [row for row, _ in chosen["cells"] if row < len(frame)]
+    return ticked, opened[0] if opened else None
 
 
 def download(

@@ -1,0 +1,1 @@
+"""The Utterances page's parts."""

@@ -1,0 +1,237 @@
+"""The table of all utterances: filters above it, a page of rows, and the one that is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import streamlit as st
+
+from radu_core.schema import OUT_OF_SCOPE
+from radu_core.store import StoredExemplar
+from radu_core.words import counted
+from radu_core.workflows.utterances import table as workflow
+from studio.frame import show
+from studio.frame.markdown import plain
+from studio.frame.navigation import link
+from studio.frame.page import Page
+
+__all__ = ["choose_filter", "export", "find_choices", "one", "page_of_rows"]
+
+_SIZE = 100  # rows of a page
+_LONGEST = 200  # characters of a search
+_HEIGHT = 400  # pixels of the table, so that what is chosen is seen below it
+_NAMES = {
+    OUT_OF_SCOPE: "out of scope",
+    workflow.UNALIGNED: "not aligned yet",
+    "unlocated": "not in the text",
+}
+_STATES = {
+    "waiting": "Waiting for a person",
+    "decided": "Decided by a person",
+    "untouched": "As imported",
+    "flagged": "Flagged",
+    "discarded": "Discarded",
+}
+_SORTS = {
+    "id": "Id",
+    "utterance": "Utterance",
+    "function": "Function",
+    "split": "Split",
+    "outcome": "Outcome",
+    "updated": "Last change",
+}
+
+
+def find_choices(here: Page) -> workflow.Choices:
+    """What the module can be filtered by."""
+    return workflow.find_choices(here.workspace, here.module)
+
+
+def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
+    """What to list, from the address or the widgets; each is part of the address."""
+    first = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    search = first[0].text_input(
+        "Search",
+        key="search",
+        bind="query-params",
+        icon=":material/search:",
+        placeholder="words, a value, an id",
+        max_chars=_LONGEST,
+    )
+    with first[1]:
+        function = _choice("Function", "function", _counted(found.functions))
+    with first[2]:
+        outcome = _choice("Outcome", "outcome", _counted(found.outcomes))
+    with first[3]:
+        split = _choice("Split", "split", _counted(found.splits))
+    second = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    with second[0]:
+        source = _choice("Source", "source", _sources(found))
+    with second[1]:
+        state = _choice("State", "state", _STATES)
+    with second[2]:
+        tag = _choice("Tag", "tag", _counted(found.tags))
+    with second[3]:
+        sort = _choice("Sort by", "sort", _SORTS, first="id")
+    descending = st.toggle("Descending", key="descending", bind="query-params")
+    return workflow.Listing(
+        outcome=outcome,
+        function=function,
+        split=split,
+        tag=tag,
+        state=state,
+        source=int(source) if source else None,
+        search=(search or "").strip()[:_LONGEST],
+        sort=sort,
+        descending=bool(descending),
+    )
+
+
+def _counted(numbers: Mapping[str, int]) -> dict[str, str]:
+    return {name: f"{_NAMES.get(name, name)} ({number:,})" for name, number in numbers.items()}
+
+
+def _sources(found: workflow.Choices) -> dict[str, str]:
+    return {
+        str(number): f"{_source(number, name)} ({rows:,})"
+        for number, (name, rows) in found.sources.items()
+    }
+
+
+def _source(number: int, name: str) -> str:
+    return (
+        "Written in the studio"
+        if number == workflow.NOT_IMPORTED
+        else f"{number}: {Path(name).name}"
+    )
+
+
+def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "") -> str:
+    """A select box that the address follows; where ``first`` is "", that means any."""
+    key = f"utterances {name}"
+    known = {**({} if first else {"": "any"}), **options}
+    asked = st.session_state.get(key, st.query_params.get(name, first))
+    st.session_state[key] = asked if asked in known else first  # another module, another choice
+    chosen = str(st.selectbox(label, list(known), format_func=known.__getitem__, key=key) or "")
+    if chosen != first:
+        st.query_params[name] = chosen
+    elif name in st.query_params:
+        del st.query_params[name]
+    return chosen
+
+
+def page_of_rows(
+    here: Page, wanted: workflow.Listing, found: workflow.Choices
+) -> tuple[workflow.TablePage, list[StoredExemplar], StoredExemplar | None]:
+    """A page of what the filter finds, the rows that are ticked, and the one that is opened."""
+    key = f"utterances page {here.module} {wanted}"  # another list begins with its first page
+    if key not in st.session_state:
+        asked = st.query_params.get("page", "1")
+        st.session_state[key] = int(asked) if asked.isdecimal() else 1
+    page = workflow.find_page(
+        here.workspace, here.module, wanted, page=st.session_state[key], size=_SIZE
+    )
+    pages = max(1, -(-page.total // _SIZE))
+    last = page.first + len(page.items)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        rows = f"{page.first + 1:,} to {last:,} of " if pages > 1 else ""
+        st.markdown(f"**{rows}{counted(page.total, 'utterance')}**")
+        st.session_state[key] = 1 + page.first // _SIZE
+        if pages > 1:
+            st.pagination(pages, key=key)
+    _put_in_address(1 + page.first // _SIZE)
+    if not page.items:
+        if found.splits:
+            st.info("No utterance fits these filters. Set some of them to “any”.")
+        else:
+            st.info("There are no utterances yet.")
+            link("load", "Load utterances")
+        return page, [], None
+    ticked, opened = _rows(here, page, found)
+    return page, ticked, opened
+
+
+def _put_in_address(number: int) -> None:
+    if number > 1:
+        st.query_params["page"] = str(number)
+    else:
+        st.query_params.pop("page", None)
+
+
+def _rows(
+    here: Page, page: workflow.TablePage, found: workflow.Choices
+) -> tuple[list[StoredExemplar], StoredExemplar | None]:
+    rows = [_row(item, page, found) for item in page.items]
+    asked = st.query_params.get("row")
+    first = next((n for n, i in enumerate(page.items) if i.exemplar.id == asked), None)
+    ticked, opened = show.choose_rows(
+        rows,
+        key=f"utterances {here.module}",
+        alt="Utterances; tick rows to edit them, choose a cell to see its row in full",
+        columns={"utterance": st.column_config.TextColumn(width="large")},
+        first=first,
+        height=_HEIGHT if len(rows) > 10 else "auto",
+    )
+    return [page.items[n] for n in ticked], None if opened is None else page.items[opened]
+
+
+def _row(item: StoredExemplar, page: workflow.TablePage, found: workflow.Choices) -> dict[str, Any]:
+    e = item.exemplar
+    number = page.sources.get(e.id)
+    name = found.sources.get(number, ("", 0))[0] if number is not None else ""
+    return {
+        "utterance": e.utterance,
+        "function": e.label,
+        "split": e.split,
+        "outcome": _NAMES.get(e.outcome or workflow.UNALIGNED, e.outcome),
+        "waits in": item.queue or "",
+        "tags": ", ".join(e.tags),
+        "values": show.as_json(e.arguments) if e.arguments else "",
+        "source": _source(number or workflow.NOT_IMPORTED, name),
+        "changed (UTC)": f"{item.updated:%Y-%m-%d %H:%M}",
+        "id": e.id,
+    }
+
+
+def one(here: Page, item: StoredExemplar | None) -> None:
+    """The row that is opened: its text with spans, why it is as it is, and a link to Annotate."""
+    if item is None:
+        st.caption("Choose a cell to see its row in full and to open it in Annotate.")
+        return
+    e = item.exemplar
+    with st.container(border=True):
+        show.utterance(e.utterance, e.spans or (), list(e.arguments))
+        values = "; ".join(f"{slot}: {show.as_json(v)}" for slot, v in e.arguments.items())
+        st.caption(plain(" · ".join(filter(None, (e.label, values, e.reason, item.flag)))))
+        query = {name: st.query_params[name] for name in st.query_params if name != "row"}
+        back = {**query, "module": here.module, "row": e.id}
+        link(
+            "annotate", "Open in Annotate", module=here.module, item=e.id, back=("utterances", back)
+        )
+
+
+def export(here: Page, wanted: workflow.Listing, total: int) -> None:
+    """All that the filter finds, as a file that Load reads again."""
+    with st.container(horizontal=True):
+        for format in ("csv", "jsonl"):
+            name = f"{here.module}-utterances.{format}"
+            st.download_button(
+                f"Download {counted(total, 'utterance')} as {format.upper()}",
+                partial(_exported, here, wanted, format, name),
+                file_name=name,
+                icon=":material/download:",
+                key=f"export {format}",
+                on_click="ignore",
+                disabled=not total,
+            )
+
+
+def _exported(here: Page, wanted: workflow.Listing, format: str, name: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        workflow.export_listing(here.workspace, here.module, wanted, format, path)
+        return path.read_bytes()
