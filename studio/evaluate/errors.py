@@ -69,7 +69,7 @@ def error_rows(
     asked = st.query_params.get("row")
     chosen = show.choose_row(
         rows,
-        key=f"{tab} errors",
+        key=f"errors of {tab}",
         alt="Wrong rows; choose one to see it in full",
         columns={"utterance": st.column_config.TextColumn(width="large")},
         first=next((n for n, e in enumerate(found) if e.exemplar_id == asked), None),
@@ -82,7 +82,7 @@ def error_rows(
     show.download(
         rows,
         name=f"{report.run}-{report.split}-errors.csv",
-        key=f"{tab} errors",
+        key=f"errors of {tab}",
         label=counted(len(rows), "error"),
     )
 

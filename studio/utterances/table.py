@@ -142,7 +142,7 @@ def page_of_rows(
         st.markdown(f"**{rows}{counted(page.total, 'utterance')}**")
         st.session_state[key] = 1 + page.first // _SIZE
         if pages > 1:
-            st.pagination(pages, key=key)
+            st.pagination(pages, key=key, width=420)
     _put_in_address(1 + page.first // _SIZE)
     if not page.items:
         if found.splits:

@@ -70,7 +70,7 @@ def test_an_error_is_opened_in_annotate_by_keyboard_and_one_comes_back(
         main.get_by_role("link", name="Back to Evaluate").click()
         expect(page.get_by_role("heading", name="Evaluate")).to_be_visible(timeout=MINUTES)
         settled(page)
-        expect(main.get_by_text(shown.utterance, exact=True).first).to_be_visible()
+        expect(main.get_by_text(shown.utterance, exact=True).last).to_be_visible()  # not the grid
         expect(main.get_by_role("link", name="Open in Annotate")).to_be_visible()
 
 
