@@ -113,7 +113,9 @@ def _names(found: Confusion) -> list[str]:
     everything = (
         many
         and not chosen
-        and st.toggle(f"All {counted(len(found.functions), 'function')}", key="confusion everything")
+        and st.toggle(
+            f"All {counted(len(found.functions), 'function')}", key="confusion everything"
+        )
     )
     wanted = chosen or (found.functions if everything else found.most_confused[:_FIRST])
     return [name for name in found.functions if name in set(wanted)]
