@@ -17,20 +17,26 @@ from radu_core.store.stored_json import exemplar_text, read_exemplar
 from radu_core.store.tables import events, exemplars, opinions, skips
 
 __all__ = [
+    "EDITED",
     "KIND",
     "RELABELLED",
+    "TAGGED",
     "accept",
     "change_all",
+    "edit",
     "parts",
     "relabel",
     "revisions",
     "revisions_of",
     "rows_of",
     "set_columns",
+    "tag",
     "undo",
 ]
 
 KIND = "accepted in bulk"
+EDITED = "edited in bulk"
+TAGGED = "tagged in bulk"
 RELABELLED = ("merged", "relabelled")  # what happens to a function, and to its exemplars with it
 _PART = 500
 _T = TypeVar("_T")
@@ -57,6 +63,67 @@ def accept(
             changes.append((row, _columns(exemplar, more)))
         change_all(w, changes, kind=KIND, note=batch)
     return changed
+
+
+def edit(
+    w: Writing,
+    edited: Sequence[tuple[AnnotatedExemplar, int, Mapping[str, Any]]],
+    *,
+    batch: str,
+) -> list[str]:
+    """Store other labels, each an event that takes a flag off.
+
+    An item is an exemplar as edited, the revision it was seen at, and further columns. ``batch``,
+    the events' note, joins them. Returns the ids that were changed in between: those stay as they
+    are.
+    """
+    changed = []
+    for part in parts(edited):
+        rows = rows_of(w, [exemplar.id for exemplar, _, _ in part])
+        changes, items = [], []
+        for exemplar, revision, more in part:
+            row = rows.get(exemplar.id)
+            if row is None or row["revision"] != revision:
+                changed.append(exemplar.id)
+                continue
+            columns = {"flag": None, "flag_kind": None, "decided": 1, **more}
+            if exemplar.unlabelled:  # nobody has decided about it any more
+                columns["decided"] = 0
+            changes.append((row, _columns(exemplar, columns)))
+            items.append(exemplar)
+        change_all(w, changes, kind=EDITED, note=batch)
+        put_texts(w, items)
+    return changed
+
+
+def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: str) -> list[str]:
+    """Set the tags of exemplars (id, revision it was seen at, tags).
+
+    Labels, decisions, opinions and flags stay. Returns the ids that were changed in between: those
+    stay as they are.
+    """
+    changed = []
+    for part in parts(tagged):
+        rows = rows_of(w, [id_ for id_, _, _ in part])
+        changes = []
+        for id_, revision, tags in part:
+            row = rows.get(id_)
+            if row is None or row["revision"] != revision:
+                changed.append(id_)
+                continue
+            changes.append((row, _tagged(row, tags)))
+        change_all(w, changes, kind=TAGGED, note=batch, asked_again=False)
+    return changed
+
+
+def _tags_before(row: RowMapping, text: str) -> Sequence[str]:
+    data = state_before(text)["data"]
+    return read_exemplar(data, module=row["module"], id=row["id"]).tags
+
+
+def _tagged(row: RowMapping, tags: Sequence[str]) -> dict[str, Any]:
+    exemplar = read_exemplar(row["data"], module=row["module"], id=row["id"])
+    return {"data": exemplar_text(exemplar.model_copy(update={"tags": tuple(tags)}))}
 
 
 def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: str) -> None:
@@ -104,22 +171,24 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
 
     What was taken back already is in none of them. ``NotFoundError`` if there is no such batch.
     """
-    mine = (events.c.module == w.module) & (events.c.kind == KIND) & (events.c.note == batch)
-    query = select(events.c.exemplar, events.c.id, events.c.before).where(mine)
+    kinds = events.c.kind.in_((KIND, EDITED, TAGGED))
+    mine = (events.c.module == w.module) & kinds & (events.c.note == batch)
+    columns = (events.c.exemplar, events.c.id, events.c.before, events.c.kind)
+    query = select(*columns).where(mine)
     found = w.connection.execute(query.order_by(events.c.exemplar)).all()
     if not found:
         raise NotFoundError(
-            f"Nothing was accepted in bulk in {w.module} under that number",
+            f"Nothing was accepted in bulk, or edited, in {w.module} under that number",
             value=batch,
-            remedy="It was shown when they were accepted, and stands in each one's history.",
+            remedy="It was shown when that was done, and stands in each one's history.",
         )
     back, since, gone = [], [], []
     known = renames.list_renames(w.connection, w.module)
     for part in parts(found):
-        rows = rows_of(w, [id_ for id_, _, _ in part])
-        standing = standing_decisions(w, [id_ for id_, _, _ in part])
-        changes = []
-        for id_, event, before in part:
+        rows = rows_of(w, [row.exemplar for row in part])
+        standing = standing_decisions(w, [row.exemplar for row in part])
+        changes, untagged = [], []
+        for id_, event, before, kind in part:
             if event not in standing[id_]:
                 continue
             if id_ not in rows:
@@ -128,10 +197,23 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
             if standing[id_][-1] != event:
                 since.append(id_)
                 continue
-            changes.append((rows[id_], _before(rows[id_], before, known, event)))
             back.append(id_)
+            if kind == TAGGED:
+                untagged.append((rows[id_], _tagged(rows[id_], _tags_before(rows[id_], before))))
+            else:
+                changes.append((rows[id_], _before(rows[id_], before, known, event)))
         change_all(w, changes, kind="restored", note=None)
+        change_all(w, untagged, kind="restored", note=None, asked_again=False)
+        _put_texts_again(w, changes)
     return back, since, gone
+
+
+def _put_texts_again(w: Writing, changes: Sequence[tuple[RowMapping, Mapping[str, Any]]]) -> None:
+    """A search finds the labels that are back."""
+    restored = [
+        read_exemplar(values["data"], module=w.module, id=row["id"]) for row, values in changes
+    ]
+    put_texts(w, restored)
 
 
 def parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
@@ -169,18 +251,20 @@ def change_all(
     kind: str,
     note: str | None,
     whole: bool = True,
+    asked_again: bool = True,
 ) -> None:
     """Set the same columns of several exemplars, with events that hold the rows as they were.
 
-    What ``changes.change`` does for one: opinions count no longer, and nobody has skipped them.
-    Where not the ``whole`` row, an event holds the exemplar as it was.
+    What ``changes.change`` does for one: opinions count no longer, and nobody has skipped them,
+    unless not ``asked_again``. Where not the ``whole`` row, an event holds the exemplar as it was.
     """
     if not changes:
         return
     set_columns(w, changes)
     ids = [row["id"] for row, _ in changes]
     people = standing_people(w, ids)
-    _begin_anew(w, ids)
+    if asked_again:
+        _begin_anew(w, ids)
     w.connection.execute(
         insert(events),
         [

@@ -42,6 +42,8 @@ _WHAT = {
     "imported": "imported it again",
     "contradicted": "saved a schema that contradicts it",
     "accepted in bulk": "accepted a suggestion for it in bulk",
+    "edited in bulk": "edited it, with others, on the Utterances page",
+    "tagged in bulk": "tagged it, with others, on the Utterances page",
     "adjudicated": "settled it",
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",
