@@ -2,11 +2,15 @@
 
 from studio.frame.page import messages, page
 from studio.utterances import table
+from studio.utterances.edit import edit
 
-with page("Utterances", "All utterances of the module: filter, sort, open one, or export.") as here:
+with page(
+    "Utterances", "All utterances of the module: filter, sort, open one, edit many, export."
+) as here:
     choices = table.find_choices(here)
     wanted = table.choose_filter(here, choices)
     with messages():
         listed, ticked, opened = table.page_of_rows(here, wanted, choices)
         table.one(here, opened)
+        edit(here, wanted, listed.total, [item.exemplar.id for item in ticked], choices)
         table.export(here, wanted, listed.total)

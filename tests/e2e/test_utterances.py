@@ -74,3 +74,42 @@ def test_what_is_found_is_downloaded(page: Page, loaded_home: Path) -> None:
         rows = [parse_json(x) for x in Path(download.value.path()).read_text("utf-8").splitlines()]
     assert rows
     assert {(row["function"], row["split"]) for row in rows} == {("book_flight", "test")}
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name=name).click()
+    settled(page)
+
+
+def test_ticked_rows_are_edited_after_a_preview_and_the_edit_is_undone(
+    page: Page, loaded_home: Path
+) -> None:
+    with studio(loaded_home) as address:
+        open_page(page, address, "&search=marseille")
+        main = page.get_by_test_id("stMain")
+        canvas = main.get_by_test_id("stDataFrame").first.locator("canvas").first
+        canvas.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Shift+Space")  # ticks the row
+        settled(page)
+        main.get_by_role("combobox", name="Edit").click()
+        page.get_by_role("option", name="Add tag").click()
+        settled(page)
+        expect(main.get_by_text("Ticked (1)")).to_be_visible()
+        tag = main.get_by_role("textbox", name="Tag to add")
+        tag.fill("south")
+        tag.press("Enter")
+        settled(page)
+        press(page, "Preview")
+        expect(main.get_by_text("Add tag: 1 utterance of 1 would change")).to_be_visible()
+        press(page, "Change 1 utterance")
+        expect(main.get_by_text("Add tag: 1 utterance changed.")).to_be_visible()
+        space = Workspace(loaded_home)
+        assert len(tagged(space)) == 1
+        press(page, "Undo")
+        expect(main.get_by_text("1 utterance as before.")).to_be_visible()
+        assert tagged(space) == []
+
+
+def tagged(space: Workspace) -> list[str]:
+    return [i.exemplar.id for i in space.store.exemplars(TRAVEL) if "south" in i.exemplar.tags]

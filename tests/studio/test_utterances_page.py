@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from app_testing import run_until
 from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
@@ -74,3 +75,49 @@ def test_a_module_without_utterances(
 def test_without_a_module(workspace: Workspace, pages_use: Callable[..., Workspace]) -> None:
     pages_use(workspace)
     assert "There is no module yet" in texts(opened())
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return next(b for b in at.button if b.label == label).click().run()
+
+
+def labels(at: AppTest) -> list[str]:
+    return [b.label for b in at.button]
+
+
+def test_an_edit_of_all_that_is_found_is_previewed_done_and_undone(space: Workspace) -> None:
+    at = opened(function="book_hotel")
+    at.selectbox(key="edit kind").select("split").run()
+    at.selectbox(key="edit split").select("test").run()
+    assert "All 5 utterances found" in texts(at)
+    press(at, "Preview")
+    run_until(at, lambda at: "Change 4 utterances" in labels(at))
+    assert "Set split: 4 utterances of 5 would change" in texts(at)
+    assert "3: train → test" in texts(at)
+    assert "1 left alone: already in test." in texts(at)
+    assert space.store.exemplar(MODULE, "h00").exemplar.split == "train"
+    press(at, "Change 4 utterances")
+    run_until(at, lambda at: "Set split: 4 utterances changed." in texts(at))
+    assert space.store.exemplar(MODULE, "h00").exemplar.split == "test"
+    press(at, "Undo")
+    run_until(at, lambda at: "4 utterances as before." in texts(at))
+    assert space.store.exemplar(MODULE, "h00").exemplar.split == "train"
+    press(at, "Close")
+    assert "as before" not in texts(at)
+
+
+def test_values_that_an_edit_would_remove_are_named(space: Workspace) -> None:
+    at = opened(function="book_hotel")
+    at.selectbox(key="edit kind").select("function").run()
+    at.selectbox(key=f"edit function {MODULE}").select("book_flight").run()
+    press(at, "Preview")
+    run_until(at, lambda at: "Change 5 utterances" in labels(at))
+    assert "5 values would be removed: book_hotel.city (5)." in texts(at)
+
+
+def test_an_edit_that_cant_be_done_says_so(space: Workspace) -> None:
+    at = opened()
+    at.selectbox(key="edit kind").select("discard").run()
+    press(at, "Preview")
+    run_until(at, lambda at: bool(at.error))
+    assert "The edit names no reason" in at.error[0].value

@@ -36,6 +36,7 @@ __all__ = [
     "Edit",
     "EditPlan",
     "EditReport",
+    "Kind",
     "Undone",
     "apply_edit",
     "plan_edit",

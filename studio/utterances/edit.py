@@ -1,0 +1,212 @@
+"""Edits of many utterances on the Utterances page: choose, look at what changes, do it, undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from radu_core.progress import Progress
+from radu_core.words import counted
+from radu_core.workflows.utterances import edit as workflow
+from radu_core.workflows.utterances.table import Choices, Listing
+from studio.frame import jobs, show
+from studio.frame.markdown import plain
+from studio.frame.page import Page, messages
+
+__all__ = ["edit"]
+
+_ACTIONS: dict[workflow.Kind, str] = {
+    "function": "Set function",
+    "split": "Set split",
+    "add tag": "Add tag",
+    "remove tag": "Remove tag",
+    "discard": "Discard",
+    "keep": "Take discard back",
+    "unlabel": "Remove label",
+    "delete": "Move to trash",
+}
+_SPLITS = ("train", "validation", "test")
+_NONE = "none"  # the name of no function
+_LISTED = 200
+
+
+def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices: Choices) -> None:
+    """Choose an edit of the ticked rows, or of all that the filters find; a preview comes first."""
+    result = jobs.show(_key(here), passing=True)
+    with messages():
+        if isinstance(result, workflow.EditPlan):
+            _plan(here, result)
+        elif isinstance(result, workflow.EditReport):
+            _report(here, result)
+        elif isinstance(result, workflow.Undone):
+            _undone(here, result)
+    if not total:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox(
+            "Edit",
+            list(_ACTIONS),
+            format_func=_ACTIONS.__getitem__,
+            index=None,
+            key="edit kind",
+            placeholder="choose what to change",
+            width=240,
+        )
+        if kind is None:
+            return
+        value = _value(here, kind, choices)
+        which = _which(total, ticked)
+        asked = workflow.Edit(kind, value)
+        chosen = {"ids": list(ticked)} if which == "ticked" else {"wanted": wanted}
+        st.button(
+            "Preview",
+            icon=":material/visibility:",
+            key="edit preview",
+            help="Shows what would change. Nothing is changed yet.",
+            on_click=_start,
+            args=(here, "Looking at the edit", partial(_planned, here, asked, chosen)),
+        )
+
+
+def _planned(
+    here: Page, asked: workflow.Edit, chosen: dict[str, Any], progress: Progress
+) -> workflow.EditPlan:
+    return workflow.plan_edit(here.workspace, here.module, asked, progress=progress, **chosen)
+
+
+def _key(here: Page) -> tuple[str, str]:
+    return ("edit utterances", here.module)
+
+
+def _start(here: Page, title: str, work: Callable[[Progress], Any]) -> None:
+    """Start ``work``; what it finds is shown in the place of what was."""
+    jobs.start(_key(here), title, work, restart=True)
+
+
+def _value(here: Page, kind: str, choices: Choices) -> str:
+    """What an edit of that kind needs to know."""
+    if kind == "function":
+        names = [f.name for f in here.workspace.store.schema(here.module).functions]
+        return str(
+            st.selectbox(
+                "New function",
+                [*names, _NONE],
+                format_func=lambda name: "out of scope" if name == _NONE else name,
+                key=f"edit function {here.module}",
+                width=260,
+            )
+        )
+    if kind == "split":
+        return str(st.selectbox("New split", _SPLITS, key="edit split", width=160))
+    if kind == "remove tag":
+        tags = [tag for tag in choices.tags if tag != "discarded"]
+        return str(st.selectbox("Tag to remove", tags, key="edit old tag", width=200) or "")
+    if kind == "add tag":
+        return str(st.text_input("Tag to add", key="edit tag", max_chars=100, width=200) or "")
+    if kind == "discard":
+        return str(st.text_input("Reason", key="edit reason", max_chars=200, width=260) or "")
+    return ""
+
+
+def _which(total: int, ticked: Sequence[str]) -> str:
+    if not ticked:
+        st.caption(f"All {counted(total, 'utterance')} found; tick rows to edit only those.")
+        return "found"
+    names = {"ticked": f"Ticked ({len(ticked):,})", "found": f"All found ({total:,})"}
+    return str(
+        st.segmented_control(
+            "Rows",
+            list(names),
+            default="ticked",
+            required=True,
+            format_func=names.__getitem__,
+            key="edit rows",
+        )
+    )
+
+
+def _plan(here: Page, plan: workflow.EditPlan) -> None:
+    """What would change, and the button that does it."""
+    number = len(plan.changes)
+    with st.container(border=True):
+        rows = counted(number, "utterance")
+        st.markdown(f"**{_ACTIONS[plan.edit.kind]}: {rows} of {plan.chosen:,} would change**")
+        _counts(plan)
+        if number:
+            show.rows(
+                [
+                    {"utterance": c.utterance, "before": c.before, "after": c.after, "id": c.id}
+                    for c in plan.changes[:_LISTED]
+                ],
+                name=f"{here.module}-edit.csv",
+                key="edit preview rows",
+                label="changes",
+            )
+            if number > _LISTED:
+                st.caption(f"The first {_LISTED} are listed.")
+        with st.container(horizontal=True):
+            if number:
+                st.button(
+                    f"Change {rows}",
+                    type="primary",
+                    key="edit do",
+                    on_click=_start,
+                    args=(here, "Editing", partial(_applied, here, plan)),
+                )
+            st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
+
+
+def _counts(plan: workflow.EditPlan) -> None:
+    for move, count in list(plan.moves.items())[:8]:
+        st.markdown(f"- {count:,}: {plain(move)}")
+    if len(plan.moves) > 8:
+        st.markdown(f"- and {counted(len(plan.moves) - 8, 'other change')}")
+    for why, count in plan.left.items():
+        st.caption(f"{count:,} left alone: {plain(why)}.")
+    if plan.lost:
+        values = counted(sum(plan.lost.values()), "value")
+        slots = ", ".join(f"{slot} ({count:,})" for slot, count in plan.lost.items())
+        st.warning(f"{values} would be removed: {plain(slots)}.", icon=":material/warning:")
+
+
+def _applied(here: Page, plan: workflow.EditPlan, _: Progress) -> workflow.EditReport:
+    return workflow.apply_edit(here.workspace, plan, who=here.who)
+
+
+def _report(here: Page, report: workflow.EditReport) -> None:
+    """What was done, and the button that takes it back."""
+    rows = counted(len(report.ids), "utterance")
+    with st.container(border=True):
+        st.success(f"{_ACTIONS[report.edit.kind]}: {rows} changed.", icon=":material/check:")
+        if report.changed_since:
+            since = counted(len(report.changed_since), "utterance was", "utterances were")
+            st.warning(f"{since} changed by somebody else meanwhile and left alone.")
+        if report.edit.kind == "split":
+            st.caption("The batch stands on the Load page, under Earlier imports, as well.")
+        elif report.edit.kind == "delete":
+            st.caption("They lie in the trash, on the Load page under Delete.")
+        with st.container(horizontal=True):
+            if report.ids:
+                st.button(
+                    "Undo",
+                    icon=":material/undo:",
+                    key="edit undo",
+                    on_click=_start,
+                    args=(here, "Undoing the edit", partial(_taken_back, here, report)),
+                )
+            st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
+
+
+def _taken_back(here: Page, report: workflow.EditReport, _: Progress) -> workflow.Undone:
+    return workflow.undo_edit(here.workspace, report, who=here.who)
+
+
+def _undone(here: Page, undone: workflow.Undone) -> None:
+    with st.container(border=True):
+        st.success(f"{counted(undone.back, 'utterance')} as before.", icon=":material/undo:")
+        for why, count in undone.left.items():
+            st.caption(f"{count:,} left alone: {plain(why)}.")
+        st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
