@@ -40,6 +40,7 @@ DOCS = {
     "home": "index",
     "load": "how-to/load",
     "schema": "how-to/schema",
+    "utterances": "how-to/utterances",
     "annotate": "how-to/annotate",
     "coverage": "how-to/coverage",
     "overlap": "how-to/overlap",
