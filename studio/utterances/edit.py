@@ -89,7 +89,7 @@ def _start(here: Page, title: str, work: Callable[[Progress], Any]) -> None:
 def _value(here: Page, kind: str, choices: Choices) -> str:
     """What an edit of that kind needs to know."""
     if kind == "function":
-        names = [f.name for f in here.workspace.store.schema(here.module).functions]
+        names = workflow.function_names(here.workspace, here.module)
         return str(
             st.selectbox(
                 "New function",

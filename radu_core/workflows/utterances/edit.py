@@ -39,6 +39,7 @@ __all__ = [
     "Kind",
     "Undone",
     "apply_edit",
+    "function_names",
     "plan_edit",
     "undo_edit",
 ]
@@ -144,6 +145,11 @@ def plan_edit(
     return EditPlan(
         module, edit, len(ids), tuple(found), dict(moves.most_common()), dict(left), dict(lost)
     )
+
+
+def function_names(workspace: Workspace, module: str) -> list[str]:
+    """The functions that an utterance can be set to, in the schema's order."""
+    return [f.name for f in workspace.store.schema(module).functions]
 
 
 def _items(workspace: Workspace, module: str, ids: Sequence[str]) -> Iterator[StoredExemplar]:
