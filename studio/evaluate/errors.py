@@ -9,7 +9,7 @@ import streamlit as st
 
 from radu_core.evaluation import CallError, EvaluationReport
 from radu_core.schema import Arguments
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import send_errors
 from radu_core.workflows.evaluate.mistakes import change_since
 from studio.frame import show
@@ -37,10 +37,10 @@ def errors(here: Page, report: EvaluationReport) -> None:
     chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
     found = [e for e in report.errors if not chosen or e.kind in chosen]
     error_rows(here, report, found, tab="Errors")
-    if st.button(f"Send {counted(len(found), 'error')} to annotation", icon=":material/flag:"):
+    if st.button(f"Send {quantity(len(found), 'error')} to annotation", icon=":material/flag:"):
         part = report.model_copy(update={"errors": tuple(found)})
         sent = send_errors(here.workspace, part, who=here.who)
-        st.success(f"{counted(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
+        st.success(f"{quantity(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
         link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 
@@ -83,7 +83,7 @@ def error_rows(
         rows,
         name=f"{report.run}-{report.split}-errors.csv",
         key=f"errors of {tab}",
-        label=counted(len(rows), "error"),
+        label=quantity(len(rows), "error"),
     )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.evaluation import EvaluationReport
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.mistakes import Confusion, find_confusion, find_errors_of
 from studio.evaluate.errors import OUT, error_rows
 from studio.frame import show
@@ -34,12 +34,12 @@ def functions(here: Page, report: EvaluationReport) -> None:
     found = find_confusion(report)
     wrong = report.trained.function.total - report.trained.function.hits
     st.caption(
-        f"The function is wrong in {wrong:,} of {counted(report.trained.function.total, 'row')}, "
-        f"in {counted(len(found.pairs), 'pair')} of label and answer."
+        f"The function is wrong in {wrong:,} of {quantity(report.trained.function.total, 'row')}, "
+        f"in {quantity(len(found.pairs), 'pair')} of label and answer."
     )
     if found.unlisted:
         st.warning(
-            f"The report doesn't say what {counted(found.unlisted, 'wrong row')} were taken for. "
+            f"The report doesn't say what {quantity(found.unlisted, 'wrong row')} were taken for. "
             "Evaluate again to see them.",
             icon=":material/history:",
         )
@@ -84,7 +84,7 @@ def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None
         rows,
         name=f"{report.run}-{report.split}-confusion.csv",
         key="confused",
-        label=counted(len(rows), "pair"),
+        label=quantity(len(rows), "pair"),
     )
     if chosen is None:
         st.caption("Choose a pair to see its rows.")
@@ -114,7 +114,7 @@ def _names(found: Confusion) -> list[str]:
         many
         and not chosen
         and st.toggle(
-            f"All {counted(len(found.functions), 'function')}", key="confusion everything"
+            f"All {quantity(len(found.functions), 'function')}", key="confusion everything"
         )
     )
     wanted = chosen or (found.functions if everything else found.most_confused[:_FIRST])
@@ -242,12 +242,12 @@ def _behind(
     expected, predicted = cell
     rows = found.counts.get(cell, 0)
     if expected == predicted:
-        st.markdown(f"**{plain(_shown(expected))}, answered right: {counted(rows, 'row')}**")
+        st.markdown(f"**{plain(_shown(expected))}, answered right: {quantity(rows, 'row')}**")
         st.caption("The report lists those of them in which a value is wrong.")
     else:
         st.markdown(
             f"**{plain(_shown(expected))}, taken for {plain(_shown(predicted))}: "
-            f"{counted(rows, 'row')}**"
+            f"{quantity(rows, 'row')}**"
         )
     listed = find_errors_of(report, expected, predicted)
     if listed:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.evaluate.mistakes import MISTAKES, SlotResult, find_slot_results
 from studio.evaluate.errors import error_rows
 from studio.frame import show
@@ -63,7 +63,7 @@ def slots(here: Page, report: EvaluationReport) -> None:
         rows,
         name=f"{report.run}-{report.split}-slots.csv",
         key="slots",
-        label=counted(len(rows), "slot"),
+        label=quantity(len(rows), "slot"),
     )
     if chosen is None:
         st.caption("Choose a slot to see the rows behind its figures.")
@@ -87,8 +87,8 @@ def _row(result: SlotResult) -> dict[str, Any]:
     if score is not None:
         row |= {
             "F1": score.f1,
-            "precision": score.precision.measured,
-            "recall": score.recall.measured,
+            "precision": score.precision.value_if_any,
+            "recall": score.recall.value_if_any,
             "labelled": score.labelled,
             "said": score.said,
         }
@@ -113,7 +113,7 @@ def _behind(here: Page, report: EvaluationReport, result: SlotResult) -> None:
     kind = st.pills(
         "Mistakes",
         kinds,
-        format_func=lambda k: f"{k} ({counted(result.count(k), 'value')})",
+        format_func=lambda k: f"{k} ({quantity(result.count(k), 'value')})",
         key=f"mistakes of {result.function} {result.slot}",
     )
     mistakes = [m for m in result.mistakes if kind is None or m.counts[kind]]

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from radu_core.progress import Progress
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.utterances import edit as workflow
 from radu_core.workflows.utterances.table import Choices, Listing
 from studio.frame import jobs, show
@@ -113,7 +113,7 @@ def _value(here: Page, kind: str, choices: Choices) -> str:
 
 def _which(total: int, ticked: Sequence[str]) -> str:
     if not ticked:
-        st.caption(f"All {counted(total, 'utterance')} found; tick rows to edit only those.")
+        st.caption(f"All {quantity(total, 'utterance')} found; tick rows to edit only those.")
         return "found"
     names = {"ticked": f"Ticked ({len(ticked):,})", "found": f"All found ({total:,})"}
     return str(
@@ -132,7 +132,7 @@ def _plan(here: Page, plan: workflow.EditPlan) -> None:
     """What would change, and the button that does it."""
     number = len(plan.changes)
     with st.container(border=True):
-        rows = counted(number, "utterance")
+        rows = quantity(number, "utterance")
         st.markdown(f"**{_ACTIONS[plan.edit.kind]}: {rows} of {plan.chosen:,} would change**")
         _counts(plan)
         if number:
@@ -163,11 +163,11 @@ def _counts(plan: workflow.EditPlan) -> None:
     for move, count in list(plan.moves.items())[:8]:
         st.markdown(f"- {count:,}: {plain(move)}")
     if len(plan.moves) > 8:
-        st.markdown(f"- and {counted(len(plan.moves) - 8, 'other change')}")
+        st.markdown(f"- and {quantity(len(plan.moves) - 8, 'other change')}")
     for why, count in plan.left.items():
         st.caption(f"{count:,} left alone: {plain(why)}.")
     if plan.lost:
-        values = counted(sum(plan.lost.values()), "value")
+        values = quantity(sum(plan.lost.values()), "value")
         slots = ", ".join(f"{slot} ({count:,})" for slot, count in plan.lost.items())
         st.warning(f"{values} would be removed: {plain(slots)}.", icon=":material/warning:")
 
@@ -178,11 +178,11 @@ def _applied(here: Page, plan: workflow.EditPlan, _: Progress) -> workflow.EditR
 
 def _report(here: Page, report: workflow.EditReport) -> None:
     """What was done, and the button that takes it back."""
-    rows = counted(len(report.ids), "utterance")
+    rows = quantity(len(report.ids), "utterance")
     with st.container(border=True):
         st.success(f"{_ACTIONS[report.edit.kind]}: {rows} changed.", icon=":material/check:")
         if report.changed_since:
-            since = counted(len(report.changed_since), "utterance was", "utterances were")
+            since = quantity(len(report.changed_since), "utterance was", "utterances were")
             st.warning(f"{since} changed by somebody else meanwhile and left alone.")
         if report.edit.kind == "split":
             st.caption("The batch stands on the Load page, under Earlier imports, as well.")
@@ -206,7 +206,7 @@ def _taken_back(here: Page, report: workflow.EditReport, _: Progress) -> workflo
 
 def _undone(here: Page, undone: workflow.Undone) -> None:
     with st.container(border=True):
-        st.success(f"{counted(undone.back, 'utterance')} as before.", icon=":material/undo:")
+        st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
         for why, count in undone.left.items():
             st.caption(f"{count:,} left alone: {plain(why)}.")
         st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))

@@ -12,7 +12,7 @@ import streamlit as st
 
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store import StoredExemplar
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.utterances import table as workflow
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -139,7 +139,7 @@ def page_of_rows(
     last = page.first + len(page.items)
     with st.container(horizontal=True, vertical_alignment="center"):
         rows = f"{page.first + 1:,} to {last:,} of " if pages > 1 else ""
-        st.markdown(f"**{rows}{counted(page.total, 'utterance')}**")
+        st.markdown(f"**{rows}{quantity(page.total, 'utterance')}**")
         st.session_state[key] = 1 + page.first // _SIZE
         if pages > 1:
             st.pagination(pages, key=key, width=420)
@@ -220,7 +220,7 @@ def export(here: Page, wanted: workflow.Listing, total: int) -> None:
         for format in ("csv", "jsonl"):
             name = f"{here.module}-utterances.{format}"
             st.download_button(
-                f"Download {counted(total, 'utterance')} as {format.upper()}",
+                f"Download {quantity(total, 'utterance')} as {format.upper()}",
                 partial(_exported, here, wanted, format, name),
                 file_name=name,
                 icon=":material/download:",

@@ -19,7 +19,7 @@ from radu_core.store import imports as batches
 from radu_core.store import trash as stored_trash
 from radu_core.store.listing import Listing
 from radu_core.store.records import NewBatch
-from radu_core.words import counted
+from radu_core.words import quantity
 from radu_core.workflows.annotate.annotation import annotators
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home import trash
@@ -333,7 +333,7 @@ def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
     with workspace.store.writing(plan.module, who=who) as w:
         if edit.kind == "split":
             details = {"moved": dict(plan.moves), "stored": True, "changed": len(found)}
-            source = f"{counted(len(found), 'utterance')} to {edit.value}"
+            source = f"{quantity(len(found), 'utterance')} to {edit.value}"
             new = NewBatch(source, "", len(found), len(found), details=details, kind="split")
             number = batches.begin(w, new)
             batch, changed = str(number), splits.assign(w, number, seen)
