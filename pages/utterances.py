@@ -11,6 +11,8 @@ with page(
     wanted = table.choose_filter(here, choices)
     with messages():
         listed, ticked, opened = table.page_of_rows(here, wanted, choices)
-        table.one(here, opened)
+        if listed.total:
+            table.one(here, opened)
         edit(here, wanted, listed.total, [item.exemplar.id for item in ticked], choices)
-        table.export(here, wanted, listed.total)
+        if listed.total:
+            table.export(here, wanted, listed.total)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -15,9 +15,13 @@ from radu_core.store import StoredExemplar
 from radu_core.words import quantity
 from radu_core.workflows.utterances import table as workflow
 from studio.frame import show
+from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 __all__ = ["choose_filter", "export", "find_choices", "one", "page_of_rows"]
 
@@ -68,16 +72,18 @@ def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
         outcome = _choice("Outcome", "outcome", _counted(found.outcomes))
     with first[3]:
         split = _choice("Split", "split", _counted(found.splits))
-    second = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    with second[0]:
-        source = _choice("Source", "source", _sources(found))
-    with second[1]:
-        state = _choice("State", "state", _STATES)
-    with second[2]:
-        tag = _choice("Tag", "tag", _counted(found.tags))
-    with second[3]:
-        sort = _choice("Sort by", "sort", _SORTS, first="id")
-    descending = st.toggle("Descending", key="descending", bind="query-params")
+    with _more_filters():
+        second = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
+        with second[0]:
+            source = _choice("Source", "source", _sources(found))
+        with second[1]:
+            state = _choice("State", "state", _STATES)
+        with second[2]:
+            tag = _choice("Tag", "tag", _counted(found.tags))
+        with second[3]:
+            sort = _choice("Sort by", "sort", _SORTS, first="id")
+        with second[4]:
+            descending = st.toggle("Descending", key="descending", bind="query-params")
     return workflow.Listing(
         outcome=outcome,
         function=function,
@@ -89,6 +95,13 @@ def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
         sort=sort,
         descending=bool(descending),
     )
+
+
+def _more_filters() -> ExpanderContainer:
+    """The filters that fewer need: folded, so that a phone shows the table, unless one is set."""
+    names = ("source", "state", "tag", "sort", "descending")
+    is_set = any(name in st.query_params for name in names)
+    return expander("More filters, order", key="utterances more filters", expanded=is_set)
 
 
 def _counted(numbers: Mapping[str, int]) -> dict[str, str]:
@@ -226,7 +239,6 @@ def export(here: Page, wanted: workflow.Listing, total: int) -> None:
                 icon=":material/download:",
                 key=f"export {format}",
                 on_click="ignore",
-                disabled=not total,
             )
 
 
