@@ -107,8 +107,8 @@ def test_the_matrix_as_a_table(measured: AppTest) -> None:
 
 def test_the_slots_and_the_rows_behind_one(measured: AppTest) -> None:
     at = opened(measured, tab="Slots", function="book_flight", slot="destination")
-    table = at.dataframe[0].value.set_index(["function", "slot"])
-    row = table.loc[("book_flight", "destination")]
+    table = at.dataframe[0].value.to_dict("records")
+    row = next(r for r in table if (r["function"], r["slot"]) == ("book_flight", "destination"))
     assert (row["labelled"], row["said"]) == (8, 7)
     assert (row["missing"], row["wrong value"], row["spurious"]) == (1, 1, 0)
     assert (row["recall"], row["precision"]) == (6 / 8, 6 / 7)
